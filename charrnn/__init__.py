@@ -1,0 +1,55 @@
+"""charrnn: character-level recurrent language models, to train, to sample from, and to look into.
+
+    import charrnn
+
+    model = charrnn.load("checkpoints/shakespeare/best.safetensors")
+    print("".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1)))
+    recording = model.read("To be, or not to be")        # recording.arrays["c"] has shape (T, L, H)
+
+Importing this package imports neither torch nor NumPy; what needs them is loaded when it is first asked for.
+"""
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from charrnn.errors import CharrnnError as CharrnnError
+    from charrnn.model import CharRNN as CharRNN
+    from charrnn.recording import Recording as Recording
+    from charrnn.scoring.evaluation import Evaluation as Evaluation
+    from charrnn.scoring.evaluation import evaluate as evaluate
+
+_HOMES = {
+    "CharrnnError": "charrnn.errors",
+    "CharRNN": "charrnn.model",
+    "Recording": "charrnn.recording",
+    "Evaluation": "charrnn.scoring.evaluation",
+    "evaluate": "charrnn.scoring.evaluation",
+}
+
+__all__ = ["CharRNN", "CharrnnError", "Evaluation", "Recording", "evaluate", "load"]
+
+
+def load(path: Any) -> "CharRNN":
+    """The model in a checkpoint file, ready to run in NumPy.
+
+    Args:
+        path: a .safetensors file that `charrnn train` wrote.
+
+    Raises:
+        CharrnnError: there is no such file, or it is damaged or not ours (CheckpointError).
+    """
+    from pathlib import Path
+
+    from charrnn.checkpoint import load_checkpoint
+
+    return load_checkpoint(Path(path)).model
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version("charrnn")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'charrnn' has no attribute {name!r}")

@@ -1,0 +1,250 @@
+"""One .safetensors file that holds a model, and for resuming a run the state of its training.
+
+The file's metadata has the keys `format` ("charrnn"), `format_version`, `header` (JSON: config, vocabulary, figures,
+run) and `sha256` (over the header and all tensors). Loading runs no code, and checks everything against the header before
+a network is built: a file that is damaged, or says something else than it holds, is refused.
+"""
+
+import dataclasses
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from charrnn.cells import CELLS
+from charrnn.config import ModelConfig
+from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.files import write_atomically
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.text.vocabulary import Vocabulary
+
+FORMAT = "charrnn"
+FORMAT_VERSION = 1
+LARGEST_HEADER = 1 << 24
+TRAINING_PREFIX = "training."
+"""Before the names of tensors that only a resumed run needs."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds."""
+
+    model: CharRNN
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """How good it is and when: step, epoch, nats per character on validation text ..."""
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """How it came to be: the training and corpus settings, the corpus's fingerprint, versions."""
+    training: Arrays = field(default_factory=dict)
+    """Optimizer moments and carried state, empty in a file that is only a model."""
+    path: Path | None = None
+    num_bytes: int = 0
+    sha256: str = ""
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
+    """Write a checkpoint atomically and return its size in bytes.
+
+    Raises:
+        EnvironmentFault: it cannot be written; what stood at `path` is intact.
+    """
+    tensors = dict(checkpoint.model.weights)
+    tensors |= {TRAINING_PREFIX + name: array for name, array in checkpoint.training.items()}
+    header = json.dumps(_header(checkpoint), ensure_ascii=True, allow_nan=False)
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "header": header,
+        "sha256": _checksum(header, tensors),
+    }
+    content = save_tensors(tensors, metadata)
+    write_atomically(path, content)
+    return len(content)
+
+
+def _header(checkpoint: Checkpoint) -> dict[str, Any]:
+    vocabulary = checkpoint.model.vocabulary
+    return {
+        "config": dataclasses.asdict(checkpoint.model.config),
+        "vocabulary": {
+            "level": vocabulary.level,
+            "symbols": vocabulary.symbols.tolist() if vocabulary.level == "char" else [],
+            "has_unknown": vocabulary.has_unknown,
+        },
+        "figures": dict(checkpoint.figures),
+        "run": dict(checkpoint.run),
+    }
+
+
+def _checksum(header: str, tensors: Arrays) -> str:
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a checkpoint.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged, not ours, from a later version, or at odds with itself.
+    """
+    content = _read(path)
+    try:
+        return _parse(path, content)
+    except CheckpointError:
+        raise
+    except (SafetensorError, CharrnnError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint that can be read: {_one_line(error)}", _DAMAGED) from error
+
+
+_DAMAGED = "the file may be damaged or still being copied; copy it again, or take another"
+
+
+def _one_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.exists():
+            raise CheckpointError(f"there is no checkpoint at {path}", "train one: charrnn train corpus.txt")
+        if not path.is_file():
+            raise CheckpointError(f"{path} is not a regular file", "name a .safetensors file or a run")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _parse(path: Path, content: bytes) -> Checkpoint:
+    metadata, entries = _outer_header(path, content)
+    header = _inner_header(path, metadata)
+    config = _model_config(header["config"])
+    vocabulary = _vocabulary(header["vocabulary"])
+    if len(vocabulary) != config.vocab_size:
+        raise CheckpointError(
+            f"{path}: the vocabulary has {len(vocabulary):,} symbols, the network {config.vocab_size:,}"
+        )
+    _require_shapes(path, entries, config)
+    tensors = load_tensors(content)
+    if _checksum(metadata["header"], tensors) != metadata.get("sha256"):
+        raise CheckpointError(f"{path}: checksum mismatch, the file is damaged", _DAMAGED)
+    weights = {name: tensors[name] for name in weight_shapes(config)}
+    _require_finite(path, weights)
+    training = {n.removeprefix(TRAINING_PREFIX): a for n, a in tensors.items() if n.startswith(TRAINING_PREFIX)}
+    figures, run = header["figures"], header["run"]
+    if not (isinstance(figures, dict) and isinstance(run, dict)):
+        raise CheckpointError(f"{path}: figures and run must be objects")
+    model = CharRNN(config, vocabulary, weights)
+    return Checkpoint(model, figures, run, training, path, len(content), metadata["sha256"])
+
+
+def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, Any]]:
+    """The metadata of the file and its table of tensors."""
+    _refuse_other_formats(path, content)
+    (length,) = struct.unpack("<Q", content[:8])
+    if length > min(len(content) - 8, LARGEST_HEADER):
+        raise CheckpointError(f"{path} is truncated or damaged: its header does not fit in the file", _DAMAGED)
+    entries = _strict_json(content[8 : 8 + length])
+    metadata = entries.pop("__metadata__", None) if isinstance(entries, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is a safetensors file, but not a charrnn checkpoint")
+    return metadata, entries
+
+
+def _refuse_other_formats(path: Path, content: bytes) -> None:
+    if not content:
+        raise CheckpointError(f"{path} is empty (0 bytes)", _DAMAGED)
+    if content.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+        raise CheckpointError(f"{path} is a pickle or zip file: charrnn does not open pickles, they can run code")
+    if content.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{path} is a Git LFS pointer, not the file itself", "git lfs pull")
+    if len(content) < 8:
+        raise CheckpointError(f"{path} is truncated: {len(content)} bytes", _DAMAGED)
+
+
+def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    version = metadata.get("format_version", "")
+    if not (isinstance(version, str) and version.isdecimal() and len(version) < 9):
+        raise CheckpointError(f"{path}: the format version {str(version)[:20]!r} is not a number")
+    if int(version) > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} was written by a later charrnn (format {version}; this one reads up to {FORMAT_VERSION})",
+            "pip install --upgrade charrnn",
+        )
+    header = _strict_json(metadata["header"].encode())
+    missing = {"config", "vocabulary", "figures", "run"} - set(header)
+    if missing:
+        raise CheckpointError(f"{path}: the header lacks {', '.join(sorted(missing))}")
+    return dict(header)
+
+
+def _strict_json(text: bytes) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            raise ValueError("a key stands twice in the header")
+        return made
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} in the header")
+
+    return json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+
+
+def _model_config(fields: Any) -> ModelConfig:
+    config = ModelConfig(**fields)
+    if config.cell not in CELLS:
+        raise CheckpointError(f"unknown cell {config.cell!r}; this charrnn has {', '.join(CELLS)}")
+    return config
+
+
+def _vocabulary(fields: Mapping[str, Any]) -> Vocabulary:
+    if fields["level"] == "byte":
+        return Vocabulary.of_bytes()
+    symbols = fields["symbols"]
+    if fields["level"] != "char" or not symbols:
+        raise CheckpointError("the vocabulary's level is neither char nor byte, or it is empty")
+    valid = all(type(p) is int and 0 <= p < 0x110000 and not 0xD800 <= p < 0xE000 for p in symbols)
+    rising = all(a < b for a, b in zip(symbols, symbols[1:], strict=False))
+    if not (valid and rising):
+        raise CheckpointError("the vocabulary is not a list of characters in code point order, each once")
+    return Vocabulary("char", symbols, has_unknown=fields["has_unknown"] is True)
+
+
+def _require_shapes(path: Path, entries: Mapping[str, Any], config: ModelConfig) -> None:
+    """The network's tensors are all there, float32, with the shapes that the config asks for."""
+    for name, shape in weight_shapes(config).items():
+        entry = entries.get(name)
+        if entry is None:
+            raise CheckpointError(f"{path} lacks the tensor {name}")
+        if (entry["dtype"], tuple(entry["shape"])) != ("F32", shape):
+            raise CheckpointError(f"{path}: {name} is {entry['dtype']} {entry['shape']}, expected F32 {list(shape)}")
+    other = [n for n in entries if n not in weight_shapes(config) and not n.startswith(TRAINING_PREFIX)]
+    if other:
+        raise CheckpointError(f"{path} has a tensor that no part of the network uses: {other[0][:60]!r}")
+
+
+def _require_finite(path: Path, weights: Arrays) -> None:
+    for name, array in weights.items():
+        wrong = array.size - int(np.isfinite(array).sum())
+        if wrong:
+            raise CheckpointError(f"{path}: the weights contain {wrong:,} values that are not finite ({name})")

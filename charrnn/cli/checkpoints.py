@@ -1,0 +1,86 @@
+"""Which checkpoint a command means: a file, a run's folder, a run's name, or the newest run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.cli.console import say
+from charrnn.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+RUNS = Path("checkpoints")
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+
+def complete_checkpoint(incomplete: str) -> list[str]:
+    """The names of runs, for the shell."""
+    return sorted(p.parent.name for p in RUNS.glob(f"*/{BEST}") if p.parent.name.startswith(incomplete))
+
+
+CheckpointArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CHECKPOINT]",
+        help="A .safetensors file, a run's folder or its name; without one, the newest run under checkpoints/.",
+        show_default=False,
+        autocompletion=complete_checkpoint,
+    ),
+]
+
+
+def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
+    """The file that CHECKPOINT means.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if name is not None:
+        path = _named(name)
+        if path is None:
+            known = ", ".join(complete_checkpoint("")[:8])
+            hint = f"runs here: {known}" if known else "train one: charrnn train corpus.txt"
+            raise CheckpointError(f"there is no checkpoint or run called {name!r}", hint)
+        return path
+    found = newest_run(BEST)
+    if found is None:
+        raise CheckpointError(f"there is no checkpoint under {RUNS}/", "train one: charrnn train corpus.txt")
+    if not quiet:
+        say(f"charrnn: newest checkpoint {found}")
+    return found
+
+
+def _named(name: str) -> Path | None:
+    """The file that a name stands for; a path that exists wins over a run's name."""
+    try:
+        path = Path(name)
+        if path.is_dir() and (path / BEST).exists():
+            return path / BEST
+        if path.exists() and not path.is_dir():
+            return path
+        run = RUNS / name / BEST
+        return run if run.exists() else None
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return None
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether a lone argument means a checkpoint rather than a text."""
+    path = _named(name)
+    return path is not None and path.suffix == ".safetensors"
+
+
+def newest_run(file: str, runs: Path | None = None) -> Path | None:
+    """The run whose `file` was written last, or None."""
+    found = [(p.stat().st_mtime_ns, p) for p in (runs or RUNS).glob(f"*/{file}") if p.is_file()]
+    return max(found)[1] if found else None
+
+
+def open_checkpoint(name: str | None, *, quiet: bool = False) -> "Checkpoint":
+    """Find and load a checkpoint."""
+    path = find_checkpoint(name, quiet=quiet)
+    from charrnn.checkpoint import load_checkpoint
+
+    return load_checkpoint(path)

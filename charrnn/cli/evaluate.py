@@ -1,0 +1,106 @@
+"""`charrnn evaluate`: how well a model predicts a text."""
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
+from charrnn.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+
+class Split(StrEnum):
+    """A part of the model's own corpus."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+
+
+def evaluate(
+    checkpoint: CheckpointArgument = None,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE|-", help="The text to score; - is standard input.", show_default=False)
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option("--window", min=1, help="Reset the state every W characters, as windowed models are judged.", show_default=False),
+    ] = None,
+    split: Annotated[
+        Split | None, typer.Option("--split", help="Score a part of the model's own corpus instead of a file.", show_default=False)
+    ] = None,
+    lanes: Annotated[
+        int | None,
+        typer.Option("--lanes", min=1, help="Stretches read side by side; 1 is strictly one pass. [default: one per 8,192 characters]", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+) -> None:
+    """Score a text: nats and bits per character, perplexity, accuracy.
+
+    The state is carried through the whole text; the first character is given, not predicted.
+    """
+    if file is None and split is None and checkpoint is not None and not is_checkpoint(checkpoint):
+        checkpoint, file = None, checkpoint
+    if (file is None) == (split is None):
+        raise UsageError("give a FILE (or -), or --split val", "for example: charrnn evaluate book.txt")
+    if window and lanes:
+        raise UsageError("--window and --lanes exclude each other", "cold windows are lanes already")
+    loaded = open_checkpoint(checkpoint, quiet=quiet)
+    from charrnn.scoring.evaluation import evaluate as score
+
+    ids, unknown = _text_of(loaded, file, split)
+    result = score(loaded.model, ids, window=window, lanes=lanes, unknown=unknown)
+    if as_json:
+        print(json.dumps(result.as_dict(), allow_nan=False))
+    else:
+        _print_table(result)
+
+
+def _text_of(loaded: "Checkpoint", file: str | None, split: Split | None) -> tuple[Any, int]:
+    """The ids to score, and how many of the text's characters are unknown."""
+    from charrnn.cli.texts import file_text, leave_out_unknown
+
+    vocabulary = loaded.model.vocabulary
+    if split is not None:
+        ids = getattr(_own_corpus(loaded), split.value)
+        if len(ids) < 2:
+            raise DataError(f"the model's corpus has no {split.value} part", "choose --split val, or give a FILE")
+    else:
+        text, left_out = leave_out_unknown(file_text(str(file), loaded.model), loaded.model)
+        ids = vocabulary.encode(text)
+        if left_out:
+            return ids, left_out
+    unknown = 0 if vocabulary.unknown_id is None else int((ids == vocabulary.unknown_id).sum())
+    return ids, unknown
+
+
+def _own_corpus(loaded: "Checkpoint") -> Any:
+    """The corpus that the model was trained on, read again and compared."""
+    from charrnn.cli.texts import open_corpus
+    from charrnn.cli.train import corpus_config_of
+
+    about = loaded.run.get("corpus", {})
+    names = about.get("sources") or []
+    if not names or "-" in names:
+        raise DataError("the model's corpus came from standard input and cannot be read again", "give a FILE")
+    corpus = open_corpus(names, corpus_config_of(about), vocabulary=loaded.model.vocabulary)
+    if corpus.fingerprint != about.get("fingerprint"):
+        raise DataError(f"{' '.join(names)} is not the text that the model was trained on", "give a FILE")
+    return corpus
+
+
+def _print_table(result: Any) -> None:
+    how = f"cold windows of {result.window:,}" if result.window else "state carried"
+    if not result.window and result.lanes > 1:
+        how += f" ({result.lanes} stretches side by side, each after 1,024 characters of warm-up)"
+    print(f"characters        {result.characters:,}, {how}")
+    print(f"nats per char     {result.nats_per_char:.4f}")
+    print(f"bits per char     {result.bits_per_char:.4f}")
+    print(f"perplexity        {result.perplexity:.3f}")
+    print(f"accuracy          {100 * result.accuracy:.2f} %")
+    print(f"unknown           {result.unknown:,}")

@@ -1,0 +1,93 @@
+"""`charrnn inspect`: what a checkpoint holds."""
+
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint
+from charrnn.cli.console import duration, escape, size
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+
+def inspect(
+    checkpoint: CheckpointArgument = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+) -> None:
+    """Show what a checkpoint holds: network, vocabulary, figures, and how it was trained. Loading it runs no code."""
+    loaded = open_checkpoint(checkpoint, quiet=quiet)
+    facts = _facts(loaded)
+    if as_json:
+        print(json.dumps(facts))
+        return
+    for name, value in _rows(loaded, facts):
+        print(f"{name:<12}{escape(value)}")
+
+
+def _facts(loaded: "Checkpoint") -> dict[str, Any]:
+    from charrnn.model import count_parameters
+
+    model = loaded.model
+    return {
+        "path": str(loaded.path),
+        "bytes": loaded.num_bytes,
+        "sha256": loaded.sha256,
+        "config": asdict(model.config),
+        "parameters": count_parameters(model.config),
+        "states": list(model.cell.states),
+        "gates": list(model.cell.gates),
+        "vocabulary": {
+            "level": model.vocabulary.level,
+            "size": len(model.vocabulary),
+            "has_unknown": model.vocabulary.has_unknown,
+            "characters": model.vocabulary.decode(range(len(model.vocabulary.symbols)))
+            if model.vocabulary.level == "char"
+            else "",
+        },
+        "resumable": bool(loaded.training),
+        "figures": dict(loaded.figures),
+        "run": dict(loaded.run),
+    }
+
+
+def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
+    config, vocabulary, figures = facts["config"], facts["vocabulary"], facts["figures"]
+    layers = f"{config['num_layers']} layer{'s' if config['num_layers'] > 1 else ''}"
+    kind = "model and training state, for --resume" if facts["resumable"] else "model"
+    rows = [
+        ("file", f"{facts['path']} ({size(facts['bytes'])}, checksum ok, {kind})"),
+        (
+            "network",
+            f"{config['cell']}, {layers} of {config['hidden_size']} units, embedding {config['embedding_size']}: "
+            f"{facts['parameters']:,} parameters",
+        ),
+        ("states", f"{' '.join(facts['states'])}   gates {' '.join(facts['gates'])}"),
+        ("vocabulary", _vocabulary_line(vocabulary)),
+    ]
+    nats = figures.get("best_val_nats_per_char")
+    if isinstance(nats, float):
+        rows.append(("validation", f"{nats:.4f} nats, {nats / math.log(2):.4f} bits per character (best)"))
+    if "step" in figures:
+        took = duration(float(figures.get("seconds", 0)))
+        rows.append(("trained", f"{figures['step']:,} steps, {figures.get('epoch', 0):.1f} epochs, {took}"))
+    corpus = loaded.run.get("corpus", {})
+    if corpus:
+        rows.append(("corpus", f"{' '.join(corpus.get('sources', []))}: {corpus.get('characters', 0):,} characters"))
+    versions = loaded.run.get("versions", {})
+    if versions:
+        rows.append(("made with", ", ".join(f"{k} {v}" for k, v in versions.items())))
+    return rows
+
+
+def _vocabulary_line(vocabulary: dict[str, Any]) -> str:
+    if vocabulary["level"] == "byte":
+        return "256 bytes"
+    characters = vocabulary["characters"]
+    shown = characters if len(characters) <= 120 else characters[:120] + " ..."
+    extra = ", one for all others" if vocabulary["has_unknown"] else ""
+    return f"{vocabulary['size']:,} characters{extra}: {shown}"

@@ -1,0 +1,220 @@
+"""How a training run is shown: a bar on a terminal, a plain line every few seconds elsewhere, nothing if quiet."""
+
+import math
+import signal
+import sys
+import time
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from charrnn.cli.console import duration, report, say
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.training.events import Event
+    from charrnn.training.trainer import Trainer
+
+SECONDS_BETWEEN_LINES = 5.0
+SAMPLE_LENGTH = 160
+SMOOTHING = 0.98
+"""Of the training loss that is shown."""
+
+
+class Progress(Protocol):
+    """Shows a run's events."""
+
+    def show(self, event: "Event") -> None:
+        """Take notice of one event."""
+
+    def say(self, text: str) -> None:
+        """Print a line without disturbing what is shown."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+def make_progress(trainer: "Trainer", *, quiet: bool) -> Progress:
+    """The progress that fits stderr."""
+    if quiet:
+        return Silence()
+    return Bar(trainer) if sys.stderr.isatty() else Lines(trainer)
+
+
+class Silence:
+    """Shows nothing but failures to save."""
+
+    def show(self, event: "Event") -> None:
+        """Report a checkpoint that could not be written."""
+        from charrnn.training.events import SaveFailed
+
+        if isinstance(event, SaveFailed):
+            report(event.fault)
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class _Shown:
+    """What both kinds of progress keep."""
+
+    def __init__(self, trainer: "Trainer") -> None:
+        self.trainer = trainer
+        self.total = trainer.config.steps
+        self.start_step = trainer.progress.step
+        self.began = time.monotonic()
+        self.characters = 0
+        self.weight = self.smooth = 0.0
+        self.val_bits: float | None = None
+
+    def count(self, loss: float, characters: int) -> None:
+        """Add a step to the smoothed loss."""
+        self.characters += characters
+        self.smooth = SMOOTHING * self.smooth + (1 - SMOOTHING) * loss
+        self.weight = SMOOTHING * self.weight + (1 - SMOOTHING)
+
+    @property
+    def nats(self) -> float:
+        """The smoothed training loss."""
+        return self.smooth / self.weight if self.weight else math.nan
+
+    @property
+    def figures(self) -> str:
+        """Loss in nats, bits per character on training and validation text."""
+        val = "" if self.val_bits is None else f", val {self.val_bits:.3f}"
+        return f"loss {self.nats:.3f} nats, bits/char {self.nats / math.log(2):.3f}{val}"
+
+    def sample(self) -> str:
+        """A little text by the network as it is now, on one line."""
+        from charrnn.render.glyphs import one_line
+
+        model = self.trainer.snapshot()
+        text = "".join(model.sample(length=SAMPLE_LENGTH, seed=self.trainer.progress.step))
+        return one_line(text)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        raise NotImplementedError
+
+    def evaluated(self, event: Any) -> None:
+        """Say how good the network is, and let it write a little."""
+        self.val_bits = None if event.val_nats is None else event.val_nats / math.log(2)
+        val = "" if self.val_bits is None else f", val {self.val_bits:.3f}"
+        best = " (best)" if event.is_best and self.val_bits is not None else ""
+        train = event.train_nats / math.log(2)
+        self.say(f"step {event.step:,}, epoch {event.epoch:.2f}: bits/char train {train:.3f}{val}{best}")
+        self.say(f"  {self.sample()}")
+
+
+class Bar(_Shown):
+    """A tqdm bar on stderr."""
+
+    def __init__(self, trainer: "Trainer") -> None:
+        super().__init__(trainer)
+        from tqdm import tqdm
+
+        per_step = trainer.config.batch_size * trainer.config.sequence_length
+        self.per_step = per_step
+        self.bar = tqdm(
+            total=self.total * per_step,
+            initial=self.start_step * per_step,
+            unit="char",
+            unit_scale=True,
+            dynamic_ncols=True,
+            mininterval=0.2,
+            bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}{postfix}",
+        )
+
+    def show(self, event: "Event") -> None:
+        """Move the bar, or print what happened above it."""
+        from charrnn.training.events import Evaluated, SaveFailed, Step
+
+        if isinstance(event, Step):
+            self.count(event.loss, event.characters)
+            self.bar.set_postfix_str(self.figures, refresh=False)
+            self.bar.update(self.per_step)
+        elif isinstance(event, Evaluated):
+            self.evaluated(event)
+        elif isinstance(event, SaveFailed):
+            self.say(f"charrnn: {event.fault}; going on, the next evaluation tries again")
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self.bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()
+
+
+class Lines(_Shown):
+    """A plain line now and then, for logs."""
+
+    def __init__(self, trainer: "Trainer") -> None:
+        super().__init__(trainer)
+        self.last = self.began
+
+    def show(self, event: "Event") -> None:
+        """Print a line if the last is long enough ago, or if something happened."""
+        from charrnn.training.events import Evaluated, SaveFailed, Step
+
+        if isinstance(event, Step):
+            self.count(event.loss, event.characters)
+            if time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+                self._line(event.step)
+        elif isinstance(event, Evaluated):
+            self.evaluated(event)
+            self.last = time.monotonic()
+        elif isinstance(event, SaveFailed):
+            self.say(f"charrnn: {event.fault}; going on, the next evaluation tries again")
+
+    def _line(self, step: int) -> None:
+        self.last = time.monotonic()
+        elapsed = self.last - self.began
+        left = elapsed / max(1, step - self.start_step) * (self.total - step)
+        speed = self.characters / max(elapsed, 1e-9)
+        self.say(
+            f"step {step:,} of {self.total:,} ({100 * step / self.total:.0f} %): {self.figures}, "
+            f"{speed:,.0f} char/s, {duration(left)} left"
+        )
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        say(text)
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+class Stopper:
+    """While it is open, the first SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; the second ends at once."""
+
+    def __init__(self, trainer: "Trainer", progress: Progress) -> None:
+        self.trainer = trainer
+        self.progress = progress
+        self.signal_number: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self.signal_number = number
+        self.trainer.stop_requested = True
+        for each in self._before:
+            signal.signal(each, signal.SIG_DFL)
+        self.progress.say("stopping after this step ... (again to quit at once)")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self.signal_number and isinstance(error, CharrnnError):
+            report(error)

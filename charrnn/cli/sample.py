@@ -1,0 +1,107 @@
+"""`charrnn sample`: write new text."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint
+from charrnn.cli.console import say
+from charrnn.config import SamplingConfig
+from charrnn.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+
+BETWEEN_SAMPLES = "\n\n"
+CHARACTERS_PER_WRITE = 32
+"""Of text for a pipe; a terminal gets each character at once."""
+
+
+def sample(
+    checkpoint: CheckpointArgument = None,
+    temp: Annotated[
+        float,
+        typer.Option("--temp", "--temperature", help="Below 1 safer, above 1 bolder; 0 always takes the likeliest."),
+    ] = SamplingConfig.temperature,
+    length: Annotated[
+        int, typer.Option("--length", "-n", help="Characters to write after the prime text.")
+    ] = SamplingConfig.length,
+    prime: Annotated[
+        str | None,
+        typer.Option("--prime", help="Text to go on from; it is printed first. Without one, a line begins.", show_default=False),
+    ] = None,
+    prime_file: Annotated[
+        str | None, typer.Option("--prime-file", help="The same from a file, or - for standard input.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same seed gives the same text. [default: a fresh one]", show_default=False)
+    ] = SamplingConfig.seed,
+    top_k: Annotated[
+        int, typer.Option("--top-k", help="Draw from the K likeliest characters only; 0 is off.")
+    ] = SamplingConfig.top_k,
+    top_p: Annotated[
+        float, typer.Option("--top-p", help="Draw from the fewest characters that together have this probability.")
+    ] = SamplingConfig.top_p,
+    count: Annotated[int, typer.Option("--count", help="Samples to write, with an empty line between.", min=1)] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+) -> None:
+    """Write new text with a trained model.
+
+    Characters appear as they are made. Standard output carries the prime text and what follows it, and nothing else.
+    """
+    if prime is not None and prime_file is not None:
+        raise UsageError("--prime and --prime-file exclude each other", "give one of them")
+    config = SamplingConfig(length=length, temperature=temp, top_k=top_k, top_p=top_p, seed=_seed(seed))
+    model = open_checkpoint(checkpoint, quiet=quiet).model
+    text = _prime_text(prime, prime_file, model)
+    if not quiet:
+        say(f"charrnn: temperature {temp:g}, seed {config.seed}")
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        for index in range(count):
+            _write_sample(model, text, config, index)
+            if index + 1 < count:
+                sys.stdout.write(BETWEEN_SAMPLES)
+    sys.stdout.flush()
+
+
+def _seed(asked: int | None) -> int:
+    if asked is not None:
+        return asked
+    import secrets
+
+    return secrets.randbelow(2**32)
+
+
+def _prime_text(prime: str | None, prime_file: str | None, model: "CharRNN") -> str:
+    if prime_file is None:
+        return prime or ""
+    from charrnn.cli.texts import file_text
+
+    return file_text(prime_file, model)
+
+
+def _write_sample(model: "CharRNN", prime: str, config: SamplingConfig, index: int) -> None:
+    from charrnn.render.glyphs import harmless
+    from charrnn.sampling.sampler import sample as draw
+
+    try:
+        pieces = draw(model, prime, config, index=index)
+    except DataError as error:
+        raise DataError(f"the prime text has characters that are {error.message}", error.hint) from error
+    out, is_terminal = sys.stdout, sys.stdout.isatty()
+    show = harmless if is_terminal else str
+    out.write(show(prime))
+    out.flush()
+    pause = 1 if is_terminal else CHARACTERS_PER_WRITE
+    last = prime[-1:]
+    for number, piece in enumerate(pieces, 1):
+        out.write(show(piece))
+        last = piece
+        if number % pause == 0:
+            out.flush()
+    if is_terminal and not last.endswith("\n"):
+        out.write("\n")
+    out.flush()

@@ -1,0 +1,89 @@
+"""Where a command's texts come from: corpora, files, standard input, literal text; and the user's cache."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.console import say
+from charrnn.config import CorpusConfig
+from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+    from charrnn.text.corpus import Corpus
+    from charrnn.text.reading import Source
+    from charrnn.text.vocabulary import Vocabulary
+
+
+def user_cache() -> Path:
+    """The per-user folder for downloads and encoded corpora."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("charrnn")
+
+
+def stdin_source() -> "Source":
+    """Standard input as a source.
+
+    Raises:
+        UsageError: it is a terminal, and nobody is going to type a corpus.
+    """
+    from charrnn.text.reading import spooled_source
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("standard input is a terminal", "pipe a text in: cat *.txt | charrnn train -")
+    return spooled_source(sys.stdin.buffer, "standard input")
+
+
+def _bar(name: str) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(desc=name, total=0, unit="B", unit_scale=True, disable=None, dynamic_ncols=True)
+
+
+def open_corpus(
+    names: Sequence[str], config: CorpusConfig, *, cache: Path | None = None, vocabulary: "Vocabulary | None" = None
+) -> "Corpus":
+    """Read the texts that CORPUS arguments name."""
+    import dataclasses
+
+    from charrnn.text.catalogue import PYTHON, PYTHON_CHARS, find_sources
+    from charrnn.text.corpus import read_corpus
+    from charrnn.text.reading import Notes
+
+    folder = cache or user_cache()
+    notes = Notes()
+    sources = find_sources(list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=_bar)
+    if list(names) == [PYTHON.name] and not Path(PYTHON.name).exists() and config.max_chars is None:
+        config = dataclasses.replace(config, max_chars=PYTHON_CHARS)
+    return read_corpus(sources, config, cache=folder, notes=notes, vocabulary=vocabulary)
+
+
+def read_text(source: "Source", model: "CharRNN") -> str:
+    """A text for a model: decoded and with newlines as its corpus had them by default."""
+    from charrnn.text.reading import Notes, byte_pieces, text_pieces
+
+    if model.vocabulary.level == "byte":
+        return b"".join(byte_pieces(source)).decode("utf-8", "surrogateescape")
+    return "".join(text_pieces(source, CorpusConfig(), Notes()))
+
+
+def file_text(name: str, model: "CharRNN") -> str:
+    """The text of a file, or of standard input for `-`."""
+    from charrnn.text.reading import file_source
+
+    return read_text(stdin_source() if name == "-" else file_source(Path(name)), model)
+
+
+def leave_out_unknown(text: str, model: "CharRNN") -> tuple[str, int]:
+    """The text without the characters that the model does not know, and how many those were; they are named on stderr."""
+    missing = model.vocabulary.missing(text)
+    if not missing:
+        return text, 0
+    from charrnn.text.vocabulary import name_characters
+
+    kept = text.translate(dict.fromkeys(map(ord, missing)))
+    count = len(text) - len(kept)
+    say(f"charrnn: {count:,} characters that the model does not know were left out: {name_characters(missing)}")
+    return kept, count

@@ -1,0 +1,2 @@
+def visualize() -> None:
+    """x"""

@@ -1,0 +1,169 @@
+"""The settings of a corpus, a network, a training run and a sample: frozen, and checked when they are made.
+
+The command line reads its defaults from here, so that the two cannot differ. Nothing here knows how a setting is used.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from charrnn.errors import UsageError
+
+Level = Literal["char", "byte"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def require(condition: bool, name: str, expected: str, found: object) -> None:
+    """Raise UsageError "NAME must be EXPECTED, not FOUND" unless the condition holds."""
+    if not condition:
+        raise UsageError(f"{name} must be {expected}, not {found!r}")
+
+
+def _whole(name: str, value: object, low: int, high: int) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    require(whole and low <= value <= high, name, f"a whole number from {low:,} to {high:,}", value)  # type: ignore[operator]
+
+
+def _finite(name: str, value: Any, low: float, high: float, expected: str) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    require(number and low <= value <= high, name, expected, value)
+
+
+def _one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    require(value in choices, name, "one of " + ", ".join(choices), value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig:
+    """How texts become one sequence of symbols, and how it is split."""
+
+    level: Level = "char"
+    """`char`: the symbols are Unicode characters; `byte`: the 256 bytes."""
+    min_count: int = 1
+    """Characters that occur fewer times become one unknown symbol."""
+    encoding: str | None = None
+    """The files' encoding; None: UTF-8, or what a byte order mark says."""
+    keep_newlines: bool = False
+    """Keep CR LF and CR as they are instead of turning them into LF."""
+    max_chars: int | None = None
+    """Read at most so many characters (bytes at level byte)."""
+    globs: tuple[str, ...] = ()
+    """Patterns of the files to take from a folder; a leading `!` leaves out."""
+    val_fraction: float = 0.1
+    """The part of the text, after the training part, that judges the model."""
+    test_fraction: float = 0.0
+    """The part at the very end that training never looks at."""
+
+    def __post_init__(self) -> None:
+        _one_of("level", self.level, get_args(Level))
+        _whole("min-count", self.min_count, 1, 10**12)
+        if self.max_chars is not None:
+            _whole("max-chars", self.max_chars, 2, 10**15)
+        for name, value in (("val-fraction", self.val_fraction), ("test-fraction", self.test_fraction)):
+            _finite(name, value, 0, 0.999, "a number from 0 up to, not including, 1")
+        held_out = self.val_fraction + self.test_fraction
+        require(held_out < 1, "val-fraction plus test-fraction", "below 1", held_out)
+        if self.level == "byte":
+            require(self.min_count == 1, "min-count", "left out with --level byte", self.min_count)
+            require(self.encoding is None, "encoding", "left out with --level byte", self.encoding)
+            require(not self.keep_newlines, "keep-newlines", "left out with --level byte (bytes are kept as they are)", True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The shape of a network."""
+
+    cell: str = "lstm"
+    """The recurrent cell, by its name in `charrnn.cells.CELLS`."""
+    vocab_size: int
+    """V, the number of symbols."""
+    embedding_size: int = 64
+    """E, the length of a symbol's vector."""
+    hidden_size: int = 256
+    """H, the units of one layer."""
+    num_layers: int = 1
+    """L, the layers stacked on each other."""
+
+    def __post_init__(self) -> None:
+        _whole("vocab-size", self.vocab_size, 1, 1_114_113)
+        _whole("embedding-size", self.embedding_size, 1, 65_536)
+        _whole("hidden-size", self.hidden_size, 1, 65_536)
+        _whole("layers", self.num_layers, 1, 64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Everything that decides how a network is trained, and so what it becomes."""
+
+    steps: int = 1000
+    """Updates of the weights in the whole run."""
+    batch_size: int = 64
+    """N, the lanes of text read side by side."""
+    sequence_length: int = 64
+    """T, the characters through which a gradient flows back."""
+    cold_every: int = 16
+    """A lane's carried state returns to zero every so many steps, the lanes in turn; 0: only at each epoch's start."""
+    dropout: float = 0.0
+    """The part of each layer's outputs that is zeroed in training (between layers and before the output)."""
+    learning_rate: float = 4e-3
+    """The largest learning rate, at the end of the warm-up."""
+    warmup_steps: int = 50
+    """Steps over which the learning rate rises from zero."""
+    final_learning_rate: float = 0.02
+    """The rate at the last step, as a part of the largest."""
+    weight_decay: float = 0.01
+    """AdamW's decay of the matrices; biases do not decay."""
+    clip: float = 1.0
+    """The largest norm of a gradient; 0 turns clipping off."""
+    seed: int = 1
+    """Decides the initial weights and every dropout mask."""
+    device: str = "cpu"
+    """Where the run computes: `cpu`, `cuda` or `cuda:N`."""
+    precision: Precision = "float32"
+    """The arithmetic of the network; weights are kept in float32."""
+    threads: int = 0
+    """CPU threads; 0 leaves torch's choice."""
+    eval_every: int = 100
+    """Steps from one evaluation on validation text to the next."""
+
+    def __post_init__(self) -> None:
+        _whole("steps", self.steps, 1, 10**12)
+        _whole("batch-size", self.batch_size, 1, 10**6)
+        _whole("sequence-length", self.sequence_length, 1, 10**6)
+        _whole("cold-every", self.cold_every, 0, 10**12)
+        _finite("dropout", self.dropout, 0, 0.99, "a number from 0 to 0.99")
+        _finite("lr", self.learning_rate, 1e-12, 1e12, "a finite number above 0")
+        _whole("warmup-steps", self.warmup_steps, 0, 10**12)
+        _finite("final-learning-rate", self.final_learning_rate, 0, 1, "a number from 0 to 1")
+        _finite("weight-decay", self.weight_decay, 0, 1e6, "a finite number, 0 or more")
+        _finite("clip", self.clip, 0, 1e12, "a finite number, 0 (no clipping) or more")
+        _whole("seed", self.seed, 0, 2**63 - 1)
+        _one_of("precision", self.precision, get_args(Precision))
+        _whole("threads", self.threads, 0, 4096)
+        _whole("eval-every", self.eval_every, 1, 10**12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """How the next character is drawn, again and again."""
+
+    length: int = 1000
+    """Characters to write after the prime text."""
+    temperature: float = 0.8
+    """Divides the logits: below 1 safer, above 1 bolder, 0 always the likeliest."""
+    top_k: int = 0
+    """Draw from the k likeliest characters only; 0 is off."""
+    top_p: float = 1.0
+    """Draw from the fewest characters that together have this probability."""
+    seed: int | None = None
+    """The start of the random draws; None takes a fresh one."""
+
+    def __post_init__(self) -> None:
+        _whole("length", self.length, 0, 10**15)
+        _finite("temp", self.temperature, 0, math.inf, "a finite number, 0 or more")
+        _whole("top-k", self.top_k, 0, 10**9)
+        _finite("top-p", self.top_p, 0, 1, "a number above 0 and up to 1")
+        require(self.top_p > 0, "top-p", "a number above 0 and up to 1", self.top_p)
+        if self.seed is not None:
+            _whole("seed", self.seed, 0, 2**63 - 1)

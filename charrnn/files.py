@@ -1,0 +1,132 @@
+"""Writing a file so that its path always holds the old content or the new, whole; and holding a run for one process.
+
+Every byte that charrnn keeps goes through `write_atomically`, so that this is the one place to test against a full disk.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from charrnn.errors import BusyError, EnvironmentFault, UsageError
+
+
+def environment_fault(action: str, path: Path, error: OSError) -> EnvironmentFault:
+    """The EnvironmentFault for an OSError: "cannot ACTION PATH: REASON", with a hint where one helps."""
+    hints = {
+        errno.EACCES: "choose another folder with --out",
+        errno.EROFS: "choose another folder with --out",
+        errno.ENOSPC: "make room, or choose another disk with --out",
+        errno.EDQUOT: "make room, or choose another disk with --out",
+    }
+    reason = error.strerror or str(error)
+    return EnvironmentFault(f"cannot {action} {path}: {reason}", hints.get(error.errno or 0, ""))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace the file at `path` by `content`, or leave it as it was.
+
+    The bytes go to a temporary file in the same folder, which is flushed to disk and then renamed; at last the folder is
+    flushed. A link is followed, and the mode of a file that is replaced is kept.
+
+    Raises:
+        EnvironmentFault: the disk is full, the folder cannot be written, or the like; the old file is intact.
+    """
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    try:
+        _write_through(temporary, content, _mode_of(target))
+        os.replace(temporary, target)  # noqa: PTH105 (tests put a failing one in its place)
+        _flush_folder(target.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise environment_fault("write", path, error) from error
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def _write_through(path: Path, content: bytes, mode: int | None) -> None:
+    path.unlink(missing_ok=True)  # left by a dead process that had our number
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if mode is not None:
+        path.chmod(mode)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows cannot open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_stale_temporaries(folder: Path) -> None:
+    """Remove what writers left in `folder` that died halfway. Call it while holding the folder's lock."""
+    for path in folder.glob(".*.tmp-*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def make_writable_folder(folder: Path) -> None:
+    """Make `folder` and see that it can be written.
+
+    Raises:
+        UsageError: something that is no folder stands at the path.
+        EnvironmentFault: it cannot be made or written.
+    """
+    probe = folder / f".probe.tmp-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{folder} is not a folder", "choose another with --out or --name") from error
+    except OSError as error:
+        raise environment_fault("write in", folder, error) from error
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; the lock dies with the process.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0)
+    owner = folder / ".lock-owner"
+    try:
+        lock.acquire()
+    except Timeout:
+        _raise_busy(folder, owner)
+    try:
+        owner.write_text(str(os.getpid()))
+        remove_stale_temporaries(folder)
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _raise_busy(folder: Path, owner: Path) -> NoReturn:
+    try:
+        holder = f"process {owner.read_text()}"
+    except OSError:
+        holder = "another process"
+    raise BusyError(f"{folder} is in use by {holder}", "choose another run with --name")

@@ -1,0 +1,197 @@
+"""A trained network in NumPy: weights, vocabulary, and the one primitive on which every verb rests.
+
+    logits, state, gates = model.step(ids, state)
+
+State is a value, passed in and returned; a model remembers nothing between calls and can serve several threads.
+
+Legend for shapes: N lanes, T time steps, V symbols, E embedding size, H hidden size, L layers.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.cells import CELLS
+from charrnn.cells.base import State
+from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.errors import CheckpointError
+from charrnn.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.recording import Recording
+
+Float = npt.NDArray[np.float32]
+Weights = Mapping[str, Float]
+States = tuple[State, ...]
+"""A state for each layer."""
+Gates = tuple[tuple[Float, ...], ...]
+"""The gates of each layer, in the order of `Cell.gates`."""
+
+LARGEST_TABLE = 1 << 24
+"""Numbers in the table of input projections above which they are computed at each step."""
+
+
+class NumpyOps:
+    """The functions that a cell's step needs, for NumPy."""
+
+    tanh = staticmethod(np.tanh)
+
+    @staticmethod
+    def sigmoid(x: Float) -> Float:
+        """σ(x) = (1 + tanh(x/2)) / 2, which cannot overflow."""
+        y: Float = np.tanh(x * np.float32(0.5))
+        y *= np.float32(0.5)
+        y += np.float32(0.5)
+        return y
+
+
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every weight of a network; the names are torch's own."""
+    V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
+    rows = CELLS[config.cell].num_blocks * H
+    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
+    for layer in range(config.num_layers):
+        shapes |= {
+            f"rnn.weight_ih_l{layer}": (rows, H if layer else E),
+            f"rnn.weight_hh_l{layer}": (rows, H),
+            f"rnn.bias_ih_l{layer}": (rows,),
+            f"rnn.bias_hh_l{layer}": (rows,),
+        }
+    return shapes | {"head.weight": (V, H), "head.bias": (V,)}
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """The number of trainable weights."""
+    return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())
+
+
+class CharRNN:
+    """A character-level recurrent language model.
+
+    Args:
+        config: the shape of the network.
+        vocabulary: the symbols that it reads and writes.
+        weights: the arrays named by `weight_shapes`, float32.
+
+    Raises:
+        CheckpointError: a weight is missing, superfluous or of the wrong shape.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights) -> None:
+        expected = weight_shapes(config)
+        found = {name: tuple(array.shape) for name, array in weights.items()}
+        if found != expected:
+            wrong = sorted(expected.keys() ^ found.keys()) or [n for n in expected if expected[n] != found[n]]
+            raise CheckpointError(f"the weights do not fit the network: {wrong[0]}")
+        self.config = config
+        self.vocabulary = vocabulary
+        self.weights = dict(weights)
+        self.cell = CELLS[config.cell]
+        layers = range(config.num_layers)
+        self._input = [np.ascontiguousarray(weights[f"rnn.weight_ih_l{k}"].T) for k in layers]  # (E or H, B·H)
+        self._hidden = [np.ascontiguousarray(weights[f"rnn.weight_hh_l{k}"].T) for k in layers]  # (H, B·H)
+        self._bias = [weights[f"rnn.bias_ih_l{k}"] + weights[f"rnn.bias_hh_l{k}"] for k in layers]
+        self._head = np.ascontiguousarray(weights["head.weight"].T)  # (H, V)
+        self._head_bias = weights["head.bias"]
+        self._project = self._input_projection()
+
+    def _input_projection(self) -> Callable[[Any], Float]:
+        """ids -> W_ih · embedding + biases of layer 0, (N, B·H): a row of a table, if the table is not too large."""
+        embedding, weight, bias = self.weights["embedding.weight"], self._input[0], self._bias[0]
+        if len(embedding) * weight.shape[1] > LARGEST_TABLE:
+            return lambda ids: embedding[ids] @ weight + bias
+        table: Float = embedding @ weight + bias  # (V, B·H)
+        return table.__getitem__
+
+    def initial_state(self, num_lanes: int | None = None) -> States:
+        """The state before any character: zeros, (N, H) each, or (H,) when `num_lanes` is None."""
+        H = self.config.hidden_size
+        shape = (H,) if num_lanes is None else (num_lanes, H)
+        layer = tuple(np.zeros(shape, np.float32) for _ in self.cell.states)
+        return (layer,) * self.config.num_layers
+
+    def advance(self, ids: Any, state: States) -> tuple[States, Gates]:
+        """Read one symbol a lane, without asking what comes next.
+
+        Args:
+            ids: an id for one lane, or an array (N,).
+            state: the state before it; it is not changed.
+
+        Returns:
+            The state after it, and each layer's gates.
+        """
+        x = self._project(ids)
+        states, gates = [], []
+        for layer, before in enumerate(state):
+            if layer:
+                x = states[-1][0] @ self._input[layer] + self._bias[layer]
+            after, opened = self.cell.step(x, before, self._hidden[layer], NumpyOps)
+            states.append(after)
+            gates.append(opened)
+        return tuple(states), tuple(gates)
+
+    def head(self, outputs: Float) -> Float:
+        """The unnormalised log-probabilities of the next symbol after outputs (..., H) of the top layer: (..., V)."""
+        logits: Float = outputs @ self._head + self._head_bias
+        return logits
+
+    def logits(self, state: States) -> Float:
+        """The same for a state: (N, V), or (V,) for one lane."""
+        return self.head(state[-1][0])
+
+    def step(self, ids: Any, state: States) -> tuple[Float, States, Gates]:
+        """Read one symbol a lane and say what may come next.
+
+        Args:
+            ids: an id for one lane, or an array (N,).
+            state: the state before it; it is not changed.
+
+        Returns:
+            logits (N, V) for the next symbol, the state after this one, and each layer's gates.
+        """
+        state, gates = self.advance(ids, state)
+        return self.logits(state), state, gates
+
+    def sample(  # noqa: D417 (the rest stands in SamplingConfig)
+        self,
+        prime: str = "",
+        *,
+        length: int = SamplingConfig.length,
+        temperature: float = SamplingConfig.temperature,
+        top_k: int = SamplingConfig.top_k,
+        top_p: float = SamplingConfig.top_p,
+        seed: int | None = SamplingConfig.seed,
+    ) -> Iterator[str]:
+        """Write text, handed out as it is made.
+
+        Args:
+            prime: read before writing; it is not handed out.
+            length: characters to write, and so on: see SamplingConfig.
+
+        Raises:
+            DataError: the prime has characters that the model does not know.
+            UsageError: a setting is out of its range.
+
+        Example:
+            "".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1))
+        """
+        from charrnn.sampling.sampler import sample
+
+        config = SamplingConfig(length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+        return sample(self, prime, config)
+
+    def read(self, text: str, *, top: int = 0) -> "Recording":
+        """Read a text and record every state and gate on the way.
+
+        Args:
+            text: its characters must be known to the model.
+            top: how many of the likeliest next characters to record at each position.
+
+        Raises:
+            DataError: the text is empty or has characters that the model does not know.
+        """
+        from charrnn.recording import record
+
+        return record(self, text, top=top)

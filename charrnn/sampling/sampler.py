@@ -1,0 +1,71 @@
+"""The loop that writes: draw a symbol, hand out the text it completes, read it, again.
+
+Every sample has its own stream of random numbers, made from (seed, index): a sample does not depend on how many others
+are asked for.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from charrnn.config import SamplingConfig
+from charrnn.model import CharRNN
+from charrnn.sampling.rules import draw, probabilities, top_k, top_p
+
+
+def sample(model: CharRNN, prime: str, config: SamplingConfig, *, index: int = 0) -> Iterator[str]:
+    """Write `config.length` characters after `prime`, handed out as they are made.
+
+    Args:
+        model: writes.
+        prime: read first. Without one the model reads a newline, if it knows it, so that the text begins as a line does;
+            else it starts from the state of zeros.
+        config: how to draw.
+        index: which of several samples of the same seed this is.
+
+    Raises:
+        DataError: the prime has characters that the model does not know (raised at once, not at the first character).
+    """
+    ids = model.vocabulary.encode(prime or _line_start(model))
+    generator = np.random.default_rng(None if config.seed is None else (config.seed, index))
+    return _write(model, ids.tolist(), config, generator)
+
+
+def _line_start(model: CharRNN) -> str:
+    return "" if model.vocabulary.missing("\n") else "\n"
+
+
+def _write(
+    model: CharRNN, prime: list[int], config: SamplingConfig, generator: np.random.Generator
+) -> Iterator[str]:
+    """The generator behind `sample`."""
+    decode = model.vocabulary.decoder()
+    state = model.initial_state()
+    for symbol in prime:
+        state, _ = model.advance(symbol, state)
+    logits = model.logits(state)
+    left = config.length
+    while left > 0:
+        symbol = _next(model, logits, config, generator)
+        text = decode(symbol)[:left]
+        if text:
+            yield text
+            left -= len(text)
+        logits, state, _ = model.step(symbol, state)
+
+
+def _next(
+    model: CharRNN,
+    logits: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    config: SamplingConfig,
+    generator: np.random.Generator,
+) -> int:
+    unknown = model.vocabulary.unknown_id
+    if unknown is not None:  # it is never written
+        logits = logits.copy()
+        logits[unknown] = -np.inf
+    p = probabilities(logits, config.temperature)
+    p = top_p(top_k(p, config.top_k), config.top_p)
+    return draw(p, generator.random())
+
+

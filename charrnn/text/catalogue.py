@@ -1,0 +1,226 @@
+"""Corpora known by name: one that every machine has, and four that are downloaded when they are asked for.
+
+A download is checked against a checksum and kept in the user's cache; nothing here talks to the network until then.
+"""
+
+import hashlib
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import DataError, EnvironmentFault
+from charrnn.text.reading import Notes, Source, file_source, folder_sources
+
+PYTHON_CHARS = 4_000_000
+"""Characters taken from the Python library unless --max-chars says otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A corpus known by name."""
+
+    name: str
+    what: str
+    size: str
+    licence: str
+    origin: str
+    """Where it comes from: an address, or words."""
+    sha256: str | None = None
+    """The checksum of the download. Where none has been published, the first download's is kept and checked from then on."""
+    member: str | None = None
+    """The file to take out of a downloaded .zip."""
+
+
+PYTHON = Entry(
+    name="python",
+    what="your own Python's standard library: its .py files, tests left out",
+    size=f"{PYTHON_CHARS:,} chars",
+    licence="PSF-2.0",
+    origin="this machine",
+)
+DOWNLOADS = (
+    Entry(
+        name="shakespeare",
+        what="tinyshakespeare: plays, the standard small benchmark",
+        size="1,115,394 chars",
+        licence="public domain",
+        origin="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+    Entry(
+        name="names",
+        what="32,033 first names, one a line (makemore)",
+        size="228,145 chars",
+        licence="public domain",
+        origin="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
+        sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+    ),
+    Entry(
+        name="warpeace",
+        what="Tolstoy, War and Peace, in English",
+        size="about 3.2 M chars",
+        licence="public domain",
+        origin="https://cs.stanford.edu/people/karpathy/char-rnn/warpeace_input.txt",
+    ),
+    Entry(
+        name="enwik8",
+        what="100 MB of Wikipedia in XML (Hutter Prize); best with --level byte",
+        size="100,000,000 bytes",
+        licence="CC BY-SA, GFDL",
+        origin="https://mattmahoney.net/dc/enwik8.zip",
+        sha256="547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc",
+        member="enwik8",
+    ),
+)
+CATALOGUE = {entry.name: entry for entry in (PYTHON, *DOWNLOADS)}
+
+
+def python_sources(notes: Notes) -> list[Source]:
+    """The .py files of the running Python's standard library, without its tests, in the order of their paths.
+
+    Raises:
+        DataError: the library is not there as files (some packaged Pythons keep it in a .zip).
+    """
+    folder = Path(sysconfig.get_paths()["stdlib"])
+    skipped = ("test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__")
+    left_out = [f"!{name}/*" for name in skipped] + [f"!*/{name}/*" for name in skipped]
+    config = CorpusConfig(globs=("*.py", *left_out))
+    try:
+        return folder_sources(folder, config, notes)
+    except DataError as error:
+        raise DataError(f"this Python's standard library is not in {folder}", "name a text file instead") from error
+
+
+def is_cached(entry: Entry, cache: Path) -> bool:
+    """Whether the text is on this machine already."""
+    return entry is PYTHON or _path(entry, cache).is_file()
+
+
+def _path(entry: Entry, cache: Path) -> Path:
+    suffix = Path(entry.origin).suffix
+    return cache / "corpora" / (entry.name + suffix)
+
+
+def fetch(entry: Entry, cache: Path, *, progress: Callable[[str], Any] | None = None) -> Source:
+    """The text of an entry that is downloaded, from the cache or else from its origin.
+
+    Args:
+        entry: one of DOWNLOADS.
+        cache: the folder that keeps downloads.
+        progress: given the entry's name, makes an object with tqdm's `total`, `update`, `reset` and `close`, which is told
+            of the bytes as they come; called only if there is something to download.
+
+    Raises:
+        EnvironmentFault: there is no network, or the cache cannot be written.
+        DataError: what came is not the file that was expected.
+    """
+    path = _path(entry, cache)
+    if not path.is_file():
+        _download(entry, path, progress)
+    expected = entry.sha256 or _pinned(path)
+    found = _sha256(path)
+    if expected not in (None, found):
+        raise DataError(
+            f"{path} is damaged: its SHA-256 begins with {found[:12]}, expected {str(expected)[:12]}",
+            "remove the file and try again",
+        )
+    if expected is None:
+        _pin_path(path).write_text(found)
+    return _member(path, entry.member) if entry.member else file_source(path)
+
+
+def _download(entry: Entry, path: Path, progress: Callable[[str], Any] | None) -> None:
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")  # we speak for ourselves
+    try:
+        pooch.retrieve(
+            entry.origin,
+            entry.sha256 and f"sha256:{entry.sha256}",
+            fname=path.name,
+            path=path.parent,
+            downloader=pooch.HTTPDownloader(progressbar=progress(entry.name) if progress else False, timeout=30),
+        )
+    except requests.RequestException as error:
+        raise EnvironmentFault(
+            f"cannot download {entry.name} from {entry.origin}: {_reason(error)}",
+            "without a network, train on your own text or on the corpus called python",
+        ) from error
+    except ValueError as error:
+        raise DataError(
+            f"{entry.origin} no longer holds the {entry.name} corpus: its SHA-256 is not {str(entry.sha256)[:12]}..."
+        ) from error
+    except OSError as error:
+        raise EnvironmentFault(f"cannot keep {entry.name} in {path.parent}: {error}") from error
+
+
+def _reason(error: Exception) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return f"the server answered {status}" if status else f"no connection ({type(error).__name__})"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pin_path(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _pinned(path: Path) -> str | None:
+    pin = _pin_path(path)
+    return pin.read_text().strip() if pin.is_file() else None
+
+
+def _member(path: Path, member: str) -> Source:
+    import zipfile
+
+    def reopen() -> Any:
+        return zipfile.ZipFile(path).open(member)
+
+    return Source(f"{path}:{member}", reopen)
+
+
+def find_sources(
+    names: list[str],
+    config: CorpusConfig,
+    *,
+    cache: Path,
+    notes: Notes,
+    stdin: Callable[[], Source],
+    progress: Callable[[str], Any] | None = None,
+) -> list[Source]:
+    """What the CORPUS arguments name: files, folders, `-`, or corpora of the catalogue. An existing path wins over a name.
+
+    Raises:
+        DataError: one of them is none of these, or cannot be read.
+        EnvironmentFault: a download failed.
+    """
+    sources: list[Source] = []
+    for name in names:
+        path = Path(name)
+        if name == "-":
+            sources.append(stdin())
+        elif path.is_dir():
+            sources += folder_sources(path, config, notes)
+        elif path.exists() or name not in CATALOGUE:
+            sources.append(_named_file(path))
+        elif CATALOGUE[name] is PYTHON:
+            sources += python_sources(notes)
+        else:
+            sources.append(fetch(CATALOGUE[name], cache, progress=progress))
+    return sources
+
+
+def _named_file(path: Path) -> Source:
+    try:
+        return file_source(path)
+    except DataError as error:
+        known = ", ".join(CATALOGUE)
+        hint = error.hint or f"give a file, a folder, - or one of the known corpora: {known}"
+        raise DataError(error.message, hint) from error

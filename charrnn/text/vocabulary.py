@@ -1,0 +1,135 @@
+"""Symbols and their numbers: characters in code point order, or the 256 bytes.
+
+A vocabulary knows nothing of files or networks. Where rare characters were set aside, one unknown symbol stands for all
+of them: it has the last number, is read like any other, and is never written.
+"""
+
+import codecs
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import Level
+from charrnn.errors import DataError
+
+Ids = npt.NDArray[np.integer]
+
+UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
+"""How the unknown symbol, and bytes that are no UTF-8, are shown."""
+
+NOT_IN_VOCABULARY = -1
+
+
+def code_points(text: str) -> npt.NDArray[np.uint32]:
+    """The code points of a text: "hé" -> [104, 233]. A lone surrogate passes; no vocabulary has one."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
+
+
+class Vocabulary:
+    """A two-way table of symbols and ids.
+
+    Args:
+        level: `char` or `byte`.
+        symbols: the characters' code points, each once, in rising order; at level byte they are 0 to 255.
+        has_unknown: whether one more symbol stands for all other characters.
+    """
+
+    def __init__(self, level: Level, symbols: Sequence[int], *, has_unknown: bool = False) -> None:
+        self.level = level
+        self.symbols = np.asarray(symbols, dtype=np.uint32)
+        self.has_unknown = has_unknown
+        assert np.all(self.symbols[1:] > self.symbols[:-1])
+        assert level == "char" or len(self.symbols) == 256
+
+    @classmethod
+    def of_bytes(cls) -> "Vocabulary":
+        """The vocabulary of every byte model."""
+        return cls("byte", range(256))
+
+    def __len__(self) -> int:
+        """V: the known symbols, and the unknown one if there is one."""
+        return len(self.symbols) + self.has_unknown
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of the unknown symbol, or None."""
+        return len(self.symbols) if self.has_unknown else None
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest of uint8, uint16 and uint32 that holds every id."""
+        return np.dtype(np.min_scalar_type(max(len(self) - 1, 0)))
+
+    @cached_property
+    def _table(self) -> npt.NDArray[np.int32]:
+        """Ids by code point; the last entry answers for all code points beyond the largest known."""
+        missing = NOT_IN_VOCABULARY if self.unknown_id is None else self.unknown_id
+        table = np.full(int(self.symbols[-1]) + 2, missing, np.int32)
+        table[self.symbols] = np.arange(len(self.symbols))
+        return table
+
+    def lookup(self, points: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+        """The ids of code points (or bytes); NOT_IN_VOCABULARY where there is neither the character nor an unknown symbol."""
+        return self._table[np.minimum(points, len(self._table) - 1)]
+
+    def points(self, text: str) -> npt.NDArray[np.integer]:
+        """A text as what this vocabulary counts: code points, or UTF-8 bytes."""
+        if self.level == "byte":
+            return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8)
+        return code_points(text)
+
+    def encode(self, text: str) -> npt.NDArray[np.int32]:
+        """The ids of a text.
+
+        Raises:
+            DataError: it has characters that the vocabulary lacks; they are named with their code points.
+        """
+        ids = self.lookup(self.points(text))
+        missing = self.missing(text)
+        if missing:
+            raise DataError(f"not among the model's {len(self):,} characters: {name_characters(missing)}")
+        return ids
+
+    def missing(self, text: str) -> list[str]:
+        """The characters of a text that the vocabulary lacks, each once, in order of appearance.
+
+        With an unknown symbol no text has any: all are read as that symbol.
+        """
+        if self.level == "byte" or self.has_unknown:
+            return []
+        known = self.lookup(code_points(text)) != NOT_IN_VOCABULARY
+        if known.all():
+            return []
+        return list(dict.fromkeys(c for c, k in zip(text, known, strict=True) if not k))
+
+    def decode(self, ids: npt.ArrayLike) -> str:
+        """The text of ids; bytes that are no UTF-8 and the unknown symbol come out as U+FFFD."""
+        numbers = np.asarray(ids, dtype=np.int64)
+        if self.level == "byte":
+            return numbers.astype(np.uint8).tobytes().decode("utf-8", "replace")
+        with_unknown = np.append(self.symbols, np.uint32(ord(UNKNOWN_TEXT)))
+        return with_unknown[numbers].astype("<u4").tobytes().decode("utf-32-le")
+
+    def decoder(self) -> Callable[[int], str]:
+        """A function from each id in turn to the text that is complete with it.
+
+        At level byte the text is empty until a character's last byte has come, so that nobody sees half a character.
+        """
+        if self.level == "byte":
+            incremental = codecs.getincrementaldecoder("utf-8")("replace")
+            single_bytes = [bytes([b]) for b in range(256)]
+            return lambda symbol: incremental.decode(single_bytes[symbol])
+        return [*map(chr, self.symbols.tolist()), UNKNOWN_TEXT].__getitem__
+
+
+def name_characters(characters: Sequence[str], most: int = 8) -> str:
+    """Characters with code points and names, safe to print: "'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)"."""
+    named = [
+        f"{c if c.isprintable() else ascii(c)[1:-1]!s} (U+{ord(c):04X} {unicodedata.name(c, 'unnamed')})"
+        for c in characters[:most]
+    ]
+    more = len(characters) - most
+    return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,112 @@
+"""The machine that trains: its device, its memory allocator, and how fast it is."""
+
+import contextlib
+import ctypes
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from charrnn.errors import EnvironmentFault, UsageError
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        UsageError: there is no such name.
+        EnvironmentFault: this machine, or this build of torch, lacks it.
+    """
+    available = torch.cuda.is_available()
+    if name == "auto":
+        return torch.device("cuda" if available else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}") from error
+    if device.type == "cpu":
+        return device
+    if device.type != "cuda":
+        raise UsageError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}")
+    if not available:
+        raise EnvironmentFault(f"CUDA is not available (torch {torch.__version__})", "use --device cpu")
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise EnvironmentFault(f"there is no {name}: this machine has {torch.cuda.device_count()} GPU(s)", "use cuda:0")
+    return device
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory instead of handing it back to the kernel after every training step.
+
+    torch frees and allocates the same large arrays at each step. By default glibc maps each one afresh, and the kernel
+    fills it with zeros page by page; keeping them costs no more memory than the largest step and is much faster. Elsewhere
+    than on Linux with glibc this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (torch has no public name for it)
+
+
+def autocast(device: torch.device, precision: str) -> "contextlib.AbstractContextManager[None]":
+    """A context in which a network's products are computed in this precision."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+@contextlib.contextmanager
+def repeatable_draws(seed: int, step: int, device: torch.device, *, needed: bool) -> Iterator[None]:
+    """A context in which torch's random draws depend on (seed, step) alone; torch's own generators are left as they were."""
+    if not needed:
+        yield
+        return
+    mixed = np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(mixed[0]) >> 1)
+        yield
+
+
+@contextlib.contextmanager
+def thread_count(threads: int) -> Iterator[None]:
+    """Compute with so many CPU threads (0 leaves torch's choice), and go back to the number before."""
+    before = torch.get_num_threads()
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def synchronized_clock(device: torch.device) -> float:
+    """Seconds, after everything that the device was told to do is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+@contextlib.contextmanager
+def memory_faults(batch_size: int) -> Iterator[None]:
+    """Turn torch's ways of saying that the memory is full into an EnvironmentFault that says what to try."""
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        text = str(error).lower()
+        if isinstance(error, RuntimeError) and "out of memory" not in text and "allocate memory" not in text:
+            raise
+        smaller = max(1, batch_size // 2)
+        raise EnvironmentFault("out of memory", f"try --batch-size {smaller}, or a smaller --hidden-size") from error

@@ -1,0 +1,167 @@
+"""From a budget to a run: how many steps, at which precision, with how much dropout.
+
+The machine is measured for a second or two; from then on everything is in steps, so that a run can be repeated and
+resumed. What the user gave is obeyed, and the rest planned around it.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from charrnn.config import ModelConfig, Precision, TrainingConfig
+from charrnn.training.batches import LaneShape
+from charrnn.training.machine import computes_bfloat16, memory_faults, synchronized_clock, thread_count
+from charrnn.training.network import TorchState, make_network
+from charrnn.training.trainer import EVALUATED_CHARS, make_optimizer, train_step
+
+DEFAULT_MINUTES = 5.0
+EVALUATIONS = 12
+"""In a run, at least; a long run evaluates every SECONDS_BETWEEN."""
+SECONDS_BETWEEN = 120.0
+TRIAL_SECONDS = 0.8
+BFLOAT16_GAIN = 1.1
+"""How much faster bfloat16 must be to be chosen."""
+FORWARD_PART = 0.4
+"""Time to read a character, as a part of the time to train on it."""
+DROPOUT_BY_EPOCHS = ((6.0, 0.0), (10.0, 0.1), (16.0, 0.2), (math.inf, 0.3))
+"""Up to so many epochs, so much dropout: a text read more often is learnt by heart more easily."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train; the first that runs out ends the run. All None: DEFAULT_MINUTES."""
+
+    minutes: float | None = None
+    epochs: float | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the text: symbols to train on and to validate on."""
+
+    train_chars: int
+    val_chars: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, and what it will take."""
+
+    config: TrainingConfig
+    epochs: float
+    seconds: float
+    chars_per_second: float
+    notes: tuple[str, ...] = ()
+
+
+def make_plan(
+    facts: Facts,
+    model_config: ModelConfig,
+    config: TrainingConfig,
+    budget: Budget,
+    *,
+    dropout: float | None = None,
+    measure: Callable[[ModelConfig, TrainingConfig], float] | None = None,
+) -> Plan:
+    """Fix everything that a budget leaves open.
+
+    Args:
+        facts: of the text.
+        model_config: the network.
+        config: the settings so far; `steps`, `warmup_steps` and `eval_every` are planned, `precision` too if it is auto.
+        budget: how long.
+        dropout: obeyed if given, else chosen by the number of epochs.
+        measure: seconds a step takes; the default tries it on this machine. Planning itself is a pure function of it.
+    """
+    measure = measure or seconds_per_step
+    shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
+    notes = _shape_notes(facts, config, shape)
+    config = dataclasses.replace(config, batch_size=shape.batch_size, sequence_length=shape.sequence_length)
+    config, per_step = _choose_precision(model_config, config, measure)
+    chars = shape.batch_size * shape.sequence_length
+    steps_per_epoch = (facts.train_chars - 1) / chars
+    per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / chars * FORWARD_PART
+    steps = _steps(budget, per_step, per_evaluation, steps_per_epoch)
+    epochs = steps / steps_per_epoch
+    if dropout is None:
+        dropout = next(d for most, d in DROPOUT_BY_EPOCHS if epochs <= most)
+    eval_every = max(1, min(math.ceil(steps / EVALUATIONS), math.ceil(SECONDS_BETWEEN / per_step)))
+    config = dataclasses.replace(
+        config,
+        steps=steps,
+        dropout=dropout,
+        warmup_steps=min(config.warmup_steps, steps // 10),
+        eval_every=eval_every,
+    )
+    seconds = steps * per_step + steps / eval_every * per_evaluation
+    return Plan(config, epochs, seconds, chars / per_step, notes)
+
+
+def _shape_notes(facts: Facts, config: TrainingConfig, shape: LaneShape) -> tuple[str, ...]:
+    if (shape.batch_size, shape.sequence_length) == (config.batch_size, config.sequence_length):
+        return ()
+    return (
+        f"{facts.train_chars:,} characters to train on are too few for {config.batch_size} lanes of "
+        f"{config.sequence_length}: using {shape.batch_size} of {shape.sequence_length}",
+    )
+
+
+def _steps(budget: Budget, per_step: float, per_evaluation: float, steps_per_epoch: float) -> int:
+    minutes = budget.minutes
+    if (budget.minutes, budget.epochs, budget.steps) == (None, None, None):
+        minutes = DEFAULT_MINUTES
+    limits: list[float] = []
+    if minutes is not None:
+        evaluations = max(EVALUATIONS, minutes * 60 / SECONDS_BETWEEN)
+        limits.append((minutes * 60 - evaluations * per_evaluation) / per_step)
+    if budget.epochs is not None:
+        limits.append(budget.epochs * steps_per_epoch)
+    if budget.steps is not None:
+        limits.append(budget.steps)
+    return max(1, round(min(limits)))
+
+
+def _choose_precision(
+    model_config: ModelConfig, config: TrainingConfig, measure: Callable[[ModelConfig, TrainingConfig], float]
+) -> tuple[TrainingConfig, float]:
+    """The config with a definite precision, and the seconds that a step takes in it."""
+
+    def timed(precision: Precision) -> tuple[TrainingConfig, float]:
+        tried = dataclasses.replace(config, precision=precision)
+        return tried, measure(model_config, tried)
+
+    if config.precision != "auto":
+        return timed(config.precision)
+    single = timed("float32")
+    if not computes_bfloat16(torch.device(config.device)):
+        return single
+    half = timed("bfloat16")
+    return half if single[1] / half[1] >= BFLOAT16_GAIN else single
+
+
+def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float:
+    """The time of one training step on this machine, measured on a throwaway network with random symbols.
+
+    The median of as many steps as fit in TRIAL_SECONDS, three at least, after two that warm up.
+    """
+    device = torch.device(config.device)
+    network = make_network(model_config, config.dropout, 0, device)
+    optimizer = make_optimizer(network, config)
+    shape = (config.sequence_length, config.batch_size)
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(model_config.vocab_size, shape, generator=generator).to(device)
+    state: TorchState = None
+    times: list[float] = []
+    with thread_count(config.threads), memory_faults(config.batch_size):
+        while len(times) < 5 or sum(times[2:]) < TRIAL_SECONDS:
+            began = synchronized_clock(device)
+            _, state = train_step(network, optimizer, ids, ids, state, config)
+            times.append(synchronized_clock(device) - began)
+            if sum(times) > 10 * TRIAL_SECONDS and len(times) >= 2:
+                break
+    kept = sorted(times[2:] or times)
+    return kept[len(kept) // 2]
