@@ -4,7 +4,7 @@ Column t of every array holds what was true after character t was read.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,15 +62,22 @@ def log_softmax(logits: "Float") -> npt.NDArray[np.float64]:
     return shifted
 
 
-def record(model: "CharRNN", text: str, *, top: int = 0) -> Recording:
-    """Read `text` symbol by symbol; see CharRNN.read."""
+def record(model: "CharRNN", text: str, *, top: int = 0, keep: Collection[str] | None = None) -> Recording:
+    """Read `text` symbol by symbol; see CharRNN.read.
+
+    Args:
+        model: reads.
+        text: what it reads.
+        top: how many guesses to record at each position.
+        keep: the states and gates to record; None records all.
+    """
     ids = model.vocabulary.encode(text)
     if not len(ids):
         raise DataError("there is no text to read")
     T, L, H = len(ids), model.config.num_layers, model.config.hidden_size
     top = min(top, len(model.vocabulary))
     names = (*model.cell.states, *model.cell.gates)
-    arrays = {name: np.empty((T, L, H), np.float32) for name in names}
+    arrays = {name: np.empty((T, L, H), np.float32) for name in names if keep is None or name in keep}
     bits = np.zeros(T, np.float32)
     next_ids = np.empty((T, top), np.int32)
     next_probabilities = np.empty((T, top), np.float32)
@@ -79,7 +86,8 @@ def record(model: "CharRNN", text: str, *, top: int = 0) -> Recording:
         logits, state, gates = model.step(symbol, state)
         for layer in range(L):
             for name, values in zip(names, (*state[layer], *gates[layer]), strict=True):
-                arrays[name][t, layer] = values
+                if name in arrays:
+                    arrays[name][t, layer] = values
         log_probabilities = log_softmax(logits)
         if t + 1 < T:
             bits[t + 1] = -log_probabilities[ids[t + 1]] / math.log(2)
@@ -103,9 +111,7 @@ def _shown(model: "CharRNN", symbol: int) -> str:
     return text
 
 
-def dump_bytes(model: "CharRNN", num_symbols: int) -> int:
-    """The memory that a Recording of so many symbols takes, in bytes."""
-    arrays = len(model.cell.states) + len(model.cell.gates)
+def num_bytes(model: "CharRNN", num_symbols: int, keep: Collection[str] | None = None) -> int:
+    """The memory that the arrays of a Recording take."""
+    arrays = len(model.cell.states) + len(model.cell.gates) if keep is None else len(keep)
     return num_symbols * arrays * model.config.num_layers * model.config.hidden_size * 4
-
-

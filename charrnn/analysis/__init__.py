@@ -1,0 +1,1 @@
+"""Understanding what units do."""
