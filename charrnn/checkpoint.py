@@ -1,8 +1,8 @@
 """One .safetensors file that holds a model, and for resuming a run the state of its training.
 
 The file's metadata has the keys `format` ("charrnn"), `format_version`, `header` (JSON: config, vocabulary, figures,
-run) and `sha256` (over the header and all tensors). Loading runs no code, and checks everything against the header before
-a network is built: a file that is damaged, or says something else than it holds, is refused.
+run) and `sha256` (over the header and all tensors). Loading runs no code, and checks everything against the header
+before a network is built: a file that is damaged, or says something else than it holds, is refused.
 """
 
 import dataclasses
@@ -63,6 +63,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
     """
     tensors = dict(checkpoint.model.weights)
     tensors |= {TRAINING_PREFIX + name: array for name, array in checkpoint.training.items()}
+    tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     header = json.dumps(_header(checkpoint), ensure_ascii=True, allow_nan=False)
     metadata = {
         "format": FORMAT,
@@ -70,9 +71,19 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
         "header": header,
         "sha256": _checksum(header, tensors),
     }
-    content = save_tensors(tensors, metadata)
+    content = _in_one_order(save_tensors(tensors, metadata))
     write_atomically(path, content)
     return len(content)
+
+
+def _in_one_order(content: bytes) -> bytes:
+    """The same file with sorted metadata: safetensors writes them in an order that changes from call to call."""
+    (length,) = struct.unpack("<Q", content[:8])
+    table = json.loads(content[8 : 8 + length])
+    table["__metadata__"] = dict(sorted(table["__metadata__"].items()))
+    text = json.dumps(table, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((struct.pack("<Q", len(text)), text, memoryview(content)[8 + length :]))
 
 
 def _header(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -112,8 +123,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return _parse(path, content)
     except CheckpointError:
         raise
-    except (SafetensorError, CharrnnError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint that can be read: {_one_line(error)}", _DAMAGED) from error
+    except (
+        SafetensorError,
+        CharrnnError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise CheckpointError(
+            f"{path} is not a checkpoint that can be read: {_one_line(error)}", _DAMAGED
+        ) from error
 
 
 _DAMAGED = "the file may be damaged or still being copied; copy it again, or take another"
@@ -126,12 +147,18 @@ def _one_line(error: Exception) -> str:
 def _read(path: Path) -> bytes:
     try:
         if not path.exists():
-            raise CheckpointError(f"there is no checkpoint at {path}", "train one: charrnn train corpus.txt")
+            raise CheckpointError(
+                f"there is no checkpoint at {path}", "train one: charrnn train corpus.txt"
+            )
         if not path.is_file():
-            raise CheckpointError(f"{path} is not a regular file", "name a .safetensors file or a run")
+            raise CheckpointError(
+                f"{path} is not a regular file", "name a .safetensors file or a run"
+            )
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
+        raise CheckpointError(
+            f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def _parse(path: Path, content: bytes) -> Checkpoint:
@@ -149,7 +176,11 @@ def _parse(path: Path, content: bytes) -> Checkpoint:
         raise CheckpointError(f"{path}: checksum mismatch, the file is damaged", _DAMAGED)
     weights = {name: tensors[name] for name in weight_shapes(config)}
     _require_finite(path, weights)
-    training = {n.removeprefix(TRAINING_PREFIX): a for n, a in tensors.items() if n.startswith(TRAINING_PREFIX)}
+    training = {
+        n.removeprefix(TRAINING_PREFIX): a
+        for n, a in tensors.items()
+        if n.startswith(TRAINING_PREFIX)
+    }
     figures, run = header["figures"], header["run"]
     if not (isinstance(figures, dict) and isinstance(run, dict)):
         raise CheckpointError(f"{path}: figures and run must be objects")
@@ -162,19 +193,31 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
     _refuse_other_formats(path, content)
     (length,) = struct.unpack("<Q", content[:8])
     if length > min(len(content) - 8, LARGEST_HEADER):
-        raise CheckpointError(f"{path} is truncated or damaged: its header does not fit in the file", _DAMAGED)
-    entries = _strict_json(content[8 : 8 + length])
+        raise CheckpointError(
+            f"{path} is truncated or damaged: its header does not fit in the file", _DAMAGED
+        )
+    table = content[8 : 8 + length]
+    if not (
+        table.startswith(b"{") and table.rstrip(b" ").endswith(b"}")
+    ):  # padded with spaces alone
+        raise CheckpointError(f"{path} is damaged: its header is no JSON object", _DAMAGED)
+    entries = _strict_json(table)
     metadata = entries.pop("__metadata__", None) if isinstance(entries, dict) else None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} is a safetensors file, but not a charrnn checkpoint")
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise CheckpointError(f"{path} is damaged: its metadata are not all texts", _DAMAGED)
     return metadata, entries
 
 
 def _refuse_other_formats(path: Path, content: bytes) -> None:
     if not content:
         raise CheckpointError(f"{path} is empty (0 bytes)", _DAMAGED)
-    if content.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-        raise CheckpointError(f"{path} is a pickle or zip file: charrnn does not open pickles, they can run code")
+    pickled = content[:1] == b"\x80" and content[8:9] != b"{"  # safetensors may begin with 0x80 too
+    if content.startswith(b"PK\x03\x04") or pickled:
+        raise CheckpointError(
+            f"{path} is a pickle or zip file: charrnn does not open pickles, they can run code"
+        )
     if content.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path} is a Git LFS pointer, not the file itself", "git lfs pull")
     if len(content) < 8:
@@ -183,8 +226,8 @@ def _refuse_other_formats(path: Path, content: bytes) -> None:
 
 def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     version = metadata.get("format_version", "")
-    if not (isinstance(version, str) and version.isdecimal() and len(version) < 9):
-        raise CheckpointError(f"{path}: the format version {str(version)[:20]!r} is not a number")
+    if not (version.isdecimal() and len(version) < 9 and int(version) > 0):
+        raise CheckpointError(f"{path}: {version[:20]!r} is not a format version")
     if int(version) > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} was written by a later charrnn (format {version}; this one reads up to {FORMAT_VERSION})",
@@ -213,7 +256,9 @@ def _strict_json(text: bytes) -> Any:
 def _model_config(fields: Any) -> ModelConfig:
     config = ModelConfig(**fields)
     if config.cell not in CELLS:
-        raise CheckpointError(f"unknown cell {config.cell!r}; this charrnn has {', '.join(CELLS)}")
+        raise CheckpointError(
+            f"unknown cell {str(config.cell)[:60]!r}; this charrnn has {', '.join(CELLS)}"
+        )
     return config
 
 
@@ -226,7 +271,9 @@ def _vocabulary(fields: Mapping[str, Any]) -> Vocabulary:
     valid = all(type(p) is int and 0 <= p < 0x110000 and not 0xD800 <= p < 0xE000 for p in symbols)
     rising = all(a < b for a, b in zip(symbols, symbols[1:], strict=False))
     if not (valid and rising):
-        raise CheckpointError("the vocabulary is not a list of characters in code point order, each once")
+        raise CheckpointError(
+            "the vocabulary is not a list of characters in code point order, each once"
+        )
     return Vocabulary("char", symbols, has_unknown=fields["has_unknown"] is True)
 
 
@@ -237,14 +284,21 @@ def _require_shapes(path: Path, entries: Mapping[str, Any], config: ModelConfig)
         if entry is None:
             raise CheckpointError(f"{path} lacks the tensor {name}")
         if (entry["dtype"], tuple(entry["shape"])) != ("F32", shape):
-            raise CheckpointError(f"{path}: {name} is {entry['dtype']} {entry['shape']}, expected F32 {list(shape)}")
-    other = [n for n in entries if n not in weight_shapes(config) and not n.startswith(TRAINING_PREFIX)]
+            found = f"{entry['dtype']} {entry['shape']}"[:60]
+            raise CheckpointError(f"{path}: {name} is {found}, expected F32 {list(shape)}")
+    other = [
+        n for n in entries if n not in weight_shapes(config) and not n.startswith(TRAINING_PREFIX)
+    ]
     if other:
-        raise CheckpointError(f"{path} has a tensor that no part of the network uses: {other[0][:60]!r}")
+        raise CheckpointError(
+            f"{path} has a tensor that no part of the network uses: {other[0][:60]!r}"
+        )
 
 
 def _require_finite(path: Path, weights: Arrays) -> None:
     for name, array in weights.items():
         wrong = array.size - int(np.isfinite(array).sum())
         if wrong:
-            raise CheckpointError(f"{path}: the weights contain {wrong:,} values that are not finite ({name})")
+            raise CheckpointError(
+                f"{path}: the weights contain {wrong:,} values that are not finite ({name})"
+            )

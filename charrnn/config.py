@@ -26,7 +26,9 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
 
 
 def _finite(name: str, value: Any, low: float, high: float, expected: str) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    number = (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    )
     require(number and low <= value <= high, name, expected, value)
 
 
@@ -60,14 +62,22 @@ class CorpusConfig:
         _whole("min-count", self.min_count, 1, 10**12)
         if self.max_chars is not None:
             _whole("max-chars", self.max_chars, 2, 10**15)
-        for name, value in (("val-fraction", self.val_fraction), ("test-fraction", self.test_fraction)):
+        for name, value in (
+            ("val-fraction", self.val_fraction),
+            ("test-fraction", self.test_fraction),
+        ):
             _finite(name, value, 0, 0.999, "a number from 0 up to, not including, 1")
         held_out = self.val_fraction + self.test_fraction
         require(held_out < 1, "val-fraction plus test-fraction", "below 1", held_out)
         if self.level == "byte":
             require(self.min_count == 1, "min-count", "left out with --level byte", self.min_count)
             require(self.encoding is None, "encoding", "left out with --level byte", self.encoding)
-            require(not self.keep_newlines, "keep-newlines", "left out with --level byte (bytes are kept as they are)", True)
+            require(
+                not self.keep_newlines,
+                "keep-newlines",
+                "left out with --level byte (bytes are kept as they are)",
+                True,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

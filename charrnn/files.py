@@ -35,16 +35,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         EnvironmentFault: the disk is full, the folder cannot be written, or the like; the old file is intact.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for a link to itself
     temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
     try:
         _write_through(temporary, content, _mode_of(target))
         os.replace(temporary, target)  # noqa: PTH105 (tests put a failing one in its place)
         _flush_folder(target.parent)
     except OSError as error:
+        raise environment_fault("write", path, error) from error
+    finally:  # also after Ctrl-C
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise environment_fault("write", path, error) from error
 
 
 def _mode_of(path: Path) -> int | None:
@@ -56,7 +57,9 @@ def _mode_of(path: Path) -> int | None:
 
 def _write_through(path: Path, content: bytes, mode: int | None) -> None:
     path.unlink(missing_ok=True)  # left by a dead process that had our number
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+    )
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
@@ -93,9 +96,11 @@ def make_writable_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # the holder of the folder's lock may have removed it
     except (FileExistsError, NotADirectoryError) as error:
-        raise UsageError(f"{folder} is not a folder", "choose another with --out or --name") from error
+        raise UsageError(
+            f"{folder} is not a folder", "choose another with --out or --name"
+        ) from error
     except OSError as error:
         raise environment_fault("write in", folder, error) from error
 
@@ -106,6 +111,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         BusyError: another process holds it.
+        EnvironmentFault: the lock cannot be made.
     """
     from filelock import FileLock, Timeout
 
@@ -115,18 +121,23 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         _raise_busy(folder, owner)
+    except OSError as error:
+        raise environment_fault("lock", folder, error) from error
     try:
-        owner.write_text(str(os.getpid()))
+        with contextlib.suppress(OSError):  # it only names the holder to others
+            owner.write_text(str(os.getpid()))
         remove_stale_temporaries(folder)
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            owner.unlink(missing_ok=True)
         lock.release()
 
 
 def _raise_busy(folder: Path, owner: Path) -> NoReturn:
     try:
-        holder = f"process {owner.read_text()}"
+        number = owner.read_text()
     except OSError:
-        holder = "another process"
+        number = ""
+    holder = f"process {number}" if number else "another process"
     raise BusyError(f"{folder} is in use by {holder}", "choose another run with --name")

@@ -83,22 +83,28 @@ class CharRNN:
         expected = weight_shapes(config)
         found = {name: tuple(array.shape) for name, array in weights.items()}
         if found != expected:
-            wrong = sorted(expected.keys() ^ found.keys()) or [n for n in expected if expected[n] != found[n]]
+            wrong = sorted(expected.keys() ^ found.keys()) or [
+                n for n in expected if expected[n] != found[n]
+            ]
             raise CheckpointError(f"the weights do not fit the network: {wrong[0]}")
         self.config = config
         self.vocabulary = vocabulary
         self.weights = dict(weights)
         self.cell = CELLS[config.cell]
         layers = range(config.num_layers)
-        self._input = [np.ascontiguousarray(weights[f"rnn.weight_ih_l{k}"].T) for k in layers]  # (E or H, B·H)
-        self._hidden = [np.ascontiguousarray(weights[f"rnn.weight_hh_l{k}"].T) for k in layers]  # (H, B·H)
+        self._input = [
+            np.ascontiguousarray(weights[f"rnn.weight_ih_l{k}"].T) for k in layers
+        ]  # (E or H, B·H)
+        self._hidden = [
+            np.ascontiguousarray(weights[f"rnn.weight_hh_l{k}"].T) for k in layers
+        ]  # (H, B·H)
         self._bias = [weights[f"rnn.bias_ih_l{k}"] + weights[f"rnn.bias_hh_l{k}"] for k in layers]
         self._head = np.ascontiguousarray(weights["head.weight"].T)  # (H, V)
         self._head_bias = weights["head.bias"]
         self._project = self._input_projection()
 
     def _input_projection(self) -> Callable[[Any], Float]:
-        """ids -> W_ih · embedding + biases of layer 0, (N, B·H): a row of a table, if the table is not too large."""
+        """From ids to W_ih · embedding + biases of layer 0, (N, B·H): rows of a table, if it is not too large."""
         embedding, weight, bias = self.weights["embedding.weight"], self._input[0], self._bias[0]
         if len(embedding) * weight.shape[1] > LARGEST_TABLE:
             return lambda ids: embedding[ids] @ weight + bias
@@ -123,7 +129,8 @@ class CharRNN:
             The state after it, and each layer's gates.
         """
         x = self._project(ids)
-        states, gates = [], []
+        states: list[State] = []
+        gates: list[tuple[Float, ...]] = []
         for layer, before in enumerate(state):
             if layer:
                 x = states[-1][0] @ self._input[layer] + self._bias[layer]
@@ -179,7 +186,9 @@ class CharRNN:
         """
         from charrnn.sampling.sampler import sample
 
-        config = SamplingConfig(length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+        config = SamplingConfig(
+            length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+        )
         return sample(self, prime, config)
 
     def read(self, text: str, *, top: int = 0) -> "Recording":

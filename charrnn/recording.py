@@ -7,13 +7,12 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import DataError
-from charrnn.files import environment_fault
+from charrnn.errors import DataError, EnvironmentFault
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, Float
@@ -29,7 +28,7 @@ class Recording:
     pieces: tuple[str, ...]
     """(T,) what each symbol adds to the text; at level byte empty until a character is whole."""
     bits: "Float"
-    """(T,) the cost of each symbol given those before it. The first is given, not predicted: it costs 0."""
+    """(T,) the cost of each symbol given those before it. The first is given: it costs 0."""
     arrays: Mapping[str, "Float"]
     """(T, L, H) for each state and gate of the cell, by its letter."""
     next_ids: npt.NDArray[np.int32]
@@ -39,19 +38,30 @@ class Recording:
     next_text: tuple[str, ...]
     """(V,) how each symbol is shown."""
 
+    @property
+    def symbol_noun(self) -> str:
+        """What a symbol of this text is: a character, or a byte if some are parts of characters."""
+        return "character" if all(self.pieces) else "byte"
+
     def save(self, path: Path) -> None:
-        """Write an .npz file: `text`, `ids`, `bits`, and an array (T, L, H) for each state and gate.
+        """Write an .npz file: `text`, `ids`, `bits`, an array (T, L, H) for each state and gate.
 
         numpy.load reads it with allow_pickle=False.
 
         Raises:
             EnvironmentFault: the file cannot be written.
         """
+        arrays: dict[str, Any] = {
+            "text": np.array(self.text),
+            "ids": self.ids,
+            "bits": self.bits,
+            **self.arrays,
+        }
         try:
             with path.open("wb") as file:
-                np.savez(file, text=np.array(self.text), ids=self.ids, bits=self.bits, **self.arrays)
+                np.savez(file, **arrays)
         except OSError as error:
-            raise environment_fault("write", path, error) from error
+            raise EnvironmentFault(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def log_softmax(logits: "Float") -> npt.NDArray[np.float64]:
@@ -62,7 +72,9 @@ def log_softmax(logits: "Float") -> npt.NDArray[np.float64]:
     return shifted
 
 
-def record(model: "CharRNN", text: str, *, top: int = 0, keep: Collection[str] | None = None) -> Recording:
+def record(
+    model: "CharRNN", text: str, *, top: int = 0, keep: Collection[str] | None = None
+) -> Recording:
     """Read `text` symbol by symbol; see CharRNN.read.
 
     Args:
@@ -77,7 +89,9 @@ def record(model: "CharRNN", text: str, *, top: int = 0, keep: Collection[str] |
     T, L, H = len(ids), model.config.num_layers, model.config.hidden_size
     top = min(top, len(model.vocabulary))
     names = (*model.cell.states, *model.cell.gates)
-    arrays = {name: np.empty((T, L, H), np.float32) for name in names if keep is None or name in keep}
+    arrays = {
+        name: np.empty((T, L, H), np.float32) for name in names if keep is None or name in keep
+    }
     bits = np.zeros(T, np.float32)
     next_ids = np.empty((T, top), np.int32)
     next_probabilities = np.empty((T, top), np.float32)
@@ -96,7 +110,8 @@ def record(model: "CharRNN", text: str, *, top: int = 0, keep: Collection[str] |
             next_ids[t], next_probabilities[t] = best, np.exp(log_probabilities[best])
     shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
     pieces = _pieces(model, ids)
-    return Recording("".join(pieces), ids, pieces, bits, arrays, next_ids, next_probabilities, shown)
+    read = "".join(pieces)
+    return Recording(read, ids, pieces, bits, arrays, next_ids, next_probabilities, shown)
 
 
 def _pieces(model: "CharRNN", ids: npt.NDArray[np.int32]) -> tuple[str, ...]:
@@ -111,7 +126,8 @@ def _shown(model: "CharRNN", symbol: int) -> str:
     return text
 
 
-def num_bytes(model: "CharRNN", num_symbols: int, keep: Collection[str] | None = None) -> int:
-    """The memory that the arrays of a Recording take."""
+def num_bytes(model: "CharRNN", text: str, keep: Collection[str] | None = None) -> int:
+    """The memory that the arrays of a Recording of a text take."""
     arrays = len(model.cell.states) + len(model.cell.gates) if keep is None else len(keep)
-    return num_symbols * arrays * model.config.num_layers * model.config.hidden_size * 4
+    config = model.config
+    return len(model.vocabulary.points(text)) * arrays * config.num_layers * config.hidden_size * 4

@@ -22,18 +22,31 @@ class Result:
     err: str
 
 
-CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("COLUMNS", "NO_COLOR", "FORCE_", "COLORTERM"))}
+CLEAN = {
+    k: v
+    for k, v in os.environ.items()
+    if not k.startswith(("COLUMNS", "NO_COLOR", "FORCE_", "COLORTERM"))
+} | {"OMP_NUM_THREADS": "1"}  # tests' networks are too small to share among threads
 
 
 def command(*arguments: object) -> list[str]:
     """The command line of `charrnn ARGUMENTS` with this interpreter."""
-    return [sys.executable, "-W", "error::DeprecationWarning:charrnn", "-m", "charrnn", *map(str, arguments)]
+    return [
+        sys.executable,
+        "-W",
+        "error::DeprecationWarning:charrnn",
+        "-m",
+        "charrnn",
+        *map(str, arguments),
+    ]
 
 
 def own_signals() -> None:
     """Give a child its signals back, whatever the test runner inherited."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
 
 
 def run_charrnn(
@@ -45,12 +58,33 @@ def run_charrnn(
 ) -> Result:
     """Run `charrnn` as a process of its own and expect an exit status (None: any)."""
     done = subprocess.run(
-        command(*arguments), cwd=cwd, input=stdin, capture_output=True, env=CLEAN | (env or {}), preexec_fn=own_signals, check=False
+        command(*arguments),
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        env=CLEAN | (env or {}),
+        preexec_fn=own_signals,
+        check=False,
     )
     result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in result.err, result.err
     assert status is None or result.status == status, result
     return result
+
+
+def call_charrnn(capsys: pytest.CaptureFixture[str], *arguments: object, status: int = 0) -> Result:
+    """The same in this process, which has torch loaded already: for what needs no process of its own."""
+    from charrnn.cli import console
+    from charrnn.cli.app import app
+
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console, "_prepare_streams", lambda: None)
+        patch.setattr(console, "_let_signals_end_us", lambda: None)
+        console.run(lambda: app([str(a) for a in arguments]))
+    captured = capsys.readouterr()
+    assert left.value.code == status, captured
+    return Result(status, captured.out, captured.err)
 
 
 def make_text(num_chars: int = 6000) -> str:
@@ -74,10 +108,24 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with corpus.txt and two runs under checkpoints/: `bytes` and, newest, `tiny`. Not to be changed."""
     folder = tmp_path_factory.mktemp("workplace")
     (folder / "corpus.txt").write_text(make_text(), encoding="utf-8")
-    small = ("--batch-size", 8, "--sequence-length", 16, "--steps", 60, "--precision", "float32", "-q")
+    small = (
+        "--batch-size",
+        8,
+        "--sequence-length",
+        16,
+        "--steps",
+        60,
+        "--precision",
+        "float32",
+        "-q",
+    )
     shape = ("--hidden-size", 24, "--layers", 2, "--embedding-size", 5)
-    run_charrnn("train", "corpus.txt", "--name", "bytes", "--level", "byte", *shape, *small, cwd=folder)
-    run_charrnn("train", "corpus.txt", "--name", "tiny", "--test-fraction", 0.05, *shape, *small, cwd=folder)
+    run_charrnn(
+        "train", "corpus.txt", "--name", "bytes", "--level", "byte", *shape, *small, cwd=folder
+    )
+    run_charrnn(
+        "train", "corpus.txt", "--name", "tiny", "--test-fraction", 0.05, *shape, *small, cwd=folder
+    )
     return folder
 
 

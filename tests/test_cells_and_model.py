@@ -91,7 +91,9 @@ def test_a_step_does_not_change_the_state_it_is_given():
     _, state, _ = model.step(3, model.initial_state())
     before = [s.copy() for layer in state for s in layer]
     model.step(1, state)
-    assert all((a == b).all() for a, b in zip(before, (s for layer in state for s in layer), strict=True))
+    assert all(
+        (a == b).all() for a, b in zip(before, (s for layer in state for s in layer), strict=True)
+    )
 
 
 def test_the_table_of_inputs_and_its_absence_give_the_same(monkeypatch):

@@ -38,7 +38,8 @@ def parse_unit(address: str, model: "CharRNN") -> Unit:
     """
     match = ADDRESS.fullmatch(address)
     if not match:
-        raise UsageError(f"a unit's address looks like L0.c.37 (layer, state or gate, index), not {address!r}")
+        expected = "a unit's address looks like L0.c.37 (layer, state or gate, index)"
+        raise UsageError(f"{expected}, not {address!r}")
     unit = Unit(int(match[1]), match[2], int(match[3]))
     require_array(unit.what, model)
     config = model.config
@@ -60,14 +61,15 @@ def require_array(what: str, model: "CharRNN") -> None:
 
 
 def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """How much each unit looks like a memory: standard deviation times autocorrelation at distance 1, from values (T, L, H).
+    """How much each unit looks like a memory, from values (T, L, H). Shape (L, H).
 
-    A unit that swings far and holds what it has taken (inside a quotation, along a line) scores high; one that flickers
-    with every character, or hardly moves, scores low. Shape (L, H); a negative correlation counts as 0.
+    The score is standard deviation times autocorrelation at distance 1, a negative one counting
+    as 0. A unit that swings far and holds what it has taken (inside a quotation, along a line)
+    scores high; one that flickers with every character, or hardly moves, scores low.
     """
-    x = np.tanh(values.astype(np.float64))
+    x: npt.NDArray[np.float64] = np.tanh(values.astype(np.float64))
     x -= x.mean(axis=0)
-    variance = (x**2).mean(axis=0)
+    variance: npt.NDArray[np.float64] = (x**2).mean(axis=0)
     if len(x) < 2:
         return variance
     together = (x[1:] * x[:-1]).sum(axis=0)
@@ -75,7 +77,9 @@ def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return np.asarray(np.sqrt(variance) * np.maximum(correlation, 0))
 
 
-def most_interesting(values: npt.NDArray[np.float32], what: str, count: int) -> list[tuple[Unit, float]]:
+def most_interesting(
+    values: npt.NDArray[np.float32], what: str, count: int
+) -> list[tuple[Unit, float]]:
     """The units of a recorded array (T, L, H) with the highest `interest`, best first."""
     scores = interest(values)
     order = np.argsort(-scores, axis=None, kind="stable")[:count]

@@ -44,5 +44,6 @@ class Cell:
     step: Callable[[Array, State, Array, Ops], tuple[State, tuple[Array, ...]]]
     """step(x, state, weight_hh, ops) -> (next state, gates).
 
-    `x` (N, B·H) is all that does not depend on the state: W_ih · input + b_ih + b_hh. `weight_hh` comes transposed, (H, B·H).
+    `x` (N, B·H) is all that does not depend on the state: W_ih · input + b_ih + b_hh.
+    `weight_hh` comes transposed, (H, B·H).
     """

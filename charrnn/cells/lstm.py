@@ -9,9 +9,9 @@
 
 Gate order in the matrices: i, f, g, o, as in torch (char-rnn and torch-rnn use i, f, o, g). States: h, c.
 
-Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997, with the forget gate of
-F. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual Prediction with LSTM", Neural Computation 12(10),
-2000. A forget gate whose bias starts at 1 keeps its memory from the first step on (R. Jozefowicz, W. Zaremba and
+Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997, with the forget gate
+of F. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual Prediction with LSTM", Neural Computation
+12(10), 2000. A forget gate whose bias starts at 1 keeps its memory from the first step on (R. Jozefowicz, W. Zaremba and
 I. Sutskever, ICML 2015).
 """
 
@@ -43,5 +43,10 @@ def step(x: Array, state: State, weight_hh: Array, ops: Ops) -> tuple[State, tup
 
 
 CELL = Cell(
-    name="lstm", states=("h", "c"), gates=("i", "f", "g", "o"), num_blocks=4, torch_class="LSTM", step=step
+    name="lstm",
+    states=("h", "c"),
+    gates=("i", "f", "g", "o"),
+    num_blocks=4,
+    torch_class="LSTM",
+    step=step,
 )

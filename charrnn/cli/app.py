@@ -27,7 +27,9 @@ def _show_version(asked: bool) -> None:
 def charrnn(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Train character-level recurrent networks on any text, write new text with them, and see what their units do."""

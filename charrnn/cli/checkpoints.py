@@ -12,19 +12,22 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
 RUNS = Path("checkpoints")
-BEST, LAST = "best.safetensors", "last.safetensors"
+BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 
 
 def complete_checkpoint(incomplete: str) -> list[str]:
     """The names of runs, for the shell."""
-    return sorted(p.parent.name for p in RUNS.glob(f"*/{BEST}") if p.parent.name.startswith(incomplete))
+    return sorted(
+        p.parent.name for p in RUNS.glob(f"*/{BEST}") if p.parent.name.startswith(incomplete)
+    )
 
 
 CheckpointArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[CHECKPOINT]",
-        help="A .safetensors file, a run's folder or its name; without one, the newest run under checkpoints/.",
+        help="A .safetensors file, a run's folder or its name; without one, the newest run under "
+        "checkpoints/.",
         show_default=False,
         autocompletion=complete_checkpoint,
     ),
@@ -46,7 +49,9 @@ def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
         return path
     found = newest_run(BEST)
     if found is None:
-        raise CheckpointError(f"there is no checkpoint under {RUNS}/", "train one: charrnn train corpus.txt")
+        raise CheckpointError(
+            f"there is no checkpoint under {RUNS}/", "train one: charrnn train corpus.txt"
+        )
     if not quiet:
         say(f"charrnn: newest checkpoint {found}")
     return found

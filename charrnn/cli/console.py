@@ -1,10 +1,13 @@
-"""What every command shares in talking to people: results on stdout, talk on stderr, errors in one line, exit by signal."""
+"""What every command shares in talking to people.
+
+Results go to stdout, talk to stderr; an error is one line; a signal ends us as it ends any tool.
+"""
 
 import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from charrnn.errors import CharrnnError, EnvironmentFault
 
@@ -15,7 +18,7 @@ def say(text: str = "") -> None:
 
 
 def escape(text: str) -> str:
-    """Text that cannot act on a terminal: what is not printable is written as Python writes it in a string."""
+    """Text that cannot act on a terminal: the unprintable is written as in a Python string."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -35,54 +38,74 @@ def die_by_signal(number: int) -> NoReturn:
 
 def run(command: Callable[[], object]) -> NoReturn:
     """Run the command line and exit with the status that it deserves."""
-    _prepare_streams()
-    _let_signals_end_us()
+    status: object = 0
+    fault: CharrnnError | None = None
     try:
+        _prepare_streams()
+        _let_signals_end_us()
         command()
-        status: object = 0
     except SystemExit as leaving:
         status = leaving.code
     except CharrnnError as error:
-        report(error)
-        status = error.exit_status
+        fault = error
     except MemoryError:
-        report(EnvironmentFault("out of memory", "try a shorter text or a smaller model"))
-        status = EnvironmentFault.exit_status
+        fault = EnvironmentFault("out of memory", "try a shorter text or a smaller model")
     except OSError as error:
-        report(EnvironmentFault(f"cannot read or write: {error.strerror or error}"))
-        status = EnvironmentFault.exit_status
-    raise SystemExit(_flush(status))
+        what = f"read or write {error.filename}" if error.filename else "write the output"
+        fault = EnvironmentFault(f"cannot {what}: {error.strerror or error}")
+    fault = _flush() or fault
+    if fault:
+        report(fault)
+        status = fault.exit_status
+    raise SystemExit(status)
 
 
 def _prepare_streams() -> None:
-    """A pipe gets UTF-8 and \\n whatever the locale; a terminal gets what it can show."""
-    for stream in (sys.stdout, sys.stderr):
+    """A pipe gets UTF-8 and LF whatever the locale; a terminal gets what it can show.
+
+    Bytes that are no UTF-8 (in a prime text or a path) leave through a pipe as they came.
+
+    Raises:
+        EnvironmentFault: standard output is closed.
+    """
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+        raise EnvironmentFault("cannot write the output: standard output is closed")
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is None:
             continue
         if stream.isatty():
             reconfigure(errors="backslashreplace")
         else:
-            reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+            reconfigure(encoding="utf-8", errors=errors, newline="")
+
+
+def _nowhere() -> TextIO:
+    """A stream that swallows everything, until the process ends."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
 
 
 def _let_signals_end_us() -> None:
-    """Ctrl-C and a closed pipe end the process as they end any Unix tool; a signal that is ignored stays so."""
+    """Ctrl-C and a closed pipe end us as they end any Unix tool; an ignored Ctrl-C stays so."""
     for name in ("SIGINT", "SIGPIPE"):
         number = getattr(signal, name, None)
-        if number is not None and (number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN):
+        if number is not None and (
+            number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN
+        ):
             signal.signal(number, signal.SIG_DFL)
 
 
-def _flush(status: object) -> object:
-    """Write out what is left on stdout; if that fails, say so instead of Python's own complaint at exit."""
+def _flush() -> EnvironmentFault | None:
+    """Write out what is left; the fault if that fails, before Python complains at exit."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (lives until exit)
-        report(EnvironmentFault(f"cannot write the output: {error.strerror or error}"))
-        return EnvironmentFault.exit_status
-    return status
+        sys.stdout = _nowhere()
+        return EnvironmentFault(f"cannot write the output: {error.strerror or error}")
+    return None
 
 
 def duration(seconds: float) -> str:

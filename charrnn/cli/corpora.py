@@ -8,14 +8,24 @@ import typer
 from charrnn.cli.texts import user_cache
 
 
-def corpora(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a corpus.")] = False) -> None:
+def corpora(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a corpus.")
+    ] = False,
+) -> None:
     """List the corpora known by name: size, licence, and where each comes from."""
     from charrnn.text.catalogue import CATALOGUE, is_cached
 
     cache = user_cache()
     if as_json:
         for e in CATALOGUE.values():
-            row = {"name": e.name, "what": e.what, "size": e.size, "licence": e.licence, "origin": e.origin}
+            row = {
+                "name": e.name,
+                "what": e.what,
+                "size": e.size,
+                "licence": e.licence,
+                "origin": e.origin,
+            }
             print(json.dumps(row | {"sha256": e.sha256, "here": is_cached(e, cache)}))
         return
     for e in CATALOGUE.values():

@@ -24,21 +24,42 @@ class Split(StrEnum):
 def evaluate(
     checkpoint: CheckpointArgument = None,
     file: Annotated[
-        str | None, typer.Argument(metavar="FILE|-", help="The text to score; - is standard input.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="FILE|-", help="The text to score; - is standard input.", show_default=False
+        ),
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option("--window", min=1, help="Reset the state every W characters, as windowed models are judged.", show_default=False),
+        typer.Option(
+            "--window",
+            min=1,
+            help="Reset the state every W characters, as windowed models are judged.",
+            show_default=False,
+        ),
     ] = None,
     split: Annotated[
-        Split | None, typer.Option("--split", help="Score a part of the model's own corpus instead of a file.", show_default=False)
+        Split | None,
+        typer.Option(
+            "--split",
+            help="Score a part of the model's own corpus instead of a file.",
+            show_default=False,
+        ),
     ] = None,
     lanes: Annotated[
         int | None,
-        typer.Option("--lanes", min=1, help="Stretches read side by side; 1 is strictly one pass. [default: one per 8,192 characters]", show_default=False),
+        typer.Option(
+            "--lanes",
+            min=1,
+            help="Stretches read side by side; 1 is strictly one pass. "
+            "[default: one per 8,192 characters]",
+            show_default=False,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
+    ] = False,
 ) -> None:
     """Score a text: nats and bits per character, perplexity, accuracy.
 
@@ -47,13 +68,17 @@ def evaluate(
     if file is None and split is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, file = None, checkpoint
     if (file is None) == (split is None):
-        raise UsageError("give a FILE (or -), or --split val", "for example: charrnn evaluate book.txt")
+        raise UsageError(
+            "give a FILE (or -), or --split val", "for example: charrnn evaluate book.txt"
+        )
     if window and lanes:
-        raise UsageError("--window and --lanes exclude each other", "cold windows are lanes already")
+        raise UsageError(
+            "--window and --lanes exclude each other", "cold windows are lanes already"
+        )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     from charrnn.scoring.evaluation import evaluate as score
 
-    ids, unknown = _text_of(loaded, file, split)
+    ids, unknown = _text_of(loaded, file, split, quiet=quiet)
     result = score(loaded.model, ids, window=window, lanes=lanes, unknown=unknown)
     if as_json:
         print(json.dumps(result.as_dict(), allow_nan=False))
@@ -61,7 +86,9 @@ def evaluate(
         _print_table(result)
 
 
-def _text_of(loaded: "Checkpoint", file: str | None, split: Split | None) -> tuple[Any, int]:
+def _text_of(
+    loaded: "Checkpoint", file: str | None, split: Split | None, *, quiet: bool
+) -> tuple[Any, int]:
     """The ids to score, and how many of the text's characters are unknown."""
     from charrnn.cli.texts import file_text, leave_out_unknown
 
@@ -69,9 +96,14 @@ def _text_of(loaded: "Checkpoint", file: str | None, split: Split | None) -> tup
     if split is not None:
         ids = getattr(_own_corpus(loaded), split.value)
         if len(ids) < 2:
-            raise DataError(f"the model's corpus has no {split.value} part", "choose --split val, or give a FILE")
+            raise DataError(
+                f"the model's corpus has no {split.value} part",
+                "choose --split val, or give a FILE",
+            )
     else:
-        text, left_out = leave_out_unknown(file_text(str(file), loaded.model), loaded.model)
+        text, left_out = leave_out_unknown(
+            file_text(str(file), loaded.model), loaded.model, quiet=quiet
+        )
         ids = vocabulary.encode(text)
         if left_out:
             return ids, left_out
@@ -81,16 +113,23 @@ def _text_of(loaded: "Checkpoint", file: str | None, split: Split | None) -> tup
 
 def _own_corpus(loaded: "Checkpoint") -> Any:
     """The corpus that the model was trained on, read again and compared."""
+    from charrnn.cli.runs import corpus_config_of
     from charrnn.cli.texts import open_corpus
-    from charrnn.cli.train import corpus_config_of
 
-    about = loaded.run.get("corpus", {})
-    names = about.get("sources") or []
-    if not names or "-" in names:
-        raise DataError("the model's corpus came from standard input and cannot be read again", "give a FILE")
+    about = loaded.run.get("corpus")
+    names = about.get("sources") if isinstance(about, dict) else None
+    if not (isinstance(about, dict) and isinstance(names, list) and names):
+        raise DataError("the checkpoint does not say where its corpus is", "give a FILE")
+    if "-" in names:
+        raise DataError(
+            "the model's corpus came from standard input and cannot be read again", "give a FILE"
+        )
+    names = list(map(str, names))
     corpus = open_corpus(names, corpus_config_of(about), vocabulary=loaded.model.vocabulary)
     if corpus.fingerprint != about.get("fingerprint"):
-        raise DataError(f"{' '.join(names)} is not the text that the model was trained on", "give a FILE")
+        raise DataError(
+            f"{' '.join(names)} is not the text that the model was trained on", "give a FILE"
+        )
     return corpus
 
 

@@ -9,6 +9,7 @@ import typer
 
 from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint
 from charrnn.cli.console import duration, escape, size
+from charrnn.errors import CheckpointError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -17,16 +18,22 @@ if TYPE_CHECKING:
 def inspect(
     checkpoint: CheckpointArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
+    ] = False,
 ) -> None:
-    """Show what a checkpoint holds: network, vocabulary, figures, and how it was trained. Loading it runs no code."""
+    """Show what a checkpoint holds: network, vocabulary, figures, and how it was trained.
+
+    Loading it runs no code.
+    """
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     facts = _facts(loaded)
-    if as_json:
-        print(json.dumps(facts))
-        return
-    for name, value in _rows(loaded, facts):
-        print(f"{name:<12}{escape(value)}")
+    try:
+        lines = [json.dumps(facts, allow_nan=False)] if as_json else _lines(loaded, facts)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CheckpointError(f"{loaded.path}: its figures are not what charrnn writes") from error
+    for line in lines:
+        print(line)
 
 
 def _facts(loaded: "Checkpoint") -> dict[str, Any]:
@@ -55,29 +62,38 @@ def _facts(loaded: "Checkpoint") -> dict[str, Any]:
     }
 
 
+def _lines(loaded: "Checkpoint", facts: dict[str, Any]) -> list[str]:
+    return [f"{name:<12}{escape(value)}" for name, value in _rows(loaded, facts)]
+
+
 def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
     config, vocabulary, figures = facts["config"], facts["vocabulary"], facts["figures"]
     layers = f"{config['num_layers']} layer{'s' if config['num_layers'] > 1 else ''}"
     kind = "model and training state, for --resume" if facts["resumable"] else "model"
+    network = (
+        f"{config['cell']}, {layers} of {config['hidden_size']} units, "
+        f"embedding {config['embedding_size']}: {facts['parameters']:,} parameters"
+    )
     rows = [
         ("file", f"{facts['path']} ({size(facts['bytes'])}, checksum ok, {kind})"),
-        (
-            "network",
-            f"{config['cell']}, {layers} of {config['hidden_size']} units, embedding {config['embedding_size']}: "
-            f"{facts['parameters']:,} parameters",
-        ),
+        ("network", network),
         ("states", f"{' '.join(facts['states'])}   gates {' '.join(facts['gates'])}"),
         ("vocabulary", _vocabulary_line(vocabulary)),
     ]
     nats = figures.get("best_val_nats_per_char")
     if isinstance(nats, float):
-        rows.append(("validation", f"{nats:.4f} nats, {nats / math.log(2):.4f} bits per character (best)"))
+        rows.append(
+            ("validation", f"{nats:.4f} nats, {nats / math.log(2):.4f} bits per character (best)")
+        )
     if "step" in figures:
         took = duration(float(figures.get("seconds", 0)))
-        rows.append(("trained", f"{figures['step']:,} steps, {figures.get('epoch', 0):.1f} epochs, {took}"))
+        rows.append(
+            ("trained", f"{figures['step']:,} steps, {figures.get('epoch', 0):.1f} epochs, {took}")
+        )
     corpus = loaded.run.get("corpus", {})
     if corpus:
-        rows.append(("corpus", f"{' '.join(corpus.get('sources', []))}: {corpus.get('characters', 0):,} characters"))
+        sources = " ".join(corpus.get("sources", []))
+        rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters"))
     versions = loaded.run.get("versions", {})
     if versions:
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in versions.items())))

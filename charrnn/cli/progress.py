@@ -1,6 +1,7 @@
 """How a training run is shown: a bar on a terminal, a plain line every few seconds elsewhere, nothing if quiet."""
 
 import math
+import os
 import signal
 import sys
 import time
@@ -104,7 +105,9 @@ class _Shown:
         val = "" if self.val_bits is None else f", val {self.val_bits:.3f}"
         best = " (best)" if event.is_best and self.val_bits is not None else ""
         train = event.train_nats / math.log(2)
-        self.say(f"step {event.step:,}, epoch {event.epoch:.2f}: bits/char train {train:.3f}{val}{best}")
+        self.say(
+            f"step {event.step:,}, epoch {event.epoch:.2f}: bits/char train {train:.3f}{val}{best}"
+        )
         self.say(f"  {self.sample()}")
 
 
@@ -122,10 +125,16 @@ class Bar(_Shown):
             initial=self.start_step * per_step,
             unit="char",
             unit_scale=True,
-            dynamic_ncols=True,
+            ncols=None if self._columns() else 80,
+            dynamic_ncols=self._columns() > 0,
             mininterval=0.2,
             bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}{postfix}",
         )
+
+    @staticmethod
+    def _columns() -> int:
+        """The terminal's width; some terminals say 0 when they do not know."""
+        return os.get_terminal_size(sys.stderr.fileno()).columns
 
     def show(self, event: "Event") -> None:
         """Move the bar, or print what happened above it."""
@@ -189,7 +198,7 @@ class Lines(_Shown):
 
 
 class Stopper:
-    """While it is open, the first SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; the second ends at once."""
+    """While open, the first SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; a second ends it at once."""
 
     def __init__(self, trainer: "Trainer", progress: Progress) -> None:
         self.trainer = trainer
@@ -212,7 +221,10 @@ class Stopper:
         self.progress.say("stopping after this step ... (again to quit at once)")
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -22,37 +22,65 @@ def sample(
     checkpoint: CheckpointArgument = None,
     temp: Annotated[
         float,
-        typer.Option("--temp", "--temperature", help="Below 1 safer, above 1 bolder; 0 always takes the likeliest."),
+        typer.Option(
+            "--temp",
+            "--temperature",
+            help="Below 1 safer, above 1 bolder; 0 always takes the likeliest.",
+        ),
     ] = SamplingConfig.temperature,
     length: Annotated[
         int, typer.Option("--length", "-n", help="Characters to write after the prime text.")
     ] = SamplingConfig.length,
     prime: Annotated[
         str | None,
-        typer.Option("--prime", help="Text to go on from; it is printed first. Without one, a line begins.", show_default=False),
+        typer.Option(
+            "--prime",
+            help="Text to go on from; it is printed first. Without one, a line begins.",
+            show_default=False,
+        ),
     ] = None,
     prime_file: Annotated[
-        str | None, typer.Option("--prime-file", help="The same from a file, or - for standard input.", show_default=False)
+        str | None,
+        typer.Option(
+            "--prime-file",
+            help="The same from a file, or - for standard input.",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="The same seed gives the same text. [default: a fresh one]", show_default=False)
+        int | None,
+        typer.Option(
+            "--seed",
+            help="The same seed gives the same text. [default: a fresh one]",
+            show_default=False,
+        ),
     ] = SamplingConfig.seed,
     top_k: Annotated[
         int, typer.Option("--top-k", help="Draw from the K likeliest characters only; 0 is off.")
     ] = SamplingConfig.top_k,
     top_p: Annotated[
-        float, typer.Option("--top-p", help="Draw from the fewest characters that together have this probability.")
+        float,
+        typer.Option(
+            "--top-p", help="Draw from the fewest characters that together have this probability."
+        ),
     ] = SamplingConfig.top_p,
-    count: Annotated[int, typer.Option("--count", help="Samples to write, with an empty line between.", min=1)] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    count: Annotated[
+        int, typer.Option("--count", help="Samples to write, with an empty line between.", min=1)
+    ] = 1,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
+    ] = False,
 ) -> None:
     """Write new text with a trained model.
 
-    Characters appear as they are made. Standard output carries the prime text and what follows it, and nothing else.
+    Characters appear as they are made. Standard output carries the prime text and what follows it,
+    and nothing else.
     """
     if prime is not None and prime_file is not None:
         raise UsageError("--prime and --prime-file exclude each other", "give one of them")
-    config = SamplingConfig(length=length, temperature=temp, top_k=top_k, top_p=top_p, seed=_seed(seed))
+    config = SamplingConfig(
+        length=length, temperature=temp, top_k=top_k, top_p=top_p, seed=_seed(seed)
+    )
     model = open_checkpoint(checkpoint, quiet=quiet).model
     text = _prime_text(prime, prime_file, model)
     if not quiet:
@@ -90,7 +118,9 @@ def _write_sample(model: "CharRNN", prime: str, config: SamplingConfig, index: i
     try:
         pieces = draw(model, prime, config, index=index)
     except DataError as error:
-        raise DataError(f"the prime text has characters that are {error.message}", error.hint) from error
+        raise DataError(
+            f"the prime text has characters that are {error.message}", error.hint
+        ) from error
     out, is_terminal = sys.stdout, sys.stdout.isatty()
     show = harmless if is_terminal else str
     out.write(show(prime))

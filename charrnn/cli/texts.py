@@ -1,4 +1,4 @@
-"""Where a command's texts come from: corpora, files, standard input, literal text; and the user's cache."""
+"""Where a command's texts come from: corpora, files and standard input; and the user's cache."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.console import say
 from charrnn.config import CorpusConfig
-from charrnn.errors import UsageError
+from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -32,7 +32,9 @@ def stdin_source() -> "Source":
     from charrnn.text.reading import spooled_source
 
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("standard input is a terminal", "pipe a text in: cat *.txt | charrnn train -")
+        raise UsageError(
+            "standard input is a terminal", "pipe a text in: cat *.txt | charrnn train -"
+        )
     return spooled_source(sys.stdin.buffer, "standard input")
 
 
@@ -43,7 +45,11 @@ def _bar(name: str) -> Any:
 
 
 def open_corpus(
-    names: Sequence[str], config: CorpusConfig, *, cache: Path | None = None, vocabulary: "Vocabulary | None" = None
+    names: Sequence[str],
+    config: CorpusConfig,
+    *,
+    cache: Path | None = None,
+    vocabulary: "Vocabulary | None" = None,
 ) -> "Corpus":
     """Read the texts that CORPUS arguments name."""
     import dataclasses
@@ -54,19 +60,31 @@ def open_corpus(
 
     folder = cache or user_cache()
     notes = Notes()
-    sources = find_sources(list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=_bar)
+    sources = find_sources(
+        list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=_bar
+    )
     if list(names) == [PYTHON.name] and not Path(PYTHON.name).exists() and config.max_chars is None:
         config = dataclasses.replace(config, max_chars=PYTHON_CHARS)
     return read_corpus(sources, config, cache=folder, notes=notes, vocabulary=vocabulary)
 
 
 def read_text(source: "Source", model: "CharRNN") -> str:
-    """A text for a model: decoded and with newlines as its corpus had them by default."""
+    """A text for a model: decoded, its line ends kept or not as those of the model's corpus were.
+
+    Raises:
+        DataError: it is not UTF-8 and has no byte order mark.
+    """
     from charrnn.text.reading import Notes, byte_pieces, text_pieces
 
     if model.vocabulary.level == "byte":
         return b"".join(byte_pieces(source)).decode("utf-8", "surrogateescape")
-    return "".join(text_pieces(source, CorpusConfig(), Notes()))
+    config = CorpusConfig(keep_newlines=ord("\r") in model.vocabulary.symbols)
+    try:
+        return "".join(text_pieces(source, config, Notes()))
+    except DataError as error:  # the hints are for `train`, which has --encoding
+        raise DataError(
+            error.message, "turn it into UTF-8 first: iconv -t UTF-8" if error.hint else ""
+        ) from error
 
 
 def file_text(name: str, model: "CharRNN") -> str:
@@ -76,8 +94,11 @@ def file_text(name: str, model: "CharRNN") -> str:
     return read_text(stdin_source() if name == "-" else file_source(Path(name)), model)
 
 
-def leave_out_unknown(text: str, model: "CharRNN") -> tuple[str, int]:
-    """The text without the characters that the model does not know, and how many those were; they are named on stderr."""
+def leave_out_unknown(text: str, model: "CharRNN", *, quiet: bool = False) -> tuple[str, int]:
+    """The text without the characters that the model does not know, and how many those were.
+
+    They are named on stderr.
+    """
     missing = model.vocabulary.missing(text)
     if not missing:
         return text, 0
@@ -85,5 +106,9 @@ def leave_out_unknown(text: str, model: "CharRNN") -> tuple[str, int]:
 
     kept = text.translate(dict.fromkeys(map(ord, missing)))
     count = len(text) - len(kept)
-    say(f"charrnn: {count:,} characters that the model does not know were left out: {name_characters(missing)}")
+    if not quiet:
+        say(
+            f"charrnn: {count:,} characters that the model does not know were left out: "
+            f"{name_characters(missing)}"
+        )
     return kept, count

@@ -1,6 +1,7 @@
 """`charrnn visualize`: see what the units do while the model reads."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
-from charrnn.cli.console import say, size
+from charrnn.cli.console import escape, say, size
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 
@@ -29,70 +30,129 @@ def visualize(
     checkpoint: CheckpointArgument = None,
     text: Annotated[
         str | None,
-        typer.Argument(metavar="[TEXT|FILE|-]", help="What the model reads: a text, a file, or - for standard input. Without one it reads what it writes.", show_default=False),
+        typer.Argument(
+            metavar="[TEXT|FILE|-]",
+            help="What the model reads: a text, a file, or - for standard input. "
+            "Without one it reads what it writes.",
+            show_default=False,
+        ),
     ] = None,
     unit: Annotated[
-        list[str] | None, typer.Option("--unit", help="Colour by this unit, such as L0.c.37. May be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            "--unit",
+            help="Colour by this unit, such as L0.c.37. May be repeated.",
+            show_default=False,
+        ),
     ] = None,
     what: Annotated[
-        str | None, typer.Option("--what", help="Choose the interesting units among h, c, or the gates i, f, g, o. [default: h]", show_default=False)
+        str | None,
+        typer.Option(
+            "--what",
+            help="Choose the interesting units among h, c, or the gates i, f, g, o.",
+            show_default="h",
+        ),
     ] = None,
     predictions: Annotated[
-        int, typer.Option("--predictions", min=0, max=50, help="Under each character, the K likeliest to come next.")
+        int,
+        typer.Option(
+            "--predictions",
+            metavar="K",
+            min=0,
+            max=50,
+            help="Under each character, the K likeliest to come next.",
+        ),
     ] = 0,
-    surprisal: Annotated[bool, typer.Option("--surprisal", help="Colour by the bits that each character cost.")] = False,
+    surprisal: Annotated[
+        bool, typer.Option("--surprisal", help="Colour by the bits that each character cost.")
+    ] = False,
     dump: Annotated[
-        Path | None, typer.Option("--dump", metavar="FILE.npz", help="Write text, ids, bits, and every state and gate as (T, L, H) arrays.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--dump",
+            metavar="FILE.npz",
+            help="Write text, ids, bits, and every state and gate as (T, L, H) arrays.",
+            show_default=False,
+        ),
     ] = None,
     max_chars: Annotated[
-        int | None, typer.Option("--max-chars", min=1, help="Read at most so many. [default: 2000; with --dump all]", show_default=False)
+        int | None,
+        typer.Option(
+            "--max-chars",
+            min=1,
+            help="Characters to read at most.",
+            show_default=f"{SHOWN_CHARS}; with --dump all",
+        ),
     ] = None,
     color: Annotated[
-        ColorMode | None, typer.Option("--color", help="[default: what the terminal can show; none in a pipe]", show_default=False)
+        ColorMode | None,
+        typer.Option(
+            "--color",
+            help="Colours to use.",
+            show_default="what the terminal can show; none in a pipe",
+        ),
     ] = None,
     width: Annotated[
-        int | None, typer.Option("--width", min=1, help="Cells in a line. [default: the terminal's]", show_default=False)
+        int | None,
+        typer.Option("--width", min=1, help="Cells in a line.", show_default="the terminal's"),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
+    ] = False,
 ) -> None:
     """Show a text coloured by what hidden units do: red above zero, blue below, zero neutral.
 
-    A column shows the state after its character was read; the guesses under it are for the next. With no unit named,
-    the most interesting are shown: those that swing far and hold their value (standard deviation times
-    autocorrelation from one character to the next).
+    A column shows the state after its character was read; the guesses under it are for the next.
+    With no unit named, the most interesting are shown: those that swing far and hold their value
+    (standard deviation times autocorrelation from one character to the next).
     """
-    if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
+    if text is None and checkpoint is not None and not _means_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
     if unit and what:
         raise UsageError("--unit says which state or gate already", f"leave out --what {what}")
+    if dump and (dump.is_dir() or not dump.parent.is_dir()):
+        wrong = "is a folder" if dump.is_dir() else f"there is no folder {str(dump.parent)!r}"
+        raise UsageError(f"cannot write {str(dump)!r}: {wrong}")
     model = open_checkpoint(checkpoint, quiet=quiet).model
+    from threadpoolctl import threadpool_limits
+
     from charrnn.analysis.units import parse_unit, require_array
 
     require_array(what or "h", model)
     units = [parse_unit(address, model) for address in unit or ()]
-    content = _shortened(_content(text, model, quiet=quiet), max_chars or (None if dump else SHOWN_CHARS), quiet=quiet)
-    recording = _record(model, content, predictions, units, what, surprisal, everything=dump is not None)
+    most = max_chars or (None if dump else SHOWN_CHARS)
+    names = {u.what for u in units} or ({what or "h"} if what or not surprisal else set())
+    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        content = _content(text, model, most, quiet=quiet)
+        recording = _record(model, content, predictions, None if dump else names)
     if dump:
         recording.save(dump)
         if not quiet:
-            say(f"charrnn: wrote {dump} ({size(dump.stat().st_size)}, {len(recording.ids):,} characters)")
+            count = f"{len(recording.ids):,} {recording.symbol_noun}s"
+            say(f"charrnn: wrote {escape(str(dump))} ({size(dump.stat().st_size)}, {count})")
         if not (units or what or predictions or surprisal):
             return
     _print(recording, _blocks(recording, units, what, predictions, surprisal), color, width)
 
 
-# --- what is read ------------------------------------------------------------------------------------------------------
+# --- what is read ---------------------------------------------------------------------------------
 
 
-def _content(text: str | None, model: "CharRNN", *, quiet: bool) -> str:
+def _means_checkpoint(argument: str) -> bool:
+    """Whether a lone argument is a checkpoint, be it a missing one, rather than a text."""
+    return is_checkpoint(argument) or argument.endswith(".safetensors")
+
+
+def _content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool) -> str:
     from charrnn.cli.texts import file_text, leave_out_unknown
 
     if text is None:
+        length = min(OWN_TEXT, most or OWN_TEXT)
         if not quiet:
-            say(f"charrnn: no text given; reading {OWN_TEXT} characters that the model writes itself")
-        return "".join(model.sample(length=OWN_TEXT, seed=1))
+            say(f"charrnn: no text given; reading {length} characters that the model writes itself")
+        return "".join(model.sample(length=length, seed=1))
     read = file_text(text, model) if text == "-" or _is_file(text) else text
-    kept, _ = leave_out_unknown(read, model)
+    kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model)
     if not kept:
         raise DataError("there is no text that the model could read")
     return kept
@@ -113,40 +173,30 @@ def _shortened(text: str, most: int | None, *, quiet: bool) -> str:
     return text[:most]
 
 
-def _record(
-    model: "CharRNN",
-    text: str,
-    predictions: int,
-    units: "list[Unit]",
-    what: str | None,
-    surprisal: bool,
-    *,
-    everything: bool,
-) -> "Recording":
-    from threadpoolctl import threadpool_limits
-
+def _record(model: "CharRNN", text: str, predictions: int, keep: set[str] | None) -> "Recording":
     from charrnn.recording import num_bytes, record
 
-    names = {u.what for u in units} or ({what or "h"} if what or not surprisal else set())
-    keep = None if everything else names
-    need, free = num_bytes(model, len(text), keep), _free_memory()
+    need, free = num_bytes(model, text, keep), _free_memory()
     if need > free:
         raise EnvironmentFault(
-            f"the states of {len(text):,} characters take {size(need)}, but {size(free)} of memory are free",
+            f"the states of {len(text):,} characters take {size(need)}, "
+            f"but {size(free)} of memory are free",
             "read fewer with --max-chars",
         )
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        return record(model, text, top=predictions, keep=keep)
+    return record(model, text, top=predictions, keep=keep)
 
 
 def _free_memory() -> float:
+    """The bytes that a process can have without swapping, where the system tells."""
     try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):  # not on every system
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
         return float("inf")
+    kilobytes = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(kilobytes[0]) * 1024.0 if kilobytes else float("inf")
 
 
-# --- what is shown -----------------------------------------------------------------------------------------------------
+# --- what is shown --------------------------------------------------------------------------------
 
 
 def _blocks(
@@ -159,25 +209,43 @@ def _blocks(
     blocks += [unit_block(recording, u.layer, u.what, u.index) for u in units]
     if what or not blocks:
         letter = what or "h"
-        found = most_interesting(recording.arrays[letter], letter, 1 if predictions else INTERESTING)
-        blocks += [unit_block(recording, u.layer, u.what, u.index, f", interest {score:.2f}") for u, score in found]
+        count = 1 if predictions else INTERESTING
+        for u, score in most_interesting(recording.arrays[letter], letter, count):
+            note = f", interest {score:.2f}"
+            blocks.append(unit_block(recording, u.layer, u.what, u.index, note))
     return blocks
 
 
-def _print(recording: "Recording", blocks: "list[Block]", color: ColorMode | None, width: int | None) -> None:
+def _print(
+    recording: "Recording", blocks: "list[Block]", color: ColorMode | None, width: int | None
+) -> None:
     from charrnn.render.scene import make_scene
     from charrnn.render.terminal import terminal_lines
 
-    detected, columns = _terminal()
-    for line in terminal_lines(make_scene(recording, blocks), color or detected, width or columns):
+    scene = make_scene(recording, blocks)
+    for line in terminal_lines(scene, color or _terminal_color(), width or _terminal_width()):
         sys.stdout.write(line + "\n")
 
 
-def _terminal() -> tuple[ColorMode, int]:
-    """What standard output can show, and its width: NO_COLOR, FORCE_COLOR, TERM, COLORTERM and COLUMNS are heeded."""
+def _terminal_color() -> ColorMode:
+    """What standard output can show; NO_COLOR, FORCE_COLOR, TERM and COLORTERM are heeded."""
+    if os.environ.get("NO_COLOR"):
+        return ColorMode.none
     from rich.console import Console
 
-    console = Console()
-    modes = {"truecolor": ColorMode.truecolor, "256": ColorMode.ansi256, "standard": ColorMode.ansi16, "windows": ColorMode.ansi16}
-    mode = ColorMode.none if os.environ.get("NO_COLOR") else modes.get(console.color_system or "", ColorMode.none)
-    return mode, console.width if console.width > 1 else 80
+    modes = {
+        "truecolor": ColorMode.truecolor,
+        "256": ColorMode.ansi256,
+        "standard": ColorMode.ansi16,
+        "windows": ColorMode.ansi16,
+    }
+    return modes.get(Console().color_system or "", ColorMode.none)
+
+
+def _terminal_width() -> int:
+    """What COLUMNS says, or the terminal on stdout or, behind a pipe, on stderr, or else 80."""
+    try:
+        behind = os.get_terminal_size(2).columns or 80
+    except OSError:
+        behind = 80
+    return shutil.get_terminal_size((behind, 24)).columns

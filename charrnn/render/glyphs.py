@@ -1,43 +1,63 @@
-"""How a character is shown so that it takes a known number of cells and cannot act on a terminal."""
+"""How a character is shown so that it takes known cells and cannot act on a terminal."""
 
 import unicodedata
 
 NEWLINE, TAB, HIDDEN = "↵", "→", "▯"
 DOTTED_CIRCLE = "◌"
+FIRST_FLAG_LETTER, FIRST_SQUARED_LETTER = 0x1F1E6, 0x1F130
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def glyph(character: str) -> str:
-    """Something to see for one character: "\\n" -> "↵", "\\x1b" -> "␛", a combining accent -> the accent on a circle."""
-    if character.isprintable() and not unicodedata.combining(character):
-        return character if unicodedata.category(character) not in ("Mn", "Me") else HIDDEN
-    point = ord(character)
-    if character == "\n":
-        return NEWLINE
-    if character == "\t":
-        return TAB
-    if point < 0x20:
-        return chr(0x2400 + point)
+    r"""Something to see for one character, which joins with no neighbour and is no control.
+
+    "\n" -> "↵", "\x1b" -> "␛", a combining accent -> the accent on a circle, and "▯" for what
+    nobody can see or nobody knows how wide it is.
+    """
+    point, category = ord(character), unicodedata.category(character)
+    if point < 0x7F:
+        return _ascii(character)
     if point == 0x7F:
         return "\N{SYMBOL FOR DELETE}"
-    if unicodedata.combining(character):
-        return DOTTED_CIRCLE + character
-    if unicodedata.category(character) == "Zs":
+    if category == "Zs":
         return " "
-    return HIDDEN
+    if not character.isprintable() or _is_modifier(character):
+        return HIDDEN
+    if category.startswith("M") or _is_inner_hangul(point):
+        return DOTTED_CIRCLE + character
+    if 0 <= point - FIRST_FLAG_LETTER < 26:  # two of them would join to a flag
+        return chr(point - FIRST_FLAG_LETTER + FIRST_SQUARED_LETTER)
+    return character
+
+
+def _ascii(character: str) -> str:
+    if character >= " ":
+        return character
+    return {"\n": NEWLINE, "\t": TAB}.get(character, chr(0x2400 + ord(character)))
+
+
+def _is_modifier(character: str) -> bool:
+    """Whether it only changes the character before it: a variation selector or a skin tone."""
+    return unicodedata.name(character, "").startswith(("VARIATION SELECTOR", "EMOJI MODIFIER"))
+
+
+def _is_inner_hangul(point: int) -> bool:
+    """Whether it is a vowel or final of a Korean syllable in parts; terminals give it no cell."""
+    return 0x1160 <= point <= 0x11FF or 0xD7B0 <= point <= 0xD7FF or point in (0x3164, 0xFFA0)
 
 
 def is_harmless(character: str) -> bool:
-    """Whether a character may go to a terminal as it is: it cannot move the cursor, colour, or turn the writing round."""
-    if character in "\n\t":
-        return True
-    if character == "\N{ZERO WIDTH JOINER}":
+    """Whether a terminal may have it as it is: it cannot move the cursor, colour, turn writing."""
+    if character in "\n\t" or character in JOINERS:
         return True
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def harmless(text: str) -> str:
-    """Text for a terminal: newlines and tabs work, other control characters are shown instead of obeyed."""
-    return text if text.isprintable() else "".join(c if is_harmless(c) else glyph(c) for c in text)
+    """Text for a terminal: newlines and tabs work, other controls are shown instead of obeyed."""
+    if text.isprintable():
+        return text
+    return "".join(c if is_harmless(c) else glyph(c) for c in text)
 
 
 def one_line(text: str) -> str:

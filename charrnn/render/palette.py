@@ -1,9 +1,11 @@
-"""Colours for numbers: a diverging ramp (blue below zero, red above, zero neutral) and a rising one for probabilities.
+"""Colours for numbers: blue below zero, red above, zero neutral; and green for probabilities.
 
-Every ramp is a list of levels, the neutral one in the middle or first; each kind of terminal has its own, because the
-rounding of a fine ramp to few colours loses the order and even the sign. Foreground and background are always both set.
+Every ramp is a list of levels, the neutral one in the middle or first; each kind of terminal has
+its own, because the rounding of a fine ramp to few colours loses the order and even the sign.
+Foreground and background are always both set.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,10 +33,14 @@ TRUECOLOR_LEVELS = 16
 # Cells of the 6 x 6 x 6 cube of the 256 colours, by (red, green, blue).
 RED_CUBE = ((5, 4, 4), (5, 3, 3), (5, 2, 2), (5, 1, 1), (5, 0, 0), (4, 0, 0), (3, 0, 0), (2, 0, 0))
 BLUE_CUBE = tuple((b, g, r) for r, g, b in RED_CUBE)
-GREEN_CUBE = ((4, 5, 4), (3, 5, 3), (2, 5, 2), (1, 4, 1), (0, 4, 0), (0, 3, 0), (0, 2, 0), (0, 1, 0))
+GREEN_CUBE = (
+    *((4, 5, 4), (3, 5, 3), (2, 5, 2), (1, 4, 1)),
+    *((0, 4, 0), (0, 3, 0), (0, 2, 0), (0, 1, 0)),
+)
 
-# Background and ink of the 16 colours: dark, bright, neutral.
-RED_16, BLUE_16, GREEN_16, NEUTRAL_16 = ((101, 30), (41, 97)), ((104, 30), (44, 97)), ((102, 30), (42, 97)), (107, 30)
+# Background and ink of the 16 colours, the weak level first. White on green is hard to read.
+NEUTRAL_16 = (107, 30)
+RED_16, BLUE_16, GREEN_16 = ((101, 30), (41, 97)), ((104, 30), (44, 97)), ((102, 30), (42, 30))
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,12 @@ class Ramp:
     """The index of the neutral level: 0 if there are no negative ones."""
 
     def level(self, value: float, scale: float) -> int:
-        """The level of a value, where `scale` is the value of the last level; beyond it the last level stays."""
-        highest = len(self.codes) - 1 - self.neutral
-        if scale <= 0 or value != value:  # noqa: PLR0124 (NaN)
+        """The level of a value; `scale` is the value of the last level, which stays beyond it."""
+        part = value / scale if scale > 0 else 0.0
+        if math.isnan(part):
             return 0
-        steps = round(max(-1.0, min(1.0, value / scale)) * highest)
-        return max(steps, -self.neutral)
+        highest = len(self.codes) - 1 - self.neutral
+        return max(round(max(-1.0, min(1.0, part)) * highest), -self.neutral)
 
     def code(self, value: float, scale: float) -> str:
         """The escape sequence for a value."""
@@ -61,7 +67,8 @@ class Ramp:
 @cache
 def diverging(mode: ColorMode) -> Ramp:
     """Blue below zero, red above."""
-    negative, positive = _side(mode, BLUE_ANCHORS, BLUE_CUBE, BLUE_16), _side(mode, RED_ANCHORS, RED_CUBE, RED_16)
+    negative = _side(mode, BLUE_ANCHORS, BLUE_CUBE, BLUE_16)
+    positive = _side(mode, RED_ANCHORS, RED_CUBE, RED_16)
     return Ramp((*reversed(negative), _neutral(mode), *positive), len(negative))
 
 
@@ -109,8 +116,9 @@ def _between(anchors: Sequence[Color], part: float) -> Color:
 
 def _is_light(color: Color) -> bool:
     """Whether black ink is easier to read on a colour than white (relative luminance, WCAG 2)."""
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179
+    parts = (v / 255 for v in color)
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
 
 
 def _true(color: Color) -> str:

@@ -1,4 +1,7 @@
-"""What there is to show of a Recording: columns of text, blocks of values, guesses. Numbers and words, no colours yet."""
+"""What there is to show of a Recording: columns of text, blocks of values, guesses.
+
+Numbers and words, no colours yet.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +34,7 @@ class Block:
     scale: float
     """The value with the full colour."""
     signed: bool
-    """Whether values below zero may occur."""
+    """Whether values below zero occur."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Scene:
 def make_scene(recording: Recording, blocks: Sequence[Block]) -> Scene:
     """The scene of a recording; its guesses are those that were recorded."""
     labels = [_label(p, s) for p, s in zip(recording.pieces, recording.ids, strict=True)]
-    columns = [Column(t, cell_len(t), p.endswith("\n")) for t, p in zip(labels, recording.pieces, strict=True)]
+    pairs = zip(labels, recording.pieces, strict=True)
+    columns = [Column(label, cell_len(label), piece.endswith("\n")) for label, piece in pairs]
     return Scene(columns, blocks, _guesses(recording))
 
 
@@ -67,24 +71,28 @@ def _label(piece: str, symbol: int) -> str:
 def _guesses(recording: Recording) -> list[list[Guess]]:
     names = recording.next_text
     following = [*recording.ids[1:].tolist(), None]
-    rows = zip(recording.next_ids.tolist(), recording.next_probabilities.tolist(), following, strict=True)
+    symbols, chances = recording.next_ids.tolist(), recording.next_probabilities.tolist()
     return [
-        [Guess("".join(map(glyph, names[s])), p, s == true) for s, p in zip(symbols, chances, strict=True)]
-        for symbols, chances, true in rows
+        [
+            Guess("".join(map(glyph, names[s])), p, s == true)
+            for s, p in zip(row, parts, strict=True)
+        ]
+        for row, parts, true in zip(symbols, chances, following, strict=True)
     ]
 
 
 def unit_block(recording: Recording, layer: int, what: str, index: int, note: str = "") -> Block:
-    """The text coloured by a unit: h, g and the gates on a fixed scale of 1, a cell on the largest size it reaches here."""
+    """The text coloured by a unit: on a fixed scale of 1, a cell c on the most it reaches here."""
     values = recording.arrays[what][:, layer, index]
     scale = 1.0 if what != "c" else max(float(abs(values).max()), 1e-6)
     title = f"L{layer}.{what}.{index}   {values.min():+.2f} to {values.max():+.2f} here{note}"
-    return Block(title, values.tolist(), scale, signed=True)
+    return Block(title, values.tolist(), scale, signed=bool(values.min() < 0))
 
 
 def surprisal_block(recording: Recording) -> Block:
     """The text coloured by how many bits each symbol cost."""
     bits = recording.bits
     mean = float(bits[1:].mean()) if len(bits) > 1 else 0.0
-    title = f"surprisal   {mean:.3f} bits per character on average, {bits.max():.1f} at most"
+    per = recording.symbol_noun
+    title = f"surprisal   {mean:.3f} bits per {per} on average, {bits.max():.1f} at most"
     return Block(title, bits.tolist(), MOST_BITS, signed=False)

@@ -3,8 +3,12 @@
 Order: banned symbols, temperature, top-k, top-p. Each leaves at least one symbol.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
+
+from charrnn.errors import CheckpointError
 
 Float64 = npt.NDArray[np.float64]
 
@@ -12,11 +16,17 @@ Float64 = npt.NDArray[np.float64]
 def probabilities(logits: npt.NDArray[np.floating], temperature: float) -> Float64:
     """softmax(logits / temperature) over (V,), in float64.
 
-    The largest logit is subtracted first, so that no temperature above 0 overflows. Temperature 0 is the limit: all
-    probability on the likeliest symbol, the first of them if several are.
+    The largest logit is subtracted first, so that no temperature above 0 overflows. Temperature 0
+    is the limit: all probability on the likeliest symbol, the first of them if several are.
+
+    Raises:
+        CheckpointError: the logits overflowed, as they do when a model's weights are enormous.
     """
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max()
+    shifted: Float64 = logits.astype(np.float64)
+    largest = shifted.max()
+    if not math.isfinite(largest):
+        raise CheckpointError("the model's predictions are not finite: its weights are too large")
+    shifted -= largest
     if temperature == 0:
         likeliest = np.zeros_like(shifted)
         likeliest[shifted.argmax()] = 1.0
@@ -29,14 +39,17 @@ def probabilities(logits: npt.NDArray[np.floating], temperature: float) -> Float
 
 
 def top_k(p: Float64, k: int) -> Float64:
-    """Keep the k largest probabilities (0 keeps all; on a tie the lower ids), made to sum to 1 again."""
+    """Keep the k largest probabilities (0: all; on a tie the lower ids), made to sum to 1 again."""
     if k == 0 or k >= len(p):
         return p
     return _keep(p, np.argsort(-p, kind="stable")[:k])
 
 
 def top_p(p: Float64, mass: float) -> Float64:
-    """Keep the fewest largest probabilities whose sum reaches `mass` (nucleus sampling, Holtzman et al. 2020)."""
+    """Keep the fewest largest probabilities whose sum reaches `mass`, made to sum to 1 again.
+
+    Nucleus sampling: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration".
+    """
     if mass >= 1:
         return p
     order = np.argsort(-p, kind="stable")
@@ -47,7 +60,8 @@ def top_p(p: Float64, mass: float) -> Float64:
 def _keep(p: Float64, kept: npt.NDArray[np.integer]) -> Float64:
     rest = np.zeros_like(p)
     rest[kept] = p[kept]
-    return rest / rest.sum()
+    rest /= rest.sum()
+    return rest
 
 
 def draw(p: Float64, u: float) -> int:

@@ -1,7 +1,7 @@
 """The loop that writes: draw a symbol, hand out the text it completes, read it, again.
 
-Every sample has its own stream of random numbers, made from (seed, index): a sample does not depend on how many others
-are asked for.
+Every sample has its own stream of random numbers, made from (seed, index): a sample does not depend
+on how many others are asked for.
 """
 
 from collections.abc import Iterator
@@ -18,16 +18,17 @@ def sample(model: CharRNN, prime: str, config: SamplingConfig, *, index: int = 0
 
     Args:
         model: writes.
-        prime: read first. Without one the model reads a newline, if it knows it, so that the text begins as a line does;
-            else it starts from the state of zeros.
+        prime: read first. Without one the model reads a newline, if it knows it, so that the text
+            begins as a line does; else it starts from the state of zeros.
         config: how to draw.
         index: which of several samples of the same seed this is.
 
     Raises:
-        DataError: the prime has characters that the model does not know (raised at once, not at the first character).
+        DataError: the prime has characters that the model does not know (raised at once, not at
+            the first character).
     """
     ids = model.vocabulary.encode(prime or _line_start(model))
-    generator = np.random.default_rng(None if config.seed is None else (config.seed, index))
+    generator = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(index,)))
     return _write(model, ids.tolist(), config, generator)
 
 
@@ -67,5 +68,3 @@ def _next(
     p = probabilities(logits, config.temperature)
     p = top_p(top_k(p, config.top_k), config.top_p)
     return draw(p, generator.random())
-
-

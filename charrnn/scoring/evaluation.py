@@ -1,8 +1,9 @@
 """Cross-entropy, bits per character, perplexity and accuracy of a model on a text.
 
-Two protocols. Carried: one pass over the whole text with the state carried along. Cold windows: the state is zero at the
-start of every window of W characters, and all positions count; this is how models with a fixed window are judged. Sums
-first, one division at the end: every character has the same weight.
+Two protocols. Carried: one pass over the whole text with the state carried along. Cold windows: the
+state is zero at the start of every window of W characters, and all positions count; this is how
+models with a fixed window are judged. Sums first, one division at the end: every character has the
+same weight.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.errors import DataError
+from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
 from charrnn.recording import log_softmax
 from charrnn.scoring.lanes import Lanes, group, stretches, windows
@@ -31,12 +32,12 @@ class Evaluation:
     """What a text cost."""
 
     characters: int
-    """Predictions scored: every symbol but the first (carried), every symbol but the first of the text (windows)."""
+    """Predictions scored: every symbol of the text but the first."""
     total_nats: float
     correct: int
     """Predictions whose likeliest symbol was the true one."""
     unknown: int
-    """Characters that the vocabulary lacks: left out, or read as the unknown symbol if the model has one."""
+    """Characters that the vocabulary lacks: left out, or read as the model's unknown symbol."""
     window: int | None
     """The window's size, or None for a carried state."""
     lanes: int
@@ -54,7 +55,7 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp of the cross-entropy: how many equally likely symbols would be as hard to guess among."""
+        """How many equally likely symbols would be as hard to guess among: exp(cross-entropy)."""
         return math.exp(min(self.nats_per_char, 700.0))
 
     @property
@@ -77,7 +78,12 @@ class Evaluation:
 
 
 def evaluate(
-    model: CharRNN, ids: Ids, *, window: int | None = None, lanes: int | None = None, unknown: int = 0
+    model: CharRNN,
+    ids: Ids,
+    *,
+    window: int | None = None,
+    lanes: int | None = None,
+    unknown: int = 0,
 ) -> Evaluation:
     """Score a text.
 
@@ -85,12 +91,13 @@ def evaluate(
         model: predicts.
         ids: (T,) the text.
         window: None carries the state through the whole text; W resets it every W characters.
-        lanes: stretches of a carried text read side by side, each after WARM_UP characters that are not scored;
-            1 is strictly one pass, None takes one for every LANE_LENGTH characters.
+        lanes: stretches of a carried text read side by side, each after WARM_UP characters that are
+            not scored; 1 is strictly one pass, None takes one for every LANE_LENGTH characters.
         unknown: how many unknown characters the text has; passed on.
 
     Raises:
         DataError: fewer than two characters: there is nothing to predict.
+        CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     if len(ids) < 2:
         raise DataError(f"a text needs at least 2 characters to be scored, but this has {len(ids)}")
@@ -104,6 +111,8 @@ def evaluate(
         more_nats, more_correct = _score(model, ids, part)
         nats += more_nats
         correct += more_correct
+    if not math.isfinite(nats):
+        raise CheckpointError("the model's predictions are not finite: its weights are too large")
     return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(laid.first))
 
 

@@ -5,8 +5,8 @@
     lane 1      (c d) e f g h i        scores f g h i     (c d) warm the state up and score nothing
     lane 2              (g h) i j k l  scores j k l
 
-A lane whose state starts at zero would judge its first characters as if nothing had come before. Each lane therefore
-reads some characters before its own, without scoring them.
+A lane whose state starts at zero would judge its first characters as if nothing had come before.
+Each lane therefore reads some characters before its own, without scoring them.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,10 @@ class Lanes:
         return int((self.end - self.first).max())
 
     def blocks(self, ids: Ids, length: int) -> Iterator[Block]:
-        """The text in blocks of at most `length` time steps; a lane that has ended repeats its last symbol, unscored."""
+        """The text in blocks of at most `length` time steps.
+
+        A lane that has ended goes on to the end of the text and stays there, unscored.
+        """
         last = len(ids) - 2
         for start in range(0, self.num_steps, length):
             steps = np.arange(start, min(start + length, self.num_steps))
@@ -58,7 +61,10 @@ class Lanes:
 
 
 def stretches(num_symbols: int, num_lanes: int, warm_up: int) -> Lanes:
-    """Lanes that score every symbol but the first of a text once, each after reading `warm_up` symbols before its own."""
+    """Lanes that score every symbol but the first of a text once.
+
+    Each reads `warm_up` symbols, or as many as there are, before its own.
+    """
     bounds = np.linspace(0, num_symbols - 1, num_lanes + 1).astype(np.int64)
     begin, end = bounds[:-1], bounds[1:]
     return Lanes(np.maximum(begin - warm_up, 0), begin, end)

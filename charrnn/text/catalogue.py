@@ -4,6 +4,7 @@ A download is checked against a checksum and kept in the user's cache; nothing h
 """
 
 import hashlib
+import os
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,7 +92,9 @@ def python_sources(notes: Notes) -> list[Source]:
     try:
         return folder_sources(folder, config, notes)
     except DataError as error:
-        raise DataError(f"this Python's standard library is not in {folder}", "name a text file instead") from error
+        raise DataError(
+            f"this Python's standard library is not in {folder}", "name a text file instead"
+        ) from error
 
 
 def is_cached(entry: Entry, cache: Path) -> bool:
@@ -137,15 +140,20 @@ def _download(entry: Entry, path: Path, progress: Callable[[str], Any] | None) -
     import requests
 
     pooch.get_logger().setLevel("ERROR")  # we speak for ourselves
+    bar = progress(entry.name) if progress else None
+    if bar is not None and not bar.total:
+        bar.total = 1  # tqdm's bar is false while its total is 0, and pooch leaves out a false one
     try:
         pooch.retrieve(
             entry.origin,
             entry.sha256 and f"sha256:{entry.sha256}",
             fname=path.name,
             path=path.parent,
-            downloader=pooch.HTTPDownloader(progressbar=progress(entry.name) if progress else False, timeout=30),
+            downloader=pooch.HTTPDownloader(progressbar=bar or False, timeout=30),
         )
     except requests.RequestException as error:
+        if error.response is not None:
+            error.response.close()  # pooch leaves it open
         raise EnvironmentFault(
             f"cannot download {entry.name} from {entry.origin}: {_reason(error)}",
             "without a network, train on your own text or on the corpus called python",
@@ -156,6 +164,9 @@ def _download(entry: Entry, path: Path, progress: Callable[[str], Any] | None) -
         ) from error
     except OSError as error:
         raise EnvironmentFault(f"cannot keep {entry.name} in {path.parent}: {error}") from error
+    finally:
+        if bar is not None:
+            bar.close()  # pooch does so only after a success
 
 
 def _reason(error: Exception) -> str:
@@ -206,9 +217,9 @@ def find_sources(
         path = Path(name)
         if name == "-":
             sources.append(stdin())
-        elif path.is_dir():
+        elif os.path.isdir(name):  # noqa: PTH112 (Path's raises for a name that is too long)
             sources += folder_sources(path, config, notes)
-        elif path.exists() or name not in CATALOGUE:
+        elif os.path.exists(name) or name not in CATALOGUE:  # noqa: PTH110 (the same)
             sources.append(_named_file(path))
         elif CATALOGUE[name] is PYTHON:
             sources += python_sources(notes)

@@ -51,11 +51,12 @@ class Corpus:
 
     @cached_property
     def split_points(self) -> tuple[int, int]:
-        """Where validation and test text begin."""
+        """Where validation and test text begin; a text too short to be split is for training, all of it."""
         n = len(self.ids)
         test = n - int(n * self.config.test_fraction + 1e-9)
         held_out = self.config.val_fraction + self.config.test_fraction
-        return int(n * (1 - held_out) + 1e-9), test
+        val = int(n * (1 - held_out) + 1e-9)
+        return (val, test) if val >= 2 else (n, n)
 
     @property
     def train(self) -> Ids:
@@ -98,6 +99,8 @@ def read_corpus(
     counts, fingerprint = _count(sources, config, notes)
     total = int(counts.sum())
     _require_text(total, sources)
+    if counts[0xD800:0xE000].any():  # only odd encodings, such as unicode_escape, let them through
+        raise DataError("the text has lone surrogates, which are no characters")
     made = vocabulary or _vocabulary_of(counts, config)
     _require_known(counts, made)
     ids = _number(sources, config, made, total, fingerprint, cache)
@@ -106,7 +109,14 @@ def read_corpus(
         sentences.append(f"stopped after {total:,} characters (--max-chars)")
     present = counts[counts > 0]
     return Corpus(
-        ids, made, config, fingerprint, len(present), int((present == 1).sum()), len(sources), tuple(sentences)
+        ids,
+        made,
+        config,
+        fingerprint,
+        len(present),
+        int((present == 1).sum()),
+        len(sources),
+        tuple(sentences),
     )
 
 
@@ -161,11 +171,14 @@ def _count(
     for piece in _pieces(sources, config, notes):
         found = np.bincount(piece)
         counts[: len(found)] += found
-        digest.update(piece.tobytes() if config.level == "byte" else _utf8(piece))
+        digest.update(_text_bytes(piece, config))
     return counts, digest.hexdigest()
 
 
-def _utf8(points: npt.NDArray[np.integer]) -> bytes:
+def _text_bytes(points: npt.NDArray[np.integer], config: CorpusConfig) -> bytes:
+    """A piece as the fingerprint sees it: its bytes, or its characters in UTF-8."""
+    if config.level == "byte":
+        return points.tobytes()
     return points.tobytes().decode("utf-32-le", "surrogatepass").encode("utf-8", "surrogatepass")
 
 
@@ -195,17 +208,24 @@ def _number(
     dtype = vocabulary.dtype
     if total * dtype.itemsize <= LARGE:
         ids = np.empty(total, dtype)
-        _fill(ids, sources, config, vocabulary)
+        _fill(ids, sources, config, vocabulary, fingerprint)
         return ids
-    kept = hashlib.sha256(vocabulary.symbols.tobytes() + bytes([vocabulary.has_unknown])).hexdigest()
+    kept = hashlib.sha256(
+        vocabulary.symbols.tobytes() + bytes([vocabulary.has_unknown])
+    ).hexdigest()
     path = cache / "encoded" / f"{fingerprint[:32]}-{kept[:16]}.{dtype.name}"
     if not (path.is_file() and path.stat().st_size == total * dtype.itemsize):
-        _write_ids(path, sources, config, vocabulary, total)
+        _write_ids(path, sources, config, vocabulary, total, fingerprint)
     return np.memmap(path, dtype, "r", shape=(total,))
 
 
 def _write_ids(
-    path: Path, sources: Sequence[Source], config: CorpusConfig, vocabulary: Vocabulary, total: int
+    path: Path,
+    sources: Sequence[Source],
+    config: CorpusConfig,
+    vocabulary: Vocabulary,
+    total: int,
+    fingerprint: str,
 ) -> None:
     need = total * vocabulary.dtype.itemsize
     partial = path.with_name(f".{path.name}.tmp-{os.getpid()}")
@@ -214,11 +234,13 @@ def _write_ids(
         free = shutil.disk_usage(path.parent).free
         if free < need:
             raise EnvironmentFault(
-                f"the corpus needs {need:,} bytes in {path.parent}, where {free:,} are free", "choose another --cache"
+                f"the corpus needs {need:,} bytes in {path.parent}, where {free:,} are free",
+                "choose another --cache",
             )
         ids = np.memmap(partial, vocabulary.dtype, "w+", shape=(total,))
-        _fill(ids, sources, config, vocabulary)
+        _fill(ids, sources, config, vocabulary, fingerprint)
         ids.flush()
+        del ids  # Windows renames no file that is mapped
         partial.replace(path)
     except OSError as error:
         raise environment_fault("write", path, error) from error
@@ -227,9 +249,13 @@ def _write_ids(
 
 
 def _fill(
-    ids: npt.NDArray[np.integer], sources: Sequence[Source], config: CorpusConfig, vocabulary: Vocabulary
+    ids: npt.NDArray[np.integer],
+    sources: Sequence[Source],
+    config: CorpusConfig,
+    vocabulary: Vocabulary,
+    fingerprint: str,
 ) -> None:
-    at = 0
+    at, digest = 0, hashlib.sha256()
     for piece in _pieces(sources, config, Notes()):
         numbers = vocabulary.lookup(piece)
         end = at + len(piece)
@@ -237,7 +263,9 @@ def _fill(
             break
         ids[at:end] = numbers
         at = end
-    else:
-        if at == len(ids):
-            return
-    raise DataError("the corpus changed while it was being read", "start again when nothing writes to it")
+        digest.update(_text_bytes(piece, config))
+    if digest.hexdigest() == fingerprint:
+        return
+    raise DataError(
+        "the corpus changed while it was being read", "start again when nothing writes to it"
+    )

@@ -5,12 +5,14 @@ read twice: once to count its characters and once to number them.
 """
 
 import codecs
+import contextlib
 import fnmatch
 import gzip
 import io
 import os
 import shutil
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -95,7 +97,8 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     reason = getattr(error, "strerror", None) or str(error)
     near: list[str] = []
     if isinstance(error, FileNotFoundError) and path.parent.is_dir():
-        near = difflib.get_close_matches(path.name, os.listdir(path.parent), 1)
+        with contextlib.suppress(OSError):  # a folder may be entered and yet not listed
+            near = difflib.get_close_matches(path.name, os.listdir(path.parent), 1)
     hint = f"did you mean {path.parent / near[0]}?" if near else ""
     return DataError(f"cannot read {str(path)!r}: {reason}", hint)
 
@@ -112,7 +115,7 @@ class _BoundedGzip(gzip.GzipFile):
     def read(self, size: int | None = -1) -> bytes:
         try:
             piece = super().read(size)
-        except (gzip.BadGzipFile, EOFError, OSError) as error:
+        except (EOFError, OSError, zlib.error) as error:
             raise DataError(f"{self._path} is a damaged .gz file: {error}") from error
         self._so_far += len(piece)
         if self._so_far > self._limit:
@@ -125,7 +128,7 @@ class _BoundedGzip(gzip.GzipFile):
 
 def spooled_source(stream: BinaryIO | IO[bytes], name: str) -> Source:
     """A stream that can be read only once, kept in memory or, when large, in a temporary file."""
-    kept = tempfile.SpooledTemporaryFile(max_size=1 << 26)  # noqa: SIM115 (lives as long as the source)
+    kept = _Kept(max_size=1 << 26)  # lives as long as the source
     try:
         shutil.copyfileobj(stream, kept, PIECE)
     except OSError as error:
@@ -136,6 +139,13 @@ def spooled_source(stream: BinaryIO | IO[bytes], name: str) -> Source:
         return cast("IO[bytes]", _Unclosing(kept))
 
     return Source(name, reopen)
+
+
+class _Kept(tempfile.SpooledTemporaryFile[bytes]):
+    """A temporary file that goes, without a warning, when nobody holds it any more."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class _Unclosing(io.RawIOBase):
@@ -156,8 +166,12 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Sou
     Raises:
         DataError: no file is left.
     """
+
+    def count_unreadable(_: OSError) -> None:
+        notes.skipped["unreadable"] += 1
+
     found = []
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=count_unreadable):
         if ".git" in folders:
             folders.remove(".git")
             notes.skipped[".git folder"] += 1
@@ -170,7 +184,9 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Sou
             sources.append(source)
     if not sources:
         wanted = " ".join(config.globs) or "*"
-        raise DataError(f"no text file in {folder} matches {wanted}", "choose files with --glob '*.txt'")
+        raise DataError(
+            f"no text file in {folder} matches {wanted}", "choose files with --glob '*.txt'"
+        )
     return sources
 
 
@@ -192,13 +208,15 @@ def _text_file(path: Path, config: CorpusConfig, notes: Notes) -> Source | None:
         source = file_source(path)
         with source.open() as file:
             start = file.read(PROBE)
-        if config.level == "char" and looks_binary(start):
+        if config.level == "char" and looks_binary(start, config.encoding):
             notes.skipped["binary"] += 1
             return None
         for _ in text_pieces(source, config, Notes()) if config.level == "char" else ():
             pass
     except DataError as error:
-        notes.skipped["unreadable" if "cannot read" in error.message else "not in the encoding"] += 1
+        notes.skipped[
+            "not in the encoding" if " at offset " in error.message else "unreadable"
+        ] += 1
         return None
     return source
 
@@ -206,9 +224,9 @@ def _text_file(path: Path, config: CorpusConfig, notes: Notes) -> Source | None:
 # --- from bytes to text ------------------------------------------------------------------------------------------------
 
 
-def looks_binary(start: bytes) -> bool:
-    """Whether a file that begins so is no text: it has NUL bytes and no byte order mark."""
-    return b"\0" in start and not any(start.startswith(mark) for mark, _ in BYTE_ORDER_MARKS)
+def looks_binary(start: bytes, asked: str | None = None) -> bool:
+    """Whether a file that begins so is no text: it has NUL bytes, and not for being UTF-16 or UTF-32."""
+    return b"\0" in start and not _encoding_of(start, asked)[0].startswith(("utf-16", "utf-32"))
 
 
 def byte_pieces(source: Source) -> Iterator[bytes]:
@@ -242,11 +260,14 @@ def text_pieces(source: Source, config: CorpusConfig, notes: Notes) -> Iterator[
             text = strict.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
             _refuse_encoding(source, encoding, error, offset - len(strict.getstate()[0]), lines)
+        except UnicodeError as error:  # idna and its like name no place
+            raise DataError(f"{source.name} is not {encoding.upper()}: {error}") from error
         offset += len(piece)
         lines += text.count("\n")
-        yield newlines.decode(text, final=not piece)
-    seen = newlines.newlines
-    notes.newlines.update((seen,) if isinstance(seen, str) else seen or ())
+        decoded = newlines.decode(text, final=not piece)
+        seen = newlines.newlines
+        notes.newlines.update((seen,) if isinstance(seen, str) else seen or ())
+        yield decoded
 
 
 def _and_then(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
@@ -259,36 +280,49 @@ def _and_then(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 def _encoding_of(start: bytes, asked: str | None) -> tuple[str, int]:
     """The encoding to read with, and the length of the byte order mark to leave out."""
-    for mark, name in BYTE_ORDER_MARKS:
-        if start.startswith(mark) and (asked is None or _same_family(asked, name)):
-            return name, len(mark)
-    if asked is None:
-        return "utf-8", 0
+    name = asked and _plain_name(asked)
+    for mark, marked in BYTE_ORDER_MARKS:
+        if start.startswith(mark) and (name is None or _same_family(name, marked)):
+            return marked, len(mark)
+    return name or "utf-8", 0
+
+
+def _plain_name(asked: str) -> str:
+    """Python's own name of an encoding: "U8" -> "utf-8"."""
     try:
-        return codecs.lookup(asked).name, 0
+        io.TextIOWrapper(
+            io.BytesIO(), encoding=asked
+        )  # refuses base64 and others that give no text
+        return codecs.lookup(asked).name
     except (LookupError, ValueError) as error:
         from charrnn.errors import UsageError
 
-        raise UsageError(f"there is no encoding {asked!r}", "for example --encoding cp1252") from error
+        raise UsageError(
+            f"there is no encoding {asked!r}", "for example --encoding cp1252"
+        ) from error
 
 
 def _same_family(asked: str, marked: str) -> bool:
-    plain = asked.lower().replace("_", "-").removesuffix("-sig")
-    return plain in (marked, marked.removesuffix("-le").removesuffix("-be"), marked.replace("-", ""))
+    family = marked.removesuffix("-le").removesuffix("-be")
+    return asked.removesuffix("-sig") in (marked, family)
 
 
 def _refuse_binary(source: Source, start: bytes) -> NoReturn:
     zeros = [start[k::2].count(0) / max(1, len(start[k::2])) for k in (0, 1)]
     if max(zeros) > 0.3 and min(zeros) < 0.1:
         name = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        raise DataError(f"{source.name} has many NUL bytes and looks like UTF-16", f"add --encoding {name}")
+        raise DataError(
+            f"{source.name} has many NUL bytes and looks like UTF-16", f"add --encoding {name}"
+        )
     raise DataError(
         f"{source.name} looks binary: a NUL byte at offset {start.index(0):,}",
         "a model of bytes can read it: --level byte",
     )
 
 
-def _refuse_encoding(source: Source, encoding: str, error: UnicodeDecodeError, base: int, lines: int) -> NoReturn:
+def _refuse_encoding(
+    source: Source, encoding: str, error: UnicodeDecodeError, base: int, lines: int
+) -> NoReturn:
     from charset_normalizer import from_bytes
 
     data = bytes(error.object)

@@ -73,13 +73,22 @@ class Vocabulary:
 
     def lookup(self, points: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
         """The ids of code points (or bytes); NOT_IN_VOCABULARY where there is neither the character nor an unknown symbol."""
-        return self._table[np.minimum(points, len(self._table) - 1)]
+        last = np.uint32(len(self._table) - 1)  # wider than the bytes that it is compared with
+        ids: npt.NDArray[np.int32] = self._table[np.minimum(points, last)]
+        return ids
 
     def points(self, text: str) -> npt.NDArray[np.integer]:
-        """A text as what this vocabulary counts: code points, or UTF-8 bytes."""
-        if self.level == "byte":
+        """A text as what this vocabulary counts: code points, or UTF-8 bytes.
+
+        Raises:
+            DataError: at level byte, it has a lone surrogate that stands for no byte.
+        """
+        if self.level == "char":
+            return code_points(text)
+        try:
             return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8)
-        return code_points(text)
+        except UnicodeEncodeError as error:
+            raise DataError(f"no UTF-8 has {name_characters(text[error.start])}") from error
 
     def encode(self, text: str) -> npt.NDArray[np.int32]:
         """The ids of a text.
@@ -90,7 +99,9 @@ class Vocabulary:
         ids = self.lookup(self.points(text))
         missing = self.missing(text)
         if missing:
-            raise DataError(f"not among the model's {len(self):,} characters: {name_characters(missing)}")
+            raise DataError(
+                f"not among the model's {len(self):,} characters: {name_characters(missing)}"
+            )
         return ids
 
     def missing(self, text: str) -> list[str]:

@@ -29,7 +29,7 @@ class LaneShape:
 
     @classmethod
     def fitting(cls, num_symbols: int, batch_size: int, sequence_length: int) -> "LaneShape":
-        """The shape asked for, or the largest below it that a short text can fill: first fewer lanes, then shorter ones."""
+        """The shape asked for, or the largest below it that a short text fills: first fewer lanes, then shorter ones."""
         targets = num_symbols - 1
         length = min(sequence_length, targets)
         return cls(min(batch_size, targets // length), length)
@@ -69,5 +69,3 @@ class Lanes:
 
 def _tensor(lanes: Ids) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(lanes.T, dtype=np.int64))  # (T, N)
-
-

@@ -33,9 +33,13 @@ def choose_device(name: str) -> torch.device:
     if device.type != "cuda":
         raise UsageError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}")
     if not available:
-        raise EnvironmentFault(f"CUDA is not available (torch {torch.__version__})", "use --device cpu")
+        raise EnvironmentFault(
+            f"CUDA is not available (torch {torch.__version__})", "use --device cpu"
+        )
     if (device.index or 0) >= torch.cuda.device_count():
-        raise EnvironmentFault(f"there is no {name}: this machine has {torch.cuda.device_count()} GPU(s)", "use cuda:0")
+        raise EnvironmentFault(
+            f"there is no {name}: this machine has {torch.cuda.device_count()} GPU(s)", "use cuda:0"
+        )
     return device
 
 
@@ -43,8 +47,8 @@ def keep_freed_memory() -> None:
     """Let glibc keep freed memory instead of handing it back to the kernel after every training step.
 
     torch frees and allocates the same large arrays at each step. By default glibc maps each one afresh, and the kernel
-    fills it with zeros page by page; keeping them costs no more memory than the largest step and is much faster. Elsewhere
-    than on Linux with glibc this does nothing.
+    fills it with zeros page by page; keeping them costs no more memory than the largest step and is much faster.
+    Elsewhere than on Linux with glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -57,7 +61,7 @@ def keep_freed_memory() -> None:
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions for bfloat16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (torch has no public name for it)
 
 
@@ -70,7 +74,7 @@ def autocast(device: torch.device, precision: str) -> "contextlib.AbstractContex
 
 @contextlib.contextmanager
 def repeatable_draws(seed: int, step: int, device: torch.device, *, needed: bool) -> Iterator[None]:
-    """A context in which torch's random draws depend on (seed, step) alone; torch's own generators are left as they were."""
+    """A context in which torch's random draws depend on (seed, step) alone; its generators are left as they were."""
     if not needed:
         yield
         return
@@ -106,7 +110,13 @@ def memory_faults(batch_size: int) -> Iterator[None]:
         yield
     except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
         text = str(error).lower()
-        if isinstance(error, RuntimeError) and "out of memory" not in text and "allocate memory" not in text:
+        if (
+            isinstance(error, RuntimeError)
+            and "out of memory" not in text
+            and "allocate memory" not in text
+        ):
             raise
         smaller = max(1, batch_size // 2)
-        raise EnvironmentFault("out of memory", f"try --batch-size {smaller}, or a smaller --hidden-size") from error
+        raise EnvironmentFault(
+            "out of memory", f"try --batch-size {smaller}, or a smaller --hidden-size"
+        ) from error

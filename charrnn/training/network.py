@@ -63,7 +63,9 @@ class Network(nn.Module):
     @torch.no_grad()
     def load_numpy(self, weights: Weights) -> None:
         """Take over weights by their names."""
-        self.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
+        self.load_state_dict(
+            {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+        )
 
 
 def make_network(config: ModelConfig, dropout: float, seed: int, device: torch.device) -> Network:

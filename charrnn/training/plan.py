@@ -13,7 +13,12 @@ import torch
 
 from charrnn.config import ModelConfig, Precision, TrainingConfig
 from charrnn.training.batches import LaneShape
-from charrnn.training.machine import computes_bfloat16, memory_faults, synchronized_clock, thread_count
+from charrnn.training.machine import (
+    computes_bfloat16,
+    memory_faults,
+    synchronized_clock,
+    thread_count,
+)
 from charrnn.training.network import TorchState, make_network
 from charrnn.training.trainer import EVALUATED_CHARS, make_optimizer, train_step
 
@@ -80,7 +85,9 @@ def make_plan(
     measure = measure or seconds_per_step
     shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
     notes = _shape_notes(facts, config, shape)
-    config = dataclasses.replace(config, batch_size=shape.batch_size, sequence_length=shape.sequence_length)
+    config = dataclasses.replace(
+        config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
+    )
     config, per_step = _choose_precision(model_config, config, measure)
     chars = shape.batch_size * shape.sequence_length
     steps_per_epoch = (facts.train_chars - 1) / chars
@@ -104,10 +111,11 @@ def make_plan(
 def _shape_notes(facts: Facts, config: TrainingConfig, shape: LaneShape) -> tuple[str, ...]:
     if (shape.batch_size, shape.sequence_length) == (config.batch_size, config.sequence_length):
         return ()
-    return (
+    note = (
         f"{facts.train_chars:,} characters to train on are too few for {config.batch_size} lanes of "
-        f"{config.sequence_length}: using {shape.batch_size} of {shape.sequence_length}",
+        f"{config.sequence_length}: using {shape.batch_size} of {shape.sequence_length}"
     )
+    return (note,)
 
 
 def _steps(budget: Budget, per_step: float, per_evaluation: float, steps_per_epoch: float) -> int:
@@ -126,7 +134,9 @@ def _steps(budget: Budget, per_step: float, per_evaluation: float, steps_per_epo
 
 
 def _choose_precision(
-    model_config: ModelConfig, config: TrainingConfig, measure: Callable[[ModelConfig, TrainingConfig], float]
+    model_config: ModelConfig,
+    config: TrainingConfig,
+    measure: Callable[[ModelConfig, TrainingConfig], float],
 ) -> tuple[TrainingConfig, float]:
     """The config with a definite precision, and the seconds that a step takes in it."""
 

@@ -105,7 +105,10 @@ class Trainer:
         with thread_count(self.config.threads), memory_faults(self.config.batch_size):
             while self.progress.step < self.config.steps and not self.stop_requested:
                 yield self._step()
-                if self.progress.step % self.config.eval_every == 0 or self.progress.step == self.config.steps:
+                if (
+                    self.progress.step % self.config.eval_every == 0
+                    or self.progress.step == self.config.steps
+                ):
                     yield from self._evaluate()
             yield from self._save_last()
         if self._unsaved:
@@ -115,10 +118,14 @@ class Trainer:
     def _step(self) -> Step:
         progress, began = self.progress, time.monotonic()
         self._forget(progress.step)
-        inputs, targets = (t.to(self.device, non_blocking=True) for t in self.lanes.batch(progress.step))
+        inputs, targets = (
+            t.to(self.device, non_blocking=True) for t in self.lanes.batch(progress.step)
+        )
         for group_ in self.optimizer.param_groups:
             group_["lr"] = learning_rate(progress.step, self.config)
-        with repeatable_draws(self.config.seed, progress.step, self.device, needed=self.config.dropout > 0):
+        with repeatable_draws(
+            self.config.seed, progress.step, self.device, needed=self.config.dropout > 0
+        ):
             loss, progress.state = train_step(
                 self.network, self.optimizer, inputs, targets, progress.state, self.config
             )
@@ -146,9 +153,14 @@ class Trainer:
 
     def _refuse_divergence(self, loss: float) -> None:
         best = self.folder / "best.safetensors"
-        kept = f"the best checkpoint, of step {self.progress.best_step:,}, is in {best}" if best.exists() else ""
+        kept = (
+            f"the best checkpoint, of step {self.progress.best_step:,}, is in {best}"
+            if best.exists()
+            else ""
+        )
         raise DivergedError(
-            f"the loss became {loss} at step {self.progress.step + 1:,}" + (f"; {kept}" if kept else ""),
+            f"the loss became {loss} at step {self.progress.step + 1:,}"
+            + (f"; {kept}" if kept else ""),
             f"try --lr {self.config.learning_rate / 4:g}, or --clip {min(self.config.clip or 1, 1) / 2:g}",
         )
 
@@ -193,11 +205,17 @@ class Trainer:
         for lanes in group(stretches(len(ids), num_lanes, EVALUATION_WARM_UP), EVALUATION_LANES):
             state: TorchState = None
             for block in lanes.blocks(ids, EVALUATION_WARM_UP):
-                inputs, targets = (self._on_device(a.astype(np.int64)) for a in (block.inputs, block.targets))
+                inputs, targets = (
+                    self._on_device(a.astype(np.int64)) for a in (block.inputs, block.targets)
+                )
                 with autocast(self.device, self.config.precision):
                     logits, state = self.network(inputs, state)
-                costs = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
-                nats += costs[self._on_device(block.scored).flatten()].sum(dtype=torch.float64).item()
+                costs = cross_entropy(
+                    logits.float().flatten(0, 1), targets.flatten(), reduction="none"
+                )
+                nats += (
+                    costs[self._on_device(block.scored).flatten()].sum(dtype=torch.float64).item()
+                )
         self.network.train()
         return nats / (len(ids) - 1)
 
@@ -254,7 +272,11 @@ class Trainer:
                     moment: self._on_device(tensors[f"{moment}.{name}"].copy())
                     for moment in ("step", "exp_avg", "exp_avg_sq")
                 }
-        carried = [self._on_device(tensors[f"state.{k}"].copy()) for k in self._state_names if f"state.{k}" in tensors]
+        carried = [
+            self._on_device(tensors[f"state.{k}"].copy())
+            for k in self._state_names
+            if f"state.{k}" in tensors
+        ]
         self.progress = _Progress(
             step=figures["step"],
             best_nats=figures["best_val_nats_per_char"],
@@ -271,9 +293,13 @@ def make_optimizer(network: Network, config: TrainingConfig) -> torch.optim.Adam
     """AdamW (Loshchilov and Hutter 2019) that decays matrices and leaves biases alone."""
     matrices = [p for p in network.parameters() if p.dim() > 1]
     biases = [p for p in network.parameters() if p.dim() <= 1]
-    groups = [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]
     return torch.optim.AdamW(
-        groups, config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True
+        groups,
+        config.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=config.weight_decay,
+        fused=True,
     )
 
 

@@ -1,0 +1,213 @@
+"""How fast charrnn trains, samples and starts on this machine, by `python benchmarks/speed.py`.
+
+Every figure is a ratio to something measured in the same run, in turns, because seconds differ from machine to machine
+and from hour to hour:
+
+- training (2 FLOP a weight forward, 4 backward, weights of the recurrent and output matrices) against this machine's
+  float32 matrix product of the shape that one time step needs, (N, H) x (H, 4H);
+- sampling against the usual loop that calls torch.nn.LSTM for one step at a time, both drawing at temperature 0.8;
+- start-up of `charrnn --help` and `charrnn sample --length 1` against `python -c "import torch"`.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from charrnn.checkpoint import Checkpoint, save_checkpoint
+from charrnn.config import ModelConfig, Precision, SamplingConfig, TrainingConfig
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.sampling.sampler import sample
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.machine import computes_bfloat16, keep_freed_memory
+from charrnn.training.network import Network, TorchState, make_network
+from charrnn.training.trainer import make_optimizer, train_step
+
+VOCABULARY = Vocabulary("char", range(32, 97))
+ROUNDS = 5
+SECONDS = 0.8
+"""Of each measurement in each round."""
+CPU = torch.device("cpu")
+
+
+def rate(step: Callable[[], None], seconds: float = SECONDS) -> float:
+    """Calls a second."""
+    calls, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        step()
+        calls += 1
+    return calls / (time.perf_counter() - began)
+
+
+def median_ratios(
+    measures: dict[str, Callable[[], float]], base: str
+) -> dict[str, tuple[float, float]]:
+    """The median of each measure, and the median of its ratio to the base in the same round."""
+    for measure in measures.values():  # warm up
+        measure()
+    rounds = [{name: measure() for name, measure in measures.items()} for _ in range(ROUNDS)]
+    return {
+        name: (
+            statistics.median(r[name] for r in rounds),
+            statistics.median(r[name] / r[base] for r in rounds),
+        )
+        for name in measures
+    }
+
+
+def config_of(hidden_size: int, num_layers: int = 1) -> ModelConfig:
+    """A network over 65 symbols."""
+    return ModelConfig(vocab_size=len(VOCABULARY), hidden_size=hidden_size, num_layers=num_layers)
+
+
+# --- training ----------------------------------------------------------------------------------------------------------
+
+
+def gemm_gflops(n: int, h: int) -> float:
+    """The rate of (N, H) x (H, 4H) in float32, in GFLOP/s."""
+    a, b, out = torch.randn(n, h), torch.randn(h, 4 * h), torch.empty(n, 4 * h)
+    return rate(lambda: torch.mm(a, b, out=out) and None) * 2 * n * h * 4 * h / 1e9
+
+
+def training_gflops(model_config: ModelConfig, precision: Precision) -> Callable[[], float]:
+    """A measure of whole training steps: forward, backward, clipping, AdamW."""
+    config = TrainingConfig(precision=precision)
+    network = make_network(model_config, 0.0, 1, CPU)
+    optimizer = make_optimizer(network, config)
+    ids = torch.randint(len(VOCABULARY), (config.sequence_length, config.batch_size))
+    state: TorchState = None
+
+    def step() -> None:
+        nonlocal state
+        _, state = train_step(network, optimizer, ids, ids, state, config)
+
+    return lambda: rate(step, 2 * SECONDS) * 6 * matrix_weights(model_config) * ids.numel() / 1e9
+
+
+def matrix_weights(config: ModelConfig) -> int:
+    """Weights that take part in a matrix product: all but the embedding, which is looked up, and the biases."""
+    shapes = weight_shapes(config).items()
+    return sum(s[0] * s[1] for name, s in shapes if len(s) == 2 and name != "embedding.weight")
+
+
+def training_table() -> None:
+    """Print training speed against the matrix product."""
+    print("training, 64 lanes of 64 characters, 65 symbols, whole step")
+    print(
+        f"{'network':<14}{'precision':<12}{'char/s':>10}{'GFLOP/s':>10}{'float32 product':>18}{'ratio':>8}"
+    )
+    precisions: list[Precision] = ["float32", "bfloat16"] if computes_bfloat16(CPU) else ["float32"]
+    for hidden_size in (256, 384, 512):
+        config = config_of(hidden_size)
+        measures: dict[str, Callable[[], float]] = {
+            "product": lambda h=hidden_size: gemm_gflops(64, h)
+        }
+        measures |= {p: training_gflops(config, p) for p in precisions}
+        found = median_ratios(measures, "product")
+        for precision in precisions:
+            gflops, ratio = found[precision]
+            chars = gflops * 1e9 / 6 / matrix_weights(config)
+            print(
+                f"{f'1 x {hidden_size}':<14}{precision:<12}{chars:>10,.0f}{gflops:>10.0f}"
+                f"{found['product'][0]:>18.0f}{ratio:>8.2f}"
+            )
+
+
+# --- sampling ----------------------------------------------------------------------------------------------------------
+
+
+def random_model(config: ModelConfig) -> tuple[CharRNN, Network]:
+    """The same random network in NumPy and in torch."""
+    network = make_network(config, 0.0, 1, CPU)
+    return CharRNN(config, VOCABULARY, network.to_numpy()), network
+
+
+def numpy_chars(model: CharRNN) -> float:
+    """Characters a second of charrnn's own sampler."""
+    length = 4000
+    with threadpool_limits(1, "blas"):
+        began = time.perf_counter()
+        "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
+        return length / (time.perf_counter() - began)
+
+
+@torch.no_grad()
+def torch_chars(network: Network) -> float:
+    """Characters a second of a loop over nn.LSTM with sequences of one, on one thread."""
+    length, threads = 1000, torch.get_num_threads()
+    torch.set_num_threads(1)
+    symbol, state, written = torch.zeros(1, 1, dtype=torch.long), None, []
+    began = time.perf_counter()
+    for _ in range(length):
+        outputs, state = network.rnn(network.embedding(symbol), state)
+        chances = torch.softmax(network.head(outputs[0]) / 0.8, dim=-1)
+        symbol = torch.multinomial(chances, 1)
+        written.append(VOCABULARY.symbols[symbol.item()])
+    took = time.perf_counter() - began
+    torch.set_num_threads(threads)
+    return length / took
+
+
+def sampling_table() -> None:
+    """Print sampling speed against the torch loop."""
+    print("\nsampling, one stream, temperature 0.8, one thread")
+    print(f"{'network':<14}{'charrnn char/s':>16}{'nn.LSTM char/s':>16}{'ratio':>8}")
+    for num_layers, hidden_size in ((1, 128), (1, 256), (1, 512), (2, 256)):
+        model, network = random_model(config_of(hidden_size, num_layers))
+        measures = {
+            "torch": lambda n=network: torch_chars(n),
+            "numpy": lambda m=model: numpy_chars(m),
+        }
+        found = median_ratios(measures, "torch")
+        ours, ratio = found["numpy"]
+        print(
+            f"{f'{num_layers} x {hidden_size}':<14}{ours:>16,.0f}{found['torch'][0]:>16,.0f}{ratio:>8.1f}"
+        )
+
+
+# --- start-up ----------------------------------------------------------------------------------------------------------
+
+
+def seconds_of(arguments: list[str], folder: Path) -> float:
+    """Wall-clock seconds of a whole process."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def startup_table() -> None:
+    """Print start-up times against importing torch."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = folder / "checkpoints" / "random"
+        run.mkdir(parents=True)
+        save_checkpoint(run / "best.safetensors", Checkpoint(random_model(config_of(256))[0]))
+        commands = {
+            'python -c "import torch"': ["-c", "import torch"],
+            "charrnn --help": ["-m", "charrnn", "--help"],
+            "charrnn sample --length 1": ["-m", "charrnn", "sample", "--length", "1"],
+        }
+        measures = {
+            name: lambda a=arguments: seconds_of(a, folder) for name, arguments in commands.items()
+        }
+        found = median_ratios(measures, 'python -c "import torch"')
+    print("\nstart-up, whole process")
+    print(f"{'command':<30}{'seconds':>9}{'ratio':>8}")
+    for name, (seconds, ratio) in found.items():
+        print(f"{name:<30}{seconds:>9.2f}{ratio:>8.2f}")
+
+
+if __name__ == "__main__":
+    keep_freed_memory()
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians of {ROUNDS} rounds\n"
+    )
+    training_table()
+    sampling_table()
+    startup_table()

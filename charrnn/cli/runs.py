@@ -1,0 +1,154 @@
+"""The folders of runs: their names, what a checkpoint says of its run, and which run is to be resumed."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.checkpoints import LAST
+from charrnn.cli.console import size
+from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.errors import CheckpointError, EnvironmentFault, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.text.corpus import Corpus
+
+
+def new_folder(out: Path, name: str | None, corpus: list[str], *, overwrite: bool) -> Path:
+    """The folder of a new run: never one that holds another run, unless it is to be overwritten."""
+    if name is not None:
+        folder = out / checked_name(name)
+        if _holds_run(folder) and not overwrite:
+            raise UsageError(
+                f"{folder} holds a run already",
+                "go on with it: --resume; start it afresh: --overwrite; or choose another --name",
+            )
+        return folder
+    base = _name_of(corpus)
+    number = 1
+    while (
+        _holds_run(folder := out / (base if number == 1 else f"{base}-{number}")) and not overwrite
+    ):
+        number += 1
+    return folder
+
+
+def _holds_run(folder: Path) -> bool:
+    return any((folder / file).exists() for file in (LAST, "best.safetensors"))
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can be a folder's.
+
+    Raises:
+        UsageError: it is empty, a path, or has characters that some system refuses.
+    """
+    bad = not name or name.startswith((".", "-")) or len(name) > 100
+    if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
+        raise UsageError(
+            f"a run's name is a plain folder name, not {name!r}",
+            "for example --name plays; --out chooses where",
+        )
+    return name
+
+
+def _name_of(corpus: list[str]) -> str:
+    """A run's name from its corpus: "texts/War and Peace.txt.gz" -> "War-and-Peace"."""
+    if corpus[0] == "-":
+        return "stdin"
+    stem = Path(corpus[0]).resolve().name.removesuffix(".gz").rsplit(".", 1)[0] or "run"
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip(".-")
+    return plain[:60] or "run"
+
+
+def require_room(folder: Path, config: ModelConfig) -> None:
+    """Raise EnvironmentFault if the disk has no room for the checkpoints of such a network."""
+    import shutil
+
+    from charrnn.model import count_parameters
+
+    need = count_parameters(config) * 4 * 5  # weights, and weights with two moments, old beside new
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise EnvironmentFault(
+            f"the checkpoints need about {size(need)} in {folder}, where {size(free)} are free",
+            "choose another disk with --out",
+        )
+
+
+def about_run(
+    names: list[str], text: "Corpus", config: TrainingConfig, folder: Path
+) -> dict[str, Any]:
+    """What a checkpoint says of its run."""
+    import platform
+    from importlib.metadata import version
+
+    return {
+        "name": folder.name,
+        "corpus": {
+            "sources": names,
+            "config": dataclasses.asdict(text.config),
+            "fingerprint": text.fingerprint,
+            "characters": len(text),
+            "distinct": text.distinct,
+        },
+        "training": dataclasses.asdict(config),
+        "versions": {
+            "charrnn": version("charrnn"),
+            "torch": version("torch"),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
+    """The CorpusConfig that a checkpoint recorded.
+
+    Raises:
+        CheckpointError: it recorded none that makes sense.
+    """
+    try:
+        fields = dict(about["config"])
+        return CorpusConfig(**(fields | {"globs": tuple(fields["globs"])}))
+    except (KeyError, TypeError, UsageError) as error:
+        raise CheckpointError("the checkpoint does not say how its corpus was read") from error
+
+
+def newest_run_of(out: Path, names: list[str]) -> Path:
+    """The run to resume when none is named: the newest of this corpus, or of all."""
+    base = _name_of(names) if names else None
+    runs = [
+        p
+        for p in out.glob(f"*/{LAST}")
+        if base is None
+        or p.parent.name.rstrip("0123456789").rstrip("-") == base
+        or p.parent.name == base
+    ]
+    if not runs:
+        wanted = f" of {' '.join(names)}" if names else ""
+        raise CheckpointError(
+            f"there is no run{wanted} to resume under {out}/",
+            "name it with --name, or start one without --resume",
+        )
+    return max(runs, key=lambda p: p.stat().st_mtime_ns)
+
+
+def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
+    """The settings of a run that was interrupted, and the steps it has made.
+
+    Raises:
+        CheckpointError: the checkpoint does not hold what resuming needs.
+    """
+    try:
+        config, step = TrainingConfig(**last.run["training"]), int(last.figures["step"])
+        corpus = last.run["corpus"]
+        needed = (corpus["sources"], corpus["fingerprint"], corpus["characters"] + 0)
+        figures = [
+            last.figures[k] for k in ("best_step", "train_nats_sum", "train_chars_sum", "seconds")
+        ]
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise CheckpointError(f"{last.path} does not say how its run goes on") from error
+    if not last.training or not all((needed, figures)):
+        raise CheckpointError(f"{last.path} is a model without the state of its training")
+    return config, step

@@ -1,0 +1,209 @@
+"""The options of `charrnn train`: what each is called, in which panel of the help, and what the help says of it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TEXT, BUDGET, NETWORK, LEARNING, RUN = "The text", "How long", "The network", "Learning", "The run"
+
+CorpusNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CORPUS...",
+        help="Files, folders, .gz files, - for standard input, or names that `charrnn corpora` lists.",
+        show_default=False,
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        help="Train for about so long. [default: 5, if no other budget is given]",
+        show_default=False,
+        rich_help_panel=BUDGET,
+    ),
+]
+Epochs = Annotated[
+    float | None,
+    typer.Option(
+        "--epochs",
+        help="Stop after so many passes over the text.",
+        show_default=False,
+        rich_help_panel=BUDGET,
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        help="Stop after so many updates. Of several budgets the first to run out counts.",
+        show_default=False,
+        rich_help_panel=BUDGET,
+    ),
+]
+HiddenSize = Annotated[
+    int, typer.Option("--hidden-size", help="Units in a layer.", rich_help_panel=NETWORK)
+]
+Layers = Annotated[
+    int, typer.Option("--layers", help="Layers stacked on each other.", rich_help_panel=NETWORK)
+]
+EmbeddingSize = Annotated[
+    int,
+    typer.Option(
+        "--embedding-size", help="Length of a character's vector.", rich_help_panel=NETWORK
+    ),
+]
+Dropout = Annotated[
+    float | None,
+    typer.Option(
+        "--dropout",
+        help="Part of each layer's outputs zeroed in training. [default: 0 to 0.3 by the number of epochs]",
+        show_default=False,
+        rich_help_panel=LEARNING,
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option("--batch-size", help="Lanes of text read side by side.", rich_help_panel=LEARNING),
+]
+SequenceLength = Annotated[
+    int,
+    typer.Option(
+        "--sequence-length",
+        help="Characters through which a gradient flows back.",
+        rich_help_panel=LEARNING,
+    ),
+]
+Lr = Annotated[
+    float,
+    typer.Option(
+        "--lr",
+        help="The largest learning rate (AdamW; warm-up, then cosine decay).",
+        rich_help_panel=LEARNING,
+    ),
+]
+Clip = Annotated[
+    float,
+    typer.Option(
+        "--clip",
+        help="The largest norm of a gradient; 0 turns clipping off.",
+        rich_help_panel=LEARNING,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", help="Decides the first weights and all dropout.", rich_help_panel=LEARNING
+    ),
+]
+Level = Annotated[
+    str, typer.Option("--level", help="Model `char`acters or `byte`s.", rich_help_panel=TEXT)
+]
+MinCount = Annotated[
+    int,
+    typer.Option(
+        "--min-count",
+        help="Characters that occur fewer times become one unknown symbol.",
+        rich_help_panel=TEXT,
+    ),
+]
+Glob = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--glob",
+        help="Take from folders only files that match; !PATTERN leaves out. May be repeated.",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        help="Of the files. [default: UTF-8, or what a byte order mark says]",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
+KeepNewlines = Annotated[
+    bool,
+    typer.Option(
+        "--keep-newlines",
+        help="Keep CR LF and CR instead of turning them into LF.",
+        rich_help_panel=TEXT,
+    ),
+]
+MaxChars = Annotated[
+    int | None,
+    typer.Option(
+        "--max-chars",
+        help="Read at most so many characters.",
+        show_default=False,
+        rich_help_panel=TEXT,
+    ),
+]
+ValFraction = Annotated[
+    float,
+    typer.Option(
+        "--val-fraction",
+        help="Part of the text, after the training part, that judges the model.",
+        rich_help_panel=TEXT,
+    ),
+]
+TestFraction = Annotated[
+    float,
+    typer.Option(
+        "--test-fraction",
+        help="Part at the end that training never looks at.",
+        rich_help_panel=TEXT,
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        help="The run's name. [default: from the corpus]",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder of runs.", rich_help_panel=RUN)]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with the run of this name, or the newest.", rich_help_panel=RUN
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Start the run of this name afresh.", rich_help_panel=RUN),
+]
+Device = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.", rich_help_panel=RUN)
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="auto (the faster of the two, measured), float32 or bfloat16.",
+        rich_help_panel=RUN,
+    ),
+]
+Threads = Annotated[
+    int,
+    typer.Option("--threads", help="CPU threads; 0 leaves torch's choice.", rich_help_panel=RUN),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        help="The folder for downloads and large encoded corpora. [default: the user's cache]",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=RUN),
+]

@@ -1,0 +1,111 @@
+"""What `charrnn train` says before and after a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.checkpoints import RUNS
+from charrnn.cli.console import duration, say, size
+from charrnn.config import ModelConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.text.corpus import Corpus
+    from charrnn.training.plan import Plan
+    from charrnn.training.trainer import Trainer
+
+
+def say_corpus(names: list[str], text: "Corpus") -> None:
+    """What was read and how it is split."""
+    unit = "bytes" if text.config.level == "byte" else "characters"
+    files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
+    say(f"corpus      {' '.join(names)}: {len(text):,} {unit}{files}, {text.distinct:,} distinct")
+    test = f", {len(text.test):,} set aside for a test" if len(text.test) else ""
+    say(f"split       {len(text.train):,} to train, then {len(text.val):,} to validate{test}")
+    for note in text.notes:
+        say(f"note        {note}")
+    if len(text.val) < 2:
+        say("note        nothing to validate on: the newest checkpoint counts as the best")
+    if text.vocabulary.has_unknown:
+        rare = text.distinct - len(text.vocabulary) + 1
+        say(f"note        {rare:,} rare characters became the unknown symbol")
+    elif text.distinct == 1:
+        say("note        only one distinct character: there is nothing to learn")
+    elif text.seldom > 0.2 * text.distinct and text.distinct > 500:
+        say(
+            f"note        {text.seldom:,} characters occur only once; --min-count 2 makes them one unknown symbol"
+        )
+
+
+def say_plan(model_config: ModelConfig, plan: "Plan") -> None:
+    """What will be trained, and how long it will take."""
+    import torch
+
+    from charrnn.model import count_parameters
+
+    config = plan.config
+    layers = f"{model_config.num_layers} layer" + ("s" if model_config.num_layers > 1 else "")
+    for note in plan.notes:
+        say(f"note        {note}")
+    say(
+        f"network     {model_config.cell}, {layers} of {model_config.hidden_size} units, embedding "
+        f"{model_config.embedding_size}: {count_parameters(model_config):,} parameters"
+    )
+    threads = (
+        f", {config.threads or torch.get_num_threads()} threads" if config.device == "cpu" else ""
+    )
+    say(f"device      {config.device}{threads}, {config.precision}")
+    say(
+        f"run         {config.steps:,} steps of {config.batch_size} x {config.sequence_length} characters = "
+        f"{plan.epochs:.3g} epochs, dropout {config.dropout:g}"
+    )
+    say(
+        f"time        about {duration(plan.seconds)} at {plan.chars_per_second:,.0f} characters a second; "
+        "Ctrl-C stops cleanly"
+    )
+
+
+def say_differences(last: "Checkpoint", config: TrainingConfig, threads: int) -> None:
+    """Say what may keep the rest of the run from being bit for bit what it would have been."""
+    from importlib.metadata import version
+
+    before = last.run.get("versions", {}).get("torch")
+    changed = (
+        [] if before == version("torch") else [f"torch was {before} and is {version('torch')}"]
+    )
+    if threads not in (0, config.threads):
+        changed.append(f"threads were {config.threads or 'left to torch'} and are {threads}")
+    if changed:
+        say(f"note        {'; '.join(changed)}: the run goes on, but not bit for bit the same")
+
+
+def print_result(trainer: "Trainer") -> None:
+    """The figures of the best checkpoint, measured afresh as `charrnn evaluate` measures, and the next command."""
+    import shlex
+
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.scoring.evaluation import evaluate
+    from charrnn.training.trainer import EVALUATED_CHARS
+
+    best = trainer.folder / "best.safetensors"
+    took = duration(trainer.progress.seconds)
+    print(
+        f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
+    )
+    held_out = trainer.corpus.val[:EVALUATED_CHARS]
+    if len(held_out) >= 2:
+        result = evaluate(load_checkpoint(best).model, held_out)
+        print(
+            f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per character, perplexity "
+            f"{result.perplexity:.2f}, {100 * result.accuracy:.1f} % right "
+            f"({result.characters:,} characters, state carried)"
+        )
+    run = trainer.folder.name if trainer.folder.parent == RUNS else str(best)
+    print(f"next: charrnn sample {shlex.quote(run)} --temp 0.8")
+
+
+def resume_command(names: list[str], folder: Path) -> str:
+    """What to type to go on with a run."""
+    import shlex
+
+    out = [] if folder.parent == RUNS else ["--out", str(folder.parent)]
+    return shlex.join(["charrnn", "train", *names, "--resume", "--name", folder.name, *out])

@@ -1,0 +1,305 @@
+"""A path holds the old content or the new, whole; a folder belongs to one process."""
+
+import errno
+import os
+import re
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from charrnn.errors import BusyError, EnvironmentFault, UsageError
+from charrnn.files import (
+    locked,
+    make_writable_folder,
+    remove_stale_temporaries,
+    write_atomically,
+)
+
+OLD, NEW = b"old", b"newer"
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(OLD)
+    return path
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[str]:
+    """The system calls of a writing, in order: "open file", "fsync folder" and so on."""
+    made = []
+
+    def watch(name, describe):
+        call = getattr(os, name)
+
+        def watched(*arguments, **options):
+            made.append(f"{name} {describe(arguments[0])}".strip())
+            return call(*arguments, **options)
+
+        monkeypatch.setattr(os, name, watched)
+
+    watch("open", lambda path: "folder" if path.is_dir() else "file")
+    watch("fsync", lambda at: "folder" if stat.S_ISDIR(os.fstat(at).st_mode) else "file")
+    watch("replace", lambda _: "")
+    return made
+
+
+def fail(monkeypatch, name: str, turn: int, number: int) -> None:
+    """Let the call number `turn` of os.`name` raise an OSError, and only that one."""
+    call, left = getattr(os, name), [turn]
+
+    def failing(*arguments, **options):
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(number, os.strerror(number))
+        return call(*arguments, **options)
+
+    monkeypatch.setattr(os, name, failing)
+
+
+# --- write_atomically ---
+
+
+def test_the_new_content_replaces_the_old(path):
+    write_atomically(path, NEW)
+    assert path.read_bytes() == NEW
+    assert listing(path.parent) == [path.name]
+
+
+def test_bytes_are_on_disk_before_the_name_and_the_name_before_the_return(path, calls):
+    write_atomically(path, NEW)
+    assert calls == ["open file", "fsync file", "replace", "open folder", "fsync folder"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EXDEV])
+@pytest.mark.parametrize(
+    "call",
+    [("open", 1, OLD), ("fsync", 1, OLD), ("replace", 1, OLD), ("open", 2, NEW), ("fsync", 2, NEW)],
+    ids=lambda call: f"{call[0]} {call[1]}",
+)
+def test_a_failing_call_leaves_one_whole_content_and_no_temporary(call, number, path, monkeypatch):
+    name, turn, left = call
+    fail(monkeypatch, name, turn, number)
+    with pytest.raises(EnvironmentFault) as caught:
+        write_atomically(path, NEW)
+    assert caught.value.message == f"cannot write {path}: {os.strerror(number)}"
+    assert ("make room" in caught.value.hint) == (number in {errno.ENOSPC, errno.EDQUOT})
+    assert path.read_bytes() == left
+    assert listing(path.parent) == [path.name]
+    write_atomically(path, NEW)
+    assert path.read_bytes() == NEW
+
+
+def test_a_file_larger_than_the_system_allows_leaves_the_old_one(path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(EnvironmentFault, match="File too large"):
+            write_atomically(path, b"n" * 3000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == OLD
+    assert listing(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("name", ["fsync", "replace"])
+def test_an_interruption_leaves_the_old_content_and_no_temporary(name, path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, NEW)
+    assert path.read_bytes() == OLD
+    assert listing(path.parent) == [path.name]
+
+
+def test_a_temporary_of_a_dead_process_with_our_number_is_no_hindrance(path):
+    stale = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    stale.write_bytes(b"half")
+    write_atomically(path, NEW)
+    assert path.read_bytes() == NEW
+    assert not stale.exists()
+
+
+def test_a_link_stays_and_its_target_is_replaced(path, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    link = folder / "link"
+    link.symlink_to(path)
+    write_atomically(link, NEW)
+    assert link.readlink() == path
+    assert path.read_bytes() == NEW
+    assert listing(folder) == ["link"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_the_mode_of_the_replaced_file_is_kept(mode, path):
+    path.chmod(mode)
+    write_atomically(path, NEW)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_obeys_the_umask(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "fresh", NEW)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "fresh").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("name", ["folder", "missing/file", "loop", "n" * 300])
+def test_a_place_that_cannot_be_written_is_named(name, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(EnvironmentFault, match=re.escape(f"cannot write {tmp_path / name}: ")):
+        write_atomically(tmp_path / name, NEW)
+    assert listing(tmp_path) == ["folder", "loop"]
+
+
+# --- locked ---
+
+HOLDER = """
+import sys
+from pathlib import Path
+from charrnn.files import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of `tmp_path` until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path, holder):
+    message = f"{tmp_path} is in use by process {holder.pid}"
+    with pytest.raises(BusyError, match=re.escape(message)) as caught, locked(tmp_path):
+        pytest.fail("two processes hold the same run")
+    assert "--name" in caught.value.hint
+    assert (tmp_path / ".lock-owner").read_text() == str(holder.pid)
+
+
+def test_the_lock_dies_with_a_killed_process(tmp_path, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with locked(tmp_path):
+        assert (tmp_path / ".lock-owner").read_text() == str(os.getpid())
+
+
+def test_the_lock_is_given_back_at_the_end(tmp_path, holder):
+    holder.communicate(b"")
+    assert holder.returncode == 0
+    with locked(tmp_path):
+        pass
+    assert not (tmp_path / ".lock-owner").exists()
+
+
+def test_the_lock_is_given_back_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
+        raise ZeroDivisionError
+    with locked(tmp_path):
+        pass
+
+
+def test_an_error_of_the_holder_is_not_taken_for_one_of_the_lock(tmp_path):
+    with pytest.raises(FileNotFoundError), locked(tmp_path):
+        raise FileNotFoundError
+
+
+@pytest.mark.parametrize("owner", [None, ""])
+def test_a_holder_that_left_no_number_is_another_process(owner, tmp_path, holder):
+    (tmp_path / ".lock-owner").unlink()
+    if owner is not None:
+        (tmp_path / ".lock-owner").write_text(owner)
+    with pytest.raises(BusyError, match=r"is in use by another process$"), locked(tmp_path):
+        pass
+
+
+def test_a_full_disk_does_not_keep_the_lock_from_being_held(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with locked(tmp_path), pytest.raises(BusyError), locked(tmp_path):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_an_environment_fault(path):
+    with pytest.raises(EnvironmentFault, match=re.escape(f"cannot lock {path}")), locked(path):
+        pass
+
+
+def test_only_temporaries_are_swept_and_only_by_the_holder(tmp_path):
+    kept = [".lock", ".hidden", "a.tmp-5", "last.safetensors"]
+    for name in [*kept, ".last.safetensors.tmp-99999", ".probe.tmp-3"]:
+        (tmp_path / name).write_bytes(OLD)
+    with locked(tmp_path):
+        assert listing(tmp_path) == sorted([*kept, ".lock-owner"])
+
+
+def test_sweeping_a_folder_without_temporaries_does_nothing(path):
+    remove_stale_temporaries(path.parent)
+    assert listing(path.parent) == [path.name]
+
+
+# --- make_writable_folder ---
+
+
+def test_a_folder_is_made_with_its_parents_and_left_empty(tmp_path):
+    folder = tmp_path / "a" / "b"
+    for _ in range(2):
+        make_writable_folder(folder)
+        assert listing(folder) == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/inside", "dangling", "loop"])
+def test_what_is_no_folder_is_a_mistake_of_use(name, tmp_path):
+    (tmp_path / "file").write_bytes(OLD)
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError, match="is not a folder") as caught:
+        make_writable_folder(tmp_path / name)
+    assert "--out" in caught.value.hint
+    assert (tmp_path / "file").read_bytes() == OLD
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+@pytest.mark.parametrize("method", ["mkdir", "write_bytes"])
+def test_a_folder_that_cannot_be_written_is_an_environment_fault(
+    method, number, tmp_path, monkeypatch
+):
+    def failing(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, method, failing)
+    with pytest.raises(EnvironmentFault) as caught:
+        make_writable_folder(tmp_path)
+    assert caught.value.message == f"cannot write in {tmp_path}: {os.strerror(number)}"
+    assert "--out" in caught.value.hint
+
+
+def test_a_probe_that_the_lock_holder_swept_away_is_no_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: None)
+    make_writable_folder(tmp_path)

@@ -1,0 +1,119 @@
+"""The house as a whole: imports go down the floors, and each part keeps to itself."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import charrnn
+
+ROOT = Path(charrnn.__file__).parent
+
+FLOORS = [  # from the ground up; a module may import from its own part and from the floors below
+    {"errors"},
+    {"config"},
+    {"files"},
+    {"text"},
+    {"cells"},
+    {"model"},
+    {"checkpoint", "recording"},
+    {"scoring", "sampling", "analysis"},
+    {"training"},
+    {"render"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
+UPWARD = {  # a method of the model that hands on to the module that does the work, imported when it is called
+    ("model", "recording"),
+    ("model", "sampling"),
+}
+
+
+def part_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """(module, inside TYPE_CHECKING) for each import of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            hidden |= set(ast.walk(node))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node in hidden
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node in hidden
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node in hidden
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down_the_floors(path):
+    ours = part_of(path)
+    for module, only_for_types in imports(path):
+        names = module.split(".")
+        if names[0] != "charrnn" or len(names) < 2 or names[1] not in FLOOR_OF:
+            continue
+        theirs = names[1]
+        if ours == theirs or only_for_types or (ours, theirs) in UPWARD:
+            continue
+        assert FLOOR_OF[theirs] < FLOOR_OF[ours], f"{path.name} imports {module}"
+
+
+def test_every_part_has_a_floor():
+    assert {part_of(p) for p in FILES} == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_torch_lives_in_training_and_click_nowhere(path):
+    modules = {m.split(".")[0] for m, _ in imports(path)}
+    assert "click" not in modules
+    assert "pickle" not in modules
+    if part_of(path) not in ("training", "cli"):
+        assert "torch" not in modules
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_command_line_prints_exits_or_reads_its_surroundings(path):
+    if part_of(path) in ("cli", "__main__"):
+        return
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    called = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    assert not called & {"print", "sys.exit", "exit", "os.getenv", "os.getcwd", "Path.cwd", "input"}
+    assert "os.environ" not in source
+    assert "sys.argv" not in source
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import charrnn", {"torch", "numpy"}),
+        ("import charrnn.cli.app", {"torch", "numpy"}),
+        ("import charrnn; charrnn.CharRNN; charrnn.evaluate; charrnn.Recording", {"torch"}),
+        ("import charrnn.checkpoint, charrnn.sampling.sampler, charrnn.render.terminal", {"torch"}),
+    ],
+)
+def test_importing_a_part_does_not_import_what_it_can_do_without(statement, absent):
+    script = f"{statement}; import sys; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not absent & set(done.stdout.split())
+
+
+def test_the_public_names_are_there():
+    for name in charrnn.__all__:
+        assert getattr(charrnn, name)
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = charrnn.nonsense
+    assert charrnn.__version__ == "0.1.0"

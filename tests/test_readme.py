@@ -1,0 +1,212 @@
+"""Every command line and every piece of Python in the README works, and its options are those of the help."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import CLEAN, make_text, run_charrnn
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SHELL = [
+    line for language, body in BLOCKS if language == "sh" for line in body.splitlines() if line
+]
+SHOWN = [
+    line.removeprefix("$ ")
+    for language, body in BLOCKS
+    if language == "console"
+    for line in body.splitlines()
+    if line.startswith("$ ")
+]
+PYTHON = [body for language, body in BLOCKS if language == "python"]
+INSTALLS = [line for line in SHELL if "pip install" in line]
+COMMANDS = list(dict.fromkeys([*SHOWN, *(line for line in SHELL if line not in INSTALLS)]))
+RUNS = ("plays", "python")
+"""The runs that the README's commands name."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, workplace):
+    """A folder with what the README's reader has: texts, and runs trained before."""
+    folder = tmp_path_factory.mktemp("readme")
+    for name in ("corpus.txt", "book.txt", "part1.txt", "part2.txt"):
+        (folder / name).write_text(make_text(5000), encoding="utf-8")
+    (folder / "src").mkdir()
+    (folder / "src" / "a.py").write_text(make_text(5000), encoding="utf-8")
+    shutil.copy(ROOT / "benchmarks" / "picture.py", folder)
+    (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(5000))
+    for run in RUNS:
+        run_charrnn(
+            "train",
+            "plays.txt",
+            "--name",
+            run,
+            "--steps",
+            40,
+            "--hidden-size",
+            40,
+            "-q",
+            cwd=folder,
+        )
+    stopped = folder / "checkpoints" / "corpus"
+    shutil.copytree(workplace / "checkpoints" / "tiny", stopped)
+    return folder
+
+
+def shortened(command):
+    """A training run that takes seconds instead of minutes: of several budgets the first to run out counts."""
+    return re.sub(r"(charrnn train (?:(?!\||;|&&|--resume).)*[^\s|;&])", r"\1 --steps 2", command)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_works(place, command):
+    if "--resume" in command:
+        make_unfinished_run(place)
+    binaries = str(Path(sys.executable).parent)
+    env = CLEAN | {"PATH": binaries + os.pathsep + CLEAN["PATH"], "COLUMNS": "80"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", shortened(command)],
+        cwd=place,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    closed_pipe = "| head" in command and done.returncode == 141
+    assert done.returncode == 0 or closed_pipe, done
+    assert "Traceback" not in done.stderr
+
+
+def make_unfinished_run(place):
+    """A run of corpus.txt that was stopped: its plan asks for one step more than it has made."""
+    import dataclasses
+
+    from charrnn.checkpoint import load_checkpoint, save_checkpoint
+
+    folder = place / "checkpoints" / "corpus"
+    shutil.rmtree(folder, ignore_errors=True)
+    run_charrnn("train", "corpus.txt", "--name", "corpus", "--steps", 2, "-q", cwd=place)
+    last = load_checkpoint(folder / "last.safetensors")
+    training = {**last.run["training"], "steps": 3}
+    save_checkpoint(
+        folder / "last.safetensors",
+        dataclasses.replace(last, run={**last.run, "training": training}),
+    )
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_the_python_of_the_readme_works(place, code):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=place,
+        env=CLEAN,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_shows_two_commands_that_install_and_the_continuous_integration_runs_the_second():
+    assert len(INSTALLS) == 2
+    assert "charrnn train" in INSTALLS[0]
+    assert "charrnn sample" in INSTALLS[0]
+    assert "-m pytest" in INSTALLS[1]
+    assert "-m pytest" in (ROOT / ".ci" / "run").read_text()
+
+
+# --- help, README and defaults -----------------------------------------------------------------------------------------
+
+
+def tree():
+    """Each command's name and parameters, from the application itself."""
+    import typer
+
+    from charrnn.cli.app import app
+
+    return typer.main.get_command(app).commands
+
+
+def test_every_command_and_option_stands_in_the_readme_and_no_other():
+    section = README.split("## Options", 1)[1].split("\n## ", 1)[0]
+    documented = {}
+    for name, body in re.findall(
+        r"^### `charrnn (\w+)`\n(.*?)(?=^### |\Z)", section, re.MULTILINE | re.DOTALL
+    ):
+        documented[name] = set(re.findall(r"^\| `(--[a-z-]+)", body, re.MULTILINE))
+    actual = {
+        name: {
+            max(p.opts, key=lambda o: (o.startswith("--"), o == "--temp", len(o)))
+            for p in command.params
+            if p.opts[0].startswith("-")
+        }
+        - {"--help"}
+        for name, command in tree().items()
+    }
+    actual["sample"] = {"--temp" if o == "--temperature" else o for o in actual["sample"]}
+    assert documented == actual
+
+
+def test_defaults_come_from_the_configs():
+    from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig, TrainingConfig
+
+    commands = tree()
+    homes = {
+        "train": {
+            "hidden_size": ModelConfig.hidden_size,
+            "layers": ModelConfig.num_layers,
+            "embedding_size": ModelConfig.embedding_size,
+            "batch_size": TrainingConfig.batch_size,
+            "sequence_length": TrainingConfig.sequence_length,
+            "lr": TrainingConfig.learning_rate,
+            "clip": TrainingConfig.clip,
+            "seed": TrainingConfig.seed,
+            "val_fraction": CorpusConfig.val_fraction,
+            "test_fraction": CorpusConfig.test_fraction,
+            "min_count": CorpusConfig.min_count,
+            "level": CorpusConfig.level,
+        },
+        "sample": {
+            "temp": SamplingConfig.temperature,
+            "length": SamplingConfig.length,
+            "top_k": SamplingConfig.top_k,
+            "top_p": SamplingConfig.top_p,
+        },
+    }
+    for command, expected in homes.items():
+        found = {p.name: p.default for p in commands[command].params}
+        assert {name: found[name] for name in expected} == expected
+
+
+def test_every_parameter_has_help():
+    for name, command in tree().items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), (name, parameter.name)
+
+
+RELEASED = {
+    "train": """--minutes --epochs --steps --hidden-size --layers --embedding-size --dropout --batch-size
+        --sequence-length --lr --clip --seed --level --min-count --glob --encoding --keep-newlines --max-chars
+        --val-fraction --test-fraction --name --out --resume --overwrite --device --precision --threads --cache
+        --quiet""",
+    "sample": "--temp --length --prime --prime-file --seed --top-k --top-p --count --quiet",
+    "visualize": "--unit --what --predictions --surprisal --dump --max-chars --color --width --quiet",
+    "evaluate": "--window --split --lanes --json --quiet",
+    "inspect": "--json --quiet",
+    "corpora": "--json",
+}
+
+
+def test_the_set_of_options_is_what_was_released():
+    """Whoever removes or renames an option breaks somebody's script: change this list knowingly."""
+    found = {
+        name: {p.opts[0] for p in command.params if p.opts[0].startswith("-")} - {"--help"}
+        for name, command in tree().items()
+    }
+    assert found == {name: set(options.split()) for name, options in RELEASED.items()}

@@ -1,0 +1,414 @@
+"""Lanes, schedule, plan and the trainer; resuming bit for bit."""
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.checkpoint import load_checkpoint
+from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.errors import DivergedError, EnvironmentFault
+from charrnn.scoring.evaluation import evaluate
+from charrnn.text.corpus import read_corpus
+from charrnn.text.reading import file_source
+from charrnn.training import trainer as trainer_module
+from charrnn.training.batches import Lanes, LaneShape
+from charrnn.training.events import Evaluated, Saved, SaveFailed, Step, Stopped
+from charrnn.training.metrics import read_rows
+from charrnn.training.network import make_network
+from charrnn.training.plan import Budget, Facts, make_plan
+from charrnn.training.schedule import learning_rate
+from charrnn.training.trainer import Trainer
+
+# --- lanes -------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(2, 300), st.integers(1, 9), st.integers(1, 11))
+def test_an_epoch_reads_each_lane_once_and_targets_are_the_next_symbols(num_symbols, lanes, length):
+    ids = np.arange(num_symbols, dtype=np.uint16)
+    shape = LaneShape.fitting(num_symbols, lanes, length)
+    made = Lanes(ids, shape)
+    batches = [made.batch(step) for step in range(made.steps_per_epoch)]
+    inputs = torch.cat([x for x, _ in batches])
+    targets = torch.cat([y for _, y in batches])
+    assert inputs.shape == (made.lane_length, shape.batch_size)
+    assert (targets == inputs + 1).all()
+    assert inputs.T.flatten().tolist() == list(range(made.lane_length * shape.batch_size))
+    assert num_symbols - 1 - inputs.numel() < shape.batch_size
+    again, _ = made.batch(made.steps_per_epoch)
+    assert (again == batches[0][0]).all()
+
+
+def test_the_drawing_in_the_docstring_is_what_happens():
+    made = Lanes(np.frombuffer(b"abcdefghijklm", np.uint8), LaneShape(3, 2))
+    inputs, targets = made.batch(1)
+    assert [bytes(lane).decode() for lane in inputs.T.to(torch.uint8).numpy()] == ["cd", "gh", "kl"]
+    assert [bytes(lane).decode() for lane in targets.T.to(torch.uint8).numpy()] == [
+        "de",
+        "hi",
+        "lm",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("num_symbols", "expected"), [(2, (1, 1)), (4, (1, 3)), (30, (5, 5)), (1000, (7, 5))]
+)
+def test_a_short_text_gets_fewer_lanes_then_shorter_ones(num_symbols, expected):
+    shape = LaneShape.fitting(num_symbols, 7, 5 if num_symbols > 5 else 9)
+    assert (shape.batch_size, shape.sequence_length) == expected
+
+
+# --- schedule and plan -------------------------------------------------------------------------------------------------
+
+
+def test_the_learning_rate_warms_up_then_falls_to_its_end():
+    config = TrainingConfig(steps=100, warmup_steps=10, learning_rate=0.5, final_learning_rate=0.1)
+    rates = [learning_rate(step, config) for step in range(100)]
+    assert rates[0] == pytest.approx(0.05, rel=1e-3)
+    assert max(rates) == pytest.approx(0.5, rel=0.05)
+    assert rates.index(max(rates)) == 9
+    assert all(a > b for a, b in itertools.pairwise(rates[9:]))
+    assert rates[-1] == pytest.approx(0.05)
+
+
+def plan(budget, *, facts=Facts(1_000_001, 50_000), seconds=0.01, dropout=None, **settings):  # noqa: B008
+    config = TrainingConfig(batch_size=10, sequence_length=100, precision="float32", **settings)
+    return make_plan(
+        facts,
+        ModelConfig(vocab_size=9),
+        config,
+        budget,
+        dropout=dropout,
+        measure=lambda *_: seconds,
+    )
+
+
+def test_minutes_become_steps_less_the_time_of_evaluations():
+    made = plan(Budget(minutes=2))
+    assert 0.75 * 12_000 < made.config.steps < 12_000
+    assert made.seconds == pytest.approx(120, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps"),
+    [
+        (Budget(steps=321), 321),
+        (Budget(epochs=2), 2000),
+        (Budget(epochs=2, steps=321), 321),
+        (Budget(minutes=1, steps=10**9), plan(Budget(minutes=1)).config.steps),
+        (Budget(), plan(Budget(minutes=5)).config.steps),
+        (Budget(epochs=1e-9), 1),
+    ],
+)
+def test_the_first_budget_to_run_out_counts(budget, steps):
+    assert plan(budget).config.steps == steps
+
+
+def test_dropout_grows_with_epochs_unless_given():
+    by_epochs = [plan(Budget(epochs=e)).config.dropout for e in (1, 8, 12, 40)]
+    assert by_epochs == sorted(set(by_epochs))
+    assert plan(Budget(epochs=40), dropout=0.05).config.dropout == 0.05
+    assert plan(Budget(epochs=40), dropout=0.0).config.dropout == 0.0
+
+
+def test_a_text_too_short_for_the_lanes_is_said():
+    made = plan(Budget(steps=5), facts=Facts(120, 10))
+    assert (made.config.batch_size, made.config.sequence_length) == (1, 100)
+    assert "120 characters" in made.notes[0]
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(2.0, "bfloat16"), (1.0, "float32")])
+def test_bfloat16_is_chosen_only_if_it_is_faster(gain, expected, monkeypatch):
+    monkeypatch.setattr("charrnn.training.plan.computes_bfloat16", lambda _: True)
+
+    def measure(_, config):
+        return 0.01 / (gain if config.precision == "bfloat16" else 1)
+
+    config = TrainingConfig(precision="auto")
+    made = make_plan(
+        Facts(10**6, 0), ModelConfig(vocab_size=9), config, Budget(steps=9), measure=measure
+    )
+    assert made.config.precision == expected
+
+
+def test_measuring_a_real_step_takes_some_time(monkeypatch):
+    monkeypatch.setattr("charrnn.training.plan.TRIAL_SECONDS", 0.01)
+    config = TrainingConfig(batch_size=2, sequence_length=3, precision="auto")
+    made = make_plan(
+        Facts(1000, 0), ModelConfig(vocab_size=9, hidden_size=8), config, Budget(steps=2)
+    )
+    assert made.chars_per_second > 0
+    assert made.config.precision in ("float32", "bfloat16")
+
+
+# --- the trainer -------------------------------------------------------------------------------------------------------
+
+CONFIG = TrainingConfig(
+    steps=24,
+    batch_size=5,
+    sequence_length=13,
+    dropout=0.3,
+    learning_rate=0.02,
+    warmup_steps=3,
+    eval_every=7,
+    clip=0.2,
+)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(make_text(1500), encoding="utf-8")
+    return read_corpus([file_source(path)], CorpusConfig(), cache=tmp_path)
+
+
+def make_trainer(corpus, folder, config=CONFIG, resume=None, num_layers=2):
+    model_config = ModelConfig(
+        vocab_size=len(corpus.vocabulary), hidden_size=11, num_layers=num_layers, embedding_size=4
+    )
+    folder.mkdir(exist_ok=True)
+    return Trainer(corpus, model_config, config, folder, resume=resume)
+
+
+def run_to_end(trainer, *, stop_at=None):
+    events = []
+    for event in trainer.run():
+        events.append(event)
+        if isinstance(event, Step) and event.step == stop_at:
+            trainer.stop_requested = True
+    return events
+
+
+def test_training_lowers_the_loss_on_both_parts(corpus, tmp_path):
+    config = dataclasses.replace(CONFIG, steps=300, dropout=0.0, eval_every=20)
+    events = run_to_end(make_trainer(corpus, tmp_path / "run", config, num_layers=1))
+    evaluations = [e for e in events if isinstance(e, Evaluated)]
+    assert evaluations[-1].train_nats < 0.8 * math.log(len(corpus.vocabulary))
+    assert evaluations[-1].val_nats < evaluations[0].val_nats < math.log(len(corpus.vocabulary))
+    assert events[-1] == Stopped(300, finished=True)
+
+
+def test_the_validation_figure_is_what_evaluate_finds(corpus, tmp_path):
+    trainer = make_trainer(
+        corpus, tmp_path / "run", dataclasses.replace(CONFIG, steps=5, eval_every=5)
+    )
+    events = run_to_end(trainer)
+    judged = next(e for e in events if isinstance(e, Evaluated))
+    model = load_checkpoint(tmp_path / "run" / "best.safetensors").model
+    assert judged.val_nats == pytest.approx(evaluate(model, corpus.val).nats_per_char, abs=1e-5)
+
+
+def test_the_best_checkpoint_is_kept_when_later_ones_are_worse(corpus, tmp_path, monkeypatch):
+    figures = iter([2.0, 1.0, 3.0, 4.0])
+    monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
+    trainer = make_trainer(corpus, tmp_path / "run")
+    run_to_end(trainer)
+    best = load_checkpoint(tmp_path / "run" / "best.safetensors")
+    assert best.figures["step"] == best.figures["best_step"] == 14
+    assert best.figures["best_val_nats_per_char"] == 1.0
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").figures["step"] == 24
+    assert not best.training
+
+
+def test_without_validation_text_the_last_is_the_best(corpus, tmp_path):
+    all_train = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0))
+    events = run_to_end(make_trainer(all_train, tmp_path / "run"))
+    assert {e.val_nats for e in events if isinstance(e, Evaluated)} == {None}
+    assert load_checkpoint(tmp_path / "run" / "best.safetensors").figures["step"] == 24
+
+
+def contents(folder):
+    """What must not differ: files' tensors, figures without clocks, metrics without clocks."""
+    last, best = (load_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
+    rows = [
+        {k: v for k, v in row.items() if k != "seconds"}
+        for row in read_rows(folder / "metrics.jsonl")
+    ]
+    parts = []
+    for each in (last, best):
+        tensors = {**each.model.weights, **each.training}
+        figures = {k: v for k, v in each.figures.items() if k != "seconds"}
+        parts.append(({k: (v.dtype.str, v.tobytes()) for k, v in tensors.items()}, figures))
+    return parts, rows
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("stops", [(1,), (7,), (10,), (3, 14, 20)])
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, stops, precision):
+    """Stops inside an epoch, at an evaluation, at the border of epochs (21 steps each), and several times."""
+    config = dataclasses.replace(CONFIG, precision=precision)
+    assert make_trainer(corpus, tmp_path / "x", config).lanes.steps_per_epoch == 21
+    run_to_end(make_trainer(corpus, tmp_path / "whole", config))
+    run_to_end(make_trainer(corpus, tmp_path / "parts", config), stop_at=stops[0])
+    for stop in (*stops[1:], None):
+        last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
+        trainer = make_trainer(corpus, tmp_path / "parts", config, resume=last)
+        run_to_end(trainer, stop_at=stop)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_stopping_at_the_border_of_epochs_resumes_bit_for_bit(corpus, tmp_path):
+    run_to_end(make_trainer(corpus, tmp_path / "whole"))
+    run_to_end(make_trainer(corpus, tmp_path / "parts"), stop_at=21)
+    run_to_end(
+        make_trainer(
+            corpus,
+            tmp_path / "parts",
+            resume=load_checkpoint(tmp_path / "parts" / "last.safetensors"),
+        )
+    )
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_sampling_in_the_middle_of_training_does_not_disturb_it(corpus, tmp_path):
+    run_to_end(make_trainer(corpus, tmp_path / "whole"))
+    trainer = make_trainer(corpus, tmp_path / "watched")
+    for event in trainer.run():
+        if isinstance(event, Evaluated):
+            torch.rand(3)
+            assert len("".join(trainer.snapshot().sample(length=9))) == 9
+    assert contents(tmp_path / "watched") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dropout": 0.0},
+        {"seed": 2},
+        {"learning_rate": 0.01},
+        {"clip": 0.1},
+        {"clip": 0.0},
+        {"warmup_steps": 0},
+        {"weight_decay": 5.0},
+        {"cold_every": 2},
+        {"batch_size": 4},
+        {"sequence_length": 12},
+        {"precision": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_every_setting_of_a_run_changes_its_result(corpus, tmp_path, change):
+    weights = []
+    for name, config in (("a", CONFIG), ("b", dataclasses.replace(CONFIG, **change))):
+        run_to_end(
+            make_trainer(
+                corpus, tmp_path / name, dataclasses.replace(config, steps=6, eval_every=6)
+            )
+        )
+        weights.append(
+            load_checkpoint(tmp_path / name / "last.safetensors").model.weights["head.weight"]
+        )
+    assert not np.array_equal(*weights)
+
+
+def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
+    corpus, tmp_path, monkeypatch
+):
+    seen = []
+    real = trainer_module.train_step
+
+    def watched(network, optimizer, inputs, targets, state, config):
+        seen.append(None if state is None else [s.clone() for s in state])
+        result = real(network, optimizer, inputs, targets, state, config)
+        after.append([s.clone() for s in result[1]])
+        return result
+
+    after = []
+    monkeypatch.setattr(trainer_module, "train_step", watched)
+    trainer = make_trainer(corpus, tmp_path / "run", dataclasses.replace(CONFIG, cold_every=4))
+    run_to_end(trainer)
+    for step, state in enumerate(seen):
+        if step % 21 == 0:
+            assert state is None
+            continue
+        cold = (step + np.arange(5)) % 4 == 0
+        for now, before in zip(state, after[step - 1], strict=True):
+            assert (now[:, cold] == 0).all()
+            assert torch.equal(now[:, ~cold], before[:, ~cold])
+
+
+def test_a_diverged_run_leaves_good_checkpoints_alone(corpus, tmp_path):
+    folder = tmp_path / "run"
+    trainer = make_trainer(corpus, folder)
+    with pytest.raises(DivergedError, match="step 9") as caught:
+        for event in trainer.run():
+            if isinstance(event, Step) and event.step == 8:
+                with torch.no_grad():
+                    trainer.network.head.weight[0, 0] = math.nan
+    assert "--lr" in caught.value.hint
+    assert "step 7" in caught.value.message
+    for name in ("best", "last"):
+        assert load_checkpoint(folder / f"{name}.safetensors").figures["step"] == 7
+
+
+def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(corpus, tmp_path, monkeypatch):
+    def full(path, _content):
+        raise EnvironmentFault(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
+    trainer, seen = make_trainer(corpus, tmp_path / "run"), []
+    with pytest.raises(EnvironmentFault, match="No space"):
+        for event in trainer.run():
+            seen.append(event)  # noqa: PERF402 (what was seen before the error counts)
+    assert trainer.progress.step == 24
+    assert sum(isinstance(e, SaveFailed) for e in seen) > 3
+
+
+def test_a_disk_that_is_full_once_is_forgiven(corpus, tmp_path, monkeypatch):
+    from charrnn import checkpoint
+
+    real, calls = checkpoint.write_atomically, []
+
+    def full_once(path, content):
+        calls.append(path)
+        if len(calls) == 2:
+            raise EnvironmentFault("cannot write: No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr("charrnn.checkpoint.write_atomically", full_once)
+    events = run_to_end(make_trainer(corpus, tmp_path / "run"))
+    assert sum(isinstance(e, SaveFailed) for e in events) == 1
+    assert isinstance(events[-2], Saved)
+    assert events[-1].finished
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("can't allocate memory: you tried"),
+    ],
+)
+def test_a_full_memory_says_what_to_try(corpus, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(trainer_module, "train_step", fail)
+    with pytest.raises(EnvironmentFault) as caught:
+        run_to_end(make_trainer(corpus, tmp_path / "run"))
+    assert "--batch-size 2" in caught.value.hint
+
+
+def test_the_network_goes_to_numpy_and_back_unchanged():
+    config = ModelConfig(vocab_size=5, hidden_size=6, num_layers=2, embedding_size=3)
+    a, b = (make_network(config, 0.0, seed, torch.device("cpu")) for seed in (1, 2))
+    assert not torch.equal(a.head.weight, b.head.weight)
+    b.load_numpy(a.to_numpy())
+    assert all(
+        torch.equal(x, y)
+        for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
+
+
+def test_making_a_network_leaves_torch_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    make_network(ModelConfig(vocab_size=5, hidden_size=6), 0.0, 1, torch.device("cpu"))
+    assert torch.equal(torch.rand(2), expected)
