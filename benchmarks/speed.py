@@ -27,7 +27,7 @@ from charrnn.sampling.sampler import sample
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.machine import computes_bfloat16, keep_freed_memory
 from charrnn.training.network import Network, TorchState, make_network
-from charrnn.training.trainer import make_optimizer, train_step
+from charrnn.training.step import make_optimizer, train_step
 
 VOCABULARY = Vocabulary("char", range(32, 97))
 ROUNDS = 5

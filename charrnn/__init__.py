@@ -10,7 +10,6 @@ Importing this package imports neither torch nor NumPy; what needs them is loade
 """
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def load(path: Any) -> "CharRNN":
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version("charrnn")
+        return import_module("importlib.metadata").version("charrnn")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'charrnn' has no attribute {name!r}")

@@ -7,6 +7,7 @@ before a network is built: a file that is damaged, or says something else than i
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import struct
 from collections.abc import Mapping
@@ -197,9 +198,8 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
             f"{path} is truncated or damaged: its header does not fit in the file", _DAMAGED
         )
     table = content[8 : 8 + length]
-    if not (
-        table.startswith(b"{") and table.rstrip(b" ").endswith(b"}")
-    ):  # padded with spaces alone
+    # the format pads with spaces, and with nothing else
+    if not (table.startswith(b"{") and table.rstrip(b" ").endswith(b"}")):
         raise CheckpointError(f"{path} is damaged: its header is no JSON object", _DAMAGED)
     entries = _strict_json(table)
     metadata = entries.pop("__metadata__", None) if isinstance(entries, dict) else None
@@ -269,7 +269,7 @@ def _vocabulary(fields: Mapping[str, Any]) -> Vocabulary:
     if fields["level"] != "char" or not symbols:
         raise CheckpointError("the vocabulary's level is neither char nor byte, or it is empty")
     valid = all(type(p) is int and 0 <= p < 0x110000 and not 0xD800 <= p < 0xE000 for p in symbols)
-    rising = all(a < b for a, b in zip(symbols, symbols[1:], strict=False))
+    rising = all(a < b for a, b in itertools.pairwise(symbols))
     if not (valid and rising):
         raise CheckpointError(
             "the vocabulary is not a list of characters in code point order, each once"

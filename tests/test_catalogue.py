@@ -295,9 +295,10 @@ def test_a_bar_of_tqdm_without_a_total_moves(server, cache):
 
 
 def test_progress_is_closed_after_a_failure(server, cache):
-    meter = Meter("names")
-    with pytest.raises(DataError):
-        fetch(server.put(TEXT, sha256="5" * 64), cache, progress=lambda _: meter)
+    meter, entry = Meter("names"), server.put(TEXT)
+    (server.folder / "some.txt").unlink()
+    with pytest.raises(EnvironmentFault):
+        fetch(entry, cache, progress=lambda _: meter)
     assert meter.closed
 
 

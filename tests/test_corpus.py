@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from charrnn.config import CorpusConfig
@@ -311,18 +311,25 @@ def split_sizes(length: int, val: float, test: float) -> tuple[int, int, int]:
         (10, 0.1, 0.2, (7, 1, 2)),
         (7, 0.0, 0.0, (7, 0, 0)),
         (7, 0.0, 0.5, (3, 1, 3)),
-        (3, 0.9, 0.0, (0, 3, 0)),
+        (30, 0.9, 0.0, (3, 27, 0)),
     ],
 )
 def test_split_sizes(length, val, test, sizes):
     assert split_sizes(length, val, test) == sizes
 
 
+@pytest.mark.parametrize(
+    ("length", "val", "test"), [(2, 0.1, 0.0), (2, 0.0, 0.5), (3, 0.9, 0.0), (5, 0.4, 0.4)]
+)
+def test_a_text_too_short_to_be_split_is_for_training(length, val, test):
+    assert split_sizes(length, val, test) == (length, 0, 0)
+
+
 @settings(deadline=None)
-@given(st.integers(2, 10**12), st.floats(0, 0.999), st.floats(0, 0.999))
+@given(st.integers(3, 10**12), st.floats(0, 0.999), st.floats(0, 0.999))
 def test_the_parts_are_as_large_as_asked_and_make_up_the_whole(length, val, test):
-    if val + test >= 1:
-        return
+    assume(val + test < 1)
+    assume(length * (1 - val - test) > 2.01)
     train_size, val_size, test_size = sizes = split_sizes(length, val, test)
     assert sum(sizes) == length
     slack = 1 + length * 1e-12

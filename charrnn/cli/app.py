@@ -1,6 +1,5 @@
 """The command `charrnn`: its verbs, its version and its help."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -19,6 +18,8 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         print(f"charrnn {version('charrnn')}")
         raise typer.Exit
 

@@ -73,8 +73,7 @@ def _named(name: str) -> Path | None:
 
 def is_checkpoint(name: str) -> bool:
     """Whether a lone argument means a checkpoint rather than a text."""
-    path = _named(name)
-    return path is not None and path.suffix == ".safetensors"
+    return name.endswith(".safetensors") or (_named(name) or Path()).suffix == ".safetensors"
 
 
 def newest_run(file: str, runs: Path | None = None) -> Path | None:

@@ -51,9 +51,8 @@ def evaluate(
         typer.Option(
             "--lanes",
             min=1,
-            help="Stretches read side by side; 1 is strictly one pass. "
-            "[default: one per 8,192 characters]",
-            show_default=False,
+            help="Stretches read side by side; 1 is strictly one pass.",
+            show_default="one per 8,192 characters",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -51,8 +51,8 @@ def sample(
         int | None,
         typer.Option(
             "--seed",
-            help="The same seed gives the same text. [default: a fresh one]",
-            show_default=False,
+            help="The same seed gives the same text.",
+            show_default="a fresh one",
         ),
     ] = SamplingConfig.seed,
     top_k: Annotated[

@@ -33,7 +33,7 @@ def stdin_source() -> "Source":
 
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError(
-            "standard input is a terminal", "pipe a text in: cat *.txt | charrnn train -"
+            "standard input is a terminal", "pipe a text in: cat book.txt | charrnn ..."
         )
     return spooled_source(sys.stdin.buffer, "standard input")
 

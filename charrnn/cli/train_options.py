@@ -19,8 +19,8 @@ Minutes = Annotated[
     float | None,
     typer.Option(
         "--minutes",
-        help="Train for about so long. [default: 5, if no other budget is given]",
-        show_default=False,
+        help="Train for about so long.",
+        show_default="5, if no other budget is given",
         rich_help_panel=BUDGET,
     ),
 ]
@@ -58,8 +58,8 @@ Dropout = Annotated[
     float | None,
     typer.Option(
         "--dropout",
-        help="Part of each layer's outputs zeroed in training. [default: 0 to 0.3 by the number of epochs]",
-        show_default=False,
+        help="Part of each layer's outputs zeroed in training.",
+        show_default="0 to 0.3 by the number of epochs",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -121,8 +121,8 @@ Encoding = Annotated[
     str | None,
     typer.Option(
         "--encoding",
-        help="Of the files. [default: UTF-8, or what a byte order mark says]",
-        show_default=False,
+        help="Of the files.",
+        show_default="UTF-8, or what a byte order mark says",
         rich_help_panel=TEXT,
     ),
 ]
@@ -163,8 +163,8 @@ Name = Annotated[
     str | None,
     typer.Option(
         "--name",
-        help="The run's name. [default: from the corpus]",
-        show_default=False,
+        help="The run's name.",
+        show_default="from the corpus",
         rich_help_panel=RUN,
     ),
 ]
@@ -198,8 +198,8 @@ Cache = Annotated[
     Path | None,
     typer.Option(
         "--cache",
-        help="The folder for downloads and large encoded corpora. [default: the user's cache]",
-        show_default=False,
+        help="The folder for downloads and large encoded corpora.",
+        show_default="the user's cache",
         rich_help_panel=RUN,
     ),
 ]

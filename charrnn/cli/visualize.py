@@ -152,7 +152,7 @@ def _content(text: str | None, model: "CharRNN", most: int | None, *, quiet: boo
             say(f"charrnn: no text given; reading {length} characters that the model writes itself")
         return "".join(model.sample(length=length, seed=1))
     read = file_text(text, model) if text == "-" or _is_file(text) else text
-    kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model)
+    kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
     if not kept:
         raise DataError("there is no text that the model could read")
     return kept

@@ -44,6 +44,7 @@ def _write(
     state = model.initial_state()
     for symbol in prime:
         state, _ = model.advance(symbol, state)
+        decode(symbol)  # a prime may end within a character, which the first bytes then complete
     logits = model.logits(state)
     left = config.length
     while left > 0:

@@ -30,7 +30,7 @@ class Entry:
     origin: str
     """Where it comes from: an address, or words."""
     sha256: str | None = None
-    """The checksum of the download. Where none has been published, the first download's is kept and checked from then on."""
+    """The checksum of the download. Where none is published, the first download's is kept and checked from then on."""
     member: str | None = None
     """The file to take out of a downloaded .zip."""
 
@@ -113,8 +113,8 @@ def fetch(entry: Entry, cache: Path, *, progress: Callable[[str], Any] | None = 
     Args:
         entry: one of DOWNLOADS.
         cache: the folder that keeps downloads.
-        progress: given the entry's name, makes an object with tqdm's `total`, `update`, `reset` and `close`, which is told
-            of the bytes as they come; called only if there is something to download.
+        progress: given the entry's name, makes an object with tqdm's `total`, `update`, `reset` and `close`, which is
+            told of the bytes as they come; called only if there is something to download.
 
     Raises:
         EnvironmentFault: there is no network, or the cache cannot be written.
@@ -206,7 +206,7 @@ def find_sources(
     stdin: Callable[[], Source],
     progress: Callable[[str], Any] | None = None,
 ) -> list[Source]:
-    """What the CORPUS arguments name: files, folders, `-`, or corpora of the catalogue. An existing path wins over a name.
+    """What the CORPUS arguments name: files, folders, `-`, or corpora of the catalogue. A path that exists wins.
 
     Raises:
         DataError: one of them is none of these, or cannot be read.

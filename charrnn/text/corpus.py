@@ -115,7 +115,7 @@ def read_corpus(
         fingerprint,
         len(present),
         int((present == 1).sum()),
-        len(sources),
+        notes.num_read,
         tuple(sentences),
     )
 
@@ -144,6 +144,10 @@ def _pieces(
     """All sources as arrays of code points or bytes, no more than `max_chars` in all."""
     left = config.max_chars
     for source in sources:
+        if left == 0:
+            notes.truncated = True
+            return
+        notes.num_read += 1
         for piece in _source_pieces(source, config, notes):
             if left is not None and len(piece) > left:
                 notes.truncated = True

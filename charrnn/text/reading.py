@@ -54,6 +54,8 @@ class Notes:
     marks: set[str] = field(default_factory=set)
     skipped: Counter[str] = field(default_factory=Counter)
     truncated: bool = False
+    num_read: int = 0
+    """Sources of which something was read."""
 
     def sentences(self, *, keep_newlines: bool) -> list[str]:
         """The notes as plain sentences."""
@@ -98,7 +100,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     near: list[str] = []
     if isinstance(error, FileNotFoundError) and path.parent.is_dir():
         with contextlib.suppress(OSError):  # a folder may be entered and yet not listed
-            near = difflib.get_close_matches(path.name, os.listdir(path.parent), 1)
+            near = difflib.get_close_matches(path.name, (p.name for p in path.parent.iterdir()), 1)
     hint = f"did you mean {path.parent / near[0]}?" if near else ""
     return DataError(f"cannot read {str(path)!r}: {reason}", hint)
 
@@ -290,9 +292,8 @@ def _encoding_of(start: bytes, asked: str | None) -> tuple[str, int]:
 def _plain_name(asked: str) -> str:
     """Python's own name of an encoding: "U8" -> "utf-8"."""
     try:
-        io.TextIOWrapper(
-            io.BytesIO(), encoding=asked
-        )  # refuses base64 and others that give no text
+        # unlike lookup, it refuses base64 and others that give no text
+        io.TextIOWrapper(io.BytesIO(), encoding=asked)
         return codecs.lookup(asked).name
     except (LookupError, ValueError) as error:
         from charrnn.errors import UsageError

@@ -72,7 +72,7 @@ class Vocabulary:
         return table
 
     def lookup(self, points: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-        """The ids of code points (or bytes); NOT_IN_VOCABULARY where there is neither the character nor an unknown symbol."""
+        """The ids of code points (or bytes); NOT_IN_VOCABULARY for strangers, if there is no unknown symbol."""
         last = np.uint32(len(self._table) - 1)  # wider than the bytes that it is compared with
         ids: npt.NDArray[np.int32] = self._table[np.minimum(points, last)]
         return ids

@@ -20,7 +20,8 @@ from charrnn.training.machine import (
     thread_count,
 )
 from charrnn.training.network import TorchState, make_network
-from charrnn.training.trainer import EVALUATED_CHARS, make_optimizer, train_step
+from charrnn.training.step import make_optimizer, train_step
+from charrnn.training.trainer import EVALUATED_CHARS
 
 DEFAULT_MINUTES = 5.0
 EVALUATIONS = 12

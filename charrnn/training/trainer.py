@@ -22,6 +22,7 @@ from charrnn.cells import CELLS
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
+from charrnn.files import make_writable_folder
 from charrnn.model import CharRNN
 from charrnn.scoring.lanes import group, stretches
 from charrnn.text.corpus import Corpus
@@ -29,8 +30,9 @@ from charrnn.training.batches import Lanes, LaneShape
 from charrnn.training.events import Evaluated, Event, Saved, SaveFailed, Step, Stopped
 from charrnn.training.machine import autocast, memory_faults, repeatable_draws, thread_count
 from charrnn.training.metrics import Metrics
-from charrnn.training.network import Network, TorchState, make_network
+from charrnn.training.network import TorchState, make_network
 from charrnn.training.schedule import learning_rate
+from charrnn.training.step import make_optimizer, train_step
 
 EVALUATED_CHARS = 1 << 18
 """Validation characters read in one evaluation, at most."""
@@ -244,7 +246,7 @@ class Trainer:
         }
         checkpoint = Checkpoint(self.snapshot(), figures, self.about, training)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_writable_folder(self.folder)
             num_bytes = save_checkpoint(path, checkpoint)
             self.metrics.write()
         except EnvironmentFault as fault:
@@ -287,41 +289,3 @@ class Trainer:
             state=tuple(carried) or None,
         )
         self.metrics.read(up_to_step=self.progress.step)
-
-
-def make_optimizer(network: Network, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019) that decays matrices and leaves biases alone."""
-    matrices = [p for p in network.parameters() if p.dim() > 1]
-    biases = [p for p in network.parameters() if p.dim() <= 1]
-    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]
-    return torch.optim.AdamW(
-        groups,
-        config.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-
-
-def train_step(
-    network: Network,
-    optimizer: torch.optim.Optimizer,
-    inputs: Tensor,
-    targets: Tensor,
-    state: TorchState,
-    config: TrainingConfig,
-) -> tuple[float, TorchState]:
-    """One update on a batch (T, N): forward, backward through T steps, clip, update.
-
-    Returns:
-        The loss in nats per character, and the state to carry on, cut off from this step's gradient.
-    """
-    with autocast(inputs.device, config.precision):
-        logits, state = network(inputs, state)
-    loss = cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    if config.clip:
-        torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-    optimizer.step()
-    return loss.item(), tuple(s.detach() for s in state or ())
