@@ -1,6 +1,6 @@
 """Writing a file so that its path always holds the old content or the new, whole; and holding a run for one process.
 
-Every byte that charrnn keeps goes through `write_atomically`, so that this is the one place to test against a full disk.
+Every byte that charrnn keeps goes through `replacing`, so that this is the one place to test against a full disk.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from charrnn.errors import BusyError, EnvironmentFault, UsageError
 
@@ -17,17 +17,24 @@ from charrnn.errors import BusyError, EnvironmentFault, UsageError
 def environment_fault(action: str, path: Path, error: OSError) -> EnvironmentFault:
     """The EnvironmentFault for an OSError: "cannot ACTION PATH: REASON", with a hint where one helps."""
     hints = {
-        errno.EACCES: "choose another folder with --out",
-        errno.EROFS: "choose another folder with --out",
-        errno.ENOSPC: "make room, or choose another disk with --out",
-        errno.EDQUOT: "make room, or choose another disk with --out",
+        errno.EACCES: "choose another folder",
+        errno.EROFS: "choose another folder",
+        errno.ENOSPC: "make room, or choose another disk",
+        errno.EDQUOT: "make room, or choose another disk",
     }
     reason = error.strerror or str(error)
     return EnvironmentFault(f"cannot {action} {path}: {reason}", hints.get(error.errno or 0, ""))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file at `path` by `content`, or leave it as it was.
+    """Replace the file at `path` by `content`, or leave it as it was; see `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which takes the place of the one at `path` when the block ends without an error.
 
     The bytes go to a temporary file in the same folder, which is flushed to disk and then renamed; at last the folder is
     flushed. A link is followed, and the mode of a file that is replaced is kept.
@@ -38,7 +45,13 @@ def write_atomically(path: Path, content: bytes) -> None:
     target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for a link to itself
     temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
     try:
-        _write_through(temporary, content, _mode_of(target))
+        mode = _mode_of(target)
+        with _create(temporary) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
         os.replace(temporary, target)  # noqa: PTH105 (tests put a failing one in its place)
         _flush_folder(target.parent)
     except OSError as error:
@@ -50,22 +63,18 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def _mode_of(path: Path) -> int | None:
     try:
-        return stat.S_IMODE(path.stat().st_mode)
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return None
+    if not stat.S_ISREG(mode):  # renaming onto /dev/null would replace it for everybody
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return stat.S_IMODE(mode)
 
 
-def _write_through(path: Path, content: bytes, mode: int | None) -> None:
+def _create(path: Path) -> IO[bytes]:
     path.unlink(missing_ok=True)  # left by a dead process that had our number
-    descriptor = os.open(
-        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
-    )
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if mode is not None:
-        path.chmod(mode)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 def _flush_folder(folder: Path) -> None:
@@ -102,7 +111,8 @@ def make_writable_folder(folder: Path) -> None:
             f"{folder} is not a folder", "choose another with --out or --name"
         ) from error
     except OSError as error:
-        raise environment_fault("write in", folder, error) from error
+        fault = environment_fault("write in", folder, error)
+        raise EnvironmentFault(fault.message, fault.hint and f"{fault.hint} with --out") from error
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import DataError, EnvironmentFault
+from charrnn.errors import DataError
+from charrnn.files import replacing
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, Float
@@ -57,11 +58,8 @@ class Recording:
             "bits": self.bits,
             **self.arrays,
         }
-        try:
-            with path.open("wb") as file:
-                np.savez(file, **arrays)
-        except OSError as error:
-            raise EnvironmentFault(f"cannot write {path}: {error.strerror or error}") from error
+        with replacing(path) as file:
+            np.savez(file, **arrays)
 
 
 def log_softmax(logits: "Float") -> npt.NDArray[np.float64]:

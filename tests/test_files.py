@@ -303,3 +303,11 @@ def test_a_folder_that_cannot_be_written_is_an_environment_fault(
 def test_a_probe_that_the_lock_holder_swept_away_is_no_fault(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", lambda *_: None)
     make_writable_folder(tmp_path)
+
+
+def test_what_is_no_regular_file_is_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(EnvironmentFault, match="not a regular file"):
+        write_atomically(pipe, b"new")
+    assert pipe.is_fifo()

@@ -81,7 +81,9 @@ def file_source(path: Path) -> Source:
         DataError: there is no such file, it cannot be read, or it is neither a file nor a pipe.
     """
     try:
-        if path.is_fifo() or path.is_char_device():
+        if path.is_char_device() or path.is_block_device():
+            raise DataError(f"{path} is a device, not a text")
+        if path.is_fifo():
             with path.open("rb") as pipe:
                 return spooled_source(pipe, str(path))
         with path.open("rb") as file:
