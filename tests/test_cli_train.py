@@ -294,6 +294,16 @@ def test_a_taken_name_is_never_overwritten_unless_asked(here, corpus, tmp_path):
     assert load_checkpoint(tmp_path / "checkpoints/corpus/best.safetensors").figures["step"] == 3
 
 
+def test_an_overwrite_that_cannot_start_leaves_the_old_run_alone(here, corpus, tmp_path):
+    here("train", "corpus.txt", *SMALL, "--steps", 2, "--name", "kept", "-q")
+    best = tmp_path / "checkpoints" / "kept" / "best.safetensors"
+    before = best.read_bytes()
+    again = ("train", "corpus.txt", "--name", "kept", "--overwrite", "--steps", 1)
+    here(*again, "--device", "tpu", status=2)
+    here(*again, "--device", "cuda:99", status=6)
+    assert best.read_bytes() == before
+
+
 # --- stopping and going on ---------------------------------------------------------------------------------------------
 
 
@@ -412,6 +422,8 @@ def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
     corpus.write_text(corpus.read_text() + "more")
     changed = charrnn_in("train", "corpus.txt", "--resume", "--name", "long", status=3)
     assert "+4 characters" in changed.err
+    elsewhere = charrnn_in("train", "--resume", "--name", "long", "--device", "cuda:99", status=3)
+    assert "not the corpus" in elsewhere.err
     assert "no run to resume" in charrnn_in("train", "--resume", "--name", "none", status=4).err
 
 

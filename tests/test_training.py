@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
-from charrnn.errors import DivergedError, EnvironmentFault
+from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.scoring.evaluation import evaluate
 from charrnn.text.corpus import read_corpus
 from charrnn.text.reading import file_source
 from charrnn.training import trainer as trainer_module
 from charrnn.training.batches import Lanes, LaneShape
 from charrnn.training.events import Evaluated, Saved, SaveFailed, Step, Stopped
+from charrnn.training.machine import choose_device
 from charrnn.training.metrics import read_rows
-from charrnn.training.network import make_network
-from charrnn.training.plan import Budget, Facts, make_plan
+from charrnn.training.network import LockedDropout, make_network
+from charrnn.training.plan import Budget, Facts, make_plan, seconds_per_step
 from charrnn.training.schedule import learning_rate
 from charrnn.training.trainer import Trainer
 
@@ -145,6 +146,27 @@ def test_measuring_a_real_step_takes_some_time(monkeypatch):
     )
     assert made.chars_per_second > 0
     assert made.config.precision in ("float32", "bfloat16")
+
+
+def test_a_slow_first_step_does_not_spoil_the_measurement(monkeypatch):
+    clock = iter([0, 9, 9, 9.5, 10, 10.01, 11, 12])
+    monkeypatch.setattr("charrnn.training.plan.synchronized_clock", lambda _: next(clock))
+    monkeypatch.setattr("charrnn.training.plan.TRIAL_SECONDS", 0.001)
+    config = TrainingConfig(batch_size=2, sequence_length=3)
+    seconds = seconds_per_step(ModelConfig(vocab_size=9, hidden_size=8), config)
+    assert seconds == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    "name", ["tpu", "mps", "cuda:", "cuda:256", "cuda:-1", "CUDA", "", "cpu:0"]
+)
+def test_a_device_that_is_none_is_refused(name):
+    with pytest.raises(UsageError, match="device must be"):
+        choose_device(name)
+
+
+def test_auto_is_a_device_that_exists():
+    assert choose_device("auto").type in ("cpu", "cuda")
 
 
 # --- the trainer -------------------------------------------------------------------------------------------------------
@@ -393,6 +415,17 @@ def test_a_full_memory_says_what_to_try(corpus, tmp_path, monkeypatch, error):
     with pytest.raises(EnvironmentFault) as caught:
         run_to_end(make_trainer(corpus, tmp_path / "run"))
     assert "--batch-size 2" in caught.value.hint
+
+
+def test_dropout_is_locked_over_time_and_keeps_the_mean():
+    torch.manual_seed(1)
+    x = torch.ones(4, 50, 60)
+    dropout = LockedDropout(0.3)
+    y = dropout(x)
+    assert (y == y[:1]).all()
+    assert set(y.unique().tolist()) == {0.0, pytest.approx(1 / 0.7)}
+    assert y.mean().item() == pytest.approx(1, abs=0.05)
+    assert dropout.eval()(x) is x
 
 
 def test_the_network_goes_to_numpy_and_back_unchanged():

@@ -32,10 +32,9 @@ from charrnn.errors import CheckpointError, DataError, UsageError
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.text.corpus import Corpus
-    from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
 
-KEPT_BY_RESUME = ("corpus", "name", "out", "resume", "quiet", "cache", "threads")
+KEPT_BY_RESUME = ("corpus", "name", "out", "resume", "quiet", "cache", "threads", "device")
 """Options that make sense with --resume; everything else is decided already."""
 
 
@@ -78,7 +77,8 @@ def train(
     """
     if resume:
         _refuse_other_options(context)
-        _resume(corpus or [], name, out, cache, threads, quiet=quiet)
+        given = None if device == "auto" else device
+        _resume(corpus or [], name, out, cache, threads, given, quiet=quiet)
         return
     if not corpus:
         raise UsageError(
@@ -117,37 +117,31 @@ def train(
     if not quiet:
         say_corpus(corpus, text)
     model_config = network(vocab_size=len(text.vocabulary))
+    chosen = _device(device)
     make_writable_folder(folder)
     with locked(folder):
         require_room(folder, model_config)
         if overwrite:
             for file in (LAST, BEST, METRICS):
                 (folder / file).unlink(missing_ok=True)
-        plan = _plan(text, model_config, config, device, (minutes, epochs, steps), dropout)
+        from charrnn.training.plan import Budget, Facts, make_plan
+        from charrnn.training.trainer import Trainer
+
+        config = dataclasses.replace(config, device=chosen)
+        facts, budget = Facts(len(text.train), len(text.val)), Budget(minutes, epochs, steps)
+        plan = make_plan(facts, model_config, config, budget, dropout=dropout)
         if not quiet:
             say_plan(model_config, plan)
         about = about_run(corpus, text, plan.config, folder)
-        from charrnn.training.trainer import Trainer
-
         _drive(Trainer(text, model_config, plan.config, folder, about=about), corpus, quiet=quiet)
 
 
-def _plan(
-    text: "Corpus",
-    model_config: ModelConfig,
-    config: TrainingConfig,
-    device: str,
-    budget: tuple[float | None, float | None, int | None],
-    dropout: float | None,
-) -> "Plan":
-    """Measure the machine and fix the run. The first moment that needs torch."""
+def _device(name: str) -> str:
+    """The device to train on, and the process made ready for it. The first moment that needs torch."""
     from charrnn.training.machine import choose_device, keep_freed_memory
-    from charrnn.training.plan import Budget, Facts, make_plan
 
     keep_freed_memory()
-    config = dataclasses.replace(config, device=str(choose_device(device)))
-    facts = Facts(len(text.train), len(text.val))
-    return make_plan(facts, model_config, config, Budget(*budget), dropout=dropout)
+    return str(choose_device(name))
 
 
 def _check_budget(minutes: float | None, epochs: float | None, steps: int | None) -> None:
@@ -172,7 +166,14 @@ def _refuse_other_options(context: typer.Context) -> None:
 
 
 def _resume(
-    names: list[str], name: str | None, out: Path, cache: Path | None, threads: int, *, quiet: bool
+    names: list[str],
+    name: str | None,
+    out: Path,
+    cache: Path | None,
+    threads: int,
+    device: str | None,
+    *,
+    quiet: bool,
 ) -> None:
     """Go on with a run, after making sure that it is the same text and not finished."""
     from charrnn.checkpoint import load_checkpoint
@@ -194,13 +195,11 @@ def _resume(
             say_corpus(names, text)
             part = 100 * done / config.steps
             say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
-            say_differences(last, config, threads)
-        from charrnn.training.machine import choose_device, keep_freed_memory
+            say_differences(last, config, threads, device)
+        chosen = _device(device or config.device)
+        config = dataclasses.replace(config, device=chosen, threads=threads or config.threads)
         from charrnn.training.trainer import Trainer
 
-        keep_freed_memory()
-        choose_device(config.device)
-        config = dataclasses.replace(config, threads=threads or config.threads)
         trainer = Trainer(text, last.model.config, config, path.parent, about=last.run, resume=last)
         _drive(trainer, names, quiet=quiet)
 

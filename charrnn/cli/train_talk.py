@@ -64,7 +64,9 @@ def say_plan(model_config: ModelConfig, plan: "Plan") -> None:
     )
 
 
-def say_differences(last: "Checkpoint", config: TrainingConfig, threads: int) -> None:
+def say_differences(
+    last: "Checkpoint", config: TrainingConfig, threads: int, device: str | None
+) -> None:
     """Say what may keep the rest of the run from being bit for bit what it would have been."""
     from importlib.metadata import version
 
@@ -74,6 +76,8 @@ def say_differences(last: "Checkpoint", config: TrainingConfig, threads: int) ->
     )
     if threads not in (0, config.threads):
         changed.append(f"threads were {config.threads or 'left to torch'} and are {threads}")
+    if device not in (None, config.device):
+        changed.append(f"the device was {config.device} and is {device}")
     if changed:
         say(f"note        {'; '.join(changed)}: the run goes on, but not bit for bit the same")
 

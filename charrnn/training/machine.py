@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -24,14 +25,11 @@ def choose_device(name: str) -> torch.device:
     available = torch.cuda.is_available()
     if name == "auto":
         return torch.device("cuda" if available else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}") from error
-    if device.type == "cpu":
-        return device
-    if device.type != "cuda":
+    if name == "cpu":
+        return torch.device(name)
+    if not re.fullmatch(r"cuda(:[0-9]{1,2})?", name):  # torch itself takes cuda:256 for cuda:0
         raise UsageError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}")
+    device = torch.device(name)
     if not available:
         raise EnvironmentFault(
             f"CUDA is not available (torch {torch.__version__})", "use --device cpu"
@@ -59,10 +57,13 @@ def keep_freed_memory() -> None:
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16."""
+    """Whether `auto` may choose bfloat16: the processor has instructions for it.
+
+    Not on a GPU: there torch's fused recurrent kernels may compute in float16 instead, which needs its losses scaled.
+    """
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (torch has no public name for it)
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (no public name)
 
 
 def autocast(device: torch.device, precision: str) -> "contextlib.AbstractContextManager[None]":
@@ -105,18 +106,14 @@ def synchronized_clock(device: torch.device) -> float:
 
 @contextlib.contextmanager
 def memory_faults(batch_size: int) -> Iterator[None]:
-    """Turn torch's ways of saying that the memory is full into an EnvironmentFault that says what to try."""
+    """Turn torch's ways of saying that the memory is full into an EnvironmentFault with what to try."""
+    signs = ("out of memory", "allocate memory", "alloc_failed")
     try:
         yield
-    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError) as error:
         text = str(error).lower()
-        if (
-            isinstance(error, RuntimeError)
-            and "out of memory" not in text
-            and "allocate memory" not in text
-        ):
+        if isinstance(error, RuntimeError) and not any(sign in text for sign in signs):
             raise
         smaller = max(1, batch_size // 2)
-        raise EnvironmentFault(
-            "out of memory", f"try --batch-size {smaller}, or a smaller --hidden-size"
-        ) from error
+        hint = f"try --batch-size {smaller}, or a smaller --hidden-size"
+        raise EnvironmentFault("out of memory", hint) from error

@@ -17,13 +17,37 @@ TorchState = tuple[Tensor, ...] | None
 """(L, N, H) for each state of the cell; None stands for zeros."""
 
 
+class LockedDropout(nn.Module):
+    """Dropout with one mask for all time steps of a chunk: a unit is gone for the whole of it, or stays.
+
+    Such a mask keeps the noise of one unit from averaging out over time (Y. Gal and Z. Ghahramani, "A Theoretically
+    Grounded Application of Dropout in Recurrent Neural Networks", 2016), and it takes T times fewer random numbers,
+    whose making would be a good part of a processor's time.
+
+    Args:
+        p: the part of the units that is zeroed.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero units of x (T, N, H) in training, and scale the others up so that the mean stays."""
+        if not self.training or self.p == 0:
+            return x
+        mask = torch.empty((1, *x.shape[1:]), dtype=x.dtype, device=x.device)  # (1, N, H)
+        return x * mask.bernoulli_(1 - self.p).div_(1 - self.p)
+
+
 class Network(nn.Module):
     """Symbols in, logits for the next symbols out.
 
     Args:
         config: the shape.
-        dropout: the part of each layer's outputs that is zeroed in training: between layers and before the output
-            (W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network Regularization", 2014).
+        dropout: the part of each layer's outputs that is zeroed in training. Between layers every time step has a mask
+            of its own, inside torch's fused kernel (W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network
+            Regularization", 2014); before the output the mask is locked.
     """
 
     def __init__(self, config: ModelConfig, dropout: float = 0.0) -> None:
@@ -33,7 +57,7 @@ class Network(nn.Module):
         self.embedding = nn.Embedding(V, E)
         self.rnn = fused(E, H, L, dropout=dropout if L > 1 else 0.0)
         self.head = nn.Linear(H, V)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = LockedDropout(dropout)
         self._open_forget_gates(config)
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ resumed. What the user gave is obeyed, and the rest planned around it.
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ EVALUATIONS = 12
 """In a run, at least; a long run evaluates every SECONDS_BETWEEN."""
 SECONDS_BETWEEN = 120.0
 TRIAL_SECONDS = 0.8
+TRIAL_DROPOUT = 0.1
+"""While measuring, as long as the dropout is not planned yet: what costs time is that there is some."""
 BFLOAT16_GAIN = 1.1
 """How much faster bfloat16 must be to be chosen."""
 FORWARD_PART = 0.4
@@ -89,7 +92,8 @@ def make_plan(
     config = dataclasses.replace(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )
-    config, per_step = _choose_precision(model_config, config, measure)
+    tried = dataclasses.replace(config, dropout=TRIAL_DROPOUT if dropout is None else dropout)
+    config, per_step = _choose_precision(model_config, tried, measure)
     chars = shape.batch_size * shape.sequence_length
     steps_per_epoch = (facts.train_chars - 1) / chars
     per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / chars * FORWARD_PART
@@ -157,22 +161,19 @@ def _choose_precision(
 def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float:
     """The time of one training step on this machine, measured on a throwaway network with random symbols.
 
-    The median of as many steps as fit in TRIAL_SECONDS, three at least, after two that warm up.
+    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up.
     """
     device = torch.device(config.device)
-    network = make_network(model_config, config.dropout, 0, device)
-    optimizer = make_optimizer(network, config)
-    shape = (config.sequence_length, config.batch_size)
-    generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(model_config.vocab_size, shape, generator=generator).to(device)
-    state: TorchState = None
     times: list[float] = []
     with thread_count(config.threads), memory_faults(config.batch_size):
-        while len(times) < 5 or sum(times[2:]) < TRIAL_SECONDS:
+        network = make_network(model_config, config.dropout, 0, device)
+        optimizer = make_optimizer(network, config)
+        shape = (config.sequence_length, config.batch_size)
+        generator = torch.Generator().manual_seed(0)
+        ids = torch.randint(model_config.vocab_size, shape, generator=generator).to(device)
+        state: TorchState = None
+        while len(times) < 3 or sum(times[2:]) < TRIAL_SECONDS:
             began = synchronized_clock(device)
             _, state = train_step(network, optimizer, ids, ids, state, config)
             times.append(synchronized_clock(device) - began)
-            if sum(times) > 10 * TRIAL_SECONDS and len(times) >= 2:
-                break
-    kept = sorted(times[2:] or times)
-    return kept[len(kept) // 2]
+    return statistics.median(times[2:])

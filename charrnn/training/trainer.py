@@ -86,7 +86,8 @@ class Trainer:
         """Set it to stop after the step that is being made."""
         self.device = torch.device(config.device)
         self.lanes = Lanes(corpus.train, LaneShape(config.batch_size, config.sequence_length))
-        self.network = make_network(model_config, config.dropout, config.seed, self.device)
+        with memory_faults(config.batch_size):
+            self.network = make_network(model_config, config.dropout, config.seed, self.device)
         self.optimizer = make_optimizer(self.network, config)
         self._state_names = CELLS[model_config.cell].states
         self.progress = _Progress()
