@@ -72,7 +72,11 @@ def config_of(hidden_size: int, num_layers: int = 1) -> ModelConfig:
 def gemm_gflops(n: int, h: int) -> float:
     """The rate of (N, H) x (H, 4H) in float32, in GFLOP/s."""
     a, b, out = torch.randn(n, h), torch.randn(h, 4 * h), torch.empty(n, 4 * h)
-    return rate(lambda: torch.mm(a, b, out=out) and None) * 2 * n * h * 4 * h / 1e9
+
+    def product() -> None:
+        torch.mm(a, b, out=out)
+
+    return rate(product) * 2 * n * h * 4 * h / 1e9
 
 
 def training_gflops(model_config: ModelConfig, precision: Precision) -> Callable[[], float]:

@@ -19,6 +19,12 @@ PYTHON_CHARS = 4_000_000
 """Characters taken from the Python library unless --max-chars says otherwise."""
 
 
+TESTS = ("test", "tests", "idle_test")
+TABLES = ("encodings", "pydoc_data")
+"""Folders of generated files: numbers and names by the megabyte, which nobody wants to read or to be judged by."""
+FOREIGN = ("site-packages", "dist-packages", "__pycache__")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A corpus known by name."""
@@ -37,7 +43,7 @@ class Entry:
 
 PYTHON = Entry(
     name="python",
-    what="your own Python's standard library: its .py files, tests left out",
+    what="your own Python's standard library: its .py files, without tests and generated tables",
     size=f"{PYTHON_CHARS:,} chars",
     licence="PSF-2.0",
     origin="this machine",
@@ -80,13 +86,15 @@ CATALOGUE = {entry.name: entry for entry in (PYTHON, *DOWNLOADS)}
 
 
 def python_sources(notes: Notes) -> list[Source]:
-    """The .py files of the running Python's standard library, without its tests, in the order of their paths.
+    """The .py files of the running Python's standard library, in the order of their paths.
+
+    Its tests and its generated tables are left out.
 
     Raises:
         DataError: the library is not there as files (some packaged Pythons keep it in a .zip).
     """
     folder = Path(sysconfig.get_paths()["stdlib"])
-    skipped = ("test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__")
+    skipped = (*TESTS, *TABLES, *FOREIGN)
     left_out = [f"!{name}/*" for name in skipped] + [f"!*/{name}/*" for name in skipped]
     config = CorpusConfig(globs=("*.py", *left_out))
     try:
