@@ -133,7 +133,7 @@ class TrainingConfig:
     precision: Precision = "float32"
     """The arithmetic of the network; weights are kept in float32."""
     threads: int = 0
-    """CPU threads; 0 leaves torch's choice."""
+    """CPU threads; 0 leaves the choice to the plan, or to torch."""
     eval_every: int = 100
     """Steps from one evaluation on validation text to the next."""
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
+SPIN_COUNT = "2000"
+"""How long a thread of torch's waits busily for the others (GOMP_SPINCOUNT). The usual count is a hundred times larger,
+and training beside another busy program can then become ten times slower."""
 KEPT_BY_RESUME = ("corpus", "name", "out", "resume", "quiet", "cache", "threads", "device")
 """Options that make sense with --resume; everything else is decided already."""
 
@@ -138,6 +141,10 @@ def train(
 
 def _device(name: str) -> str:
     """The device to train on, and the process made ready for it. The first moment that needs torch."""
+    import os
+
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     from charrnn.training.machine import choose_device, keep_freed_memory
 
     keep_freed_memory()

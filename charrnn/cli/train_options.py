@@ -192,7 +192,11 @@ Precision = Annotated[
 ]
 Threads = Annotated[
     int,
-    typer.Option("--threads", help="CPU threads; 0 leaves torch's choice.", rich_help_panel=RUN),
+    typer.Option(
+        "--threads",
+        help="CPU threads; 0 takes all or one, whichever is faster, measured.",
+        rich_help_panel=RUN,
+    ),
 ]
 Cache = Annotated[
     Path | None,

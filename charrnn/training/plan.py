@@ -1,4 +1,4 @@
-"""From a budget to a run: how many steps, at which precision, with how much dropout.
+"""From a budget to a run: how many steps, at which precision, on how many threads, with how much dropout.
 
 The machine is measured for a second or two; from then on everything is in steps, so that a run can be repeated and
 resumed. What the user gave is obeyed, and the rest planned around it.
@@ -31,12 +31,16 @@ SECONDS_BETWEEN = 120.0
 TRIAL_SECONDS = 0.8
 TRIAL_DROPOUT = 0.1
 """While measuring, as long as the dropout is not planned yet: what costs time is that there is some."""
-BFLOAT16_GAIN = 1.1
-"""How much faster bfloat16 must be to be chosen."""
+GAIN = 1.1
+"""How much faster than float32 bfloat16 must be to be chosen, and several threads than one."""
 FORWARD_PART = 0.4
 """Time to read a character, as a part of the time to train on it."""
 DROPOUT_BY_EPOCHS = ((6.0, 0.0), (10.0, 0.1), (16.0, 0.2), (math.inf, 0.3))
 """Up to so many epochs, so much dropout: a text read more often is learnt by heart more easily."""
+
+
+Measure = Callable[[ModelConfig, TrainingConfig], float]
+"""The seconds that a training step takes."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,15 @@ def make_plan(
     budget: Budget,
     *,
     dropout: float | None = None,
-    measure: Callable[[ModelConfig, TrainingConfig], float] | None = None,
+    measure: Measure | None = None,
 ) -> Plan:
     """Fix everything that a budget leaves open.
 
     Args:
         facts: of the text.
         model_config: the network.
-        config: the settings so far; `steps`, `warmup_steps` and `eval_every` are planned, `precision` too if it is auto.
+        config: the settings so far; `steps`, `warmup_steps` and `eval_every` are planned, `precision` too if it is auto,
+            `threads` if 0.
         budget: how long.
         dropout: obeyed if given, else chosen by the number of epochs.
         measure: seconds a step takes; the default tries it on this machine. Planning itself is a pure function of it.
@@ -93,7 +98,7 @@ def make_plan(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )
     tried = dataclasses.replace(config, dropout=TRIAL_DROPOUT if dropout is None else dropout)
-    config, per_step = _choose_precision(model_config, tried, measure)
+    config, per_step = _choose_arithmetic(model_config, tried, measure)
     chars = shape.batch_size * shape.sequence_length
     steps_per_epoch = (facts.train_chars - 1) / chars
     per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / chars * FORWARD_PART
@@ -138,24 +143,32 @@ def _steps(budget: Budget, per_step: float, per_evaluation: float, steps_per_epo
     return max(1, round(min(limits)))
 
 
-def _choose_precision(
-    model_config: ModelConfig,
-    config: TrainingConfig,
-    measure: Callable[[ModelConfig, TrainingConfig], float],
+def _choose_arithmetic(
+    model_config: ModelConfig, config: TrainingConfig, measure: Measure
 ) -> tuple[TrainingConfig, float]:
-    """The config with a definite precision, and the seconds that a step takes in it."""
+    """The config with a definite precision and number of threads, and the seconds that a step takes so.
 
-    def timed(precision: Precision) -> tuple[TrainingConfig, float]:
-        tried = dataclasses.replace(config, precision=precision)
-        return tried, measure(model_config, tried)
-
-    if config.precision != "auto":
-        return timed(config.precision)
-    single = timed("float32")
-    if not computes_bfloat16(torch.device(config.device)):
-        return single
-    half = timed("bfloat16")
-    return half if single[1] / half[1] >= BFLOAT16_GAIN else single
+    One thread is tried too: where another program keeps a core busy, threads that wait for each other at every time step
+    are many times slower than one that waits for nobody.
+    """
+    device = torch.device(config.device)
+    on_cpu = device.type == "cpu"
+    threads = config.threads or (torch.get_num_threads() if on_cpu else 0)
+    precisions: list[Precision] = ["float32"] if config.precision == "auto" else [config.precision]
+    if config.precision == "auto" and computes_bfloat16(device):
+        precisions.append("bfloat16")
+    best, per_step = config, math.inf
+    for precision in precisions:
+        tried = dataclasses.replace(config, precision=precision, threads=threads)
+        seconds = measure(model_config, tried)
+        if seconds * GAIN <= per_step or per_step == math.inf:
+            best, per_step = tried, seconds
+    if on_cpu and not config.threads and threads > 1:
+        tried = dataclasses.replace(best, threads=1)
+        seconds = measure(model_config, tried)
+        if seconds <= per_step * GAIN:
+            best, per_step = tried, seconds
+    return best, per_step
 
 
 def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float:
