@@ -4,13 +4,13 @@ The command line reads its defaults from here, so that the two cannot differ. No
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from charrnn.errors import UsageError
 
 Level = Literal["char", "byte"]
-Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -129,7 +129,7 @@ class TrainingConfig:
     seed: int = 1
     """Decides the initial weights and every dropout mask."""
     device: str = "cpu"
-    """Where the run computes: `cpu`, `cuda` or `cuda:N`."""
+    """Where the run computes: `cpu`, `cuda` or `cuda:N`; `auto` until that is chosen."""
     precision: Precision = "float32"
     """The arithmetic of the network; weights are kept in float32."""
     threads: int = 0
@@ -149,6 +149,10 @@ class TrainingConfig:
         _finite("weight-decay", self.weight_decay, 0, 1e6, "a finite number, 0 or more")
         _finite("clip", self.clip, 0, 1e12, "a finite number, 0 (no clipping) or more")
         _whole("seed", self.seed, 0, 2**63 - 1)
+        device = re.fullmatch(
+            r"auto|cpu|cuda(:[0-9]{1,2})?", self.device
+        )  # torch itself takes cuda:256 for cuda:0
+        require(device is not None, "device", "auto, cpu, cuda or cuda:N", self.device)
         _one_of("precision", self.precision, get_args(Precision))
         _whole("threads", self.threads, 0, 4096)
         _whole("eval-every", self.eval_every, 1, 10**12)

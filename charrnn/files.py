@@ -1,6 +1,6 @@
 """Writing a file so that its path always holds the old content or the new, whole; and holding a run for one process.
 
-Every byte that charrnn keeps goes through `replacing`, so that this is the one place to test against a full disk.
+Every checkpoint, record and dump goes through `replacing`, so that this is the one place to test against a full disk.
 """
 
 import contextlib

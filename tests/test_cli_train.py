@@ -143,13 +143,14 @@ def test_every_option_reaches_the_run(here, corpus, option, place, expected):
     assert value == expected if expected is not None else value < 50
 
 
-def test_out_and_cache_choose_the_folders(here, corpus, tmp_path):
-    result = here(
-        "train", "corpus.txt", *SMALL, "--steps", 3, "-q", "--out", "elsewhere", "--cache", "kept"
-    )
+def test_out_and_cache_choose_the_folders(here, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.text.corpus.LARGE", 100)
+    folders = ("--out", "elsewhere", "--cache", "kept")
+    result = here("train", "corpus.txt", *SMALL, "--steps", 3, "-q", *folders)
     assert (tmp_path / "elsewhere" / "corpus" / "best.safetensors").exists()
     assert "next: charrnn sample elsewhere/corpus/best.safetensors" in result.out
     assert not (tmp_path / "checkpoints").exists()
+    assert [p.suffix for p in (tmp_path / "kept" / "encoded").iterdir()] == [".uint8"]
 
 
 # --- where texts come from ---------------------------------------------------------------------------------------------
@@ -391,12 +392,46 @@ def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_
 
 
 def test_an_ignored_interrupt_stays_ignored(corpus, tmp_path):
-    run = shlex.join(command("train", "corpus.txt", *SMALL, "--steps", 3, "-q"))
-    shell = f"trap '' INT; {run} & P=$!; sleep 0.5; kill -INT $P; wait $P"
-    done = subprocess.run(
-        ["bash", "-c", shell], cwd=tmp_path, env=CLEAN, check=False, capture_output=True
+    run = shlex.join(command(*LONG, "-q"))
+    folder = tmp_path / "checkpoints" / "corpus"
+    shell = f"trap '' INT; {run} & echo $!; wait $!"
+    process = subprocess.Popen(
+        ["bash", "-c", shell], cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE
     )
-    assert done.returncode == 0
+    child = int(process.stdout.readline())
+    wait_for_step(process, folder)
+    os.kill(child, signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert load_checkpoint(folder / "last.safetensors").figures["step"] == 500
+
+
+def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
+    """The terminal is gone when the hang-up comes: whatever the run says fails, and it saves all the same."""
+    ours, theirs = pty.openpty()
+
+    def on_terminal():
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+        own_signals()
+
+    process = subprocess.Popen(
+        command(*LONG[:-1], 30_000),
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=CLEAN,
+        preexec_fn=on_terminal,
+    )
+    os.close(theirs)
+    folder = tmp_path / "checkpoints" / "corpus"
+    seen = b""
+    while b"char/s" not in seen:
+        seen += os.read(ours, 4096)
+    os.close(ours)
+    assert process.wait(timeout=60) == -signal.SIGHUP
+    assert load_checkpoint(folder / "last.safetensors").figures["step"] > 0
 
 
 def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path):
@@ -427,12 +462,29 @@ def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
     assert "no run to resume" in charrnn_in("train", "--resume", "--name", "none", status=4).err
 
 
-def test_a_diverging_run_ends_with_status_5(charrnn_in, corpus):
-    result = charrnn_in(
-        "train", "corpus.txt", *SMALL, "--lr", 1e12, "--clip", 0, "--steps", 200, status=5
-    )
-    assert "the loss became" in result.err
+@pytest.mark.parametrize("steps", [12, 200])
+@pytest.mark.parametrize("val_fraction", [0, 0.1])
+def test_a_diverging_run_ends_with_status_5(charrnn_in, corpus, steps, val_fraction):
+    settings = ("--lr", 1e12, "--clip", 0, "--steps", steps, "--val-fraction", val_fraction)
+    result = charrnn_in("train", "corpus.txt", *SMALL, *settings, status=5)
+    assert " became " in result.err
     assert "--lr" in result.err
+
+
+def test_a_run_stopped_before_its_first_evaluation_can_be_sampled(here, corpus, tmp_path):
+    here("train", "corpus.txt", *SMALL, "--steps", 2, "-q")
+    (tmp_path / "checkpoints" / "corpus" / "best.safetensors").unlink()
+    assert len(here("sample", "--length", 5, "-q").out) == 5
+    assert len(here("sample", "corpus", "--length", 5, "-q").out) == 5
+
+
+def test_resume_finds_the_run_of_its_corpus_whatever_its_name(charrnn_in, tmp_path):
+    (tmp_path / "text").write_text(make_text(2000))
+    (tmp_path / "text1").write_text(make_text(2100))
+    for name, run in (("text", "mine"), ("text1", "text1")):
+        charrnn_in("train", name, *SMALL, "--steps", 2, "--name", run, "-q")
+    assert "checkpoints/mine is finished" in charrnn_in("train", "text", "--resume", status=2).err
+    assert "checkpoints/text1 is finished" in charrnn_in("train", "--resume", status=2).err
 
 
 # --- on a terminal -----------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_a_text_too_short_for_the_lanes_is_said():
 
 @pytest.mark.parametrize(("gain", "expected"), [(2.0, "bfloat16"), (1.0, "float32")])
 def test_bfloat16_is_chosen_only_if_it_is_faster(gain, expected, monkeypatch):
-    monkeypatch.setattr("charrnn.training.plan.computes_bfloat16", lambda _: True)
+    monkeypatch.setattr("charrnn.training.plan.may_choose_bfloat16", lambda _: True)
 
     def measure(_, config):
         return 0.01 / (gain if config.precision == "bfloat16" else 1)
@@ -180,7 +180,7 @@ def test_a_slow_first_step_does_not_spoil_the_measurement(monkeypatch):
 )
 def test_a_device_that_is_none_is_refused(name):
     with pytest.raises(UsageError, match="device must be"):
-        choose_device(name)
+        TrainingConfig(device=name)
 
 
 def test_auto_is_a_device_that_exists():
@@ -373,18 +373,39 @@ def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
             assert torch.equal(now[:, ~cold], before[:, ~cold])
 
 
-def test_a_diverged_run_leaves_good_checkpoints_alone(corpus, tmp_path):
+@pytest.mark.parametrize("val_fraction", [0, 0.1])
+@pytest.mark.parametrize("spoiled_after", [8, 13, 20])
+def test_a_diverged_run_leaves_good_checkpoints_alone(
+    corpus, tmp_path, spoiled_after, val_fraction
+):
+    """Noticed at the next step's loss, or (13, 20: the next step is evaluated) before a checkpoint is written."""
+    corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=val_fraction))
     folder = tmp_path / "run"
     trainer = make_trainer(corpus, folder)
-    with pytest.raises(DivergedError, match="step 9") as caught:
+    with pytest.raises(DivergedError) as caught:
         for event in trainer.run():
-            if isinstance(event, Step) and event.step == 8:
+            if isinstance(event, Step) and event.step == spoiled_after:
                 with torch.no_grad():
                     trainer.network.head.weight[0, 0] = math.nan
     assert "--lr" in caught.value.hint
-    assert "step 7" in caught.value.message
+    assert f"step {spoiled_after + 1}" in caught.value.message
     for name in ("best", "last"):
-        assert load_checkpoint(folder / f"{name}.safetensors").figures["step"] == 7
+        good = load_checkpoint(folder / f"{name}.safetensors").figures["step"]
+        assert good <= spoiled_after
+        assert good % 7 == 0
+
+
+@pytest.mark.parametrize("how", ["stop", "evaluate"])
+def test_weights_that_are_not_finite_are_never_saved(corpus, tmp_path, how):
+    folder = tmp_path / "run"
+    trainer = make_trainer(corpus, folder)
+    with pytest.raises(DivergedError, match="weights became"):
+        for event in trainer.run():
+            if isinstance(event, Step) and event.step == 14:
+                with torch.no_grad():
+                    trainer.network.head.bias[0] = math.inf
+                trainer.stop_requested = how == "stop"
+    assert load_checkpoint(folder / "last.safetensors").figures["step"] == 7
 
 
 def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(corpus, tmp_path, monkeypatch):
@@ -398,6 +419,25 @@ def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(corpus, tmp_pat
             seen.append(event)  # noqa: PERF402 (what was seen before the error counts)
     assert trainer.progress.step == 24
     assert sum(isinstance(e, SaveFailed) for e in seen) > 3
+
+
+def test_a_best_checkpoint_that_was_not_written_is_not_believed_in(corpus, tmp_path, monkeypatch):
+    from charrnn import checkpoint
+
+    real, figures = checkpoint.write_atomically, iter([3.0, 1.0, 2.0, 2.5])
+
+    def full(path, content):
+        if path.name == "best.safetensors" and trainer.progress.step == 14:
+            raise EnvironmentFault("cannot write: No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
+    monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
+    trainer = make_trainer(corpus, tmp_path / "run")
+    events = run_to_end(trainer)
+    assert events[-1].finished
+    best = load_checkpoint(tmp_path / "run" / "best.safetensors").figures
+    assert (best["step"], best["best_step"], best["best_val_nats_per_char"]) == (21, 21, 2.0)
 
 
 def test_a_disk_that_is_full_once_is_forgiven(corpus, tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
             hint = f"runs here: {known}" if known else "train one: charrnn train corpus.txt"
             raise CheckpointError(f"there is no checkpoint or run called {name!r}", hint)
         return path
-    found = newest_run(BEST)
+    found = _newest()
     if found is None:
         raise CheckpointError(
             f"there is no checkpoint under {RUNS}/", "train one: charrnn train corpus.txt"
@@ -57,16 +57,18 @@ def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
     return found
 
 
+def _of_run(folder: Path) -> Path | None:
+    """The checkpoint of a run: its best, or its last if it was stopped before its first evaluation."""
+    return next((folder / file for file in (BEST, LAST) if (folder / file).is_file()), None)
+
+
 def _named(name: str) -> Path | None:
     """The file that a name stands for; a path that exists wins over a run's name."""
     try:
         path = Path(name)
-        if path.is_dir() and (path / BEST).exists():
-            return path / BEST
         if path.exists() and not path.is_dir():
             return path
-        run = RUNS / name / BEST
-        return run if run.exists() else None
+        return _of_run(path) or _of_run(RUNS / name)
     except (OSError, ValueError):  # a name too long, or with a NUL
         return None
 
@@ -76,10 +78,10 @@ def is_checkpoint(name: str) -> bool:
     return name.endswith(".safetensors") or (_named(name) or Path()).suffix == ".safetensors"
 
 
-def newest_run(file: str, runs: Path | None = None) -> Path | None:
-    """The run whose `file` was written last, or None."""
-    found = [(p.stat().st_mtime_ns, p) for p in (runs or RUNS).glob(f"*/{file}") if p.is_file()]
-    return max(found)[1] if found else None
+def _newest() -> Path | None:
+    """The checkpoint of the run that was written to last, or None."""
+    found = [path for folder in RUNS.glob("*/") if (path := _of_run(folder))]
+    return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def open_checkpoint(name: str | None, *, quiet: bool = False) -> "Checkpoint":

@@ -3,6 +3,7 @@
 Results go to stdout, talk to stderr; an error is one line; a signal ends us as it ends any tool.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,8 +14,9 @@ from charrnn.errors import CharrnnError, EnvironmentFault
 
 
 def say(text: str = "") -> None:
-    """Talk: a line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Talk: a line on stderr. Where nobody can hear it any more, a run goes on all the same."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def escape(text: str) -> str:

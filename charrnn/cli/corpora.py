@@ -32,5 +32,10 @@ def corpora(
         here = "on this machine" if is_cached(e, cache) else "downloaded when asked for"
         print(f"{e.name:<13}{e.size}, {e.licence}, {here}")
         print(f"{'':<13}{e.what}")
-        print(f"{'':<13}from {e.origin}\n")
+        pinned = (
+            ""
+            if e.sha256 or e.name == "python"
+            else " (no published checksum: the first download's is kept)"
+        )
+        print(f"{'':<13}from {e.origin}{pinned}\n")
     print(f"Train on one with: charrnn train NAME. Downloads are kept in {cache}.")

@@ -62,7 +62,8 @@ def evaluate(
 ) -> None:
     """Score a text: nats and bits per character, perplexity, accuracy.
 
-    The state is carried through the whole text; the first character is given, not predicted.
+    The state is carried through the whole text; the first character is given, not predicted. A byte model's
+    figures are per byte.
     """
     if file is None and split is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, file = None, checkpoint
@@ -82,7 +83,7 @@ def evaluate(
     if as_json:
         print(json.dumps(result.as_dict(), allow_nan=False))
     else:
-        _print_table(result)
+        _print_table(result, "byte" if loaded.model.vocabulary.level == "byte" else "char")
 
 
 def _text_of(
@@ -132,13 +133,17 @@ def _own_corpus(loaded: "Checkpoint") -> Any:
     return corpus
 
 
-def _print_table(result: Any) -> None:
+def _print_table(result: Any, unit: str) -> None:
+    from charrnn.scoring.evaluation import WARM_UP
+
     how = f"cold windows of {result.window:,}" if result.window else "state carried"
     if not result.window and result.lanes > 1:
-        how += f" ({result.lanes} stretches side by side, each after 1,024 characters of warm-up)"
-    print(f"characters        {result.characters:,}, {how}")
-    print(f"nats per char     {result.nats_per_char:.4f}")
-    print(f"bits per char     {result.bits_per_char:.4f}")
+        how += (
+            f" ({result.lanes} stretches side by side, each after {WARM_UP:,} {unit}s of warm-up)"
+        )
+    print(f"{unit + 's':<18}{result.characters:,}, {how}")
+    print(f"nats per {unit:<9}{result.nats_per_char:.4f}")
+    print(f"bits per {unit:<9}{result.bits_per_char:.4f}")
     print(f"perplexity        {result.perplexity:.3f}")
     print(f"accuracy          {100 * result.accuracy:.2f} %")
     print(f"unknown           {result.unknown:,}")

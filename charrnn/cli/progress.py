@@ -8,7 +8,7 @@ import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from charrnn.cli.console import duration, report, say
+from charrnn.cli.console import die_by_signal, duration, report, say
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -89,10 +89,13 @@ class _Shown:
 
     def sample(self) -> str:
         """A little text by the network as it is now, on one line."""
+        from threadpoolctl import threadpool_limits
+
         from charrnn.render.glyphs import one_line
 
-        model = self.trainer.snapshot()
-        text = "".join(model.sample(length=SAMPLE_LENGTH, seed=self.trainer.progress.step))
+        model, seed = self.trainer.snapshot(), self.trainer.progress.step
+        with threadpool_limits(1, "blas"):  # more threads slow one stream down
+            text = "".join(model.sample(length=SAMPLE_LENGTH, seed=seed))
         return one_line(text)
 
     def say(self, text: str) -> None:
@@ -126,6 +129,7 @@ class Bar(_Shown):
             unit="char",
             unit_scale=True,
             ncols=None if self._columns() else 80,
+            nrows=None if self._columns() else 20,
             dynamic_ncols=self._columns() > 0,
             mininterval=0.2,
             bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}{postfix}",
@@ -198,11 +202,14 @@ class Lines(_Shown):
 
 
 class Stopper:
-    """While open, the first SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; a second ends it at once."""
+    """While open, SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; a second SIGINT ends it at once.
 
-    def __init__(self, trainer: "Trainer", progress: Progress) -> None:
+    The handler only takes note: whoever runs the loop does the talking, because printing from a handler may break in on
+    printing, and a closed terminal cannot be printed to.
+    """
+
+    def __init__(self, trainer: "Trainer") -> None:
         self.trainer = trainer
-        self.progress = progress
         self.signal_number: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -214,11 +221,10 @@ class Stopper:
         return self
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        self.signal_number = number
+        self.signal_number = self.signal_number or number
         self.trainer.stop_requested = True
-        for each in self._before:
-            signal.signal(each, signal.SIG_DFL)
-        self.progress.say("stopping after this step ... (again to quit at once)")
+        if signal.SIGINT in self._before:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def __exit__(
         self,
@@ -226,7 +232,8 @@ class Stopper:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
         if self.signal_number and isinstance(error, CharrnnError):
             report(error)
+            die_by_signal(self.signal_number)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """The folders of runs: their names, what a checkpoint says of its run, and which run is to be resumed."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,7 @@ def new_folder(out: Path, name: str | None, corpus: list[str], *, overwrite: boo
     """The folder of a new run: never one that holds another run, unless it is to be overwritten."""
     if name is not None:
         folder = out / checked_name(name)
-        if _holds_run(folder) and not overwrite:
-            raise UsageError(
-                f"{folder} holds a run already",
-                "go on with it: --resume; start it afresh: --overwrite; or choose another --name",
-            )
+        require_unused(folder, overwrite=overwrite)
         return folder
     base = _name_of(corpus)
     number = 1
@@ -32,6 +29,15 @@ def new_folder(out: Path, name: str | None, corpus: list[str], *, overwrite: boo
     ):
         number += 1
     return folder
+
+
+def require_unused(folder: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if the folder holds a run that is not to be overwritten."""
+    if _holds_run(folder) and not overwrite:
+        raise UsageError(
+            f"{folder} holds a run already",
+            "go on with it: --resume; start it afresh: --overwrite; or choose another --name",
+        )
 
 
 def _holds_run(folder: Path) -> bool:
@@ -44,7 +50,7 @@ def checked_name(name: str) -> str:
     Raises:
         UsageError: it is empty, a path, or has characters that some system refuses.
     """
-    bad = not name or name.startswith((".", "-")) or len(name) > 100
+    bad = not name or name.startswith((".", "-")) or len(name.encode()) > 200
     if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
         raise UsageError(
             f"a run's name is a plain folder name, not {name!r}",
@@ -57,7 +63,7 @@ def _name_of(corpus: list[str]) -> str:
     """A run's name from its corpus: "texts/War and Peace.txt.gz" -> "War-and-Peace"."""
     if corpus[0] == "-":
         return "stdin"
-    stem = Path(corpus[0]).resolve().name.removesuffix(".gz").rsplit(".", 1)[0] or "run"
+    stem = Path(os.path.realpath(corpus[0])).name.removesuffix(".gz").rsplit(".", 1)[0] or "run"
     plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip(".-")
     return plain[:60] or "run"
 
@@ -68,7 +74,9 @@ def require_room(folder: Path, config: ModelConfig) -> None:
 
     from charrnn.model import count_parameters
 
-    need = count_parameters(config) * 4 * 5  # weights, and weights with two moments, old beside new
+    need = (
+        count_parameters(config) * 4 * 7
+    )  # best: weights; last: weights and two moments, the old beside the new
     free = shutil.disk_usage(folder).free
     if free < need:
         raise EnvironmentFault(
@@ -117,21 +125,25 @@ def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
 
 def newest_run_of(out: Path, names: list[str]) -> Path:
     """The run to resume when none is named: the newest of this corpus, or of all."""
-    base = _name_of(names) if names else None
-    runs = [
-        p
-        for p in out.glob(f"*/{LAST}")
-        if base is None
-        or p.parent.name.rstrip("0123456789").rstrip("-") == base
-        or p.parent.name == base
-    ]
-    if not runs:
-        wanted = f" of {' '.join(names)}" if names else ""
-        raise CheckpointError(
-            f"there is no run{wanted} to resume under {out}/",
-            "name it with --name, or start one without --resume",
-        )
-    return max(runs, key=lambda p: p.stat().st_mtime_ns)
+    for path in sorted(out.glob(f"*/{LAST}"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
+        if not names or _sources_of(path) == names:
+            return path
+    wanted = f" of {' '.join(names)}" if names else ""
+    raise CheckpointError(
+        f"there is no run{wanted} to resume under {out}/",
+        "name it with --name, or start one without --resume",
+    )
+
+
+def _sources_of(path: Path) -> object:
+    """What the run of a checkpoint was trained on; None if that cannot be told."""
+    from charrnn.checkpoint import load_checkpoint
+
+    try:
+        corpus = load_checkpoint(path).run.get("corpus")
+    except CheckpointError:
+        return None
+    return corpus.get("sources") if isinstance(corpus, dict) else None
 
 
 def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
@@ -142,13 +154,19 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
     """
     try:
         config, step = TrainingConfig(**last.run["training"]), int(last.figures["step"])
-        corpus = last.run["corpus"]
-        needed = (corpus["sources"], corpus["fingerprint"], corpus["characters"] + 0)
-        figures = [
-            last.figures[k] for k in ("best_step", "train_nats_sum", "train_chars_sum", "seconds")
-        ]
+        corpus, figures = last.run["corpus"], last.figures
+        sound = (
+            all(isinstance(name, str) for name in corpus["sources"])
+            and isinstance(corpus["fingerprint"], str)
+            and isinstance(corpus["characters"], int)
+            and all(isinstance(figures[k], int) for k in ("best_step", "train_chars_sum"))
+            and all(isinstance(figures[k], (int, float)) for k in ("train_nats_sum", "seconds"))
+            and isinstance(figures["best_val_nats_per_char"], (float, type(None)))
+        )
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{last.path} does not say how its run goes on") from error
-    if not last.training or not all((needed, figures)):
+    if not sound:
+        raise CheckpointError(f"{last.path} does not say how its run goes on")
+    if not last.training:
         raise CheckpointError(f"{last.path} is a model without the state of its training")
     return config, step

@@ -50,6 +50,7 @@ def open_corpus(
     *,
     cache: Path | None = None,
     vocabulary: "Vocabulary | None" = None,
+    quiet: bool = False,
 ) -> "Corpus":
     """Read the texts that CORPUS arguments name."""
     import dataclasses
@@ -60,8 +61,9 @@ def open_corpus(
 
     folder = cache or user_cache()
     notes = Notes()
+    bar = None if quiet else _bar
     sources = find_sources(
-        list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=_bar
+        list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
     )
     if list(names) == [PYTHON.name] and not Path(PYTHON.name).exists() and config.max_chars is None:
         config = dataclasses.replace(config, max_chars=PYTHON_CHARS)

@@ -1,5 +1,6 @@
 """`charrnn train`: read a text, plan a run, train, and say what to type next."""
 
+import contextlib
 import dataclasses
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,15 @@ from charrnn.cli.runs import (
     new_folder,
     newest_run_of,
     require_room,
+    require_unused,
     resume_point,
 )
 from charrnn.cli.train_talk import (
     print_result,
-    resume_command,
     say_corpus,
     say_differences,
     say_plan,
+    say_stopped,
 )
 from charrnn.config import CorpusConfig, Level, ModelConfig, Precision, TrainingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
@@ -106,6 +108,7 @@ def train(
         seed=seed,
         precision=cast("Precision", precision),  # the config checks it
         threads=threads,
+        device=device,
         dropout=dropout or 0.0,
     )
     network = partial(
@@ -116,17 +119,15 @@ def train(
     from charrnn.cli.texts import open_corpus
     from charrnn.files import locked, make_writable_folder
 
-    text = open_corpus(corpus, corpus_config, cache=cache)
+    text = open_corpus(corpus, corpus_config, cache=cache, quiet=quiet)
     if not quiet:
         say_corpus(corpus, text)
     model_config = network(vocab_size=len(text.vocabulary))
     chosen = _device(device)
     make_writable_folder(folder)
     with locked(folder):
+        require_unused(folder, overwrite=overwrite)
         require_room(folder, model_config)
-        if overwrite:
-            for file in (LAST, BEST, METRICS):
-                (folder / file).unlink(missing_ok=True)
         from charrnn.training.plan import Budget, Facts, make_plan
         from charrnn.training.trainer import Trainer
 
@@ -136,7 +137,14 @@ def train(
         if not quiet:
             say_plan(model_config, plan)
         about = about_run(corpus, text, plan.config, folder)
-        _drive(Trainer(text, model_config, plan.config, folder, about=about), corpus, quiet=quiet)
+        trainer = Trainer(text, model_config, plan.config, folder, about=about)
+        for file in (
+            LAST,
+            BEST,
+            METRICS,
+        ):  # of the run that is overwritten, now that the new one can start
+            (folder / file).unlink(missing_ok=True)
+        _drive(trainer, corpus, quiet=quiet)
 
 
 def _device(name: str) -> str:
@@ -207,7 +215,8 @@ def _resume(
         config = dataclasses.replace(config, device=chosen, threads=threads or config.threads)
         from charrnn.training.trainer import Trainer
 
-        trainer = Trainer(text, last.model.config, config, path.parent, about=last.run, resume=last)
+        about = {**last.run, "training": dataclasses.asdict(config)}
+        trainer = Trainer(text, last.model.config, config, path.parent, about=about, resume=last)
         _drive(trainer, names, quiet=quiet)
 
 
@@ -231,18 +240,21 @@ def _drive(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
     from charrnn.cli.progress import Stopper, make_progress
 
     progress = make_progress(trainer, quiet=quiet)
-    with Stopper(trainer, progress) as stopper:
+    with Stopper(trainer) as stopper:
+        told = False
         try:
             for event in trainer.run():
-                progress.show(event)
+                with contextlib.suppress(OSError):  # a terminal that has gone stops no training
+                    progress.show(event)
+                    if stopper.signal_number and not told:
+                        told = True
+                        progress.say("stopping after this step ... (Ctrl-C again to quit at once)")
         finally:
-            progress.close()
-    step, folder = trainer.progress.step, trainer.folder
-    if step < trainer.config.steps:
-        say(
-            f"stopped at step {step:,} of {trainer.config.steps:,}; everything is kept in {folder / LAST}"
-        )
-        say(f"go on with: {resume_command(names, folder)}")
+            with contextlib.suppress(OSError):
+                progress.close()
+    if trainer.progress.step < trainer.config.steps:
+        if not quiet:
+            say_stopped(trainer, names)
         if stopper.signal_number:
             die_by_signal(stopper.signal_number)
         return

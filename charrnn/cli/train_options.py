@@ -186,7 +186,7 @@ Precision = Annotated[
     str,
     typer.Option(
         "--precision",
-        help="auto (the faster of the two, measured), float32 or bfloat16.",
+        help="float32, bfloat16, or auto: on a processor the faster of the two, measured.",
         rich_help_panel=RUN,
     ),
 ]

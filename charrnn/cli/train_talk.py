@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.checkpoints import RUNS
+from charrnn.cli.checkpoints import BEST, LAST, RUNS
 from charrnn.cli.console import duration, say, size
 from charrnn.config import ModelConfig, TrainingConfig
 
@@ -90,7 +90,7 @@ def print_result(trainer: "Trainer") -> None:
     from charrnn.scoring.evaluation import evaluate
     from charrnn.training.trainer import EVALUATED_CHARS
 
-    best = trainer.folder / "best.safetensors"
+    best = trainer.folder / BEST
     took = duration(trainer.progress.seconds)
     print(
         f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
@@ -98,18 +98,25 @@ def print_result(trainer: "Trainer") -> None:
     held_out = trainer.corpus.val[:EVALUATED_CHARS]
     if len(held_out) >= 2:
         result = evaluate(load_checkpoint(best).model, held_out)
+        unit = "byte" if trainer.corpus.config.level == "byte" else "character"
         print(
-            f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per character, perplexity "
+            f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per {unit}, perplexity "
             f"{result.perplexity:.2f}, {100 * result.accuracy:.1f} % right "
-            f"({result.characters:,} characters, state carried)"
+            f"({result.characters:,} {unit}s, state carried)"
         )
-    run = trainer.folder.name if trainer.folder.parent == RUNS else str(best)
+    name = trainer.folder.name
+    run = name if trainer.folder.parent == RUNS and not Path(name).exists() else str(best)
     print(f"next: charrnn sample {shlex.quote(run)} --temp 0.8")
 
 
-def resume_command(names: list[str], folder: Path) -> str:
-    """What to type to go on with a run."""
+def say_stopped(trainer: "Trainer", names: list[str]) -> None:
+    """Where a run stopped, and what to type to go on with it."""
     import shlex
 
+    step, folder = trainer.progress.step, trainer.folder
     out = [] if folder.parent == RUNS else ["--out", str(folder.parent)]
-    return shlex.join(["charrnn", "train", *names, "--resume", "--name", folder.name, *out])
+    command = ["charrnn", "train", *names, "--resume", "--name", folder.name, *out]
+    say(
+        f"stopped at step {step:,} of {trainer.config.steps:,}; everything is kept in {folder / LAST}"
+    )
+    say(f"go on with: {shlex.join(command)}")

@@ -24,7 +24,9 @@ WARM_UP = 1024
 """Characters that a lane reads before its own."""
 MOST_LANES = 64
 BLOCK = 64
-"""Time steps whose predictions are scored together."""
+"""Time steps whose predictions are scored together, at most."""
+LOGITS = 1 << 23
+"""Numbers in the logits of one block, at most."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _score(model: CharRNN, ids: Ids, lanes: Lanes) -> tuple[float, int]:
     num_lanes = len(lanes.first)
     state = model.initial_state(num_lanes)
     nats, correct = 0.0, 0
-    for block in lanes.blocks(ids, BLOCK):
+    block_length = LOGITS // (num_lanes * len(model.vocabulary))
+    for block in lanes.blocks(ids, max(1, min(BLOCK, block_length))):
         outputs = np.empty((len(block.inputs), num_lanes, model.config.hidden_size), np.float32)
         for t, symbols in enumerate(block.inputs):
             state, _ = model.advance(symbols, state)

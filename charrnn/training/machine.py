@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from charrnn.errors import EnvironmentFault, UsageError
+from charrnn.errors import EnvironmentFault
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
@@ -19,7 +18,6 @@ def choose_device(name: str) -> torch.device:
     """The device called `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        UsageError: there is no such name.
         EnvironmentFault: this machine, or this build of torch, lacks it.
     """
     available = torch.cuda.is_available()
@@ -27,8 +25,6 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if available else "cpu")
     if name == "cpu":
         return torch.device(name)
-    if not re.fullmatch(r"cuda(:[0-9]{1,2})?", name):  # torch itself takes cuda:256 for cuda:0
-        raise UsageError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}")
     device = torch.device(name)
     if not available:
         raise EnvironmentFault(
@@ -56,7 +52,7 @@ def keep_freed_memory() -> None:
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def computes_bfloat16(device: torch.device) -> bool:
+def may_choose_bfloat16(device: torch.device) -> bool:
     """Whether `auto` may choose bfloat16: the processor has instructions for it.
 
     Not on a GPU: there torch's fused recurrent kernels may compute in float16 instead, which needs its losses scaled.

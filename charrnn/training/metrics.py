@@ -28,7 +28,7 @@ class Metrics:
         Raises:
             EnvironmentFault: the file cannot be written.
         """
-        lines = "".join(json.dumps(row) + "\n" for row in self.rows)
+        lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in self.rows)
         write_atomically(self.path, lines.encode())
 
     def read(self, *, up_to_step: int) -> None:
@@ -39,7 +39,7 @@ class Metrics:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a metrics file; a line that is no object with a step is passed over."""
     rows = []
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     for line in text.splitlines():
         try:
             row = json.loads(line)

@@ -15,7 +15,7 @@ import torch
 from charrnn.config import ModelConfig, Precision, TrainingConfig
 from charrnn.training.batches import LaneShape
 from charrnn.training.machine import (
-    computes_bfloat16,
+    may_choose_bfloat16,
     memory_faults,
     synchronized_clock,
     thread_count,
@@ -33,6 +33,8 @@ TRIAL_DROPOUT = 0.1
 """While measuring, as long as the dropout is not planned yet: what costs time is that there is some."""
 GAIN = 1.1
 """How much faster than float32 bfloat16 must be to be chosen, and several threads than one."""
+OVERHEAD = 1.1
+"""Time of a step in the run, as a multiple of its time in the trial: the run also reads text, shows progress, saves."""
 FORWARD_PART = 0.4
 """Time to read a character, as a part of the time to train on it."""
 DROPOUT_BY_EPOCHS = ((6.0, 0.0), (10.0, 0.1), (16.0, 0.2), (math.inf, 0.3))
@@ -98,7 +100,8 @@ def make_plan(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )
     tried = dataclasses.replace(config, dropout=TRIAL_DROPOUT if dropout is None else dropout)
-    config, per_step = _choose_arithmetic(model_config, tried, measure)
+    config, in_trial = _choose_arithmetic(model_config, tried, measure)
+    per_step = in_trial * OVERHEAD
     chars = shape.batch_size * shape.sequence_length
     steps_per_epoch = (facts.train_chars - 1) / chars
     per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / chars * FORWARD_PART
@@ -155,7 +158,7 @@ def _choose_arithmetic(
     on_cpu = device.type == "cpu"
     threads = config.threads or (torch.get_num_threads() if on_cpu else 0)
     precisions: list[Precision] = ["float32"] if config.precision == "auto" else [config.precision]
-    if config.precision == "auto" and computes_bfloat16(device):
+    if config.precision == "auto" and may_choose_bfloat16(device):
         precisions.append("bfloat16")
     best, per_step = config, math.inf
     for precision in precisions:

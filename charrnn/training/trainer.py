@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +34,13 @@ from charrnn.training.network import TorchState, make_network
 from charrnn.training.schedule import learning_rate
 from charrnn.training.step import make_optimizer, train_step
 
+BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 EVALUATED_CHARS = 1 << 18
 """Validation characters read in one evaluation, at most."""
 EVALUATION_LANES = 64
 EVALUATION_WARM_UP = 256
+EVALUATION_LOGITS = 1 << 24
+"""Numbers in the logits of one block, at most."""
 
 
 @dataclass
@@ -91,8 +94,8 @@ class Trainer:
         self.optimizer = make_optimizer(self.network, config)
         self._state_names = CELLS[model_config.cell].states
         self.progress = _Progress()
-        self.metrics = Metrics(folder / "metrics.jsonl")
-        self._unsaved: EnvironmentFault | None = None
+        self.metrics = Metrics(folder / METRICS)
+        self._unsaved: dict[str, EnvironmentFault] = {}
         if resume:
             self._restore(resume)
 
@@ -114,8 +117,8 @@ class Trainer:
                 ):
                     yield from self._evaluate()
             yield from self._save_last()
-        if self._unsaved:
-            raise self._unsaved
+        for fault in self._unsaved.values():
+            raise fault
         yield Stopped(self.progress.step, finished=self.progress.step >= self.config.steps)
 
     def _step(self) -> Step:
@@ -132,10 +135,10 @@ class Trainer:
             loss, progress.state = train_step(
                 self.network, self.optimizer, inputs, targets, progress.state, self.config
             )
-        if not math.isfinite(loss):
-            self._refuse_divergence(loss)
-        characters = targets.numel()
         progress.step += 1
+        if not math.isfinite(loss):
+            self._refuse_divergence(f"the loss became {loss}")
+        characters = targets.numel()
         progress.nats_sum += loss * characters
         progress.chars_sum += characters
         progress.seconds += time.monotonic() - began
@@ -154,28 +157,29 @@ class Trainer:
             for tensor in self.progress.state:  # (L, N, H)
                 tensor[:, first::every] = 0
 
-    def _refuse_divergence(self, loss: float) -> None:
-        best = self.folder / "best.safetensors"
-        kept = (
-            f"the best checkpoint, of step {self.progress.best_step:,}, is in {best}"
-            if best.exists()
-            else ""
-        )
+    def _refuse_divergence(self, what: str) -> NoReturn:
+        best = self.folder / BEST
+        kept = f"; the best checkpoint, of step {self.progress.best_step:,}, is in {best}"
         raise DivergedError(
-            f"the loss became {loss} at step {self.progress.step + 1:,}"
-            + (f"; {kept}" if kept else ""),
+            f"{what} at step {self.progress.step:,}" + (kept if best.exists() else ""),
             f"try --lr {self.config.learning_rate / 4:g}, or --clip {min(self.config.clip or 1, 1) / 2:g}",
         )
+
+    def _require_finite(self) -> None:
+        """Raise DivergedError if a weight is not finite: such a network must not take the place of a good one."""
+        if not all(torch.isfinite(p).all() for p in self.network.parameters()):
+            self._refuse_divergence("the weights became NaN or infinite")
 
     # --- judging -------------------------------------------------------------------------------------------------------
 
     def _evaluate(self) -> Iterator[Event]:
         progress, began = self.progress, time.monotonic()
+        self._require_finite()
         train_nats = progress.nats_sum / max(1, progress.chars_sum)
         val_nats = self.validate()
+        if val_nats is not None and not math.isfinite(val_nats):
+            self._refuse_divergence(f"the loss on validation text became {val_nats}")
         is_best = val_nats is None or progress.best_nats is None or val_nats < progress.best_nats
-        if is_best:
-            progress.best_nats, progress.best_step = val_nats, progress.step
         progress.seconds += time.monotonic() - began
         epoch = progress.step / self.lanes.steps_per_epoch
         self.metrics.add(
@@ -189,7 +193,7 @@ class Trainer:
         progress.nats_sum, progress.chars_sum = 0.0, 0
         yield Evaluated(progress.step, epoch, train_nats, val_nats, is_best)
         if is_best:
-            yield self._save("best.safetensors", training={})
+            yield self._save_best(val_nats)
         if progress.step < self.config.steps:
             yield from self._save_last()
 
@@ -203,11 +207,12 @@ class Trainer:
         if len(ids) < 2:
             return None
         num_lanes = min(EVALUATION_LANES, max(1, (len(ids) - 1) // EVALUATION_WARM_UP))
+        block_length = EVALUATION_LOGITS // (num_lanes * self.model_config.vocab_size)
         nats = 0.0
         self.network.eval()
         for lanes in group(stretches(len(ids), num_lanes, EVALUATION_WARM_UP), EVALUATION_LANES):
             state: TorchState = None
-            for block in lanes.blocks(ids, EVALUATION_WARM_UP):
+            for block in lanes.blocks(ids, max(1, min(256, block_length))):
                 inputs, targets = (
                     self._on_device(a.astype(np.int64)) for a in (block.inputs, block.targets)
                 )
@@ -231,8 +236,18 @@ class Trainer:
         """The network as it is now, in NumPy."""
         return CharRNN(self.model_config, self.corpus.vocabulary, self.network.to_numpy())
 
+    def _save_best(self, val_nats: float | None) -> Event:
+        progress = self.progress
+        before = progress.best_nats, progress.best_step
+        progress.best_nats, progress.best_step = val_nats, progress.step
+        event = self._save(BEST, training={})
+        if isinstance(event, SaveFailed):  # what is on disk is still the best
+            progress.best_nats, progress.best_step = before
+        return event
+
     def _save_last(self) -> Iterator[Event]:
-        yield self._save("last.safetensors", training=self._training_tensors())
+        self._require_finite()
+        yield self._save(LAST, training=self._training_tensors())
 
     def _save(self, name: str, training: dict[str, npt.NDArray[Any]]) -> Event:
         path, progress = self.folder / name, self.progress
@@ -251,9 +266,9 @@ class Trainer:
             num_bytes = save_checkpoint(path, checkpoint)
             self.metrics.write()
         except EnvironmentFault as fault:
-            self._unsaved = fault
+            self._unsaved[name] = fault
             return SaveFailed(fault)
-        self._unsaved = None
+        self._unsaved.pop(name, None)
         return Saved(path, num_bytes)
 
     def _training_tensors(self) -> dict[str, npt.NDArray[Any]]:
