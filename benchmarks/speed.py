@@ -17,6 +17,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from charrnn.cli.train import prepare_process
+
+prepare_process()  # as `charrnn train` does, before torch is imported
+
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -25,7 +29,7 @@ from charrnn.config import ModelConfig, Precision, SamplingConfig, TrainingConfi
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.sampling.sampler import sample
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.machine import keep_freed_memory, may_choose_bfloat16
+from charrnn.training.machine import may_choose_bfloat16
 from charrnn.training.network import Network, TorchState, make_network
 from charrnn.training.step import make_optimizer, train_step
 
@@ -106,7 +110,9 @@ def training_table() -> None:
     print(
         f"{'network':<14}{'precision':<12}{'char/s':>10}{'GFLOP/s':>10}{'float32 product':>18}{'ratio':>8}"
     )
-    precisions: list[Precision] = ["float32", "bfloat16"] if may_choose_bfloat16(CPU) else ["float32"]
+    precisions: list[Precision] = (
+        ["float32", "bfloat16"] if may_choose_bfloat16(CPU) else ["float32"]
+    )
     for hidden_size in (256, 384, 512):
         config = config_of(hidden_size)
         measures: dict[str, Callable[[], float]] = {
@@ -208,7 +214,6 @@ def startup_table() -> None:
 
 
 if __name__ == "__main__":
-    keep_freed_memory()
     print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians of {ROUNDS} rounds\n"
     )

@@ -427,7 +427,7 @@ def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
     os.close(theirs)
     folder = tmp_path / "checkpoints" / "corpus"
     seen = b""
-    while b"char/s" not in seen:
+    while b"char/s, loss" not in seen:
         seen += os.read(ours, 4096)
     os.close(ours)
     assert process.wait(timeout=60) == -signal.SIGHUP

@@ -141,7 +141,7 @@ def _print_table(result: Any, unit: str) -> None:
         how += (
             f" ({result.lanes} stretches side by side, each after {WARM_UP:,} {unit}s of warm-up)"
         )
-    print(f"{unit + 's':<18}{result.characters:,}, {how}")
+    print(f"{'bytes' if unit == 'byte' else 'characters':<18}{result.characters:,}, {how}")
     print(f"nats per {unit:<9}{result.nats_per_char:.4f}")
     print(f"bits per {unit:<9}{result.bits_per_char:.4f}")
     print(f"perplexity        {result.perplexity:.3f}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -115,15 +116,42 @@ def train(
         ModelConfig, hidden_size=hidden_size, num_layers=layers, embedding_size=embedding_size
     )
     network(vocab_size=1)  # refuse a bad shape before reading the text
-    folder = new_folder(out, name, corpus, overwrite=overwrite)
+    _start(
+        corpus,
+        corpus_config,
+        network,
+        config,
+        budget=(minutes, epochs, steps),
+        dropout=dropout,
+        folder=new_folder(out, name, corpus, overwrite=overwrite),
+        overwrite=overwrite,
+        cache=cache,
+        quiet=quiet,
+    )
+
+
+def _start(
+    names: list[str],
+    corpus_config: CorpusConfig,
+    network: Callable[..., ModelConfig],
+    config: TrainingConfig,
+    *,
+    budget: tuple[float | None, float | None, int | None],
+    dropout: float | None,
+    folder: Path,
+    overwrite: bool,
+    cache: Path | None,
+    quiet: bool,
+) -> None:
+    """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
     from charrnn.cli.texts import open_corpus
     from charrnn.files import locked, make_writable_folder
 
-    text = open_corpus(corpus, corpus_config, cache=cache, quiet=quiet)
+    text = open_corpus(names, corpus_config, cache=cache, quiet=quiet)
     if not quiet:
-        say_corpus(corpus, text)
+        say_corpus(names, text)
     model_config = network(vocab_size=len(text.vocabulary))
-    chosen = _device(device)
+    config = dataclasses.replace(config, device=_device(config.device))
     make_writable_folder(folder)
     with locked(folder):
         require_unused(folder, overwrite=overwrite)
@@ -131,31 +159,36 @@ def train(
         from charrnn.training.plan import Budget, Facts, make_plan
         from charrnn.training.trainer import Trainer
 
-        config = dataclasses.replace(config, device=chosen)
-        facts, budget = Facts(len(text.train), len(text.val)), Budget(minutes, epochs, steps)
-        plan = make_plan(facts, model_config, config, budget, dropout=dropout)
+        facts = Facts(len(text.train), len(text.val))
+        plan = make_plan(facts, model_config, config, Budget(*budget), dropout=dropout)
         if not quiet:
             say_plan(model_config, plan)
-        about = about_run(corpus, text, plan.config, folder)
+        about = about_run(names, text, plan.config, folder)
         trainer = Trainer(text, model_config, plan.config, folder, about=about)
-        for file in (
-            LAST,
-            BEST,
-            METRICS,
-        ):  # of the run that is overwritten, now that the new one can start
+        for file in (LAST, BEST, METRICS):  # --overwrite: the new run can start, the old one goes
             (folder / file).unlink(missing_ok=True)
-        _drive(trainer, corpus, quiet=quiet)
+        _drive(trainer, names, quiet=quiet)
 
 
-def _device(name: str) -> str:
-    """The device to train on, and the process made ready for it. The first moment that needs torch."""
+def prepare_process() -> None:
+    """Set what belongs to the whole process, not to a library: how threads wait, and how freed memory is kept.
+
+    It has to come before the first import of torch.
+    """
     import os
 
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
-    from charrnn.training.machine import choose_device, keep_freed_memory
+    from charrnn.training.machine import keep_freed_memory
 
     keep_freed_memory()
+
+
+def _device(name: str) -> str:
+    """The device to train on. The first moment that needs torch."""
+    prepare_process()
+    from charrnn.training.machine import choose_device
+
     return str(choose_device(name))
 
 
@@ -239,8 +272,8 @@ def _drive(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
     """Run the trainer, show its progress, and say how it ended."""
     from charrnn.cli.progress import Stopper, make_progress
 
-    progress = make_progress(trainer, quiet=quiet)
     with Stopper(trainer) as stopper:
+        progress = make_progress(trainer, quiet=quiet)
         told = False
         try:
             for event in trainer.run():
