@@ -193,6 +193,8 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
     """The metadata of the file and its table of tensors."""
     _refuse_other_formats(path, content)
     (length,) = struct.unpack("<Q", content[:8])
+    if content[8:9] not in (b"{", b""):
+        raise CheckpointError(f"{path} is not a charrnn checkpoint")
     if length > min(len(content) - 8, LARGEST_HEADER):
         raise CheckpointError(
             f"{path} is truncated or damaged: its header does not fit in the file", _DAMAGED

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from charrnn.checkpoint import load_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
+from charrnn.recording import log_softmax
 from charrnn.scoring.evaluation import evaluate
 from charrnn.text.corpus import read_corpus
 from charrnn.text.reading import file_source
@@ -242,6 +243,34 @@ def test_the_validation_figure_is_what_evaluate_finds(corpus, tmp_path):
     judged = next(e for e in events if isinstance(e, Evaluated))
     model = load_checkpoint(tmp_path / "run" / "best.safetensors").model
     assert judged.val_nats == pytest.approx(evaluate(model, corpus.val).nats_per_char, abs=1e-5)
+
+
+def test_of_a_long_validation_text_stretches_all_over_it_are_scored(corpus, tmp_path, monkeypatch):
+    """With 100 characters to score among 600 in 2 lanes: 50 from the start and 50 to the end, each warmed up."""
+    monkeypatch.setattr(trainer_module, "EVALUATED_CHARS", 100)
+    monkeypatch.setattr(trainer_module, "EVALUATION_LANES", 2)
+    monkeypatch.setattr(trainer_module, "EVALUATION_WARM_UP", 20)
+    corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0.4))
+    trainer = make_trainer(
+        corpus, tmp_path / "run", dataclasses.replace(CONFIG, steps=1, eval_every=1)
+    )
+    model, ids = trainer.snapshot(), corpus.val
+    first = evaluate(model, ids[:51], lanes=1)
+    warm = model.initial_state()
+    for symbol in ids[-71:-51]:
+        warm, _ = model.advance(int(symbol), warm)
+    nats = first.total_nats
+    for symbol, following in itertools.pairwise(ids[-51:]):
+        logits, warm, _ = model.step(int(symbol), warm)
+        nats -= log_softmax(logits)[following]
+    assert len(ids) == 600
+    assert trainer.validate() == pytest.approx(nats / 100, abs=1e-5)
+
+
+def test_a_hopeless_loss_counts_as_diverged(corpus, tmp_path):
+    config = dataclasses.replace(CONFIG, learning_rate=1e4, clip=0.0, warmup_steps=0)
+    with pytest.raises(DivergedError):
+        run_to_end(make_trainer(corpus, tmp_path / "run", config))
 
 
 def test_the_best_checkpoint_is_kept_when_later_ones_are_worse(corpus, tmp_path, monkeypatch):

@@ -85,7 +85,8 @@ def read_text(source: "Source", model: "CharRNN") -> str:
         return "".join(text_pieces(source, config, Notes()))
     except DataError as error:  # the hints are for `train`, which has --encoding
         raise DataError(
-            error.message, "turn it into UTF-8 first: iconv -t UTF-8" if error.hint else ""
+            error.message,
+            "turn it into UTF-8 first: iconv -f ITS-ENCODING -t UTF-8" if error.hint else "",
         ) from error
 
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
 
 
+JUDGED_CHARS = 1 << 20
+"""Of the validation text, for the figures at the end of a run, at most."""
+
+
 def say_corpus(names: list[str], text: "Corpus") -> None:
     """What was read and how it is split."""
     unit = "bytes" if text.config.level == "byte" else "characters"
@@ -88,21 +92,21 @@ def print_result(trainer: "Trainer") -> None:
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.scoring.evaluation import evaluate
-    from charrnn.training.trainer import EVALUATED_CHARS
 
     best = trainer.folder / BEST
     took = duration(trainer.progress.seconds)
     print(
         f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
     )
-    held_out = trainer.corpus.val[:EVALUATED_CHARS]
+    held_out = trainer.corpus.val[:JUDGED_CHARS]
+    first = "" if len(held_out) == len(trainer.corpus.val) else "the first "
     if len(held_out) >= 2:
         result = evaluate(load_checkpoint(best).model, held_out)
         unit = "byte" if trainer.corpus.config.level == "byte" else "character"
         print(
             f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per {unit}, perplexity "
             f"{result.perplexity:.2f}, {100 * result.accuracy:.1f} % right "
-            f"({result.characters:,} {unit}s, state carried)"
+            f"({first}{result.characters:,} {unit}s, state carried)"
         )
     name = trainer.folder.name
     run = name if trainer.folder.parent == RUNS and not Path(name).exists() else str(best)

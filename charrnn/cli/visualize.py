@@ -113,6 +113,8 @@ def visualize(
     if dump and (dump.is_dir() or not dump.parent.is_dir()):
         wrong = "is a folder" if dump.is_dir() else f"there is no folder {str(dump.parent)!r}"
         raise UsageError(f"cannot write {str(dump)!r}: {wrong}")
+    if dump and dump.suffix != ".npz":
+        raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
     model = open_checkpoint(checkpoint, quiet=quiet).model
     from threadpoolctl import threadpool_limits
 
@@ -151,7 +153,10 @@ def _content(text: str | None, model: "CharRNN", most: int | None, *, quiet: boo
         if not quiet:
             say(f"charrnn: no text given; reading {length} characters that the model writes itself")
         return "".join(model.sample(length=length, seed=1))
-    read = file_text(text, model) if text == "-" or _is_file(text) else text
+    is_file = text == "-" or _is_file(text)
+    if not (is_file or quiet or any(map(str.isspace, text))):  # it looks like a name
+        say(f"charrnn: no file or run is called {escape(text[:60])!r}; reading it as text")
+    read = file_text(text, model) if is_file else text
     kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
     if not kept:
         raise DataError("there is no text that the model could read")

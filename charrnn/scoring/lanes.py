@@ -70,6 +70,12 @@ def stretches(num_symbols: int, num_lanes: int, warm_up: int) -> Lanes:
     return Lanes(np.maximum(begin - warm_up, 0), begin, end)
 
 
+def samples(num_symbols: int, num_lanes: int, length: int, warm_up: int) -> Lanes:
+    """Lanes that each score `length` symbols, spread evenly over a text that is longer than all of them together."""
+    begin = np.linspace(0, num_symbols - 1 - length, num_lanes).astype(np.int64)
+    return Lanes(np.maximum(begin - warm_up, 0), begin, begin + length)
+
+
 def windows(num_symbols: int, size: int) -> Lanes:
     """Lanes that each predict `size` symbols from a state of zeros; the last may be shorter."""
     begin = np.arange(0, num_symbols - 1, size)

@@ -103,7 +103,7 @@ def make_plan(
     config, in_trial = _choose_arithmetic(model_config, tried, measure)
     per_step = in_trial * OVERHEAD
     chars = shape.batch_size * shape.sequence_length
-    steps_per_epoch = (facts.train_chars - 1) / chars
+    steps_per_epoch = math.ceil((facts.train_chars - 1) // shape.batch_size / shape.sequence_length)
     per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / chars * FORWARD_PART
     steps = _steps(budget, per_step, per_evaluation, steps_per_epoch)
     epochs = steps / steps_per_epoch

@@ -24,7 +24,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.files import make_writable_folder
 from charrnn.model import CharRNN
-from charrnn.scoring.lanes import group, stretches
+from charrnn.scoring.lanes import samples, stretches
 from charrnn.text.corpus import Corpus
 from charrnn.training.batches import Lanes, LaneShape
 from charrnn.training.events import Evaluated, Event, Saved, SaveFailed, Step, Stopped
@@ -36,7 +36,9 @@ from charrnn.training.step import make_optimizer, train_step
 
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 EVALUATED_CHARS = 1 << 18
-"""Validation characters read in one evaluation, at most."""
+"""Validation characters scored in one evaluation, at most."""
+HOPELESS = 20.0
+"""A loss so many times that of guessing among all symbols alike counts as diverged."""
 EVALUATION_LANES = 64
 EVALUATION_WARM_UP = 256
 EVALUATION_LOGITS = 1 << 24
@@ -92,6 +94,7 @@ class Trainer:
         with memory_faults(config.batch_size):
             self.network = make_network(model_config, config.dropout, config.seed, self.device)
         self.optimizer = make_optimizer(self.network, config)
+        self._hopeless = HOPELESS * math.log(max(2, model_config.vocab_size))
         self._state_names = CELLS[model_config.cell].states
         self.progress = _Progress()
         self.metrics = Metrics(folder / METRICS)
@@ -136,8 +139,8 @@ class Trainer:
                 self.network, self.optimizer, inputs, targets, progress.state, self.config
             )
         progress.step += 1
-        if not math.isfinite(loss):
-            self._refuse_divergence(f"the loss became {loss}")
+        if not loss < self._hopeless:  # also if it is NaN
+            self._refuse_divergence(f"the loss became {loss:g}")
         characters = targets.numel()
         progress.nats_sum += loss * characters
         progress.chars_sum += characters
@@ -177,8 +180,8 @@ class Trainer:
         self._require_finite()
         train_nats = progress.nats_sum / max(1, progress.chars_sum)
         val_nats = self.validate()
-        if val_nats is not None and not math.isfinite(val_nats):
-            self._refuse_divergence(f"the loss on validation text became {val_nats}")
+        if val_nats is not None and not val_nats < self._hopeless:
+            self._refuse_divergence(f"the loss on validation text became {val_nats:g}")
         is_best = val_nats is None or progress.best_nats is None or val_nats < progress.best_nats
         progress.seconds += time.monotonic() - began
         epoch = progress.step / self.lanes.steps_per_epoch
@@ -199,33 +202,33 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> float | None:
-        """Nats per character on (the beginning of) the validation text, or None if it has fewer than two characters.
+        """Nats per character on validation text, or None if it has fewer than two characters.
 
-        Read in lanes that are warmed up, so that it comes close to one pass with the state carried.
+        Read in lanes that are warmed up, so that it comes close to one pass with the state carried; of a text longer
+        than EVALUATED_CHARS, stretches spread evenly over it.
         """
-        ids = self.corpus.val[:EVALUATED_CHARS]
+        ids = self.corpus.val
         if len(ids) < 2:
             return None
         num_lanes = min(EVALUATION_LANES, max(1, (len(ids) - 1) // EVALUATION_WARM_UP))
+        if len(ids) <= EVALUATED_CHARS:
+            laid = stretches(len(ids), num_lanes, EVALUATION_WARM_UP)
+        else:
+            laid = samples(len(ids), num_lanes, EVALUATED_CHARS // num_lanes, EVALUATION_WARM_UP)
         block_length = EVALUATION_LOGITS // (num_lanes * self.model_config.vocab_size)
         nats = 0.0
         self.network.eval()
-        for lanes in group(stretches(len(ids), num_lanes, EVALUATION_WARM_UP), EVALUATION_LANES):
-            state: TorchState = None
-            for block in lanes.blocks(ids, max(1, min(256, block_length))):
-                inputs, targets = (
-                    self._on_device(a.astype(np.int64)) for a in (block.inputs, block.targets)
-                )
-                with autocast(self.device, self.config.precision):
-                    logits, state = self.network(inputs, state)
-                costs = cross_entropy(
-                    logits.float().flatten(0, 1), targets.flatten(), reduction="none"
-                )
-                nats += (
-                    costs[self._on_device(block.scored).flatten()].sum(dtype=torch.float64).item()
-                )
+        state: TorchState = None
+        for block in laid.blocks(ids, max(1, min(256, block_length))):
+            inputs, targets = (
+                self._on_device(a.astype(np.int64)) for a in (block.inputs, block.targets)
+            )
+            with autocast(self.device, self.config.precision):
+                logits, state = self.network(inputs, state)
+            costs = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+            nats += costs[self._on_device(block.scored).flatten()].sum(dtype=torch.float64).item()
         self.network.train()
-        return nats / (len(ids) - 1)
+        return nats / int((laid.end - laid.begin).sum())
 
     def _on_device(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
