@@ -223,11 +223,19 @@ def test_a_dump_may_be_shown_as_well(see, tmp_path, options):
     assert dumped.out == see("tiny", TEXT, *options).out != ""
 
 
-@pytest.mark.parametrize(("place", "status"), [("nowhere/d.npz", 2), (".", 2), ("/dev/full", 2)])
+@pytest.mark.parametrize(("place", "status"), [("nowhere/d.npz", 2), (".", 2), ("full.npz", 6)])
 def test_a_dump_that_cannot_be_written_fails_in_a_line(see, tmp_path, place, status):
+    (tmp_path / "full.npz").symlink_to("/dev/full")
     result = see("tiny", TEXT, "--dump", tmp_path / place, "-q", status=status)
     assert result.err.count("\n") == 1
     assert "cannot write" in result.err
+
+
+def test_a_dump_takes_no_other_file_s_place(see, tmp_path):
+    book = tmp_path / "book.txt"
+    book.write_text("precious")
+    assert "a dump is an .npz file" in see("tiny", TEXT, "--dump", book, "-q", status=2).err
+    assert book.read_text() == "precious"
 
 
 def test_a_text_too_long_for_the_memory_is_refused(see, monkeypatch):
