@@ -350,7 +350,7 @@ def test_a_lying_header_length_costs_no_memory(length):
 
 def test_a_header_of_more_than_the_largest_size_is_refused(monkeypatch):
     monkeypatch.setattr(checkpoint_module, "LARGEST_HEADER", 500)
-    assert "not a charrnn checkpoint" in refusal(GOOD)
+    assert "does not fit" in refusal(GOOD)
 
 
 def config(**changes):

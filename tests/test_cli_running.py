@@ -297,7 +297,7 @@ def test_a_bad_checkpoint_is_refused_and_none_of_its_code_runs(refused, workplac
         "damaged.safetensors": (bytes(damaged), "checksum"),
         "short.safetensors": (good[:-50], "damaged"),
         "empty.safetensors": (b"", "empty"),
-        "other.safetensors": (b"just a text, no model at all", "damaged"),
+        "other.safetensors": (b"just a text, no model at all", "not a charrnn checkpoint"),
         "model.pt": (pickle.dumps(Payload(ran)), "pickle"),
     }
     text = [workplace / "corpus.txt"] if verb[0] == "evaluate" else []
