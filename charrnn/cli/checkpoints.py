@@ -74,7 +74,7 @@ def _named(name: str) -> Path | None:
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether a lone argument means a checkpoint rather than a text."""
+    """Whether a lone argument means a checkpoint, be it a missing one, rather than a text."""
     return name.endswith(".safetensors") or (_named(name) or Path()).suffix == ".safetensors"
 
 

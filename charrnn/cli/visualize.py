@@ -106,7 +106,7 @@ def visualize(
     With no unit named, the most interesting are shown: those that swing far and hold their value
     (standard deviation times autocorrelation from one character to the next).
     """
-    if text is None and checkpoint is not None and not _means_checkpoint(checkpoint):
+    if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
     if unit and what:
         raise UsageError("--unit says which state or gate already", f"leave out --what {what}")
@@ -138,11 +138,6 @@ def visualize(
 
 
 # --- what is read ---------------------------------------------------------------------------------
-
-
-def _means_checkpoint(argument: str) -> bool:
-    """Whether a lone argument is a checkpoint, be it a missing one, rather than a text."""
-    return is_checkpoint(argument) or argument.endswith(".safetensors")
 
 
 def _content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool) -> str:
