@@ -21,9 +21,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from charrnn.cells import CELLS
+from charrnn.cells import CELLS, get_cell
 from charrnn.config import ModelConfig
-from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.errors import CharrnnError, CheckpointError, UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.text.vocabulary import Vocabulary
@@ -257,10 +257,10 @@ def _strict_json(text: bytes) -> Any:
 
 def _model_config(fields: Any) -> ModelConfig:
     config = ModelConfig(**fields)
-    if config.cell not in CELLS:
-        raise CheckpointError(
-            f"unknown cell {str(config.cell)[:60]!r}; this charrnn has {', '.join(CELLS)}"
-        )
+    try:
+        get_cell(config.cell, config.activation)
+    except UsageError as error:
+        raise CheckpointError(f"{error}; this charrnn has {', '.join(CELLS)}") from error
     return config
 
 

@@ -12,6 +12,7 @@ from charrnn.errors import UsageError
 
 Level = Literal["char", "byte"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Kernel = Literal["auto", "fused", "loop"]
 
 
 def require(condition: bool, name: str, expected: str, found: object) -> None:
@@ -34,6 +35,10 @@ def _finite(name: str, value: Any, low: float, high: float, expected: str) -> No
 
 def _one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
     require(value in choices, name, "one of " + ", ".join(choices), value)
+
+
+def _is_text(name: str, value: object) -> None:
+    require(isinstance(value, str), name, "a name", value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +99,21 @@ class ModelConfig:
     """H, the units of one layer."""
     num_layers: int = 1
     """L, the layers stacked on each other."""
+    activation: str = "tanh"
+    """What the hidden units of a cell compute that leaves the choice."""
+    learn_start: bool = False
+    """Learn the state before the first character instead of starting at zero."""
 
     def __post_init__(self) -> None:
         _whole("vocab-size", self.vocab_size, 1, 1_114_113)
         _whole("embedding-size", self.embedding_size, 1, 65_536)
         _whole("hidden-size", self.hidden_size, 1, 65_536)
         _whole("layers", self.num_layers, 1, 64)
+        _is_text("cell", self.cell)
+        _is_text("activation", self.activation)
+        require(
+            isinstance(self.learn_start, bool), "learn-start", "true or false", self.learn_start
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +146,8 @@ class TrainingConfig:
     """Where the run computes: `cpu`, `cuda` or `cuda:N`; `auto` until that is chosen."""
     precision: Precision = "float32"
     """The arithmetic of the network; weights are kept in float32."""
+    kernel: Kernel = "auto"
+    """Who steps through time: torch's fused kernel or charrnn's loop; `auto`: the plan, or fused if torch has one."""
     threads: int = 0
     """CPU threads; 0 leaves the choice to the plan, or to torch."""
     eval_every: int = 100
@@ -154,6 +170,7 @@ class TrainingConfig:
         )  # torch itself takes cuda:256 for cuda:0
         require(device is not None, "device", "auto, cpu, cuda or cuda:N", self.device)
         _one_of("precision", self.precision, get_args(Precision))
+        _one_of("kernel", self.kernel, get_args(Kernel))
         _whole("threads", self.threads, 0, 4096)
         _whole("eval-every", self.eval_every, 1, 10**12)
 

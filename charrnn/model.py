@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.cells import CELLS
+from charrnn.cells import get_cell
 from charrnn.cells.base import State
+from charrnn.cells.ops import NumpyOps
+from charrnn.cells.stack import advance, layer_names, make_layer
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError
 from charrnn.text.vocabulary import Vocabulary
@@ -33,38 +35,40 @@ LARGEST_TABLE = 1 << 24
 """Numbers in the table of input projections above which they are computed at each step."""
 
 
-class NumpyOps:
-    """The functions that a cell's step needs, for NumPy."""
-
-    tanh = staticmethod(np.tanh)
-
-    @staticmethod
-    def sigmoid(x: Float) -> Float:
-        """σ(x) = (1 + tanh(x/2)) / 2, which cannot overflow."""
-        y: Float = np.tanh(x * np.float32(0.5))
-        y *= np.float32(0.5)
-        y += np.float32(0.5)
-        return y
-
-
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """The name and shape of every weight of a network; the names are torch's own."""
+    """The name and shape of every weight of a network; the names are torch's own where torch has such a cell."""
     V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
-    rows = CELLS[config.cell].num_blocks * H
+    cell = get_cell(config.cell, config.activation)
+    rows, fed_back = cell.num_blocks * H, V if cell.feeds_back == "output" else H
     shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
     for layer in range(config.num_layers):
-        shapes |= {
-            f"rnn.weight_ih_l{layer}": (rows, H if layer else E),
-            f"rnn.weight_hh_l{layer}": (rows, H),
-            f"rnn.bias_ih_l{layer}": (rows,),
-            f"rnn.bias_hh_l{layer}": (rows,),
+        own: dict[str, tuple[int, ...]] = {
+            "weight_ih": (rows, H if layer else E),
+            "weight_hh": (rows, fed_back),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
         }
+        own |= {name: (blocks * H,) for name, blocks in cell.vectors.items()}
+        shapes |= {full: own[name] for name, full in layer_names(cell, layer).items()}
+    if config.learn_start:
+        shapes |= {f"start.{letter}": (config.num_layers, H) for letter in cell.states}
     return shapes | {"head.weight": (V, H), "head.bias": (V,)}
 
 
 def count_parameters(config: ModelConfig) -> int:
     """The number of trainable weights."""
     return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())
+
+
+def describe(config: ModelConfig) -> str:
+    """A network in words: "lstm, 1 layer of 256 units, embedding 64: 350,593 parameters"."""
+    cell = config.cell + (f" ({config.activation})" if config.activation != "tanh" else "")
+    layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
+    start = ", learnt start" if config.learn_start else ""
+    return (
+        f"{cell}, {layers} of {config.hidden_size} units, embedding {config.embedding_size}{start}: "
+        f"{count_parameters(config):,} parameters"
+    )
 
 
 class CharRNN:
@@ -90,33 +94,41 @@ class CharRNN:
         self.config = config
         self.vocabulary = vocabulary
         self.weights = dict(weights)
-        self.cell = CELLS[config.cell]
-        layers = range(config.num_layers)
-        self._input = [
-            np.ascontiguousarray(weights[f"rnn.weight_ih_l{k}"].T) for k in layers
-        ]  # (E or H, B·H)
-        self._hidden = [
-            np.ascontiguousarray(weights[f"rnn.weight_hh_l{k}"].T) for k in layers
-        ]  # (H, B·H)
-        self._bias = [weights[f"rnn.bias_ih_l{k}"] + weights[f"rnn.bias_hh_l{k}"] for k in layers]
+        self.cell = get_cell(config.cell, config.activation)
+        self._layers = [
+            make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T))
+            for k in range(config.num_layers)
+        ]
         self._head = np.ascontiguousarray(weights["head.weight"].T)  # (H, V)
         self._head_bias = weights["head.bias"]
         self._project = self._input_projection()
 
     def _input_projection(self) -> Callable[[Any], Float]:
         """From ids to W_ih · embedding + biases of layer 0, (N, B·H): rows of a table, if it is not too large."""
-        embedding, weight, bias = self.weights["embedding.weight"], self._input[0], self._bias[0]
+        embedding, first = self.weights["embedding.weight"], self._layers[0]
+        weight, bias = first.weight_ih, first.bias
         if len(embedding) * weight.shape[1] > LARGEST_TABLE:
             return lambda ids: embedding[ids] @ weight + bias
         table: Float = embedding @ weight + bias  # (V, B·H)
         return table.__getitem__
 
     def initial_state(self, num_lanes: int | None = None) -> States:
-        """The state before any character: zeros, (N, H) each, or (H,) when `num_lanes` is None."""
-        H = self.config.hidden_size
+        """The state before any character: (N, H) each, or (H,) when `num_lanes` is None.
+
+        Zeros, or what the network has learnt to start from.
+        """
+        L, H = self.config.num_layers, self.config.hidden_size
         shape = (H,) if num_lanes is None else (num_lanes, H)
-        layer = tuple(np.zeros(shape, np.float32) for _ in self.cell.states)
-        return (layer,) * self.config.num_layers
+        start = {
+            letter: self.weights.get(f"start.{letter}", np.zeros((L, H), np.float32))
+            for letter in self.cell.states
+        }
+        return tuple(
+            tuple(
+                np.broadcast_to(start[letter][layer], shape).copy() for letter in self.cell.states
+            )
+            for layer in range(L)
+        )
 
     def advance(self, ids: Any, state: States) -> tuple[States, Gates]:
         """Read one symbol a lane, without asking what comes next.
@@ -128,16 +140,10 @@ class CharRNN:
         Returns:
             The state after it, and each layer's gates.
         """
-        x = self._project(ids)
-        states: list[State] = []
-        gates: list[tuple[Float, ...]] = []
-        for layer, before in enumerate(state):
-            if layer:
-                x = states[-1][0] @ self._input[layer] + self._bias[layer]
-            after, opened = self.cell.step(x, before, self._hidden[layer], NumpyOps)
-            states.append(after)
-            gates.append(opened)
-        return tuple(states), tuple(gates)
+        output = None
+        if self.cell.feeds_back == "output":
+            output = NumpyOps.softmax(self.logits(state))
+        return advance(self.cell, self._layers, self._project(ids), state, NumpyOps, output=output)
 
     def head(self, outputs: Float) -> Float:
         """The unnormalised log-probabilities of the next symbol after outputs (..., H) of the top layer: (..., V)."""

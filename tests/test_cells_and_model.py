@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from charrnn.cells import CELLS
+from charrnn.cells.ops import NumpyOps
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
-from charrnn.model import CharRNN, NumpyOps, count_parameters, weight_shapes
+from charrnn.model import CharRNN, count_parameters, weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.network import Network
+from charrnn.training.ops import TorchOps
 
 V, E, H, T, N = 7, 5, 6, 9, 3
 
@@ -64,7 +66,7 @@ def test_one_step_by_hand():
     """
     s, g = 1 / (1 + math.exp(-0.5)), math.tanh(0.5)
     state = (np.array([0.5]), np.array([2.0]))
-    (h, c), gates = CELLS["lstm"].step(np.zeros(4), state, np.ones((1, 4)), NumpyOps)
+    (h, c), gates = CELLS["lstm"].step(np.zeros(4), state, {"weight_hh": np.ones((1, 4))}, NumpyOps)
     assert c[0] == pytest.approx(2 * s + s * g)
     assert h[0] == pytest.approx(s * math.tanh(2 * s + s * g))
     assert [float(x[0]) for x in gates] == pytest.approx([s, s, g, s])
@@ -73,9 +75,11 @@ def test_one_step_by_hand():
 def test_the_step_is_the_same_for_torch_tensors():
     rng = np.random.default_rng(2)
     x, h, c, w = (rng.normal(size=shape) for shape in ((N, 4 * H), (N, H), (N, H), (H, 4 * H)))
-    (h1, c1), gates1 = CELLS["lstm"].step(x, (h, c), w, NumpyOps)
+    (h1, c1), gates1 = CELLS["lstm"].step(x, (h, c), {"weight_hh": w}, NumpyOps)
     tensors = [torch.from_numpy(a) for a in (x, h, c, w)]
-    (h2, c2), gates2 = CELLS["lstm"].step(tensors[0], (tensors[1], tensors[2]), tensors[3], torch)
+    (h2, c2), gates2 = CELLS["lstm"].step(
+        tensors[0], (tensors[1], tensors[2]), {"weight_hh": tensors[3]}, TorchOps
+    )
     for ours, theirs in zip((h1, c1, *gates1), (h2, c2, *gates2), strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-7)
 

@@ -194,7 +194,7 @@ def test_every_parameter_has_help():
 
 
 RELEASED = {
-    "train": """--minutes --epochs --steps --hidden-size --layers --embedding-size --dropout --batch-size
+    "train": """--minutes --epochs --steps --cell --hidden-size --layers --embedding-size --activation --learn-start --dropout --batch-size
         --sequence-length --lr --clip --seed --level --min-count --glob --encoding --keep-newlines --max-chars
         --val-fraction --test-fraction --name --out --resume --overwrite --device --precision --threads --cache
         --quiet""",

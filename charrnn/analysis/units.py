@@ -54,10 +54,9 @@ def require_array(what: str, model: "CharRNN") -> None:
     """Raise UsageError unless the model's cell has a state or gate of this name."""
     cell = model.cell
     if what not in (*cell.states, *cell.gates):
-        raise UsageError(
-            f"the {cell.name} cell has no {what!r}; it has the states {' '.join(cell.states)} "
-            f"and the gates {' '.join(cell.gates)}"
-        )
+        states = f"the state{'s'[: len(cell.states) - 1]} {' '.join(cell.states)}"
+        gates = f"the gates {' '.join(cell.gates)}" if cell.gates else "no gates"
+        raise UsageError(f"the {cell.name} cell has no {what!r}; it has {states} and {gates}")
 
 
 def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -7,7 +7,17 @@
     c' = f ⊙ c + i ⊙ g                          the cell: the memory itself
     h' = o ⊙ tanh(c')                           the hidden state: what others see
 
-Gate order in the matrices: i, f, g, o, as in torch (char-rnn and torch-rnn use i, f, o, g). States: h, c.
+States: h, c. Gates: i, f, g, o, stacked in the matrices in this order, as in torch (char-rnn and torch-rnn use i, f, o,
+g). 4H(E + H) + 8H weights a layer.
+
+Backwards, with dh' and dc' what the later time steps say of h' and c', and a_i what stands in the brackets of σ:
+
+    dc' += dh' ⊙ o ⊙ (1 - tanh²(c'))
+    da_i = dc' ⊙ g ⊙ i ⊙ (1 - i)        da_f = dc' ⊙ c ⊙ f ⊙ (1 - f)
+    da_g = dc' ⊙ i ⊙ (1 - g²)           da_o = dh' ⊙ tanh(c') ⊙ o ⊙ (1 - o)
+    dc = dc' ⊙ f                        dh = W_hᵀ da
+
+The gradient of c passes from step to step through f alone: where f is 1, it arrives whole.
 
 Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997, with the forget gate
 of F. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual Prediction with LSTM", Neural Computation
@@ -15,31 +25,47 @@ of F. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual Predic
 I. Sutskever, ICML 2015).
 """
 
-from charrnn.cells.base import Array, Cell, Ops, State
+from charrnn.cells.base import (
+    Array,
+    Blocks,
+    Cell,
+    Gradient,
+    GradientOps,
+    Ops,
+    State,
+    Taken,
+    Weights,
+)
 
 
-def step(x: Array, state: State, weight_hh: Array, ops: Ops) -> tuple[State, tuple[Array, ...]]:
+def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
     """One time step of N lanes.
 
     Args:
         x: W_ih · input plus both biases, (N, 4H).
         state: h and c, each (N, H).
-        weight_hh: W_h transposed, (H, 4H).
-        ops: sigmoid and tanh for these arrays.
+        weights: `weight_hh`, transposed, (H, 4H).
+        ops: the functions for these arrays.
 
     Returns:
         The next h and c, and the gates i, f, g, o, each (N, H).
     """
     h, c = state
-    size = c.shape[-1]
-    a = x + h @ weight_hh  # (N, 4H)
-    write = ops.sigmoid(a[..., : 2 * size])  # (N, 2H): i and f in one call
-    i, f = write[..., :size], write[..., size:]
-    g = ops.tanh(a[..., 2 * size : 3 * size])
-    o = ops.sigmoid(a[..., 3 * size :])
+    i, f, g, o = ops.split(x + h @ weights["weight_hh"], 4)
+    i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
     c = f * c + i * g
     h = o * ops.tanh(c)
     return (h, c), (i, f, g, o)
+
+
+def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
+    """The step backwards; see `Cell.back`."""
+    (dh, dc), ((_, c), (_, c_after), (i, f, g, o)) = d_after, taken
+    shown = ops.tanh(c_after)
+    dc = dc + ops.dtanh(dh * o, shown)
+    di, df = ops.dsigmoid(dc * g, i), ops.dsigmoid(dc * c, f)
+    dg, do = ops.dtanh(dc * i, g), ops.dsigmoid(dh * shown, o)
+    return Gradient(x=(di, df, dg, do), state=(None, dc * f))
 
 
 CELL = Cell(
@@ -47,6 +73,7 @@ CELL = Cell(
     states=("h", "c"),
     gates=("i", "f", "g", "o"),
     num_blocks=4,
-    torch_class="LSTM",
     step=step,
+    back=back,
+    torch_class="LSTM",
 )

@@ -67,17 +67,14 @@ def _lines(loaded: "Checkpoint", facts: dict[str, Any]) -> list[str]:
 
 
 def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
-    config, vocabulary, figures = facts["config"], facts["vocabulary"], facts["figures"]
-    layers = f"{config['num_layers']} layer{'s' if config['num_layers'] > 1 else ''}"
+    from charrnn.model import describe
+
+    vocabulary, figures = facts["vocabulary"], facts["figures"]
     kind = "model and training state, for --resume" if facts["resumable"] else "model"
-    network = (
-        f"{config['cell']}, {layers} of {config['hidden_size']} units, "
-        f"embedding {config['embedding_size']}: {facts['parameters']:,} parameters"
-    )
     rows = [
         ("file", f"{facts['path']} ({size(facts['bytes'])}, checksum ok, {kind})"),
-        ("network", network),
-        ("states", f"{' '.join(facts['states'])}   gates {' '.join(facts['gates'])}"),
+        ("network", describe(loaded.model.config)),
+        ("states", f"{' '.join(facts['states'])}   gates {' '.join(facts['gates']) or 'none'}"),
         ("vocabulary", _vocabulary_line(vocabulary)),
     ]
     nats = figures.get("best_val_nats_per_char")

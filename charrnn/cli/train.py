@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
+from charrnn.cells import get_cell
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import BEST, LAST, METRICS, RUNS
 from charrnn.cli.console import die_by_signal, say
@@ -50,9 +51,12 @@ def train(
     minutes: option.Minutes = None,
     epochs: option.Epochs = None,
     steps: option.Steps = None,
+    cell: option.CellName = ModelConfig.cell,
     hidden_size: option.HiddenSize = ModelConfig.hidden_size,
     layers: option.Layers = ModelConfig.num_layers,
     embedding_size: option.EmbeddingSize = ModelConfig.embedding_size,
+    activation: option.Activation = ModelConfig.activation,
+    learn_start: option.LearnStart = ModelConfig.learn_start,
     dropout: option.Dropout = None,
     batch_size: option.BatchSize = TrainingConfig.batch_size,
     sequence_length: option.SequenceLength = TrainingConfig.sequence_length,
@@ -112,10 +116,17 @@ def train(
         device=device,
         dropout=dropout or 0.0,
     )
+    get_cell(cell, activation)  # refuse a bad one, and a bad shape, before reading the text
     network = partial(
-        ModelConfig, hidden_size=hidden_size, num_layers=layers, embedding_size=embedding_size
+        ModelConfig,
+        cell=cell,
+        hidden_size=hidden_size,
+        num_layers=layers,
+        embedding_size=embedding_size,
+        activation=activation,
+        learn_start=learn_start,
     )
-    network(vocab_size=1)  # refuse a bad shape before reading the text
+    network(vocab_size=1)
     _start(
         corpus,
         corpus_config,

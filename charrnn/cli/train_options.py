@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cells import CELLS
+
 TEXT, BUDGET, NETWORK, LEARNING, RUN = "The text", "How long", "The network", "Learning", "The run"
 
 CorpusNames = Annotated[
@@ -40,6 +42,31 @@ Steps = Annotated[
         help="Stop after so many updates. Of several budgets the first to run out counts.",
         show_default=False,
         rich_help_panel=BUDGET,
+    ),
+]
+CellName = Annotated[
+    str,
+    typer.Option(
+        "--cell",
+        help="The recurrent cell: " + ", ".join(CELLS) + ".",
+        autocompletion=lambda: list(CELLS),
+        rich_help_panel=NETWORK,
+    ),
+]
+Activation = Annotated[
+    str,
+    typer.Option(
+        "--activation",
+        help="What the units of an elman cell compute: tanh or relu.",
+        rich_help_panel=NETWORK,
+    ),
+]
+LearnStart = Annotated[
+    bool,
+    typer.Option(
+        "--learn-start",
+        help="Learn the state before the first character instead of starting at zero.",
+        rich_help_panel=NETWORK,
     ),
 ]
 HiddenSize = Annotated[

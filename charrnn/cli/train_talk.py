@@ -44,16 +44,12 @@ def say_plan(model_config: ModelConfig, plan: "Plan") -> None:
     """What will be trained, and how long it will take."""
     import torch
 
-    from charrnn.model import count_parameters
+    from charrnn.model import describe
 
     config = plan.config
-    layers = f"{model_config.num_layers} layer" + ("s" if model_config.num_layers > 1 else "")
     for note in plan.notes:
         say(f"note        {note}")
-    say(
-        f"network     {model_config.cell}, {layers} of {model_config.hidden_size} units, embedding "
-        f"{model_config.embedding_size}: {count_parameters(model_config):,} parameters"
-    )
+    say(f"network     {describe(model_config)}")
     threads = (
         f", {config.threads or torch.get_num_threads()} threads" if config.device == "cpu" else ""
     )

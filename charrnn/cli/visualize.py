@@ -49,7 +49,7 @@ def visualize(
         str | None,
         typer.Option(
             "--what",
-            help="Choose the interesting units among h, c, or the gates i, f, g, o.",
+            help="Choose the interesting units among a state or gate of the cell: h c i f g o in an lstm.",
             show_default="h",
         ),
     ] = None,

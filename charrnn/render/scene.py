@@ -82,9 +82,10 @@ def _guesses(recording: Recording) -> list[list[Guess]]:
 
 
 def unit_block(recording: Recording, layer: int, what: str, index: int, note: str = "") -> Block:
-    """The text coloured by a unit: on a fixed scale of 1, a cell c on the most it reaches here."""
+    """The text coloured by a unit: on a scale of 1, but a cell c, or what goes beyond 1, on the most it reaches here."""
     values = recording.arrays[what][:, layer, index]
-    scale = 1.0 if what != "c" else max(float(abs(values).max()), 1e-6)
+    reach = float(abs(values).max())
+    scale = max(reach, 1e-6) if what == "c" or reach > 1 else 1.0
     title = f"L{layer}.{what}.{index}   {values.min():+.2f} to {values.max():+.2f} here{note}"
     return Block(title, values.tolist(), scale, signed=bool(values.min() < 0))
 

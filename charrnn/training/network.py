@@ -1,20 +1,35 @@
-"""The network in torch, for training: an embedding, a stack of fused recurrent layers, a linear output.
+"""The network in torch, for training: an embedding, a stack of recurrent layers, a linear output.
 
-Its weights have the names and layouts that the NumPy model reads, so that going from one to the other is a copy.
+Its weights have the names and layouts that the NumPy model reads, so that going from one to the other is a copy. The
+layers are stepped through time by one of
+
+- torch's fused kernel, where torch has one for the cell;
+- `unrolled`, the cell's step and its step backwards, a layer at a time;
+- the cell's step alone, which torch differentiates, all layers together: for a cell whose output comes back, or one
+  that has no step backwards.
 """
+
+import math
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout as drop
+from torch.nn.functional import linear
 
-from charrnn.cells import CELLS
-from charrnn.config import ModelConfig
-from charrnn.model import Weights
+from charrnn.cells import get_cell
+from charrnn.cells.base import Cell
+from charrnn.cells.stack import advance, layer_names, make_layer
+from charrnn.config import Kernel, ModelConfig
+from charrnn.model import Weights, weight_shapes
+from charrnn.training.ops import TorchOps
+from charrnn.training.unrolled import unroll
 
 FORGET_BIAS = 1.0
 
 TorchState = tuple[Tensor, ...] | None
-"""(L, N, H) for each state of the cell; None stands for zeros."""
+"""(L, N, H) for each state of the cell; None stands for the state before any character."""
 
 
 class LockedDropout(nn.Module):
@@ -40,30 +55,70 @@ class LockedDropout(nn.Module):
         return x * mask.bernoulli_(1 - self.p).div_(1 - self.p)
 
 
+class Layers(nn.Module):
+    """The weights of recurrent layers of a cell that torch does not have, named and drawn as torch's own are.
+
+    Args:
+        shapes: of the weights, by their names.
+        bound: each number is drawn from -bound to bound.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], bound: float) -> None:
+        super().__init__()
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
+
+
+def fits_kernel(cell: Cell, kernel: Kernel) -> bool:
+    """Whether a cell can be stepped through time in this way."""
+    return kernel != "fused" or cell.torch_class is not None
+
+
 class Network(nn.Module):
     """Symbols in, logits for the next symbols out.
 
     Args:
         config: the shape.
         dropout: the part of each layer's outputs that is zeroed in training. Between layers every time step has a mask
-            of its own, inside torch's fused kernel (W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network
+            of its own, as in torch's fused kernels (W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network
             Regularization", 2014); before the output the mask is locked.
+        kernel: `fused`, `loop`, or `auto`: fused if torch has a kernel for the cell.
     """
 
-    def __init__(self, config: ModelConfig, dropout: float = 0.0) -> None:
+    def __init__(self, config: ModelConfig, dropout: float = 0.0, kernel: Kernel = "auto") -> None:
         super().__init__()
         V, E, H, L = config.vocab_size, config.embedding_size, config.hidden_size, config.num_layers
-        fused = getattr(nn, CELLS[config.cell].torch_class)
+        self.cell = get_cell(config.cell, config.activation)
+        self.num_layers = L
+        assert fits_kernel(self.cell, kernel)
+        self.kernel = kernel if self.cell.torch_class else "loop"
         self.embedding = nn.Embedding(V, E)
-        self.rnn = fused(E, H, L, dropout=dropout if L > 1 else 0.0)
+        self.rnn = self._make_layers(config, dropout)
         self.head = nn.Linear(H, V)
         self.dropout = LockedDropout(dropout)
+        first = {k: torch.zeros(L, H) for k in self.cell.states} if config.learn_start else {}
+        self.start = nn.ParameterDict(first)
         self._open_forget_gates(config)
+
+    def _make_layers(self, config: ModelConfig, dropout: float) -> nn.Module:
+        E, H, L = config.embedding_size, config.hidden_size, config.num_layers
+        if self.cell.torch_class is None:
+            shapes = {
+                name.removeprefix("rnn."): shape
+                for name, shape in weight_shapes(config).items()
+                if name.startswith("rnn.")
+            }
+            return Layers(shapes, 1 / math.sqrt(H))
+        settings: dict[str, Any] = {"dropout": dropout if L > 1 else 0.0}
+        if self.cell.activations:
+            settings["nonlinearity"] = config.activation
+        made: nn.Module = getattr(nn, self.cell.torch_class)(E, H, L, **settings)
+        return made
 
     @torch.no_grad()
     def _open_forget_gates(self, config: ModelConfig) -> None:
         """Start every forget gate's bias at 1: the two biases add up to it."""
-        gates = CELLS[config.cell].gates
+        gates = self.cell.gates
         if "f" not in gates:
             return
         H, f = config.hidden_size, gates.index("f")
@@ -71,11 +126,81 @@ class Network(nn.Module):
             getattr(self.rnn, f"bias_ih_l{layer}")[f * H : (f + 1) * H] = FORGET_BIAS
             getattr(self.rnn, f"bias_hh_l{layer}")[f * H : (f + 1) * H] = 0.0
 
+    # --- the state ---------------------------------------------------------------------------------------------------
+
+    def first_state(self, num_lanes: int) -> tuple[Tensor, ...]:
+        """The state before any character, (L, N, H) for each state of the cell: zeros, or what has been learnt."""
+        if not len(self.start):
+            shape = (self.num_layers, num_lanes, self.head.in_features)
+            return tuple(self.head.weight.new_zeros(shape) for _ in self.cell.states)
+        return tuple(self.start[k][:, None].expand(-1, num_lanes, -1) for k in self.cell.states)
+
+    def restart(self, state: tuple[Tensor, ...], lanes: slice) -> tuple[Tensor, ...]:
+        """The state with these lanes as they are before any character."""
+        restarted = tuple(s.clone() for s in state)
+        for tensor, first in zip(restarted, self.first_state(state[0].shape[1]), strict=True):
+            tensor[:, lanes] = first[:, lanes].to(tensor.dtype)
+        return restarted
+
+    # --- through time ------------------------------------------------------------------------------------------------
+
     def forward(self, ids: Tensor, state: TorchState) -> tuple[Tensor, TorchState]:
         """Logits (T, N, V) for symbols (T, N), and the state after them."""
         x = self.embedding(ids)  # (T, N, E)
-        outputs, state = self.rnn(x, state)  # (T, N, H)
+        if state is None:
+            state = self.first_state(ids.shape[1])
+        if self.kernel != "loop":
+            outputs, state = self._fused(x, state)
+        elif self.cell.back is not None and self.cell.feeds_back == "hidden":
+            outputs, state = self._unrolled(x, state)
+        else:
+            return self._step_by_step(x, state)
         return self.head(self.dropout(outputs)), state
+
+    def _fused(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        state = tuple(s.contiguous() for s in state)
+        if len(self.cell.states) > 1:
+            outputs, after = self.rnn(x, state)
+            return outputs, after
+        outputs, after = self.rnn(x, state[0])
+        return outputs, (after,)
+
+    def _unrolled(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        dtype = torch.get_autocast_dtype(x.device.type) if _autocast(x) else torch.float32
+        weights, after = self._weights(), []
+        for k in range(self.num_layers):
+            layer = make_layer(self.cell, weights, k, Tensor.t)
+            if k:
+                x = drop(x, self.dropout.p, self.training)
+            x = linear(x, layer.weight_ih.t(), layer.bias)
+            x, last = unroll(self.cell, x, [s[k] for s in state], layer.recurrent, dtype)
+            after.append(last)
+        return x, tuple(torch.stack(layers) for layers in zip(*after, strict=True))
+
+    def _step_by_step(
+        self, x: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        weights = self._weights()
+        layers = [make_layer(self.cell, weights, k, Tensor.t) for k in range(self.num_layers)]
+        states = tuple(tuple(s[k] for s in state) for k in range(self.num_layers))
+        mask = self.dropout(torch.ones_like(states[-1][0])[None])[0]
+        between = (lambda h: drop(h, self.dropout.p, self.training)) if self.dropout.p else None
+        all_logits: list[Tensor] = []
+        logits = self.head(states[-1][0])
+        for x_t in (x @ layers[0].weight_ih + layers[0].bias).unbind():
+            output = torch.softmax(logits.float(), -1) if self.cell.feeds_back == "output" else None
+            states, _ = advance(
+                self.cell, layers, x_t, states, TorchOps, output=output, between=between
+            )
+            logits = self.head(states[-1][0] * mask)
+            all_logits.append(logits)
+        return torch.stack(all_logits), tuple(torch.stack(s) for s in zip(*states, strict=True))
+
+    def _weights(self) -> dict[str, Tensor]:
+        names = [n for k in range(self.num_layers) for n in layer_names(self.cell, k).values()]
+        return {name: self.get_parameter(name) for name in names}
+
+    # --- from and to NumPy -------------------------------------------------------------------------------------------
 
     def to_numpy(self) -> Weights:
         """Copies of the weights, float32, by their torch names."""
@@ -92,8 +217,14 @@ class Network(nn.Module):
         )
 
 
-def make_network(config: ModelConfig, dropout: float, seed: int, device: torch.device) -> Network:
+def _autocast(x: Tensor) -> bool:
+    return torch.is_autocast_enabled(x.device.type)
+
+
+def make_network(
+    config: ModelConfig, dropout: float, seed: int, device: torch.device, kernel: Kernel = "auto"
+) -> Network:
     """A network whose initial weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Network(config, dropout).to(device)
+        return Network(config, dropout, kernel).to(device)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from charrnn.cells import get_cell
 from charrnn.config import ModelConfig, Precision, TrainingConfig
 from charrnn.training.batches import LaneShape
 from charrnn.training.machine import (
@@ -31,6 +32,8 @@ SECONDS_BETWEEN = 120.0
 TRIAL_SECONDS = 0.8
 TRIAL_DROPOUT = 0.1
 """While measuring, as long as the dropout is not planned yet: what costs time is that there is some."""
+SLOW_KERNELS = ("GRU", "RNN")
+"""Of torch's fused kernels those that on a processor may be slower than charrnn's own loop; the LSTM's is not."""
 GAIN = 1.1
 """How much faster than float32 bfloat16 must be to be chosen, and several threads than one."""
 OVERHEAD = 1.1
@@ -88,7 +91,7 @@ def make_plan(
         facts: of the text.
         model_config: the network.
         config: the settings so far; `steps`, `warmup_steps` and `eval_every` are planned, `precision` too if it is auto,
-            `threads` if 0.
+            `threads` if 0, `kernel` if auto.
         budget: how long.
         dropout: obeyed if given, else chosen by the number of epochs.
         measure: seconds a step takes; the default tries it on this machine. Planning itself is a pure function of it.
@@ -149,7 +152,7 @@ def _steps(budget: Budget, per_step: float, per_evaluation: float, steps_per_epo
 def _choose_arithmetic(
     model_config: ModelConfig, config: TrainingConfig, measure: Measure
 ) -> tuple[TrainingConfig, float]:
-    """The config with a definite precision and number of threads, and the seconds that a step takes so.
+    """The config with a definite precision, kernel and number of threads, and the seconds that a step takes so.
 
     One thread is tried too: where another program keeps a core busy, threads that wait for each other at every time step
     are many times slower than one that waits for nobody.
@@ -166,6 +169,14 @@ def _choose_arithmetic(
         seconds = measure(model_config, tried)
         if seconds * GAIN <= per_step or per_step == math.inf:
             best, per_step = tried, seconds
+    cell = get_cell(model_config.cell, model_config.activation)
+    if config.kernel == "auto":
+        best = dataclasses.replace(best, kernel="fused" if cell.torch_class else "loop")
+        if on_cpu and cell.back and cell.torch_class in SLOW_KERNELS:
+            tried = dataclasses.replace(best, kernel="loop")
+            seconds = measure(model_config, tried)
+            if seconds < per_step:
+                best, per_step = tried, seconds
     if on_cpu and not config.threads and threads > 1:
         tried = dataclasses.replace(best, threads=1)
         seconds = measure(model_config, tried)
@@ -182,7 +193,7 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float
     device = torch.device(config.device)
     times: list[float] = []
     with thread_count(config.threads), memory_faults(config.batch_size):
-        network = make_network(model_config, config.dropout, 0, device)
+        network = make_network(model_config, config.dropout, 0, device, config.kernel)
         optimizer = make_optimizer(network, config)
         shape = (config.sequence_length, config.batch_size)
         generator = torch.Generator().manual_seed(0)

@@ -12,10 +12,11 @@ from charrnn.training.network import Network, TorchState
 
 
 def make_optimizer(network: Network, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019) that decays matrices and leaves biases alone."""
-    matrices = [p for p in network.parameters() if p.dim() > 1]
-    biases = [p for p in network.parameters() if p.dim() <= 1]
-    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]
+    """AdamW (Loshchilov and Hutter 2019) that decays matrices and leaves biases, peepholes and first states alone."""
+    named = list(network.named_parameters())
+    matrices = [p for n, p in named if p.dim() > 1 and not n.startswith("start.")]
+    others = [p for n, p in named if p.dim() <= 1 or n.startswith("start.")]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(
         groups,
         config.learning_rate,

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from charrnn.cells import CELLS
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
@@ -92,10 +91,12 @@ class Trainer:
         self.device = torch.device(config.device)
         self.lanes = Lanes(corpus.train, LaneShape(config.batch_size, config.sequence_length))
         with memory_faults(config.batch_size):
-            self.network = make_network(model_config, config.dropout, config.seed, self.device)
+            self.network = make_network(
+                model_config, config.dropout, config.seed, self.device, config.kernel
+            )
         self.optimizer = make_optimizer(self.network, config)
         self._hopeless = HOPELESS * math.log(max(2, model_config.vocab_size))
-        self._state_names = CELLS[model_config.cell].states
+        self._state_names = self.network.cell.states
         self.progress = _Progress()
         self.metrics = Metrics(folder / METRICS)
         self._unsaved: dict[str, EnvironmentFault] = {}
@@ -148,7 +149,7 @@ class Trainer:
         return Step(progress.step, loss, characters)
 
     def _forget(self, step: int) -> None:
-        """Set to zero the carried state of every lane at an epoch's start, and of some lanes in turn at other steps.
+        """Start every lane afresh at an epoch's start, and some lanes in turn at other steps.
 
         A network that always goes on from a carried state never learns to start, as every sample does.
         """
@@ -156,9 +157,8 @@ class Trainer:
         if self.lanes.starts_epoch(step):
             self.progress.state = None
         elif every and self.progress.state:
-            first = -step % every
-            for tensor in self.progress.state:  # (L, N, H)
-                tensor[:, first::every] = 0
+            lanes = slice(-step % every, None, every)
+            self.progress.state = self.network.restart(self.progress.state, lanes)
 
     def _refuse_divergence(self, what: str) -> NoReturn:
         best = self.folder / BEST

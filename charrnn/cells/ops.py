@@ -1,0 +1,41 @@
+"""The functions that a cell's step needs, for NumPy."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.cells.base import Blocks
+
+
+class NumpyOps:
+    """See `charrnn.cells.base.Ops`."""
+
+    tanh = staticmethod(np.tanh)
+
+    @staticmethod
+    def sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """σ(x) = (1 + tanh(x/2)) / 2, which cannot overflow."""
+        y: npt.NDArray[Any] = np.tanh(x * 0.5)
+        y *= 0.5
+        y += 0.5
+        return y
+
+    @staticmethod
+    def relu(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The larger of x and 0."""
+        y: npt.NDArray[Any] = np.maximum(x, 0)
+        return y
+
+    @staticmethod
+    def split(x: npt.NDArray[Any], parts: int) -> Blocks:
+        """Views of the blocks."""
+        size = x.shape[-1] // parts
+        return tuple(x[..., k * size : (k + 1) * size] for k in range(parts))
+
+    @staticmethod
+    def softmax(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """exp(x) in parts of its sum over the last axis."""
+        y: npt.NDArray[Any] = np.exp(x - x.max(axis=-1, keepdims=True))
+        y /= y.sum(axis=-1, keepdims=True)
+        return y

@@ -1,0 +1,83 @@
+"""Layers stacked on each other: the step of a whole network, for any cell, on NumPy arrays and torch tensors alike."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from charrnn.cells.base import Array, Blocks, Cell, Ops, State, Weights
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's weights as a step wants them."""
+
+    weight_ih: Array
+    """(E or H, B·H): transposed."""
+    bias: Array
+    """(B·H,) what is added to W_ih · input."""
+    recurrent: Weights
+    """`weight_hh` transposed, and the cell's own vectors: what the step itself is given."""
+
+
+def layer_names(cell: Cell, layer: int) -> dict[str, str]:
+    """What the weights of a layer are called in a network, by their short names: `weight_ih` -> `rnn.weight_ih_l0`."""
+    short = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *cell.vectors)
+    return {name: f"rnn.{name}_l{layer}" for name in short}
+
+
+def make_layer(
+    cell: Cell, weights: Mapping[str, Array], layer: int, transpose: Callable[[Array], Array]
+) -> Layer:
+    """The weights of a layer, out of those of the network.
+
+    Args:
+        cell: whose weights they are.
+        weights: arrays by their full names.
+        layer: its number.
+        transpose: swaps the two axes of a matrix.
+    """
+    own = {name: weights[full] for name, full in layer_names(cell, layer).items()}
+    recurrent = {"weight_hh": transpose(own["weight_hh"])}
+    recurrent |= {name: own[name] for name in cell.vectors}
+    bias = own["bias_ih"]
+    if cell.folds_bias:
+        bias = bias + own["bias_hh"]
+    else:
+        recurrent["bias_hh"] = own["bias_hh"]
+    return Layer(transpose(own["weight_ih"]), bias, recurrent)
+
+
+def advance(
+    cell: Cell,
+    layers: Sequence[Layer],
+    x: Array,
+    state: Sequence[State],
+    ops: Ops,
+    *,
+    output: Array | None = None,
+    between: Callable[[Array], Array] | None = None,
+) -> tuple[tuple[State, ...], tuple[Blocks, ...]]:
+    """One time step of all layers.
+
+    Args:
+        cell: computes each of them.
+        layers: the weights.
+        x: layer 0's W_ih · input + bias, (N, B·H).
+        state: each layer's state before.
+        ops: the functions for these arrays.
+        output: the distribution over symbols that comes back, (N, V), for a cell that feeds it back.
+        between: what is done to a layer's output on its way to the next layer (dropout).
+
+    Returns:
+        Each layer's state after, and its gates.
+    """
+    states: list[State] = []
+    gates: list[Blocks] = []
+    for layer, before in zip(layers, state, strict=True):
+        if states:
+            below = states[-1][0] if between is None else between(states[-1][0])
+            x = below @ layer.weight_ih + layer.bias
+        fed_back = before if output is None else (output,)
+        after, opened = cell.step(x, fed_back, layer.recurrent, ops)
+        states.append(after)
+        gates.append(opened[: len(cell.gates)])
+    return tuple(states), tuple(gates)
