@@ -1,14 +1,17 @@
-"""How fast charrnn trains, samples and starts on this machine, by `python benchmarks/speed.py`.
+"""How fast charrnn trains, samples and starts on this machine, by `python benchmarks/speed.py [TABLE...]`.
 
 Every figure is a ratio to something measured in the same run, in turns, because seconds differ from machine to machine
 and from hour to hour:
 
 - training (2 FLOP a weight forward, 4 backward, weights of the recurrent and output matrices) against this machine's
   float32 matrix product of the shape that one time step needs, (N, H) x (H, 4H);
+- training of every cell, sized to the parameters of an LSTM of 256 units, against that LSTM in the same precision, by
+  torch's fused kernel where it has one and by charrnn's own loop;
 - sampling against the usual loop that calls torch.nn.LSTM for one step at a time, both drawing at temperature 0.8;
 - start-up of `charrnn --help` and `charrnn sample --length 1` against `python -c "import torch"`.
 """
 
+import dataclasses
 import statistics
 import subprocess
 import sys
@@ -17,16 +20,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from charrnn.cli.train import prepare_process
+from charrnn.cli.one_run import prepare_process
 
 prepare_process()  # as `charrnn train` does, before torch is imported
 
 import torch
 from threadpoolctl import threadpool_limits
 
+from charrnn.cells import CELLS
 from charrnn.checkpoint import Checkpoint, save_checkpoint
-from charrnn.config import ModelConfig, Precision, SamplingConfig, TrainingConfig
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.config import Kernel, ModelConfig, Precision, SamplingConfig, TrainingConfig
+from charrnn.model import CharRNN, count_parameters, hidden_size_for, weight_shapes
 from charrnn.sampling.sampler import sample
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.machine import may_choose_bfloat16
@@ -83,10 +87,12 @@ def gemm_gflops(n: int, h: int) -> float:
     return rate(product) * 2 * n * h * 4 * h / 1e9
 
 
-def training_gflops(model_config: ModelConfig, precision: Precision) -> Callable[[], float]:
+def training_gflops(
+    model_config: ModelConfig, precision: Precision, kernel: Kernel = "auto"
+) -> Callable[[], float]:
     """A measure of whole training steps: forward, backward, clipping, AdamW."""
     config = TrainingConfig(precision=precision)
-    network = make_network(model_config, 0.0, 1, CPU)
+    network = make_network(model_config, 0.0, 1, CPU, kernel)
     optimizer = make_optimizer(network, config)
     ids = torch.randint(len(VOCABULARY), (config.sequence_length, config.batch_size))
     state: TorchState = None
@@ -104,28 +110,60 @@ def matrix_weights(config: ModelConfig) -> int:
     return sum(s[0] * s[1] for name, s in shapes if len(s) == 2 and name != "embedding.weight")
 
 
+def precisions() -> list[Precision]:
+    """What charrnn may choose here."""
+    return ["float32", "bfloat16"] if may_choose_bfloat16(CPU) else ["float32"]
+
+
 def training_table() -> None:
     """Print training speed against the matrix product."""
     print("training, 64 lanes of 64 characters, 65 symbols, whole step")
     print(
         f"{'network':<14}{'precision':<12}{'char/s':>10}{'GFLOP/s':>10}{'float32 product':>18}{'ratio':>8}"
     )
-    precisions: list[Precision] = (
-        ["float32", "bfloat16"] if may_choose_bfloat16(CPU) else ["float32"]
-    )
     for hidden_size in (256, 384, 512):
         config = config_of(hidden_size)
         measures: dict[str, Callable[[], float]] = {
             "product": lambda h=hidden_size: gemm_gflops(64, h)
         }
-        measures |= {p: training_gflops(config, p) for p in precisions}
+        measures |= {p: training_gflops(config, p) for p in precisions()}
         found = median_ratios(measures, "product")
-        for precision in precisions:
+        for precision in precisions():
             gflops, ratio = found[precision]
             chars = gflops * 1e9 / 6 / matrix_weights(config)
             print(
                 f"{f'1 x {hidden_size}':<14}{precision:<12}{chars:>10,.0f}{gflops:>10.0f}"
                 f"{found['product'][0]:>18.0f}{ratio:>8.2f}"
+            )
+
+
+def cells_table() -> None:
+    """Print the training speed of every cell against the LSTM's, at the same number of parameters."""
+    base = config_of(256)
+    print(f"\ntraining, every cell with about {count_parameters(base):,} parameters, else as above")
+    print(
+        f"{'network':<16}{'kernel':<8}{'precision':<12}{'parameters':>12}{'char/s':>10}"
+        f"{'GFLOP/s':>10}{'of the lstm':>14}"
+    )
+    for precision in precisions():
+        networks: dict[str, tuple[ModelConfig, Kernel]] = {}
+        for name, cell in CELLS.items():
+            like = dataclasses.replace(base, cell=name)
+            size = hidden_size_for(like, count_parameters(base))
+            kernels: list[Kernel] = ["fused", "loop"] if cell.torch_class else ["loop"]
+            for kernel in kernels:
+                config = dataclasses.replace(like, hidden_size=size)
+                networks[f"{name} {kernel}"] = config, kernel
+        found = median_ratios(
+            {key: training_gflops(c, precision, k) for key, (c, k) in networks.items()},
+            "lstm fused",
+        )
+        for key, (config, kernel) in networks.items():
+            gflops, ratio = found[key]
+            chars = gflops * 1e9 / 6 / matrix_weights(config)
+            print(
+                f"{f'{config.cell} {config.hidden_size}':<16}{kernel:<8}{precision:<12}"
+                f"{count_parameters(config):>12,}{chars:>10,.0f}{gflops:>10.0f}{ratio:>14.2f}"
             )
 
 
@@ -213,10 +251,16 @@ def startup_table() -> None:
         print(f"{name:<30}{seconds:>9.2f}{ratio:>8.2f}")
 
 
+TABLES = {
+    "training": training_table,
+    "cells": cells_table,
+    "sampling": sampling_table,
+    "startup": startup_table,
+}
+
 if __name__ == "__main__":
     print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians of {ROUNDS} rounds\n"
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians of {ROUNDS} rounds"
     )
-    training_table()
-    sampling_table()
-    startup_table()
+    for table in sys.argv[1:] or TABLES:
+        TABLES[table]()

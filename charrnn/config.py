@@ -14,6 +14,9 @@ Level = Literal["char", "byte"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Kernel = Literal["auto", "fused", "loop"]
 
+MOST_UNITS = 65_536
+"""In a layer."""
+
 
 def require(condition: bool, name: str, expected: str, found: object) -> None:
     """Raise UsageError "NAME must be EXPECTED, not FOUND" unless the condition holds."""
@@ -107,7 +110,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _whole("vocab-size", self.vocab_size, 1, 1_114_113)
         _whole("embedding-size", self.embedding_size, 1, 65_536)
-        _whole("hidden-size", self.hidden_size, 1, 65_536)
+        _whole("hidden-size", self.hidden_size, 1, MOST_UNITS)
         _whole("layers", self.num_layers, 1, 64)
         _is_text("cell", self.cell)
         _is_text("activation", self.activation)

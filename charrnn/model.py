@@ -7,6 +7,8 @@ State is a value, passed in and returned; a model remembers nothing between call
 Legend for shapes: N lanes, T time steps, V symbols, E embedding size, H hidden size, L layers.
 """
 
+import dataclasses
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +19,8 @@ from charrnn.cells import get_cell
 from charrnn.cells.base import State
 from charrnn.cells.ops import NumpyOps
 from charrnn.cells.stack import advance, layer_names, make_layer
-from charrnn.config import ModelConfig, SamplingConfig
-from charrnn.errors import CheckpointError
+from charrnn.config import MOST_UNITS, ModelConfig, SamplingConfig
+from charrnn.errors import CheckpointError, UsageError
 from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ Gates = tuple[tuple[Float, ...], ...]
 
 LARGEST_TABLE = 1 << 24
 """Numbers in the table of input projections above which they are computed at each step."""
+ROUND, WITHIN = 8, 0.02
+"""A hidden size that is chosen is a multiple of ROUND if that gives the parameters wanted within this part of them."""
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -58,6 +62,40 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 def count_parameters(config: ModelConfig) -> int:
     """The number of trainable weights."""
     return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())
+
+
+def hidden_size_for(config: ModelConfig, parameters: int) -> int:
+    """The hidden size with which a network has about so many parameters.
+
+    Args:
+        config: the network; its own hidden size does not count.
+        parameters: how many are wanted.
+
+    Returns:
+        The size that comes nearest; but a multiple of ROUND, which processors like, if it comes nearly as near.
+
+    Raises:
+        UsageError: even one unit has more, or even the most units have fewer.
+    """
+
+    def count(hidden_size: int) -> int:
+        return count_parameters(dataclasses.replace(config, hidden_size=hidden_size))
+
+    def distance(hidden_size: int) -> int:
+        return abs(count(hidden_size) - parameters)
+
+    least, most = count(1), count(MOST_UNITS)
+    if not least <= parameters <= most:
+        raise UsageError(
+            f"parameters must be from {least:,} to {most:,} for this {config.cell} network, not {parameters:,}",
+            "its embedding, layers and alphabet count too, whatever the hidden size",
+        )
+    below = bisect_right(range(1, MOST_UNITS + 1), parameters, key=count)
+    floor = below // ROUND * ROUND
+    rounded = min((max(floor, ROUND), min(floor + ROUND, MOST_UNITS)), key=distance)
+    if distance(rounded) <= WITHIN * parameters:
+        return rounded
+    return min((below, min(below + 1, MOST_UNITS)), key=distance)
 
 
 def describe(config: ModelConfig) -> str:

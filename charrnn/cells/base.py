@@ -69,8 +69,8 @@ class Gradient(NamedTuple):
     """With respect to the state before, but for the way through h · weight_hh. None is zero."""
     product: Blocks | None = None
     """With respect to h · weight_hh, where that is not the same as x."""
-    vectors: Mapping[str, Blocks] = {}
-    """With respect to the cell's own vectors, (N, H) a block, not yet summed over the lanes."""
+    vectors: Mapping[str, tuple[tuple[Array, Array], ...]] = {}
+    """With respect to the cell's own vectors, for each block two factors (N, H), to be multiplied and summed."""
 
 
 Step = Callable[[Array, State, Weights, Ops], tuple[State, Blocks]]
@@ -88,7 +88,7 @@ class Cell:
     states: tuple[str, ...]
     """What the cell carries from one time step to the next; the first is its output."""
     gates: tuple[str, ...]
-    """What it computes on the way, each of shape (N, H)."""
+    """What it computes on the way, each of shape (N, H). The step may give more behind them, for `back` alone."""
     num_blocks: int
     """B, the gates that are stacked in a matrix."""
     step: Step

@@ -43,7 +43,7 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
         ops: the functions for these arrays.
 
     Returns:
-        The next h, and the gates r, z, n, each (N, H); behind them q, which only `back` needs.
+        The next h, and the gates r, z, n, each (N, H); behind them q.
     """
     (h,) = state
     x_r, x_z, x_n = ops.split(x, 3)

@@ -7,6 +7,8 @@ State: h, of which y is a function; nothing else comes back. (`visualize --predi
 (H, V). H(E + V) + 2H weights a layer.
 
 All that such a network remembers must pass through its output: V probabilities that are trained to say what comes next.
+Backwards: da = dh' ⊙ (1 - h'²), dy = W_hhᵀ da, and through the softmax and W_y to the h before.
+
 With several layers y enters every one of them; each has a W_hh of its own. Before the first character h is zero, so y
 is what the network expects without having read anything, softmax(b_y).
 
@@ -15,7 +17,17 @@ San Diego, 1986. His state units also kept a fading trace of earlier outputs; he
 network, they hold the last output.
 """
 
-from charrnn.cells.base import Array, Blocks, Cell, Ops, State, Weights
+from charrnn.cells.base import (
+    Array,
+    Blocks,
+    Cell,
+    Gradient,
+    GradientOps,
+    Ops,
+    State,
+    Taken,
+    Weights,
+)
 
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
@@ -35,11 +47,18 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     return (h,), ()
 
 
+def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
+    """The step backwards; see `Cell.back`."""
+    (dh,), (_, (h,), _) = d_after, taken
+    return Gradient(x=(ops.dtanh(dh, h),), state=(None,))
+
+
 CELL = Cell(
     name="jordan",
     states=("h",),
     gates=(),
     num_blocks=1,
     step=step,
+    back=back,
     feeds_back="output",
 )

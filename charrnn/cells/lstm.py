@@ -48,20 +48,19 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
         ops: the functions for these arrays.
 
     Returns:
-        The next h and c, and the gates i, f, g, o, each (N, H).
+        The next h and c, and the gates i, f, g, o, each (N, H); behind them tanh(c').
     """
     h, c = state
     i, f, g, o = ops.split(x + h @ weights["weight_hh"], 4)
     i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
     c = f * c + i * g
-    h = o * ops.tanh(c)
-    return (h, c), (i, f, g, o)
+    shown = ops.tanh(c)
+    return (o * shown, c), (i, f, g, o, shown)
 
 
 def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
     """The step backwards; see `Cell.back`."""
-    (dh, dc), ((_, c), (_, c_after), (i, f, g, o)) = d_after, taken
-    shown = ops.tanh(c_after)
+    (dh, dc), ((_, c), _, (i, f, g, o, shown)) = d_after, taken
     dc = dc + ops.dtanh(dh * o, shown)
     di, df = ops.dsigmoid(dc * g, i), ops.dsigmoid(dc * c, f)
     dg, do = ops.dtanh(dc * i, g), ops.dsigmoid(dh * shown, o)

@@ -45,7 +45,7 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
         ops: the functions for these arrays.
 
     Returns:
-        The next h and c, and the gates i, f, g, o, each (N, H).
+        The next h and c, and the gates i, f, g, o, each (N, H); behind them tanh(c').
     """
     h, c = state
     p_i, p_f, p_o = ops.split(weights["weight_ch"], 3)
@@ -53,22 +53,21 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     i, f, g = ops.sigmoid(i + p_i * c), ops.sigmoid(f + p_f * c), ops.tanh(g)
     c = f * c + i * g
     o = ops.sigmoid(o + p_o * c)
-    h = o * ops.tanh(c)
-    return (h, c), (i, f, g, o)
+    shown = ops.tanh(c)
+    return (o * shown, c), (i, f, g, o, shown)
 
 
 def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
     """The step backwards; see `Cell.back`."""
-    (dh, dc), ((_, c), (_, c_after), (i, f, g, o)) = d_after, taken
+    (dh, dc), ((_, c), (_, c_after), (i, f, g, o, shown)) = d_after, taken
     p_i, p_f, p_o = ops.split(weights["weight_ch"], 3)
-    shown = ops.tanh(c_after)
     do = ops.dsigmoid(dh * shown, o)
     dc = dc + ops.dtanh(dh * o, shown) + do * p_o
     di, df, dg = ops.dsigmoid(dc * g, i), ops.dsigmoid(dc * c, f), ops.dtanh(dc * i, g)
     return Gradient(
         x=(di, df, dg, do),
         state=(None, dc * f + di * p_i + df * p_f),
-        vectors={"weight_ch": (di * c, df * c, do * c_after)},
+        vectors={"weight_ch": ((di, c), (df, c), (do, c_after))},
     )
 
 

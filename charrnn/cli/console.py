@@ -5,6 +5,7 @@ Results go to stdout, talk to stderr; an error is one line; a signal ends us as 
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -17,6 +18,15 @@ def say(text: str = "") -> None:
     """Talk: a line on stderr. Where nobody can hear it any more, a run goes on all the same."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
+
+
+def can_print(text: str) -> bool:
+    """Whether standard output's encoding has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def escape(text: str) -> str:
@@ -124,3 +134,12 @@ def size(num_bytes: float) -> str:
         if num_bytes >= factor:
             return f"{num_bytes / factor:.1f} {unit}"
     return f"{num_bytes:.0f} bytes"
+
+
+def terminal_width() -> int:
+    """What COLUMNS says, or the terminal on stdout or, behind a pipe, on stderr, or else 80."""
+    try:
+        behind = os.get_terminal_size(2).columns or 80
+    except OSError:
+        behind = 80
+    return shutil.get_terminal_size((behind, 24)).columns

@@ -1,4 +1,4 @@
-"""`charrnn inspect`: what a checkpoint holds."""
+"""`charrnn inspect`: what a checkpoint holds, or how far back its gradient reaches (see gradients.py)."""
 
 import json
 import math
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cells import CELLS
 from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint
 from charrnn.cli.console import duration, escape, size
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -17,6 +18,44 @@ if TYPE_CHECKING:
 
 def inspect(
     checkpoint: CheckpointArgument = None,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TEXT|FILE|-]",
+            help="With --gradients, what the model reads: a text, a file, or - for standard input. "
+            "Without one it reads what it writes.",
+            show_default=False,
+        ),
+    ] = None,
+    gradients: Annotated[
+        bool,
+        typer.Option(
+            "--gradients",
+            help="Show how far back the gradient reaches, beside that of an untrained network.",
+        ),
+    ] = False,
+    distance: Annotated[
+        int | None,
+        typer.Option(
+            "--distance",
+            metavar="K",
+            min=1,
+            max=1000,
+            help="With --gradients: look so many characters back.",
+            show_default="50, or half of a shorter text",
+        ),
+    ] = None,
+    fresh: Annotated[
+        str | None,
+        typer.Option(
+            "--fresh",
+            metavar="CELLS",
+            help="With --gradients: the cells of the untrained networks, such as lstm,elman. There are: "
+            + ", ".join(CELLS)
+            + ".",
+            show_default="the checkpoint's own",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
@@ -25,7 +64,23 @@ def inspect(
     """Show what a checkpoint holds: network, vocabulary, figures, and how it was trained.
 
     Loading it runs no code.
+
+    With --gradients: the norm of the gradient of the loss at one character with
+    respect to a layer's hidden state K characters before, the mean over up to 64
+    windows spread over the text. Its reach is the farthest distance at which at
+    least 1 % of the gradient at distance 0 is left; "per step" is the factor by
+    which each step back multiplies it, on (geometric) average. The untrained
+    networks have the checkpoint's sizes. Where there is no checkpoint, --fresh
+    alone does: the characters are then those of the text.
     """
+    if gradients:
+        from charrnn.cli.gradients import show_gradients
+
+        show_gradients(checkpoint, text, distance, fresh, as_json=as_json, quiet=quiet)
+        return
+    for what, value in (("a TEXT", text), ("--distance", distance), ("--fresh", fresh)):
+        if value is not None:
+            raise UsageError(f"{what} goes with --gradients only", "add it, or leave this out")
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     facts = _facts(loaded)
     try:

@@ -205,13 +205,19 @@ class Stopper:
     """While open, SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; a second SIGINT ends it at once.
 
     The handler only takes note: whoever runs the loop does the talking, because printing from a handler may break in on
-    printing, and a closed terminal cannot be printed to.
+    printing, and a closed terminal cannot be printed to. Several runs may be watched, one after the other.
     """
 
-    def __init__(self, trainer: "Trainer") -> None:
-        self.trainer = trainer
+    def __init__(self) -> None:
+        self.trainer: Trainer | None = None
         self.signal_number: int | None = None
         self._before: dict[int, Any] = {}
+
+    def watch(self, trainer: "Trainer") -> None:
+        """From now on it is this run that a signal stops; at once, if one has come already."""
+        self.trainer = trainer
+        if self.signal_number:
+            trainer.stop_requested = True
 
     def __enter__(self) -> Self:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -222,7 +228,8 @@ class Stopper:
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self.signal_number = self.signal_number or number
-        self.trainer.stop_requested = True
+        if self.trainer:
+            self.trainer.stop_requested = True
         if signal.SIGINT in self._before:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 

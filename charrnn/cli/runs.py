@@ -18,17 +18,30 @@ if TYPE_CHECKING:
 
 def new_folder(out: Path, name: str | None, corpus: list[str], *, overwrite: bool) -> Path:
     """The folder of a new run: never one that holds another run, unless it is to be overwritten."""
+    return new_folders(out, name, corpus, [""], overwrite=overwrite)[0]
+
+
+def new_folders(
+    out: Path, name: str | None, corpus: list[str], endings: list[str], *, overwrite: bool
+) -> list[Path]:
+    """The folders of new runs that belong together: one name (and number) for all, and an ending for each.
+
+    Raises:
+        UsageError: the name cannot be a folder's, or there is such a run.
+    """
     if name is not None:
-        folder = out / checked_name(name)
-        require_unused(folder, overwrite=overwrite)
-        return folder
+        folders = [out / checked_name(checked_name(name) + ending) for ending in endings]
+        for folder in folders:
+            require_unused(folder, overwrite=overwrite)
+        return folders
     base = _name_of(corpus)
     number = 1
-    while (
-        _holds_run(folder := out / (base if number == 1 else f"{base}-{number}")) and not overwrite
-    ):
+    while True:
+        stem = base if number == 1 else f"{base}-{number}"
+        folders = [out / f"{stem}{ending}" for ending in endings]
+        if overwrite or not any(map(_holds_run, folders)):
+            return folders
         number += 1
-    return folder
 
 
 def require_unused(folder: Path, *, overwrite: bool) -> None:
@@ -36,7 +49,7 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     if _holds_run(folder) and not overwrite:
         raise UsageError(
             f"{folder} holds a run already",
-            "go on with it: --resume; start it afresh: --overwrite; or choose another --name",
+            "go on with it: charrnn train --resume; start it afresh: --overwrite; or choose another --name",
         )
 
 
@@ -68,15 +81,14 @@ def _name_of(corpus: list[str]) -> str:
     return plain[:60] or "run"
 
 
-def require_room(folder: Path, config: ModelConfig) -> None:
-    """Raise EnvironmentFault if the disk has no room for the checkpoints of such a network."""
+def require_room(folder: Path, *networks: ModelConfig) -> None:
+    """Raise EnvironmentFault if the disk has no room for the checkpoints of such networks."""
     import shutil
 
     from charrnn.model import count_parameters
 
-    need = (
-        count_parameters(config) * 4 * 7
-    )  # best: weights; last: weights and two moments, the old beside the new
+    parameters = sum(map(count_parameters, networks))
+    need = parameters * 4 * 7  # best: weights; last: weights, two moments; the old beside the new
     free = shutil.disk_usage(folder).free
     if free < need:
         raise EnvironmentFault(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.console import say
+from charrnn.cli.console import escape, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError
 
@@ -70,17 +70,20 @@ def open_corpus(
     return read_corpus(sources, config, cache=folder, notes=notes, vocabulary=vocabulary)
 
 
-def read_text(source: "Source", model: "CharRNN") -> str:
+def read_text(source: "Source", model: "CharRNN | None") -> str:
     """A text for a model: decoded, its line ends kept or not as those of the model's corpus were.
+
+    Without a model, it is read as a corpus is.
 
     Raises:
         DataError: it is not UTF-8 and has no byte order mark.
     """
     from charrnn.text.reading import Notes, byte_pieces, text_pieces
 
-    if model.vocabulary.level == "byte":
+    if model and model.vocabulary.level == "byte":
         return b"".join(byte_pieces(source)).decode("utf-8", "surrogateescape")
-    config = CorpusConfig(keep_newlines=ord("\r") in model.vocabulary.symbols)
+    keep_newlines = model is not None and ord("\r") in model.vocabulary.symbols
+    config = CorpusConfig(keep_newlines=keep_newlines)
     try:
         return "".join(text_pieces(source, config, Notes()))
     except DataError as error:  # the hints are for `train`, which has --encoding
@@ -90,11 +93,29 @@ def read_text(source: "Source", model: "CharRNN") -> str:
         ) from error
 
 
-def file_text(name: str, model: "CharRNN") -> str:
+def file_text(name: str, model: "CharRNN | None") -> str:
     """The text of a file, or of standard input for `-`."""
     from charrnn.text.reading import file_source
 
     return read_text(stdin_source() if name == "-" else file_source(Path(name)), model)
+
+
+def given_text(text: str, model: "CharRNN | None", *, quiet: bool) -> str:
+    """What a TEXT argument means: a file's text, that of standard input for `-`, or itself.
+
+    A word that is no file is read as text, and stderr says so, because it may be a misspelt name.
+    """
+    is_file = text == "-" or _is_file(text)
+    if not (is_file or quiet or any(map(str.isspace, text))):  # it looks like a name
+        say(f"charrnn: no file or run is called {escape(text[:60])!r}; reading it as text")
+    return file_text(text, model) if is_file else text
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a NUL: a text
+        return False
 
 
 def leave_out_unknown(text: str, model: "CharRNN", *, quiet: bool = False) -> tuple[str, int]:

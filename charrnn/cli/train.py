@@ -1,6 +1,5 @@
 """`charrnn train`: read a text, plan a run, train, and say what to type next."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable
 from functools import partial
@@ -11,16 +10,22 @@ import typer
 
 from charrnn.cells import get_cell
 from charrnn.cli import train_options as option
-from charrnn.cli.checkpoints import BEST, LAST, METRICS, RUNS
+from charrnn.cli.checkpoints import LAST, RUNS
 from charrnn.cli.console import die_by_signal, say
+from charrnn.cli.one_run import (
+    Limits,
+    check_limits,
+    drive,
+    held_folder,
+    new_trainer,
+    plan_run,
+    start_torch,
+)
 from charrnn.cli.runs import (
-    about_run,
     checked_name,
     corpus_config_of,
     new_folder,
     newest_run_of,
-    require_room,
-    require_unused,
     resume_point,
 )
 from charrnn.cli.train_talk import (
@@ -38,9 +43,6 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
-SPIN_COUNT = "2000"
-"""How long a thread of torch's waits busily for the others (GOMP_SPINCOUNT). The usual count is a hundred times larger,
-and training beside another busy program can then become ten times slower."""
 KEPT_BY_RESUME = ("corpus", "name", "out", "resume", "quiet", "cache", "threads", "device")
 """Options that make sense with --resume; everything else is decided already."""
 
@@ -94,7 +96,7 @@ def train(
         raise UsageError(
             "which text?", "for example: charrnn train corpus.txt, or charrnn train python"
         )
-    _check_budget(minutes, epochs, steps)
+    check_limits((minutes, epochs, steps))
     corpus_config = CorpusConfig(
         level=cast("Level", level),  # the config checks it
         min_count=min_count,
@@ -147,7 +149,7 @@ def _start(
     network: Callable[..., ModelConfig],
     config: TrainingConfig,
     *,
-    budget: tuple[float | None, float | None, int | None],
+    budget: Limits,
     dropout: float | None,
     folder: Path,
     overwrite: bool,
@@ -156,57 +158,17 @@ def _start(
 ) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
     from charrnn.cli.texts import open_corpus
-    from charrnn.files import locked, make_writable_folder
 
     text = open_corpus(names, corpus_config, cache=cache, quiet=quiet)
     if not quiet:
         say_corpus(names, text)
     model_config = network(vocab_size=len(text.vocabulary))
-    config = dataclasses.replace(config, device=_device(config.device))
-    make_writable_folder(folder)
-    with locked(folder):
-        require_unused(folder, overwrite=overwrite)
-        require_room(folder, model_config)
-        from charrnn.training.plan import Budget, Facts, make_plan
-        from charrnn.training.trainer import Trainer
-
-        facts = Facts(len(text.train), len(text.val))
-        plan = make_plan(facts, model_config, config, Budget(*budget), dropout=dropout)
+    config = dataclasses.replace(config, device=start_torch(config.device))
+    with held_folder(folder, model_config, overwrite=overwrite):
+        plan = plan_run(text, model_config, config, budget, dropout)
         if not quiet:
             say_plan(model_config, plan)
-        about = about_run(names, text, plan.config, folder)
-        trainer = Trainer(text, model_config, plan.config, folder, about=about)
-        for file in (LAST, BEST, METRICS):  # --overwrite: the new run can start, the old one goes
-            (folder / file).unlink(missing_ok=True)
-        _drive(trainer, names, quiet=quiet)
-
-
-def prepare_process() -> None:
-    """Set what belongs to the whole process, not to a library: how threads wait, and how freed memory is kept.
-
-    It has to come before the first import of torch.
-    """
-    import os
-
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
-    from charrnn.training.machine import keep_freed_memory
-
-    keep_freed_memory()
-
-
-def _device(name: str) -> str:
-    """The device to train on. The first moment that needs torch."""
-    prepare_process()
-    from charrnn.training.machine import choose_device
-
-    return str(choose_device(name))
-
-
-def _check_budget(minutes: float | None, epochs: float | None, steps: int | None) -> None:
-    for name, value in (("--minutes", minutes), ("--epochs", epochs), ("--steps", steps)):
-        if value is not None and not 0 < value < 1e12:
-            raise UsageError(f"{name} must be a finite number above 0, not {value}")
+        _run(new_trainer(names, text, model_config, plan, folder), names, quiet=quiet)
 
 
 def _refuse_other_options(context: typer.Context) -> None:
@@ -214,8 +176,7 @@ def _refuse_other_options(context: typer.Context) -> None:
     given = [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in KEPT_BY_RESUME
-        and getattr(context.get_parameter_source(parameter.name or ""), "name", "") == "COMMANDLINE"
+        if parameter.name not in KEPT_BY_RESUME and option.was_given(context, parameter.name or "")
     ]
     if given:
         raise UsageError(
@@ -255,13 +216,13 @@ def _resume(
             part = 100 * done / config.steps
             say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
             say_differences(last, config, threads, device)
-        chosen = _device(device or config.device)
+        chosen = start_torch(device or config.device)
         config = dataclasses.replace(config, device=chosen, threads=threads or config.threads)
         from charrnn.training.trainer import Trainer
 
         about = {**last.run, "training": dataclasses.asdict(config)}
         trainer = Trainer(text, last.model.config, config, path.parent, about=about, resume=last)
-        _drive(trainer, names, quiet=quiet)
+        _run(trainer, names, quiet=quiet)
 
 
 def _same_corpus(
@@ -279,23 +240,12 @@ def _same_corpus(
     return text
 
 
-def _drive(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
-    """Run the trainer, show its progress, and say how it ended."""
-    from charrnn.cli.progress import Stopper, make_progress
+def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
+    """Train, and say how it ended."""
+    from charrnn.cli.progress import Stopper
 
-    with Stopper(trainer) as stopper:
-        progress = make_progress(trainer, quiet=quiet)
-        told = False
-        try:
-            for event in trainer.run():
-                with contextlib.suppress(OSError):  # a terminal that has gone stops no training
-                    progress.show(event)
-                    if stopper.signal_number and not told:
-                        told = True
-                        progress.say("stopping after this step ... (Ctrl-C again to quit at once)")
-        finally:
-            with contextlib.suppress(OSError):
-                progress.close()
+    with Stopper() as stopper:
+        drive(trainer, stopper, quiet=quiet)
     if trainer.progress.step < trainer.config.steps:
         if not quiet:
             say_stopped(trainer, names)

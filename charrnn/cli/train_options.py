@@ -238,3 +238,8 @@ Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=RUN),
 ]
+
+
+def was_given(context: typer.Context, name: str) -> bool:
+    """Whether a parameter's value comes from the command line, not from its default."""
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"

@@ -9,6 +9,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.scoring.evaluation import Evaluation
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
@@ -40,7 +41,7 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         )
 
 
-def say_plan(model_config: ModelConfig, plan: "Plan") -> None:
+def say_plan(model_config: ModelConfig, plan: "Plan", label: str = "network") -> None:
     """What will be trained, and how long it will take."""
     import torch
 
@@ -49,7 +50,7 @@ def say_plan(model_config: ModelConfig, plan: "Plan") -> None:
     config = plan.config
     for note in plan.notes:
         say(f"note        {note}")
-    say(f"network     {describe(model_config)}")
+    say(f"{label:<12}{describe(model_config)}")
     threads = (
         f", {config.threads or torch.get_num_threads()} threads" if config.device == "cpu" else ""
     )
@@ -82,31 +83,45 @@ def say_differences(
         say(f"note        {'; '.join(changed)}: the run goes on, but not bit for bit the same")
 
 
-def print_result(trainer: "Trainer") -> None:
-    """The figures of the best checkpoint, measured afresh as `charrnn evaluate` measures, and the next command."""
-    import shlex
+def judge(trainer: "Trainer") -> "Evaluation | None":
+    """The best checkpoint's figures on validation text, measured as `charrnn evaluate` measures; None without such text.
 
+    Of a long text only the first JUDGED_CHARS count.
+    """
     from charrnn.checkpoint import load_checkpoint
     from charrnn.scoring.evaluation import evaluate
 
+    held_out = trainer.corpus.val[:JUDGED_CHARS]
+    if len(held_out) < 2:
+        return None
+    return evaluate(load_checkpoint(trainer.folder / BEST).model, held_out)
+
+
+def print_result(trainer: "Trainer") -> None:
+    """The figures of the best checkpoint, and the next command."""
     best = trainer.folder / BEST
     took = duration(trainer.progress.seconds)
     print(
         f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
     )
-    held_out = trainer.corpus.val[:JUDGED_CHARS]
-    first = "" if len(held_out) == len(trainer.corpus.val) else "the first "
-    if len(held_out) >= 2:
-        result = evaluate(load_checkpoint(best).model, held_out)
+    first = "" if len(trainer.corpus.val) <= JUDGED_CHARS else "the first "
+    if result := judge(trainer):
         unit = "byte" if trainer.corpus.config.level == "byte" else "character"
         print(
             f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per {unit}, perplexity "
             f"{result.perplexity:.2f}, {100 * result.accuracy:.1f} % right "
             f"({first}{result.characters:,} {unit}s, state carried)"
         )
-    name = trainer.folder.name
-    run = name if trainer.folder.parent == RUNS and not Path(name).exists() else str(best)
-    print(f"next: charrnn sample {shlex.quote(run)} --temp 0.8")
+    print(f"next: {sample_command(trainer.folder)}")
+
+
+def sample_command(folder: Path) -> str:
+    """What to type to sample from a run."""
+    import shlex
+
+    name = folder.name
+    run = name if folder.parent == RUNS and not Path(name).exists() else str(folder / BEST)
+    return f"charrnn sample {shlex.quote(run)} --temp 0.8"
 
 
 def say_stopped(trainer: "Trainer", names: list[str]) -> None:

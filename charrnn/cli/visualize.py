@@ -1,7 +1,6 @@
 """`charrnn visualize`: see what the units do while the model reads."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
-from charrnn.cli.console import escape, say, size
+from charrnn.cli.console import escape, say, size, terminal_width
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 INTERESTING = 3
 """Units shown when none is named."""
 SHOWN_CHARS = 2000
+DRAWN_ROWS = 64
+"""Of a diagram: hidden units and characters together, at most."""
+DRAWN_CHARS = 40
 OWN_TEXT = 400
 """Characters that the model writes itself when there is no text."""
 
@@ -63,6 +65,14 @@ def visualize(
             help="Under each character, the K likeliest to come next.",
         ),
     ] = 0,
+    diagram: Annotated[
+        bool,
+        typer.Option(
+            "--diagram",
+            help="Draw a small network whole: input, hidden units, and its confidence in each next "
+            "character (with --predictions K: in the K likeliest).",
+        ),
+    ] = False,
     surprisal: Annotated[
         bool, typer.Option("--surprisal", help="Colour by the bits that each character cost.")
     ] = False,
@@ -108,6 +118,8 @@ def visualize(
     """
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
+    if diagram and (unit or what or surprisal or dump):
+        raise UsageError("--diagram draws the whole network; it goes with --predictions only")
     if unit and what:
         raise UsageError("--unit says which state or gate already", f"leave out --what {what}")
     if dump and (dump.is_dir() or not dump.parent.is_dir()):
@@ -120,6 +132,9 @@ def visualize(
 
     from charrnn.analysis.units import parse_unit, require_array
 
+    if diagram:
+        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
+        return
     require_array(what or "h", model)
     units = [parse_unit(address, model) for address in unit or ()]
     most = max_chars or (None if dump else SHOWN_CHARS)
@@ -137,32 +152,48 @@ def visualize(
     _print(recording, _blocks(recording, units, what, predictions, surprisal), color, width)
 
 
+def _draw(
+    model: "CharRNN",
+    text: str | None,
+    predictions: int,
+    max_chars: int | None,
+    color: ColorMode | None,
+    width: int | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Draw a small network while it reads a text."""
+    from charrnn.render.diagram import diagram_lines
+
+    symbols, units = len(model.vocabulary), model.config.num_layers * model.config.hidden_size
+    if symbols + units > DRAWN_ROWS:
+        raise UsageError(
+            f"a diagram is for networks with up to {DRAWN_ROWS} units and characters; this one "
+            f"has {units:,} and {symbols:,}",
+            "draw a text in colours: leave out --diagram",
+        )
+    content = _content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
+    recording = _record(model, content, predictions or symbols, {"h"})
+    for line in diagram_lines(recording, color or _terminal_color(), width or terminal_width()):
+        sys.stdout.write(line + "\n")
+
+
 # --- what is read ---------------------------------------------------------------------------------
 
 
 def _content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool) -> str:
-    from charrnn.cli.texts import file_text, leave_out_unknown
+    from charrnn.cli.texts import given_text, leave_out_unknown
 
     if text is None:
         length = min(OWN_TEXT, most or OWN_TEXT)
         if not quiet:
             say(f"charrnn: no text given; reading {length} characters that the model writes itself")
         return "".join(model.sample(length=length, seed=1))
-    is_file = text == "-" or _is_file(text)
-    if not (is_file or quiet or any(map(str.isspace, text))):  # it looks like a name
-        say(f"charrnn: no file or run is called {escape(text[:60])!r}; reading it as text")
-    read = file_text(text, model) if is_file else text
+    read = given_text(text, model, quiet=quiet)
     kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
     if not kept:
         raise DataError("there is no text that the model could read")
     return kept
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a NUL: a text
-        return False
 
 
 def _shortened(text: str, most: int | None, *, quiet: bool) -> str:
@@ -223,7 +254,7 @@ def _print(
     from charrnn.render.terminal import terminal_lines
 
     scene = make_scene(recording, blocks)
-    for line in terminal_lines(scene, color or _terminal_color(), width or _terminal_width()):
+    for line in terminal_lines(scene, color or _terminal_color(), width or terminal_width()):
         sys.stdout.write(line + "\n")
 
 
@@ -240,12 +271,3 @@ def _terminal_color() -> ColorMode:
         "windows": ColorMode.ansi16,
     }
     return modes.get(Console().color_system or "", ColorMode.none)
-
-
-def _terminal_width() -> int:
-    """What COLUMNS says, or the terminal on stdout or, behind a pipe, on stderr, or else 80."""
-    try:
-        behind = os.get_terminal_size(2).columns or 80
-    except OSError:
-        behind = 80
-    return shutil.get_terminal_size((behind, 24)).columns

@@ -60,6 +60,12 @@ class Lanes:
         """Whether the state must be zero before this step."""
         return step % self.steps_per_epoch == 0
 
+    def characters_in(self, steps: int) -> int:
+        """The characters trained on in the first steps of a run, as often as they were read."""
+        epochs, rest = divmod(steps, self.steps_per_epoch)
+        lane = epochs * self.lane_length + rest * self.shape.sequence_length
+        return lane * self.shape.batch_size
+
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a step, each (T, N)."""
         start = step % self.steps_per_epoch * self.shape.sequence_length

@@ -20,9 +20,10 @@ from torch.nn.functional import linear
 
 from charrnn.cells import get_cell
 from charrnn.cells.base import Cell
-from charrnn.cells.stack import advance, layer_names, make_layer
+from charrnn.cells.stack import Layer, advance, layer_names, make_layer
 from charrnn.config import Kernel, ModelConfig
 from charrnn.model import Weights, weight_shapes
+from charrnn.training.fed_back import unroll_fed_back
 from charrnn.training.ops import TorchOps
 from charrnn.training.unrolled import unroll
 
@@ -81,7 +82,8 @@ class Network(nn.Module):
         config: the shape.
         dropout: the part of each layer's outputs that is zeroed in training. Between layers every time step has a mask
             of its own, as in torch's fused kernels (W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network
-            Regularization", 2014); before the output the mask is locked.
+            Regularization", 2014); before the output, and everywhere in a network whose output comes back, the mask is
+            locked.
         kernel: `fused`, `loop`, or `auto`: fused if torch has a kernel for the cell.
     """
 
@@ -151,10 +153,12 @@ class Network(nn.Module):
             state = self.first_state(ids.shape[1])
         if self.kernel != "loop":
             outputs, state = self._fused(x, state)
-        elif self.cell.back is not None and self.cell.feeds_back == "hidden":
-            outputs, state = self._unrolled(x, state)
-        else:
+        elif self.cell.back is None:
             return self._step_by_step(x, state)
+        elif self.cell.feeds_back == "output":
+            return self._fed_back(x, state)
+        else:
+            outputs, state = self._unrolled(x, state)
         return self.head(self.dropout(outputs)), state
 
     def _fused(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -166,10 +170,8 @@ class Network(nn.Module):
         return outputs, (after,)
 
     def _unrolled(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        dtype = torch.get_autocast_dtype(x.device.type) if _autocast(x) else torch.float32
-        weights, after = self._weights(), []
-        for k in range(self.num_layers):
-            layer = make_layer(self.cell, weights, k, Tensor.t)
+        dtype, after = _product_dtype(x), []
+        for k, layer in enumerate(self._layers()):
             if k:
                 x = drop(x, self.dropout.p, self.training)
             x = linear(x, layer.weight_ih.t(), layer.bias)
@@ -177,18 +179,28 @@ class Network(nn.Module):
             after.append(last)
         return x, tuple(torch.stack(layers) for layers in zip(*after, strict=True))
 
+    def _fed_back(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        layers, (h,) = self._layers(), state
+        masks = [self.dropout(torch.ones_like(h[k])[None])[0] for k in range(self.num_layers)]
+        x = linear(x, layers[0].weight_ih.t(), layers[0].bias)
+        head = self.head.weight.t(), self.head.bias
+        logits, after = unroll_fed_back(self.cell, layers, head, x, h[-1], masks, _product_dtype(x))
+        return logits, (torch.stack(after),)
+
     def _step_by_step(
         self, x: Tensor, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        weights = self._weights()
-        layers = [make_layer(self.cell, weights, k, Tensor.t) for k in range(self.num_layers)]
+        layers = self._layers()
         states = tuple(tuple(s[k] for s in state) for k in range(self.num_layers))
         mask = self.dropout(torch.ones_like(states[-1][0])[None])[0]
         between = (lambda h: drop(h, self.dropout.p, self.training)) if self.dropout.p else None
+        full = torch.promote_types(x.dtype, torch.float32)
         all_logits: list[Tensor] = []
         logits = self.head(states[-1][0])
         for x_t in (x @ layers[0].weight_ih + layers[0].bias).unbind():
-            output = torch.softmax(logits.float(), -1) if self.cell.feeds_back == "output" else None
+            output = (
+                torch.softmax(logits.to(full), -1) if self.cell.feeds_back == "output" else None
+            )
             states, _ = advance(
                 self.cell, layers, x_t, states, TorchOps, output=output, between=between
             )
@@ -196,9 +208,10 @@ class Network(nn.Module):
             all_logits.append(logits)
         return torch.stack(all_logits), tuple(torch.stack(s) for s in zip(*states, strict=True))
 
-    def _weights(self) -> dict[str, Tensor]:
+    def _layers(self) -> list[Layer]:
         names = [n for k in range(self.num_layers) for n in layer_names(self.cell, k).values()]
-        return {name: self.get_parameter(name) for name in names}
+        weights = {name: self.get_parameter(name) for name in names}
+        return [make_layer(self.cell, weights, k, Tensor.t) for k in range(self.num_layers)]
 
     # --- from and to NumPy -------------------------------------------------------------------------------------------
 
@@ -217,8 +230,10 @@ class Network(nn.Module):
         )
 
 
-def _autocast(x: Tensor) -> bool:
-    return torch.is_autocast_enabled(x.device.type)
+def _product_dtype(x: Tensor) -> torch.dtype:
+    """What autocast computes matrix products in, or what x is."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 def make_network(

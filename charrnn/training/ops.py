@@ -14,8 +14,8 @@ class TorchOps:
 
     @staticmethod
     def tanh(x: Tensor) -> Tensor:
-        """The hyperbolic tangent."""
-        return torch.tanh(x)
+        """2σ(2x) - 1: torch's sigmoid is several times faster on a processor than its tanh."""
+        return torch.rsub(torch.sigmoid(x + x), -1, alpha=-2)
 
     @staticmethod
     def split(x: Tensor, parts: int) -> tuple[Tensor, ...]:
@@ -25,11 +25,6 @@ class TorchOps:
 
 class TorchGradientOps(TorchOps):
     """See `charrnn.cells.base.GradientOps`: what the step backwards needs besides."""
-
-    @staticmethod
-    def tanh(x: Tensor) -> Tensor:
-        """2σ(2x) - 1: torch's sigmoid is several times faster on a processor than its tanh."""
-        return torch.rsub(torch.sigmoid(x + x), -1, alpha=-2)
 
     @staticmethod
     def dsigmoid(d: Tensor, y: Tensor) -> Tensor:

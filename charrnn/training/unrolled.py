@@ -2,7 +2,7 @@
 
 torch can differentiate a loop over `step` by itself. Written out, it is about twice as fast on a processor, because
 
-- the gradient of weight_hh is a sum over time of products, d = Σ_t h_tᵀ da_t, and this sum is one large product;
+- the gradient of weight_hh is a sum over time of products, Σ_t h_tᵀ da_t, and this sum is one large product;
 - what went into the steps is kept as it is, and nothing is recorded for each operation.
 """
 
@@ -26,89 +26,102 @@ def unroll(
         x: W_ih · input + bias, (T, N, B·H).
         state: the state before, (N, H) each.
         weights: those that the step is given.
-        dtype: of the matrix products; everything else is computed in float32.
+        dtype: of the matrix products; everything else is computed in float32 at least.
 
     Returns:
         h after each step, (T, N, H), of this dtype, and the state after the last.
     """
+    full = torch.promote_types(dtype, torch.float32)
     outputs, *after = _Unrolled.apply(  # type: ignore[no-untyped-call]
-        cell, dtype, tuple(weights), x, *weights.values(), *state
+        cell,
+        dtype,
+        torch.is_grad_enabled(),
+        tuple(weights),
+        x.to(full),
+        *weights.values(),
+        *(s.to(full) for s in state),
     )
     return outputs, tuple(after)
+
+
+class Recurrent:
+    """weight_hh as a step meets it: `h @ weight_hh` keeps h for the backward pass, and computes in its own dtype."""
+
+    def __init__(self, weight: Tensor, kept: Tensor) -> None:
+        self.weight = weight
+        self.slots = iter(kept.unbind())
+
+    def __rmatmul__(self, h: Tensor) -> Tensor:
+        return next(self.slots).copy_(h) @ self.weight
 
 
 class _Unrolled(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, cell: Cell, dtype: torch.dtype, names: Any, x: Tensor, *rest: Tensor
+        ctx: Any,
+        cell: Cell,
+        dtype: torch.dtype,
+        keep: bool,
+        names: Any,
+        x: Tensor,
+        *rest: Tensor,
     ) -> Any:
-        weights = dict(zip(names, rest, strict=False))
-        weights["weight_hh"] = weights["weight_hh"].to(dtype)
+        weights: dict[str, Any] = dict(zip(names, rest, strict=False))
+        weight = weights["weight_hh"].to(dtype)  # (H, B·H)
         state = tuple(rest[len(names) :])
-        keep = any(ctx.needs_input_grad)
-        T, N, H = len(x), *state[0].shape
-        fed = torch.empty(
-            T + 1, N, H, dtype=dtype, device=x.device
-        )  # h before each step, and after the last
-        slots = fed.unbind()
-        slots[0].copy_(state[0])
-        steps = []
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-            for x_t, slot in zip(x.unbind(), slots[1:], strict=True):
+        # h before each step, and after the last
+        kept = torch.empty(len(x) + 1, *state[0].shape, dtype=dtype, device=x.device)
+        taken = []
+        with torch.autocast(x.device.type, enabled=False), torch.inference_mode():
+            weights["weight_hh"] = Recurrent(weight, kept)
+            for x_t in x.unbind():
                 after, gates = cell.step(x_t, state, weights, TorchGradientOps)
                 if keep:
-                    steps.append(Taken(state, after, gates))
+                    taken.append(Taken(state, after, gates))
                 state = after
-                slot.copy_(state[0])
-        ctx.cell, ctx.names, ctx.weights, ctx.steps, ctx.fed = cell, names, weights, steps, fed
-        return fed[1:], *(
-            s.clone() for s in state
-        )  # copies: the steps must not hold on to what holds on to them
+            kept[-1].copy_(state[0])
+        ctx.cell, ctx.names, ctx.weights, ctx.taken = cell, names, weights, taken
+        ctx.weight, ctx.kept = weight, kept
+        return kept[1:], *(s.clone() for s in state)  # what holds `taken` must not be in it
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        cell, weights, fed = ctx.cell, ctx.weights, ctx.fed
-        outputs = gradients[0].float().unbind()
-        weight = weights["weight_hh"].t().contiguous()  # (B·H, H)
-        shape = (len(outputs), fed.shape[1], len(weight))
-        dx = torch.empty(shape, dtype=fed.dtype, device=fed.device)
-        slots, product_slots, products = dx.unbind(), dx.unbind(), dx
-        vectors: dict[str, Any] = {}
-        dh, *others = gradients[1:]
-        with torch.autocast(fed.device.type, enabled=False):
-            for t in reversed(range(len(outputs))):
-                found = cell.back(
-                    (dh + outputs[t], *others), ctx.steps.pop(), weights, TorchGradientOps
-                )
-                slots[t].copy_(_side_by_side(found.x))
+        cell, weights, kept = ctx.cell, ctx.weights, ctx.kept
+        T, N, rows = len(kept) - 1, kept.shape[1], ctx.weight.shape[1]
+        dx = torch.empty(T, N, rows, dtype=kept.dtype, device=kept.device)
+        products = (
+            torch.empty_like(dx) if not cell.folds_bias else dx
+        )  # the gradient of h · weight_hh
+        outputs, (dh, *others) = gradients[0].unbind(), gradients[1:]
+        totals: dict[str, list[Tensor]] = {
+            name: [torch.zeros_like(dh) for _ in range(blocks)]
+            for name, blocks in cell.vectors.items()
+        }
+        weight = ctx.weight.t().contiguous()  # (B·H, H)
+        with torch.autocast(kept.device.type, enabled=False), torch.inference_mode():
+            slots, product_slots = dx.unbind(), products.unbind()
+            for t in reversed(range(T)):
+                d_after = (dh + outputs[t], *others)
+                found = cell.back(d_after, ctx.taken.pop(), weights, TorchGradientOps)
+                slots[t].copy_(side_by_side(found.x))
                 if found.product is not None:
-                    if products is dx:
-                        products = torch.empty_like(dx)
-                        product_slots = products.unbind()
-                    product_slots[t].copy_(_side_by_side(found.product))
-                for name, blocks in found.vectors.items():
-                    _add(vectors, name, blocks)
+                    product_slots[t].copy_(side_by_side(found.product))
+                for name, pairs in found.vectors.items():
+                    for total, (a, b) in zip(totals[name], pairs, strict=True):
+                        total.addcmul_(a, b)
                 own, *others = found.state
                 through = product_slots[t] @ weight
-                dh = through.float() if own is None else own + through
-            flat = products.flatten(0, 1)
-            found_weights = {"weight_hh": (fed[:-1].flatten(0, 1).t() @ flat).float()}
+                dh = through.to(dh.dtype) if own is None else own + through
+        flat = products.flatten(0, 1)  # (T·N, B·H)
+        found_weights = {"weight_hh": kept[:-1].flatten(0, 1).t() @ flat}
         if not cell.folds_bias:
-            found_weights["bias_hh"] = flat.sum(0, dtype=torch.float32)
-        found_weights |= {
-            name: torch.cat([b.sum(0) for b in total]) for name, total in vectors.items()
-        }
-        ctx.fed = ctx.weights = None
-        return None, None, None, dx, *(found_weights[name] for name in ctx.names), dh, *others
+            found_weights["bias_hh"] = flat.sum(0)
+        found_weights |= {name: torch.cat([t.sum(0) for t in ts]) for name, ts in totals.items()}
+        ctx.kept = ctx.weights = None
+        states = (d.clone() for d in (dh, *others))
+        return None, None, None, None, dx, *(found_weights[name] for name in ctx.names), *states
 
 
-def _side_by_side(blocks: Sequence[Tensor]) -> Tensor:
+def side_by_side(blocks: Sequence[Tensor]) -> Tensor:
+    """The blocks as one array, (N, B·H)."""
     return blocks[0] if len(blocks) == 1 else torch.cat(tuple(blocks), -1)
-
-
-def _add(totals: dict[str, Any], name: str, blocks: Sequence[Tensor]) -> None:
-    if name not in totals:
-        totals[name] = blocks
-        return
-    for total, block in zip(totals[name], blocks, strict=True):
-        total.add_(block)

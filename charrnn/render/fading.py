@@ -1,0 +1,97 @@
+"""How something fades with distance: a small table with bars on a logarithmic axis, several curves side by side."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from charrnn.render.bars import bar
+from charrnn.render.glyphs import one_line
+
+LOWEST = -8
+"""The axis begins at ten to this."""
+FEWEST_CELLS, MOST_CELLS = 10, 24
+"""Of a bar."""
+GAP = "  "
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is left at each distance."""
+
+    title: str
+    values: Sequence[float]
+    """At distance 0, 1, 2 ...: 0 or more."""
+    figures: Mapping[str, str]
+    """What stands below, by the names of their rows, which all curves share."""
+
+
+def shown_distances(last: int) -> list[int]:
+    """The distances that have a row, closer together near zero: 25 -> [0, 1, 2, 3, 5, 8, 12, 20, 25]."""
+    small = [0, 1, 2, 3, 5, 8, 12]
+    steps = (step * 10**power for power in itertools.count(1) for step in (2, 3, 5, 8, 12))
+    more = itertools.takewhile(lambda step: step < last, steps)
+    return [step for step in small if step < last] + [*more, last]
+
+
+def fading_lines(curves: Sequence[Curve], width: int, *, blocks: bool = True) -> Iterator[str]:
+    """The lines of a table: one row a distance, as many curves side by side as fit, the others below.
+
+    Args:
+        curves: of the same distances, one or more.
+        width: of a line, in cells.
+        blocks: draw the bars with block characters; if not, with ASCII.
+    """
+    rows = shown_distances(len(curves[0].values) - 1)
+    names = ["distance", *curves[0].figures]
+    name_width = max(map(len, names))
+    number_width = max(len(_number(c.values[k])) for c in curves for k in rows)
+    frame = number_width + 1 + len(GAP)
+    abreast = max(1, min(len(curves), (width - name_width) // (frame + FEWEST_CELLS)))
+    cells = (width - name_width) // abreast - frame
+    cells = max(FEWEST_CELLS, min(MOST_CELLS, cells))
+    highest = max(_end_of_axis(c.values[k]) for c in curves for k in rows)
+    for first in range(0, len(curves), abreast):
+        if first:
+            yield ""
+        part = curves[first : first + abreast]
+        shape = (number_width, cells, highest)
+        columns = [_column(curve, rows, *shape, blocks=blocks) for curve in part]
+        labels = ["", names[0], *map(str, rows), *names[1:]]
+        for label, *row in zip(labels, *columns, strict=True):
+            yield (label.rjust(name_width) + "".join(GAP + piece for piece in row)).rstrip()
+
+
+def _column(
+    curve: Curve, rows: Sequence[int], number_width: int, cells: int, highest: int, *, blocks: bool
+) -> list[str]:
+    """The pieces of one curve, all of the same width, from its title down to its figures."""
+    values = [curve.values[k] for k in rows]
+    low, high = _power(LOWEST), _power(highest)
+    axis = low + high.rjust(cells - len(low))
+    pieces = [one_line(curve.title), f"{'':{number_width}} {axis}"]
+    for value in values:
+        drawn = bar(_part(value, highest), 1.0, cells, blocks=blocks)
+        pieces.append(f"{_number(value):>{number_width}} {drawn}")
+    pieces += [f"{figure:>{number_width}}" for figure in curve.figures.values()]
+    return [piece.ljust(number_width + 1 + cells) for piece in pieces]
+
+
+def _end_of_axis(value: float) -> int:
+    """The power of ten at which the axis may end for this value: 0, but more for what is well beyond 1."""
+    return max(0, math.ceil(math.log10(value / 2))) if value > 0 else 0
+
+
+def _number(value: float) -> str:
+    return f"{value:.1e}"
+
+
+def _power(exponent: int) -> str:
+    return "1" if exponent == 0 else f"1e{exponent}"
+
+
+def _part(value: float, highest: int) -> float:
+    """Where a value stands on the axis: 0 at ten to LOWEST or below, 1 at ten to `highest` or above."""
+    if value <= 0:
+        return 0.0
+    return min(1.0, max(0.0, (math.log10(value) - LOWEST) / (highest - LOWEST)))

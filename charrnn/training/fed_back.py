@@ -1,0 +1,148 @@
+"""A network whose output comes back, unrolled over time: forwards by the cell's `step`, backwards by its `back`.
+
+What a step is given is the distribution y = softmax(W_y h + b_y) of the step before, so that all layers and the output
+must go through time together. As in `unrolled`, the gradient of each matrix is one large product at the end.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from charrnn.cells.base import Cell, Taken
+from charrnn.cells.stack import Layer
+from charrnn.training.ops import TorchGradientOps
+from charrnn.training.unrolled import Recurrent, side_by_side
+
+
+def unroll_fed_back(
+    cell: Cell,
+    layers: Sequence[Layer],
+    head: tuple[Tensor, Tensor],
+    x: Tensor,
+    h: Tensor,
+    masks: Sequence[Tensor],
+    dtype: torch.dtype,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """All time steps of all layers.
+
+    Args:
+        cell: it must have a `back`, and feed its output back.
+        layers: their weights.
+        head: W_y transposed, (H, V), and b_y.
+        x: layer 0's W_ih · input + bias, (T, N, B·H).
+        h: the top layer's state before, (N, H): y is a function of it.
+        masks: dropout of each layer's output, (N, H).
+        dtype: of the matrix products; everything else is computed in float32 at least.
+
+    Returns:
+        The logits (T, N, V), and each layer's h after the last step.
+    """
+    full = torch.promote_types(dtype, torch.float32)
+    recurrent = [layer.recurrent["weight_hh"] for layer in layers]
+    upper = [tensor for layer in layers[1:] for tensor in (layer.weight_ih, layer.bias)]
+    logits, *after = _FedBack.apply(  # type: ignore[no-untyped-call]
+        cell,
+        dtype,
+        torch.is_grad_enabled(),
+        masks,
+        x.to(full),
+        h.to(full),
+        *head,
+        *recurrent,
+        *upper,
+    )
+    return logits, tuple(after)
+
+
+class _FedBack(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cell: Cell,
+        dtype: torch.dtype,
+        keep: bool,
+        masks: Any,
+        x: Tensor,
+        h: Tensor,
+        *weights: Tensor,
+    ) -> Any:
+        T, N, L, (H, V) = len(x), len(h), len(masks), weights[0].shape
+        W_y, b_y = weights[0].to(dtype), weights[1]
+        W_hh, upper = [w.to(dtype) for w in weights[2 : 2 + L]], weights[2 + L :]
+        W_ih, bias = [w.to(dtype) for w in upper[::2]], upper[1::2]
+        logits = x.new_empty(T, N, V)
+        ys = [x.new_empty(T, N, V, dtype=dtype) for _ in masks]  # what each layer's step was given
+        hs = [x.new_empty(T, N, H, dtype=dtype) for _ in masks]  # what each layer gave, masked
+        taken, y_before, first = [], [], h.to(dtype)
+        with torch.autocast(x.device.type, enabled=False), torch.inference_mode():
+            given = [
+                {"weight_hh": Recurrent(weight, kept)}
+                for weight, kept in zip(W_hh, ys, strict=True)
+            ]
+            said = first @ W_y + b_y
+            for t, x_t in enumerate(x.unbind()):
+                y = torch.softmax(said, -1)
+                steps = []
+                for k, mask in enumerate(masks):
+                    into = hs[k - 1][t] @ W_ih[k - 1] + bias[k - 1] if k else x_t
+                    after, gates = cell.step(into, (y,), given[k], TorchGradientOps)
+                    steps.append(Taken((y,), after, gates))
+                    hs[k][t].copy_(after[0] * mask)
+                if keep:
+                    y_before.append(y)
+                    taken.append(steps)
+                said = torch.add(hs[-1][t] @ W_y, b_y, out=logits[t])
+        ctx.cell, ctx.masks, ctx.taken, ctx.y_before = cell, masks, taken, y_before
+        ctx.kept, ctx.weights = (ys, hs, first), (W_y, W_hh, W_ih)
+        return logits, *(step.after[0].clone() for step in steps)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (ys, hs, first), (W_y, W_hh, W_ih), masks = ctx.kept, ctx.weights, ctx.masks
+        d_logits, d_last = gradients[0], gradients[1:]
+        T, L = len(d_logits), len(masks)
+        d_said = torch.empty_like(ys[0])  # the gradient of all logits
+        d_into = [
+            torch.empty(*h.shape[:2], w.shape[1], dtype=h.dtype, device=h.device)
+            for h, w in zip(hs, W_hh, strict=True)
+        ]
+        with torch.autocast(d_logits.device.type, enabled=False), torch.inference_mode():
+            y = dy = torch.zeros_like(d_logits[0])  # nothing comes after the last step
+            for t in reversed(range(T)):
+                d = d_logits[t] + _through_softmax(dy, y)
+                dh = d_said[t].copy_(d) @ W_y.t()
+                y, dy, steps = ctx.y_before.pop(), torch.zeros_like(y), ctx.taken.pop()
+                for k in reversed(range(L)):
+                    dh = dh * masks[k]
+                    if t == T - 1:
+                        dh = dh + d_last[k]
+                    found = ctx.cell.back((dh,), steps[k], {}, TorchGradientOps)
+                    d_k = d_into[k][t].copy_(side_by_side(found.x))
+                    dy += d_k @ W_hh[k].t()
+                    if k:
+                        dh = d_k @ W_ih[k - 1].t()
+            d_first = _through_softmax(dy, y).to(first.dtype)
+            dh = d_first @ W_y.t()
+        flat = [d.flatten(0, 1) for d in (d_said, *d_into)]
+        found_weights = [
+            _product(hs[-1], flat[0]) + first.t() @ d_first,
+            flat[0].sum(0, dtype=d_logits.dtype) + d_first.sum(0),
+            *(_product(y, d) for y, d in zip(ys, flat[1:], strict=True)),
+        ]
+        for below, d in zip(hs, flat[2:], strict=False):
+            found_weights += [_product(below, d), d.sum(0, dtype=d_logits.dtype)]
+        ctx.kept = ctx.weights = None
+        return None, None, None, None, d_into[0], dh.clone(), *found_weights
+
+
+def _through_softmax(dy: Tensor, y: Tensor) -> Tensor:
+    """The gradient of the logits, y ⊙ (dy - Σ dy ⊙ y), for y = softmax(logits)."""
+    found: Tensor = torch.ops.aten._softmax_backward_data.default(dy, y, -1, y.dtype)  # noqa: SLF001
+    return found
+
+
+def _product(given: Tensor, flat: Tensor) -> Tensor:
+    """Σ_t given_tᵀ d_t: the gradient of a matrix that was used at every step."""
+    return given.flatten(0, 1).t() @ flat
