@@ -52,7 +52,7 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             "bias_ih": (rows,),
             "bias_hh": (rows,),
         }
-        own |= {name: (blocks * H,) for name, blocks in cell.vectors.items()}
+        own |= dict.fromkeys(cell.vectors, (H,))
         shapes |= {full: own[name] for name, full in layer_names(cell, layer).items()}
     if config.learn_start:
         shapes |= {f"start.{letter}": (config.num_layers, H) for letter in cell.states}

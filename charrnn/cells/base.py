@@ -35,6 +35,9 @@ class Ops(Protocol):
     def relu(self, x: Array, /) -> Array:
         """The larger of x and 0."""
 
+    def addcmul(self, a: Array, b: Array, c: Array, /) -> Array:
+        """a + b ⊙ c, in one pass."""
+
     def split(self, x: Array, parts: int, /) -> Blocks:
         """The blocks of (N, parts·H), each (N, H)."""
 
@@ -69,8 +72,8 @@ class Gradient(NamedTuple):
     """With respect to the state before, but for the way through h · weight_hh. None is zero."""
     product: Blocks | None = None
     """With respect to h · weight_hh, where that is not the same as x."""
-    vectors: Mapping[str, tuple[tuple[Array, Array], ...]] = {}
-    """With respect to the cell's own vectors, for each block two factors (N, H), to be multiplied and summed."""
+    vectors: Mapping[str, tuple[Array, Array]] = {}
+    """With respect to the cell's own vectors: two factors (N, H), to be multiplied and summed over the lanes."""
 
 
 Step = Callable[[Array, State, Weights, Ops], tuple[State, Blocks]]
@@ -104,8 +107,8 @@ class Cell:
     """
     torch_class: str | None = None
     """The class of torch.nn that computes the same, fused over time."""
-    vectors: Mapping[str, int] = field(default_factory=dict)
-    """Weights of the cell's own that act unit by unit: names, and blocks of H numbers in each."""
+    vectors: tuple[str, ...] = ()
+    """The names of weights of the cell's own, of shape (H,), that act unit by unit."""
     folds_bias: bool = True
     """Whether b_hh is part of x. If not, the step finds it in the weights as `bias_hh`."""
     feeds_back: Literal["hidden", "output"] = "hidden"

@@ -53,7 +53,7 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     h, c = state
     i, f, g, o = ops.split(x + h @ weights["weight_hh"], 4)
     i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
-    c = f * c + i * g
+    c = ops.addcmul(f * c, i, g)
     shown = ops.tanh(c)
     return (o * shown, c), (i, f, g, o, shown)
 

@@ -28,6 +28,13 @@ class NumpyOps:
         return y
 
     @staticmethod
+    def addcmul(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """a + b ⊙ c."""
+        y: npt.NDArray[Any] = b * c
+        y += a
+        return y
+
+    @staticmethod
     def split(x: npt.NDArray[Any], parts: int) -> Blocks:
         """Views of the blocks."""
         size = x.shape[-1] // parts

@@ -8,7 +8,7 @@
     h' = o ⊙ tanh(c')                                    the hidden state
 
 States: h, c. Gates: i, f, g, o, stacked in the matrices in this order. The peepholes act unit by unit: three vectors,
-`weight_ch`, in the order p_i, p_f, p_o; 3H weights a layer more than the LSTM has.
+`weight_ci`, `weight_cf` and `weight_co`; 3H weights a layer more than the LSTM has.
 
 Backwards as in the LSTM (see lstm.py), with three more ways for dc:
 
@@ -34,6 +34,8 @@ from charrnn.cells.base import (
     Weights,
 )
 
+PEEPHOLES = ("weight_ci", "weight_cf", "weight_co")
+
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
     """One time step of N lanes.
@@ -41,18 +43,19 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     Args:
         x: W_ih · input plus both biases, (N, 4H).
         state: h and c, each (N, H).
-        weights: `weight_hh`, transposed, (H, 4H), and `weight_ch` (3H,).
+        weights: `weight_hh`, transposed, (H, 4H), and the peepholes, (H,) each.
         ops: the functions for these arrays.
 
     Returns:
         The next h and c, and the gates i, f, g, o, each (N, H); behind them tanh(c').
     """
     h, c = state
-    p_i, p_f, p_o = ops.split(weights["weight_ch"], 3)
+    p_i, p_f, p_o = (weights[name] for name in PEEPHOLES)
     i, f, g, o = ops.split(x + h @ weights["weight_hh"], 4)
-    i, f, g = ops.sigmoid(i + p_i * c), ops.sigmoid(f + p_f * c), ops.tanh(g)
-    c = f * c + i * g
-    o = ops.sigmoid(o + p_o * c)
+    i, f = ops.sigmoid(ops.addcmul(i, p_i, c)), ops.sigmoid(ops.addcmul(f, p_f, c))
+    g = ops.tanh(g)
+    c = ops.addcmul(f * c, i, g)
+    o = ops.sigmoid(ops.addcmul(o, p_o, c))
     shown = ops.tanh(c)
     return (o * shown, c), (i, f, g, o, shown)
 
@@ -60,14 +63,14 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
 def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
     """The step backwards; see `Cell.back`."""
     (dh, dc), ((_, c), (_, c_after), (i, f, g, o, shown)) = d_after, taken
-    p_i, p_f, p_o = ops.split(weights["weight_ch"], 3)
+    p_i, p_f, p_o = (weights[name] for name in PEEPHOLES)
     do = ops.dsigmoid(dh * shown, o)
-    dc = dc + ops.dtanh(dh * o, shown) + do * p_o
+    dc = ops.addcmul(dc + ops.dtanh(dh * o, shown), do, p_o)
     di, df, dg = ops.dsigmoid(dc * g, i), ops.dsigmoid(dc * c, f), ops.dtanh(dc * i, g)
     return Gradient(
         x=(di, df, dg, do),
-        state=(None, dc * f + di * p_i + df * p_f),
-        vectors={"weight_ch": ((di, c), (df, c), (do, c_after))},
+        state=(None, ops.addcmul(ops.addcmul(dc * f, di, p_i), df, p_f)),
+        vectors={"weight_ci": (di, c), "weight_cf": (df, c), "weight_co": (do, c_after)},
     )
 
 
@@ -78,5 +81,5 @@ CELL = Cell(
     num_blocks=4,
     step=step,
     back=back,
-    vectors={"weight_ch": 3},
+    vectors=PEEPHOLES,
 )

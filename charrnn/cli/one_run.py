@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Limits = tuple[float | None, float | None, int | None]
 """A budget as it was asked for: minutes, epochs, steps."""
 
-SPIN_COUNT = "2000"
-"""How long a thread of torch's waits busily for the others (GOMP_SPINCOUNT). The usual count is a hundred times larger,
+SPIN_COUNT = "5000"
+"""How long a thread of torch's waits busily for the others (GOMP_SPINCOUNT). The usual count is sixty times larger,
 and training beside another busy program can then become ten times slower."""
 
 

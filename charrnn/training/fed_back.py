@@ -13,7 +13,7 @@ from torch import Tensor
 from charrnn.cells.base import Cell, Taken
 from charrnn.cells.stack import Layer
 from charrnn.training.ops import TorchGradientOps
-from charrnn.training.unrolled import Recurrent, side_by_side
+from charrnn.training.unrolled import side_by_side
 
 
 def unroll_fed_back(
@@ -22,7 +22,7 @@ def unroll_fed_back(
     head: tuple[Tensor, Tensor],
     x: Tensor,
     h: Tensor,
-    masks: Sequence[Tensor],
+    masks: Sequence[Tensor | None],
     dtype: torch.dtype,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """All time steps of all layers.
@@ -33,7 +33,7 @@ def unroll_fed_back(
         head: W_y transposed, (H, V), and b_y.
         x: layer 0's W_ih · input + bias, (T, N, B·H).
         h: the top layer's state before, (N, H): y is a function of it.
-        masks: dropout of each layer's output, (N, H).
+        masks: dropout of each layer's output, (N, H), or None.
         dtype: of the matrix products; everything else is computed in float32 at least.
 
     Returns:
@@ -47,7 +47,7 @@ def unroll_fed_back(
         dtype,
         torch.is_grad_enabled(),
         masks,
-        x.to(full),
+        x,
         h.to(full),
         *head,
         *recurrent,
@@ -72,24 +72,23 @@ class _FedBack(torch.autograd.Function):
         W_y, b_y = weights[0].to(dtype), weights[1]
         W_hh, upper = [w.to(dtype) for w in weights[2 : 2 + L]], weights[2 + L :]
         W_ih, bias = [w.to(dtype) for w in upper[::2]], upper[1::2]
-        logits = x.new_empty(T, N, V)
-        ys = [x.new_empty(T, N, V, dtype=dtype) for _ in masks]  # what each layer's step was given
+        full = torch.promote_types(dtype, torch.float32)
+        logits = x.new_empty(T, N, V, dtype=full)
+        ys = x.new_empty(T, N, V, dtype=dtype)  # what every layer's step was given
         hs = [x.new_empty(T, N, H, dtype=dtype) for _ in masks]  # what each layer gave, masked
         taken, y_before, first = [], [], h.to(dtype)
-        with torch.autocast(x.device.type, enabled=False), torch.inference_mode():
-            given = [
-                {"weight_hh": Recurrent(weight, kept)}
-                for weight, kept in zip(W_hh, ys, strict=True)
-            ]
+        low = dtype == torch.bfloat16
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.inference_mode():
             said = first @ W_y + b_y
             for t, x_t in enumerate(x.unbind()):
                 y = torch.softmax(said, -1)
+                ys[t].copy_(y)
                 steps = []
                 for k, mask in enumerate(masks):
-                    into = hs[k - 1][t] @ W_ih[k - 1] + bias[k - 1] if k else x_t
-                    after, gates = cell.step(into, (y,), given[k], TorchGradientOps)
+                    into = hs[k - 1][t] @ W_ih[k - 1] + bias[k - 1] if k else x_t.to(full)
+                    after, gates = cell.step(into, (y,), {"weight_hh": W_hh[k]}, TorchGradientOps)
                     steps.append(Taken((y,), after, gates))
-                    hs[k][t].copy_(after[0] * mask)
+                    hs[k][t].copy_(after[0] if mask is None else after[0] * mask)
                 if keep:
                     y_before.append(y)
                     taken.append(steps)
@@ -103,7 +102,7 @@ class _FedBack(torch.autograd.Function):
         (ys, hs, first), (W_y, W_hh, W_ih), masks = ctx.kept, ctx.weights, ctx.masks
         d_logits, d_last = gradients[0], gradients[1:]
         T, L = len(d_logits), len(masks)
-        d_said = torch.empty_like(ys[0])  # the gradient of all logits
+        d_said = torch.empty_like(ys)  # the gradient of all logits
         d_into = [
             torch.empty(*h.shape[:2], w.shape[1], dtype=h.dtype, device=h.device)
             for h, w in zip(hs, W_hh, strict=True)
@@ -115,7 +114,7 @@ class _FedBack(torch.autograd.Function):
                 dh = d_said[t].copy_(d) @ W_y.t()
                 y, dy, steps = ctx.y_before.pop(), torch.zeros_like(y), ctx.taken.pop()
                 for k in reversed(range(L)):
-                    dh = dh * masks[k]
+                    dh = dh.to(d.dtype) if masks[k] is None else dh * masks[k]
                     if t == T - 1:
                         dh = dh + d_last[k]
                     found = ctx.cell.back((dh,), steps[k], {}, TorchGradientOps)
@@ -129,7 +128,7 @@ class _FedBack(torch.autograd.Function):
         found_weights = [
             _product(hs[-1], flat[0]) + first.t() @ d_first,
             flat[0].sum(0, dtype=d_logits.dtype) + d_first.sum(0),
-            *(_product(y, d) for y, d in zip(ys, flat[1:], strict=True)),
+            *(_product(ys, d) for d in flat[1:]),
         ]
         for below, d in zip(hs, flat[2:], strict=False):
             found_weights += [_product(below, d), d.sum(0, dtype=d_logits.dtype)]

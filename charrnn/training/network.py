@@ -181,7 +181,8 @@ class Network(nn.Module):
 
     def _fed_back(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         layers, (h,) = self._layers(), state
-        masks = [self.dropout(torch.ones_like(h[k])[None])[0] for k in range(self.num_layers)]
+        dropping = self.training and self.dropout.p > 0
+        masks = [self.dropout(torch.ones_like(h[:1]))[0] if dropping else None for _ in layers]
         x = linear(x, layers[0].weight_ih.t(), layers[0].bias)
         head = self.head.weight.t(), self.head.bias
         logits, after = unroll_fed_back(self.cell, layers, head, x, h[-1], masks, _product_dtype(x))

@@ -11,6 +11,7 @@ class TorchOps:
 
     sigmoid = staticmethod(torch.sigmoid)
     relu = staticmethod(torch.relu)
+    addcmul = staticmethod(torch.addcmul)
 
     @staticmethod
     def tanh(x: Tensor) -> Tensor:

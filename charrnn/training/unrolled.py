@@ -37,22 +37,11 @@ def unroll(
         dtype,
         torch.is_grad_enabled(),
         tuple(weights),
-        x.to(full),
+        x,
         *weights.values(),
         *(s.to(full) for s in state),
     )
     return outputs, tuple(after)
-
-
-class Recurrent:
-    """weight_hh as a step meets it: `h @ weight_hh` keeps h for the backward pass, and computes in its own dtype."""
-
-    def __init__(self, weight: Tensor, kept: Tensor) -> None:
-        self.weight = weight
-        self.slots = iter(kept.unbind())
-
-    def __rmatmul__(self, h: Tensor) -> Tensor:
-        return next(self.slots).copy_(h) @ self.weight
 
 
 class _Unrolled(torch.autograd.Function):
@@ -69,13 +58,16 @@ class _Unrolled(torch.autograd.Function):
         weights: dict[str, Any] = dict(zip(names, rest, strict=False))
         weight = weights["weight_hh"].to(dtype)  # (H, B·H)
         state = tuple(rest[len(names) :])
+        full = torch.promote_types(dtype, torch.float32)
         # h before each step, and after the last
         kept = torch.empty(len(x) + 1, *state[0].shape, dtype=dtype, device=x.device)
         taken = []
-        with torch.autocast(x.device.type, enabled=False), torch.inference_mode():
-            weights["weight_hh"] = Recurrent(weight, kept)
-            for x_t in x.unbind():
-                after, gates = cell.step(x_t, state, weights, TorchGradientOps)
+        weights["weight_hh"] = weight
+        low = dtype == torch.bfloat16
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.inference_mode():
+            for x_t, slot in zip(x.unbind(), kept.unbind(), strict=False):
+                slot.copy_(state[0])
+                after, gates = cell.step(x_t.to(full), state, weights, TorchGradientOps)
                 if keep:
                     taken.append(Taken(state, after, gates))
                 state = after
@@ -93,10 +85,7 @@ class _Unrolled(torch.autograd.Function):
             torch.empty_like(dx) if not cell.folds_bias else dx
         )  # the gradient of h · weight_hh
         outputs, (dh, *others) = gradients[0].unbind(), gradients[1:]
-        totals: dict[str, list[Tensor]] = {
-            name: [torch.zeros_like(dh) for _ in range(blocks)]
-            for name, blocks in cell.vectors.items()
-        }
+        totals = {name: torch.zeros_like(dh) for name in cell.vectors}
         weight = ctx.weight.t().contiguous()  # (B·H, H)
         with torch.autocast(kept.device.type, enabled=False), torch.inference_mode():
             slots, product_slots = dx.unbind(), products.unbind()
@@ -106,9 +95,8 @@ class _Unrolled(torch.autograd.Function):
                 slots[t].copy_(side_by_side(found.x))
                 if found.product is not None:
                     product_slots[t].copy_(side_by_side(found.product))
-                for name, pairs in found.vectors.items():
-                    for total, (a, b) in zip(totals[name], pairs, strict=True):
-                        total.addcmul_(a, b)
+                for name, factors in found.vectors.items():
+                    totals[name].addcmul_(*factors)
                 own, *others = found.state
                 through = product_slots[t] @ weight
                 dh = through.to(dh.dtype) if own is None else own + through
@@ -116,7 +104,7 @@ class _Unrolled(torch.autograd.Function):
         found_weights = {"weight_hh": kept[:-1].flatten(0, 1).t() @ flat}
         if not cell.folds_bias:
             found_weights["bias_hh"] = flat.sum(0)
-        found_weights |= {name: torch.cat([t.sum(0) for t in ts]) for name, ts in totals.items()}
+        found_weights |= {name: total.sum(0) for name, total in totals.items()}
         ctx.kept = ctx.weights = None
         states = (d.clone() for d in (dh, *others))
         return None, None, None, None, dx, *(found_weights[name] for name in ctx.names), *states
