@@ -250,7 +250,7 @@ def test_states_and_gates_satisfy_the_equations(name, activation):
             come_in = np.split(own["weight_ih"] @ below + own["bias_ih"], cell.num_blocks)
             come_back = np.split(own["weight_hh"] @ back + own["bias_hh"], cell.num_blocks)
             sums = list(zip(come_in, come_back, strict=True))
-            peepholes = np.split(own["weight_ch"], 3) if name == "peephole" else None
+            peepholes = [own[f"weight_c{k}"] for k in "ifo"] if name == "peephole" else None
             expected = EQUATIONS[name](sums, s, peepholes, squash)
             names, found = (*cell.states, *cell.gates), (*state[layer], *gates[layer])
             assert expected.keys() == set(names)
@@ -290,7 +290,8 @@ def test_one_peephole_step_by_hand():
 
     i = σ(1), f = σ(-1), g = tanh(0) = 0, c' = f·2, o = σ(0.25·c'): it sees the new cell. h' = o·tanh(c').
     """
-    weights = {"weight_hh": np.ones((1, 4)), "weight_ch": np.array([0.5, -0.5, 0.25])}
+    weights = {"weight_hh": np.ones((1, 4)), "weight_ci": np.array([0.5])}
+    weights |= {"weight_cf": np.array([-0.5]), "weight_co": np.array([0.25])}
     state = (np.array([0.0]), np.array([2.0]))
     (h, c), gates = CELLS["peephole"].step(np.zeros(4), state, weights, NumpyOps)
     i, f = 1 / (1 + math.exp(-1)), 1 / (1 + math.exp(1))
@@ -869,7 +870,7 @@ TOY = Cell(
     gates=("u", "v"),
     num_blocks=2,
     step=toy_step,
-    vectors={"weight_mh": 1},
+    vectors=("weight_mh",),
 )
 
 

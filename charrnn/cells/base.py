@@ -36,7 +36,7 @@ class Ops(Protocol):
         """The larger of x and 0."""
 
     def addcmul(self, a: Array, b: Array, c: Array, /) -> Array:
-        """a + b ⊙ c, in one pass."""
+        """The sum of a and b ⊙ c, in one pass."""
 
     def split(self, x: Array, parts: int, /) -> Blocks:
         """The blocks of (N, parts·H), each (N, H)."""

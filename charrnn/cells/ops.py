@@ -29,7 +29,7 @@ class NumpyOps:
 
     @staticmethod
     def addcmul(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """a + b ⊙ c."""
+        """The sum of a and b ⊙ c."""
         y: npt.NDArray[Any] = b * c
         y += a
         return y

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from charrnn.cells.base import Cell, Taken
 from charrnn.cells.stack import Layer
+from charrnn.training import inputs
 from charrnn.training.ops import TorchGradientOps
 from charrnn.training.unrolled import side_by_side
 
@@ -21,6 +22,7 @@ def unroll_fed_back(
     layers: Sequence[Layer],
     head: tuple[Tensor, Tensor],
     x: Tensor,
+    ids: Tensor | None,
     h: Tensor,
     masks: Sequence[Tensor | None],
     dtype: torch.dtype,
@@ -31,7 +33,8 @@ def unroll_fed_back(
         cell: it must have a `back`, and feed its output back.
         layers: their weights.
         head: W_y transposed, (H, V), and b_y.
-        x: layer 0's W_ih · input + bias, (T, N, B·H).
+        x: layer 0's W_ih · input + bias, (T, N, B·H), or a table of it for every symbol, (V, B·H).
+        ids: (T, N), the rows of the table to take; None if there is no table.
         h: the top layer's state before, (N, H): y is a function of it.
         masks: dropout of each layer's output, (N, H), or None.
         dtype: of the matrix products; everything else is computed in float32 at least.
@@ -48,6 +51,7 @@ def unroll_fed_back(
         torch.is_grad_enabled(),
         masks,
         x,
+        ids,
         h.to(full),
         *head,
         *recurrent,
@@ -65,10 +69,12 @@ class _FedBack(torch.autograd.Function):
         keep: bool,
         masks: Any,
         x: Tensor,
+        ids: Tensor | None,
         h: Tensor,
         *weights: Tensor,
     ) -> Any:
-        T, N, L, (H, V) = len(x), len(h), len(masks), weights[0].shape
+        T, N, L = len(x) if ids is None else len(ids), len(h), len(masks)
+        H, V = weights[0].shape
         W_y, b_y = weights[0].to(dtype), weights[1]
         W_hh, upper = [w.to(dtype) for w in weights[2 : 2 + L]], weights[2 + L :]
         W_ih, bias = [w.to(dtype) for w in upper[::2]], upper[1::2]
@@ -80,12 +86,12 @@ class _FedBack(torch.autograd.Function):
         low = dtype == torch.bfloat16
         with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.inference_mode():
             said = first @ W_y + b_y
-            for t, x_t in enumerate(x.unbind()):
+            for t, x_t in enumerate(inputs.steps(x, ids, full)):
                 y = torch.softmax(said, -1)
                 ys[t].copy_(y)
                 steps = []
                 for k, mask in enumerate(masks):
-                    into = hs[k - 1][t] @ W_ih[k - 1] + bias[k - 1] if k else x_t.to(full)
+                    into = hs[k - 1][t] @ W_ih[k - 1] + bias[k - 1] if k else x_t
                     after, gates = cell.step(into, (y,), {"weight_hh": W_hh[k]}, TorchGradientOps)
                     steps.append(Taken((y,), after, gates))
                     hs[k][t].copy_(after[0] if mask is None else after[0] * mask)
@@ -95,6 +101,7 @@ class _FedBack(torch.autograd.Function):
                 said = torch.add(hs[-1][t] @ W_y, b_y, out=logits[t])
         ctx.cell, ctx.masks, ctx.taken, ctx.y_before = cell, masks, taken, y_before
         ctx.kept, ctx.weights = (ys, hs, first), (W_y, W_hh, W_ih)
+        ctx.ids, ctx.num_inputs = ids, len(x)
         return logits, *(step.after[0].clone() for step in steps)
 
     @staticmethod
@@ -133,7 +140,8 @@ class _FedBack(torch.autograd.Function):
         for below, d in zip(hs, flat[2:], strict=False):
             found_weights += [_product(below, d), d.sum(0, dtype=d_logits.dtype)]
         ctx.kept = ctx.weights = None
-        return None, None, None, None, d_into[0], dh.clone(), *found_weights
+        dx = inputs.gradient(d_into[0], ctx.ids, ctx.num_inputs)
+        return None, None, None, None, dx, None, dh.clone(), *found_weights
 
 
 def _through_softmax(dy: Tensor, y: Tensor) -> Tensor:

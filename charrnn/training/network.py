@@ -24,6 +24,7 @@ from charrnn.cells.stack import Layer, advance, layer_names, make_layer
 from charrnn.config import Kernel, ModelConfig
 from charrnn.model import Weights, weight_shapes
 from charrnn.training.fed_back import unroll_fed_back
+from charrnn.training.inputs import LARGEST_TABLE
 from charrnn.training.ops import TorchOps
 from charrnn.training.unrolled import unroll
 
@@ -148,20 +149,20 @@ class Network(nn.Module):
 
     def forward(self, ids: Tensor, state: TorchState) -> tuple[Tensor, TorchState]:
         """Logits (T, N, V) for symbols (T, N), and the state after them."""
-        x = self.embedding(ids)  # (T, N, E)
         if state is None:
             state = self.first_state(ids.shape[1])
         if self.kernel != "loop":
-            outputs, state = self._fused(x, state)
+            outputs, state = self._fused(ids, state)
         elif self.cell.back is None:
-            return self._step_by_step(x, state)
+            return self._step_by_step(ids, state)
         elif self.cell.feeds_back == "output":
-            return self._fed_back(x, state)
+            return self._fed_back(ids, state)
         else:
-            outputs, state = self._unrolled(x, state)
+            outputs, state = self._unrolled(ids, state)
         return self.head(self.dropout(outputs)), state
 
-    def _fused(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _fused(self, ids: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        x = self.embedding(ids)  # (T, N, E)
         state = tuple(s.contiguous() for s in state)
         if len(self.cell.states) > 1:
             outputs, after = self.rnn(x, state)
@@ -169,29 +170,36 @@ class Network(nn.Module):
         outputs, after = self.rnn(x, state[0])
         return outputs, (after,)
 
-    def _unrolled(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        dtype, after = _product_dtype(x), []
-        for k, layer in enumerate(self._layers()):
+    def _unrolled(
+        self, ids: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        layers, after = self._layers(), []
+        x, rows = self._first_input(layers[0], ids)
+        dtype = _product_dtype(x)
+        for k, layer in enumerate(layers):
             if k:
-                x = drop(x, self.dropout.p, self.training)
-            x = linear(x, layer.weight_ih.t(), layer.bias)
-            x, last = unroll(self.cell, x, [s[k] for s in state], layer.recurrent, dtype)
+                below = drop(x, self.dropout.p, self.training)
+                x, rows = linear(below, layer.weight_ih.t(), layer.bias), None
+            before = [s[k] for s in state]
+            x, last = unroll(self.cell, x, rows, before, layer.recurrent, dtype)
             after.append(last)
         return x, tuple(torch.stack(layers) for layers in zip(*after, strict=True))
 
-    def _fed_back(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _fed_back(
+        self, ids: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         layers, (h,) = self._layers(), state
         dropping = self.training and self.dropout.p > 0
         masks = [self.dropout(torch.ones_like(h[:1]))[0] if dropping else None for _ in layers]
-        x = linear(x, layers[0].weight_ih.t(), layers[0].bias)
-        head = self.head.weight.t(), self.head.bias
-        logits, after = unroll_fed_back(self.cell, layers, head, x, h[-1], masks, _product_dtype(x))
+        x, rows = self._first_input(layers[0], ids)
+        head, dtype = (self.head.weight.t(), self.head.bias), _product_dtype(x)
+        logits, after = unroll_fed_back(self.cell, layers, head, x, rows, h[-1], masks, dtype)
         return logits, (torch.stack(after),)
 
     def _step_by_step(
-        self, x: Tensor, state: tuple[Tensor, ...]
+        self, ids: Tensor, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        layers = self._layers()
+        layers, x = self._layers(), self.embedding(ids)
         states = tuple(tuple(s[k] for s in state) for k in range(self.num_layers))
         mask = self.dropout(torch.ones_like(states[-1][0])[None])[0]
         between = (lambda h: drop(h, self.dropout.p, self.training)) if self.dropout.p else None
@@ -208,6 +216,12 @@ class Network(nn.Module):
             logits = self.head(states[-1][0] * mask)
             all_logits.append(logits)
         return torch.stack(all_logits), tuple(torch.stack(s) for s in zip(*states, strict=True))
+
+    def _first_input(self, layer: Layer, ids: Tensor) -> tuple[Tensor, Tensor | None]:
+        """W_ih · input + bias of layer 0 for symbols (T, N), or a table of it and the rows to take."""
+        if self.embedding.num_embeddings > LARGEST_TABLE:
+            return linear(self.embedding(ids), layer.weight_ih.t(), layer.bias), None
+        return linear(self.embedding.weight, layer.weight_ih.t(), layer.bias), ids
 
     def _layers(self) -> list[Layer]:
         names = [n for k in range(self.num_layers) for n in layer_names(self.cell, k).values()]

@@ -13,17 +13,24 @@ import torch
 from torch import Tensor
 
 from charrnn.cells.base import Cell, Taken, Weights
+from charrnn.training import inputs
 from charrnn.training.ops import TorchGradientOps
 
 
 def unroll(
-    cell: Cell, x: Tensor, state: Sequence[Tensor], weights: Weights, dtype: torch.dtype
+    cell: Cell,
+    x: Tensor,
+    ids: Tensor | None,
+    state: Sequence[Tensor],
+    weights: Weights,
+    dtype: torch.dtype,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """All time steps of one layer.
 
     Args:
         cell: it must have a `back`.
-        x: W_ih · input + bias, (T, N, B·H).
+        x: W_ih · input + bias, (T, N, B·H), or a table of it for every symbol, (V, B·H).
+        ids: (T, N), the rows of the table to take; None if there is no table.
         state: the state before, (N, H) each.
         weights: those that the step is given.
         dtype: of the matrix products; everything else is computed in float32 at least.
@@ -38,6 +45,7 @@ def unroll(
         torch.is_grad_enabled(),
         tuple(weights),
         x,
+        ids,
         *weights.values(),
         *(s.to(full) for s in state),
     )
@@ -53,6 +61,7 @@ class _Unrolled(torch.autograd.Function):
         keep: bool,
         names: Any,
         x: Tensor,
+        ids: Tensor | None,
         *rest: Tensor,
     ) -> Any:
         weights: dict[str, Any] = dict(zip(names, rest, strict=False))
@@ -60,20 +69,21 @@ class _Unrolled(torch.autograd.Function):
         state = tuple(rest[len(names) :])
         full = torch.promote_types(dtype, torch.float32)
         # h before each step, and after the last
-        kept = torch.empty(len(x) + 1, *state[0].shape, dtype=dtype, device=x.device)
+        T = len(x) if ids is None else len(ids)
+        kept = torch.empty(T + 1, *state[0].shape, dtype=dtype, device=x.device)
         taken = []
         weights["weight_hh"] = weight
         low = dtype == torch.bfloat16
         with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.inference_mode():
-            for x_t, slot in zip(x.unbind(), kept.unbind(), strict=False):
+            for x_t, slot in zip(inputs.steps(x, ids, full), kept.unbind(), strict=False):
                 slot.copy_(state[0])
-                after, gates = cell.step(x_t.to(full), state, weights, TorchGradientOps)
+                after, gates = cell.step(x_t, state, weights, TorchGradientOps)
                 if keep:
                     taken.append(Taken(state, after, gates))
                 state = after
             kept[-1].copy_(state[0])
         ctx.cell, ctx.names, ctx.weights, ctx.taken = cell, names, weights, taken
-        ctx.weight, ctx.kept = weight, kept
+        ctx.weight, ctx.kept, ctx.ids, ctx.num_inputs = weight, kept, ids, len(x)
         return kept[1:], *(s.clone() for s in state)  # what holds `taken` must not be in it
 
     @staticmethod
@@ -107,7 +117,9 @@ class _Unrolled(torch.autograd.Function):
         found_weights |= {name: total.sum(0) for name, total in totals.items()}
         ctx.kept = ctx.weights = None
         states = (d.clone() for d in (dh, *others))
-        return None, None, None, None, dx, *(found_weights[name] for name in ctx.names), *states
+        dx = inputs.gradient(dx, ctx.ids, ctx.num_inputs)
+        found_in_order = (found_weights[name] for name in ctx.names)
+        return None, None, None, None, dx, None, *found_in_order, *states
 
 
 def side_by_side(blocks: Sequence[Tensor]) -> Tensor:
