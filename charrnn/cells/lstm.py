@@ -51,9 +51,13 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
         The next h and c, and the gates i, f, g, o, each (N, H); behind them tanh(c').
     """
     h, c = state
-    i, f, g, o = ops.split(x + h @ weights["weight_hh"], 4)
-    i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
-    c = ops.addcmul(f * c, i, g)
+    size = c.shape[-1]
+    a = x + h @ weights["weight_hh"]  # (N, 4H)
+    write = ops.sigmoid(a[..., : 2 * size])  # (N, 2H): i and f in one call
+    i, f = write[..., :size], write[..., size:]
+    g = ops.tanh(a[..., 2 * size : 3 * size])
+    o = ops.sigmoid(a[..., 3 * size :])
+    c = f * c + i * g
     shown = ops.tanh(c)
     return (o * shown, c), (i, f, g, o, shown)
 

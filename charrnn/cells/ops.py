@@ -16,7 +16,8 @@ class NumpyOps:
     @staticmethod
     def sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """σ(x) = (1 + tanh(x/2)) / 2, which cannot overflow."""
-        y: npt.NDArray[Any] = np.tanh(x * 0.5)
+        y: npt.NDArray[Any] = x * 0.5
+        np.tanh(y, out=y)
         y *= 0.5
         y += 0.5
         return y
@@ -38,7 +39,7 @@ class NumpyOps:
     def split(x: npt.NDArray[Any], parts: int) -> Blocks:
         """Views of the blocks."""
         size = x.shape[-1] // parts
-        return tuple(x[..., k * size : (k + 1) * size] for k in range(parts))
+        return tuple([x[..., k * size : (k + 1) * size] for k in range(parts)])
 
     @staticmethod
     def softmax(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
