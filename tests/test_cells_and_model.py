@@ -476,6 +476,16 @@ def test_all_ways_through_time_have_the_same_gradients(name, activation, num_lay
     assert all(expected[n].abs().max() > 1e-8 for n in used)
 
 
+@pytest.mark.parametrize(("name", "activation"), [v for v in VARIANTS if get_cell(*v).back])
+def test_inputs_from_a_table_and_inputs_from_a_product_are_the_same(monkeypatch, name, activation):
+    config = make_config(name, activation, 2)
+    table = gradients(make_network(config, "unrolled").double())
+    monkeypatch.setattr("charrnn.training.network.LARGEST_TABLE", V - 1)
+    product = gradients(make_network(config, "unrolled").double())
+    for parameter_name, gradient in product.items():
+        torch.testing.assert_close(gradient, table[parameter_name], atol=1e-12, rtol=1e-10)
+
+
 @every_way
 def test_the_gradient_under_dropout_is_that_of_what_was_computed(name, activation, way):
     """Along a random direction d of all weights: (loss(θ + εd) - loss(θ - εd)) / 2ε, with the same masks each time."""

@@ -28,7 +28,7 @@ INSTALLS = [line for line in SHELL if "pip install" in line]
 FIRST = INSTALLS[0].split(" && ", 2)[2].replace(".venv/bin/", "")
 """What the first command does after installing: train and sample."""
 COMMANDS = list(dict.fromkeys([FIRST, *SHOWN, *(line for line in SHELL if line not in INSTALLS)]))
-RUNS = ("plays", "python")
+RUNS = ("plays", "python", "hello")
 """The runs that the README's commands name."""
 
 
@@ -40,20 +40,12 @@ def place(tmp_path_factory, workplace):
         (folder / name).write_text(make_text(5000), encoding="utf-8")
     (folder / "src").mkdir()
     (folder / "src" / "a.py").write_text(make_text(5000), encoding="utf-8")
+    (folder / "hello.txt").write_text("hello", encoding="utf-8")
     (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(5000))
     for run in RUNS:
-        run_charrnn(
-            "train",
-            "plays.txt",
-            "--name",
-            run,
-            "--steps",
-            40,
-            "--hidden-size",
-            64,
-            "-q",
-            cwd=folder,
-        )
+        shape = ("--hidden-size", 64) if run != "hello" else ("--hidden-size", 3, "--val-fraction", 0)
+        text = "hello.txt" if run == "hello" else "plays.txt"
+        run_charrnn("train", text, "--name", run, "--steps", 40, *shape, "-q", cwd=folder)
     stopped = folder / "checkpoints" / "corpus"
     shutil.copytree(workplace / "checkpoints" / "tiny", stopped)
     return folder
@@ -63,7 +55,7 @@ def shortened(command):
     """A training run that takes seconds instead of minutes: of several budgets the first to run out counts."""
     if "--resume" in command:
         return command
-    return re.sub(r"(charrnn train (?:(?!\||;|&&).)*[^\s|;&])", r"\1 --steps 2", command)
+    return re.sub(r"(charrnn (?:train|compare) (?:(?!\||;|&&).)*[^\s|;&])", r"\1 --steps 2", command)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -107,7 +107,7 @@ def given_text(text: str, model: "CharRNN | None", *, quiet: bool) -> str:
     """
     is_file = text == "-" or _is_file(text)
     if not (is_file or quiet or any(map(str.isspace, text))):  # it looks like a name
-        say(f"charrnn: no file or run is called {escape(text[:60])!r}; reading it as text")
+        say(f"charrnn: no file is called {escape(text[:60])!r}; reading it as text")
     return file_text(text, model) if is_file else text
 
 
