@@ -51,10 +51,10 @@ def say_plan(model_config: ModelConfig, plan: "Plan", label: str = "network") ->
     for note in plan.notes:
         say(f"note        {note}")
     say(f"{label:<12}{describe(model_config)}")
-    threads = (
-        f", {config.threads or torch.get_num_threads()} threads" if config.device == "cpu" else ""
-    )
-    say(f"device      {config.device}{threads}, {config.precision}")
+    count = config.threads or torch.get_num_threads()
+    threads = f", {count} thread{'s' if count > 1 else ''}" if config.device == "cpu" else ""
+    kernel = "fused kernel" if config.kernel == "fused" else "own loop"
+    say(f"device      {config.device}{threads}, {config.precision}, {kernel}")
     say(
         f"run         {config.steps:,} steps of {config.batch_size} x {config.sequence_length} characters = "
         f"{plan.epochs:.3g} epochs, dropout {config.dropout:g}"
