@@ -28,7 +28,7 @@ INSTALLS = [line for line in SHELL if "pip install" in line]
 FIRST = INSTALLS[0].split(" && ", 2)[2].replace(".venv/bin/", "")
 """What the first command does after installing: train and sample."""
 COMMANDS = list(dict.fromkeys([FIRST, *SHOWN, *(line for line in SHELL if line not in INSTALLS)]))
-RUNS = ("plays", "python", "hello")
+RUNS = ("plays", "plays-lstm", "python", "hello")
 """The runs that the README's commands name."""
 
 
