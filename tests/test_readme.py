@@ -43,7 +43,9 @@ def place(tmp_path_factory, workplace):
     (folder / "hello.txt").write_text("hello", encoding="utf-8")
     (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(5000))
     for run in RUNS:
-        shape = ("--hidden-size", 64) if run != "hello" else ("--hidden-size", 3, "--val-fraction", 0)
+        shape = (
+            ("--hidden-size", 64) if run != "hello" else ("--hidden-size", 3, "--val-fraction", 0)
+        )
         text = "hello.txt" if run == "hello" else "plays.txt"
         run_charrnn("train", text, "--name", run, "--steps", 40, *shape, "-q", cwd=folder)
     stopped = folder / "checkpoints" / "corpus"
@@ -55,7 +57,9 @@ def shortened(command):
     """A training run that takes seconds instead of minutes: of several budgets the first to run out counts."""
     if "--resume" in command:
         return command
-    return re.sub(r"(charrnn (?:train|compare) (?:(?!\||;|&&).)*[^\s|;&])", r"\1 --steps 2", command)
+    return re.sub(
+        r"(charrnn (?:train|compare) (?:(?!\||;|&&).)*[^\s|;&])", r"\1 --steps 2", command
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
