@@ -260,7 +260,7 @@ def _model_config(fields: Any) -> ModelConfig:
     try:
         get_cell(config.cell, config.activation)
     except UsageError as error:
-        raise CheckpointError(f"{error}; this charrnn has {', '.join(CELLS)}") from error
+        raise CheckpointError(f"{error} (this charrnn has {', '.join(CELLS)})") from error
     return config
 
 

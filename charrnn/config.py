@@ -130,7 +130,7 @@ class TrainingConfig:
     sequence_length: int = 64
     """T, the characters through which a gradient flows back."""
     cold_every: int = 16
-    """A lane's carried state returns to zero every so many steps, the lanes in turn; 0: only at each epoch's start."""
+    """A lane starts afresh every so many steps, the lanes in turn, without its carried state; 0: only with an epoch."""
     dropout: float = 0.0
     """The part of each layer's outputs that is zeroed in training (between layers and before the output)."""
     learning_rate: float = 4e-3
@@ -140,7 +140,7 @@ class TrainingConfig:
     final_learning_rate: float = 0.02
     """The rate at the last step, as a part of the largest."""
     weight_decay: float = 0.01
-    """AdamW's decay of the matrices; biases do not decay."""
+    """AdamW's decay of the matrices; biases, peepholes and learnt starts do not decay."""
     clip: float = 1.0
     """The largest norm of a gradient; 0 turns clipping off."""
     seed: int = 1

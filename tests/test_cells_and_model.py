@@ -866,17 +866,17 @@ def test_a_gate_that_a_cell_has_not_is_an_error_that_lists_those_it_has(
 
 
 def toy_step(x, state, weights, ops):
-    """A minimal gated unit: u = σ(...), v = tanh(...), h' = h + u ⊙ (v - h), and m, the mean of all h so far, fading."""
-    h, m = state
-    u, v = ops.split(x + h @ weights["weight_hh"], 2)
+    """A minimal gated unit: u = σ(...), v = tanh(...), s' = s + u ⊙ (v - s), and m, the mean of all s so far, fading."""
+    s, m = state
+    u, v = ops.split(x + s @ weights["weight_hh"], 2)
     u, v = ops.sigmoid(u), ops.tanh(v)
-    h = h + u * (v - h) + weights["weight_mh"] * m
-    return (h, 0.5 * m + 0.5 * h), (u, v)
+    s = s + u * (v - s) + weights["weight_mh"] * m
+    return (s, 0.5 * m + 0.5 * s), (u, v)
 
 
 TOY = Cell(
     name="toy",
-    states=("h", "m"),
+    states=("s", "m"),
     gates=("u", "v"),
     num_blocks=2,
     step=toy_step,
@@ -929,23 +929,26 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     model = charrnn.load(tmp_path / "checkpoints" / "t" / "best.safetensors")
     assert model.cell is TOY
     assert model.weights["rnn.weight_mh_l1"].shape == (8,)
-    assert list(model.read("def ").arrays) == ["h", "m", "u", "v"]
+    assert list(model.read("def ").arrays) == ["s", "m", "u", "v"]
     assert len(call_charrnn(capsys, "sample", "t", "--length", 30, "-q").out.rstrip("\n")) <= 30
     judged = json.loads(call_charrnn(capsys, "evaluate", "t", "corpus.txt", "--json", "-q").out)
     assert 0 < judged["nats_per_char"] < 1.1 * math.log(len(model.vocabulary))
 
     facts = json.loads(call_charrnn(capsys, "inspect", "t", "--json", "-q").out)
-    assert (facts["states"], facts["gates"]) == (["h", "m"], ["u", "v"])
+    assert (facts["states"], facts["gates"]) == (["s", "m"], ["u", "v"])
     assert facts["config"]["cell"] == "toy"
     assert facts["parameters"] == count_parameters(model.config)
-    for letter in "hmuv":
+    for letter in "smuv":
         out = call_charrnn(capsys, "visualize", "t", "import", "--what", letter, "-q").out
         assert f".{letter}." in out
+    assert ".s." in call_charrnn(capsys, "visualize", "t", "import", "-q").out
+    assert "surprisal" in call_charrnn(capsys, "visualize", "t", "import", "--surprisal", "-q").out
+    assert "toy" in call_charrnn(capsys, "inspect", "--gradients", "t", "corpus.txt", "-q").out
     call_charrnn(capsys, "visualize", "t", "import", "--dump", "out.npz", "-q")
     with np.load("out.npz", allow_pickle=False) as dump:
-        assert set(dump) == {"text", "ids", "bits", "h", "m", "u", "v"}
+        assert set(dump) == {"text", "ids", "bits", "s", "m", "u", "v"}
     result = call_charrnn(capsys, "visualize", "t", "import", "--what", "i", "-q", status=2)
-    expected = "the toy cell has no 'i'; it has the states h m and the gates u v"
+    expected = "the toy cell has no 'i'; it has the states s m and the gates u v"
     assert expected in names_in_error(result)
 
     monkeypatch.delitem(CELLS, "toy")

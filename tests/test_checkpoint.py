@@ -105,6 +105,13 @@ def header_of(data: bytes) -> dict:
 # --- round trips ---
 
 
+def test_a_file_from_before_there_were_other_cells_is_read():
+    header = header_of(GOOD)
+    for newer in ("activation", "learn_start"):
+        del header["config"][newer]
+    assert parse(with_header(GOOD, header)).model.config == parse(GOOD).model.config
+
+
 def assert_same_arrays(found, expected) -> None:
     assert found.keys() == expected.keys()
     for name, array in expected.items():

@@ -104,6 +104,29 @@ def test_the_networks_differ_in_their_cells_alone(all_five):
         assert all(settings == shared[0] for settings in shared)
 
 
+def test_all_networks_get_the_least_dropout_that_was_planned_for_any(
+    capsys, workplace, monkeypatch, tmp_path
+):
+    import dataclasses
+
+    from charrnn.cli import compare
+
+    monkeypatch.chdir(tmp_path)
+    planned, real = iter([0.3, 0.1, 0.2]), compare.plan_run
+
+    def plan_run(*arguments):
+        plan = real(*arguments)
+        config = dataclasses.replace(plan.config, dropout=next(planned))
+        return dataclasses.replace(plan, config=config)
+
+    monkeypatch.setattr(compare, "plan_run", plan_run)
+    small = ("--hidden-size", 6, "--batch-size", 4, "--sequence-length", 8, "--steps", 2)
+    text = workplace / "corpus.txt"
+    cells = ("--cells", "elman,gru,lstm")
+    found = call_charrnn(capsys, "compare", text, *cells, *small, "--json", "-q")
+    assert [n["training"]["dropout"] for n in json.loads(found.out)["networks"]] == [0.1] * 3
+
+
 def test_the_figures_are_those_of_evaluate_and_every_run_can_be_sampled(
     all_five, capsys, monkeypatch
 ):

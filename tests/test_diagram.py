@@ -27,7 +27,7 @@ def small_model(symbols="ehlo", num_layers=1, hidden_size=3):
 
 
 def rows_of(model, text, mode=ColorMode.none, width=200, top=99):
-    return list(diagram_lines(model.read(text, top=top), mode, width))
+    return list(diagram_lines(model.read(text, top=top), "h", mode, width))
 
 
 def test_every_number_of_the_diagram_is_the_network_s():

@@ -139,6 +139,31 @@ def test_bfloat16_is_chosen_only_if_it_is_faster(gain, expected, monkeypatch):
     assert made.config.precision == expected
 
 
+@pytest.mark.parametrize(
+    ("cell", "loop_takes", "expected"),
+    [
+        ("lstm", 0.5, "fused"),
+        ("gru", 0.5, "loop"),
+        ("gru", 2.0, "fused"),
+        ("elman", 0.5, "loop"),
+        ("elman", 2.0, "fused"),
+        ("jordan", 2.0, "loop"),
+        ("peephole", 2.0, "loop"),
+    ],
+)
+def test_the_faster_of_torch_s_kernel_and_the_loop_steps_through_time(cell, loop_takes, expected):
+    def measure(_, config):
+        return 0.01 * (loop_takes if config.kernel == "loop" else 1)
+
+    def planned(config):
+        network = ModelConfig(cell=cell, vocab_size=9)
+        return make_plan(Facts(10**6, 0), network, config, Budget(steps=9), measure=measure).config
+
+    config = TrainingConfig(precision="float32", threads=1)
+    assert planned(config).kernel == expected
+    assert planned(dataclasses.replace(config, kernel="loop")).kernel == "loop"
+
+
 @pytest.mark.parametrize(("slower_beside_others", "expected"), [(1.0, 4), (20.0, 1)])
 def test_one_thread_is_chosen_where_several_hinder_each_other(
     slower_beside_others, expected, monkeypatch

@@ -55,7 +55,8 @@ def require_array(what: str, model: "CharRNN") -> None:
     cell = model.cell
     if what not in (*cell.states, *cell.gates):
         states = f"the state{'s'[: len(cell.states) - 1]} {' '.join(cell.states)}"
-        gates = f"the gates {' '.join(cell.gates)}" if cell.gates else "no gates"
+        noun = "the gate" + "s"[: len(cell.gates) - 1]
+        gates = f"{noun} {' '.join(cell.gates)}" if cell.gates else "no gates"
         raise UsageError(f"the {cell.name} cell has no {what!r}; it has {states} and {gates}")
 
 

@@ -1,21 +1,19 @@
 """The recurrent cells, by name. A new cell is a file of its own and a line here."""
 
 import dataclasses
+from importlib import import_module
 
-from charrnn.cells import elman, gru, jordan, lstm, peephole
 from charrnn.cells.base import Cell
 from charrnn.errors import UsageError
 
-CELLS: dict[str, Cell] = {
-    cell.name: cell
-    for cell in (
-        lstm.CELL,
-        gru.CELL,
-        elman.CELL,
-        jordan.CELL,
-        peephole.CELL,
-    )
-}
+FILES = (
+    "lstm",
+    "gru",
+    "elman",
+    "jordan",
+    "peephole",
+)
+CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in FILES}
 
 
 def get_cell(name: str, activation: str = "tanh") -> Cell:
@@ -30,7 +28,11 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
     if activation == "tanh":  # what every cell computes with if nothing is said
         return cell
     if activation not in cell.activations:
+        free = [other.name for other in CELLS.values() if activation in other.activations]
         choices = ", ".join(cell.activations) or "always tanh"
-        raise UsageError(f"the {name} cell has no activation {activation[:60]!r}: {choices}")
+        raise UsageError(
+            f"the {name} cell has no activation {activation[:60]!r}: {choices}",
+            f"leave out --activation, or take --cell {' or '.join(free)}" if free else "",
+        )
     step, back = cell.activations[activation]
     return dataclasses.replace(cell, step=step, back=back)

@@ -36,7 +36,7 @@ class Ops(Protocol):
         """The larger of x and 0."""
 
     def addcmul(self, a: Array, b: Array, c: Array, /) -> Array:
-        """The sum of a and b ⊙ c, in one pass."""
+        """The sum of a and b ⊙ c."""
 
     def split(self, x: Array, parts: int, /) -> Blocks:
         """The blocks of (N, parts·H), each (N, H)."""
@@ -105,6 +105,8 @@ class Cell:
     `d_after` is the gradient with respect to the state after the step. A cell without it learns all the same, through
     torch's automatic differentiation, which is slower.
     """
+    open_block: int | None = None
+    """The block whose bias starts at 1: a forget gate, so that the memory is kept from the first step on."""
     torch_class: str | None = None
     """The class of torch.nn that computes the same, fused over time."""
     vectors: tuple[str, ...] = ()
@@ -118,3 +120,8 @@ class Cell:
     """
     activations: Mapping[str, tuple[Step, Back | None]] = field(default_factory=dict)
     """Steps for each function that the user may choose for this cell, by name."""
+
+    @property
+    def output(self) -> str:
+        """The state that others see."""
+        return self.states[0]

@@ -9,8 +9,8 @@ State: h, of which y is a function; nothing else comes back. (`visualize --predi
 All that such a network remembers must pass through its output: V probabilities that are trained to say what comes next.
 Backwards: da = dh' ⊙ (1 - h'²), dy = W_hhᵀ da, and through the softmax and W_y to the h before.
 
-With several layers y enters every one of them; each has a W_hh of its own. Before the first character h is zero, so y
-is what the network expects without having read anything, softmax(b_y).
+With several layers y enters every one of them; each has a W_hh of its own. Before the first character h is zero (or
+learnt), so y is what the network expects without having read anything: softmax(b_y).
 
 Source: M. Jordan, "Serial Order: A Parallel Distributed Processing Approach", ICS Report 8604, University of California,
 San Diego, 1986. His state units also kept a fading trace of earlier outputs; here, as usual in comparisons with Elman's

@@ -10,7 +10,7 @@
 States: h, c. Gates: i, f, g, o, stacked in the matrices in this order, as in torch (char-rnn and torch-rnn use i, f, o,
 g). 4H(E + H) + 8H weights a layer.
 
-Backwards, with dh' and dc' what the later time steps say of h' and c', and a_i what stands in the brackets of σ:
+Backwards, with dh' and dc' the gradients of h' and c' from all that comes after, and a_i what stands in brackets:
 
     dc' += dh' ⊙ o ⊙ (1 - tanh²(c'))
     da_i = dc' ⊙ g ⊙ i ⊙ (1 - i)        da_f = dc' ⊙ c ⊙ f ⊙ (1 - f)
@@ -76,6 +76,7 @@ CELL = Cell(
     states=("h", "c"),
     gates=("i", "f", "g", "o"),
     num_blocks=4,
+    open_block=1,
     step=step,
     back=back,
     torch_class="LSTM",

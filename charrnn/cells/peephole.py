@@ -79,6 +79,7 @@ CELL = Cell(
     states=("h", "c"),
     gates=("i", "f", "g", "o"),
     num_blocks=4,
+    open_block=1,
     step=step,
     back=back,
     vectors=PEEPHOLES,

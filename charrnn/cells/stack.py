@@ -15,7 +15,7 @@ class Layer:
     bias: Array
     """(B·H,) what is added to W_ih · input."""
     recurrent: Weights
-    """`weight_hh` transposed, and the cell's own vectors: what the step itself is given."""
+    """`weight_hh` transposed, the cell's own vectors, and `bias_hh` if it is no part of x: what a step is given."""
 
 
 def layer_names(cell: Cell, layer: int) -> dict[str, str]:

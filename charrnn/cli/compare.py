@@ -195,11 +195,20 @@ def _plan(
     if not quiet:
         say(f"measuring   how fast this machine trains {count} ...")
     config = dataclasses.replace(config, device=start_torch(config.device))
-    plans = [plan_run(text, network, config, limits, dropout) for network in networks]
+    plans = _alike([plan_run(text, network, config, limits, dropout) for network in networks])
     if not quiet:
         whole = duration(sum(plan.seconds for plan in plans))
         say(f"whole       about {whole} for {count}, one after the other")
     return [Entry(*of) for of in zip(networks, folders, plans, strict=True)]
+
+
+def _alike(plans: "list[Plan]") -> "list[Plan]":
+    """The plans with one dropout, the least of them: networks that differ in it cannot be compared."""
+    dropout = min(plan.config.dropout for plan in plans)
+    return [
+        dataclasses.replace(plan, config=dataclasses.replace(plan.config, dropout=dropout))
+        for plan in plans
+    ]
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -219,6 +228,8 @@ def _train_all(
                     break
                 if not quiet:
                     say()
+                    left = entries[number - 1 :]
+                    say(f"whole       about {duration(sum(e.plan.seconds for e in left))} to go")
                     say_plan(entry.network, entry.plan, f"{number} of {len(entries)}")
                 row = _train(comparison, entry, stopper, overwrite=overwrite, quiet=quiet)
                 if row:

@@ -98,7 +98,7 @@ class Comparison:
         which = f"{part - 1:,}" if part <= JUDGED_CHARS else f"first {JUDGED_CHARS - 1:,}"
         return (
             f"the best checkpoint of each, on the same {which} {unit}s of validation text, state carried",
-            f"{unit}/s: while training, with the evaluations on the way",
+            f"seconds, {unit}/s: of training, with the evaluations on the way; bar: bits, shorter is better",
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -131,7 +131,16 @@ def table(rows: Sequence[Row], unit: str, width: int, *, blocks: bool) -> list[s
         width: cells in a line.
         blocks: whether block characters can be shown.
     """
-    heading = ["cell", "units", "parameters", f"{unit}s seen", f"{unit}/s", "nats", f"bits/{unit}"]
+    heading = [
+        "cell",
+        "units",
+        "parameters",
+        f"{unit}s seen",
+        "seconds",
+        f"{unit}/s",
+        "nats",
+        f"bits/{unit}",
+    ]
     cells = [heading, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     left = width - sum(widths) - 2 * len(widths)
@@ -150,6 +159,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.config.hidden_size:,}",
         f"{row.parameters:,}",
         f"{row.characters_seen:,}",
+        f"{row.seconds:,.0f}",
         figure(row.chars_per_second, ",.0f"),
         figure(row.nats, ".4f"),
         figure(row.bits, ".4f"),

@@ -179,6 +179,6 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
         raise CheckpointError(f"{last.path} does not say how its run goes on") from error
     if not sound:
         raise CheckpointError(f"{last.path} does not say how its run goes on")
-    if not last.training:
+    if step and not last.training:  # before the first step there is none
         raise CheckpointError(f"{last.path} is a model without the state of its training")
     return config, step

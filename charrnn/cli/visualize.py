@@ -52,7 +52,7 @@ def visualize(
         typer.Option(
             "--what",
             help="Choose the interesting units among a state or gate of the cell: h c i f g o in an lstm.",
-            show_default="h",
+            show_default="the cell's output, h",
         ),
     ] = None,
     predictions: Annotated[
@@ -135,10 +135,11 @@ def visualize(
     if diagram:
         _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
         return
-    require_array(what or "h", model)
+    what_shown = model.cell.output if what is None else what
+    require_array(what_shown, model)
     units = [parse_unit(address, model) for address in unit or ()]
     most = max_chars or (None if dump else SHOWN_CHARS)
-    names = {u.what for u in units} or ({what or "h"} if what or not surprisal else set())
+    names = {u.what for u in units} or ({what_shown} if what or not surprisal else set())
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         content = _content(text, model, most, quiet=quiet)
         recording = _record(model, content, predictions, None if dump else names)
@@ -149,7 +150,12 @@ def visualize(
             say(f"charrnn: wrote {escape(str(dump))} ({size(dump.stat().st_size)}, {count})")
         if not (units or what or predictions or surprisal):
             return
-    _print(recording, _blocks(recording, units, what, predictions, surprisal), color, width)
+    _print(
+        recording,
+        _blocks(recording, units, what, model.cell.output, predictions, surprisal=surprisal),
+        color,
+        width,
+    )
 
 
 def _draw(
@@ -173,8 +179,10 @@ def _draw(
             "draw a text in colours: leave out --diagram",
         )
     content = _content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
-    recording = _record(model, content, predictions or symbols, {"h"})
-    for line in diagram_lines(recording, color or _terminal_color(), width or terminal_width()):
+    recording = _record(model, content, predictions or symbols, {model.cell.output})
+    for line in diagram_lines(
+        recording, model.cell.output, color or _terminal_color(), width or terminal_width()
+    ):
         sys.stdout.write(line + "\n")
 
 
@@ -231,7 +239,13 @@ def _free_memory() -> float:
 
 
 def _blocks(
-    recording: "Recording", units: "list[Unit]", what: str | None, predictions: int, surprisal: bool
+    recording: "Recording",
+    units: "list[Unit]",
+    what: str | None,
+    output: str,
+    predictions: int,
+    *,
+    surprisal: bool,
 ) -> "list[Block]":
     from charrnn.analysis.units import most_interesting
     from charrnn.render.scene import surprisal_block, unit_block
@@ -239,7 +253,7 @@ def _blocks(
     blocks = [surprisal_block(recording)] if surprisal else []
     blocks += [unit_block(recording, u.layer, u.what, u.index) for u in units]
     if what or not blocks:
-        letter = what or "h"
+        letter = what or output
         count = 1 if predictions else INTERESTING
         for u, score in most_interesting(recording.arrays[letter], letter, count):
             note = f", interest {score:.2f}"

@@ -20,15 +20,16 @@ Row = tuple[str, Sequence[str]]
 """A name, and a cell for each character, coloured and CELL wide."""
 
 
-def diagram_lines(recording: Recording, mode: ColorMode, width: int) -> Iterator[str]:
+def diagram_lines(recording: Recording, what: str, mode: ColorMode, width: int) -> Iterator[str]:
     """The lines of a diagram; characters that do not fit beside each other go below.
 
     Args:
-        recording: with the array `h`, and the guesses that are to be shown.
+        recording: with the array `what`, and the guesses that are to be shown.
+        what: the state that is drawn, the hidden units.
         mode: the colours that the terminal can show.
         width: its cells.
     """
-    sections = list(_sections(recording, mode))
+    sections = list(_sections(recording, what, mode))
     names = max(cell_len(name) for _, rows in sections for name, _ in rows) + 2
     beside = max(1, (width - names) // CELL)
     for first in range(0, len(recording.ids), beside):
@@ -42,16 +43,18 @@ def diagram_lines(recording: Recording, mode: ColorMode, width: int) -> Iterator
                 )
 
 
-def _sections(recording: Recording, mode: ColorMode) -> Iterator[tuple[str, Sequence[Row]]]:
+def _sections(
+    recording: Recording, what: str, mode: ColorMode
+) -> Iterator[tuple[str, Sequence[Row]]]:
     symbols = ["".join(map(glyph, text)) for text in recording.next_text]
     ids = recording.ids.tolist()
     column = range(len(ids))
     yield "input", [("", [_plain(symbols[s]) for s in ids])]
     one_hot = [[_plain("1" if s == k else ".") for s in ids] for k in range(len(symbols))]
     yield "one-hot", list(zip(symbols, one_hot, strict=True))
-    h = recording.arrays["h"]  # (T, L, H)
+    h = recording.arrays[what]  # (T, L, H)
     hidden = [
-        (f"L{layer}.h.{unit}", [_value(float(h[t, layer, unit]), mode) for t in column])
+        (f"L{layer}.{what}.{unit}", [_value(float(h[t, layer, unit]), mode) for t in column])
         for layer in range(h.shape[1])
         for unit in range(h.shape[2])
     ]

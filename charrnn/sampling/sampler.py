@@ -19,7 +19,7 @@ def sample(model: CharRNN, prime: str, config: SamplingConfig, *, index: int = 0
     Args:
         model: writes.
         prime: read first. Without one the model reads a newline, if it knows it, so that the text
-            begins as a line does; else it starts from the state of zeros.
+            begins as a line does; else it starts from its first state.
         config: how to draw.
         index: which of several samples of the same seed this is.
 

@@ -1,7 +1,7 @@
 """Cross-entropy, bits per character, perplexity and accuracy of a model on a text.
 
 Two protocols. Carried: one pass over the whole text with the state carried along. Cold windows: the
-state is zero at the start of every window of W characters, and all positions count; this is how
+model starts afresh in every window of W characters, and all positions count; this is how
 models with a fixed window are judged. Sums first, one division at the end: every character has the
 same weight.
 """

@@ -77,7 +77,7 @@ def samples(num_symbols: int, num_lanes: int, length: int, warm_up: int) -> Lane
 
 
 def windows(num_symbols: int, size: int) -> Lanes:
-    """Lanes that each predict `size` symbols from a state of zeros; the last may be shorter."""
+    """Lanes that each predict `size` symbols from the model's first state; the last may be shorter."""
     begin = np.arange(0, num_symbols - 1, size)
     return Lanes(begin, begin, np.minimum(begin + size, num_symbols - 1))
 

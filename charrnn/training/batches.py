@@ -8,7 +8,7 @@
     lane 2   i j   |  k l                   j k  |  l m
 
 Lane n goes on where it stopped, so its state is carried from step to step; when all have reached their ends an epoch is
-over and the state starts at zero again. Where a step reads is a function of its number alone: resuming needs no more.
+over and the state starts afresh. Where a step reads is a function of its number alone: resuming needs no more.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Lanes:
         return -(-self.lane_length // self.shape.sequence_length)
 
     def starts_epoch(self, step: int) -> bool:
-        """Whether the state must be zero before this step."""
+        """Whether the lanes start afresh before this step."""
         return step % self.steps_per_epoch == 0
 
     def characters_in(self, steps: int) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor
 from charrnn.cells.base import Cell, Taken
 from charrnn.cells.stack import Layer
 from charrnn.training import inputs
+from charrnn.training.machine import product_over_time
 from charrnn.training.ops import TorchGradientOps
 from charrnn.training.unrolled import side_by_side
 
@@ -131,14 +132,13 @@ class _FedBack(torch.autograd.Function):
                         dh = d_k @ W_ih[k - 1].t()
             d_first = _through_softmax(dy, y).to(first.dtype)
             dh = d_first @ W_y.t()
-        flat = [d.flatten(0, 1) for d in (d_said, *d_into)]
         found_weights = [
-            _product(hs[-1], flat[0]) + first.t() @ d_first,
-            flat[0].sum(0, dtype=d_logits.dtype) + d_first.sum(0),
-            *(_product(ys, d) for d in flat[1:]),
+            product_over_time(hs[-1], d_said) + first.t() @ d_first,
+            d_said.sum((0, 1), dtype=d_logits.dtype) + d_first.sum(0),
+            *(product_over_time(ys, d) for d in d_into),
         ]
-        for below, d in zip(hs, flat[2:], strict=False):
-            found_weights += [_product(below, d), d.sum(0, dtype=d_logits.dtype)]
+        for below, d in zip(hs, d_into[1:], strict=False):
+            found_weights += [product_over_time(below, d), d.sum((0, 1), dtype=d_logits.dtype)]
         ctx.kept = ctx.weights = None
         dx = inputs.gradient(d_into[0], ctx.ids, ctx.num_inputs)
         return None, None, None, None, dx, None, dh.clone(), *found_weights
@@ -148,8 +148,3 @@ def _through_softmax(dy: Tensor, y: Tensor) -> Tensor:
     """The gradient of the logits, y ⊙ (dy - Σ dy ⊙ y), for y = softmax(logits)."""
     found: Tensor = torch.ops.aten._softmax_backward_data.default(dy, y, -1, y.dtype)  # noqa: SLF001
     return found
-
-
-def _product(given: Tensor, flat: Tensor) -> Tensor:
-    """Σ_t given_tᵀ d_t: the gradient of a matrix that was used at every step."""
-    return given.flatten(0, 1).t() @ flat

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from charrnn.training.machine import product_over_time
+
 LARGEST_TABLE = 256
 """Symbols above which the products with one-hot vectors would cost more than they save."""
 
@@ -35,5 +37,4 @@ def gradient(dx: Tensor, ids: Tensor | None, num_symbols: int) -> Tensor:
     """The gradient with respect to what `steps` was given, from those of all x_t, dx (T, N, B·H)."""
     if ids is None:
         return dx
-    symbols = one_hot(ids.flatten(), num_symbols).to(dx.dtype)  # (T·N, V)
-    return symbols.t() @ dx.flatten(0, 1)
+    return product_over_time(one_hot(ids, num_symbols).to(dx.dtype), dx)  # (V, B·H)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from charrnn.errors import EnvironmentFault
 
@@ -67,6 +68,23 @@ def autocast(device: torch.device, precision: str) -> "contextlib.AbstractContex
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def product_over_time(a: Tensor, b: Tensor) -> Tensor:
+    """Σ_t a_tᵀ b_t, the gradient of a matrix that was used at every time step: (T, N, A) and (T, N, B) -> (A, B).
+
+    In float32 by oneDNN, which is about as fast on every processor; torch's own product is by MKL in most builds, and
+    that is about half as fast on processors that are not Intel's.
+    """
+    a, b = a.flatten(0, -2).t(), b.flatten(0, -2)
+    if a.dtype == torch.float32 and a.device.type == "cpu" and _has_onednn_product():
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")  # noqa: SLF001
+        return found
+    return a @ b
+
+
+def _has_onednn_product() -> bool:
+    return hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 @contextlib.contextmanager

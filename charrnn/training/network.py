@@ -5,8 +5,8 @@ layers are stepped through time by one of
 
 - torch's fused kernel, where torch has one for the cell;
 - `unrolled`, the cell's step and its step backwards, a layer at a time;
-- the cell's step alone, which torch differentiates, all layers together: for a cell whose output comes back, or one
-  that has no step backwards.
+- `fed_back`, the same for a cell whose output comes back, all layers and the output together;
+- the cell's step alone, which torch differentiates: for a cell that has no step backwards.
 """
 
 import math
@@ -83,8 +83,7 @@ class Network(nn.Module):
         config: the shape.
         dropout: the part of each layer's outputs that is zeroed in training. Between layers every time step has a mask
             of its own, as in torch's fused kernels (W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network
-            Regularization", 2014); before the output, and everywhere in a network whose output comes back, the mask is
-            locked.
+            Regularization", 2014); before the output, and everywhere in `fed_back`, the mask is locked.
         kernel: `fused`, `loop`, or `auto`: fused if torch has a kernel for the cell.
     """
 
@@ -101,7 +100,7 @@ class Network(nn.Module):
         self.dropout = LockedDropout(dropout)
         first = {k: torch.zeros(L, H) for k in self.cell.states} if config.learn_start else {}
         self.start = nn.ParameterDict(first)
-        self._open_forget_gates(config)
+        self._open_forget_gates()
 
     def _make_layers(self, config: ModelConfig, dropout: float) -> nn.Module:
         E, H, L = config.embedding_size, config.hidden_size, config.num_layers
@@ -119,15 +118,14 @@ class Network(nn.Module):
         return made
 
     @torch.no_grad()
-    def _open_forget_gates(self, config: ModelConfig) -> None:
-        """Start every forget gate's bias at 1: the two biases add up to it."""
-        gates = self.cell.gates
-        if "f" not in gates:
+    def _open_forget_gates(self) -> None:
+        """Start the biases of the cell's open block at 1: the two of them add up to it."""
+        if self.cell.open_block is None:
             return
-        H, f = config.hidden_size, gates.index("f")
-        for layer in range(config.num_layers):
-            getattr(self.rnn, f"bias_ih_l{layer}")[f * H : (f + 1) * H] = FORGET_BIAS
-            getattr(self.rnn, f"bias_hh_l{layer}")[f * H : (f + 1) * H] = 0.0
+        H, k = self.head.in_features, self.cell.open_block
+        for layer in range(self.num_layers):
+            getattr(self.rnn, f"bias_ih_l{layer}")[k * H : (k + 1) * H] = FORGET_BIAS
+            getattr(self.rnn, f"bias_hh_l{layer}")[k * H : (k + 1) * H] = 0.0
 
     # --- the state ---------------------------------------------------------------------------------------------------
 

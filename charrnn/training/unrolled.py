@@ -1,6 +1,6 @@
 """A layer unrolled over time, forwards by a cell's `step` and backwards by its `back`: backpropagation through time.
 
-torch can differentiate a loop over `step` by itself. Written out, it is about twice as fast on a processor, because
+torch can differentiate a loop over `step` by itself. Written out, it is faster on a processor, because
 
 - the gradient of weight_hh is a sum over time of products, Σ_t h_tᵀ da_t, and this sum is one large product;
 - what went into the steps is kept as it is, and nothing is recorded for each operation.
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from charrnn.cells.base import Cell, Taken, Weights
 from charrnn.training import inputs
+from charrnn.training.machine import product_over_time
 from charrnn.training.ops import TorchGradientOps
 
 
@@ -110,10 +111,9 @@ class _Unrolled(torch.autograd.Function):
                 own, *others = found.state
                 through = product_slots[t] @ weight
                 dh = through.to(dh.dtype) if own is None else own + through
-        flat = products.flatten(0, 1)  # (T·N, B·H)
-        found_weights = {"weight_hh": kept[:-1].flatten(0, 1).t() @ flat}
+        found_weights = {"weight_hh": product_over_time(kept[:-1], products)}
         if not cell.folds_bias:
-            found_weights["bias_hh"] = flat.sum(0)
+            found_weights["bias_hh"] = products.sum((0, 1), dtype=dh.dtype)
         found_weights |= {name: total.sum(0) for name, total in totals.items()}
         ctx.kept = ctx.weights = None
         states = (d.clone() for d in (dh, *others))
