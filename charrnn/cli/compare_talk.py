@@ -98,8 +98,14 @@ class Comparison:
         which = f"{part - 1:,}" if part <= JUDGED_CHARS else f"first {JUDGED_CHARS - 1:,}"
         return (
             f"the best checkpoint of each, on the same {which} {unit}s of validation text, state carried",
-            f"seconds, {unit}/s: of training, with the evaluations on the way; bar: bits, shorter is better",
+            f"{unit}/s: in {self._seconds} s of training each, evaluations too; bar: bits, shorter is better",
         )
+
+    @property
+    def _seconds(self) -> str:
+        """How long the networks were trained: "60", or "55 to 60"."""
+        seconds = sorted({round(row.seconds) for row in self.rows if not row.diverged}) or [0]
+        return f"{seconds[0]:,}" if len(seconds) == 1 else f"{seconds[0]:,} to {seconds[-1]:,}"
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `compare --json` prints."""
@@ -136,7 +142,6 @@ def table(rows: Sequence[Row], unit: str, width: int, *, blocks: bool) -> list[s
         "units",
         "parameters",
         f"{unit}s seen",
-        "seconds",
         f"{unit}/s",
         "nats",
         f"bits/{unit}",
@@ -159,7 +164,6 @@ def _cells(row: Row) -> list[str]:
         f"{row.config.hidden_size:,}",
         f"{row.parameters:,}",
         f"{row.characters_seen:,}",
-        f"{row.seconds:,.0f}",
         figure(row.chars_per_second, ",.0f"),
         figure(row.nats, ".4f"),
         figure(row.bits, ".4f"),
