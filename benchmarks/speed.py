@@ -3,7 +3,7 @@
 Every figure is a ratio to something measured in the same run, in turns, because seconds differ from machine to machine
 and from hour to hour:
 
-- training (2 FLOP a weight forward, 4 backward, weights of the recurrent and output matrices) against this machine's
+- training (2 FLOP a weight forward, 4 backward, for all matrices but the embedding) against this machine's
   float32 matrix product of the shape that one time step needs, (N, H) x (H, 4H);
 - training of every cell, sized to the parameters of an LSTM of 256 units, against that LSTM in the same precision, by
   torch's fused kernel where it has one and by charrnn's own loop;

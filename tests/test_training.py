@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.checkpoint import load_checkpoint
+from charrnn.cli.runs import resume_point
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.recording import log_softmax
@@ -344,6 +345,19 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, st
         last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
         trainer = make_trainer(corpus, tmp_path / "parts", config, resume=last)
         run_to_end(trainer, stop_at=stop)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_a_run_that_was_stopped_before_its_first_step_goes_on_all_the_same(corpus, tmp_path):
+    run_to_end(make_trainer(corpus, tmp_path / "whole"))
+    stopped = make_trainer(corpus, tmp_path / "parts")
+    stopped.stop_requested = True
+    run_to_end(stopped)
+    last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
+    about = {"sources": ["a.txt"], "fingerprint": "", "characters": 9}
+    run = {"training": dataclasses.asdict(CONFIG), "corpus": about}
+    assert resume_point(dataclasses.replace(last, run=run)) == (CONFIG, 0)
+    run_to_end(make_trainer(corpus, tmp_path / "parts", resume=last))
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
