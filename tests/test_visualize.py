@@ -373,5 +373,11 @@ def test_it_runs_without_torch(workplace):
 
 def test_help_tells_the_defaults(see):
     shown = re.sub(r"[\s│]+", " ", see("-h").out)
-    for default in ("output, h)", "0", "(2000; with --dump all)", "none in a pipe)", "(the terminal's)"):
+    for default in (
+        "output, h)",
+        "0",
+        "(2000; with --dump all)",
+        "none in a pipe)",
+        "(the terminal's)",
+    ):
         assert f"{default}]" in shown
