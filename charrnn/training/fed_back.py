@@ -116,18 +116,18 @@ class _FedBack(torch.autograd.Function):
             for h, w in zip(hs, W_hh, strict=True)
         ]
         with torch.autocast(d_logits.device.type, enabled=False), torch.inference_mode():
-            y = dy = torch.zeros_like(d_logits[0])  # nothing comes after the last step
+            y = dy = torch.zeros_like(d_logits[0])  # (N, V); nothing comes after the last step
             for t in reversed(range(T)):
-                d = d_logits[t] + _through_softmax(dy, y)
-                dh = d_said[t].copy_(d) @ W_y.t()
+                d = d_logits[t] + _through_softmax(dy, y)  # from the loss, and from the next step
+                dh = d_said[t].copy_(d) @ W_y.t()  # (N, H)
                 y, dy, steps = ctx.y_before.pop(), torch.zeros_like(y), ctx.taken.pop()
                 for k in reversed(range(L)):
                     dh = dh.to(d.dtype) if masks[k] is None else dh * masks[k]
                     if t == T - 1:
                         dh = dh + d_last[k]
                     found = ctx.cell.back((dh,), steps[k], {}, TorchGradientOps)
-                    d_k = d_into[k][t].copy_(side_by_side(found.x))
-                    dy += d_k @ W_hh[k].t()
+                    d_k = d_into[k][t].copy_(side_by_side(found.x))  # (N, B·H)
+                    dy += d_k @ W_hh[k].t()  # y entered every layer
                     if k:
                         dh = d_k @ W_ih[k - 1].t()
             d_first = _through_softmax(dy, y).to(first.dtype)
