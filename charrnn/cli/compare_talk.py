@@ -123,7 +123,7 @@ class Comparison:
             "minutes": self.minutes,
             "steps": self.steps,
             "parameters": self.parameters,
-            "protocol": "; ".join(self.protocol),
+            "protocol": self.protocol[0],
             "networks": [row.as_dict() for row in self.rows],
         }
 

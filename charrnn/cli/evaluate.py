@@ -98,7 +98,7 @@ def _text_of(
         if len(ids) < 2:
             raise DataError(
                 f"the model's corpus has no {split.value} part",
-                "choose --split val, or give a FILE",
+                "choose another --split, or give a FILE",
             )
     else:
         text, left_out = leave_out_unknown(

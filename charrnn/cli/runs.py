@@ -49,7 +49,8 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     if _holds_run(folder) and not overwrite:
         raise UsageError(
             f"{folder} holds a run already",
-            "go on with it: charrnn train --resume; start it afresh: --overwrite; or choose another --name",
+            f"go on with it: charrnn train --resume --name {folder.name}; start it afresh: --overwrite; "
+            "or choose another --name",
         )
 
 

@@ -38,9 +38,8 @@ def diagram_lines(recording: Recording, what: str, mode: ColorMode, width: int) 
         for title, rows in sections:
             yield title
             for name, cells in rows:
-                yield f"  {name}{' ' * (names - 2 - cell_len(name))}" + "".join(
-                    cells[first : first + beside]
-                )
+                label = f"  {name}{' ' * (names - 2 - cell_len(name))}"
+                yield (label + "".join(cells[first : first + beside])).rstrip(" ")
 
 
 def _sections(
