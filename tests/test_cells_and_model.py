@@ -480,7 +480,7 @@ def test_all_ways_through_time_have_the_same_gradients(name, activation, num_lay
 def test_inputs_from_a_table_and_inputs_from_a_product_are_the_same(monkeypatch, name, activation):
     config = make_config(name, activation, 2)
     table = gradients(make_network(config, "unrolled").double())
-    monkeypatch.setattr("charrnn.training.network.LARGEST_TABLE", V - 1)
+    monkeypatch.setattr("charrnn.training.network.MOST_SYMBOLS", V - 1)
     product = gradients(make_network(config, "unrolled").double())
     for parameter_name, gradient in product.items():
         torch.testing.assert_close(gradient, table[parameter_name], atol=1e-12, rtol=1e-10)

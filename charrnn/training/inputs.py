@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from charrnn.training.machine import product_over_time
 
-LARGEST_TABLE = 256
+MOST_SYMBOLS = 256
 """Symbols above which the products with one-hot vectors would cost more than they save."""
 
 

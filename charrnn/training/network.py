@@ -24,7 +24,7 @@ from charrnn.cells.stack import Layer, advance, layer_names, make_layer
 from charrnn.config import Kernel, ModelConfig
 from charrnn.model import Weights, weight_shapes
 from charrnn.training.fed_back import unroll_fed_back
-from charrnn.training.inputs import LARGEST_TABLE
+from charrnn.training.inputs import MOST_SYMBOLS
 from charrnn.training.ops import TorchOps
 from charrnn.training.unrolled import unroll
 
@@ -217,7 +217,7 @@ class Network(nn.Module):
 
     def _first_input(self, layer: Layer, ids: Tensor) -> tuple[Tensor, Tensor | None]:
         """W_ih · input + bias of layer 0 for symbols (T, N), or a table of it and the rows to take."""
-        if self.embedding.num_embeddings > LARGEST_TABLE:
+        if self.embedding.num_embeddings > MOST_SYMBOLS:
             return linear(self.embedding(ids), layer.weight_ih.t(), layer.bias), None
         return linear(self.embedding.weight, layer.weight_ih.t(), layer.bias), ids
 
