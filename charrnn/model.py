@@ -72,7 +72,7 @@ def hidden_size_for(config: ModelConfig, parameters: int) -> int:
         parameters: how many are wanted.
 
     Returns:
-        The size that comes nearest; but a multiple of ROUND, which processors like, if that has the parameters within WITHIN.
+        The size that comes nearest; but a multiple of ROUND, which processors like, if it comes near enough (WITHIN).
 
     Raises:
         UsageError: even one unit has more, or even the most units have fewer.
