@@ -35,7 +35,8 @@ from charrnn.sampling.sampler import sample
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.machine import may_choose_bfloat16
 from charrnn.training.network import Network, TorchState, make_network
-from charrnn.training.step import make_optimizer, train_step
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.step import train_step
 
 VOCABULARY = Vocabulary("char", range(32, 97))
 ROUNDS = 5
@@ -93,7 +94,7 @@ def training_gflops(
     """A measure of whole training steps: forward, backward, clipping, AdamW."""
     config = TrainingConfig(precision=precision)
     network = make_network(model_config, 0.0, 1, CPU, kernel)
-    optimizer = make_optimizer(network, config)
+    optimizer = Optimizer(network, config)
     ids = torch.randint(len(VOCABULARY), (config.sequence_length, config.batch_size))
     state: TorchState = None
 

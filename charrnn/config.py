@@ -13,6 +13,7 @@ from charrnn.errors import UsageError
 Level = Literal["char", "byte"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Kernel = Literal["auto", "fused", "loop"]
+OptimizerName = Literal["muon", "adamw"]
 
 MOST_UNITS = 65_536
 """In a layer."""
@@ -133,14 +134,20 @@ class TrainingConfig:
     """A lane starts afresh every so many steps, the lanes in turn, without its carried state; 0: only with an epoch."""
     dropout: float = 0.0
     """The part of each layer's outputs that is zeroed in training (between layers and before the output)."""
+    recurrent_dropout: float = 0.0
+    """The part of the recurrent weights that is zeroed in a training step (DropConnect)."""
+    optimizer: OptimizerName = "muon"
+    """What updates the matrices of the recurrent layers; everything else is AdamW's."""
     learning_rate: float = 4e-3
-    """The largest learning rate, at the end of the warm-up."""
+    """AdamW's largest learning rate, at the end of the warm-up."""
+    muon_learning_rate: float = 0.02
+    """Muon's."""
     warmup_steps: int = 50
     """Steps over which the learning rate rises from zero."""
     final_learning_rate: float = 0.02
     """The rate at the last step, as a part of the largest."""
     weight_decay: float = 0.01
-    """AdamW's decay of the matrices; biases, peepholes and learnt starts do not decay."""
+    """The decay of the matrices; biases, peepholes and learnt starts do not decay."""
     clip: float = 1.0
     """The largest norm of a gradient; 0 turns clipping off."""
     seed: int = 1
@@ -155,6 +162,8 @@ class TrainingConfig:
     """CPU threads; 0 leaves the choice to the plan, or to torch."""
     eval_every: int = 100
     """Steps from one evaluation on validation text to the next."""
+    patience: int = 0
+    """Evaluations without a better one after which a run ends early; 0: never."""
 
     def __post_init__(self) -> None:
         _whole("steps", self.steps, 1, 10**12)
@@ -162,7 +171,10 @@ class TrainingConfig:
         _whole("sequence-length", self.sequence_length, 1, 10**6)
         _whole("cold-every", self.cold_every, 0, 10**12)
         _finite("dropout", self.dropout, 0, 0.99, "a number from 0 to 0.99")
+        _finite("recurrent-dropout", self.recurrent_dropout, 0, 0.99, "a number from 0 to 0.99")
+        _one_of("optimizer", self.optimizer, get_args(OptimizerName))
         _finite("lr", self.learning_rate, 1e-12, 1e12, "a finite number above 0")
+        _finite("muon-lr", self.muon_learning_rate, 1e-12, 1e12, "a finite number above 0")
         _whole("warmup-steps", self.warmup_steps, 0, 10**12)
         _finite("final-learning-rate", self.final_learning_rate, 0, 1, "a number from 0 to 1")
         _finite("weight-decay", self.weight_decay, 0, 1e6, "a finite number, 0 or more")
@@ -176,6 +188,7 @@ class TrainingConfig:
         _one_of("kernel", self.kernel, get_args(Kernel))
         _whole("threads", self.threads, 0, 4096)
         _whole("eval-every", self.eval_every, 1, 10**12)
+        _whole("patience", self.patience, 0, 10**9)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,8 @@ from charrnn.training.events import Step, Stopped
 from charrnn.training.machine import autocast
 from charrnn.training.network import Network, fits_kernel
 from charrnn.training.ops import TorchGradientOps, TorchOps
-from charrnn.training.step import make_optimizer, train_step
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.step import train_step
 from charrnn.training.trainer import Trainer
 
 V, E, H, T, N = 7, 5, 6, 9, 3
@@ -642,7 +643,7 @@ def test_every_cell_lowers_its_loss(name, activation, way, learn_start):
     ids = torch.tensor(period * 8)[: 4 * 17].view(4, 17).T.contiguous()
     network = make_network(make_config(name, activation, learn_start=learn_start), way)
     config = TrainingConfig(learning_rate=0.02)
-    optimizer = make_optimizer(network, config)
+    optimizer = Optimizer(network, config)
     costs = [train_step(network, optimizer, ids[:-1], ids[1:], None, config)[0] for _ in range(60)]
     assert costs[0] > 1.2
     assert costs[-1] < 0.6 * costs[0]
@@ -657,7 +658,8 @@ def test_only_matrices_decay(name):
     """Biases, peepholes and first states are left alone."""
     network = make_network(make_config(name, num_layers=2, learn_start=True))
     names = {parameter: n for n, parameter in network.named_parameters()}
-    groups = make_optimizer(network, TrainingConfig(weight_decay=0.5)).param_groups
+    parts = Optimizer(network, TrainingConfig(weight_decay=0.5)).parts
+    groups = [group for part in parts for group in part.param_groups]
     decay = {names[p]: group["weight_decay"] for group in groups for p in group["params"]}
     assert decay.keys() == set(names.values())
     matrices = {"embedding.weight", "head.weight"}
@@ -917,7 +919,7 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")  # this process is not the command's to prepare
     monkeypatch.setattr("charrnn.training.machine.keep_freed_memory", lambda: None)
-    monkeypatch.setattr("charrnn.training.plan.TRIAL_SECONDS", 0.001)
+    monkeypatch.setattr("charrnn.training.trials.TRIAL_SECONDS", 0.001)
     (tmp_path / "corpus.txt").write_text(make_text(1500), encoding="utf-8")
     shape = ("--cell", "toy", "--layers", 2, "--hidden-size", 8, "--embedding-size", 3)
     size = ("--batch-size", 4, "--sequence-length", 8, "--precision", "float32", "--threads", 1)

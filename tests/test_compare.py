@@ -49,7 +49,7 @@ def here(tmp_path, monkeypatch, capsys):
     import torch
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charrnn.training.plan.TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr("charrnn.training.trials.TRIAL_SECONDS", 0.0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield lambda *arguments, **options: call_charrnn(capsys, *arguments, **options)

@@ -17,7 +17,8 @@ from charrnn.model import CharRNN, count_parameters, weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.network import Network
 from charrnn.training.ops import TorchGradientOps, TorchOps
-from charrnn.training.step import make_optimizer, train_step
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.step import train_step
 
 VARIANTS = [(name, how) for name, cell in CELLS.items() for how in cell.activations or ("tanh",)]
 """Every cell with every activation that it can have."""
@@ -186,10 +187,18 @@ def test_clipping_the_norm_at_15_bounds_the_step(w, moved):
     assert abs(weight.item() - w) == pytest.approx(moved, rel=1e-6, abs=1e-12)
 
 
+class Descent(torch.optim.SGD):
+    """Gradient descent, called as a training step calls its optimizer."""
+
+    def step(self, rate):
+        assert rate == 1
+        super().step()
+
+
 def movement(network, config, ids):
     """How far one step of gradient descent with rate 1 moves all weights together."""
     before = [p.detach().clone() for p in network.parameters()]
-    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    optimizer = Descent(network.parameters(), lr=1.0)
     train_step(network, optimizer, ids[:-1], ids[1:], None, config)
     pairs = zip(network.parameters(), before, strict=True)
     return sum(((a - b).double() ** 2).sum().item() for a, b in pairs) ** 0.5
@@ -249,7 +258,7 @@ def test_three_hidden_units_learn_hello(name, seed):
     config = TrainingConfig(learning_rate=0.03, weight_decay=0.0)
     torch.manual_seed(seed)
     network = Network(model_config)
-    optimizer = make_optimizer(network, config)
+    optimizer = Optimizer(network, config)
     for _ in range(300):
         train_step(network, optimizer, ids[:-1], ids[1:], None, config)
     model = CharRNN(model_config, vocabulary, network.to_numpy())
@@ -505,7 +514,7 @@ def test_a_gradient_cut_off_after_k_steps_lacks_what_is_older(name, activation):
 def test_training_cuts_the_gradient_between_its_steps(name):
     """Two chunks of 6: the state goes on, the gradient does not. Forward mode with P = 0 between them gives the same."""
     network, symbols = make_network(name, "tanh", 1, learn_start=False), text(12)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
+    optimizer = Descent(network.parameters(), lr=0.0)
     ids, state = torch.tensor(symbols)[:, None], None
     for begin in (0, 6):
         _, state = train_step(

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -26,7 +26,14 @@ from charrnn.cli.one_run import (
 )
 from charrnn.cli.runs import new_folders, require_room
 from charrnn.cli.train_talk import judge, sample_command, say_corpus, say_plan, say_stopped
-from charrnn.config import CorpusConfig, Level, ModelConfig, Precision, TrainingConfig
+from charrnn.config import (
+    CorpusConfig,
+    Level,
+    ModelConfig,
+    OptimizerName,
+    Precision,
+    TrainingConfig,
+)
 from charrnn.errors import DataError, DivergedError, UsageError
 from charrnn.render.bars import EIGHTHS
 
@@ -54,13 +61,16 @@ def compare(
     minutes: own.Minutes = None,
     steps: own.Steps = None,
     parameters: own.Parameters = None,
-    hidden_size: option.HiddenSize = ModelConfig.hidden_size,
+    hidden_size: own.HiddenSize = ModelConfig.hidden_size,
     layers: option.Layers = ModelConfig.num_layers,
     embedding_size: option.EmbeddingSize = ModelConfig.embedding_size,
     dropout: option.Dropout = None,
-    batch_size: option.BatchSize = TrainingConfig.batch_size,
+    recurrent_dropout: option.RecurrentDropout = None,
+    batch_size: own.BatchSize = TrainingConfig.batch_size,
     sequence_length: option.SequenceLength = TrainingConfig.sequence_length,
+    optimizer: option.Optimizer = TrainingConfig.optimizer,
     lr: option.Lr = TrainingConfig.learning_rate,
+    muon_lr: option.MuonLr = TrainingConfig.muon_learning_rate,
     clip: option.Clip = TrainingConfig.clip,
     seed: option.Seed = TrainingConfig.seed,
     level: option.Level = CorpusConfig.level,
@@ -103,13 +113,16 @@ def compare(
     config = TrainingConfig(
         batch_size=batch_size,
         sequence_length=sequence_length,
+        optimizer=cast("OptimizerName", optimizer),
         learning_rate=lr,
+        muon_learning_rate=muon_lr,
         clip=clip,
         seed=seed,
         precision=cast("Precision", precision),  # the config checks it
         threads=threads,
         device=device,
         dropout=dropout or 0.0,
+        recurrent_dropout=recurrent_dropout or 0.0,
     )
     networks = [
         ModelConfig(
@@ -126,7 +139,8 @@ def compare(
     text = _read(corpus, corpus_config, cache, quiet=quiet)
     networks = [_sized(network, text, parameters) for network in networks]
     limits = (minutes, None, steps)
-    entries = _plan(text, networks, folders, config, limits, dropout, out, quiet=quiet)
+    wishes = {"batch_size": batch_size, "dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    entries = _plan(text, networks, folders, config, limits, wishes, out, quiet=quiet)
     comparison = Comparison(corpus, text, minutes, steps, parameters)
     _train_all(comparison, entries, overwrite=overwrite, as_json=as_json, quiet=quiet)
 
@@ -181,7 +195,7 @@ def _plan(
     folders: list[Path],
     config: TrainingConfig,
     limits: Limits,
-    dropout: float | None,
+    wishes: dict[str, Any],
     out: Path,
     *,
     quiet: bool,
@@ -195,7 +209,12 @@ def _plan(
     if not quiet:
         say(f"measuring   how fast this machine trains {count} ...")
     config = dataclasses.replace(config, device=start_torch(config.device))
-    plans = _alike([plan_run(text, network, config, limits, dropout) for network in networks])
+    plans = _alike(
+        [
+            plan_run(text, network, config, limits, wishes | {"hidden_size": network.hidden_size})
+            for network in networks
+        ]
+    )
     if not quiet:
         whole = duration(sum(plan.seconds for plan in plans))
         say(f"whole       about {whole} for {count}, one after the other")
@@ -203,10 +222,16 @@ def _plan(
 
 
 def _alike(plans: "list[Plan]") -> "list[Plan]":
-    """The plans with one dropout, the least of them: networks that differ in it cannot be compared."""
-    dropout = min(plan.config.dropout for plan in plans)
+    """The plans with one dropout of each kind, the least of them: networks that differ in it cannot be compared.
+
+    None stops early, so that all read text for the same time.
+    """
+    same = {
+        name: min(getattr(plan.config, name) for plan in plans)
+        for name in ("dropout", "recurrent_dropout")
+    }
     return [
-        dataclasses.replace(plan, config=dataclasses.replace(plan.config, dropout=dropout))
+        dataclasses.replace(plan, config=dataclasses.replace(plan.config, patience=0, **same))
         for plan in plans
     ]
 
@@ -230,7 +255,7 @@ def _train_all(
                     say()
                     left = entries[number - 1 :]
                     say(f"whole       about {duration(sum(e.plan.seconds for e in left))} to go")
-                    say_plan(entry.network, entry.plan, f"{number} of {len(entries)}")
+                    say_plan(entry.plan, f"{number} of {len(entries)}")
                 row = _train(comparison, entry, stopper, overwrite=overwrite, quiet=quiet)
                 if row:
                     rows.append(row)
@@ -252,7 +277,7 @@ def _train(
     """Train one network, and judge it; None if it was stopped. That it diverges is a result too."""
     names, text, network = comparison.names, comparison.text, entry.network
     with held_folder(entry.folder, network, overwrite=overwrite):
-        trainer = new_trainer(names, text, network, entry.plan, entry.folder)
+        trainer = new_trainer(names, text, entry.plan, entry.folder)
         try:
             drive(trainer, stopper, quiet=quiet)
         except DivergedError as error:

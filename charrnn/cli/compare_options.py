@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from charrnn.cells import CELLS
-from charrnn.cli.train_options import BUDGET, NETWORK, RUN
+from charrnn.cli.train_options import BUDGET, LEARNING, NETWORK, RUN
 
 DEFAULT_MINUTES = 1.0
 """For each network."""
@@ -45,6 +45,13 @@ Parameters = Annotated[
         show_default="the same hidden size for all",
         rich_help_panel=NETWORK,
     ),
+]
+HiddenSize = Annotated[
+    int, typer.Option("--hidden-size", help="Units in a layer.", rich_help_panel=NETWORK)
+]
+BatchSize = Annotated[
+    int,
+    typer.Option("--batch-size", help="Lanes of text read side by side.", rich_help_panel=LEARNING),
 ]
 Name = Annotated[
     str | None,

@@ -4,9 +4,9 @@ torch is imported by the functions that need it, and first by `start_torch`, onc
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.checkpoints import BEST, LAST, METRICS
 from charrnn.cli.runs import about_run, require_room, require_unused
@@ -79,23 +79,22 @@ def plan_run(
     network: ModelConfig,
     config: TrainingConfig,
     limits: Limits,
-    dropout: float | None,
+    wishes: Mapping[str, Any],
 ) -> "Plan":
-    """Fix everything that a budget leaves open, after measuring this machine for a second or two."""
-    from charrnn.training.plan import Budget, Facts, make_plan
+    """Fix what a budget and the wishes (by their names in `plan.Wishes`) leave open, after measuring this machine."""
+    from charrnn.training.plan import Budget, Facts, Wishes
+    from charrnn.training.trials import plan_here
 
     facts = Facts(len(text.train), len(text.val))
-    return make_plan(facts, network, config, Budget(*limits), dropout=dropout)
+    return plan_here(facts, network, config, Budget(*limits), Wishes(**wishes))
 
 
-def new_trainer(
-    names: list[str], text: "Corpus", network: ModelConfig, plan: "Plan", folder: Path
-) -> "Trainer":
+def new_trainer(names: list[str], text: "Corpus", plan: "Plan", folder: Path) -> "Trainer":
     """A run at its start, in a folder that is held. An old run that was there goes."""
     from charrnn.training.trainer import Trainer
 
-    about = about_run(names, text, plan.config, folder)
-    trainer = Trainer(text, network, plan.config, folder, about=about)
+    about = about_run(names, text, plan.config, folder) | {"plan": list(plan.reasons)}
+    trainer = Trainer(text, plan.model_config, plan.config, folder, about=about)
     for file in (LAST, BEST, METRICS):  # --overwrite: the new run can start, the old one goes
         (folder / file).unlink(missing_ok=True)
     return trainer

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -29,13 +29,21 @@ from charrnn.cli.runs import (
     resume_point,
 )
 from charrnn.cli.train_talk import (
+    print_plan,
     print_result,
     say_corpus,
     say_differences,
     say_plan,
     say_stopped,
 )
-from charrnn.config import CorpusConfig, Level, ModelConfig, Precision, TrainingConfig
+from charrnn.config import (
+    CorpusConfig,
+    Level,
+    ModelConfig,
+    OptimizerName,
+    Precision,
+    TrainingConfig,
+)
 from charrnn.errors import CheckpointError, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -53,16 +61,20 @@ def train(
     minutes: option.Minutes = None,
     epochs: option.Epochs = None,
     steps: option.Steps = None,
+    plan_only: option.PlanOnly = False,
     cell: option.CellName = ModelConfig.cell,
-    hidden_size: option.HiddenSize = ModelConfig.hidden_size,
+    hidden_size: option.HiddenSize = None,
     layers: option.Layers = ModelConfig.num_layers,
     embedding_size: option.EmbeddingSize = ModelConfig.embedding_size,
     activation: option.Activation = ModelConfig.activation,
     learn_start: option.LearnStart = ModelConfig.learn_start,
     dropout: option.Dropout = None,
-    batch_size: option.BatchSize = TrainingConfig.batch_size,
+    recurrent_dropout: option.RecurrentDropout = None,
+    batch_size: option.BatchSize = None,
     sequence_length: option.SequenceLength = TrainingConfig.sequence_length,
+    optimizer: option.Optimizer = TrainingConfig.optimizer,
     lr: option.Lr = TrainingConfig.learning_rate,
+    muon_lr: option.MuonLr = TrainingConfig.muon_learning_rate,
     clip: option.Clip = TrainingConfig.clip,
     seed: option.Seed = TrainingConfig.seed,
     level: option.Level = CorpusConfig.level,
@@ -108,21 +120,24 @@ def train(
         test_fraction=test_fraction,
     )
     config = TrainingConfig(
-        batch_size=batch_size,
+        batch_size=batch_size or TrainingConfig.batch_size,
         sequence_length=sequence_length,
+        optimizer=cast("OptimizerName", optimizer),
         learning_rate=lr,
+        muon_learning_rate=muon_lr,
         clip=clip,
         seed=seed,
         precision=cast("Precision", precision),  # the config checks it
         threads=threads,
         device=device,
         dropout=dropout or 0.0,
+        recurrent_dropout=recurrent_dropout or 0.0,
     )
     get_cell(cell, activation)  # refuse a bad one, and a bad shape, before reading the text
     network = partial(
         ModelConfig,
         cell=cell,
-        hidden_size=hidden_size,
+        hidden_size=ModelConfig.hidden_size if hidden_size is None else hidden_size,
         num_layers=layers,
         embedding_size=embedding_size,
         activation=activation,
@@ -135,7 +150,13 @@ def train(
         network,
         config,
         budget=(minutes, epochs, steps),
-        dropout=dropout,
+        wishes={
+            "hidden_size": hidden_size,
+            "batch_size": batch_size,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+        },
+        plan_only=plan_only,
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
         cache=cache,
@@ -150,7 +171,8 @@ def _start(
     config: TrainingConfig,
     *,
     budget: Limits,
-    dropout: float | None,
+    wishes: dict[str, Any],
+    plan_only: bool,
     folder: Path,
     overwrite: bool,
     cache: Path | None,
@@ -164,11 +186,14 @@ def _start(
         say_corpus(names, text)
     model_config = network(vocab_size=len(text.vocabulary))
     config = dataclasses.replace(config, device=start_torch(config.device))
+    if plan_only:
+        print_plan(plan_run(text, model_config, config, budget, wishes))
+        return
     with held_folder(folder, model_config, overwrite=overwrite):
-        plan = plan_run(text, model_config, config, budget, dropout)
+        plan = plan_run(text, model_config, config, budget, wishes)
         if not quiet:
-            say_plan(model_config, plan)
-        _run(new_trainer(names, text, model_config, plan, folder), names, quiet=quiet)
+            say_plan(plan)
+        _run(new_trainer(names, text, plan, folder), names, quiet=quiet)
 
 
 def _refuse_other_options(context: typer.Context) -> None:

@@ -44,6 +44,12 @@ Steps = Annotated[
         rich_help_panel=BUDGET,
     ),
 ]
+PlanOnly = Annotated[
+    bool,
+    typer.Option(
+        "--plan-only", help="Measure, print the plan, and do not train.", rich_help_panel=BUDGET
+    ),
+]
 CellName = Annotated[
     str,
     typer.Option(
@@ -70,7 +76,13 @@ LearnStart = Annotated[
     ),
 ]
 HiddenSize = Annotated[
-    int, typer.Option("--hidden-size", help="Units in a layer.", rich_help_panel=NETWORK)
+    int | None,
+    typer.Option(
+        "--hidden-size",
+        help="Units in a layer.",
+        show_default="as many as pay in the time",
+        rich_help_panel=NETWORK,
+    ),
 ]
 Layers = Annotated[
     int, typer.Option("--layers", help="Layers stacked on each other.", rich_help_panel=NETWORK)
@@ -86,13 +98,27 @@ Dropout = Annotated[
     typer.Option(
         "--dropout",
         help="Part of each layer's outputs zeroed in training.",
-        show_default="0 to 0.3 by the number of epochs",
+        show_default="by the number of epochs",
+        rich_help_panel=LEARNING,
+    ),
+]
+RecurrentDropout = Annotated[
+    float | None,
+    typer.Option(
+        "--recurrent-dropout",
+        help="Part of the recurrent weights zeroed in a training step (DropConnect).",
+        show_default="by the number of epochs",
         rich_help_panel=LEARNING,
     ),
 ]
 BatchSize = Annotated[
-    int,
-    typer.Option("--batch-size", help="Lanes of text read side by side.", rich_help_panel=LEARNING),
+    int | None,
+    typer.Option(
+        "--batch-size",
+        help="Lanes of text read side by side.",
+        show_default="64, or fewer in a short run",
+        rich_help_panel=LEARNING,
+    ),
 ]
 SequenceLength = Annotated[
     int,
@@ -106,7 +132,19 @@ Lr = Annotated[
     float,
     typer.Option(
         "--lr",
-        help="The largest learning rate (AdamW; warm-up, then cosine decay).",
+        help="AdamW's largest learning rate (warm-up, then cosine decay).",
+        rich_help_panel=LEARNING,
+    ),
+]
+MuonLr = Annotated[
+    float,
+    typer.Option("--muon-lr", help="Muon's, for the recurrent layers.", rich_help_panel=LEARNING),
+]
+Optimizer = Annotated[
+    str,
+    typer.Option(
+        "--optimizer",
+        help="muon for the matrices of the recurrent layers and adamw for the rest, or adamw for all.",
         rich_help_panel=LEARNING,
     ),
 ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.checkpoints import BEST, LAST, RUNS
 from charrnn.cli.console import duration, say, size
-from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.config import TrainingConfig
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -41,28 +41,39 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         )
 
 
-def say_plan(model_config: ModelConfig, plan: "Plan", label: str = "network") -> None:
-    """What will be trained, and how long it will take."""
+def say_plan(plan: "Plan", label: str = "network") -> None:
+    """What will be trained, why, and how long it will take."""
+    for line in plan_lines(plan, label):
+        say(line)
+    say("            Ctrl-C stops cleanly")
+
+
+def print_plan(plan: "Plan") -> None:
+    """The same as a result."""
+    for line in plan_lines(plan):
+        print(line)
+
+
+def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
+    """A plan and its reasons in a few lines."""
     import torch
 
     from charrnn.model import describe
 
     config = plan.config
-    for note in plan.notes:
-        say(f"note        {note}")
-    say(f"{label:<12}{describe(model_config)}")
     count = config.threads or torch.get_num_threads()
     threads = f", {count} thread{'s' if count > 1 else ''}" if config.device == "cpu" else ""
     kernel = "fused kernel" if config.kernel == "fused" else "own loop"
-    say(f"device      {config.device}{threads}, {config.precision}, {kernel}")
-    say(
-        f"run         {config.steps:,} steps of {config.batch_size} x {config.sequence_length} characters = "
-        f"{plan.epochs:.3g} epochs, dropout {config.dropout:g}"
-    )
-    say(
-        f"time        about {duration(plan.seconds)} at {plan.chars_per_second:,.0f} characters a second; "
-        "Ctrl-C stops cleanly"
-    )
+    size = f"{config.batch_size} x {config.sequence_length} characters = {plan.epochs:.3g} epochs"
+    dropouts = f"dropout {config.dropout:g}, recurrent dropout {config.recurrent_dropout:g}"
+    seconds, speed = duration(plan.seconds), plan.chars_per_second
+    return [
+        f"device      {config.device}{threads}, {config.precision}, {kernel}",
+        *(f"plan        {reason}" for reason in plan.reasons),
+        f"{label:<12}{describe(plan.model_config)}",
+        f"run         {config.steps:,} steps of {size}, {dropouts}",
+        f"time        about {seconds} at {speed:,.0f} characters a second",
+    ]
 
 
 def say_differences(

@@ -8,9 +8,12 @@
     lane 2   i j   |  k l                   j k  |  l m
 
 Lane n goes on where it stopped, so its state is carried from step to step; when all have reached their ends an epoch is
-over and the state starts afresh. Where a step reads is a function of its number alone: resuming needs no more.
+over and the state starts afresh. Each epoch cuts the text elsewhere: all lanes begin some characters later, up to a
+hundredth of a long text, which lies fallow in turn. Where a step reads is a function of its number alone: resuming needs
+no more.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +21,11 @@ import torch
 from torch import Tensor
 
 from charrnn.text.vocabulary import Ids
+
+FALLOW = 100
+"""One part in so many of a text is left over for the lanes of an epoch to begin at different places."""
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""Multiples of it, less their whole parts, spread over 0 to 1 as evenly as can be, however many there are."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,13 @@ class LaneShape:
         length = min(sequence_length, targets)
         return cls(min(batch_size, targets // length), length)
 
+    def lane_length(self, num_symbols: int) -> int:
+        """The characters of a text that each lane reads in an epoch."""
+        targets = num_symbols - 1
+        most = targets - self.batch_size * self.sequence_length
+        assert most >= 0
+        return (targets - min(targets // FALLOW, most)) // self.batch_size
+
 
 class Lanes:
     """The batches of a text.
@@ -45,11 +60,10 @@ class Lanes:
 
     def __init__(self, ids: Ids, shape: LaneShape) -> None:
         self.shape = shape
-        self.lane_length = (len(ids) - 1) // shape.batch_size
-        assert self.lane_length >= shape.sequence_length > 0
-        used = self.lane_length * shape.batch_size
-        self._inputs = ids[:used].reshape(shape.batch_size, self.lane_length)
-        self._targets = ids[1 : used + 1].reshape(shape.batch_size, self.lane_length)
+        self.lane_length = shape.lane_length(len(ids))
+        self._ids = ids
+        self._first = np.arange(shape.batch_size) * self.lane_length  # (N,)
+        self._most_offset = len(ids) - 1 - shape.batch_size * self.lane_length
 
     @property
     def steps_per_epoch(self) -> int:
@@ -68,10 +82,10 @@ class Lanes:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a step, each (T, N)."""
-        start = step % self.steps_per_epoch * self.shape.sequence_length
-        part = slice(start, start + self.shape.sequence_length)
-        return _tensor(self._inputs[:, part]), _tensor(self._targets[:, part])
-
-
-def _tensor(lanes: Ids) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(lanes.T, dtype=np.int64))  # (T, N)
+        epoch, number = divmod(step, self.steps_per_epoch)
+        start = number * self.shape.sequence_length
+        stop = min(start + self.shape.sequence_length, self.lane_length)
+        offset = int(epoch * GOLDEN % 1 * (self._most_offset + 1))
+        at = offset + np.arange(start, stop + 1)[:, None] + self._first  # (T + 1, N)
+        read = torch.from_numpy(self._ids[at].astype(np.int64))
+        return read[:-1], read[1:]

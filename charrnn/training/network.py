@@ -85,9 +85,19 @@ class Network(nn.Module):
             of its own, as in torch's fused kernels (W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network
             Regularization", 2014); before the output, and everywhere in `fed_back`, the mask is locked.
         kernel: `fused`, `loop`, or `auto`: fused if torch has a kernel for the cell.
+        recurrent_dropout: the part of the recurrent weights that is zeroed in training, one mask for all lanes and time
+            steps of a chunk: DropConnect (S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM
+            Language Models", 2018).
     """
 
-    def __init__(self, config: ModelConfig, dropout: float = 0.0, kernel: Kernel = "auto") -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        dropout: float = 0.0,
+        kernel: Kernel = "auto",
+        *,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         V, E, H, L = config.vocab_size, config.embedding_size, config.hidden_size, config.num_layers
         self.cell = get_cell(config.cell, config.activation)
@@ -98,6 +108,7 @@ class Network(nn.Module):
         self.rnn = self._make_layers(config, dropout)
         self.head = nn.Linear(H, V)
         self.dropout = LockedDropout(dropout)
+        self.recurrent_dropout = recurrent_dropout
         first = {k: torch.zeros(L, H) for k in self.cell.states} if config.learn_start else {}
         self.start = nn.ParameterDict(first)
         self._open_forget_gates()
@@ -162,11 +173,43 @@ class Network(nn.Module):
     def _fused(self, ids: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         x = self.embedding(ids)  # (T, N, E)
         state = tuple(s.contiguous() for s in state)
+        if self.training and self.recurrent_dropout:
+            return self._fused_with_holes(x, state)
         if len(self.cell.states) > 1:
             outputs, after = self.rnn(x, state)
             return outputs, after
         outputs, after = self.rnn(x, state[0])
         return outputs, (after,)
+
+    def _fused_with_holes(
+        self, x: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The function behind torch's module, which takes the weights as arguments."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        weights = [self._recurrent(f"{n}_l{k}") for k in range(self.num_layers) for n in names]
+        kernel = getattr(
+            torch, str(self.rnn.mode).lower()
+        )  # torch.lstm, torch.gru, torch.rnn_tanh ...
+        outputs, *after = kernel(
+            x,
+            state if len(state) > 1 else state[0],
+            weights,
+            True,  # with biases
+            self.num_layers,
+            self.rnn.dropout,
+            True,  # in training
+            False,  # one direction
+            False,  # time first
+        )
+        return outputs, tuple(after)
+
+    def _recurrent(self, name: str) -> Tensor:
+        """A weight of the layers, with holes in training if it is a recurrent matrix."""
+        weight = self.rnn.get_parameter(name)
+        if not (self.training and self.recurrent_dropout and name.startswith("weight_hh")):
+            return weight
+        keep = 1 - self.recurrent_dropout
+        return weight * torch.empty_like(weight).bernoulli_(keep).div_(keep)
 
     def _unrolled(
         self, ids: Tensor, state: tuple[Tensor, ...]
@@ -223,7 +266,7 @@ class Network(nn.Module):
 
     def _layers(self) -> list[Layer]:
         names = [n for k in range(self.num_layers) for n in layer_names(self.cell, k).values()]
-        weights = {name: self.get_parameter(name) for name in names}
+        weights = {name: self._recurrent(name.removeprefix("rnn.")) for name in names}
         return [make_layer(self.cell, weights, k, Tensor.t) for k in range(self.num_layers)]
 
     # --- from and to NumPy -------------------------------------------------------------------------------------------
@@ -250,9 +293,16 @@ def _product_dtype(x: Tensor) -> torch.dtype:
 
 
 def make_network(
-    config: ModelConfig, dropout: float, seed: int, device: torch.device, kernel: Kernel = "auto"
+    config: ModelConfig,
+    dropout: float,
+    seed: int,
+    device: torch.device,
+    kernel: Kernel = "auto",
+    *,
+    recurrent_dropout: float = 0.0,
 ) -> Network:
     """A network whose initial weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Network(config, dropout, kernel).to(device)
+        network = Network(config, dropout, kernel, recurrent_dropout=recurrent_dropout)
+        return network.to(device)

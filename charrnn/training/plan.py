@@ -1,51 +1,48 @@
-"""From a budget to a run: how many steps, at which precision, on how many threads, with how much dropout.
+"""From a budget to a run: how large a network, how many steps, how much dropout.
 
-The machine is measured for a second or two; from then on everything is in steps, so that a run can be repeated and
-resumed. What the user gave is obeyed, and the rest planned around it.
+A pure function of what is known of the text, what was measured of the machine, and what was asked for. What was asked
+for is obeyed, and the rest planned around it; from then on everything is in steps, so that a run can be repeated and
+resumed. The constants are the outcome of `benchmarks/sweep.py`.
 """
 
 import dataclasses
 import math
-import statistics
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
 
-from charrnn.cells import get_cell
-from charrnn.config import ModelConfig, Precision, TrainingConfig
+from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
+from charrnn.model import count_parameters
 from charrnn.training.batches import LaneShape
-from charrnn.training.machine import (
-    may_choose_bfloat16,
-    memory_faults,
-    synchronized_clock,
-    thread_count,
-)
-from charrnn.training.network import TorchState, make_network
-from charrnn.training.step import make_optimizer, train_step
-from charrnn.training.trainer import EVALUATED_CHARS
 
 DEFAULT_MINUTES = 5.0
-EVALUATIONS = 12
+EVALUATED_CHARS = 1 << 18
+"""Validation characters scored in one evaluation, at most."""
+EVALUATIONS = 16
 """In a run, at least; a long run evaluates every SECONDS_BETWEEN."""
 SECONDS_BETWEEN = 120.0
-TRIAL_SECONDS = 0.8
-TRIAL_DROPOUT = 0.1
-"""While measuring, as long as the dropout is not planned yet: what costs time is that there is some."""
-SLOW_KERNELS = ("GRU", "RNN")
-"""Of torch's kernels those that may be slower than charrnn's loop on a processor; the LSTM's was not, where measured."""
-GAIN = 1.1
-"""How much faster than float32 bfloat16 must be to be chosen, and several threads than one."""
-OVERHEAD = 1.1
+OVERHEAD = 1.04
 """Time of a step in the run, as a multiple of its time in the trial: the run also reads text, shows progress, saves."""
 FORWARD_PART = 0.4
 """Time to read a character, as a part of the time to train on it."""
-DROPOUT_BY_EPOCHS = ((6.0, 0.0), (10.0, 0.1), (16.0, 0.2), (math.inf, 0.3))
-"""Up to so many epochs, so much dropout: a text read more often is learnt by heart more easily."""
 
-
-Measure = Callable[[ModelConfig, TrainingConfig], float]
-"""The seconds that a training step takes."""
+SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+"""Hidden sizes that a plan chooses from."""
+PROBES = (256, 512)
+"""Those that are measured to choose by time; the speed of the others follows from their weights."""
+LARGEST_UNTIMED = 512
+"""If the budget is no time, which a larger network might use up."""
+CHARS_PER_PARAMETER = 9.0
+"""A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
+BATCH_SIZES = (64, 32, 16)
+FEWEST_STEPS = 1500
+"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
+DROPOUT_BY_EPOCHS = ((2.0, 0.0, 0.0), (10.0, 0.1, 0.1), (40.0, 0.15, 0.3), (160.0, 0.3, 0.5))
+"""Epochs, dropout, recurrent dropout: the more often a text is read, the more must be held against learning it by heart.
+Between them, in proportion to the logarithm of the epochs."""
+MOST_EPOCHS = 160.0
+PATIENCE = 6
 
 
 @dataclass(frozen=True)
@@ -66,141 +63,250 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """What has been decided already; None leaves it to the plan."""
+
+    hidden_size: int | None = None
+    batch_size: int | None = None
+    dropout: float | None = None
+    recurrent_dropout: float | None = None
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The time that a training step of one network took."""
+
+    hidden_size: int
+    parameters: int
+    batch_size: int
+    sequence_length: int
+    seconds: float
+
+    @classmethod
+    def of(cls, model_config: ModelConfig, config: TrainingConfig, seconds: float) -> "Trial":
+        """The trial of this network with these settings."""
+        size, parameters = model_config.hidden_size, count_parameters(model_config)
+        return cls(size, parameters, config.batch_size, config.sequence_length, seconds)
+
+    @property
+    def chars(self) -> int:
+        """Read in the step."""
+        return self.batch_size * self.sequence_length
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """What decides the time of a step: weights, lanes, characters of a lane."""
+        return self.parameters, self.batch_size, self.sequence_length
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was measured: which arithmetic is fastest, and how fast it is."""
+
+    device: str
+    threads: int
+    precision: Precision
+    kernel: Kernel
+    trials: tuple[Trial, ...]
+
+    def has_tried(self, model_config: ModelConfig, config: TrainingConfig) -> bool:
+        """Whether a step of this network with these settings was measured."""
+        shape = Trial.of(model_config, config, 0.0).shape
+        return any(trial.shape == shape for trial in self.trials)
+
+    def seconds_per_step(self, parameters: int, batch_size: int, sequence_length: int) -> float:
+        """The time of a step: a measured one, or from those of smaller and larger networks.
+
+        Between two networks the time for a character grows in a straight line with the weights, beyond them in
+        proportion to the weights.
+        """
+        shape = (parameters, batch_size, sequence_length)
+        for trial in reversed(self.trials):
+            if trial.shape == shape:
+                return trial.seconds
+        points = sorted({t.parameters: t.seconds / t.chars for t in self.trials}.items())
+        weights, times = [point[0] for point in points], [point[1] for point in points]
+        if weights[0] < parameters < weights[-1]:
+            per_char = float(np.interp(parameters, weights, times))
+        else:
+            nearest = 0 if parameters <= weights[0] else -1
+            per_char = times[nearest] * parameters / weights[nearest]
+        return per_char * batch_size * sequence_length
+
+
+@dataclass(frozen=True)
 class Plan:
     """A run, and what it will take."""
 
+    model_config: ModelConfig
     config: TrainingConfig
     epochs: float
     seconds: float
     chars_per_second: float
-    notes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """Why it is so, and what else should be said, in sentences."""
 
 
 def make_plan(
     facts: Facts,
+    machine: Machine,
     model_config: ModelConfig,
     config: TrainingConfig,
     budget: Budget,
-    *,
-    dropout: float | None = None,
-    measure: Measure | None = None,
+    wishes: Wishes,
 ) -> Plan:
     """Fix everything that a budget leaves open.
 
     Args:
         facts: of the text.
-        model_config: the network.
-        config: the settings so far; `steps`, `warmup_steps` and `eval_every` are planned, `precision` too if it is auto,
-            `threads` if 0, `kernel` if auto.
+        machine: that will train.
+        model_config: the network; its hidden size is planned.
+        config: the settings; the batch size, both dropouts, the patience, and what counts steps are planned.
         budget: how long.
-        dropout: obeyed if given, else chosen by the number of epochs.
-        measure: seconds a step takes; the default tries it on this machine. Planning itself is a pure function of it.
+        wishes: what of these is not to be planned.
     """
-    measure = measure or seconds_per_step
-    shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
-    notes = _shape_notes(facts, config, shape)
-    config = dataclasses.replace(
-        config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
-    )
-    tried = dataclasses.replace(config, dropout=TRIAL_DROPOUT if dropout is None else dropout)
-    config, in_trial = _choose_arithmetic(model_config, tried, measure)
-    per_step = in_trial * OVERHEAD
-    chars = shape.batch_size * shape.sequence_length
-    steps_per_epoch = math.ceil((facts.train_chars - 1) // shape.batch_size / shape.sequence_length)
-    per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / chars * FORWARD_PART
-    steps = _steps(budget, per_step, per_evaluation, steps_per_epoch)
-    epochs = steps / steps_per_epoch
-    if dropout is None:
-        dropout = next(d for most, d in DROPOUT_BY_EPOCHS if epochs <= most)
-    eval_every = max(1, min(math.ceil(steps / EVALUATIONS), math.ceil(SECONDS_BETWEEN / per_step)))
+    budget = Budget(minutes=DEFAULT_MINUTES) if budget == Budget() else budget
     config = dataclasses.replace(
         config,
-        steps=steps,
-        dropout=dropout,
-        warmup_steps=min(config.warmup_steps, steps // 10),
-        eval_every=eval_every,
+        device=machine.device,
+        threads=machine.threads,
+        precision=machine.precision,
+        kernel=machine.kernel,
     )
-    seconds = steps * per_step + steps / eval_every * per_evaluation
-    return Plan(config, epochs, seconds, chars / per_step, notes)
-
-
-def _shape_notes(facts: Facts, config: TrainingConfig, shape: LaneShape) -> tuple[str, ...]:
-    if (shape.batch_size, shape.sequence_length) == (config.batch_size, config.sequence_length):
-        return ()
-    note = (
-        f"{facts.train_chars:,} characters to train on are too few for {config.batch_size} lanes of "
-        f"{config.sequence_length}: using {shape.batch_size} of {shape.sequence_length}"
+    for batch_size in (wishes.batch_size,) if wishes.batch_size else BATCH_SIZES:
+        wanted = dataclasses.replace(config, batch_size=batch_size)
+        run = _largest_that_pays(facts, machine, model_config, wanted, budget, wishes.hidden_size)
+        if run.steps >= FEWEST_STEPS:
+            break
+    dropout, recurrent_dropout = dropouts(run.epochs)
+    eval_every = min(math.ceil(run.steps / EVALUATIONS), math.ceil(SECONDS_BETWEEN / run.per_step))
+    config = dataclasses.replace(
+        run.config,
+        steps=run.steps,
+        dropout=_first(wishes.dropout, dropout),
+        recurrent_dropout=_first(wishes.recurrent_dropout, recurrent_dropout),
+        warmup_steps=min(config.warmup_steps, run.steps // 10),
+        eval_every=max(1, eval_every),
+        patience=_first(wishes.patience, PATIENCE),
     )
-    return (note,)
+    seconds = run.steps * run.per_step + run.steps / config.eval_every * run.per_evaluation
+    rate = run.chars / run.steps / run.per_step
+    reasons = _reasons(facts, machine, run, wanted, budget, wishes)
+    return Plan(run.model_config, config, run.epochs, seconds, rate, reasons)
 
 
-def _steps(budget: Budget, per_step: float, per_evaluation: float, steps_per_epoch: float) -> int:
-    minutes = budget.minutes
-    if (budget.minutes, budget.epochs, budget.steps) == (None, None, None):
-        minutes = DEFAULT_MINUTES
-    limits: list[float] = []
-    if minutes is not None:
-        evaluations = max(EVALUATIONS, minutes * 60 / SECONDS_BETWEEN)
-        limits.append((minutes * 60 - evaluations * per_evaluation) / per_step)
+def dropouts(epochs: float) -> tuple[float, float]:
+    """Dropout and recurrent dropout for a text that is read so many times."""
+    passes, *parts = zip(*DROPOUT_BY_EPOCHS, strict=True)
+    at = math.log(max(epochs, 1e-9))
+    found = [float(np.interp(at, np.log(passes), part)) for part in parts]
+    return round(found[0], 2), round(found[1], 2)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a budget buys with one network."""
+
+    model_config: ModelConfig
+    config: TrainingConfig
+    steps: int
+    epochs: float
+    per_step: float
+    per_evaluation: float
+    capped: bool
+    """Whether there is time for more epochs than are of use."""
+
+    @property
+    def chars(self) -> int:
+        """Characters read in all."""
+        return self.steps * self.config.batch_size * self.config.sequence_length
+
+
+def _largest_that_pays(
+    facts: Facts,
+    machine: Machine,
+    model_config: ModelConfig,
+    config: TrainingConfig,
+    budget: Budget,
+    hidden_size: int | None,
+) -> _Run:
+    """The run of the largest network that reads enough for its size; or of the one that was asked for."""
+    sizes = [size for size in SIZES if budget.minutes or size <= LARGEST_UNTIMED]
+    for size in [hidden_size] if hidden_size else reversed(sizes):
+        network = dataclasses.replace(model_config, hidden_size=size)
+        run = _buy(facts, machine, network, config, budget)
+        if run.chars >= CHARS_PER_PARAMETER * count_parameters(network):
+            break
+    return run
+
+
+def _buy(
+    facts: Facts,
+    machine: Machine,
+    model_config: ModelConfig,
+    config: TrainingConfig,
+    budget: Budget,
+) -> _Run:
+    shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
+    N, T = shape.batch_size, shape.sequence_length
+    steps_per_epoch = math.ceil(shape.lane_length(facts.train_chars) / T)
+    per_step = machine.seconds_per_step(count_parameters(model_config), N, T) * OVERHEAD
+    per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / (N * T) * FORWARD_PART
+    limits = []
+    capped = False
+    if budget.minutes is not None:
+        seconds = budget.minutes * 60
+        evaluations = max(EVALUATIONS, seconds / SECONDS_BETWEEN)
+        in_time = (seconds - evaluations * per_evaluation) / per_step
+        capped = in_time > MOST_EPOCHS * steps_per_epoch
+        limits.append(min(in_time, MOST_EPOCHS * steps_per_epoch))
     if budget.epochs is not None:
         limits.append(budget.epochs * steps_per_epoch)
     if budget.steps is not None:
         limits.append(budget.steps)
-    return max(1, round(min(limits)))
+    steps = max(1, round(min(limits)))
+    config = dataclasses.replace(config, batch_size=N, sequence_length=T)
+    epochs = steps / steps_per_epoch
+    return _Run(model_config, config, steps, epochs, per_step, per_evaluation, capped)
 
 
-def _choose_arithmetic(
-    model_config: ModelConfig, config: TrainingConfig, measure: Measure
-) -> tuple[TrainingConfig, float]:
-    """The config with a definite precision, kernel and number of threads, and the seconds that a step takes so.
-
-    One thread is tried too: where another program keeps a core busy, threads that wait for each other at every time step
-    are many times slower than one that waits for nobody.
-    """
-    device = torch.device(config.device)
-    on_cpu = device.type == "cpu"
-    threads = config.threads or (torch.get_num_threads() if on_cpu else 0)
-    precisions: list[Precision] = ["float32"] if config.precision == "auto" else [config.precision]
-    if config.precision == "auto" and may_choose_bfloat16(device):
-        precisions.append("bfloat16")
-    best, per_step = config, math.inf
-    for precision in precisions:
-        tried = dataclasses.replace(config, precision=precision, threads=threads)
-        seconds = measure(model_config, tried)
-        if seconds * GAIN <= per_step or per_step == math.inf:
-            best, per_step = tried, seconds
-    cell = get_cell(model_config.cell, model_config.activation)
-    if config.kernel == "auto":
-        best = dataclasses.replace(best, kernel="fused" if cell.torch_class else "loop")
-        if on_cpu and cell.back and cell.torch_class in SLOW_KERNELS:
-            tried = dataclasses.replace(best, kernel="loop")
-            seconds = measure(model_config, tried)
-            if seconds < per_step:
-                best, per_step = tried, seconds
-    if on_cpu and not config.threads and threads > 1:
-        tried = dataclasses.replace(best, threads=1)
-        seconds = measure(model_config, tried)
-        if seconds <= per_step * GAIN:
-            best, per_step = tried, seconds
-    return best, per_step
+def _first(asked: float | None, planned: float) -> Any:
+    return planned if asked is None else asked
 
 
-def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float:
-    """The time of one training step on this machine, measured on a throwaway network with random symbols.
+# --- in words ----------------------------------------------------------------------------------------------------------
 
-    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up.
-    """
-    device = torch.device(config.device)
-    times: list[float] = []
-    with thread_count(config.threads), memory_faults(config.batch_size):
-        network = make_network(model_config, config.dropout, 0, device, config.kernel)
-        optimizer = make_optimizer(network, config)
-        shape = (config.sequence_length, config.batch_size)
-        generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(model_config.vocab_size, shape, generator=generator).to(device)
-        state: TorchState = None
-        while len(times) < 3 or sum(times[2:]) < TRIAL_SECONDS:
-            began = synchronized_clock(device)
-            _, state = train_step(network, optimizer, ids, ids, state, config)
-            times.append(synchronized_clock(device) - began)
-    return statistics.median(times[2:])
+
+def _reasons(
+    facts: Facts,
+    machine: Machine,
+    run: _Run,
+    wanted: TrainingConfig,
+    budget: Budget,
+    wishes: Wishes,
+) -> tuple[str, ...]:
+    speeds = sorted({t.hidden_size: t.chars / t.seconds for t in machine.trials}.items())
+    measured = ", ".join(f"{speed:,.0f} with {size} units" for size, speed in speeds)
+    reasons = [f"characters a second, measured: {measured}"]
+    size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
+    asked = [
+        name.replace("_", " ")
+        for name, value in dataclasses.asdict(wishes).items()
+        if value is not None
+    ]
+    time = f"{budget.minutes:g} minutes buy " if budget.minutes and not run.capped else ""
+    reasons.append(
+        f"{time}{run.chars:,} characters for {parameters:,} weights of {size} units, {run.epochs:.3g} epochs"
+    )
+    if run.capped:
+        reasons.append(f"there is time for more, but {MOST_EPOCHS:g} epochs of a text are enough")
+    if asked:
+        reasons.append(f"as asked: {', '.join(asked)}")
+    shape = (run.config.batch_size, run.config.sequence_length)
+    if shape != (wanted.batch_size, wanted.sequence_length):
+        reasons.append(
+            f"{facts.train_chars:,} characters to train on are too few for {wanted.batch_size} lanes of "
+            f"{wanted.sequence_length}: using {shape[0]} of {shape[1]}"
+        )
+    return tuple(reasons)

@@ -1,7 +1,5 @@
 """One update of a network: truncated backpropagation through time on one batch."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -9,32 +7,19 @@ from torch.nn.functional import cross_entropy
 from charrnn.config import TrainingConfig
 from charrnn.training.machine import autocast
 from charrnn.training.network import Network, TorchState
-
-
-def make_optimizer(network: Network, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019) that decays matrices and leaves biases, peepholes and first states alone."""
-    named = list(network.named_parameters())
-    matrices = [p for n, p in named if p.dim() > 1 and not n.startswith("start.")]
-    others = [p for n, p in named if p.dim() <= 1 or n.startswith("start.")]
-    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(
-        groups,
-        config.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
+from charrnn.training.optimizer import Optimizer
 
 
 def train_step(
     network: Network,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     inputs: Tensor,
     targets: Tensor,
     state: TorchState,
     config: TrainingConfig,
+    rate: float = 1.0,
 ) -> tuple[float, TorchState]:
-    """One update on a batch (T, N): forward, backward through T steps, clip, update.
+    """One update on a batch (T, N): forward, backward through T steps, clip, update at this part of the largest rates.
 
     Returns:
         The loss in nats per character, and the state to carry on, cut off from this step's gradient.
@@ -46,5 +31,5 @@ def train_step(
     loss.backward()  # type: ignore[no-untyped-call]
     if config.clip:
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-    optimizer.step()
+    optimizer.step(rate)
     return loss.item(), tuple(s.detach() for s in state or ())

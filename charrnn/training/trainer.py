@@ -30,12 +30,12 @@ from charrnn.training.events import Evaluated, Event, Saved, SaveFailed, Step, S
 from charrnn.training.machine import autocast, memory_faults, repeatable_draws, thread_count
 from charrnn.training.metrics import Metrics
 from charrnn.training.network import TorchState, make_network
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.plan import EVALUATED_CHARS
 from charrnn.training.schedule import learning_rate
-from charrnn.training.step import make_optimizer, train_step
+from charrnn.training.step import train_step
 
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
-EVALUATED_CHARS = 1 << 18
-"""Validation characters scored in one evaluation, at most."""
 HOPELESS = 20.0
 """A loss so many times that of guessing among all symbols alike counts as diverged."""
 EVALUATION_LANES = 64
@@ -92,9 +92,15 @@ class Trainer:
         self.lanes = Lanes(corpus.train, LaneShape(config.batch_size, config.sequence_length))
         with memory_faults(config.batch_size):
             self.network = make_network(
-                model_config, config.dropout, config.seed, self.device, config.kernel
+                model_config,
+                config.dropout,
+                config.seed,
+                self.device,
+                config.kernel,
+                recurrent_dropout=config.recurrent_dropout,
             )
-        self.optimizer = make_optimizer(self.network, config)
+        self.optimizer = Optimizer(self.network, config)
+        self._draws = config.dropout > 0 or config.recurrent_dropout > 0
         self._hopeless = HOPELESS * math.log(max(2, model_config.vocab_size))
         self._state_names = self.network.cell.states
         self.progress = _Progress()
@@ -131,13 +137,15 @@ class Trainer:
         inputs, targets = (
             t.to(self.device, non_blocking=True) for t in self.lanes.batch(progress.step)
         )
-        for group_ in self.optimizer.param_groups:
-            group_["lr"] = learning_rate(progress.step, self.config)
-        with repeatable_draws(
-            self.config.seed, progress.step, self.device, needed=self.config.dropout > 0
-        ):
+        with repeatable_draws(self.config.seed, progress.step, self.device, needed=self._draws):
             loss, progress.state = train_step(
-                self.network, self.optimizer, inputs, targets, progress.state, self.config
+                self.network,
+                self.optimizer,
+                inputs,
+                targets,
+                progress.state,
+                self.config,
+                learning_rate(progress.step, self.config),
             )
         progress.step += 1
         if not loss < self._hopeless:  # also if it is NaN
@@ -190,7 +198,7 @@ class Trainer:
             epoch=epoch,
             train_nats_per_char=train_nats,
             val_nats_per_char=val_nats,
-            learning_rate=learning_rate(progress.step - 1, self.config),
+            learning_rate=self.config.learning_rate * learning_rate(progress.step - 1, self.config),
             seconds=round(progress.seconds, 3),
         )
         progress.nats_sum, progress.chars_sum = 0.0, 0
@@ -278,7 +286,7 @@ class Trainer:
         """What resuming needs beyond the weights: AdamW's moments and the carried state."""
         tensors = {}
         for name, parameter in self.network.named_parameters():
-            for moment, value in self.optimizer.state.get(parameter, {}).items():
+            for moment, value in self.optimizer.state_of(parameter).items():
                 tensors[f"{moment}.{name}"] = value.detach().cpu().numpy()
         for letter, value in zip(self._state_names, self.progress.state or (), strict=False):
             tensors[f"state.{letter}"] = value.detach().float().cpu().numpy()
@@ -288,11 +296,11 @@ class Trainer:
         figures, tensors = last.figures, last.training
         self.network.load_numpy(last.model.weights)
         for name, parameter in self.network.named_parameters():
-            if f"step.{name}" in tensors:
-                self.optimizer.state[parameter] = {
-                    moment: self._on_device(tensors[f"{moment}.{name}"].copy())
-                    for moment in ("step", "exp_avg", "exp_avg_sq")
-                }
+            ending = f".{name}"
+            kept = {k.removesuffix(ending): v for k, v in tensors.items() if k.endswith(ending)}
+            if kept:
+                moments = {k: self._on_device(v.copy()) for k, v in kept.items()}
+                self.optimizer.restore(parameter, moments)
         carried = [
             self._on_device(tensors[f"state.{k}"].copy())
             for k in self._state_names

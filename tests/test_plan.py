@@ -1,0 +1,261 @@
+"""The plan of a run: a pure function of the text, the machine and the budget; and how the machine is measured."""
+
+import dataclasses
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.model import count_parameters
+from charrnn.training import plan as plan_module
+from charrnn.training.plan import (
+    CHARS_PER_PARAMETER,
+    DROPOUT_BY_EPOCHS,
+    MOST_EPOCHS,
+    SIZES,
+    Budget,
+    Facts,
+    Machine,
+    Trial,
+    Wishes,
+    dropouts,
+    make_plan,
+)
+from charrnn.training.trials import plan_here, seconds_per_step, try_machine
+
+PLAYS = Facts(1_003_854, 111_540)
+NETWORK = ModelConfig(vocab_size=65)
+
+
+def machine(work=1.0, sizes=(256, 512)):
+    """A machine whose time is `work` picoseconds for a weight and character."""
+    networks = [dataclasses.replace(NETWORK, hidden_size=size) for size in sizes]
+    trials = [
+        Trial.of(n, TrainingConfig(), work * 1e-12 * count_parameters(n) * 64 * 64)
+        for n in networks
+    ]
+    return Machine("cpu", 2, "float32", "fused", tuple(trials))
+
+
+def plan(budget, facts=PLAYS, *, work=15.0, network=NETWORK, **wishes):
+    config = TrainingConfig()
+    return make_plan(facts, machine(work), network, config, budget, Wishes(**wishes))
+
+
+# --- from a budget to steps --------------------------------------------------------------------------------------------
+
+
+def test_minutes_become_steps_less_the_time_of_evaluations():
+    made = plan(Budget(minutes=2), hidden_size=256)
+    per_step = 15e-12 * count_parameters(NETWORK) * 64 * 64
+    assert 0.8 * 120 / per_step < made.config.steps < 120 / per_step
+    assert made.seconds == pytest.approx(120, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps"),
+    [
+        (Budget(steps=321), 321),
+        (Budget(epochs=2), 2 * math.ceil(1_003_853 * 0.99 / 64 / 64)),
+        (Budget(epochs=2, steps=321), 321),
+        (Budget(minutes=1, steps=10**9), plan(Budget(minutes=1), batch_size=64).config.steps),
+        (Budget(), plan(Budget(minutes=5), batch_size=64).config.steps),
+        (Budget(epochs=1e-9), 1),
+    ],
+)
+def test_the_first_budget_to_run_out_counts(budget, steps):
+    assert plan(budget, batch_size=64).config.steps == steps
+
+
+def test_more_time_buys_a_larger_network():
+    sizes = [plan(Budget(minutes=m)).model_config.hidden_size for m in (0.02, 0.2, 2, 20, 200)]
+    assert sizes == sorted(set(sizes))
+    assert set(sizes) <= set(SIZES)
+
+
+def test_a_faster_machine_buys_a_larger_network():
+    sizes = [plan(Budget(minutes=2), work=w).model_config.hidden_size for w in (200, 20, 2)]
+    assert sizes == sorted(set(sizes))
+
+
+@given(st.floats(0.05, 500), st.floats(0.1, 200), st.integers(2000, 10**8))
+def test_the_largest_network_that_pays_is_taken(minutes, work, train_chars):
+    made = plan(Budget(minutes=minutes), Facts(train_chars, 1000), work=work)
+    config = made.config
+    read = config.steps * config.batch_size * config.sequence_length
+    parameters = count_parameters(made.model_config)
+    smallest = made.model_config.hidden_size == SIZES[0]
+    assert smallest or read >= CHARS_PER_PARAMETER * parameters
+    assert made.seconds <= minutes * 60 * 1.02 or config.steps == 1
+    assert made.epochs <= MOST_EPOCHS * 1.001 + 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"hidden_size": 100},
+        {"batch_size": 7},
+        {"dropout": 0.0},
+        {"recurrent_dropout": 0.45},
+        {"patience": 0},
+    ],
+)
+def test_what_was_asked_for_is_obeyed_and_said(given):
+    made = plan(Budget(minutes=3), **given)
+    (name, value), *_ = given.items()
+    of = made.model_config if name == "hidden_size" else made.config
+    assert getattr(of, name) == value
+    assert any(name.replace("_", " ") in reason for reason in made.reasons)
+    assert plan(Budget(minutes=3)).config.dropout != 0.0
+
+
+def test_settings_that_are_not_planned_stay():
+    config = TrainingConfig(learning_rate=0.123, clip=7.0, seed=5, sequence_length=48)
+    made = make_plan(PLAYS, machine(), NETWORK, config, Budget(steps=50), Wishes()).config
+    kept = [getattr(made, n) for n in ("learning_rate", "clip", "seed", "sequence_length")]
+    assert kept == [0.123, 7.0, 5, 48]
+
+
+def test_without_a_time_the_size_follows_from_the_characters_alone():
+    budget = Budget(steps=3000)
+    slow, fast = (plan(budget, work=work) for work in (1000, 1))
+    assert slow.model_config == fast.model_config
+    assert plan(Budget(steps=10**7)).model_config.hidden_size == plan_module.LARGEST_UNTIMED
+
+
+def test_a_short_run_has_fewer_lanes_and_so_more_steps():
+    assert plan(Budget(minutes=30)).config.batch_size == 64
+    assert plan(Budget(minutes=0.1)).config.batch_size < 64
+
+
+def test_a_small_text_is_not_read_for_ever():
+    made = plan(Budget(minutes=60), Facts(50_000, 5_000), work=1)
+    assert made.epochs == pytest.approx(MOST_EPOCHS, rel=0.01)
+    assert made.seconds < 3600
+    assert any("enough" in reason for reason in made.reasons)
+    assert plan(Budget(epochs=1000), Facts(50_000, 5_000)).epochs == pytest.approx(1000, rel=0.01)
+
+
+def test_a_text_too_short_for_the_lanes_is_said():
+    made = plan(Budget(steps=5), Facts(120, 10), batch_size=64)
+    assert (made.config.batch_size, made.config.sequence_length) == (1, 64)
+    assert "120 characters" in made.reasons[-1]
+
+
+# --- dropout -----------------------------------------------------------------------------------------------------------
+
+
+def test_dropout_grows_with_epochs():
+    epochs = [10**k for k in range(-2, 5)]
+    for parts in zip(*map(dropouts, epochs), strict=True):
+        assert all(a <= b for a, b in itertools.pairwise(parts))
+        assert parts[0] < parts[-1]
+
+
+@pytest.mark.parametrize("row", DROPOUT_BY_EPOCHS)
+def test_the_table_of_dropouts_is_met(row):
+    assert dropouts(row[0]) == row[1:]
+
+
+# --- the machine -------------------------------------------------------------------------------------------------------
+
+
+def test_the_time_of_a_step_is_the_measured_one_or_lies_between():
+    made = machine(10.0, (128, 256))
+    times = [made.seconds_per_step(t.parameters, 64, 64) for t in made.trials]
+    assert times == [t.seconds for t in made.trials]
+    between = sum(t.parameters for t in made.trials) // 2
+    assert made.seconds_per_step(between, 64, 64) == pytest.approx(sum(times) / 2, rel=1e-3)
+    assert made.seconds_per_step(between, 32, 64) == pytest.approx(sum(times) / 4, rel=1e-3)
+    assert made.seconds_per_step(10 * between, 64, 64) == pytest.approx(
+        10e-12 * 10 * between * 4096, rel=1e-3
+    )
+
+
+def measured(config, measure, budget=Budget(steps=9), network=NETWORK):  # noqa: B008
+    return plan_here(PLAYS, network, config, budget, Wishes(), measure)
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(2.0, "bfloat16"), (1.0, "float32")])
+def test_bfloat16_is_chosen_only_if_it_is_faster(gain, expected, monkeypatch):
+    monkeypatch.setattr("charrnn.training.trials.may_choose_bfloat16", lambda _: True)
+
+    def measure(_, config):
+        return 0.01 / (gain if config.precision == "bfloat16" else 1)
+
+    assert measured(TrainingConfig(precision="auto"), measure).config.precision == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "loop_takes", "expected"),
+    [
+        ("lstm", 0.5, "fused"),
+        ("gru", 0.5, "loop"),
+        ("gru", 2.0, "fused"),
+        ("elman", 0.5, "loop"),
+        ("elman", 2.0, "fused"),
+        ("jordan", 2.0, "loop"),
+        ("peephole", 2.0, "loop"),
+    ],
+)
+def test_the_faster_of_torch_s_kernel_and_the_loop_steps_through_time(cell, loop_takes, expected):
+    def measure(_, config):
+        return 0.01 * (loop_takes if config.kernel == "loop" else 1)
+
+    network = ModelConfig(cell=cell, vocab_size=9)
+    config = TrainingConfig(precision="float32", threads=1)
+    assert measured(config, measure, network=network).config.kernel == expected
+    given = dataclasses.replace(config, kernel="loop")
+    assert measured(given, measure, network=network).config.kernel == "loop"
+
+
+@pytest.mark.parametrize(("slower_beside_others", "expected"), [(1.0, 4), (20.0, 1)])
+def test_one_thread_is_chosen_where_several_hinder_each_other(
+    slower_beside_others, expected, monkeypatch
+):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 4)
+
+    def measure(_, config):
+        return 0.01 * (slower_beside_others / 3 if config.threads == 4 else 1)
+
+    config = TrainingConfig(precision="float32")
+    assert measured(config, measure).config.threads == expected
+    assert measured(dataclasses.replace(config, threads=3), measure).config.threads == 3
+
+
+def test_with_time_for_a_budget_the_chosen_size_is_measured_too():
+    tried = []
+
+    def measure(network, config):
+        tried.append(network.hidden_size)
+        return 1e-11 * count_parameters(network) * config.batch_size * config.sequence_length
+
+    config = TrainingConfig(precision="float32", threads=1)
+    made = measured(config, measure, Budget(minutes=2))
+    assert set(plan_module.PROBES) <= set(tried)
+    assert tried[-1] == made.model_config.hidden_size
+    assert made.seconds == pytest.approx(120, rel=0.05)
+    tried.clear()
+    made = measured(config, measure, Budget(steps=2000))
+    assert tried == [made.model_config.hidden_size]
+
+
+def test_measuring_a_real_step_takes_some_time(monkeypatch):
+    monkeypatch.setattr("charrnn.training.trials.TRIAL_SECONDS", 0.01)
+    config = TrainingConfig(batch_size=2, sequence_length=3, precision="auto")
+    made = try_machine(ModelConfig(vocab_size=9), config, (8, 16))
+    assert [t.hidden_size for t in made.trials] == [8, 16]
+    assert all(t.seconds > 0 for t in made.trials)
+    assert made.precision in ("float32", "bfloat16")
+
+
+def test_a_slow_first_step_does_not_spoil_the_measurement(monkeypatch):
+    clock = iter([0, 9, 9, 9.5, 10, 10.01, 11, 12])
+    monkeypatch.setattr("charrnn.training.trials.synchronized_clock", lambda _: next(clock))
+    monkeypatch.setattr("charrnn.training.trials.TRIAL_SECONDS", 0.001)
+    config = TrainingConfig(batch_size=2, sequence_length=3)
+    seconds = seconds_per_step(ModelConfig(vocab_size=9, hidden_size=8), config)
+    assert seconds == pytest.approx(0.01)
