@@ -163,7 +163,7 @@ class TrainingConfig:
     eval_every: int = 100
     """Steps from one evaluation on validation text to the next."""
     patience: int = 0
-    """Evaluations without a better one after which a run ends early; 0: never."""
+    """Evaluations without a better validation loss after which the run ends; 0: never before its last step."""
 
     def __post_init__(self) -> None:
         _whole("steps", self.steps, 1, 10**12)
@@ -188,7 +188,21 @@ class TrainingConfig:
         _one_of("kernel", self.kernel, get_args(Kernel))
         _whole("threads", self.threads, 0, 4096)
         _whole("eval-every", self.eval_every, 1, 10**12)
-        _whole("patience", self.patience, 0, 10**9)
+        _whole("patience", self.patience, 0, 10**12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavingConfig:
+    """How often a run is kept. Nothing here changes what becomes of it."""
+
+    minutes: float = 2.0
+    """From one checkpoint to the next; 0: one after every step."""
+    keep: int = 0
+    """Older checkpoints that are kept beside the last."""
+
+    def __post_init__(self) -> None:
+        _finite("save-every", self.minutes, 0, 1e12, "a finite number of minutes, 0 or more")
+        _whole("keep", self.keep, 0, 10**6)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,30 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
+def give_second_name(path: Path, second: Path) -> None:
+    """Let `second`, in the same folder, hold what `path` holds now, whatever takes its place there later.
+
+    It is a hard link, or where there are none a copy; a file that was called so before is replaced.
+
+    Raises:
+        EnvironmentFault: neither can be made.
+    """
+    temporary = second.with_name(f".{second.name}.tmp-{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        os.link(os.path.realpath(path), temporary)
+        os.replace(temporary, second)  # noqa: PTH105 (tests put a failing one in its place)
+    except OSError:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise environment_fault("read", path, error) from error
+        write_atomically(second, content)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def _mode_of(path: Path) -> int | None:
     try:
         mode = path.stat().st_mode

@@ -740,7 +740,10 @@ def test_every_cell_resumes_bit_for_bit(corpus, tmp_path, name, activation, kern
     expected = tensors_in(whole)
     assert tensors_in(parts) == expected
     for letter in CELLS[name].states:
-        assert {f"training.state.{letter}", f"training.exp_avg.start.{letter}"} <= expected.keys()
+        assert {
+            f"training.state.{letter}",
+            f"training.optimizer.exp_avg.start.{letter}",
+        } <= expected.keys()
 
 
 @pytest.mark.parametrize(("name", "activation"), VARIANTS)

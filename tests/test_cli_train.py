@@ -95,6 +95,9 @@ OPTIONS = [
     (("--sequence-length", 9), ("run", "training", "sequence_length"), 9),
     (("--lr", 0.013), ("run", "training", "learning_rate"), 0.013),
     (("--clip", 0.5), ("run", "training", "clip"), 0.5),
+    (("--patience", 3), ("run", "training", "patience"), 3),
+    (("--save-every", 0.5), ("run", "saving", "minutes"), 0.5),
+    (("--keep", 2), ("run", "saving", "keep"), 2),
     (("--seed", 77), ("run", "training", "seed"), 77),
     (("--device", "cpu"), ("run", "training", "device"), "cpu"),
     (("--threads", 1), ("run", "training", "threads"), 1),
@@ -235,11 +238,11 @@ REFUSED = [
     (("train", "corpus.txt", "--device", "cuda:99"), 6, "--device cpu"),
     (("train", "corpus.txt", "--out", "corpus.txt"), 2, "not a folder"),
     (("train", "corpus.txt", "--resume"), 4, "no run of corpus.txt to resume"),
-    (
-        ("train", "corpus.txt", "--resume", "--lr", "1", "--layers", "2"),
-        2,
-        "--layers, --lr cannot change",
-    ),
+    (("train", "corpus.txt", "--patience", "-1"), 2, "patience must be"),
+    (("train", "corpus.txt", "--patience", "2", "--val-fraction", "0"), 2, "validation text"),
+    (("train", "corpus.txt", "--save-every", "-1"), 2, "save-every must be"),
+    (("train", "corpus.txt", "--save-every", "nan"), 2, "save-every must be"),
+    (("train", "corpus.txt", "--keep", "-1"), 2, "keep must be"),
     (("train", "corpus.txt", "--nonsense"), 2, "--nonsense"),
 ]
 
@@ -320,9 +323,9 @@ def start(arguments, cwd):
 
 
 def wait_for_step(process, folder):
-    """Wait until the run has written its first checkpoint: it is in its loop."""
+    """Wait until the run has made some steps and written its first evaluation: it is in its loop."""
     deadline = time.monotonic() + 60
-    while not (folder / "last.safetensors").exists():
+    while not (folder / "best.safetensors").exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -376,7 +379,8 @@ def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
 
 def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_path):
     folder = tmp_path / "checkpoints" / "corpus"
-    process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000), tmp_path)
+    often = ("--save-every", 0)
+    process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, *often), tmp_path)
     wait_for_step(process, folder)
     process.kill()
     process.communicate()
@@ -456,7 +460,7 @@ def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
     process.communicate(timeout=60)
     corpus.write_text(corpus.read_text() + "more")
     changed = charrnn_in("train", "corpus.txt", "--resume", "--name", "long", status=3)
-    assert "+4 characters" in changed.err
+    assert "3,004 characters, 4 more than then" in changed.err
     elsewhere = charrnn_in("train", "--resume", "--name", "long", "--device", "cuda:99", status=3)
     assert "not the corpus" in elsewhere.err
     assert "no run to resume" in charrnn_in("train", "--resume", "--name", "none", status=4).err

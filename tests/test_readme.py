@@ -191,9 +191,9 @@ def test_every_parameter_has_help():
 
 RELEASED = {
     "train": """--minutes --epochs --steps --cell --hidden-size --layers --embedding-size --activation --learn-start
-        --dropout --batch-size --sequence-length --lr --clip --seed --level --min-count --glob --encoding
+        --dropout --batch-size --sequence-length --lr --clip --seed --patience --level --min-count --glob --encoding
         --keep-newlines --max-chars --val-fraction --test-fraction --name --out --resume --overwrite --device
-        --precision --threads --cache --quiet""",
+        --precision --threads --cache --save-every --keep --quiet""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --batch-size --sequence-length --lr --clip --seed --level --min-count --glob --encoding --max-chars
         --val-fraction --name --out --overwrite --device --precision --threads --cache --json --quiet""",

@@ -277,13 +277,14 @@ def _train(
     """Train one network, and judge it; None if it was stopped. That it diverges is a result too."""
     names, text, network = comparison.names, comparison.text, entry.network
     with held_folder(entry.folder, network, overwrite=overwrite):
-        trainer = new_trainer(names, text, entry.plan, entry.folder)
+        asked = {"minutes": comparison.minutes, "steps": comparison.steps}
+        trainer = new_trainer(names, text, entry.plan, entry.folder, asked=asked)
         try:
             drive(trainer, stopper, quiet=quiet)
         except DivergedError as error:
             say(f"charrnn: {network.cell} diverged: {error.message}")
             return _row(trainer, None, error)
-        if trainer.progress.step < trainer.config.steps:
+        if not trainer.finished:
             if not quiet:
                 say_stopped(trainer, names)
             return None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.checkpoints import BEST, LAST, METRICS
 from charrnn.cli.runs import about_run, require_room, require_unused
-from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.errors import UsageError
+from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
+from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.cli.progress import Stopper
@@ -57,8 +57,10 @@ def start_torch(device: str) -> str:
 
 
 @contextlib.contextmanager
-def held_folder(folder: Path, network: ModelConfig, *, overwrite: bool) -> Iterator[None]:
-    """Hold the folder of a new run for this process.
+def held_folder(
+    folder: Path, network: ModelConfig, *, overwrite: bool, keep: int = 0
+) -> Iterator[None]:
+    """Hold the folder of a new run, which will keep so many older checkpoints, for this process.
 
     Raises:
         UsageError: it holds a run that is not to be overwritten.
@@ -70,7 +72,7 @@ def held_folder(folder: Path, network: ModelConfig, *, overwrite: bool) -> Itera
     make_writable_folder(folder)
     with locked(folder):
         require_unused(folder, overwrite=overwrite)
-        require_room(folder, network)
+        require_room(folder, network, keep=keep)
         yield
 
 
@@ -89,15 +91,41 @@ def plan_run(
     return plan_here(facts, network, config, Budget(*limits), Wishes(**wishes))
 
 
-def new_trainer(names: list[str], text: "Corpus", plan: "Plan", folder: Path) -> "Trainer":
-    """A run at its start, in a folder that is held. An old run that was there goes."""
+def new_trainer(
+    names: list[str],
+    text: "Corpus",
+    plan: "Plan",
+    folder: Path,
+    *,
+    asked: Mapping[str, Any],
+    saving: SavingConfig | None = None,
+) -> "Trainer":
+    """A run at its start, in a folder that is held. An old run that was there goes.
+
+    The options that were asked for are remembered; without a budget among them, the one that was planned with.
+    """
+    from charrnn.training.plan import DEFAULT_MINUTES
     from charrnn.training.trainer import Trainer
 
-    about = about_run(names, text, plan.config, folder) | {"plan": list(plan.reasons)}
-    trainer = Trainer(text, plan.model_config, plan.config, folder, about=about)
-    for file in (LAST, BEST, METRICS):  # --overwrite: the new run can start, the old one goes
+    saving = saving or SavingConfig()
+    if not any(asked.get(budget) for budget in ("minutes", "epochs", "steps")):
+        asked = {**asked, "minutes": DEFAULT_MINUTES}
+    about = about_run(names, text, plan.config, folder, saving, asked)
+    about |= {"plan": list(plan.reasons)}
+    trainer = Trainer(text, plan.model_config, plan.config, folder, about=about, saving=saving)
+    for file in (*_kept(folder), LAST, BEST, METRICS):  # --overwrite: the new run can start
         (folder / file).unlink(missing_ok=True)
     return trainer
+
+
+def _kept(folder: Path) -> list[str]:
+    """The files of older checkpoints that the run in this folder says it has kept."""
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.training.older import kept_name
+
+    with contextlib.suppress(CheckpointError, TypeError, ValueError):
+        return [kept_name(step) for step in load_checkpoint(folder / LAST).figures.get("kept", ())]
+    return []
 
 
 def drive(trainer: "Trainer", stopper: "Stopper", *, quiet: bool) -> None:

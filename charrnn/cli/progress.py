@@ -65,6 +65,7 @@ class _Shown:
         self.trainer = trainer
         self.total = trainer.config.steps
         self.start_step = trainer.progress.step
+        self.steps_made = 0
         self.began = time.monotonic()
         self.characters = 0
         self.weight = self.smooth = 0.0
@@ -73,6 +74,7 @@ class _Shown:
     def count(self, loss: float, characters: int) -> None:
         """Add a step to the smoothed loss."""
         self.characters += characters
+        self.steps_made += 1
         self.smooth = SMOOTHING * self.smooth + (1 - SMOOTHING) * loss
         self.weight = SMOOTHING * self.weight + (1 - SMOOTHING)
 
@@ -113,6 +115,15 @@ class _Shown:
         )
         self.say(f"  {self.sample()}")
 
+    def rolled_back(self, event: Any) -> None:
+        """Say that the run goes on from an earlier point, and why."""
+        where = f"step {event.to_step:,}" if event.to_step else "the start"
+        self.say(
+            f"step {event.step:,}: {event.reason}; going back to {where}, with half the learning rate "
+            f"({event.learning_rate:g})"
+        )
+        self.smooth = self.weight = 0.0  # of a future that did not happen
+
 
 class Bar(_Shown):
     """A tqdm bar on stderr."""
@@ -142,7 +153,7 @@ class Bar(_Shown):
 
     def show(self, event: "Event") -> None:
         """Move the bar, or print what happened above it."""
-        from charrnn.training.events import Evaluated, SaveFailed, Step
+        from charrnn.training.events import Evaluated, RolledBack, SaveFailed, Step
 
         if isinstance(event, Step):
             self.count(event.loss, event.characters)
@@ -150,8 +161,11 @@ class Bar(_Shown):
             self.bar.update(self.per_step)
         elif isinstance(event, Evaluated):
             self.evaluated(event)
+        elif isinstance(event, RolledBack):
+            self.bar.n = event.to_step * self.per_step
+            self.rolled_back(event)
         elif isinstance(event, SaveFailed):
-            self.say(f"charrnn: {event.fault}; going on, the next evaluation tries again")
+            self.say(f"charrnn: {event.fault}; training goes on, and tries again later")
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -171,7 +185,7 @@ class Lines(_Shown):
 
     def show(self, event: "Event") -> None:
         """Print a line if the last is long enough ago, or if something happened."""
-        from charrnn.training.events import Evaluated, SaveFailed, Step
+        from charrnn.training.events import Evaluated, RolledBack, SaveFailed, Step
 
         if isinstance(event, Step):
             self.count(event.loss, event.characters)
@@ -180,13 +194,15 @@ class Lines(_Shown):
         elif isinstance(event, Evaluated):
             self.evaluated(event)
             self.last = time.monotonic()
+        elif isinstance(event, RolledBack):
+            self.rolled_back(event)
         elif isinstance(event, SaveFailed):
-            self.say(f"charrnn: {event.fault}; going on, the next evaluation tries again")
+            self.say(f"charrnn: {event.fault}; training goes on, and tries again later")
 
     def _line(self, step: int) -> None:
         self.last = time.monotonic()
         elapsed = self.last - self.began
-        left = elapsed / max(1, step - self.start_step) * (self.total - step)
+        left = elapsed / max(1, self.steps_made) * (self.total - step)
         speed = self.characters / max(elapsed, 1e-9)
         self.say(
             f"step {step:,} of {self.total:,} ({100 * step / self.total:.0f} %): {self.figures}, "

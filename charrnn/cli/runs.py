@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.checkpoints import LAST
 from charrnn.cli.console import size
-from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import CheckpointError, EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
@@ -82,14 +82,15 @@ def _name_of(corpus: list[str]) -> str:
     return plain[:60] or "run"
 
 
-def require_room(folder: Path, *networks: ModelConfig) -> None:
-    """Raise EnvironmentFault if the disk has no room for the checkpoints of such networks."""
+def require_room(folder: Path, *networks: ModelConfig, keep: int = 0) -> None:
+    """Raise EnvironmentFault if the disk has no room for the checkpoints of such networks, `keep` older ones too."""
     import shutil
 
     from charrnn.model import count_parameters
 
     parameters = sum(map(count_parameters, networks))
-    need = parameters * 4 * 7  # best: weights; last: weights, two moments; the old beside the new
+    # best: weights; last: weights, two moments, now and where the run may go back to; the old ones beside the new
+    need = parameters * 4 * (1 + 6 * (2 + keep))
     free = shutil.disk_usage(folder).free
     if free < need:
         raise EnvironmentFault(
@@ -99,12 +100,23 @@ def require_room(folder: Path, *networks: ModelConfig) -> None:
 
 
 def about_run(
-    names: list[str], text: "Corpus", config: TrainingConfig, folder: Path
+    names: list[str],
+    text: "Corpus",
+    config: TrainingConfig,
+    folder: Path,
+    saving: SavingConfig,
+    asked: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What a checkpoint says of its run."""
-    import platform
-    from importlib.metadata import version
+    """What a checkpoint says of its run.
 
+    Args:
+        names: of the texts.
+        text: what was read.
+        config: as it was planned.
+        folder: of the run.
+        saving: how often it is kept.
+        asked: the options as they were on the command line.
+    """
     return {
         "name": folder.name,
         "corpus": {
@@ -113,13 +125,40 @@ def about_run(
             "fingerprint": text.fingerprint,
             "characters": len(text),
             "distinct": text.distinct,
+            "files": text.num_sources,
         },
         "training": dataclasses.asdict(config),
-        "versions": {
-            "charrnn": version("charrnn"),
-            "torch": version("torch"),
-            "python": platform.python_version(),
-        },
+        "saving": dataclasses.asdict(saving),
+        "asked": dict(asked),
+        "versions": versions(),
+        "machine": about_machine(config),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what a run is computed with."""
+    import platform
+    from importlib.metadata import version
+
+    return {
+        "charrnn": version("charrnn"),
+        "torch": version("torch"),
+        "python": platform.python_version(),
+    }
+
+
+def about_machine(config: TrainingConfig) -> dict[str, Any]:
+    """What else decides the last bits of a result. It needs torch."""
+    import platform
+
+    from charrnn.training.machine import processor
+
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        **processor(),
+        "device": config.device,
+        "threads": config.threads,
     }
 
 
@@ -159,6 +198,12 @@ def _sources_of(path: Path) -> object:
     return corpus.get("sources") if isinstance(corpus, dict) else None
 
 
+WHOLE_FIGURES = (
+    *("best_step", "train_chars_sum"),
+    *("evaluations_since_best", "halvings", "rollback_step"),
+)
+
+
 def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
     """The settings of a run that was interrupted, and the steps it has made.
 
@@ -172,7 +217,8 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
             all(isinstance(name, str) for name in corpus["sources"])
             and isinstance(corpus["fingerprint"], str)
             and isinstance(corpus["characters"], int)
-            and all(isinstance(figures[k], int) for k in ("best_step", "train_chars_sum"))
+            and all(isinstance(figures[k], int) for k in WHOLE_FIGURES)
+            and all(isinstance(step, int) for step in figures.get("kept", ()))
             and all(isinstance(figures[k], (int, float)) for k in ("train_nats_sum", "seconds"))
             and isinstance(figures["best_val_nats_per_char"], (float, type(None)))
         )

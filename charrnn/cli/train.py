@@ -1,6 +1,7 @@
 """`charrnn train`: read a text, plan a run, train, and say what to type next."""
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 
 from charrnn.cells import get_cell
 from charrnn.cli import train_options as option
-from charrnn.cli.checkpoints import LAST, RUNS
+from charrnn.cli.checkpoints import RUNS
 from charrnn.cli.console import die_by_signal, say
 from charrnn.cli.one_run import (
     Limits,
@@ -21,20 +22,15 @@ from charrnn.cli.one_run import (
     plan_run,
     start_torch,
 )
-from charrnn.cli.runs import (
-    checked_name,
-    corpus_config_of,
-    new_folder,
-    newest_run_of,
-    resume_point,
-)
+from charrnn.cli.resume import asked_for, resumed_trainer
+from charrnn.cli.runs import new_folder, require_room
 from charrnn.cli.train_talk import (
     print_plan,
     print_result,
     say_corpus,
-    say_differences,
     say_plan,
     say_stopped,
+    why_early,
 )
 from charrnn.config import (
     CorpusConfig,
@@ -42,17 +38,13 @@ from charrnn.config import (
     ModelConfig,
     OptimizerName,
     Precision,
+    SavingConfig,
     TrainingConfig,
 )
-from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
-    from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
-
-KEPT_BY_RESUME = ("corpus", "name", "out", "resume", "quiet", "cache", "threads", "device")
-"""Options that make sense with --resume; everything else is decided already."""
 
 
 def train(
@@ -77,6 +69,7 @@ def train(
     muon_lr: option.MuonLr = TrainingConfig.muon_learning_rate,
     clip: option.Clip = TrainingConfig.clip,
     seed: option.Seed = TrainingConfig.seed,
+    patience: option.Patience = None,
     level: option.Level = CorpusConfig.level,
     min_count: option.MinCount = CorpusConfig.min_count,
     glob: option.Glob = None,
@@ -93,16 +86,27 @@ def train(
     precision: option.Precision = "auto",
     threads: option.Threads = TrainingConfig.threads,
     cache: option.Cache = None,
+    save_every: option.SaveEvery = SavingConfig.minutes,
+    keep: option.Keep = SavingConfig.keep,
     quiet: option.Quiet = False,
 ) -> None:
     """Train a network on a text and keep it under checkpoints/NAME/.
 
     Ctrl-C stops cleanly; --resume goes on exactly where the run stopped.
     """
+    saving = SavingConfig(minutes=save_every, keep=keep)
     if resume:
-        _refuse_other_options(context)
-        given = None if device == "auto" else device
-        _resume(corpus or [], name, out, cache, threads, given, quiet=quiet)
+        with resumed_trainer(
+            context,
+            corpus or [],
+            name=name,
+            out=out,
+            cache=cache,
+            threads=threads,
+            device=device,
+            quiet=quiet,
+        ) as (trainer, names):
+            _run(trainer, names, quiet=quiet)
         return
     if not corpus:
         raise UsageError(
@@ -132,6 +136,7 @@ def train(
         device=device,
         dropout=dropout or 0.0,
         recurrent_dropout=recurrent_dropout or 0.0,
+        patience=patience or 0,
     )
     get_cell(cell, activation)  # refuse a bad one, and a bad shape, before reading the text
     network = partial(
@@ -155,12 +160,15 @@ def train(
             "batch_size": batch_size,
             "dropout": dropout,
             "recurrent_dropout": recurrent_dropout,
+            "patience": patience,
         },
         plan_only=plan_only,
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
         cache=cache,
         quiet=quiet,
+        saving=saving,
+        asked=asked_for(context),
     )
 
 
@@ -177,6 +185,8 @@ def _start(
     overwrite: bool,
     cache: Path | None,
     quiet: bool,
+    saving: SavingConfig,
+    asked: dict[str, Any],
 ) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
     from charrnn.cli.texts import open_corpus
@@ -184,85 +194,23 @@ def _start(
     text = open_corpus(names, corpus_config, cache=cache, quiet=quiet)
     if not quiet:
         say_corpus(names, text)
+    if config.patience and len(text.val) < 2:
+        raise UsageError(
+            "--patience needs validation text, and there is none",
+            "leave it out, or give a larger --val-fraction",
+        )
     model_config = network(vocab_size=len(text.vocabulary))
     config = dataclasses.replace(config, device=start_torch(config.device))
     if plan_only:
         print_plan(plan_run(text, model_config, config, budget, wishes))
         return
-    with held_folder(folder, model_config, overwrite=overwrite):
+    with held_folder(folder, model_config, overwrite=overwrite, keep=saving.keep):
         plan = plan_run(text, model_config, config, budget, wishes)
         if not quiet:
             say_plan(plan)
-        _run(new_trainer(names, text, plan, folder), names, quiet=quiet)
-
-
-def _refuse_other_options(context: typer.Context) -> None:
-    """With --resume, refuse what could only be ignored."""
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name not in KEPT_BY_RESUME and option.was_given(context, parameter.name or "")
-    ]
-    if given:
-        raise UsageError(
-            f"--resume goes on with the run's own settings; {', '.join(given)} cannot change them",
-            "leave them out, or start a new run without --resume",
-        )
-
-
-def _resume(
-    names: list[str],
-    name: str | None,
-    out: Path,
-    cache: Path | None,
-    threads: int,
-    device: str | None,
-    *,
-    quiet: bool,
-) -> None:
-    """Go on with a run, after making sure that it is the same text and not finished."""
-    from charrnn.checkpoint import load_checkpoint
-    from charrnn.files import locked
-
-    path = out / checked_name(name) / LAST if name else newest_run_of(out, names)
-    if not path.exists():
-        hint = "start one: charrnn train corpus.txt"
-        raise CheckpointError(f"there is no run to resume at {path}", hint)
-    with locked(path.parent):
-        last = load_checkpoint(path)
-        config, done = resume_point(last)
-        if done >= config.steps:
-            hint = "start a new run without --resume"
-            raise UsageError(f"{path.parent} is finished ({config.steps:,} steps)", hint)
-        names = names or list(last.run["corpus"]["sources"])
-        text = _same_corpus(names, last, path.parent, cache)
-        if not quiet:
-            say_corpus(names, text)
-            part = 100 * done / config.steps
-            say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
-            say_differences(last, config, threads, device)
-        chosen = start_torch(device or config.device)
-        config = dataclasses.replace(config, device=chosen, threads=threads or config.threads)
-        from charrnn.training.trainer import Trainer
-
-        about = {**last.run, "training": dataclasses.asdict(config)}
-        trainer = Trainer(text, last.model.config, config, path.parent, about=about, resume=last)
+        require_room(folder, plan.model_config, keep=saving.keep)
+        trainer = new_trainer(names, text, plan, folder, asked=asked, saving=saving)
         _run(trainer, names, quiet=quiet)
-
-
-def _same_corpus(
-    names: list[str], last: "Checkpoint", folder: Path, cache: Path | None
-) -> "Corpus":
-    """The corpus of a run, read again."""
-    from charrnn.cli.texts import open_corpus
-
-    about = last.run["corpus"]
-    config = corpus_config_of(about)
-    text = open_corpus(names, config, cache=cache, vocabulary=last.model.vocabulary)
-    if text.fingerprint != about["fingerprint"]:
-        change = len(text) - about["characters"]
-        raise DataError(f"{' '.join(names)} is not the corpus of {folder} ({change:+,} characters)")
-    return text
 
 
 def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
@@ -271,10 +219,15 @@ def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
 
     with Stopper() as stopper:
         drive(trainer, stopper, quiet=quiet)
-    if trainer.progress.step < trainer.config.steps:
+    if not trainer.finished:
         if not quiet:
             say_stopped(trainer, names)
         if stopper.signal_number:
             die_by_signal(stopper.signal_number)
         return
+    if trainer.stopped_early and not quiet:
+        say(why_early(trainer.progress.step, trainer.config))
     print_result(trainer)
+    if stopper.signal_number:  # it came too late to stop anything but the shell's loop
+        sys.stdout.flush()
+        die_by_signal(stopper.signal_number)

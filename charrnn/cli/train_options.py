@@ -162,6 +162,15 @@ Seed = Annotated[
         "--seed", help="Decides the first weights and all dropout.", rich_help_panel=LEARNING
     ),
 ]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        help="Stop after so many evaluations without a better validation loss; 0 never does.",
+        show_default="6 if the budget is a time, else 0",
+        rich_help_panel=BUDGET,
+    ),
+]
 Level = Annotated[
     str, typer.Option("--level", help="Model `char`acters or `byte`s.", rich_help_panel=TEXT)
 ]
@@ -269,6 +278,23 @@ Cache = Annotated[
         "--cache",
         help="The folder for downloads and large encoded corpora.",
         show_default="the user's cache",
+        rich_help_panel=RUN,
+    ),
+]
+SaveEvery = Annotated[
+    float,
+    typer.Option(
+        "--save-every",
+        metavar="MINUTES",
+        help="Write the checkpoint for --resume so often, and at the end.",
+        rich_help_panel=RUN,
+    ),
+]
+Keep = Annotated[
+    int,
+    typer.Option(
+        "--keep",
+        help="Keep so many older checkpoints beside the last, as step-00001200.safetensors.",
         rich_help_panel=RUN,
     ),
 ]

@@ -8,7 +8,6 @@ from charrnn.cli.console import duration, say, size
 from charrnn.config import TrainingConfig
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
     from charrnn.scoring.evaluation import Evaluation
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
@@ -76,22 +75,10 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
     ]
 
 
-def say_differences(
-    last: "Checkpoint", config: TrainingConfig, threads: int, device: str | None
-) -> None:
-    """Say what may keep the rest of the run from being bit for bit what it would have been."""
-    from importlib.metadata import version
-
-    before = last.run.get("versions", {}).get("torch")
-    changed = (
-        [] if before == version("torch") else [f"torch was {before} and is {version('torch')}"]
-    )
-    if threads not in (0, config.threads):
-        changed.append(f"threads were {config.threads or 'left to torch'} and are {threads}")
-    if device not in (None, config.device):
-        changed.append(f"the device was {config.device} and is {device}")
-    if changed:
-        say(f"note        {'; '.join(changed)}: the run goes on, but not bit for bit the same")
+def why_early(step: int, config: TrainingConfig) -> str:
+    """Why a run was ended before its planned end."""
+    evaluations = "evaluation" if config.patience == 1 else f"{config.patience:,} evaluations"
+    return f"stopped early at step {step:,}: no better validation for {evaluations}"
 
 
 def judge(trainer: "Trainer") -> "Evaluation | None":

@@ -41,17 +41,35 @@ class Saved:
 
 @dataclass(frozen=True)
 class SaveFailed:
-    """A checkpoint could not be written; training goes on and tries again at the next evaluation."""
+    """A checkpoint could not be written; training goes on, and the next is tried in its time."""
 
     fault: EnvironmentFault
 
 
 @dataclass(frozen=True)
+class RolledBack:
+    """The run diverged, and goes on from its latest good evaluation, or its start, with half the learning rate."""
+
+    step: int
+    """Where it was noticed."""
+    to_step: int
+    """Where it goes on from."""
+    reason: str
+    """Such as "the loss became nan"."""
+    halvings: int
+    """How often the rate has been halved in this run, this time counted."""
+    learning_rate: float
+    """The largest of the run from now on."""
+
+
+@dataclass(frozen=True)
 class Stopped:
-    """The run is over: the planned steps are done, or somebody asked it to stop."""
+    """The run is over: it is finished, or somebody asked it to stop."""
 
     step: int
     finished: bool
+    early: bool = False
+    """Finished before its planned end, because the validation loss had no new minimum for `patience` evaluations."""
 
 
-Event = Step | Evaluated | Saved | SaveFailed | Stopped
+Event = Step | Evaluated | Saved | SaveFailed | RolledBack | Stopped

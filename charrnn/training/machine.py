@@ -5,6 +5,7 @@ import ctypes
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,6 +62,12 @@ def may_choose_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (no public name)
+
+
+def processor() -> dict[str, Any]:
+    """What of the processor decides how torch computes: its instructions, and whether it has some for bfloat16."""
+    bfloat16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (no public name)
+    return {"instructions": torch.backends.cpu.get_cpu_capability(), "bfloat16": bfloat16}
 
 
 def autocast(device: torch.device, precision: str) -> "contextlib.AbstractContextManager[None]":

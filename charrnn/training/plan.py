@@ -42,7 +42,9 @@ DROPOUT_BY_EPOCHS = ((2.0, 0.0, 0.0), (10.0, 0.1, 0.1), (40.0, 0.15, 0.3), (160.
 """Epochs, dropout, recurrent dropout: the more often a text is read, the more must be held against learning it by heart.
 Between them, in proportion to the logarithm of the epochs."""
 MOST_EPOCHS = 160.0
+"""More of them do no good: the time beyond is not used."""
 PATIENCE = 6
+"""Evaluations without a better one after which a run that has a time ends early."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +190,17 @@ def make_plan(
         recurrent_dropout=_first(wishes.recurrent_dropout, recurrent_dropout),
         warmup_steps=min(config.warmup_steps, run.steps // 10),
         eval_every=max(1, eval_every),
-        patience=_first(wishes.patience, PATIENCE),
+        patience=_first(wishes.patience, _patience(facts, budget)),
     )
     seconds = run.steps * run.per_step + run.steps / config.eval_every * run.per_evaluation
     rate = run.chars / run.steps / run.per_step
     reasons = _reasons(facts, machine, run, wanted, budget, wishes)
     return Plan(run.model_config, config, run.epochs, seconds, rate, reasons)
+
+
+def _patience(facts: Facts, budget: Budget) -> int:
+    """Who gives a number of steps gets them all."""
+    return PATIENCE if facts.val_chars > 1 and budget.epochs is None and budget.steps is None else 0
 
 
 def dropouts(epochs: float) -> tuple[float, float]:

@@ -1,0 +1,55 @@
+"""What a run consists of, as arrays by name: sets such as `weights`, `optimizer` and `state`, flattened with a dot.
+
+{"state": {"h": tensor}}  <->  {"state.h": array}
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from charrnn.training.optimizer import Optimizer
+
+NumpyArrays = dict[str, npt.NDArray[Any]]
+
+
+def flattened(sets: Mapping[str, Mapping[str, Tensor]]) -> NumpyArrays:
+    """Copies of the tensors of all sets, by the name of the set, a dot, and their own."""
+    return {
+        f"{part}.{name}": tensor.detach().to("cpu", copy=True).numpy()
+        for part, tensors in sets.items()
+        for name, tensor in tensors.items()
+    }
+
+
+def one_set(part: str, arrays: Mapping[str, npt.NDArray[Any]]) -> NumpyArrays:
+    """The arrays of one set, by their own names."""
+    start = part + "."
+    return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
+
+
+def optimizer_tensors(network: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
+    """Everything that an optimizer keeps of each parameter: `exp_avg.head.weight`; nothing before its first step."""
+    return {
+        f"{key}.{name}": value
+        for name, parameter in network.named_parameters()
+        for key, value in optimizer.state_of(parameter).items()
+    }
+
+
+def load_optimizer_tensors(
+    network: nn.Module,
+    optimizer: Optimizer,
+    arrays: Mapping[str, npt.NDArray[Any]],
+) -> None:
+    """The way back from `optimizer_tensors`."""
+    kept: dict[str, dict[str, Tensor]] = {name: {} for name, _ in network.named_parameters()}
+    for name, array in arrays.items():
+        key, _, of = name.partition(".")
+        kept[of][key] = torch.from_numpy(np.array(array))
+    for name, parameter in network.named_parameters():
+        state = {key: value.to(parameter.device) for key, value in kept[name].items()}
+        optimizer.restore(parameter, state)
