@@ -162,7 +162,7 @@ class Bar(_Shown):
         elif isinstance(event, Evaluated):
             self.evaluated(event)
         elif isinstance(event, RolledBack):
-            self.bar.n = event.to_step * self.per_step
+            self.bar.update(event.to_step * self.per_step - self.bar.n)
             self.rolled_back(event)
         elif isinstance(event, SaveFailed):
             self.say(f"charrnn: {event.fault}; training goes on, and tries again later")
