@@ -43,7 +43,17 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
-KEPT_BY_RESUME = ("corpus", "name", "out", "resume", "quiet", "cache", "threads", "device")
+KEPT_BY_RESUME = (
+    "corpus",
+    "name",
+    "out",
+    "resume",
+    "quiet",
+    "cache",
+    "threads",
+    "device",
+    "baselines",
+)
 """Options that make sense with --resume; everything else is decided already."""
 
 
@@ -81,6 +91,7 @@ def train(
     precision: option.Precision = "auto",
     threads: option.Threads = TrainingConfig.threads,
     cache: option.Cache = None,
+    baselines: option.Baselines = True,
     quiet: option.Quiet = False,
 ) -> None:
     """Train a network on a text and keep it under checkpoints/NAME/.
@@ -90,7 +101,7 @@ def train(
     if resume:
         _refuse_other_options(context)
         given = None if device == "auto" else device
-        _resume(corpus or [], name, out, cache, threads, given, quiet=quiet)
+        _resume(corpus or [], name, out, cache, threads, given, baselines=baselines, quiet=quiet)
         return
     if not corpus:
         raise UsageError(
@@ -139,6 +150,7 @@ def train(
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
         cache=cache,
+        baselines=baselines,
         quiet=quiet,
     )
 
@@ -154,6 +166,7 @@ def _start(
     folder: Path,
     overwrite: bool,
     cache: Path | None,
+    baselines: bool,
     quiet: bool,
 ) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
@@ -168,7 +181,8 @@ def _start(
         plan = plan_run(text, model_config, config, budget, dropout)
         if not quiet:
             say_plan(model_config, plan)
-        _run(new_trainer(names, text, model_config, plan, folder), names, quiet=quiet)
+        trainer = new_trainer(names, text, model_config, plan, folder)
+        _run(trainer, names, baselines=baselines, quiet=quiet)
 
 
 def _refuse_other_options(context: typer.Context) -> None:
@@ -193,6 +207,7 @@ def _resume(
     threads: int,
     device: str | None,
     *,
+    baselines: bool,
     quiet: bool,
 ) -> None:
     """Go on with a run, after making sure that it is the same text and not finished."""
@@ -222,7 +237,7 @@ def _resume(
 
         about = {**last.run, "training": dataclasses.asdict(config)}
         trainer = Trainer(text, last.model.config, config, path.parent, about=about, resume=last)
-        _run(trainer, names, quiet=quiet)
+        _run(trainer, names, baselines=baselines, quiet=quiet)
 
 
 def _same_corpus(
@@ -240,7 +255,7 @@ def _same_corpus(
     return text
 
 
-def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
+def _run(trainer: "Trainer", names: list[str], *, baselines: bool, quiet: bool) -> None:
     """Train, and say how it ended."""
     from charrnn.cli.progress import Stopper
 
@@ -252,4 +267,4 @@ def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
         if stopper.signal_number:
             die_by_signal(stopper.signal_number)
         return
-    print_result(trainer)
+    print_result(trainer, baselines=baselines and not quiet)

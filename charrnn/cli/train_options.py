@@ -234,6 +234,14 @@ Cache = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Baselines = Annotated[
+    bool,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="At the end, say what simpler models need for the validation text.",
+        rich_help_panel=RUN,
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=RUN),
