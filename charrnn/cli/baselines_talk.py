@@ -22,7 +22,7 @@ def measured(corpus: "Corpus", split: str, *, quiet: bool = False) -> "Baselines
 
     sys.stdout.flush()
     if len(corpus) > LONG and not quiet:
-        say("baselines   measuring; Ctrl-C if you have seen enough")
+        say("measuring the baselines; everything is kept, Ctrl-C if you have seen enough")
     held_out = corpus.test if split == "test" else corpus.val
     chosen_elsewhere = split == "test" and len(corpus.val) >= 2
     return measure_baselines(

@@ -13,11 +13,14 @@ D takes off D1, D2 or D3 from a count of 1, 2, or 3 and more.
 
 There are no start symbols: the first symbols of a text have shorter contexts, and nothing before them.
 
-    text       a b a b c
-    2-grams    ab ba ab bc    ids 0 2 0 3 (those of a scored text have ids too, and a count of 0 if they are new)
+An n-gram is known by its rank among all of its length, those of the scored text included: one small number, however
+long it is and whatever the alphabet. An order costs one stable sort of single symbols, because what is shorter by one
+symbol is sorted already:
 
-An n-gram is known by an id: the rank of (id of its context, last symbol) among all of its length. So a long one is still
-one small number, whatever the alphabet, and each order costs one sort.
+    text                                      a b a b c
+    1-grams and their places, sorted          a0 a2 b1 b3 c4
+    a place to the left: sorted by the rest   ba1 ab0 ab2 bc3
+    2-grams: then by the first symbol         ab0 ab2 ba1 bc3
 """
 
 from collections.abc import Iterator
@@ -37,13 +40,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Grams:
-    """All n-grams of one length, G of them, in a training text of n symbols and a scored text of m."""
+    """All n-grams of one length, G of them, in a training text of n symbols, a gap, and a scored text of m."""
 
     length: int
-    train: Counts
-    """(n - length + 1,) the id of the n-gram that starts at each symbol."""
-    text: Counts
-    """(m - length + 1,) the same of the scored text."""
+    starts: Counts
+    """(P,) the places where one begins, sorted by n-gram."""
+    ids: Counts
+    """(n + m + 2,) the id of the n-gram that begins at each place, where one does."""
     counts: Counts
     """(G,) how often each occurs in the training text."""
     context: Counts
@@ -66,33 +69,32 @@ def kneser_ney(train: Ids, text: Ids, num_symbols: int, highest: int) -> Iterato
     Yields:
         (m - 1,) the probabilities by the model of the next order; none is zero.
     """
-    nothing = np.empty(0, np.int64)
-    grams = _Grams(
-        0, np.zeros(len(train) + 1, np.int64), np.zeros(len(text) + 1, np.int64), *[nothing] * 3
-    )
+    gap = len(train)
+    symbols = np.concatenate([train, text[:1], text])  # the symbol in the gap is never read
+    places = np.arange(len(symbols) + 1)
+    zero = np.zeros(1, np.int64)
+    grams = _Grams(0, places, np.zeros_like(places), zero, zero, zero)
     below = np.full(len(text), 1 / num_symbols)
     for order in range(1, highest + 1):
-        shorter, grams = grams, _longer(grams, train, text, num_symbols)
+        shorter, grams = grams, _longer(grams, symbols, gap)
         if order > 1:
             below = _interpolated(shorter, _left_neighbours(shorter, grams), below)
         yield _interpolated(grams, grams.counts, below)[1:]
 
 
-def _longer(grams: _Grams, train: Ids, text: Ids, num_symbols: int) -> _Grams:
+def _longer(grams: _Grams, symbols: Ids, gap: int) -> _Grams:
     """The n-grams that are longer by one symbol."""
-    keys = np.concatenate(
-        [
-            grams.train[:-1] * num_symbols + train[grams.length :],
-            grams.text[:-1] * num_symbols + text[grams.length :],
-        ]
-    )
-    found, ids = np.unique(keys, return_inverse=True)
-    in_train, in_text = np.split(ids, [len(grams.train[:-1])])
-    suffix = np.empty(len(found), np.int64)
-    suffix[in_train] = grams.train[1:]
-    suffix[in_text] = grams.text[1:]
-    counts = np.bincount(in_train, minlength=len(found))
-    return _Grams(grams.length + 1, in_train, in_text, counts, found // num_symbols, suffix)
+    starts = grams.starts - 1
+    starts = starts[(starts >= 0) & (starts != gap)]
+    starts = starts[np.argsort(symbols[starts], kind="stable")]
+    first, suffix = symbols[starts], grams.ids[starts + 1]
+    is_new = np.ones(len(starts), np.bool_)
+    is_new[1:] = (first[1:] != first[:-1]) | (suffix[1:] != suffix[:-1])
+    rank = np.cumsum(is_new) - 1
+    ids = np.zeros_like(grams.ids)
+    ids[starts] = rank
+    counts = np.bincount(rank[starts < gap], minlength=int(is_new.sum()))
+    return _Grams(grams.length + 1, starts, ids, counts, grams.ids[starts[is_new]], suffix[is_new])
 
 
 def _left_neighbours(grams: _Grams, longer: _Grams) -> Counts:
@@ -102,18 +104,19 @@ def _left_neighbours(grams: _Grams, longer: _Grams) -> Counts:
 
 
 def _interpolated(grams: _Grams, counts: Counts, below: Floats) -> Floats:
-    """(m,) the probability of each symbol by n-grams of one length and what is `below`: by those that are shorter."""
+    """The probability of each symbol by n-grams of one length and, `below` them, by those that are shorter: all (m,)."""
     discounts = np.array([0.0, *estimate_discounts(counts)])
-    contexts = int(grams.context.max(initial=-1)) + 1
-    total = np.bincount(grams.context, counts, contexts)
-    taken = np.bincount(grams.context, discounts[np.minimum(counts, 3)], contexts)
-    count, context = counts[grams.text], grams.context[grams.text]
-    known = total[context] > 0
-    count, context = count[known], context[known]
-    own = count - discounts[np.minimum(count, 3)]
+    num_contexts = int(grams.context.max(initial=-1)) + 1
+    total = np.bincount(grams.context, counts, num_contexts)
+    taken = np.bincount(grams.context, discounts[np.minimum(counts, 3)], num_contexts)
+    num_ends = max(0, len(below) + 1 - grams.length)
+    text = grams.ids[-1 - len(below) :][:num_ends]  # (m - length + 1,)
+    known = total[grams.context[text]] > 0
+    own, at = text[known], np.flatnonzero(known) + grams.length - 1
+    count, context = counts[own], grams.context[own]
     mixed = below.copy()
-    at = np.flatnonzero(known) + grams.length - 1
-    mixed[at] = (own + taken[context] * below[at]) / total[context]
+    kept = count - discounts[np.minimum(count, 3)]
+    mixed[at] = (kept + taken[context] * below[at]) / total[context]
     return mixed
 
 
