@@ -368,11 +368,15 @@ def test_evaluate_has_them_as_a_table_and_as_json(here):
 
 
 @pytest.mark.parametrize(("val_fraction", "chooser"), [(0.2, "validation"), (0, "this")])
-def test_on_test_text_the_order_is_chosen_by_validation_text(here, val_fraction, chooser):
+def test_on_test_text_the_order_is_chosen_by_validation_text(
+    here, tmp_path, val_fraction, chooser
+):
+    text = make_text(3000)
+    text = text[:2100] + text[2100:2700][::-1] + text[2700:]  # backwards, a short order is best
+    (tmp_path / "corpus.txt").write_text(text, encoding="utf-8")
     parts = ("--val-fraction", val_fraction, "--test-fraction", 0.1)
     here("train", "corpus.txt", *SMALL, *parts, "-q")
     val, test = round(3000 * (0.9 - val_fraction)), 2700
-    text = make_text(3000)
     vocabulary = Vocabulary("char", sorted(map(ord, set(text))))
     train, held_out, chosen_on = (
         vocabulary.encode(part) for part in (text[:val], text[test:], text[val:test] or text[test:])
@@ -380,6 +384,8 @@ def test_on_test_text_the_order_is_chosen_by_validation_text(here, val_fraction,
     expected = measure_baselines(train, held_out, vocabulary, choose_on=chosen_on)
     found = json.loads(here("evaluate", "--split", "test", "--baselines", "--json").out)
     assert found["baselines"] == expected.as_dict()
+    is_best_here = found["baselines"]["ngram"] == min(found["baselines"]["ngram_by_order"])
+    assert is_best_here == (chooser == "this")
     table = here("evaluate", "--split", "test", "--baselines").out
     assert table.endswith(f"on {chooser} text\n")
 
@@ -405,7 +411,7 @@ def test_ctrl_c_while_they_are_measured_loses_nothing_of_the_result(tmp_path):
         [sys.executable, "-c", script, "train", "corpus.txt", *map(str, SMALL)],
         cwd=tmp_path,
         capture_output=True,
-        env=CLEAN | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=CLEAN | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUNBUFFERED": ""},
         preexec_fn=own_signals,
         check=False,
     )
