@@ -61,11 +61,12 @@ def test_a_run_says_what_it_read_what_it_trains_and_what_to_type_next(charrnn_in
         "(best)",
     ):
         assert said in result.err
-    path, validation, following = result.out.splitlines()
+    path, validation, baselines, following = result.out.splitlines()
     assert path.startswith("checkpoints/corpus/best.safetensors")
     assert re.match(
         r"validation: \d\.\d{4} nats, \d\.\d{4} bits per character, perplexity", validation
     )
+    assert baselines.startswith("baselines: uniform 6.170, unigram ")
     command_line = shlex.split(following.removeprefix("next: "))
     assert command_line[0] == "charrnn"
     assert len(charrnn_in(*command_line[1:], "--length", 7, "-q").out) == 7

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli.baselines_talk import measured, print_table
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
 from charrnn.errors import DataError, UsageError
 
@@ -55,6 +56,13 @@ def evaluate(
             show_default="one per 8,192 characters",
         ),
     ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines",
+            help="With --split val or test: also say what simpler models need for the same text.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
@@ -75,26 +83,38 @@ def evaluate(
         raise UsageError(
             "--window and --lanes exclude each other", "cold windows are lanes already"
         )
+    part = split.value if split else "file"
+    if baselines and part not in ("val", "test"):
+        raise UsageError(
+            "--baselines needs --split val or --split test: they are fitted on the training text",
+            "for example: charrnn evaluate --split val --baselines",
+        )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     from charrnn.scoring.evaluation import evaluate as score
 
-    ids, unknown = _text_of(loaded, file, split, quiet=quiet)
+    corpus: Any = _own_corpus(loaded) if split else None
+    ids, unknown = _text_of(loaded, file, corpus, split, quiet=quiet)
     result = score(loaded.model, ids, window=window, lanes=lanes, unknown=unknown)
-    if as_json:
-        print(json.dumps(result.as_dict(), allow_nan=False))
-    else:
+    if not as_json:
         _print_table(result, "byte" if loaded.model.vocabulary.level == "byte" else "char")
+        if baselines:
+            print_table(corpus, part, quiet=quiet)
+        return
+    figures = result.as_dict()
+    if baselines:
+        figures["baselines"] = measured(corpus, part, quiet=quiet).as_dict()
+    print(json.dumps(figures, allow_nan=False))
 
 
 def _text_of(
-    loaded: "Checkpoint", file: str | None, split: Split | None, *, quiet: bool
+    loaded: "Checkpoint", file: str | None, corpus: Any, split: Split | None, *, quiet: bool
 ) -> tuple[Any, int]:
     """The ids to score, and how many of the text's characters are unknown."""
     from charrnn.cli.texts import file_text, leave_out_unknown
 
     vocabulary = loaded.model.vocabulary
     if split is not None:
-        ids = getattr(_own_corpus(loaded), split.value)
+        ids = getattr(corpus, split.value)
         if len(ids) < 2:
             raise DataError(
                 f"the model's corpus has no {split.value} part",

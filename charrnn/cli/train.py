@@ -88,6 +88,7 @@ def train(
     cache: option.Cache = None,
     save_every: option.SaveEvery = SavingConfig.minutes,
     keep: option.Keep = SavingConfig.keep,
+    baselines: option.Baselines = True,
     quiet: option.Quiet = False,
 ) -> None:
     """Train a network on a text and keep it under checkpoints/NAME/.
@@ -106,7 +107,7 @@ def train(
             device=device,
             quiet=quiet,
         ) as (trainer, names):
-            _run(trainer, names, quiet=quiet)
+            _run(trainer, names, baselines=baselines, quiet=quiet)
         return
     if not corpus:
         raise UsageError(
@@ -166,6 +167,7 @@ def train(
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
         cache=cache,
+        baselines=baselines,
         quiet=quiet,
         saving=saving,
         asked=asked_for(context),
@@ -184,6 +186,7 @@ def _start(
     folder: Path,
     overwrite: bool,
     cache: Path | None,
+    baselines: bool,
     quiet: bool,
     saving: SavingConfig,
     asked: dict[str, Any],
@@ -210,10 +213,10 @@ def _start(
             say_plan(plan)
         require_room(folder, plan.model_config, keep=saving.keep)
         trainer = new_trainer(names, text, plan, folder, asked=asked, saving=saving)
-        _run(trainer, names, quiet=quiet)
+        _run(trainer, names, baselines=baselines, quiet=quiet)
 
 
-def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
+def _run(trainer: "Trainer", names: list[str], *, baselines: bool, quiet: bool) -> None:
     """Train, and say how it ended."""
     from charrnn.cli.progress import Stopper
 
@@ -227,7 +230,7 @@ def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
         return
     if trainer.stopped_early and not quiet:
         say(why_early(trainer.progress.step, trainer.config))
-    print_result(trainer)
+    print_result(trainer, baselines=baselines and not quiet)
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
         sys.stdout.flush()
         die_by_signal(stopper.signal_number)

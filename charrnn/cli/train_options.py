@@ -290,6 +290,14 @@ SaveEvery = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Baselines = Annotated[
+    bool,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="At the end, say what simpler models need for the validation text.",
+        rich_help_panel=RUN,
+    ),
+]
 Keep = Annotated[
     int,
     typer.Option(

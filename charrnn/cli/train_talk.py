@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.baselines_talk import print_line
 from charrnn.cli.checkpoints import BEST, LAST, RUNS
 from charrnn.cli.console import duration, say, size
 from charrnn.config import TrainingConfig
@@ -95,8 +96,8 @@ def judge(trainer: "Trainer") -> "Evaluation | None":
     return evaluate(load_checkpoint(trainer.folder / BEST).model, held_out)
 
 
-def print_result(trainer: "Trainer") -> None:
-    """The figures of the best checkpoint, and the next command."""
+def print_result(trainer: "Trainer", *, baselines: bool) -> None:
+    """The figures of the best checkpoint, those of the baselines if wanted, and the next command."""
     best = trainer.folder / BEST
     took = duration(trainer.progress.seconds)
     print(
@@ -110,6 +111,8 @@ def print_result(trainer: "Trainer") -> None:
             f"{result.perplexity:.2f}, {100 * result.accuracy:.1f} % right "
             f"({first}{result.characters:,} {unit}s, state carried)"
         )
+        if baselines:
+            print_line(trainer.corpus)
     print(f"next: {sample_command(trainer.folder)}")
 
 

@@ -1,0 +1,73 @@
+"""How `train` and `evaluate` say what simpler models need for a held-out text."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from charrnn.cli.console import say
+
+if TYPE_CHECKING:
+    from charrnn.scoring.baselines import Baselines
+    from charrnn.text.corpus import Corpus
+
+LONG = 1 << 20
+"""Characters of a corpus above which one waits for seconds, and is told for what."""
+
+
+def measured(corpus: "Corpus", split: str, *, quiet: bool = False) -> "Baselines":
+    """The baselines of a held-out part of a corpus, "val" or "test".
+
+    What has been printed so far is written out first: whoever has seen enough may type Ctrl-C.
+    """
+    from charrnn.scoring.baselines import measure_baselines
+
+    sys.stdout.flush()
+    if len(corpus) > LONG and not quiet:
+        say("measuring the baselines; everything is kept, Ctrl-C if you have seen enough")
+    held_out = corpus.test if split == "test" else corpus.val
+    chosen_elsewhere = split == "test" and len(corpus.val) >= 2
+    return measure_baselines(
+        corpus.train,
+        held_out,
+        corpus.vocabulary,
+        choose_on=corpus.val if chosen_elsewhere else None,
+    )
+
+
+def print_line(corpus: "Corpus") -> None:
+    """The baselines of the validation text in one line."""
+    found = measured(corpus, "val")
+    unit = "byte" if corpus.config.level == "byte" else "character"
+    figures = [f"{name} {bits:.3f}" for name, bits in _before_ngram(found)]
+    figures.append(f"{found.order}-gram (Kneser-Ney) {found.ngram:.3f}")
+    cut = found.train_characters < len(corpus.train)
+    which = f" (knowing {_training_text(corpus, found, unit)})" if cut else ""
+    print(f"baselines: {', '.join(figures)} bits per {unit}{which}")
+
+
+def print_table(corpus: "Corpus", split: str, *, quiet: bool) -> None:
+    """The baselines of a held-out part, a line each."""
+    found = measured(corpus, split, quiet=quiet)
+    unit = "byte" if corpus.config.level == "byte" else "char"
+    held_out = corpus.test if split == "test" else corpus.val
+    cut = found.characters < len(held_out) - 1
+    which = f", for the first {found.characters:,} {unit}s" if cut else ""
+    chooser = "validation text" if len(corpus.val) >= 2 else "this text"
+    print(
+        f"\n{'baselines':<18}bits per {unit}, knowing {_training_text(corpus, found, unit)}{which}"
+    )
+    for name, bits in _before_ngram(found):
+        print(f"{name:<18}{bits:.4f}")
+    name, orders = f"{found.order}-gram", len(found.ngrams)
+    print(f"{name:<18}{found.ngram:.4f}, Kneser-Ney, the best order of 1 to {orders} on {chooser}")
+
+
+def _before_ngram(found: "Baselines") -> list[tuple[str, float]]:
+    """The baselines that need no explanation, by name."""
+    simple = [("uniform", found.uniform), ("unigram", found.unigram), ("gzip", found.gzip)]
+    return simple if found.xz is None else [*simple, ("xz", found.xz)]
+
+
+def _training_text(corpus: "Corpus", found: "Baselines", unit: str) -> str:
+    """How much of the training text the baselines know."""
+    last = "last " if found.train_characters < len(corpus.train) else ""
+    return f"the {last}{found.train_characters:,} {unit}s of the training text"
