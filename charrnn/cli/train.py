@@ -28,6 +28,7 @@ from charrnn.cli.runs import (
     newest_run_of,
     resume_point,
 )
+from charrnn.cli.tensorboard import check_tensorboard
 from charrnn.cli.train_talk import (
     print_result,
     say_corpus,
@@ -43,7 +44,17 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
-KEPT_BY_RESUME = ("corpus", "name", "out", "resume", "quiet", "cache", "threads", "device")
+KEPT_BY_RESUME = (
+    "corpus",
+    "name",
+    "out",
+    "resume",
+    "quiet",
+    "cache",
+    "threads",
+    "device",
+    "tensorboard",
+)
 """Options that make sense with --resume; everything else is decided already."""
 
 
@@ -81,16 +92,19 @@ def train(
     precision: option.Precision = "auto",
     threads: option.Threads = TrainingConfig.threads,
     cache: option.Cache = None,
+    tensorboard: option.TensorBoard = None,
     quiet: option.Quiet = False,
 ) -> None:
     """Train a network on a text and keep it under checkpoints/NAME/.
 
     Ctrl-C stops cleanly; --resume goes on exactly where the run stopped.
     """
+    if tensorboard:
+        check_tensorboard(tensorboard)
     if resume:
         _refuse_other_options(context)
         given = None if device == "auto" else device
-        _resume(corpus or [], name, out, cache, threads, given, quiet=quiet)
+        _resume(corpus or [], name, out, cache, threads, given, tensorboard, quiet=quiet)
         return
     if not corpus:
         raise UsageError(
@@ -139,6 +153,7 @@ def train(
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
         cache=cache,
+        tensorboard=tensorboard,
         quiet=quiet,
     )
 
@@ -154,6 +169,7 @@ def _start(
     folder: Path,
     overwrite: bool,
     cache: Path | None,
+    tensorboard: Path | None,
     quiet: bool,
 ) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
@@ -168,7 +184,8 @@ def _start(
         plan = plan_run(text, model_config, config, budget, dropout)
         if not quiet:
             say_plan(model_config, plan)
-        _run(new_trainer(names, text, model_config, plan, folder), names, quiet=quiet)
+        trainer = new_trainer(names, text, model_config, plan, folder)
+        _run(trainer, names, tensorboard, quiet=quiet)
 
 
 def _refuse_other_options(context: typer.Context) -> None:
@@ -192,6 +209,7 @@ def _resume(
     cache: Path | None,
     threads: int,
     device: str | None,
+    tensorboard: Path | None,
     *,
     quiet: bool,
 ) -> None:
@@ -222,7 +240,7 @@ def _resume(
 
         about = {**last.run, "training": dataclasses.asdict(config)}
         trainer = Trainer(text, last.model.config, config, path.parent, about=about, resume=last)
-        _run(trainer, names, quiet=quiet)
+        _run(trainer, names, tensorboard, quiet=quiet)
 
 
 def _same_corpus(
@@ -240,15 +258,17 @@ def _same_corpus(
     return text
 
 
-def _run(trainer: "Trainer", names: list[str], *, quiet: bool) -> None:
+def _run(trainer: "Trainer", names: list[str], tensorboard: Path | None, *, quiet: bool) -> None:
     """Train, and say how it ended."""
     from charrnn.cli.progress import Stopper
+    from charrnn.cli.tensorboard import TensorBoardLog
 
+    log = TensorBoardLog(tensorboard, trainer) if tensorboard else None
     with Stopper() as stopper:
-        drive(trainer, stopper, quiet=quiet)
+        drive(trainer, stopper, quiet=quiet, log=log)
     if trainer.progress.step < trainer.config.steps:
         if not quiet:
-            say_stopped(trainer, names)
+            say_stopped(trainer, names, tensorboard)
         if stopper.signal_number:
             die_by_signal(stopper.signal_number)
         return

@@ -234,6 +234,16 @@ Cache = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+TensorBoard = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard",
+        metavar="DIR",
+        help="Log the run for TensorBoard too, in DIR/NAME (needs tensorboard).",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=RUN),

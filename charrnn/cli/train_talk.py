@@ -124,12 +124,13 @@ def sample_command(folder: Path) -> str:
     return f"charrnn sample {shlex.quote(run)} --temp 0.8"
 
 
-def say_stopped(trainer: "Trainer", names: list[str]) -> None:
+def say_stopped(trainer: "Trainer", names: list[str], tensorboard: Path | None = None) -> None:
     """Where a run stopped, and what to type to go on with it."""
     import shlex
 
     step, folder = trainer.progress.step, trainer.folder
     out = [] if folder.parent == RUNS else ["--out", str(folder.parent)]
+    out += ["--tensorboard", str(tensorboard)] if tensorboard else []
     command = ["charrnn", "train", *names, "--resume", "--name", folder.name, *out]
     say(
         f"stopped at step {step:,} of {trainer.config.steps:,}; everything is kept in {folder / LAST}"
