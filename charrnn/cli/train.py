@@ -33,6 +33,7 @@ from charrnn.cli.train_talk import (
     print_result,
     say_corpus,
     say_differences,
+    say_lessons,
     say_plan,
     say_stopped,
 )
@@ -272,4 +273,6 @@ def _run(trainer: "Trainer", names: list[str], tensorboard: Path | None, *, quie
         if stopper.signal_number:
             die_by_signal(stopper.signal_number)
         return
+    if not quiet:
+        say_lessons(trainer)
     print_result(trainer)

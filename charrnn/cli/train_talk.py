@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.analysis.lessons import run_lessons, vocabulary_lessons
 from charrnn.cli.checkpoints import BEST, LAST, RUNS
 from charrnn.cli.console import duration, say, size
 from charrnn.config import ModelConfig, TrainingConfig
@@ -35,10 +36,18 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         say(f"note        {rare:,} rare characters became the unknown symbol")
     elif text.distinct == 1:
         say("note        only one distinct character: there is nothing to learn")
-    elif text.seldom > 0.2 * text.distinct and text.distinct > 500:
-        say(
-            f"note        {text.seldom:,} characters occur only once; --min-count 2 makes them one unknown symbol"
-        )
+    elif text.config.level == "char":  # bytes have no --min-count
+        _say_notes(vocabulary_lessons(text.distinct, text.seldom))
+
+
+def say_lessons(trainer: "Trainer") -> None:
+    """What the curve of a finished run teaches."""
+    _say_notes(run_lessons(trainer.metrics.rows, trainer.config.dropout))
+
+
+def _say_notes(notes: list[str]) -> None:
+    for note in notes:
+        say(f"note        {note}")
 
 
 def say_plan(model_config: ModelConfig, plan: "Plan", label: str = "network") -> None:
