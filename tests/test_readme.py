@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ INSTALLS = [line for line in SHELL if "pip install" in line]
 FIRST = INSTALLS[0].split(" && ", 2)[2].replace(".venv/bin/", "")
 """What the first command does after installing: train and sample."""
 COMMANDS = list(dict.fromkeys([FIRST, *SHOWN, *(line for line in SHELL if line not in INSTALLS)]))
-RUNS = ("plays", "plays-lstm", "python", "hello")
+RUNS = ("plays", "plays-lstm", "plays-gru", "excerpt", "python", "hello")
 """The runs that the README's commands name."""
 
 
@@ -36,7 +37,7 @@ RUNS = ("plays", "plays-lstm", "python", "hello")
 def place(tmp_path_factory, workplace):
     """A folder with what the README's reader has: texts, and runs trained before."""
     folder = tmp_path_factory.mktemp("readme")
-    for name in ("corpus.txt", "book.txt", "part1.txt", "part2.txt"):
+    for name in ("corpus.txt", "book.txt", "part1.txt", "part2.txt", "excerpt.txt"):
         (folder / name).write_text(make_text(5000), encoding="utf-8")
     (folder / "src").mkdir()
     (folder / "src" / "a.py").write_text(make_text(5000), encoding="utf-8")
@@ -53,6 +54,17 @@ def place(tmp_path_factory, workplace):
     return folder
 
 
+NEEDS = {"--png": "matplotlib", "--svg": "matplotlib", "--tensorboard": "tensorboard"}
+"""What only an extra installs, by the option that needs it."""
+
+
+def require_extras(command):
+    """Skip a command whose extra is not installed here."""
+    for option, module in NEEDS.items():
+        if option in command and not find_spec(module):
+            pytest.skip(f"{module} is not installed")
+
+
 def shortened(command):
     """A training run that takes seconds instead of minutes: of several budgets the first to run out counts."""
     if "--resume" in command:
@@ -64,6 +76,7 @@ def shortened(command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme_works(place, command):
+    require_extras(command)
     if "--resume" in command:
         make_unfinished_run(place)
     binaries = str(Path(sys.executable).parent)
@@ -193,14 +206,14 @@ RELEASED = {
     "train": """--minutes --epochs --steps --cell --hidden-size --layers --embedding-size --activation --learn-start
         --dropout --batch-size --sequence-length --lr --clip --seed --patience --level --min-count --glob --encoding
         --keep-newlines --max-chars --val-fraction --test-fraction --name --out --resume --overwrite --device
-        --precision --threads --cache --save-every --keep --baselines --quiet""",
+        --precision --threads --cache --save-every --keep --baselines --tensorboard --quiet""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --batch-size --sequence-length --lr --clip --seed --level --min-count --glob --encoding --max-chars
         --val-fraction --name --out --overwrite --device --precision --threads --cache --json --quiet""",
     "sample": "--temp --length --prime --prime-file --seed --top-k --top-p --count --quiet",
     "visualize": "--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --quiet",
     "evaluate": "--window --split --lanes --baselines --json --quiet",
-    "inspect": "--gradients --distance --fresh --json --quiet",
+    "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
     "corpora": "--json",
 }
 

@@ -1,1 +1,1 @@
-"""Understanding what units do."""
+"""Understanding what units do, and what the curve of a run teaches."""

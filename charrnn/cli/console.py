@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn, TextIO
 
 from charrnn.errors import CharrnnError, EnvironmentFault
+from charrnn.render.palette import ColorMode
 
 
 def say(text: str = "") -> None:
@@ -143,3 +144,18 @@ def terminal_width() -> int:
     except OSError:
         behind = 80
     return shutil.get_terminal_size((behind, 24)).columns
+
+
+def terminal_color() -> ColorMode:
+    """What standard output can show; NO_COLOR, FORCE_COLOR, TERM and COLORTERM are heeded."""
+    if os.environ.get("NO_COLOR"):
+        return ColorMode.none
+    from rich.console import Console
+
+    modes = {
+        "truecolor": ColorMode.truecolor,
+        "256": ColorMode.ansi256,
+        "standard": ColorMode.ansi16,
+        "windows": ColorMode.ansi16,
+    }
+    return modes.get(Console().color_system or "", ColorMode.none)

@@ -1,14 +1,15 @@
-"""`charrnn inspect`: what a checkpoint holds, or how far back its gradient reaches (see gradients.py)."""
+"""`charrnn inspect`: what a checkpoint holds, how far back its gradient reaches (gradients.py), its curve (curve.py)."""
 
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.cells import CELLS
-from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint
+from charrnn.cli.checkpoints import CheckpointArgument, complete_checkpoint, open_checkpoint
 from charrnn.cli.console import duration, escape, size
 from charrnn.errors import CheckpointError, UsageError
 
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 def inspect(
     checkpoint: CheckpointArgument = None,
-    text: Annotated[
-        str | None,
+    more: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[TEXT|FILE|-]",
-            help="With --gradients, what the model reads: a text, a file, or - for standard input. "
-            "Without one it reads what it writes.",
+            metavar="[TEXT|FILE|-|CHECKPOINT...]",
+            help="With --gradients, what the model reads: a text, a file, or - for standard input; "
+            "without one it reads what it writes. With --curve, more checkpoints.",
             show_default=False,
+            autocompletion=complete_checkpoint,
         ),
     ] = None,
     gradients: Annotated[
@@ -56,6 +58,31 @@ def inspect(
             show_default="the checkpoint's own",
         ),
     ] = None,
+    curve: Annotated[
+        bool,
+        typer.Option(
+            "--curve",
+            help="Draw bits per character against training time; of several checkpoints' runs, the validation.",
+        ),
+    ] = False,
+    png: Annotated[
+        Path | None,
+        typer.Option(
+            "--png",
+            metavar="FILE.png",
+            help="With --curve: write a picture instead (needs matplotlib).",
+            show_default=False,
+        ),
+    ] = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option(
+            "--svg",
+            metavar="FILE.svg",
+            help="With --curve: write a picture instead (needs matplotlib).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
@@ -72,15 +99,32 @@ def inspect(
     which each step back multiplies it, on (geometric) average. The untrained
     networks have the checkpoint's sizes. Where there is no checkpoint, --fresh
     alone does: the characters are then those of the text.
+
+    With --curve: what metrics.jsonl, beside the checkpoint, says of the run so far.
     """
+    if gradients and curve:
+        raise UsageError("--gradients and --curve show different things", "leave one of them out")
+    _refuse(gradients, "--gradients", {"--distance": distance, "--fresh": fresh})
+    _refuse(curve, "--curve", {"--png": png, "--svg": svg})
+    if curve:
+        from charrnn.cli.curve import show_curve
+
+        names = [name for name in (checkpoint, *(more or ())) if name is not None]
+        show_curve(names, png, svg, as_json=as_json, quiet=quiet)
+        return
     if gradients:
         from charrnn.cli.gradients import show_gradients
 
+        if len(more or ()) > 1:
+            raise UsageError("--gradients reads one text", "quote a text that has spaces")
+        text = more[0] if more else None
         show_gradients(checkpoint, text, distance, fresh, as_json=as_json, quiet=quiet)
         return
-    for what, value in (("a TEXT", text), ("--distance", distance), ("--fresh", fresh)):
-        if value is not None:
-            raise UsageError(f"{what} goes with --gradients only", "add it, or leave this out")
+    if more:
+        raise UsageError(
+            "a TEXT goes with --gradients only, more than one CHECKPOINT with --curve",
+            "add one of them, or leave this out",
+        )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     facts = _facts(loaded)
     try:
@@ -89,6 +133,13 @@ def inspect(
         raise CheckpointError(f"{loaded.path}: its figures are not what charrnn writes") from error
     for line in lines:
         print(line)
+
+
+def _refuse(mode: bool, name: str, options: dict[str, object]) -> None:
+    """Raise UsageError for an option that goes with a mode which was not chosen."""
+    for option, value in options.items():
+        if value is not None and not mode:
+            raise UsageError(f"{option} goes with {name} only", "add it, or leave this out")
 
 
 def _facts(loaded: "Checkpoint") -> dict[str, Any]:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.checkpoints import BEST, LAST, METRICS
+from charrnn.cli.console import say
 from charrnn.cli.runs import about_run, require_room, require_unused
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.cli.progress import Stopper
+    from charrnn.cli.tensorboard import TensorBoardLog
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
@@ -128,8 +130,10 @@ def _kept(folder: Path) -> list[str]:
     return []
 
 
-def drive(trainer: "Trainer", stopper: "Stopper", *, quiet: bool) -> None:
-    """Run the trainer to its end, or until a signal stops it, and show its progress."""
+def drive(
+    trainer: "Trainer", stopper: "Stopper", *, quiet: bool, log: "TensorBoardLog | None" = None
+) -> None:
+    """Run the trainer to its end, or until a signal stops it; show its progress, and log it."""
     from charrnn.cli.progress import make_progress
 
     stopper.watch(trainer)
@@ -142,6 +146,10 @@ def drive(trainer: "Trainer", stopper: "Stopper", *, quiet: bool) -> None:
                 if stopper.signal_number and not told:
                     told = True
                     progress.say("stopping after this step ... (Ctrl-C again to quit at once)")
+            if log and (fault := log.show(event)):
+                (say if quiet else progress.say)(f"charrnn: {fault}")
     finally:
+        if log and (fault := log.close()):
+            (say if quiet else progress.say)(f"charrnn: {fault}")
         with contextlib.suppress(OSError):
             progress.close()

@@ -58,6 +58,15 @@ class Silence:
         """Nothing."""
 
 
+def written(trainer: "Trainer") -> str:
+    """A little text by the network as it is now."""
+    from threadpoolctl import threadpool_limits
+
+    model, seed = trainer.snapshot(), trainer.progress.step
+    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        return "".join(model.sample(length=SAMPLE_LENGTH, seed=seed))
+
+
 class _Shown:
     """What both kinds of progress keep."""
 
@@ -89,17 +98,6 @@ class _Shown:
         val = "" if self.val_bits is None else f", val {self.val_bits:.3f}"
         return f"loss {self.nats:.3f} nats, bits/char {self.nats / math.log(2):.3f}{val}"
 
-    def sample(self) -> str:
-        """A little text by the network as it is now, on one line."""
-        from threadpoolctl import threadpool_limits
-
-        from charrnn.render.glyphs import one_line
-
-        model, seed = self.trainer.snapshot(), self.trainer.progress.step
-        with threadpool_limits(1, "blas"):  # more threads slow one stream down
-            text = "".join(model.sample(length=SAMPLE_LENGTH, seed=seed))
-        return one_line(text)
-
     def say(self, text: str) -> None:
         """Print a line."""
         raise NotImplementedError
@@ -113,7 +111,9 @@ class _Shown:
         self.say(
             f"step {event.step:,}, epoch {event.epoch:.2f}: bits/char train {train:.3f}{val}{best}"
         )
-        self.say(f"  {self.sample()}")
+        from charrnn.render.glyphs import one_line
+
+        self.say(f"  {one_line(written(self.trainer))}")
 
     def rolled_back(self, event: Any) -> None:
         """Say that the run goes on from an earlier point, and why."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FREE = (
     *("corpus", "name", "out", "resume", "quiet", "cache"),
-    *("threads", "device", "save_every", "keep", "baselines"),
+    *("threads", "device", "save_every", "keep", "baselines", "tensorboard"),
 )
 """Options that may have any value with --resume; of everything else the run has its own."""
 RENAMED = {

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,10 +25,12 @@ from charrnn.cli.one_run import (
 )
 from charrnn.cli.resume import asked_for, resumed_trainer
 from charrnn.cli.runs import new_folder, require_room
+from charrnn.cli.tensorboard import check_tensorboard
 from charrnn.cli.train_talk import (
     print_plan,
     print_result,
     say_corpus,
+    say_lessons,
     say_plan,
     say_stopped,
     why_early,
@@ -45,6 +48,16 @@ from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What is kept, logged and said of a run; nothing here changes what becomes of it."""
+
+    saving: SavingConfig
+    tensorboard: Path | None
+    baselines: bool
+    quiet: bool
 
 
 def train(
@@ -89,13 +102,18 @@ def train(
     save_every: option.SaveEvery = SavingConfig.minutes,
     keep: option.Keep = SavingConfig.keep,
     baselines: option.Baselines = True,
+    tensorboard: option.TensorBoard = None,
     quiet: option.Quiet = False,
 ) -> None:
     """Train a network on a text and keep it under checkpoints/NAME/.
 
     Ctrl-C stops cleanly; --resume goes on exactly where the run stopped.
     """
-    saving = SavingConfig(minutes=save_every, keep=keep)
+    manner = Manner(
+        SavingConfig(minutes=save_every, keep=keep), tensorboard, baselines=baselines, quiet=quiet
+    )
+    if tensorboard:
+        check_tensorboard(tensorboard)
     if resume:
         with resumed_trainer(
             context,
@@ -107,7 +125,7 @@ def train(
             device=device,
             quiet=quiet,
         ) as (trainer, names):
-            _run(trainer, names, baselines=baselines, quiet=quiet)
+            _run(trainer, names, manner)
         return
     if not corpus:
         raise UsageError(
@@ -167,10 +185,8 @@ def train(
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
         cache=cache,
-        baselines=baselines,
-        quiet=quiet,
-        saving=saving,
         asked=asked_for(context),
+        manner=manner,
     )
 
 
@@ -186,16 +202,14 @@ def _start(
     folder: Path,
     overwrite: bool,
     cache: Path | None,
-    baselines: bool,
-    quiet: bool,
-    saving: SavingConfig,
     asked: dict[str, Any],
+    manner: Manner,
 ) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
     from charrnn.cli.texts import open_corpus
 
-    text = open_corpus(names, corpus_config, cache=cache, quiet=quiet)
-    if not quiet:
+    text = open_corpus(names, corpus_config, cache=cache, quiet=manner.quiet)
+    if not manner.quiet:
         say_corpus(names, text)
     if config.patience and len(text.val) < 2:
         raise UsageError(
@@ -207,30 +221,34 @@ def _start(
     if plan_only:
         print_plan(plan_run(text, model_config, config, budget, wishes))
         return
-    with held_folder(folder, model_config, overwrite=overwrite, keep=saving.keep):
+    with held_folder(folder, model_config, overwrite=overwrite, keep=manner.saving.keep):
         plan = plan_run(text, model_config, config, budget, wishes)
-        if not quiet:
+        if not manner.quiet:
             say_plan(plan)
-        require_room(folder, plan.model_config, keep=saving.keep)
-        trainer = new_trainer(names, text, plan, folder, asked=asked, saving=saving)
-        _run(trainer, names, baselines=baselines, quiet=quiet)
+        require_room(folder, plan.model_config, keep=manner.saving.keep)
+        trainer = new_trainer(names, text, plan, folder, asked=asked, saving=manner.saving)
+        _run(trainer, names, manner)
 
 
-def _run(trainer: "Trainer", names: list[str], *, baselines: bool, quiet: bool) -> None:
+def _run(trainer: "Trainer", names: list[str], manner: Manner) -> None:
     """Train, and say how it ended."""
     from charrnn.cli.progress import Stopper
+    from charrnn.cli.tensorboard import TensorBoardLog
 
+    log = TensorBoardLog(manner.tensorboard, trainer) if manner.tensorboard else None
     with Stopper() as stopper:
-        drive(trainer, stopper, quiet=quiet)
+        drive(trainer, stopper, quiet=manner.quiet, log=log)
     if not trainer.finished:
-        if not quiet:
-            say_stopped(trainer, names)
+        if not manner.quiet:
+            say_stopped(trainer, names, manner.tensorboard)
         if stopper.signal_number:
             die_by_signal(stopper.signal_number)
         return
-    if trainer.stopped_early and not quiet:
+    if trainer.stopped_early and not manner.quiet:
         say(why_early(trainer.progress.step, trainer.config))
-    print_result(trainer, baselines=baselines and not quiet)
+    if not manner.quiet:
+        say_lessons(trainer)
+    print_result(trainer, baselines=manner.baselines and not manner.quiet)
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
         sys.stdout.flush()
         die_by_signal(stopper.signal_number)

@@ -298,6 +298,16 @@ Baselines = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+TensorBoard = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard",
+        metavar="DIR",
+        help="Log the run for TensorBoard too, in DIR/NAME (needs tensorboard).",
+        show_default=False,
+        rich_help_panel=RUN,
+    ),
+]
 Keep = Annotated[
     int,
     typer.Option(

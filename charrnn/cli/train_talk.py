@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.analysis.lessons import run_lessons, vocabulary_lessons
 from charrnn.cli.baselines_talk import print_line
 from charrnn.cli.checkpoints import BEST, LAST, RUNS
 from charrnn.cli.console import duration, say, size
@@ -35,10 +36,18 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         say(f"note        {rare:,} rare characters became the unknown symbol")
     elif text.distinct == 1:
         say("note        only one distinct character: there is nothing to learn")
-    elif text.seldom > 0.2 * text.distinct and text.distinct > 500:
-        say(
-            f"note        {text.seldom:,} characters occur only once; --min-count 2 makes them one unknown symbol"
-        )
+    elif text.config.level == "char":  # bytes have no --min-count
+        _say_notes(vocabulary_lessons(text.distinct, text.seldom))
+
+
+def say_lessons(trainer: "Trainer") -> None:
+    """What the curve of a finished run teaches."""
+    _say_notes(run_lessons(trainer.metrics.rows, trainer.config.dropout))
+
+
+def _say_notes(notes: list[str]) -> None:
+    for note in notes:
+        say(f"note        {note}")
 
 
 def say_plan(plan: "Plan", label: str = "network") -> None:
@@ -125,12 +134,13 @@ def sample_command(folder: Path) -> str:
     return f"charrnn sample {shlex.quote(run)} --temp 0.8"
 
 
-def say_stopped(trainer: "Trainer", names: list[str]) -> None:
+def say_stopped(trainer: "Trainer", names: list[str], tensorboard: Path | None = None) -> None:
     """Where a run stopped, and what to type to go on with it."""
     import shlex
 
     step, folder = trainer.progress.step, trainer.folder
     out = [] if folder.parent == RUNS else ["--out", str(folder.parent)]
+    out += ["--tensorboard", str(tensorboard)] if tensorboard else []
     command = ["charrnn", "train", *names, "--resume", "--name", folder.name, *out]
     say(
         f"stopped at step {step:,} of {trainer.config.steps:,}; everything is kept in {folder / LAST}"

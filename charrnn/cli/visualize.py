@@ -1,6 +1,5 @@
 """`charrnn visualize`: see what the units do while the model reads."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
-from charrnn.cli.console import escape, say, size, terminal_width
+from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 
@@ -181,7 +180,7 @@ def _draw(
     content = _content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
     recording = _record(model, content, predictions or symbols, {model.cell.output})
     for line in diagram_lines(
-        recording, model.cell.output, color or _terminal_color(), width or terminal_width()
+        recording, model.cell.output, color or terminal_color(), width or terminal_width()
     ):
         sys.stdout.write(line + "\n")
 
@@ -268,20 +267,5 @@ def _print(
     from charrnn.render.terminal import terminal_lines
 
     scene = make_scene(recording, blocks)
-    for line in terminal_lines(scene, color or _terminal_color(), width or terminal_width()):
+    for line in terminal_lines(scene, color or terminal_color(), width or terminal_width()):
         sys.stdout.write(line + "\n")
-
-
-def _terminal_color() -> ColorMode:
-    """What standard output can show; NO_COLOR, FORCE_COLOR, TERM and COLORTERM are heeded."""
-    if os.environ.get("NO_COLOR"):
-        return ColorMode.none
-    from rich.console import Console
-
-    modes = {
-        "truecolor": ColorMode.truecolor,
-        "256": ColorMode.ansi256,
-        "standard": ColorMode.ansi16,
-        "windows": ColorMode.ansi16,
-    }
-    return modes.get(Console().color_system or "", ColorMode.none)

@@ -42,6 +42,13 @@ GREEN_CUBE = (
 NEUTRAL_16 = (107, 30)
 RED_16, BLUE_16, GREEN_16 = ((101, 30), (41, 97)), ((104, 30), (44, 97)), ((102, 30), (42, 30))
 
+# Curves have the terminal's own background, black or white: each can be seen on both.
+# Blue, orange, green, magenta, teal, ochre.
+LINE_CUBE = ((0, 2, 5), (4, 1, 0), (0, 2, 0), (4, 1, 4), (0, 2, 2), (3, 2, 0))
+LINE_16 = (94, 31, 32, 35, 36, 33)
+CUBE_STEPS = (0, 95, 135, 175, 215, 255)
+"""What the six values of the cube are in red, green or blue."""
+
 
 @dataclass(frozen=True)
 class Ramp:
@@ -70,6 +77,20 @@ def diverging(mode: ColorMode) -> Ramp:
     negative = _side(mode, BLUE_ANCHORS, BLUE_CUBE, BLUE_16)
     positive = _side(mode, RED_ANCHORS, RED_CUBE, RED_16)
     return Ramp((*reversed(negative), _neutral(mode), *positive), len(negative))
+
+
+def line_colors() -> tuple[tuple[int, int, int], ...]:
+    """The colours of curves, as red, green and blue from 0 to 255."""
+    return tuple((CUBE_STEPS[r], CUBE_STEPS[g], CUBE_STEPS[b]) for r, g, b in LINE_CUBE)
+
+
+def inks(mode: ColorMode) -> tuple[str, ...]:
+    """The escape sequences of curves: one for each colour, or a single empty one without colours."""
+    if mode == ColorMode.none:
+        return ("",)
+    if mode == ColorMode.ansi16:
+        return tuple(f"\x1b[{code}m" for code in LINE_16)
+    return tuple(f"\x1b[38;5;{16 + 36 * r + 6 * g + b}m" for r, g, b in LINE_CUBE)
 
 
 @cache
@@ -128,6 +149,5 @@ def _true(color: Color) -> str:
 
 def _from_cube(cell: Color) -> str:
     red, green, blue = cell
-    steps = (0, 95, 135, 175, 215, 255)
-    ink = 16 if _is_light((steps[red], steps[green], steps[blue])) else 231
+    ink = 16 if _is_light((CUBE_STEPS[red], CUBE_STEPS[green], CUBE_STEPS[blue])) else 231
     return f"\x1b[38;5;{ink};48;5;{16 + 36 * red + 6 * green + blue}m"

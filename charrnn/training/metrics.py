@@ -1,9 +1,11 @@
 """The record of a run: metrics.jsonl, one JSON object an evaluation."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+from charrnn.errors import CheckpointError
 from charrnn.files import write_atomically
 
 
@@ -48,3 +50,50 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         if isinstance(row, dict) and isinstance(row.get("step"), int):
             rows.append(row)
     return rows
+
+
+FIGURES = ("epoch", "train_nats_per_char", "val_nats_per_char", "learning_rate", "seconds")
+"""Of a row, besides its step: finite numbers, 0 or more; without validation text val_nats_per_char is null."""
+
+
+def load_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file, each with a step and all FIGURES, in the order of steps and of time.
+
+    Raises:
+        CheckpointError: there is no such file, no row in it, or a line that no run writes.
+    """
+    if not path.is_file():
+        hint = "a run keeps it beside its checkpoints; a checkpoint that was moved has none"
+        raise CheckpointError(f"there is no record of training {path}", hint)
+    rows: list[dict[str, Any]] = []
+    step, seconds = 0, 0.0
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
+        row = _row(line)
+        if row is None or row["step"] <= step or row["seconds"] < seconds:
+            raise CheckpointError(f"{path}, line {number}: this is no row of a run's figures")
+        rows.append(row)
+        step, seconds = row["step"], row["seconds"]
+    if not rows:
+        raise CheckpointError(f"{path}: the run has not been evaluated yet", "wait, or train more")
+    return rows
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """A row, or None if it is not what `Metrics` writes."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    figures = {name: row.get(name) for name in FIGURES}
+    if figures["val_nats_per_char"] is None:
+        figures.pop("val_nats_per_char")
+        row["val_nats_per_char"] = None
+    sound = all(_is_figure(value) for value in figures.values())
+    others = all(not isinstance(value, float) or math.isfinite(value) for value in row.values())
+    return row if sound and others else None
+
+
+def _is_figure(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < 1e15  # type: ignore[operator]

@@ -1,0 +1,81 @@
+"""What a text and the curve of a finished run teach, in a sentence each; nothing where nothing is to be said.
+
+The learning rate falls to almost zero by the end of a run, which flattens every curve there: what counts is how far it
+fell in the whole second half.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FEWEST_EVALUATIONS = 8
+"""Of a run that can be judged: its second half then has four."""
+RISE = 0.01
+"""Of validation over its best, as a part of it; neighbouring evaluations near a run's end differ by less."""
+LEARNT_BY_HEART = 0.1
+"""How far training goes on to fall, as a part, while validation hardly moves."""
+FALL, FLAT = 0.02, 0.01
+"""In the second half, as a part."""
+NOTHING_LEFT = 0.1
+"""Bits per character, below which there is little to be gained by anything."""
+ONCE_ONLY = 50
+"""Characters that occur once; each has a row in the embedding and one in the output, which fewer do not fill."""
+ONCE_ONLY_PART = 0.05
+"""Of all distinct characters."""
+
+Row = Mapping[str, Any]
+
+
+def vocabulary_lessons(distinct: int, seldom: int) -> list[str]:
+    """What to say of a text with so many distinct characters, `seldom` of which occur only once."""
+    if seldom < max(ONCE_ONLY, ONCE_ONLY_PART * distinct):
+        return []
+    text = f"{seldom:,} of {distinct:,} characters occur only once"
+    return [f"{text}: --min-count 2 would make them one unknown symbol"]
+
+
+def run_lessons(rows: Sequence[Row], dropout: float) -> list[str]:
+    """What the evaluations of a finished run teach.
+
+    Args:
+        rows: of its record: step, train_nats_per_char (the mean since the row before), val_nats_per_char.
+        dropout: that it was trained with.
+    """
+    if len(rows) < FEWEST_EVALUATIONS or any(row["val_nats_per_char"] is None for row in rows):
+        return []
+    val = [row["val_nats_per_char"] / math.log(2) for row in rows]
+    train = [row["train_nats_per_char"] / math.log(2) for row in rows]
+    if val[-1] < NOTHING_LEFT:
+        return []
+    lesson = _by_heart(rows, val, train, dropout) or _unfinished(rows, val, train)
+    return [lesson] if lesson else []
+
+
+def _by_heart(
+    rows: Sequence[Row], val: Sequence[float], train: Sequence[float], dropout: float
+) -> str:
+    """What to say if the network learnt its text by heart instead of the language."""
+    best = val.index(min(val))
+    risen = val[-1] > val[best] * (1 + RISE) and best < len(val) - 2 and train[-1] < train[best]
+    near = next(k for k, bits in enumerate(val) if bits <= val[best] * (1 + RISE))
+    since = best if risen else near
+    early = rows[since]["step"] <= 0.75 * rows[-1]["step"]
+    if not risen and not (early and train[-1] < train[since] * (1 - LEARNT_BY_HEART)):
+        return ""
+    return (
+        f"validation has {'risen' if risen else 'hardly fallen'} since step {rows[since]['step']:,} "
+        f"({val[since]:.2f} to {val[-1]:.2f} bits) while training fell ({train[since]:.2f} to {train[-1]:.2f}): "
+        f"more dropout (it was {dropout:g}), a smaller network or more text"
+    )
+
+
+def _unfinished(rows: Sequence[Row], val: Sequence[float], train: Sequence[float]) -> str:
+    """What to say if both were on their way down, or neither moved."""
+    half = max(k for k, row in enumerate(rows) if row["step"] <= rows[-1]["step"] / 2)
+    falls = [1 - bits[-1] / bits[half] for bits in (val, train)]
+    where = f"from step {rows[half]['step']:,} to the end (validation {val[half]:.2f} to {val[-1]:.2f} bits)"
+    if min(falls) >= FALL:
+        return f"both curves still fell {where}: --minutes longer"
+    if max(map(abs, falls)) <= FLAT:
+        return f"both curves were flat {where}: a larger network, or --minutes longer"
+    return ""

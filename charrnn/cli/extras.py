@@ -1,0 +1,29 @@
+"""What is installed only if somebody asked for it: `pip install 'charrnn[plot]'`."""
+
+from importlib import import_module
+
+from charrnn.errors import EnvironmentFault
+
+
+def require_extra(module: str, extra: str, what: str) -> None:
+    """Import a module that an extra of this package installs.
+
+    Args:
+        module: its name.
+        extra: the extra, as pyproject.toml calls it.
+        what: needs it.
+
+    Raises:
+        EnvironmentFault: it is not there, or it cannot be imported.
+    """
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise EnvironmentFault(f"{what} needs {module}, which lacks {error.name}") from error
+        raise EnvironmentFault(
+            f"{what} needs {module}, which is not installed",
+            f"pip install 'charrnn[{extra}]'",  # pip knows the extras of an installed checkout too
+        ) from error
+    except ImportError as error:
+        raise EnvironmentFault(f"{what} needs {module}, which does not work: {error}") from error
