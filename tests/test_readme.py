@@ -203,12 +203,12 @@ def test_every_parameter_has_help():
 
 
 RELEASED = {
-    "train": """--minutes --epochs --steps --cell --hidden-size --layers --embedding-size --activation --learn-start
-        --dropout --batch-size --sequence-length --lr --clip --seed --patience --level --min-count --glob --encoding
+    "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation --learn-start
+        --dropout --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --patience --level --min-count --glob --encoding
         --keep-newlines --max-chars --val-fraction --test-fraction --name --out --resume --overwrite --device
         --precision --threads --cache --save-every --keep --baselines --tensorboard --quiet""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
-        --batch-size --sequence-length --lr --clip --seed --level --min-count --glob --encoding --max-chars
+        --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level --min-count --glob --encoding --max-chars
         --val-fraction --name --out --overwrite --device --precision --threads --cache --json --quiet""",
     "sample": "--temp --length --prime --prime-file --seed --top-k --top-p --count --quiet",
     "visualize": "--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --quiet",
