@@ -14,6 +14,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
+    from charrnn.cli.init_from import Start
     from charrnn.cli.progress import Stopper
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
@@ -89,13 +90,22 @@ def plan_run(
 
 
 def new_trainer(
-    names: list[str], text: "Corpus", network: ModelConfig, plan: "Plan", folder: Path
+    names: list[str],
+    text: "Corpus",
+    network: ModelConfig,
+    plan: "Plan",
+    folder: Path,
+    start: "Start | None" = None,
 ) -> "Trainer":
     """A run at its start, in a folder that is held. An old run that was there goes."""
     from charrnn.training.trainer import Trainer
+    from charrnn.training.transfer import extended
 
     about = about_run(names, text, plan.config, folder)
-    trainer = Trainer(text, network, plan.config, folder, about=about)
+    if start:
+        about["init_from"] = start.about()
+    initial = extended(start.model, text.vocabulary) if start else None
+    trainer = Trainer(text, network, plan.config, folder, about=about, initial=initial)
     for file in (LAST, BEST, METRICS):  # --overwrite: the new run can start, the old one goes
         (folder / file).unlink(missing_ok=True)
     return trainer

@@ -12,6 +12,7 @@ from charrnn.cells import get_cell
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import LAST, RUNS
 from charrnn.cli.console import die_by_signal, say
+from charrnn.cli.init_from import HOW_TO_ADD, Start, open_start, say_start
 from charrnn.cli.one_run import (
     Limits,
     check_limits,
@@ -77,6 +78,8 @@ def train(
     out: option.Out = RUNS,
     resume: option.Resume = False,
     overwrite: option.Overwrite = False,
+    init_from: option.InitFrom = None,  # noqa: ARG001 (open_start takes both from the context)
+    extend_vocabulary: option.ExtendVocabulary = False,  # noqa: ARG001
     device: option.Device = "auto",
     precision: option.Precision = "auto",
     threads: option.Threads = TrainingConfig.threads,
@@ -97,8 +100,9 @@ def train(
             "which text?", "for example: charrnn train corpus.txt, or charrnn train python"
         )
     check_limits((minutes, epochs, steps))
+    start = open_start(context)
     corpus_config = CorpusConfig(
-        level=cast("Level", level),  # the config checks it
+        level=cast("Level", start.level if start else level),  # the config checks it
         min_count=min_count,
         encoding=encoding,
         keep_newlines=keep_newlines,
@@ -118,7 +122,8 @@ def train(
         device=device,
         dropout=dropout or 0.0,
     )
-    get_cell(cell, activation)  # refuse a bad one, and a bad shape, before reading the text
+    if start is None:
+        get_cell(cell, activation)  # refuse a bad one, and a bad shape, before reading the text
     network = partial(
         ModelConfig,
         cell=cell,
@@ -132,12 +137,13 @@ def train(
     _start(
         corpus,
         corpus_config,
-        network,
+        start.network if start else network,
         config,
         budget=(minutes, epochs, steps),
         dropout=dropout,
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
+        start=start,
         cache=cache,
         quiet=quiet,
     )
@@ -153,22 +159,33 @@ def _start(
     dropout: float | None,
     folder: Path,
     overwrite: bool,
+    start: Start | None,
     cache: Path | None,
     quiet: bool,
 ) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
     from charrnn.cli.texts import open_corpus
 
-    text = open_corpus(names, corpus_config, cache=cache, quiet=quiet)
+    text = open_corpus(
+        names,
+        corpus_config,
+        cache=cache,
+        vocabulary=start.model.vocabulary if start else None,
+        extend=start is not None and start.extend,
+        hint=HOW_TO_ADD,
+        quiet=quiet,
+    )
     if not quiet:
         say_corpus(names, text)
+        if start:
+            say_start(start, text.vocabulary)
     model_config = network(vocab_size=len(text.vocabulary))
     config = dataclasses.replace(config, device=start_torch(config.device))
     with held_folder(folder, model_config, overwrite=overwrite):
         plan = plan_run(text, model_config, config, budget, dropout)
         if not quiet:
             say_plan(model_config, plan)
-        _run(new_trainer(names, text, model_config, plan, folder), names, quiet=quiet)
+        _run(new_trainer(names, text, model_config, plan, folder, start), names, quiet=quiet)
 
 
 def _refuse_other_options(context: typer.Context) -> None:

@@ -30,12 +30,18 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         say(f"note        {note}")
     if len(text.val) < 2:
         say("note        nothing to validate on: the newest checkpoint counts as the best")
-    if text.vocabulary.has_unknown:
-        rare = text.distinct - len(text.vocabulary) + 1
-        say(f"note        {rare:,} rare characters became the unknown symbol")
+    if text.num_unknown:
+        which = (
+            "rare characters" if text.config.min_count > 1 else "characters that the model lacks"
+        )
+        say(f"note        {text.num_unknown:,} {which} became the unknown symbol")
     elif text.distinct == 1:
         say("note        only one distinct character: there is nothing to learn")
-    elif text.seldom > 0.2 * text.distinct and text.distinct > 500:
+    elif (
+        text.seldom > 0.2 * text.distinct
+        and text.distinct > 500
+        and text.distinct == len(text.vocabulary)  # made from this text
+    ):
         say(
             f"note        {text.seldom:,} characters occur only once; --min-count 2 makes them one unknown symbol"
         )
@@ -112,6 +118,8 @@ def print_result(trainer: "Trainer") -> None:
             f"{result.perplexity:.2f}, {100 * result.accuracy:.1f} % right "
             f"({first}{result.characters:,} {unit}s, state carried)"
         )
+    if trainer.progress.best_step == 0:
+        print("no step made it better: this is the model that the run started from")
     print(f"next: {sample_command(trainer.folder)}")
 
 

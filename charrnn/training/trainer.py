@@ -69,6 +69,8 @@ class Trainer:
         folder: where best.safetensors, last.safetensors and metrics.jsonl go.
         about: what the checkpoints should say of the run (corpus, versions, plan).
         resume: a last.safetensors to go on from; corpus and configs are those of its run.
+        initial: a model to start from, instead of random weights; it is judged before the first step, and may stay
+            the best.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Trainer:
         *,
         about: Mapping[str, Any] | None = None,
         resume: Checkpoint | None = None,
+        initial: CharRNN | None = None,
     ) -> None:
         self.corpus = corpus
         self.model_config = model_config
@@ -94,6 +97,9 @@ class Trainer:
             self.network = make_network(
                 model_config, config.dropout, config.seed, self.device, config.kernel
             )
+        if initial:
+            self.network.load_numpy(initial.weights)
+        self._judge_start = initial is not None and len(corpus.val) > 1
         self.optimizer = make_optimizer(self.network, config)
         self._hopeless = HOPELESS * math.log(max(2, model_config.vocab_size))
         self._state_names = self.network.cell.states
@@ -113,6 +119,8 @@ class Trainer:
             EnvironmentFault: the memory is full, or the last checkpoint could not be written.
         """
         with thread_count(self.config.threads), memory_faults(self.config.batch_size):
+            if self._judge_start:
+                yield from self._evaluate()
             while self.progress.step < self.config.steps and not self.stop_requested:
                 yield self._step()
                 if (
@@ -178,7 +186,7 @@ class Trainer:
     def _evaluate(self) -> Iterator[Event]:
         progress, began = self.progress, time.monotonic()
         self._require_finite()
-        train_nats = progress.nats_sum / max(1, progress.chars_sum)
+        train_nats = progress.nats_sum / progress.chars_sum if progress.chars_sum else None
         val_nats = self.validate()
         if val_nats is not None and not val_nats < self._hopeless:
             self._refuse_divergence(f"the loss on validation text became {val_nats:g}")
@@ -190,7 +198,7 @@ class Trainer:
             epoch=epoch,
             train_nats_per_char=train_nats,
             val_nats_per_char=val_nats,
-            learning_rate=learning_rate(progress.step - 1, self.config),
+            learning_rate=learning_rate(max(0, progress.step - 1), self.config),
             seconds=round(progress.seconds, 3),
         )
         progress.nats_sum, progress.chars_sum = 0.0, 0
