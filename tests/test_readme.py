@@ -193,7 +193,7 @@ RELEASED = {
     "train": """--minutes --epochs --steps --cell --hidden-size --layers --embedding-size --activation --learn-start
         --dropout --batch-size --sequence-length --lr --clip --seed --level --min-count --glob --encoding
         --keep-newlines --max-chars --val-fraction --test-fraction --name --out --resume --overwrite --device
-        --precision --threads --cache --quiet""",
+        --precision --threads --cache --quiet --init-from --extend-vocabulary""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --batch-size --sequence-length --lr --clip --seed --level --min-count --glob --encoding --max-chars
         --val-fraction --name --out --overwrite --device --precision --threads --cache --json --quiet""",

@@ -54,6 +54,8 @@ def train(
     minutes: option.Minutes = None,
     epochs: option.Epochs = None,
     steps: option.Steps = None,
+    init_from: option.InitFrom = None,  # noqa: ARG001 (open_start takes both from the context)
+    extend_vocabulary: option.ExtendVocabulary = False,  # noqa: ARG001
     cell: option.CellName = ModelConfig.cell,
     hidden_size: option.HiddenSize = ModelConfig.hidden_size,
     layers: option.Layers = ModelConfig.num_layers,
@@ -78,8 +80,6 @@ def train(
     out: option.Out = RUNS,
     resume: option.Resume = False,
     overwrite: option.Overwrite = False,
-    init_from: option.InitFrom = None,  # noqa: ARG001 (open_start takes both from the context)
-    extend_vocabulary: option.ExtendVocabulary = False,  # noqa: ARG001
     device: option.Device = "auto",
     precision: option.Precision = "auto",
     threads: option.Threads = TrainingConfig.threads,

@@ -45,6 +45,26 @@ Steps = Annotated[
         rich_help_panel=BUDGET,
     ),
 ]
+InitFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--init-from",
+        metavar="CHECKPOINT",
+        help="Start from this model (a .safetensors file, a run's folder or its name) instead of random weights. "
+        "The network keeps its shape.",
+        show_default=False,
+        autocompletion=complete_checkpoint,
+        rich_help_panel=NETWORK,
+    ),
+]
+ExtendVocabulary = Annotated[
+    bool,
+    typer.Option(
+        "--extend-vocabulary",
+        help="With --init-from: add the characters that the model lacks.",
+        rich_help_panel=NETWORK,
+    ),
+]
 CellName = Annotated[
     str,
     typer.Option(
@@ -197,26 +217,6 @@ Name = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder of runs.", rich_help_panel=RUN)]
-InitFrom = Annotated[
-    str | None,
-    typer.Option(
-        "--init-from",
-        metavar="CHECKPOINT",
-        help="Start from this model (a .safetensors file, a run's folder or its name) instead of random weights. "
-        "The network keeps its shape.",
-        show_default=False,
-        autocompletion=complete_checkpoint,
-        rich_help_panel=NETWORK,
-    ),
-]
-ExtendVocabulary = Annotated[
-    bool,
-    typer.Option(
-        "--extend-vocabulary",
-        help="With --init-from: add the characters that the model lacks.",
-        rich_help_panel=NETWORK,
-    ),
-]
 Resume = Annotated[
     bool,
     typer.Option(
