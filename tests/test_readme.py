@@ -170,10 +170,10 @@ def test_defaults_come_from_the_configs():
     commands = tree()
     homes = {
         "train": {
-            "hidden_size": ModelConfig.hidden_size,
             "layers": ModelConfig.num_layers,
             "embedding_size": ModelConfig.embedding_size,
-            "batch_size": TrainingConfig.batch_size,
+            "optimizer": TrainingConfig.optimizer,
+            "muon_lr": TrainingConfig.muon_learning_rate,
             "sequence_length": TrainingConfig.sequence_length,
             "lr": TrainingConfig.learning_rate,
             "clip": TrainingConfig.clip,
@@ -203,13 +203,15 @@ def test_every_parameter_has_help():
 
 
 RELEASED = {
-    "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation --learn-start
-        --dropout --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --patience --level --min-count --glob --encoding
-        --keep-newlines --max-chars --val-fraction --test-fraction --name --out --resume --overwrite --device
-        --precision --threads --cache --save-every --keep --baselines --tensorboard --quiet""",
+    "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation
+        --learn-start --dropout --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip
+        --seed --patience --level --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
+        --test-fraction --name --out --resume --overwrite --device --precision --threads --cache --save-every --keep
+        --baselines --tensorboard --quiet --init-from --extend-vocabulary""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
-        --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level --min-count --glob --encoding --max-chars
-        --val-fraction --name --out --overwrite --device --precision --threads --cache --json --quiet""",
+        --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
+        --min-count --glob --encoding --max-chars --val-fraction --name --out --overwrite --device --precision
+        --threads --cache --json --quiet""",
     "sample": "--temp --length --prime --prime-file --seed --top-k --top-p --count --quiet",
     "visualize": "--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --quiet",
     "evaluate": "--window --split --lanes --baselines --json --quiet",

@@ -197,6 +197,9 @@ def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
     if corpus:
         sources = " ".join(corpus.get("sources", []))
         rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters"))
+    start = loaded.run.get("init_from", {})
+    if start:
+        rows.append(("started as", f"{start.get('path')} (sha256 {str(start.get('sha256'))[:12]})"))
     versions = loaded.run.get("versions", {})
     if versions:
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in versions.items())))

@@ -15,6 +15,7 @@ from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
+    from charrnn.cli.init_from import Start
     from charrnn.cli.progress import Stopper
     from charrnn.cli.tensorboard import TensorBoardLog
     from charrnn.text.corpus import Corpus
@@ -101,6 +102,7 @@ def new_trainer(
     *,
     asked: Mapping[str, Any],
     saving: SavingConfig | None = None,
+    start: "Start | None" = None,
 ) -> "Trainer":
     """A run at its start, in a folder that is held. An old run that was there goes.
 
@@ -108,13 +110,19 @@ def new_trainer(
     """
     from charrnn.training.plan import DEFAULT_MINUTES
     from charrnn.training.trainer import Trainer
+    from charrnn.training.transfer import extended
 
     saving = saving or SavingConfig()
     if not any(asked.get(budget) for budget in ("minutes", "epochs", "steps")):
         asked = {**asked, "minutes": DEFAULT_MINUTES}
     about = about_run(names, text, plan.config, folder, saving, asked)
     about |= {"plan": list(plan.reasons)}
-    trainer = Trainer(text, plan.model_config, plan.config, folder, about=about, saving=saving)
+    if start:
+        about["init_from"] = start.about()
+    initial = extended(start.model, text.vocabulary) if start else None
+    trainer = Trainer(
+        text, plan.model_config, plan.config, folder, about=about, saving=saving, initial=initial
+    )
     for file in (*_kept(folder), LAST, BEST, METRICS):  # --overwrite: the new run can start
         (folder / file).unlink(missing_ok=True)
     return trainer

@@ -105,11 +105,11 @@ class _Shown:
     def evaluated(self, event: Any) -> None:
         """Say how good the network is, and let it write a little."""
         self.val_bits = None if event.val_nats is None else event.val_nats / math.log(2)
-        val = "" if self.val_bits is None else f", val {self.val_bits:.3f}"
+        val = [] if self.val_bits is None else [f"val {self.val_bits:.3f}"]
         best = " (best)" if event.is_best and self.val_bits is not None else ""
-        train = event.train_nats / math.log(2)
+        train = [] if event.train_nats is None else [f"train {event.train_nats / math.log(2):.3f}"]
         self.say(
-            f"step {event.step:,}, epoch {event.epoch:.2f}: bits/char train {train:.3f}{val}{best}"
+            f"step {event.step:,}, epoch {event.epoch:.2f}: bits/char {', '.join(train + val)}{best}"
         )
         from charrnn.render.glyphs import one_line
 

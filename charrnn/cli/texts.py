@@ -50,9 +50,11 @@ def open_corpus(
     *,
     cache: Path | None = None,
     vocabulary: "Vocabulary | None" = None,
+    extend: bool = False,
+    hint: str = "",
     quiet: bool = False,
 ) -> "Corpus":
-    """Read the texts that CORPUS arguments name."""
+    """Read the texts that CORPUS arguments name; for the rest see `read_corpus`."""
     import dataclasses
 
     from charrnn.text.catalogue import PYTHON, PYTHON_CHARS, find_sources
@@ -67,7 +69,15 @@ def open_corpus(
     )
     if list(names) == [PYTHON.name] and not Path(PYTHON.name).exists() and config.max_chars is None:
         config = dataclasses.replace(config, max_chars=PYTHON_CHARS)
-    return read_corpus(sources, config, cache=folder, notes=notes, vocabulary=vocabulary)
+    return read_corpus(
+        sources,
+        config,
+        cache=folder,
+        notes=notes,
+        vocabulary=vocabulary,
+        extend=extend,
+        hint=hint,
+    )
 
 
 def read_text(source: "Source", model: "CharRNN | None") -> str:

@@ -14,6 +14,7 @@ from charrnn.cells import get_cell
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import RUNS
 from charrnn.cli.console import die_by_signal, say
+from charrnn.cli.init_from import HOW_TO_ADD, Start, open_start, say_start
 from charrnn.cli.one_run import (
     Limits,
     check_limits,
@@ -67,6 +68,8 @@ def train(
     epochs: option.Epochs = None,
     steps: option.Steps = None,
     plan_only: option.PlanOnly = False,
+    init_from: option.InitFrom = None,  # noqa: ARG001 (open_start takes both from the context)
+    extend_vocabulary: option.ExtendVocabulary = False,  # noqa: ARG001
     cell: option.CellName = ModelConfig.cell,
     hidden_size: option.HiddenSize = None,
     layers: option.Layers = ModelConfig.num_layers,
@@ -132,8 +135,9 @@ def train(
             "which text?", "for example: charrnn train corpus.txt, or charrnn train python"
         )
     check_limits((minutes, epochs, steps))
+    start = open_start(context)
     corpus_config = CorpusConfig(
-        level=cast("Level", level),  # the config checks it
+        level=cast("Level", start.level if start else level),  # the config checks it
         min_count=min_count,
         encoding=encoding,
         keep_newlines=keep_newlines,
@@ -143,7 +147,7 @@ def train(
         test_fraction=test_fraction,
     )
     config = TrainingConfig(
-        batch_size=batch_size or TrainingConfig.batch_size,
+        batch_size=TrainingConfig.batch_size if batch_size is None else batch_size,
         sequence_length=sequence_length,
         optimizer=cast("OptimizerName", optimizer),
         learning_rate=lr,
@@ -157,7 +161,8 @@ def train(
         recurrent_dropout=recurrent_dropout or 0.0,
         patience=patience or 0,
     )
-    get_cell(cell, activation)  # refuse a bad one, and a bad shape, before reading the text
+    if start is None:
+        get_cell(cell, activation)  # refuse a bad one, and a bad shape, before reading the text
     network = partial(
         ModelConfig,
         cell=cell,
@@ -171,7 +176,7 @@ def train(
     _start(
         corpus,
         corpus_config,
-        network,
+        start.network if start else network,
         config,
         budget=(minutes, epochs, steps),
         wishes={
@@ -184,6 +189,7 @@ def train(
         plan_only=plan_only,
         folder=new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
+        start=start,
         cache=cache,
         asked=asked_for(context),
         manner=manner,
@@ -201,6 +207,7 @@ def _start(
     plan_only: bool,
     folder: Path,
     overwrite: bool,
+    start: Start | None,
     cache: Path | None,
     asked: dict[str, Any],
     manner: Manner,
@@ -208,15 +215,27 @@ def _start(
     """Read the text, plan the run and train. Torch is imported only when the text has been read and said."""
     from charrnn.cli.texts import open_corpus
 
-    text = open_corpus(names, corpus_config, cache=cache, quiet=manner.quiet)
+    text = open_corpus(
+        names,
+        corpus_config,
+        cache=cache,
+        vocabulary=start.model.vocabulary if start else None,
+        extend=start is not None and start.extend,
+        hint=HOW_TO_ADD,
+        quiet=manner.quiet,
+    )
     if not manner.quiet:
         say_corpus(names, text)
+        if start:
+            say_start(start, text.vocabulary)
     if config.patience and len(text.val) < 2:
         raise UsageError(
             "--patience needs validation text, and there is none",
             "leave it out, or give a larger --val-fraction",
         )
     model_config = network(vocab_size=len(text.vocabulary))
+    if start:
+        wishes = wishes | {"hidden_size": model_config.hidden_size}
     config = dataclasses.replace(config, device=start_torch(config.device))
     if plan_only:
         print_plan(plan_run(text, model_config, config, budget, wishes))
@@ -226,7 +245,9 @@ def _start(
         if not manner.quiet:
             say_plan(plan)
         require_room(folder, plan.model_config, keep=manner.saving.keep)
-        trainer = new_trainer(names, text, plan, folder, asked=asked, saving=manner.saving)
+        trainer = new_trainer(
+            names, text, plan, folder, asked=asked, saving=manner.saving, start=start
+        )
         _run(trainer, names, manner)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from charrnn.cells import CELLS
+from charrnn.cli.checkpoints import complete_checkpoint
 
 TEXT, BUDGET, NETWORK, LEARNING, RUN = "The text", "How long", "The network", "Learning", "The run"
 
@@ -48,6 +49,26 @@ PlanOnly = Annotated[
     bool,
     typer.Option(
         "--plan-only", help="Measure, print the plan, and do not train.", rich_help_panel=BUDGET
+    ),
+]
+InitFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--init-from",
+        metavar="CHECKPOINT",
+        help="Start from this model (a .safetensors file, a run's folder or its name) instead of random weights. "
+        "The network keeps its shape.",
+        show_default=False,
+        autocompletion=complete_checkpoint,
+        rich_help_panel=NETWORK,
+    ),
+]
+ExtendVocabulary = Annotated[
+    bool,
+    typer.Option(
+        "--extend-vocabulary",
+        help="With --init-from: add the characters that the model lacks.",
+        rich_help_panel=NETWORK,
     ),
 ]
 CellName = Annotated[

@@ -31,12 +31,16 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         say(f"note        {note}")
     if len(text.val) < 2:
         say("note        nothing to validate on: the newest checkpoint counts as the best")
-    if text.vocabulary.has_unknown:
-        rare = text.distinct - len(text.vocabulary) + 1
-        say(f"note        {rare:,} rare characters became the unknown symbol")
+    if text.num_unknown:
+        which = (
+            "rare characters" if text.config.min_count > 1 else "characters that the model lacks"
+        )
+        say(f"note        {text.num_unknown:,} {which} became the unknown symbol")
     elif text.distinct == 1:
         say("note        only one distinct character: there is nothing to learn")
-    elif text.config.level == "char":  # bytes have no --min-count
+    elif (
+        text.distinct == len(text.vocabulary) and text.config.level == "char"
+    ):  # made from this text
         _say_notes(vocabulary_lessons(text.distinct, text.seldom))
 
 
@@ -122,6 +126,8 @@ def print_result(trainer: "Trainer", *, baselines: bool) -> None:
         )
         if baselines:
             print_line(trainer.corpus)
+    if trainer.progress.best_step == 0:
+        print("no step made it better: this is the model that the run started from")
     print(f"next: {sample_command(trainer.folder)}")
 
 

@@ -45,6 +45,8 @@ class Corpus:
     num_sources: int
     notes: tuple[str, ...] = ()
     """What a user should be told about the reading, in sentences."""
+    num_unknown: int = 0
+    """Different characters in the text that are read as the unknown symbol."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -81,6 +83,8 @@ def read_corpus(
     cache: Path,
     notes: Notes | None = None,
     vocabulary: Vocabulary | None = None,
+    extend: bool = False,
+    hint: str = "",
 ) -> Corpus:
     """Read sources, one after another, into a corpus.
 
@@ -90,6 +94,9 @@ def read_corpus(
         cache: the folder for the ids of large corpora.
         notes: what finding the sources has noted so far.
         vocabulary: number the characters by this one, instead of one made from the text.
+        extend: add to `vocabulary` the characters that it lacks; those that occur fewer than `min_count` times in the
+            text become its unknown symbol.
+        hint: what a user can do if `vocabulary` lacks characters.
 
     Raises:
         DataError: the text is empty, too short, not in its encoding, or has characters that `vocabulary` lacks.
@@ -101,8 +108,13 @@ def read_corpus(
     _require_text(total, sources)
     if counts[0xD800:0xE000].any():  # only odd encodings, such as unicode_escape, let them through
         raise DataError("the text has lone surrogates, which are no characters")
-    made = vocabulary or _vocabulary_of(counts, config)
-    _require_known(counts, made)
+    if vocabulary is None:
+        made = _vocabulary_of(counts, config)
+    elif extend:
+        made = _extended(vocabulary, counts, config.min_count)
+    else:
+        made = vocabulary
+    _require_known(counts, made, hint)
     ids = _number(sources, config, made, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
     if notes.truncated:
@@ -117,6 +129,7 @@ def read_corpus(
         int((present == 1).sum()),
         notes.num_read,
         tuple(sentences),
+        num_unknown=len(_strangers(counts, made)),
     )
 
 
@@ -128,14 +141,26 @@ def _require_text(total: int, sources: Sequence[Source]) -> None:
         raise DataError(f"the corpus needs at least 2 characters, but {name} has {total}")
 
 
-def _require_known(counts: npt.NDArray[np.int64], vocabulary: Vocabulary) -> None:
+def _strangers(counts: npt.NDArray[np.int64], vocabulary: Vocabulary) -> npt.NDArray[np.intp]:
+    """The code points in the text that are no symbols of a vocabulary."""
     present = np.flatnonzero(counts)
-    missing = present[vocabulary.lookup(present) == NOT_IN_VOCABULARY]
-    if len(missing):
+    return present[~np.isin(present, vocabulary.symbols)]
+
+
+def _require_known(counts: npt.NDArray[np.int64], vocabulary: Vocabulary, hint: str) -> None:
+    missing = _strangers(counts, vocabulary)
+    if len(missing) and not vocabulary.has_unknown:
         from charrnn.text.vocabulary import name_characters
 
         named = name_characters([chr(p) for p in missing])
-        raise DataError(f"the text has characters that the model's vocabulary lacks: {named}")
+        raise DataError(f"the text has characters that the model's vocabulary lacks: {named}", hint)
+
+
+def _extended(vocabulary: Vocabulary, counts: npt.NDArray[np.int64], min_count: int) -> Vocabulary:
+    """A vocabulary with the text's other characters, the rare ones of them as the unknown symbol."""
+    missing = _strangers(counts, vocabulary)
+    common = missing[counts[missing] >= min_count]
+    return vocabulary.extended(common, has_unknown=len(common) < len(missing))
 
 
 def _pieces(

@@ -71,6 +71,18 @@ class Vocabulary:
         table[self.symbols] = np.arange(len(self.symbols))
         return table
 
+    def extended(self, points: npt.ArrayLike, *, has_unknown: bool = False) -> "Vocabulary":
+        """This vocabulary with more characters, all in code point order; an unknown symbol stays, and stays last.
+
+        Args:
+            points: code points; those that it has already change nothing.
+            has_unknown: whether it gets an unknown symbol, if it has none.
+        """
+        if self.level == "byte":
+            return self
+        symbols = np.union1d(self.symbols, np.asarray(points, np.uint32)).tolist()
+        return Vocabulary("char", symbols, has_unknown=has_unknown or self.has_unknown)
+
     def lookup(self, points: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
         """The ids of code points (or bytes); NOT_IN_VOCABULARY for strangers, if there is no unknown symbol."""
         last = np.uint32(len(self._table) - 1)  # wider than the bytes that it is compared with

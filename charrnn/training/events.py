@@ -24,8 +24,8 @@ class Evaluated:
 
     step: int
     epoch: float
-    train_nats: float
-    """Mean over the steps since the last evaluation, with dropout."""
+    train_nats: float | None
+    """Mean over the steps since the last evaluation, with dropout; None before the first step."""
     val_nats: float | None
     """None without validation text."""
     is_best: bool

@@ -109,6 +109,8 @@ class Trainer:
         about: what the checkpoints should say of the run (corpus, versions, plan).
         resume: a last.safetensors to go on from; corpus and configs are those of its run.
         saving: how often last.safetensors is written.
+        initial: a model to start from, instead of random weights; it is judged before the first step, and may stay
+            the best.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class Trainer:
         about: Mapping[str, Any] | None = None,
         resume: Checkpoint | None = None,
         saving: SavingConfig | None = None,
+        initial: CharRNN | None = None,
     ) -> None:
         self.corpus = corpus
         self.model_config = model_config
@@ -141,6 +144,9 @@ class Trainer:
                 config.kernel,
                 recurrent_dropout=config.recurrent_dropout,
             )
+        if initial:
+            self.network.load_numpy(initial.weights)
+        self._judge_start = initial is not None and len(corpus.val) > 1
         self.optimizer = Optimizer(self.network, config)
         self._draws = config.dropout > 0 or config.recurrent_dropout > 0
         self._hopeless = HOPELESS * math.log(max(2, model_config.vocab_size))
@@ -179,6 +185,8 @@ class Trainer:
             EnvironmentFault: the memory is full, or the last checkpoint could not be written.
         """
         with thread_count(self.config.threads), memory_faults(self.config.batch_size):
+            if self._judge_start:
+                yield from self._evaluate()
             if self._last_step is None:  # from its first moment on, a run can be resumed
                 yield from self._save_last()
             done = False
@@ -290,7 +298,7 @@ class Trainer:
     def _evaluate(self) -> Iterator[Event]:
         progress, began = self.progress, time.monotonic()
         self._require_finite()
-        train_nats = progress.nats_sum / max(1, progress.chars_sum)
+        train_nats = progress.nats_sum / progress.chars_sum if progress.chars_sum else None
         val_nats = self.validate()
         if val_nats is not None and not val_nats < self._hopeless:
             raise _SpoiltError(f"the loss on validation text became {val_nats:g}")
@@ -302,7 +310,7 @@ class Trainer:
             epoch=epoch,
             train_nats_per_char=train_nats,
             val_nats_per_char=val_nats,
-            learning_rate=self.config.learning_rate * self._rate(progress.step - 1),
+            learning_rate=self.config.learning_rate * self._rate(max(0, progress.step - 1)),
             halvings=progress.halvings,
             seconds=round(progress.seconds, 3),
         )
