@@ -1,0 +1,81 @@
+"""What a time buys: train on texts for so many minutes each, and judge by both protocols.
+
+    python benchmarks/quality.py plays.txt names.txt python --minutes 1.6 10
+
+Each run is a process of its own, `charrnn train TEXT --minutes M` with what else is given after `--`; it plans itself, as
+it does for anybody. The best checkpoint is judged on the last tenth of the text: with the state carried through all of it,
+and in cold windows of 64 and 256 characters, all positions counted. Nothing else should be running.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from charrnn.checkpoint import Checkpoint, load_checkpoint
+from charrnn.cli.runs import corpus_config_of
+from charrnn.cli.texts import open_corpus
+from charrnn.scoring.evaluation import evaluate
+
+WINDOWS = (None, 64, 256)
+"""Protocols: None carries the state."""
+HEAD = (
+    f"{'text':<14}{'minutes':>8}{'took s':>8}  {'network':<14}{'chars seen':>12}{'epochs':>8}{'dropouts':>12}"
+    f"{'carried':>9}{'cold 64':>9}{'cold 256':>10}  nats per character"
+)
+
+
+def train(text: str, minutes: float, out: Path, options: list[str]) -> tuple[Checkpoint, float]:
+    """Train as a user does; the best checkpoint, and the seconds that the whole command took."""
+    name = f"run{time.monotonic_ns()}"
+    command = [sys.executable, "-m", "charrnn", "train", text, "--minutes", str(minutes)]
+    command += ["--out", str(out), "--name", name, "--no-baselines", "-q", *options]
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    took = time.perf_counter() - began
+    return load_checkpoint(out / name / "best.safetensors"), took
+
+
+def judge(found: Checkpoint) -> list[float]:
+    """Nats per character of validation text, by each protocol."""
+    about = found.run["corpus"]
+    config = corpus_config_of(about)
+    text = open_corpus(
+        list(about["sources"]), config, cache=None, vocabulary=found.model.vocabulary
+    )
+    return [evaluate(found.model, text.val, window=w).nats_per_char for w in WINDOWS]
+
+
+def row(text: str, minutes: float, found: Checkpoint, took: float) -> str:
+    """A line of the table."""
+    shape, training = found.model.config, found.run["training"]
+    network = f"{shape.cell} {shape.num_layers} x {shape.hidden_size}"
+    steps, epochs = found.figures["step"], found.figures["epoch"]
+    chars = steps * training["batch_size"] * training["sequence_length"]
+    dropouts = f"{training['dropout']:g} {training['recurrent_dropout']:g}"
+    carried, cold_64, cold_256 = judge(found)
+    return (
+        f"{Path(text).stem[:13]:<14}{minutes:>8g}{took:>8.0f}  {network:<14}{chars:>12,}{epochs:>8.1f}{dropouts:>12}"
+        f"{carried:>9.4f}{cold_64:>9.4f}{cold_256:>10.4f}"
+    )
+
+
+def main() -> None:
+    """Print the table, a line as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("texts", nargs="*", default=["python"], help="files, or names of corpora")
+    parser.add_argument("--minutes", nargs="+", type=float, default=[95 / 60])
+    given = sys.argv[1:]
+    cut = given.index("--") if "--" in given else len(given)
+    asked, options = parser.parse_args(given[:cut]), given[cut + 1 :]
+    print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory() as out:
+        for text in asked.texts:
+            for minutes in asked.minutes:
+                print(row(text, minutes, *train(text, minutes, Path(out), options)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

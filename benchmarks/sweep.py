@@ -1,0 +1,129 @@
+"""Whether the plan's choices are good ones: train what was planned and its neighbours, and compare.
+
+    python benchmarks/sweep.py plays.txt names.txt python --minutes 0.25 0.8 2.5
+
+For each text and budget the plan is made as `charrnn train` makes it, from the speed of this machine, which is measured
+once at the start (nothing else should be running then). Then five networks are trained, each for the steps that the same
+minutes buy it: the planned one, a smaller and a larger one, and the planned one with less and with more dropout.
+Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a thread
+each. The constants of `charrnn/training/plan.py` were chosen by such tables.
+"""
+
+import argparse
+import dataclasses
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+
+from charrnn.cli.one_run import prepare_process
+
+prepare_process()  # as `charrnn train` does, before torch is imported
+
+import torch
+
+from charrnn.checkpoint import load_checkpoint
+from charrnn.cli.texts import open_corpus
+from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.scoring.evaluation import evaluate
+from charrnn.text.corpus import Corpus
+from charrnn.training.events import Evaluated
+from charrnn.training.plan import SIZES, Budget, Facts, Machine, Plan, Wishes, dropouts, make_plan
+from charrnn.training.trainer import BEST, Trainer
+from charrnn.training.trials import try_machine
+
+MEASURED = (128, 256, 512, 768)
+HEAD = (
+    f"{'text':<14}{'minutes':>8}  {'setting':<14}{'units':>6}{'dropouts':>11}{'epochs':>8}{'best at':>8}"
+    f"{'train':>8}{'carried':>9}{'to best':>9}  nats per character"
+)
+
+
+def neighbours(
+    facts: Facts, machine: Machine, network: ModelConfig, budget: Budget
+) -> dict[str, Plan]:
+    """The planned run and others that the same budget buys."""
+
+    def plan(**wishes: float) -> Plan:
+        return make_plan(facts, machine, network, TrainingConfig(), budget, Wishes(**wishes))
+
+    planned = plan()
+    place = SIZES.index(planned.model_config.hidden_size)
+    found = {"planned": planned}
+    for name, size in (("smaller", place - 1), ("larger", place + 1)):
+        if 0 <= size < len(SIZES):
+            found[name] = plan(hidden_size=SIZES[size])
+    for name, epochs in (
+        ("less dropout", planned.epochs / 4),
+        ("more dropout", planned.epochs * 4),
+    ):
+        dropout, recurrent = dropouts(epochs)
+        size = planned.model_config.hidden_size
+        found[name] = plan(hidden_size=size, dropout=dropout, recurrent_dropout=recurrent)
+    return found
+
+
+def read(text: str) -> Corpus:
+    """A text, by a file's name or a corpus's."""
+    return open_corpus([text], CorpusConfig(), cache=None, quiet=True)
+
+
+def train(job: tuple[str, float, str, Plan]) -> tuple[float, float, float]:
+    """The best model's nats per character with the state carried, its epoch, and the last training loss."""
+    text, _, _, plan = job
+    corpus = read(text)
+    config = dataclasses.replace(plan.config, threads=1, patience=0)
+    train_nats = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        saving = SavingConfig(minutes=1e9)
+        trainer = Trainer(corpus, plan.model_config, config, Path(folder), saving=saving)
+        for event in trainer.run():
+            if isinstance(event, Evaluated):
+                train_nats = event.train_nats
+        best = load_checkpoint(Path(folder) / BEST)
+    return evaluate(best.model, corpus.val).nats_per_char, best.figures["epoch"], train_nats
+
+
+def main() -> None:
+    """Print a table for each text and budget, as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("texts", nargs="*", default=["python"], help="files, or names of corpora")
+    parser.add_argument("--minutes", nargs="+", type=float, default=[0.25, 0.8, 2.5])
+    asked = parser.parse_args()
+    config = TrainingConfig(dropout=0.1, recurrent_dropout=0.1, precision="auto")
+    machine = try_machine(ModelConfig(vocab_size=65), config, MEASURED)
+    speeds = ", ".join(f"{t.hidden_size}: {t.chars / t.seconds:,.0f}" for t in machine.trials)
+    print(f"{machine.threads} threads, {machine.precision}; characters a second: {speeds}")
+    print(HEAD, flush=True)
+    jobs: list[tuple[str, float, str, Plan]] = []
+    for text in asked.texts:
+        corpus = read(text)
+        facts = Facts(len(corpus.train), len(corpus.val))
+        network = ModelConfig(vocab_size=len(corpus.vocabulary))
+        for minutes in asked.minutes:
+            plans = neighbours(facts, machine, network, Budget(minutes=minutes))
+            jobs += [(text, minutes, name, plan) for name, plan in plans.items()]
+    torch.set_num_threads(1)
+    rows: dict[tuple[str, float], list[tuple[str, Plan, float, float, float]]] = {}
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        for job, result in zip(jobs, pool.imap(train, jobs), strict=True):
+            text, minutes, name, plan = job
+            rows.setdefault((text, minutes), []).append((name, plan, *result))
+            if job is jobs[-1] or jobs[jobs.index(job) + 1][:2] != (text, minutes):
+                show(text, minutes, rows[text, minutes])
+
+
+def show(text: str, minutes: float, rows: list[tuple[str, Plan, float, float, float]]) -> None:
+    """The table of one text and budget."""
+    best = min(nats for _, _, nats, _, _ in rows)
+    for name, plan, nats, epoch, train_nats in rows:
+        both = f"{plan.config.dropout:g} {plan.config.recurrent_dropout:g}"
+        print(
+            f"{Path(text).stem[:13]:<14}{minutes:>8g}  {name:<14}{plan.model_config.hidden_size:>6}{both:>11}"
+            f"{plan.epochs:>8.1f}{epoch:>8.1f}{train_nats:>8.3f}{nats:>9.4f}{nats - best:>9.4f}"
+        )
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    main()
