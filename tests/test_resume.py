@@ -177,6 +177,7 @@ def in_child(work):
 def die_again_and_again(folder):
     """Runs that are killed until they come to their end; see the test below. To be called in a process of its own."""
     corpus = open_text(folder)
+    run(make_trainer(corpus, folder / "whole", config=SHORT))  # and all that is imported late is
     saving = SavingConfig(minutes=0, keep=1)
     deaths = {}
 
@@ -208,9 +209,8 @@ def die_again_and_again(folder):
     sys.stdout.write(f"{deaths['calls']} {deaths['times']}")
 
 
-def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(corpus, tmp_path):
+def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_path):
     """The k-th attempt dies before its k-th call, be it in the middle of a save; the next goes on with what is there."""
-    run(make_trainer(corpus, tmp_path / "whole", config=SHORT))
     script = (
         "import sys, pathlib, test_resume as t; t.die_again_and_again(pathlib.Path(sys.argv[1]))"
     )
