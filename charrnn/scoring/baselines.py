@@ -6,7 +6,8 @@ All of them know what the network knows, the training text of the same split, an
     unigram    how often each symbol occurs in the training text, one added to every count: unseen symbols stay possible
     gzip, xz   8 (bytes of the two texts compressed as one - bytes of the training text compressed) / characters: what
                the held-out text costs one who has the training text. Both as UTF-8, the unknown symbol as U+FFFD, or as
-               they are at level byte; gzip at level 9 sees 32 KB back, xz at level 9 the whole text
+               they are at level byte; gzip at level 9 sees 32 KB back, xz at level 9 the whole text. They alone go on
+               learning while they read the held-out text, which helps them where it repeats itself
     n-gram     modified Kneser-Ney (see ngram.py); the best of the orders 1 to HIGHEST_ORDER, chosen on validation text,
                as the network's best checkpoint is: on that very text it looks a little better than it is
 
