@@ -2,8 +2,8 @@
 
     python benchmarks/quality.py plays.txt names.txt python --minutes 1.6 10
 
-Each run is a process of its own, `charrnn train TEXT --minutes M` with what else is given after `--`; it plans itself, as
-it does for anybody. The best checkpoint is judged on the last tenth of the text: with the state carried through all of it,
+Each run is a process of its own, `charrnn train TEXT --minutes M` with what else is given after `--`; it plans itself,
+as it does for anybody. The best checkpoint is judged on the last tenth of the text: with the state carried through it,
 and in cold windows of 64 and 256 characters, all positions counted. Nothing else should be running.
 """
 

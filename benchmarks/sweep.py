@@ -5,8 +5,8 @@
 For each text and budget the plan is made as `charrnn train` makes it, from the speed of this machine, which is measured
 once at the start (nothing else should be running then). Then five networks are trained, each for the steps that the same
 minutes buy it: the planned one, a smaller and a larger one, and the planned one with less and with more dropout.
-Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a thread
-each. The constants of `charrnn/training/plan.py` were chosen by such tables.
+Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a
+thread each. The constants of `charrnn/training/plan.py` were chosen by such tables.
 """
 
 import argparse
