@@ -346,7 +346,7 @@ def test_a_vocabulary_that_suffices_is_kept_whole(here, tiny_model):
 
 def test_a_model_with_an_unknown_symbol_reads_all_others_as_that(here):
     result = here("train", "new.txt", "--init-from", "unknowing.safetensors", *QUICK)
-    assert "note        1 characters that the model lacks became the unknown symbol" in result.err
+    assert "note        1 character that the model lacks became the unknown symbol" in result.err
     assert "added" not in result.err
     facts = json.loads(here("inspect", "new", "--json").out)
     assert facts["vocabulary"]["has_unknown"]
@@ -359,7 +359,7 @@ def test_rare_characters_become_an_unknown_symbol_that_the_model_gets(here):
     extend = ("--init-from", "tiny", "--extend-vocabulary", "--min-count", 2)
     result = here("train", "rare.txt", *extend, *QUICK)
     assert "7 added (ß, à, è, é, û, —, ☃), an unknown symbol added\n" in result.err
-    assert "note        1 rare characters became the unknown symbol" in result.err
+    assert "note        1 rare character became the unknown symbol" in result.err
 
 
 def test_a_byte_model_stays_one_and_needs_no_option_to_say_so(here):
@@ -437,7 +437,7 @@ def test_resuming_needs_nothing_of_the_old_model(here):
     shutil.rmtree("checkpoints/tiny")
     result = here("train", "--resume", "--name", "rare")
     assert "at step 4 of 6" in result.err
-    assert "note        1 rare characters became the unknown symbol" in result.err
+    assert "note        1 rare character became the unknown symbol" in result.err
     after = load_checkpoint(path)
     assert after.figures["step"] == 6
     assert after.run["init_from"] == last.run["init_from"]

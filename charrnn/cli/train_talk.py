@@ -32,8 +32,11 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     if len(text.val) < 2:
         say("note        nothing to validate on: the newest checkpoint counts as the best")
     if text.num_unknown:
+        characters = "character" + ("s" if text.num_unknown > 1 else "")
         which = (
-            "rare characters" if text.config.min_count > 1 else "characters that the model lacks"
+            f"rare {characters}"
+            if text.config.min_count > 1
+            else f"{characters} that the model lacks"
         )
         say(f"note        {text.num_unknown:,} {which} became the unknown symbol")
     elif text.distinct == 1:
