@@ -112,7 +112,7 @@ def test_many_characters_that_occur_once_are_worth_a_line(distinct, seldom, said
 def here(tmp_path, monkeypatch, capsys):
     """`call_charrnn train` of a tiny network in the test's own folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charrnn.training.plan.TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr("charrnn.training.trials.TRIAL_SECONDS", 0.0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     shape = ("--embedding-size", 8, "--batch-size", 8, "--sequence-length", 16)

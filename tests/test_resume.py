@@ -528,7 +528,7 @@ def here(tmp_path, monkeypatch, capsys):
     """`call_charrnn` in the test's own folder, where corpus.txt is, without measuring the machine for long."""
     (tmp_path / "corpus.txt").write_text(make_text(3000), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charrnn.training.plan.TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr("charrnn.training.trials.TRIAL_SECONDS", 0.0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield lambda *arguments, **options: call_charrnn(capsys, *arguments, **options)

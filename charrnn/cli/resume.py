@@ -212,7 +212,10 @@ def _same_corpus(
 
     about = last.run["corpus"]
     config = corpus_config_of(about)
-    text = open_corpus(names or about["sources"], config, cache=cache)
+    known = last.model.vocabulary  # of another text there may be more, which its figures will tell
+    text = open_corpus(
+        names or about["sources"], config, cache=cache, vocabulary=known, extend=True
+    )
     if text.fingerprint == about["fingerprint"]:
         return text
     was = f" (which read {_listed(last)})" if names and names != about["sources"] else ""
