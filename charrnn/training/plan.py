@@ -19,9 +19,12 @@ from charrnn.training.batches import LaneShape
 DEFAULT_MINUTES = 5.0
 EVALUATED_CHARS = 1 << 18
 """Validation characters scored in one evaluation, at most."""
-EVALUATIONS = 16
-"""In a run, at least; a long run evaluates every SECONDS_BETWEEN."""
+EVALUATIONS = 12
+"""In a run whose budget is no time; else as many as take EVALUATION_PART of it, within these bounds."""
+FEWEST_EVALUATIONS, MOST_EVALUATIONS = 6, 24
+EVALUATION_PART = 0.03
 SECONDS_BETWEEN = 120.0
+"""From one evaluation to the next, at most."""
 OVERHEAD = 1.04
 """Time of a step in the run, as a multiple of its time in the trial: the run also reads text, shows progress, saves."""
 FORWARD_PART = 0.4
@@ -182,14 +185,15 @@ def make_plan(
         if run.steps >= FEWEST_STEPS:
             break
     dropout, recurrent_dropout = dropouts(run.epochs)
-    eval_every = min(math.ceil(run.steps / EVALUATIONS), math.ceil(SECONDS_BETWEEN / run.per_step))
+    between = max(1, round(SECONDS_BETWEEN / run.per_step))
+    eval_every = min(math.ceil(run.steps / run.evaluations), between)
     config = dataclasses.replace(
         run.config,
         steps=run.steps,
         dropout=_first(wishes.dropout, dropout),
         recurrent_dropout=_first(wishes.recurrent_dropout, recurrent_dropout),
         warmup_steps=min(config.warmup_steps, run.steps // 10),
-        eval_every=max(1, eval_every),
+        eval_every=eval_every,
         patience=_first(wishes.patience, _patience(facts, budget)),
     )
     seconds = run.steps * run.per_step + run.steps / config.eval_every * run.per_evaluation
@@ -221,6 +225,7 @@ class _Run:
     epochs: float
     per_step: float
     per_evaluation: float
+    evaluations: int
     capped: bool
     """Whether there is time for more epochs than are of use."""
 
@@ -260,12 +265,13 @@ def _buy(
     steps_per_epoch = math.ceil(shape.lane_length(facts.train_chars) / T)
     per_step = machine.seconds_per_step(count_parameters(model_config), N, T) * OVERHEAD
     per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / (N * T) * FORWARD_PART
-    limits = []
-    capped = False
+    limits, evaluations, capped = [], EVALUATIONS, False
     if budget.minutes is not None:
         seconds = budget.minutes * 60
-        evaluations = max(EVALUATIONS, seconds / SECONDS_BETWEEN)
-        in_time = (seconds - evaluations * per_evaluation) / per_step
+        affordable = EVALUATION_PART * seconds / max(per_evaluation, 1e-9)
+        evaluations = round(np.clip(affordable, FEWEST_EVALUATIONS, MOST_EVALUATIONS))
+        in_all = max(evaluations, seconds / SECONDS_BETWEEN)
+        in_time = (seconds - in_all * per_evaluation) / per_step
         capped = in_time > MOST_EPOCHS * steps_per_epoch
         limits.append(min(in_time, MOST_EPOCHS * steps_per_epoch))
     if budget.epochs is not None:
@@ -275,7 +281,9 @@ def _buy(
     steps = max(1, round(min(limits)))
     config = dataclasses.replace(config, batch_size=N, sequence_length=T)
     epochs = steps / steps_per_epoch
-    return _Run(model_config, config, steps, epochs, per_step, per_evaluation, capped)
+    return _Run(
+        model_config, config, steps, epochs, per_step, per_evaluation, evaluations, capped=capped
+    )
 
 
 def _first(asked: float | None, planned: float) -> Any:
