@@ -84,7 +84,7 @@ def plan_run(
     """Fix everything that a budget leaves open, after measuring this machine for a second or two."""
     from charrnn.training.plan import Budget, Facts, make_plan
 
-    facts = Facts(len(text.train), len(text.val))
+    facts = Facts(len(text.train), len(text.val), text.item_lengths(text.train))
     return make_plan(facts, network, config, Budget(*limits), dropout=dropout)
 
 

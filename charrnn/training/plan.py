@@ -14,7 +14,8 @@ import torch
 
 from charrnn.cells import get_cell
 from charrnn.config import ModelConfig, Precision, TrainingConfig
-from charrnn.training.batches import LaneShape
+from charrnn.text.lines import Positions
+from charrnn.training.batches import LaneShape, one_epoch
 from charrnn.training.machine import (
     may_choose_bfloat16,
     memory_faults,
@@ -63,6 +64,8 @@ class Facts:
 
     train_chars: int
     val_chars: int
+    item_lengths: Positions | None = None
+    """In a text of lines those of the lines to train on, the newline counted."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Plan:
     seconds: float
     chars_per_second: float
     notes: tuple[str, ...] = ()
+    lines_per_step: int | None = None
+    """About, in a text of lines."""
 
 
 def make_plan(
@@ -99,14 +104,12 @@ def make_plan(
     measure = measure or seconds_per_step
     shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
     notes = _shape_notes(facts, config, shape)
-    config = dataclasses.replace(
-        config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
-    )
+    epoch = one_epoch(facts.train_chars, shape, facts.item_lengths)
     tried = dataclasses.replace(config, dropout=TRIAL_DROPOUT if dropout is None else dropout)
-    config, in_trial = _choose_arithmetic(model_config, tried, measure)
+    config, in_trial = _choose_arithmetic(model_config, _shaped(tried, epoch.shape), measure)
+    config = _shaped(config, shape)
     per_step = in_trial * OVERHEAD
-    chars = shape.batch_size * shape.sequence_length
-    steps_per_epoch = math.ceil((facts.train_chars - 1) // shape.batch_size / shape.sequence_length)
+    chars, steps_per_epoch = epoch.characters, epoch.steps
     per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / chars * FORWARD_PART
     steps = _steps(budget, per_step, per_evaluation, steps_per_epoch)
     epochs = steps / steps_per_epoch
@@ -121,7 +124,13 @@ def make_plan(
         eval_every=eval_every,
     )
     seconds = steps * per_step + steps / eval_every * per_evaluation
-    return Plan(config, epochs, seconds, chars / per_step, notes)
+    return Plan(config, epochs, seconds, chars / per_step, notes, epoch.items)
+
+
+def _shaped(config: TrainingConfig, shape: LaneShape) -> TrainingConfig:
+    return dataclasses.replace(
+        config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
+    )
 
 
 def _shape_notes(facts: Facts, config: TrainingConfig, shape: LaneShape) -> tuple[str, ...]:
