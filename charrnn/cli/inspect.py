@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cells import CELLS
-from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint
+from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.console import duration, escape, size
 from charrnn.errors import CheckpointError, UsageError
 
@@ -145,7 +145,8 @@ def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
     corpus = loaded.run.get("corpus", {})
     if corpus:
         sources = " ".join(corpus.get("sources", []))
-        rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters"))
+        lines = ", each line an item" if reads_lines(loaded) else ""
+        rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters{lines}"))
     versions = loaded.run.get("versions", {})
     if versions:
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in versions.items())))

@@ -95,7 +95,12 @@ class _Shown:
 
         model, seed = self.trainer.snapshot(), self.trainer.progress.step
         with threadpool_limits(1, "blas"):  # more threads slow one stream down
-            text = "".join(model.sample(length=SAMPLE_LENGTH, seed=seed))
+            if self.trainer.corpus.config.lines:
+                from charrnn.sampling.sampler import sample_lines
+
+                text = "".join(sample_lines(model, seed, SAMPLE_LENGTH))
+            else:
+                text = "".join(model.sample(length=SAMPLE_LENGTH, seed=seed))
         return one_line(text)
 
     def say(self, text: str) -> None:
@@ -121,11 +126,9 @@ class Bar(_Shown):
         super().__init__(trainer)
         from tqdm import tqdm
 
-        per_step = trainer.config.batch_size * trainer.config.sequence_length
-        self.per_step = per_step
         self.bar = tqdm(
-            total=self.total * per_step,
-            initial=self.start_step * per_step,
+            total=trainer.lanes.characters_in(self.total),
+            initial=trainer.lanes.characters_in(self.start_step),
             unit="char",
             unit_scale=True,
             ncols=None if self._columns() else 80,
@@ -147,7 +150,7 @@ class Bar(_Shown):
         if isinstance(event, Step):
             self.count(event.loss, event.characters)
             self.bar.set_postfix_str(self.figures, refresh=False)
-            self.bar.update(self.per_step)
+            self.bar.update(event.characters)
         elif isinstance(event, Evaluated):
             self.evaluated(event)
         elif isinstance(event, SaveFailed):
