@@ -25,13 +25,14 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     unit = "bytes" if text.config.level == "byte" else "characters"
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
     if text.config.lines:
-        unit = f"lines of {len(text) - 1:,} {unit}"
+        unit = f"lines of {len(text):,} {unit}"
     train, val, test = (_amount(text, part) for part in (text.train, text.val, text.test))
     whole = text.num_items if text.config.lines else len(text)
     say(f"corpus      {' '.join(names)}: {whole:,} {unit}{files}, {text.distinct:,} distinct")
     set_aside = f", {test:,} set aside for a test" if test else ""
     drawn = f", drawn by --split-seed {text.config.split_seed}" if text.config.lines else ""
-    say(f"split       {train:,} to train, then {val:,} to validate{set_aside}{drawn}")
+    noun = " lines" if text.config.lines else ""
+    say(f"split       {train:,}{noun} to train, then {val:,} to validate{set_aside}{drawn}")
     for note in text.notes:
         say(f"note        {note}")
     if text.config.lines and (repeated := text.num_repeated):

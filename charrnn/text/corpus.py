@@ -53,7 +53,8 @@ class Corpus:
     """What a user should be told about the reading, in sentences."""
 
     def __len__(self) -> int:
-        return len(self.ids)
+        """The characters; the newline before the first line does not count."""
+        return len(self.ids) - self.config.lines
 
     @cached_property
     def split_points(self) -> tuple[int, int]:
