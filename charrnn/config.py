@@ -65,6 +65,10 @@ class CorpusConfig:
     """The part of the text, after the training part, that judges the model."""
     test_fraction: float = 0.0
     """The part at the very end that training never looks at."""
+    lines: bool = False
+    """Each line is an item of its own: they are shuffled, split as wholes, and the state is reset at each."""
+    split_seed: int = 1
+    """Decides, with `lines`, the order of the items, and so which of them judge the model."""
 
     def __post_init__(self) -> None:
         _one_of("level", self.level, get_args(Level))
@@ -78,6 +82,10 @@ class CorpusConfig:
             _finite(name, value, 0, 0.999, "a number from 0 up to, not including, 1")
         held_out = self.val_fraction + self.test_fraction
         require(held_out < 1, "val-fraction plus test-fraction", "below 1", held_out)
+        require(isinstance(self.lines, bool), "lines", "true or false", self.lines)
+        _whole("split-seed", self.split_seed, 0, 2**63 - 1)
+        usual = self.split_seed == CorpusConfig.split_seed
+        require(self.lines or usual, "split-seed", "left out without --lines", self.split_seed)
         if self.level == "byte":
             require(self.min_count == 1, "min-count", "left out with --level byte", self.min_count)
             require(self.encoding is None, "encoding", "left out with --level byte", self.encoding)
@@ -131,7 +139,8 @@ class TrainingConfig:
     sequence_length: int = 64
     """T, the characters through which a gradient flows back."""
     cold_every: int = 16
-    """A lane starts afresh every so many steps, the lanes in turn, without its carried state; 0: only with an epoch."""
+    """A lane starts afresh every so many steps, the lanes in turn, without its carried state; 0: only with an epoch.
+    A text of lines is read by items instead, which all start afresh."""
     dropout: float = 0.0
     """The part of each layer's outputs that is zeroed in training (between layers and before the output)."""
     recurrent_dropout: float = 0.0
@@ -219,6 +228,8 @@ class SamplingConfig:
     """Draw from the fewest characters that together have this probability."""
     seed: int | None = None
     """The start of the random draws; None takes a fresh one."""
+    line: bool = False
+    """Write one line: the prime text begins it, and nothing follows its newline."""
 
     def __post_init__(self) -> None:
         _whole("length", self.length, 0, 10**15)

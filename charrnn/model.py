@@ -214,6 +214,7 @@ class CharRNN:
         top_k: int = SamplingConfig.top_k,
         top_p: float = SamplingConfig.top_p,
         seed: int | None = SamplingConfig.seed,
+        line: bool = SamplingConfig.line,
     ) -> Iterator[str]:
         """Write text, handed out as it is made.
 
@@ -222,7 +223,7 @@ class CharRNN:
             length: characters to write, and so on: see SamplingConfig.
 
         Raises:
-            DataError: the prime has characters that the model does not know.
+            DataError: the prime has characters that the model does not know, or lines where one is wanted.
             UsageError: a setting is out of its range.
 
         Example:
@@ -231,7 +232,12 @@ class CharRNN:
         from charrnn.sampling.sampler import sample
 
         config = SamplingConfig(
-            length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+            length=length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            line=line,
         )
         return sample(self, prime, config)
 

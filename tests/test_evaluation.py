@@ -151,6 +151,8 @@ def test_the_dictionary_has_the_figures_under_their_names(model):
         "unknown": 3,
         "window": None,
         "lanes": 1,
+        "items": None,
+        "protocol": "state carried",
     }
 
 

@@ -90,3 +90,10 @@ def open_checkpoint(name: str | None, *, quiet: bool = False) -> "Checkpoint":
     from charrnn.checkpoint import load_checkpoint
 
     return load_checkpoint(path)
+
+
+def reads_lines(loaded: "Checkpoint") -> bool:
+    """Whether a model was trained on lines, each an item of its own."""
+    corpus = loaded.run.get("corpus")
+    config = corpus.get("config") if isinstance(corpus, dict) else None
+    return isinstance(config, dict) and config.get("lines") is True

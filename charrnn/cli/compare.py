@@ -79,6 +79,8 @@ def compare(
     encoding: option.Encoding = CorpusConfig.encoding,
     max_chars: option.MaxChars = CorpusConfig.max_chars,
     val_fraction: option.ValFraction = CorpusConfig.val_fraction,
+    lines: option.Lines = CorpusConfig.lines,
+    split_seed: option.SplitSeed = CorpusConfig.split_seed,
     name: own.Name = None,
     out: option.Out = RUNS,
     overwrite: own.Overwrite = False,
@@ -109,6 +111,8 @@ def compare(
         max_chars=max_chars,
         globs=tuple(glob or ()),
         val_fraction=val_fraction,
+        lines=lines,
+        split_seed=split_seed,
     )
     config = TrainingConfig(
         batch_size=batch_size,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.train_talk import JUDGED_CHARS
+from charrnn.cli.train_talk import judged_text
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.render.bars import bar
@@ -94,10 +94,11 @@ class Comparison:
     @property
     def protocol(self) -> tuple[str, str]:
         """How the networks were judged, and how their speed was taken."""
-        unit, part = self.unit, len(self.text.val)
-        which = f"{part - 1:,}" if part <= JUDGED_CHARS else f"first {JUDGED_CHARS - 1:,}"
+        unit, judged = self.unit, len(judged_text(self.text))
+        which = f"{judged - 1:,}" if judged == len(self.text.val) else f"first {judged - 1:,}"
+        how = "state reset at each line" if self.text.config.lines else "state carried"
         return (
-            f"the best checkpoint of each, on the same {which} {unit}s of validation text, state carried",
+            f"the best checkpoint of each, on the same {which} {unit}s of validation text, {how}",
             f"{unit}/s: in {self._seconds} s of training each, evaluations too; bar: bits, shorter is better",
         )
 

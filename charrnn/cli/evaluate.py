@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.baselines_talk import measured, print_table
-from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
+from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
 from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ def evaluate(
             help="With --split val or test: also say what simpler models need for the same text.",
         ),
     ] = False,
+    lines: Annotated[
+        bool | None,
+        typer.Option(
+            "--lines/--no-lines",
+            help="Each line is an item of its own: reset the state before it, and count its end.",
+            show_default="as the model was trained",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
@@ -71,7 +79,7 @@ def evaluate(
     """Score a text: nats and bits per character, perplexity, accuracy.
 
     The state is carried through the whole text; the first character is given, not predicted. A byte model's
-    figures are per byte.
+    figures are per byte. A model that was trained with --lines is judged line by line.
     """
     if file is None and split is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, file = None, checkpoint
@@ -90,11 +98,16 @@ def evaluate(
             "for example: charrnn evaluate --split val --baselines",
         )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
+    lines = reads_lines(loaded) if lines is None else lines
+    if lines and (window or lanes):
+        raise UsageError(
+            "lines are judged one by one, without --window or --lanes", "add --no-lines"
+        )
     from charrnn.scoring.evaluation import evaluate as score
 
     corpus: Any = _own_corpus(loaded) if split else None
     ids, unknown = _text_of(loaded, file, corpus, split, quiet=quiet)
-    result = score(loaded.model, ids, window=window, lanes=lanes, unknown=unknown)
+    result = score(loaded.model, ids, window=window, lanes=lanes, lines=lines, unknown=unknown)
     if not as_json:
         _print_table(result, "byte" if loaded.model.vocabulary.level == "byte" else "char")
         if baselines:
@@ -156,8 +169,8 @@ def _own_corpus(loaded: "Checkpoint") -> Any:
 def _print_table(result: Any, unit: str) -> None:
     from charrnn.scoring.evaluation import WARM_UP
 
-    how = f"cold windows of {result.window:,}" if result.window else "state carried"
-    if not result.window and result.lanes > 1:
+    how = result.protocol
+    if result.window is None and result.items is None and result.lanes > 1:
         how += (
             f" ({result.lanes} stretches side by side, each after {WARM_UP:,} {unit}s of warm-up)"
         )

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cells import CELLS
-from charrnn.cli.checkpoints import CheckpointArgument, complete_checkpoint, open_checkpoint
+from charrnn.cli.checkpoints import (
+    CheckpointArgument,
+    complete_checkpoint,
+    open_checkpoint,
+    reads_lines,
+)
 from charrnn.cli.console import duration, escape, size
 from charrnn.errors import CheckpointError, UsageError
 
@@ -196,7 +201,8 @@ def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
     corpus = loaded.run.get("corpus", {})
     if corpus:
         sources = " ".join(corpus.get("sources", []))
-        rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters"))
+        lines = ", each line an item" if reads_lines(loaded) else ""
+        rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters{lines}"))
     start = loaded.run.get("init_from", {})
     if start:
         rows.append(("started as", f"{start.get('path')} (sha256 {str(start.get('sha256'))[:12]})"))

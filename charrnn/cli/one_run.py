@@ -90,7 +90,7 @@ def plan_run(
     from charrnn.training.plan import Budget, Facts, Wishes
     from charrnn.training.trials import plan_here
 
-    facts = Facts(len(text.train), len(text.val))
+    facts = Facts(len(text.train), len(text.val), text.item_lengths(text.train))
     return plan_here(facts, network, config, Budget(*limits), Wishes(**wishes))
 
 

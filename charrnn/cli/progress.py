@@ -64,6 +64,10 @@ def written(trainer: "Trainer") -> str:
 
     model, seed = trainer.snapshot(), trainer.progress.step
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        if trainer.corpus.config.lines:
+            from charrnn.sampling.sampler import sample_lines
+
+            return "".join(sample_lines(model, seed, SAMPLE_LENGTH))
         return "".join(model.sample(length=SAMPLE_LENGTH, seed=seed))
 
 
@@ -132,11 +136,9 @@ class Bar(_Shown):
         super().__init__(trainer)
         from tqdm import tqdm
 
-        per_step = trainer.config.batch_size * trainer.config.sequence_length
-        self.per_step = per_step
         self.bar = tqdm(
-            total=self.total * per_step,
-            initial=self.start_step * per_step,
+            total=trainer.lanes.characters_in(self.total),
+            initial=trainer.lanes.characters_in(self.start_step),
             unit="char",
             unit_scale=True,
             ncols=None if self._columns() else 80,
@@ -158,11 +160,11 @@ class Bar(_Shown):
         if isinstance(event, Step):
             self.count(event.loss, event.characters)
             self.bar.set_postfix_str(self.figures, refresh=False)
-            self.bar.update(self.per_step)
+            self.bar.update(event.characters)
         elif isinstance(event, Evaluated):
             self.evaluated(event)
         elif isinstance(event, RolledBack):
-            self.bar.update(event.to_step * self.per_step - self.bar.n)
+            self.bar.update(self.trainer.lanes.characters_in(event.to_step) - self.bar.n)
             self.rolled_back(event)
         elif isinstance(event, SaveFailed):
             self.say(f"charrnn: {event.fault}; training goes on, and tries again later")

@@ -1,11 +1,12 @@
 """`charrnn sample`: write new text."""
 
+import dataclasses
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint
+from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.console import say
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
@@ -29,7 +30,12 @@ def sample(
         ),
     ] = SamplingConfig.temperature,
     length: Annotated[
-        int, typer.Option("--length", "-n", help="Characters to write after the prime text.")
+        int,
+        typer.Option(
+            "--length",
+            "-n",
+            help="Characters to write after the prime text; a model of lines ends its line before.",
+        ),
     ] = SamplingConfig.length,
     prime: Annotated[
         str | None,
@@ -65,7 +71,12 @@ def sample(
         ),
     ] = SamplingConfig.top_p,
     count: Annotated[
-        int, typer.Option("--count", help="Samples to write, with an empty line between.", min=1)
+        int,
+        typer.Option(
+            "--count",
+            help="Samples to write, with an empty line between; of a model of lines, one on each line.",
+            min=1,
+        ),
     ] = 1,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
@@ -74,25 +85,30 @@ def sample(
     """Write new text with a trained model.
 
     Characters appear as they are made. Standard output carries the prime text and what follows it,
-    and nothing else.
+    and nothing else. A model that was trained with --lines writes whole lines.
     """
     if prime is not None and prime_file is not None:
         raise UsageError("--prime and --prime-file exclude each other", "give one of them")
     config = SamplingConfig(
         length=length, temperature=temp, top_k=top_k, top_p=top_p, seed=_seed(seed)
     )
-    model = open_checkpoint(checkpoint, quiet=quiet).model
-    text = _prime_text(prime, prime_file, model)
+    loaded = open_checkpoint(checkpoint, quiet=quiet)
+    model, config = loaded.model, dataclasses.replace(config, line=reads_lines(loaded))
+    text = _prime_text(prime, prime_file, model, line=config.line)
     if not quiet:
         say(f"charrnn: temperature {temp:g}, seed {config.seed}")
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        cut_off = 0
         for index in range(count):
-            _write_sample(model, text, config, index)
-            if index + 1 < count:
+            last = _write_sample(model, text, config, index)
+            cut_off += not last.endswith("\n")
+            if index + 1 < count and not config.line:
                 sys.stdout.write(BETWEEN_SAMPLES)
     sys.stdout.flush()
+    if config.line and cut_off and not quiet:
+        say(f"charrnn: {cut_off:,} of {count:,} lines were cut off by --length {length}")
 
 
 def _seed(asked: int | None) -> int:
@@ -103,15 +119,21 @@ def _seed(asked: int | None) -> int:
     return secrets.randbelow(2**32)
 
 
-def _prime_text(prime: str | None, prime_file: str | None, model: "CharRNN") -> str:
-    if prime_file is None:
-        return prime or ""
-    from charrnn.cli.texts import file_text
+def _prime_text(prime: str | None, prime_file: str | None, model: "CharRNN", *, line: bool) -> str:
+    """What to go on from: with `line` one without its end, as a file's last line has one."""
+    text = prime or ""
+    if prime_file is not None:
+        from charrnn.cli.texts import file_text
 
-    return file_text(prime_file, model)
+        text = file_text(prime_file, model)
+        text = text.removesuffix("\n") if line else text
+    if line and "\n" in text:
+        raise UsageError("the model writes single lines, but the prime text has a newline")
+    return text
 
 
-def _write_sample(model: "CharRNN", prime: str, config: SamplingConfig, index: int) -> None:
+def _write_sample(model: "CharRNN", prime: str, config: SamplingConfig, index: int) -> str:
+    """Write a sample, and return the last that the model has written of it."""
     from charrnn.render.glyphs import harmless
     from charrnn.sampling.sampler import sample as draw
 
@@ -132,6 +154,7 @@ def _write_sample(model: "CharRNN", prime: str, config: SamplingConfig, index: i
         last = piece
         if number % pause == 0:
             out.flush()
-    if is_terminal and not last.endswith("\n"):
+    if (is_terminal or config.line) and not last.endswith("\n"):
         out.write("\n")
     out.flush()
+    return last

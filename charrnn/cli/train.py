@@ -94,6 +94,8 @@ def train(
     max_chars: option.MaxChars = CorpusConfig.max_chars,
     val_fraction: option.ValFraction = CorpusConfig.val_fraction,
     test_fraction: option.TestFraction = CorpusConfig.test_fraction,
+    lines: option.Lines = CorpusConfig.lines,
+    split_seed: option.SplitSeed = CorpusConfig.split_seed,
     name: option.Name = None,
     out: option.Out = RUNS,
     resume: option.Resume = False,
@@ -145,6 +147,8 @@ def train(
         globs=tuple(glob or ()),
         val_fraction=val_fraction,
         test_fraction=test_fraction,
+        lines=lines,
+        split_seed=split_seed,
     )
     config = TrainingConfig(
         batch_size=TrainingConfig.batch_size if batch_size is None else batch_size,

@@ -254,6 +254,22 @@ TestFraction = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
+Lines = Annotated[
+    bool,
+    typer.Option(
+        "--lines",
+        help="Each line is an item of its own, such as a name: shuffled, split as a whole, and begun afresh.",
+        rich_help_panel=TEXT,
+    ),
+]
+SplitSeed = Annotated[
+    int,
+    typer.Option(
+        "--split-seed",
+        help="With --lines: decides which lines judge the model.",
+        rich_help_panel=TEXT,
+    ),
+]
 Name = Annotated[
     str | None,
     typer.Option(

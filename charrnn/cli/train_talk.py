@@ -12,6 +12,7 @@ from charrnn.config import TrainingConfig
 if TYPE_CHECKING:
     from charrnn.scoring.evaluation import Evaluation
     from charrnn.text.corpus import Corpus
+    from charrnn.text.vocabulary import Ids
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
 
@@ -24,11 +25,21 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     """What was read and how it is split."""
     unit = "bytes" if text.config.level == "byte" else "characters"
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
-    say(f"corpus      {' '.join(names)}: {len(text):,} {unit}{files}, {text.distinct:,} distinct")
-    test = f", {len(text.test):,} set aside for a test" if len(text.test) else ""
-    say(f"split       {len(text.train):,} to train, then {len(text.val):,} to validate{test}")
+    if text.config.lines:
+        unit = f"lines of {len(text):,} {unit}"
+    train, val, test = (_amount(text, part) for part in (text.train, text.val, text.test))
+    whole = text.num_items if text.config.lines else len(text)
+    say(f"corpus      {' '.join(names)}: {whole:,} {unit}{files}, {text.distinct:,} distinct")
+    set_aside = f", {test:,} set aside for a test" if test else ""
+    drawn = f", drawn by --split-seed {text.config.split_seed}" if text.config.lines else ""
+    noun = " lines" if text.config.lines else ""
+    say(f"split       {train:,}{noun} to train, then {val:,} to validate{set_aside}{drawn}")
     for note in text.notes:
         say(f"note        {note}")
+    if text.config.lines and (repeated := text.num_repeated):
+        say(
+            f"note        {repeated:,} of the {val:,} lines to validate also stand among those to train"
+        )
     if len(text.val) < 2:
         say("note        nothing to validate on: the newest checkpoint counts as the best")
     if text.num_unknown:
@@ -45,6 +56,12 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         text.distinct == len(text.vocabulary) and text.config.level == "char"
     ):  # made from this text
         _say_notes(vocabulary_lessons(text.distinct, text.seldom))
+
+
+def _amount(text: "Corpus", part: "Ids") -> int:
+    """The characters of a part, or its lines in a text of lines."""
+    lengths = text.item_lengths(part)
+    return len(part) if lengths is None else len(lengths)
 
 
 def say_lessons(trainer: "Trainer") -> None:
@@ -80,14 +97,16 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
     count = config.threads or torch.get_num_threads()
     threads = f", {count} thread{'s' if count > 1 else ''}" if config.device == "cpu" else ""
     kernel = "fused kernel" if config.kernel == "fused" else "own loop"
-    size = f"{config.batch_size} x {config.sequence_length} characters = {plan.epochs:.3g} epochs"
+    step = f"{config.batch_size} x {config.sequence_length} characters"
+    if plan.lines_per_step:
+        step = f"about {plan.lines_per_step:,} lines"
     dropouts = f"dropout {config.dropout:g}, recurrent dropout {config.recurrent_dropout:g}"
     seconds, speed = duration(plan.seconds), plan.chars_per_second
     return [
         f"device      {config.device}{threads}, {config.precision}, {kernel}",
         *(f"plan        {reason}" for reason in plan.reasons),
         f"{label:<12}{describe(plan.model_config)}",
-        f"run         {config.steps:,} steps of {size}, {dropouts}",
+        f"run         {config.steps:,} steps of {step} = {plan.epochs:.3g} epochs, {dropouts}",
         f"time        about {seconds} at {speed:,.0f} characters a second",
     ]
 
@@ -101,15 +120,25 @@ def why_early(step: int, config: TrainingConfig) -> str:
 def judge(trainer: "Trainer") -> "Evaluation | None":
     """The best checkpoint's figures on validation text, measured as `charrnn evaluate` measures; None without such text.
 
-    Of a long text only the first JUDGED_CHARS count.
+    Of a long text only the beginning counts.
     """
     from charrnn.checkpoint import load_checkpoint
     from charrnn.scoring.evaluation import evaluate
 
-    held_out = trainer.corpus.val[:JUDGED_CHARS]
+    held_out = judged_text(trainer.corpus)
     if len(held_out) < 2:
         return None
-    return evaluate(load_checkpoint(trainer.folder / BEST).model, held_out)
+    model = load_checkpoint(trainer.folder / BEST).model
+    return evaluate(model, held_out, lines=trainer.corpus.config.lines)
+
+
+def judged_text(text: "Corpus") -> "Ids":
+    """The first JUDGED_CHARS of the validation text, or the lines that are whole among them."""
+    from charrnn.text.lines import first_items
+
+    if text.newline is None:
+        return text.val[:JUDGED_CHARS]
+    return first_items(text.val, text.newline, JUDGED_CHARS - 1)
 
 
 def print_result(trainer: "Trainer", *, baselines: bool) -> None:
@@ -119,13 +148,13 @@ def print_result(trainer: "Trainer", *, baselines: bool) -> None:
     print(
         f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
     )
-    first = "" if len(trainer.corpus.val) <= JUDGED_CHARS else "the first "
+    first = "" if len(judged_text(trainer.corpus)) == len(trainer.corpus.val) else "the first "
     if result := judge(trainer):
         unit = "byte" if trainer.corpus.config.level == "byte" else "character"
         print(
             f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per {unit}, perplexity "
             f"{result.perplexity:.2f}, {100 * result.accuracy:.1f} % right "
-            f"({first}{result.characters:,} {unit}s, state carried)"
+            f"({first}{result.characters:,} {unit}s, {result.protocol})"
         )
         if baselines:
             print_line(trainer.corpus)

@@ -9,27 +9,42 @@ from collections.abc import Iterator
 import numpy as np
 
 from charrnn.config import SamplingConfig
+from charrnn.errors import DataError
 from charrnn.model import CharRNN
 from charrnn.sampling.rules import draw, probabilities, top_k, top_p
 
 
 def sample(model: CharRNN, prime: str, config: SamplingConfig, *, index: int = 0) -> Iterator[str]:
-    """Write `config.length` characters after `prime`, handed out as they are made.
+    """Write `config.length` characters after `prime`, or up to the end of the line, handed out as they are made.
 
     Args:
         model: writes.
         prime: read first. Without one the model reads a newline, if it knows it, so that the text
-            begins as a line does; else it starts from its first state.
+            begins as a line does; else it starts from its first state. With `config.line` it always
+            reads a newline, then the prime.
         config: how to draw.
         index: which of several samples of the same seed this is.
 
     Raises:
         DataError: the prime has characters that the model does not know (raised at once, not at
-            the first character).
+            the first character), or one line is asked for and the prime has several.
     """
-    ids = model.vocabulary.encode(prime or _line_start(model))
+    if config.line and "\n" in prime:
+        raise DataError("the prime has a newline, and cannot begin one line")
+    ids = model.vocabulary.encode("\n" + prime if config.line else prime or _line_start(model))
     generator = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(index,)))
     return _write(model, ids.tolist(), config, generator)
+
+
+def sample_lines(model: CharRNN, seed: int, length: int) -> Iterator[str]:
+    """Whole lines, one after another, each begun afresh, until `length` characters are written; the last may be cut."""
+    index = 0
+    while length > 0:
+        config = SamplingConfig(length=length, seed=seed, line=True)
+        for text in sample(model, "", config, index=index):
+            yield text
+            length -= len(text)
+        index += 1
 
 
 def _line_start(model: CharRNN) -> str:
@@ -50,6 +65,9 @@ def _write(
     while left > 0:
         symbol = _next(model, logits, config, generator)
         text = decode(symbol)[:left]
+        if config.line and "\n" in text:
+            yield text[: text.index("\n") + 1]
+            return
         if text:
             yield text
             left -= len(text)

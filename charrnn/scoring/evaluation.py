@@ -1,9 +1,10 @@
 """Cross-entropy, bits per character, perplexity and accuracy of a model on a text.
 
-Two protocols. Carried: one pass over the whole text with the state carried along. Cold windows: the
+Three protocols. Carried: one pass over the whole text with the state carried along. Cold windows: the
 model starts afresh in every window of W characters, and all positions count; this is how
-models with a fixed window are judged. Sums first, one division at the end: every character has the
-same weight.
+models with a fixed window are judged. Lines: the model starts afresh at each line that is not empty, reads a
+newline and the line, and predicts the line and the newline after it. Sums first, one division at the
+end: every character has the same weight.
 """
 
 import math
@@ -12,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.errors import CheckpointError, DataError
+from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.model import CharRNN
 from charrnn.recording import log_softmax
-from charrnn.scoring.lanes import Lanes, group, stretches, windows
+from charrnn.scoring.lanes import ITEM_LANES, Lanes, group, items, stretches, windows
+from charrnn.text.lines import item_bounds, whole_lines
 from charrnn.text.vocabulary import Ids
 
 LANE_LENGTH = 8192
@@ -34,7 +36,7 @@ class Evaluation:
     """What a text cost."""
 
     characters: int
-    """Predictions scored: every symbol of the text but the first."""
+    """Predictions scored: every symbol of the text but the first; of lines every symbol, with the newlines."""
     total_nats: float
     correct: int
     """Predictions whose likeliest symbol was the true one."""
@@ -44,6 +46,15 @@ class Evaluation:
     """The window's size, or None for a carried state."""
     lanes: int
     """How many stretches of the text were read side by side."""
+    items: int | None = None
+    """How many lines were scored, each from a cold start; None if it was not by lines."""
+
+    @property
+    def protocol(self) -> str:
+        """How the text was read, in words."""
+        if self.items is not None:
+            return f"{self.items:,} items, state reset at each, end of line counted"
+        return f"cold windows of {self.window:,}" if self.window else "state carried"
 
     @property
     def nats_per_char(self) -> float:
@@ -76,6 +87,8 @@ class Evaluation:
             "unknown": self.unknown,
             "window": self.window,
             "lanes": self.lanes,
+            "items": self.items,
+            "protocol": self.protocol,
         }
 
 
@@ -85,6 +98,7 @@ def evaluate(
     *,
     window: int | None = None,
     lanes: int | None = None,
+    lines: bool = False,
     unknown: int = 0,
 ) -> Evaluation:
     """Score a text.
@@ -95,27 +109,46 @@ def evaluate(
         window: None carries the state through the whole text; W resets it every W characters.
         lanes: stretches of a carried text read side by side, each after WARM_UP characters that are
             not scored; 1 is strictly one pass, None takes one for every LANE_LENGTH characters.
+        lines: score each line as an item of its own.
         unknown: how many unknown characters the text has; passed on.
 
     Raises:
-        DataError: fewer than two characters: there is nothing to predict.
+        DataError: fewer than two characters, or no lines: there is nothing to predict.
+        UsageError: lines of a window or side by side, or a model that knows no newline.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     if len(ids) < 2:
         raise DataError(f"a text needs at least 2 characters to be scored, but this has {len(ids)}")
-    if window is not None:
+    if lines:
+        if window is not None or lanes is not None:
+            raise UsageError("lines are scored one by one, without a window or lanes")
+        ids = _as_items(model, ids)
+        laid = items(item_bounds(ids, int(ids[0])))
+    elif window is not None:
         laid = windows(len(ids), window)
     else:
         wanted = lanes or min(MOST_LANES, max(1, len(ids) // LANE_LENGTH))
         laid = stretches(len(ids), min(wanted, len(ids) - 1), WARM_UP)
     nats, correct = 0.0, 0
-    for part in group(laid, MOST_LANES):
+    for part in group(laid, ITEM_LANES if lines else MOST_LANES):
         more_nats, more_correct = _score(model, ids, part)
         nats += more_nats
         correct += more_correct
     if not math.isfinite(nats):
         raise CheckpointError("the model's predictions are not finite: its weights are too large")
-    return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(laid.first))
+    num_lanes = len(laid.first)
+    num_items = num_lanes if lines else None
+    return Evaluation(len(ids) - 1, nats, correct, unknown, window, num_lanes, num_items)
+
+
+def _as_items(model: CharRNN, ids: Ids) -> Ids:
+    """A text as lines, from a newline to a newline."""
+    if model.vocabulary.missing("\n"):
+        raise UsageError("the model does not know the newline, and cannot be judged by lines")
+    found = whole_lines(ids, int(model.vocabulary.encode("\n")[0]))
+    if len(found) < 2:
+        raise DataError("the text has no lines but empty ones")
+    return found
 
 
 def _score(model: CharRNN, ids: Ids, lanes: Lanes) -> tuple[float, int]:

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 from charrnn.text.vocabulary import Ids
 
+ITEM_LANES = 256
+"""Items read side by side, at most."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -74,6 +77,16 @@ def samples(num_symbols: int, num_lanes: int, length: int, warm_up: int) -> Lane
     """Lanes that each score `length` symbols, spread evenly over a text that is longer than all of them together."""
     begin = np.linspace(0, num_symbols - 1 - length, num_lanes).astype(np.int64)
     return Lanes(np.maximum(begin - warm_up, 0), begin, begin + length)
+
+
+def items(bounds: npt.NDArray[np.int64]) -> Lanes:
+    """A lane for each item of a text of lines, the longer ones last, from the model's first state.
+
+    Args:
+        bounds: the newline before each, and the one after the last.
+    """
+    order = np.argsort(np.diff(bounds), kind="stable")
+    return Lanes(bounds[:-1][order], bounds[:-1][order], bounds[1:][order])
 
 
 def windows(num_symbols: int, size: int) -> Lanes:

@@ -2,12 +2,15 @@
 
 Small corpora stay in memory; the ids of large ones lie in a file of the cache, mapped into memory, so that a text larger
 than the memory can be read. The file is named by what it holds and is made whole or not at all.
+
+With `lines`, the ids are the lines shuffled, as items of their own, with a newline before the first (see `lines.py`);
+each of the three parts begins and ends with a newline too.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,19 +21,22 @@ import numpy.typing as npt
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.files import environment_fault
+from charrnn.text.lines import copy_lines, count_repeated, item_bounds, line_spans, shuffled
 from charrnn.text.reading import Notes, Source, byte_pieces, text_pieces
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, code_points
 
 LARGE = 1 << 26
 """Bytes of ids above which they live in a file."""
 CODE_POINTS = 0x110000
+NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True)
 class Corpus:
     """A text as ids, its vocabulary, and where it is split.
 
-    `ids` has shape (characters,). Training, validation and test text follow each other in this order.
+    `ids` has shape (characters,). Training, validation and test text follow each other in this order. Parts of a text of
+    lines share the newline between them.
     """
 
     ids: Ids
@@ -49,31 +55,63 @@ class Corpus:
     """Different characters in the text that are read as the unknown symbol."""
 
     def __len__(self) -> int:
-        return len(self.ids)
+        """The characters; the newline before the first line does not count."""
+        return len(self.ids) - self.config.lines
 
     @cached_property
     def split_points(self) -> tuple[int, int]:
         """Where validation and test text begin; a text too short to be split is for training, all of it."""
-        n = len(self.ids)
+        n = len(self.ids) if self.newline is None else self.num_items
         test = n - int(n * self.config.test_fraction + 1e-9)
         held_out = self.config.val_fraction + self.config.test_fraction
         val = int(n * (1 - held_out) + 1e-9)
+        if self.newline is not None:
+            val, test = (val, test) if val else (n, n)
+            return int(self._bounds[val]), int(self._bounds[test])
         return (val, test) if val >= 2 else (n, n)
+
+    @property
+    def newline(self) -> int | None:
+        """The id that ends an item; None if the text is not one of lines."""
+        return int(self.vocabulary.encode("\n")[0]) if self.config.lines else None
+
+    @property
+    def num_items(self) -> int:
+        """The lines of a text of lines."""
+        return len(self._bounds) - 1
+
+    @cached_property
+    def _bounds(self) -> npt.NDArray[np.int64]:
+        assert self.newline is not None
+        return item_bounds(self.ids, self.newline)
+
+    def item_lengths(self, part: Ids) -> npt.NDArray[np.int64] | None:
+        """Of each line of `train`, `val` or `test`, the newline counted; None if the text is not one of lines."""
+        return None if self.newline is None else np.diff(item_bounds(part, self.newline))
+
+    @property
+    def num_repeated(self) -> int:
+        """How many lines of the validation text also stand in the training text."""
+        assert self.newline is not None
+        return count_repeated(self.val, self.train, self.newline)
 
     @property
     def train(self) -> Ids:
         """The first part, on which a model is trained."""
-        return self.ids[: self.split_points[0]]
+        return self._part(0, self.split_points[0])
 
     @property
     def val(self) -> Ids:
         """The part that chooses the best checkpoint."""
-        return self.ids[self.split_points[0] : self.split_points[1]]
+        return self._part(*self.split_points)
 
     @property
     def test(self) -> Ids:
         """The part that training never looks at."""
-        return self.ids[self.split_points[1] :]
+        return self._part(self.split_points[1], len(self.ids))
+
+    def _part(self, begin: int, end: int) -> Ids:
+        return self.ids[begin : end + self.config.lines]
 
 
 def read_corpus(
@@ -99,7 +137,8 @@ def read_corpus(
         hint: what a user can do if `vocabulary` lacks characters.
 
     Raises:
-        DataError: the text is empty, too short, not in its encoding, or has characters that `vocabulary` lacks.
+        DataError: the text is empty, too short, not in its encoding, or has characters that `vocabulary` lacks; or it is
+            to be read by lines and has not two of them.
         EnvironmentFault: the cache cannot be written.
     """
     notes = notes or Notes()
@@ -119,6 +158,9 @@ def read_corpus(
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
     if notes.truncated:
         sentences.append(f"stopped after {total:,} characters (--max-chars)")
+    if config.lines:
+        ids, more = _by_lines(ids, made, config, fingerprint, cache)
+        sentences += more
     present = counts[counts > 0]
     return Corpus(
         ids,
@@ -185,10 +227,18 @@ def _pieces(
 def _source_pieces(
     source: Source, config: CorpusConfig, notes: Notes
 ) -> Iterator[npt.NDArray[np.integer]]:
+    """A source in pieces; with `lines`, a last line without a newline gets one."""
+    pieces: Iterator[npt.NDArray[np.integer]]
     if config.level == "byte":
-        yield from (np.frombuffer(piece, np.uint8) for piece in byte_pieces(source))
+        pieces = (np.frombuffer(piece, np.uint8) for piece in byte_pieces(source))
     else:
-        yield from (code_points(piece) for piece in text_pieces(source, config, notes) if piece)
+        pieces = (code_points(piece) for piece in text_pieces(source, config, notes) if piece)
+    ended = True
+    for piece in pieces:
+        yield piece
+        ended = piece[-1] == NEWLINE
+    if config.lines and not ended:
+        yield np.array([NEWLINE], piece.dtype)
 
 
 def _count(
@@ -234,30 +284,66 @@ def _number(
     cache: Path,
 ) -> Ids:
     """The ids of the whole text, in memory or, when large, mapped from the cache."""
-    dtype = vocabulary.dtype
-    if total * dtype.itemsize <= LARGE:
-        ids = np.empty(total, dtype)
+
+    def fill(ids: npt.NDArray[np.integer]) -> None:
         _fill(ids, sources, config, vocabulary, fingerprint)
-        return ids
+
+    path = _cache_path(vocabulary, fingerprint, cache)
+    return _make_ids(total, vocabulary.dtype, path, fill)
+
+
+def _by_lines(
+    ids: Ids, vocabulary: Vocabulary, config: CorpusConfig, fingerprint: str, cache: Path
+) -> tuple[Ids, list[str]]:
+    """The lines, shuffled, and what there is to say of lines that are left out."""
+    newline = int(vocabulary.lookup(np.array([NEWLINE]))[0])
+    if newline in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
+        raise DataError("--lines needs the newline among the characters", "lower --min-count")
+    starts, lengths = line_spans(ids, newline)
+    if len(starts) < 2:
+        raise DataError(
+            f"--lines needs at least 2 lines that are not empty, but the text has {len(starts)}",
+            "leave out --lines to take it as one text",
+        )
+    empty = len(item_bounds(ids, newline)) - len(starts)
+    notes = [f"{empty:,} empty lines were left out"] if empty else []
+    if ids[-1] != newline:
+        notes.append("the last line, which was cut off, was left out")
+    order = shuffled(len(starts), config.split_seed)
+
+    def fill(made: npt.NDArray[np.integer]) -> None:
+        copy_lines(made, ids, newline, starts[order], lengths[order])
+
+    path = _cache_path(vocabulary, fingerprint, cache, f"-lines-{config.split_seed}")
+    return _make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, fill), notes
+
+
+def _cache_path(vocabulary: Vocabulary, fingerprint: str, cache: Path, order: str = "") -> Path:
     kept = hashlib.sha256(
         vocabulary.symbols.tobytes() + bytes([vocabulary.has_unknown])
     ).hexdigest()
-    path = cache / "encoded" / f"{fingerprint[:32]}-{kept[:16]}.{dtype.name}"
+    name = f"{fingerprint[:32]}-{kept[:16]}{order}.{vocabulary.dtype.name}"
+    return cache / "encoded" / name
+
+
+def _make_ids(
+    total: int, dtype: np.dtype[np.unsignedinteger], path: Path, fill: Callable[[Ids], None]
+) -> Ids:
+    """So many ids, filled: in memory or, when large, mapped from a file, which is made if it is not there."""
+    if total * dtype.itemsize <= LARGE:
+        ids = np.empty(total, dtype)
+        fill(ids)
+        return ids
     if not (path.is_file() and path.stat().st_size == total * dtype.itemsize):
-        _write_ids(path, sources, config, vocabulary, total, fingerprint)
+        _write_ids(path, dtype, total, fill)
     return np.memmap(path, dtype, "r", shape=(total,))
 
 
 def _write_ids(
-    path: Path,
-    sources: Sequence[Source],
-    config: CorpusConfig,
-    vocabulary: Vocabulary,
-    total: int,
-    fingerprint: str,
+    path: Path, dtype: np.dtype[np.unsignedinteger], total: int, fill: Callable[[Ids], None]
 ) -> None:
-    need = total * vocabulary.dtype.itemsize
-    partial = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    need = total * dtype.itemsize
+    unfinished = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(path.parent).free
@@ -266,15 +352,15 @@ def _write_ids(
                 f"the corpus needs {need:,} bytes in {path.parent}, where {free:,} are free",
                 "choose another --cache",
             )
-        ids = np.memmap(partial, vocabulary.dtype, "w+", shape=(total,))
-        _fill(ids, sources, config, vocabulary, fingerprint)
+        ids = np.memmap(unfinished, dtype, "w+", shape=(total,))
+        fill(ids)
         ids.flush()
         del ids  # Windows renames no file that is mapped
-        partial.replace(path)
+        unfinished.replace(path)
     except OSError as error:
         raise environment_fault("write", path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _fill(

@@ -14,7 +14,8 @@ import numpy as np
 
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
 from charrnn.model import count_parameters
-from charrnn.training.batches import LaneShape
+from charrnn.text.lines import Positions
+from charrnn.training.batches import Epoch, LaneShape, one_epoch
 
 DEFAULT_MINUTES = 5.0
 EVALUATED_CHARS = 1 << 18
@@ -65,6 +66,8 @@ class Facts:
 
     train_chars: int
     val_chars: int
+    item_lengths: Positions | None = None
+    """In a text of lines those of the lines to train on, the newline counted."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ class Plan:
     chars_per_second: float
     reasons: tuple[str, ...] = ()
     """Why it is so, and what else should be said, in sentences."""
+    lines_per_step: int | None = None
+    """About, in a text of lines."""
 
 
 def make_plan(
@@ -181,7 +186,10 @@ def make_plan(
     )
     for batch_size in (wishes.batch_size,) if wishes.batch_size else BATCH_SIZES:
         wanted = dataclasses.replace(config, batch_size=batch_size)
-        run = _largest_that_pays(facts, machine, model_config, wanted, budget, wishes.hidden_size)
+        fitting, epoch = reading(facts, wanted)
+        run = _largest_that_pays(
+            facts, epoch, machine, model_config, fitting, budget, wishes.hidden_size
+        )
         if run.steps >= FEWEST_STEPS:
             break
     dropout, recurrent_dropout = dropouts(run.epochs)
@@ -197,9 +205,18 @@ def make_plan(
         patience=_first(wishes.patience, _patience(facts, budget)),
     )
     seconds = run.steps * run.per_step + run.steps / config.eval_every * run.per_evaluation
-    rate = run.chars / run.steps / run.per_step
+    rate = epoch.characters / run.per_step
     reasons = _reasons(facts, machine, run, wanted, budget, wishes)
-    return Plan(run.model_config, config, run.epochs, seconds, rate, reasons)
+    return Plan(run.model_config, config, run.epochs, seconds, rate, reasons, epoch.items)
+
+
+def reading(facts: Facts, config: TrainingConfig) -> tuple[TrainingConfig, Epoch]:
+    """The config with as many and as long lanes as the text fills, and what it takes to read the text once so."""
+    shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
+    config = dataclasses.replace(
+        config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
+    )
+    return config, one_epoch(facts.train_chars, shape, facts.item_lengths)
 
 
 def _patience(facts: Facts, budget: Budget) -> int:
@@ -222,6 +239,8 @@ class _Run:
     model_config: ModelConfig
     config: TrainingConfig
     steps: int
+    chars: float
+    """Read in all."""
     epochs: float
     per_step: float
     per_evaluation: float
@@ -229,14 +248,10 @@ class _Run:
     capped: bool
     """Whether there is time for more epochs than are of use."""
 
-    @property
-    def chars(self) -> int:
-        """Characters read in all."""
-        return self.steps * self.config.batch_size * self.config.sequence_length
-
 
 def _largest_that_pays(
     facts: Facts,
+    epoch: Epoch,
     machine: Machine,
     model_config: ModelConfig,
     config: TrainingConfig,
@@ -247,7 +262,7 @@ def _largest_that_pays(
     sizes = [size for size in SIZES if budget.minutes or size <= LARGEST_UNTIMED]
     for size in [hidden_size] if hidden_size else reversed(sizes):
         network = dataclasses.replace(model_config, hidden_size=size)
-        run = _buy(facts, machine, network, config, budget)
+        run = _buy(facts, epoch, machine, network, config, budget)
         if run.chars >= CHARS_PER_PARAMETER * count_parameters(network):
             break
     return run
@@ -255,16 +270,18 @@ def _largest_that_pays(
 
 def _buy(
     facts: Facts,
+    epoch: Epoch,
     machine: Machine,
     model_config: ModelConfig,
     config: TrainingConfig,
     budget: Budget,
 ) -> _Run:
-    shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
-    N, T = shape.batch_size, shape.sequence_length
-    steps_per_epoch = math.ceil(shape.lane_length(facts.train_chars) / T)
-    per_step = machine.seconds_per_step(count_parameters(model_config), N, T) * OVERHEAD
-    per_evaluation = min(facts.val_chars, EVALUATED_CHARS) * per_step / (N * T) * FORWARD_PART
+    parameters, shape = count_parameters(model_config), epoch.shape
+    per_step = OVERHEAD * machine.seconds_per_step(
+        parameters, shape.batch_size, shape.sequence_length
+    )
+    per_char = FORWARD_PART * per_step / epoch.characters
+    per_evaluation = per_char * min(facts.val_chars, EVALUATED_CHARS)
     limits, evaluations, capped = [], EVALUATIONS, False
     if budget.minutes is not None:
         seconds = budget.minutes * 60
@@ -272,17 +289,23 @@ def _buy(
         evaluations = round(np.clip(affordable, FEWEST_EVALUATIONS, MOST_EVALUATIONS))
         in_all = max(evaluations, seconds / SECONDS_BETWEEN)
         in_time = (seconds - in_all * per_evaluation) / per_step
-        capped = in_time > MOST_EPOCHS * steps_per_epoch
-        limits.append(min(in_time, MOST_EPOCHS * steps_per_epoch))
+        capped = in_time > MOST_EPOCHS * epoch.steps
+        limits.append(min(in_time, MOST_EPOCHS * epoch.steps))
     if budget.epochs is not None:
-        limits.append(budget.epochs * steps_per_epoch)
+        limits.append(budget.epochs * epoch.steps)
     if budget.steps is not None:
         limits.append(budget.steps)
     steps = max(1, round(min(limits)))
-    config = dataclasses.replace(config, batch_size=N, sequence_length=T)
-    epochs = steps / steps_per_epoch
     return _Run(
-        model_config, config, steps, epochs, per_step, per_evaluation, evaluations, capped=capped
+        model_config,
+        config,
+        steps=steps,
+        chars=steps * epoch.characters,
+        epochs=steps / epoch.steps,
+        per_step=per_step,
+        per_evaluation=per_evaluation,
+        evaluations=evaluations,
+        capped=capped,
     )
 
 
@@ -312,7 +335,7 @@ def _reasons(
     ]
     time = f"{budget.minutes:g} minutes buy " if budget.minutes and not run.capped else ""
     reasons.append(
-        f"{time}{run.chars:,} characters for {parameters:,} weights of {size} units, {run.epochs:.3g} epochs"
+        f"{time}{run.chars:,.0f} characters for {parameters:,} weights of {size} units, {run.epochs:.3g} epochs"
     )
     if run.capped:
         reasons.append(f"there is time for more, but {MOST_EPOCHS:g} epochs of a text are enough")

@@ -27,9 +27,12 @@ from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.files import make_writable_folder
 from charrnn.model import CharRNN
-from charrnn.scoring.lanes import samples, stretches
+from charrnn.scoring.lanes import ITEM_LANES, group, items, samples, stretches
+from charrnn.scoring.lanes import Lanes as Laid
 from charrnn.text.corpus import Corpus
-from charrnn.training.batches import Lanes, LaneShape
+from charrnn.text.lines import first_items, item_bounds
+from charrnn.text.vocabulary import Ids
+from charrnn.training.batches import IGNORED, make_batches
 from charrnn.training.events import (
     Evaluated,
     Event,
@@ -134,7 +137,7 @@ class Trainer:
         self.stop_requested = False
         """Set it to stop after the step that is being made."""
         self.device = torch.device(config.device)
-        self.lanes = Lanes(corpus.train, LaneShape(config.batch_size, config.sequence_length))
+        self.lanes = make_batches(corpus, config)
         with memory_faults(config.batch_size):
             self.network = make_network(
                 model_config,
@@ -230,7 +233,7 @@ class Trainer:
         progress.step += 1
         if not loss < self._hopeless:  # also if it is NaN
             raise _SpoiltError(f"the loss became {loss:g}")
-        characters = targets.numel()
+        characters = int((targets != IGNORED).sum())
         progress.nats_sum += loss * characters
         progress.chars_sum += characters
         progress.seconds += time.monotonic() - began
@@ -244,12 +247,12 @@ class Trainer:
         return math.ldexp(rate, -self.progress.halvings)
 
     def _forget(self, step: int) -> None:
-        """Start every lane afresh at an epoch's start, and some lanes in turn at other steps.
+        """Start every lane afresh at an epoch's or an item's start, and some lanes of a running text at other steps.
 
         A network that always goes on from a carried state never learns to start, as every sample does.
         """
-        every = self.config.cold_every
-        if self.lanes.starts_epoch(step):
+        every = 0 if self.corpus.config.lines else self.config.cold_every
+        if self.lanes.starts_afresh(step):
             self.progress.state = None
         elif every and self.progress.state:
             lanes = slice(-step % every, None, every)
@@ -326,19 +329,33 @@ class Trainer:
         """Nats per character on validation text, or None if it has fewer than two characters.
 
         Read in lanes that are warmed up, so that it comes close to one pass with the state carried; of a text longer
-        than EVALUATED_CHARS, stretches spread evenly over it.
+        than EVALUATED_CHARS, stretches spread evenly over it. A text of lines is read line by line, or its first
+        EVALUATED_CHARS are.
         """
-        ids = self.corpus.val
+        ids, newline = self.corpus.val, self.corpus.newline
         if len(ids) < 2:
             return None
+        if newline is not None:
+            ids = first_items(ids, newline, EVALUATED_CHARS)
+            parts = list(group(items(item_bounds(ids, newline)), ITEM_LANES))
+        else:
+            parts = [self._laid(ids)]
+        self.network.eval()
+        nats = sum(self._validate(ids, laid) for laid in parts)
+        self.network.train()
+        return nats / sum(int((laid.end - laid.begin).sum()) for laid in parts)
+
+    def _laid(self, ids: Ids) -> Laid:
+        """The lanes in which a running text is validated."""
         num_lanes = min(EVALUATION_LANES, max(1, (len(ids) - 1) // EVALUATION_WARM_UP))
         if len(ids) <= EVALUATED_CHARS:
-            laid = stretches(len(ids), num_lanes, EVALUATION_WARM_UP)
-        else:
-            laid = samples(len(ids), num_lanes, EVALUATED_CHARS // num_lanes, EVALUATION_WARM_UP)
-        block_length = EVALUATION_LOGITS // (num_lanes * self.model_config.vocab_size)
+            return stretches(len(ids), num_lanes, EVALUATION_WARM_UP)
+        return samples(len(ids), num_lanes, EVALUATED_CHARS // num_lanes, EVALUATION_WARM_UP)
+
+    def _validate(self, ids: Ids, laid: Laid) -> float:
+        """The nats of what these lanes score."""
+        block_length = EVALUATION_LOGITS // (len(laid.first) * self.model_config.vocab_size)
         nats = 0.0
-        self.network.eval()
         state: TorchState = None
         for block in laid.blocks(ids, max(1, min(256, block_length))):
             inputs, targets = (
@@ -348,8 +365,7 @@ class Trainer:
                 logits, state = self.network(inputs, state)
             costs = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
             nats += costs[self._on_device(block.scored).flatten()].sum(dtype=torch.float64).item()
-        self.network.train()
-        return nats / int((laid.end - laid.begin).sum())
+        return nats
 
     def _on_device(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -9,7 +9,6 @@ import torch
 
 from charrnn.cells import get_cell
 from charrnn.config import ModelConfig, Precision, TrainingConfig
-from charrnn.training.batches import LaneShape
 from charrnn.training.machine import (
     may_choose_bfloat16,
     memory_faults,
@@ -27,6 +26,7 @@ from charrnn.training.plan import (
     Trial,
     Wishes,
     make_plan,
+    reading,
 )
 from charrnn.training.step import train_step
 
@@ -90,10 +90,6 @@ def plan_here(
         if wishes.recurrent_dropout is None
         else wishes.recurrent_dropout,
     )
-    shape = LaneShape.fitting(facts.train_chars, tried.batch_size, tried.sequence_length)
-    tried = dataclasses.replace(
-        tried, batch_size=shape.batch_size, sequence_length=shape.sequence_length
-    )
     timed = budget.minutes is not None or budget == Budget()
     if wishes.hidden_size:
         sizes: tuple[int, ...] = (wishes.hidden_size,)
@@ -103,14 +99,23 @@ def plan_here(
         untimed = Machine("cpu", 1, "float32", "loop", (Trial(1, 1, 1, 1, 1.0),))
         plan = make_plan(facts, untimed, model_config, config, budget, wishes)
         sizes = (plan.model_config.hidden_size,)
-    machine = try_machine(model_config, tried, sizes, measure)
+    machine = try_machine(model_config, _as_read(facts, tried), sizes, measure)
     plan = make_plan(facts, machine, model_config, config, budget, wishes)
-    if timed and not machine.has_tried(plan.model_config, plan.config):
-        seconds = measure(plan.model_config, plan.config)
-        exact = Trial.of(plan.model_config, plan.config, seconds)
+    planned = _as_read(facts, plan.config)
+    if timed and not machine.has_tried(plan.model_config, planned):
+        exact = Trial.of(plan.model_config, planned, measure(plan.model_config, planned))
         machine = dataclasses.replace(machine, trials=(*machine.trials, exact))
         plan = make_plan(facts, machine, model_config, config, budget, wishes)
     return plan
+
+
+def _as_read(facts: Facts, config: TrainingConfig) -> TrainingConfig:
+    """The config with the shape that a step on this text has, on average."""
+    _, epoch = reading(facts, config)
+    shape = epoch.shape
+    return dataclasses.replace(
+        config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
+    )
 
 
 def try_machine(
