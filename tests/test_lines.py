@@ -38,8 +38,9 @@ from charrnn.training import trainer as trainer_module
 from charrnn.training.batches import IGNORED, Items, LaneShape, make_batches
 from charrnn.training.events import Evaluated, Step
 from charrnn.training.network import make_network
+from charrnn.training.optimizer import Optimizer
 from charrnn.training.plan import Budget, Facts, make_plan
-from charrnn.training.step import make_optimizer, train_step
+from charrnn.training.step import train_step
 from charrnn.training.trainer import Trainer
 
 NAMES = [
@@ -314,7 +315,7 @@ def test_padding_does_not_change_the_loss():
         for x, y in zip(inputs.T, targets.T, strict=True):
             logits, _ = network(x[y != IGNORED][:, None], None)
             costs += cross_entropy(logits[:, 0], y[y != IGNORED], reduction="none").tolist()
-    loss, _ = train_step(network, make_optimizer(network, config), inputs, targets, None, config)
+    loss, _ = train_step(network, Optimizer(network, config), inputs, targets, None, config)
     assert len(costs) == 2 + 4 + 7
     assert loss == pytest.approx(sum(costs) / len(costs), rel=1e-5)
 
