@@ -96,6 +96,14 @@ def test_a_run_without_validation_text_has_none():
     assert run_lessons([], 0.0) == []
 
 
+@pytest.mark.parametrize("damage", [{"train_nats_per_char": math.nan}, {"val_nats_per_char": "2"}])
+def test_figures_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
+    first, *others = rows(FALLING, FALLING)
+    assert run_lessons([first | damage, *others], 0.0) == []
+    assert run_lessons([{"step": 1}, *others], 0.0) == []
+    assert run_lessons([{**row, "step": 800 - row["step"]} for row in (first, *others)], 0.0)
+
+
 @pytest.mark.parametrize(
     ("distinct", "seldom", "said"),
     [(5325, 312, True), (5325, 200, False), (900, 50, True), (60, 49, False), (65, 3, False)],

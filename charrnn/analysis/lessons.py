@@ -15,7 +15,7 @@ RISE = 0.01
 LEARNT_BY_HEART = 0.1
 """How far training goes on to fall, as a part, while validation hardly moves."""
 FALL, FLAT = 0.03, 0.01
-"""In the second half, as a part. Runs in which validation fell by 3 to 6 % there were 6 to 12 % better with twice the
+"""In the second half, as a part. Runs in which validation fell by 3.5 to 6 % there were 6 to 12 % better with twice the
 steps; one in which it fell by 1.7 %, 2.5 %."""
 NOTHING_LEFT = 0.1
 """Bits per character, below which there is little to be gained by anything."""
@@ -42,7 +42,11 @@ def run_lessons(rows: Sequence[Row], dropout: float) -> list[str]:
         rows: of its record: step, train_nats_per_char (the mean since the row before), val_nats_per_char.
         dropout: that it was trained with.
     """
-    if len(rows) < FEWEST_EVALUATIONS or any(row["val_nats_per_char"] is None for row in rows):
+    figures = [
+        row.get(name) for row in rows for name in ("val_nats_per_char", "train_nats_per_char")
+    ]
+    judged = all(isinstance(nats, float) and 0 < nats < math.inf for nats in figures)
+    if len(rows) < FEWEST_EVALUATIONS or not judged:  # a resumed run's old rows come from a file
         return []
     val = [row["val_nats_per_char"] / math.log(2) for row in rows]
     train = [row["train_nats_per_char"] / math.log(2) for row in rows]
@@ -72,7 +76,7 @@ def _by_heart(
 
 def _unfinished(rows: Sequence[Row], val: Sequence[float], train: Sequence[float]) -> str:
     """What to say if both were on their way down, or neither moved."""
-    half = max(k for k, row in enumerate(rows) if row["step"] <= rows[-1]["step"] / 2)
+    half = max((k for k, row in enumerate(rows) if row["step"] <= rows[-1]["step"] / 2), default=0)
     falls = [1 - bits[-1] / bits[half] for bits in (val, train)]
     where = f"from step {rows[half]['step']:,} to the end (validation {val[half]:.2f} to {val[-1]:.2f} bits)"
     if min(falls) >= FALL:
