@@ -368,9 +368,7 @@ def test_evaluate_has_them_as_a_table_and_as_json(here):
 
 
 @pytest.mark.parametrize(("val_fraction", "chooser"), [(0.2, "validation"), (0, "this")])
-def test_on_test_text_the_order_is_chosen_by_validation_text(
-    here, tmp_path, val_fraction, chooser
-):
+def test_on_test_text_the_order_is_chosen_by_validation_text(here, tmp_path, val_fraction, chooser):
     text = make_text(3000)
     text = text[:2100] + text[2100:2700][::-1] + text[2700:]  # backwards, a short order is best
     (tmp_path / "corpus.txt").write_text(text, encoding="utf-8")
