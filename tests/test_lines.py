@@ -39,9 +39,10 @@ from charrnn.training.batches import IGNORED, Items, LaneShape, make_batches
 from charrnn.training.events import Evaluated, Step
 from charrnn.training.network import make_network
 from charrnn.training.optimizer import Optimizer
-from charrnn.training.plan import Budget, Facts, make_plan
+from charrnn.training.plan import Budget, Facts, Wishes
 from charrnn.training.step import train_step
 from charrnn.training.trainer import Trainer
+from charrnn.training.trials import plan_here
 
 NAMES = [
     f"{first}{second}{third}{'!' * (len(second) % 3)}"
@@ -335,9 +336,8 @@ def test_a_plan_knows_the_steps_of_an_epoch():
     config = TrainingConfig(
         batch_size=8, sequence_length=32, precision="float32", kernel="fused", threads=1
     )
-    plan = make_plan(
-        facts, ModelConfig(vocab_size=30), config, Budget(epochs=3), measure=measure, dropout=0.1
-    )
+    wishes = Wishes(hidden_size=256, batch_size=8)
+    plan = plan_here(facts, ModelConfig(vocab_size=30), config, Budget(epochs=3), wishes, measure)
     batches = make_batches(corpus, plan.config)
     assert plan.config.steps == 3 * batches.steps_per_epoch
     assert (plan.config.batch_size, plan.config.sequence_length) == (8, 32)
@@ -423,9 +423,9 @@ def test_every_line_starts_afresh_and_a_long_one_goes_on(corpus, tmp_path, monke
     trainer = make_trainer(corpus, tmp_path / "run")
     seen = []
 
-    def spy(network, optimizer, inputs, targets, state, config):
+    def spy(network, optimizer, inputs, targets, state, *settings):
         seen.append((state is None, inputs[0].tolist(), inputs.shape[1]))
-        return train_step(network, optimizer, inputs, targets, state, config)
+        return train_step(network, optimizer, inputs, targets, state, *settings)
 
     monkeypatch.setattr(trainer_module, "train_step", spy)
     run_to_end(trainer)
@@ -627,4 +627,4 @@ def test_a_run_of_lines_is_resumed_by_command(charrnn_here, place):
     charrnn_here("train", "names.txt", "--resume", "--name", "short")
     assert load_checkpoint(path).figures["step"] == 15
     refused = charrnn_here("train", "names.txt", "--resume", "--lines", status=2)
-    assert "--lines" in refused.err
+    assert "finished" in refused.err

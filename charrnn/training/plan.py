@@ -42,10 +42,10 @@ CHARS_PER_PARAMETER = 9.0
 BATCH_SIZES = (64, 32, 16)
 FEWEST_STEPS = 1500
 """Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
-DROPOUT_BY_EPOCHS = ((2.0, 0.0, 0.0), (10.0, 0.1, 0.1), (40.0, 0.15, 0.3), (160.0, 0.3, 0.5))
+DROPOUT_BY_EPOCHS = ((2.5, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (150.0, 0.3, 0.5))
 """Epochs, dropout, recurrent dropout: the more often a text is read, the more must be held against learning it by heart.
 Between them, in proportion to the logarithm of the epochs."""
-MOST_EPOCHS = 160.0
+MOST_EPOCHS = 150.0
 """More of them do no good: the time beyond is not used."""
 PATIENCE = 6
 """Evaluations without a better one after which a run that has a time ends early."""
