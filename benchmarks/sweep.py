@@ -3,7 +3,7 @@
     python benchmarks/sweep.py plays.txt names.txt python --minutes 0.25 0.8 2.5
 
 For each text and budget the plan is made as `charrnn train` makes it, from the speed of this machine, which is measured
-once at the start (nothing else should be running then). Then five networks are trained, each for the steps that the same
+once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then five networks are trained, each for the steps that the same
 minutes buy it: the planned one, a smaller and a larger one, and the planned one with less and with more dropout.
 Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a
 thread each. The constants of `charrnn/training/plan.py` were chosen by such tables.
@@ -28,7 +28,17 @@ from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConf
 from charrnn.scoring.evaluation import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.training.events import Evaluated
-from charrnn.training.plan import SIZES, Budget, Facts, Machine, Plan, Wishes, dropouts, make_plan
+from charrnn.training.plan import (
+    SIZES,
+    Budget,
+    Facts,
+    Machine,
+    Plan,
+    Trial,
+    Wishes,
+    dropouts,
+    make_plan,
+)
 from charrnn.training.trainer import BEST, Trainer
 from charrnn.training.trials import try_machine
 
@@ -37,6 +47,23 @@ HEAD = (
     f"{'text':<14}{'minutes':>8}  {'setting':<14}{'units':>6}{'dropouts':>11}{'epochs':>8}{'best at':>8}"
     f"{'train':>8}{'carried':>9}{'to best':>9}  nats per character"
 )
+
+
+def measured() -> Machine:
+    """This machine."""
+    config = TrainingConfig(dropout=0.1, recurrent_dropout=0.1, precision="auto")
+    return try_machine(ModelConfig(vocab_size=65), config, MEASURED)
+
+
+def known(speeds: list[str]) -> Machine:
+    """A machine that was measured before: "256=200000" and so on."""
+    trials = []
+    for pair in speeds:
+        size, speed = map(int, pair.split("="))
+        config = TrainingConfig()
+        seconds = config.batch_size * config.sequence_length / speed
+        trials.append(Trial.of(ModelConfig(vocab_size=65, hidden_size=size), config, seconds))
+    return Machine("cpu", 2, "bfloat16", "fused", tuple(trials))
 
 
 def neighbours(
@@ -89,9 +116,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("texts", nargs="*", default=["python"], help="files, or names of corpora")
     parser.add_argument("--minutes", nargs="+", type=float, default=[0.25, 0.8, 2.5])
+    parser.add_argument(
+        "--speeds",
+        nargs="+",
+        metavar="UNITS=SPEED",
+        help="bfloat16 characters a second, measured before, of a machine with two threads",
+    )
     asked = parser.parse_args()
-    config = TrainingConfig(dropout=0.1, recurrent_dropout=0.1, precision="auto")
-    machine = try_machine(ModelConfig(vocab_size=65), config, MEASURED)
+    machine = known(asked.speeds) if asked.speeds else measured()
     speeds = ", ".join(f"{t.hidden_size}: {t.chars / t.seconds:,.0f}" for t in machine.trials)
     print(f"{machine.threads} threads, {machine.precision}; characters a second: {speeds}")
     print(HEAD, flush=True)
