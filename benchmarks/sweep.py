@@ -3,8 +3,9 @@
     python benchmarks/sweep.py plays.txt names.txt python --minutes 0.25 0.8 2.5
 
 For each text and budget the plan is made as `charrnn train` makes it, from the speed of this machine, which is measured
-once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then five networks are trained, each for the steps that the same
-minutes buy it: the planned one, a smaller and a larger one, and the planned one with less and with more dropout.
+once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then five networks are
+trained, each for the steps that the same minutes buy it: the planned one, a smaller and a larger one, and the planned
+one with less and with more dropout.
 Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a
 thread each. The constants of `charrnn/training/plan.py` were chosen by such tables.
 """
