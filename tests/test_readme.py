@@ -29,7 +29,7 @@ INSTALLS = [line for line in SHELL if "pip install" in line]
 FIRST = INSTALLS[0].split(" && ", 2)[2].replace(".venv/bin/", "")
 """What the first command does after installing: train and sample."""
 COMMANDS = list(dict.fromkeys([FIRST, *SHOWN, *(line for line in SHELL if line not in INSTALLS)]))
-RUNS = ("plays", "plays-lstm", "plays-gru", "excerpt", "python", "hello")
+RUNS = ("plays", "plays-lstm", "plays-gru", "excerpt", "python", "hello", "names")
 """The runs that the README's commands name."""
 
 
@@ -42,12 +42,14 @@ def place(tmp_path_factory, workplace):
     (folder / "src").mkdir()
     (folder / "src" / "a.py").write_text(make_text(5000), encoding="utf-8")
     (folder / "hello.txt").write_text("hello", encoding="utf-8")
+    (folder / "names.txt").write_text("ada\nmarie\ngrace\n" * 9, encoding="utf-8")
     (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(5000))
     for run in RUNS:
         shape = (
             ("--hidden-size", 64) if run != "hello" else ("--hidden-size", 3, "--val-fraction", 0)
         )
-        text = "hello.txt" if run == "hello" else "plays.txt"
+        text = f"{run}.txt" if run in ("hello", "names") else "plays.txt"
+        shape += ("--lines",) if run == "names" else ()
         run_charrnn("train", text, "--name", run, "--steps", 40, *shape, "-q", cwd=folder)
     stopped = folder / "checkpoints" / "corpus"
     shutil.copytree(workplace / "checkpoints" / "tiny", stopped)
@@ -180,6 +182,8 @@ def test_defaults_come_from_the_configs():
             "seed": TrainingConfig.seed,
             "val_fraction": CorpusConfig.val_fraction,
             "test_fraction": CorpusConfig.test_fraction,
+            "lines": CorpusConfig.lines,
+            "split_seed": CorpusConfig.split_seed,
             "min_count": CorpusConfig.min_count,
             "level": CorpusConfig.level,
         },
@@ -206,15 +210,16 @@ RELEASED = {
     "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation
         --learn-start --dropout --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip
         --seed --patience --level --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
-        --test-fraction --name --out --resume --overwrite --device --precision --threads --cache --save-every --keep
+        --test-fraction --lines --split-seed --name --out --resume --overwrite --device --precision --threads --cache --save-every --keep
         --baselines --tensorboard --quiet --init-from --extend-vocabulary""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
-        --min-count --glob --encoding --max-chars --val-fraction --name --out --overwrite --device --precision
+        --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite
+        --device --precision
         --threads --cache --json --quiet""",
     "sample": "--temp --length --prime --prime-file --seed --top-k --top-p --count --quiet",
     "visualize": "--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --quiet",
-    "evaluate": "--window --split --lanes --baselines --json --quiet",
+    "evaluate": "--window --split --lanes --lines --baselines --json --quiet",
     "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
     "corpora": "--json",
 }

@@ -306,7 +306,7 @@ def _by_lines(
             "leave out --lines to take it as one text",
         )
     empty = len(item_bounds(ids, newline)) - len(starts)
-    notes = [f"{empty:,} empty lines were left out"] if empty else []
+    notes = [f"{empty:,} empty line{'s were' if empty > 1 else ' was'} left out"] if empty else []
     if ids[-1] != newline:
         notes.append("the last line, which was cut off, was left out")
     order = shuffled(len(starts), config.split_seed)
