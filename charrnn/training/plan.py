@@ -37,12 +37,12 @@ PROBES = (256, 512)
 """Those that are measured to choose by time; the speed of the others follows from their weights."""
 LARGEST_UNTIMED = 512
 """If the budget is no time, which a larger network might use up."""
-CHARS_PER_PARAMETER = 9.0
+CHARS_PER_PARAMETER = 5.0
 """A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
 BATCH_SIZES = (64, 32, 16)
 FEWEST_STEPS = 1500
 """Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
-DROPOUT_BY_EPOCHS = ((2.5, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (150.0, 0.3, 0.5))
+DROPOUT_BY_EPOCHS = ((3.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (150.0, 0.3, 0.5))
 """Epochs, dropout, recurrent dropout: the more often a text is read, the more must be held against learning it by heart.
 Between them, in proportion to the logarithm of the epochs."""
 MOST_EPOCHS = 150.0
