@@ -326,21 +326,20 @@ def _reasons(
 ) -> tuple[str, ...]:
     speeds = sorted({t.hidden_size: t.chars / t.seconds for t in machine.trials}.items())
     measured = ", ".join(f"{speed:,.0f} with {size} units" for size, speed in speeds)
-    reasons = [f"characters a second, measured: {measured}"]
     size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
-    asked = [
-        name.replace("_", " ")
-        for name, value in dataclasses.asdict(wishes).items()
-        if value is not None
-    ]
-    time = f"{budget.minutes:g} minutes buy " if budget.minutes and not run.capped else ""
-    reasons.append(
-        f"{time}{run.chars:,.0f} characters for {parameters:,} weights of {size} units, {run.epochs:.3g} epochs"
-    )
+    buyer = f"{budget.minutes:.3g} minutes buy" if budget.minutes else f"{run.steps:,} steps read"
+    each = f"{run.chars / parameters:.3g} for each weight of {size} units"
+    why_size = "" if wishes.hidden_size else f" (at least {CHARS_PER_PARAMETER:g} pay)"
+    reasons = [f"characters a second, measured: {measured}"]
     if run.capped:
-        reasons.append(f"there is time for more, but {MOST_EPOCHS:g} epochs of a text are enough")
-    if asked:
-        reasons.append(f"as asked: {', '.join(asked)}")
+        reasons.append(f"there is time for more than {MOST_EPOCHS:g} epochs, which are enough")
+        buyer = f"{MOST_EPOCHS:g} epochs are"
+    reasons.append(f"{buyer} {run.chars:,.0f} characters, {each}{why_size}")
+    if wishes.dropout is None or wishes.recurrent_dropout is None:
+        more = "no" if sum(dropouts(run.epochs)) == 0 else "some"
+        reasons.append(f"the text is read {run.epochs:.3g} times, so {more} dropout")
+    if asked := [n for n, value in dataclasses.asdict(wishes).items() if value is not None]:
+        reasons.append(f"as asked: {', '.join(asked).replace('_', ' ')}")
     shape = (run.config.batch_size, run.config.sequence_length)
     if shape != (wanted.batch_size, wanted.sequence_length):
         reasons.append(
