@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from charrnn.cells import CELLS
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
-from charrnn.errors import DataError
+from charrnn.errors import DataError, DivergedError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.scoring.evaluation import evaluate
 from charrnn.text.corpus import read_corpus
@@ -238,6 +238,14 @@ def test_the_start_is_judged_before_the_first_step(corpus, tmp_path):
     assert [row["step"] for row in rows] == [0, 4, 8, 12]
     assert rows[0]["train_nats_per_char"] is None
     assert rows[0]["val_nats_per_char"] == judged.val_nats
+
+
+def test_a_start_that_is_of_no_use_is_refused_in_words(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "validate", lambda _self: float("nan"))
+    with pytest.raises(DivergedError, match="model to start from is of no use") as error:
+        list(make_trainer(corpus, tmp_path / "run").run())
+    assert "--init-from" in error.value.hint
+    assert not (tmp_path / "run" / "last.safetensors").exists()
 
 
 def test_if_no_step_makes_it_better_the_start_is_the_best(corpus, tmp_path, monkeypatch):

@@ -189,7 +189,7 @@ class Trainer:
         """
         with thread_count(self.config.threads), memory_faults(self.config.batch_size):
             if self._judge_start:
-                yield from self._evaluate()
+                yield from self._evaluate_start()
             if self._last_step is None:  # from its first moment on, a run can be resumed
                 yield from self._save_last()
             done = False
@@ -204,6 +204,15 @@ class Trainer:
         for fault in self._unsaved.values():
             raise fault
         yield Stopped(self.progress.step, self.finished, self.stopped_early)
+
+    def _evaluate_start(self) -> Iterator[Event]:
+        try:
+            yield from self._evaluate()
+        except _SpoiltError as error:
+            raise DivergedError(
+                f"the model to start from is of no use on this text: {error}",
+                "leave out --init-from",
+            ) from error
 
     def _advance(self) -> Iterator[Event]:
         """One step, and what is due after it."""
