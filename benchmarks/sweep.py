@@ -26,6 +26,7 @@ import torch
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.texts import open_corpus
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.model import count_parameters
 from charrnn.scoring.evaluation import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.training.events import Evaluated
@@ -39,6 +40,7 @@ from charrnn.training.plan import (
     Wishes,
     dropouts,
     make_plan,
+    temptation,
 )
 from charrnn.training.trainer import BEST, Trainer
 from charrnn.training.trials import try_machine
@@ -81,11 +83,10 @@ def neighbours(
     for name, size in (("smaller", place - 1), ("larger", place + 1)):
         if 0 <= size < len(SIZES):
             found[name] = plan(hidden_size=SIZES[size])
-    for name, epochs in (
-        ("less dropout", planned.epochs / 4),
-        ("more dropout", planned.epochs * 4),
-    ):
-        dropout, recurrent = dropouts(epochs)
+    parameters = count_parameters(planned.model_config)
+    tempted = temptation(planned.epochs, parameters, facts.train_chars)
+    for name, factor in (("less dropout", 1 / 4), ("more dropout", 4)):
+        dropout, recurrent = dropouts(tempted * factor)
         size = planned.model_config.hidden_size
         found[name] = plan(hidden_size=size, dropout=dropout, recurrent_dropout=recurrent)
     return found

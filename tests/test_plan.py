@@ -13,7 +13,7 @@ from charrnn.model import count_parameters
 from charrnn.training import plan as plan_module
 from charrnn.training.plan import (
     CHARS_PER_PARAMETER,
-    DROPOUT_BY_EPOCHS,
+    DROPOUTS,
     MOST_EPOCHS,
     SIZES,
     Budget,
@@ -148,6 +148,14 @@ def test_a_text_too_short_for_the_lanes_is_said():
 # --- dropout -----------------------------------------------------------------------------------------------------------
 
 
+def test_weights_that_a_text_has_no_characters_for_are_held_down_by_more_dropout():
+    parts = [
+        plan(Budget(epochs=20), Facts(chars, 1000), hidden_size=256).config.recurrent_dropout
+        for chars in (10**7, 10**6, 10**5, 10**4)
+    ]
+    assert parts[0] == parts[1] < parts[2] < parts[3]
+
+
 def test_dropout_grows_with_epochs():
     epochs = [10**k for k in range(-2, 5)]
     for parts in zip(*map(dropouts, epochs), strict=True):
@@ -155,7 +163,7 @@ def test_dropout_grows_with_epochs():
         assert parts[0] < parts[-1]
 
 
-@pytest.mark.parametrize("row", DROPOUT_BY_EPOCHS)
+@pytest.mark.parametrize("row", DROPOUTS)
 def test_the_table_of_dropouts_is_met(row):
     assert dropouts(row[0]) == row[1:]
 

@@ -42,9 +42,9 @@ CHARS_PER_PARAMETER = 5.0
 BATCH_SIZES = (64, 32, 16)
 FEWEST_STEPS = 1500
 """Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
-DROPOUT_BY_EPOCHS = ((3.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (150.0, 0.3, 0.5))
-"""Epochs, dropout, recurrent dropout: the more often a text is read, the more must be held against learning it by heart.
-Between them, in proportion to the logarithm of the epochs."""
+DROPOUTS = ((3.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (150.0, 0.3, 0.5))
+"""Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
+the logarithm."""
 MOST_EPOCHS = 150.0
 """More of them do no good: the time beyond is not used."""
 PATIENCE = 6
@@ -192,7 +192,7 @@ def make_plan(
         )
         if run.steps >= FEWEST_STEPS:
             break
-    dropout, recurrent_dropout = dropouts(run.epochs)
+    dropout, recurrent_dropout = dropouts(run.temptation)
     between = max(1, round(SECONDS_BETWEEN / run.per_step))
     eval_every = min(math.ceil(run.steps / run.evaluations), between)
     config = dataclasses.replace(
@@ -224,10 +224,18 @@ def _patience(facts: Facts, budget: Budget) -> int:
     return PATIENCE if facts.val_chars > 1 and budget.epochs is None and budget.steps is None else 0
 
 
-def dropouts(epochs: float) -> tuple[float, float]:
-    """Dropout and recurrent dropout for a text that is read so many times."""
-    passes, *parts = zip(*DROPOUT_BY_EPOCHS, strict=True)
-    at = math.log(max(epochs, 1e-9))
+def temptation(epochs: float, parameters: int, train_chars: int) -> float:
+    """How much tempts a network to learn a text by heart: the epochs, and in proportion the weights it has too many.
+
+    With fewer weights than the text has characters it is the epochs alone.
+    """
+    return epochs * max(1.0, parameters / train_chars)
+
+
+def dropouts(tempted: float) -> tuple[float, float]:
+    """Dropout and recurrent dropout for so much temptation; see DROPOUTS."""
+    passes, *parts = zip(*DROPOUTS, strict=True)
+    at = math.log(max(tempted, 1e-9))
     found = [float(np.interp(at, np.log(passes), part)) for part in parts]
     return round(found[0], 2), round(found[1], 2)
 
@@ -242,6 +250,7 @@ class _Run:
     chars: float
     """Read in all."""
     epochs: float
+    temptation: float
     per_step: float
     per_evaluation: float
     evaluations: int
@@ -296,12 +305,14 @@ def _buy(
     if budget.steps is not None:
         limits.append(budget.steps)
     steps = max(1, round(min(limits)))
+    epochs = steps / epoch.steps
     return _Run(
         model_config,
         config,
         steps=steps,
         chars=steps * epoch.characters,
-        epochs=steps / epoch.steps,
+        epochs=epochs,
+        temptation=temptation(epochs, parameters, facts.train_chars),
         per_step=per_step,
         per_evaluation=per_evaluation,
         evaluations=evaluations,
@@ -336,8 +347,9 @@ def _reasons(
         buyer = f"{MOST_EPOCHS:g} epochs are"
     reasons.append(f"{buyer} {run.chars:,.0f} characters, {each}{why_size}")
     if wishes.dropout is None or wishes.recurrent_dropout is None:
-        more = "no" if sum(dropouts(run.epochs)) == 0 else "some"
-        reasons.append(f"the text is read {run.epochs:.3g} times, so {more} dropout")
+        more = "some" if any(dropouts(run.temptation)) else "no"
+        by = f"{parameters / facts.train_chars:.2g} weights for each of its characters"
+        reasons.append(f"the text is read {run.epochs:.3g} times, with {by}: {more} dropout")
     if asked := [n for n, value in dataclasses.asdict(wishes).items() if value is not None]:
         reasons.append(f"as asked: {', '.join(asked).replace('_', ' ')}")
     shape = (run.config.batch_size, run.config.sequence_length)
