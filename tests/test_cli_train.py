@@ -324,8 +324,12 @@ def start(arguments, cwd):
 
 def wait_for_step(process, folder):
     """Wait until the run has made some steps and written its first evaluation: it is in its loop."""
+    wait_for(process, folder / "best.safetensors")
+
+
+def wait_for(process, path):
     deadline = time.monotonic() + 60
-    while not (folder / "best.safetensors").exists():
+    while not path.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -381,13 +385,16 @@ def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_
     folder = tmp_path / "checkpoints" / "corpus"
     often = ("--save-every", 0)
     process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, *often), tmp_path)
-    wait_for_step(process, folder)
+    wait_for(process, folder / "last.safetensors")
     process.kill()
     process.communicate()
     (folder / ".best.safetensors.tmp-999").write_bytes(b"half")
     step = load_checkpoint(folder / "last.safetensors").figures["step"]
     second = start(("train", "--resume"), tmp_path)
-    time.sleep(4)
+    deadline = time.monotonic() + 120
+    while load_checkpoint(folder / "last.safetensors").figures["step"] == step:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     second.send_signal(signal.SIGINT)
     _, err = second.communicate(timeout=60)
     assert f"at step {step:,} of" in err.decode()
@@ -441,7 +448,7 @@ def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
 def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path):
     first = start(("train", "corpus.txt", *SMALL, "--name", "same", "--steps", 20_000), tmp_path)
     try:
-        wait_for_step(first, tmp_path / "checkpoints" / "same")
+        wait_for(first, tmp_path / "checkpoints" / "same" / "last.safetensors")
         second = charrnn_in("train", "corpus.txt", "--name", "same", "--resume", status=7)
         assert f"in use by process {first.pid}" in second.err
     finally:
@@ -455,7 +462,7 @@ def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
     charrnn_in("train", "corpus.txt", *SMALL, "--steps", 3, "-q")
     assert "finished" in charrnn_in("train", "corpus.txt", "--resume", status=2).err
     process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, "--name", "long"), tmp_path)
-    wait_for_step(process, tmp_path / "checkpoints" / "long")
+    wait_for(process, tmp_path / "checkpoints" / "long" / "last.safetensors")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     corpus.write_text(corpus.read_text() + "more")
