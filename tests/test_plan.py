@@ -177,7 +177,8 @@ def test_the_time_of_a_step_is_the_measured_one_or_lies_between():
     assert times == [t.seconds for t in made.trials]
     between = sum(t.parameters for t in made.trials) // 2
     assert made.seconds_per_step(between, 64, 64) == pytest.approx(sum(times) / 2, rel=1e-3)
-    assert made.seconds_per_step(between, 32, 64) == pytest.approx(sum(times) / 4, rel=1e-3)
+    fewer_lanes = made.seconds_per_step(between, 32, 64)
+    assert sum(times) / 4 < fewer_lanes < sum(times) / 3
     assert made.seconds_per_step(10 * between, 64, 64) == pytest.approx(
         10e-12 * 10 * between * 4096, rel=1e-3
     )
