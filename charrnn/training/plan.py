@@ -148,7 +148,8 @@ class Machine:
 
 def _per_char(trial: Trial, chars: int) -> float:
     """The time for a character, in steps of so many of them."""
-    return trial.seconds / trial.chars * max(1.0, trial.chars / chars) ** SMALL_STEPS
+    slower: float = max(1.0, trial.chars / chars) ** SMALL_STEPS
+    return trial.seconds / trial.chars * slower
 
 
 @dataclass(frozen=True)
