@@ -4,7 +4,8 @@
 
 Each run is a process of its own, `charrnn train TEXT --minutes M` with what else is given after `--`; it plans itself,
 as it does for anybody. The best checkpoint is judged on the last tenth of the text: with the state carried through it,
-and in cold windows of 64 and 256 characters, all positions counted. Nothing else should be running.
+and in cold windows of 64 and 256 characters, all positions counted; lines are judged each from a cold start. Nothing
+else should be running.
 """
 
 import argparse
@@ -45,6 +46,8 @@ def judge(found: Checkpoint) -> list[float]:
     text = open_corpus(
         list(about["sources"]), config, cache=None, vocabulary=found.model.vocabulary
     )
+    if config.lines:
+        return [evaluate(found.model, text.val, lines=True).nats_per_char] * len(WINDOWS)
     return [evaluate(found.model, text.val, window=w).nats_per_char for w in WINDOWS]
 
 

@@ -160,7 +160,7 @@ class TrainingConfig:
     clip: float = 1.0
     """The largest norm of a gradient; 0 turns clipping off."""
     seed: int = 1
-    """Decides the initial weights and every dropout mask."""
+    """Decides the initial weights, every dropout mask and the order in which lines are read."""
     device: str = "cpu"
     """Where the run computes: `cpu`, `cuda` or `cuda:N`; `auto` until that is chosen."""
     precision: Precision = "float32"

@@ -452,6 +452,23 @@ def test_resuming_needs_nothing_of_the_old_model(here):
     assert after.model.vocabulary.has_unknown
 
 
+def test_resuming_reads_strangers_as_the_model_did(here):
+    """A model with an unknown symbol that is tuned to a text with other characters knows no more of them afterwards."""
+    here("train", "corpus.txt", "--min-count", 30, "--name", "coarse", *QUICK, "-q")
+    Path("other.txt").write_text(NEW + "ßßß½", encoding="utf-8")
+    here("train", "other.txt", "--init-from", "coarse", *QUICK, "-q")
+    path = Path("checkpoints/other/last.safetensors")
+    last = load_checkpoint(path)
+    training = {**last.run["training"], "steps": 6}
+    save_checkpoint(path, dataclasses.replace(last, run={**last.run, "training": training}))
+    here("train", "--resume", "--name", "other", "-q")
+    after = load_checkpoint(path)
+    assert after.figures["step"] == 6
+    coarse = load_checkpoint(Path("checkpoints/coarse/best.safetensors")).model.vocabulary
+    assert (after.model.vocabulary.symbols == coarse.symbols).all()
+    assert "validation: best" in here("inspect", "other", "--curve").out.replace("v ", "")
+
+
 def test_a_start_that_is_never_surpassed_is_said(here):
     wild = ("--lr", 1, "--clip", 0, "--init-from", "tiny")
     result = here("train", "corpus.txt", *wild, *QUICK, "-q")

@@ -26,11 +26,11 @@ def rows(val, train):
 LINE = {
     "risen": (
         "validation has risen since step 300 (2.10 to 2.40 bits) while training fell (2.00 to 1.40): "
-        "more dropout (it was 0.1), a smaller network or more text"
+        "more dropout (it was 0.1 and 0.1 recurrent), a smaller network or more text"
     ),
     "hardly": (
         "validation has hardly fallen since step 400 (2.10 to 2.09 bits) while training fell (1.90 to 1.50): "
-        "more dropout (it was 0.1), a smaller network or more text"
+        "more dropout (it was 0.1 and 0.1 recurrent), a smaller network or more text"
     ),
     "fell": "both curves still fell from step 400 to the end (validation 2.60 to 2.20 bits): --minutes longer",
     "flat": (
@@ -60,7 +60,7 @@ LEVEL = [3.0, 2.7, 2.55, 2.50, 2.50, 2.495, 2.49, 2.49]
     ],
 )
 def test_a_curve_that_teaches_something_has_a_line(val, train, line):
-    assert run_lessons(rows(val, train), 0.1) == [LINE[line]]
+    assert run_lessons(rows(val, train), (0.1, 0.1)) == [LINE[line]]
 
 
 @pytest.mark.parametrize(
@@ -87,21 +87,21 @@ def test_a_curve_that_teaches_something_has_a_line(val, train, line):
     ],
 )
 def test_a_curve_that_teaches_nothing_certain_has_none(val, train):
-    assert run_lessons(rows(val, train), 0.1) == []
+    assert run_lessons(rows(val, train), (0.1, 0.1)) == []
 
 
 def test_a_run_without_validation_text_has_none():
     unjudged = [{**row, "val_nats_per_char": None} for row in rows(FALLING, FALLING)]
-    assert run_lessons(unjudged, 0.0) == []
-    assert run_lessons([], 0.0) == []
+    assert run_lessons(unjudged, (0.0, 0.0)) == []
+    assert run_lessons([], (0.0, 0.0)) == []
 
 
 @pytest.mark.parametrize("damage", [{"train_nats_per_char": math.nan}, {"val_nats_per_char": "2"}])
 def test_figures_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
     first, *others = rows(FALLING, FALLING)
-    assert run_lessons([first | damage, *others], 0.0) == []
-    assert run_lessons([{"step": 1}, *others], 0.0) == []
-    assert run_lessons([{**row, "step": 800 - row["step"]} for row in (first, *others)], 0.0)
+    assert run_lessons([first | damage, *others], (0.0, 0.0)) == []
+    assert run_lessons([{"step": 1}, *others], (0.0, 0.0)) == []
+    assert run_lessons([{**row, "step": 801 - row["step"]} for row in (first, *others)], (0.0, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,11 @@ def test_a_run_that_learns_its_text_by_heart_says_so_at_its_end(here, tmp_path):
     letters = torch.randint(97, 105, (600,), generator=draw)  # there is nothing else to learn
     (tmp_path / "text").write_text("".join(map(chr, letters.tolist())), encoding="utf-8")
     options = ("text", "--hidden-size", 48, "--dropout", 0, "--lr", 0.02, "--steps", 120)
+    options += ("--recurrent-dropout", 0)
     result = here(*options, "--name", "a")
     (line,) = [line for line in result.err.splitlines() if "validation has risen" in line]
     assert line.startswith("note        validation has risen since step ")
-    assert line.endswith("more dropout (it was 0), a smaller network or more text")
+    assert line.endswith("more dropout (it was 0 and 0 recurrent), a smaller network or more text")
     record = (tmp_path / "checkpoints" / "a" / "metrics.jsonl").read_text().splitlines()
-    assert [line[12:]] == run_lessons([json.loads(row) for row in record], 0.0)
+    assert [line[12:]] == run_lessons([json.loads(row) for row in record], (0.0, 0.0))
     assert here(*options, "--name", "b", "-q").err == ""

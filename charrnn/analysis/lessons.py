@@ -35,13 +35,14 @@ def vocabulary_lessons(distinct: int, seldom: int) -> list[str]:
     return [f"{text}: --min-count 2 would make them one unknown symbol"]
 
 
-def run_lessons(rows: Sequence[Row], dropout: float) -> list[str]:
+def run_lessons(rows: Sequence[Row], dropouts: tuple[float, float]) -> list[str]:
     """What the evaluations of a finished run teach.
 
     Args:
         rows: of its record: step, train_nats_per_char (the mean since the row before), val_nats_per_char.
-        dropout: that it was trained with.
+        dropouts: of outputs and of recurrent weights, that it was trained with.
     """
+    rows = [row for row in rows if row.get("step") != 0]  # a model that the run started from
     figures = [
         row.get(name) for row in rows for name in ("val_nats_per_char", "train_nats_per_char")
     ]
@@ -52,12 +53,15 @@ def run_lessons(rows: Sequence[Row], dropout: float) -> list[str]:
     train = [row["train_nats_per_char"] / math.log(2) for row in rows]
     if val[-1] < NOTHING_LEFT:
         return []
-    lesson = _by_heart(rows, val, train, dropout) or _unfinished(rows, val, train)
+    lesson = _by_heart(rows, val, train, dropouts) or _unfinished(rows, val, train)
     return [lesson] if lesson else []
 
 
 def _by_heart(
-    rows: Sequence[Row], val: Sequence[float], train: Sequence[float], dropout: float
+    rows: Sequence[Row],
+    val: Sequence[float],
+    train: Sequence[float],
+    dropouts: tuple[float, float],
 ) -> str:
     """What to say if the network learnt its text by heart instead of the language."""
     best = val.index(min(val))
@@ -70,7 +74,7 @@ def _by_heart(
     return (
         f"validation has {'risen' if risen else 'hardly fallen'} since step {rows[since]['step']:,} "
         f"({val[since]:.2f} to {val[-1]:.2f} bits) while training fell ({train[since]:.2f} to {train[-1]:.2f}): "
-        f"more dropout (it was {dropout:g}), a smaller network or more text"
+        f"more dropout (it was {dropouts[0]:g} and {dropouts[1]:g} recurrent), a smaller network or more text"
     )
 
 

@@ -168,8 +168,12 @@ def _plot(runs: Sequence[Run]) -> "Plot":
     lines = []
     if run.judged:
         lines.append(Line("v", "validation", _points(run.judged, VALIDATION), _best(run)))
-    note = f"{_bits(last, TRAIN)} at the end; each point is the mean since the one before"
-    lines.append(Line("t", "train", _points(run.rows, TRAIN), note))
+    trained = [row for row in run.rows if row[TRAIN] is not None]
+    if trained:
+        note = (
+            f"{_bits(trained[-1], TRAIN)} at the end; each point is the mean since the one before"
+        )
+        lines.append(Line("t", "train", _points(trained, TRAIN), note))
     steps = [(row["step"], row["seconds"]) for row in run.rows]
     so_far = ""
     if last["step"] < run.planned_steps:

@@ -203,6 +203,7 @@ def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
         sources = " ".join(corpus.get("sources", []))
         lines = ", each line an item" if reads_lines(loaded) else ""
         rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters{lines}"))
+    rows += [("planned", reason) for reason in loaded.run.get("plan", [])]
     start = loaded.run.get("init_from", {})
     if start:
         rows.append(("started as", f"{start.get('path')} (sha256 {str(start.get('sha256'))[:12]})"))

@@ -88,7 +88,7 @@ def resumed_trainer(
         config, done = resume_point(last)
         _require_own_options(context, last)
         _require_unfinished(path.parent, config, last)
-        text = _same_corpus(names, last, path.parent, cache)
+        text = _same_corpus(names, last, path.parent, cache, quiet=quiet)
         given, names = names, names or list(last.run["corpus"]["sources"])
         if not quiet:
             say_corpus(names, text)
@@ -201,7 +201,7 @@ def _require_unfinished(folder: Path, config: TrainingConfig, last: "Checkpoint"
 
 
 def _same_corpus(
-    names: list[str], last: "Checkpoint", folder: Path, cache: Path | None
+    names: list[str], last: "Checkpoint", folder: Path, cache: Path | None, *, quiet: bool
 ) -> "Corpus":
     """The corpus of a run, read again.
 
@@ -214,7 +214,12 @@ def _same_corpus(
     config = corpus_config_of(about)
     known = last.model.vocabulary  # of another text there may be more, which its figures will tell
     text = open_corpus(
-        names or about["sources"], config, cache=cache, vocabulary=known, extend=True
+        names or about["sources"],
+        config,
+        cache=cache,
+        vocabulary=known,
+        extend=not known.has_unknown,
+        quiet=quiet,
     )
     if text.fingerprint == about["fingerprint"]:
         return text

@@ -91,7 +91,8 @@ class TensorBoardLog:
     def _evaluated(self, event: Any) -> None:
         step, writer = event.step, self.writer
         bits = f"bits_per_{self.unit}"
-        writer.add_scalar(f"{bits}/train", event.train_nats / math.log(2), step)
+        if event.train_nats is not None:
+            writer.add_scalar(f"{bits}/train", event.train_nats / math.log(2), step)
         if event.val_nats is not None:
             writer.add_scalar(f"{bits}/validation", event.val_nats / math.log(2), step)
         row = self.trainer.metrics.rows[-1]

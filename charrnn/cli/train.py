@@ -191,7 +191,7 @@ def train(
             "patience": patience,
         },
         plan_only=plan_only,
-        folder=new_folder(out, name, corpus, overwrite=overwrite),
+        folder=Path() if plan_only else new_folder(out, name, corpus, overwrite=overwrite),
         overwrite=overwrite,
         start=start,
         cache=cache,

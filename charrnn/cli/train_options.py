@@ -119,7 +119,7 @@ Dropout = Annotated[
     typer.Option(
         "--dropout",
         help="Part of each layer's outputs zeroed in training.",
-        show_default="by the number of epochs",
+        show_default="by the epochs and the size",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -128,7 +128,7 @@ RecurrentDropout = Annotated[
     typer.Option(
         "--recurrent-dropout",
         help="Part of the recurrent weights zeroed in a training step (DropConnect).",
-        show_default="by the number of epochs",
+        show_default="by the epochs and the size",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -180,7 +180,9 @@ Clip = Annotated[
 Seed = Annotated[
     int,
     typer.Option(
-        "--seed", help="Decides the first weights and all dropout.", rich_help_panel=LEARNING
+        "--seed",
+        help="Decides the first weights, all dropout and the order of lines.",
+        rich_help_panel=LEARNING,
     ),
 ]
 Patience = Annotated[

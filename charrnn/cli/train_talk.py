@@ -66,7 +66,8 @@ def _amount(text: "Corpus", part: "Ids") -> int:
 
 def say_lessons(trainer: "Trainer") -> None:
     """What the curve of a finished run teaches."""
-    _say_notes(run_lessons(trainer.metrics.rows, trainer.config.dropout))
+    config = trainer.config
+    _say_notes(run_lessons(trainer.metrics.rows, (config.dropout, config.recurrent_dropout)))
 
 
 def _say_notes(notes: list[str]) -> None:
@@ -101,12 +102,16 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
     if plan.lines_per_step:
         step = f"about {plan.lines_per_step:,} lines"
     dropouts = f"dropout {config.dropout:g}, recurrent dropout {config.recurrent_dropout:g}"
+    rates = f"learning rate {config.learning_rate:g}"
+    if config.optimizer == "muon":
+        rates += f", Muon's {config.muon_learning_rate:g}"
     seconds, speed = duration(plan.seconds), plan.chars_per_second
     return [
         f"device      {config.device}{threads}, {config.precision}, {kernel}",
         *(f"plan        {reason}" for reason in plan.reasons),
         f"{label:<12}{describe(plan.model_config)}",
-        f"run         {config.steps:,} steps of {step} = {plan.epochs:.3g} epochs, {dropouts}",
+        f"run         {config.steps:,} steps of {step} = {plan.epochs:.3g} epochs",
+        f"            {dropouts}, {rates}",
         f"time        about {seconds} at {speed:,.0f} characters a second",
     ]
 

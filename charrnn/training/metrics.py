@@ -53,7 +53,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 FIGURES = ("epoch", "train_nats_per_char", "val_nats_per_char", "learning_rate", "seconds")
-"""Of a row, besides its step: finite numbers, 0 or more; without validation text val_nats_per_char is null."""
+"""Of a row, besides its step: finite numbers, 0 or more. val_nats_per_char is null without validation text,
+train_nats_per_char where a model that the run starts from is judged before the first step."""
 
 
 def load_rows(path: Path) -> list[dict[str, Any]]:
@@ -66,7 +67,7 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
         hint = "a run keeps it beside its checkpoints; a checkpoint that was moved has none"
         raise CheckpointError(f"there is no record of training {path}", hint)
     rows: list[dict[str, Any]] = []
-    step, seconds = 0, 0.0
+    step, seconds = -1, 0.0
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
         row = _row(line)
         if row is None or row["step"] <= step or row["seconds"] < seconds:
@@ -87,9 +88,11 @@ def _row(line: str) -> dict[str, Any] | None:
     if not isinstance(row, dict) or type(row.get("step")) is not int:
         return None
     figures = {name: row.get(name) for name in FIGURES}
-    if figures["val_nats_per_char"] is None:
-        figures.pop("val_nats_per_char")
-        row["val_nats_per_char"] = None
+    optional = ["val_nats_per_char", *(["train_nats_per_char"] if row["step"] == 0 else [])]
+    for name in optional:
+        if figures[name] is None:
+            figures.pop(name)
+            row[name] = None
     sound = all(_is_figure(value) for value in figures.values())
     others = all(not isinstance(value, float) or math.isfinite(value) for value in row.values())
     return row if sound and others else None

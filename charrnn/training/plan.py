@@ -22,7 +22,7 @@ EVALUATED_CHARS = 1 << 18
 """Validation characters scored in one evaluation, at most."""
 EVALUATIONS = 12
 """In a run whose budget is no time; else as many as take EVALUATION_PART of it, within these bounds."""
-FEWEST_EVALUATIONS, MOST_EVALUATIONS = 6, 24
+FEWEST_EVALUATIONS, MOST_EVALUATIONS = 8, 24
 EVALUATION_PART = 0.03
 SECONDS_BETWEEN = 120.0
 """From one evaluation to the next, at most."""
@@ -33,7 +33,7 @@ FORWARD_PART = 0.4
 
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Hidden sizes that a plan chooses from."""
-PROBES = (256, 512)
+PROBES = (512, 256)
 """Those that are measured to choose by time; the speed of the others follows from their weights."""
 LARGEST_UNTIMED = 512
 """If the budget is no time, which a larger network might use up."""
@@ -48,7 +48,8 @@ DROPOUTS = ((3.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (150.0, 0.3, 0
 """Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
 the logarithm."""
 MOST_EPOCHS = 150.0
-"""More of them do no good: the time beyond is not used."""
+ENOUGH_STEPS = 3000
+"""More epochs do no good, if they are so many steps: the time beyond is not used."""
 PATIENCE = 6
 """Evaluations without a better one after which a run that has a time ends early."""
 
@@ -199,7 +200,7 @@ def make_plan(
         run = _largest_that_pays(
             facts, epoch, machine, model_config, fitting, budget, wishes.hidden_size
         )
-        if run.steps >= FEWEST_STEPS:
+        if run.steps >= FEWEST_STEPS or run.steps == budget.steps:
             break
     dropout, recurrent_dropout = dropouts(run.temptation)
     between = max(1, round(SECONDS_BETWEEN / run.per_step))
@@ -307,8 +308,9 @@ def _buy(
         evaluations = round(np.clip(affordable, FEWEST_EVALUATIONS, MOST_EVALUATIONS))
         in_all = max(evaluations, seconds / SECONDS_BETWEEN)
         in_time = (seconds - in_all * per_evaluation) / per_step
-        capped = in_time > MOST_EPOCHS * epoch.steps
-        limits.append(min(in_time, MOST_EPOCHS * epoch.steps))
+        most = max(MOST_EPOCHS * epoch.steps, ENOUGH_STEPS)
+        capped = in_time > most
+        limits.append(min(in_time, most))
     if budget.epochs is not None:
         limits.append(budget.epochs * epoch.steps)
     if budget.steps is not None:
@@ -352,15 +354,15 @@ def _reasons(
     why_size = "" if wishes.hidden_size else f" (at least {CHARS_PER_PARAMETER:g} pay)"
     reasons = [f"characters a second, measured: {measured}"]
     if run.capped:
-        reasons.append(f"there is time for more than {MOST_EPOCHS:g} epochs, which are enough")
-        buyer = f"{MOST_EPOCHS:g} epochs are"
+        reasons.append(f"there is time for more than {run.epochs:,.0f} epochs, which are enough")
+        buyer = f"{run.epochs:,.0f} epochs are"
     reasons.append(f"{buyer} {run.chars:,.0f} characters, {each}{why_size}")
     if wishes.dropout is None or wishes.recurrent_dropout is None:
         more = "some" if any(dropouts(run.temptation)) else "no"
         by = f"{parameters / facts.train_chars:.2g} weights for each of its characters"
         reasons.append(f"the text is read {run.epochs:.3g} times, with {by}: {more} dropout")
     if asked := [n for n, value in dataclasses.asdict(wishes).items() if value is not None]:
-        reasons.append(f"as asked: {', '.join(asked).replace('_', ' ')}")
+        reasons.append(f"given: {', '.join(asked).replace('_', ' ')}")
     shape = (run.config.batch_size, run.config.sequence_length)
     if shape != (wanted.batch_size, wanted.sequence_length):
         reasons.append(

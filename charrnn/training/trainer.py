@@ -297,12 +297,15 @@ class Trainer:
         progress, best = self.progress, self.folder / BEST
         rate = self._halved(self.config.learning_rate)
         kept = f"; the best checkpoint, of step {progress.best_step:,}, is in {best}"
+        muon = ""
+        if self.config.optimizer == "muon":
+            muon = f" --muon-lr {self._halved(self.config.muon_learning_rate) / 4:g}"
         if not self._good.step:  # an untrained network is of no use to anybody
             (self.folder / LAST).unlink(missing_ok=True)
         raise DivergedError(
             f"{reason} at step {progress.step:,}, although the learning rate was halved {progress.halvings} times, "
             f"to {rate:g}" + (kept if best.exists() else ""),
-            f"try --lr {rate / 4:g}, or --clip {min(self.config.clip or 1, 1) / 2:g}",
+            f"try --lr {rate / 4:g}{muon}, or --clip {min(self.config.clip or 1, 1) / 2:g}",
         )
 
     # --- judging -------------------------------------------------------------------------------------------------------
@@ -407,7 +410,7 @@ class Trainer:
         try:
             make_writable_folder(self.folder)
             if name == LAST:
-                if self._last_step not in (None, progress.step):
+                if self._last_step not in (None, 0, progress.step):
                     self._older.keep(path, self._last_step)
                 more |= {"kept": self._older.steps} if self._older.steps else {}
             figures = {
