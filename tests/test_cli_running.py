@@ -403,6 +403,8 @@ KEYS = [
     "unknown",
     "window",
     "lanes",
+    "items",
+    "protocol",
 ]
 
 
