@@ -63,7 +63,7 @@ def seconds_at(step: float, steps: Sequence[tuple[int, float]]) -> float:
     """When a step was made: between two evaluations, as if all steps took the same time."""
     known = [(0, 0.0), *steps]
     for (step_a, at_a), (step_b, at_b) in itertools.pairwise(known):
-        if step <= step_b:
+        if step_a < step_b and step <= step_b:
             return at_a + (at_b - at_a) * (step - step_a) / (step_b - step_a)
     return known[-1][1]
 
