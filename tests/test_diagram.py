@@ -96,7 +96,19 @@ def test_the_diagram_of_a_run_and_the_networks_that_are_too_large_for_it(
     (tmp_path / "hello.txt").write_text("hello")
     run_charrnn(
         *("train", "hello.txt", "--cell", "elman", "--hidden-size", 3, "--embedding-size", 4),
-        *("--val-fraction", 0, "--dropout", 0, "--lr", 0.03, "--steps", 300, "-q"),
+        *(
+            "--val-fraction",
+            0,
+            "--dropout",
+            0,
+            "--recurrent-dropout",
+            0,
+            "--lr",
+            0.03,
+            "--steps",
+            300,
+            "-q",
+        ),
         cwd=tmp_path,
     )
     best = tmp_path / "checkpoints" / "hello" / "best.safetensors"

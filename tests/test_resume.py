@@ -108,9 +108,22 @@ def step_of(path):
 # --- interruptions ----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def heard():
+    """Signals reach this process, even if the test runner was started in the background and ignores some."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    own_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("stops", [(10,), (EPOCH,), (3, 14, EPOCH)], ids=str)
-def test_a_run_that_signals_stopped_ends_with_the_same_bytes(corpus, tmp_path, number, stops):
+def test_a_run_that_signals_stopped_ends_with_the_same_bytes(
+    corpus, tmp_path, number, stops, heard
+):
     """In the middle of an epoch, at its edge, once and three times; with dropout."""
     whole = make_trainer(corpus, tmp_path / "whole")
     assert whole.lanes.steps_per_epoch == EPOCH
