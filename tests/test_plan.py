@@ -72,7 +72,9 @@ def test_the_first_budget_to_run_out_counts(budget, steps):
 
 
 def test_more_time_buys_a_larger_network():
-    sizes = [plan(Budget(minutes=m)).model_config.hidden_size for m in (0.02, 0.2, 2, 20, 200)]
+    text = Facts(10**8, 10**6)
+    made = [plan(Budget(minutes=m), text) for m in (0.02, 0.2, 2, 20, 200)]
+    sizes = [one.model_config.hidden_size for one in made]
     assert sizes == sorted(set(sizes))
     assert set(sizes) <= set(SIZES)
 
@@ -90,6 +92,7 @@ def test_the_largest_network_that_pays_is_taken(minutes, work, train_chars):
     parameters = count_parameters(made.model_config)
     smallest = made.model_config.hidden_size == SIZES[0]
     assert smallest or read >= CHARS_PER_PARAMETER * parameters
+    assert made.model_config.hidden_size <= 128 or parameters <= 2 * train_chars
     assert made.seconds <= minutes * 60 * 1.02 or config.steps == 1
     assert made.epochs <= MOST_EPOCHS * 1.001 or config.steps <= ENOUGH_STEPS
 

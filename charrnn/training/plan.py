@@ -26,15 +26,19 @@ FEWEST_EVALUATIONS, MOST_EVALUATIONS = 8, 24
 EVALUATION_PART = 0.03
 SECONDS_BETWEEN = 120.0
 """From one evaluation to the next, at most."""
-OVERHEAD = 1.04
+OVERHEAD = 1.02
 """Time of a step in the run, as a multiple of its time in the trial: the run also reads text, shows progress, saves."""
-FORWARD_PART = 0.4
+FORWARD_PART = 0.3
 """Time to read a character, as a part of the time to train on it."""
 
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Hidden sizes that a plan chooses from."""
 PROBES = (512, 256)
 """Those that are measured to choose by time; the speed of the others follows from their weights."""
+WEIGHTS_PER_CHAR = 2.0
+"""Of a text to train on, at most: larger networks only learn it by heart."""
+LARGE = 128
+"""Up to which size this does not matter."""
 LARGEST_UNTIMED = 512
 """If the budget is no time, which a larger network might use up."""
 CHARS_PER_PARAMETER = 4.0
@@ -281,8 +285,10 @@ def _largest_that_pays(
     sizes = [size for size in SIZES if budget.minutes or size <= LARGEST_UNTIMED]
     for size in [hidden_size] if hidden_size else reversed(sizes):
         network = dataclasses.replace(model_config, hidden_size=size)
+        parameters = count_parameters(network)
         run = _buy(facts, epoch, machine, network, config, budget)
-        if run.chars >= CHARS_PER_PARAMETER * count_parameters(network):
+        fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
+        if fits and run.chars >= CHARS_PER_PARAMETER * parameters:
             break
     return run
 
