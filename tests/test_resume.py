@@ -238,7 +238,7 @@ def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_pa
     assert done.returncode == 0, done.stderr
     by_calls, by_time = map(int, done.stdout.split())
     assert by_calls > 15
-    assert by_time > 2
+    assert by_time > 0  # how many depends on the machine
     for name in ("calls", "times"):
         (last, figures, about), *rest = contents(tmp_path / name)
         del figures["kept"]
