@@ -23,7 +23,7 @@ EVALUATED_CHARS = 1 << 18
 EVALUATIONS = 12
 """In a run whose budget is no time; else as many as take EVALUATION_PART of it, within these bounds."""
 FEWEST_EVALUATIONS, MOST_EVALUATIONS = 8, 24
-EVALUATION_PART = 0.03
+EVALUATION_PART = 0.02
 SECONDS_BETWEEN = 120.0
 """From one evaluation to the next, at most."""
 OVERHEAD = 1.02
