@@ -22,7 +22,7 @@ EVALUATED_CHARS = 1 << 18
 """Validation characters scored in one evaluation, at most."""
 EVALUATIONS = 12
 """In a run whose budget is no time; else as many as take EVALUATION_PART of it, within these bounds."""
-FEWEST_EVALUATIONS, MOST_EVALUATIONS = 8, 24
+FEWEST_EVALUATIONS, MOST_EVALUATIONS = 5, 24
 EVALUATION_PART = 0.02
 SECONDS_BETWEEN = 120.0
 """From one evaluation to the next, at most."""
