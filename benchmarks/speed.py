@@ -1,4 +1,4 @@
-"""How fast charrnn trains, samples and starts on this machine, by `python benchmarks/speed.py [TABLE...]`.
+"""How fast charrnn trains and starts on this machine, by `python benchmarks/speed.py [TABLE...]`; see also sampling.py.
 
 Every figure is a ratio to something measured in the same run, in turns, because seconds differ from machine to machine
 and from hour to hour:
@@ -7,7 +7,6 @@ and from hour to hour:
   float32 matrix product of the shape that one time step needs, (N, H) x (H, 4H);
 - training of every cell, sized to the parameters of an LSTM of 256 units, against that LSTM in the same precision, by
   torch's fused kernel where it has one and by charrnn's own loop;
-- sampling against the usual loop that calls torch.nn.LSTM for one step at a time, both drawing at temperature 0.8;
 - start-up of `charrnn --help` and `charrnn sample --length 1` against `python -c "import torch"`.
 """
 
@@ -25,16 +24,14 @@ from charrnn.cli.one_run import prepare_process
 prepare_process()  # as `charrnn train` does, before torch is imported
 
 import torch
-from threadpoolctl import threadpool_limits
 
 from charrnn.cells import CELLS
 from charrnn.checkpoint import Checkpoint, save_checkpoint
-from charrnn.config import Kernel, ModelConfig, Precision, SamplingConfig, TrainingConfig
+from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
 from charrnn.model import CharRNN, count_parameters, hidden_size_for, weight_shapes
-from charrnn.sampling.sampler import sample
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.machine import may_choose_bfloat16
-from charrnn.training.network import Network, TorchState, make_network
+from charrnn.training.network import TorchState, make_network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.step import train_step
 
@@ -168,58 +165,6 @@ def cells_table() -> None:
             )
 
 
-# --- sampling ----------------------------------------------------------------------------------------------------------
-
-
-def random_model(config: ModelConfig) -> tuple[CharRNN, Network]:
-    """The same random network in NumPy and in torch."""
-    network = make_network(config, 0.0, 1, CPU)
-    return CharRNN(config, VOCABULARY, network.to_numpy()), network
-
-
-def numpy_chars(model: CharRNN) -> float:
-    """Characters a second of charrnn's own sampler."""
-    length = 4000
-    with threadpool_limits(1, "blas"):
-        began = time.perf_counter()
-        "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
-        return length / (time.perf_counter() - began)
-
-
-@torch.no_grad()
-def torch_chars(network: Network) -> float:
-    """Characters a second of a loop over nn.LSTM with sequences of one, on one thread."""
-    length, threads = 1000, torch.get_num_threads()
-    torch.set_num_threads(1)
-    symbol, state, written = torch.zeros(1, 1, dtype=torch.long), None, []
-    began = time.perf_counter()
-    for _ in range(length):
-        outputs, state = network.rnn(network.embedding(symbol), state)
-        chances = torch.softmax(network.head(outputs[0]) / 0.8, dim=-1)
-        symbol = torch.multinomial(chances, 1)
-        written.append(VOCABULARY.symbols[symbol.item()])
-    took = time.perf_counter() - began
-    torch.set_num_threads(threads)
-    return length / took
-
-
-def sampling_table() -> None:
-    """Print sampling speed against the torch loop."""
-    print("\nsampling, one stream, temperature 0.8, one thread")
-    print(f"{'network':<14}{'charrnn char/s':>16}{'nn.LSTM char/s':>16}{'ratio':>8}")
-    for num_layers, hidden_size in ((1, 128), (1, 256), (1, 512), (2, 256)):
-        model, network = random_model(config_of(hidden_size, num_layers))
-        measures = {
-            "torch": lambda n=network: torch_chars(n),
-            "numpy": lambda m=model: numpy_chars(m),
-        }
-        found = median_ratios(measures, "torch")
-        ours, ratio = found["numpy"]
-        print(
-            f"{f'{num_layers} x {hidden_size}':<14}{ours:>16,.0f}{found['torch'][0]:>16,.0f}{ratio:>8.1f}"
-        )
-
-
 # --- start-up ----------------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +181,9 @@ def startup_table() -> None:
         folder = Path(name)
         run = folder / "checkpoints" / "random"
         run.mkdir(parents=True)
-        save_checkpoint(run / "best.safetensors", Checkpoint(random_model(config_of(256))[0]))
+        weights = make_network(config_of(256), 0.0, 1, CPU).to_numpy()
+        model = CharRNN(config_of(256), VOCABULARY, weights)
+        save_checkpoint(run / "best.safetensors", Checkpoint(model))
         commands = {
             'python -c "import torch"': ["-c", "import torch"],
             "charrnn --help": ["-m", "charrnn", "--help"],
@@ -255,7 +202,6 @@ def startup_table() -> None:
 TABLES = {
     "training": training_table,
     "cells": cells_table,
-    "sampling": sampling_table,
     "startup": startup_table,
 }
 

@@ -205,22 +205,12 @@ class CharRNN:
         state, gates = self.advance(ids, state)
         return self.logits(state), state, gates
 
-    def sample(  # noqa: D417 (the rest stands in SamplingConfig)
-        self,
-        prime: str = "",
-        *,
-        length: int = SamplingConfig.length,
-        temperature: float = SamplingConfig.temperature,
-        top_k: int = SamplingConfig.top_k,
-        top_p: float = SamplingConfig.top_p,
-        seed: int | None = SamplingConfig.seed,
-        line: bool = SamplingConfig.line,
-    ) -> Iterator[str]:
-        """Write text, handed out as it is made.
+    def sample(self, prime: str = "", **settings: Any) -> Iterator[str]:
+        """Write text, handed out as it is made; closing the iterator ends the writing.
 
         Args:
             prime: read before writing; it is not handed out.
-            length: characters to write, and so on: see SamplingConfig.
+            settings: length, temperature, seed and so on: the fields of SamplingConfig.
 
         Raises:
             DataError: the prime has characters that the model does not know, or lines where one is wanted.
@@ -231,15 +221,7 @@ class CharRNN:
         """
         from charrnn.sampling.sampler import sample
 
-        config = SamplingConfig(
-            length=length,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-            line=line,
-        )
-        return sample(self, prime, config)
+        return sample(self, prime, SamplingConfig(**settings))
 
     def read(self, text: str, *, top: int = 0) -> "Recording":
         """Read a text and record every state and gate on the way.

@@ -1,114 +1,152 @@
 """`charrnn sample`: write new text."""
 
 import dataclasses
-import sys
-from typing import TYPE_CHECKING, Annotated
+import itertools
+import math
+import re
+from typing import TYPE_CHECKING
 
-import typer
-
+from charrnn.cli import sample_options as options
 from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.console import say
+from charrnn.cli.sample_output import JsonOutput, Output, TextOutput
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
+    from charrnn.sampling.selection import Selection
 
-BETWEEN_SAMPLES = "\n\n"
-CHARACTERS_PER_WRITE = 32
-"""Of text for a pipe; a terminal gets each character at once."""
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+MOST_WAITING = 1 << 26
+"""Characters of samples that are written side by side, at most: all but the first wait for their turn."""
+MANY_LANES = 8
+"""Side by side; fewer are not worth a second thread for their products."""
 
 
 def sample(
     checkpoint: CheckpointArgument = None,
-    temp: Annotated[
-        float,
-        typer.Option(
-            "--temp",
-            "--temperature",
-            help="Below 1 safer, above 1 bolder; 0 always takes the likeliest.",
-        ),
-    ] = SamplingConfig.temperature,
-    length: Annotated[
-        int,
-        typer.Option(
-            "--length",
-            "-n",
-            help="Characters to write after the prime text; a model of lines ends its line before.",
-        ),
-    ] = SamplingConfig.length,
-    prime: Annotated[
-        str | None,
-        typer.Option(
-            "--prime",
-            help="Text to go on from; it is printed first. Without one, a line begins.",
-            show_default=False,
-        ),
-    ] = None,
-    prime_file: Annotated[
-        str | None,
-        typer.Option(
-            "--prime-file",
-            help="The same from a file, or - for standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            help="The same seed gives the same text.",
-            show_default="a fresh one",
-        ),
-    ] = SamplingConfig.seed,
-    top_k: Annotated[
-        int, typer.Option("--top-k", help="Draw from the K likeliest characters only; 0 is off.")
-    ] = SamplingConfig.top_k,
-    top_p: Annotated[
-        float,
-        typer.Option(
-            "--top-p", help="Draw from the fewest characters that together have this probability."
-        ),
-    ] = SamplingConfig.top_p,
-    count: Annotated[
-        int,
-        typer.Option(
-            "--count",
-            help="Samples to write, with an empty line between; of a model of lines, one on each line.",
-            min=1,
-        ),
-    ] = 1,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
-    ] = False,
+    prime: options.Prime = None,
+    prime_file: options.PrimeFile = None,
+    unknown: options.UnknownCharacters = options.Unknown.refuse,
+    seed: options.Seed = SamplingConfig.seed,
+    temp: options.Temp = None,
+    temp_from: options.TempFrom = None,
+    temp_to: options.TempTo = None,
+    top_k: options.TopK = SamplingConfig.top_k,
+    top_p: options.TopP = SamplingConfig.top_p,
+    min_p: options.MinP = SamplingConfig.min_p,
+    typical: options.Typical = SamplingConfig.typical,
+    repetition_penalty: options.RepetitionPenalty = SamplingConfig.repetition_penalty,
+    repetition_window: options.RepetitionWindow = SamplingConfig.repetition_window,
+    no_repeat_ngram: options.NoRepeatNgram = SamplingConfig.no_repeat_ngram,
+    ban: options.Ban = "",
+    bias: options.Bias = None,
+    match: options.Match = None,
+    length: options.Length = SamplingConfig.length,
+    stop: options.Stop = None,
+    until_sentence: options.UntilSentence = False,
+    max_chars: options.MaxChars = None,
+    lines: options.AsLines = None,
+    count: options.Count = 1,
+    separator: options.Separator = None,
+    unique: options.Unique = False,
+    novel: options.Novel = None,
+    novel_length: options.NovelLength = 50,
+    best_of: options.BestOf = 1,
+    json: options.Json = False,
+    log_probabilities: options.LogProbabilities = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Write new text with a trained model.
 
-    Characters appear as they are made. Standard output carries the prime text and what follows it,
-    and nothing else. A model that was trained with --lines writes whole lines.
+    Characters appear as they are made. Standard output carries the prime text and what follows it, and nothing else. A
+    model that was trained with --lines writes whole lines.
     """
     if prime is not None and prime_file is not None:
         raise UsageError("--prime and --prime-file exclude each other", "give one of them")
+    if log_probabilities and not json:
+        raise UsageError("--log-probabilities has no place in plain text", "add --json")
+    start, end = _temperatures(temp, temp_from, temp_to)
     config = SamplingConfig(
-        length=length, temperature=temp, top_k=top_k, top_p=top_p, seed=_seed(seed)
+        length=length,
+        temperature=start,
+        temperature_to=end,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        typical=typical,
+        repetition_penalty=repetition_penalty,
+        repetition_window=repetition_window,
+        no_repeat_ngram=no_repeat_ngram,
+        ban=unescaped("--ban", ban),
+        bias=tuple(map(_bias, bias or ())),
+        seed=_seed(seed),
+        stop=tuple(unescaped("--stop", text) for text in stop or ()),
+        until_sentence=until_sentence,
+        max_chars=max_chars,
+        match=match,
+        log_probabilities=json or best_of > 1,
     )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
-    model, config = loaded.model, dataclasses.replace(config, line=reads_lines(loaded))
-    text = _prime_text(prime, prime_file, model, line=config.line)
+    model = loaded.model
+    config = dataclasses.replace(config, line=reads_lines(loaded) if lines is None else lines)
+    skip = unknown is options.Unknown.skip
+    text = _prime_text(prime, prime_file, model, config, skip=skip, quiet=quiet)
+    wanted = _selection(count, best_of, novel, novel_length, unique=unique, quiet=quiet)
     if not quiet:
-        say(f"charrnn: temperature {temp:g}, seed {config.seed}")
-    from threadpoolctl import threadpool_limits
+        to = "" if end is None else f" to {end:g}"
+        say(f"charrnn: temperature {start:g}{to}, seed {config.seed}")
+    output: Output
+    if json:
+        output = JsonOutput(text, characters=log_probabilities)
+    else:
+        usual = "" if config.line else "\n\n"
+        between = usual if separator is None else unescaped("--separator", separator)
+        output = TextOutput(text, between, lines=config.line)
+    _write(model, config, wanted, output)
+    if config.line and output.cut_off and not quiet:
+        say(f"charrnn: {output.cut_off:,} of {count:,} lines were cut off by --length {length}")
 
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        cut_off = 0
-        for index in range(count):
-            last = _write_sample(model, text, config, index)
-            cut_off += not last.endswith("\n")
-            if index + 1 < count and not config.line:
-                sys.stdout.write(BETWEEN_SAMPLES)
-    sys.stdout.flush()
-    if config.line and cut_off and not quiet:
-        say(f"charrnn: {cut_off:,} of {count:,} lines were cut off by --length {length}")
+
+def unescaped(option: str, text: str) -> str:
+    r"""Text in which \n, \t, \r, \0 and \\ stand for newline, tab, carriage return, zero byte and backslash."""
+    def meaning(found: re.Match[str]) -> str:
+        if found[1] not in ESCAPES:
+            raise UsageError(
+                f"{option} has \\{found[1]}, which means nothing",
+                r"\n, \t, \r and \0 do; a backslash itself is \\",
+            )
+        return ESCAPES[found[1]]
+
+    return re.sub(r"\\(.?)", meaning, text, flags=re.DOTALL)
+
+
+def _temperatures(
+    temp: float | None, temp_from: float | None, temp_to: float | None
+) -> tuple[float, float | None]:
+    """The temperature at the beginning, and at the end if it is another."""
+    if temp is not None and temp_from is not None:
+        raise UsageError("--temp and --temp-from exclude each other", "give one of them")
+    if temp_from is not None and temp_to is None:
+        raise UsageError("--temp-from needs --temp-to", "or give --temp for all of the text")
+    start = temp if temp_from is None else temp_from
+    return SamplingConfig.temperature if start is None else start, temp_to
+
+
+def _bias(text: str) -> tuple[str, float]:
+    """CHARS=VALUE; the characters may be `=` themselves."""
+    characters, equals, value = text.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (equals and characters and math.isfinite(number)):
+        raise UsageError(
+            f"--bias must be CHARS=VALUE with a finite number, not {text!r}",
+            "for example --bias e=-2",
+        )
+    return unescaped("--bias", characters), number
 
 
 def _seed(asked: int | None) -> int:
@@ -119,42 +157,87 @@ def _seed(asked: int | None) -> int:
     return secrets.randbelow(2**32)
 
 
-def _prime_text(prime: str | None, prime_file: str | None, model: "CharRNN", *, line: bool) -> str:
-    """What to go on from: with `line` one without its end, as a file's last line has one."""
+def _prime_text(
+    prime: str | None,
+    prime_file: str | None,
+    model: "CharRNN",
+    config: SamplingConfig,
+    *,
+    skip: bool,
+    quiet: bool,
+) -> str:
+    """What to go on from: for a single line one without its end, as a file's last line has one."""
     text = prime or ""
     if prime_file is not None:
         from charrnn.cli.texts import file_text
 
         text = file_text(prime_file, model)
-        text = text.removesuffix("\n") if line else text
-    if line and "\n" in text:
-        raise UsageError("the model writes single lines, but the prime text has a newline")
+        text = text.removesuffix("\n") if config.line else text
+    if config.line and "\n" in text:
+        raise UsageError(
+            "single lines are written, but the prime text has a newline", "add --no-lines"
+        )
+    if skip:
+        from charrnn.cli.texts import leave_out_unknown
+
+        text, _ = leave_out_unknown(text, model, quiet=quiet)
+    try:
+        model.vocabulary.encode(text)
+    except DataError as error:
+        raise DataError(
+            f"the prime text has characters that are {error.message}",
+            error.hint or "add --unknown skip to leave them out",
+        ) from error
     return text
 
 
-def _write_sample(model: "CharRNN", prime: str, config: SamplingConfig, index: int) -> str:
-    """Write a sample, and return the last that the model has written of it."""
-    from charrnn.render.glyphs import harmless
-    from charrnn.sampling.sampler import sample as draw
+def _selection(
+    count: int,
+    best_of: int,
+    novel: list[str] | None,
+    novel_length: int,
+    *,
+    unique: bool,
+    quiet: bool,
+) -> "Selection":
+    from charrnn.sampling.selection import Selection
 
-    try:
-        pieces = draw(model, prime, config, index=index)
-    except DataError as error:
-        raise DataError(
-            f"the prime text has characters that are {error.message}", error.hint
-        ) from error
-    out, is_terminal = sys.stdout, sys.stdout.isatty()
-    show = harmless if is_terminal else str
-    out.write(show(prime))
-    out.flush()
-    pause = 1 if is_terminal else CHARACTERS_PER_WRITE
-    last = prime[-1:]
-    for number, piece in enumerate(pieces, 1):
-        out.write(show(piece))
-        last = piece
-        if number % pause == 0:
-            out.flush()
-    if (is_terminal or config.line) and not last.endswith("\n"):
-        out.write("\n")
-    out.flush()
-    return last
+    novelty = None
+    if novel:
+        from charrnn.cli.texts import open_corpus
+        from charrnn.config import CorpusConfig
+        from charrnn.sampling.novelty import Novelty
+
+        corpus = open_corpus(novel, CorpusConfig(), quiet=quiet)
+        novelty = Novelty([corpus.vocabulary.decode(corpus.ids)], novel_length)
+    return Selection(count, best_of, unique, novelty)
+
+
+def _lanes(config: SamplingConfig, wanted: "Selection") -> int:
+    """How many samples to write side by side."""
+    from charrnn.sampling.ends import most_characters
+    from charrnn.sampling.sampler import LANES
+
+    fitting = MOST_WAITING // max(most_characters(config), 1)
+    return max(1, min(LANES, wanted.count * wanted.best_of, fitting))
+
+
+def _write(model: "CharRNN", config: SamplingConfig, wanted: "Selection", output: Output) -> None:
+    """Write what is wanted.
+
+    One stream has one thread: more would wait for each other at every character, and many times as long if another
+    program keeps a core busy.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.sampling.sampler import collect, in_order, write
+    from charrnn.sampling.selection import select
+
+    indices = itertools.count() if wanted.drops else range(wanted.count * wanted.best_of)
+    lanes = _lanes(config, wanted)
+    with threadpool_limits(None if lanes >= MANY_LANES else 1, "blas"):
+        pieces = in_order(write(model, output.prime, config, indices=indices, lanes=lanes))
+        if wanted.is_plain and isinstance(output, TextOutput):
+            output.stream(pieces)
+        else:
+            output.write(select(collect(pieces, output.prime, config), wanted))

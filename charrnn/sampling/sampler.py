@@ -1,42 +1,134 @@
 """The loop that writes: draw a symbol, hand out the text it completes, read it, again.
 
-Every sample has its own stream of random numbers, made from (seed, index): a sample does not depend
-on how many others are asked for.
+Every sample has its own stream of random numbers, made from (seed, index): a sample does not depend on how many others
+are asked for. One stream multiplies a vector with the weights; several are lanes of one matrix, which is many times
+faster in all. The two round differently, by about one part in a million of a logit: a text that is written in both ways
+is the same unless a random number falls into so small a gap between two symbols, and is as likely in any case.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
-from charrnn.model import CharRNN
-from charrnn.sampling.rules import draw, probabilities, top_k, top_p
+from charrnn.sampling.chooser import Chooser
+from charrnn.sampling.ends import StopReason, most_characters
+from charrnn.sampling.writer import Piece, Writer, mean, memories_of
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN, States
+    from charrnn.sampling.form import Form
+
+Float = npt.NDArray[np.float32]
+LANES = 64
+"""Samples that are written side by side, at most."""
+STRIDE = 16
+"""Symbols that are drawn for a lane before its text is looked at, where only their number decides."""
 
 
-def sample(model: CharRNN, prime: str, config: SamplingConfig, *, index: int = 0) -> Iterator[str]:
-    """Write `config.length` characters after `prime`, or up to the end of the line, handed out as they are made.
+@dataclass(frozen=True)
+class Sample:
+    """A sample, whole."""
+
+    index: int
+    seed: int | None
+    prime: str
+    text: str
+    """What was written after the prime."""
+    stop: StopReason
+    log_probabilities: tuple[float, ...] = ()
+    """Of each character in nats, as the model alone gives it; empty unless asked for."""
+
+    @property
+    def mean_log_probability(self) -> float:
+        """Nats per character; NaN if there is none, or if it was not asked for."""
+        return mean(self.log_probabilities)
+
+
+def sample(
+    model: "CharRNN", prime: str, config: SamplingConfig, *, index: int = 0
+) -> Iterator[str]:
+    """Write one sample, handed out as it is made.
 
     Args:
         model: writes.
-        prime: read first. Without one the model reads a newline, if it knows it, so that the text
-            begins as a line does; else it starts from its first state. With `config.line` it always
-            reads a newline, then the prime.
-        config: how to draw.
+        prime: read first. Without one the model reads a newline, if it knows it, so that the text begins as a line
+            does; else it starts from its first state. With `config.line` it always reads a newline, then the prime.
+        config: how to draw, and where to end.
         index: which of several samples of the same seed this is.
 
     Raises:
-        DataError: the prime has characters that the model does not know (raised at once, not at
-            the first character), or one line is asked for and the prime has several.
+        DataError: the prime has characters that the model does not know (raised at once, not at the first character),
+            or one line is asked for and the prime has several.
+        UsageError: a rule or a form cannot be obeyed.
     """
-    if config.line and "\n" in prime:
-        raise DataError("the prime has a newline, and cannot begin one line")
-    ids = model.vocabulary.encode("\n" + prime if config.line else prime or _line_start(model))
-    generator = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(index,)))
-    return _write(model, ids.tolist(), config, generator)
+    pieces = write(model, prime, config, indices=(index,))
+    return (piece.text for piece in pieces if piece.text)
 
 
-def sample_lines(model: CharRNN, seed: int, length: int) -> Iterator[str]:
+def write(
+    model: "CharRNN",
+    prime: str,
+    config: SamplingConfig,
+    *,
+    indices: Iterable[int] = (0,),
+    lanes: int = 1,
+) -> Iterator[Piece]:
+    """Write samples, and hand out their pieces as they are made; each sample's last one has a `stop`.
+
+    Closing the generator ends the writing. Nothing is shared between two of them, so that each may run in a thread of
+    its own.
+
+    Args:
+        model: writes.
+        prime: see `sample`.
+        config: how to draw, and where to end.
+        indices: which samples of the seed; there may be no end of them.
+        lanes: how many are written side by side; their pieces are then mixed.
+
+    Raises:
+        DataError, UsageError: see `sample`.
+    """
+    return _Run(model, prime, config).pieces(iter(indices), lanes)
+
+
+def in_order(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Pieces in the order in which their samples were begun; those of the first unfinished sample as they come."""
+    waiting: dict[int, list[Piece]] = defaultdict(list)
+    begun: list[int] = []
+    for piece in pieces:
+        if piece.index not in waiting:
+            begun.append(piece.index)
+        waiting[piece.index].append(piece)
+        while begun and waiting[begun[0]]:
+            current = begun[0]
+            yield from waiting[current]
+            ended = waiting[current][-1].stop
+            waiting[current] = []
+            if not ended:
+                break
+            del waiting[begun.pop(0)]
+
+
+def collect(pieces: Iterable[Piece], prime: str, config: SamplingConfig) -> Iterator[Sample]:
+    """Whole samples, made of pieces in order."""
+    parts: list[Piece] = []
+    for piece in pieces:
+        parts.append(piece)
+        if piece.stop:
+            text = "".join(part.text for part in parts)
+            told = tuple(itertools.chain.from_iterable(p.log_probabilities for p in parts))
+            yield Sample(piece.index, config.seed, prime, text, piece.stop, told)
+            parts = []
+
+
+def sample_lines(model: "CharRNN", seed: int, length: int) -> Iterator[str]:
     """Whole lines, one after another, each begun afresh, until `length` characters are written; the last may be cut."""
     index = 0
     while length > 0:
@@ -47,43 +139,153 @@ def sample_lines(model: CharRNN, seed: int, length: int) -> Iterator[str]:
         index += 1
 
 
-def _line_start(model: CharRNN) -> str:
+class _Run:
+    """What the samples of one prime and one config share."""
+
+    def __init__(self, model: "CharRNN", prime: str, config: SamplingConfig) -> None:
+        if config.line and "\n" in prime:
+            raise DataError("the prime has a newline, and cannot begin one line")
+        before = "\n" + prime if config.line else prime or _line_start(model)
+        self.model, self.config, self.prime_text = model, config, prime
+        self.prime: list[int] = model.vocabulary.encode(before).tolist()
+        self.chooser = Chooser(config, model.vocabulary)
+        self.form: Form | None = None
+        if config.match is not None:
+            from charrnn.sampling.form import compile_form
+
+            self.form = compile_form(config.match, model.vocabulary)
+            self.form.require_length(most_characters(config))
+
+    def pieces(self, indices: Iterator[int], lanes: int) -> Iterator[Piece]:
+        """See `write`."""
+        if reason := self.begin(0).ends.reason:  # there is nothing to write
+            yield from (Piece(index, "", (), reason) for index in indices)
+        elif lanes > 1:
+            yield from self._side_by_side(indices, min(lanes, LANES))
+        else:
+            for index in indices:
+                yield from self._one(index)
+
+    def begin(self, index: int) -> Writer:
+        """A sample of which nothing is written."""
+        memory = self.chooser.new_memory(self.prime)
+        before = self.prime_text, self.prime
+        return Writer(self.model.vocabulary, self.config, before, index, self.form, memory)
+
+    def primed(self) -> "tuple[Float, States]":
+        """The logits (V,) after the prime, and the state."""
+        state = self.model.initial_state()
+        for symbol in self.prime:
+            state, _ = self.model.advance(symbol, state)
+        return self.model.logits(state), state
+
+    def _one(self, index: int) -> Iterator[Piece]:
+        """A sample by itself: each product is one of a vector and a matrix."""
+        writer = self.begin(index)
+        memories = memories_of([writer])
+        choose, step, tells = self.chooser.choose, self.model.step, self.config.log_probabilities
+        logits, state = self.primed()
+        for number in itertools.count():
+            u, allowed = writer.uniform.next(), writer.allowed()
+            symbol = int(choose(logits, u, written=number, memories=memories, allowed=allowed))
+            piece = writer.take(symbol, float(log_probability(logits, symbol)) if tells else 0.0)
+            if piece.text or piece.stop:
+                yield piece
+            if piece.stop:
+                break
+            if writer.memory:
+                writer.memory.remember(symbol)
+            logits, state, _ = step(symbol, state)
+
+    def _side_by_side(self, indices: Iterator[int], lanes: int) -> Iterator[Piece]:
+        """Samples in lanes: each product is one of two matrices. Where one ends, the next begins in its lane."""
+        block = _Block(self, [self.begin(index) for index in itertools.islice(indices, lanes)])
+        while block.writers:
+            ended = []
+            for lane, piece in enumerate(block.advance()):
+                yield piece
+                if piece.stop:
+                    ended.append(lane)
+            block.replace(ended, [self.begin(i) for i in itertools.islice(indices, len(ended))])
+
+
+class _Block:
+    """The lanes of several samples, N of them."""
+
+    def __init__(self, run: _Run, writers: list[Writer]) -> None:
+        self.run = run
+        self.writers = writers
+        self._first = run.primed()
+        lanes = len(writers)
+        self._logits = np.repeat(self._first[0][None], lanes, axis=0)
+        self._state = _each(lambda a: np.repeat(a[None], lanes, axis=0), self._first[1])
+        self._drawn = np.zeros(lanes, np.int64)
+        """Symbols of each sample."""
+        simple = run.form is None and not writers[0].memory and not run.config.line
+        self._stride = STRIDE if simple else 1
+
+    def advance(self) -> list[Piece]:
+        """Draw some symbols in every lane; the piece of each."""
+        run, lanes = self.run, len(self.writers)
+        u = np.stack([writer.uniform.take(self._stride) for writer in self.writers])  # (N, stride)
+        symbols = np.empty((lanes, self._stride), np.int64)
+        nats = np.empty((lanes, self._stride)) if run.config.log_probabilities else None
+        memories = memories_of(self.writers)
+        for k in range(self._stride):
+            chosen = run.chooser.choose(
+                self._logits,
+                u[:, k],
+                written=self._drawn,
+                memories=memories,
+                allowed=self._allowed(),
+            )
+            symbols[:, k] = chosen
+            if nats is not None:
+                nats[:, k] = log_probability(self._logits, chosen)
+            for memory, symbol in zip(memories or (), chosen.tolist(), strict=False):
+                memory.remember(symbol)
+            self._logits, self._state, _ = run.model.step(chosen, self._state)
+            self._drawn += 1
+        return [
+            writer.take_all(symbols[lane], None if nats is None else nats[lane])
+            for lane, writer in enumerate(self.writers)
+        ]
+
+    def _allowed(self) -> npt.NDArray[np.bool_] | None:
+        if self.run.form is None:
+            return None
+        everything = np.ones(self._logits.shape[1], np.bool_)
+        masks = [writer.allowed() for writer in self.writers]
+        return np.stack([everything if mask is None else mask for mask in masks])
+
+    def replace(self, ended: list[int], writers: list[Writer]) -> None:
+        """Begin other samples in lanes that have ended; lanes for which there is none go."""
+        first_logits, first_state = self._first
+        for lane, writer in zip(ended, writers, strict=False):
+            self.writers[lane] = writer
+            self._logits[lane], self._drawn[lane] = first_logits, 0
+            for layer, first in zip(self._state, first_state, strict=True):
+                for array, begin in zip(layer, first, strict=True):
+                    array[lane] = begin
+        if gone := ended[len(writers) :]:
+            kept = [lane for lane in range(len(self.writers)) if lane not in gone]
+            self.writers = [self.writers[lane] for lane in kept]
+            self._logits, self._drawn = self._logits[kept], self._drawn[kept]
+            self._state = _each(lambda a: a[kept], self._state)
+
+
+def _each(function: Callable[[Float], Float], state: "States") -> "States":
+    """A state with a function applied to all its arrays."""
+    return tuple(tuple(map(function, layer)) for layer in state)
+
+
+def log_probability(logits: Float, symbols: Any) -> Any:
+    """The log-probability in nats of a symbol, of logits (V,), or of one in each lane, (N,) of (N, V)."""
+    numbers = logits.astype(np.float64)
+    numbers -= numbers.max(axis=-1, keepdims=True)
+    found = numbers[symbols] if logits.ndim == 1 else numbers[np.arange(len(symbols)), symbols]
+    return found - np.log(np.exp(numbers).sum(axis=-1))
+
+
+def _line_start(model: "CharRNN") -> str:
     return "" if model.vocabulary.missing("\n") else "\n"
-
-
-def _write(
-    model: CharRNN, prime: list[int], config: SamplingConfig, generator: np.random.Generator
-) -> Iterator[str]:
-    """The generator behind `sample`."""
-    decode = model.vocabulary.decoder()
-    state = model.initial_state()
-    for symbol in prime:
-        state, _ = model.advance(symbol, state)
-        decode(symbol)  # a prime may end within a character, which the first bytes then complete
-    logits = model.logits(state)
-    left = config.length
-    while left > 0:
-        symbol = _next(model, logits, config, generator)
-        text = decode(symbol)[:left]
-        if config.line and "\n" in text:
-            yield text[: text.index("\n") + 1]
-            return
-        if text:
-            yield text
-            left -= len(text)
-        logits, state, _ = model.step(symbol, state)
-
-
-def _next(
-    model: CharRNN,
-    logits: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    config: SamplingConfig,
-    generator: np.random.Generator,
-) -> int:
-    unknown = model.vocabulary.unknown_id
-    if unknown is not None:  # it is never written
-        logits = logits.copy()
-        logits[unknown] = -np.inf
-    p = probabilities(logits, config.temperature)
-    p = top_p(top_k(p, config.top_k), config.top_p)
-    return draw(p, generator.random())

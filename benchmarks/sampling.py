@@ -1,0 +1,206 @@
+"""How fast charrnn writes on this machine, by `python benchmarks/sampling.py [CHECKPOINT]`.
+
+Every figure is a ratio to something measured in the same run, in turns:
+
+- one stream against the usual loop that calls torch.nn.LSTM for one step at a time, both drawing at temperature 0.8;
+- one stream against the least that reading the weights once a character takes: the bare products of a vector with the
+  matrices, which lie in the cache;
+- 64 samples side by side against one stream, within the process and as whole commands;
+- the first character of `charrnn sample` against `python -c "import torch"`;
+- one stream with a neighbour on every core that does nothing but count, against one without.
+
+The commands run the checkpoint, such as one of `charrnn train plays --minutes 2`; without one, a random network.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+import torch
+from speed import CPU, VOCABULARY, config_of, median_ratios, seconds_of  # prepares the process
+from threadpoolctl import threadpool_limits
+
+from charrnn.checkpoint import Checkpoint, save_checkpoint
+from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.model import CharRNN
+from charrnn.sampling.sampler import sample, write
+from charrnn.training.network import Network, make_network
+
+LENGTH = 4000
+LANES = 64
+
+
+def random_model(config: ModelConfig) -> tuple[CharRNN, Network]:
+    """The same random network in NumPy and in torch."""
+    network = make_network(config, 0.0, 1, CPU)
+    return CharRNN(config, VOCABULARY, network.to_numpy()), network
+
+
+def per_second(characters: int, work: Callable[[], object]) -> float:
+    """Characters a second."""
+    began = time.perf_counter()
+    work()
+    return characters / (time.perf_counter() - began)
+
+
+def one_stream(model: CharRNN) -> float:
+    """Characters a second of charrnn's own sampler."""
+    with threadpool_limits(1, "blas"):
+        config = SamplingConfig(length=LENGTH, seed=1)
+        return per_second(LENGTH, lambda: "".join(sample(model, "", config)))
+
+
+def side_by_side(model: CharRNN) -> float:
+    """The same with 64 samples at once, and as many threads as there are."""
+    config = SamplingConfig(length=LENGTH // 8, seed=1)
+    pieces = write(model, "", config, indices=range(LANES), lanes=LANES)
+    return per_second(config.length * LANES, lambda: list(pieces))
+
+
+def bare_products(model: CharRNN) -> float:
+    """How often a second a vector can be multiplied with the matrices of one character's step."""
+    names = [n for n in model.weights if "weight_hh" in n or ("weight_ih" in n and "l0" not in n)]
+    matrices = [np.ascontiguousarray(model.weights[n].T) for n in [*names, "head.weight"]]
+    vector = np.ones(model.config.hidden_size, np.float32)
+
+    def products() -> None:
+        for _ in range(LENGTH):
+            for matrix in matrices:
+                vector @ matrix
+
+    with threadpool_limits(1, "blas"):
+        return per_second(LENGTH, products)
+
+
+@torch.no_grad()
+def torch_loop(network: Network) -> float:
+    """Characters a second of a loop over nn.LSTM with sequences of one, on one thread."""
+    length, threads = LENGTH // 4, torch.get_num_threads()
+    torch.set_num_threads(1)
+    symbol, state, written = torch.zeros(1, 1, dtype=torch.long), None, []
+    began = time.perf_counter()
+    for _ in range(length):
+        outputs, state = network.rnn(network.embedding(symbol), state)
+        chances = torch.softmax(network.head(outputs[0]) / 0.8, dim=-1)
+        symbol = torch.multinomial(chances, 1)
+        written.append(VOCABULARY.symbols[symbol.item()])
+    took = time.perf_counter() - began
+    torch.set_num_threads(threads)
+    return length / took
+
+
+def stream_table() -> None:
+    """Print the speed of one stream and of many."""
+    print("\ncharacters a second at temperature 0.8; one stream has one thread")
+    print(
+        f"{'network':<10}{'one stream':>12}{'nn.LSTM loop':>14}{'ratio':>7}"
+        f"{'bare products':>15}{'part':>6}{'64 samples':>12}{'ratio':>7}"
+    )
+    for num_layers, hidden_size in ((1, 128), (1, 256), (1, 512), (2, 256)):
+        model, network = random_model(config_of(hidden_size, num_layers))
+        found = median_ratios(
+            {
+                "torch": lambda n=network: torch_loop(n),
+                "bare": lambda m=model: bare_products(m),
+                "one": lambda m=model: one_stream(m),
+                "many": lambda m=model: side_by_side(m),
+            },
+            "one",
+        )
+        print(
+            f"{f'{num_layers} x {hidden_size}':<10}{found['one'][0]:>12,.0f}{found['torch'][0]:>14,.0f}"
+            f"{1 / found['torch'][1]:>7.1f}{found['bare'][0]:>15,.0f}{1 / found['bare'][1]:>6.2f}"
+            f"{found['many'][0]:>12,.0f}{found['many'][1]:>7.1f}"
+        )
+
+
+# --- whole commands ----------------------------------------------------------------------------------------------------
+
+
+def sample_command(checkpoint: Path, *options: object) -> list[str]:
+    """`charrnn sample` as this Python runs it."""
+    return ["-m", "charrnn", "sample", str(checkpoint), "-q", "--seed", "1", *map(str, options)]
+
+
+def first_character(checkpoint: Path) -> float:
+    """Seconds from the start of the process to the first byte on a terminal's way, a pipe that is read."""
+    began = time.perf_counter()
+    command = [sys.executable, *sample_command(checkpoint, "--length", 1)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.read(1)
+        return time.perf_counter() - began
+
+
+def commands_table(checkpoint: Path) -> None:
+    """Print what whole commands take."""
+    here = Path.cwd()
+    found = median_ratios(
+        {
+            "torch": lambda: seconds_of(["-c", "import torch"], here),
+            "first": lambda: first_character(checkpoint),
+        },
+        "torch",
+    )
+    print(
+        f"\nfirst character after {found['first'][0]:.2f} s, import torch {found['torch'][0]:.2f} s: ",
+        end="",
+    )
+    print(f"ratio {found['first'][1]:.2f}")
+
+    def rate_of(count: int, length: int) -> Callable[[], float]:
+        command = sample_command(checkpoint, "--count", count, "--length", length)
+        return lambda: count * length / seconds_of(command, here)
+
+    print("\nwhole commands, characters a second")
+    print(f"{'length':>8}{'--count 1':>12}{'--count 64':>12}{'ratio':>7}")
+    for length in (200, 1000, 20_000):
+        found = median_ratios({"1": rate_of(1, length), "64": rate_of(64, length)}, "1")
+        print(f"{length:>8,}{found['1'][0]:>12,.0f}{found['64'][0]:>12,.0f}{found['64'][1]:>7.1f}")
+
+
+def neighbour_table(checkpoint: Path) -> None:
+    """Print how much a stream suffers from programs that keep every core busy."""
+    length = 50_000
+    command = sample_command(checkpoint, "--length", length)
+
+    def with_neighbours(count: int) -> float:
+        spinning = [
+            subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)
+        ]
+        try:
+            return length / seconds_of(command, Path.cwd())
+        finally:
+            for process in spinning:
+                process.kill()
+                process.wait()
+
+    cores = cpu_count() or 1
+    measures = {str(n): lambda n=n: with_neighbours(n) for n in (0, 1, cores)}
+    found = median_ratios(measures, "0")
+    print("\nwhole command of 50,000 characters beside programs that only count")
+    print(f"{'neighbours':>10}{'char/s':>10}{'ratio':>7}")
+    for name, (speed, ratio) in found.items():
+        print(f"{name:>10}{speed:>10,.0f}{ratio:>7.2f}")
+
+
+def main(names: list[str]) -> None:
+    """Print all tables."""
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians of 5 rounds")
+    stream_table()
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "random.safetensors"
+        save_checkpoint(checkpoint, Checkpoint(random_model(config_of(256))[0]))
+        if names:
+            checkpoint = Path(names[0])
+        commands_table(checkpoint)
+        neighbour_table(checkpoint)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""How samples are written to standard output: as text while they are made, or as lines of JSON."""
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from charrnn.sampling.sampler import Sample
+    from charrnn.sampling.writer import Piece
+
+CHARACTERS_PER_WRITE = 32
+"""Of text for a pipe; a terminal gets each character at once."""
+CUT_OFF = ("length", "max-chars")
+"""Why a line ends that is not complete."""
+
+
+class Output(Protocol):
+    """Writes samples."""
+
+    prime: str
+    """What each goes on from."""
+    cut_off: int
+    """Samples so far that ended only because they were long enough."""
+
+    def write(self, samples: "Iterable[Sample]") -> None:
+        """Write whole samples."""
+
+
+class TextOutput:
+    """Writes the prime text of each sample and what follows it, as it comes.
+
+    Args:
+        prime: what each goes on from.
+        separator: what stands between two.
+        lines: each sample is a line, and ends with a newline even if it was cut off.
+    """
+
+    def __init__(self, prime: str, separator: str, *, lines: bool) -> None:
+        from charrnn.render.glyphs import harmless
+
+        self.prime = prime
+        self.cut_off = 0
+        is_terminal = sys.stdout.isatty()
+        self._show = harmless if is_terminal else str
+        self._separator = separator
+        self._ends_line = is_terminal or lines
+        self._pause = 1 if is_terminal else CHARACTERS_PER_WRITE
+        self._begun = self._open = False
+        self._last = ""
+        self._waiting = 0
+
+    def write(self, samples: "Iterable[Sample]") -> None:
+        """Write whole samples."""
+        from charrnn.sampling.writer import Piece
+
+        self.stream(Piece(s.index, s.text, s.log_probabilities, s.stop) for s in samples)
+
+    def stream(self, pieces: "Iterable[Piece]") -> None:
+        """Write the pieces of samples, one sample after the other."""
+        for piece in pieces:
+            if not self._open:
+                self._begin()
+            self._put(piece.text)
+            if piece.stop:
+                self.cut_off += piece.stop in CUT_OFF
+                self._end()
+        sys.stdout.flush()
+
+    def _begin(self) -> None:
+        sys.stdout.write(self._show((self._separator if self._begun else "") + self.prime))
+        sys.stdout.flush()
+        self._begun = self._open = True
+        self._last = self.prime[-1:]
+
+    def _put(self, text: str) -> None:
+        if text:
+            self._last = text[-1]
+            sys.stdout.write(self._show(text))
+            self._waiting += len(text)
+        if self._waiting >= self._pause:
+            self._waiting = 0
+            sys.stdout.flush()
+
+    def _end(self) -> None:
+        self._open = False
+        if self._ends_line and self._last != "\n":
+            sys.stdout.write("\n")
+        sys.stdout.flush()
+
+
+class JsonOutput:
+    """Writes a line of JSON for each sample.
+
+    Args:
+        prime: what each goes on from.
+        characters: whether to tell the log-probability of each character.
+    """
+
+    def __init__(self, prime: str, *, characters: bool) -> None:
+        self.prime = prime
+        self.cut_off = 0
+        self._characters = characters
+
+    def write(self, samples: "Iterable[Sample]") -> None:
+        """Write whole samples."""
+        for sample in samples:
+            self.cut_off += sample.stop in CUT_OFF
+            mean = sample.mean_log_probability
+            record: dict[str, Any] = {
+                "index": sample.index,
+                "seed": sample.seed,
+                "prime": sample.prime,
+                "text": sample.text,
+                "stop": sample.stop,
+                "mean_log_probability": mean if math.isfinite(mean) else None,
+            }
+            if self._characters:
+                record["log_probabilities"] = sample.log_probabilities
+            # on a terminal no character may act
+            print(json.dumps(record, ensure_ascii=sys.stdout.isatty()), flush=True)
