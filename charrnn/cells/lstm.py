@@ -57,9 +57,10 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     i, f = write[..., :size], write[..., size:]
     g = ops.tanh(a[..., 2 * size : 3 * size])
     o = ops.sigmoid(a[..., 3 * size :])
-    c = f * c + i * g
+    c = ops.state("c", f * c + i * g)
     shown = ops.tanh(c)
-    return (o * shown, c), (i, f, g, o, shown)
+    h = ops.state("h", o * shown)
+    return (h, c), (i, f, g, o, shown)
 
 
 def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:

@@ -8,6 +8,7 @@ import typer
 
 from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.console import say
+from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
 
@@ -78,6 +79,9 @@ def sample(
             min=1,
         ),
     ] = 1,
+    clamp: Clamp = None,
+    steer: Steer = None,
+    steer_file: SteerFile = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
     ] = False,
@@ -93,7 +97,8 @@ def sample(
         length=length, temperature=temp, top_k=top_k, top_p=top_p, seed=_seed(seed)
     )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
-    model, config = loaded.model, dataclasses.replace(config, line=reads_lines(loaded))
+    model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
+    config = dataclasses.replace(config, line=reads_lines(loaded))
     text = _prime_text(prime, prime_file, model, line=config.line)
     if not quiet:
         say(f"charrnn: temperature {temp:g}, seed {config.seed}")
