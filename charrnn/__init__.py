@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from charrnn.analysis.edits import Edit as Edit
     from charrnn.errors import CharrnnError as CharrnnError
     from charrnn.model import CharRNN as CharRNN
     from charrnn.recording import Recording as Recording
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "CharrnnError": "charrnn.errors",
     "CharRNN": "charrnn.model",
+    "Edit": "charrnn.analysis.edits",
     "Recording": "charrnn.recording",
     "Evaluation": "charrnn.scoring.evaluation",
     "evaluate": "charrnn.scoring.evaluation",
 }
 
-__all__ = ["CharRNN", "CharrnnError", "Evaluation", "Recording", "evaluate", "load"]
+__all__ = ["CharRNN", "CharrnnError", "Edit", "Evaluation", "Recording", "evaluate", "load"]
 
 
 def load(path: Any) -> "CharRNN":

@@ -61,7 +61,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
 
     Raises:
         EnvironmentFault: it cannot be written; what stood at `path` is intact.
+        UsageError: the model's units are edited.
     """
+    checkpoint.model.require_unedited("a checkpoint")
     tensors = dict(checkpoint.model.weights)
     tensors |= {TRAINING_PREFIX + name: array for name, array in checkpoint.training.items()}
     tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}

@@ -7,9 +7,10 @@ State is a value, passed in and returned; a model remembers nothing between call
 Legend for shapes: N lanes, T time steps, V symbols, E embedding size, H hidden size, L layers.
 """
 
+import copy
 import dataclasses
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from charrnn.errors import CheckpointError, UsageError
 from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from charrnn.analysis.edits import Edit
     from charrnn.recording import Recording
 
 Float = npt.NDArray[np.float32]
@@ -133,6 +135,7 @@ class CharRNN:
         self.vocabulary = vocabulary
         self.weights = dict(weights)
         self.cell = get_cell(config.cell, config.activation)
+        self.edits: tuple[Edit, ...] = ()
         self._layers = [
             make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T))
             for k in range(config.num_layers)
@@ -140,6 +143,8 @@ class CharRNN:
         self._head = np.ascontiguousarray(weights["head.weight"].T)  # (H, V)
         self._head_bias = weights["head.bias"]
         self._project = self._input_projection()
+        zeros = np.zeros((config.num_layers, config.hidden_size), np.float32)
+        self._start = {k: weights.get(f"start.{k}", zeros) for k in self.cell.states}  # (L, H) each
 
     def _input_projection(self) -> Callable[[Any], Float]:
         """From ids to W_ih · embedding + biases of layer 0, (N, B·H): rows of a table, if it is not too large."""
@@ -153,19 +158,13 @@ class CharRNN:
     def initial_state(self, num_lanes: int | None = None) -> States:
         """The state before any character: (N, H) each, or (H,) when `num_lanes` is None.
 
-        Zeros, or what the network has learnt to start from.
+        Zeros, or what the network has learnt to start from; where a unit is clamped, its value.
         """
-        L, H = self.config.num_layers, self.config.hidden_size
+        H = self.config.hidden_size
         shape = (H,) if num_lanes is None else (num_lanes, H)
-        start = {
-            letter: self.weights.get(f"start.{letter}", np.zeros((L, H), np.float32))
-            for letter in self.cell.states
-        }
         return tuple(
-            tuple(
-                np.broadcast_to(start[letter][layer], shape).copy() for letter in self.cell.states
-            )
-            for layer in range(L)
+            tuple(np.broadcast_to(start[layer], shape).copy() for start in self._start.values())
+            for layer in range(self.config.num_layers)
         )
 
     def advance(self, ids: Any, state: States) -> tuple[States, Gates]:
@@ -222,6 +221,48 @@ class CharRNN:
         from charrnn.sampling.sampler import sample
 
         return sample(self, prime, SamplingConfig(**settings))
+
+    def edited(self, edits: Iterable["Edit"]) -> "CharRNN":
+        """This model with units held at a value or steered, in all that it reads and writes.
+
+        It shares the weights, which no edit changes; this model stays as it is. The edits of an edited
+        model are kept, and these come to them. See `charrnn.analysis.edits` for where they act.
+
+        Args:
+            edits: what to clamp, and what to add.
+
+        Raises:
+            UsageError: the model has no such unit, it is no state, or it is clamped and edited once
+                more (DataError, if the edit stands in a file).
+
+        Example:
+            model.edited([Edit("clamp", "L0.c.37", 1.0)]).sample("ROMEO:")
+        """
+        from charrnn.analysis.edits import edited_ops
+
+        edits = (*self.edits, *edits)
+        of_layers = edited_ops(edits, self)
+        layers = [
+            dataclasses.replace(layer, ops=ops)
+            for layer, ops in zip(self._layers, of_layers, strict=True)
+        ]
+        start = {
+            letter: np.stack(
+                [
+                    row if ops is None else ops.start(letter, row)
+                    for row, ops in zip(rows, of_layers, strict=True)
+                ]
+            )
+            for letter, rows in self._start.items()
+        }
+        other = copy.copy(self)
+        other.edits, other._layers, other._start = edits, layers, start  # noqa: SLF001 (a copy of ours)
+        return other
+
+    def require_unedited(self, what: str) -> None:
+        """Raise UsageError if units are edited, for what knows nothing but the weights."""
+        if self.edits:
+            raise UsageError(f"{what} knows a model's weights, and not that units are edited")
 
     def read(self, text: str, *, top: int = 0) -> "Recording":
         """Read a text and record every state and gate on the way.

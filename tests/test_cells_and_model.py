@@ -875,8 +875,8 @@ def toy_step(x, state, weights, ops):
     s, m = state
     u, v = ops.split(x + s @ weights["weight_hh"], 2)
     u, v = ops.sigmoid(u), ops.tanh(v)
-    s = s + u * (v - s) + weights["weight_mh"] * m
-    return (s, 0.5 * m + 0.5 * s), (u, v)
+    s = ops.state("s", s + u * (v - s) + weights["weight_mh"] * m)
+    return (s, ops.state("m", 0.5 * m + 0.5 * s)), (u, v)
 
 
 TOY = Cell(
@@ -952,6 +952,8 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     call_charrnn(capsys, "visualize", "t", "import", "--dump", "out.npz", "-q")
     with np.load("out.npz", allow_pickle=False) as dump:
         assert set(dump) == {"text", "ids", "bits", "s", "m", "u", "v"}
+    held = ("visualize", "t", "import", "--unit", "L1.m.5", "--clamp", "L1.m.5=0.25", "-q")
+    assert "+0.25 to +0.25 here" in call_charrnn(capsys, *held).out
     result = call_charrnn(capsys, "visualize", "t", "import", "--what", "i", "-q", status=2)
     expected = "the toy cell has no 'i'; it has the states s m and the gates u v"
     assert expected in names_in_error(result)

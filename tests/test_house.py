@@ -29,6 +29,7 @@ FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floo
 UPWARD = {  # a method of the model that hands on to the module that does the work, imported when it is called
     ("model", "recording"),
     ("model", "sampling"),
+    ("model", "analysis"),
 }
 
 

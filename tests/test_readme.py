@@ -217,9 +217,11 @@ RELEASED = {
         --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite
         --device --precision
         --threads --cache --json --quiet""",
-    "sample": "--temp --length --prime --prime-file --seed --top-k --top-p --count --quiet",
-    "visualize": "--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --quiet",
-    "evaluate": "--window --split --lanes --lines --baselines --json --quiet",
+    "sample": """--temp --length --prime --prime-file --seed --top-k --top-p --count --clamp --steer --steer-file
+        --quiet""",
+    "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
+        --steer --steer-file --quiet""",
+    "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
     "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
     "corpora": "--json",
 }

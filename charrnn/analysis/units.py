@@ -1,6 +1,7 @@
 """Units by their addresses, and which of them are worth a look.
 
-An address is `L0.c.37`: layer (from 0), state or gate, index.
+An address is `L0.c.37`: layer (from 0), state or gate, index. An address of several units has a range, both ends
+included, or a star in the place of a number: `L1.h.0-15`, `L*.c.3`, `L0.h.*`.
 """
 
 import re
@@ -15,7 +16,10 @@ from charrnn.errors import UsageError
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
 
-ADDRESS = re.compile(r"L(\d{1,3})\.([a-z_]+)\.(\d{1,6})")
+ADDRESS = re.compile(r"L[0-9]{1,3}\.[a-z_]+\.[0-9]{1,6}")
+ADDRESSES = re.compile(
+    r"L(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)\.(?P<what>[a-z_]+)\.(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)"
+)
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,43 @@ def parse_unit(address: str, model: "CharRNN") -> Unit:
     Raises:
         UsageError: it is no address, or the model has no such layer, state, gate or unit.
     """
-    match = ADDRESS.fullmatch(address)
-    if not match:
+    if not ADDRESS.fullmatch(address):
         expected = "a unit's address looks like L0.c.37 (layer, state or gate, index)"
         raise UsageError(f"{expected}, not {address!r}")
-    unit = Unit(int(match[1]), match[2], int(match[3]))
-    require_array(unit.what, model)
-    config = model.config
-    if unit.layer >= config.num_layers:
-        raise UsageError(f"{address}: the model has layers 0 to {config.num_layers - 1}")
-    if unit.index >= config.hidden_size:
-        raise UsageError(f"{address}: a layer has units 0 to {config.hidden_size - 1}")
+    (unit,) = parse_units(address, model)
     return unit
+
+
+def parse_units(address: str, model: "CharRNN") -> tuple[Unit, ...]:
+    """The units at an address that may have ranges and stars, layer by layer.
+
+    Raises:
+        UsageError: it is no address, or the model has no such layer, state, gate or unit.
+    """
+    match = ADDRESSES.fullmatch(address)
+    if not match:
+        expected = (
+            "units' addresses look like L0.c.37, L0.c.0-15 or L*.c.37 (layer, state or gate, index)"
+        )
+        raise UsageError(f"{expected}, not {address!r}")
+    require_array(match["what"], model)
+    config = model.config
+    layers = _numbers(match["layers"], config.num_layers, f"{address}: the model has layers")
+    units = _numbers(match["units"], config.hidden_size, f"{address}: a layer has units")
+    return tuple(Unit(layer, match["what"], index) for layer in layers for index in units)
+
+
+def _numbers(part: str, count: int, there_are: str) -> range:
+    """The numbers below `count` that a part of an address means: "2-4" -> 2, 3, 4."""
+    if part == "*":
+        return range(count)
+    first, _, last = part.partition("-")
+    low, high = int(first), int(last or first)
+    if max(low, high) >= count:
+        raise UsageError(f"{there_are} 0 to {count - 1}")
+    if low > high:
+        raise UsageError(f"{there_are} {high}-{low}, not {part}: a range begins at its lower end")
+    return range(low, high + 1)
 
 
 def require_array(what: str, model: "CharRNN") -> None:

@@ -41,6 +41,9 @@ class Ops(Protocol):
     def split(self, x: Array, parts: int, /) -> Blocks:
         """The blocks of (N, parts·H), each (N, H)."""
 
+    def state(self, name: str, x: Array, /) -> Array:
+        """What a state has become, (N, H): x itself, unless somebody edits it."""
+
 
 class GradientOps(Ops, Protocol):
     """What the step backwards needs besides: derivatives, in terms of what the function gave."""
@@ -97,7 +100,8 @@ class Cell:
     step: Step
     """step(x, state, weights, ops) -> (next state, gates).
 
-    `x` (N, B·H) is all that does not depend on the state: W_ih · input + b_ih + b_hh.
+    `x` (N, B·H) is all that does not depend on the state: W_ih · input + b_ih + b_hh. Each new state goes through
+    `ops.state` as soon as it is there, and what comes out of that is used and returned.
     """
     back: Back | None = None
     """back(d_after, taken, weights, ops) -> Gradient: the step backwards, the chain rule written out.

@@ -53,13 +53,13 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     h, c = state
     size = c.shape[-1]
     a = x + h @ weights["weight_hh"]  # (N, 4H)
-    write = ops.sigmoid(a[..., : 2 * size])  # (N, 2H): i and f in one call
-    i, f = write[..., :size], write[..., size:]
+    squashed = ops.sigmoid(a)  # i, f and o in one call; of g it is not used
+    i, f, o = squashed[..., :size], squashed[..., size : 2 * size], squashed[..., 3 * size :]
     g = ops.tanh(a[..., 2 * size : 3 * size])
-    o = ops.sigmoid(a[..., 3 * size :])
-    c = f * c + i * g
+    c = ops.state("c", f * c + i * g)
     shown = ops.tanh(c)
-    return (o * shown, c), (i, f, g, o, shown)
+    h = ops.state("h", o * shown)
+    return (h, c), (i, f, g, o, shown)
 
 
 def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:

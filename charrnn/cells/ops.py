@@ -42,6 +42,11 @@ class NumpyOps:
         return tuple([x[..., k * size : (k + 1) * size] for k in range(parts)])
 
     @staticmethod
+    def state(name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:  # noqa: ARG004 (for editors)
+        """As it is."""
+        return x
+
+    @staticmethod
     def softmax(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """exp(x) in parts of its sum over the last axis."""
         y: npt.NDArray[Any] = np.exp(x - x.max(axis=-1, keepdims=True))

@@ -54,10 +54,11 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     i, f, g, o = ops.split(x + h @ weights["weight_hh"], 4)
     i, f = ops.sigmoid(ops.addcmul(i, p_i, c)), ops.sigmoid(ops.addcmul(f, p_f, c))
     g = ops.tanh(g)
-    c = ops.addcmul(f * c, i, g)
+    c = ops.state("c", ops.addcmul(f * c, i, g))
     o = ops.sigmoid(ops.addcmul(o, p_o, c))
     shown = ops.tanh(c)
-    return (o * shown, c), (i, f, g, o, shown)
+    h = ops.state("h", o * shown)
+    return (h, c), (i, f, g, o, shown)
 
 
 def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:

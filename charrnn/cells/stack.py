@@ -16,6 +16,8 @@ class Layer:
     """(B·H,) what is added to W_ih · input."""
     recurrent: Weights
     """`weight_hh` transposed, the cell's own vectors, and `bias_hh` if it is no part of x: what a step is given."""
+    ops: Ops | None = None
+    """The functions for this layer, if they are not those for all: they edit its states."""
 
 
 def layer_names(cell: Cell, layer: int) -> dict[str, str]:
@@ -77,7 +79,7 @@ def advance(
             below = states[-1][0] if between is None else between(states[-1][0])
             x = below @ layer.weight_ih + layer.bias
         fed_back = before if output is None else (output,)
-        after, opened = cell.step(x, fed_back, layer.recurrent, ops)
+        after, opened = cell.step(x, fed_back, layer.recurrent, layer.ops or ops)
         states.append(after)
         gates.append(opened[: len(cell.gates)])
     return tuple(states), tuple(gates)

@@ -8,6 +8,7 @@ import typer
 
 from charrnn.cli.baselines_talk import measured, print_table
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
+from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def evaluate(
             show_default="as the model was trained",
         ),
     ] = None,
+    clamp: Clamp = None,
+    steer: Steer = None,
+    steer_file: SteerFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
@@ -103,17 +107,20 @@ def evaluate(
         raise UsageError(
             "lines are judged one by one, without --window or --lanes", "add --no-lines"
         )
+    model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     from charrnn.scoring.evaluation import evaluate as score
 
     corpus: Any = _own_corpus(loaded) if split else None
     ids, unknown = _text_of(loaded, file, corpus, split, quiet=quiet)
-    result = score(loaded.model, ids, window=window, lanes=lanes, lines=lines, unknown=unknown)
+    result = score(model, ids, window=window, lanes=lanes, lines=lines, unknown=unknown)
     if not as_json:
-        _print_table(result, "byte" if loaded.model.vocabulary.level == "byte" else "char")
+        _print_table(result, "byte" if model.vocabulary.level == "byte" else "char")
         if baselines:
             print_table(corpus, part, quiet=quiet)
         return
     figures = result.as_dict()
+    if model.edits:
+        figures["edits"] = list(map(str, model.edits))
     if baselines:
         figures["baselines"] = measured(corpus, part, quiet=quiet).as_dict()
     print(json.dumps(figures, allow_nan=False))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli import sample_options as options
 from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.console import say
+from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.sample_output import JsonOutput, Output, TextOutput
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
@@ -56,6 +57,9 @@ def sample(
     best_of: options.BestOf = 1,
     json: options.Json = False,
     log_probabilities: options.LogProbabilities = False,
+    clamp: Clamp = None,
+    steer: Steer = None,
+    steer_file: SteerFile = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Write new text with a trained model.
@@ -89,7 +93,7 @@ def sample(
         log_probabilities=json or best_of > 1,
     )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
-    model = loaded.model
+    model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     config = dataclasses.replace(config, line=reads_lines(loaded) if lines is None else lines)
     skip = unknown is options.Unknown.skip
     text = _prime_text(prime, prime_file, model, config, skip=skip, quiet=quiet)

@@ -8,6 +8,7 @@ import typer
 
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
+from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 
@@ -84,6 +85,9 @@ def visualize(
             show_default=False,
         ),
     ] = None,
+    clamp: Clamp = None,
+    steer: Steer = None,
+    steer_file: SteerFile = None,
     max_chars: Annotated[
         int | None,
         typer.Option(
@@ -126,7 +130,8 @@ def visualize(
         raise UsageError(f"cannot write {str(dump)!r}: {wrong}")
     if dump and dump.suffix != ".npz":
         raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
-    model = open_checkpoint(checkpoint, quiet=quiet).model
+    loaded = open_checkpoint(checkpoint, quiet=quiet)
+    model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     from threadpoolctl import threadpool_limits
 
     from charrnn.analysis.units import parse_unit, require_array

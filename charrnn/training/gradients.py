@@ -174,6 +174,7 @@ class _Reader:
     """A model's step in float64, as torch can differentiate it. The weights themselves get no gradient."""
 
     def __init__(self, model: CharRNN) -> None:
+        model.require_unedited("the gradient")
         weights = {name: _tensor(array) for name, array in model.weights.items()}
         self.model = model
         self.layers = [

@@ -27,6 +27,11 @@ class TorchOps:
         """Views of the blocks."""
         return x.chunk(parts, -1)
 
+    @staticmethod
+    def state(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)
+        """As it is."""
+        return x
+
 
 class TorchGradientOps(TorchOps):
     """See `charrnn.cells.base.GradientOps`: what the step backwards needs besides."""

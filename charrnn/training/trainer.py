@@ -148,6 +148,7 @@ class Trainer:
                 recurrent_dropout=config.recurrent_dropout,
             )
         if initial:
+            initial.require_unedited("training")
             self.network.load_numpy(initial.weights)
         self._judge_start = initial is not None and len(corpus.val) > 1
         self.optimizer = Optimizer(self.network, config)

@@ -25,6 +25,7 @@ def extended(model: CharRNN, vocabulary: Vocabulary) -> CharRNN:
         old ones' logits are the same too, after any text of old characters; except in a network that feeds its output
         back, which now has new symbols in it.
     """
+    model.require_unedited("training")
     config = dataclasses.replace(model.config, vocab_size=len(vocabulary))
     before, after = weight_shapes(model.config), weight_shapes(config)
     places = old_places(model.vocabulary, vocabulary)
