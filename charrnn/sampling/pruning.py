@@ -1,0 +1,90 @@
+"""Which of many hypotheses go on: the best ones, or a sample that stands for all.
+
+Knows numbers only, no text and no model.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.errors import CheckpointError
+from charrnn.sampling.rules import Float64
+
+COUNTS = -1e6
+"""A hypothesis whose log of p^(1/temperature) is further below that of the best has a weight of 0."""
+
+
+def log_weights(log_p: Float64, log_kept: Float64, temperature: float) -> Float64:
+    """What each hypothesis counts in a sample, (N,): p^(1/temperature) / (the chance with which it was kept), as a log.
+
+    They are right up to a term that is the same for all. Temperature 0 is for the best ones and has no weights.
+    """
+    with np.errstate(over="ignore"):
+        below = (log_p - log_p.max()) / temperature
+    below[below < COUNTS] = -np.inf
+    weights: Float64 = below - log_kept
+    return weights
+
+
+def prune(
+    log_p: Float64,
+    log_kept: Float64,
+    width: int,
+    temperature: float,
+    generator: np.random.Generator,
+) -> tuple[npt.NDArray[np.intp], Float64]:
+    """Choose at most `width` of N hypotheses.
+
+    At temperature 0 they are the likeliest. Above it they are drawn without replacement, so that each counts on average
+    as if nothing had been left out: those whose weight is above a threshold c stay for certain, any other stays with
+    probability weight / c, which its `log_kept` remembers; c is such that `width` stay. As the temperature falls this
+    becomes the first.
+
+    Args:
+        log_p: (N,) their log-probabilities.
+        log_kept: (N,) the logs of the chances with which they were kept until now.
+        width: how many may stay.
+        temperature: 0 or more; see `log_weights`.
+        generator: decides, with one number.
+
+    Returns:
+        The indices of those that stay, rising, and the new `log_kept` of each.
+
+    Raises:
+        CheckpointError: log-probabilities are not finite, as those of enormous weights are.
+
+    Source: the optimal resampling of P. Fearnhead and P. Clifford, "On-line inference for hidden Markov models via
+    particle filters", Journal of the Royal Statistical Society B 65, 2003, with systematic draws.
+    """
+    if not np.isfinite(log_p).all():
+        raise CheckpointError("the model's predictions are not finite: its weights are too large")
+    if len(log_p) <= width:
+        return np.arange(len(log_p)), log_kept
+    if temperature == 0:
+        best = np.sort(np.argsort(-log_p, kind="stable")[:width])
+        return best, log_kept[best]
+    weights = log_weights(log_p, log_kept, temperature)
+    order = np.lexsort((-log_p, -weights))
+    if not np.isfinite(weights[order[width]]):  # hardly anything counts at this temperature
+        best = np.sort(order[:width])
+        return best, log_kept[best]
+    weights = weights[order]
+    certain, log_c = _threshold(weights, width)
+    chance = np.exp(weights[certain:] - log_c)
+    reached = chance.cumsum() * ((width - certain) / chance.sum())
+    drawn = reached.searchsorted(generator.random() + np.arange(width - certain), side="right")
+    drawn = np.unique(np.minimum(drawn, len(reached) - 1))
+    places = np.concatenate([np.arange(certain), certain + drawn])
+    log_kept = log_kept[order[places]] + np.minimum(weights[places] - log_c, 0.0)
+    rising = np.argsort(order[places])
+    return order[places][rising], log_kept[rising]
+
+
+def _threshold(weights: Float64, width: int) -> tuple[int, float]:
+    """How many of the logs of weights, largest first, are above the threshold c, and the log of c.
+
+    The sum of min(1, weight / c) is `width`: if k weights are above it, c is the sum of the others over (width - k).
+    """
+    rest = np.logaddexp.accumulate(weights[::-1])[::-1][:width]  # the sum from each on
+    log_c = rest - np.log(width - np.arange(width))
+    certain = int(np.argmax(weights[:width] <= log_c))
+    return certain, float(log_c[certain])
