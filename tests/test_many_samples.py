@@ -196,4 +196,3 @@ def test_a_search_without_success_ends_and_says_what_was_found():
     with pytest.raises(DataError, match=re.escape("only 2 of 5 samples")) as caught:
         found.extend(s.text for s in select(samples, Selection(count=5, unique=True)))
     assert f"{MOST_DROPPED} written before" in caught.value.message
-

@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from charrnn.cells.base import Blocks
 
+HALF = np.float32(0.5)
+"""As an array's number, which NumPy need not convert."""
+
 
 class NumpyOps:
     """See `charrnn.cells.base.Ops`."""
@@ -16,10 +19,10 @@ class NumpyOps:
     @staticmethod
     def sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """σ(x) = (1 + tanh(x/2)) / 2, which cannot overflow."""
-        y: npt.NDArray[Any] = x * 0.5
+        y: npt.NDArray[Any] = x * HALF
         np.tanh(y, out=y)
-        y *= 0.5
-        y += 0.5
+        y *= HALF
+        y += HALF
         return y
 
     @staticmethod

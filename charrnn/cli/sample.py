@@ -115,6 +115,7 @@ def sample(
 
 def unescaped(option: str, text: str) -> str:
     r"""Text in which \n, \t, \r, \0 and \\ stand for newline, tab, carriage return, zero byte and backslash."""
+
     def meaning(found: re.Match[str]) -> str:
         if found[1] not in ESCAPES:
             raise UsageError(

@@ -154,7 +154,7 @@ class _Run:
             from charrnn.sampling.form import compile_form
 
             self.form = compile_form(config.match, model.vocabulary)
-            self.form.require_length(most_characters(config))
+            self.form.require(most_characters(config))
 
     def pieces(self, indices: Iterator[int], lanes: int) -> Iterator[Piece]:
         """See `write`."""

@@ -82,7 +82,6 @@ class Writer:
         ) in prime_ids:  # it may end within a character, which the first bytes then complete
             self._decode(symbol)
         self._tells = config.log_probabilities
-        self._symbols = 0
         self._nats = 0.0
         self._told: list[float] = []
         self._in_bulk = (
@@ -131,7 +130,6 @@ class Writer:
             self.ends.reason = "form"
             return self._piece(self.ends.rest())
         out = ""
-        self._symbols += 1
         self._nats += nats
         for character in self._decode(symbol):
             if self.ends.reason is None:
@@ -146,7 +144,7 @@ class Writer:
 
     def _fits(self, symbol: int) -> bool:
         assert self.form
-        return bool(self.form.allowed(self.form_state, self._symbols_left)[symbol])
+        return bool(self.form.allowed(self.form_state, self.left)[symbol])
 
     def _piece(self, text: str) -> Piece:
         told = self._told[: len(text)] if self._tells else []
@@ -161,12 +159,7 @@ class Writer:
         """
         if self.form is None or self.form.accepts(self.form_state):
             return None
-        return self.form.allowed(self.form_state, self._symbols_left)
-
-    @property
-    def _symbols_left(self) -> int:
-        """For a form, whose length is counted in symbols: bytes, at level byte."""
-        return self.ends.most - self._symbols
+        return self.form.allowed(self.form_state, self.left)
 
 
 def mean(log_probabilities: Sequence[float]) -> float:
