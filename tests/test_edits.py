@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.analysis.edits import LARGEST, Edit, parse_edit, parse_edits
+from charrnn.analysis.edits import LARGEST, Edit, edited_ops, parse_edit, parse_edits
 from charrnn.analysis.units import Unit, parse_unit, parse_units
 from charrnn.cells import CELLS
 from charrnn.checkpoint import Checkpoint, save_checkpoint
@@ -223,6 +223,7 @@ def test_nothing_and_a_steer_by_zero_change_no_bit(cell, edits):
     model = make_model(cell)
     for one, other in zip(flat(run(model)), flat(run(model.edited(edits))), strict=True):
         assert one.tobytes() == other.tobytes()
+    assert edited_ops(edits, model) == [None] * L  # not even the sign of a zero
 
 
 @every_state
