@@ -214,6 +214,20 @@ class SavingConfig:
         _whole("keep", self.keep, 0, 10**6)
 
 
+def _check_wishes(ban: str, bias: tuple[tuple[str, float], ...]) -> None:
+    """Require that no character is named twice, by a bias or by a ban too: only one of them could be obeyed."""
+    require(isinstance(ban, str), "ban", "characters", ban)
+    named = set(ban)
+    for characters, value in bias:
+        _finite("bias", value, -1e12, 1e12, "a number from -1e12 to 1e12")
+        require(
+            isinstance(characters, str) and bool(characters), "bias", "of characters", characters
+        )
+        twice = sorted(named & set(characters))
+        require(not twice, "bias", "of characters that have no other bias or ban", "".join(twice))
+        named |= set(characters)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
     """How the next character is drawn, again and again."""
@@ -226,6 +240,22 @@ class SamplingConfig:
     """Draw from the k likeliest characters only; 0 is off."""
     top_p: float = 1.0
     """Draw from the fewest characters that together have this probability."""
+    min_p: float = 0.0
+    """Draw from no character that is less likely than this part of the likeliest; 0 is off."""
+    typical: float = 1.0
+    """Draw from the fewest characters of this probability that surprise most nearly as expected; 1 is off."""
+    repetition_penalty: float = 1.0
+    """Multiplies the log-probability of the characters just written: above 1 they come less often; 1 is off."""
+    repetition_window: int = 16
+    """Symbols that the penalty looks back: a few words. In a long window stand all letters, and none is set apart."""
+    no_repeat_ngram: int = 0
+    """Write no run of so many symbols that was written before; 0 is off."""
+    ban: str = ""
+    """Characters that are never written."""
+    bias: tuple[tuple[str, float], ...] = ()
+    """Characters and what is added to the logit of each; 0.69 doubles its odds."""
+    temperature_to: float | None = None
+    """The temperature of the last character, to which it moves in equal steps from the first; None: it stays."""
     seed: int | None = None
     """The start of the random draws; None takes a fresh one."""
     line: bool = False
@@ -237,5 +267,17 @@ class SamplingConfig:
         _whole("top-k", self.top_k, 0, 10**9)
         _finite("top-p", self.top_p, 0, 1, "a number above 0 and up to 1")
         require(self.top_p > 0, "top-p", "a number above 0 and up to 1", self.top_p)
+        _finite("min-p", self.min_p, 0, 1, "a number from 0 to 1")
+        _finite("typical", self.typical, 0, 1, "a number above 0 and up to 1")
+        require(self.typical > 0, "typical", "a number above 0 and up to 1", self.typical)
+        penalty, window = self.repetition_penalty, self.repetition_window
+        _finite("repetition-penalty", penalty, 1e-12, 1e12, "a finite number above 0")
+        _whole("repetition-window", window, 1, 10**6)
+        is_used = penalty != 1 or window == SamplingConfig.repetition_window
+        require(is_used, "repetition-window", "left out without --repetition-penalty", window)
+        _whole("no-repeat-ngram", self.no_repeat_ngram, 0, 1000)
+        _check_wishes(self.ban, self.bias)
+        if self.temperature_to is not None:
+            _finite("temp-to", self.temperature_to, 0, math.inf, "a finite number, 0 or more")
         if self.seed is not None:
             _whole("seed", self.seed, 0, 2**63 - 1)

@@ -1,6 +1,25 @@
-"""What may come next, and how likely: each rule is a function over numbers, and knows no model.
+"""What may come next, and how likely: each rule is a small function over logits, and knows no model.
 
-Order: banned symbols, temperature, top-k, top-p. Each leaves at least one symbol.
+Logits are float64, (..., V): of one lane, (V,), or of N lanes, (N, V), each treated as if it were alone. A symbol that
+is removed has the logit -inf. No rule changes what it is given, one that is off returns it untouched, and each leaves at
+least one symbol of every lane. The order in which `Chooser` applies them:
+
+    ban                 never these                       first, so that no rule counts what cannot come
+    bias                these more, or less               in logits of the model itself
+    repetition_penalty  those just written less           Keskar et al. 2019, "CTRL"
+    no_repeat_ngram     no n-gram twice                   Paulus et al. 2017, "A Deep Reinforced Model for Abstractive
+                                                          Summarization"
+    temperature         bolder or safer                   softmax(logits / temperature)
+    top_k               the k likeliest                   Fan et al. 2018, "Hierarchical Neural Story Generation"
+    typical             those that surprise as expected   Meister et al. 2022, "Locally Typical Sampling"
+    top_p               the nucleus                       Holtzman et al. 2020, "The Curious Case of Neural Text
+                                                          Degeneration"
+    min_p               none far below the likeliest      Nguyen et al. 2024, "Turning Up the Heat: Min-p Sampling"
+
+The rules after temperature look at what it made of the logits, and each at what the one before has left: its
+probabilities are those of the symbols that remain. Then `odds` or `probabilities`, and `draw`.
+
+The one compromise: nothing is guarded against numbers that no float32 model has. Logits beyond 1e150 may overflow.
 """
 
 import math
@@ -11,60 +30,195 @@ import numpy.typing as npt
 from charrnn.errors import CheckpointError
 
 Float64 = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Ids = npt.NDArray[np.intp]
+
+SMALL = 1e-100
+"""No quotient by a temperature above this can overflow."""
 
 
-def probabilities(logits: npt.NDArray[np.floating], temperature: float) -> Float64:
-    """softmax(logits / temperature) over (V,), in float64.
-
-    The largest logit is subtracted first, so that no temperature above 0 overflows. Temperature 0
-    is the limit: all probability on the likeliest symbol, the first of them if several are.
+def finite(logits: npt.NDArray[np.floating]) -> Float64:
+    """The same logits, (..., V), in float64.
 
     Raises:
-        CheckpointError: the logits overflowed, as they do when a model's weights are enormous.
+        CheckpointError: one is infinite or no number, as happens when a model's weights are enormous.
     """
-    shifted: Float64 = logits.astype(np.float64)
-    largest = shifted.max()
-    if not math.isfinite(largest):
+    numbers = logits.astype(np.float64)
+    if not math.isfinite(np.vdot(numbers, numbers)):  # no square of a finite float32 overflows here
         raise CheckpointError("the model's predictions are not finite: its weights are too large")
-    shifted -= largest
-    if temperature == 0:
-        likeliest = np.zeros_like(shifted)
-        likeliest[shifted.argmax()] = 1.0
-        return likeliest
-    with np.errstate(over="ignore", under="ignore"):  # a quotient of -inf is a probability of 0
-        shifted /= temperature
-        np.exp(shifted, out=shifted)
-    shifted /= shifted.sum()
+    return numbers
+
+
+# --- what the user and the text so far forbid -----------------------------------------------------
+
+
+def ban(logits: Float64, banned: Mask | None) -> Float64:
+    """Remove the symbols of a mask, (V,) or (..., V), which leaves at least one; None is off."""
+    return logits if banned is None else np.where(banned, -np.inf, logits)
+
+
+def bias(logits: Float64, added: Float64 | None) -> Float64:
+    """Add a number to each symbol's logit, (V,); None is off. log 2 doubles the odds of a symbol."""
+    return logits if added is None else logits + added
+
+
+def repetition_penalty(logits: Float64, recent: Mask | None, penalty: float) -> Float64:
+    """Multiply the log-probability of the symbols in a mask, (V,) or (..., V), by `penalty`.
+
+    Above 1 they become less likely, below 1 likelier; 1, or None for the mask, is off. The paper divides logits, which
+    favours a symbol whose logit is negative and depends on a constant that a softmax ignores. Log-probabilities are
+    never positive, and adding a constant to all logits changes nothing here.
+    """
+    if recent is None or penalty == 1:
+        return logits
+    log_p = log_probabilities(logits)
+    return np.where(recent, penalty * log_p, log_p)
+
+
+def no_repeat_ngram(logits: Float64, repeats: Mask | None) -> Float64:
+    """Remove the symbols that would repeat an n-gram, (V,) or (..., V); None is off.
+
+    In a lane where they are all that is left the rule gives way: the text goes on, and repeats.
+    """
+    if repeats is None:
+        return logits
+    kept = ban(logits, repeats)
+    gives_way = kept.max(axis=-1, keepdims=True) == -np.inf
+    return np.where(gives_way, logits, kept)
+
+
+# --- how bold, and how far down the list ----------------------------------------------------------
+
+
+def temperature(logits: Float64, divisor: float | Float64) -> Float64:
+    """Divide the logits by a temperature, a number or one for each lane, (...,); the number 1 is off.
+
+    No temperature above 0 overflows. Temperature 0 is the limit: only the likeliest symbol stays, the first of them if
+    several are.
+    """
+    if isinstance(divisor, np.ndarray):
+        cold = divisor == 0
+        divided = _divided(logits, np.where(cold, 1.0, divisor)[..., np.newaxis])
+        return np.where(cold[..., np.newaxis], _likeliest(logits), divided)
+    if divisor == 0:
+        return _likeliest(logits)
+    if divisor < SMALL:
+        return _divided(logits, divisor)
+    return logits if divisor == 1 else logits / divisor
+
+
+def _divided(logits: Float64, divisor: float | Float64) -> Float64:
+    """By small numbers too: the largest logit becomes 0 then, and the others -inf at worst, a probability of 0."""
+    origin = np.where(divisor < SMALL, logits.max(axis=-1, keepdims=True), 0.0)
+    with np.errstate(over="ignore"):
+        return (logits - origin) / divisor
+
+
+def _likeliest(logits: Float64) -> Float64:
+    first = logits.argmax(axis=-1, keepdims=True)
+    return np.where(np.arange(logits.shape[-1]) == first, 0.0, -np.inf)
+
+
+def top_k(logits: Float64, k: int) -> Float64:
+    """Keep the k largest logits; on a tie the lower ids. 0 is off."""
+    if k == 0 or k >= logits.shape[-1]:
+        return logits
+    largest_first = np.sort(logits, axis=-1)[..., ::-1]
+    return _keep(logits, logits, largest_first, np.full((*logits.shape[:-1], 1), k))
+
+
+def typical(logits: Float64, mass: float) -> Float64:
+    """Keep the fewest symbols that together have the probability `mass` and surprise most nearly as expected.
+
+    How much a symbol surprises is -log p, and the entropy is what is expected of it. On a tie the lower ids are kept.
+    1 is off.
+    """
+    if mass >= 1:
+        return logits
+    log_p = log_probabilities(logits)
+    p = np.exp(log_p)
+    entropy = -(p * np.where(p > 0, log_p, 0.0)).sum(axis=-1, keepdims=True)
+    closeness = -np.abs(log_p + entropy)
+    order = np.argsort(-closeness, axis=-1, kind="stable")
+    count = _reaching(np.take_along_axis(p, order, axis=-1), mass)
+    return _keep(logits, closeness, np.take_along_axis(closeness, order, axis=-1), count)
+
+
+def top_p(logits: Float64, mass: float) -> Float64:
+    """Keep the fewest likeliest symbols that together have the probability `mass`; on a tie the lower ids. 1 is off."""
+    if mass >= 1:
+        return logits
+    p = probabilities(logits)
+    largest_first = np.sort(p, axis=-1)[..., ::-1]
+    return _keep(logits, p, largest_first, _reaching(largest_first, mass))
+
+
+def min_p(logits: Float64, part: float) -> Float64:
+    """Remove the symbols that are less likely than this part of the likeliest's probability; 0 is off."""
+    if part == 0:
+        return logits
+    threshold = logits.max(axis=-1, keepdims=True) + math.log(part)
+    return np.where(logits < threshold, -np.inf, logits)
+
+
+def _reaching(ordered: Float64, mass: float) -> Ids:
+    """How many of the probabilities, (..., V), it takes from the first on to reach `mass`, (..., 1)."""
+    short: Ids = (ordered.cumsum(axis=-1) < mass).sum(axis=-1, keepdims=True)
+    return np.minimum(short + 1, ordered.shape[-1])
+
+
+def _keep(logits: Float64, scores: Float64, largest_first: Float64, count: Ids) -> Float64:
+    """Keep the logits of the `count`, (..., 1), largest scores, (..., V); on a tie the lower ids.
+
+    Args:
+        logits: (..., V).
+        scores: (..., V).
+        largest_first: the same, sorted: a partial sort of numbers costs far less than one of ids that is stable.
+        count: at least 1.
+    """
+    threshold = np.take_along_axis(largest_first, count - 1, axis=-1)
+    above, level = scores > threshold, scores == threshold
+    places = count - above.sum(axis=-1, keepdims=True)
+    return np.where(above | (level & (level.cumsum(axis=-1) <= places)), logits, -np.inf)
+
+
+# --- the draw -------------------------------------------------------------------------------------
+
+
+def log_probabilities(logits: Float64) -> Float64:
+    """The logarithm of softmax, (..., V), in nats; -inf for a removed symbol."""
+    shifted: Float64 = logits - logits.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return shifted
 
 
-def top_k(p: Float64, k: int) -> Float64:
-    """Keep the k largest probabilities (0: all; on a tie the lower ids), made to sum to 1 again."""
-    if k == 0 or k >= len(p):
-        return p
-    return _keep(p, np.argsort(-p, kind="stable")[:k])
+def odds(logits: Float64) -> Float64:
+    """How likely each symbol is compared to the likeliest, (..., V): from 0, for a removed symbol, to 1."""
+    made: Float64 = logits - logits.max(axis=-1, keepdims=True)
+    np.exp(made, out=made)
+    return made
 
 
-def top_p(p: Float64, mass: float) -> Float64:
-    """Keep the fewest largest probabilities whose sum reaches `mass`, made to sum to 1 again.
+def probabilities(logits: Float64) -> Float64:
+    """Softmax, (..., V); 0 for a removed symbol."""
+    p = odds(logits)
+    p /= p.sum(axis=-1, keepdims=True)
+    return p
 
-    Nucleus sampling: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration".
+
+def draw(p: Float64, u: float | Float64) -> Ids:
+    """The symbol at which the cumulated probability passes `u`: the inverse of the distribution function.
+
+    Args:
+        p: (..., V) probabilities, or odds: each lane is taken relative to its sum.
+        u: (...,) from 0 up to, not including, 1.
+
+    Returns:
+        (...,) ids, of symbols whose probability is above 0.
     """
-    if mass >= 1:
-        return p
-    order = np.argsort(-p, kind="stable")
-    count = int(np.searchsorted(np.cumsum(p[order]), mass)) + 1
-    return _keep(p, order[:count])
-
-
-def _keep(p: Float64, kept: npt.NDArray[np.integer]) -> Float64:
-    rest = np.zeros_like(p)
-    rest[kept] = p[kept]
-    rest /= rest.sum()
-    return rest
-
-
-def draw(p: Float64, u: float) -> int:
-    """The symbol at which the cumulated probability passes `u`, a number from 0 up to 1."""
-    cumulated = p.cumsum()
-    return int(cumulated.searchsorted(u * cumulated[-1], side="right"))
+    cumulated = p.cumsum(axis=-1)
+    if p.ndim == 1:
+        return np.asarray(cumulated.searchsorted(u * cumulated[-1], side="right"))
+    passed = cumulated > (u * cumulated[..., -1])[..., np.newaxis]
+    ids: Ids = passed.argmax(axis=-1)
+    return ids

@@ -11,7 +11,7 @@ import numpy as np
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
 from charrnn.model import CharRNN
-from charrnn.sampling.rules import draw, probabilities, top_k, top_p
+from charrnn.sampling.chooser import Chooser
 
 
 def sample(model: CharRNN, prime: str, config: SamplingConfig, *, index: int = 0) -> Iterator[str]:
@@ -28,12 +28,13 @@ def sample(model: CharRNN, prime: str, config: SamplingConfig, *, index: int = 0
     Raises:
         DataError: the prime has characters that the model does not know (raised at once, not at
             the first character), or one line is asked for and the prime has several.
+        UsageError: the rules leave nothing to write.
     """
     if config.line and "\n" in prime:
         raise DataError("the prime has a newline, and cannot begin one line")
     ids = model.vocabulary.encode("\n" + prime if config.line else prime or _line_start(model))
     generator = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(index,)))
-    return _write(model, ids.tolist(), config, generator)
+    return _write(model, ids.tolist(), config, Chooser(config, model.vocabulary), generator)
 
 
 def sample_lines(model: CharRNN, seed: int, length: int) -> Iterator[str]:
@@ -52,7 +53,11 @@ def _line_start(model: CharRNN) -> str:
 
 
 def _write(
-    model: CharRNN, prime: list[int], config: SamplingConfig, generator: np.random.Generator
+    model: CharRNN,
+    prime: list[int],
+    config: SamplingConfig,
+    chooser: Chooser,
+    generator: np.random.Generator,
 ) -> Iterator[str]:
     """The generator behind `sample`."""
     decode = model.vocabulary.decoder()
@@ -61,9 +66,14 @@ def _write(
         state, _ = model.advance(symbol, state)
         decode(symbol)  # a prime may end within a character, which the first bytes then complete
     logits = model.logits(state)
+    memory = chooser.new_memory(prime)
+    memories = None if memory is None else [memory]
     left = config.length
     while left > 0:
-        symbol = _next(model, logits, config, generator)
+        written = config.length - left
+        symbol = int(chooser.choose(logits, generator.random(), written=written, memories=memories))
+        if memory is not None:
+            memory.remember(symbol)
         text = decode(symbol)[:left]
         if config.line and "\n" in text:
             yield text[: text.index("\n") + 1]
@@ -72,18 +82,3 @@ def _write(
             yield text
             left -= len(text)
         logits, state, _ = model.step(symbol, state)
-
-
-def _next(
-    model: CharRNN,
-    logits: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    config: SamplingConfig,
-    generator: np.random.Generator,
-) -> int:
-    unknown = model.vocabulary.unknown_id
-    if unknown is not None:  # it is never written
-        logits = logits.copy()
-        logits[unknown] = -np.inf
-    p = probabilities(logits, config.temperature)
-    p = top_p(top_k(p, config.top_k), config.top_p)
-    return draw(p, generator.random())
