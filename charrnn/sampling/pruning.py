@@ -60,7 +60,9 @@ def prune(
     if len(log_p) <= width:
         return np.arange(len(log_p)), log_kept
     if temperature == 0:
-        best = np.sort(np.argsort(-log_p, kind="stable")[:width])
+        least = np.partition(log_p, -width)[-width]  # sorting only these is faster, of very many
+        good = (log_p >= least).nonzero()[0]
+        best = np.sort(good[np.argsort(-log_p[good], kind="stable")[:width]])
         return best, log_kept[best]
     weights = log_weights(log_p, log_kept, temperature)
     order = np.lexsort((-log_p, -weights))
