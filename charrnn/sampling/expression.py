@@ -1,0 +1,253 @@
+"""A regular expression as a nondeterministic automaton over an alphabet.
+
+Python's own `re` reads the expression, and `re` itself is asked which characters each part of it matches, so that
+an expression means here what it means to `re.fullmatch`: Unicode classes, flags and upper and lower case included.
+What no such automaton can do (back references, lookaround ...) is refused by name.
+
+The automaton is Thompson's: nodes that read one character of a set, and nodes that only branch. An expression of n
+characters, its repeats written out, has about n nodes, whatever its determinised form would have.
+
+The compromise: `re`'s parse tree is no public interface of Python (`re._parser`; hypothesis reads it too).
+
+Source: Thompson 1968, "Regular Expression Search Algorithm".
+"""
+
+import heapq
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from re import _compiler, _constants, _parser  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
+
+from charrnn.errors import UsageError
+
+MOST_NODES = 200_000
+"""Of an automaton, repeats written out."""
+NEVER = 1 << 62
+"""More characters than any text has."""
+
+ACCEPT = 0
+"""The node at which a text matches."""
+BRANCHES = -1
+"""What a node reads that reads nothing."""
+
+Runs = list[tuple[int, int]]
+"""A set of characters as ranges (first, past the last) of indices into an alphabet."""
+
+REFUSED = {
+    "GROUPREF": "a back reference",
+    "GROUPREF_EXISTS": "a conditional (?(1)...)",
+    "ASSERT": "lookaround (?=...) or (?<=...)",
+    "ASSERT_NOT": "lookaround (?!...) or (?<!...)",
+    "FAILURE": "lookaround (?!)",
+    "ATOMIC_GROUP": "an atomic group (?>...)",
+    "POSSESSIVE_REPEAT": "a possessive repeat such as a*+",
+    "AT_BOUNDARY": r"a word boundary \b",
+    "AT_NON_BOUNDARY": r"\B",
+    "AT_BEGINNING": "a ^ that is not at its beginning",
+    "AT_BEGINNING_STRING": r"a \A that is not at its beginning",
+    "AT_END": "a $ that is not at its end",
+    "AT_END_STRING": r"a \Z that is not at its end",
+}
+
+
+def shown(pattern: str, most: int = 60) -> str:
+    """An expression in quotes for a message, its middle left out if it is long."""
+    text = repr(pattern)
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """Nodes and what they read; node ACCEPT is the end.
+
+    Args:
+        start: the node before the first character.
+        reads: for each node the set that its character is from (an index of `sets`), or BRANCHES.
+        targets: for each node the nodes that may come next.
+        sets: the different sets of characters.
+        parts: for each set the part of `re`'s tree that it stands for, and the flags there.
+    """
+
+    start: int
+    reads: list[int]
+    targets: list[tuple[int, ...]]
+    sets: list[Runs]
+    parts: list[tuple[Any, int]]
+
+
+class _Edge(NamedTuple):
+    """Whether nothing stands before, or after, a part of the expression."""
+
+    first: bool
+    last: bool
+
+
+def compile_expression(pattern: str, alphabet: str) -> Automaton:
+    """The automaton of an expression over an alphabet: different characters, in any order.
+
+    Raises:
+        UsageError: the expression is not valid, is no regular language, or is too large.
+    """
+    name = shown(pattern)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # "possible nested set": its meaning is about to change
+            tree = _parser.parse(pattern)
+        builder = _Builder(name, alphabet)
+        start = builder.sequence(tree, tree.state.flags, ACCEPT, _Edge(first=True, last=True))
+    except re.error as error:
+        where = "" if error.pos is None else f" at position {error.pos}"
+        raise UsageError(
+            f"not a valid regular expression: {name}: {error.msg}{where}",
+            "the syntax is that of Python's re; a \\ before a special character takes it as it is",
+        ) from error
+    except (Warning, OverflowError) as error:
+        raise UsageError(f"not a clear regular expression: {name}: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"the expression {name} is nested too deeply") from error
+    return Automaton(start, builder.reads, builder.targets, builder.sets, builder.parts)
+
+
+class _Builder:
+    """Makes nodes from the end of the expression to its start: each part is told the node that follows it."""
+
+    def __init__(self, name: str, alphabet: str) -> None:
+        self.name, self.alphabet = name, alphabet
+        self.reads, self.targets = [BRANCHES], [()]  # type: tuple[list[int], list[tuple[int, ...]]]
+        self.sets: list[Runs] = []
+        self.parts: list[tuple[Any, int]] = []
+        self._known: dict[tuple[str, int], int] = {}
+
+    def add(self, reads: int, targets: tuple[int, ...]) -> int:
+        if len(self.reads) == MOST_NODES:
+            raise UsageError(
+                f"the expression {self.name} is too large: with its repeats written out, "
+                f"it has more than {MOST_NODES:,} parts",
+                "take smaller numbers in {m,n}, or * and +",
+            )
+        self.reads.append(reads)
+        self.targets.append(targets)
+        return len(self.reads) - 1
+
+    def sequence(self, items: Sequence[Any], flags: int, after: int, edge: _Edge) -> int:
+        """The node that begins items in a row."""
+        anchors = [op is _constants.AT for op, _ in items]
+        begin = next((i for i, anchor in enumerate(anchors) if not anchor), len(items))
+        end = next((i for i, anchor in enumerate(reversed(anchors)) if not anchor), len(items))
+        for i in reversed(range(len(items))):
+            own = _Edge(edge.first and i <= begin, edge.last and i >= len(items) - 1 - end)
+            after = self.item(items[i], flags, after, own)
+        return after
+
+    def item(self, item: tuple[Any, Any], flags: int, after: int, edge: _Edge) -> int:
+        op, value = item
+        match op.name:
+            case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN":
+                return self.add(self.characters(item, flags), (after,))
+            case "SUBPATTERN":
+                _, added, removed, body = value
+                return self.sequence(body, _combined(flags, added, removed), after, edge)
+            case "BRANCH":
+                starts = [self.sequence(branch, flags, after, edge) for branch in value[1]]
+                return self.add(BRANCHES, tuple(starts))
+            case "MAX_REPEAT" | "MIN_REPEAT":  # greedy or not: the same texts match
+                low, high, body = value
+                own = edge if high == 1 else _Edge(first=False, last=False)
+                return self.repeat(
+                    low, high, after, lambda then: self.sequence(body, flags, then, own)
+                )
+            case "AT" if self.holds(value.name, edge):
+                return after
+        refused = value.name if op is _constants.AT else op.name
+        raise UsageError(
+            f"--match cannot do {REFUSED.get(refused, refused)}, as in {self.name}",
+            "the expression always stands for the whole text",
+        )
+
+    @staticmethod
+    def holds(anchor: str, edge: _Edge) -> bool:
+        """Whether an anchor says what is true anyhow of a text that matches in full."""
+        begins = edge.first and anchor in ("AT_BEGINNING", "AT_BEGINNING_STRING")
+        return begins or (edge.last and anchor in ("AT_END", "AT_END_STRING"))
+
+    def repeat(self, low: int, high: int, after: int, copy: Callable[[int], int]) -> int:
+        """x{low,high}; x{0,n} is (x(x...)?)?, so that each copy has one way out."""
+        node = after
+        if high is _constants.MAXREPEAT:
+            node = self.add(BRANCHES, ())
+            once = copy(node)
+            self.targets[node] = (once, after)
+            if low > 0:
+                node, low = once, low - 1
+        else:
+            for _ in range(high - low):
+                once = copy(node)
+                if once == node:  # x is empty, and so is any number of it
+                    return after
+                node = self.add(BRANCHES, (once, after))
+        for _ in range(low):
+            once = copy(node)
+            if once == node:
+                return node
+            node = once
+        return node
+
+    def characters(self, part: tuple[Any, Any], flags: int) -> int:
+        """The number of the set of characters that a part matches."""
+        key = repr(part), flags
+        if key not in self._known:
+            self._known[key] = len(self.sets)
+            self.sets.append(runs(part, flags, self.alphabet))
+            self.parts.append((part, flags))
+        return self._known[key]
+
+
+def _combined(flags: int, added: int, removed: int) -> int:
+    """The flags inside (?aiLmsux-imsx:...)."""
+    if added & _parser.TYPE_FLAGS:
+        flags &= ~_parser.TYPE_FLAGS
+    return (flags | added) & ~removed
+
+
+def runs(part: tuple[Any, Any], flags: int, alphabet: str) -> Runs:
+    """Which characters of an alphabet a part matches that stands for one character: `re` says so itself."""
+    op, value = part
+    if op is _constants.LITERAL and not flags & re.IGNORECASE:
+        index = alphabet.find(chr(value))
+        return [(index, index + 1)] if index >= 0 else []
+    state = _parser.State()
+    one = _parser.SubPattern(state, [part])
+    several = (_constants.MAX_REPEAT, (1, _constants.MAXREPEAT, one))
+    matcher = _compiler.compile(_parser.SubPattern(state, [several]), flags)
+    return [match.span() for match in matcher.finditer(alphabet)]
+
+
+def distances(automaton: Automaton, costs: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The least that it costs to get from each node to ACCEPT, and the next node on that way (Dijkstra 1959).
+
+    Args:
+        automaton: its nodes are asked about.
+        costs: of one character from each set; NEVER for a set that is empty.
+
+    Returns:
+        Costs, NEVER for a node with no way to ACCEPT; and nodes, of no meaning there.
+    """
+    sources: list[list[int]] = [[] for _ in automaton.reads]
+    for node, targets in enumerate(automaton.targets):
+        for target in targets:
+            sources[target].append(node)
+    step = [0 if reads == BRANCHES else costs[reads] for reads in automaton.reads]
+    least, following = [NEVER] * len(step), [ACCEPT] * len(step)
+    least[ACCEPT] = 0
+    queue = [(0, ACCEPT)]
+    while queue:
+        cost, node = heapq.heappop(queue)
+        if cost > least[node]:
+            continue
+        for source in sources[node]:
+            if cost + step[source] < least[source]:
+                least[source], following[source] = cost + step[source], node
+                heapq.heappush(queue, (least[source], source))
+    return least, following
