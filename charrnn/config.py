@@ -299,3 +299,5 @@ class SamplingConfig:
             "left out with --stop and --until-sentence, because it decides where a sample ends"
         )
         require(self.match is None or not other_ends, "match", expected, self.match)
+        expected = "left out with --ban: leave those characters out of the expression"
+        require(self.match is None or not self.ban, "match", expected, self.match)

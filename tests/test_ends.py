@@ -17,12 +17,8 @@ stops = st.lists(st.text("ab.", min_size=1, max_size=4), max_size=3).map(tuple)
 def read(text, prime="", **settings):
     """What is handed out of a text, how, and why it ended."""
     ends = Ends(SamplingConfig(**({"length": 10**6} | settings)), prime)
-    pieces = []
-    for character in text:
-        if ends.reason is None:
-            pieces.append(ends.take(character))
-    pieces.append("" if ends.reason else ends.rest())
-    return "".join(pieces), ends.reason
+    out = "".join(ends.take(character) for character in text if ends.reason is None)
+    return out + ("" if ends.reason else ends.rest()), ends.reason
 
 
 @given(texts, texts, stops)

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import math
 import sys
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from charrnn.cells import CELLS
 from charrnn.cli import fill as cli
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.render.palette import ColorMode
@@ -506,9 +507,8 @@ def test_a_model_that_overflows_is_named():
 
 
 def write(capsys, text, **options):
-    cli.write_fillings(
-        make_model(), text, **({"count": 1, "beam": 99, "temperature": 0.0, "seed": 1} | options)
-    )
+    config = SamplingConfig(temperature=options.pop("temperature", 0.0), seed=1)
+    cli.write_fillings(make_model(), text, config, **({"beam": 99} | options))
     return capsys.readouterr()
 
 
@@ -522,8 +522,8 @@ def test_a_pipe_gets_exactly_the_texts(capsys):
 def test_lines_end_as_lines(capsys):
     model = make_model(ABC_LINES)
     expected = [f.text for f in fill(model, "ab__c", count=3, beam=99, line=True)]
-    options = {"count": 3, "beam": 99, "temperature": 0.0, "seed": 1, "line": True}
-    cli.write_fillings(model, "ab__c", **options)
+    config = SamplingConfig(temperature=0.0, seed=1, line=True)
+    cli.write_fillings(model, "ab__c", config, count=3, beam=99)
     assert capsys.readouterr().out.splitlines() == expected
 
 
@@ -548,8 +548,7 @@ def test_controls_of_a_template_do_not_act_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(cli, "terminal_color", lambda: ColorMode.none)
     model = make_model(Vocabulary("char", sorted(map(ord, "ab\x1b"))))
-    options = {"count": 1, "beam": 99, "temperature": 0.0, "seed": 1}
-    cli.write_fillings(model, "a\x1b__", **options)
+    cli.write_fillings(model, "a\x1b__", SamplingConfig(temperature=0.0, seed=1), beam=99)
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -564,3 +563,16 @@ def test_stderr_says_how_it_was_filled_and_how_likely_it_is(capsys):
     assert f"temperature 0.8, seed 1, beam {BEAM_OF_DRAWS}" in drawn
     assert "only" not in drawn
     assert write(capsys, "ab_c", count=7, quiet=True).err == ""
+
+
+def test_json_tells_the_gaps_and_how_likely_they_are(capsys):
+    best, second = itertools.islice(fill(make_model(), "ab__c_d", count=2, beam=999), 2)
+    records = [
+        json.loads(line)
+        for line in write(capsys, "ab__c_d", count=2, beam=999, as_json=True).out.splitlines()
+    ]
+    assert [r["text"] for r in records] == [best.text, second.text]
+    assert [r["gaps"] for r in records] == [list(best.gaps), list(second.gaps)]
+    assert records[0]["log_probability"] == best.log_probability
+    assert records[0]["mean_log_probability"] == best.mean_log_probability
+    assert [r["index"] for r in records] == [0, 1]

@@ -1,33 +1,32 @@
 """What `charrnn sample --fill` writes: a template with its gaps filled."""
 
+import dataclasses
+import json
 import sys
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import say, terminal_color
+from charrnn.config import SamplingConfig
 from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    import numpy.typing as npt
+    from collections.abc import Iterable, Iterator, Sequence
 
     from charrnn.model import CharRNN
     from charrnn.sampling.filling import Filling
+    from charrnn.sampling.template import Template
 
 
 def write_fillings(
     model: "CharRNN",
     text: str,
+    config: SamplingConfig,
     *,
-    count: int,
-    beam: int | None,
-    temperature: float,
-    seed: int | None,
-    banned: "npt.NDArray[np.bool_] | None" = None,
+    count: int = 1,
+    beam: int | None = None,
     newlines: bool = False,
-    line: bool = False,
     separator: str = "\n\n",
+    as_json: bool = False,
     quiet: bool = False,
 ) -> None:
     """Write a template with its gaps filled, `count` times, to standard output.
@@ -39,49 +38,73 @@ def write_fillings(
     Args:
         model: judges the fillings.
         text: the template.
+        config: its temperature (0: the likeliest fillings; above: draws), seed, banned characters, and whether each
+            filling is a line count here.
         count: how many fillings.
         beam: lanes of the search, or None.
-        temperature: 0: the likeliest fillings; above: draws.
-        seed: of the draws.
-        banned: (V,) symbols that are not written.
         newlines: whether a gap may hold newlines.
-        line: each filling is a line, and ends as one.
         separator: between two fillings, but for lines.
+        as_json: a line of JSON for each instead.
         quiet: say nothing on stderr.
     """
+    from charrnn.sampling.chooser import Chooser
     from charrnn.sampling.filling import default_beam, fill
     from charrnn.sampling.template import parse_template
 
-    template = parse_template(text)
+    template, temperature, line = parse_template(text), config.temperature, config.line
     fillings = fill(
         model,
         template,
         count=count,
         beam=beam,
         temperature=temperature,
-        seed=seed,
-        banned=banned,
+        seed=config.seed,
+        banned=Chooser(config, model.vocabulary).banned,
         newlines=newlines,
         line=line,
     )
     if not quiet:
-        how = f"temperature {temperature:g}, seed {seed}" if temperature else "likeliest first"
+        how = (
+            f"temperature {temperature:g}, seed {config.seed}" if temperature else "likeliest first"
+        )
         say(f"charrnn: filling, {how}, beam {beam or default_beam(temperature):,}")
+    if as_json:
+        written = list(_json(fillings, config.seed))
+    else:
+        written = list(_texts(fillings, template, "\n" if line else separator))
+        if line or (sys.stdout.isatty() and not written[-1].text.endswith("\n")):
+            sys.stdout.write("\n")
+    sys.stdout.flush()
+    if not quiet:
+        _say_how_likely(written, count)
+
+
+def _texts(
+    fillings: "Iterable[Filling]", template: "Template", separator: str
+) -> "Iterator[Filling]":
+    """Write fillings as text, and hand them on."""
     out, is_terminal = sys.stdout, sys.stdout.isatty()
     mode = terminal_color() if is_terminal else ColorMode.none
-    written: list[Filling] = []
-    for filling in fillings:
-        if written:
-            out.write("\n" if line else separator)
+    for number, filling in enumerate(fillings):
+        if number:
+            out.write(separator)
         for piece, in_gap in template.pieces(filling.gaps):
             out.write(_shown(piece, mode, in_gap=in_gap) if is_terminal else piece)
         out.flush()
-        written.append(filling)
-    if line or (is_terminal and not written[-1].text.endswith("\n")):
-        out.write("\n")
-    out.flush()
-    if not quiet:
-        _say_how_likely(written, count)
+        yield filling
+
+
+def _json(fillings: "Iterable[Filling]", seed: int | None) -> "Iterator[Filling]":
+    """Write fillings as lines of JSON, and hand them on."""
+    for index, filling in enumerate(fillings):
+        record = {
+            "index": index,
+            "seed": seed,
+            **dataclasses.asdict(filling),
+            "mean_log_probability": filling.mean_log_probability,
+        }
+        print(json.dumps(record, ensure_ascii=sys.stdout.isatty()), flush=True)
+        yield filling
 
 
 def _shown(piece: str, mode: ColorMode, *, in_gap: bool) -> str:

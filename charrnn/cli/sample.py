@@ -2,23 +2,30 @@
 
 import dataclasses
 import itertools
-import math
-import re
 from typing import TYPE_CHECKING
+
+import typer
 
 from charrnn.cli import sample_options as options
 from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.console import say
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.fill import write_fillings
+from charrnn.cli.sample_input import (
+    check_together,
+    fresh_seed,
+    parse_bias,
+    prime_text,
+    temperatures,
+    unescaped,
+)
 from charrnn.cli.sample_output import JsonOutput, Output, TextOutput
 from charrnn.config import SamplingConfig
-from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.sampling.selection import Selection
 
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 MOST_WAITING = 1 << 26
 """Characters of samples that are written side by side, at most: all but the first wait for their turn."""
 MANY_LANES = 8
@@ -26,6 +33,7 @@ MANY_LANES = 8
 
 
 def sample(
+    context: typer.Context,
     checkpoint: CheckpointArgument = None,
     prime: options.Prime = None,
     prime_file: options.PrimeFile = None,
@@ -44,6 +52,9 @@ def sample(
     ban: options.Ban = "",
     bias: options.Bias = None,
     match: options.Match = None,
+    fill: options.Fill = None,
+    beam: options.Beam = None,
+    fill_newlines: options.FillNewlines = False,
     length: options.Length = SamplingConfig.length,
     stop: options.Stop = None,
     until_sentence: options.UntilSentence = False,
@@ -67,11 +78,8 @@ def sample(
     Characters appear as they are made. Standard output carries the prime text and what follows it, and nothing else. A
     model that was trained with --lines writes whole lines.
     """
-    if prime is not None and prime_file is not None:
-        raise UsageError("--prime and --prime-file exclude each other", "give one of them")
-    if log_probabilities and not json:
-        raise UsageError("--log-probabilities has no place in plain text", "add --json")
-    start, end = _temperatures(temp, temp_from, temp_to)
+    check_together(context)
+    start, end = temperatures(temp, temp_from, temp_to)
     config = SamplingConfig(
         length=length,
         temperature=start,
@@ -84,8 +92,8 @@ def sample(
         repetition_window=repetition_window,
         no_repeat_ngram=no_repeat_ngram,
         ban=unescaped("--ban", ban),
-        bias=tuple(map(_bias, bias or ())),
-        seed=_seed(seed),
+        bias=tuple(map(parse_bias, bias or ())),
+        seed=fresh_seed() if seed is None else seed,
         stop=tuple(unescaped("--stop", text) for text in stop or ()),
         until_sentence=until_sentence,
         max_chars=max_chars,
@@ -95,8 +103,22 @@ def sample(
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     config = dataclasses.replace(config, line=reads_lines(loaded) if lines is None else lines)
+    if fill is not None:
+        between = "\n\n" if separator is None else unescaped("--separator", separator)
+        write_fillings(
+            model,
+            fill,
+            config if temp is not None else dataclasses.replace(config, temperature=0.0),
+            count=count,
+            beam=beam,
+            newlines=fill_newlines,
+            separator=between,
+            as_json=json,
+            quiet=quiet,
+        )
+        return
     skip = unknown is options.Unknown.skip
-    text = _prime_text(prime, prime_file, model, config, skip=skip, quiet=quiet)
+    text = prime_text(prime, prime_file, model, config, skip=skip, quiet=quiet)
     wanted = _selection(count, best_of, novel, novel_length, unique=unique, quiet=quiet)
     if not quiet:
         to = "" if end is None else f" to {end:g}"
@@ -111,89 +133,6 @@ def sample(
     _write(model, config, wanted, output)
     if config.line and output.cut_off and not quiet:
         say(f"charrnn: {output.cut_off:,} of {count:,} lines were cut off by --length {length}")
-
-
-def unescaped(option: str, text: str) -> str:
-    r"""Text in which \n, \t, \r, \0 and \\ stand for newline, tab, carriage return, zero byte and backslash."""
-
-    def meaning(found: re.Match[str]) -> str:
-        if found[1] not in ESCAPES:
-            raise UsageError(
-                f"{option} has \\{found[1]}, which means nothing",
-                r"\n, \t, \r and \0 do; a backslash itself is \\",
-            )
-        return ESCAPES[found[1]]
-
-    return re.sub(r"\\(.?)", meaning, text, flags=re.DOTALL)
-
-
-def _temperatures(
-    temp: float | None, temp_from: float | None, temp_to: float | None
-) -> tuple[float, float | None]:
-    """The temperature at the beginning, and at the end if it is another."""
-    if temp is not None and temp_from is not None:
-        raise UsageError("--temp and --temp-from exclude each other", "give one of them")
-    if temp_from is not None and temp_to is None:
-        raise UsageError("--temp-from needs --temp-to", "or give --temp for all of the text")
-    start = temp if temp_from is None else temp_from
-    return SamplingConfig.temperature if start is None else start, temp_to
-
-
-def _bias(text: str) -> tuple[str, float]:
-    """CHARS=VALUE; the characters may be `=` themselves."""
-    characters, equals, value = text.rpartition("=")
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not (equals and characters and math.isfinite(number)):
-        raise UsageError(
-            f"--bias must be CHARS=VALUE with a finite number, not {text!r}",
-            "for example --bias e=-2",
-        )
-    return unescaped("--bias", characters), number
-
-
-def _seed(asked: int | None) -> int:
-    if asked is not None:
-        return asked
-    import secrets
-
-    return secrets.randbelow(2**32)
-
-
-def _prime_text(
-    prime: str | None,
-    prime_file: str | None,
-    model: "CharRNN",
-    config: SamplingConfig,
-    *,
-    skip: bool,
-    quiet: bool,
-) -> str:
-    """What to go on from: for a single line one without its end, as a file's last line has one."""
-    text = prime or ""
-    if prime_file is not None:
-        from charrnn.cli.texts import file_text
-
-        text = file_text(prime_file, model)
-        text = text.removesuffix("\n") if config.line else text
-    if config.line and "\n" in text:
-        raise UsageError(
-            "single lines are written, but the prime text has a newline", "add --no-lines"
-        )
-    if skip:
-        from charrnn.cli.texts import leave_out_unknown
-
-        text, _ = leave_out_unknown(text, model, quiet=quiet)
-    try:
-        model.vocabulary.encode(text)
-    except DataError as error:
-        raise DataError(
-            f"the prime text has characters that are {error.message}",
-            error.hint or "add --unknown skip to leave them out",
-        ) from error
-    return text
 
 
 def _selection(

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-RULES, ENDS, MANY, OUTPUT = (
+RULES, ENDS, FILLING, MANY, OUTPUT = (
     "What may come next",
     "Where a sample ends",
+    "Filling gaps",
     "Several samples",
     "The output",
 )
@@ -158,6 +159,35 @@ Match = Annotated[
         help="Write text that matches this regular expression in full.",
         show_default=False,
         rich_help_panel=RULES,
+    ),
+]
+Fill = Annotated[
+    str | None,
+    typer.Option(
+        "--fill",
+        metavar="TEXT",
+        help="Write this text with its gaps filled: ____ is one of four characters, _{2,12} one of two to twelve, "
+        r"\_ an underscore. The likeliest filling; with --temp above 0 a draw.",
+        show_default=False,
+        rich_help_panel=FILLING,
+    ),
+]
+Beam = Annotated[
+    int | None,
+    typer.Option(
+        "--beam",
+        help="With --fill: how many beginnings are kept at every character.",
+        min=1,
+        show_default="512, or 128 for draws",
+        rich_help_panel=FILLING,
+    ),
+]
+FillNewlines = Annotated[
+    bool,
+    typer.Option(
+        "--fill-newlines",
+        help="With --fill: a gap may hold newlines.",
+        rich_help_panel=FILLING,
     ),
 ]
 Length = Annotated[

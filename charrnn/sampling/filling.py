@@ -30,7 +30,7 @@ from charrnn.errors import DataError, UsageError
 from charrnn.model import CharRNN, Float, States
 from charrnn.recording import log_softmax
 from charrnn.sampling.pruning import log_weights, prune
-from charrnn.sampling.rules import Float64, draw, probabilities
+from charrnn.sampling.rules import Float64, draw, odds
 from charrnn.sampling.spelling import BETWEEN, FORBIDDEN, Table, spelling
 from charrnn.sampling.template import Gap, Template, parse_template
 from charrnn.text.vocabulary import Ids
@@ -240,7 +240,7 @@ class _Search:
             generator = np.random.default_rng(stream)
             found = self._run(temperature, generator)
             weights = log_weights(found.log_p, found.log_kept, temperature)
-            yield self._filling(found, draw(probabilities(weights, 1.0), generator.random()))
+            yield self._filling(found, int(draw(odds(weights), generator.random())))
 
     def _filling(self, lanes: _Lanes, lane: int) -> Filling:
         gaps = self._gaps(lanes.written[lane])

@@ -185,9 +185,9 @@ class _Run:
         memories = memories_of([writer])
         choose, step, tells = self.chooser.choose, self.model.step, self.config.log_probabilities
         logits, state = self.primed()
-        for number in itertools.count():
-            u, allowed = writer.uniform.next(), writer.allowed()
-            symbol = int(choose(logits, u, written=number, memories=memories, allowed=allowed))
+        while True:
+            u, written, allowed = writer.uniform.next(), writer.ends.written, writer.allowed()
+            symbol = int(choose(logits, u, written=written, memories=memories, allowed=allowed))
             piece = writer.take(symbol, float(log_probability(logits, symbol)) if tells else 0.0)
             if piece.text or piece.stop:
                 yield piece
@@ -219,14 +219,12 @@ class _Block:
         lanes = len(writers)
         self._logits = np.repeat(self._first[0][None], lanes, axis=0)
         self._state = _each(lambda a: np.repeat(a[None], lanes, axis=0), self._first[1])
-        self._drawn = np.zeros(lanes, np.int64)
-        """Symbols of each sample."""
-        simple = run.form is None and not writers[0].memory and not run.config.line
-        self._stride = STRIDE if simple else 1
+        self._stride = STRIDE if writers[0].in_bulk else 1
 
     def advance(self) -> list[Piece]:
         """Draw some symbols in every lane; the piece of each."""
         run, lanes = self.run, len(self.writers)
+        written = np.array([writer.ends.written for writer in self.writers])
         u = np.stack([writer.uniform.take(self._stride) for writer in self.writers])  # (N, stride)
         symbols = np.empty((lanes, self._stride), np.int64)
         nats = np.empty((lanes, self._stride)) if run.config.log_probabilities else None
@@ -235,7 +233,7 @@ class _Block:
             chosen = run.chooser.choose(
                 self._logits,
                 u[:, k],
-                written=self._drawn,
+                written=written + k,
                 memories=memories,
                 allowed=self._allowed(),
             )
@@ -245,7 +243,6 @@ class _Block:
             for memory, symbol in zip(memories or (), chosen.tolist(), strict=False):
                 memory.remember(symbol)
             self._logits, self._state, _ = run.model.step(chosen, self._state)
-            self._drawn += 1
         return [
             writer.take_all(symbols[lane], None if nats is None else nats[lane])
             for lane, writer in enumerate(self.writers)
@@ -263,14 +260,14 @@ class _Block:
         first_logits, first_state = self._first
         for lane, writer in zip(ended, writers, strict=False):
             self.writers[lane] = writer
-            self._logits[lane], self._drawn[lane] = first_logits, 0
+            self._logits[lane] = first_logits
             for layer, first in zip(self._state, first_state, strict=True):
                 for array, begin in zip(layer, first, strict=True):
                     array[lane] = begin
         if gone := ended[len(writers) :]:
             kept = [lane for lane in range(len(self.writers)) if lane not in gone]
             self.writers = [self.writers[lane] for lane in kept]
-            self._logits, self._drawn = self._logits[kept], self._drawn[kept]
+            self._logits = self._logits[kept]
             self._state = _each(lambda a: a[kept], self._state)
 
 

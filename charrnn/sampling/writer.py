@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,12 @@ from charrnn.sampling.ends import Ends, StopReason
 from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from charrnn.sampling.form import Form
+    from charrnn.sampling.form import Form, State
     from charrnn.sampling.memory import Memory
 
 
-class Piece(NamedTuple):
+@dataclass(slots=True)
+class Piece:
     """The next part of a sample."""
 
     index: int
@@ -47,6 +48,26 @@ class Uniform:
         return self._generator.random(count)
 
 
+@dataclass(slots=True)
+class _Place:
+    """How far a sample has come in a form."""
+
+    form: "Form"
+    state: "State"
+
+    def advance(self, symbol: int) -> None:
+        self.state = self.form.advance(self.state, symbol)
+
+    def allowed(self, left: int) -> npt.NDArray[np.bool_]:
+        return self.form.allowed(self.state, left)
+
+    def accepts(self) -> bool:
+        return self.form.accepts(self.state)
+
+    def may_go_on(self) -> bool:
+        return self.form.may_go_on(self.state)
+
+
 class Writer:
     """A sample that is being written.
 
@@ -73,8 +94,7 @@ class Writer:
         self.memory = memory
         self.ends = Ends(config, prime)
         self.uniform = Uniform(config.seed, index)
-        self.form = form
-        self.form_state = form.start if form else None
+        self._form = None if form is None else _Place(form, form.start)
         self._vocabulary = vocabulary
         self._decode = vocabulary.decoder()
         for (
@@ -84,13 +104,15 @@ class Writer:
         self._tells = config.log_probabilities
         self._nats = 0.0
         self._told: list[float] = []
-        self._in_bulk = (
+        self.in_bulk = (
             vocabulary.level == "char"
             and form is None
+            and memory is None
             and not self._tells
             and not self.ends.needs_every_character
         )
-        if form and not form.may_go_on(self.form_state):
+        """Whether nothing but the number of symbols decides."""
+        if self._form and not self._form.may_go_on():
             self.ends.reason = "form"
 
     @property
@@ -107,7 +129,7 @@ class Writer:
             symbols: drawn one after the other.
             nats: the log-probability of each, if they are to be told.
         """
-        if self._in_bulk:
+        if self.in_bulk:
             text = self._vocabulary.decode(symbols[: self.left])
             self.ends.count(len(text))
             return Piece(self.index, text, (), self.ends.reason)
@@ -123,10 +145,10 @@ class Writer:
 
     def take(self, symbol: int, nats: float = 0.0) -> Piece:
         """Read the symbol that was drawn, and its log-probability; hand out what that decides."""
-        if self._in_bulk:
+        if self.in_bulk:
             self.ends.count(1)
             return Piece(self.index, self._decode(symbol), (), self.ends.reason)
-        if self.form and not self._fits(symbol):
+        if self._form and not self._form.allowed(self.left)[symbol]:
             self.ends.reason = "form"
             return self._piece(self.ends.rest())
         out = ""
@@ -136,15 +158,11 @@ class Writer:
                 self._told.append(self._nats)
                 self._nats = 0.0
                 out += self.ends.take(character)
-        if self.form and self.ends.reason in (None, "length", "max-chars"):
-            self.form_state = self.form.advance(self.form_state, symbol)
-            if not self.form.may_go_on(self.form_state):
-                self.ends.reason = "form"
+        if self._form:
+            self._form.advance(symbol)
+            if self.ends.reason or not self._form.may_go_on():
+                self.ends.reason = "form"  # also where the length is reached: it is a match by then
         return self._piece(out)
-
-    def _fits(self, symbol: int) -> bool:
-        assert self.form
-        return bool(self.form.allowed(self.form_state, self.left)[symbol])
 
     def _piece(self, text: str) -> Piece:
         told = self._told[: len(text)] if self._tells else []
@@ -157,9 +175,9 @@ class Writer:
         Where the form is complete everything is: a symbol that leaves it ends the sample, so that it ends as likely
         as the model would go on with something else.
         """
-        if self.form is None or self.form.accepts(self.form_state):
+        if self._form is None or self._form.accepts():
             return None
-        return self.form.allowed(self.form_state, self.left)
+        return self._form.allowed(self.left)
 
 
 def mean(log_probabilities: Sequence[float]) -> float:

@@ -1,0 +1,136 @@
+"""What the options of `charrnn sample` mean, and which of them go together."""
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import typer
+
+from charrnn.cli.train_options import was_given
+from charrnn.config import SamplingConfig
+from charrnn.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+NEEDS = {
+    "temp_from": "temp_to",
+    "beam": "fill",
+    "fill_newlines": "fill",
+    "novel_length": "novel",
+    "log_probabilities": "json",
+}
+"""Options that mean nothing without another."""
+FILLS = {
+    *("checkpoint", "fill", "beam", "fill_newlines", "temp", "seed", "count", "separator", "lines"),
+    *("ban", "json", "clamp", "steer", "steer_file", "quiet"),
+}
+"""What can be said of a filling; everything else is about text that goes on."""
+EXCLUDE = (
+    ("prime", "prime_file"),
+    ("temp", "temp_from"),
+    ("json", "separator"),
+    ("match", "ban"),
+    ("match", "stop"),
+    ("match", "until_sentence"),
+)
+
+
+def check_together(context: typer.Context) -> None:
+    """Raise UsageError for an option that could not be obeyed beside the others, or without another."""
+    given = {name for name in context.params if was_given(context, name)}
+    for first, second in EXCLUDE:
+        if {first, second} <= given:
+            raise UsageError(
+                f"{_option(first)} and {_option(second)} exclude each other", "give one of them"
+            )
+    for name, other in NEEDS.items():
+        if name in given and other not in given:
+            raise UsageError(f"{_option(name)} means nothing without {_option(other)}")
+    if "fill" in given and (others := sorted(given - FILLS)):
+        raise UsageError(
+            f"--fill and {_option(others[0])} exclude each other", "leave one of them out"
+        )
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def unescaped(option: str, text: str) -> str:
+    r"""Text in which \n, \t, \r, \0 and \\ stand for newline, tab, carriage return, zero byte and backslash."""
+
+    def meaning(found: re.Match[str]) -> str:
+        if found[1] not in ESCAPES:
+            raise UsageError(
+                f"{option} has \\{found[1]}, which means nothing",
+                r"\n, \t, \r and \0 do; a backslash itself is \\",
+            )
+        return ESCAPES[found[1]]
+
+    return re.sub(r"\\(.?)", meaning, text, flags=re.DOTALL)
+
+
+def temperatures(
+    temp: float | None, temp_from: float | None, temp_to: float | None
+) -> tuple[float, float | None]:
+    """The temperature at the beginning, and at the end if it is another."""
+    start = temp if temp_from is None else temp_from
+    return SamplingConfig.temperature if start is None else start, temp_to
+
+
+def parse_bias(text: str) -> tuple[str, float]:
+    """CHARS=VALUE; the characters may be `=` themselves."""
+    characters, equals, value = text.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (equals and characters and math.isfinite(number)):
+        raise UsageError(
+            f"--bias must be CHARS=VALUE with a finite number, not {text!r}",
+            "for example --bias e=-2",
+        )
+    return unescaped("--bias", characters), number
+
+
+def fresh_seed() -> int:
+    """A seed that nobody chose."""
+    import secrets
+
+    return secrets.randbelow(2**32)
+
+
+def prime_text(
+    prime: str | None,
+    prime_file: str | None,
+    model: "CharRNN",
+    config: SamplingConfig,
+    *,
+    skip: bool,
+    quiet: bool,
+) -> str:
+    """What to go on from: for a single line one without its end, as a file's last line has one."""
+    text = prime or ""
+    if prime_file is not None:
+        from charrnn.cli.texts import file_text
+
+        text = file_text(prime_file, model)
+        text = text.removesuffix("\n") if config.line else text
+    if config.line and "\n" in text:
+        raise UsageError(
+            "single lines are written, but the prime text has a newline", "add --no-lines"
+        )
+    if skip:
+        from charrnn.cli.texts import leave_out_unknown
+
+        text, _ = leave_out_unknown(text, model, quiet=quiet)
+    try:
+        model.vocabulary.encode(text)
+    except DataError as error:
+        raise DataError(
+            f"the prime text has characters that are {error.message}",
+            error.hint or "add --unknown skip to leave them out",
+        ) from error
+    return text
