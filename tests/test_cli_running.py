@@ -20,8 +20,8 @@ from conftest import CLEAN, call_charrnn, command, own_signals, run_charrnn
 
 import charrnn
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from charrnn.cli.sample import BETWEEN_SAMPLES, CHARACTERS_PER_WRITE
-from charrnn.cli.sample import sample as write_sample
+from charrnn.cli.app import app
+from charrnn.cli.sample_output import CHARACTERS_PER_WRITE
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.render.glyphs import harmless
@@ -153,7 +153,7 @@ def test_every_setting_changes_the_text(tiny_model):
 def test_a_sample_does_not_depend_on_how_many_are_asked_for(workplace, tiny_model):
     result = run_charrnn("sample", "--count", 3, "-n", 60, "--seed", 1, "-q", cwd=workplace)
     texts = [expected_text(tiny_model, index=index) for index in range(3)]
-    assert result.out == BETWEEN_SAMPLES.join(texts)
+    assert result.out == "\n\n".join(texts)
     assert len(set(texts)) == 3
 
 
@@ -360,7 +360,7 @@ def test_text_is_handed_on_while_it_is_made_on_a_terminal_character_by_character
 ):
     recorder = Recorder(is_terminal=is_terminal)
     monkeypatch.setattr(sys, "stdout", recorder)
-    write_sample(str(workplace / BEST), length=100, seed=1, quiet=True)
+    app(["sample", str(workplace / BEST), "-n", "100", "--seed", "1", "-q"], standalone_mode=False)
     steps = [b - a for a, b in itertools.pairwise(recorder.flushed)]
     assert max(steps) == (1 if is_terminal else CHARACTERS_PER_WRITE)
     written = recorder.getvalue()
@@ -372,7 +372,10 @@ def test_a_terminal_gets_a_newline_at_the_end_if_the_text_has_none(workplace, mo
     for prime in ("def", "def\n"):
         recorder = Recorder(is_terminal=True)
         monkeypatch.setattr(sys, "stdout", recorder)
-        write_sample(str(workplace / BEST), prime=prime, length=0, quiet=True)
+        app(
+            ["sample", str(workplace / BEST), "--prime", prime, "-n", "0", "-q"],
+            standalone_mode=False,
+        )
         assert recorder.getvalue() == "def\n"
 
 

@@ -192,6 +192,11 @@ def test_defaults_come_from_the_configs():
             "length": SamplingConfig.length,
             "top_k": SamplingConfig.top_k,
             "top_p": SamplingConfig.top_p,
+            "min_p": SamplingConfig.min_p,
+            "typical": SamplingConfig.typical,
+            "repetition_penalty": SamplingConfig.repetition_penalty,
+            "repetition_window": SamplingConfig.repetition_window,
+            "no_repeat_ngram": SamplingConfig.no_repeat_ngram,
         },
     }
     for command, expected in homes.items():
@@ -218,7 +223,9 @@ RELEASED = {
         --device --precision
         --threads --cache --json --quiet""",
     "sample": """--temp --length --prime --prime-file --seed --top-k --top-p --count --clamp --steer --steer-file
-        --quiet""",
+        --quiet --unknown --temp-from --temp-to --min-p --typical --repetition-penalty --repetition-window
+        --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
+        --separator --unique --novel --novel-length --best-of --json --log-probabilities""",
     "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
         --steer --steer-file --quiet""",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",

@@ -16,10 +16,10 @@ from charrnn.cli.sample_input import (
     fresh_seed,
     parse_bias,
     prime_text,
-    temperatures,
     unescaped,
 )
 from charrnn.cli.sample_output import JsonOutput, Output, TextOutput
+from charrnn.cli.train_options import was_given
 from charrnn.config import SamplingConfig
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def sample(
     prime_file: options.PrimeFile = None,
     unknown: options.UnknownCharacters = options.Unknown.refuse,
     seed: options.Seed = SamplingConfig.seed,
-    temp: options.Temp = None,
+    temp: options.Temp = SamplingConfig.temperature,
     temp_from: options.TempFrom = None,
     temp_to: options.TempTo = None,
     top_k: options.TopK = SamplingConfig.top_k,
@@ -79,7 +79,7 @@ def sample(
     model that was trained with --lines writes whole lines.
     """
     check_together(context)
-    start, end = temperatures(temp, temp_from, temp_to)
+    start, end = (temp if temp_from is None else temp_from), temp_to
     config = SamplingConfig(
         length=length,
         temperature=start,
@@ -108,7 +108,7 @@ def sample(
         write_fillings(
             model,
             fill,
-            config if temp is not None else dataclasses.replace(config, temperature=0.0),
+            config if was_given(context, "temp") else dataclasses.replace(config, temperature=0.0),
             count=count,
             beam=beam,
             newlines=fill_newlines,

@@ -72,14 +72,6 @@ def unescaped(option: str, text: str) -> str:
     return re.sub(r"\\(.?)", meaning, text, flags=re.DOTALL)
 
 
-def temperatures(
-    temp: float | None, temp_from: float | None, temp_to: float | None
-) -> tuple[float, float | None]:
-    """The temperature at the beginning, and at the end if it is another."""
-    start = temp if temp_from is None else temp_from
-    return SamplingConfig.temperature if start is None else start, temp_to
-
-
 def parse_bias(text: str) -> tuple[str, float]:
     """CHARS=VALUE; the characters may be `=` themselves."""
     characters, equals, value = text.rpartition("=")

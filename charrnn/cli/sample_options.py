@@ -50,12 +50,11 @@ Seed = Annotated[
     ),
 ]
 Temp = Annotated[
-    float | None,
+    float,
     typer.Option(
         "--temp",
         "--temperature",
         help="Below 1 safer, above 1 bolder; 0 always takes the likeliest.",
-        show_default="0.8",
         rich_help_panel=RULES,
     ),
 ]
