@@ -106,7 +106,13 @@ HiddenSize = Annotated[
     ),
 ]
 Layers = Annotated[
-    int, typer.Option("--layers", help="Layers stacked on each other.", rich_help_panel=NETWORK)
+    int | None,
+    typer.Option(
+        "--layers",
+        help="Layers stacked on each other.",
+        show_default="2 of an lstm whose --hidden-size is left out, else 1",
+        rich_help_panel=NETWORK,
+    ),
 ]
 EmbeddingSize = Annotated[
     int,
