@@ -124,7 +124,7 @@ Dropout = Annotated[
     float | None,
     typer.Option(
         "--dropout",
-        help="Part of each layer's outputs zeroed in training.",
+        help="Part of the top layer's outputs zeroed in training.",
         show_default="by the epochs and the size",
         rich_help_panel=LEARNING,
     ),
