@@ -142,7 +142,7 @@ class TrainingConfig:
     """A lane starts afresh every so many steps, the lanes in turn, without its carried state; 0: only with an epoch.
     A text of lines is read by items instead, which all start afresh."""
     dropout: float = 0.0
-    """The part of each layer's outputs that is zeroed in training (between layers and before the output)."""
+    """The part of the top layer's outputs that is zeroed in training."""
     recurrent_dropout: float = 0.0
     """The part of the recurrent weights that is zeroed in a training step (DropConnect)."""
     optimizer: OptimizerName = "muon"

@@ -35,6 +35,7 @@ from charrnn.text.lines import (
 )
 from charrnn.text.reading import Source
 from charrnn.training import trainer as trainer_module
+from charrnn.training import validation
 from charrnn.training.batches import IGNORED, Items, LaneShape, make_batches
 from charrnn.training.events import Evaluated, Step
 from charrnn.training.network import make_network
@@ -410,9 +411,9 @@ def test_training_validation_and_evaluation_agree_with_reading_lines_one_by_one(
     assert found.nats_per_char == pytest.approx(expected, rel=1e-5)
     assert (found.items, found.characters) == (12, characters)
     assert found.protocol == "12 items, state reset at each, end of line counted"
-    monkeypatch.setattr(trainer_module, "ITEM_LANES", 5)
+    monkeypatch.setattr(validation, "ITEM_LANES", 5)
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
-    monkeypatch.setattr(trainer_module, "EVALUATED_CHARS", 40)
+    monkeypatch.setattr(validation, "EVALUATED_CHARS", 40)
     first = lines_of(corpus, first_items(corpus.val, corpus.newline, 40))
     assert 1 < len(first) < len(lines)
     expected = one_by_one(trainer.snapshot(), first) / sum(len(line) + 1 for line in first)

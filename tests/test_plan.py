@@ -17,6 +17,7 @@ from charrnn.training.plan import (
     ENOUGH_STEPS,
     MOST_EPOCHS,
     SIZES,
+    WEIGHTS_PER_CHAR,
     Budget,
     Facts,
     Machine,
@@ -92,7 +93,7 @@ def test_the_largest_network_that_pays_is_taken(minutes, work, train_chars):
     parameters = count_parameters(made.model_config)
     smallest = made.model_config.hidden_size == SIZES[0]
     assert smallest or read >= CHARS_PER_PARAMETER * parameters
-    assert made.model_config.hidden_size <= 128 or parameters <= 2 * train_chars
+    assert made.model_config.hidden_size <= 128 or parameters <= WEIGHTS_PER_CHAR * train_chars
     assert made.seconds <= minutes * 60 * 1.02 or config.steps == 1
     assert made.epochs <= MOST_EPOCHS * 1.001 or config.steps <= ENOUGH_STEPS
 
@@ -127,7 +128,23 @@ def test_without_a_time_the_size_follows_from_the_characters_alone():
     budget = Budget(steps=3000)
     slow, fast = (plan(budget, work=work) for work in (1000, 1))
     assert slow.model_config == fast.model_config
-    assert plan(Budget(steps=10**7)).model_config.hidden_size == plan_module.LARGEST_UNTIMED
+    largest = plan(Budget(steps=10**7), Facts(10**8, 1000)).model_config.hidden_size
+    assert largest == plan_module.LARGEST_UNTIMED
+
+
+@pytest.mark.parametrize(
+    ("cell", "wishes", "layers"),
+    [
+        ("lstm", {}, 2),
+        ("gru", {}, 1),
+        ("lstm", {"num_layers": 3}, 3),
+        ("lstm", {"hidden_size": 64}, 1),
+        ("gru", {"num_layers": 2, "hidden_size": 64}, 2),
+    ],
+)
+def test_an_lstm_whose_size_is_planned_has_two_layers_unless_told_otherwise(cell, wishes, layers):
+    asked = ModelConfig(cell=cell, vocab_size=65, num_layers=wishes.get("num_layers", 1))
+    assert plan_module.layered(asked, Wishes(**wishes)).num_layers == layers
 
 
 def test_a_short_run_has_fewer_lanes_and_so_more_steps():

@@ -172,7 +172,6 @@ def test_defaults_come_from_the_configs():
     commands = tree()
     homes = {
         "train": {
-            "layers": ModelConfig.num_layers,
             "embedding_size": ModelConfig.embedding_size,
             "optimizer": TrainingConfig.optimizer,
             "muon_lr": TrainingConfig.muon_learning_rate,

@@ -20,6 +20,7 @@ from charrnn.scoring.evaluation import evaluate
 from charrnn.text.corpus import read_corpus
 from charrnn.text.reading import file_source
 from charrnn.training import trainer as trainer_module
+from charrnn.training import validation
 from charrnn.training.batches import Lanes, LaneShape
 from charrnn.training.events import Evaluated, Saved, SaveFailed, Step, Stopped
 from charrnn.training.machine import choose_device
@@ -160,9 +161,9 @@ def test_the_validation_figure_is_what_evaluate_finds(corpus, tmp_path):
 
 def test_of_a_long_validation_text_stretches_all_over_it_are_scored(corpus, tmp_path, monkeypatch):
     """With 100 characters to score among 600 in 2 lanes: 50 from the start and 50 to the end, each warmed up."""
-    monkeypatch.setattr(trainer_module, "EVALUATED_CHARS", 100)
-    monkeypatch.setattr(trainer_module, "EVALUATION_LANES", 2)
-    monkeypatch.setattr(trainer_module, "EVALUATION_WARM_UP", 20)
+    monkeypatch.setattr(validation, "EVALUATED_CHARS", 100)
+    monkeypatch.setattr(validation, "EVALUATION_LANES", 2)
+    monkeypatch.setattr(validation, "EVALUATION_WARM_UP", 20)
     corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0.4))
     trainer = make_trainer(
         corpus, tmp_path / "run", dataclasses.replace(CONFIG, steps=1, eval_every=1)

@@ -62,7 +62,7 @@ def compare(
     steps: own.Steps = None,
     parameters: own.Parameters = None,
     hidden_size: own.HiddenSize = ModelConfig.hidden_size,
-    layers: option.Layers = ModelConfig.num_layers,
+    layers: own.Layers = ModelConfig.num_layers,
     embedding_size: option.EmbeddingSize = ModelConfig.embedding_size,
     dropout: option.Dropout = None,
     recurrent_dropout: option.RecurrentDropout = None,

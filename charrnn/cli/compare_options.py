@@ -46,6 +46,10 @@ Parameters = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Layers = Annotated[
+    int,
+    typer.Option("--layers", help="Layers stacked on each other.", rich_help_panel=NETWORK),
+]
 HiddenSize = Annotated[
     int, typer.Option("--hidden-size", help="Units in a layer.", rich_help_panel=NETWORK)
 ]

@@ -72,7 +72,7 @@ def train(
     extend_vocabulary: option.ExtendVocabulary = False,  # noqa: ARG001
     cell: option.CellName = ModelConfig.cell,
     hidden_size: option.HiddenSize = None,
-    layers: option.Layers = ModelConfig.num_layers,
+    layers: option.Layers = None,
     embedding_size: option.EmbeddingSize = ModelConfig.embedding_size,
     activation: option.Activation = ModelConfig.activation,
     learn_start: option.LearnStart = ModelConfig.learn_start,
@@ -171,7 +171,7 @@ def train(
         ModelConfig,
         cell=cell,
         hidden_size=ModelConfig.hidden_size if hidden_size is None else hidden_size,
-        num_layers=layers,
+        num_layers=ModelConfig.num_layers if layers is None else layers,
         embedding_size=embedding_size,
         activation=activation,
         learn_start=learn_start,
@@ -185,6 +185,7 @@ def train(
         budget=(minutes, epochs, steps),
         wishes={
             "hidden_size": hidden_size,
+            "num_layers": layers,
             "batch_size": batch_size,
             "dropout": dropout,
             "recurrent_dropout": recurrent_dropout,

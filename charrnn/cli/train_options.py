@@ -106,7 +106,13 @@ HiddenSize = Annotated[
     ),
 ]
 Layers = Annotated[
-    int, typer.Option("--layers", help="Layers stacked on each other.", rich_help_panel=NETWORK)
+    int | None,
+    typer.Option(
+        "--layers",
+        help="Layers stacked on each other.",
+        show_default="2 of an lstm whose --hidden-size is left out, else 1",
+        rich_help_panel=NETWORK,
+    ),
 ]
 EmbeddingSize = Annotated[
     int,
@@ -118,7 +124,7 @@ Dropout = Annotated[
     float | None,
     typer.Option(
         "--dropout",
-        help="Part of each layer's outputs zeroed in training.",
+        help="Part of the top layer's outputs zeroed in training.",
         show_default="by the epochs and the size",
         rich_help_panel=LEARNING,
     ),

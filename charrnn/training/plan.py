@@ -33,9 +33,11 @@ FORWARD_PART = 0.3
 
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Hidden sizes that a plan chooses from."""
+LAYERS = {"lstm": 2}
+"""Of a network whose size is planned, by its cell; 1 of the others, with which it was not tried."""
 PROBES = (512, 256)
 """Those that are measured to choose by time; the speed of the others follows from their weights."""
-WEIGHTS_PER_CHAR = 2.0
+WEIGHTS_PER_CHAR = 2.5
 """Of a text to train on, at most: larger networks only learn it by heart."""
 LARGE = 128
 """Up to which size this does not matter."""
@@ -82,6 +84,7 @@ class Wishes:
     """What has been decided already; None leaves it to the plan."""
 
     hidden_size: int | None = None
+    num_layers: int | None = None
     batch_size: int | None = None
     dropout: float | None = None
     recurrent_dropout: float | None = None
@@ -190,6 +193,7 @@ def make_plan(
         budget: how long.
         wishes: what of these is not to be planned.
     """
+    model_config = layered(model_config, wishes)
     budget = Budget(minutes=DEFAULT_MINUTES) if budget == Budget() else budget
     config = dataclasses.replace(
         config,
@@ -222,6 +226,13 @@ def make_plan(
     rate = epoch.characters / run.per_step
     reasons = _reasons(facts, machine, run, wanted, budget, wishes)
     return Plan(run.model_config, config, run.epochs, seconds, rate, reasons, epoch.items)
+
+
+def layered(model_config: ModelConfig, wishes: Wishes) -> ModelConfig:
+    """The network with its layers: as many as are wished for, or if its size is planned as many as pay."""
+    if wishes.num_layers is not None or wishes.hidden_size is not None:
+        return model_config
+    return dataclasses.replace(model_config, num_layers=LAYERS.get(model_config.cell, 1))
 
 
 def reading(facts: Facts, config: TrainingConfig) -> tuple[TrainingConfig, Epoch]:
@@ -353,10 +364,12 @@ def _reasons(
     wishes: Wishes,
 ) -> tuple[str, ...]:
     speeds = sorted({t.hidden_size: t.chars / t.seconds for t in machine.trials}.items())
-    measured = ", ".join(f"{speed:,.0f} with {size} units" for size, speed in speeds)
+    layers = run.model_config.num_layers
+    times = f"{layers} x " if layers > 1 else ""
+    measured = ", ".join(f"{speed:,.0f} with {times}{size} units" for size, speed in speeds)
     size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
     buyer = f"{budget.minutes:.3g} minutes buy" if budget.minutes else f"{run.steps:,} steps read"
-    each = f"{run.chars / parameters:.3g} for each weight of {size} units"
+    each = f"{run.chars / parameters:.3g} for each weight of {times}{size} units"
     why_size = "" if wishes.hidden_size else f" (at least {CHARS_PER_PARAMETER:g} pay)"
     reasons = [f"characters a second, measured: {measured}"]
     if run.capped:

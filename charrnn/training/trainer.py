@@ -16,22 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from charrnn.checkpoint import Arrays, Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.files import make_writable_folder
 from charrnn.model import CharRNN
-from charrnn.scoring.lanes import ITEM_LANES, group, items, samples, stretches
-from charrnn.scoring.lanes import Lanes as Laid
 from charrnn.text.corpus import Corpus
-from charrnn.text.lines import first_items, item_bounds
-from charrnn.text.vocabulary import Ids
 from charrnn.training.batches import IGNORED, make_batches
 from charrnn.training.events import (
     Evaluated,
@@ -42,12 +36,11 @@ from charrnn.training.events import (
     Step,
     Stopped,
 )
-from charrnn.training.machine import autocast, memory_faults, repeatable_draws, thread_count
+from charrnn.training.machine import memory_faults, repeatable_draws, thread_count
 from charrnn.training.metrics import Metrics
 from charrnn.training.network import TorchState, make_network
 from charrnn.training.older import OlderCheckpoints
 from charrnn.training.optimizer import Optimizer
-from charrnn.training.plan import EVALUATED_CHARS
 from charrnn.training.schedule import learning_rate
 from charrnn.training.state import (
     NumpyArrays,
@@ -57,6 +50,7 @@ from charrnn.training.state import (
     optimizer_tensors,
 )
 from charrnn.training.step import train_step
+from charrnn.training.validation import validate
 
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 HOPELESS = 20.0
@@ -65,10 +59,6 @@ MOST_HALVINGS = 3
 """A run that diverges goes back and halves its learning rate so often, and then gives up."""
 WEIGHTS, ROLLBACK = "weights.", "rollback."
 """Before the names of arrays: the network's own, and those that a run may have to go back to."""
-EVALUATION_LANES = 64
-EVALUATION_WARM_UP = 256
-EVALUATION_LOGITS = 1 << 24
-"""Numbers in the logits of one block, at most."""
 
 
 @dataclass
@@ -337,48 +327,9 @@ class Trainer:
         if is_best:
             yield self._save_best(val_nats)
 
-    @torch.no_grad()
     def validate(self) -> float | None:
-        """Nats per character on validation text, or None if it has fewer than two characters.
-
-        Read in lanes that are warmed up, so that it comes close to one pass with the state carried; of a text longer
-        than EVALUATED_CHARS, stretches spread evenly over it. A text of lines is read line by line, or its first
-        EVALUATED_CHARS are.
-        """
-        ids, newline = self.corpus.val, self.corpus.newline
-        if len(ids) < 2:
-            return None
-        if newline is not None:
-            ids = first_items(ids, newline, EVALUATED_CHARS)
-            parts = list(group(items(item_bounds(ids, newline)), ITEM_LANES))
-        else:
-            parts = [self._laid(ids)]
-        self.network.eval()
-        nats = sum(self._validate(ids, laid) for laid in parts)
-        self.network.train()
-        return nats / sum(int((laid.end - laid.begin).sum()) for laid in parts)
-
-    def _laid(self, ids: Ids) -> Laid:
-        """The lanes in which a running text is validated."""
-        num_lanes = min(EVALUATION_LANES, max(1, (len(ids) - 1) // EVALUATION_WARM_UP))
-        if len(ids) <= EVALUATED_CHARS:
-            return stretches(len(ids), num_lanes, EVALUATION_WARM_UP)
-        return samples(len(ids), num_lanes, EVALUATED_CHARS // num_lanes, EVALUATION_WARM_UP)
-
-    def _validate(self, ids: Ids, laid: Laid) -> float:
-        """The nats of what these lanes score."""
-        block_length = EVALUATION_LOGITS // (len(laid.first) * self.model_config.vocab_size)
-        nats = 0.0
-        state: TorchState = None
-        for block in laid.blocks(ids, max(1, min(256, block_length))):
-            inputs, targets = (
-                self._on_device(a.astype(np.int64)) for a in (block.inputs, block.targets)
-            )
-            with autocast(self.device, self.config.precision):
-                logits, state = self.network(inputs, state)
-            costs = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
-            nats += costs[self._on_device(block.scored).flatten()].sum(dtype=torch.float64).item()
-        return nats
+        """Nats per character on validation text; see `validation.validate`."""
+        return validate(self.network, self.corpus, self.config.precision)
 
     def _on_device(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -25,6 +25,7 @@ from charrnn.training.plan import (
     Plan,
     Trial,
     Wishes,
+    layered,
     make_plan,
     reading,
 )
@@ -82,6 +83,7 @@ def plan_here(
 
     If time is the budget, two networks are measured; from their speeds a size is chosen, and that network measured too.
     """
+    model_config = layered(model_config, wishes)
     tried = dataclasses.replace(
         config,
         batch_size=wishes.batch_size or config.batch_size,
