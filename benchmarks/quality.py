@@ -23,8 +23,8 @@ from charrnn.scoring.evaluation import evaluate
 WINDOWS = (None, 64, 256)
 """Protocols: None carries the state."""
 HEAD = (
-    f"{'text':<14}{'minutes':>8}{'trained s':>10}{'took s':>8}  {'network':<14}{'chars seen':>12}{'epochs':>8}{'dropouts':>12}"
-    f"{'carried':>9}{'cold 64':>9}{'cold 256':>10}  nats per character"
+    f"{'text':<14}{'minutes':>8}{'trained s':>10}{'took s':>8}  {'network':<14}"
+    f"{'chars seen':>12}{'epochs':>8}{'dropouts':>12}{'carried':>9}{'cold 64':>9}{'cold 256':>10}  nats per character"
 )
 
 
@@ -63,8 +63,8 @@ def row(text: str, minutes: float, found: Checkpoint, trained: float, took: floa
     dropouts = f"{training['dropout']:g} {training['recurrent_dropout']:g}"
     carried, cold_64, cold_256 = judge(found)
     return (
-        f"{Path(text).stem[:13]:<14}{minutes:>8g}{trained:>10.0f}{took:>8.0f}  {network:<14}{chars:>12,}{epochs:>8.1f}{dropouts:>12}"
-        f"{carried:>9.4f}{cold_64:>9.4f}{cold_256:>10.4f}"
+        f"{Path(text).stem[:13]:<14}{minutes:>8g}{trained:>10.0f}{took:>8.0f}  {network:<14}"
+        f"{chars:>12,}{epochs:>8.1f}{dropouts:>12}{carried:>9.4f}{cold_64:>9.4f}{cold_256:>10.4f}"
     )
 
 
