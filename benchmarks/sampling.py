@@ -4,7 +4,7 @@ Every figure is a ratio to something measured in the same run, in turns:
 
 - one stream against the usual loop that calls torch.nn.LSTM for one step at a time, both drawing at temperature 0.8;
 - one stream against the least that reading the weights once a character takes: the bare products of a vector with the
-  matrices, which lie in the cache;
+  matrices, and a row of input weights, all from the cache;
 - 64 samples side by side against one stream, within the process and as whole commands;
 - the first character of `charrnn sample` against `python -c "import torch"`;
 - one stream with a neighbour on every core that does nothing but count, against one without.
@@ -63,13 +63,21 @@ def side_by_side(model: CharRNN) -> float:
 
 
 def bare_products(model: CharRNN) -> float:
-    """How often a second a vector can be multiplied with the matrices of one character's step."""
+    """How often a second the weights of one character's step can be read.
+
+    A row of the table of input weights, and the products of a vector with all matrices.
+    """
     names = [n for n in model.weights if "weight_hh" in n or ("weight_ih" in n and "l0" not in n)]
     matrices = [np.ascontiguousarray(model.weights[n].T) for n in [*names, "head.weight"]]
     vector = np.ones(model.config.hidden_size, np.float32)
 
+    biases = model.weights["rnn.bias_ih_l0"] + model.weights["rnn.bias_hh_l0"]
+    table = model.weights["embedding.weight"] @ model.weights["rnn.weight_ih_l0"].T + biases
+    symbols = np.random.default_rng(1).integers(0, len(table), LENGTH).tolist()
+
     def products() -> None:
-        for _ in range(LENGTH):
+        for symbol in symbols:
+            table[symbol]
             for matrix in matrices:
                 vector @ matrix
 

@@ -4,7 +4,8 @@ What the settings and the vocabulary decide is worked out when a Chooser is made
 sample has written is in its `Memory`, so that one Chooser serves any number of samples and threads.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,7 @@ class Chooser:
         """(V,) the symbols that are never written; None if there are none."""
         self._bias = _bias(config, vocabulary)
         self._penalizes = config.repetition_penalty != 1
+        self._filters = _filters(config)
         self._remembers = self._penalizes or config.no_repeat_ngram > 0
 
     def new_memory(self, read: Iterable[int] = ()) -> Memory | None:
@@ -105,18 +107,18 @@ class Chooser:
         allowed: Mask | None,
     ) -> Float64:
         """The logits after all rules."""
-        config = self.config
         made = rules.finite(logits)
-        made = rules.ban(made, self._forbidden(allowed))
-        made = rules.bias(made, self._bias)
+        if allowed is not None or self.banned is not None:
+            made = rules.ban(made, self._forbidden(allowed))
+        if self._bias is not None:
+            made = rules.bias(made, self._bias)
         if self._remembers:
             assert memories is not None
             made = self._against_repetition(made, memories)
         made = rules.temperature(made, self._temperature(written))
-        made = rules.top_k(made, config.top_k)
-        made = rules.typical(made, config.typical)
-        made = rules.top_p(made, config.top_p)
-        return rules.min_p(made, config.min_p)
+        for rule in self._filters:
+            made = rule(made)
+        return made
 
     def _forbidden(self, allowed: Mask | None) -> Mask | None:
         if allowed is None:
@@ -144,6 +146,17 @@ class Chooser:
         part = np.minimum(written / max(self.config.length - 1, 1), 1.0)
         way = (1 - part) * start + part * end
         return way if isinstance(way, np.ndarray) else float(way)
+
+
+def _filters(config: SamplingConfig) -> list[Callable[[Float64], Float64]]:
+    """The rules after temperature that are on, in their order."""
+    found: list[tuple[bool, Callable[[Float64], Float64]]] = [
+        (config.top_k > 0, partial(rules.top_k, k=config.top_k)),
+        (config.typical < 1, partial(rules.typical, mass=config.typical)),
+        (config.top_p < 1, partial(rules.top_p, mass=config.top_p)),
+        (config.min_p > 0, partial(rules.min_p, part=config.min_p)),
+    ]
+    return [rule for is_on, rule in found if is_on]
 
 
 def _banned(config: SamplingConfig, vocabulary: Vocabulary) -> Mask | None:

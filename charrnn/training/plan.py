@@ -46,7 +46,7 @@ LARGEST_UNTIMED = 512
 CHARS_PER_PARAMETER = 4.0
 """A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
 BATCH_SIZES = (64, 32, 16)
-SMALL_STEPS = 0.2
+SMALL_STEPS = 0.4
 """Fewer lanes take more time a character, by this power of how many times fewer they are."""
 FEWEST_STEPS = 1500
 """Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
