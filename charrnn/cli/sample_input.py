@@ -20,6 +20,7 @@ NEEDS = {
     "fill_newlines": "fill",
     "novel_length": "novel",
     "log_probabilities": "json",
+    "color": "show_probabilities",
 }
 """Options that mean nothing without another."""
 FILLS = {
@@ -31,6 +32,7 @@ EXCLUDE = (
     ("prime", "prime_file"),
     ("temp", "temp_from"),
     ("json", "separator"),
+    ("json", "show_probabilities"),
     ("match", "ban"),
     ("match", "stop"),
     ("match", "until_sentence"),
