@@ -11,6 +11,7 @@ from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_l
 from charrnn.cli.console import say
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.fill import write_fillings
+from charrnn.cli.interactive import SUGGESTED, write_together
 from charrnn.cli.sample_input import (
     check_together,
     fresh_seed,
@@ -68,6 +69,7 @@ def sample(
     best_of: options.BestOf = 1,
     json: options.Json = False,
     log_probabilities: options.LogProbabilities = False,
+    interactive: options.Interactive = False,
     show_probabilities: options.ShowProbabilities = False,
     color: options.Color = None,
     clamp: Clamp = None,
@@ -124,6 +126,11 @@ def sample(
     if not quiet:
         to = "" if end is None else f" to {end:g}"
         say(f"charrnn: temperature {start:g}{to}, seed {config.seed}")
+    if interactive:
+        if not was_given(context, "length"):
+            config = dataclasses.replace(config, length=SUGGESTED)
+        write_together(model, config, text, quiet=quiet)
+        return
     wanted = _selection(count, best_of, novel, novel_length, unique=unique, quiet=quiet)
     output: Output
     if json:

@@ -299,6 +299,14 @@ LogProbabilities = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Interactive = Annotated[
+    bool,
+    typer.Option(
+        "--interactive",
+        help="Write a text together: type, see how it goes on, accept it word by word, or have it written anew. "
+        "Suggestions have 200 characters unless --length says otherwise.",
+    ),
+]
 ShowProbabilities = Annotated[
     bool,
     typer.Option(
