@@ -224,7 +224,8 @@ RELEASED = {
     "sample": """--temp --length --prime --prime-file --seed --top-k --top-p --count --clamp --steer --steer-file
         --quiet --unknown --temp-from --temp-to --min-p --typical --repetition-penalty --repetition-window
         --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
-        --separator --unique --novel --novel-length --best-of --json --log-probabilities""",
+        --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
+        --interactive""",
     "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
         --steer --steer-file --quiet""",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",

@@ -11,6 +11,7 @@ from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_l
 from charrnn.cli.console import say
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.fill import write_fillings
+from charrnn.cli.interactive import SUGGESTED, write_together
 from charrnn.cli.sample_input import (
     check_together,
     fresh_seed,
@@ -18,7 +19,7 @@ from charrnn.cli.sample_input import (
     prime_text,
     unescaped,
 )
-from charrnn.cli.sample_output import JsonOutput, Output, TextOutput
+from charrnn.cli.sample_output import JsonOutput, Output, SurprisalOutput, TextOutput
 from charrnn.cli.train_options import was_given
 from charrnn.config import SamplingConfig
 
@@ -68,6 +69,9 @@ def sample(
     best_of: options.BestOf = 1,
     json: options.Json = False,
     log_probabilities: options.LogProbabilities = False,
+    interactive: options.Interactive = False,
+    show_probabilities: options.ShowProbabilities = False,
+    color: options.Color = None,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
@@ -98,7 +102,7 @@ def sample(
         until_sentence=until_sentence,
         max_chars=max_chars,
         match=match,
-        log_probabilities=json or best_of > 1,
+        log_probabilities=json or show_probabilities or best_of > 1,
     )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
@@ -119,17 +123,25 @@ def sample(
         return
     skip = unknown is options.Unknown.skip
     text = prime_text(prime, prime_file, model, config, skip=skip, quiet=quiet)
-    wanted = _selection(count, best_of, novel, novel_length, unique=unique, quiet=quiet)
     if not quiet:
         to = "" if end is None else f" to {end:g}"
         say(f"charrnn: temperature {start:g}{to}, seed {config.seed}")
+    if interactive:
+        if not was_given(context, "length"):
+            config = dataclasses.replace(config, length=SUGGESTED)
+        write_together(model, config, text, quiet=quiet)
+        return
+    wanted = _selection(count, best_of, novel, novel_length, unique=unique, quiet=quiet)
     output: Output
     if json:
         output = JsonOutput(text, characters=log_probabilities)
     else:
         usual = "" if config.line else "\n\n"
         between = usual if separator is None else unescaped("--separator", separator)
-        output = TextOutput(text, between, lines=config.line)
+        if show_probabilities:
+            output = SurprisalOutput(text, between, lines=config.line, color=color, quiet=quiet)
+        else:
+            output = TextOutput(text, between, lines=config.line)
     _write(model, config, wanted, output)
     if config.line and output.cut_off and not quiet:
         say(f"charrnn: {output.cut_off:,} of {count:,} lines were cut off by --length {length}")

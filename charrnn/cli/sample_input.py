@@ -20,6 +20,7 @@ NEEDS = {
     "fill_newlines": "fill",
     "novel_length": "novel",
     "log_probabilities": "json",
+    "color": "show_probabilities",
 }
 """Options that mean nothing without another."""
 FILLS = {
@@ -27,10 +28,16 @@ FILLS = {
     *("ban", "json", "clamp", "steer", "steer_file", "quiet"),
 }
 """What can be said of a filling; everything else is about text that goes on."""
+NOT_INTERACTIVE = {
+    *("temp_from", "temp_to", "fill", "beam", "count", "separator", "unique", "novel", "best_of"),
+    *("json", "show_probabilities"),
+}
+"""What cannot be said where a text is written together."""
 EXCLUDE = (
     ("prime", "prime_file"),
     ("temp", "temp_from"),
     ("json", "separator"),
+    ("json", "show_probabilities"),
     ("match", "ban"),
     ("match", "stop"),
     ("match", "until_sentence"),
@@ -48,10 +55,17 @@ def check_together(context: typer.Context) -> None:
     for name, other in NEEDS.items():
         if name in given and other not in given:
             raise UsageError(f"{_option(name)} means nothing without {_option(other)}")
-    if "fill" in given and (others := sorted(given - FILLS)):
-        raise UsageError(
-            f"--fill and {_option(others[0])} exclude each other", "leave one of them out"
-        )
+    for name, wrong in (
+        ("interactive", given & NOT_INTERACTIVE),
+        ("fill", given - FILLS),
+    ):
+        if name in given and wrong:
+            raise UsageError(
+                f"{_option(name)} and {_option(min(wrong))} exclude each other",
+                "leave one of them out",
+            )
+    if "interactive" in given and context.params["prime_file"] == "-":
+        raise UsageError("--interactive reads standard input itself", "give --prime-file a file")
 
 
 def _option(name: str) -> str:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from charrnn.render.palette import ColorMode
+
 RULES, ENDS, FILLING, MANY, OUTPUT = (
     "What may come next",
     "Where a sample ends",
@@ -294,6 +296,31 @@ LogProbabilities = Annotated[
     typer.Option(
         "--log-probabilities",
         help="With --json: the log-probability of each character too.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Interactive = Annotated[
+    bool,
+    typer.Option(
+        "--interactive",
+        help="Write a text together: type, see how it goes on, accept it word by word, or have it written anew. "
+        "Suggestions have 200 characters unless --length says otherwise.",
+    ),
+]
+ShowProbabilities = Annotated[
+    bool,
+    typer.Option(
+        "--show-probabilities",
+        help="Colour each character by the bits that it cost: white if the model was sure of it, red if not.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Color = Annotated[
+    ColorMode | None,
+    typer.Option(
+        "--color",
+        help="With --show-probabilities: the colours to use.",
+        show_default="what the terminal can show; none in a pipe",
         rich_help_panel=OUTPUT,
     ),
 ]

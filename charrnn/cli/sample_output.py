@@ -1,13 +1,16 @@
-"""How samples are written to standard output: as text while they are made, or as lines of JSON."""
+"""How samples are written to standard output: as text while they are made, in colours, or as lines of JSON."""
 
 import json
 import math
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from charrnn.cli.console import say, terminal_color, terminal_width
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from charrnn.render.palette import ColorMode
     from charrnn.sampling.sampler import Sample
     from charrnn.sampling.writer import Piece
 
@@ -63,7 +66,7 @@ class TextOutput:
         for piece in pieces:
             if not self._open:
                 self._begin()
-            self._put(piece.text)
+            self._put(piece)
             if piece.stop:
                 self.cut_off += piece.stop in CUT_OFF
                 self._end()
@@ -75,20 +78,73 @@ class TextOutput:
         self._begun = self._open = True
         self._last = self.prime[-1:]
 
-    def _put(self, text: str) -> None:
-        if text:
-            self._last = text[-1]
-            sys.stdout.write(self._show(text))
-            self._waiting += len(text)
+    def _put(self, piece: "Piece") -> None:
+        if piece.text:
+            self._last = piece.text[-1]
+            sys.stdout.write(self._written(piece))
+            self._waiting += len(piece.text)
         if self._waiting >= self._pause:
             self._waiting = 0
             sys.stdout.flush()
 
+    def _written(self, piece: "Piece") -> str:
+        """How a piece is shown."""
+        return self._show(piece.text)
+
     def _end(self) -> None:
         self._open = False
         if self._ends_line and self._last != "\n":
-            sys.stdout.write("\n")
+            sys.stdout.write(self._show("\n"))
         sys.stdout.flush()
+
+
+class SurprisalOutput(TextOutput):
+    """Writes samples as `TextOutput` does, each character coloured by its bits; the prime text is not.
+
+    Args:
+        prime, separator, lines: see `TextOutput`.
+        color: the colours to use, or None: those that standard output can show.
+        quiet: say nothing of what they mean, and nothing of the mean.
+    """
+
+    def __init__(
+        self,
+        prime: str,
+        separator: str,
+        *,
+        lines: bool,
+        color: "ColorMode | None" = None,
+        quiet: bool = False,
+    ) -> None:
+        from charrnn.render.rows import SurprisalRows
+
+        super().__init__(prime, separator, lines=lines)
+        self._mode = color or terminal_color()
+        self._rows = SurprisalRows(self._mode, terminal_width())
+        self._show = self._rows.plain
+        self._quiet = quiet
+        self._count, self._total, self._most = 0, 0.0, 0.0
+
+    def stream(self, pieces: "Iterable[Piece]") -> None:
+        """Write the pieces of samples, one sample after the other, with a legend before and the mean after them."""
+        from charrnn.render.rows import surprisal_legend
+
+        if not self._quiet:
+            for line in surprisal_legend(self._mode, in_color=sys.stderr.isatty()):
+                say(f"charrnn: {line}")
+        super().stream(pieces)
+        sys.stdout.write(self._rows.end())
+        sys.stdout.flush()
+        if self._count and not self._quiet:
+            mean = self._total / self._count
+            say(f"charrnn: {mean:.3f} bits per character on average, {self._most:.1f} at most")
+
+    def _written(self, piece: "Piece") -> str:
+        bits = [-nats / math.log(2) for nats in piece.log_probabilities]
+        self._count += len(bits)
+        self._total += math.fsum(bits)
+        self._most = max(self._most, *bits)
+        return self._rows.judged(piece.text, bits)
 
 
 class JsonOutput:

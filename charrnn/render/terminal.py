@@ -29,7 +29,7 @@ def terminal_lines(scene: Scene, mode: ColorMode, width: int) -> Iterator[str]:
     for number, block in enumerate(scene.blocks):
         if number:
             yield ""
-        yield from _legend(block, mode, has_guesses=has_guesses)
+        yield from legend(block, mode, has_guesses=has_guesses)
         for index, (first, last) in enumerate(stretches):
             if index and (has_guesses or mode == ColorMode.none):
                 yield ""
@@ -69,7 +69,7 @@ def _rows(
     labels = [_padded(scene.columns[t].label, widths[t]) for t in stretch]
     yield _joined(zip(labels, codes, strict=True))
     if mode == ColorMode.none:
-        digits = [_digit(block.values[t], block.scale) for t in stretch]
+        digits = [digit(block.values[t], block.scale) for t in stretch]
         signs = ["-" if block.values[t] < 0 else "+" for t in stretch]
         if block.signed:
             shown = [" " if d == "0" else s for s, d in zip(signs, digits, strict=True)]
@@ -105,13 +105,14 @@ def _joined(cells: Iterable[Cell]) -> str:
     return line + RESET if "\x1b" in line else line
 
 
-def _digit(value: float, scale: float) -> str:
+def digit(value: float, scale: float) -> str:
     """The size of a value in ninths of the full scale."""
     part = abs(value) / scale
     return "?" if math.isnan(part) else str(round(9 * min(part, 1.0)))
 
 
-def _legend(block: Block, mode: ColorMode, *, has_guesses: bool) -> Iterator[str]:
+def legend(block: Block, mode: ColorMode, *, has_guesses: bool = False) -> Iterator[str]:
+    """What the colours or digits of a block mean, after its title."""
     yield block.title
     more = " or more" if max(block.values) > block.scale else ""
     if mode == ColorMode.none:
