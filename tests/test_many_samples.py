@@ -173,6 +173,15 @@ def test_best_of_takes_the_likeliest_by_the_character_of_each_group():
     assert kept(samples, count=2, best_of=3) == ["bb", "e"]
 
 
+def test_of_several_an_empty_sample_is_taken_last_wherever_it_stands():
+    empty = Sample(0, 1, "", "", "stop")
+    others = [sample_of("a", -3.0), sample_of("b", -2.0)]
+    for place in range(3):
+        samples = [*others[:place], empty, *others[place:]]
+        assert kept(samples, count=1, best_of=3) == ["b"]
+    assert kept([empty, empty], count=1, best_of=2) == [""]
+
+
 def test_unique_drops_what_was_there_and_goes_on():
     samples = [sample_of(t) for t in "abacab"]
     assert kept(samples, count=3, unique=True) == ["a", "b", "c"]
@@ -195,4 +204,4 @@ def test_a_search_without_success_ends_and_says_what_was_found():
     found = []
     with pytest.raises(DataError, match=re.escape("only 2 of 5 samples")) as caught:
         found.extend(s.text for s in select(samples, Selection(count=5, unique=True)))
-    assert f"{MOST_DROPPED} written before" in caught.value.message
+    assert f"{MOST_DROPPED} repeats" in caught.value.message

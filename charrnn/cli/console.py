@@ -30,6 +30,16 @@ def can_print(text: str) -> bool:
     return True
 
 
+def print_json(record: object) -> None:
+    """A line of JSON. On a terminal no character of it may act; a pipe gets UTF-8, whatever the text."""
+    import json
+
+    text = json.dumps(record, ensure_ascii=False)
+    if sys.stdout.isatty() or not can_print(text):
+        text = json.dumps(record)
+    print(text, flush=True)
+
+
 def escape(text: str) -> str:
     """Text that cannot act on a terminal: the unprintable is written as in a Python string."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

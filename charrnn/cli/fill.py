@@ -1,11 +1,10 @@
 """What `charrnn sample --fill` writes: a template with its gaps filled."""
 
 import dataclasses
-import json
 import sys
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import say, terminal_color
+from charrnn.cli.console import print_json, say, terminal_color
 from charrnn.config import SamplingConfig
 from charrnn.render.palette import ColorMode
 
@@ -69,7 +68,7 @@ def write_fillings(
         )
         say(f"charrnn: filling, {how}, beam {beam or default_beam(temperature):,}")
     if as_json:
-        written = list(_json(fillings, config.seed))
+        written = list(_json(fillings, config.seed if temperature else None))
     else:
         written = list(_texts(fillings, template, "\n" if line else separator))
         if line or (sys.stdout.isatty() and not written[-1].text.endswith("\n")):
@@ -103,7 +102,7 @@ def _json(fillings: "Iterable[Filling]", seed: int | None) -> "Iterator[Filling]
             **dataclasses.asdict(filling),
             "mean_log_probability": filling.mean_log_probability,
         }
-        print(json.dumps(record, ensure_ascii=sys.stdout.isatty()), flush=True)
+        print_json(record)
         yield filling
 
 

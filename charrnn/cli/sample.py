@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.sampling.selection import Selection
 
-MOST_WAITING = 1 << 26
+MOST_WAITING = 1 << 21
 """Characters of samples that are written side by side, at most: all but the first wait for their turn."""
 MANY_LANES = 8
 """Side by side; fewer are not worth a second thread for their products."""
@@ -79,8 +79,9 @@ def sample(
 ) -> None:
     """Write new text with a trained model.
 
-    Characters appear as they are made. Standard output carries the prime text and what follows it, and nothing else. A
-    model that was trained with --lines writes whole lines.
+    Characters appear as they are made.
+    Standard output carries the prime text and what follows it, and nothing else.
+    A model that was trained with --lines writes whole lines.
     """
     check_together(context)
     start, end = (temp if temp_from is None else temp_from), temp_to
@@ -104,11 +105,11 @@ def sample(
         match=match,
         log_probabilities=json or show_probabilities or best_of > 1,
     )
+    between = None if separator is None else unescaped("--separator", separator)
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     config = dataclasses.replace(config, line=reads_lines(loaded) if lines is None else lines)
     if fill is not None:
-        between = "\n\n" if separator is None else unescaped("--separator", separator)
         write_fillings(
             model,
             fill,
@@ -116,7 +117,7 @@ def sample(
             count=count,
             beam=beam,
             newlines=fill_newlines,
-            separator=between,
+            separator="\n\n" if between is None else between,
             as_json=json,
             quiet=quiet,
         )
@@ -131,23 +132,25 @@ def sample(
             config = dataclasses.replace(config, length=SUGGESTED)
         write_together(model, config, text, quiet=quiet)
         return
-    wanted = _selection(count, best_of, novel, novel_length, unique=unique, quiet=quiet)
+    wanted = _selection(model, count, best_of, novel, novel_length, unique=unique, quiet=quiet)
     output: Output
     if json:
         output = JsonOutput(text, characters=log_probabilities)
+    elif show_probabilities:
+        output = SurprisalOutput(text, between, lines=config.line, color=color, quiet=quiet)
     else:
-        usual = "" if config.line else "\n\n"
-        between = usual if separator is None else unescaped("--separator", separator)
-        if show_probabilities:
-            output = SurprisalOutput(text, between, lines=config.line, color=color, quiet=quiet)
-        else:
-            output = TextOutput(text, between, lines=config.line)
+        output = TextOutput(text, between, lines=config.line)
     _write(model, config, wanted, output)
     if config.line and output.cut_off and not quiet:
-        say(f"charrnn: {output.cut_off:,} of {count:,} lines were cut off by --length {length}")
+        from charrnn.sampling.ends import limiting_option
+
+        say(
+            f"charrnn: {output.cut_off:,} of {count:,} lines were cut off by {limiting_option(config)}"
+        )
 
 
 def _selection(
+    model: "CharRNN",
     count: int,
     best_of: int,
     novel: list[str] | None,
@@ -164,7 +167,10 @@ def _selection(
         from charrnn.config import CorpusConfig
         from charrnn.sampling.novelty import Novelty
 
-        corpus = open_corpus(novel, CorpusConfig(), quiet=quiet)
+        symbols = model.vocabulary
+        keep = symbols.level == "char" and ord("\r") in symbols.symbols
+        config = CorpusConfig(level=symbols.level, keep_newlines=keep)
+        corpus = open_corpus(novel, config, quiet=quiet)
         novelty = Novelty([corpus.vocabulary.decode(corpus.ids)], novel_length)
     return Selection(count, best_of, unique, novelty)
 

@@ -55,6 +55,8 @@ def check_together(context: typer.Context) -> None:
     for name, other in NEEDS.items():
         if name in given and other not in given:
             raise UsageError(f"{_option(name)} means nothing without {_option(other)}")
+    if {"fill", "seed"} <= given and "temp" not in given:
+        raise UsageError("--seed means nothing where --fill takes the likeliest", "add --temp 0.8")
     for name, wrong in (
         ("interactive", given & NOT_INTERACTIVE),
         ("fill", given - FILLS),

@@ -34,7 +34,9 @@ Prime = Annotated[
 PrimeFile = Annotated[
     str | None,
     typer.Option(
-        "--prime-file", help="The same from a file, or - for standard input.", show_default=False
+        "--prime-file",
+        help="The prime text from a file, or from standard input: -.",
+        show_default=False,
     ),
 ]
 UnknownCharacters = Annotated[
@@ -64,7 +66,7 @@ TempFrom = Annotated[
     float | None,
     typer.Option(
         "--temp-from",
-        help="The temperature at the beginning, where it changes.",
+        help="The temperature at the beginning; with --temp-to.",
         show_default=False,
         rich_help_panel=RULES,
     ),
@@ -121,7 +123,9 @@ RepetitionPenalty = Annotated[
 RepetitionWindow = Annotated[
     int,
     typer.Option(
-        "--repetition-window", help="How many characters are lately.", rich_help_panel=RULES
+        "--repetition-window",
+        help="How many characters back the penalty looks.",
+        rich_help_panel=RULES,
     ),
 ]
 NoRepeatNgram = Annotated[
@@ -245,7 +249,7 @@ Separator = Annotated[
         "--separator",
         metavar="TEXT",
         help=r"What stands between two samples; \n is a newline, \0 a zero byte.",
-        show_default="an empty line; between lines nothing",
+        show_default="an empty line; each line keeps its own end",
         rich_help_panel=MANY,
     ),
 ]

@@ -1,11 +1,11 @@
 """How samples are written to standard output: as text while they are made, in colours, or as lines of JSON."""
 
-import json
+import dataclasses
 import math
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from charrnn.cli.console import say, terminal_color, terminal_width
+from charrnn.cli.console import print_json, say, terminal_color, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,19 +37,22 @@ class TextOutput:
 
     Args:
         prime: what each goes on from.
-        separator: what stands between two.
-        lines: each sample is a line, and ends with a newline even if it was cut off.
+        separator: what stands between two. None: an empty line.
+        lines: each sample is a line, and ends with a newline even if it was cut off; a separator takes its place.
     """
 
-    def __init__(self, prime: str, separator: str, *, lines: bool) -> None:
+    def __init__(self, prime: str, separator: str | None, *, lines: bool) -> None:
         from charrnn.render.glyphs import harmless
 
         self.prime = prime
         self.cut_off = 0
         is_terminal = sys.stdout.isatty()
         self._show = harmless if is_terminal else str
-        self._separator = separator
-        self._ends_line = is_terminal or lines
+        self._joins_lines = lines and separator is not None
+        usual = "" if lines else "\n\n"
+        self._separator = usual if separator is None else separator
+        self._ends_line = (is_terminal or lines) and not self._joins_lines
+        self._ends_text = is_terminal
         self._pause = 1 if is_terminal else CHARACTERS_PER_WRITE
         self._begun = self._open = False
         self._last = ""
@@ -66,10 +69,14 @@ class TextOutput:
         for piece in pieces:
             if not self._open:
                 self._begin()
+            if piece.stop == "line" and self._joins_lines:
+                piece = _without_end(piece)  # noqa: PLW2901 (the same piece, less its newline)
             self._put(piece)
             if piece.stop:
                 self.cut_off += piece.stop in CUT_OFF
                 self._end()
+        if self._ends_text and self._begun and not self._ends_line:
+            sys.stdout.write("\n")
         sys.stdout.flush()
 
     def _begin(self) -> None:
@@ -98,6 +105,12 @@ class TextOutput:
         sys.stdout.flush()
 
 
+def _without_end(piece: "Piece") -> "Piece":
+    """A line's last piece without its newline."""
+    told = piece.log_probabilities[:-1] if piece.log_probabilities else ()
+    return dataclasses.replace(piece, text=piece.text.removesuffix("\n"), log_probabilities=told)
+
+
 class SurprisalOutput(TextOutput):
     """Writes samples as `TextOutput` does, each character coloured by its bits; the prime text is not.
 
@@ -110,7 +123,7 @@ class SurprisalOutput(TextOutput):
     def __init__(
         self,
         prime: str,
-        separator: str,
+        separator: str | None,
         *,
         lines: bool,
         color: "ColorMode | None" = None,
@@ -175,5 +188,4 @@ class JsonOutput:
             }
             if self._characters:
                 record["log_probabilities"] = sample.log_probabilities
-            # on a terminal no character may act
-            print(json.dumps(record, ensure_ascii=sys.stdout.isatty()), flush=True)
+            print_json(record)

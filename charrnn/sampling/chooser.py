@@ -4,7 +4,7 @@ What the settings and the vocabulary decide is worked out when a Chooser is made
 sample has written is in its `Memory`, so that one Chooser serves any number of samples and threads.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.sampling import rules
-from charrnn.sampling.memory import Memory, Ngrams, Recent
+from charrnn.sampling.memory import LOOK_BACK, Memory, Ngrams, Recent
 from charrnn.sampling.rules import Float64, Ids, Mask
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points, name_characters
 
@@ -41,7 +41,7 @@ class Chooser:
         self._filters = _filters(config)
         self._remembers = self._penalizes or config.no_repeat_ngram > 0
 
-    def new_memory(self, read: Iterable[int] = ()) -> Memory | None:
+    def new_memory(self, read: Sequence[int] = ()) -> Memory | None:
         """What a new sample must remember; None if no rule looks back.
 
         It takes bounded space: the penalty's window, and the last `memory.LOOK_BACK` n-grams.
@@ -56,7 +56,7 @@ class Chooser:
             Recent(V, self.config.repetition_window) if self._penalizes else None,
             Ngrams(V, ngram) if ngram else None,
         )
-        for symbol in read:
+        for symbol in read[-(self.config.repetition_window + LOOK_BACK + ngram) :]:
             memory.remember(symbol)
         return memory
 

@@ -30,7 +30,7 @@ class StopTexts:
         self._texts = sorted(texts, key=len, reverse=True)
         self._longest = len(self._texts[0])
         self._beginnings = {text[:n] for text in texts for n in range(1, len(text))}
-        self._tail = before[len(before) - self._longest + 1 :] if self._longest > 1 else ""
+        self._tail = before[-(self._longest - 1) :] if self._longest > 1 else ""
 
     def take(self, character: str) -> tuple[str | None, int]:
         """Read a character.
@@ -53,7 +53,8 @@ class SentenceEnd:
     """Says before which character of a stream a sentence is over.
 
     One is over at white space after a full stop, exclamation or question mark, quotes and brackets that close being
-    passed over; after the marks of Chinese and Japanese no white space is needed.
+    passed over; after the marks of Chinese and Japanese no white space is needed. What the stream goes on from is not
+    read: a sentence that was over there is not this one.
     """
 
     def __init__(self) -> None:
@@ -137,6 +138,13 @@ class Ends:
 
     def _end_by_length(self) -> None:
         self.reason = "length" if self.most == self._length else "max-chars"
+
+
+def limiting_option(config: SamplingConfig) -> str:
+    """The option that says how many characters a sample has at most, with its value."""
+    if most_characters(config) == config.length:
+        return f"--length {config.length}"
+    return f"--max-chars {most_characters(config)}"
 
 
 def most_characters(config: SamplingConfig) -> int:

@@ -209,8 +209,8 @@ class Form:
         """Whether some longer text matches."""
         return bool(self.allowed(state, NEVER).any())
 
-    def require(self, length: int) -> None:
-        """Nothing, if a match of at most so many characters can be written.
+    def require(self, length: int, option: str = "--length") -> None:
+        """Nothing, if a match of at most so many characters can be written, which this option allows.
 
         Raises:
             UsageError: none can; what the vocabulary lacks is named, or the shortest match.
@@ -224,7 +224,7 @@ class Form:
             raise UsageError(
                 f"the shortest match of {shown(self.pattern)} has {self.shortest:,} characters, "
                 f"but the length is {length:,}",
-                f"allow it with --length {self.shortest}",
+                f"allow it with {option.split(maxsplit=1)[0]} {self.shortest}",
             )
 
     def describe_missing(self) -> str:

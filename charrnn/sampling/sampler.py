@@ -18,7 +18,7 @@ import numpy.typing as npt
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
 from charrnn.sampling.chooser import Chooser
-from charrnn.sampling.ends import StopReason, most_characters
+from charrnn.sampling.ends import StopReason, limiting_option, most_characters
 from charrnn.sampling.writer import Piece, Writer, mean, memories_of
 
 if TYPE_CHECKING:
@@ -118,14 +118,14 @@ def in_order(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 def collect(pieces: Iterable[Piece], prime: str, config: SamplingConfig) -> Iterator[Sample]:
     """Whole samples, made of pieces in order."""
-    parts: list[Piece] = []
+    texts: list[str] = []
+    told: list[float] = []
     for piece in pieces:
-        parts.append(piece)
+        texts.append(piece.text)
+        told.extend(piece.log_probabilities)
         if piece.stop:
-            text = "".join(part.text for part in parts)
-            told = tuple(itertools.chain.from_iterable(p.log_probabilities for p in parts))
-            yield Sample(piece.index, config.seed, prime, text, piece.stop, told)
-            parts = []
+            yield Sample(piece.index, config.seed, prime, "".join(texts), piece.stop, tuple(told))
+            texts, told = [], []
 
 
 def sample_lines(model: "CharRNN", seed: int, length: int) -> Iterator[str]:
@@ -145,6 +145,10 @@ class _Run:
     def __init__(self, model: "CharRNN", prime: str, config: SamplingConfig) -> None:
         if config.line and "\n" in prime:
             raise DataError("the prime has a newline, and cannot begin one line")
+        if config.line and model.vocabulary.missing("\n"):
+            raise DataError(
+                "the model knows no newline, so it cannot write lines", "add --no-lines"
+            )
         before = "\n" + prime if config.line else prime or _line_start(model)
         self.model, self.config, self.prime_text = model, config, prime
         self.prime: list[int] = model.vocabulary.encode(before).tolist()
@@ -154,7 +158,7 @@ class _Run:
             from charrnn.sampling.form import compile_form
 
             self.form = compile_form(config.match, model.vocabulary)
-            self.form.require(most_characters(config))
+            self.form.require(most_characters(config), limiting_option(config))
 
     def pieces(self, indices: Iterator[int], lanes: int) -> Iterator[Piece]:
         """See `write`."""
@@ -249,7 +253,7 @@ class _Block:
         ]
 
     def _allowed(self) -> npt.NDArray[np.bool_] | None:
-        if self.run.form is None:
+        if self.run.form is None and self.run.model.vocabulary.level == "char":
             return None
         everything = np.ones(self._logits.shape[1], np.bool_)
         masks = [writer.allowed() for writer in self.writers]

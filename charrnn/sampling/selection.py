@@ -1,5 +1,6 @@
 """Which samples are kept: the likeliest of several, only new ones, each only once."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -47,17 +48,15 @@ def select(samples: Iterable[Sample], selection: Selection) -> Iterator[Sample]:
     seen: set[str] = set()
     stream = iter(samples)
     kept = dropped = 0
-    reasons = {"written before": 0, "copied": 0}
+    reasons = {"repeats": 0, "copies": 0}
     while kept < selection.count:
-        best = max(
-            islice(stream, selection.best_of), key=lambda s: s.mean_log_probability, default=None
-        )
+        best = max(islice(stream, selection.best_of), key=_rank, default=None)
         if best is None:
             return
         if selection.unique and best.text in seen:
-            reason = "written before"
+            reason = "repeats"
         elif selection.novelty and _stands_in(best, selection.novelty):
-            reason = "copied"
+            reason = "copies"
         else:
             seen.add(best.text)
             kept, dropped = kept + 1, 0
@@ -68,10 +67,15 @@ def select(samples: Iterable[Sample], selection: Selection) -> Iterator[Sample]:
         if dropped >= MOST_DROPPED:
             why = " and ".join(f"{number:,} {name}" for name, number in reasons.items() if number)
             raise DataError(
-                f"only {kept:,} of {selection.count:,} samples were found: the last {dropped:,} were all dropped "
-                f"({why} in all)",
-                "try a higher --temp, longer samples or fewer of them",
+                f"only {kept:,} of {selection.count:,} samples were found; {dropped:,} in a row were dropped, "
+                f"and {why} in all",
+                "try fewer, longer ones, or a higher --temp",
             )
+
+
+def _rank(sample: Sample) -> float:
+    """The mean log-probability; an empty sample has none, and is taken only if there is no other."""
+    return sample.mean_log_probability if sample.log_probabilities else -math.inf
 
 
 def _stands_in(sample: Sample, novelty: "Novelty") -> bool:

@@ -4,6 +4,8 @@ The bytes follow table 3-7 of the Unicode Standard, "Well-Formed UTF-8 Byte Sequ
 nothing beyond U+10FFFF.
 """
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,6 +36,33 @@ UTF8 = (  # state, first and last byte, next state
     (AFTER_F0, 0x90, 0xBF, 2),
     (AFTER_F4, 0x80, 0x8F, 2),
 )
+
+
+LONGEST_BEGINNING = 3
+"""Bytes of a character that is not whole, at most."""
+
+
+class Speller:
+    """Follows the bytes of a text, and says which may come next."""
+
+    def __init__(self) -> None:
+        self._state = BETWEEN
+
+    def advance(self, byte: int) -> None:
+        """Go on with a byte; one that may not come here begins anew."""
+        table = _bytes()
+        state = int(table[self._state, byte])
+        self._state = state if state != FORBIDDEN else max(int(table[BETWEEN, byte]), BETWEEN)
+
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """(256,) the bytes that may come next."""
+        mask: npt.NDArray[np.bool_] = _bytes()[self._state] != FORBIDDEN
+        return mask
+
+
+@cache
+def _bytes() -> Table:
+    return spelling(Vocabulary.of_bytes(), np.zeros(256, np.bool_))
 
 
 def spelling(vocabulary: Vocabulary, banned: npt.NDArray[np.bool_]) -> Table:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.sampling.ends import Ends, StopReason
+from charrnn.sampling.spelling import LONGEST_BEGINNING, Speller
 from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -97,10 +98,14 @@ class Writer:
         self._form = None if form is None else _Place(form, form.start)
         self._vocabulary = vocabulary
         self._decode = vocabulary.decoder()
-        for (
-            symbol
-        ) in prime_ids:  # it may end within a character, which the first bytes then complete
-            self._decode(symbol)
+        is_byte = vocabulary.level == "byte"
+        self._speller = Speller() if is_byte and form is None else None
+        for symbol in prime_ids[-LONGEST_BEGINNING:] if is_byte else ():
+            self._decode(
+                symbol
+            )  # a prime may end within a character, which the first bytes then complete
+            if self._speller:
+                self._speller.advance(symbol)
         self._tells = config.log_probabilities
         self._nats = 0.0
         self._told: list[float] = []
@@ -151,6 +156,8 @@ class Writer:
         if self._form and not self._form.allowed(self.left)[symbol]:
             self.ends.reason = "form"
             return self._piece(self.ends.rest())
+        if self._speller:
+            self._speller.advance(symbol)
         out = ""
         self._nats += nats
         for character in self._decode(symbol):
@@ -172,9 +179,13 @@ class Writer:
     def allowed(self) -> npt.NDArray[np.bool_] | None:
         """What may be drawn next; None: everything.
 
+        Of bytes those that make whole characters, or go on with the one that is begun.
+
         Where the form is complete everything is: a symbol that leaves it ends the sample, so that it ends as likely
         as the model would go on with something else.
         """
+        if self._speller:
+            return self._speller.allowed()
         if self._form is None or self._form.accepts():
             return None
         return self._form.allowed(self.left)
