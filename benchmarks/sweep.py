@@ -3,9 +3,9 @@
     python benchmarks/sweep.py plays.txt names.txt python --minutes 0.25 0.8 2.5
 
 For each text and budget the plan is made as `charrnn train` makes it, from the speed of this machine, which is measured
-once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then five networks are
-trained, each for the steps that the same minutes buy it: the planned one, a smaller and a larger one, and the planned
-one with less and with more dropout.
+once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then six networks are
+trained, each for the steps that the same minutes buy it: the planned one, a smaller and a larger one, the planned one
+with less and with more dropout, and the one that is planned with a single layer.
 Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a
 thread each. The constants of `charrnn/training/plan.py` were chosen by such tables.
 """
@@ -14,6 +14,7 @@ import argparse
 import dataclasses
 import multiprocessing
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -43,9 +44,10 @@ from charrnn.training.plan import (
     temptation,
 )
 from charrnn.training.trainer import BEST, Trainer
-from charrnn.training.trials import try_machine
+from charrnn.training.trials import seconds_per_step, try_machine
 
-MEASURED = (128, 256, 512, 768)
+MEASURED = ((1, 128), (1, 512), (2, 128), (2, 256), (2, 512))
+"""Layers and units."""
 HEAD = (
     f"{'text':<14}{'minutes':>8}  {'setting':<14}{'units':>6}{'dropouts':>11}{'epochs':>8}{'best at':>8}"
     f"{'train':>8}{'carried':>9}{'to best':>9}  nats per character"
@@ -55,17 +57,23 @@ HEAD = (
 def measured() -> Machine:
     """This machine."""
     config = TrainingConfig(dropout=0.1, recurrent_dropout=0.1, precision="auto")
-    return try_machine(ModelConfig(vocab_size=65), config, MEASURED)
+    first = try_machine(ModelConfig(vocab_size=65), config, (256,))
+    config = dataclasses.replace(config, precision=first.precision, threads=first.threads)
+    config = dataclasses.replace(config, kernel=first.kernel)
+    networks = [ModelConfig(vocab_size=65, num_layers=n, hidden_size=h) for n, h in MEASURED]
+    trials = [Trial.of(network, config, seconds_per_step(network, config)) for network in networks]
+    return dataclasses.replace(first, trials=(*first.trials, *trials))
 
 
 def known(speeds: list[str]) -> Machine:
-    """A machine that was measured before: "256=200000" and so on."""
+    """A machine that was measured before: "2x256=90000" and so on."""
     trials = []
     for pair in speeds:
-        size, speed = map(int, pair.split("="))
+        layers, size, speed = map(int, re.split("[x=]", pair))
         config = TrainingConfig()
         seconds = config.batch_size * config.sequence_length / speed
-        trials.append(Trial.of(ModelConfig(vocab_size=65, hidden_size=size), config, seconds))
+        network = ModelConfig(vocab_size=65, num_layers=layers, hidden_size=size)
+        trials.append(Trial.of(network, config, seconds))
     return Machine("cpu", 2, "bfloat16", "fused", tuple(trials))
 
 
@@ -74,21 +82,25 @@ def neighbours(
 ) -> dict[str, Plan]:
     """The planned run and others that the same budget buys."""
 
-    def plan(**wishes: float) -> Plan:
-        return make_plan(facts, machine, network, TrainingConfig(), budget, Wishes(**wishes))
+    def plan(num_layers: int | None = None, **wishes: float) -> Plan:
+        stacked = dataclasses.replace(network, num_layers=num_layers or network.num_layers)
+        wished = Wishes(num_layers=num_layers, **wishes)
+        return make_plan(facts, machine, stacked, TrainingConfig(), budget, wished)
 
     planned = plan()
+    layers = planned.model_config.num_layers
     place = SIZES.index(planned.model_config.hidden_size)
     found = {"planned": planned}
     for name, size in (("smaller", place - 1), ("larger", place + 1)):
         if 0 <= size < len(SIZES):
-            found[name] = plan(hidden_size=SIZES[size])
+            found[name] = plan(layers, hidden_size=SIZES[size])
     parameters = count_parameters(planned.model_config)
     tempted = temptation(planned.epochs, parameters, facts.train_chars)
     for name, factor in (("less dropout", 1 / 4), ("more dropout", 4)):
         dropout, recurrent = dropouts(tempted * factor)
         size = planned.model_config.hidden_size
-        found[name] = plan(hidden_size=size, dropout=dropout, recurrent_dropout=recurrent)
+        found[name] = plan(layers, hidden_size=size, dropout=dropout, recurrent_dropout=recurrent)
+    found["one layer"] = plan(1)
     return found
 
 
@@ -121,12 +133,14 @@ def main() -> None:
     parser.add_argument(
         "--speeds",
         nargs="+",
-        metavar="UNITS=SPEED",
+        metavar="LAYERSxUNITS=SPEED",
         help="bfloat16 characters a second, measured before, of a machine with two threads",
     )
     asked = parser.parse_args()
     machine = known(asked.speeds) if asked.speeds else measured()
-    speeds = ", ".join(f"{t.hidden_size}: {t.chars / t.seconds:,.0f}" for t in machine.trials)
+    speeds = ", ".join(
+        f"{t.parameters:,} weights: {t.chars / t.seconds:,.0f}" for t in machine.trials
+    )
     print(f"{machine.threads} threads, {machine.precision}; characters a second: {speeds}")
     print(HEAD, flush=True)
     jobs: list[tuple[str, float, str, Plan]] = []
