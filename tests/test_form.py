@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.sampling import expression, form
 from charrnn.sampling.form import compile_form
-from charrnn.sampling.rules import draw, probabilities
+from charrnn.sampling.sampler import collect, in_order, write
 from charrnn.sampling.utf8 import SCALARS
 from charrnn.text.vocabulary import Vocabulary
 
@@ -378,20 +378,12 @@ def make_model(vocabulary, seed=1):
     return CharRNN(config, vocabulary, weights)
 
 
-def write(model, shape, length, generator):
-    """A sample under a form: it ends where the model leaves the form, if the text matches there."""
-    place, state, ids, left = shape.start, model.initial_state(), [], length
-    logits = model.logits(state)
-    while True:
-        p = probabilities(logits, 1.0)
-        mask = shape.allowed(place, left)
-        if shape.accepts(place) and not (mask.any() and mask[draw(p, generator.random())]):
-            return model.vocabulary.decode(ids)
-        p = np.where(mask, p, 0)
-        ids.append(draw(p / p.sum(), generator.random()))
-        place = shape.advance(place, ids[-1])
-        left -= not place.begun
-        logits, state, _ = model.step(ids[-1], state)
+def samples(model, pattern, length, lanes):
+    """Samples of the real sampler under a form."""
+    config = SamplingConfig(match=pattern, length=length, temperature=1.0, seed=2)
+    return list(
+        collect(in_order(write(model, "", config, indices=range(150), lanes=lanes)), "", config)
+    )
 
 
 LINE = r"[^\n]"
@@ -413,9 +405,13 @@ def test_every_sample_matches_in_full_and_obeys_the_length(pattern, length, voca
         with pytest.raises(UsageError, match="lack"):
             shape.require(length)
         return
-    model, generator = make_model(vocabulary), np.random.default_rng(2)
     shape.require(length)
-    texts = [write(model, shape, length, generator) for _ in range(150)]
+    written = samples(make_model(vocabulary), pattern, length, 1)
+    assert [s.text for s in samples(make_model(vocabulary), pattern, length, 32)] == [
+        s.text for s in written
+    ]
+    assert {s.stop for s in written} == {"form"}
+    texts = [s.text for s in written]
     for text in texts:
         assert re.fullmatch(pattern, text), text
         assert len(text) <= length
