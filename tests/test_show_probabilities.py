@@ -143,9 +143,10 @@ def test_the_colours_are_the_bits_that_json_tells(sampled, run, color, more):
     told = sampled(run, *OPTIONS, *more, "--json", "--log-probabilities").out
     seen = sampled(run, *OPTIONS, *more, "--show-probabilities", "--color", color).out
     expected = [
-        (glyph(c), level(-nats / math.log(2), ColorMode(color)))
+        (shown, level(-nats / math.log(2), ColorMode(color)))
         for record in map(json.loads, told.splitlines())
         for c, nats in zip(record["text"], record["log_probabilities"], strict=True)
+        for shown in glyph(c)  # an accent by itself is shown on a circle
     ]
     assert len(set(expected)) > 3
     assert [pair for pair in characters_of(seen) if pair[1]] == expected
