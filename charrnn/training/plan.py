@@ -45,7 +45,7 @@ LARGEST_UNTIMED = 512
 """If the budget is no time, which a larger network might use up."""
 CHARS_PER_PARAMETER = 4.0
 """A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
-BATCH_SIZES = (64, 32, 16)
+BATCH_SIZES = (64, 32)
 SMALL_STEPS = 0.4
 """Fewer lanes take more time a character, by this power of how many times fewer they are."""
 FEWEST_STEPS = 1500
