@@ -9,8 +9,10 @@ Legend for shapes: N lanes, T time steps, V symbols, E embedding size, H hidden 
 
 import copy
 import dataclasses
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -154,6 +156,16 @@ class CharRNN:
             return lambda ids: embedding[ids] @ weight + bias
         table: Float = embedding @ weight + bias  # (V, B·H)
         return table.__getitem__
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of SHA-256 over config, vocabulary and weights; edits do not change it."""
+        facts = dataclasses.asdict(self.config), self.vocabulary.level, self.vocabulary.has_unknown
+        digest = hashlib.sha256(repr(facts).encode())
+        digest.update(np.asarray(self.vocabulary.symbols, np.int64).tobytes())
+        for name in sorted(self.weights):
+            digest.update(np.ascontiguousarray(self.weights[name]).tobytes())
+        return digest.hexdigest()[:16]
 
     def initial_state(self, num_lanes: int | None = None) -> States:
         """The state before any character: (N, H) each, or (H,) when `num_lanes` is None.

@@ -1,10 +1,11 @@
 """A text read by a model, with everything that happened on the way kept in arrays.
 
-Column t of every array holds what was true after character t was read.
+Column t of every array holds what was true after character t was read. A long text is read in parts, one Recording
+after the other; together they say what a single one would.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,27 @@ from charrnn.files import replacing
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, Float
 
+PART = 1024
+"""Symbols whose logits are kept until all of them are looked at together; and of a part."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model that was recorded."""
+
+    fingerprint: str
+    """See CharRNN.fingerprint."""
+    cell: str
+    states: tuple[str, ...]
+    """The letters of the cell's states; the first is its output."""
+    gates: tuple[str, ...]
+    edits: tuple[str, ...] = ()
+    """The units that were held or steered, each as "clamp L0.c.37=+1.0"."""
+
 
 @dataclass(frozen=True)
 class Recording:
-    """What a model did while it read a text of T symbols."""
+    """What a model did while it read T symbols of a text, all or a part of them."""
 
     text: str
     ids: npt.NDArray[np.int32]
@@ -29,7 +47,7 @@ class Recording:
     pieces: tuple[str, ...]
     """(T,) what each symbol adds to the text; at level byte empty until a character is whole."""
     bits: "Float"
-    """(T,) the cost of each symbol given those before it. The first is given: it costs 0."""
+    """(T,) the cost of each symbol given those before it. The first of a text is given: it costs 0."""
     arrays: Mapping[str, "Float"]
     """(T, L, H) for each state and gate of the cell, by its letter."""
     next_ids: npt.NDArray[np.int32]
@@ -38,6 +56,13 @@ class Recording:
     """(T, K) their probabilities."""
     next_text: tuple[str, ...]
     """(V,) how each symbol is shown."""
+    source: Source
+    start: int = 0
+    """The symbols of the text that were read before these."""
+    start_char: int = 0
+    """The same in characters."""
+    following: int | None = None
+    """The symbol of the text that comes after these, if there is one."""
 
     @property
     def symbol_noun(self) -> str:
@@ -62,7 +87,7 @@ class Recording:
             np.savez(file, **arrays)
 
 
-def log_softmax(logits: "Float") -> npt.NDArray[np.float64]:
+def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Log-probabilities in nats over the last axis, in float64."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=-1, keepdims=True)
@@ -80,41 +105,127 @@ def record(
         text: what it reads.
         top: how many guesses to record at each position.
         keep: the states and gates to record; None records all.
+
+    Raises:
+        DataError: the text is empty or has characters that the model does not know.
     """
-    ids = model.vocabulary.encode(text)
-    if not len(ids):
-        raise DataError("there is no text to read")
-    T, L, H = len(ids), model.config.num_layers, model.config.hidden_size
-    top = min(top, len(model.vocabulary))
-    names = (*model.cell.states, *model.cell.gates)
-    arrays = {
-        name: np.empty((T, L, H), np.float32) for name in names if keep is None or name in keep
-    }
-    bits = np.zeros(T, np.float32)
-    next_ids = np.empty((T, top), np.int32)
-    next_probabilities = np.empty((T, top), np.float32)
-    state = model.initial_state()
-    for t, symbol in enumerate(ids):
-        logits, state, gates = model.step(symbol, state)
-        for layer in range(L):
-            for name, values in zip(names, (*state[layer], *gates[layer]), strict=True):
-                if name in arrays:
-                    arrays[name][t, layer] = values
-        log_probabilities = log_softmax(logits)
-        if t + 1 < T:
-            bits[t + 1] = -log_probabilities[ids[t + 1]] / math.log(2)
-        if top:
-            best = np.argsort(-log_probabilities, kind="stable")[:top]
-            next_ids[t], next_probabilities[t] = best, np.exp(log_probabilities[best])
-    shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
-    pieces = _pieces(model, ids)
-    read = "".join(pieces)
-    return Recording(read, ids, pieces, bits, arrays, next_ids, next_probabilities, shown)
+    reader = _Reader(model, text, top, keep)
+    return reader.read(len(reader.ids))
 
 
-def _pieces(model: "CharRNN", ids: npt.NDArray[np.int32]) -> tuple[str, ...]:
-    decode = model.vocabulary.decoder()
-    return tuple(decode(int(symbol)) for symbol in ids)
+def record_parts(
+    model: "CharRNN",
+    text: str,
+    *,
+    top: int = 0,
+    keep: Collection[str] | None = None,
+    length: int = PART,
+) -> Iterator[Recording]:
+    """Read `text` in parts of `length` symbols, the last one shorter, so that memory does not grow with the text.
+
+    Args:
+        model: reads.
+        text: what it reads.
+        top: how many guesses to record at each position.
+        keep: the states and gates to record; None records all.
+        length: the symbols of a part.
+
+    Raises:
+        DataError: as `record`, at once.
+    """
+    return _Reader(model, text, top, keep).parts(length)
+
+
+class _Reader:
+    """A model in the midst of a text."""
+
+    def __init__(self, model: "CharRNN", text: str, top: int, keep: Collection[str] | None) -> None:
+        self.model = model
+        self.ids = model.vocabulary.encode(text)
+        if not len(self.ids):
+            raise DataError("there is no text to read")
+        self.place = self.chars = 0
+        """Symbols and characters read so far."""
+        self._top = min(top, len(model.vocabulary))
+        self._names = (*model.cell.states, *model.cell.gates)
+        self._kept = [name for name in self._names if keep is None or name in keep]
+        self._state = model.initial_state()
+        self._last: npt.NDArray[np.float64] | None = None
+        """Log-probabilities (V,) after the symbol before this place."""
+        self._decode = model.vocabulary.decoder()
+        self._shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
+        self._source = source_of(model)
+
+    def parts(self, length: int) -> Iterator[Recording]:
+        """Read what is left, `length` symbols at a time."""
+        while self.place < len(self.ids):
+            yield self.read(length)
+
+    def read(self, length: int) -> Recording:
+        """Read the next symbols, `length` or as many as are left."""
+        first = self.place
+        ids = self.ids[first : first + length]
+        T, config = len(ids), self.model.config
+        shape = (T, config.num_layers, config.hidden_size)
+        arrays = {name: np.empty(shape, np.float32) for name in self._kept}
+        bits = np.zeros(T, np.float32)
+        next_ids = np.empty((T, self._top), np.int32)
+        next_probabilities = np.empty((T, self._top), np.float32)
+        for start in range(0, T, PART):
+            part = slice(start, min(start + PART, T))
+            log_p = log_softmax(
+                self._step_through(ids[part], {k: a[part] for k, a in arrays.items()})
+            )
+            before = log_p[:-1] if self._last is None else np.vstack([self._last, log_p[:-1]])
+            given = len(log_p) - len(before)
+            costs = before[np.arange(len(before)), ids[part][given:]]
+            bits[part][given:] = -costs / math.log(2)
+            self._last = log_p[-1]
+            if self._top:
+                best = np.argsort(-log_p, axis=-1, kind="stable")[:, : self._top]
+                next_ids[part] = best
+                next_probabilities[part] = np.exp(np.take_along_axis(log_p, best, axis=-1))
+        pieces = tuple(self._decode(symbol) for symbol in ids.tolist())
+        read, start_char = "".join(pieces), self.chars
+        self.place += T
+        self.chars += len(read)
+        return Recording(
+            read,
+            ids,
+            pieces,
+            bits,
+            arrays,
+            next_ids,
+            next_probabilities,
+            self._shown,
+            self._source,
+            first,
+            start_char,
+            int(self.ids[self.place]) if self.place < len(self.ids) else None,
+        )
+
+    def _step_through(self, ids: npt.NDArray[np.int32], arrays: Mapping[str, "Float"]) -> "Float":
+        """Read symbols (T,), write down states and gates, and give the logits (T, V) after each."""
+        outputs = np.empty((len(ids), self.model.config.hidden_size), np.float32)
+        wanted = [(k, arrays[name]) for k, name in enumerate(self._names) if name in arrays]
+        advance, state = self.model.advance, self._state
+        for t, symbol in enumerate(ids.tolist()):
+            state, gates = advance(symbol, state)
+            for layer, own in enumerate(state):
+                values = (*own, *gates[layer])
+                for k, array in wanted:
+                    array[t, layer] = values[k]
+            outputs[t] = state[-1][0]
+        self._state = state
+        return self.model.head(outputs)
+
+
+def source_of(model: "CharRNN") -> Source:
+    """What a recording says of its model."""
+    cell = model.cell
+    return Source(
+        model.fingerprint, cell.name, cell.states, cell.gates, tuple(map(str, model.edits))
+    )
 
 
 def _shown(model: "CharRNN", symbol: int) -> str:

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from charrnn.recording import Recording
+from charrnn.recording import Recording, Source
 from charrnn.render.glyphs import glyph, harmless, one_line
 from charrnn.render.palette import ColorMode, diverging, rising
 from charrnn.render.scene import MOST_BITS, make_scene, surprisal_block, unit_block
@@ -221,6 +221,7 @@ def make_recording(text, values, guesses=(), names=""):
         next_ids=pairs[..., 0].astype(np.int32),
         next_probabilities=pairs[..., 1],
         next_text=tuple(names),
+        source=Source("0" * 16, "lstm", ("h", "c"), ()),
     )
 
 

@@ -1,15 +1,27 @@
 """`charrnn visualize`: see what the units do while the model reads."""
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
-from charrnn.errors import DataError, EnvironmentFault, UsageError
+from charrnn.cli.reading import content, recorded
+from charrnn.cli.visualize_options import (
+    SHOWN_CHARS,
+    Color,
+    Diagram,
+    Dump,
+    MaxChars,
+    Predictions,
+    Quiet,
+    Surprisal,
+    Text,
+    UnitAddresses,
+    What,
+    Width,
+)
+from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
@@ -20,98 +32,27 @@ if TYPE_CHECKING:
 
 INTERESTING = 3
 """Units shown when none is named."""
-SHOWN_CHARS = 2000
 DRAWN_ROWS = 64
 """Of a diagram: hidden units and characters together, at most."""
 DRAWN_CHARS = 40
-OWN_TEXT = 400
-"""Characters that the model writes itself when there is no text."""
 
 
 def visualize(
     checkpoint: CheckpointArgument = None,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TEXT|FILE|-]",
-            help="What the model reads: a text, a file, or - for standard input. "
-            "Without one it reads what it writes.",
-            show_default=False,
-        ),
-    ] = None,
-    unit: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--unit",
-            help="Colour by this unit, such as L0.c.37. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    what: Annotated[
-        str | None,
-        typer.Option(
-            "--what",
-            help="Choose the interesting units among a state or gate of the cell: h c i f g o in an lstm.",
-            show_default="the cell's output, h",
-        ),
-    ] = None,
-    predictions: Annotated[
-        int,
-        typer.Option(
-            "--predictions",
-            metavar="K",
-            min=0,
-            max=50,
-            help="Under each character, the K likeliest to come next.",
-        ),
-    ] = 0,
-    diagram: Annotated[
-        bool,
-        typer.Option(
-            "--diagram",
-            help="Draw a small network whole: input, hidden units, and its confidence in each next "
-            "character (with --predictions K: in the K likeliest).",
-        ),
-    ] = False,
-    surprisal: Annotated[
-        bool, typer.Option("--surprisal", help="Colour by the bits that each character cost.")
-    ] = False,
-    dump: Annotated[
-        Path | None,
-        typer.Option(
-            "--dump",
-            metavar="FILE.npz",
-            help="Write text, ids, bits, and every state and gate as (T, L, H) arrays.",
-            show_default=False,
-        ),
-    ] = None,
+    text: Text = None,
+    unit: UnitAddresses = None,
+    what: What = None,
+    predictions: Predictions = 0,
+    diagram: Diagram = False,
+    surprisal: Surprisal = False,
+    dump: Dump = None,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
-    max_chars: Annotated[
-        int | None,
-        typer.Option(
-            "--max-chars",
-            min=1,
-            help="Characters to read at most.",
-            show_default=f"{SHOWN_CHARS}; with --dump all",
-        ),
-    ] = None,
-    color: Annotated[
-        ColorMode | None,
-        typer.Option(
-            "--color",
-            help="Colours to use.",
-            show_default="what the terminal can show; none in a pipe",
-        ),
-    ] = None,
-    width: Annotated[
-        int | None,
-        typer.Option("--width", min=1, help="Cells in a line.", show_default="the terminal's"),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
-    ] = False,
+    max_chars: MaxChars = None,
+    color: Color = None,
+    width: Width = None,
+    quiet: Quiet = False,
 ) -> None:
     """Show a text coloured by what hidden units do: red above zero, blue below, zero neutral.
 
@@ -145,8 +86,8 @@ def visualize(
     most = max_chars or (None if dump else SHOWN_CHARS)
     names = {u.what for u in units} or ({what_shown} if what or not surprisal else set())
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        content = _content(text, model, most, quiet=quiet)
-        recording = _record(model, content, predictions, None if dump else names)
+        read = content(text, model, most, quiet=quiet)
+        recording = recorded(model, read, predictions, None if dump else names)
     if dump:
         recording.save(dump)
         if not quiet:
@@ -182,61 +123,12 @@ def _draw(
             f"has {units:,} and {symbols:,}",
             "draw a text in colours: leave out --diagram",
         )
-    content = _content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
-    recording = _record(model, content, predictions or symbols, {model.cell.output})
+    read = content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
+    recording = recorded(model, read, predictions or symbols, {model.cell.output})
     for line in diagram_lines(
         recording, model.cell.output, color or terminal_color(), width or terminal_width()
     ):
         sys.stdout.write(line + "\n")
-
-
-# --- what is read ---------------------------------------------------------------------------------
-
-
-def _content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool) -> str:
-    from charrnn.cli.texts import given_text, leave_out_unknown
-
-    if text is None:
-        length = min(OWN_TEXT, most or OWN_TEXT)
-        if not quiet:
-            say(f"charrnn: no text given; reading {length} characters that the model writes itself")
-        return "".join(model.sample(length=length, seed=1))
-    read = given_text(text, model, quiet=quiet)
-    kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
-    if not kept:
-        raise DataError("there is no text that the model could read")
-    return kept
-
-
-def _shortened(text: str, most: int | None, *, quiet: bool) -> str:
-    if most is None or len(text) <= most:
-        return text
-    if not quiet:
-        say(f"charrnn: the first {most:,} of {len(text):,} characters; --max-chars shows more")
-    return text[:most]
-
-
-def _record(model: "CharRNN", text: str, predictions: int, keep: set[str] | None) -> "Recording":
-    from charrnn.recording import num_bytes, record
-
-    need, free = num_bytes(model, text, keep), _free_memory()
-    if need > free:
-        raise EnvironmentFault(
-            f"the states of {len(text):,} characters take {size(need)}, "
-            f"but {size(free)} of memory are free",
-            "read fewer with --max-chars",
-        )
-    return record(model, text, top=predictions, keep=keep)
-
-
-def _free_memory() -> float:
-    """The bytes that a process can have without swapping, where the system tells."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return float("inf")
-    kilobytes = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(kilobytes[0]) * 1024.0 if kilobytes else float("inf")
 
 
 # --- what is shown --------------------------------------------------------------------------------

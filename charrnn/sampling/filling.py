@@ -29,6 +29,7 @@ from charrnn.config import require
 from charrnn.errors import DataError, UsageError
 from charrnn.model import CharRNN, Float, States
 from charrnn.recording import log_softmax
+from charrnn.sampling import prime
 from charrnn.sampling.pruning import log_weights, prune
 from charrnn.sampling.rules import Float64, draw, odds
 from charrnn.sampling.spelling import BETWEEN, FORBIDDEN, Table, spelling
@@ -191,12 +192,12 @@ class _Search:
         self.places = 4 if model.vocabulary.level == "byte" else 1
         """For the symbols of a character."""
         self._check_memory()
-        before, *others = template.texts
+        first, *others = template.texts
         behind = [*others[:-1], others[-1] + "\n" * line]
         self.characters_behind = sum(map(len, behind))
         try:
             self.behind = [model.vocabulary.encode(text) for text in behind]
-            self.start = self._start("\n" + before if line else before or _line_start(model))
+            self.start = self._start(prime.before(model, first, line=line))
         except DataError as error:
             raise DataError(
                 f"the template has characters that are {error.message}", error.hint
@@ -214,15 +215,13 @@ class _Search:
 
     def _start(self, before: str) -> _Lanes:
         """One lane that has read what precedes the first gap."""
-        state = self.model.initial_state()
-        for symbol in self.model.vocabulary.encode(before).tolist():
-            state, _ = self.model.advance(symbol, state)
+        logits, state = prime.after(self.model, self.model.vocabulary.encode(before).tolist())
         width = self.template.longest * self.places
         return _Lanes(
             np.zeros(1),
             np.zeros(1),
             np.full((1, width), NOTHING, np.int32),
-            self.model.logits(state)[None],
+            logits[None],
             tuple(tuple(array[None] for array in layer) for layer in state),
         )
 
@@ -348,8 +347,3 @@ class _Run:
             lanes.log_p, lanes.log_kept, width, self.temperature, self.generator
         )
         return replace(lanes.take(chosen), log_kept=log_kept)
-
-
-def _line_start(model: CharRNN) -> str:
-    """What is read before a text that begins with a gap."""
-    return "" if model.vocabulary.missing("\n") else "\n"

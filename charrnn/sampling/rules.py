@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import CheckpointError
+from charrnn.recording import log_softmax
 
 Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -71,7 +72,7 @@ def repetition_penalty(logits: Float64, recent: Mask | None, penalty: float) -> 
     """
     if recent is None or penalty == 1:
         return logits
-    log_p = log_probabilities(logits)
+    log_p = log_softmax(logits)
     return np.where(recent, penalty * log_p, log_p)
 
 
@@ -135,7 +136,7 @@ def typical(logits: Float64, mass: float) -> Float64:
     """
     if mass >= 1:
         return logits
-    log_p = log_probabilities(logits)
+    log_p = log_softmax(logits)
     p = np.exp(log_p)
     entropy = -(p * np.where(p > 0, log_p, 0.0)).sum(axis=-1, keepdims=True)
     closeness = -np.abs(log_p + entropy)
@@ -183,13 +184,6 @@ def _keep(logits: Float64, scores: Float64, largest_first: Float64, count: Ids) 
 
 
 # --- the draw -------------------------------------------------------------------------------------
-
-
-def log_probabilities(logits: Float64) -> Float64:
-    """The logarithm of softmax, (..., V), in nats; -inf for a removed symbol."""
-    shifted: Float64 = logits - logits.max(axis=-1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return shifted
 
 
 def odds(logits: Float64) -> Float64:

@@ -65,6 +65,10 @@ class _Place:
     def accepts(self) -> bool:
         return self.form.accepts(self.state)
 
+    def is_left_by(self, symbol: int, left: int) -> bool:
+        """Whether the text was complete, and this goes on with something else; elsewhere only what fits is drawn."""
+        return self.accepts() and not self.allowed(left)[symbol]
+
     def may_go_on(self) -> bool:
         return self.form.may_go_on(self.state)
 
@@ -153,7 +157,7 @@ class Writer:
         if self.in_bulk:
             self.ends.count(1)
             return Piece(self.index, self._decode(symbol), (), self.ends.reason)
-        if self._form and not self._form.allowed(self.left)[symbol]:
+        if self._form and self._form.is_left_by(symbol, self.left):
             self.ends.reason = "form"
             return self._piece(self.ends.rest())
         if self._speller:

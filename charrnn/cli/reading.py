@@ -1,0 +1,76 @@
+"""The text that `charrnn visualize` reads, and the reading."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.console import say, size
+from charrnn.errors import DataError, EnvironmentFault
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from charrnn.model import CharRNN
+    from charrnn.recording import Recording
+
+OWN_TEXT = 400
+"""Characters that the model writes itself when there is no text."""
+
+
+def content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool) -> str:
+    """What the model reads: a text, a file or standard input; without one, what it writes itself.
+
+    At most `most` characters of it, and only those that the model knows.
+
+    Raises:
+        DataError: none are left.
+    """
+    from charrnn.cli.texts import given_text, leave_out_unknown
+
+    if text is None:
+        length = min(OWN_TEXT, most or OWN_TEXT)
+        if not quiet:
+            say(f"charrnn: no text given; reading {length} characters that the model writes itself")
+        return "".join(model.sample(length=length, seed=1))
+    read = given_text(text, model, quiet=quiet)
+    kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
+    if not kept:
+        raise DataError("there is no text that the model could read")
+    return kept
+
+
+def _shortened(text: str, most: int | None, *, quiet: bool) -> str:
+    if most is None or len(text) <= most:
+        return text
+    if not quiet:
+        say(f"charrnn: the first {most:,} of {len(text):,} characters; --max-chars shows more")
+    return text[:most]
+
+
+def recorded(
+    model: "CharRNN", text: str, predictions: int, keep: "Collection[str] | None"
+) -> "Recording":
+    """The recording of a text.
+
+    Raises:
+        EnvironmentFault: it would not fit into memory.
+    """
+    from charrnn.recording import num_bytes, record
+
+    need, free = num_bytes(model, text, keep), _free_memory()
+    if need > free:
+        raise EnvironmentFault(
+            f"the states of {len(text):,} characters take {size(need)}, "
+            f"but {size(free)} of memory are free",
+            "read fewer with --max-chars",
+        )
+    return record(model, text, top=predictions, keep=keep)
+
+
+def _free_memory() -> float:
+    """The bytes that a process can have without swapping, where the system tells."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return float("inf")
+    kilobytes = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(kilobytes[0]) * 1024.0 if kilobytes else float("inf")
