@@ -16,7 +16,7 @@ from conftest import CLEAN, call_charrnn, command, make_text, own_signals, run_c
 
 import charrnn
 from charrnn.analysis.units import most_interesting
-from charrnn.cli import visualize
+from charrnn.cli import reading
 from charrnn.render.palette import ColorMode
 from charrnn.render.scene import make_scene
 
@@ -239,14 +239,14 @@ def test_a_dump_takes_no_other_file_s_place(see, tmp_path):
 
 
 def test_a_text_too_long_for_the_memory_is_refused(see, monkeypatch):
-    monkeypatch.setattr(visualize, "_free_memory", lambda: 1e3)
+    monkeypatch.setattr(reading, "_free_memory", lambda: 1e3)
     result = see("tiny", TEXT, status=6)
     assert "1.0 kB of memory are free" in result.err
     assert "--max-chars" in result.err
 
 
 def test_free_memory_is_a_number_of_bytes():
-    assert visualize._free_memory() > 1e6
+    assert reading._free_memory() > 1e6
 
 
 # --- mistakes -------------------------------------------------------------------------------------
