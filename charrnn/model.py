@@ -196,7 +196,7 @@ class CharRNN:
 
     def head(self, outputs: Float) -> Float:
         """The unnormalised log-probabilities of the next symbol after outputs (..., H) of the top layer: (..., V)."""
-        logits: Float = outputs @ self._head + self._head_bias
+        logits: Float = outputs.dot(self._head) + self._head_bias
         return logits
 
     def logits(self, state: States) -> Float:

@@ -3,14 +3,13 @@
 import math
 import random
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 
 import numpy as np
 import pytest
 
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN, count_parameters, weight_shapes
 from charrnn.sampling import sampler
 from charrnn.sampling.chooser import Chooser
 from charrnn.text.vocabulary import Vocabulary
@@ -183,10 +182,18 @@ def test_the_generator_works_only_when_asked_and_needs_no_end():
     model = CountingModel(plain.config, plain.vocabulary, plain.weights)
     pieces = model.sample("abc", length=10**15, seed=1)
     assert model.steps == 0
-    for characters in (1, 2, 3):
-        assert len(next(pieces)) == 1
-        assert model.steps <= 3 + characters
-    assert "".join(islice(pieces, 37)) == text_of(plain, "abc")[3:]
+    text = ""
+    while len(text) < 37:
+        text += next(pieces)
+        assert model.steps <= 3 + len(text)
+    assert text[:37] == text_of(plain, "abc")[3:]
+
+
+def test_the_larger_a_network_the_shorter_its_pieces(monkeypatch):
+    model = make_model()
+    assert len(next(model.sample(length=1000, seed=1))) == sampler.STRIDE
+    monkeypatch.setattr(sampler, "WEIGHTS_A_PIECE", count_parameters(model.config))
+    assert len(next(model.sample(length=1000, seed=1))) == 1
 
 
 def test_writers_that_take_turns_or_run_in_threads_do_not_disturb_each_other():

@@ -11,6 +11,7 @@ from test_sampling import LETTERS, make_model
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
+from charrnn.sampling import sampler
 from charrnn.sampling.session import Session, first_word
 from charrnn.text.vocabulary import Vocabulary
 
@@ -40,6 +41,11 @@ def sampled(text, index=0, model=MODEL, **options):
 
     config = SamplingConfig(**({"seed": 7, "length": 30} | options))
     return "".join(piece.text for piece in write(model, text, config, indices=[index]))
+
+
+@pytest.fixture(autouse=True)
+def parts_of_one_character(monkeypatch):
+    monkeypatch.setattr(sampler, "STRIDE", 1)
 
 
 # --- suggestions ----------------------------------------------------------------------------------

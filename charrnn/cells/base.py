@@ -35,6 +35,9 @@ class Ops(Protocol):
     def relu(self, x: Array, /) -> Array:
         """The larger of x and 0."""
 
+    def product(self, x: Array, weight: Array, /) -> Array:
+        """The matrix product of (N, H) and (H, B·H)."""
+
     def addcmul(self, a: Array, b: Array, c: Array, /) -> Array:
         """The sum of a and b ⊙ c."""
 

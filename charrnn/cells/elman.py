@@ -42,7 +42,7 @@ def step(
         The next h (N, H), and no gates.
     """
     (h,) = state
-    h = ops.state("h", getattr(ops, activation)(x + h @ weights["weight_hh"]))
+    h = ops.state("h", getattr(ops, activation)(x + ops.product(h, weights["weight_hh"])))
     return (h,), ()
 
 

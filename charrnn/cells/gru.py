@@ -47,7 +47,7 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     """
     (h,) = state
     x_r, x_z, x_n = ops.split(x, 3)
-    h_r, h_z, q = ops.split(h @ weights["weight_hh"] + weights["bias_hh"], 3)
+    h_r, h_z, q = ops.split(ops.product(h, weights["weight_hh"]) + weights["bias_hh"], 3)
     r, z = ops.sigmoid(x_r + h_r), ops.sigmoid(x_z + h_z)
     n = ops.tanh(ops.addcmul(x_n, r, q))
     h = ops.state("h", ops.addcmul(n, z, h - n))

@@ -43,7 +43,7 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
         The next h (N, H), and no gates.
     """
     (y,) = state
-    h = ops.state("h", ops.tanh(x + y @ weights["weight_hh"]))
+    h = ops.state("h", ops.tanh(x + ops.product(y, weights["weight_hh"])))
     return (h,), ()
 
 

@@ -52,7 +52,7 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     """
     h, c = state
     size = c.shape[-1]
-    a = x + h @ weights["weight_hh"]  # (N, 4H)
+    a = x + ops.product(h, weights["weight_hh"])  # (N, 4H)
     squashed = ops.sigmoid(a)  # i, f and o in one call; of g it is not used
     i, f, o = squashed[..., :size], squashed[..., size : 2 * size], squashed[..., 3 * size :]
     g = ops.tanh(a[..., 2 * size : 3 * size])

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from charrnn.cells.base import Blocks
 
-HALF = np.float32(0.5)
-"""As an array's number, which NumPy need not convert."""
+HALF = np.array(0.5, np.float32)
+"""As an array, which NumPy need not convert at each call."""
 
 
 class NumpyOps:
@@ -20,9 +20,15 @@ class NumpyOps:
     def sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """σ(x) = (1 + tanh(x/2)) / 2, which cannot overflow."""
         y: npt.NDArray[Any] = x * HALF
-        np.tanh(y, out=y)
+        np.tanh(y, y)
         y *= HALF
         y += HALF
+        return y
+
+    @staticmethod
+    def product(x: npt.NDArray[Any], weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The matrix product; for a vector `dot` is faster than @."""
+        y: npt.NDArray[Any] = x.dot(weight)
         return y
 
     @staticmethod

@@ -51,7 +51,7 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     """
     h, c = state
     p_i, p_f, p_o = (weights[name] for name in PEEPHOLES)
-    i, f, g, o = ops.split(x + h @ weights["weight_hh"], 4)
+    i, f, g, o = ops.split(x + ops.product(h, weights["weight_hh"]), 4)
     i, f = ops.sigmoid(ops.addcmul(i, p_i, c)), ops.sigmoid(ops.addcmul(f, p_f, c))
     g = ops.tanh(g)
     c = ops.state("c", ops.addcmul(f * c, i, g))

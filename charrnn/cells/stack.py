@@ -77,7 +77,7 @@ def advance(
     for layer, before in zip(layers, state, strict=True):
         if states:
             below = states[-1][0] if between is None else between(states[-1][0])
-            x = below @ layer.weight_ih + layer.bias
+            x = ops.product(below, layer.weight_ih) + layer.bias
         fed_back = before if output is None else (output,)
         after, opened = cell.step(x, fed_back, layer.recurrent, layer.ops or ops)
         states.append(after)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
+from charrnn.model import count_parameters
 from charrnn.recording import log_softmax
 from charrnn.sampling.chooser import Chooser
 from charrnn.sampling.ends import StopReason, limiting_option, most_characters
@@ -33,7 +34,9 @@ Float = npt.NDArray[np.float32]
 LANES = 64
 """Samples that are written side by side, at most."""
 STRIDE = 16
-"""Symbols that are drawn for a lane before its text is looked at, where only their number decides."""
+"""Symbols that are drawn for a lane before its text is looked at, at most, where only their number decides."""
+WEIGHTS_A_PIECE = 1 << 22
+"""The weights that one stream reads for such a piece, so that it is there before anybody waits for it."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,9 @@ class _Run:
     def _one(self, index: int) -> Iterator[Piece]:
         """A sample by itself: each product is one of a vector and a matrix."""
         writer = self.begin(index)
+        if writer.in_bulk:
+            yield from self._in_bulk(writer)
+            return
         memories = memories_of([writer])
         choose, step, tells = self.chooser.choose, self.model.step, self.config.log_probabilities
         logits, state = self.primed
@@ -202,6 +208,21 @@ class _Run:
             if writer.memory:
                 writer.memory.remember(symbol)
             logits, state, _ = step(symbol, state)
+
+    def _in_bulk(self, writer: Writer) -> Iterator[Piece]:
+        """The same where only the number of symbols decides: some at a time, fewer the larger the network is."""
+        choose, step = self.chooser.choose, self.model.step
+        stride = min(max(1, WEIGHTS_A_PIECE // count_parameters(self.model.config)), STRIDE)
+        logits, state = self.primed
+        while True:
+            symbols = []
+            for written, u in enumerate(writer.uniform.take(stride).tolist(), writer.ends.written):
+                symbols.append(symbol := int(choose(logits, u, written=written)))
+                logits, state, _ = step(symbol, state)
+            piece = writer.take_all(symbols)
+            yield piece
+            if piece.stop:
+                break
 
     def _side_by_side(self, indices: Iterator[int], lanes: int) -> Iterator[Piece]:
         """Samples in lanes: each product is one of two matrices. Where one ends, the next begins in its lane."""
@@ -250,7 +271,7 @@ class _Block:
                 memory.remember(symbol)
             self._logits, self._state, _ = run.model.step(chosen, self._state)
         return [
-            writer.take_all(symbols[lane], None if nats is None else nats[lane])
+            writer.take_all(symbols[lane].tolist(), None if nats is None else nats[lane].tolist())
             for lane, writer in enumerate(self.writers)
         ]
 

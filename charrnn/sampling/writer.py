@@ -100,7 +100,6 @@ class Writer:
         self.ends = Ends(config, prime)
         self.uniform = Uniform(config.seed, index)
         self._form = None if form is None else _Place(form, form.start)
-        self._vocabulary = vocabulary
         self._decode = vocabulary.decoder()
         is_byte = vocabulary.level == "byte"
         self._speller = Speller() if is_byte and form is None else None
@@ -129,9 +128,7 @@ class Writer:
         """Characters that may still be written."""
         return self.ends.most - self.ends.written
 
-    def take_all(
-        self, symbols: npt.NDArray[np.integer], nats: npt.NDArray[np.float64] | None
-    ) -> Piece:
+    def take_all(self, symbols: Sequence[int], nats: Sequence[float] | None = None) -> Piece:
         """Read symbols up to where the sample ends; the rest are ignored.
 
         Args:
@@ -139,12 +136,11 @@ class Writer:
             nats: the log-probability of each, if they are to be told.
         """
         if self.in_bulk:
-            text = self._vocabulary.decode(symbols[: self.left])
+            text = "".join(map(self._decode, symbols[: self.left]))
             self.ends.count(len(text))
             return Piece(self.index, text, (), self.ends.reason)
         pieces = []
-        told = [0.0] * len(symbols) if nats is None else nats.tolist()
-        for symbol, nat in zip(symbols.tolist(), told, strict=True):
+        for symbol, nat in zip(symbols, nats or [0.0] * len(symbols), strict=True):
             pieces.append(self.take(symbol, nat))
             if pieces[-1].stop:
                 break
@@ -154,9 +150,6 @@ class Writer:
 
     def take(self, symbol: int, nats: float = 0.0) -> Piece:
         """Read the symbol that was drawn, and its log-probability; hand out what that decides."""
-        if self.in_bulk:
-            self.ends.count(1)
-            return Piece(self.index, self._decode(symbol), (), self.ends.reason)
         if self._form and self._form.is_left_by(symbol, self.left):
             self.ends.reason = "form"
             return self._piece(self.ends.rest())
