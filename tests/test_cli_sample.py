@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import call_charrnn
+from conftest import call_charrnn, run_charrnn
 from test_cli_running import BEST, expected_text
 
 from charrnn.config import SamplingConfig
@@ -111,6 +111,15 @@ def test_a_form_is_matched_in_full_by_every_sample(capsys):
     texts = call_charrnn(capsys, *asked).out.split("|")
     assert len(texts) == 20
     assert all(re.fullmatch(pattern, text) and len(text) <= 60 for text in texts)
+
+
+def test_a_character_that_a_prime_begins_is_printed_once(workplace):
+    asked = ("sample", "bytes", "-q", "--seed", 2, "--length", 5, "--prime-file", "-")
+    result = run_charrnn(*asked, cwd=workplace, stdin=b"caf\xc3")
+    written = result.out
+    assert written.startswith("caf")
+    assert "\N{REPLACEMENT CHARACTER}" not in written
+    assert len(written) == 3 + 5
 
 
 @pytest.mark.parametrize("options", [("-n", 40), ("-n", 40, "--count", 5), ("--stop", "e")])

@@ -1,5 +1,6 @@
 """How samples are written to standard output: as text while they are made, in colours, or as lines of JSON."""
 
+import codecs
 import dataclasses
 import math
 import sys
@@ -80,10 +81,11 @@ class TextOutput:
         sys.stdout.flush()
 
     def _begin(self) -> None:
-        sys.stdout.write(self._show((self._separator if self._begun else "") + self.prime))
+        prime = _whole_characters(self.prime)
+        sys.stdout.write(self._show((self._separator if self._begun else "") + prime))
         sys.stdout.flush()
         self._begun = self._open = True
-        self._last = self.prime[-1:]
+        self._last = prime[-1:]
 
     def _put(self, piece: "Piece") -> None:
         if piece.text:
@@ -103,6 +105,14 @@ class TextOutput:
         if self._ends_line and self._last != "\n":
             sys.stdout.write(self._show("\n"))
         sys.stdout.flush()
+
+
+def _whole_characters(prime: str) -> str:
+    """A prime text without the first bytes of a character at its end: the sample begins with that character."""
+    if not "\udc80" <= prime[-1:] <= "\udcff":
+        return prime
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    return decoder.decode(prime.encode("utf-8", "surrogateescape"))
 
 
 def _without_end(piece: "Piece") -> "Piece":
