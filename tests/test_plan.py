@@ -15,6 +15,7 @@ from charrnn.training.plan import (
     CHARS_PER_PARAMETER,
     DROPOUTS,
     ENOUGH_STEPS,
+    LEAST_STEPS,
     MOST_EPOCHS,
     SIZES,
     WEIGHTS_PER_CHAR,
@@ -150,6 +151,20 @@ def test_an_lstm_whose_size_is_planned_has_two_layers_unless_told_otherwise(cell
 def test_a_short_run_has_fewer_lanes_and_so_more_steps():
     assert plan(Budget(minutes=30)).config.batch_size == 64
     assert plan(Budget(minutes=0.1)).config.batch_size < 64
+
+
+def test_a_network_that_would_learn_in_too_few_steps_is_not_taken():
+    text, two = Facts(10**8, 10**6), dataclasses.replace(NETWORK, num_layers=2)
+    for minutes in (0.05, 0.1, 0.15, 0.3, 1):
+        made = plan(Budget(minutes=minutes), text, work=60)
+        place = SIZES.index(made.model_config.hidden_size)
+        larger = plan(
+            Budget(minutes=minutes), text, work=60, network=two, hidden_size=SIZES[place + 1]
+        )
+        each = larger.config.steps * 32 * 64 / count_parameters(larger.model_config)
+        assert place == 0 or made.config.steps >= LEAST_STEPS
+        assert each < CHARS_PER_PARAMETER or larger.config.steps < LEAST_STEPS
+    assert plan(Budget(minutes=0.05), text, work=60).model_config.hidden_size == SIZES[0]
 
 
 def test_a_small_text_is_not_read_for_ever():

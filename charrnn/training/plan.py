@@ -43,14 +43,16 @@ LARGE = 128
 """Up to which size this does not matter."""
 LARGEST_UNTIMED = 512
 """If the budget is no time, which a larger network might use up."""
-CHARS_PER_PARAMETER = 4.0
+CHARS_PER_PARAMETER = 5.5
 """A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
+LEAST_STEPS = 1000
+"""And if there is time for so many steps; else a smaller one, with more of them, learns more."""
 BATCH_SIZES = (64, 32)
 SMALL_STEPS = 0.4
 """Fewer lanes take more time a character, by this power of how many times fewer they are."""
 FEWEST_STEPS = 1500
 """Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
-DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (150.0, 0.3, 0.5))
+DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (80.0, 0.3, 0.5))
 """Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
 the logarithm."""
 MOST_EPOCHS = 150.0
@@ -299,7 +301,8 @@ def _largest_that_pays(
         parameters = count_parameters(network)
         run = _buy(facts, epoch, machine, network, config, budget)
         fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
-        if fits and run.chars >= CHARS_PER_PARAMETER * parameters:
+        hurried = budget.minutes is not None and run.steps < LEAST_STEPS
+        if fits and not hurried and run.chars >= CHARS_PER_PARAMETER * parameters:
             break
     return run
 
