@@ -204,11 +204,16 @@ def make_plan(
         precision=machine.precision,
         kernel=machine.kernel,
     )
-    for batch_size in (wishes.batch_size,) if wishes.batch_size else BATCH_SIZES:
+    batch_sizes = (wishes.batch_size,) if wishes.batch_size else BATCH_SIZES
+    sizes = [size for size in SIZES if budget.minutes or size <= LARGEST_UNTIMED]
+    if wishes.hidden_size:
+        sizes = [wishes.hidden_size]
+    for batch_size in batch_sizes:
         wanted = dataclasses.replace(config, batch_size=batch_size)
         fitting, epoch = reading(facts, wanted)
+        least_steps = LEAST_STEPS if batch_size == batch_sizes[-1] and budget.minutes else 0
         run = _largest_that_pays(
-            facts, epoch, machine, model_config, fitting, budget, wishes.hidden_size
+            facts, epoch, machine, model_config, fitting, budget, sizes, least_steps
         )
         if run.steps >= FEWEST_STEPS or run.steps == budget.steps:
             break
@@ -292,17 +297,16 @@ def _largest_that_pays(
     model_config: ModelConfig,
     config: TrainingConfig,
     budget: Budget,
-    hidden_size: int | None,
+    sizes: list[int],
+    least_steps: int,
 ) -> _Run:
-    """The run of the largest network that reads enough for its size; or of the one that was asked for."""
-    sizes = [size for size in SIZES if budget.minutes or size <= LARGEST_UNTIMED]
-    for size in [hidden_size] if hidden_size else reversed(sizes):
+    """The run of the largest network that reads enough for its size in enough steps, or of the smallest."""
+    for size in reversed(sizes):
         network = dataclasses.replace(model_config, hidden_size=size)
         parameters = count_parameters(network)
         run = _buy(facts, epoch, machine, network, config, budget)
         fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
-        hurried = budget.minutes is not None and run.steps < LEAST_STEPS
-        if fits and not hurried and run.chars >= CHARS_PER_PARAMETER * parameters:
+        if fits and True and run.chars >= CHARS_PER_PARAMETER * parameters:
             break
     return run
 
