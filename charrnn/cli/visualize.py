@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.pictures import Pictures, wanted_pictures
 from charrnn.cli.reading import content, recorded
 from charrnn.cli.visualize_options import (
     SHOWN_CHARS,
@@ -13,9 +14,11 @@ from charrnn.cli.visualize_options import (
     Diagram,
     Dump,
     MaxChars,
+    Png,
     Predictions,
     Quiet,
     Surprisal,
+    Svg,
     Text,
     UnitAddresses,
     What,
@@ -46,6 +49,8 @@ def visualize(
     diagram: Diagram = False,
     surprisal: Surprisal = False,
     dump: Dump = None,
+    svg: Svg = None,
+    png: Png = None,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
@@ -71,6 +76,7 @@ def visualize(
         raise UsageError(f"cannot write {str(dump)!r}: {wrong}")
     if dump and dump.suffix != ".npz":
         raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
+    pictures = wanted_pictures(svg, png, color, width)
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     from threadpoolctl import threadpool_limits
@@ -78,7 +84,7 @@ def visualize(
     from charrnn.analysis.units import parse_unit, require_array
 
     if diagram:
-        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
+        _draw(model, text, predictions, max_chars, color, width, pictures, quiet=quiet)
         return
     what_shown = model.cell.output if what is None else what
     require_array(what_shown, model)
@@ -93,13 +99,15 @@ def visualize(
         if not quiet:
             count = f"{len(recording.ids):,} {recording.symbol_noun}s"
             say(f"charrnn: wrote {escape(str(dump))} ({size(dump.stat().st_size)}, {count})")
-        if not (units or what or predictions or surprisal):
+        if not (units or what or predictions or surprisal or pictures):
             return
     _print(
         recording,
         _blocks(recording, units, what, model.cell.output, predictions, surprisal=surprisal),
         color,
         width,
+        pictures,
+        quiet=quiet,
     )
 
 
@@ -110,11 +118,12 @@ def _draw(
     max_chars: int | None,
     color: ColorMode | None,
     width: int | None,
+    pictures: Pictures | None,
     *,
     quiet: bool,
 ) -> None:
     """Draw a small network while it reads a text."""
-    from charrnn.render.diagram import diagram_lines
+    from charrnn.render.diagram import diagram_lines, diagram_sheet
 
     symbols, units = len(model.vocabulary), model.config.num_layers * model.config.hidden_size
     if symbols + units > DRAWN_ROWS:
@@ -124,9 +133,14 @@ def _draw(
             "draw a text in colours: leave out --diagram",
         )
     read = content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
-    recording = recorded(model, read, predictions or symbols, {model.cell.output})
+    output = model.cell.output
+    recording = recorded(model, read, predictions or symbols, {output})
+    if pictures:
+        sheet = diagram_sheet(recording, output, pictures.width, colored=pictures.colored)
+        pictures.write(sheet, quiet=quiet)
+        return
     for line in diagram_lines(
-        recording, model.cell.output, color or terminal_color(), width or terminal_width()
+        recording, output, color or terminal_color(), width or terminal_width()
     ):
         sys.stdout.write(line + "\n")
 
@@ -158,11 +172,23 @@ def _blocks(
 
 
 def _print(
-    recording: "Recording", blocks: "list[Block]", color: ColorMode | None, width: int | None
+    recording: "Recording",
+    blocks: "list[Block]",
+    color: ColorMode | None,
+    width: int | None,
+    pictures: Pictures | None,
+    *,
+    quiet: bool,
 ) -> None:
     from charrnn.render.scene import make_scene
     from charrnn.render.terminal import terminal_lines
 
     scene = make_scene(recording, blocks)
+    if pictures:
+        from charrnn.render.sheet import make_sheet
+
+        sheet = make_sheet(scene, pictures.width, colored=pictures.colored)
+        pictures.write(sheet, quiet=quiet)
+        return
     for line in terminal_lines(scene, color or terminal_color(), width or terminal_width()):
         sys.stdout.write(line + "\n")

@@ -65,6 +65,24 @@ Dump = Annotated[
         show_default=False,
     ),
 ]
+Svg = Annotated[
+    Path | None,
+    typer.Option(
+        "--svg",
+        metavar="FILE.svg",
+        help="Write a picture of what the terminal would show, with its text as text.",
+        show_default=False,
+    ),
+]
+Png = Annotated[
+    Path | None,
+    typer.Option(
+        "--png",
+        metavar="FILE.png",
+        help="The same as PNG, with 192 dots per inch. Needs pip install 'charrnn[plot]'.",
+        show_default=False,
+    ),
+]
 MaxChars = Annotated[
     int | None,
     typer.Option(
@@ -84,6 +102,11 @@ Color = Annotated[
 ]
 Width = Annotated[
     int | None,
-    typer.Option("--width", min=1, help="Cells in a line.", show_default="the terminal's"),
+    typer.Option(
+        "--width",
+        min=1,
+        help="Cells in a line.",
+        show_default="the terminal's; of a picture 80",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]

@@ -23,6 +23,10 @@ class ColorMode(StrEnum):
 
 RESET = "\x1b[0m"
 
+Color = tuple[int, int, int]
+"""Red, green and blue, from 0 to 255."""
+
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 NEUTRAL = (244, 244, 244)
 RED_ANCHORS = (NEUTRAL, (246, 178, 160), (224, 90, 80), (168, 16, 40))
 BLUE_ANCHORS = (NEUTRAL, (160, 200, 240), (80, 136, 212), (18, 60, 150))
@@ -79,8 +83,8 @@ def diverging(mode: ColorMode) -> Ramp:
     return Ramp((*reversed(negative), _neutral(mode), *positive), len(negative))
 
 
-def line_colors() -> tuple[tuple[int, int, int], ...]:
-    """The colours of curves, as red, green and blue from 0 to 255."""
+def line_colors() -> tuple[Color, ...]:
+    """The colours of curves."""
     return tuple((CUBE_STEPS[r], CUBE_STEPS[g], CUBE_STEPS[b]) for r, g, b in LINE_CUBE)
 
 
@@ -99,7 +103,14 @@ def rising(mode: ColorMode) -> Ramp:
     return Ramp((_neutral(mode), *_side(mode, GREEN_ANCHORS, GREEN_CUBE, GREEN_16)), 0)
 
 
-Color = tuple[int, int, int]
+def diverging_colors() -> tuple[Color, ...]:
+    """The grounds of `diverging` in true colour, in the order of its codes."""
+    return (*reversed(_shades(BLUE_ANCHORS)), NEUTRAL, *_shades(RED_ANCHORS))
+
+
+def rising_colors() -> tuple[Color, ...]:
+    """The same of `rising`."""
+    return (NEUTRAL, *_shades(GREEN_ANCHORS))
 
 
 def _side(
@@ -112,8 +123,13 @@ def _side(
         return [f"\x1b[{ink};{ground}m" for ground, ink in few]
     if mode == ColorMode.ansi256:
         return [_from_cube(cell) for cell in cube]
+    return [_true(color) for color in _shades(anchors)]
+
+
+def _shades(anchors: Sequence[Color]) -> list[Color]:
+    """The true colours on one side of neutral, the weakest first."""
     parts = (k / TRUECOLOR_LEVELS for k in range(1, TRUECOLOR_LEVELS + 1))
-    return [_true(_between(anchors, part)) for part in parts]
+    return [_between(anchors, part) for part in parts]
 
 
 def _neutral(mode: ColorMode) -> str:
@@ -142,9 +158,14 @@ def _is_light(color: Color) -> bool:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
 
 
+def ink_on(color: Color) -> Color:
+    """Black or white, whichever is easier to read on a colour."""
+    return BLACK if _is_light(color) else WHITE
+
+
 def _true(color: Color) -> str:
-    ink = "0;0;0" if _is_light(color) else "255;255;255"
-    return f"\x1b[38;2;{ink};48;2;{color[0]};{color[1]};{color[2]}m"
+    ink = ink_on(color)
+    return f"\x1b[38;2;{ink[0]};{ink[1]};{ink[2]};48;2;{color[0]};{color[1]};{color[2]}m"
 
 
 def _from_cube(cell: Color) -> str:

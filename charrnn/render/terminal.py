@@ -23,8 +23,8 @@ Cell = tuple[str, str]
 
 def terminal_lines(scene: Scene, mode: ColorMode, width: int) -> Iterator[str]:
     """The lines of a scene: for each block a legend, then the text folded at `width` cells."""
-    widths = [_column_width(scene, t, mode) for t in range(len(scene.columns))]
-    stretches = list(_fold(scene.columns, widths, max(1, width)))
+    widths = [column_width(scene, t, mode) for t in range(len(scene.columns))]
+    stretches = list(fold(scene.columns, widths, max(1, width)))
     has_guesses = bool(scene.guesses and scene.guesses[0])
     for number, block in enumerate(scene.blocks):
         if number:
@@ -36,16 +36,14 @@ def terminal_lines(scene: Scene, mode: ColorMode, width: int) -> Iterator[str]:
             yield from _rows(scene, block, range(first, last), widths, mode)
 
 
-def _column_width(scene: Scene, t: int, mode: ColorMode) -> int:
+def column_width(scene: Scene, t: int, mode: ColorMode) -> int:
     """The cells of a column: its symbol's, or its widest guess's with the mark."""
     guesses = scene.guesses[t] if scene.guesses else ()
     mark = len(MARK) if mode == ColorMode.none else 0
     return max([scene.columns[t].width, 1, *(cell_len(g.label) + mark for g in guesses)])
 
 
-def _fold(
-    columns: Sequence[Column], widths: Sequence[int], width: int
-) -> Iterator[tuple[int, int]]:
+def fold(columns: Sequence[Column], widths: Sequence[int], width: int) -> Iterator[tuple[int, int]]:
     """Where lines begin and end: after a newline, and before a column that does not fit."""
     first = used = 0
     for t, column in enumerate(columns):
