@@ -247,6 +247,18 @@ def test_a_small_picture_to_the_letter():
     ]
 
 
+def test_only_the_guess_that_came_is_underlined_not_the_cells_beside_it():
+    recording = make_recording("aaa", [0] * 3, [[(0, 0.5), (1, 0.5)]] * 3, "a中")
+    *_, rows = stretches(scene_of(recording), 80)
+    marked = [s.text for *_, s in rows[1].values() if s.get("text-decoration")]
+    assert marked == ["a", "a"]
+
+
+def test_letters_that_run_to_the_left_are_placed_one_by_one():
+    ((row,),) = stretches(scene_of(make_recording("abשלوم12", [1] * 8)), 80)
+    assert [s.text for *_, s in row.values()] == ["ab", "ab", *"שלوم", "12", "12"]
+
+
 def harmless_elements(svg):
     root = ET.fromstring(svg)
     names = {e.tag.removeprefix(SVG) for e in root.iter()}
@@ -299,6 +311,9 @@ def test_a_narrow_diagram_goes_on_below():
         ["h", "e"]
     ]
     assert sum(written(row) == "input" for row in rows) == 3
+    for width in range(17, 46):
+        rows = rows_of(svg_of(diagram_sheet(recording, "h", width)))
+        assert max(c for row in rows for c, (_, ground, _) in row.items() if ground) < width
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
@@ -382,6 +397,10 @@ def test_what_the_font_lacks_is_known():
 
     sheet = make_sheet(scene_of(make_recording("aé中ع🙂\n", [0] * 6)), 80)
     assert boxed(sheet) == {"中", "🙂"}
+    sheet = make_sheet(scene_of(make_recording("中", [0.0])), 80)
+    row = image_of(sheet)[-2 * (MARGIN + ROW_HEIGHT // 2), 2 * MARGIN :]
+    ink = np.flatnonzero((row[: 4 * CELL_WIDTH] == 0).all(axis=-1))
+    assert ink.tolist() == [4, 5, 31, 32]  # the sides of a box as wide as the character
 
 
 @needs_matplotlib
