@@ -105,8 +105,8 @@ Width = Annotated[
     typer.Option(
         "--width",
         min=1,
-        help="Cells in a line.",
-        show_default="the terminal's; of a picture 80",
+        help="Cells in a line; in one of a picture 80.",
+        show_default="the terminal's",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
