@@ -22,10 +22,18 @@ from test_render import BIDI, FAMILY, FLAG, NASTY, TONED, make_recording, record
 from charrnn.errors import UsageError
 from charrnn.render.diagram import diagram_lines, diagram_sheet
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import ColorMode, diverging, diverging_colors, rising, rising_colors
+from charrnn.render.palette import (
+    ColorMode,
+    Palette,
+    diverging,
+    diverging_colors,
+    rising,
+    rising_colors,
+)
 from charrnn.render.scene import make_scene, surprisal_block, unit_block
 from charrnn.render.sheet import CELL_WIDTH, MARGIN, ROW_HEIGHT, make_sheet
 from charrnn.render.svg import svg_of
+from charrnn.render.terminal import Look
 
 SVG = "{http://www.w3.org/2000/svg}"
 TRUE = ColorMode.truecolor
@@ -103,9 +111,11 @@ def written(row):
 def stretches(scene, width, **options):
     """The rows of each folded line of a scene's only block: the text, its values, its guesses."""
     depth = len(scene.guesses[0])
-    digits = options.get("digits") or not options.get("colored", True)
-    notes = 1 + options.get("colored", True) + digits + (depth > 0)
-    rows = rows_of(svg_of(make_sheet(scene, width, **options)))[notes:]
+    colored, digits = options.get("colored", True), options.get("digits", False)
+    look = Look(TRUE if colored else ColorMode.none, digits=digits)
+    digits = digits or not colored
+    notes = 1 + colored + digits + (depth > 0)
+    rows = rows_of(svg_of(make_sheet(scene, width, look)))[notes:]
     height = 1 + digits * (1 + scene.blocks[0].signed) + depth
     assert len(rows) % height == 0
     return [rows[k : k + height] for k in range(0, len(rows), height)]
@@ -138,8 +148,9 @@ def test_every_symbol_has_its_own_cells_with_its_text_sign_and_value(recording, 
         for column, (label, ground, _) in zip(range(t, after), row.values(), strict=True):
             assert label == glyph(recording.text[column])
             level = colors.index(ground) - 16
-            assert level * values[column] >= 0
-            assert abs(level / 16 - values[column]) <= 1 / 32 + 1e-6
+            assert np.sign(level) == np.sign(values[column])
+            middle = (abs(level) - 0.5) / 16 if level else 0
+            assert abs(middle - abs(values[column])) <= 1 / 32 + 1e-6
         assert "\n" not in recording.text[t : after - 1]
         t = after
     assert t == len(recording.text)
@@ -178,7 +189,7 @@ def test_digits_say_what_the_colours_say(recording, width, colored):
             size = round(9 * abs(value))
             assert rows[-1][place][0] == str(size)
             if len(rows) == 3:
-                assert rows[1][place][0] == (" " if not size else "+" if value > 0 else "-")
+                assert rows[1][place][0] == (" " if not value else "+" if value > 0 else "-")
             assert (rows[0][place][1] is not None) == colored
         t = after
     assert t == len(recording.text)
@@ -231,9 +242,9 @@ def test_a_small_picture_to_the_letter():
         '<g shape-rendering="crispEdges">',
     ]
     assert lines[38:41] == [
-        '<rect x="14" y="64" width="18" height="20" fill="#f4f4f4"/>',
-        '<rect x="32" y="64" width="18" height="20" fill="#123c96"/>',
-        '<rect x="50" y="64" width="9" height="20" fill="#a81028"/>',
+        '<rect x="14" y="64" width="18" height="20" fill="#f7f7f7"/>',
+        '<rect x="32" y="64" width="18" height="20" fill="#053061"/>',
+        '<rect x="50" y="64" width="9" height="20" fill="#67001f"/>',
     ]
     assert lines[-3:] == [
         (
@@ -319,7 +330,7 @@ def test_a_narrow_diagram_goes_on_below():
 @pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 def test_in_a_browser_every_character_stands_in_its_cell(tmp_path):
     recording = make_recording(f"   {SCRIPTS}  wide", np.linspace(-1, 1, len(SCRIPTS) + 9))
-    svg = svg_of(make_sheet(scene_of(recording), 80, digits=True))
+    svg = svg_of(make_sheet(scene_of(recording), 80, Look(TRUE, digits=True)))
     measure = """
       const found = [];
       for (const span of document.querySelectorAll("tspan"))
@@ -386,7 +397,7 @@ def test_a_png_draws_something_in_every_cell_but_a_space_s(text):
     image = image_of(sheet)
     y, x, cells = 2 * (sheet.height - MARGIN - ROW_HEIGHT), 2 * MARGIN, cell_len(glyph(text))
     cell = image[y : y + 2 * ROW_HEIGHT, x : x + 2 * CELL_WIDTH * cells]
-    assert (cell == 244).all() == (text == " ")
+    assert (cell == 247).all() == (text == " ")
     beside = image[y : y + 2 * ROW_HEIGHT, x + 2 * CELL_WIDTH * cells :]
     assert (beside == 255).all()
 
@@ -439,7 +450,7 @@ def test_a_picture_goes_with_the_options_of_the_terminal(see, tmp_path):
     assert [row for row in rows if "here" in row or "average" in row] == titles
     assert len(titles) == 2
     assert [row for row in rows if row in ("def ", "wr")] == ["def ", "wr"] * 2
-    assert 'fill="#a81028"' not in svg.read_text(encoding="utf-8")
+    assert 'fill="#67001f"' not in svg.read_text(encoding="utf-8")
 
 
 def test_a_line_of_a_picture_has_80_cells(see, tmp_path, monkeypatch, capsys):
@@ -447,6 +458,16 @@ def test_a_line_of_a_picture_has_80_cells(see, tmp_path, monkeypatch, capsys):
     svg = tmp_path / "a.svg"
     call_charrnn(capsys, "visualize", "tiny", "a" * 200, "--unit", "L0.h.3", "--svg", svg)
     assert [len(row) for row in text_of(svg)[2:]] == [80, 80, 40]
+
+
+def test_digits_bits_and_palettes_are_drawn_too(see, tmp_path):
+    svg, shown = tmp_path / "a.svg", ("--unit", "L0.h.3", "--bits", "--digits")
+    see(*shown, "--palette", "vik", "--svg", svg)
+    rows = [row.rstrip() for row in text_of(svg)]
+    lines = see(*shown, "--color", "none").out.splitlines()
+    assert rows[-3:] == [line.rstrip() for line in lines[-3:]]
+    assert hex_of(diverging_colors(Palette.vik)[-1]) in svg.read_text(encoding="utf-8")
+    assert "exclude each other" in see("--svg", svg, "--pager", status=2).err
 
 
 def test_an_svg_needs_nothing_that_is_not_installed(see, tmp_path, monkeypatch):

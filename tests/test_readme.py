@@ -84,7 +84,8 @@ def test_a_command_of_the_readme_works(place, command):
     if "--resume" in command:
         make_unfinished_run(place)
     binaries = str(Path(sys.executable).parent)
-    env = CLEAN | {"PATH": binaries + os.pathsep + CLEAN["PATH"], "COLUMNS": "80"}
+    path = binaries + os.pathsep + CLEAN["PATH"]
+    env = CLEAN | {"PATH": path, "COLUMNS": "80", "PAGER": "cat"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", shortened(command)],
         cwd=place,
@@ -256,8 +257,9 @@ RELEASED = {
         --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
         --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
         --interactive""",
-    "visualize": """--unit --what --predictions --diagram --surprisal --dump --svg --png --max-chars --color --width
-        --clamp --steer --steer-file --quiet""",
+    "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
+        --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
+        --svg --png""",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
     "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
     "corpora": "--json",

@@ -57,6 +57,11 @@ class Pictures:
     """Cells in a line."""
     colored: bool
 
+    @property
+    def mode(self) -> ColorMode:
+        """The colours that they have."""
+        return ColorMode.truecolor if self.colored else ColorMode.none
+
     def write(self, sheet: "Sheet", *, quiet: bool) -> None:
         """Draw a sheet, and say which characters the PNG cannot show."""
         if self.svg:

@@ -19,11 +19,20 @@ from charrnn.render.palette import (
     diverging,
     diverging_colors,
     ink_on,
+    one_sided_colors,
     rising,
     rising_colors,
 )
-from charrnn.render.scene import Block, Scene
-from charrnn.render.terminal import column_width, digit, fold
+from charrnn.render.scene import MOST_BITS, Block, Guess, Scene
+from charrnn.render.terminal import (
+    MANY_BITS,
+    Look,
+    column_widths,
+    digits_of,
+    fold,
+    signs_of,
+    whole_bits,
+)
 
 PAPER, FAINT = WHITE, (90, 90, 90)
 """Behind everything, and the ink of explanations."""
@@ -89,63 +98,81 @@ def row_height(row: Row) -> int:
     return ROW_HEIGHT if row else GAP_HEIGHT
 
 
-def make_sheet(scene: Scene, width: int, *, colored: bool = True, digits: bool = False) -> Sheet:
+def make_sheet(scene: Scene, width: int, look: Look | None = None) -> Sheet:
     """The layout of a scene: for each block a legend, then the text folded at `width` cells.
 
     Args:
         scene: what is shown.
         width: cells in a line of text; legends may be longer.
-        colored: colour the cells; what has no colour has digits.
-        digits: give the values in ninths of the full scale, too.
+        look: how it is drawn, in true colour (the default) or none.
     """
     names = ", ".join(block.title.partition("   ")[0] for block in scene.blocks)
     titles = "; ".join(f"{b.title}, full scale {b.scale:.2f}" for b in scene.blocks)
     return Sheet(
-        list(_rows(scene, width, colored=colored, digits=digits or not colored)),
+        list(_rows(scene, width, look or Look(ColorMode.truecolor))),
         f"charrnn: {one_line(names)}",
         f"A text, shown with a value for each character. {one_line(titles)}",
     )
 
 
-def _rows(scene: Scene, width: int, *, colored: bool, digits: bool) -> Iterator[Row]:
-    widths = [column_width(scene, t, ColorMode.truecolor) for t in range(len(scene.columns))]
-    stretches = list(fold(scene.columns, widths, max(1, width)))
-    depth = len(scene.guesses[0]) if scene.guesses else 0
+def _rows(scene: Scene, width: int, look: Look) -> Iterator[Row]:
+    columns, widths = scene.columns, column_widths(scene, ColorMode.truecolor)
+    begins, ends = [c.begins for c in columns], [c.ends_line for c in columns]
+    stretches = [slice(*ends) for ends in fold(widths, begins, ends, max(1, width))]
+    has_guesses = bool(scene.guesses and scene.guesses[0])
     for number, block in enumerate(scene.blocks):
         if number:
             yield from ([], [])
-        yield from _legend(block, colored=colored, digits=digits, has_guesses=depth > 0)
-        for index, (first, last) in enumerate(stretches):
-            if index and (depth or digits):
+        yield from _legend(block, look, has_guesses=has_guesses, has_bits=bool(scene.bits))
+        table = list(_table(scene, block, widths, look))
+        for index, stretch in enumerate(stretches):
+            if index and len(table) > 1:
                 yield []
-            columns = range(first, last)
-            yield [_text_cell(scene, block, t, widths[t], colored=colored) for t in columns]
-            if digits:
-                yield from _digits(block, columns, widths)
-            for rank in range(depth):
-                yield [_guess_cell(scene, t, rank, widths[t], colored=colored) for t in columns]
+            yield from (row[stretch] for row in table)
 
 
 # --- the text, its values and its guesses ---------------------------------------------------------
 
 
-def _text_cell(scene: Scene, block: Block, t: int, width: int, *, colored: bool) -> Cell:
-    style = signed_style(block.values[t], block.scale) if colored else Style()
-    return Cell(scene.columns[t].label, width, style)
+def _table(scene: Scene, block: Block, widths: Sequence[int], look: Look) -> Iterator[Row]:
+    """The rows of a text before it is folded: the text itself, its values in digits, its bits, the guesses."""
+    styles = _styles(block, look)
+    yield list(map(Cell, (c.label for c in scene.columns), widths, styles))
+    if look.has_digits:
+        if block.signed:
+            yield _notes(signs_of(block.values), widths)
+        yield _notes(digits_of(block.values, block.scale), widths)
+    if scene.bits:
+        yield list(map(Cell, map(whole_bits, scene.bits), widths, _bits_styles(scene.bits, look)))
+    for rank in range(len(scene.guesses[0]) if scene.guesses else 0):
+        guesses = [guesses[rank] for guesses in scene.guesses]
+        yield [_guess_cell(g, w, look) for g, w in zip(guesses, widths, strict=True)]
 
 
-def _digits(block: Block, columns: range, widths: Sequence[int]) -> Iterator[Row]:
-    """Where there are values below zero a row of signs, and a row of digits."""
-    shown = {t: digit(block.values[t], block.scale) for t in columns}
-    if block.signed:
-        signs = {t: "-" if block.values[t] < 0 else "+" for t in columns}
-        yield [Cell(" " if shown[t] == "0" else signs[t], widths[t], NOTE) for t in columns]
-    yield [Cell(shown[t], widths[t], NOTE) for t in columns]
+def _styles(block: Block, look: Look) -> list[Style]:
+    """The look of each of a block's values."""
+    if look.mode == ColorMode.none:
+        return [Style()] * len(block.values)
+    ramp, styles = look.ramp(block), _palette_styles(block, look)
+    return [styles[ramp.neutral + k] for k in ramp.levels(block.values, block.scale)]
 
 
-def _guess_cell(scene: Scene, t: int, rank: int, width: int, *, colored: bool) -> Cell:
-    guess = scene.guesses[t][rank]
-    style = chance_style(guess.probability) if colored else Style()
+def _palette_styles(block: Block, look: Look) -> list[Style]:
+    """The looks of a block's colours, in the order of its ramp."""
+    colors = (one_sided_colors if block.is_surprisal else diverging_colors)(look.palette)
+    return [Style(color, ink_on(color)) for color in colors]
+
+
+def _bits_styles(bits: Sequence[float], look: Look) -> list[Style]:
+    return _styles(Block("", bits, MOST_BITS, signed=False, is_surprisal=True), look)
+
+
+def _notes(texts: Sequence[str], widths: Sequence[int]) -> Row:
+    return [Cell(text, width, NOTE) for text, width in zip(texts, widths, strict=True)]
+
+
+def _guess_cell(guess: Guess, width: int, look: Look) -> Cell:
+    style = Style() if look.mode == ColorMode.none else chance_style(guess.probability)
     if guess.is_true:
         style = replace(style, bold=True, underlined=True)
     return Cell(guess.label, width, style)
@@ -169,24 +196,29 @@ def _on(colors: Sequence[Color], ramp: Ramp, value: float, scale: float) -> Styl
 # --- legends --------------------------------------------------------------------------------------
 
 
-def _legend(block: Block, *, colored: bool, digits: bool, has_guesses: bool) -> Iterator[Row]:
+def _legend(block: Block, look: Look, *, has_guesses: bool, has_bits: bool) -> Iterator[Row]:
     """What a block is called, and what its colours and rows mean."""
     name, space, rest = one_line(block.title).partition("   ")
     yield [words(name, BOLD), words(space + rest, NOTE)]
-    more = " or more" if max(block.values) > block.scale else ""
+    more = " or more" if block.may_exceed or max(block.values) > block.scale else ""
+    colored = look.mode != ColorMode.none
     if colored:
-        highest = diverging(ColorMode.truecolor).neutral
+        neutral, styles = look.ramp(block).neutral, _palette_styles(block, look)
         low, plus = (f"{-block.scale:.2f} ", "+") if block.signed else ("", "")
-        levels = range(-highest if block.signed else 0, highest + 1)
-        bar = [Cell("" if k else "0", 1, signed_style(k, highest)) for k in levels]
+        levels = range(0 if block.signed else neutral, len(styles))
+        bar = [Cell("0" if k == neutral else "", 1, styles[k]) for k in levels]
         yield [words(low, NOTE), *bar, words(f" {plus}{block.scale:.2f}{more}", NOTE)]
-    if digits:
+    place = "below:"
+    if look.has_digits:
         rows = "sign and size" if block.signed else "size"
-        note = f"under each character: {rows} of the value, 9 is {block.scale:.2f}{more}"
-        yield [words(note, NOTE)]
+        yield [words(f"{place} {rows} of the value, 9 is {block.scale:.2f}{more}", NOTE)]
+        place = "then"
+    if has_bits:
+        yield [words(f"{place} the bits that it cost, {MANY_BITS} for 10 or more", NOTE)]
+        place = "then"
     if has_guesses:
         green = "green if likely, " if colored else ""
-        yield [words(f"below: what may come next, {green}underlined if it came", NOTE)]
+        yield [words(f"{place} what may come next, {green}underlined if it came", NOTE)]
     yield []
 
 
