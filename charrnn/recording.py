@@ -5,7 +5,7 @@ after the other; together they say what a single one would.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,8 +109,8 @@ def record(
     Raises:
         DataError: the text is empty or has characters that the model does not know.
     """
-    reader = _Reader(model, text, top, keep)
-    return reader.read(len(reader.ids))
+    reader = _Reader(model, top, keep)
+    return reader.read(_ids(model, text), None)
 
 
 def record_parts(
@@ -133,17 +133,55 @@ def record_parts(
     Raises:
         DataError: as `record`, at once.
     """
-    return _Reader(model, text, top, keep).parts(length)
+    ids = _ids(model, text)
+    return _parts(_Reader(model, top, keep), ids, length)
+
+
+def record_live(
+    model: "CharRNN",
+    texts: Iterable[str],
+    *,
+    before: str = "",
+    keep: Collection[str] | None = None,
+) -> Iterator[Recording]:
+    """Read a text that is still being written: for each part of it that has come a Recording.
+
+    Args:
+        model: reads.
+        texts: the parts; empty ones are passed over. What follows each is not known yet.
+        before: is read first, and not recorded.
+        keep: the states and gates to record; None records all.
+
+    Raises:
+        DataError: a part has characters that the model does not know.
+    """
+    reader = _Reader(model, 0, keep)
+    if before:
+        reader.read(model.vocabulary.encode(before), None)
+    for text in texts:
+        if text:
+            yield reader.read(model.vocabulary.encode(text), None)
+
+
+def _ids(model: "CharRNN", text: str) -> npt.NDArray[np.int32]:
+    """The symbols of a text, (T,)."""
+    ids = model.vocabulary.encode(text)
+    if not len(ids):
+        raise DataError("there is no text to read")
+    return ids
+
+
+def _parts(reader: "_Reader", ids: npt.NDArray[np.int32], length: int) -> Iterator[Recording]:
+    for start in range(0, len(ids), length):
+        end = start + length
+        yield reader.read(ids[start:end], int(ids[end]) if end < len(ids) else None)
 
 
 class _Reader:
     """A model in the midst of a text."""
 
-    def __init__(self, model: "CharRNN", text: str, top: int, keep: Collection[str] | None) -> None:
+    def __init__(self, model: "CharRNN", top: int, keep: Collection[str] | None) -> None:
         self.model = model
-        self.ids = model.vocabulary.encode(text)
-        if not len(self.ids):
-            raise DataError("there is no text to read")
         self.place = self.chars = 0
         """Symbols and characters read so far."""
         self._top = min(top, len(model.vocabulary))
@@ -156,15 +194,9 @@ class _Reader:
         self._shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
         self._source = source_of(model)
 
-    def parts(self, length: int) -> Iterator[Recording]:
-        """Read what is left, `length` symbols at a time."""
-        while self.place < len(self.ids):
-            yield self.read(length)
-
-    def read(self, length: int) -> Recording:
-        """Read the next symbols, `length` or as many as are left."""
+    def read(self, ids: npt.NDArray[np.int32], following: int | None) -> Recording:
+        """Read the next symbols (T,), after which `following` comes."""
         first = self.place
-        ids = self.ids[first : first + length]
         T, config = len(ids), self.model.config
         shape = (T, config.num_layers, config.hidden_size)
         arrays = {name: np.empty(shape, np.float32) for name in self._kept}
@@ -201,7 +233,7 @@ class _Reader:
             self._source,
             first,
             start_char,
-            int(self.ids[self.place]) if self.place < len(self.ids) else None,
+            following,
         )
 
     def _step_through(self, ids: npt.NDArray[np.int32], arrays: Mapping[str, "Float"]) -> "Float":

@@ -1,7 +1,9 @@
 """Every command line and every piece of Python in the README works, and its options are those of the help."""
 
+import itertools
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -56,7 +58,7 @@ def place(tmp_path_factory, workplace):
     return folder
 
 
-NEEDS = {"--png": "matplotlib", "--svg": "matplotlib", "--tensorboard": "tensorboard"}
+NEEDS = {"--png": "matplotlib", "--tensorboard": "tensorboard"}
 """What only an extra installs, by the option that needs it."""
 
 
@@ -82,7 +84,8 @@ def test_a_command_of_the_readme_works(place, command):
     if "--resume" in command:
         make_unfinished_run(place)
     binaries = str(Path(sys.executable).parent)
-    env = CLEAN | {"PATH": binaries + os.pathsep + CLEAN["PATH"], "COLUMNS": "80"}
+    path = binaries + os.pathsep + CLEAN["PATH"]
+    env = CLEAN | {"PATH": path, "COLUMNS": "80", "PAGER": "cat"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", shortened(command)],
         cwd=place,
@@ -132,6 +135,34 @@ def test_the_readme_shows_two_commands_that_install_and_the_continuous_integrati
     assert "charrnn sample" in INSTALLS[0]
     assert "-m pytest" in INSTALLS[1]
     assert "-m pytest" in (ROOT / ".ci" / "run").read_text()
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------------
+
+PICTURES = re.findall(r"^```console\n([^`]*)```\n\n!\[[^]\n]+\]\(([^)]+)\)$", README, re.MULTILINE)
+
+
+def test_every_picture_stands_below_a_command():
+    assert len(PICTURES) == README.count("![") > 0
+
+
+@pytest.mark.parametrize(("block", "picture"), PICTURES)
+def test_a_picture_is_what_the_command_above_it_draws(block, picture):
+    from xml.etree import ElementTree as ET
+
+    words = shlex.split(block.splitlines()[-1].removeprefix("$ "))
+    assert words[:2] == ["charrnn", "visualize"]
+    options = dict(itertools.pairwise(words))
+    assert options["--svg"] == Path(picture).name
+    known = {option for p in tree()["visualize"].params for option in p.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+    elements = list(ET.parse(ROOT / picture).getroot().iter("{http://www.w3.org/2000/svg}text"))
+    title, *rows = ["".join(element.itertext()) for element in elements]
+    assert title.startswith(f"{options['--unit']}   ")
+    shown = "".join(rows)
+    text = words[3]
+    assert text.endswith(".txt") or text in shown
+    assert len(shown) > int(options.get("--max-chars", 0))
 
 
 # --- help, README and defaults -----------------------------------------------------------------------------------------
@@ -227,7 +258,8 @@ RELEASED = {
         --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
         --interactive""",
     "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
-        --steer --steer-file --quiet""",
+        --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
+        --svg --png""",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
     "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
     "corpora": "--json",

@@ -10,12 +10,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from wcwidth import iter_graphemes
 
 from charrnn.recording import Recording, Source
 from charrnn.render.glyphs import glyph, harmless, one_line
-from charrnn.render.palette import ColorMode, diverging, rising
-from charrnn.render.scene import MOST_BITS, make_scene, surprisal_block, unit_block
-from charrnn.render.terminal import terminal_lines
+from charrnn.render.graphemes import Graphemes
+from charrnn.render.palette import ColorMode, Palette, diverging, one_sided, rising
+from charrnn.render.scene import (
+    MOST_BITS,
+    make_scene,
+    make_scenes,
+    surprisal_block,
+    unit_block,
+    unit_values,
+)
+from charrnn.render.terminal import Look, terminal_lines, text_lines
 
 NONE, FEW, MANY, TRUE = ColorMode
 COLORED = [FEW, MANY, TRUE]
@@ -142,51 +151,90 @@ def luminance(color):
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
-@pytest.mark.parametrize(("mode", "levels"), [(FEW, 2), (MANY, 8), (TRUE, 16)])
-def test_colours_are_distinct_and_darken_away_from_zero(mode, levels):
-    for ramp, negatives in ((diverging(mode), levels), (rising(mode), 0)):
-        assert (ramp.neutral, len(ramp.codes)) == (negatives, negatives + 1 + levels)
+XTERM = (
+    *((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205)),
+    *((0, 205, 205), (229, 229, 229), (127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0)),
+    *((92, 92, 255), (255, 0, 255), (0, 255, 255), (255, 255, 255)),
+)
+
+
+def contrast(one, other):
+    """The contrast of two colours as WCAG 2 defines it, from 1 to 21."""
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize(("mode", "least"), [(FEW, 2), (MANY, 8), (TRUE, 16)])
+def test_colours_are_distinct_and_darken_away_from_zero(mode, least, palette):
+    assert len(diverging(mode, palette).codes) == 2 * diverging(mode, palette).highest + 1
+    for ramp in (diverging(mode, palette), one_sided(mode, palette), rising(mode)):
+        assert ramp.highest >= least
         assert len(set(ramp.codes)) == len(ramp.codes)
         grounds = [colors(code)[1] for code in ramp.codes]
         light = [luminance(ground) for ground in grounds]
-        assert all(a < b for a, b in pairwise(light[: negatives + 1]))
-        assert all(a > b for a, b in pairwise(light[negatives:]))
-        assert len(set(grounds[ramp.neutral])) == 1  # grey: red = green = blue
+        assert all(a < b for a, b in pairwise(light[: ramp.neutral + 1]))
+        assert all(a > b for a, b in pairwise(light[ramp.neutral :]))
+        zero = grounds[ramp.neutral]
+        assert max(zero) - min(zero) <= 12  # grey, or as near to it as vik's own middle
+        assert min(zero) > 220
 
 
 @pytest.mark.parametrize("mode", COLORED)
-def test_blue_is_below_zero_red_above_and_green_likely(mode):
-    ramp = diverging(mode)
+@pytest.mark.parametrize(("palette", "high"), [("rdbu", 1), ("vik", 1), ("karpathy", -1)])
+def test_blue_is_below_zero_and_red_above_but_for_karpathy_and_likely_is_green(mode, palette, high):
+    ramp = diverging(mode, Palette(palette))
     for index, code in enumerate(ramp.codes):
         red, _, blue = colors(code)[1]
-        assert np.sign(red - blue) == np.sign(index - ramp.neutral)
+        if index != ramp.neutral:
+            assert np.sign(red - blue) == high * np.sign(index - ramp.neutral)
     for code in rising(mode).codes[1:]:
         red, green, blue = colors(code)[1]
         assert green > max(red, blue)
 
 
-@pytest.mark.parametrize(("mode", "least"), [(FEW, 3.5), (MANY, 4.5), (TRUE, 4.5)])
-def test_ink_can_be_read_on_every_colour(mode, least):
-    for code in (*diverging(mode).codes, *rising(mode).codes):
-        ink, ground = map(luminance, colors(code))
-        assert (max(ink, ground) + 0.05) / (min(ink, ground) + 0.05) >= least, code
+@pytest.mark.parametrize("mode", COLORED)
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize("sixteen", [SIXTEEN, XTERM])
+def test_ink_can_be_read_on_every_colour(mode, palette, sixteen, monkeypatch):
+    monkeypatch.setitem(globals(), "SIXTEEN", sixteen)
+    for code in (*diverging(mode, palette).codes, *rising(mode).codes):
+        assert contrast(*colors(code)) >= 4.5, code
 
 
+@pytest.mark.parametrize("palette", Palette)
 @pytest.mark.parametrize("mode", ColorMode)
 @pytest.mark.parametrize("scale", [1.0, 7.5])
-def test_levels_are_monotone_sign_exact_and_use_the_whole_ramp(mode, scale):
-    ramp = diverging(mode)
+def test_levels_are_monotone_sign_exact_and_use_the_whole_ramp(mode, scale, palette):
+    ramp = diverging(mode, palette)
     highest = ramp.neutral
-    values = np.linspace(-1, 1, 21 * highest) * scale
-    levels = [ramp.level(v, scale) for v in values]
-    assert levels == sorted(levels)
+    values = np.linspace(-1, 1, 21 * highest + (1 - highest % 2)) * scale
+    levels = ramp.levels(values, scale)
+    assert levels == [ramp.level(v, scale) for v in values] == sorted(levels)
     assert set(levels) == set(range(-highest, highest + 1))
     for value, level in zip(values, levels, strict=True):
-        assert level * value >= 0
-        assert abs(level / highest - value / scale) <= 0.5 / highest + 1e-9
+        assert np.sign(level) == np.sign(value)
+        middle = level - np.sign(level) / 2
+        assert abs(middle / highest - value / scale) <= 0.5 / highest + 1e-9
         assert ramp.level(-value, scale) == -level
-    assert ramp.code(0.0, scale) == ramp.codes[highest]
+    assert ramp.code(0.0, scale) == ramp.code(-0.0, scale) == ramp.codes[highest]
     assert [ramp.level(k * scale, scale) for k in (-9, 9)] == [-highest, highest]
+
+
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize("mode", COLORED)
+def test_twenty_one_steps_keep_their_order_and_sign(mode, palette):
+    ramp = diverging(mode, palette)
+    steps = [k / 10 for k in range(-10, 11)]
+    levels = ramp.levels(steps, 1.0)
+    assert levels == sorted(levels)
+    assert [np.sign(level) for level in levels] == [np.sign(step) for step in steps]
+    assert len(set(levels)) == min(21, len(ramp.codes))
+
+
+@given(st.floats(allow_nan=False), st.sampled_from(list(ColorMode)))
+def test_any_number_but_zero_keeps_its_sign(value, mode):
+    assert np.sign(diverging(mode).level(value, 1.0)) == np.sign(value)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +245,9 @@ def test_what_is_no_number_is_neutral(value, scale):
     assert rising(TRUE).level(value, scale) == 0
 
 
-def test_a_rising_ramp_has_nothing_below_zero():
-    assert [rising(MANY).level(v, 1.0) for v in (-1, 0, 0.5, 1)] == [0, 0, 4, 8]
+def test_a_one_sided_ramp_has_nothing_below_zero_and_takes_the_nearest_level():
+    assert [rising(MANY).level(v, 1.0) for v in (-1, 0, 0.05, 0.5, 1)] == [0, 0, 0, 4, 8]
+    assert one_sided(TRUE).codes == diverging(TRUE).codes[16:]
 
 
 # --- layout ---------------------------------------------------------------------------------------
@@ -268,15 +317,33 @@ def cells(row):
     return found
 
 
+def part_of(recording, start, end):
+    """What a reading of the symbols from start to end would have recorded."""
+    following = int(recording.ids[end]) if end < len(recording.ids) else None
+    part = slice(start, end)
+    return replace(
+        recording,
+        text=recording.text[part],
+        ids=recording.ids[part],
+        pieces=recording.pieces[part],
+        bits=recording.bits[part],
+        arrays={name: array[part] for name, array in recording.arrays.items()},
+        next_ids=recording.next_ids[part],
+        next_probabilities=recording.next_probabilities[part],
+        start=start,
+        start_char=start,
+        following=following,
+    )
+
+
 def stripped(row):
     return re.sub(r"\x1b\[[0-9;]*m", "", row)
 
 
 def levels_of(codes, ramp):
-    """The part of the full scale that each colour stands for."""
-    return [
-        (ramp.codes.index(c) - ramp.neutral) / (len(ramp.codes) - 1 - ramp.neutral) for c in codes
-    ]
+    """The part of the full scale that each colour stands for: the middle of its level."""
+    levels = [ramp.codes.index(c) - ramp.neutral for c in codes]
+    return [(level - np.sign(level) / 2) / ramp.neutral for level in levels]
 
 
 @pytest.mark.parametrize("mode", ColorMode)
@@ -304,16 +371,62 @@ def test_every_symbol_has_one_group_of_cells_with_its_value(mode, recording, wid
     values = recording.arrays["h"][:, 0, 0].tolist()
     if mode != NONE:
         found, step = levels_of(codes, diverging(mode)), 0.5 / diverging(mode).neutral
+        assert np.sign(found).tolist() == np.sign(values).tolist()
     else:
         found = [
             int(d) / 9 * (-1 if s == "-" else 1)
             for d, s in zip(digits, signs or digits, strict=True)
         ]
         step = 0.5 / 9
-        assert [s != " " for s in signs] == [f != 0 for f in found if signs]
+        assert not signs or signs == ["- +"[int(np.sign(v)) + 1] for v in values]
     for level, value in zip(found, values, strict=True):
-        assert level * value >= 0
         assert abs(level - value) <= step + 1e-6  # 1/32 in true colour
+
+
+@pytest.mark.parametrize("mode", ColorMode)
+@settings(max_examples=100, deadline=None)
+@given(recording=recordings(0), width=st.integers(1, 30))
+@example(recording=make_recording(FAMILY + "e\u0301" + FLAG + "\r\n", [0.5] * 11), width=8)
+def test_no_line_breaks_a_grapheme_that_fits_it(mode, recording, width):
+    scene = scene_of(recording)
+    ends = set(np.cumsum([len(cells(rows[0])) for rows in stretches(scene, mode, width)]).tolist())
+    place = 0
+    for cluster in iter_graphemes(recording.text):
+        inner = range(place + 1, place + len(cluster))
+        fits = sum(cell_len(glyph(c)) for c in cluster) <= width
+        place += len(cluster)
+        assert not (fits and ends & set(inner))
+
+
+@settings(max_examples=100, deadline=None)
+@given(recording=recordings(2), width=st.integers(1, 30), data=st.data())
+def test_a_text_in_parts_is_shown_as_the_whole_is(recording, width, data):
+    mode = data.draw(st.sampled_from(list(ColorMode)))
+    digits = data.draw(st.booleans())
+    T = len(recording.text)
+    cuts = sorted(data.draw(st.sets(st.integers(1, T), max_size=4)) | {0, T})
+    block = unit_block(recording, 0, "h", 0)
+    scene = make_scene(recording, [block], bits=True)
+    whole = list(text_lines([scene], Look(mode, digits=digits), width))
+    parts = [part_of(recording, a, b) for a, b in pairwise(cuts)]
+    scenes = make_scenes(parts, block, unit_values(0, "h", 0), bits=True)
+    assert list(text_lines(scenes, Look(mode, digits=digits), width)) == whole
+
+
+@given(st.lists(st.text(CHARACTER, max_size=6), max_size=5))
+def test_graphemes_are_found_in_a_text_that_comes_in_parts(parts):
+    finder = Graphemes()
+    found = [begin for part in parts for begin in finder.begins(list(part))]
+    clusters = iter_graphemes("".join(parts))
+    assert found == [k == 0 for cluster in clusters for k in range(len(cluster))]
+
+
+def test_the_bytes_of_a_grapheme_belong_together():
+    pieces = ["a", "", "", "中", "e", "", "\u0301", "\r", "\n", "", "é"]
+    assert Graphemes().begins(pieces) == [c == "1" for c in "11001001010"]
+    finder = Graphemes()  # cut within a character: its first bytes are not said to begin anything
+    assert finder.begins(["a", "", ""]) == [True, False, False]
+    assert finder.begins(["中", "b"]) == [False, True]
 
 
 @pytest.mark.parametrize("mode", ColorMode)
@@ -358,7 +471,7 @@ def test_the_plain_form_gives_sign_and_size_in_digits():
     assert shown(scene, NONE, 3) == (
         "L0.h.0   -1.00 to +1.00 here\n"
         "under each character: sign and size of the value, 9 is 1.00\n"
-        "a中\n -\n04\n\n→é↵\n+-+\n993\n\nb\n+\n1"
+        "a中\n+-\n04\n\n→é↵\n+-+\n993\n\nb\n+\n1"
     )
 
 
@@ -381,8 +494,8 @@ def test_the_coloured_form_has_a_bar_of_its_colours_and_underlines_the_guess_tha
     zero, low = "\x1b[30;107m", "\x1b[97;44m"
     assert shown(scene, FEW, 80) == (
         "L0.h.0   -1.00 to +0.00 here\n"
-        f"-1.00 {low} \x1b[30;104m {zero}0\x1b[30;101m \x1b[97;41m \x1b[0m +1.00\n"
-        "below: the likeliest next characters, green if likely; the one that came underlined\n"
+        f"-1.00 {low} \x1b[30;106m {zero}0\x1b[30;101m \x1b[97;41m \x1b[0m +1.00\n"
+        "under each character: the likeliest next characters, green if likely; the one that came underlined\n"
         f"{zero}a{low}b\x1b[0m\n"
         f"\x1b[30;42m\x1b[4mb\x1b[22;24m{zero}a\x1b[0m"
     )
@@ -391,7 +504,7 @@ def test_the_coloured_form_has_a_bar_of_its_colours_and_underlines_the_guess_tha
 def test_true_colour_and_256_colours_set_ink_and_ground():
     scene = scene_of(make_recording("ab", [0, -1]))
     assert list(terminal_lines(scene, TRUE, 9))[2] == (
-        "\x1b[38;2;0;0;0;48;2;244;244;244ma\x1b[38;2;255;255;255;48;2;18;60;150mb\x1b[0m"
+        "\x1b[38;2;0;0;0;48;2;247;247;247ma\x1b[38;2;255;255;255;48;2;5;48;97mb\x1b[0m"
     )
     assert (
         list(terminal_lines(scene, MANY, 9))[2]

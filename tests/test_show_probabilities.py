@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from charrnn.cli.sample_output import SurprisalOutput
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import RESET, ColorMode, diverging
+from charrnn.render.palette import RESET, ColorMode, one_sided
 from charrnn.render.rows import SurprisalRows, surprisal_legend
 from charrnn.render.scene import MOST_BITS
 from charrnn.sampling.writer import Piece
@@ -33,7 +33,7 @@ def characters_of(painted):
 
 
 def level(bits, mode):
-    return diverging(mode).code(bits, MOST_BITS)
+    return one_sided(mode).code(bits, MOST_BITS)
 
 
 TEXTS = st.text(st.sampled_from("ab \n\té漢\x1b"), max_size=30)

@@ -11,16 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from charrnn.cli.checkpoints import METRICS, find_checkpoint
-from charrnn.cli.console import (
-    can_print,
-    duration,
-    escape,
-    say,
-    size,
-    terminal_color,
-    terminal_width,
-)
+from charrnn.cli.console import can_print, duration, say, terminal_color, terminal_width
 from charrnn.cli.extras import require_extra
+from charrnn.cli.pictures import PLOT_EXTRA, check_picture, write_picture
 from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +25,6 @@ Row = dict[str, Any]
 TRAIN, VALIDATION = "train_nats_per_char", "val_nats_per_char"
 MOST_RUNS = len(string.ascii_lowercase)
 """In one drawing: each has a letter."""
-PLOT_EXTRA = ("matplotlib", "plot")
 
 
 @dataclass(frozen=True)
@@ -75,13 +67,16 @@ def show_curve(
     kinds: tuple[tuple[Path | None, Literal["png", "svg"]], ...] = ((png, "png"), (svg, "svg"))
     pictures = [(path, kind) for path, kind in kinds if path]
     for path, kind in pictures:
-        _check_picture(path, kind)
+        check_picture(path, kind)
+        require_extra(*PLOT_EXTRA, f"--{kind}")
     runs = _read(names, quiet=quiet)
     plot = _plot(runs)
     if len({run.held_out for run in runs}) > 1 and not quiet:
         say("charrnn: these runs are validated on different texts")
     for path, kind in pictures:
-        _write_picture(path, kind, plot, quiet=quiet)
+        from charrnn.render.picture import draw_picture
+
+        write_picture(path, draw_picture(plot, kind), quiet=quiet)
     if as_json:
         print(_json(runs))
     elif not pictures:
@@ -212,29 +207,3 @@ def _json(runs: Sequence[Run]) -> str:
         for run in runs
     ]
     return json.dumps({"runs": facts}, allow_nan=False)
-
-
-# --- pictures -------------------------------------------------------------------------------------
-
-
-def _check_picture(path: Path, kind: str) -> None:
-    """Raise what would only show after all the work: a path that cannot be written, a missing matplotlib."""
-    option = f"--{kind}"
-    if path.is_dir() or not path.parent.is_dir():
-        wrong = "is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
-        raise UsageError(f"cannot write {str(path)!r}: {wrong}")
-    if path.suffix.lower() != f".{kind}":
-        raise UsageError(
-            f"{option} writes a .{kind} file, not {str(path)!r}", f"{option} {path.stem}.{kind}"
-        )
-    require_extra(*PLOT_EXTRA, option)
-
-
-def _write_picture(path: Path, kind: Literal["png", "svg"], plot: "Plot", *, quiet: bool) -> None:
-    from charrnn.files import write_atomically
-    from charrnn.render.picture import draw_picture
-
-    content = draw_picture(plot, kind)
-    write_atomically(path, content)
-    if not quiet:
-        say(f"charrnn: wrote {escape(str(path))} ({size(len(content))})")

@@ -3,41 +3,47 @@
 import sys
 from typing import TYPE_CHECKING
 
-from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
+import typer
+
+from charrnn.cli import visualize_options as options
+from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.pictures import Pictures, wanted_pictures
 from charrnn.cli.reading import content, recorded
+from charrnn.cli.train_options import was_given
 from charrnn.cli.visualize_options import (
     SHOWN_CHARS,
     Color,
     Diagram,
     Dump,
     MaxChars,
+    Png,
     Predictions,
     Quiet,
     Surprisal,
+    Svg,
     Text,
     UnitAddresses,
     What,
     Width,
 )
+from charrnn.cli.visualize_together import check_together
 from charrnn.errors import UsageError
-from charrnn.render.palette import ColorMode
+from charrnn.render.palette import ColorMode, Palette
 
 if TYPE_CHECKING:
-    from charrnn.analysis.units import Unit
     from charrnn.model import CharRNN
-    from charrnn.recording import Recording
-    from charrnn.render.scene import Block
 
-INTERESTING = 3
-"""Units shown when none is named."""
 DRAWN_ROWS = 64
 """Of a diagram: hidden units and characters together, at most."""
 DRAWN_CHARS = 40
+SHOWS = ("unit", "what", "predictions", "surprisal", "bits", "digits", "palette", "pager")
+"""With one of these a dump is shown as well."""
 
 
 def visualize(
+    context: typer.Context,
     checkpoint: CheckpointArgument = None,
     text: Text = None,
     unit: UnitAddresses = None,
@@ -45,13 +51,23 @@ def visualize(
     predictions: Predictions = 0,
     diagram: Diagram = False,
     surprisal: Surprisal = False,
+    bits: options.Bits = False,
+    digits: options.Digits = False,
+    palette: options.Palette = Palette.rdbu,
+    follow: options.Follow = False,
+    length: options.Length = None,
+    temp: options.Temp = None,
+    seed: options.Seed = None,
     dump: Dump = None,
+    svg: Svg = None,
+    png: Png = None,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
     max_chars: MaxChars = None,
     color: Color = None,
     width: Width = None,
+    pager: options.Pager = False,
     quiet: Quiet = False,
 ) -> None:
     """Show a text coloured by what hidden units do: red above zero, blue below, zero neutral.
@@ -62,45 +78,43 @@ def visualize(
     """
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
-    if diagram and (unit or what or surprisal or dump):
-        raise UsageError("--diagram draws the whole network; it goes with --predictions only")
-    if unit and what:
-        raise UsageError("--unit says which state or gate already", f"leave out --what {what}")
+    check_together(context)
     if dump and (dump.is_dir() or not dump.parent.is_dir()):
         wrong = "is a folder" if dump.is_dir() else f"there is no folder {str(dump.parent)!r}"
         raise UsageError(f"cannot write {str(dump)!r}: {wrong}")
     if dump and dump.suffix != ".npz":
         raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
+    pictures = wanted_pictures(svg, png, color, width)
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
-    from threadpoolctl import threadpool_limits
-
-    from charrnn.analysis.units import parse_unit, require_array
-
     if diagram:
-        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
+        _draw(model, text, predictions, max_chars, color, width, pictures, quiet=quiet)
         return
-    what_shown = model.cell.output if what is None else what
-    require_array(what_shown, model)
-    units = [parse_unit(address, model) for address in unit or ()]
-    most = max_chars or (None if dump else SHOWN_CHARS)
-    names = {u.what for u in units} or ({what_shown} if what or not surprisal else set())
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        read = content(text, model, most, quiet=quiet)
-        recording = recorded(model, read, predictions, None if dump else names)
+    from charrnn.analysis.units import parse_unit, require_array
+    from charrnn.cli.showing import Style, Wanted, show
+
+    if what is not None:
+        require_array(what, model)
+    units = tuple(parse_unit(address, model) for address in unit or ())
+    wanted = Wanted(units, what, surprisal, predictions, bits)
+    style = Style(color, palette, digits, width)
+    if follow:
+        from charrnn.cli.follow import follow as write_on
+        from charrnn.cli.follow import sampling_config
+
+        config = sampling_config(length, temp, seed, line=reads_lines(loaded))
+        write_on(model, text, config, wanted, style, quiet=quiet)
+        return
+    read = content(text, model, max_chars or (None if dump or pager else SHOWN_CHARS), quiet=quiet)
     if dump:
+        recording = recorded(model, read, 0, None)
         recording.save(dump)
         if not quiet:
             count = f"{len(recording.ids):,} {recording.symbol_noun}s"
             say(f"charrnn: wrote {escape(str(dump))} ({size(dump.stat().st_size)}, {count})")
-        if not (units or what or predictions or surprisal):
+        if not (pictures or any(was_given(context, name) for name in SHOWS)):
             return
-    _print(
-        recording,
-        _blocks(recording, units, what, model.cell.output, predictions, surprisal=surprisal),
-        color,
-        width,
-    )
+    show(model, read, wanted, style, pictures, pager=pager, quiet=quiet)
 
 
 def _draw(
@@ -110,11 +124,12 @@ def _draw(
     max_chars: int | None,
     color: ColorMode | None,
     width: int | None,
+    pictures: Pictures | None,
     *,
     quiet: bool,
 ) -> None:
     """Draw a small network while it reads a text."""
-    from charrnn.render.diagram import diagram_lines
+    from charrnn.render.diagram import diagram_lines, diagram_sheet
 
     symbols, units = len(model.vocabulary), model.config.num_layers * model.config.hidden_size
     if symbols + units > DRAWN_ROWS:
@@ -124,45 +139,13 @@ def _draw(
             "draw a text in colours: leave out --diagram",
         )
     read = content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
-    recording = recorded(model, read, predictions or symbols, {model.cell.output})
+    output = model.cell.output
+    recording = recorded(model, read, predictions or symbols, {output})
+    if pictures:
+        sheet = diagram_sheet(recording, output, pictures.width, colored=pictures.colored)
+        pictures.write(sheet, quiet=quiet)
+        return
     for line in diagram_lines(
-        recording, model.cell.output, color or terminal_color(), width or terminal_width()
+        recording, output, color or terminal_color(), width or terminal_width()
     ):
-        sys.stdout.write(line + "\n")
-
-
-# --- what is shown --------------------------------------------------------------------------------
-
-
-def _blocks(
-    recording: "Recording",
-    units: "list[Unit]",
-    what: str | None,
-    output: str,
-    predictions: int,
-    *,
-    surprisal: bool,
-) -> "list[Block]":
-    from charrnn.analysis.units import most_interesting
-    from charrnn.render.scene import surprisal_block, unit_block
-
-    blocks = [surprisal_block(recording)] if surprisal else []
-    blocks += [unit_block(recording, u.layer, u.what, u.index) for u in units]
-    if what or not blocks:
-        letter = what or output
-        count = 1 if predictions else INTERESTING
-        for u, score in most_interesting(recording.arrays[letter], letter, count):
-            note = f", interest {score:.2f}"
-            blocks.append(unit_block(recording, u.layer, u.what, u.index, note))
-    return blocks
-
-
-def _print(
-    recording: "Recording", blocks: "list[Block]", color: ColorMode | None, width: int | None
-) -> None:
-    from charrnn.render.scene import make_scene
-    from charrnn.render.terminal import terminal_lines
-
-    scene = make_scene(recording, blocks)
-    for line in terminal_lines(scene, color or terminal_color(), width or terminal_width()):
         sys.stdout.write(line + "\n")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from charrnn.config import SamplingConfig
+from charrnn.render import palette
 from charrnn.render.palette import ColorMode
 
 SHOWN_CHARS = 2000
@@ -15,7 +17,7 @@ Text = Annotated[
     typer.Argument(
         metavar="[TEXT|FILE|-]",
         help="What the model reads: a text, a file, or - for standard input. "
-        "Without one it reads what it writes.",
+        "Without one it reads what it writes. With --follow it writes on from there.",
         show_default=False,
     ),
 ]
@@ -56,6 +58,68 @@ Diagram = Annotated[
 Surprisal = Annotated[
     bool, typer.Option("--surprisal", help="Colour by the bits that each character cost.")
 ]
+Bits = Annotated[
+    bool,
+    typer.Option(
+        "--bits", help="Under each character, the bits that it cost, rounded; + for 10 or more."
+    ),
+]
+Digits = Annotated[
+    bool,
+    typer.Option(
+        "--digits",
+        help="Under each character, the sign and size of its value, from -9 to 9. "
+        "Without colours this is always there.",
+    ),
+]
+Palette = Annotated[
+    palette.Palette,
+    typer.Option(
+        "--palette",
+        help="Colours below and above zero: rdbu blue and red, vik blue and brown; "
+        "karpathy has them the other way round: red and blue.",
+    ),
+]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow",
+        help="Colour the text that the model is writing, as it writes: what charrnn sample writes.",
+    ),
+]
+Length = Annotated[
+    int | None,
+    typer.Option(
+        "--length",
+        "-n",
+        help="With --follow: characters to write.",
+        min=0,
+        show_default=str(SamplingConfig.length),
+    ),
+]
+Temp = Annotated[
+    float | None,
+    typer.Option(
+        "--temp",
+        help="With --follow: the temperature, as in charrnn sample.",
+        show_default=str(SamplingConfig.temperature),
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        help="With --follow: the same seed gives the same text.",
+        show_default="a fresh one, which is said",
+    ),
+]
+Pager = Annotated[
+    bool,
+    typer.Option(
+        "--pager",
+        help="Show it page by page: through the program that PAGER names, or less -R.",
+    ),
+]
 Dump = Annotated[
     Path | None,
     typer.Option(
@@ -65,13 +129,31 @@ Dump = Annotated[
         show_default=False,
     ),
 ]
+Svg = Annotated[
+    Path | None,
+    typer.Option(
+        "--svg",
+        metavar="FILE.svg",
+        help="Write a picture of what the terminal would show, with its text as text.",
+        show_default=False,
+    ),
+]
+Png = Annotated[
+    Path | None,
+    typer.Option(
+        "--png",
+        metavar="FILE.png",
+        help="The same as PNG, with 192 dots per inch. Needs pip install 'charrnn[plot]'.",
+        show_default=False,
+    ),
+]
 MaxChars = Annotated[
     int | None,
     typer.Option(
         "--max-chars",
         min=1,
         help="Characters to read at most.",
-        show_default=f"{SHOWN_CHARS}; with --dump all",
+        show_default=f"{SHOWN_CHARS}; with --pager or --dump all",
     ),
 ]
 Color = Annotated[
@@ -84,6 +166,11 @@ Color = Annotated[
 ]
 Width = Annotated[
     int | None,
-    typer.Option("--width", min=1, help="Cells in a line.", show_default="the terminal's"),
+    typer.Option(
+        "--width",
+        min=1,
+        help="Cells in a line; in one of a picture 80.",
+        show_default="the terminal's",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]

@@ -5,19 +5,46 @@ in every symbol of the vocabulary as the next, the right one marked.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from rich.cells import cell_len
 
 from charrnn.recording import Recording
 from charrnn.render.glyphs import glyph
 from charrnn.render.palette import RESET, ColorMode, diverging, rising
+from charrnn.render.sheet import (
+    BOLD,
+    NOTE,
+    Cell,
+    Row,
+    Sheet,
+    Style,
+    chance_style,
+    signed_style,
+    words,
+)
 from charrnn.render.terminal import BOLD_UNDERLINED, MARK, PLAIN, UNDERLINED
 
 CELL = 7
 """Terminal cells of a column."""
 
-Row = tuple[str, Sequence[str]]
-"""A name, and a cell for each character, coloured and CELL wide."""
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in a column."""
+
+    text: str
+    kind: Literal["sign", "activation", "chance", "unknown"] = "sign"
+    """A chance that is unknown was not among the guesses."""
+    value: float = 0.0
+    """Of an activation or a chance; 1 has the full colour."""
+    is_true: bool = False
+    """Of a chance, that its symbol came next."""
+
+
+Section = tuple[str, Sequence[tuple[str, Sequence[Entry]]]]
+"""A title, and rows: a name, and an entry for each character."""
 
 
 def diagram_lines(recording: Recording, what: str, mode: ColorMode, width: int) -> Iterator[str]:
@@ -29,31 +56,72 @@ def diagram_lines(recording: Recording, what: str, mode: ColorMode, width: int) 
         mode: the colours that the terminal can show.
         width: its cells.
     """
-    sections = list(_sections(recording, what, mode))
-    names = max(cell_len(name) for _, rows in sections for name, _ in rows) + 2
-    beside = max(1, (width - names) // CELL)
-    for first in range(0, len(recording.ids), beside):
-        if first:
+    mark = f"{MARK} after" if mode == ColorMode.none else "underlined:"
+    sections = list(_sections(recording, what, mark))
+    for stretch in _stretches(recording, sections, width):
+        if stretch.start:
             yield ""
         for title, rows in sections:
             yield title
-            for name, cells in rows:
-                label = f"  {name}{' ' * (names - 2 - cell_len(name))}"
-                yield (label + "".join(cells[first : first + beside])).rstrip(" ")
+            for name, entries in rows:
+                cells = [_painted(entry, mode) for entry in entries[stretch]]
+                yield (_label(name, sections) + "".join(cells)).rstrip(" ")
 
 
-def _sections(
-    recording: Recording, what: str, mode: ColorMode
-) -> Iterator[tuple[str, Sequence[Row]]]:
+def diagram_sheet(recording: Recording, what: str, width: int, *, colored: bool = True) -> Sheet:
+    """The same for a picture.
+
+    Args:
+        recording: as above.
+        what: as above.
+        width: cells in a line.
+        colored: colour the activations and chances.
+    """
+    sections = list(_sections(recording, what, "underlined:"))
+    drawn: list[Row] = []
+    for stretch in _stretches(recording, sections, width - 1):
+        if stretch.start:
+            drawn += [[], []]
+        for number, (title, rows) in enumerate(sections):
+            name, colon, note = title.partition(":")
+            drawn += [[]] * (number > 0) + [[words(name, BOLD), words(colon + note, NOTE)]]
+            for name, entries in rows:
+                cells = [
+                    cell for e in entries[stretch] for cell in _drawn_entry(e, colored=colored)
+                ]
+                drawn.append([words(_label(name, sections) + " ", Style()), *cells])
+    shown = "".join(map(glyph, recording.text))
+    return Sheet(
+        drawn,
+        "charrnn: a network, drawn whole",
+        f"Input, hidden units ({what}) and output of a network that reads {shown}",
+    )
+
+
+def _stretches(
+    recording: Recording, sections: Sequence[Section], width: int
+) -> Iterator["slice[int, int, None]"]:
+    """The characters that stand beside each other."""
+    beside = max(1, (width - cell_len(_label("", sections))) // CELL)
+    return (slice(k, k + beside) for k in range(0, len(recording.ids), beside))
+
+
+def _label(name: str, sections: Sequence[Section]) -> str:
+    """A row's name, as wide as the widest of all."""
+    widest = max(cell_len(name) for _, rows in sections for name, _ in rows)
+    return f"  {name}{' ' * (widest - cell_len(name))}"
+
+
+def _sections(recording: Recording, what: str, mark: str) -> Iterator[Section]:
     symbols = ["".join(map(glyph, text)) for text in recording.next_text]
     ids = recording.ids.tolist()
     column = range(len(ids))
-    yield "input", [("", [_plain(symbols[s]) for s in ids])]
-    one_hot = [[_plain("1" if s == k else ".") for s in ids] for k in range(len(symbols))]
+    yield "input", [("", [Entry(symbols[s]) for s in ids])]
+    one_hot = [[Entry("1" if s == k else ".") for s in ids] for k in range(len(symbols))]
     yield "one-hot", list(zip(symbols, one_hot, strict=True))
     h = recording.arrays[what]  # (T, L, H)
     hidden = [
-        (f"L{layer}.{what}.{unit}", [_value(float(h[t, layer, unit]), mode) for t in column])
+        (f"L{layer}.{what}.{unit}", [_activation(float(h[t, layer, unit])) for t in column])
         for layer in range(h.shape[1])
         for unit in range(h.shape[2])
     ]
@@ -66,33 +134,45 @@ def _sections(
     ]
     true: list[int | None] = [*ids[1:], None]
     outputs = [
-        (symbols[k], [_chance(chances[t].get(k), mode, is_true=true[t] == k) for t in column])
+        (symbols[k], [_chance(chances[t].get(k), is_true=true[t] == k) for t in column])
         for k in range(len(symbols))
     ]
-    mark = f"{MARK} after" if mode == ColorMode.none else "underlined:"
     yield f"output: percent for each next character ({mark} the one that came)", outputs
 
 
-def _plain(text: str) -> str:
-    return text.rjust(CELL - 1 + len(text) - cell_len(text)) + " "
+def _activation(value: float) -> Entry:
+    return Entry(f"{value:+.2f}", "activation", value)
 
 
-def _value(value: float, mode: ColorMode) -> str:
-    return _coloured(f"{value:+.2f} ".rjust(CELL), diverging(mode).code(value, 1.0))
+def _chance(part: float | None, *, is_true: bool) -> Entry:
+    return (
+        Entry("", "unknown")
+        if part is None
+        else Entry(f"{100 * part:.0f}", "chance", part, is_true)
+    )
 
 
-def _chance(part: float | None, mode: ColorMode, *, is_true: bool) -> str:
-    if part is None:  # it was not among the guesses
-        return " " * CELL
-    text = f"{100 * part:.0f}".rjust(CELL - 1)
+def _painted(entry: Entry, mode: ColorMode) -> str:
+    """An entry for a terminal, CELL wide."""
+    indent, text = " " * (CELL - 1 - cell_len(entry.text)), entry.text
     if mode == ColorMode.none:
-        return text + (MARK if is_true else " ")
-    if is_true:
-        mark = UNDERLINED if mode == ColorMode.ansi16 else BOLD_UNDERLINED
-        digits = text.lstrip()
-        text = " " * (len(text) - len(digits)) + mark + digits + PLAIN
-    return _coloured(text + " ", rising(mode).code(part, 1.0))
+        return indent + text + (MARK if entry.is_true else " ")
+    if entry.is_true:
+        text = (UNDERLINED if mode == ColorMode.ansi16 else BOLD_UNDERLINED) + text + PLAIN
+    ramps = {"activation": diverging, "chance": rising}
+    code = ramps[entry.kind](mode).code(entry.value, 1.0) if entry.kind in ramps else ""
+    return code + indent + text + " " + (RESET if code else "")
 
 
-def _coloured(text: str, code: str) -> str:
-    return code + text + RESET if code else text
+def _drawn_entry(entry: Entry, *, colored: bool) -> Iterator[Cell]:
+    """An entry for a picture, CELL wide in all."""
+    style = Style()
+    if colored and entry.kind == "activation":
+        style = signed_style(entry.value, 1.0)
+    elif colored and entry.kind == "chance":
+        style = chance_style(entry.value)
+    own = replace(style, bold=entry.is_true, underlined=entry.is_true)
+    width = cell_len(entry.text)
+    yield Cell(" ", CELL - 1 - width, style)
+    yield Cell(entry.text, width, own)
+    yield Cell(" ", 1, style)

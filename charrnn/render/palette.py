@@ -1,15 +1,18 @@
-"""Colours for numbers: blue below zero, red above, zero neutral; and green for probabilities.
+"""Colours for numbers: by default blue below zero, red above, zero neutral; and green for probabilities.
 
 Every ramp is a list of levels, the neutral one in the middle or first; each kind of terminal has
 its own, because the rounding of a fine ramp to few colours loses the order and even the sign.
 Foreground and background are always both set.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class ColorMode(StrEnum):
@@ -21,26 +24,105 @@ class ColorMode(StrEnum):
     truecolor = "truecolor"
 
 
+class Palette(StrEnum):
+    """Which colours stand for values below and above zero."""
+
+    rdbu = "rdbu"
+    """Blue below, red above: ColorBrewer's RdBu (Brewer and Harrower, colorbrewer2.org), in eleven classes."""
+    vik = "vik"
+    """Blue below, brown above: Crameri's vik, even in lightness (https://doi.org/10.5281/zenodo.1243862)."""
+    karpathy = "karpathy"
+    """Red below, blue above, the other way round: as in The Unreasonable Effectiveness of Recurrent Neural Networks."""
+
+
 RESET = "\x1b[0m"
 
-NEUTRAL = (244, 244, 244)
-RED_ANCHORS = (NEUTRAL, (246, 178, 160), (224, 90, 80), (168, 16, 40))
-BLUE_ANCHORS = (NEUTRAL, (160, 200, 240), (80, 136, 212), (18, 60, 150))
-GREEN_ANCHORS = (NEUTRAL, (178, 226, 176), (84, 172, 100), (10, 98, 52))
+Color = tuple[int, int, int]
+"""Red, green and blue, from 0 to 255."""
+
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The colours of one side of zero, in the order in which they leave it."""
+
+    anchors: tuple[Color, ...]
+    """For true colour, at even distances: red, green and blue from 0 to 255. The first is neutral."""
+    cube: tuple[Color, ...]
+    """Cells of the 6 x 6 x 6 cube of the 256 colours, each darker than the one before."""
+    few: tuple[tuple[int, int], ...]
+    """Background and ink of the 16 colours."""
+
+
+def _cells(*cells: str) -> tuple[Color, ...]:
+    """Cells of the cube, each given as its red, green and blue: "543" -> (5, 4, 3)."""
+    return tuple((int(cell[0]), int(cell[1]), int(cell[2])) for cell in cells)
+
+
+NEUTRAL_CELL = (5, 5, 5)
 TRUECOLOR_LEVELS = 16
 """On each side of neutral."""
 
-# Cells of the 6 x 6 x 6 cube of the 256 colours, by (red, green, blue).
-RED_CUBE = ((5, 4, 4), (5, 3, 3), (5, 2, 2), (5, 1, 1), (5, 0, 0), (4, 0, 0), (3, 0, 0), (2, 0, 0))
-BLUE_CUBE = tuple((b, g, r) for r, g, b in RED_CUBE)
-GREEN_CUBE = (
-    *((4, 5, 4), (3, 5, 3), (2, 5, 2), (1, 4, 1)),
-    *((0, 4, 0), (0, 3, 0), (0, 2, 0), (0, 1, 0)),
-)
-
-# Background and ink of the 16 colours, the weak level first. White on green is hard to read.
+# What the 16 colours are depends on the terminal. Ink can be read on these in the classic ones; on bright blue it could
+# not, which is too dark for black in some terminals and too light for white in others.
 NEUTRAL_16 = (107, 30)
-RED_16, BLUE_16, GREEN_16 = ((101, 30), (41, 97)), ((104, 30), (44, 97)), ((102, 30), (42, 30))
+REDS_16, BLUES_16 = ((101, 30), (41, 97)), ((106, 30), (44, 97))
+YELLOW_TO_RED_16, GREENS_16 = ((103, 30), (41, 97)), ((102, 30), (42, 30))
+
+_RDBU_RED = _Side(
+    (
+        *((247, 247, 247), (253, 219, 199), (244, 165, 130)),
+        *((214, 96, 77), (178, 24, 43), (103, 0, 31)),
+    ),
+    _cells("544", "533", "522", "511", "411", "500", "400", "300", "200", "100"),
+    REDS_16,
+)
+_RDBU_BLUE = _Side(
+    (
+        *((247, 247, 247), (209, 229, 240), (146, 197, 222)),
+        *((67, 147, 195), (33, 102, 172), (5, 48, 97)),
+    ),
+    _cells("455", "345", "245", "234", "134", "124", "024", "014", "013", "002"),
+    BLUES_16,
+)
+_VIK_BROWN = _Side(
+    (
+        *((236, 229, 224), (225, 184, 160), (205, 137, 97)),
+        *((183, 90, 38), (133, 34, 6), (89, 0, 8)),
+    ),
+    _cells("543", "532", "432", "421", "321", "410", "310", "300", "200", "100"),
+    YELLOW_TO_RED_16,
+)
+_VIK_BLUE = _Side(
+    (
+        *((236, 229, 224), (167, 201, 218), (84, 150, 183)),
+        *((17, 100, 150), (2, 58, 123), (0, 18, 97)),
+    ),
+    _cells("455", "344", "234", "134", "123", "023", "013", "012", "002", "001"),
+    BLUES_16,
+)
+_KARPATHY_BLUE = _Side(
+    ((255, 255, 255), (92, 173, 214)),
+    _cells("455", "345", "344", "245", "145", "234", "134", "034"),
+    BLUES_16,
+)
+_KARPATHY_RED = _Side(
+    ((255, 255, 255), (214, 92, 92)),
+    _cells("544", "533", "433", "522", "422", "511", "411", "311"),
+    REDS_16,
+)
+_GREEN = _Side(
+    ((244, 244, 244), (178, 226, 176), (84, 172, 100), (10, 98, 52)),
+    _cells("454", "353", "252", "141", "040", "030", "020", "010"),
+    GREENS_16,
+)
+SIDES = {
+    Palette.rdbu: (_RDBU_BLUE, _RDBU_RED),
+    Palette.vik: (_VIK_BLUE, _VIK_BROWN),
+    Palette.karpathy: (_KARPATHY_RED, _KARPATHY_BLUE),
+}
+"""The sides of each palette: below zero and above."""
 
 # Curves have the terminal's own background, black or white: each can be seen on both.
 # Blue, orange, green, magenta, teal, ochre.
@@ -58,13 +140,29 @@ class Ramp:
     neutral: int
     """The index of the neutral level: 0 if there are no negative ones."""
 
+    @property
+    def highest(self) -> int:
+        """The levels above neutral, and below it if there are any."""
+        return len(self.codes) - 1 - self.neutral
+
+    def levels(self, values: "npt.ArrayLike", scale: float) -> list[int]:
+        """The levels of values (T,); `scale` is the value of the last level, which stays beyond it.
+
+        With levels on both sides only zero is neutral, and a value gets the level that ends at it or beyond it: it
+        keeps its sign, and of n levels a side the middle of its own is at most a 2n-th of the scale away. With levels
+        on one side it gets the nearest.
+        """
+        import numpy as np
+
+        parts = np.asarray(values, np.float64) / (scale if scale > 0 else np.inf)
+        place = np.clip(np.nan_to_num(parts), -1.0, 1.0) * self.highest
+        away = np.copysign(np.ceil(np.abs(place)), place)
+        levels: list[int] = (away if self.neutral else np.rint(place)).astype(int).tolist()
+        return levels if self.neutral else [max(level, 0) for level in levels]
+
     def level(self, value: float, scale: float) -> int:
-        """The level of a value; `scale` is the value of the last level, which stays beyond it."""
-        part = value / scale if scale > 0 else 0.0
-        if math.isnan(part):
-            return 0
-        highest = len(self.codes) - 1 - self.neutral
-        return max(round(max(-1.0, min(1.0, part)) * highest), -self.neutral)
+        """The level of one value."""
+        return self.levels([value], scale)[0]
 
     def code(self, value: float, scale: float) -> str:
         """The escape sequence for a value."""
@@ -72,15 +170,39 @@ class Ramp:
 
 
 @cache
-def diverging(mode: ColorMode) -> Ramp:
-    """Blue below zero, red above."""
-    negative = _side(mode, BLUE_ANCHORS, BLUE_CUBE, BLUE_16)
-    positive = _side(mode, RED_ANCHORS, RED_CUBE, RED_16)
-    return Ramp((*reversed(negative), _neutral(mode), *positive), len(negative))
+def diverging(mode: ColorMode, palette: Palette = Palette.rdbu) -> Ramp:
+    """From the colour of the lowest values over neutral to that of the highest."""
+    below, above = SIDES[palette]
+    negative = _side(mode, below)
+    return Ramp((*reversed(negative), _neutral(mode, below), *_side(mode, above)), len(negative))
 
 
-def line_colors() -> tuple[tuple[int, int, int], ...]:
-    """The colours of curves, as red, green and blue from 0 to 255."""
+@cache
+def one_sided(mode: ColorMode, palette: Palette = Palette.rdbu) -> Ramp:
+    """From neutral to the colour of the highest values, for what is never below zero."""
+    above = SIDES[palette][1]
+    return Ramp((_neutral(mode, above), *_side(mode, above)), 0)
+
+
+def diverging_colors(palette: Palette = Palette.rdbu) -> tuple[Color, ...]:
+    """The grounds of `diverging` in true colour, in the order of its codes."""
+    below, above = SIDES[palette]
+    return (*reversed(_shades(below)), below.anchors[0], *_shades(above))
+
+
+def one_sided_colors(palette: Palette = Palette.rdbu) -> tuple[Color, ...]:
+    """The same of `one_sided`."""
+    above = SIDES[palette][1]
+    return (above.anchors[0], *_shades(above))
+
+
+def rising_colors() -> tuple[Color, ...]:
+    """The same of `rising`."""
+    return (_GREEN.anchors[0], *_shades(_GREEN))
+
+
+def line_colors() -> tuple[Color, ...]:
+    """The colours of curves."""
     return tuple((CUBE_STEPS[r], CUBE_STEPS[g], CUBE_STEPS[b]) for r, g, b in LINE_CUBE)
 
 
@@ -96,32 +218,32 @@ def inks(mode: ColorMode) -> tuple[str, ...]:
 @cache
 def rising(mode: ColorMode) -> Ramp:
     """From neutral to green, for probabilities."""
-    return Ramp((_neutral(mode), *_side(mode, GREEN_ANCHORS, GREEN_CUBE, GREEN_16)), 0)
+    return Ramp((_neutral(mode, _GREEN), *_side(mode, _GREEN)), 0)
 
 
-Color = tuple[int, int, int]
-
-
-def _side(
-    mode: ColorMode, anchors: Sequence[Color], cube: Sequence[Color], few: Sequence[tuple[int, int]]
-) -> list[str]:
+def _side(mode: ColorMode, side: _Side) -> list[str]:
     """The levels on one side of neutral, the weakest first."""
     if mode == ColorMode.none:
         return [""] * TRUECOLOR_LEVELS
     if mode == ColorMode.ansi16:
-        return [f"\x1b[{ink};{ground}m" for ground, ink in few]
+        return [f"\x1b[{ink};{ground}m" for ground, ink in side.few]
     if mode == ColorMode.ansi256:
-        return [_from_cube(cell) for cell in cube]
+        return [_from_cube(cell) for cell in side.cube]
+    return [_true(color) for color in _shades(side)]
+
+
+def _shades(side: _Side) -> list[Color]:
+    """The true colours on one side of neutral, the weakest first."""
     parts = (k / TRUECOLOR_LEVELS for k in range(1, TRUECOLOR_LEVELS + 1))
-    return [_true(_between(anchors, part)) for part in parts]
+    return [_between(side.anchors, part) for part in parts]
 
 
-def _neutral(mode: ColorMode) -> str:
+def _neutral(mode: ColorMode, side: _Side) -> str:
     return {
         ColorMode.none: "",
         ColorMode.ansi16: "\x1b[{1};{0}m".format(*NEUTRAL_16),
-        ColorMode.ansi256: _from_cube((5, 5, 5)),
-        ColorMode.truecolor: _true(NEUTRAL),
+        ColorMode.ansi256: _from_cube(NEUTRAL_CELL),
+        ColorMode.truecolor: _true(side.anchors[0]),
     }[mode]
 
 
@@ -142,9 +264,14 @@ def _is_light(color: Color) -> bool:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
 
 
+def ink_on(color: Color) -> Color:
+    """Black or white, whichever is easier to read on a colour."""
+    return BLACK if _is_light(color) else WHITE
+
+
 def _true(color: Color) -> str:
-    ink = "0;0;0" if _is_light(color) else "255;255;255"
-    return f"\x1b[38;2;{ink};48;2;{color[0]};{color[1]};{color[2]}m"
+    ink = ink_on(color)
+    return f"\x1b[38;2;{ink[0]};{ink[1]};{ink[2]};48;2;{color[0]};{color[1]};{color[2]}m"
 
 
 def _from_cube(cell: Color) -> str:
