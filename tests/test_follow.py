@@ -97,6 +97,7 @@ def test_rows_stand_under_each_line_without_colour_or_if_asked(call, tiny_model,
     colored = call(*see, "--digits", "--color", "truecolor", "--palette", palette).out
     rows = re.sub(r"\x1b\[[\d;]*m", "", body_of(colored, 4))
     assert rows == bare
+    assert "\x1b" not in bare
     lines = bare.split("\n")
     text = "".join(lines[0::5])
     reading = tiny_model.read(text.replace("↵", "\n"))
