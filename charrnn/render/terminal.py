@@ -181,9 +181,8 @@ def _fold(table: _Table, width: int) -> Iterator[tuple[int, int]]:
 
     One that fits no line is broken where the line is full.
     """
-    first = used = group = before = (
-        0  # `group` is where the grapheme begins, `before` the cells before it
-    )
+    first = used = 0
+    group = before = 0  # where the grapheme begins, and the cells of its line before it
     for t, cells in enumerate(table.widths):
         if table.begins[t]:
             group, before = t, used
@@ -191,7 +190,6 @@ def _fold(table: _Table, width: int) -> Iterator[tuple[int, int]]:
             cut = group if group > first else t
             yield first, cut
             first, used = cut, used - before if cut < t else 0
-            before = 0
         used += cells
         if table.ends[t]:
             yield first, t + 1
