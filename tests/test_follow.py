@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import CLEAN, call_charrnn, command, own_signals
+from conftest import CLEAN, call_charrnn, command, make_text, own_signals
 
 from charrnn.cli import sample as sample_command
 from charrnn.cli import visualize as visualize_command
@@ -45,7 +45,7 @@ MODELS = {"tiny": "tiny_model", "bytes": "byte_model"}
 OPTIONS = [("--seed", 5, "-n", 60), ("--seed", 6, "-n", 90, "--temp", 1.5), ("-n", 9, "--temp", 0)]
 
 
-@pytest.mark.parametrize("prime", ["", "def f(x):\n    "])
+@pytest.mark.parametrize("prime", ["", "def f(x):\n    ", make_text(1100)])
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("run", MODELS)
 def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
@@ -97,6 +97,7 @@ def test_rows_stand_under_each_line_without_colour_or_if_asked(call, tiny_model,
     colored = call(*see, "--digits", "--color", "truecolor", "--palette", palette).out
     rows = re.sub(r"\x1b\[[\d;]*m", "", body_of(colored, 4))
     assert rows == bare
+    assert "\x1b" not in bare
     lines = bare.split("\n")
     text = "".join(lines[0::5])
     reading = tiny_model.read(text.replace("↵", "\n"))

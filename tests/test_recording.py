@@ -12,7 +12,7 @@ from charrnn.analysis.units import Unit, interest, most_interesting, parse_unit,
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.model import CharRNN, weight_shapes
-from charrnn.recording import num_bytes, record
+from charrnn.recording import num_bytes, record, record_live
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H = 7, 5, 6
@@ -136,6 +136,33 @@ def test_only_what_is_named_is_kept(keep):
     assert set(recording.arrays) == keep
     assert all((recording.arrays[n] == everything.arrays[n]).all() for n in keep)
     assert (recording.bits == everything.bits).all()
+
+
+def test_a_text_that_is_still_being_written_is_recorded_as_one_that_is_there():
+    model = make_model()
+    whole = record(model, "gabcd")
+    parts = list(record_live(model, iter(["ab", "", "c", "d"]), before="g", keep={"h"}))
+    assert [part.text for part in parts] == ["ab", "c", "d"]
+    assert [part.start for part in parts] == [1, 3, 4]
+    assert all(set(part.arrays) == {"h"} for part in parts)
+    for found, expected in (
+        (np.concatenate([part.arrays["h"] for part in parts]), whole.arrays["h"][1:]),
+        (np.concatenate([part.bits for part in parts]), whole.bits[1:]),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert next(iter(record_live(model, ["ab"]))).bits[0] == 0
+
+
+def test_a_part_is_read_before_the_next_is_asked_for():
+    asked = []
+
+    def texts():
+        for text in "abc":
+            asked.append(text)
+            yield text
+
+    for part in record_live(make_model(), texts()):
+        assert asked[-1] == part.text
 
 
 @pytest.mark.parametrize("keep", [None, {"c", "o"}])

@@ -383,13 +383,21 @@ def test_every_symbol_has_one_group_of_cells_with_its_value(mode, recording, wid
         assert abs(level - value) <= step + 1e-6  # 1/32 in true colour
 
 
+CLUSTERS = st.sampled_from(
+    [FAMILY, FLAG, TONED, "e\u0301", "क्षि", "\r\n", "\u1112\u1161", "a", "中"]
+)
+
+
 @pytest.mark.parametrize("mode", ColorMode)
 @settings(max_examples=100, deadline=None)
-@given(recording=recordings(0), width=st.integers(1, 30))
-@example(recording=make_recording(FAMILY + "e\u0301" + FLAG + "\r\n", [0.5] * 11), width=8)
-def test_no_line_breaks_a_grapheme_that_fits_it(mode, recording, width):
+@given(text=st.lists(CLUSTERS, min_size=1, max_size=8).map("".join), width=st.integers(1, 12))
+@example(text="abe\u0301", width=3)
+def test_no_line_breaks_a_grapheme_that_fits_it(mode, text, width):
+    recording = make_recording(text, [0.5] * len(text))
     scene = scene_of(recording)
-    ends = set(np.cumsum([len(cells(rows[0])) for rows in stretches(scene, mode, width)]).tolist())
+    found = [rows[0] for rows in stretches(scene, mode, width)]
+    assert all(cell_len(stripped(row)) <= width or len(cells(row)) == 1 for row in found)
+    ends = set(np.cumsum([len(cells(row)) for row in found]).tolist())
     place = 0
     for cluster in iter_graphemes(recording.text):
         inner = range(place + 1, place + len(cluster))

@@ -200,9 +200,10 @@ def test_a_cell_s_scale_is_that_of_the_first_look_and_values_may_lie_beyond(tiny
     assert f"9 is {values[:, 1, 20].max():.2f} or more" in list(lines)[1]
 
 
-def test_with_a_pager_all_of_a_text_is_shown_and_without_2000_characters(workplace):
-    (workplace / "long.txt").write_text(make_text(2500), encoding="utf-8")
-    see = ("visualize", "tiny", "long.txt", "--surprisal", "--width", 2000, "-q")
+def test_with_a_pager_all_of_a_text_is_shown_and_without_2000_characters(workplace, tmp_path):
+    long = tmp_path / "long.txt"
+    long.write_text(make_text(2500), encoding="utf-8")
+    see = ("visualize", "tiny", long, "--surprisal", "--width", 2000, "-q")
     env = {"PAGER": "cat"}
     lengths = [
         sum(map(len, run_charrnn(*see, *more, cwd=workplace, env=env).out.split("\n")[2::3]))

@@ -9,7 +9,7 @@ from charrnn.cli.console import die_by_signal, say
 from charrnn.cli.reading import content
 from charrnn.cli.showing import Coloring, Style, Wanted, colorings
 from charrnn.errors import UsageError
-from charrnn.recording import record, record_live
+from charrnn.recording import PART, record, record_live
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +108,9 @@ def follow(
 
 
 def _texts(prime: str, written: Iterator[str]) -> Iterator[str]:
-    yield prime
+    """The prime in parts, because it may be long, and what is written."""
+    for start in range(0, len(prime), PART):
+        yield prime[start : start + PART]
     yield from written
 
 
@@ -132,6 +134,7 @@ def _draw(
             sys.stdout.write(rows.shown(columns_of(recording), values(recording), costs))
             sys.stdout.flush()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         interrupted = True
     sys.stdout.write(rows.end())
     sys.stdout.flush()

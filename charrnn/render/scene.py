@@ -134,11 +134,13 @@ def _shown(text: str) -> str:
 
 
 def _guesses(recording: Recording) -> list[list[Guess]]:
-    names = recording.next_text
+    if not recording.next_ids.shape[1]:
+        return [[]] * len(recording.ids)
+    labels = list(map(_shown, recording.next_text))
     coming = [*recording.ids[1:].tolist(), recording.following]
     symbols, chances = recording.next_ids.tolist(), recording.next_probabilities.tolist()
     return [
-        [Guess(_shown(names[s]), p, s == true) for s, p in zip(row, parts, strict=True)]
+        [Guess(labels[s], p, s == true) for s, p in zip(row, parts, strict=True)]
         for row, parts, true in zip(symbols, chances, coming, strict=True)
     ]
 

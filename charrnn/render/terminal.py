@@ -189,9 +189,8 @@ def fold(
         ends: whether a line ends with it.
         width: of a line, in cells.
     """
-    first = used = group = before = (
-        0  # `group` is where the grapheme begins, `before` the cells before it
-    )
+    first = used = 0
+    group = before = 0  # where the grapheme begins, and the cells of its line before it
     for t, cells in enumerate(widths):
         if begins[t]:
             group, before = t, used
@@ -199,7 +198,6 @@ def fold(
             cut = group if group > first else t
             yield first, cut
             first, used = cut, used - before if cut < t else 0
-            before = 0
         used += cells
         if ends[t]:
             yield first, t + 1
