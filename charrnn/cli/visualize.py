@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.page import PageSettings, require_page, write_page
 from charrnn.cli.reading import content, recorded
 from charrnn.cli.visualize_options import (
     SHOWN_CHARS,
     Color,
     Diagram,
     Dump,
+    Html,
     MaxChars,
     Predictions,
     Quiet,
@@ -46,6 +48,7 @@ def visualize(
     diagram: Diagram = False,
     surprisal: Surprisal = False,
     dump: Dump = None,
+    html: Html = None,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
@@ -71,6 +74,8 @@ def visualize(
         raise UsageError(f"cannot write {str(dump)!r}: {wrong}")
     if dump and dump.suffix != ".npz":
         raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
+    if html:
+        require_page(html, diagram=diagram, dump=dump, color=color, width=width)
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     from threadpoolctl import threadpool_limits
@@ -83,6 +88,11 @@ def visualize(
     what_shown = model.cell.output if what is None else what
     require_array(what_shown, model)
     units = [parse_unit(address, model) for address in unit or ()]
+    if html:
+        title = str(loaded.run.get("name") or "model")
+        settings = PageSettings(title, predictions, max_chars, surprisal=surprisal, quiet=quiet)
+        write_page(html, model, text, units, what, settings)
+        return
     most = max_chars or (None if dump else SHOWN_CHARS)
     names = {u.what for u in units} or ({what_shown} if what or not surprisal else set())
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
