@@ -1,15 +1,29 @@
 """How gates are used: over time and not over units, in the whole text, and as people see it."""
 
+import csv
+import re
+
 import numpy as np
 import pytest
+from conftest import call_charrnn, make_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.analysis.gates import OPEN, SHUT, saturation
+from charrnn import recording as recording_module
+from charrnn.analysis.gates import OPEN, SHUT, GateUse, Saturation, saturation
 from charrnn.cells import CELLS
 from charrnn.cells.ops import NumpyOps
+from charrnn.cli.gates import show_gates
+from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.model import CharRNN, weight_shapes
 from charrnn.recording import Recording, Source, record_parts
+from charrnn.render.gates import gate_lines
+from charrnn.render.palette import ColorMode
+from charrnn.render.scatter import Square, scatter_lines
+from charrnn.text.vocabulary import Vocabulary
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def recording(arrays, cell="lstm"):
@@ -142,3 +156,176 @@ def test_no_text_and_gates_that_are_no_numbers_are_refused():
         saturation([])
     with pytest.raises(CheckpointError, match="not finite"):
         saturation([alike(np.full((2, 1, 3), np.nan))])
+
+
+# --- the drawing ----------------------------------------------------------------------------------
+
+
+def square(*groups):
+    return Square("gate f", groups)
+
+
+def cells_of(lines):
+    """What stands inside a drawn square, by row and column."""
+    return [line[5:].ljust(12) for line in lines[1 : 1 + 6]]
+
+
+def test_right_is_across_and_left_is_up():
+    points = {(0.0, 0.0): (5, 0), (1.0, 0.0): (5, 11), (0.0, 1.0): (0, 0)}
+    for point, (row, column) in points.items():
+        drawn = cells_of(list(scatter_lines([square([point])], ["layer 0"], 17, ColorMode.none)))
+        dots = [(r, c) for r in range(6) for c in range(12) if "\u2800" < drawn[r][c] <= "\u28ff"]
+        assert dots == [(row, column)]
+    always_open = GateUse("f", np.array([[0.0]]), np.array([[1.0]]), np.array([[0.97]]), keeps=True)
+    lines = list(gate_lines(Saturation(9, (always_open,)), "character", 24, ColorMode.none))
+    assert next(line for line in lines if line.startswith("  0 ┤"))[-1] > "\u2800"
+
+
+def test_one_square_with_braille_dots():
+    lines = scatter_lines(
+        [square([(0, 0), (0.02, 0.0), (1, 0), (0.5, 0.5)])], ["layer 0"], 17, ColorMode.none
+    )
+    assert (
+        "\n".join(lines)
+        == """\
+      gate f
+  1 ┤·
+    │  ·
+    │    ·
+0.5 ┤      ⠁·
+    │         ·
+  0 ┤⡀          ⢀
+    └┬─────┬────┬
+     0   0.5    1"""
+    )
+
+
+def test_without_colours_digits_tell_the_layers_and_the_more_numerous_has_the_cell():
+    layers = [(0, 0), (0.5, 0)], [(0, 0), (0, 0.02), (1, 0)]
+    lines = list(scatter_lines([square(*layers)], ["layer 0", "layer 1"], 17, ColorMode.none))
+    assert lines[6] == "  0 ┤1     0    1"
+    assert lines[-1] == "0 layer 0   1 layer 1"
+    ascii_lines = list(
+        scatter_lines([square(*layers)], ["a", "b"], 17, ColorMode.truecolor, braille=False)
+    )
+    assert all(line.replace("\x1b", "").isascii() for line in ascii_lines)
+    assert [c for c in SGR.sub("", ascii_lines[6])[5:] if c.isdigit()] == ["1", "0", "1"]
+
+
+def test_layers_beyond_the_colours_get_digits():
+    inks = 6
+    for count, marked in ((inks, False), (inks + 1, True)):
+        names = [f"layer {k}" for k in range(count)]
+        lines = list(scatter_lines([square(*[[(0, 0)]] * count)], names, 40, ColorMode.ansi256))
+        assert (SGR.sub("", lines[-1]).startswith("0 layer 0   1 layer 1")) == marked
+        assert (len(set(re.findall(r"\x1b\[38[0-9;]*m", lines[-1])))) == inks
+
+
+@pytest.mark.parametrize(("width", "beside"), [(24, 1), (40, 2), (80, 3), (200, 3)])
+def test_squares_stand_side_by_side_as_far_as_they_fit(width, beside):
+    drawn = list(scatter_lines([square([(0.2, 0.3)])] * 3, ["layer 0"], width, ColorMode.none))
+    assert max(map(len, drawn)) <= width
+    assert [line.count("gate f") for line in drawn if "gate" in line] == {
+        1: [1, 1, 1],
+        2: [2, 1],
+        3: [3],
+    }[beside]
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def see(workplace, monkeypatch, capsys):
+    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, status=0):
+        return call_charrnn(capsys, "visualize", *arguments, status=status)
+
+    return run
+
+
+def test_the_tables_and_the_file_say_what_was_measured(see, tmp_path, tiny_model):
+    text = make_text(3000)
+    result = see("tiny", "corpus.txt", "--max-chars", 3000, "--gates", "--csv", tmp_path / "g.csv")
+    found = saturation([tiny_model.read(text)])
+    assert result.out.startswith("gates in 3,000 characters, 48 units.")
+    assert re.search(r"wrote .*g\.csv \(\d.* kB\)", result.err)
+    rows = list(csv.DictReader((tmp_path / "g.csv").read_text().splitlines()))
+    assert list(rows[0]) == [
+        "address",
+        "layer",
+        "gate",
+        "unit",
+        *["left", "right", "mean"],
+        "time_scale",
+    ]
+    assert len(rows) == 3 * 2 * 24
+    gates = {gate.name: gate for gate in found.gates}
+    for row in rows:
+        gate, at = gates[row["gate"]], (int(row["layer"]), int(row["unit"]))
+        assert row["address"] == f"L{at[0]}.{gate.name}.{at[1]}"
+        assert (float(row["left"]), float(row["right"])) == (gate.left[at], gate.right[at])
+        assert float(row["mean"]) == pytest.approx(gate.mean[at])
+        assert (row["time_scale"] == "") == (gate.name != "f")
+    longest = max((r for r in rows if r["gate"] == "f"), key=lambda r: float(r["time_scale"]))
+    assert f"{longest['address']:<10} {float(longest['time_scale']):.1f} characters" in result.out
+    most_open = max((r for r in rows if r["gate"] == "o"), key=lambda r: float(r["right"]))
+    assert f"{100 * float(most_open['right']):.1f} %" in result.out
+    layer = gates["f"].left[1].mean()
+    assert re.search(rf"^ +1 +{100 * layer:.1f} %", result.out, re.MULTILINE)
+
+
+def test_the_whole_text_is_read_in_parts(see, workplace, monkeypatch):
+    longest = 0
+    read = recording_module._Reader.read
+
+    def watched(self, length):
+        nonlocal longest
+        part = read(self, length)
+        longest = max(longest, len(part.ids))
+        assert set(part.arrays) == set("ifo")
+        return part
+
+    monkeypatch.setattr(recording_module._Reader, "read", watched)
+    assert "gates in 6,000 characters" in see("tiny", "corpus.txt", "--gates").out
+    assert longest == recording_module.PART
+
+
+def test_held_units_show_in_the_gates(see):
+    plain = see("tiny", "def wrap", "--gates").out
+    assert see("tiny", "def wrap", "--gates", "--clamp", "L0.h.*=0.9").out != plain
+
+
+def test_a_byte_model_counts_bytes_and_one_is_one(see):
+    assert "gates in 4 bytes" in see("bytes", "aé\n", "--gates").out
+    assert "gates in 1 character, 48" in see("tiny", "d", "--gates").out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--gates", "--unit", "L0.f.1"), "--gates and --unit exclude each other"),
+        (("--gates", "--diagram"), "--gates and --diagram exclude each other"),
+        (("--gates", "--predictions", 0), "--gates and --predictions exclude each other"),
+        (("--gates", "--dump", "d.npz"), "--gates and --dump exclude each other"),
+        (("--csv", "g.csv"), "--csv goes with --gates"),
+        (("--gates", "--csv", "g.txt"), "a table is a .csv file"),
+        (("--gates", "--csv", "nowhere/g.csv"), "there is no folder"),
+        (("--gates", "--csv", "."), "is a folder"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused(see, options, said):
+    result = see("tiny", "def", *options, "-q", status=2)
+    assert said in result.err
+    assert result.out == ""
+
+
+def test_a_run_without_gates_is_refused_in_a_line():
+    config = ModelConfig(cell="elman", vocab_size=2, embedding_size=3, hidden_size=4)
+    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
+    model = CharRNN(config, Vocabulary("char", [97, 98]), weights)
+    with pytest.raises(UsageError, match="the elman cell has no gates"):
+        show_gates(model, "ab", None, None, None, None, quiet=True)
