@@ -11,7 +11,6 @@ from charrnn.errors import UsageError
 from charrnn.files import write_atomically
 
 if TYPE_CHECKING:
-    from charrnn.analysis.units import Unit
     from charrnn.model import CharRNN
 
 GUESSES = 5
@@ -32,13 +31,8 @@ class PageSettings:
     quiet: bool
 
 
-def require_page(path: Path, **others: object) -> None:
-    """Raise UsageError unless a page can be written to a path, and no option stands beside it that a page cannot obey."""
-    for name, value in others.items():
-        if value:
-            raise UsageError(
-                f"--html writes a page, and --{name} says nothing of it", f"leave out --{name}"
-            )
+def require_page(path: Path) -> None:
+    """Raise UsageError unless a page can be written at this path, as far as one can tell beforehand."""
     if path.is_dir() or not path.parent.is_dir():
         wrong = "is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
         raise UsageError(f"cannot write {str(path)!r}: {wrong}")
@@ -50,7 +44,7 @@ def write_page(
     path: Path,
     model: "CharRNN",
     text: str | None,
-    units: "list[Unit]",
+    addresses: list[str] | None,
     what: str | None,
     settings: PageSettings,
 ) -> None:
@@ -60,10 +54,15 @@ def write_page(
         path: the file.
         model: reads.
         text: what it reads; see `charrnn.cli.reading.content`.
-        units: go in besides; the first of them colours the text at first.
+        addresses: of units that go in besides; the first of them colours the text at first.
         what: the state or gate whose units all go in; by default the cell's output.
         settings: what else is said.
+
+    Raises:
+        UsageError: the file cannot be written, or the model has no such unit.
+        EnvironmentFault: the same, found out at the end; or the values would not fit into memory.
     """
+    require_page(path)
     from threadpoolctl import threadpool_limits
 
     from charrnn.analysis.units import parse_units
@@ -71,6 +70,7 @@ def write_page(
     from charrnn.page.html import page_html
     from charrnn.recording import record_parts
 
+    units = [unit for address in addresses or () for unit in parse_units(address, model)]
     shown = [*parse_units(f"L*.{what or model.cell.output}.*", model), *units]
     letters = {unit.what for unit in shown}
     first = "bits" if settings.surprisal else str(units[0]) if units else None

@@ -67,6 +67,23 @@ Dump = Annotated[
         show_default=False,
     ),
 ]
+Gates = Annotated[
+    bool,
+    typer.Option(
+        "--gates",
+        help="Show how often each unit's gates are shut (below 0.1) and open (above 0.9), and how long "
+        "memories last.",
+    ),
+]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE.csv",
+        help="With --gates: write its figures as a table too.",
+        show_default=False,
+    ),
+]
 Html = Annotated[
     Path | None,
     typer.Option(
@@ -82,7 +99,7 @@ MaxChars = Annotated[
         "--max-chars",
         min=1,
         help="Characters to read at most.",
-        show_default=f"{SHOWN_CHARS}; with --html {PAGE_CHARS}, with --dump all",
+        show_default=f"{SHOWN_CHARS}; {PAGE_CHARS} with --html; all with --dump and --gates",
     ),
 ]
 Color = Annotated[
