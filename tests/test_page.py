@@ -325,6 +325,10 @@ def texts(page, selector):
     return page.locator(selector).all_inner_texts()
 
 
+def visible(character):
+    return "␣" if glyph(character) == " " else glyph(character)
+
+
 def shown(text):
     """The text as the page has it: each line a paragraph."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
@@ -371,9 +375,9 @@ def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
     recording = record(tiny_model, TEXT, top=3)
     for t in (0, 7, 101):
         hover(page, t)
-        assert page.locator("#glyph").text_content() == glyph(TEXT[t])
+        assert page.locator("#glyph").text_content() == visible(TEXT[t])
         assert texts(page, "#where") == [f"{t + 1} of {len(TEXT)}"]
-        names = [glyph(recording.next_text[k]) for k in recording.next_ids[t]]
+        names = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
         assert page.locator("#guesses .name").all_text_contents() == names
         percents = [float(f.split()[0]) for f in texts(page, "#guesses .figure")]
         assert percents == pytest.approx(100 * recording.next_probabilities[t], abs=0.51)
@@ -606,7 +610,7 @@ def test_hostile_text_is_inert(look):
     assert page.locator("#title").text_content() == "".join(map(glyph, HOSTILE))
     for t in range(len(HOSTILE)):
         page.evaluate("t => go(t)", t)
-        assert page.locator("#glyph").text_content() == glyph(HOSTILE[t])
+        assert page.locator("#glyph").text_content() == visible(HOSTILE[t])
     page.evaluate("select(3, 60)")
     everything = page.locator("body").text_content()
     assert not re.search(
@@ -658,7 +662,7 @@ def test_every_kind_of_model_has_a_page(look, cell, level, text):
     last = data["length"]
     page.keyboard.press("End")
     assert texts(page, "#where") == [f"{last} of {last}"]
-    assert page.locator("#glyph").text_content() == glyph(text[-1])
+    assert page.locator("#glyph").text_content() == visible(text[-1])
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -6,8 +6,8 @@ from charrnn.render.palette import ColorMode, diverging, rising
 
 SWATCH = re.compile(r"48;2;(\d+);(\d+);(\d+)m")
 DARK_GROUND = (24, 25, 29)
-PEAK = 10
-"""Of sixteen levels, the one with the strongest colour: beyond, the light ramp only grows darker."""
+PEAK = 13
+"""Of sixteen levels of the light ramp, the one in which the dark one ends: strong, and dark enough for white ink."""
 
 Color = tuple[int, int, int]
 

@@ -77,7 +77,8 @@ function inWords(t) {
   const { data, unit } = page;
   const value = unit === BITS ? "" : `, ${data.units[unit].name} ${signed(valueAt(data, unit, t))}`;
   const bits = `${(data.bits[t] / 1000).toFixed(1)} bits`;
-  return `${data.labels[data.columns[t]]}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
+  const label = data.labels[data.columns[t]];
+  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
 }
 
 function select(start, stop) {

@@ -95,7 +95,7 @@ class UnitList {
 
 function showCharacter(page, t) {
   const { data } = page;
-  $("glyph").textContent = data.labels[data.columns[t]];
+  $("glyph").textContent = visible(data.labels[data.columns[t]]);
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
   const cost = data.bits[t] / 1000;
   $("cost").textContent = t || data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
@@ -106,7 +106,7 @@ function showCharacter(page, t) {
     const part = data.chances[t * data.choices + k] / 65535;
     const percent = 100 * part;
     const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
-    return bar({ label: data.names[id], part, figure, colors: chance[STEPS - 4], marked: id === next });
+    return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 4], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
   $("strongest").replaceChildren(...strongest(data, t).map((unit) => unitBar(page, unit, t)));
