@@ -316,9 +316,7 @@ def look(window, tmp_path):
     window.remove_listener("pageerror", fail)
     window.remove_listener("request", note)
     assert faults == []
-    assert [url for url in requests if url != (tmp_path / "page.html").as_uri()] == ["data:,"] * (
-        len(requests) // 2
-    ) or requests == [(tmp_path / "page.html").as_uri()] * len(requests)
+    assert set(requests) <= {(tmp_path / "page.html").as_uri(), "data:,"}
 
 
 def texts(page, selector):
@@ -608,9 +606,11 @@ def test_hostile_text_is_inert(look):
     assert page.locator("script").count() == 2
     assert page.locator("img").count() == 0
     assert page.locator("#title").text_content() == "".join(map(glyph, HOSTILE))
-    for t in range(len(HOSTILE)):
-        page.evaluate("t => go(t)", t)
-        assert page.locator("#glyph").text_content() == visible(HOSTILE[t])
+    glyphs = page.evaluate(
+        "count => Array.from({ length: count }, (_, t) => (go(t), $('glyph').textContent))",
+        len(HOSTILE),
+    )
+    assert glyphs == list(map(visible, HOSTILE))
     page.evaluate("select(3, 60)")
     everything = page.locator("body").text_content()
     assert not re.search(

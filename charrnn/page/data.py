@@ -50,6 +50,8 @@ class Reading:
     units: tuple[Unit, ...]
     source: "Source | None" = None
     names: tuple[str, ...] = ()
+    start: int = 0
+    """Symbols read before these."""
     ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     bits: list["Float"] = field(default_factory=list)
@@ -66,7 +68,8 @@ class Reading:
 
     def keep(self, part: "Recording") -> None:
         """Keep what a page needs of a part."""
-        self.source, self.names = part.source, part.next_text
+        if not self.ids:
+            self.source, self.names, self.start = part.source, part.next_text, part.start
         self.ids.append(part.ids)
         self.pieces += part.pieces
         self.bits.append(part.bits)
@@ -113,6 +116,7 @@ def page_data(
         },
         "noun": "character" if all(reading.pieces) else "byte",
         "length": len(ids),
+        "start": reading.start,
         "labels": [label for label, _ in table],
         "breaks": [k for k, (_, ends) in enumerate(table) if ends],
         "columns": pack(columns),

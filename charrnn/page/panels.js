@@ -78,6 +78,7 @@ class UnitList {
       if (!row.hidden) this.shown.push(Number(row.dataset.unit));
     }
     this.box.classList.toggle("empty", !this.shown.length);
+    this.box.scrollTop = 0;
     this.changed?.();
   }
 
@@ -98,7 +99,7 @@ function showCharacter(page, t) {
   $("glyph").textContent = visible(data.labels[data.columns[t]]);
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
   const cost = data.bits[t] / 1000;
-  $("cost").textContent = t || data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
+  $("cost").textContent = t + data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
   const { chance } = page.ramps;
   const next = t + 1 < data.length ? data.ids[t + 1] : null;
   const guesses = Array.from({ length: data.choices }, (_, k) => {
