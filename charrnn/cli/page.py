@@ -61,4 +61,6 @@ def write_page(
         page = page_html(page_data(parts, shown, title=title, first=first))
     write_atomically(path, page.encode("utf-8"))
     if not quiet:
-        say(f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}); open it in a browser")
+        say(
+            f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}); open it in a browser"
+        )

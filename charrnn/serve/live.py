@@ -1,4 +1,4 @@
-"""What can be asked of a live model: to read a text, and to write on. It knows no HTTP.
+"""The page of a live model, and what can be asked of it: to read a text, and to write on. It knows no HTTP.
 
 A request is a value and the model remembers nothing, so that the same request always has the same reply, and several can
 be answered at once. Whoever wants another temperature in the midst of a text asks for the rest of it: with what is
@@ -7,13 +7,16 @@ be answered at once. Whoever wants another temperature in the midst of a text as
 
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from charrnn.analysis.edits import parse_edits
+from charrnn.analysis.units import parse_units
 from charrnn.config import SamplingConfig, require
 from charrnn.errors import UsageError
-from charrnn.recording import Recording, record
+from charrnn.page.data import page_data
+from charrnn.page.html import page_html
+from charrnn.recording import record
 from charrnn.sampling.prime import before
 from charrnn.sampling.sampler import write
 
@@ -26,6 +29,8 @@ MOST_CHARS = 4000
 MOST_INDEX = 10**6
 GUESSES = 5
 """For the next character, after each."""
+BEGINNING = SamplingConfig(length=400, seed=1)
+"""What the model writes for the page to begin with; the page begins with these settings too."""
 TEXTS = ("prime", "written", "edits")
 SETTINGS = ("length", "temperature", "top_p", "seed")
 """The fields of SamplingConfig that a request may have."""
@@ -38,14 +43,27 @@ class Live:
 
     Args:
         model: reads and writes.
-        show: what a page shows of a recording.
+        title: of the page.
         lines: whether the model was trained on lines, and so writes line by line, each begun afresh.
     """
 
-    def __init__(
-        self, model: "CharRNN", show: Callable[[Recording], object], *, lines: bool = False
-    ) -> None:
-        self._model, self._show, self._lines = model, show, lines
+    def __init__(self, model: "CharRNN", title: str, *, lines: bool = False) -> None:
+        self._model, self._title, self._lines = model, title, lines
+        self._units = [
+            unit for state in model.cell.states for unit in parse_units(f"L*.{state}.*", model)
+        ]
+
+    def page(self) -> str:
+        """The page, with a text that the model has written and read."""
+        settings = {name: getattr(BEGINNING, name) for name in SETTINGS}
+        text = "".join(str(line["text"]) for line in self.write(settings))
+        about = {
+            "text": text,
+            "settings": settings,
+            "mostChars": MOST_CHARS,
+            "states": list(self._model.cell.states),
+        }
+        return page_html({**self._read(self._model, text), "live": about}, live=True)
 
     def read(self, request: Any) -> Generator[Line, None, None]:
         """Read a text.
@@ -54,7 +72,7 @@ class Live:
             request: `text`; and `edits`, the lines of a file of edits, such as "clamp L0.c.37=+1".
 
         Yields:
-            One line with `data`: what the page shows of the recording.
+            One line with `data`: see `charrnn.page.data.page_data`.
 
         Raises:
             UsageError, DataError: the request cannot be obeyed.
@@ -62,8 +80,11 @@ class Live:
         asked = _asked(request, ("text", "edits"))
         text = _text(asked, "text")
         _require_short(text)
-        recording = record(self._edited(asked), text, top=GUESSES)
-        yield {"data": self._show(recording)}
+        yield {"data": self._read(self._edited(asked), text)}
+
+    def _read(self, model: "CharRNN", text: str) -> Line:
+        recording = record(model, text, top=GUESSES, keep=model.cell.states)
+        return page_data([recording], self._units, title=self._title)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
         """Write on.
