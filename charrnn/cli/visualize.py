@@ -3,15 +3,22 @@
 import sys
 from typing import TYPE_CHECKING
 
+import typer
+
+from charrnn.cli.analyses import check_together
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.page import PageSettings, write_page
 from charrnn.cli.reading import content, recorded
 from charrnn.cli.visualize_options import (
     SHOWN_CHARS,
     Color,
+    Csv,
     Diagram,
     Dump,
+    Gates,
+    Html,
     MaxChars,
     Predictions,
     Quiet,
@@ -25,6 +32,8 @@ from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from charrnn.analysis.units import Unit
     from charrnn.model import CharRNN
     from charrnn.recording import Recording
@@ -38,6 +47,7 @@ DRAWN_CHARS = 40
 
 
 def visualize(
+    context: typer.Context,
     checkpoint: CheckpointArgument = None,
     text: Text = None,
     unit: UnitAddresses = None,
@@ -46,6 +56,9 @@ def visualize(
     diagram: Diagram = False,
     surprisal: Surprisal = False,
     dump: Dump = None,
+    gates: Gates = False,
+    csv: Csv = None,
+    html: Html = None,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
@@ -62,8 +75,7 @@ def visualize(
     """
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
-    if diagram and (unit or what or surprisal or dump):
-        raise UsageError("--diagram draws the whole network; it goes with --predictions only")
+    check_together(context)
     if unit and what:
         raise UsageError("--unit says which state or gate already", f"leave out --what {what}")
     if dump and (dump.is_dir() or not dump.parent.is_dir()):
@@ -73,13 +85,20 @@ def visualize(
         raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
+    if html:
+        title = str(loaded.run.get("name") or "model")
+        settings = PageSettings(title, predictions, max_chars, surprisal=surprisal, quiet=quiet)
+        write_page(html, model, text, unit, what, settings)
+        return
+    if diagram or gates:
+        _analyse(
+            model, text, predictions, max_chars, color, width, gates=gates, csv=csv, quiet=quiet
+        )
+        return
     from threadpoolctl import threadpool_limits
 
     from charrnn.analysis.units import parse_unit, require_array
 
-    if diagram:
-        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
-        return
     what_shown = model.cell.output if what is None else what
     require_array(what_shown, model)
     units = [parse_unit(address, model) for address in unit or ()]
@@ -101,6 +120,27 @@ def visualize(
         color,
         width,
     )
+
+
+def _analyse(
+    model: "CharRNN",
+    text: str | None,
+    predictions: int,
+    max_chars: int | None,
+    color: ColorMode | None,
+    width: int | None,
+    *,
+    gates: bool,
+    csv: "Path | None",
+    quiet: bool,
+) -> None:
+    """Show something else than a text coloured by units."""
+    if gates:
+        from charrnn.cli.gates import show_gates
+
+        show_gates(model, text, csv, max_chars, color, width, quiet=quiet)
+    else:
+        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
 
 
 def _draw(

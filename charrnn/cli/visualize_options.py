@@ -9,6 +9,8 @@ from charrnn.render.palette import ColorMode
 
 SHOWN_CHARS = 2000
 """Characters that are shown at most, unless it is said."""
+PAGE_CHARS = 20_000
+"""The same on a page."""
 
 Text = Annotated[
     str | None,
@@ -65,13 +67,39 @@ Dump = Annotated[
         show_default=False,
     ),
 ]
+Gates = Annotated[
+    bool,
+    typer.Option(
+        "--gates",
+        help="Show how often each unit's gates are shut (below 0.1) and open (above 0.9), and how long "
+        "memories last.",
+    ),
+]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE.csv",
+        help="With --gates: write its figures as a table too.",
+        show_default=False,
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE.html",
+        help="Write a page to explore in a browser: it has all units of --what, and those of --unit.",
+        show_default=False,
+    ),
+]
 MaxChars = Annotated[
     int | None,
     typer.Option(
         "--max-chars",
         min=1,
         help="Characters to read at most.",
-        show_default=f"{SHOWN_CHARS}; with --dump all",
+        show_default=f"{SHOWN_CHARS}; {PAGE_CHARS} with --html; all with --dump and --gates",
     ),
 ]
 Color = Annotated[

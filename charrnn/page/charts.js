@@ -125,3 +125,120 @@ class HeatMap {
       : `${counted(this.units.length)} units by interest, ${data.noun}s ${from} to ${to}`;
   }
 }
+
+// --- gates --------------------------------------------------------------------------------------------------------------
+
+const INKS = ["#2f6fd0", "#d9730d", "#1a9367", "#b0489f", "#8a7a00", "#5f6b7a"]; // of layers
+
+class GatePlots {
+  constructor(section, box, note, page) {
+    Object.assign(this, { section, box, note, page, plots: [] });
+    new ResizeObserver(() => this.draw()).observe(box);
+  }
+
+  set(data) {
+    this.section.hidden = !data.gates.length;
+    this.plots = data.gates.map((gate) => {
+      const canvas = element("canvas", { ariaHidden: "true" });
+      const caption = element("figcaption");
+      canvas.addEventListener("pointermove", (event) => this.tell(gate, this.near(gate, canvas, event)));
+      canvas.addEventListener("pointerleave", () => this.tell());
+      canvas.addEventListener("click", (event) => {
+        const point = this.near(gate, canvas, event);
+        if (point?.unit >= 0) this.page.pick(point.unit);
+      });
+      return { gate, canvas, caption, figure: element("figure", {}, canvas, caption) };
+    });
+    this.box.replaceChildren(...this.plots.map(({ figure }) => figure));
+    const layers = data.gates[0]?.left.map((_, layer) => {
+      const key = element("i");
+      key.style.background = INKS[layer % INKS.length];
+      return element("span", { className: "key" }, key, `layer ${layer}`);
+    });
+    $("layers").replaceChildren(...(layers ?? []));
+  }
+
+  // The points of a gate: where they are, and which unit they pick (-1: its values are not in the page).
+  points(gate) {
+    const { data } = this.page;
+    return gate.left.flatMap((row, layer) =>
+      row.map((left, index) => ({
+        layer,
+        index,
+        left,
+        right: gate.right[layer][index],
+        unit: data.units.findIndex((unit) => unit.layer === layer && unit.index === index),
+      })),
+    );
+  }
+
+  draw() {
+    if (this.section.hidden || !this.page.data) return;
+    const own = this.page.data.units[this.page.unit];
+    const [ink, soft, line] = ["--ring", "--soft", "--line"].map(cssColor);
+    for (const plot of this.plots) {
+      const size = Math.max(120, Math.min(plot.figure.clientWidth || 260, 420));
+      const context = prepare(plot.canvas, size, size);
+      const [edge, full] = [34, size - 48];
+      plot.x = (part) => edge + part * full;
+      plot.y = (part) => size - edge - part * full;
+      plot.points ??= this.points(plot.gate);
+      context.strokeStyle = line;
+      context.strokeRect(plot.x(0), plot.y(1), full, full);
+      context.beginPath();
+      context.moveTo(plot.x(1), plot.y(0));
+      context.lineTo(plot.x(0), plot.y(1));
+      context.stroke();
+      context.fillStyle = soft;
+      context.font = getComputedStyle(document.body).font.replace(/^[\d.]+px/, "12px");
+      context.textAlign = "center";
+      context.fillText("open →", plot.x(0.5), size - 10);
+      for (const part of [0, 1]) context.fillText(String(part), plot.x(part), size - 12);
+      context.save();
+      context.translate(14, plot.y(0.5));
+      context.rotate(-Math.PI / 2);
+      context.fillText("shut →", 0, 4);
+      context.restore();
+      context.globalAlpha = 0.65;
+      for (const { layer, left, right } of plot.points) dot(context, plot.x(right), plot.y(left), 2.5, INKS[layer % INKS.length]);
+      context.globalAlpha = 1;
+      const picked = plot.points.find(({ layer, index }) => layer === own?.layer && index === own?.index);
+      if (picked) {
+        context.strokeStyle = ink;
+        context.lineWidth = 2;
+        context.beginPath();
+        context.arc(plot.x(picked.right), plot.y(picked.left), 6, 0, 2 * Math.PI);
+        context.stroke();
+      }
+      const title = `gate ${plot.gate.name}`;
+      plot.caption.textContent = picked ? `${title} · ${describeGate(plot.gate, picked)}` : title;
+    }
+    this.tell();
+  }
+
+  near(gate, canvas, event) {
+    const { left, top } = canvas.getBoundingClientRect();
+    const { points, x, y } = this.plots.find((plot) => plot.gate === gate);
+    const distance = (point) => Math.hypot(x(point.right) - event.clientX + left, y(point.left) - event.clientY + top);
+    const nearest = points.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+    return distance(nearest) < 14 ? nearest : null;
+  }
+
+  tell(gate, point) {
+    this.note.textContent = point ? `gate ${gate.name} · ${describeGate(gate, point)}` : "";
+  }
+}
+
+function dot(context, x, y, radius, color) {
+  context.fillStyle = color;
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill();
+}
+
+function describeGate(gate, { layer, index, left, right }) {
+  const percent = (part) => `${(100 * part).toFixed(1)} %`;
+  const scale = gate.scale?.[layer][index];
+  const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} characters`;
+  return `L${layer}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
+}

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.analysis.gates import saturation
 from charrnn.analysis.units import Unit, interest
 from charrnn.render.glyphs import glyph
 from charrnn.render.scene import MOST_BITS
 
 if TYPE_CHECKING:
+    from charrnn.cells.base import Cell
     from charrnn.model import Float
     from charrnn.recording import Recording, Source
 
@@ -28,6 +30,10 @@ LEVELS = (127, 63, 31, 16)
 """On each side of zero; the terminal's colours have 16."""
 FEW_BYTES = 4_000_000
 """Of compressed values; with more of them, the fewer levels."""
+TOGETHER = 64
+"""Units whose interest is computed together, in float64."""
+LONGEST = 1e9
+"""The longest time scale that is written."""
 MOST_MILLIBITS = 65535
 CHANCES = 65535
 """What a probability of 1 is written as."""
@@ -65,34 +71,38 @@ class Reading:
         self.next_ids.append(part.next_ids)
         self.next_probabilities.append(part.next_probabilities)
         columns = [part.arrays[u.what][:, u.layer, u.index] for u in self.units]
-        self.values.append(np.stack(columns, axis=1) if columns else np.empty((len(part.ids), 0)))
+        self.values.append(np.stack(columns, axis=1))
 
 
 def page_data(
-    parts: "Iterable[Recording]", units: Sequence[Unit], *, title: str, first: str | None = None
+    parts: "Iterable[Recording]",
+    units: Sequence[Unit],
+    cell: "Cell",
+    *,
+    title: str,
+    first: str | None = None,
 ) -> dict[str, Any]:
     """The data of a page.
 
     Args:
-        parts: the recordings of the text, one after the other, with guesses, and with the arrays of `units`; of a
-            short text it may be one: page_data([recording], ...).
-        units: whose values go in.
+        parts: the recordings of the text, one after the other, with guesses, and with the arrays of `units` and of the
+            cell's sigmoid gates; of a short text it may be one: page_data([recording], ...).
+        units: whose values go in, one or more.
+        cell: of the model.
         title: what was read by whom.
         first: the address of the unit that the text is coloured by at first, or "bits"; by default the unit with the
             highest interest.
     """
     reading = Reading(tuple(dict.fromkeys(units)))
-    for _ in reading.keeping(parts):
-        pass
+    gates = _gates(reading.keeping(parts), cell)
     assert reading.source, "a text has at least one symbol"
-    values = np.nan_to_num(np.concatenate(reading.values))  # (T, U)
+    values = np.nan_to_num(np.concatenate(reading.values), copy=False)  # (T, U)
     bits = np.concatenate(reading.bits)
     ids = np.concatenate(reading.ids)
     table, columns = _labels(reading.pieces, ids)
     about, scales = _units(values, reading.units)
     order = sorted(range(len(about)), key=lambda u: -about[u]["interest"])
-    levels, packed = _values(values[:, order] / scales[order] if order else values)
-    highest = about[order[0]]["name"] if order else "bits"
+    levels, packed = _values(values[:, order] / scales[order])
     return {
         "title": title,
         "source": {
@@ -117,8 +127,8 @@ def page_data(
         "levels": levels,
         "values": packed,
         "units": [about[u] for u in order],
-        "first": first or highest,
-        "gates": [],
+        "first": first or about[order[0]]["name"],
+        "gates": gates,
     }
 
 
@@ -138,8 +148,9 @@ def _units(
     values: "Float", units: Sequence[Unit]
 ) -> tuple[list[dict[str, Any]], npt.NDArray[np.float32]]:
     """What is known of each unit, and the value (U,) of its full colour: see `charrnn.render.scene.unit_block`."""
-    scores = interest(values[:, None, :])[0]
-    reach = np.abs(values).max(axis=0, initial=0)
+    some = [values[:, None, k : k + TOGETHER] for k in range(0, len(units), TOGETHER)]
+    scores = np.concatenate([interest(columns)[0] for columns in some])
+    reach = np.abs(values).max(axis=0)
     is_cell = np.array([u.what == "c" for u in units], bool)
     scales = np.where(is_cell | (reach > 1), np.maximum(reach, 1e-6), 1.0).astype(np.float32)
     lows, highs = values.min(axis=0), values.max(axis=0)
@@ -158,6 +169,28 @@ def _units(
         for k, unit in enumerate(units)
     ]
     return about, scales
+
+
+def _gates(parts: "Iterable[Recording]", cell: "Cell") -> list[dict[str, Any]]:
+    """Of each gate that can saturate: the part of the time that each unit's (L, H) is shut, open, and its time scale."""
+    if not cell.sigmoids:
+        for _ in parts:
+            pass
+        return []
+    return [
+        {
+            "name": gate.name,
+            "left": gate.left.round(4).tolist(),
+            "right": gate.right.round(4).tolist(),
+            "scale": None if gate.time_scale is None else _finite(gate.time_scale),
+        }
+        for gate in saturation(parts).gates
+    ]
+
+
+def _finite(scales: npt.NDArray[np.float64]) -> list[list[float]]:
+    """Time scales (L, H) for JSON, which has no infinity."""
+    return np.minimum(scales, LONGEST).round(2).tolist()  # type: ignore[no-any-return]
 
 
 def _values(parts: npt.NDArray[np.floating[Any]]) -> tuple[int, Packed]:

@@ -7,7 +7,9 @@ const TYPES = { i1: Int8Array, u2: Uint16Array, u4: Uint32Array };
 
 // An array: little-endian numbers, zlib, base64. See charrnn/page/data.py.
 async function unpack({ type, data }) {
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const letters = atob(data);
+  const bytes = new Uint8Array(letters.length);
+  for (let k = 0; k < letters.length; k++) bytes[k] = letters.charCodeAt(k);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new TYPES[type](await new Response(stream).arrayBuffer());
 }

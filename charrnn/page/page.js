@@ -25,6 +25,7 @@ function show(data) {
   page.view.set(data);
   page.list.set(data);
   page.map.set(data);
+  page.gates.set(data);
   $("place").max = data.length - 1;
   page.unit = data.units.findIndex((unit) => unit.name === name);
   page.at = Math.min(page.at, data.length - 1);
@@ -52,6 +53,7 @@ function pick(unit) {
   page.list.mark(unit);
   colour();
   page.map.draw();
+  page.gates.draw();
   go(page.at);
   if (page.span) showSpan(page);
 }
@@ -243,6 +245,7 @@ function start() {
   page.view = new TextView($("text"), $("lines"), ring);
   page.list = new UnitList($("list"), $("search"), pick);
   page.map = new HeatMap($("map-box"), $("map-canvas"), $("map-note"), $("zoom"), page);
+  page.gates = new GatePlots($("gates"), $("plots"), $("gates-note"), page);
   page.list.changed = () => page.data && page.map.later();
   listenToText();
   listenToKeys();

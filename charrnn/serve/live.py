@@ -83,8 +83,9 @@ class Live:
         yield {"data": self._read(self._edited(asked), text)}
 
     def _read(self, model: "CharRNN", text: str) -> Line:
-        recording = record(model, text, top=GUESSES, keep=model.cell.states)
-        return page_data([recording], self._units, title=self._title)
+        cell = model.cell
+        recording = record(model, text, top=GUESSES, keep={*cell.states, *cell.sigmoids})
+        return page_data([recording], self._units, cell, title=self._title)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
         """Write on.
