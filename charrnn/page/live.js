@@ -1,10 +1,10 @@
 // The live part: what is typed is read, the model writes on, units are held. What is asked: see charrnn/serve/live.py.
 
 const SPEEDS = [5, 12, 30, 80, 200, null]; // characters a second; null: as fast as it goes
-const QUIET = 90; // milliseconds without a key, after which the text is read
-const FOLLOW = 300; // milliseconds from one reading to the next while the model writes
+const PAUSE = 100; // milliseconds in which keys and moves of a slider are gathered before they are answered
 const COMPARED = 400; // characters that are written twice, to be compared
 const SHOWN_BEFORE = 60; // characters before them that are shown
+const GONE = "the model does not answer: is charrnn serve still running?";
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const count = (text) => [...text].length; // as Python counts characters
@@ -12,14 +12,15 @@ const count = (text) => [...text].length; // as Python counts characters
 // The lines of a reply, as many at a time as have come.
 async function* ask(name, request, signal) {
   const headers = { "Content-Type": "application/json" };
+  const gone = () => {
+    throw new Error(GONE);
+  };
   const body = JSON.stringify(request);
-  const reply = await fetch(name, { method: "POST", headers, body, signal }).catch(() => {
-    throw new Error("the model does not answer: is charrnn serve still running?");
-  });
+  const reply = await fetch(name, { method: "POST", headers, body, signal }).catch(gone);
   const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(gone);
     if (done) return;
     const lines = (rest + value).split("\n");
     rest = lines.pop();
@@ -32,74 +33,87 @@ function answered(line) {
   return line;
 }
 
-// Does one thing at a time: to begin another ends the one before. `ended` is called where nothing takes its place.
-class Task {
-  constructor(failed, ended = () => {}) {
-    Object.assign(this, { failed, ended, controller: null });
+async function written(request) {
+  let text = "";
+  for await (const lines of ask("write", request)) text += lines.map((line) => line.text).join("");
+  return text;
+}
+
+// Does something again and again, but never twice at once: what is asked for meanwhile is done once, afterwards.
+class Repeated {
+  constructor(work, failed) {
+    Object.assign(this, { work, failed, isWanted: false, isAtWork: false });
   }
 
-  get isRunning() {
-    return this.controller !== null;
-  }
-
-  async begin(work) {
-    this.controller?.abort();
-    const controller = (this.controller = new AbortController());
-    const { signal } = controller;
-    await work(signal).catch((error) => signal.aborted || this.failed(error.message));
-    if (this.controller !== controller) return;
-    this.controller = null;
-    this.ended();
-  }
-
-  end() {
-    this.controller?.abort();
-    this.controller = null;
-    this.ended();
+  async ask() {
+    this.isWanted = true;
+    if (this.isAtWork) return;
+    this.isAtWork = true;
+    while (this.isWanted) {
+      await wait(PAUSE);
+      this.isWanted = false;
+      await this.work().catch((error) => this.failed(error));
+    }
+    this.isAtWork = false;
   }
 }
 
 class Live {
   constructor(about, ramps) {
-    Object.assign(this, { about, ramps, prime: "", written: "", index: 0, plain: new Map() });
-    const failed = (message) => ($("live-trouble").textContent = message);
-    this.reading = new Task(failed);
-    this.writing = new Task(failed, () => this.rest());
-    this.comparing = new Task(failed);
+    Object.assign(this, { about, ramps, prime: "", written: "", index: 0, writing: null, plain: new Map() });
     this.box = $("live-text");
-    this.edits = new Edits(about, () => this.change(true));
+    this.reading = new Repeated(() => this.read(), this.fail);
+    this.comparing = new Repeated(() => this.compare(), this.fail);
+    this.turning = new Repeated(async () => this.writing && this.goOn(this.index + 1), this.fail);
+    this.edits = new Edits(about, () => this.edit());
     this.fill();
     this.listen();
-    this.rest();
+    this.buttons();
+    describe(page.data);
   }
 
   fill() {
-    const { text, settings } = this.about;
-    this.box.value = text;
+    const { text, settings, mostChars } = this.about;
+    this.box.value = this.shown = text;
     for (const [name, value] of Object.entries({ ...settings, speed: 2 })) $(`live-${name}`).value = value;
+    $("live-length").max = mostChars;
     this.sayValues();
     $("live").hidden = false;
   }
 
   listen() {
     this.box.addEventListener("input", () => this.type());
-    this.box.addEventListener("selectionchange", () => this.follow());
+    document.addEventListener("selectionchange", () => document.activeElement === this.box && this.follow());
     $("live-write").addEventListener("click", () => this.write());
-    $("live-stop").addEventListener("click", () => this.writing.end());
-    $("live-again").addEventListener("click", () => this.writeOtherwise());
-    $("live-settings").addEventListener("input", () => this.change(false));
+    $("live-stop").addEventListener("click", () => this.stop());
+    $("live-again").addEventListener("click", () => this.writeAgain());
+    $("live-clear").addEventListener("click", () => this.clear());
+    $("live-settings").addEventListener("input", () => this.set());
     $("live").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.writing.end();
+      if (event.key === "Escape") this.stop();
       else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.write();
       else return;
       event.preventDefault();
     });
   }
 
+  fail({ message }) {
+    $("live-trouble").textContent = message;
+  }
+
+  say(text) {
+    $("live-trouble").textContent = "";
+    $("live-status").textContent = text;
+  }
+
   // --- what is set ---
 
   number(name) {
-    return $(`live-${name}`).valueAsNumber || 0;
+    return $(`live-${name}`).valueAsNumber;
+  }
+
+  get isSet() {
+    return [...$("live-settings").querySelectorAll("input")].every((input) => input.checkValidity());
   }
 
   settings() {
@@ -116,111 +130,121 @@ class Live {
     };
     for (const [name, value] of Object.entries(values)) {
       document.querySelector(`output[for=live-${name}]`).textContent = value;
-      $(`live-${name}`).ariaValueText = value;
+      $(`live-${name}`).setAttribute("aria-valuetext", value);
     }
   }
 
-  // What is set differently counts from the next character on, and for the comparison.
-  change(read) {
+  // What is set counts from the next character on, and for the comparison.
+  set() {
     this.sayValues();
-    if (this.writing.isRunning) this.goOn(this.index + 1);
-    else if (read) this.readSoon();
-    this.compareSoon();
+    this.buttons();
+    if (this.writing) this.turning.ask();
+    this.comparing.ask();
+  }
+
+  edit() {
+    $("live-compare").hidden = this.edits.text === "";
+    this.set();
+    this.reading.ask();
   }
 
   // --- reading ---
 
   type() {
-    if (this.writing.isRunning) this.writing.end();
-    this.buttons();
-    this.readSoon();
-    this.compareSoon();
+    this.end();
+    this.reading.ask();
+    this.comparing.ask();
   }
 
-  readSoon(pause = QUIET) {
-    this.reading.begin(async (signal) => {
-      await wait(pause);
-      if (!signal.aborted) await this.read(signal);
-    });
+  clear() {
+    this.box.value = "";
+    this.box.focus();
+    this.type();
   }
 
-  async read(signal) {
+  async read() {
     const text = this.box.value;
-    if (!text) return this.say("nothing to read");
-    for await (const [{ data }] of ask("read", { text, edits: this.edits.text }, signal)) {
+    if (!text) return this.say("there is nothing to read");
+    for await (const [{ data }] of ask("read", { text, edits: this.edits.text })) {
       const decoded = await decode(data);
-      if (signal.aborted) return;
-      $("live-trouble").textContent = "";
       show({ ...decoded, ramps: this.ramps });
       this.shown = text;
       this.follow();
-      if (!this.writing.isRunning)
+      if (!this.writing)
         this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanBits.toFixed(2)} bits each`);
     }
   }
 
-  // Let the page's cursor stand on the character before the caret, or on the last while the model writes.
+  // Let the page's cursor stand on the character before the caret, or on the last one while the model writes.
   follow() {
-    const { value, selectionEnd } = this.box;
-    const isWriting = this.writing.isRunning;
-    if (!isWriting && (value !== this.shown || document.activeElement !== this.box)) return;
-    const before = isWriting ? this.shown : value.slice(0, selectionEnd);
+    if (!this.writing && this.box.value !== this.shown) return;
+    const before = this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd);
     go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
-  }
-
-  say(text) {
-    $("live-status").textContent = text;
   }
 
   // --- writing ---
 
   write() {
+    if (this.writing || !this.isSet) return;
     this.prime = this.box.value;
     this.written = "";
     this.wanted = Math.min(this.number("length"), this.about.mostChars - count(this.prime));
     if (this.wanted > 0) this.goOn(0);
-    else this.say(`the text is full: ${counted(this.about.mostChars)} characters`);
+    else this.fail(new Error(`the text is full: it has ${counted(count(this.prime))} characters`));
   }
 
   // Once more from where the last writing began, with the next seed.
-  writeOtherwise() {
+  writeAgain() {
     this.box.value = this.prime;
     $("live-seed").value = this.number("seed") + 1;
     this.write();
   }
 
   // Write what is left, with the settings as they are now, and with a stream of random numbers that is not used yet.
-  goOn(index) {
-    this.writing.begin(async (signal) => {
-      this.index = index;
-      this.buttons();
-      const { prime, written } = this;
-      const speed = SPEEDS[this.number("speed")];
-      const left = this.wanted - count(written);
-      const request = { ...this.settings(), prime, written, index, length: left, ...(speed && { speed }) };
-      for await (const lines of ask("write", request, signal)) {
-        if (signal.aborted) return;
-        this.index = lines.at(-1).index;
-        this.append(lines.map(({ text }) => text).join(""));
-      }
-    });
-  }
-
-  append(text) {
-    const { box } = this;
-    const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 8;
-    this.written += text;
-    box.value = this.prime + this.written;
-    if (isAtEnd) box.scrollTop = box.scrollHeight;
-    this.say(`${counted(count(this.written))} of ${counted(this.wanted)} written`);
-    if (!this.reading.isRunning) this.reading.begin(async (signal) => (await this.read(signal), await wait(FOLLOW)));
-  }
-
-  // Nothing is being written any more.
-  rest() {
+  async goOn(index) {
+    if (!this.isSet) return;
+    this.writing?.abort();
+    const writing = (this.writing = new AbortController());
+    this.index = index;
     this.buttons();
-    this.readSoon(0);
-    this.compareSoon();
+    try {
+      await this.append(index, writing.signal);
+    } catch (error) {
+      if (writing === this.writing) this.fail(error);
+    }
+    if (writing === this.writing) this.stop();
+  }
+
+  async append(index, signal) {
+    const { box, prime } = this;
+    const speed = SPEEDS[this.number("speed")];
+    const length = this.wanted - count(this.written);
+    const request = { ...this.settings(), prime, written: this.written, index, length, ...(speed && { speed }) };
+    let stop = null;
+    for await (const lines of ask("write", request, signal)) {
+      if (signal.aborted) return;
+      ({ index: this.index, stop } = lines.at(-1));
+      const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 8;
+      this.written += lines.map(({ text }) => text).join("");
+      box.value = prime + this.written;
+      if (isAtEnd) box.scrollTop = box.scrollHeight;
+      this.say(`${counted(count(this.written))} of ${counted(this.wanted)} written`);
+      this.reading.ask();
+    }
+    if (!stop) throw new Error(GONE);
+  }
+
+  stop() {
+    if (!this.writing) return;
+    this.end();
+    this.reading.ask();
+    this.comparing.ask();
+  }
+
+  end() {
+    this.writing?.abort();
+    this.writing = null;
+    this.buttons();
   }
 
   get isAsWritten() {
@@ -228,40 +252,32 @@ class Live {
   }
 
   buttons() {
-    const isWriting = this.writing.isRunning;
-    $("live-stop").disabled = !isWriting;
-    $("live-again").disabled = isWriting || !this.isAsWritten;
+    const [write, stop] = [$("live-write"), $("live-stop")];
+    const focused = document.activeElement;
+    write.disabled = Boolean(this.writing);
+    stop.disabled = !this.writing;
+    if (focused === write && write.disabled) stop.focus();
+    if (focused === stop && stop.disabled) this.box.focus();
+    $("live-again").disabled = Boolean(this.writing) || !this.isAsWritten;
+    $("live-again").textContent = `Again, seed ${this.number("seed") + 1 || "…"}`;
   }
 
   // --- comparing ---
 
   // With units held: how the text goes on as the model is, and how so, with the same random numbers.
-  compareSoon() {
-    $("live-compare").hidden = this.edits.text === "";
-    if (this.edits.text === "") return;
-    this.comparing.begin(async (signal) => {
-      await wait(QUIET);
-      if (signal.aborted) return;
-      const prime = this.writing.isRunning || this.isAsWritten ? this.prime : this.box.value;
-      const length = Math.min(this.number("length"), COMPARED);
-      const request = { ...this.settings(), prime, length };
-      const plain = await this.asItIs({ ...request, edits: "" }, signal);
-      const held = await whole(ask("write", request, signal));
-      if (!signal.aborted) showDifference(prime, plain, held);
-    });
+  async compare() {
+    if (this.edits.text === "" || !this.isSet) return;
+    const prime = this.writing || this.isAsWritten ? this.prime : this.box.value;
+    const request = { ...this.settings(), prime, length: Math.min(this.number("length"), COMPARED) };
+    const plain = await this.asItIs({ ...request, edits: "" });
+    showDifference(prime, plain, await written(request));
   }
 
-  async asItIs(request, signal) {
+  async asItIs(request) {
     const key = JSON.stringify(request);
-    if (!this.plain.has(key)) this.plain = new Map([[key, await whole(ask("write", request, signal))]]);
+    if (!this.plain.has(key)) this.plain = new Map([[key, await written(request)]]);
     return this.plain.get(key);
   }
-}
-
-async function whole(reply) {
-  let text = "";
-  for await (const lines of reply) text += lines.map((line) => line.text).join("");
-  return text;
 }
 
 function showDifference(prime, plain, held) {
@@ -270,16 +286,14 @@ function showDifference(prime, plain, held) {
   const same = differs < 0 ? a.length : differs;
   const before = prime.length > SHOWN_BEFORE ? `…${prime.slice(-SHOWN_BEFORE)}` : prime;
   for (const [id, text] of Object.entries({ "live-plain": a, "live-held": b })) {
-    $(id).replaceChildren(
-      element("span", { className: "before", textContent: before }),
-      text.slice(0, same).join(""),
-      element("span", { className: "other", textContent: text.slice(same).join("") }),
-    );
+    const known = element("span", { className: "known", textContent: before + text.slice(0, same).join("") });
+    const other = element("span", { className: "other", textContent: text.slice(same).join("") });
+    $(id).replaceChildren(known, ...(same < text.length ? [other] : []));
   }
   $("live-differ").textContent =
     same === a.length
-      ? `No difference in ${counted(a.length)} characters with the same random numbers.`
-      : `The same for ${counted(same)} characters, with the same random numbers; from there on another text.`;
+      ? `The same ${counted(same)} characters, with the same random numbers.`
+      : `The same for ${counted(same)} characters; then, with the same random numbers, another text.`;
 }
 
 // --- units held --------------------------------------------------------------------------------------------------------
@@ -306,41 +320,37 @@ class Edits {
   // As the lines of a file of edits.
   get text() {
     const active = this.rows.filter(({ on }) => on.checked);
-    return active.map(({ kind, unit, value }) => `${kind.value} ${unit.value}=${value.value || "0"}`).join("\n");
+    return active.map(({ kind, unit, value }) => `${kind.value} ${unit.value.trim()}=${value.value}`).join("\n");
   }
 
   add() {
     const { name, scale } = this.unit;
     const most = Math.max(1, Math.ceil(scale));
     const field = (type, label, rest) => element("input", { type, ariaLabel: label, ...rest });
+    const choice = (value, textContent) => element("option", { value, textContent });
     const row = {
       on: field("checkbox", `${name} is held`, { checked: true }),
       unit: field("text", "Unit, or a range such as L0.h.0-15", { value: name, className: "name", spellcheck: false }),
-      kind: element(
-        "select",
-        { ariaLabel: "What is done" },
-        element("option", { value: "clamp", textContent: "at" }),
-        element("option", { value: "steer", textContent: "plus" }),
-      ),
-      slider: field("range", `Value of ${name}`, { min: -most, max: most, step: 0.05, value: most }),
-      value: field("number", `Value of ${name}, as a number`, { step: "any", value: most }),
+      kind: element("select", { ariaLabel: "What is done" }, choice("clamp", "held at"), choice("steer", "plus")),
+      value: field("number", `Value for ${name}`, { step: "any", value: most }),
     };
+    const { on, unit, kind, value } = row;
     const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Let ${name} go` });
-    const { on, unit, kind, slider, value } = row;
-    const item = element("li", {}, on, unit, kind, slider, value, remove);
+    const slider = field("range", `Value for ${name}, by a slider`, { min: -most, max: most, step: 0.05, value: most });
+    const item = element("li", {}, on, unit, kind, value, remove, slider);
     slider.addEventListener("input", () => (value.value = slider.value));
     value.addEventListener("input", () => (slider.value = value.value));
-    for (const type of ["input", "change"]) item.addEventListener(type, () => this.changed());
+    item.addEventListener("input", () => this.changed());
     remove.addEventListener("click", () => {
       this.rows.splice(this.rows.indexOf(row), 1);
       item.remove();
-      this.tell();
       $("live-hold").focus();
+      this.tell();
     });
     this.rows.push(row);
     $("live-list").append(item);
-    this.tell();
     slider.focus();
+    this.tell();
   }
 
   tell() {

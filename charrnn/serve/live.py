@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.sampling.writer import Piece
 
-MOST_CHARS = 4000
+MOST_CHARS = 2000
 """Of a text that is read, or written on; and that one request may have written."""
 MOST_INDEX = 10**6
 GUESSES = 5
