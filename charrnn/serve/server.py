@@ -28,8 +28,8 @@ PATIENCE = 30.0
 """Seconds that a client may take to send its request, or to take a line of the reply."""
 
 Action = Callable[[Any], Generator[object, None, None]]
-"""From what was asked to the lines of the reply. It raises what is wrong with the request before the first line; closing
-the generator ends the work."""
+"""From what was asked to the lines of the reply. A CharrnnError that it raises becomes the last line; closing the
+generator ends the work."""
 
 
 class Server(ThreadingMixIn, TCPServer):
@@ -85,13 +85,13 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        with self._faults_told():
+        with self._refusals_told():
             self._require_ours("GET", {""})
             self._begin(HTTPStatus.OK, "text/html; charset=utf-8")
             self.wfile.write(self.server.page)
 
     def do_POST(self) -> None:
-        with self._faults_told():
+        with self._refusals_told():
             name = self._require_ours("POST", self.server.actions)
             if self.headers.get("Origin") not in {f"http://{host}" for host in self.server.hosts}:
                 raise _RefusedError(HTTPStatus.FORBIDDEN, "the request comes from another page")
@@ -137,9 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, lines: Iterator[object]) -> None:
         """Send each line as soon as it is there."""
-        first = next(lines)
         self._begin(HTTPStatus.OK, "application/x-ndjson")
-        self._line(first)
         try:
             for line in lines:
                 self._line(line)
@@ -147,23 +145,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._line({"error": error.message, "hint": error.hint})
 
     @contextlib.contextmanager
-    def _faults_told(self) -> Iterator[None]:
-        """Answer what cannot be obeyed with one line that says why."""
+    def _refusals_told(self) -> Iterator[None]:
+        """Answer a request that is refused with one line that says why."""
         try:
             yield
         except _RefusedError as refused:
             self._tell(refused.status, refused.message)
-        except CharrnnError as error:
-            self._tell(HTTPStatus.BAD_REQUEST, error.message, error.hint)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no HTTP, in words that are not the client's own: so the base class calls it."""
         del message, explain
         self._tell(code, HTTPStatus(code).phrase)
 
-    def _tell(self, status: int, error: str, hint: str = "") -> None:
+    def _tell(self, status: int, error: str) -> None:
         self._begin(status, "application/json")
-        self._line({"error": error, "hint": hint})
+        self._line({"error": error, "hint": ""})
 
     def _begin(self, status: int, content_type: str) -> None:
         """The headers of every reply: nobody keeps, frames, guesses at or passes on what is here."""
