@@ -99,7 +99,7 @@ def test_the_negative_of_a_unit_is_a_unit_of_its_own():
 
 @pytest.mark.parametrize("numbers", [(3, 3), (4, 2), (-1, 2), (0, 2, -1), (0, 2, 0, -1)])
 def test_what_is_no_span_is_refused(numbers):
-    with pytest.raises(UsageError, match="span|context"):
+    with pytest.raises(UsageError, match=r"span|context"):
         Span(*numbers)
 
 

@@ -1,16 +1,18 @@
 """Which units are on exactly in a span of text, and where else they are on together.
 
-The question is LSTMVis's. A unit is on where its value is at least a threshold. It fits a span if it is off before it, on
-throughout it, and off after it, over as many characters of context as one asks for; without context it only has to be on.
-That is all or nothing, so besides there is a margin: by how much the unit keeps to this at the place where it keeps to it
-least. Units that mean something by being far *below* zero are found through `both_signs`.
+The question is LSTMVis's. A unit is on where its value is at least a threshold. It fits a span if it is off before it,
+on throughout it, and off after it, over as many characters of context as one asks for; without context it only has to
+be on. That is all or nothing, so besides there is a margin: by how much the unit keeps to this at the place where it
+keeps to it least. Units that mean something by being far *below* zero are found through `both_signs`.
 
-The other places are runs of characters where many of the units found are on, ranked by how many are on all along, then by
-how few others are, then by length. Values are best given as parts of a unit's scale, so that one threshold suits all.
+The other places are runs of characters where many of the units found are on, ranked by how many are on all along, then
+by how few others are, then by length. Values are best given as parts of a unit's scale, so that one threshold suits
+all.
 
-Source: H. Strobelt, S. Gehrmann, H. Pfister and A. Rush, "LSTMVis: A Tool for Visual Analysis of Hidden State Dynamics in
-Recurrent Neural Networks", IEEE TVCG 24(1), 2018 (arXiv:1606.07461), whose signature is ours with positive values and whose
-matches come from runs of equal counts. Ours are of counts that do not fall below a number; the ranking is theirs.
+Source: H. Strobelt, S. Gehrmann, H. Pfister and A. Rush, "LSTMVis: A Tool for Visual Analysis of Hidden State Dynamics
+in Recurrent Neural Networks", IEEE TVCG 24(1), 2018 (arXiv:1606.07461), whose signature is ours with positive values
+and whose matches come from runs of equal counts. Ours are of counts that do not fall below a number; the ranking is
+theirs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -141,7 +143,7 @@ def similar(
     Returns:
         The best first: most units shared, then fewest in the union, then longest, then earliest.
     """
-    on = values >= threshold
+    on = np.asarray(values >= threshold)
     counts = on[:, list(units)].sum(axis=1)
     found: dict[tuple[int, int], Place] = {}
     for depth in range(len(units), 0, -1):
@@ -156,7 +158,7 @@ def similar(
 
 
 def _place(on: Flags, units: Sequence[int], start: int, stop: int) -> Place:
-    throughout = on[start:stop].all(axis=0)
+    throughout = np.asarray(on[start:stop].all(axis=0))
     shared = int(throughout[list(units)].sum())
     return Place(start, stop, shared, int(throughout.sum()) + len(units) - shared)
 

@@ -83,7 +83,7 @@ def write_page(
             top=settings.predictions or GUESSES,
             keep=letters | set(model.cell.sigmoids),
         )
-        data = page_data(parts, shown, model.cell, title=settings.title, first=first)
+        data = page_data(parts, shown, title=settings.title, first=first)
     write_atomically(path, page_html(data).encode("utf-8"))
     if not settings.quiet:
         count = f"{data['length']:,} {data['noun']}s"

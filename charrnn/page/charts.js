@@ -177,7 +177,7 @@ class GatePlots {
     const own = this.page.data.units[this.page.unit];
     const [ink, soft, line] = ["--ring", "--soft", "--line"].map(cssColor);
     for (const plot of this.plots) {
-      const size = Math.max(120, Math.min(plot.figure.clientWidth || 260, 420));
+      const size = Math.max(120, Math.min(plot.figure.clientWidth || 260, 480));
       const context = prepare(plot.canvas, size, size);
       const [edge, full] = [34, size - 48];
       plot.x = (part) => edge + part * full;

@@ -8,6 +8,8 @@ leave the page at a few megabytes.
 """
 
 import base64
+import collections
+import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +20,18 @@ import numpy.typing as npt
 
 from charrnn.analysis.gates import saturation
 from charrnn.analysis.units import Unit, interest
+from charrnn.cells import get_cell
 from charrnn.render.glyphs import glyph
 from charrnn.render.scene import MOST_BITS
 
 if TYPE_CHECKING:
-    from charrnn.cells.base import Cell
     from charrnn.model import Float
     from charrnn.recording import Recording, Source
 
 LEVELS = (127, 63, 31, 16)
 """On each side of zero; the terminal's colours have 16."""
-FEW_BYTES = 4_000_000
-"""Of compressed values; with more of them, the fewer levels."""
+FEW_CHARS = 5_400_000
+"""Of the page, for values; where they would take more, there are fewer levels."""
 TOGETHER = 64
 """Units whose interest is computed together, in float64."""
 LONGEST = 1e9
@@ -77,7 +79,6 @@ class Reading:
 def page_data(
     parts: "Iterable[Recording]",
     units: Sequence[Unit],
-    cell: "Cell",
     *,
     title: str,
     first: str | None = None,
@@ -85,16 +86,16 @@ def page_data(
     """The data of a page.
 
     Args:
-        parts: the recordings of the text, one after the other, with guesses, and with the arrays of `units` and of the
-            cell's sigmoid gates; of a short text it may be one: page_data([recording], ...).
+        parts: the recordings of the text, one after the other, with guesses, and with the arrays of `units`; if those
+            of the cell's sigmoid gates are there too, the page shows how they are used. Of a short text it may be one:
+            page_data([recording], ...).
         units: whose values go in, one or more.
-        cell: of the model.
         title: what was read by whom.
         first: the address of the unit that the text is coloured by at first, or "bits"; by default the unit with the
             highest interest.
     """
     reading = Reading(tuple(dict.fromkeys(units)))
-    gates = _gates(reading.keeping(parts), cell)
+    gates = _gates(reading.keeping(parts))
     assert reading.source, "a text has at least one symbol"
     values = np.nan_to_num(np.concatenate(reading.values), copy=False)  # (T, U)
     bits = np.concatenate(reading.bits)
@@ -104,7 +105,7 @@ def page_data(
     order = sorted(range(len(about)), key=lambda u: -about[u]["interest"])
     levels, packed = _values(values[:, order] / scales[order])
     return {
-        "title": title,
+        "title": "".join(map(glyph, title)),
         "source": {
             "cell": reading.source.cell,
             "fingerprint": reading.source.fingerprint,
@@ -171,11 +172,12 @@ def _units(
     return about, scales
 
 
-def _gates(parts: "Iterable[Recording]", cell: "Cell") -> list[dict[str, Any]]:
+def _gates(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
     """Of each gate that can saturate: the part of the time that each unit's (L, H) is shut, open, and its time scale."""
-    if not cell.sigmoids:
-        for _ in parts:
-            pass
+    first = next(parts)
+    gates = get_cell(first.source.cell).sigmoids
+    if not gates or not first.arrays.keys() >= set(gates):
+        collections.deque(parts, maxlen=0)
         return []
     return [
         {
@@ -184,7 +186,7 @@ def _gates(parts: "Iterable[Recording]", cell: "Cell") -> list[dict[str, Any]]:
             "right": gate.right.round(4).tolist(),
             "scale": None if gate.time_scale is None else _finite(gate.time_scale),
         }
-        for gate in saturation(parts).gates
+        for gate in saturation(itertools.chain([first], parts)).gates
     ]
 
 
@@ -197,7 +199,7 @@ def _values(parts: npt.NDArray[np.floating[Any]]) -> tuple[int, Packed]:
     """Parts of the scale (T, U) in whole levels, unit by unit, and how many levels there are."""
     for levels in LEVELS:
         packed = pack(np.rint(parts.T * levels).astype("i1"))
-        if len(packed["data"]) * 3 / 4 <= FEW_BYTES:
+        if len(packed["data"]) <= FEW_CHARS:
             break
     return levels, packed
 
