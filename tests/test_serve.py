@@ -321,7 +321,7 @@ def data_of(model, text):
     """What the page shows of a text that a model has read; the title is the one of `live`."""
     states = model.cell.states
     units = [unit for what in states for unit in parse_units(f"L*.{what}.*", model)]
-    return page_data([model.read(text, top=GUESSES)], units, model.cell, title="a title")
+    return page_data([model.read(text, top=GUESSES)], units, title="a title")
 
 
 def written(live, **request):

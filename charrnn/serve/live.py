@@ -85,7 +85,7 @@ class Live:
     def _read(self, model: "CharRNN", text: str) -> Line:
         cell = model.cell
         recording = record(model, text, top=GUESSES, keep={*cell.states, *cell.sigmoids})
-        return page_data([recording], self._units, cell, title=self._title)
+        return page_data([recording], self._units, title=self._title)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
         """Write on.
