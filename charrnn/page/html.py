@@ -8,35 +8,43 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
 
 HERE = Path(__file__).parent
 SCRIPTS = ("decode.js", "spans.js", "text.js", "panels.js", "charts.js", "page.js")
-"""In this order they are one script."""
+"""In this order they are one script; live.js comes last on a page that is served."""
 
 
-def page_html(
-    data: Mapping[str, Any], *, scripts: Sequence[str] = SCRIPTS, connect: str = "'none'"
-) -> str:
+def page_html(data: Mapping[str, Any], *, live: bool = False) -> str:
     """The whole page.
 
     Args:
         data: see `charrnn.page.data.page_data`.
-        scripts: the files of this folder that make its script.
-        connect: what the page may fetch, as a source list of the policy: nothing, or 'self' for a page that is served.
+        live: whether there is a server that answers the page: see `charrnn.serve`. The data then has `live` too.
     """
     from charrnn.page.colors import ramps
 
-    script = "\n".join(_read(name) for name in scripts)
-    style = _read("page.css")
-    policy = "; ".join(
+    return Template(_read("template.html")).substitute(
+        policy=html.escape(page_policy(live=live)),
+        title=html.escape(str(data["title"])),
+        style=_style(live=live),
+        script=_script(live=live),
+        live=_read("live.html") if live else "",
+        data=as_json({**data, "ramps": ramps()}),
+    )
+
+
+def page_policy(*, live: bool = False) -> str:
+    """What the page may do, as a Content-Security-Policy: run its own script, and if it is live ask its own server."""
+    connect = "'self'" if live else "'none'"
+    return "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_hash(script)}",
-            f"style-src {_hash(style)}",
+            f"script-src {_hash(_script(live=live))}",
+            f"style-src {_hash(_style(live=live))}",
             "img-src data:",
             f"connect-src {connect}",
             "base-uri 'none'",
@@ -44,13 +52,14 @@ def page_html(
             "require-trusted-types-for 'script'",
         )
     )
-    return Template(_read("template.html")).substitute(
-        policy=html.escape(policy),
-        title=html.escape(str(data["title"])),
-        style=style,
-        script=script,
-        data=as_json({**data, "ramps": ramps()}),
-    )
+
+
+def _script(*, live: bool) -> str:
+    return "\n".join(_read(name) for name in (*SCRIPTS, *(["live.js"] if live else [])))
+
+
+def _style(*, live: bool) -> str:
+    return _read("page.css") + (_read("live.css") if live else "")
 
 
 def as_json(data: Mapping[str, Any]) -> str:

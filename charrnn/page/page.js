@@ -43,7 +43,8 @@ function describe(data) {
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
     `In this page: ${held || "no units"}, as parts of their scale in ${data.levels} steps on each side of zero; ` +
-    `model ${data.source.fingerprint}. The page fetches nothing and sends nothing.`;
+    `model ${data.source.fingerprint}. ` +
+    ($("live").hidden ? "The page fetches nothing and sends nothing." : "The page asks nobody but charrnn on this machine.");
 }
 
 // --- what changes ------------------------------------------------------------------------------------------------------
