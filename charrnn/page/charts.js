@@ -101,7 +101,7 @@ class HeatMap {
         const stop = Math.max(start + 1, Math.floor(((x + 1) * size) / columns));
         let sum = 0;
         for (let t = start; t < stop; t++) sum += data.values[from + t];
-        pixels[y * columns + x] = colors[Math.round((sum / (stop - start) / data.levels) * STEPS) + STEPS];
+        pixels[y * columns + x] = colors[stepOf(sum / (stop - start) / data.levels) + STEPS];
       }
     }
     const canvas = new OffscreenCanvas(columns, units.length);

@@ -1,7 +1,7 @@
 """What the page shows of a reading, as JSON: numbers rounded, packed and compressed, text as labels that cannot act.
 
 A packed array is `{"type": "i1" | "u2" | "u4", "data": text}`: little-endian numbers, zlib (RFC 1950), base64. Values of
-units are whole numbers from -`levels` to `levels`: parts of the unit's scale, on which zero is exactly zero.
+units are whole numbers from -`levels` to `levels`: parts of the unit's scale, on which only zero is zero.
 
 The values are nearly all of a page, and hardly compressible: they look like noise. So there are only as many levels as
 leave the page at a few megabytes.
@@ -202,10 +202,17 @@ def _finite(scales: npt.NDArray[np.float64]) -> list[list[float]]:
 def _values(parts: npt.NDArray[np.floating[Any]]) -> tuple[int, Packed]:
     """Parts of the scale (T, U) in whole levels, unit by unit, and how many levels there are."""
     for levels in LEVELS:
-        packed = pack(np.rint(parts.T * levels).astype("i1"))
+        packed = pack(quantised(parts.T, levels))
         if len(packed["data"]) <= FEW_CHARS:
             break
     return levels, packed
+
+
+def quantised(parts: npt.NDArray[np.floating[Any]], levels: int) -> npt.NDArray[np.int8]:
+    """Parts from -1 to 1 as the nearest whole numbers of levels; but what is not zero keeps its sign."""
+    numbers = np.rint(parts * levels)
+    whole: npt.NDArray[np.int8] = np.where(numbers == 0, np.sign(parts), numbers).astype(np.int8)
+    return whole
 
 
 def pack(numbers: npt.NDArray[Any]) -> Packed:

@@ -96,8 +96,7 @@ function colour() {
     for (let t = 0; t < data.length; t++) levels[t] = Math.round(STEPS * Math.min(1, data.bits[t] / full));
   } else {
     const from = unit * data.length;
-    const factor = STEPS / data.levels;
-    for (let t = 0; t < data.length; t++) levels[t] = Math.round(data.values[from + t] * factor);
+    for (let t = 0; t < data.length; t++) levels[t] = stepOf(data.values[from + t] / data.levels);
   }
   page.view.paint(levels);
   entitle();

@@ -2,6 +2,7 @@
 // for finding and for copying. Only what is on the screen, and a little around it, is coloured.
 
 const STEPS = 16; // levels of colour on each side of zero
+const stepOf = (part) => Math.sign(part) * Math.ceil(Math.min(1, Math.abs(part)) * STEPS - 1e-9); // only zero is neutral
 const SEGMENT = 256; // symbols of a text node at most
 const AROUND = 600; // symbols coloured beyond the screen
 
