@@ -17,14 +17,18 @@ from charrnn.cli.visualize_options import (
     Diagram,
     Dump,
     Gates,
+    Horizon,
     MaxChars,
     Predictions,
     Quiet,
+    Saliency,
     Surprisal,
+    Target,
     Text,
     UnitAddresses,
     What,
     Width,
+    Windows,
 )
 from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
@@ -55,6 +59,10 @@ def visualize(
     surprisal: Surprisal = False,
     dump: Dump = None,
     gates: Gates = False,
+    saliency: Saliency = None,
+    target: Target = None,
+    horizon: Horizon = False,
+    windows: Windows = None,
     csv: Csv = None,
     clamp: Clamp = None,
     steer: Steer = None,
@@ -82,9 +90,10 @@ def visualize(
         raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
-    if diagram or gates:
+    if diagram or gates or horizon or saliency is not None:
+        shared = (csv, max_chars, color, width)
         _analyse(
-            model, text, predictions, max_chars, color, width, gates=gates, csv=csv, quiet=quiet
+            model, text, gates, saliency, target, horizon, windows, predictions, *shared, quiet
         )
         return
     from threadpoolctl import threadpool_limits
@@ -117,13 +126,16 @@ def visualize(
 def _analyse(
     model: "CharRNN",
     text: str | None,
+    gates: bool,
+    saliency: int | None,
+    target: str | None,
+    horizon: bool,
+    windows: int | None,
     predictions: int,
+    csv: "Path | None",
     max_chars: int | None,
     color: ColorMode | None,
     width: int | None,
-    *,
-    gates: bool,
-    csv: "Path | None",
     quiet: bool,
 ) -> None:
     """Show something else than a text coloured by units."""
@@ -131,6 +143,14 @@ def _analyse(
         from charrnn.cli.gates import show_gates
 
         show_gates(model, text, csv, max_chars, color, width, quiet=quiet)
+    elif saliency is not None:
+        from charrnn.cli.saliency import show_saliency
+
+        show_saliency(model, text, saliency, target, csv, max_chars, color, width, quiet=quiet)
+    elif horizon:
+        from charrnn.cli.horizon import show_horizon
+
+        show_horizon(model, text, windows, csv, max_chars, width, quiet=quiet)
     else:
         _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
 
