@@ -165,7 +165,7 @@ def test_what_cannot_be_measured_is_refused():
 
 def draw(norms, **options):
     symbols = [(0, "a"), (1, "\n"), (2, "中")]
-    arguments = ("at 3, p 0.5", symbols, (3, "d"), np.array(norms), 30, ColorMode.none)
+    arguments = ("at 1,003, p 0.5", 1003, symbols, (3, "d"), np.array(norms), 30, ColorMode.none)
     return list(saliency_lines(*arguments, **options))
 
 
@@ -173,7 +173,7 @@ def test_the_text_the_target_and_the_strongest():
     assert (
         "\n".join(draw([0.01, 0.03, 0.0]))
         == """\
-saliency for [d] at 3, p 0.5   1.00 is a norm of 0.03
+saliency for [d] at 1,003, p 0.5   1.00 is a norm of 0.03
 under each character: size of the value, 9 is 1.00
 a↵
 39
@@ -181,11 +181,17 @@ a↵
 中[d]
 0 0
 
-  back     norm
-     2     0.03  ↵  ████████████████████████
-     3     0.01  a  ████████
-     1        0  中"""
+       at   back     norm
+    1,001      2     0.03  ↵  ████████████████████████
+    1,000      3     0.01  a  ████████
+    1,002      1        0  中"""
     )
+
+
+def test_a_space_is_shown_in_the_table():
+    lines = list(saliency_lines("", 1, [(0, " ")], (0, "d"), np.ones(1), 9, ColorMode.none))
+    assert lines[2] == " [d]"
+    assert " 1        1  ␣  █" in lines[-1]
 
 
 def test_bars_in_ascii_and_no_gradient_at_all():

@@ -87,6 +87,7 @@ def _lines(
     where = f"at {found.place:,}" if found.place < len(ids) else "after the text"
     yield from saliency_lines(
         f"{where}, p {found.probability:.3g}",
+        found.place,
         symbols,
         target,
         found.norms,

@@ -14,6 +14,8 @@ from charrnn.render.terminal import terminal_lines
 STRONGEST = 8
 """Characters in the table."""
 BAR_CELLS = 24
+SPACE = "␣"
+"""How a space is shown in the table."""
 
 Symbol = tuple[int, str]
 """A symbol and what it adds to the text."""
@@ -21,6 +23,7 @@ Symbol = tuple[int, str]
 
 def saliency_lines(
     title: str,
+    place: int,
     symbols: Sequence[Symbol],
     target: Symbol,
     norms: npt.NDArray[np.float64],
@@ -33,7 +36,8 @@ def saliency_lines(
 
     Args:
         title: what is said of the target, which comes before it.
-        symbols: (K,) the text.
+        place: the position of the target.
+        symbols: (K,) the text before it.
         target: what is predicted; it stands in brackets after the text.
         norms: (K,) 0 or more.
         width: of a line, in cells.
@@ -53,8 +57,10 @@ def saliency_lines(
     block = Block(heading, [*parts, 0.0], 1.0, signed=False)
     yield from terminal_lines(Scene(columns, [block], ()), mode, width)
     yield ""
-    yield f"{'back':>6}{'norm':>9}"
+    yield f"{'at':>9}{'back':>7}{'norm':>9}"
     for t in np.argsort(-norms, kind="stable")[:STRONGEST].tolist():
+        back = len(norms) - t
+        label = labels[t].replace(" ", SPACE)
+        numbers = f"{place - back:>9,}{back:>7,}{norms[t]:9.3g}"
         drawn = bar(parts[t], 1.0, BAR_CELLS, blocks=blocks)
-        label = labels[t] + " " * (2 - cell_len(labels[t]))
-        yield f"{len(norms) - t:>6}{norms[t]:9.3g}  {label} {drawn}".rstrip()
+        yield f"{numbers}  {label}{' ' * (2 - cell_len(label))} {drawn}".rstrip()
