@@ -20,6 +20,7 @@ from charrnn.recording import log_softmax
 from charrnn.render.palette import ColorMode
 from charrnn.render.saliency import saliency_lines
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training import saliency as module
 from charrnn.training.network import make_network
 from charrnn.training.saliency import Saliency, saliency
 
@@ -137,6 +138,16 @@ def test_a_stretch_says_what_the_whole_says_and_older_characters_are_read_before
     cold = saliency(model, ids, 50, reach=7, warm_up=0)
     assert abs(cold.norms / part.norms - 1).max() > 1e-3
     np.testing.assert_allclose(saliency(model, ids[43:], 7).norms, cold.norms, rtol=1e-12)
+
+
+def test_a_large_network_looks_less_far_back(monkeypatch):
+    model, ids = fresh("lstm", num_layers=2), some_ids(60)
+    monkeypatch.setattr(module, "TAPE", 7 * (16 * 2 * H + V))
+    found = saliency(model, ids, 50)
+    assert found.start == 43
+    np.testing.assert_array_equal(found.norms, saliency(model, ids, 50, reach=7).norms)
+    monkeypatch.setattr(module, "TAPE", 1)
+    assert saliency(model, ids, 50).start == 49
 
 
 def test_half_of_the_sum_by_hand():

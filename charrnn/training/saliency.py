@@ -21,7 +21,7 @@ import torch
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
 from charrnn.text.vocabulary import Ids
-from charrnn.training.gradients import Reader, warm
+from charrnn.training.gradients import ARRAYS_PER_STEP, TAPE, Reader, warm
 
 REACH = 1000
 """Characters before the prediction that get a gradient, at most."""
@@ -71,7 +71,8 @@ def saliency(
         place: T, from 1 to N: the position of the character that is predicted, from those before it. N is the one that
             would come after the text.
         target: the symbol whose probability counts; None is the text's own, and after the text the likeliest.
-        reach: characters before the place to look at, at most.
+        reach: characters before the place to look at, at most; fewer if the network is so large that torch would have
+            to keep more than TAPE numbers of them.
         warm_up: characters that are read before those, at most.
 
     Raises:
@@ -84,7 +85,7 @@ def saliency(
             f"a prediction has a place from 1 to {len(ids):,} in this text, not {place:,}"
         )
     reader = Reader(model)
-    start = max(0, place - reach)
+    start = max(0, place - min(reach, _affordable(model)))
     state = warm(reader, ids, np.array([start]), min(warm_up, start))
     symbols = torch.from_numpy(ids[start:place].astype(np.int64))
     inputs = [row[None].requires_grad_() for row in reader.embedding[symbols]]  # (1, E) each
@@ -99,3 +100,12 @@ def saliency(
     if not np.isfinite(norms).all():
         raise CheckpointError("the model's gradient is not finite: its weights are too large")
     return Saliency(place, target, probability, norms)
+
+
+def _affordable(model: CharRNN) -> int:
+    """The characters of which torch can keep what it needs to go back."""
+    config = model.config
+    return max(
+        1,
+        TAPE // (ARRAYS_PER_STEP * config.hidden_size * config.num_layers + len(model.vocabulary)),
+    )
