@@ -31,7 +31,7 @@ LONGEST = 256
 LANES = 256
 """Places judged side by side, at most."""
 WITHIN = 0.01
-"""The part by which a loss may exceed that with the longest context and still count as equal."""
+"""The part by which a loss may differ from that with the longest context and still count as equal."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Horizon:
 
     @property
     def reach(self) -> int:
-        """The least context from which on `mean` is at most WITHIN above that with the longest."""
-        beyond = np.flatnonzero(self.more > WITHIN * self.mean[-1])
+        """The least context from which on `mean` differs from that with the longest by at most WITHIN."""
+        beyond = np.flatnonzero(abs(self.more) > WITHIN * self.mean[-1])
         return self.contexts[int(beyond[-1]) + 1] if len(beyond) else self.contexts[0]
 
 
