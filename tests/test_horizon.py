@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from conftest import call_charrnn, make_text
 
+import charrnn
+from charrnn.cli.horizon import show_horizon
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN, weight_shapes
@@ -98,9 +100,27 @@ def test_groups_of_lanes_give_what_all_at_once_give(tiny_model, monkeypatch):
     )
 
 
-def test_edits_count(tiny_model):
-    import charrnn
+def test_a_model_of_lines_starts_at_each(tiny_model):
+    """A context begins at the newline before the line at the earliest, however long it may be."""
+    ids = tiny_model.vocabulary.encode("de\n\ntext\nf")
+    found = horizon(tiny_model, ids, windows=99, lines=True)
+    items = tiny_model.vocabulary.encode("\nde\ntext\nf\n")
+    assert found.contexts == (0, 1, 2, 4, 8)
+    assert found.windows == len(items) - 1
+    begins = [0, 0, 0, 3, 3, 3, 3, 3, 8, 8]
+    for k, context in enumerate(found.contexts):
+        expected = [
+            cost(tiny_model, items, t, min(context, t - begins[t - 1]))
+            for t in range(1, len(items))
+        ]
+        np.testing.assert_allclose(found.bits[k], expected, rtol=1e-4, atol=1e-5)
+    whole = charrnn.evaluate(tiny_model, ids, lines=True)
+    assert found.mean[-1] == pytest.approx(whole.bits_per_char, rel=1e-4)
+    with pytest.raises(DataError, match="no lines"):
+        horizon(tiny_model, ids[2:4], windows=9, lines=True)
 
+
+def test_edits_count(tiny_model):
     ids = tiny_model.vocabulary.encode(make_text(100))
     held = tiny_model.edited([charrnn.Edit("clamp", "L1.h.*", 0.0)])
     bits = horizon(held, ids, windows=9).bits
@@ -210,6 +230,13 @@ def test_a_short_text_has_short_contexts(see):
     assert "on the same 11 characters" in out.replace("\n", " ")
     assert "at least 2 characters" in see("tiny", "d", "--horizon", status=3).err
     assert "per byte" in see("bytes", "é", "--horizon").out
+
+
+def test_a_run_of_lines_is_said_to_start_at_each(tiny_model, capsys):
+    show_horizon(tiny_model, "def a\nf", None, None, None, 80, lines=True, quiet=False)
+    captured = capsys.readouterr()
+    assert "starts afresh at each" in captured.err
+    assert "on the same 8 characters" in captured.out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.analyses import require_csv, write_csv
-from charrnn.cli.console import can_print, terminal_width
+from charrnn.cli.console import can_print, say, terminal_width
 from charrnn.cli.reading import content
 from charrnn.cli.visualize_options import HORIZON_WINDOWS
 
@@ -25,9 +25,13 @@ def show_horizon(
     max_chars: int | None,
     width: int | None,
     *,
+    lines: bool,
     quiet: bool,
 ) -> None:
-    """Print what a character costs by the context that is given; the arguments are those of `visualize`."""
+    """Print what a character costs by the context that is given; the arguments are those of `visualize`.
+
+    With `lines` the model starts at each line, as it was trained.
+    """
     require_csv(csv)
     from threadpoolctl import threadpool_limits
 
@@ -37,8 +41,10 @@ def show_horizon(
 
     with threadpool_limits(1, "blas"):  # more threads lose more on a busy machine than they gain
         ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
-        found = horizon(model, ids, windows=windows or HORIZON_WINDOWS)
+        found = horizon(model, ids, windows=windows or HORIZON_WINDOWS, lines=lines)
     noun = "byte" if model.vocabulary.level == "byte" else "character"
+    if lines and not quiet:
+        say("charrnn: the model was trained on lines; it starts afresh at each")
     for line in horizon_lines(found, noun, width or terminal_width(), blocks=can_print(EIGHTHS)):
         sys.stdout.write(line + "\n")
     if csv:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli.analyses import check_together
-from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
+from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.reading import content, recorded
@@ -91,9 +91,21 @@ def visualize(
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     if diagram or gates or horizon or saliency is not None:
-        shared = (csv, max_chars, color, width)
         _analyse(
-            model, text, gates, saliency, target, horizon, windows, predictions, *shared, quiet
+            model,
+            text,
+            gates=gates,
+            saliency=saliency,
+            target=target,
+            diagram=diagram,
+            windows=windows,
+            predictions=predictions,
+            csv=csv,
+            max_chars=max_chars,
+            color=color,
+            width=width,
+            lines=reads_lines(loaded),
+            quiet=quiet,
         )
         return
     from threadpoolctl import threadpool_limits
@@ -126,19 +138,21 @@ def visualize(
 def _analyse(
     model: "CharRNN",
     text: str | None,
+    *,
     gates: bool,
     saliency: int | None,
     target: str | None,
-    horizon: bool,
+    diagram: bool,
     windows: int | None,
     predictions: int,
     csv: "Path | None",
     max_chars: int | None,
     color: ColorMode | None,
     width: int | None,
+    lines: bool,
     quiet: bool,
 ) -> None:
-    """Show something else than a text coloured by units."""
+    """Show something else than a text coloured by units: the gates, a saliency, the diagram, or else the horizon."""
     if gates:
         from charrnn.cli.gates import show_gates
 
@@ -147,12 +161,12 @@ def _analyse(
         from charrnn.cli.saliency import show_saliency
 
         show_saliency(model, text, saliency, target, csv, max_chars, color, width, quiet=quiet)
-    elif horizon:
+    elif diagram:
+        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
+    else:
         from charrnn.cli.horizon import show_horizon
 
-        show_horizon(model, text, windows, csv, max_chars, width, quiet=quiet)
-    else:
-        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
+        show_horizon(model, text, windows, csv, max_chars, width, lines=lines, quiet=quiet)
 
 
 def _draw(

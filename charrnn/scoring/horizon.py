@@ -9,6 +9,8 @@ predicts the one there. Every k is judged on the same characters, so that their 
     k = 2            e f (g)
     k = 4        c d e f (g)
 
+In a text of lines a context begins at the earliest with the newline before its line, where the model starts too.
+
 Source: U. Khandelwal, H. He, P. Qi and D. Jurafsky, "Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use
 Context", ACL 2018, who call effective context size the k from which on the loss is within 1 % of that with all context.
 """
@@ -22,8 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import CheckpointError, DataError
-from charrnn.model import CharRNN
+from charrnn.model import CharRNN, States
 from charrnn.recording import log_softmax
+from charrnn.scoring.evaluation import as_items
+from charrnn.text.lines import Positions, item_bounds
 from charrnn.text.vocabulary import Ids
 
 LONGEST = 256
@@ -87,6 +91,7 @@ def horizon(
     *,
     windows: int,
     contexts: Sequence[int] | None = None,
+    lines: bool = False,
 ) -> Horizon:
     """Measure what predictions cost with contexts of several lengths.
 
@@ -96,39 +101,65 @@ def horizon(
         windows: places that are judged, evenly spread over those that have the longest context before them; fewer if
             there are not so many.
         contexts: how many characters to give, rising; None is 0 and the powers of two up to LONGEST, but in a short
-            text up to half of it.
+            text up to half of it, and in lines until they have the longest whole.
+        lines: each line is an item of its own, of which every symbol may be judged, its newline too.
 
     Raises:
-        DataError: the text is too short.
+        DataError: the text is too short, or has no lines.
+        UsageError: lines of a model that knows no newline.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
+    if lines:
+        ids = as_items(model, ids)
+    begins = _begins(ids, lines=lines)
     if contexts is None:
-        contexts = contexts_up_to(min(LONGEST, len(ids) // 2))
-    longest = max(1, contexts[-1])
-    if len(ids) <= longest:
+        farthest = int((np.arange(len(ids)) - begins).max(initial=0))
+        contexts = contexts_up_to(min(LONGEST, 2 * farthest - 1 if lines else len(ids) // 2))
+    first = 1 if lines else max(1, contexts[-1])
+    if len(ids) <= first:
         raise DataError(
-            f"a context of {longest:,} needs at least {longest + 1:,} characters of text, "
+            f"a context of {first:,} needs at least {first + 1:,} characters of text, "
             f"but there are {len(ids):,}"
         )
-    count = min(windows, len(ids) - contexts[-1])
-    places = np.linspace(contexts[-1], len(ids) - 1, count).astype(np.int64)
-    groups = np.array_split(places, math.ceil(count / LANES))
-    bits = [np.concatenate([_costs(model, ids, group, k) for group in groups]) for k in contexts]
+    places = np.linspace(first, len(ids) - 1, min(windows, len(ids) - first)).astype(np.int64)
+    groups = np.array_split(places, math.ceil(len(places) / LANES))
+    bits = [
+        np.concatenate([_costs(model, ids, begins, group, k) for group in groups]) for k in contexts
+    ]
     if not np.isfinite(bits).all():
         raise CheckpointError("the model's predictions are not finite: its weights are too large")
     return Horizon(tuple(contexts), np.array(bits))
 
 
+def _begins(ids: Ids, *, lines: bool) -> Positions:
+    """For each place (T,) the earliest position that its context may have: 0, or the newline before its line."""
+    if not lines:
+        return np.zeros(len(ids), np.int64)
+    newlines = item_bounds(ids, int(ids[0]))
+    before = np.searchsorted(newlines, np.arange(len(ids))) - 1
+    return newlines[np.maximum(before, 0)]
+
+
 def _costs(
-    model: CharRNN, ids: Ids, places: npt.NDArray[np.int64], context: int
+    model: CharRNN, ids: Ids, begins: Positions, places: Positions, context: int
 ) -> npt.NDArray[np.float64]:
-    """The bits of the characters at some places (N,), each read afresh from `context` characters before."""
+    """The bits of the symbols at some places (N,), each read afresh from up to `context` symbols before."""
     state = model.initial_state(len(places))
-    for back in range(context, 0, -1):
-        state, _ = model.advance(ids[places - back], state)
+    lengths = np.minimum(context, places - begins[places])
+    for back in range(int(lengths.max()), 0, -1):
+        after, _ = model.advance(ids[np.maximum(places - back, 0)], state)
+        state = after if (lengths >= back).all() else _where(lengths >= back, after, state)
     log_p = log_softmax(model.logits(state))  # (N, V)
     costs = -np.take_along_axis(log_p, ids[places].astype(np.int64)[:, None], axis=1)[:, 0]
     return np.asarray(costs / math.log(2))
+
+
+def _where(lanes: npt.NDArray[np.bool_], new: States, old: States) -> States:
+    """The new state of some lanes and the old one of the others."""
+    return tuple(
+        tuple(np.where(lanes[:, None], a, b) for a, b in zip(*pair, strict=True))
+        for pair in zip(new, old, strict=True)
+    )
 
 
 def _standard_error(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
