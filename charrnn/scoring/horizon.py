@@ -109,12 +109,12 @@ def horizon(
         UsageError: lines of a model that knows no newline.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
+    starts, farthest = np.zeros(1, np.int64), len(ids) // 2  # no context goes back beyond a start
     if lines:
         ids = as_items(model, ids)
-    begins = _begins(ids, lines=lines)
-    if contexts is None:
-        farthest = int((np.arange(len(ids)) - begins).max(initial=0))
-        contexts = contexts_up_to(min(LONGEST, 2 * farthest - 1 if lines else len(ids) // 2))
+        starts = item_bounds(ids, int(ids[0]))
+        farthest = 2 * int(np.diff(starts).max()) - 1
+    contexts = contexts or contexts_up_to(min(LONGEST, farthest))
     first = 1 if lines else max(1, contexts[-1])
     if len(ids) <= first:
         raise DataError(
@@ -122,30 +122,23 @@ def horizon(
             f"but there are {len(ids):,}"
         )
     places = np.linspace(first, len(ids) - 1, min(windows, len(ids) - first)).astype(np.int64)
-    groups = np.array_split(places, math.ceil(len(places) / LANES))
+    room = places - starts[np.searchsorted(starts, places) - 1]
+    groups = np.array_split(np.arange(len(places)), math.ceil(len(places) / LANES))
     bits = [
-        np.concatenate([_costs(model, ids, begins, group, k) for group in groups]) for k in contexts
+        [_costs(model, ids, places[part], np.minimum(k, room[part])) for part in groups]
+        for k in contexts
     ]
-    if not np.isfinite(bits).all():
+    found = Horizon(tuple(contexts), np.array([np.concatenate(row) for row in bits]))
+    if not np.isfinite(found.bits).all():
         raise CheckpointError("the model's predictions are not finite: its weights are too large")
-    return Horizon(tuple(contexts), np.array(bits))
-
-
-def _begins(ids: Ids, *, lines: bool) -> Positions:
-    """For each place (T,) the earliest position that its context may have: 0, or the newline before its line."""
-    if not lines:
-        return np.zeros(len(ids), np.int64)
-    newlines = item_bounds(ids, int(ids[0]))
-    before = np.searchsorted(newlines, np.arange(len(ids))) - 1
-    return newlines[np.maximum(before, 0)]
+    return found
 
 
 def _costs(
-    model: CharRNN, ids: Ids, begins: Positions, places: Positions, context: int
+    model: CharRNN, ids: Ids, places: Positions, lengths: Positions
 ) -> npt.NDArray[np.float64]:
-    """The bits of the symbols at some places (N,), each read afresh from up to `context` symbols before."""
+    """The bits of the symbols at some places (N,), each read afresh from so many symbols before (N,)."""
     state = model.initial_state(len(places))
-    lengths = np.minimum(context, places - begins[places])
     for back in range(int(lengths.max()), 0, -1):
         after, _ = model.advance(ids[np.maximum(places - back, 0)], state)
         state = after if (lengths >= back).all() else _where(lengths >= back, after, state)
