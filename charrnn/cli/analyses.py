@@ -14,6 +14,8 @@ ALWAYS = {"checkpoint", "text", "clamp", "steer", "steer_file", "max_chars", "qu
 FITTING = {
     "diagram": {"predictions", "color", "width"},
     "gates": {"csv", "color", "width"},
+    "saliency": {"target", "csv", "color", "width"},
+    "horizon": {"windows", "csv", "width"},
     "html": {"unit", "what", "predictions", "surprisal"},
 }
 """Each analysis, and the options that go with it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli.analyses import check_together
-from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
+from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
 from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.page import PageSettings, write_page
@@ -18,15 +18,19 @@ from charrnn.cli.visualize_options import (
     Diagram,
     Dump,
     Gates,
+    Horizon,
     Html,
     MaxChars,
     Predictions,
     Quiet,
+    Saliency,
     Surprisal,
+    Target,
     Text,
     UnitAddresses,
     What,
     Width,
+    Windows,
 )
 from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
@@ -57,6 +61,10 @@ def visualize(
     surprisal: Surprisal = False,
     dump: Dump = None,
     gates: Gates = False,
+    saliency: Saliency = None,
+    target: Target = None,
+    horizon: Horizon = False,
+    windows: Windows = None,
     csv: Csv = None,
     html: Html = None,
     clamp: Clamp = None,
@@ -90,9 +98,22 @@ def visualize(
         settings = PageSettings(title, predictions, max_chars, surprisal=surprisal, quiet=quiet)
         write_page(html, model, text, unit, what, settings)
         return
-    if diagram or gates:
+    if diagram or gates or horizon or saliency is not None:
         _analyse(
-            model, text, predictions, max_chars, color, width, gates=gates, csv=csv, quiet=quiet
+            model,
+            text,
+            gates=gates,
+            saliency=saliency,
+            target=target,
+            diagram=diagram,
+            windows=windows,
+            predictions=predictions,
+            csv=csv,
+            max_chars=max_chars,
+            color=color,
+            width=width,
+            lines=reads_lines(loaded),
+            quiet=quiet,
         )
         return
     from threadpoolctl import threadpool_limits
@@ -125,22 +146,35 @@ def visualize(
 def _analyse(
     model: "CharRNN",
     text: str | None,
+    *,
+    gates: bool,
+    saliency: int | None,
+    target: str | None,
+    diagram: bool,
+    windows: int | None,
     predictions: int,
+    csv: "Path | None",
     max_chars: int | None,
     color: ColorMode | None,
     width: int | None,
-    *,
-    gates: bool,
-    csv: "Path | None",
+    lines: bool,
     quiet: bool,
 ) -> None:
-    """Show something else than a text coloured by units."""
+    """Show something else than a text coloured by units: the gates, a saliency, the diagram, or else the horizon."""
     if gates:
         from charrnn.cli.gates import show_gates
 
         show_gates(model, text, csv, max_chars, color, width, quiet=quiet)
-    else:
+    elif saliency is not None:
+        from charrnn.cli.saliency import show_saliency
+
+        show_saliency(model, text, saliency, target, csv, max_chars, color, width, quiet=quiet)
+    elif diagram:
         _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
+    else:
+        from charrnn.cli.horizon import show_horizon
+
+        show_horizon(model, text, windows, csv, max_chars, width, lines=lines, quiet=quiet)
 
 
 def _draw(

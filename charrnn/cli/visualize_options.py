@@ -12,6 +12,9 @@ SHOWN_CHARS = 2000
 PAGE_CHARS = 20_000
 """The same on a page."""
 
+HORIZON_WINDOWS = 512
+"""Characters that --horizon judges, unless it is said."""
+
 Text = Annotated[
     str | None,
     typer.Argument(
@@ -75,12 +78,48 @@ Gates = Annotated[
         "memories last.",
     ),
 ]
+Saliency = Annotated[
+    int | None,
+    typer.Option(
+        "--saliency",
+        metavar="T",
+        help="Colour each character by how much it mattered for the prediction of character T (from 0; "
+        "-1 is the last, the text's length the one after it): the norm of its gradient.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="CHAR",
+        help="With --saliency: the character whose probability counts.",
+        show_default="the true one; after the text the likeliest",
+    ),
+]
+Horizon = Annotated[
+    bool,
+    typer.Option(
+        "--horizon",
+        help="Show what a character costs if the model is given only the 0, 1, 2, 4 ... before it.",
+    ),
+]
+Windows = Annotated[
+    int | None,
+    typer.Option(
+        "--windows",
+        metavar="N",
+        min=1,
+        help="With --horizon: how many characters to judge.",
+        show_default=f"{HORIZON_WINDOWS}",
+    ),
+]
 Csv = Annotated[
     Path | None,
     typer.Option(
         "--csv",
         metavar="FILE.csv",
-        help="With --gates: write its figures as a table too.",
+        help="With --gates, --saliency or --horizon: write the figures as a table too.",
         show_default=False,
     ),
 ]
@@ -99,7 +138,8 @@ MaxChars = Annotated[
         "--max-chars",
         min=1,
         help="Characters to read at most.",
-        show_default=f"{SHOWN_CHARS}; {PAGE_CHARS} with --html; all with --dump and --gates",
+        show_default=f"{SHOWN_CHARS}; {PAGE_CHARS} with --html; "
+        "all with --dump, --gates, --saliency and --horizon",
     ),
 ]
 Color = Annotated[

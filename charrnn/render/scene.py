@@ -57,13 +57,13 @@ class Scene:
 
 def make_scene(recording: Recording, blocks: Sequence[Block]) -> Scene:
     """The scene of a recording; its guesses are those that were recorded."""
-    labels = [_label(p, s) for p, s in zip(recording.pieces, recording.ids, strict=True)]
+    labels = [label_of(p, s) for p, s in zip(recording.pieces, recording.ids, strict=True)]
     pairs = zip(labels, recording.pieces, strict=True)
     columns = [Column(label, cell_len(label), piece.endswith("\n")) for label, piece in pairs]
     return Scene(columns, blocks, _guesses(recording))
 
 
-def _label(piece: str, symbol: int) -> str:
+def label_of(piece: str, symbol: int) -> str:
     """How a symbol is shown; a byte that completes no character by its number."""
     return "".join(map(glyph, piece)) or f"{symbol:02x}"
 
