@@ -1,13 +1,15 @@
 """What tests share: a command runner, a text that every machine has, and a tiny trained run."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,3 +141,24 @@ def tiny_model(workplace: Path) -> CharRNN:
 def byte_model(workplace: Path) -> CharRNN:
     """The same at level byte."""
     return charrnn.load(workplace / "checkpoints" / "bytes" / "best.safetensors")
+
+
+# --- a browser ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by Playwright. Its event loop runs until the tests of a module are over."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"there is no browser: none of {', '.join(names)} is installed")
+    quiet = (
+        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    )
+    flags = [*quiet.split(), "--disable-component-update", "--disable-sync"]
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        yield chromium
+        chromium.close()

@@ -22,6 +22,8 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"scoring", "sampling", "analysis"},
     {"training"},
     {"render"},
+    {"page"},
+    {"serve"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -5,13 +5,15 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import CLEAN, make_text, run_charrnn
+from conftest import CLEAN, make_text, own_signals, run_charrnn
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,6 +88,9 @@ def test_a_command_of_the_readme_works(place, command):
     binaries = str(Path(sys.executable).parent)
     path = binaries + os.pathsep + CLEAN["PATH"]
     env = CLEAN | {"PATH": path, "COLUMNS": "80", "PAGER": "cat"}
+    if command.startswith("charrnn serve"):
+        require_served(f"exec {command} --no-open", place, env)
+        return
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", shortened(command)],
         cwd=place,
@@ -97,6 +102,20 @@ def test_a_command_of_the_readme_works(place, command):
     closed_pipe = "| head" in command and done.returncode == 141
     assert done.returncode == 0 or closed_pipe, done
     assert "Traceback" not in done.stderr
+
+
+def require_served(command, place, env):
+    """Start a command that ends only with Ctrl-C, ask for the page at the address that it prints, and end it."""
+    started = ["bash", "-euc", command]
+    options = {"cwd": place, "env": env, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(started, **options, preexec_fn=own_signals) as process:
+        try:
+            address = process.stdout.readline().strip()
+            with urllib.request.urlopen(address, timeout=10) as page:
+                assert b'id="live-text"' in page.read()
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == -signal.SIGINT
 
 
 def make_unfinished_run(place):
@@ -258,8 +277,9 @@ RELEASED = {
         --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
         --interactive""",
     "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
-        --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
-        --svg --png""",
+        --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager --svg --png
+        --gates --saliency --target --horizon --windows --csv --html""",
+    "serve": "--port --open --quiet",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
     "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
     "corpora": "--json",

@@ -110,7 +110,11 @@ def most_interesting(
     values: npt.NDArray[np.float32], what: str, count: int
 ) -> list[tuple[Unit, float]]:
     """The units of a recorded array (T, L, H) with the highest `interest`, best first."""
-    scores = interest(values)
+    return highest(interest(values), what, count)
+
+
+def highest(scores: npt.NDArray[np.float64], what: str, count: int) -> list[tuple[Unit, float]]:
+    """The units of a state or gate with the highest scores, (L, H), best first."""
     order = np.argsort(-scores, axis=None, kind="stable")[:count]
     places = zip(*np.unravel_index(order, scores.shape), strict=True)
     return [(Unit(int(layer), what, int(k)), float(scores[layer, k])) for layer, k in places]

@@ -98,6 +98,10 @@ class Cell:
     """What the cell carries from one time step to the next; the first is its output."""
     gates: tuple[str, ...]
     """What it computes on the way, each of shape (N, H). The step may give more behind them, for `back` alone."""
+    sigmoids: tuple[str, ...] = ()
+    """Those of the gates that open and shut, from 0 to 1; the others are candidates, from -1 to 1."""
+    keeper: str | None = None
+    """The gate whose value is the part of the memory that stays at each step."""
     num_blocks: int
     """B, the gates that are stacked in a matrix."""
     step: Step

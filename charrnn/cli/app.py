@@ -37,9 +37,9 @@ def charrnn(
 
 
 def _register() -> None:
-    from charrnn.cli import compare, corpora, evaluate, inspect, sample, train, visualize
+    from charrnn.cli import compare, corpora, evaluate, inspect, sample, serve, train, visualize
 
-    for command in (train, sample, visualize, evaluate, compare, inspect, corpora):
+    for command in (train, sample, visualize, serve, evaluate, compare, inspect, corpora):
         name = command.__name__.rpartition(".")[2]
         app.command(name)(getattr(command, name))
 

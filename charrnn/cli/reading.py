@@ -54,7 +54,15 @@ def recorded(
     Raises:
         EnvironmentFault: it would not fit into memory.
     """
-    from charrnn.recording import num_bytes, record
+    from charrnn.recording import record
+
+    require_memory(model, text, keep)
+    return record(model, text, top=predictions, keep=keep)
+
+
+def require_memory(model: "CharRNN", text: str, keep: "Collection[str] | None") -> None:
+    """Raise EnvironmentFault if these states and gates of all of a text would not fit into memory."""
+    from charrnn.recording import num_bytes
 
     need, free = num_bytes(model, text, keep), _free_memory()
     if need > free:
@@ -63,7 +71,6 @@ def recorded(
             f"but {size(free)} of memory are free",
             "read fewer with --max-chars",
         )
-    return record(model, text, top=predictions, keep=keep)
 
 
 def _free_memory() -> float:

@@ -15,18 +15,24 @@ from charrnn.cli.train_options import was_given
 from charrnn.cli.visualize_options import (
     SHOWN_CHARS,
     Color,
+    Csv,
     Diagram,
     Dump,
+    Gates,
+    Horizon,
+    Html,
     MaxChars,
     Png,
     Predictions,
     Quiet,
+    Saliency,
     Surprisal,
     Svg,
     Text,
     UnitAddresses,
     What,
     Width,
+    Windows,
 )
 from charrnn.cli.visualize_together import check_together
 from charrnn.errors import UsageError
@@ -115,6 +121,40 @@ def visualize(
         if not (pictures or any(was_given(context, name) for name in SHOWS)):
             return
     show(model, read, wanted, style, pictures, pager=pager, quiet=quiet)
+
+
+def _analyse(
+    model: "CharRNN",
+    text: str | None,
+    *,
+    gates: bool,
+    saliency: int | None,
+    target: str | None,
+    diagram: bool,
+    windows: int | None,
+    predictions: int,
+    csv: "Path | None",
+    max_chars: int | None,
+    color: ColorMode | None,
+    width: int | None,
+    lines: bool,
+    quiet: bool,
+) -> None:
+    """Show something else than a text coloured by units: the gates, a saliency, the diagram, or else the horizon."""
+    if gates:
+        from charrnn.cli.gates import show_gates
+
+        show_gates(model, text, csv, max_chars, color, width, quiet=quiet)
+    elif saliency is not None:
+        from charrnn.cli.saliency import show_saliency
+
+        show_saliency(model, text, saliency, target, csv, max_chars, color, width, quiet=quiet)
+    elif diagram:
+        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
+    else:
+        from charrnn.cli.horizon import show_horizon
+
+        show_horizon(model, text, windows, csv, max_chars, width, lines=lines, quiet=quiet)
 
 
 def _draw(

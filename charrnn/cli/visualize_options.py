@@ -11,6 +11,11 @@ from charrnn.render.palette import ColorMode
 
 SHOWN_CHARS = 2000
 """Characters that are shown at most, unless it is said."""
+PAGE_CHARS = 20_000
+"""The same on a page."""
+
+HORIZON_WINDOWS = 512
+"""Characters that --horizon judges, unless it is said."""
 
 Text = Annotated[
     str | None,
@@ -147,13 +152,76 @@ Png = Annotated[
         show_default=False,
     ),
 ]
+Gates = Annotated[
+    bool,
+    typer.Option(
+        "--gates",
+        help="Show how often each unit's gates are shut (below 0.1) and open (above 0.9), and how long "
+        "memories last.",
+    ),
+]
+Saliency = Annotated[
+    int | None,
+    typer.Option(
+        "--saliency",
+        metavar="T",
+        help="Colour each character by how much it mattered for the prediction of character T (from 0; "
+        "-1 is the last, the text's length the one after it): the norm of its gradient.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="CHAR",
+        help="With --saliency: the character whose probability counts.",
+        show_default="the true one; after the text the likeliest",
+    ),
+]
+Horizon = Annotated[
+    bool,
+    typer.Option(
+        "--horizon",
+        help="Show what a character costs if the model is given only the 0, 1, 2, 4 ... before it.",
+    ),
+]
+Windows = Annotated[
+    int | None,
+    typer.Option(
+        "--windows",
+        metavar="N",
+        min=1,
+        help="With --horizon: how many characters to judge.",
+        show_default=f"{HORIZON_WINDOWS}",
+    ),
+]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE.csv",
+        help="With --gates, --saliency or --horizon: write the figures as a table too.",
+        show_default=False,
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE.html",
+        help="Write a page to explore in a browser: it has all units of --what, and those of --unit.",
+        show_default=False,
+    ),
+]
 MaxChars = Annotated[
     int | None,
     typer.Option(
         "--max-chars",
         min=1,
         help="Characters to read at most.",
-        show_default=f"{SHOWN_CHARS}; with --pager or --dump all",
+        show_default=f"{SHOWN_CHARS}; {PAGE_CHARS} with --html; all with --pager, --dump, --lstmvis, --gates, "
+        "--saliency and --horizon",
     ),
 ]
 Color = Annotated[

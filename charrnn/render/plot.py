@@ -89,11 +89,11 @@ def plot_lines(plot: Plot, width: int, mode: ColorMode, *, braille: bool = True)
     yield from textwrap.wrap(one_line(plot.title), width)
     body = _body(plot, (rows, columns), time, bits, codes, braille=braille, lettered=lettered)
     tick, edge, corner, floor, down = "┤│└─┬" if braille else "+|+-+"
-    labels = {_cell(1 - bits.part(value), rows): label for value, label in bits.ticks}
+    labels = {cell_at(1 - bits.part(value), rows): label for value, label in bits.ticks}
     for row, cells in enumerate(body):
         label = labels.get(row, "")
         yield f"{label:>{names}} {tick if label else edge}{cells}".rstrip()
-    marks = {_cell(time.part(value), columns) for value, _ in time.ticks}
+    marks = {cell_at(time.part(value), columns) for value, _ in time.ticks}
     below = "".join(down if column in marks else floor for column in range(columns))
     yield f"{'':{names}} {corner}{below}"
     yield f"{time.name:>{names}}  {_labels(time, columns)}".rstrip()
@@ -106,7 +106,7 @@ def plot_lines(plot: Plot, width: int, mode: ColorMode, *, braille: bool = True)
 # --- the axes -------------------------------------------------------------------------------------
 
 
-def _cell(part: float, cells: int) -> int:
+def cell_at(part: float, cells: int) -> int:
     """The cell, or dot, at a part of the way: 0 is in the first and 1 in the last."""
     return min(cells - 1, max(0, round(part * (cells - 1))))
 
@@ -122,7 +122,7 @@ def _labels(axis: Axis, columns: int) -> str:
     """The labels of an axis, each centred under its place; one that would touch the one before is left out."""
     text = ""
     for value, label in axis.ticks:
-        start = _cell(axis.part(value), columns) - len(label) // 2
+        start = cell_at(axis.part(value), columns) - len(label) // 2
         start = max(0, min(columns - len(label), start))
         if not text or start >= len(text) + 2:
             text = text.ljust(start) + label
@@ -154,7 +154,7 @@ def _body(
     for number in reversed(range(len(plot.lines))):
         line = plot.lines[number]
         dots = [
-            (_cell(1 - bits.part(y), rows * high), _cell(time.part(x), columns * wide))
+            (cell_at(1 - bits.part(y), rows * high), cell_at(time.part(x), columns * wide))
             for x, y in line.points
         ]
         trace = list(_trace(dots))
@@ -167,7 +167,7 @@ def _body(
             chosen = _lettered(cells, number, len(plot.lines)) if braille else cells
             letters |= dict.fromkeys(chosen, line.letter)
     for row in range(rows):
-        yield _joined(
+        yield joined(
             [
                 _character((row, column), patterns, owners, letters, codes)
                 for column in range(columns)
@@ -216,7 +216,7 @@ def _lettered(cells: Sequence[Dot], number: int, count: int) -> list[Dot]:
     return chosen or [cells[-1]]
 
 
-def _joined(cells: Sequence[tuple[str, str]]) -> str:
+def joined(cells: Sequence[tuple[str, str]]) -> str:
     """Cells as one line; neighbours of the same colour share an escape sequence."""
     line = ""
     for code, run in itertools.groupby(cells, key=lambda cell: cell[1]):
@@ -230,4 +230,4 @@ def _legend(line: Line, code: str, width: int, *, lettered: bool) -> Iterator[st
     key = line.letter if lettered else DRAWN_WITH[0] * 2
     text = one_line(f"{line.name}: {line.note}" if line.note else line.name)
     for number, part in enumerate(textwrap.wrap(text, width - len(key) - 1)):
-        yield f"{_joined([(key, code)])} {part}" if not number else " " * (len(key) + 1) + part
+        yield f"{joined([(key, code)])} {part}" if not number else " " * (len(key) + 1) + part

@@ -119,11 +119,11 @@ def columns_of(recording: Recording, begins: Sequence[bool] = ()) -> list[Column
 @lru_cache(1 << 16)
 def _column(piece: str, symbol: int, begins: bool) -> Column:
     """The column of a symbol: made once for all its places."""
-    label = _label(piece, symbol)
+    label = label_of(piece, symbol)
     return Column(label, cell_len(label), piece.endswith("\n"), begins)
 
 
-def _label(piece: str, symbol: int) -> str:
+def label_of(piece: str, symbol: int) -> str:
     """How a symbol is shown; a byte that completes no character by its number."""
     return "".join(map(glyph, piece)) or f"{symbol:02x}"
 

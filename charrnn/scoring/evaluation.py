@@ -122,7 +122,7 @@ def evaluate(
     if lines:
         if window is not None or lanes is not None:
             raise UsageError("lines are scored one by one, without a window or lanes")
-        ids = _as_items(model, ids)
+        ids = as_items(model, ids)
         laid = items(item_bounds(ids, int(ids[0])))
     elif window is not None:
         laid = windows(len(ids), window)
@@ -141,8 +141,13 @@ def evaluate(
     return Evaluation(len(ids) - 1, nats, correct, unknown, window, num_lanes, num_items)
 
 
-def _as_items(model: CharRNN, ids: Ids) -> Ids:
-    """A text as lines, from a newline to a newline."""
+def as_items(model: CharRNN, ids: Ids) -> Ids:
+    """A text as lines, from a newline to a newline.
+
+    Raises:
+        UsageError: the model knows no newline.
+        DataError: the text has no lines that are not empty.
+    """
     if model.vocabulary.missing("\n"):
         raise UsageError("the model does not know the newline, and cannot be judged by lines")
     found = whole_lines(ids, int(model.vocabulary.encode("\n")[0]))

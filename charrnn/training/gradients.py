@@ -98,7 +98,7 @@ def gradient_reach(
         short = f"a distance of {distance} needs at least {distance + 2} characters of text"
         hint = f"--distance {len(ids) - 2} is the farthest" if len(ids) > 2 else ""
         raise DataError(f"{short}, but there are {len(ids)}", hint)
-    reader = _Reader(model)
+    reader = Reader(model)
     ends = _spread(distance, len(ids) - 2, windows)
     warm_up = min(warm_up, int(ends[-1]) - distance)
     total = np.zeros((model.config.num_layers, distance + 1))
@@ -122,7 +122,7 @@ def _num_groups(model: CharRNN, num_windows: int, distance: int) -> int:
 
 
 def _norms(
-    reader: "_Reader", ids: Ids, ends: npt.NDArray[np.int64], distance: int, warm_up: int
+    reader: "Reader", ids: Ids, ends: npt.NDArray[np.int64], distance: int, warm_up: int
 ) -> npt.NDArray[np.float64]:
     """The norms of some windows.
 
@@ -136,7 +136,7 @@ def _norms(
     Returns:
         (L, K+1, N)
     """
-    state = _warm(reader, ids, ends - distance, warm_up)
+    state = warm(reader, ids, ends - distance, warm_up)
     state = tuple(tuple(s.requires_grad_() for s in layer) for layer in state)
     hidden: list[Tensor] = []
     for k in reversed(range(distance + 1)):
@@ -153,7 +153,7 @@ def _norms(
 
 
 @torch.no_grad()
-def _warm(reader: "_Reader", ids: Ids, begin: npt.NDArray[np.int64], length: int) -> States:
+def warm(reader: "Reader", ids: Ids, begin: npt.NDArray[np.int64], length: int) -> States:
     """The state of each lane before position `begin`, after reading the `length` characters before it.
 
     A lane that would start before the text waits in its first state until the text begins.
@@ -170,7 +170,7 @@ def _warm(reader: "_Reader", ids: Ids, begin: npt.NDArray[np.int64], length: int
     return state
 
 
-class _Reader:
+class Reader:
     """A model's step in float64, as torch can differentiate it. The weights themselves get no gradient."""
 
     def __init__(self, model: CharRNN) -> None:
@@ -193,9 +193,12 @@ class _Reader:
 
     def step(self, symbols: Ids, state: States) -> States:
         """Read one symbol a lane, (N,)."""
+        return self.step_on(self.embedding[torch.from_numpy(symbols.astype(np.int64))], state)
+
+    def step_on(self, embedded: Tensor, state: States) -> States:
+        """Read a symbol's vector a lane, (N, E)."""
         cell, first = self.model.cell, self.layers[0]
-        x = self.embedding[torch.from_numpy(symbols.astype(np.int64))]  # (N, E)
-        x = x @ first.weight_ih + first.bias  # (N, B·H)
+        x = embedded @ first.weight_ih + first.bias  # (N, B·H)
         output = torch.softmax(self.logits(state), -1) if cell.feeds_back == "output" else None
         return advance(cell, self.layers, x, state, TorchOps, output=output)[0]
 

@@ -1,0 +1,76 @@
+"""What `charrnn visualize --gates` does: read the whole text, and show how the gates were used."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.analyses import require_csv, write_csv
+from charrnn.cli.console import can_print, terminal_color, terminal_width
+from charrnn.cli.reading import content
+from charrnn.render.palette import ColorMode
+
+if TYPE_CHECKING:
+    from charrnn.analysis.gates import Saturation
+    from charrnn.model import CharRNN
+    from charrnn.recording import Recording
+
+COLUMNS = ("address", "layer", "gate", "unit", "left", "right", "mean", "time_scale")
+
+
+def show_gates(
+    model: "CharRNN",
+    text: str | None,
+    csv: Path | None,
+    max_chars: int | None,
+    color: ColorMode | None,
+    width: int | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Print how the gates were used, and write it to a file if one is named; the arguments are those of `visualize`."""
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.analysis.gates import saturation, sigmoid_gates
+    from charrnn.recording import record_parts
+    from charrnn.render.gates import gate_lines
+    from charrnn.render.plot import DRAWN_WITH
+
+    names = sigmoid_gates(model.cell)
+    require_csv(csv)
+    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        read = content(text, model, max_chars, quiet=quiet)
+        length = len(model.vocabulary.points(read))
+        parts = record_parts(model, read, keep=names)
+        found = saturation(_with_bar(parts, length, quiet=quiet))
+    noun = "byte" if model.vocabulary.level == "byte" else "character"
+    mode, cells = color or terminal_color(), width or terminal_width()
+    for line in gate_lines(found, noun, cells, mode, braille=can_print(DRAWN_WITH)):
+        sys.stdout.write(line + "\n")
+    if csv:
+        write_csv(csv, COLUMNS, _rows(found), quiet=quiet)
+
+
+def _with_bar(parts: "Iterable[Recording]", length: int, *, quiet: bool) -> "Iterator[Recording]":
+    """The parts, with a bar on stderr if it is a terminal and they take more than a second."""
+    from tqdm import tqdm
+
+    disable = True if quiet else None
+    with tqdm(total=length, unit="", unit_scale=True, disable=disable, delay=1, leave=False) as bar:
+        for part in parts:
+            yield part
+            bar.update(len(part.ids))
+
+
+def _rows(found: "Saturation") -> Iterator[tuple[object, ...]]:
+    """A row for each unit's gate."""
+    from charrnn.analysis.units import Unit
+
+    for gate in found.gates:
+        for layer, unit in (
+            (k, u) for k in range(len(gate.mean)) for u in range(len(gate.mean[0]))
+        ):
+            at = layer, unit
+            figures = (float(a[at]) for a in (gate.left, gate.right, gate.mean))
+            scale = "" if gate.time_scale is None else float(gate.time_scale[at])
+            yield (Unit(layer, gate.name, unit), layer, gate.name, unit, *figures, scale)

@@ -1,0 +1,58 @@
+"""What `charrnn visualize --horizon` does: show how much context a model makes use of."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.analyses import require_csv, write_csv
+from charrnn.cli.console import can_print, say, terminal_width
+from charrnn.cli.reading import content
+from charrnn.cli.visualize_options import HORIZON_WINDOWS
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+    from charrnn.scoring.horizon import Horizon
+
+COLUMNS = ("context", "bits", "standard_error", "more", "more_standard_error", "windows")
+
+
+def show_horizon(
+    model: "CharRNN",
+    text: str | None,
+    windows: int | None,
+    csv: Path | None,
+    max_chars: int | None,
+    width: int | None,
+    *,
+    lines: bool,
+    quiet: bool,
+) -> None:
+    """Print what a character costs by the context that is given; the arguments are those of `visualize`.
+
+    With `lines` the model starts at each line, as it was trained.
+    """
+    require_csv(csv)
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.render.bars import EIGHTHS
+    from charrnn.render.horizon import horizon_lines
+    from charrnn.scoring.horizon import horizon
+
+    with threadpool_limits(1, "blas"):  # more threads lose more on a busy machine than they gain
+        ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
+        found = horizon(model, ids, windows=windows or HORIZON_WINDOWS, lines=lines)
+    noun = "byte" if model.vocabulary.level == "byte" else "character"
+    if lines and not quiet:
+        say("charrnn: the model was trained on lines; it starts afresh at each")
+    for line in horizon_lines(found, noun, width or terminal_width(), blocks=can_print(EIGHTHS)):
+        sys.stdout.write(line + "\n")
+    if csv:
+        write_csv(csv, COLUMNS, _rows(found), quiet=quiet)
+
+
+def _rows(found: "Horizon") -> Iterator[tuple[object, ...]]:
+    """A row for each context."""
+    columns = (found.mean, found.error, found.more, found.more_error)
+    for context, *figures in zip(found.contexts, *(c.tolist() for c in columns), strict=True):
+        yield (context, *figures, found.windows)

@@ -1,0 +1,90 @@
+"""The page of `charrnn visualize --html`: what goes in, and the file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.console import escape, say, size
+from charrnn.cli.reading import content, require_memory
+from charrnn.cli.visualize_options import PAGE_CHARS
+from charrnn.errors import UsageError
+from charrnn.files import write_atomically
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+
+GUESSES = 5
+"""At each character, unless it is said."""
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What else is said of a page."""
+
+    title: str
+    predictions: int
+    """Guesses at each character; 0 for GUESSES."""
+    max_chars: int | None
+    """Read at most; by default PAGE_CHARS."""
+    surprisal: bool
+    """Whether the text is coloured by it at first."""
+    quiet: bool
+
+
+def require_page(path: Path) -> None:
+    """Raise UsageError unless a page can be written at this path, as far as one can tell beforehand."""
+    if path.is_dir() or not path.parent.is_dir():
+        wrong = "is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
+        raise UsageError(f"cannot write {str(path)!r}: {wrong}")
+    if path.suffix not in (".html", ".htm"):
+        raise UsageError(f"a page is an .html file, not {str(path)!r}", f"--html {path.stem}.html")
+
+
+def write_page(
+    path: Path,
+    model: "CharRNN",
+    text: str | None,
+    addresses: list[str] | None,
+    what: str | None,
+    settings: PageSettings,
+) -> None:
+    """Read a text and write the page of it.
+
+    Args:
+        path: the file.
+        model: reads.
+        text: what it reads; see `charrnn.cli.reading.content`.
+        addresses: of units that go in besides; the first of them colours the text at first.
+        what: the state or gate whose units all go in; by default the cell's output.
+        settings: what else is said.
+
+    Raises:
+        UsageError: the file cannot be written, or the model has no such unit.
+        EnvironmentFault: the same, found out at the end; or the values would not fit into memory.
+    """
+    require_page(path)
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.analysis.units import parse_units
+    from charrnn.page.data import page_data
+    from charrnn.page.html import page_html
+    from charrnn.recording import record_parts
+
+    units = [unit for address in addresses or () for unit in parse_units(address, model)]
+    shown = [*parse_units(f"L*.{what or model.cell.output}.*", model), *units]
+    letters = {unit.what for unit in shown}
+    first = "bits" if settings.surprisal else str(units[0]) if units else None
+    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        read = content(text, model, settings.max_chars or PAGE_CHARS, quiet=settings.quiet)
+        require_memory(model, read, letters)
+        parts = record_parts(
+            model,
+            read,
+            top=settings.predictions or GUESSES,
+            keep=letters | set(model.cell.sigmoids),
+        )
+        data = page_data(parts, shown, title=settings.title, first=first)
+    write_atomically(path, page_html(data).encode("utf-8"))
+    if not settings.quiet:
+        count = f"{data['length']:,} {data['noun']}s"
+        say(f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}, {count})")

@@ -1,0 +1,108 @@
+"""What `charrnn visualize --saliency` does: show what a prediction rests on."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.analyses import require_csv, write_csv
+from charrnn.cli.console import can_print, terminal_color, terminal_width
+from charrnn.cli.reading import content
+from charrnn.cli.sample_input import unescaped
+from charrnn.errors import UsageError
+from charrnn.render.palette import ColorMode
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+    from charrnn.text.vocabulary import Ids, Vocabulary
+    from charrnn.training.saliency import Saliency
+
+COLUMNS = ("position", "back", "symbol", "text", "norm")
+
+
+def show_saliency(
+    model: "CharRNN",
+    text: str | None,
+    place: int,
+    target: str | None,
+    csv: Path | None,
+    max_chars: int | None,
+    color: ColorMode | None,
+    width: int | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Print how much each character mattered; the arguments are those of `visualize`."""
+    model.require_unedited("the gradient")
+    require_csv(csv)
+    wanted = None if target is None else _symbol(target, model.vocabulary)
+    ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
+    at = _place(place, len(ids), _noun(model.vocabulary))
+    from charrnn.training.saliency import saliency
+
+    found = saliency(model, ids, at, target=wanted)
+    for line in _lines(found, ids, model.vocabulary, color, width):
+        sys.stdout.write(line + "\n")
+    if csv:
+        write_csv(csv, COLUMNS, _rows(found, ids, model.vocabulary), quiet=quiet)
+
+
+def _place(place: int, length: int, noun: str) -> int:
+    """The position that T means: from 0, or from the text's end if it is negative."""
+    at = place + length if place < 0 else place
+    if not 1 <= at <= length:
+        raise UsageError(
+            f"--saliency must be from 1 to {length:,} in a text of {length:,} {noun}s, not {place}",
+            f"it is the position from 0 of the {noun} that is predicted; -1 is the last",
+        )
+    return at
+
+
+def _symbol(target: str, vocabulary: "Vocabulary") -> int:
+    """The symbol that --target means."""
+    ids = vocabulary.encode(unescaped("--target", target))
+    if len(ids) != 1:
+        raise UsageError(f"--target must be one {_noun(vocabulary)}, not {len(ids):,}")
+    return int(ids[0])
+
+
+def _noun(vocabulary: "Vocabulary") -> str:
+    return "byte" if vocabulary.level == "byte" else "character"
+
+
+def _lines(
+    found: "Saliency",
+    ids: "Ids",
+    vocabulary: "Vocabulary",
+    color: ColorMode | None,
+    width: int | None,
+) -> Iterator[str]:
+    from charrnn.render.bars import EIGHTHS
+    from charrnn.render.saliency import saliency_lines
+
+    decode = vocabulary.decoder()
+    symbols = [(s, decode(s)) for s in ids[found.start : found.place].tolist()]
+    is_part = vocabulary.level == "byte" and found.target >= 128  # of a character
+    target = (found.target, "" if is_part else vocabulary.decode([found.target]))
+    where = f"at {found.place:,}" if found.place < len(ids) else "after the text"
+    yield from saliency_lines(
+        f"{where}, p {found.probability:.3g}",
+        found.place,
+        symbols,
+        target,
+        found.norms,
+        width or terminal_width(),
+        color or terminal_color(),
+        blocks=can_print(EIGHTHS),
+    )
+    yield ""
+    count = f"{len(found.norms):,} {_noun(vocabulary)}{'s'[: len(found.norms) - 1]}"
+    yield f"half of the sum of the norms lies in the last {found.half:,} of {count}"
+
+
+def _rows(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> Iterator[tuple[object, ...]]:
+    """A row for each symbol that was looked at."""
+    decode = vocabulary.decoder()
+    for position, norm in enumerate(found.norms.tolist(), found.start):
+        symbol = int(ids[position])
+        yield (position, found.place - position, symbol, decode(symbol), norm)

@@ -1,0 +1,246 @@
+// The heat map of all units, and the scatter of their gates: canvases. What they show is said in words beside them.
+
+const ZOOMS = [100, 300, 1000, 3000];
+
+// A canvas of a size in CSS pixels, sharp on every screen; its context counts in CSS pixels.
+function prepare(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+class HeatMap {
+  constructor(box, canvas, note, zoom, page) {
+    Object.assign(this, { box, canvas, note, zoom, page, from: 0 });
+    box.addEventListener("scroll", () => this.later(), { passive: true });
+    new ResizeObserver(() => this.later()).observe(box);
+    zoom.addEventListener("change", () => this.draw());
+    canvas.addEventListener("pointermove", (event) => this.tell(this.at(event)));
+    canvas.addEventListener("pointerleave", () => this.tell(null));
+    canvas.addEventListener("click", (event) => {
+      const place = this.at(event);
+      if (!place) return;
+      page.pick(place.unit);
+      page.go(place.t, true);
+    });
+  }
+
+  set(data) {
+    const sizes = [...ZOOMS.filter((size) => size < data.length), data.length];
+    const name = (size) => (size === data.length ? `all ${counted(size)}` : counted(size)) + ` ${data.noun}s`;
+    this.zoom.replaceChildren(...sizes.map((size) => new Option(name(size), size)));
+    this.zoom.value = sizes[Math.min(1, sizes.length - 1)];
+    this.from = 0;
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.draw();
+    });
+  }
+
+  // The symbols shown: a window that moves only when the cursor leaves it.
+  window() {
+    const { at, data } = this.page;
+    const size = Math.min(data.length, Number(this.zoom.value));
+    if (at < this.from || at >= this.from + size) this.from = at - (size >> 1);
+    this.from = Math.max(0, Math.min(this.from, data.length - size));
+    return size;
+  }
+
+  draw() {
+    const { page, box } = this;
+    const { data } = page;
+    if (!data) return;
+    const size = this.window();
+    const units = page.list.shown.filter((unit) => unit >= 0);
+    const [width, height] = [box.clientWidth, box.clientHeight];
+    const row = (this.row = document.documentElement.dataset.type === "large" ? 12 : 7);
+    this.canvas.parentNode.style.setProperty("--rows", `${units.length * row}px`);
+    const context = prepare(this.canvas, width, height);
+    const first = Math.floor(box.scrollTop / row);
+    const shown = units.slice(first, first + Math.ceil(height / row) + 1);
+    this.units = units;
+    if (!shown.length) return;
+    context.imageSmoothingEnabled = false;
+    const columns = Math.min(size, Math.floor(width));
+    const shift = box.scrollTop - first * row;
+    context.drawImage(this.image(shown, size, columns), 0, -shift, width, shown.length * row);
+    context.strokeStyle = context.fillStyle = cssColor("--ring");
+    context.lineWidth = 1.5;
+    const x = ((page.at - this.from) / size) * width;
+    context.strokeRect(x, -2, Math.max(2, width / size), height + 4);
+    const own = units.indexOf(page.unit);
+    if (own >= 0) context.strokeRect(-2, own * row - box.scrollTop - 0.5, width + 4, row + 1);
+    this.size = size;
+    this.tell(null);
+  }
+
+  // A picture with a pixel for each unit and column; a column of several symbols has their mean.
+  image(units, size, columns) {
+    const { data, ramps } = this.page;
+    const picture = new ImageData(columns, units.length);
+    const pixels = new Uint32Array(picture.data.buffer);
+    const colors = ramps.value.map((color) => {
+      const [red, green, blue] = color.split(" ").map(Number);
+      return (255 << 24) | (blue << 16) | (green << 8) | red;
+    });
+    for (const [y, unit] of units.entries()) {
+      const from = unit * data.length + this.from;
+      for (let x = 0; x < columns; x++) {
+        const start = Math.floor((x * size) / columns);
+        const stop = Math.max(start + 1, Math.floor(((x + 1) * size) / columns));
+        let sum = 0;
+        for (let t = start; t < stop; t++) sum += data.values[from + t];
+        pixels[y * columns + x] = colors[stepOf(sum / (stop - start) / data.levels) + STEPS];
+      }
+    }
+    const canvas = new OffscreenCanvas(columns, units.length);
+    canvas.getContext("2d").putImageData(picture, 0, 0);
+    return canvas;
+  }
+
+  at(event) {
+    const { left, top, width } = this.canvas.getBoundingClientRect();
+    const unit = this.units[Math.floor((event.clientY - top + this.box.scrollTop) / this.row)];
+    const t = this.from + Math.floor(((event.clientX - left) / width) * this.size);
+    return unit === undefined || t < 0 || t >= this.page.data.length ? null : { unit, t };
+  }
+
+  tell(place) {
+    const { data } = this.page;
+    const [from, to] = [counted(this.from + 1), counted(this.from + this.size)];
+    this.note.textContent = place
+      ? `${data.units[place.unit].name} ${signed(valueAt(data, place.unit, place.t))} at ${counted(place.t + 1)}, ` +
+        `after “${textOf(data, place.t - 15, place.t + 1)}”`
+      : `${counted(this.units.length)} units by interest, ${data.noun}s ${from} to ${to}`;
+  }
+}
+
+// --- gates --------------------------------------------------------------------------------------------------------------
+
+const LAYERS = ["--layer-0", "--layer-1", "--layer-2", "--layer-3"]; // their colours, again from the first
+
+class GatePlots {
+  constructor(section, box, note, page) {
+    Object.assign(this, { section, box, note, page, plots: [] });
+    new ResizeObserver(() => this.draw()).observe(box);
+  }
+
+  set(data) {
+    this.section.hidden = !data.gates.length;
+    this.plots = data.gates.map((gate) => {
+      const canvas = element("canvas", { ariaHidden: "true" });
+      const caption = element("figcaption");
+      canvas.addEventListener("pointermove", (event) => this.tell(gate, this.near(gate, canvas, event)));
+      canvas.addEventListener("pointerleave", () => this.tell());
+      canvas.addEventListener("click", (event) => {
+        const point = this.near(gate, canvas, event);
+        if (point?.unit >= 0) this.page.pick(point.unit);
+      });
+      return { gate, canvas, caption, figure: element("figure", {}, canvas, caption) };
+    });
+    this.box.replaceChildren(...this.plots.map(({ figure }) => figure));
+    const layers = data.gates[0]?.left.map((_, layer) => {
+      const key = element("i");
+      key.style.background = `var(${LAYERS[layer % LAYERS.length]})`;
+      return element("span", { className: "key" }, key, `layer ${layer}`);
+    });
+    $("layers").replaceChildren(...(layers ?? []));
+  }
+
+  // The points of a gate: where they are, and which unit they pick (-1: its values are not in the page).
+  points(gate) {
+    const { data } = this.page;
+    return gate.left.flatMap((row, layer) =>
+      row.map((left, index) => ({
+        layer,
+        index,
+        left,
+        right: gate.right[layer][index],
+        unit: data.units.findIndex((unit) => unit.layer === layer && unit.index === index),
+      })),
+    );
+  }
+
+  draw() {
+    if (this.section.hidden || !this.page.data) return;
+    const own = this.page.data.units[this.page.unit];
+    const [ink, soft, line] = ["--ring", "--soft", "--line"].map(cssColor);
+    for (const plot of this.plots) {
+      const size = Math.max(120, Math.min(plot.figure.clientWidth || 260, 480));
+      const context = prepare(plot.canvas, size, size);
+      const [edge, full] = [34, size - 48];
+      plot.x = (part) => edge + part * full;
+      plot.y = (part) => size - edge - part * full;
+      plot.points ??= this.points(plot.gate);
+      context.strokeStyle = line;
+      context.strokeRect(plot.x(0), plot.y(1), full, full);
+      context.beginPath();
+      context.moveTo(plot.x(1), plot.y(0));
+      context.lineTo(plot.x(0), plot.y(1));
+      context.stroke();
+      context.fillStyle = soft;
+      context.font = getComputedStyle(document.body).font.replace(/^[\d.]+px/, "12px");
+      context.textAlign = "center";
+      context.fillText("open →", plot.x(0.5), size - 10);
+      for (const part of [0, 1]) context.fillText(String(part), plot.x(part), size - 12);
+      context.save();
+      context.translate(14, plot.y(0.5));
+      context.rotate(-Math.PI / 2);
+      context.fillText("shut →", 0, 4);
+      context.restore();
+      context.globalAlpha = 0.65;
+      const colors = LAYERS.map(cssColor);
+      for (const { layer, left, right } of plot.points)
+        dot(context, plot.x(right), plot.y(left), 2.5, colors[layer % colors.length]);
+      context.globalAlpha = 1;
+      const picked = plot.points.find(({ layer, index }) => layer === own?.layer && index === own?.index);
+      if (picked) {
+        context.strokeStyle = ink;
+        context.lineWidth = 2;
+        context.beginPath();
+        context.arc(plot.x(picked.right), plot.y(picked.left), 6, 0, 2 * Math.PI);
+        context.stroke();
+      }
+      const title = `gate ${plot.gate.name}`;
+      plot.caption.textContent = picked ? `${title} · ${describeGate(plot.gate, picked)}` : title;
+    }
+    this.tell();
+  }
+
+  near(gate, canvas, event) {
+    const { left, top } = canvas.getBoundingClientRect();
+    const { points, x, y } = this.plots.find((plot) => plot.gate === gate);
+    const distance = (point) => Math.hypot(x(point.right) - event.clientX + left, y(point.left) - event.clientY + top);
+    const nearest = points.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+    return distance(nearest) < 14 ? nearest : null;
+  }
+
+  tell(gate, point) {
+    this.note.textContent = point ? `gate ${gate.name} · ${describeGate(gate, point)}` : "";
+  }
+}
+
+function dot(context, x, y, radius, color) {
+  context.fillStyle = color;
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill();
+}
+
+function describeGate(gate, { layer, index, left, right }) {
+  const percent = (part) => `${(100 * part).toFixed(1)} %`;
+  const scale = gate.scale?.[layer][index];
+  const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} characters`;
+  return `L${layer}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
+}

@@ -1,0 +1,365 @@
+// The live part: what is typed is read, the model writes on, units are held. What is asked: see charrnn/serve/live.py.
+
+const SPEEDS = [5, 12, 30, 80, 200, null]; // characters a second; null: as fast as it goes
+const PAUSE = 100; // milliseconds in which keys and moves of a slider are gathered before they are answered
+const COMPARED = 400; // characters that are written twice, to be compared
+const SHOWN_BEFORE = 60; // characters before them that are shown
+const GONE = "the model does not answer: is charrnn serve still running?";
+
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const count = (text) => [...text].length; // as Python counts characters
+
+// The lines of a reply, as many at a time as have come.
+async function* ask(name, request, signal) {
+  const headers = { "Content-Type": "application/json" };
+  const gone = () => {
+    throw new Error(GONE);
+  };
+  const body = JSON.stringify(request);
+  const reply = await fetch(name, { method: "POST", headers, body, signal }).catch(gone);
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read().catch(gone);
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    if (lines.length) yield lines.map((line) => answered(JSON.parse(line)));
+  }
+}
+
+function answered(line) {
+  if (line.error) throw new Error(line.hint ? `${line.error} (${line.hint})` : line.error);
+  return line;
+}
+
+async function written(request) {
+  let text = "";
+  for await (const lines of ask("write", request)) text += lines.map((line) => line.text).join("");
+  return text;
+}
+
+// Does something again and again, but never twice at once: what is asked for meanwhile is done once, afterwards.
+class Repeated {
+  constructor(work, failed) {
+    Object.assign(this, { work, failed, isWanted: false, isAtWork: false });
+  }
+
+  async ask() {
+    this.isWanted = true;
+    if (this.isAtWork) return;
+    this.isAtWork = true;
+    while (this.isWanted) {
+      await wait(PAUSE);
+      this.isWanted = false;
+      await this.work().catch((error) => this.failed(error));
+    }
+    this.isAtWork = false;
+  }
+}
+
+class Live {
+  constructor(about, ramps) {
+    Object.assign(this, { about, ramps, prime: "", written: "", index: 0, writing: null, plain: new Map() });
+    this.box = $("live-text");
+    this.reading = new Repeated(() => this.read(), this.fail);
+    this.comparing = new Repeated(() => this.compare(), this.fail);
+    this.turning = new Repeated(async () => this.writing && this.goOn(this.index + 1), this.fail);
+    this.edits = new Edits(about, () => this.edit());
+    this.fill();
+    this.listen();
+    this.buttons();
+    describe(page.data);
+  }
+
+  fill() {
+    const { text, settings, mostChars } = this.about;
+    this.box.value = this.shown = text;
+    for (const [name, value] of Object.entries({ ...settings, speed: 2 })) $(`live-${name}`).value = value;
+    $("live-length").max = mostChars;
+    this.sayValues();
+    $("live").hidden = false;
+  }
+
+  listen() {
+    this.box.addEventListener("input", () => this.type());
+    document.addEventListener("selectionchange", () => document.activeElement === this.box && this.follow());
+    $("live-write").addEventListener("click", () => this.write());
+    $("live-stop").addEventListener("click", () => this.stop());
+    $("live-again").addEventListener("click", () => this.writeAgain());
+    $("live-clear").addEventListener("click", () => this.clear());
+    $("live-settings").addEventListener("input", () => this.set());
+    $("live").addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.stop();
+      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.write();
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  fail({ message }) {
+    $("live-trouble").textContent = message;
+  }
+
+  say(text) {
+    $("live-trouble").textContent = "";
+    $("live-status").textContent = text;
+  }
+
+  // --- what is set ---
+
+  number(name) {
+    return $(`live-${name}`).valueAsNumber;
+  }
+
+  get isSet() {
+    return [...$("live-settings").querySelectorAll("input")].every((input) => input.checkValidity());
+  }
+
+  settings() {
+    const [temperature, top_p, seed] = ["temperature", "top_p", "seed"].map((name) => this.number(name));
+    return { temperature, top_p, seed, edits: this.edits.text };
+  }
+
+  sayValues() {
+    const speed = SPEEDS[this.number("speed")];
+    const values = {
+      temperature: this.number("temperature").toFixed(2),
+      top_p: this.number("top_p").toFixed(2),
+      speed: speed ?? "all",
+    };
+    for (const [name, value] of Object.entries(values)) {
+      document.querySelector(`output[for=live-${name}]`).textContent = value;
+      $(`live-${name}`).setAttribute("aria-valuetext", value);
+    }
+  }
+
+  // What is set counts from the next character on, and for the comparison.
+  set() {
+    this.sayValues();
+    this.buttons();
+    if (this.writing) this.turning.ask();
+    this.comparing.ask();
+  }
+
+  edit() {
+    $("live-compare").hidden = this.edits.text === "";
+    this.set();
+    this.reading.ask();
+  }
+
+  // --- reading ---
+
+  type() {
+    this.end();
+    this.reading.ask();
+    this.comparing.ask();
+  }
+
+  clear() {
+    this.box.value = "";
+    this.box.focus();
+    this.type();
+  }
+
+  async read() {
+    const text = this.box.value;
+    if (!text) return this.say("there is nothing to read");
+    for await (const [{ data }] of ask("read", { text, edits: this.edits.text })) {
+      const decoded = await decode(data);
+      show({ ...decoded, ramps: this.ramps });
+      this.shown = text;
+      this.follow();
+      if (!this.writing)
+        this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanBits.toFixed(2)} bits each`);
+    }
+  }
+
+  // Let the page's cursor stand on the character before the caret, or on the last one while the model writes.
+  follow() {
+    if (!this.writing && this.box.value !== this.shown) return;
+    const before = this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd);
+    go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
+  }
+
+  // --- writing ---
+
+  write() {
+    if (this.writing || !this.isSet) return;
+    this.prime = this.box.value;
+    this.written = "";
+    this.wanted = Math.min(this.number("length"), this.about.mostChars - count(this.prime));
+    if (this.wanted > 0) this.goOn(0);
+    else this.fail(new Error(`the text is full: it has ${counted(count(this.prime))} characters`));
+  }
+
+  // Once more from where the last writing began, with the next seed.
+  writeAgain() {
+    this.box.value = this.prime;
+    $("live-seed").value = this.number("seed") + 1;
+    this.write();
+  }
+
+  // Write what is left, with the settings as they are now, and with a stream of random numbers that is not used yet.
+  async goOn(index) {
+    if (!this.isSet) return;
+    this.writing?.abort();
+    const writing = (this.writing = new AbortController());
+    this.index = index;
+    this.buttons();
+    try {
+      await this.append(index, writing.signal);
+    } catch (error) {
+      if (writing === this.writing) this.fail(error);
+    }
+    if (writing === this.writing) this.stop();
+  }
+
+  async append(index, signal) {
+    const { box, prime } = this;
+    const speed = SPEEDS[this.number("speed")];
+    const length = this.wanted - count(this.written);
+    const request = { ...this.settings(), prime, written: this.written, index, length, ...(speed && { speed }) };
+    let stop = null;
+    for await (const lines of ask("write", request, signal)) {
+      if (signal.aborted) return;
+      ({ index: this.index, stop } = lines.at(-1));
+      const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 8;
+      this.written += lines.map(({ text }) => text).join("");
+      box.value = prime + this.written;
+      if (isAtEnd) box.scrollTop = box.scrollHeight;
+      this.say(`${counted(count(this.written))} of ${counted(this.wanted)} written`);
+      this.reading.ask();
+    }
+    if (!stop) throw new Error(GONE);
+  }
+
+  stop() {
+    if (!this.writing) return;
+    this.end();
+    this.reading.ask();
+    this.comparing.ask();
+  }
+
+  end() {
+    this.writing?.abort();
+    this.writing = null;
+    this.buttons();
+  }
+
+  get isAsWritten() {
+    return this.written !== "" && this.box.value === this.prime + this.written;
+  }
+
+  buttons() {
+    const [write, stop] = [$("live-write"), $("live-stop")];
+    const focused = document.activeElement;
+    write.disabled = Boolean(this.writing);
+    stop.disabled = !this.writing;
+    if (focused === write && write.disabled) stop.focus();
+    if (focused === stop && stop.disabled) this.box.focus();
+    $("live-again").disabled = Boolean(this.writing) || !this.isAsWritten;
+    $("live-again").textContent = `Again, seed ${this.number("seed") + 1 || "…"}`;
+  }
+
+  // --- comparing ---
+
+  // With units held: how the text goes on as the model is, and how so, with the same random numbers.
+  async compare() {
+    if (this.edits.text === "" || !this.isSet) return;
+    const prime = this.writing || this.isAsWritten ? this.prime : this.box.value;
+    const request = { ...this.settings(), prime, length: Math.min(this.number("length"), COMPARED) };
+    const plain = await this.asItIs({ ...request, edits: "" });
+    showDifference(prime, plain, await written(request));
+  }
+
+  async asItIs(request) {
+    const key = JSON.stringify(request);
+    if (!this.plain.has(key)) this.plain = new Map([[key, await written(request)]]);
+    return this.plain.get(key);
+  }
+}
+
+function showDifference(prime, plain, held) {
+  const [a, b] = [[...plain], [...held]];
+  const differs = a.findIndex((character, k) => character !== b[k]);
+  const same = differs < 0 ? a.length : differs;
+  const before = prime.length > SHOWN_BEFORE ? `…${prime.slice(-SHOWN_BEFORE)}` : prime;
+  for (const [id, text] of Object.entries({ "live-plain": a, "live-held": b })) {
+    const known = element("span", { className: "known", textContent: before + text.slice(0, same).join("") });
+    const other = element("span", { className: "other", textContent: text.slice(same).join("") });
+    $(id).replaceChildren(known, ...(same < text.length ? [other] : []));
+  }
+  $("live-differ").textContent =
+    same === a.length
+      ? `The same ${counted(same)} characters, with the same random numbers.`
+      : `The same for ${counted(same)} characters; then, with the same random numbers, another text.`;
+}
+
+// --- units held --------------------------------------------------------------------------------------------------------
+
+class Edits {
+  constructor({ states }, changed) {
+    Object.assign(this, { states, changed, rows: [] });
+    $("live-hold").addEventListener("click", () => this.add());
+    new MutationObserver(() => this.name()).observe($("unit-name"), { childList: true });
+    this.name();
+  }
+
+  // The unit that the page shows, or the first one listed that can be held.
+  get unit() {
+    const isState = ({ what }) => this.states.includes(what);
+    const shown = page.data.units[page.unit];
+    return shown && isState(shown) ? shown : page.data.units.find(isState);
+  }
+
+  name() {
+    $("live-hold").textContent = `Hold ${this.unit.name}`;
+  }
+
+  // As the lines of a file of edits.
+  get text() {
+    const active = this.rows.filter(({ on }) => on.checked);
+    return active.map(({ kind, unit, value }) => `${kind.value} ${unit.value.trim()}=${value.value}`).join("\n");
+  }
+
+  add() {
+    const { name, scale } = this.unit;
+    const most = Math.max(1, Math.ceil(scale));
+    const field = (type, label, rest) => element("input", { type, ariaLabel: label, ...rest });
+    const choice = (value, textContent) => element("option", { value, textContent });
+    const row = {
+      on: field("checkbox", `${name} is held`, { checked: true }),
+      unit: field("text", "Unit, or a range such as L0.h.0-15", { value: name, className: "name", spellcheck: false }),
+      kind: element("select", { ariaLabel: "What is done" }, choice("clamp", "held at"), choice("steer", "plus")),
+      value: field("number", `Value for ${name}`, { step: "any", value: most }),
+    };
+    const { on, unit, kind, value } = row;
+    const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Let ${name} go` });
+    const slider = field("range", `Value for ${name}, by a slider`, { min: -most, max: most, step: 0.05, value: most });
+    const item = element("li", {}, on, unit, kind, value, remove, slider);
+    slider.addEventListener("input", () => (value.value = slider.value));
+    value.addEventListener("input", () => (slider.value = value.value));
+    item.addEventListener("input", () => this.changed());
+    remove.addEventListener("click", () => {
+      this.rows.splice(this.rows.indexOf(row), 1);
+      item.remove();
+      $("live-hold").focus();
+      this.tell();
+    });
+    this.rows.push(row);
+    $("live-list").append(item);
+    slider.focus();
+    this.tell();
+  }
+
+  tell() {
+    $("live-none").hidden = this.rows.length > 0;
+    this.changed();
+  }
+}
+
+opened.then(() => {
+  const { live, ramps } = JSON.parse($("data").textContent);
+  page.live = new Live(live, ramps);
+});

@@ -1,0 +1,268 @@
+// The page: one object that holds all it shows, made anew by `show(data)`.
+
+const page = {
+  data: null, // what `decode` gives
+  unit: BITS, // the index of the unit that colours the text, or BITS
+  at: 0, // the cursor
+  hovered: null, // the symbol under the pointer
+  span: null, // {start, stop}: the selected symbols
+  anchor: null, // where a selection by keyboard began
+  found: [], // the signals of the span, the clearest first
+  places: [], // where they are on together
+  ramps: null, // the colours of the theme
+  pick, // colour by a unit
+  go, // move the cursor
+  select, // select a span, or none
+};
+
+// Show data, for the first time or again; the unit and the place are kept as far as they are there.
+function show(data) {
+  const name = page.data?.units[page.unit]?.name ?? (page.data ? "bits" : data.first);
+  Object.assign(page, { data, hovered: null, span: null, anchor: null });
+  $("trouble").hidden = true;
+  $("main").hidden = false;
+  describe(data);
+  page.view.set(data);
+  page.list.set(data);
+  page.map.set(data);
+  page.gates.set(data);
+  $("place").max = data.length - 1;
+  page.unit = data.units.findIndex((unit) => unit.name === name);
+  page.at = Math.min(page.at, data.length - 1);
+  dress();
+  showSpan(page);
+}
+
+function describe(data) {
+  document.title = `${data.title} – charrnn`;
+  $("title").textContent = data.title;
+  const edits = data.source.edits.length ? ` · ${data.source.edits.join(", ")}` : "";
+  $("summary").textContent =
+    `${data.source.cell} · ${counted(data.length)} ${data.noun}s · ${data.meanBits.toFixed(3)} bits per ${data.noun}${edits}`;
+  const kinds = Map.groupBy(data.units, (unit) => `L${unit.layer}.${unit.what}`);
+  const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
+  $("colophon").textContent =
+    `In this page: ${held || "no units"}, as parts of their scale in ${data.levels} steps on each side of zero; ` +
+    `model ${data.source.fingerprint}. ` +
+    ($("live").hidden ? "The page fetches nothing and sends nothing." : "The page asks nobody but charrnn on this machine.");
+}
+
+// --- what changes ------------------------------------------------------------------------------------------------------
+
+function pick(unit) {
+  page.unit = unit;
+  page.list.mark(unit);
+  colour();
+  page.map.draw();
+  page.gates.draw();
+  go(page.at);
+  if (page.span) showSpan(page);
+}
+
+// Move the cursor to a symbol; with `reveal` the text scrolls to it.
+function go(t, reveal = false) {
+  page.at = Math.max(0, Math.min(t, page.data.length - 1));
+  page.view.point(page.at, reveal);
+  look();
+  const slider = $("place");
+  slider.value = page.at;
+  slider.setAttribute("aria-valuetext", inWords(page.at));
+  page.map.later();
+}
+
+function look() {
+  showCharacter(page, page.hovered ?? page.at);
+}
+
+function inWords(t) {
+  const { data, unit } = page;
+  const value = unit === BITS ? "" : `, ${data.units[unit].name} ${signed(valueAt(data, unit, t))}`;
+  const bits = `${(data.bits[t] / 1000).toFixed(1)} bits`;
+  const label = data.labels[data.columns[t]];
+  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
+}
+
+function select(start, stop) {
+  page.span = stop > start ? { start, stop } : null;
+  if (!page.span) page.anchor = null;
+  showSpan(page);
+}
+
+function colour() {
+  const { data, unit } = page;
+  const levels = new Int8Array(data.length);
+  if (unit === BITS) {
+    const full = 1000 * data.mostBits;
+    for (let t = 0; t < data.length; t++) levels[t] = Math.round(STEPS * Math.min(1, data.bits[t] / full));
+  } else {
+    const from = unit * data.length;
+    for (let t = 0; t < data.length; t++) levels[t] = stepOf(data.values[from + t] / data.levels);
+  }
+  page.view.paint(levels);
+  entitle();
+}
+
+function entitle() {
+  const { data, unit, ramps } = page;
+  const one = data.units[unit];
+  $("unit-name").textContent = one ? one.name : "surprisal";
+  $("unit-about").textContent = one
+    ? [`${signed(one.low)} to ${signed(one.high)} here`, `interest ${one.interest.toFixed(2)}`, ...one.reasons].join(" · ")
+    : `bits that each ${data.noun} cost, ${data.meanBits.toFixed(2)} on average`;
+  const scale = one ? one.scale : data.mostBits;
+  const low = one ? `−${scale.toFixed(2)}` : "0";
+  const colors = one ? ramps.value : ramps.value.slice(STEPS);
+  const bar = element("i");
+  bar.style.background = `linear-gradient(to right, ${colors.map((color) => `rgb(${color})`).join(",")})`;
+  $("legend").replaceChildren(low, bar, one ? `+${scale.toFixed(2)}` : `${scale} bits`);
+  $("legend").ariaLabel = one ? `blue below zero, red above, up to ${scale.toFixed(2)}` : "red where surprising";
+}
+
+// --- theme and type ----------------------------------------------------------------------------------------------------
+
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+function dress() {
+  const root = document.documentElement;
+  const theme = root.dataset.theme ?? (prefersDark.matches ? "dark" : "light");
+  $("theme").ariaPressed = String(theme === "dark");
+  $("large").ariaPressed = String(root.dataset.type === "large");
+  if (!page.data) return;
+  page.ramps = page.data.ramps?.[theme] ?? page.ramps;
+  root.style.setProperty("--neutral", `rgb(${page.ramps.value[STEPS]})`);
+  page.view.colors(page.ramps.value);
+  pick(page.unit);
+}
+
+// --- wiring ------------------------------------------------------------------------------------------------------------
+
+function listenToText() {
+  const box = $("text");
+  box.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "mouse" || event.buttons) return;
+    const t = page.view.symbolAt(event.clientX, event.clientY);
+    if (t === page.hovered) return;
+    page.hovered = t;
+    page.view.point(t ?? page.at);
+    look();
+  });
+  box.addEventListener("pointerleave", () => {
+    page.hovered = null;
+    page.view.point(page.at);
+    look();
+  });
+  box.addEventListener("click", (event) => {
+    const t = page.view.symbolAt(event.clientX, event.clientY);
+    if (t !== null && getSelection().isCollapsed) go(t);
+  });
+  let timer = null;
+  document.addEventListener("selectionchange", () => {
+    clearTimeout(timer);
+    timer = setTimeout(takeSelection, 120);
+  });
+}
+
+// The document's selection, if it lies in the text, becomes the span.
+function takeSelection() {
+  const selection = getSelection();
+  if (selection.isCollapsed || !selection.rangeCount) return;
+  const { startContainer, startOffset, endContainer, endOffset } = selection.getRangeAt(0);
+  const start = page.view.symbolOf(startContainer, startOffset);
+  const stop = page.view.symbolOf(endContainer, endOffset);
+  if (start === null || stop === null || stop <= start) return;
+  page.anchor = null;
+  select(start, stop);
+}
+
+function step(by, extend) {
+  if (!extend) return go(page.at + by, true);
+  page.anchor ??= page.at;
+  go(page.at + by, true);
+  select(Math.min(page.anchor, page.at), Math.max(page.anchor, page.at) + 1);
+}
+
+// The unit before or after among those that the search leaves.
+function turn(by) {
+  const { shown } = page.list;
+  const place = shown.indexOf(page.unit);
+  const next = place < 0 ? 0 : Math.max(0, Math.min(shown.length - 1, place + by));
+  if (shown.length) pick(shown[next]);
+}
+
+let lastUnit = 0;
+
+function surprisal() {
+  if (page.unit !== BITS) lastUnit = page.unit;
+  pick(page.unit === BITS ? lastUnit : BITS);
+}
+
+const KEYS = {
+  ArrowLeft: (event) => step(-1, event.shiftKey),
+  ArrowRight: (event) => step(1, event.shiftKey),
+  ArrowUp: () => turn(-1),
+  ArrowDown: () => turn(1),
+  "[": () => turn(-1),
+  "]": () => turn(1),
+  Home: () => go(0, true),
+  End: () => go(page.data.length - 1, true),
+  "/": () => $("search").select(),
+  "?": () => $("help").showModal(),
+  s: surprisal,
+  Escape: () => (getSelection().removeAllRanges(), select(0, 0)),
+};
+
+function listenToKeys() {
+  document.addEventListener("keydown", (event) => {
+    const { target } = event;
+    const typing = target.closest("input, select, textarea, dialog[open], #live");
+    if (typing && (target.id !== "place" || !"[]/?s".includes(event.key))) return;
+    if (!page.data || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return;
+    event.preventDefault();
+    KEYS[event.key](event);
+  });
+}
+
+function listenToControls() {
+  const root = document.documentElement;
+  $("theme").addEventListener("click", () => {
+    root.dataset.theme = $("theme").ariaPressed === "true" ? "light" : "dark";
+    dress();
+  });
+  $("large").addEventListener("click", () => {
+    root.dataset.type = root.dataset.type === "large" ? "" : "large";
+    dress();
+  });
+  prefersDark.addEventListener("change", dress);
+  $("ask").addEventListener("click", KEYS["?"]);
+  $("previous").addEventListener("click", () => turn(-1));
+  $("next").addEventListener("click", () => turn(1));
+  $("place").addEventListener("input", (event) => go(Number(event.target.value), true));
+  $("clear").addEventListener("click", KEYS.Escape);
+  for (const id of ["threshold", "left", "right"]) $(id).addEventListener("input", () => showSpan(page));
+}
+
+function start() {
+  const ring = element("div", { id: "ring", ariaHidden: "true" });
+  page.view = new TextView($("text"), $("lines"), ring);
+  page.list = new UnitList($("list"), $("search"), pick);
+  page.map = new HeatMap($("map-box"), $("map-canvas"), $("map-note"), $("zoom"), page);
+  page.gates = new GatePlots($("gates"), $("plots"), $("gates-note"), page);
+  page.list.changed = () => page.data && page.map.later();
+  listenToText();
+  listenToKeys();
+  listenToControls();
+  dress();
+}
+
+async function open() {
+  if (!CSS.highlights) throw new Error("this browser is too old: it lacks the CSS Custom Highlight API");
+  start();
+  show(await decode(JSON.parse($("data").textContent)));
+}
+
+// The page is there when this has come true; whoever comes later can wait for it.
+const opened = open().catch((error) => {
+  $("trouble").textContent = `This page cannot be shown: ${error.message}`;
+  $("trouble").hidden = false;
+  throw error;
+});

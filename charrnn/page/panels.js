@@ -1,0 +1,199 @@
+// What stands beside the text: the list of units, the character, the span.
+
+const $ = (id) => document.getElementById(id);
+const STRONGEST = 8;
+const SHOWN = 12; // units found, places found
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+// One line of a list of bars: a label, a bar from the middle if `part` has a sign, a figure.
+function bar({ label, part, figure, colors, title = "", twoSided = false, onClick = null, marked = false }) {
+  const name = element(onClick ? "button" : "span", { className: "name", textContent: label, title });
+  if (onClick) {
+    name.type = "button";
+    name.addEventListener("click", onClick);
+  }
+  const fill = element("i");
+  const size = Math.min(1, Math.abs(part));
+  fill.style.width = `${(twoSided ? 50 : 100) * size}%`;
+  if (twoSided) fill.style.left = `${part < 0 ? 50 - 50 * size : 50}%`;
+  fill.style.background = `rgb(${colors})`;
+  const track = element("span", { className: twoSided ? "track two" : "track", ariaHidden: "true" }, fill);
+  const item = element("li", {}, name, track, element("span", { className: "figure", textContent: figure }));
+  item.classList.toggle("marked", marked);
+  return item;
+}
+
+class UnitList {
+  constructor(box, field, pick) {
+    Object.assign(this, { box, field, pick, shown: [] });
+    field.addEventListener("input", () => this.filter());
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") [field.value] = [""], this.filter(), $("text").focus();
+      if (event.key === "Enter" && this.shown.length) pick(this.shown[0]), $("text").focus();
+      if (event.key === "ArrowDown") event.preventDefault(), box.focus();
+    });
+    box.addEventListener("click", (event) => {
+      const row = event.target.closest("[role=option]");
+      if (row) pick(Number(row.dataset.unit));
+    });
+  }
+
+  set(data) {
+    const best = Math.max(1e-9, ...data.units.map((unit) => unit.interest));
+    const rows = data.units.map((unit, u) =>
+      this.row(u, unit.name, unit.interest.toFixed(2), unit.interest / best, unit.reasons.join(", ")),
+    );
+    this.rows = [this.row(BITS, "surprisal", "bits", 0, `what each ${data.noun} cost`), ...rows];
+    this.box.replaceChildren(...this.rows);
+    this.filter();
+  }
+
+  row(unit, name, figure, part, reasons) {
+    const fill = element("i");
+    fill.style.width = `${100 * part}%`;
+    const row = element(
+      "div",
+      { id: `unit-${unit}`, role: "option" },
+      element("span", { className: "name", textContent: name }),
+      element("span", { className: "track", ariaHidden: "true" }, fill),
+      element("span", { className: "figure", textContent: figure }),
+      element("span", { className: "reasons", textContent: reasons }),
+    );
+    row.dataset.unit = unit;
+    return row;
+  }
+
+  // Show the units whose name or reasons have all words of the search.
+  filter() {
+    const words = this.field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    this.shown = [];
+    for (const row of this.rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+      if (!row.hidden) this.shown.push(Number(row.dataset.unit));
+    }
+    this.box.classList.toggle("empty", !this.shown.length);
+    this.box.scrollTop = 0;
+    this.changed?.();
+  }
+
+  mark(unit) {
+    for (const row of this.rows) row.ariaSelected = String(Number(row.dataset.unit) === unit);
+    const row = $(`unit-${unit}`);
+    this.box.setAttribute("aria-activedescendant", row.id);
+    const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
+    if (top < this.box.scrollTop || bottom > this.box.scrollTop + this.box.clientHeight)
+      this.box.scrollTop = top - this.box.clientHeight / 3;
+  }
+}
+
+// --- the character ------------------------------------------------------------------------------------------------------
+
+function showCharacter(page, t) {
+  const { data } = page;
+  $("glyph").textContent = visible(data.labels[data.columns[t]]);
+  $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
+  const cost = data.bits[t] / 1000;
+  $("cost").textContent = t + data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
+  const { chance } = page.ramps;
+  const next = t + 1 < data.length ? data.ids[t + 1] : null;
+  const guesses = Array.from({ length: data.choices }, (_, k) => {
+    const id = data.guesses[t * data.choices + k];
+    const part = data.chances[t * data.choices + k] / 65535;
+    const percent = 100 * part;
+    const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
+    return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS], marked: id === next });
+  });
+  $("guesses").replaceChildren(...guesses);
+  $("strongest").replaceChildren(...strongest(data, t).map((unit) => unitBar(page, unit, t)));
+}
+
+function unitBar(page, unit, t) {
+  const { data } = page;
+  const part = data.values[unit * data.length + t] / data.levels;
+  return bar({
+    label: data.units[unit].name,
+    part,
+    figure: signed(valueAt(data, unit, t)),
+    colors: page.ramps.value[part < 0 ? 4 : 2 * STEPS - 4],
+    twoSided: true,
+    onClick: () => page.pick(unit),
+    marked: unit === page.unit,
+  });
+}
+
+// The units that are farthest from zero, as parts of their scales; of equals the most interesting first.
+function strongest(data, t) {
+  const size = (unit) => Math.abs(data.values[unit * data.length + t]);
+  const order = data.units.map((_, unit) => unit).sort((a, b) => size(b) - size(a) || a - b);
+  return order.slice(0, STRONGEST);
+}
+
+// --- the span -----------------------------------------------------------------------------------------------------------
+
+const textOf = (data, start, stop) =>
+  Array.from(data.columns.subarray(Math.max(0, start), stop), (column) => data.labels[column]).join("");
+
+function showSpan(page) {
+  const { data, span } = page;
+  $("span-hint").hidden = Boolean(span);
+  $("span-body").hidden = !span;
+  if (!span) return page.view.mark("span", []), page.view.mark("place", []);
+  page.view.mark("span", [span]);
+  const threshold = Number($("threshold").value);
+  $("threshold-value").textContent = threshold.toFixed(2);
+  const snippet = textOf(data, span.start, span.stop);
+  $("span-text").textContent = snippet.length > 80 ? `${snippet.slice(0, 60)} … ${snippet.slice(-16)}` : snippet;
+  const context = { left: Number($("left").value), right: Number($("right").value) };
+  const found = findUnits(data, { ...span, ...context }, threshold);
+  const exact = found.filter((unit) => unit.exact);
+  const near = (exact.length ? exact : found).slice(0, SHOWN);
+  page.found = found;
+  $("found-note").textContent = exact.length
+    ? `${counted(exact.length)} on exactly here${exact.length > SHOWN ? `, the ${SHOWN} clearest:` : ":"}`
+    : "None is on exactly here; the nearest:";
+  $("found").replaceChildren(...near.map((one) => foundBar(page, one, threshold)));
+  const chosen = (exact.length ? exact : found.slice(0, 3)).slice(0, 50).map(({ index }) => index);
+  const places = findPlaces(data, chosen, threshold).filter(
+    ({ start, stop }) => stop <= span.start || start >= span.stop,
+  );
+  page.places = places;
+  const units = chosen.length === 1 ? "this unit is" : `these ${chosen.length} units are`;
+  $("places-note").textContent = places.length
+    ? `Where ${exact.length ? units : "the nearest three are"} on, the most of them first.`
+    : "Nowhere else are they on for two characters or more.";
+  page.view.mark("place", places);
+  $("places").replaceChildren(...places.slice(0, SHOWN).map((place) => placeRow(page, place, chosen.length)));
+}
+
+function foundBar(page, { unit, negative, margin }) {
+  return bar({
+    label: `${negative ? "−" : "+"}${page.data.units[unit].name}`,
+    title: negative ? "on means far below zero" : "on means far above zero",
+    part: margin,
+    figure: signed(margin),
+    colors: page.ramps.value[negative ? 4 : 2 * STEPS - 4],
+    twoSided: true,
+    onClick: () => page.pick(unit),
+    marked: unit === page.unit,
+  });
+}
+
+function placeRow(page, { start, stop, shared, jaccard }, count) {
+  const { data } = page;
+  const button = element(
+    "button",
+    { type: "button" },
+    element("span", { className: "around", textContent: textOf(data, start - 12, start) }),
+    element("b", { textContent: textOf(data, start, Math.min(stop, start + 40)) }),
+    element("span", { className: "around", textContent: textOf(data, stop, stop + 12) }),
+  );
+  button.addEventListener("click", () => page.go(start, true));
+  const figure = `${shared} of ${count} · Jaccard ${jaccard.toFixed(2)}`;
+  return element("li", {}, button, element("span", { className: "figure", textContent: figure }));
+}

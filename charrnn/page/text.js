@@ -1,0 +1,211 @@
+// The text: plain lines, coloured from outside by the CSS Custom Highlight API, so that it stays text for screen readers,
+// for finding and for copying. Only what is on the screen, and a little around it, is coloured.
+
+const STEPS = 16; // levels of colour on each side of zero
+const stepOf = (part) => Math.sign(part) * Math.ceil(Math.min(1, Math.abs(part)) * STEPS - 1e-9); // only zero is neutral
+const SEGMENT = 256; // symbols of a text node at most
+const AROUND = 600; // symbols coloured beyond the screen
+
+class TextView {
+  constructor(box, lines, ring) {
+    Object.assign(this, { box, lines, ring, levels: null, painted: [0, 0], marks: new Map() });
+    this.highlights = Array.from({ length: 2 * STEPS + 1 }, (_, k) => {
+      const highlight = new Highlight();
+      CSS.highlights.set(`v${k}`, highlight);
+      return highlight;
+    });
+    for (const [priority, name] of ["place", "span"].entries()) {
+      const highlight = new Highlight();
+      highlight.priority = priority + 1;
+      CSS.highlights.set(name, highlight);
+      this.marks.set(name, highlight);
+    }
+    this.sheet = new CSSStyleSheet();
+    document.adoptedStyleSheets.push(this.sheet);
+    box.addEventListener("scroll", () => this.later(), { passive: true });
+    new ResizeObserver(() => this.later()).observe(box);
+  }
+
+  // Show the symbols of a text; `columns` are rows of the table `labels`.
+  set({ labels, columns, endsLine, length }) {
+    this.length = length;
+    this.offsets = new Uint32Array(length); // of a symbol in its text node
+    this.firsts = []; // the first symbol of each segment
+    this.nodes = []; // its text node
+    const fragment = new DocumentFragment();
+    let line = null;
+    let text = "";
+    let first = 0;
+    const close = (stop) => {
+      const span = document.createElement("span");
+      const node = document.createTextNode(text);
+      span.append(node);
+      line.append(span);
+      this.firsts.push(first);
+      this.nodes.push(node);
+      [text, first] = ["", stop];
+    };
+    for (let t = 0; t < length; t++) {
+      if (!line) {
+        line = document.createElement("p");
+        fragment.append(line);
+      }
+      this.offsets[t] = text.length;
+      text += labels[columns[t]];
+      const ends = endsLine.has(columns[t]);
+      if (ends || t + 1 - first >= SEGMENT || t + 1 === length) close(t + 1);
+      if (ends) line = null;
+    }
+    this.lines.replaceChildren(this.ring, fragment);
+    this.levels = null;
+  }
+
+  colors(ramp) {
+    const rules = ramp.map(
+      (color, k) =>
+        `::highlight(v${k}){background-color:rgb(${color});color:${isLight(color) ? "#000" : "#fff"}}`,
+    );
+    this.sheet.replaceSync(rules.join("\n"));
+  }
+
+  // Colour by levels (T,) from -STEPS to STEPS.
+  paint(levels) {
+    this.levels = levels;
+    this.repaint();
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (!this.levels) return;
+      const [first, stop] = this.visible();
+      if (first < this.painted[0] || stop > this.painted[1]) this.repaint();
+    });
+  }
+
+  repaint() {
+    if (!this.levels) return;
+    const [first, stop] = this.visible();
+    const from = Math.max(0, first - AROUND);
+    const to = Math.min(this.length, stop + AROUND);
+    this.painted = [from, to];
+    for (const highlight of this.highlights) highlight.clear();
+    for (let t = from; t < to; ) {
+      const level = this.levels[t];
+      const segment = this.segmentOf(t);
+      const end = Math.min(to, this.firsts[segment + 1] ?? this.length);
+      let next = t + 1;
+      while (next < end && this.levels[next] === level) next++;
+      if (level) this.highlights[level + STEPS].add(this.inNode(segment, t, next));
+      t = next;
+    }
+  }
+
+  // Underline spans of symbols, as "span" or "place".
+  mark(name, spans) {
+    const highlight = this.marks.get(name);
+    highlight.clear();
+    for (const { start, stop } of spans) {
+      for (let t = start; t < stop; ) {
+        const segment = this.segmentOf(t);
+        const next = Math.min(stop, this.firsts[segment + 1] ?? this.length);
+        highlight.add(this.inNode(segment, t, next));
+        t = next;
+      }
+    }
+  }
+
+  // The symbols on the screen, from the first to before the last.
+  visible() {
+    const { top, bottom } = this.box.getBoundingClientRect();
+    const rect = (k) => this.nodes[k].parentNode.getBoundingClientRect();
+    const first = search(this.nodes.length, (k) => rect(k).bottom > top);
+    const stop = search(this.nodes.length, (k) => rect(k).top >= bottom);
+    return [this.firsts[first] ?? this.length, this.firsts[stop] ?? this.length];
+  }
+
+  segmentOf(t) {
+    return search(this.firsts.length, (k) => this.firsts[k] > t) - 1;
+  }
+
+  inNode(segment, start, stop) {
+    const node = this.nodes[segment];
+    const last = this.firsts[segment + 1] ?? this.length;
+    return new StaticRange({
+      startContainer: node,
+      startOffset: this.offsets[start],
+      endContainer: node,
+      endOffset: stop < last ? this.offsets[stop] : node.length,
+    });
+  }
+
+  rect(t) {
+    const { startContainer, startOffset, endOffset } = this.inNode(this.segmentOf(t), t, t + 1);
+    const range = document.createRange();
+    range.setStart(startContainer, startOffset);
+    range.setEnd(startContainer, endOffset);
+    return range.getBoundingClientRect();
+  }
+
+  // The symbol that begins at a place in the document, or after it, as selections have it; null outside of the text.
+  symbolOf(node, offset) {
+    if (!node || !this.lines.contains(node)) return null;
+    const segment = this.nodes.indexOf(node);
+    if (segment < 0) {
+      const place = document.createRange();
+      place.setStart(node, offset);
+      const after = search(this.nodes.length, (k) => place.comparePoint(this.nodes[k], 0) >= 0);
+      return this.firsts[after] ?? this.length;
+    }
+    const stop = this.firsts[segment + 1] ?? this.length;
+    const first = this.firsts[segment];
+    return first + search(stop - first, (k) => this.offsets[first + k] >= offset);
+  }
+
+  // The symbol under a point of the window.
+  symbolAt(x, y) {
+    const place = document.caretPositionFromPoint?.(x, y);
+    const range = place ? null : document.caretRangeFromPoint?.(x, y);
+    const [node, offset] = place
+      ? [place.offsetNode, place.offset]
+      : [range?.startContainer, range?.startOffset];
+    const near = this.symbolOf(node, offset);
+    if (near === null) return null;
+    return [near, near - 1].find((t) => t >= 0 && t < this.length && isInside(this.rect(t), x, y)) ?? null;
+  }
+
+  // Put the ring around a symbol, and the symbol on the screen if asked.
+  point(t, reveal) {
+    const origin = this.lines.getBoundingClientRect();
+    const { left, top, width, height } = this.rect(t);
+    const place = { left: left - origin.left, top: top - origin.top, width, height };
+    for (const [name, value] of Object.entries(place)) this.ring.style[name] = `${value}px`;
+    if (!reveal) return;
+    const { box } = this;
+    const margin = 2 * height;
+    if (place.top < box.scrollTop + margin || place.top + height > box.scrollTop + box.clientHeight - margin)
+      box.scrollTop = place.top - box.clientHeight / 2;
+  }
+}
+
+// The first k below `count` for which `holds(k)`, which holds from some k on; or `count`.
+function search(count, holds) {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+const isInside = ({ left, right, top, bottom }, x, y) => x >= left && x < right && y >= top && y < bottom;
+
+// Whether black is easier to read on a colour "r g b" than white (relative luminance, WCAG 2).
+function isLight(color) {
+  const [red, green, blue] = color.split(" ").map((part) => {
+    const c = part / 255;
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179;
+}

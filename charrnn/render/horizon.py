@@ -1,0 +1,37 @@
+"""What a character costs with more and more context, as a table with bars."""
+
+import textwrap
+from collections.abc import Iterator
+
+from charrnn.render.bars import bar
+from charrnn.scoring.horizon import WITHIN, Horizon
+
+MOST_BAR_CELLS = 40
+
+
+def horizon_lines(found: Horizon, noun: str, width: int, *, blocks: bool = True) -> Iterator[str]:
+    """The lines: a row for each context, and how far the context reaches.
+
+    Args:
+        found: what is shown.
+        noun: what a symbol is, "character" or "byte".
+        width: of a line, in cells.
+        blocks: draw bars with block characters; if not, with ASCII.
+    """
+    mean, error, more, more_error = found.mean, found.error, found.more, found.more_error
+    longest = found.contexts[-1]
+    places = f"{found.windows:,} {noun}{'s'[: found.windows - 1]}"
+    title = (
+        f"bits per {noun}, given only the k {noun}s before it; "
+        f"every k from a cold start and on the same {places}"
+    )
+    yield from textwrap.wrap(title, max(24, width))
+    head = f"{'k':>7}{'bits':>9}{'± s.e.':>9}{'over ' + format(longest, ','):>11}{'± s.e.':>9}  "
+    yield head.rstrip()
+    cells = max(0, min(MOST_BAR_CELLS, width - len(head)))
+    for k, context in enumerate(found.contexts):
+        drawn = bar(float(mean[k]), float(mean.max()), cells, blocks=blocks)
+        numbers = f"{context:>7,}{mean[k]:9.3f}{error[k]:9.3f}{more[k]:+11.3f}{more_error[k]:9.3f}"
+        yield f"{numbers}  {drawn}".rstrip()
+    percent = f"{100 * WITHIN:g} %"
+    yield f"within {percent} of the bits with {longest:,} {noun}s: from k = {found.reach:,} on"

@@ -1,0 +1,173 @@
+"""The page of a live model, and what can be asked of it: to read a text, and to write on. It knows no HTTP.
+
+A request is a value and the model remembers nothing, so that the same request always has the same reply, and several can
+be answered at once. Whoever wants another temperature in the midst of a text asks for the rest of it: with what is
+`written` already, and the next of the seed's streams of random numbers (`index`).
+"""
+
+import dataclasses
+import time
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from charrnn.analysis.edits import parse_edits
+from charrnn.analysis.units import parse_units
+from charrnn.config import SamplingConfig, require
+from charrnn.errors import UsageError
+from charrnn.page.data import page_data
+from charrnn.page.html import page_html
+from charrnn.recording import record
+from charrnn.sampling.prime import before
+from charrnn.sampling.sampler import write
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+    from charrnn.sampling.writer import Piece
+
+MOST_CHARS = 2000
+"""Of a text that is read, or written on; and that one request may have written."""
+MOST_INDEX = 10**6
+GUESSES = 5
+"""For the next character, after each."""
+BEGINNING = SamplingConfig(length=400, seed=1)
+"""What the model writes for the page to begin with; the page begins with these settings too."""
+TEXTS = ("prime", "written", "edits")
+SETTINGS = ("length", "temperature", "top_p", "seed")
+"""The fields of SamplingConfig that a request may have."""
+
+Line = dict[str, object]
+
+
+class Live:
+    """Answers requests with a model.
+
+    Args:
+        model: reads and writes.
+        title: of the page.
+        lines: whether the model was trained on lines, and so writes line by line, each begun afresh.
+    """
+
+    def __init__(self, model: "CharRNN", title: str, *, lines: bool = False) -> None:
+        self._model, self._title, self._lines = model, title, lines
+        self._units = [
+            unit for state in model.cell.states for unit in parse_units(f"L*.{state}.*", model)
+        ]
+
+    def page(self) -> str:
+        """The page, with a text that the model has written and read."""
+        settings = {name: getattr(BEGINNING, name) for name in SETTINGS}
+        text = "".join(str(line["text"]) for line in self.write(settings))
+        about = {
+            "text": text,
+            "settings": settings,
+            "mostChars": MOST_CHARS,
+            "states": list(self._model.cell.states),
+        }
+        return page_html({**self._read(self._model, text), "live": about}, live=True)
+
+    def read(self, request: Any) -> Generator[Line, None, None]:
+        """Read a text.
+
+        Args:
+            request: `text`; and `edits`, the lines of a file of edits, such as "clamp L0.c.37=+1".
+
+        Yields:
+            One line with `data`: see `charrnn.page.data.page_data`.
+
+        Raises:
+            UsageError, DataError: the request cannot be obeyed.
+        """
+        asked = _asked(request, ("text", "edits"))
+        text = _text(asked, "text")
+        _require_short(text)
+        yield {"data": self._read(self._edited(asked), text)}
+
+    def _read(self, model: "CharRNN", text: str) -> Line:
+        cell = model.cell
+        recording = record(model, text, top=GUESSES, keep={*cell.states, *cell.sigmoids})
+        return page_data([recording], self._units, title=self._title)
+
+    def write(self, request: Any) -> Generator[Line, None, None]:
+        """Write on.
+
+        Args:
+            request: `prime`, and what is `written` after it (without a prime the model begins as in `sampler.sample`);
+                `edits`, as for reading; `length`, `temperature`, `top_p` and `seed`, as in SamplingConfig; `index`,
+                which of the seed's streams of random numbers; `speed`, the most characters a second.
+
+        Yields:
+            Lines with `text`, what is new, and `index`, the stream that drew it; in the last, `stop` says why it ends.
+
+        Raises:
+            UsageError, DataError: the request cannot be obeyed.
+        """
+        asked = _asked(request, (*TEXTS, *SETTINGS, "index", "speed"))
+        pause = _pause(asked.get("speed"))
+        for piece in self._pieces(asked):
+            yield {"text": piece.text, "index": piece.index, "stop": piece.stop}
+            time.sleep(pause * len(piece.text))
+
+    def _pieces(self, asked: Mapping[str, Any]) -> Iterator["Piece"]:
+        config = SamplingConfig(**{name: asked[name] for name in SETTINGS if name in asked})
+        require(config.length <= MOST_CHARS, "length", f"{MOST_CHARS:,} at most", config.length)
+        index = asked.get("index", 0)
+        whole = isinstance(index, int) and not isinstance(index, bool)
+        require(whole and 0 <= index <= MOST_INDEX, "index", f"from 0 to {MOST_INDEX:,}", index)
+        prime, written = _text(asked, "prime"), _text(asked, "written")
+        _require_short(prime + written)
+        model = self._edited(asked)
+        if self._lines:
+            return _lines(model, (prime + written).rpartition("\n")[2], config, index)
+        return write(model, before(model, prime, line=False) + written, config, indices=(index,))
+
+    def _edited(self, asked: Mapping[str, Any]) -> "CharRNN":
+        edits = tuple(parse_edits(_text(asked, "edits"), "edits"))
+        return self._model.edited(edits) if edits else self._model
+
+
+def _lines(model: "CharRNN", begun: str, config: SamplingConfig, index: int) -> Iterator["Piece"]:
+    """Write line after line, the first one from its beginning on, each with the seed's next stream."""
+    left = config.length
+    while True:
+        line = dataclasses.replace(config, length=left, line=True)
+        for piece in write(model, begun, line, indices=(index,)):
+            left -= len(piece.text)
+            yield piece if left <= 0 else dataclasses.replace(piece, stop=None)
+        if left <= 0:
+            return
+        begun, index = "", index + 1
+
+
+# --- requests ----------------------------------------------------------------------------------------------------------
+
+
+def _asked(request: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """A request that is an object and has no fields but these."""
+    if not isinstance(request, dict):
+        raise UsageError("a request is an object")
+    if strange := sorted(request.keys() - set(names)):
+        raise UsageError(f"a request has no {strange[0][:40]!r}; it may have {', '.join(names)}")
+    return request
+
+
+def _text(asked: Mapping[str, Any], name: str) -> str:
+    text = asked.get(name, "")
+    require(isinstance(text, str), name, "a text", text)
+    return str(text)
+
+
+def _require_short(text: str) -> None:
+    if len(text) > MOST_CHARS:
+        raise UsageError(
+            f"a live text has {MOST_CHARS:,} characters at most, not {len(text):,}",
+            "charrnn visualize --html shows longer ones",
+        )
+
+
+def _pause(speed: object) -> float:
+    """Seconds from one character to the next."""
+    if speed is None:
+        return 0.0
+    number = isinstance(speed, (int, float)) and not isinstance(speed, bool)
+    require(number and 1 <= speed <= 1e6, "speed", "from 1 to 1,000,000", speed)  # type: ignore[operator]
+    return 1 / float(speed)  # type: ignore[arg-type]

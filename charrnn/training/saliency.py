@@ -1,0 +1,111 @@
+"""Which characters a prediction rests on: the gradient of its log-probability with respect to each character before.
+
+A network reads a character as a one-hot vector x, of which its embedding is W x. For the prediction at place T of a
+text, with log p in nats of one symbol there, the saliency of the character at t < T is the plain norm over the symbols
+
+    || d log p(symbol at T) / d x_t ||_2 = || W^T d log p / d (W x_t) ||_2
+
+It says how strongly the prediction answers to a small change of that character, to whichever others; not what would
+happen if it were another one altogether. It is computed in float64.
+
+Source: A. Madsen, "Visualizing memorization in RNNs", Distill, 2019, which calls it connectivity and takes it of the
+logit instead of the log-probability, which a softmax ties to all the others; the norm is not squared here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from charrnn.errors import CheckpointError, DataError
+from charrnn.model import CharRNN
+from charrnn.text.vocabulary import Ids
+from charrnn.training.gradients import ARRAYS_PER_STEP, TAPE, Reader, warm
+
+REACH = 1000
+"""Characters before the prediction that get a gradient, at most."""
+WARM_UP = 1024
+"""Characters that are read before those, without a gradient, if the text has so many."""
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """How much each character before a place mattered for the prediction there."""
+
+    place: int
+    """T, the position of the symbol that is predicted, from 0."""
+    target: int
+    """The symbol whose probability was asked for."""
+    probability: float
+    """How likely the model found it."""
+    norms: npt.NDArray[np.float64]
+    """(K,) of the K symbols before the place, in the order of the text."""
+
+    @property
+    def start(self) -> int:
+        """The position of the first of them."""
+        return self.place - len(self.norms)
+
+    @property
+    def half(self) -> int:
+        """In how many symbols, counted backwards from the place, half of the sum of all norms lies."""
+        so_far = np.cumsum(self.norms[::-1])
+        return int(np.searchsorted(so_far, so_far[-1] / 2)) + 1
+
+
+def saliency(
+    model: CharRNN,
+    ids: Ids,
+    place: int,
+    *,
+    target: int | None = None,
+    reach: int = REACH,
+    warm_up: int = WARM_UP,
+) -> Saliency:
+    """Measure how much each character before a place mattered for the prediction there.
+
+    Args:
+        model: of any cell.
+        ids: (N,) the text.
+        place: T, from 1 to N: the position of the character that is predicted, from those before it. N is the one that
+            would come after the text.
+        target: the symbol whose probability counts; None is the text's own, and after the text the likeliest.
+        reach: characters before the place to look at, at most; fewer if the network is so large that torch would have
+            to keep more than TAPE numbers of them.
+        warm_up: characters that are read before those, at most.
+
+    Raises:
+        DataError: there is no such place, or nothing before it.
+        UsageError: units of the model are edited.
+        CheckpointError: the gradient overflows, as it does when a model's weights are enormous.
+    """
+    if not 1 <= place <= len(ids):
+        raise DataError(
+            f"a prediction has a place from 1 to {len(ids):,} in this text, not {place:,}"
+        )
+    reader = Reader(model)
+    start = max(0, place - min(reach, _affordable(model)))
+    state = warm(reader, ids, np.array([start]), min(warm_up, start))
+    symbols = torch.from_numpy(ids[start:place].astype(np.int64))
+    inputs = [row[None].requires_grad_() for row in reader.embedding[symbols]]  # (1, E) each
+    for embedded in inputs:
+        state = reader.step_on(embedded, state)
+    log_p = torch.log_softmax(reader.logits(state)[0], -1)  # (V,)
+    if target is None:
+        target = int(ids[place]) if place < len(ids) else int(log_p.argmax())
+    probability = log_p[target].detach().exp().item()
+    gradients = torch.cat(torch.autograd.grad(log_p[target], inputs))  # (K, E)
+    norms = torch.linalg.vector_norm(gradients @ reader.embedding.T, dim=-1).numpy()
+    if not np.isfinite(norms).all():
+        raise CheckpointError("the model's gradient is not finite: its weights are too large")
+    return Saliency(place, target, probability, norms)
+
+
+def _affordable(model: CharRNN) -> int:
+    """The characters of which torch can keep what it needs to go back."""
+    config = model.config
+    return max(
+        1,
+        TAPE // (ARRAYS_PER_STEP * config.hidden_size * config.num_layers + len(model.vocabulary)),
+    )

@@ -1,0 +1,683 @@
+"""The page of `charrnn visualize --html`: its data, and the page itself in a real browser."""
+
+import base64
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from conftest import call_charrnn, make_text
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from charrnn.analysis.gates import saturation
+from charrnn.analysis.spans import Span, both_signs, fits, margins, similar
+from charrnn.analysis.units import Unit, most_interesting, parse_units
+from charrnn.cells import CELLS
+from charrnn.config import ModelConfig
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.page.colors import ramps
+from charrnn.page.data import LEVELS, pack, page_data, quantised
+from charrnn.page.html import as_json, page_html
+from charrnn.recording import record, record_parts
+from charrnn.render.glyphs import glyph
+from charrnn.render.palette import ColorMode, diverging
+from charrnn.text.vocabulary import Vocabulary
+
+TEXT = make_text(900)
+HOSTILE = (
+    '</script><script>hacked=1</script><img src=x onerror="hacked=2"><!-- & &lt; \\u003c ${hacked=3}'
+    "\u202edne\u2066\u2069\x00\x1b[31m\x07\r\x7f\x85\u2028\u2029\ufeff\ufffe]]>' e\u0301 👩‍👩 \U000e0001\u200b"
+)
+
+
+def make_model(cell="lstm", text="abcdefg", num_layers=2, *, level="char"):
+    vocabulary = (
+        Vocabulary("char", sorted(map(ord, set(text))))
+        if level == "char"
+        else Vocabulary.of_bytes()
+    )
+    config = ModelConfig(
+        cell=cell,
+        vocab_size=len(vocabulary),
+        embedding_size=3,
+        hidden_size=5,
+        num_layers=num_layers,
+    )
+    random = np.random.default_rng(2)
+    shapes = weight_shapes(config).items()
+    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
+    return CharRNN(config, vocabulary, weights)
+
+
+def data_of(model, text, *addresses, **settings):
+    units = [unit for address in addresses or ("L*.h.*",) for unit in parse_units(address, model)]
+    parts = record_parts(model, text, top=3, length=100)
+    return page_data(parts, units, **{"title": "a test"} | settings)
+
+
+def unpack(packed):
+    return np.frombuffer(zlib.decompress(base64.b64decode(packed["data"])), "<" + packed["type"])
+
+
+def parts_of(data):
+    """The values of a page as parts of their scales, (T, U)."""
+    return unpack(data["values"]).reshape(len(data["units"]), -1).T / data["levels"]
+
+
+# --- the data -------------------------------------------------------------------------------------
+
+
+@given(st.one_of(arrays(np.int8, st.integers(0, 50)), arrays(np.uint32, st.integers(0, 50))))
+def test_what_is_packed_can_be_unpacked(numbers):
+    packed = json.loads(json.dumps(pack(numbers)))
+    assert unpack(packed).tolist() == numbers.tolist()
+    assert unpack(packed).itemsize <= numbers.itemsize
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_values_are_within_half_a_step_and_all_keep_their_signs(cell):
+    model = make_model(cell)
+    text = "abcdefgabcagf" * 20
+    letters = CELLS[cell].states
+    data = data_of(model, text, *(f"L*.{letter}.*" for letter in letters))
+    found = parts_of(data)
+    recording = record(model, text)
+    assert len(data["units"]) == 10 * len(letters)
+    for column, unit in zip(found.T, data["units"], strict=True):
+        true = recording.arrays[unit["what"]][:, unit["layer"], unit["index"]]
+        expected = max(abs(true)) if unit["what"] == "c" or max(abs(true)) > 1 else 1
+        assert unit["scale"] == pytest.approx(expected, abs=1e-6)
+        assert np.sign(column).tolist() == np.sign(true).tolist()
+        away = np.abs(column - true / unit["scale"])
+        assert (
+            away[np.abs(column) > 1 / data["levels"]].max(initial=0) <= 0.5 / data["levels"] + 1e-6
+        )
+        assert away.max() <= 1 / data["levels"] + 1e-6
+        assert (unit["low"], unit["high"]) == pytest.approx((true.min(), true.max()), abs=1e-4)
+    quiet = record(model, text[:1])
+    quiet.arrays["h"][:] = 0
+    assert not parts_of(page_data([quiet], [Unit(0, "h", 3)], title="")).any()
+
+
+def test_units_come_by_interest_as_visualize_chooses_them(tiny_model):
+    data = data_of(tiny_model, TEXT)
+    best = most_interesting(tiny_model.read(TEXT).arrays["h"], "h", 48)
+    assert [unit["interest"] for unit in data["units"]] == pytest.approx(
+        [score for _, score in best], abs=1e-4
+    )
+    assert data["first"] == data["units"][0]["name"] == str(best[0][0])
+
+
+def test_the_parts_of_a_text_make_the_same_page_as_all_of_it(tiny_model):
+    units = parse_units("L*.c.*", tiny_model)
+    whole = page_data([record(tiny_model, TEXT, top=3)], units, title="a test")
+    parts = data_of(tiny_model, TEXT, "L*.c.*")
+    assert parts.keys() == whole.keys()
+    for key, value in parts.items():
+        if isinstance(value, dict) and "data" in value:  # other shapes of products round otherwise
+            assert np.abs(unpack(value).astype(int) - unpack(whole[key])).max() <= 1
+        else:
+            assert value == whole[key]
+    bits = unpack(whole["bits"]) / 1000
+    assert bits == pytest.approx(tiny_model.read(TEXT).bits, abs=5e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gates_are_those_of_the_saturation(cell):
+    model = make_model(cell)
+    data = data_of(model, "abcdefg" * 30)
+    if not CELLS[cell].sigmoids:
+        assert data["gates"] == []
+        return
+    expected = saturation([record(model, "abcdefg" * 30)]).gates
+    assert [gate["name"] for gate in data["gates"]] == [gate.name for gate in expected]
+    for found, gate in zip(data["gates"], expected, strict=True):
+        np.testing.assert_allclose(found["left"], gate.left, atol=1e-4)
+        np.testing.assert_allclose(found["right"], gate.right, atol=1e-4)
+        assert (found["scale"] is None) == (gate.time_scale is None)
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+def test_the_more_there_is_the_fewer_levels_but_never_fewer_than_the_terminals(monkeypatch, levels):
+    model = make_model()
+    values = record(model, "abcdefgabc" * 30).arrays["h"].reshape(300, -1)
+    order = [u["layer"] * 5 + u["index"] for u in data_of(model, "abcdefgabc" * 30)["units"]]
+    packed = pack(quantised(values[:, order].T, levels))
+    monkeypatch.setattr("charrnn.page.data.FEW_CHARS", len(packed["data"]))
+    assert data_of(model, "abcdefgabc" * 30)["levels"] == levels
+    monkeypatch.setattr("charrnn.page.data.FEW_CHARS", 0)
+    assert (
+        data_of(model, "abcdefgabc" * 30)["levels"]
+        == len(diverging(ColorMode.truecolor).codes) // 2
+    )
+
+
+@given(st.text())
+def test_no_text_ends_a_script_element(text):
+    written = as_json({"text": text})
+    assert json.loads(written) == {"text": text}
+    assert "<" not in written
+    assert written.isascii()
+
+
+class Tags(HTMLParser):
+    """The elements of a page, and what stands in its scripts."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.scripts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.lasttag == "script":
+            self.scripts.append(data)
+
+
+def test_the_page_is_one_file_with_a_strict_policy():
+    page = page_html(data_of(make_model(text=HOSTILE), HOSTILE, title=HOSTILE + "\ud800"))
+    page.encode("utf-8")
+    tags = Tags(page)
+    assert [tag for tag, _ in tags.found].count("script") == 2
+    for tag, attributes in tags.found:
+        assert not {"src", "srcset", "action", "style"} & attributes.keys(), tag
+        assert attributes.get("href", "data:,") == "data:,"
+        assert not [name for name in attributes if name.startswith("on")]
+    (policy,) = [a["content"] for _, a in tags.found if a.get("http-equiv")]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "connect-src 'none'" in policy
+    unsafe = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
+    assert not re.search(
+        unsafe, tags.scripts[-1] if len(tags.scripts[-1]) > 9 else tags.scripts[-2]
+    )
+
+
+def test_ramps_are_the_terminals_with_their_zero_on_the_ground():
+    codes = diverging(ColorMode.truecolor).codes
+    light, dark = ramps()["light"], ramps()["dark"]
+    assert [color.replace(" ", ";") for color in light["value"]] == [
+        code.rsplit("48;2;", 1)[1][:-1] for code in codes
+    ]
+    for ramp in (light, dark):
+        assert len(set(ramp["value"])) == len(codes) == 33
+        assert ramp["value"][16] == ramp["chance"][0]
+        blue, red = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
+        assert blue[2] > blue[0]
+        assert red[0] > red[2]
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def write(workplace, tmp_path, monkeypatch, capsys):
+    """`charrnn visualize ARGUMENTS --html`, and the data of the page."""
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, name="page.html", status=0):
+        path = tmp_path / name
+        result = call_charrnn(capsys, "visualize", *arguments, "--html", path, status=status)
+        if status:
+            return result
+        found = re.search(
+            r'<script type="application/json" id="data">(.*)</script>', path.read_text()
+        )
+        return json.loads(found[1])
+
+    return run
+
+
+def test_options_choose_what_goes_in(write):
+    data = write("tiny", TEXT)
+    assert {unit["what"] for unit in data["units"]} == {"h"}
+    assert (len(data["units"]), data["length"], data["title"]) == (48, len(TEXT), "tiny")
+    assert len(unpack(data["guesses"])) == 5 * len(TEXT)
+    assert [gate["name"] for gate in data["gates"]] == ["i", "f", "o"]
+    assert {unit["what"] for unit in write("tiny", TEXT, "--what", "f")["units"]} == {"f"}
+    data = write("tiny", TEXT, "--unit", "L1.c.3", "--unit", "L0.h.2", "--predictions", 2)
+    assert len(data["units"]) == 49
+    assert data["first"] == "L1.c.3"
+    assert len(unpack(data["guesses"])) == 2 * len(TEXT)
+    assert write("tiny", TEXT, "--surprisal", "--max-chars", 20)["first"] == "bits"
+    assert write("tiny", TEXT, "--max-chars", 20)["length"] == 20
+    assert write("tiny", TEXT, "--clamp", "L0.h.1=0")["source"]["edits"] == ["clamp L0.h.1=+0.0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--color", "16"), "--html and --color exclude each other"),
+        (("--width", 40), "--html and --width exclude each other"),
+        (("--dump", "x.npz"), "--dump"),
+        (("--diagram",), "--diagram"),
+        (("--gates",), "--gates"),
+        (("--unit", "L7.h.0"), "the model has layers 0 to 1"),
+        (("--what", "z"), "the lstm cell has no 'z'"),
+    ],
+)
+def test_what_a_page_cannot_obey_is_refused(write, arguments, said):
+    result = write("tiny", TEXT, *arguments, status=2)
+    assert said in result.err
+
+
+@pytest.mark.parametrize("name", ["page.txt", "no/such/page.html", "."])
+def test_where_no_page_can_be_written_is_said_first(write, name):
+    assert (
+        "--html" in (err := write("tiny", TEXT, name=name, status=2).err) or "cannot write" in err
+    )
+
+
+# --- in a browser ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def window(browser):
+    """A window 1600 wide that may fetch nothing unseen."""
+    context = browser.new_context(
+        viewport={"width": 1600, "height": 1000}, color_scheme="light", has_touch=False
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def look(window, tmp_path):
+    """Open a page of a model and a text; in the end nothing was complained of and nothing else fetched."""
+    faults, requests = [], []
+
+    def complain(message):
+        faults.append(message.text) if message.type in ("error", "warning") else None
+
+    def fail(error):
+        faults.append(str(error))
+
+    def note(request):
+        requests.append(request.url)
+
+    window.on("console", complain)
+    window.on("pageerror", fail)
+    window.on("request", note)
+    window.set_viewport_size({"width": 1600, "height": 1000})
+    window.emulate_media(color_scheme="light")
+    window.mouse.move(0, 0)
+
+    def open_page(model, text, *addresses, **settings):
+        path = tmp_path / "page.html"
+        data = data_of(model, text, *addresses, **settings)
+        path.write_text(page_html(data), encoding="utf-8")
+        window.goto(path.as_uri())
+        window.evaluate("opened")
+        return window, data
+
+    yield open_page
+    window.remove_listener("console", complain)
+    window.remove_listener("pageerror", fail)
+    window.remove_listener("request", note)
+    assert faults == []
+    assert set(requests) <= {(tmp_path / "page.html").as_uri(), "data:,"}
+
+
+def texts(page, selector):
+    return page.locator(selector).all_inner_texts()
+
+
+def visible(character):
+    return "␣" if glyph(character) == " " else glyph(character)
+
+
+def shown(text):
+    """The text as the page has it: each line a paragraph."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    return ["".join(map(glyph, line)) for line in lines]
+
+
+def hover(page, t):
+    x, y = page.evaluate(
+        "t => { const r = page.view.rect(t); return [r.left + r.width / 2, r.top + r.height / 2]; }",
+        t,
+    )
+    page.mouse.move(x, y)
+
+
+def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    assert page.locator("#lines p").evaluate_all("ps => ps.map(p => p.textContent)") == shown(TEXT)
+    name = data["units"][0]["name"]
+    assert texts(page, "#unit-name") == [name]
+    page.evaluate("document.querySelector('#text').style.height = '20000px'")  # all on the screen
+    page.wait_for_function("page.view.painted[1] === page.data.length")
+    levels = page.evaluate(
+        """() => {
+          const levels = new Array(page.data.length).fill(16);
+          for (let k = 0; k <= 32; k++)
+            for (const { startContainer: node, startOffset, endOffset } of CSS.highlights.get(`v${k}`))
+              for (let o = startOffset; o < endOffset; o++) levels[page.view.symbolOf(node, o)] = k;
+          return levels;
+        }"""
+    )
+    unit = parse_units(name, tiny_model)[0]
+    values = tiny_model.read(TEXT).arrays["h"][:, unit.layer, unit.index]
+    assert np.sign(np.array(levels) - 16).tolist() == np.sign(values).tolist()
+    assert np.abs(np.array(levels) - 16 - 16 * values).max() <= 1 + 16 / data["levels"]
+    color = page.locator("#lines p").first.evaluate(
+        "p => [0, 20, 32].map(k => getComputedStyle(p, `::highlight(v${k})`).backgroundColor)"
+    )
+    assert color == [f"rgb({ramps()['light']['value'][k].replace(' ', ', ')})" for k in (0, 20, 32)]
+    ground = page.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert ground == f"rgb({ramps()['light']['value'][16].replace(' ', ', ')})"
+
+
+def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
+    page, _ = look(tiny_model, TEXT)
+    recording = record(tiny_model, TEXT, top=3)
+    for t in (0, 7, 101):
+        hover(page, t)
+        assert page.locator("#glyph").text_content() == visible(TEXT[t])
+        assert texts(page, "#where") == [f"{t + 1} of {len(TEXT)}"]
+        names = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
+        assert page.locator("#guesses .name").all_text_contents() == names
+        percents = [float(f.split()[0]) for f in texts(page, "#guesses .figure")]
+        assert percents == pytest.approx(100 * recording.next_probabilities[t], abs=0.51)
+        came = (
+            recording.next_ids[t].tolist().index(k)
+            if (k := recording.ids[t + 1]) in recording.next_ids[t]
+            else None
+        )
+        marked = page.locator("#guesses li").evaluate_all(
+            "rows => rows.map((row) => row.classList.contains('marked'))"
+        )
+        assert marked == [k == came for k in range(3)]
+        if t:
+            assert texts(page, "#cost") == [f"cost {recording.bits[t]:.2f} bits"]
+        sizes = np.sort(np.abs(recording.arrays["h"][t]).ravel())[::-1][:8]
+        found = [abs(float(f.replace("−", "-"))) for f in texts(page, "#strongest .figure")]
+        assert found == pytest.approx(sizes, abs=0.02)
+        name = page.locator("#strongest .name").first.text_content()
+        (unit,) = parse_units(name, tiny_model)
+        value = float(texts(page, "#strongest .figure")[0].replace("−", "-"))
+        assert value == pytest.approx(recording.arrays["h"][t, unit.layer, unit.index], abs=0.02)
+    page.mouse.move(5, 5)
+    assert texts(page, "#where") == [f"1 of {len(TEXT)}"]
+
+
+def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
+    page, data = look(tiny_model, TEXT, "L*.h.*", "L1.c.4")
+    names = [unit["name"] for unit in data["units"]]
+    options = page.locator("[role=option]")
+    assert options.locator(".name").all_text_contents() == ["surprisal", *names]
+    options.nth(3).click()
+    assert texts(page, "#unit-name") == [names[2]]
+    page.get_by_role("searchbox").fill("l1.c")
+    assert page.locator("[role=option]:visible .name").all_text_contents() == ["L1.c.4"]
+    page.keyboard.press("Enter")
+    assert texts(page, "#unit-name") == ["L1.c.4"]
+    page.get_by_role("searchbox").fill("no such unit")
+    assert page.locator("[role=option]:visible").count() == 0
+    page.get_by_role("searchbox").fill("")
+    canvas = page.locator("#map-canvas")
+    canvas.scroll_into_view_if_needed()
+    page.wait_for_function("page.map.units?.length === page.data.units.length")
+    box = canvas.bounding_box()
+    row, size = page.evaluate("[page.map.row, page.map.size]")
+    canvas.click(position={"x": box["width"] * 30.5 / size, "y": 5.5 * row})
+    assert texts(page, "#unit-name") == [names[5]]
+    assert texts(page, "#where") == [f"31 of {len(TEXT)}"]
+    plot = page.locator("#plots canvas").nth(1)
+    plot.scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """() => {
+          const { points, x, y } = page.gates.plots[1];
+          return [x(points[30].right), y(points[30].left)];
+        }"""
+    )
+    plot.click(position={"x": x, "y": y})
+    gate = data["gates"][1]
+    picked = next(u for u in data["units"] if u["name"] == texts(page, "#unit-name")[0])
+    found = [gate[side][picked["layer"]][picked["index"]] for side in ("left", "right")]
+    assert found == pytest.approx([gate["left"][1][6], gate["right"][1][6]], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("span", "steps"), [(Span(30, 34, 1, 1), 38), (Span(200, 201), 64), (Span(0, 9, 4, 2), 25)]
+)
+def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, steps):
+    page, data = look(tiny_model, TEXT, "L*.h.*", "L*.c.0-5")
+    values, threshold = both_signs(parts_of(data)), steps / data["levels"]  # which some values meet
+    found = page.evaluate(
+        "([span, threshold]) => findUnits(page.data, span, threshold)", [vars(span), threshold]
+    )
+    by_index = {one["index"]: one for one in found}
+    expected = margins(values, span, threshold)
+    assert [by_index[k]["margin"] for k in range(len(expected))] == pytest.approx(
+        expected, abs=1e-12
+    )
+    assert [by_index[k]["exact"] for k in range(len(expected))] == fits(
+        values, span, threshold
+    ).tolist()
+    order = [one["margin"] for one in found]
+    assert order == sorted(order, reverse=True)
+    chosen = [one["index"] for one in found[:4]]
+    places = page.evaluate(
+        "([chosen, threshold]) => findPlaces(page.data, chosen, threshold)", [chosen, threshold]
+    )
+    ours = similar(values, chosen, threshold)
+    assert [(p["start"], p["stop"], p["shared"], p["union"]) for p in places] == [
+        (p.start, p.stop, p.shared, p.union) for p in ours
+    ]
+    assert len(ours) > 3
+    exact = tiny_model.read(TEXT).arrays["h"].reshape(len(TEXT), -1)
+    names = [unit["name"] for unit in data["units"]]
+    true = [exact[:, 24 * u.layer + u.index] for u in parse_units("L*.h.*", tiny_model)]
+    rounded = [expected[names.index(str(u))] for u in parse_units("L*.h.*", tiny_model)]
+    near = margins(np.stack(true, axis=1), span, threshold)
+    assert rounded == pytest.approx(near, abs=1 / data["levels"] + 1e-6)
+
+
+def test_selected_text_becomes_a_span_and_its_places_can_be_visited(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    corners = page.evaluate(
+        "[40, 45].map((t) => { const r = page.view.rect(t); return [r.left + 1, r.top + 5]; })"
+    )
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    page.mouse.move(*corners[1], steps=4)
+    page.mouse.up()
+    page.locator("#span-body").wait_for()
+    start, stop = page.evaluate("[page.span.start, page.span.stop]")
+    assert (start, stop) == (40, 45)
+    assert page.locator("#span-text").text_content() == "".join(map(glyph, TEXT[40:45]))
+    values = both_signs(parts_of(data))
+    page.get_by_label("Off before").fill("0")
+    page.get_by_label("and after").fill("0")
+    exact = fits(values, Span(40, 45), 0.3).sum()
+    assert texts(page, "#found-note")[0].startswith(f"{exact} on exactly here")
+    best = page.locator("#found .name").first.text_content()
+    index = int(np.argmax(margins(values, Span(40, 45), 0.3)))
+    assert (
+        best
+        == "+−"[index >= len(data["units"])] + data["units"][index % len(data["units"])]["name"]
+    )
+    page.locator("#places button").first.click()
+    place = page.evaluate("page.places[0]")
+    assert texts(page, "#where") == [f"{place['start'] + 1} of {len(TEXT)}"]
+    assert place["stop"] <= 40 or place["start"] >= 45
+    page.get_by_role("button", name="Clear the span").click()
+    assert page.locator("#span-body").is_hidden()
+
+
+def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    names = [unit["name"] for unit in data["units"]]
+    press = page.keyboard.press
+    for keys, place in (
+        ("ArrowRight", 2),
+        ("ArrowRight", 3),
+        ("ArrowLeft", 2),
+        ("End", 900),
+        ("Home", 1),
+    ):
+        press(keys)
+        assert texts(page, "#where") == [f"{place} of 900"]
+    for key, k in (("]", 1), ("ArrowDown", 2), ("[", 1), ("ArrowUp", 0)):
+        press(key)
+        assert texts(page, "#unit-name") == [names[k]]
+    press("s")
+    assert texts(page, "#unit-name") == ["surprisal"]
+    press("s")
+    assert texts(page, "#unit-name") == [names[0]]
+    for _ in range(3):
+        press("Shift+ArrowRight")
+    assert page.evaluate("page.span") == {"start": 0, "stop": 4}
+    press("Escape")
+    assert page.evaluate("page.span") is None
+    press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("[s?")  # is written there and does nothing else
+    assert page.get_by_role("searchbox").input_value() == "[s?"
+    press("Escape")
+    assert page.evaluate("document.activeElement.id") == "text"
+    press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, [tabindex], [role=img]")].filter((e) =>
+          e.checkVisibility() && !(e.ariaLabel || e.labels?.length || e.textContent.trim() ||
+          document.getElementById(e.getAttribute("aria-labelledby")))).map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+    page.get_by_role("slider", name="Place in the text").focus()
+    page.keyboard.press("ArrowRight")
+    text = page.get_by_role("slider", name="Place in the text").get_attribute("aria-valuetext")
+    bits = tiny_model.read(TEXT).bits[1]
+    assert text.startswith(f"{glyph(TEXT[1])}, 2 of 900, {data['units'][0]['name']} ")
+    assert text.endswith(f", {bits:.1f} bits")
+    assert page.locator("[role=option][aria-selected=true]").count() == 1
+    assert page.get_by_role("region", name="The text").is_visible()
+
+
+def luminance(color):
+    parts = [int(c) / 255 for c in re.findall(r"\d+", color)[:3]]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("by", ["system", "button"])
+def test_light_and_dark_are_both_legible(look, tiny_model, by):
+    page, _ = look(tiny_model, TEXT)
+    seen = []
+    for theme in ("light", "dark"):
+        if by == "system":
+            page.emulate_media(color_scheme=theme)
+        elif theme == "dark":
+            page.get_by_role("button", name="Dark").click()
+        pressed = str(theme == "dark").lower()
+        page.locator(f"#theme[aria-pressed={pressed}]").wait_for()
+        colors = page.evaluate(
+            """() => ["body", "#text", "#where", ".hint", "#summary"].map((selector) => {
+              let box = document.querySelector(selector);
+              const ink = getComputedStyle(box).color;
+              while (getComputedStyle(box).backgroundColor === "rgba(0, 0, 0, 0)") box = box.parentElement;
+              return [ink, getComputedStyle(box).backgroundColor];
+            }).concat([0, 8, 12, 20, 24, 32].map((k) => {
+              const style = getComputedStyle(document.querySelector("#lines p"), `::highlight(v${k})`);
+              return [style.color, style.backgroundColor];
+            }))"""
+        )
+        for pair in colors:
+            low, high = sorted(map(luminance, pair))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (theme, pair)
+        seen.append(colors)
+    assert luminance(seen[0][1][1]) > 0.8
+    assert luminance(seen[1][1][1]) < 0.05
+
+
+def test_hostile_text_is_inert(look):
+    model = make_model(text=HOSTILE)
+    page, _ = look(model, HOSTILE * 2, title=HOSTILE, first="L0.h.0")
+    assert page.evaluate("typeof hacked") == "undefined"
+    assert page.locator("#lines").text_content() == "".join(map(glyph, HOSTILE * 2))
+    assert page.locator("script").count() == 2
+    assert page.locator("img").count() == 0
+    assert page.locator("#title").text_content() == "".join(map(glyph, HOSTILE))
+    glyphs = page.evaluate(
+        "count => Array.from({ length: count }, (_, t) => (go(t), $('glyph').textContent))",
+        len(HOSTILE),
+    )
+    assert glyphs == list(map(visible, HOSTILE))
+    page.evaluate("select(3, 60)")
+    everything = page.locator("body").text_content()
+    assert not re.search(
+        r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", everything
+    )
+    assert page.locator("img, iframe, object, embed, link:not([rel=icon])").count() == 0
+
+
+def test_the_policy_stops_what_does_not_belong_to_the_page(window, tmp_path, tiny_model):
+    path = tmp_path / "page.html"
+    path.write_text(page_html(data_of(tiny_model, TEXT)), encoding="utf-8")
+    window.goto(path.as_uri())
+    window.evaluate("opened")
+    tries = """async () => {
+      const refused = [];
+      const attempt = async (name, act) => { try { await act(); } catch { refused.push(name); } };
+      await attempt("fetch", () => fetch("http://127.0.0.1:9/"));
+      await attempt("markup", () => { document.body.innerHTML = "<b>x</b>"; });
+      const script = document.createElement("script");
+      await attempt("script", () => { script.textContent = "hacked = 1"; });
+      return refused;
+    }"""
+    assert window.evaluate(tries) == ["fetch", "markup", "script"]
+
+
+def test_data_can_be_shown_again_and_unit_and_place_stay(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    name = data["units"][7]["name"]
+    page.evaluate("pick(7); go(25)")
+    other = data_of(tiny_model, TEXT[300:600])
+    page.evaluate("async raw => show(await decode(raw))", other)
+    assert texts(page, "#unit-name") == [name]
+    assert texts(page, "#where") == ["26 of 300"]
+    assert page.locator("#lines p").evaluate_all("ps => ps.map(p => p.textContent)") == shown(
+        TEXT[300:600]
+    )
+    page.evaluate("async raw => show(await decode(raw))", data_of(tiny_model, TEXT[:3]))
+    assert texts(page, "#where") == ["3 of 3"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "level", "text"),
+    [("gru", "char", "a"), ("elman", "char", "abc\n\ngfe" * 40), ("lstm", "byte", "né ☃\n" * 9)],
+)
+def test_every_kind_of_model_has_a_page(look, cell, level, text):
+    page, data = look(make_model(cell, text, 1, level=level), text)
+    assert page.locator("#gates").is_visible() == bool(CELLS[cell].sigmoids)
+    assert data["length"] == len(text if level == "char" else text.encode())
+    last = data["length"]
+    page.keyboard.press("End")
+    assert texts(page, "#where") == [f"{last} of {last}"]
+    assert page.locator("#glyph").text_content() == visible(text[-1])
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_narrow_window_needs_no_scrolling_sideways(look, tiny_model, large):
+    page, _ = look(tiny_model, TEXT)
+    page.set_viewport_size({"width": 390, "height": 844})
+    if large:
+        size = "parseFloat(getComputedStyle(document.querySelector('#lines p')).fontSize)"
+        before = page.evaluate(size)
+        page.get_by_role("button", name="Large type").click()
+        assert page.evaluate(size) > 1.5 * before
+    page.evaluate("select(30, 34)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
