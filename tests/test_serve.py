@@ -222,7 +222,7 @@ def test_every_reply_forbids_to_keep_frame_or_guess_it(server):
         post(server, "echo", 1),
         post(server, "fail", "at once"),
     ):
-        assert headers["Content-Security-Policy"] == POLICY
+        assert headers["Content-Security-Policy"] == f"{POLICY}; frame-ancestors 'none'"
         assert headers["Cache-Control"] == "no-store"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -420,7 +420,7 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
         ("read", {"text": "\ud800"}, "U\\+D800"),
         ("read", {"text": "a" * (MOST_CHARS + 1)}, "2,000 characters at most"),
         ("read", {"text": "a", "what": "h"}, "no 'what'"),
-        ("read", {"text": "a", "edits": "L0.c.3=1"}, "edits, line 1: a line looks like"),
+        ("read", {"text": "a", "edits": "L0.c.3=1"}, "units held, line 1: a line looks like"),
         ("read", {"text": "a", "edits": "clamp L7.c.3=1"}, "layers 0 to 1"),
         ("read", {"text": "a", "edits": "clamp L0.f.3=1"}, "f is a gate"),
         ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}, "edits must be a text"),
@@ -494,7 +494,7 @@ def fetch(address, name="", value=None, timeout=10):
 def test_the_command_serves_until_ctrl_c_whoever_goes_away(workplace, tiny_model):
     with command_serving(workplace, "tiny") as (process, address):
         with fetch(address) as reply:
-            assert reply.headers["Content-Security-Policy"] == page_policy(live=True)
+            assert page_policy(live=True) in reply.headers["Content-Security-Policy"]
             assert b"<title>tiny</title>" in reply.read()
         for _ in range(2):
             reply = fetch(address, "write", {"length": 2000, "seed": 1, "speed": 1000})
@@ -581,6 +581,7 @@ def shown(page):
 
 
 def until(page, condition, argument=None):
+    """Wait until a function holds in the page; its policy forbids to evaluate anything else again and again."""
     page.wait_for_function(condition, arg=argument, timeout=10_000)
 
 
@@ -675,6 +676,15 @@ def test_another_temperature_while_it_writes_counts_from_the_next_character(page
         return text[:k] + "".join(sampled("def " + text[:k], length=150 - k, temperature=0))
 
     assert text in map(changed_at, range(10, same + 1))
+
+
+def test_each_change_while_it_writes_has_random_numbers_of_its_own(page):
+    page.locator("#live-speed").fill("2")
+    page.click("#live-write")
+    for index, temperature in enumerate(("1.5", "0.5", "1"), 1):
+        page.locator("#live-temperature").fill(temperature)
+        until(page, "index => page.live.index === index", index)
+        assert page.evaluate("() => Boolean(page.live.writing)")
 
 
 def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it_is(

@@ -121,7 +121,7 @@ class Live:
         return write(model, before(model, prime, line=False) + written, config, indices=(index,))
 
     def _edited(self, asked: Mapping[str, Any]) -> "CharRNN":
-        edits = tuple(parse_edits(_text(asked, "edits"), "edits"))
+        edits = tuple(parse_edits(_text(asked, "edits"), "units held"))
         return self._model.edited(edits) if edits else self._model
 
 
