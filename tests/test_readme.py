@@ -245,7 +245,7 @@ RELEASED = {
         --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
         --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
         --interactive""",
-    "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
+    "visualize": """--unit --what --predictions --diagram --surprisal --dump --html --max-chars --color --width --clamp
         --steer --steer-file --quiet""",
     "serve": "--port --open --quiet",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",

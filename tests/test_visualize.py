@@ -376,7 +376,7 @@ def test_help_tells_the_defaults(see):
     for default in (
         "output, h)",
         "0",
-        "(2000; all with --dump and --gates)",
+        "(2000; 20000 with --html; all with --dump and --gates)",
         "none in a pipe)",
         "(the terminal's)",
     ):

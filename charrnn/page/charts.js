@@ -101,7 +101,7 @@ class HeatMap {
         const stop = Math.max(start + 1, Math.floor(((x + 1) * size) / columns));
         let sum = 0;
         for (let t = start; t < stop; t++) sum += data.values[from + t];
-        pixels[y * columns + x] = colors[Math.round((sum / (stop - start) / data.levels) * STEPS) + STEPS];
+        pixels[y * columns + x] = colors[stepOf(sum / (stop - start) / data.levels) + STEPS];
       }
     }
     const canvas = new OffscreenCanvas(columns, units.length);
@@ -128,7 +128,7 @@ class HeatMap {
 
 // --- gates --------------------------------------------------------------------------------------------------------------
 
-const INKS = ["#2f6fd0", "#d9730d", "#1a9367", "#b0489f", "#8a7a00", "#5f6b7a"]; // of layers
+const LAYERS = ["--layer-0", "--layer-1", "--layer-2", "--layer-3"]; // their colours, again from the first
 
 class GatePlots {
   constructor(section, box, note, page) {
@@ -152,7 +152,7 @@ class GatePlots {
     this.box.replaceChildren(...this.plots.map(({ figure }) => figure));
     const layers = data.gates[0]?.left.map((_, layer) => {
       const key = element("i");
-      key.style.background = INKS[layer % INKS.length];
+      key.style.background = `var(${LAYERS[layer % LAYERS.length]})`;
       return element("span", { className: "key" }, key, `layer ${layer}`);
     });
     $("layers").replaceChildren(...(layers ?? []));
@@ -200,7 +200,9 @@ class GatePlots {
       context.fillText("shut →", 0, 4);
       context.restore();
       context.globalAlpha = 0.65;
-      for (const { layer, left, right } of plot.points) dot(context, plot.x(right), plot.y(left), 2.5, INKS[layer % INKS.length]);
+      const colors = LAYERS.map(cssColor);
+      for (const { layer, left, right } of plot.points)
+        dot(context, plot.x(right), plot.y(left), 2.5, colors[layer % colors.length]);
       context.globalAlpha = 1;
       const picked = plot.points.find(({ layer, index }) => layer === own?.layer && index === own?.index);
       if (picked) {

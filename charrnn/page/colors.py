@@ -1,45 +1,43 @@
 """The palette of the terminal for a page: on a light ground as it is, on a dark one from the ground to the same hues."""
 
 import re
+from collections.abc import Sequence
 
 from charrnn.render.palette import ColorMode, diverging, rising
 
 SWATCH = re.compile(r"48;2;(\d+);(\d+);(\d+)m")
+WHITE_INK = "38;2;255;255;255;"
 DARK_GROUND = (24, 25, 29)
-PEAK = 10
-"""Of sixteen levels, the one with the strongest colour: beyond, the light ramp only grows darker."""
-
 Color = tuple[int, int, int]
 
 
 def ramps() -> dict[str, dict[str, list[str]]]:
-    """Colours as "r g b" and the ink on them, the most negative level first, for each theme and kind of value."""
-    value = [_color(code) for code in diverging(ColorMode.truecolor).codes]
-    chance = [_color(code) for code in rising(ColorMode.truecolor).codes]
-    middle = len(value) // 2
-    sides = _dark(value[middle::-1])[:0:-1], _dark(value[middle:])
+    """Colours as "red green blue", the most negative level first, for each theme and kind of value."""
+    value, chance = diverging(ColorMode.truecolor), rising(ColorMode.truecolor)
+    below, above = value.codes[value.neutral :: -1], value.codes[value.neutral :]
     return {
-        "light": {"value": _named(value), "chance": _named(chance)},
-        "dark": {"value": _named([*sides[0], *sides[1]]), "chance": _named(_dark(chance))},
+        "light": {
+            "value": [_named(_color(code)) for code in value.codes],
+            "chance": [_named(_color(code)) for code in chance.codes],
+        },
+        "dark": {
+            "value": [*map(_named, _dark(below)[:0:-1]), *map(_named, _dark(above))],
+            "chance": [*map(_named, _dark(chance.codes))],
+        },
     }
 
 
-def _dark(side: list[Color]) -> list[Color]:
-    """A ramp from the dark ground to the strongest colour of a ramp that begins at neutral."""
+def _dark(side: Sequence[str]) -> list[Color]:
+    """From the dark ground to the lightest colour of a side of a ramp that bears white ink, or to its last."""
+    end = _color(next((code for code in side if WHITE_INK in code), side[-1]))
     steps = len(side) - 1
-    red, green, blue = side[min(PEAK, steps)]
-    return [
-        (
-            _mixed(DARK_GROUND[0], red, k / steps),
-            _mixed(DARK_GROUND[1], green, k / steps),
-            _mixed(DARK_GROUND[2], blue, k / steps),
-        )
-        for k in range(steps + 1)
-    ]
+    return [_between(DARK_GROUND, end, k / steps) for k in range(steps + 1)]
 
 
-def _mixed(a: int, b: int, part: float) -> int:
-    return round(a + (b - a) * part)
+def _between(a: Color, b: Color, part: float) -> Color:
+    """The colour at a part (0 to 1) of the way from one to another."""
+    red, green, blue = (round(x + (y - x) * part) for x, y in zip(a, b, strict=True))
+    return red, green, blue
 
 
 def _color(code: str) -> Color:
@@ -49,5 +47,5 @@ def _color(code: str) -> Color:
     return red, green, blue
 
 
-def _named(colors: list[Color]) -> list[str]:
-    return [f"{red} {green} {blue}" for red, green, blue in colors]
+def _named(color: Color) -> str:
+    return "{} {} {}".format(*color)

@@ -1,7 +1,7 @@
 """What the page shows of a reading, as JSON: numbers rounded, packed and compressed, text as labels that cannot act.
 
 A packed array is `{"type": "i1" | "u2" | "u4", "data": text}`: little-endian numbers, zlib (RFC 1950), base64. Values of
-units are whole numbers from -`levels` to `levels`: parts of the unit's scale, on which zero is exactly zero.
+units are whole numbers from -`levels` to `levels`: parts of the unit's scale, on which only zero is zero.
 
 The values are nearly all of a page, and hardly compressible: they look like noise. So there are only as many levels as
 leave the page at a few megabytes.
@@ -50,6 +50,8 @@ class Reading:
     units: tuple[Unit, ...]
     source: "Source | None" = None
     names: tuple[str, ...] = ()
+    start: int = 0
+    """Symbols read before these."""
     ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     bits: list["Float"] = field(default_factory=list)
@@ -66,7 +68,8 @@ class Reading:
 
     def keep(self, part: "Recording") -> None:
         """Keep what a page needs of a part."""
-        self.source, self.names = part.source, part.next_text
+        if not self.ids:
+            self.source, self.names, self.start = part.source, part.next_text, part.start
         self.ids.append(part.ids)
         self.pieces += part.pieces
         self.bits.append(part.bits)
@@ -113,6 +116,7 @@ def page_data(
         },
         "noun": "character" if all(reading.pieces) else "byte",
         "length": len(ids),
+        "start": reading.start,
         "labels": [label for label, _ in table],
         "breaks": [k for k, (_, ends) in enumerate(table) if ends],
         "columns": pack(columns),
@@ -198,10 +202,17 @@ def _finite(scales: npt.NDArray[np.float64]) -> list[list[float]]:
 def _values(parts: npt.NDArray[np.floating[Any]]) -> tuple[int, Packed]:
     """Parts of the scale (T, U) in whole levels, unit by unit, and how many levels there are."""
     for levels in LEVELS:
-        packed = pack(np.rint(parts.T * levels).astype("i1"))
+        packed = pack(quantised(parts.T, levels))
         if len(packed["data"]) <= FEW_CHARS:
             break
     return levels, packed
+
+
+def quantised(parts: npt.NDArray[np.floating[Any]], levels: int) -> npt.NDArray[np.int8]:
+    """Parts from -1 to 1 as the nearest whole numbers of levels; but what is not zero keeps its sign."""
+    numbers = np.rint(parts * levels)
+    whole: npt.NDArray[np.int8] = np.where(numbers == 0, np.sign(parts), numbers).astype(np.int8)
+    return whole
 
 
 def pack(numbers: npt.NDArray[Any]) -> Packed:

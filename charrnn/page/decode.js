@@ -31,5 +31,6 @@ function valueAt(data, unit, t) {
   return (data.values[unit * data.length + t] / data.levels) * data.units[unit].scale;
 }
 
+const visible = (label) => (label === " " ? "␣" : label);
 const signed = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
 const counted = (number) => number.toLocaleString("en");

@@ -78,7 +78,8 @@ function inWords(t) {
   const { data, unit } = page;
   const value = unit === BITS ? "" : `, ${data.units[unit].name} ${signed(valueAt(data, unit, t))}`;
   const bits = `${(data.bits[t] / 1000).toFixed(1)} bits`;
-  return `${data.labels[data.columns[t]]}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
+  const label = data.labels[data.columns[t]];
+  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
 }
 
 function select(start, stop) {
@@ -95,8 +96,7 @@ function colour() {
     for (let t = 0; t < data.length; t++) levels[t] = Math.round(STEPS * Math.min(1, data.bits[t] / full));
   } else {
     const from = unit * data.length;
-    const factor = STEPS / data.levels;
-    for (let t = 0; t < data.length; t++) levels[t] = Math.round(data.values[from + t] * factor);
+    for (let t = 0; t < data.length; t++) levels[t] = stepOf(data.values[from + t] / data.levels);
   }
   page.view.paint(levels);
   entitle();

@@ -78,6 +78,7 @@ class UnitList {
       if (!row.hidden) this.shown.push(Number(row.dataset.unit));
     }
     this.box.classList.toggle("empty", !this.shown.length);
+    this.box.scrollTop = 0;
     this.changed?.();
   }
 
@@ -95,10 +96,10 @@ class UnitList {
 
 function showCharacter(page, t) {
   const { data } = page;
-  $("glyph").textContent = data.labels[data.columns[t]];
+  $("glyph").textContent = visible(data.labels[data.columns[t]]);
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
   const cost = data.bits[t] / 1000;
-  $("cost").textContent = t || data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
+  $("cost").textContent = t + data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
   const { chance } = page.ramps;
   const next = t + 1 < data.length ? data.ids[t + 1] : null;
   const guesses = Array.from({ length: data.choices }, (_, k) => {
@@ -106,7 +107,7 @@ function showCharacter(page, t) {
     const part = data.chances[t * data.choices + k] / 65535;
     const percent = 100 * part;
     const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
-    return bar({ label: data.names[id], part, figure, colors: chance[STEPS - 4], marked: id === next });
+    return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 4], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
   $("strongest").replaceChildren(...strongest(data, t).map((unit) => unitBar(page, unit, t)));

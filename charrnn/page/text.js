@@ -2,6 +2,7 @@
 // for finding and for copying. Only what is on the screen, and a little around it, is coloured.
 
 const STEPS = 16; // levels of colour on each side of zero
+const stepOf = (part) => Math.sign(part) * Math.ceil(Math.min(1, Math.abs(part)) * STEPS - 1e-9); // only zero is neutral
 const SEGMENT = 256; // symbols of a text node at most
 const AROUND = 600; // symbols coloured beyond the screen
 
@@ -146,10 +147,16 @@ class TextView {
     return range.getBoundingClientRect();
   }
 
-  // The symbol of a place in the document, as selections have it; null outside of the text.
+  // The symbol that begins at a place in the document, or after it, as selections have it; null outside of the text.
   symbolOf(node, offset) {
+    if (!node || !this.lines.contains(node)) return null;
     const segment = this.nodes.indexOf(node);
-    if (segment < 0) return null;
+    if (segment < 0) {
+      const place = document.createRange();
+      place.setStart(node, offset);
+      const after = search(this.nodes.length, (k) => place.comparePoint(this.nodes[k], 0) >= 0);
+      return this.firsts[after] ?? this.length;
+    }
     const stop = this.firsts[segment + 1] ?? this.length;
     const first = this.firsts[segment];
     return first + search(stop - first, (k) => this.offsets[first + k] >= offset);
