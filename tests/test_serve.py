@@ -12,6 +12,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from conftest import CLEAN, command, own_signals, run_charrnn
 
@@ -21,6 +22,7 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.page.data import page_data
 from charrnn.page.html import page_html, page_policy
+from charrnn.serve.lines import read_lines
 from charrnn.serve.live import GUESSES, MOST_CHARS, Live
 from charrnn.serve.server import MOST_BYTES, Server
 
@@ -410,6 +412,48 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
     assert list(model.write({"length": 300, "seed": 1}))[-1]["index"] > 3
 
 
+@pytest.mark.parametrize("text", ["ab", "ab\n", "\nab", "\n", "def a\n\nx\ny", "\n\n\n"])
+def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
+    parts = list(read_lines(any_model, text, top=2))
+    assert "".join(part.text for part in parts) == text
+    begun = "\n" + text
+    assert [part.start for part in parts] == [
+        1 + sum(len(p.ids) for p in parts[:k]) for k in range(len(parts))
+    ]
+    assert [begun[part.start_char :][: len(part.text)] for part in parts] == [p.text for p in parts]
+    assert [p.following for p in parts[:-1]] == [p.ids[0] for p in parts[1:]]
+    assert parts[-1].following is None
+    found = {
+        name: np.concatenate(
+            [{**p.arrays, "bits": p.bits, "next": p.next_ids}[name] for p in parts]
+        )
+        for name in (*any_model.cell.states, *any_model.cell.gates, "bits", "next")
+    }
+    t = 0
+    for line in text.split("\n"):
+        alone = any_model.read("\n" + line + "\n", top=2)
+        if t:  # the newline in which the line begins; what it cost was told at the end of the one before
+            assert (found["h"][t - 1] == alone.arrays["h"][0]).all()
+            assert (found["next"][t - 1] == alone.next_ids[0]).all()
+        stop = t + len(line)
+        for name in alone.arrays:
+            assert (found[name][t:stop] == alone.arrays[name][1:-1]).all()
+        costs = found["bits"][t : stop + 1]
+        assert costs == pytest.approx(alone.bits[1 : len(costs) + 1], rel=1e-5)  # products round
+        t = stop + 1
+
+
+def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
+    model = live(tiny_model, lines=True)
+    units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
+    parts = read_lines(tiny_model, "ab\ncd", top=GUESSES)
+    (line,) = model.read({"text": "ab\ncd"})
+    assert line == {"data": page_data(parts, units, title="a title")}
+    assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
+    with pytest.raises(CharrnnError, match="no text"):
+        next(model.read({"text": ""}))
+
+
 @pytest.mark.parametrize(
     ("action", "request_", "said"),
     [
@@ -610,7 +654,9 @@ def test_what_is_typed_is_read_at_once(page, tiny_model):
     assert "14 characters read" in page.locator("#live-status").text_content()
     guess = tiny_model.read("def a(x): retu", top=1)
     expected = guess.next_text[guess.next_ids[-1, 0]]
-    assert page.locator("#guesses .name").first.text_content() == expected.replace("\n", "↵")
+    assert page.locator("#guesses .name").first.text_content() == {" ": "␣", "\n": "↵"}.get(
+        expected, expected
+    )
 
 
 def test_the_cursor_of_the_page_follows_the_caret(page):
