@@ -694,6 +694,20 @@ def test_it_writes_on_and_stops(page, tiny_model):
     assert page.evaluate("document.activeElement.id") == "live-text"
 
 
+def test_typing_ends_the_writing_and_what_is_typed_stays(page):
+    page.fill("#live-text", "def ")
+    page.locator("#live-speed").fill("2")
+    page.locator("#live-text").press("Control+Enter")
+    until(page, "() => page.live.written.length > 3")
+    page.locator("#live-text").press("End")
+    page.keyboard.press("q")
+    until(page, "() => !page.live.writing")
+    text = page.input_value("#live-text")
+    assert "q" in text
+    read(page, text)
+    assert page.locator("#live-again").is_disabled()
+
+
 def test_again_is_the_next_seed_from_the_same_beginning(page, tiny_model):
     page.fill("#live-text", "def ")
     page.fill("#live-length", "40")

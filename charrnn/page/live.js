@@ -168,8 +168,9 @@ class Live {
     for await (const [{ data }] of ask("read", { text, edits: this.edits.text })) {
       const decoded = await decode(data);
       show({ ...decoded, ramps: this.ramps });
+      const isNew = text !== this.shown;
       this.shown = text;
-      this.follow();
+      if (isNew) this.follow();
       if (!this.writing)
         this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanBits.toFixed(2)} bits each`);
     }
