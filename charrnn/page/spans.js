@@ -4,32 +4,33 @@
 function signal(data, index) {
   const U = data.units.length;
   const unit = index % U;
-  const sign = (index < U ? 1 : -1) / data.levels;
-  const from = unit * data.length;
-  return { unit, sign, row: data.values.subarray(from, from + data.length) };
+  const negative = index >= U;
+  const levels = negative ? -data.levels : data.levels;
+  const row = data.values.subarray(unit * data.length, (unit + 1) * data.length);
+  return { unit, negative, at: (t) => row[t] / levels };
 }
 
 // For each signal by how much it keeps to "off before, on in the span, off after", at the worst place; and if it does.
 function findUnits(data, { start, stop, left, right }, threshold) {
   const [first, last] = [Math.max(0, start - left), Math.min(data.length, stop + right)];
   return Array.from({ length: 2 * data.units.length }, (_, index) => {
-    const { unit, sign, row } = signal(data, index);
+    const { unit, negative, at } = signal(data, index);
     let [margin, exact] = [Infinity, true];
     for (let t = first; t < last; t++) {
-      const over = row[t] * sign - threshold;
+      const over = at(t) - threshold;
       const inside = t >= start && t < stop;
       margin = Math.min(margin, inside ? over : -over);
-      exact &&= inside === over >= 0;
+      exact &&= inside === at(t) >= threshold;
     }
-    return { index, unit, negative: sign < 0, margin, exact };
+    return { index, unit, negative, margin, exact };
   }).sort((a, b) => b.margin - a.margin || a.index - b.index);
 }
 
 // Runs of two or more symbols where the chosen signals, or some of them, are on: see `similar` in spans.py.
 function findPlaces(data, chosen, threshold, { least = 2, most = 50 } = {}) {
   const on = Array.from({ length: 2 * data.units.length }, (_, index) => {
-    const { sign, row } = signal(data, index);
-    return (t) => row[t] * sign >= threshold;
+    const { at } = signal(data, index);
+    return (t) => at(t) >= threshold;
   });
   const counts = new Uint16Array(data.length);
   for (const index of chosen) for (let t = 0; t < data.length; t++) counts[t] += on[index](t);
