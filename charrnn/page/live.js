@@ -126,7 +126,7 @@ class Live {
     const values = {
       temperature: this.number("temperature").toFixed(2),
       top_p: this.number("top_p").toFixed(2),
-      speed: speed ?? "all",
+      speed: speed ?? "max",
     };
     for (const [name, value] of Object.entries(values)) {
       document.querySelector(`output[for=live-${name}]`).textContent = value;
