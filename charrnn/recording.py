@@ -8,13 +8,12 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError
-from charrnn.files import replacing
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, Float
@@ -35,6 +34,8 @@ class Source:
     gates: tuple[str, ...]
     edits: tuple[str, ...] = ()
     """The units that were held or steered, each as "clamp L0.c.37=+1.0"."""
+    level: str = "char"
+    """What the symbols are: `char` or `byte`."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,15 @@ class Recording:
         return "character" if all(self.pieces) else "byte"
 
     def save(self, path: Path) -> None:
-        """Write an .npz file: `text`, `ids`, `bits`, an array (T, L, H) for each state and gate.
-
-        numpy.load reads it with allow_pickle=False.
+        """Write a file whose ending says its format; see `charrnn.dumps.writing.write`.
 
         Raises:
-            EnvironmentFault: the file cannot be written.
+            UsageError: there is no such format.
+            EnvironmentFault: the file cannot be written, or what writes the format is not installed.
         """
-        arrays: dict[str, Any] = {
-            "text": np.array(self.text),
-            "ids": self.ids,
-            "bits": self.bits,
-            **self.arrays,
-        }
-        with replacing(path) as file:
-            np.savez(file, **arrays)
+        from charrnn.dumps.writing import write
+
+        write(path, [self], length=len(self.ids), characters=len(self.text))
 
 
 def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -222,10 +217,9 @@ class _Reader:
 
 def source_of(model: "CharRNN") -> Source:
     """What a recording says of its model."""
-    cell = model.cell
-    return Source(
-        model.fingerprint, cell.name, cell.states, cell.gates, tuple(map(str, model.edits))
-    )
+    cell, edits = model.cell, tuple(map(str, model.edits))
+    level = model.vocabulary.level
+    return Source(model.fingerprint, cell.name, cell.states, cell.gates, edits, level)
 
 
 def _shown(model: "CharRNN", symbol: int) -> str:

@@ -1,5 +1,6 @@
 """The options of `charrnn visualize`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,15 @@ from charrnn.render.palette import ColorMode
 
 SHOWN_CHARS = 2000
 """Characters that are shown at most, unless it is said."""
+
+
+class Sort(StrEnum):
+    """The order of the units of a heat map."""
+
+    address = "address"
+    similarity = "similarity"
+    interest = "interest"
+
 
 Text = Annotated[
     str | None,
@@ -23,7 +33,8 @@ UnitAddresses = Annotated[
     list[str] | None,
     typer.Option(
         "--unit",
-        help="Colour by this unit, such as L0.c.37. May be repeated.",
+        help="Colour by this unit, such as L0.c.37; several, as L0.c.0-15 or L*.f.*, are a heat map. "
+        "May be repeated.",
         show_default=False,
     ),
 ]
@@ -56,12 +67,40 @@ Diagram = Annotated[
 Surprisal = Annotated[
     bool, typer.Option("--surprisal", help="Colour by the bits that each character cost.")
 ]
+Order = Annotated[
+    Sort | None,
+    typer.Option(
+        "--sort",
+        help="The units of a heat map: as their addresses go, similar ones (by correlation) beside each "
+        "other, or the most interesting first.",
+        show_default="address",
+    ),
+]
 Dump = Annotated[
     Path | None,
     typer.Option(
         "--dump",
-        metavar="FILE.npz",
-        help="Write text, ids, bits, and every state and gate as (T, L, H) arrays.",
+        metavar="FILE",
+        help="Write text, ids, bits, and every state and gate, or those of --what or --unit, instead of "
+        "showing them: .npz, .safetensors, .jsonl, .csv or .parquet.",
+        show_default=False,
+    ),
+]
+LstmVis = Annotated[
+    Path | None,
+    typer.Option(
+        "--lstmvis",
+        metavar="FOLDER",
+        help="Write the states, or what --what says, as a folder that LSTMVis opens.",
+        show_default=False,
+    ),
+]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Show a dump (.npz or .safetensors) again, without the model.",
         show_default=False,
     ),
 ]
@@ -71,7 +110,7 @@ MaxChars = Annotated[
         "--max-chars",
         min=1,
         help="Characters to read at most.",
-        show_default=f"{SHOWN_CHARS}; with --dump all",
+        show_default=f"{SHOWN_CHARS}; with --dump or --lstmvis all",
     ),
 ]
 Color = Annotated[
