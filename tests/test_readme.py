@@ -226,9 +226,8 @@ RELEASED = {
         --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
         --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
         --interactive""",
-    "visualize": """--unit --what --predictions --diagram --surprisal --sort --dump --lstmvis --from --max-chars --color --width
-        --clamp
-        --steer --steer-file --quiet""",
+    "visualize": """--unit --what --predictions --diagram --surprisal --sort --dump --lstmvis --from --max-chars --color
+        --width --clamp --steer --steer-file --quiet""",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
     "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
     "corpora": "--json",

@@ -68,7 +68,7 @@ def heat_map_lines(
             yield ""
         within = slice(stretch.start, stretch.stop)
         widths = [max(1, column.width) for column in columns[within]]
-        yield (" " * margin + "".join(column.label or " " for column in columns[within])).rstrip()
+        yield " " * margin + "".join(column.label or " " for column in columns[within])
         for name, values in zip(shown.names, shown.values[:, within].tolist(), strict=True):
             yield from _rows(name.ljust(margin), values, widths, shown.scale, mode)
 
