@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError
+from charrnn.text.vocabulary import blocks
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, Float
@@ -136,9 +137,12 @@ class _Reader:
 
     def __init__(self, model: "CharRNN", text: str, top: int, keep: Collection[str] | None) -> None:
         self.model = model
-        self.ids = model.vocabulary.encode(text)
-        if not len(self.ids):
+        if not text:
             raise DataError("there is no text to read")
+        vocabulary = model.vocabulary
+        narrow = [vocabulary.encode(block).astype(vocabulary.dtype) for block in blocks(text)]
+        self.ids = np.concatenate(narrow)
+        """(T,) in the smallest type that holds them, for a text may be long."""
         self.place = self.chars = 0
         """Symbols and characters read so far."""
         self._top = min(top, len(model.vocabulary))
@@ -159,7 +163,7 @@ class _Reader:
     def read(self, length: int) -> Recording:
         """Read the next symbols, `length` or as many as are left."""
         first = self.place
-        ids = self.ids[first : first + length]
+        ids = self.ids[first : first + length].astype(np.int32)
         T, config = len(ids), self.model.config
         shape = (T, config.num_layers, config.hidden_size)
         arrays = {name: np.empty(shape, np.float32) for name in self._kept}

@@ -56,12 +56,20 @@ def place(tmp_path_factory, workplace):
     return folder
 
 
-NEEDS = {"--png": "matplotlib", "--svg": "matplotlib", "--tensorboard": "tensorboard"}
-"""What only an extra installs, by the option that needs it."""
+NEEDS = {
+    "--png": "matplotlib",
+    "--svg": "matplotlib",
+    "--tensorboard": "tensorboard",
+    ".parquet": "pyarrow",
+    "--lstmvis": "h5py",
+    "import pandas": "pandas",
+    "import polars": "polars",
+}
+"""What only an extra installs, or is for others to install, by what needs it."""
 
 
 def require_extras(command):
-    """Skip a command whose extra is not installed here."""
+    """Skip a command or piece of Python if what it needs is not installed here."""
     for option, module in NEEDS.items():
         if option in command and not find_spec(module):
             pytest.skip(f"{module} is not installed")
@@ -115,6 +123,7 @@ def make_unfinished_run(place):
 
 @pytest.mark.parametrize("code", PYTHON)
 def test_the_python_of_the_readme_works(place, code):
+    require_extras(code)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         cwd=place,

@@ -8,6 +8,7 @@ so that the default is kept for everything, and the two agree.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -17,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from charrnn.dumps.writing import sizes
 from charrnn.errors import EnvironmentFault
 from charrnn.files import environment_fault
 from charrnn.model import CharRNN
-from charrnn.recording import Recording, record_parts
+from charrnn.recording import Recording, Source, record_parts
 
 STATES_FILE, TEXT_FILE = "states.hdf5", "train.hdf5"
 WORDS_FILE, CONFIG_FILE = "words.dict", "lstm.yml"
@@ -51,14 +53,15 @@ def write_folder(
     """
     letters = tuple(what or model.cell.states)
     parts = record_parts(model, text, keep=letters)
-    length = len(model.vocabulary.points(text))
-    shape = (length, 2 * model.config.hidden_size)
+    length, _ = sizes(model, text)
+    layers = model.config.num_layers
     with _making(folder) as place:
         first = next(parts)
-        _write_arrays(place, [first], parts, letters, shape)
+        shape = (length, layers, 2 * model.config.hidden_size)
+        _write_arrays(place, itertools.chain([first], parts), letters, shape)
         words = [f"{word} {symbol}\n" for symbol, word in enumerate(shown_words(first.next_text))]
         (place / WORDS_FILE).write_text("".join(words), encoding="utf-8", newline="\n")
-        config = _config(folder.name, first, letters)
+        config = _config(folder.name, first.source, letters, layers)
         (place / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return length
 
@@ -83,10 +86,8 @@ def _path(letter: str, layer: int) -> str:
     return f"{letter}{layer + 1}"
 
 
-def _config(name: str, part: Recording, letters: Sequence[str]) -> dict[str, Any]:
+def _config(name: str, source: Source, letters: Sequence[str], layers: int) -> dict[str, Any]:
     """The content of lstm.yml. JSON is YAML too, and quotes whatever a name may have."""
-    source = part.source
-    layers = next(iter(part.arrays.values())).shape[1]
     types = [
         {
             "type": "output" if letter == source.states[0] else "state",
@@ -114,26 +115,21 @@ def _config(name: str, part: Recording, letters: Sequence[str]) -> dict[str, Any
 
 
 def _write_arrays(
-    place: Path,
-    first: Sequence[Recording],
-    parts: Iterable[Recording],
-    letters: Sequence[str],
-    shape: tuple[int, int],
+    place: Path, parts: Iterable[Recording], letters: Sequence[str], shape: tuple[int, int, int]
 ) -> None:
-    import itertools
-
+    """Write the text and the states; shape is T, L, 2H."""
     import h5py
 
+    T, L, width = shape
     with h5py.File(place / STATES_FILE, "w") as states, h5py.File(place / TEXT_FILE, "w") as text:
-        ids = text.create_dataset("word_ids", shape[:1], np.int32)
-        bits = text.create_dataset("bits", shape[:1], np.float32)
-        layers = range(next(iter(first[0].arrays.values())).shape[1])
+        ids = text.create_dataset("word_ids", (T,), np.int32)
+        bits = text.create_dataset("bits", (T,), np.float32)
         arrays = {
-            (letter, layer): states.create_dataset(_path(letter, layer), shape, np.float32)
+            (letter, layer): states.create_dataset(_path(letter, layer), (T, width), np.float32)
             for letter in letters
-            for layer in layers
+            for layer in range(L)
         }
-        for part in itertools.chain(first, parts):
+        for part in parts:
             rows = slice(part.start, part.start + len(part.ids))
             ids[rows], bits[rows] = part.ids, part.bits
             for (letter, layer), array in arrays.items():

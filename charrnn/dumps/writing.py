@@ -108,8 +108,7 @@ def dump(
 
 def sizes(model: CharRNN, text: str) -> tuple[int, int]:
     """The symbols of a text, and the characters that they give when they are decoded."""
-    ids = model.vocabulary.points(text)
     if model.vocabulary.level == "char":
-        return len(ids), len(ids)
-    decode = model.vocabulary.decoder()
+        return len(text), len(text)
+    decode, ids = model.vocabulary.decoder(), model.vocabulary.points(text)
     return len(ids), sum(len(decode(symbol)) for symbol in ids)
