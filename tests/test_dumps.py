@@ -11,6 +11,7 @@ import sys
 import tracemalloc
 import zipfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -404,16 +405,20 @@ def test_a_damaged_dump_is_refused_wherever_it_is_cut(ending, tmp_path):
         assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
-def test_a_byte_that_changed_in_an_npz_is_found_or_harmless(tmp_path, place, value):
-    path, model = tmp_path / "d.npz", make_model()
+def test_a_byte_that_changed_is_found_or_harmless(tmp_path, ending, place, value):
+    """In a .safetensors file, which has no checksum, it may be harmless or change a value."""
+    path, model = tmp_path / f"d{ending}", make_model()
     dump(model, TEXT, path)
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] = value
     path.write_bytes(content)
     with contextlib.suppress(DataError):
-        assert_same(Dump(path).read(keep=LETTERS), model.read(TEXT))
+        found = Dump(path).read(keep=LETTERS)
+        if ending == ".npz":
+            assert_same(found, model.read(TEXT))
 
 
 def change(path, **changed):
@@ -445,6 +450,7 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
         ({"arrays": 3}, "facts make no sense"),
         ({"units": ["L0.c.99"]}, "units 0 to 2"),
         ({"source": {}}, "facts make no sense"),
+        ({"length": float("inf")}, "facts make no sense"),
         ({"symbols": ["a"]}, "damaged"),
         ({"characters": 5}, "damaged"),
         ({"ids": np.full(len(TEXT), -1, np.int32)}, "damaged"),
@@ -688,6 +694,23 @@ def test_what_cannot_be_obeyed_is_refused(options, said, see, tmp_path):
     assert said in result.err
     assert result.out == ""
     assert path.read_bytes() == content
+
+
+@every_ending
+def test_a_dump_takes_the_place_of_a_dump_only(ending, see, tmp_path):
+    path = tmp_path / f"d{ending}"
+    for text in ("import re", "abc"):
+        see("tiny", text, "--dump", path, "-q")
+    size = path.stat().st_size
+    content = Path("checkpoints/tiny/best.safetensors").read_bytes()
+    path.write_bytes(content)
+    for options in ((), ("--unit", "L0.c.1")):
+        result = see("tiny", "abc", "--dump", path, "-q", *options, status=2)
+        assert "is there already, and is no dump" in result.err
+    assert path.read_bytes() == content
+    path.write_bytes(b"")
+    see("tiny", "abc", "--dump", path, "-q")
+    assert path.stat().st_size == size
 
 
 def test_a_dump_that_cannot_fit_is_refused_before_the_reading(see, tmp_path, monkeypatch):

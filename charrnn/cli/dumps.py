@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from charrnn.cli.console import escape, say, size
 from charrnn.errors import EnvironmentFault, UsageError
 
+OPENING = 1 << 16
+DUMP_SIGNS = (b"charrnn recording", b"facts.npy", b'{"position": ', b"position,offset,id,", b"PAR1")
+"""One of them stands at the start of every dump."""
+
 if TYPE_CHECKING:
     from charrnn.analysis.units import Unit
     from charrnn.dumps.reading import Dump
@@ -42,6 +46,19 @@ def require_places(
         raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
     if dump:
         writer_for(dump)
+        _require_no_other(dump)
+
+
+def _require_no_other(path: Path) -> None:
+    """Raise UsageError if a file stands here that may be a checkpoint or a text: what no dump begins like."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(OPENING)
+    if start and not any(sign in start for sign in DUMP_SIGNS):
+        raise UsageError(
+            f"{str(path)!r} is there already, and is no dump", "choose another name, or remove it"
+        )
 
 
 def open_dump(path: Path) -> "Dump":

@@ -21,6 +21,8 @@ from charrnn.errors import CharrnnError, DataError
 from charrnn.recording import Recording, Source
 
 FORMAT, VERSION = "charrnn recording", 1
+NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What JSON that we did not write may raise."""
 Array = npt.NDArray[Any]
 
 
@@ -181,7 +183,7 @@ class Facts:
             if version != VERSION:
                 raise DataError(f"its format has version {version}; this charrnn reads {VERSION}")
             return _facts(cls, record)
-        except (CharrnnError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (CharrnnError, *NONSENSE) as error:
             own = error.message if isinstance(error, CharrnnError) else "its facts make no sense"
             raise DataError(own) from error
 

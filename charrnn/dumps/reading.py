@@ -23,7 +23,7 @@ from charrnn.recording import Recording
 Array = npt.NDArray[Any]
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
-    *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, OverflowError),
 )
 """What NumPy, zipfile and safetensors raise when a file is not what it seems."""
 SHOWN = (".npz", ".safetensors")

@@ -58,10 +58,10 @@ def write_parquet(file: IO[bytes], facts: Facts, parts: Iterable[Recording]) -> 
     ]
     schema = pa.schema(fields, metadata={"charrnn": facts.to_json()})
     options = {"use_dictionary": ["text"], "write_statistics": False}
+    tables = (pa.table(_arrays(facts, part), schema=schema) for part in parts)
     with parquet.ParquetWriter(file, schema, **options) as writer:
-        for group in _groups(parts, ROW_GROUP // (4 * len(fields))):
-            tables = [pa.table(_arrays(facts, part), schema=schema) for part in group]
-            writer.write_table(pa.concat_tables(tables).combine_chunks())
+        for group in _groups(tables, ROW_GROUP // (4 * len(fields))):
+            writer.write_table(pa.concat_tables(group))
 
 
 def source_line(source: Source) -> str:
@@ -128,12 +128,12 @@ def _csv_text(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _groups(parts: Iterable[Recording], rows: int) -> Iterator[list[Recording]]:
-    """Parts that have so many rows together, or a few more."""
-    group: list[Recording] = []
-    for part in parts:
-        group.append(part)
-        if sum(len(p.ids) for p in group) >= rows:
+def _groups(tables: Iterable[Any], rows: int) -> Iterator[list[Any]]:
+    """Tables that have so many rows together, or a few more."""
+    group: list[Any] = []
+    for table in tables:
+        group.append(table)
+        if sum(t.num_rows for t in group) >= rows:
             yield group
             group = []
     if group:
