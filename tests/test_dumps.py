@@ -421,6 +421,17 @@ def test_a_byte_that_changed_is_found_or_harmless(tmp_path, ending, place, value
             assert_same(found, model.read(TEXT))
 
 
+def test_a_number_that_changed_in_an_npz_is_found(tmp_path):
+    path, recording = tmp_path / "d.npz", make_model().read(TEXT)
+    recording.save(path)
+    content = path.read_bytes()
+    for values in (recording.bits, recording.arrays["h"], recording.arrays["o"]):
+        place = content.index(values.tobytes()[-8:])
+        path.write_bytes(content[:place] + b"\0" + content[place + 1 :])
+        with pytest.raises(DataError, match="damaged"):
+            Dump(path).read(keep=LETTERS)
+
+
 def change(path, **changed):
     """Replace arrays of an .npz, or facts of it."""
     with np.load(path, allow_pickle=False) as file:

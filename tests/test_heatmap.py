@@ -129,6 +129,17 @@ def test_a_chain_of_ever_less_similar_units_is_found():
     assert np.abs(np.diff(order)).mean() < 3 < np.abs(np.diff(shuffle)).mean()
 
 
+def test_branches_meet_at_the_ends_that_are_most_alike():
+    """Directions at 0, 20, 70 and 90 degrees: two pairs, in whatever order they come."""
+    noise = np.random.default_rng(3).normal(size=(50, 2))
+    basis = np.linalg.qr(noise - noise.mean(axis=0))[0]
+    angles = np.radians([0, 20, 70, 90])
+    values = basis @ np.stack([np.cos(angles), np.sin(angles)])
+    for places in itertools.permutations(range(4)):
+        order = np.array(places)[similarity_order(values[:, places].astype(np.float32))].tolist()
+        assert order in ([0, 1, 2, 3], [3, 2, 1, 0])
+
+
 def linkage_by_brute_force(similarity):
     """The sets that average linkage joins, found by looking at all pairs again and again."""
     sets, joined = [frozenset([k]) for k in range(len(similarity))], set()
