@@ -78,13 +78,8 @@ class Dump:
             def first(name: str, count: int) -> Array:
                 return file.first(name, specs[name], count)
 
-            count, chars = facts.length, facts.characters
-            if characters is None or characters >= chars:
-                offsets = first("offsets", count)
-            else:  # no character has more than four bytes
-                offsets = first("offsets", min(count, 4 * characters + 1))
-                count = int(np.searchsorted(offsets - facts.start_char, characters))
-                chars = int(offsets[count]) - facts.start_char if count < len(offsets) else chars
+            offsets, chars = self._extent(first, characters)
+            count = len(offsets)
             text = first("text", chars).tobytes().decode("utf-32-le")
             ids = _within(first("ids", count), len(facts.symbols))
             none = np.empty((count, 0))
@@ -95,7 +90,7 @@ class Dump:
             return Recording(
                 text,
                 ids,
-                tuple(_pieces(text, (offsets[:count] - facts.start_char).tolist())),
+                tuple(_pieces(text, offsets.tolist())),
                 first("bits", count),
                 self._states(first, keep, count),
                 next_ids[:, :top],
@@ -133,6 +128,18 @@ class Dump:
                 f"{self.path} has not so many guesses: {known}, not {top}",
                 f"dump them: charrnn visualize ... --dump ... --predictions {top}",
             )
+
+    def _extent(
+        self, first: Callable[[str, int], Array], characters: int | None
+    ) -> tuple[Array, int]:
+        """Where each symbol begins that is to be read, and where the last one ends."""
+        facts = self.facts
+        if characters is None or characters >= facts.characters:
+            return first("offsets", facts.length) - facts.start_char, facts.characters
+        few = min(facts.length, 4 * characters + 1)  # no character has more than four bytes
+        offsets = first("offsets", few) - facts.start_char
+        count = int(np.searchsorted(offsets, characters))
+        return offsets[:count], int(offsets[count]) if count < few else facts.characters
 
     def _states(
         self, first: Callable[[str, int], Array], keep: Collection[str], count: int
@@ -199,7 +206,6 @@ class _Npz:
             dtype = found_dtype if dtype is None else dtype
             size = int(np.prod(shape)) * dtype.itemsize
             data = file.read(size)
-            file.read(1)  # at the end, the checksum is compared
         if len(data) != size:
             raise ValueError("too short")
         return np.frombuffer(data, dtype).reshape(shape)
