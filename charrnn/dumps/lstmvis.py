@@ -12,12 +12,14 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from charrnn.dumps.arrays import Region
+from charrnn.dumps.facts import Spec
 from charrnn.dumps.writing import sizes
 from charrnn.errors import EnvironmentFault
 from charrnn.files import environment_fault
@@ -29,6 +31,9 @@ WORDS_FILE, CONFIG_FILE = "words.dict", "lstm.yml"
 STAND_INS = {" ": "␣", "\n": "↵", "\t": "→"}
 MOST_BITS = 8
 """The surprisal with the full colour."""
+NUMBER = np.dtype("<f4")
+HEADERS = 1 << 18
+"""Bytes: more than HDF5 needs beside the arrays."""
 
 
 def write_folder(
@@ -117,24 +122,41 @@ def _config(name: str, source: Source, letters: Sequence[str], layers: int) -> d
 def _write_arrays(
     place: Path, parts: Iterable[Recording], letters: Sequence[str], shape: tuple[int, int, int]
 ) -> None:
-    """Write the text and the states; shape is T, L, 2H."""
-    import h5py
+    """Write the text and the states; shape is T, L, 2H.
 
+    HDF5 only makes room for the arrays: when a disk is full while it writes, it takes the process with it.
+    """
     T, L, width = shape
-    with h5py.File(place / STATES_FILE, "w") as states, h5py.File(place / TEXT_FILE, "w") as text:
-        ids = text.create_dataset("word_ids", (T,), np.int32)
-        bits = text.create_dataset("bits", (T,), np.float32)
-        arrays = {
-            (letter, layer): states.create_dataset(_path(letter, layer), (T, width), np.float32)
-            for letter in letters
-            for layer in range(L)
-        }
+    layers = [(letter, layer) for letter in letters for layer in range(L)]
+    specs = {"word_ids": Spec(np.dtype("<i4"), (T,)), "bits": Spec(NUMBER, (T,))}
+    in_text = _make_room(place / TEXT_FILE, specs)
+    rows = Spec(NUMBER, (T, width))
+    in_states = _make_room(place / STATES_FILE, {_path(*own): rows for own in layers})
+    with (place / STATES_FILE).open("r+b") as states, (place / TEXT_FILE).open("r+b") as text:
         for part in parts:
-            rows = slice(part.start, part.start + len(part.ids))
-            ids[rows], bits[rows] = part.ids, part.bits
-            for (letter, layer), array in arrays.items():
+            in_text["word_ids"].append(text, part.ids, specs["word_ids"].dtype)
+            in_text["bits"].append(text, part.bits, NUMBER)
+            for letter, layer in layers:
                 values = part.arrays[letter][:, layer]
-                array[rows] = np.maximum(np.hstack([values, -values]), 0)
+                both = np.maximum(np.hstack([values, -values]), 0)
+                in_states[_path(letter, layer)].append(states, both, NUMBER)
+
+
+def _make_room(path: Path, specs: Mapping[str, Spec]) -> dict[str, Region]:
+    """Make an HDF5 file with arrays of these types and shapes, still to be filled, and say where each is."""
+    from h5py import File, h5d, h5p, h5s, h5t
+
+    path.write_bytes(bytes(HEADERS))  # there is room for what HDF5 writes itself
+    how = h5p.create(h5p.DATASET_CREATE)
+    how.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    how.set_fill_time(h5d.FILL_TIME_NEVER)
+    regions = {}
+    with File(path, "w") as file:
+        for name, (dtype, shape) in specs.items():
+            kind, space = h5t.py_create(dtype), h5s.create_simple(shape)
+            array = h5d.create(file.id, name.encode(), kind, space, how)
+            regions[name] = Region(array.get_offset(), specs[name].num_bytes)
+    return regions
 
 
 @contextlib.contextmanager
