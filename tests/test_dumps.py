@@ -633,6 +633,14 @@ def test_a_dump_of_chosen_units_shows_those(see, tmp_path):
     assert "only the units that were chosen: L0.c.0" in see("--from", path, status=2).err
 
 
+def test_guesses_are_dumped_beside_chosen_units(see, tmp_path, tiny_model):
+    path = tmp_path / "d.npz"
+    see("tiny", "import", "--dump", path, "--unit", "L*.c.0-7", "--predictions", 2, "-q")
+    with np.load(path, allow_pickle=False) as file:
+        assert file["values"].shape == (6, 16)
+        assert (file["next_ids"] == tiny_model.read("import", top=2).next_ids).all()
+
+
 def test_a_dump_of_one_array_shows_that(see, tmp_path):
     path = tmp_path / "d.safetensors"
     see("tiny", "import re", "--dump", path, "--what", "c", "-q")

@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint
@@ -28,23 +27,19 @@ from charrnn.cli.visualize_options import (
     Order,
     Predictions,
     Quiet,
-    Sort,
     Surprisal,
     Text,
     UnitAddresses,
     What,
     Width,
 )
+from charrnn.cli.wanted import Wanted, find_wanted, heat_maps, is_range
 from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from charrnn.analysis.units import Network, Unit
     from charrnn.model import CharRNN
     from charrnn.recording import Recording
-    from charrnn.render.heatmap import HeatMap
     from charrnn.render.scene import Block
 
 INTERESTING = 3
@@ -97,7 +92,7 @@ def visualize(
             given | edits | {"--lstmvis": lstmvis}, "--from needs no model, and shows what it did"
         )
         dumped = open_dump(again)
-        wanted = _wanted(dumped.network, unit, what, predictions, sort, surprisal=surprisal)
+        wanted = find_wanted(dumped.network, unit, what, predictions, sort, surprisal=surprisal)
         sought = wanted.all_of, wanted.units, predictions, max_chars or SHOWN_CHARS
         recording = read_again(dumped, *sought, quiet=quiet)
         _print(recording, wanted, color, width)
@@ -107,7 +102,8 @@ def visualize(
     if diagram:
         _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
         return
-    wanted = _wanted(model, unit, what, predictions, sort, surprisal=surprisal)
+    under = 0 if dump else predictions
+    wanted = find_wanted(model, unit, what, under, sort, surprisal=surprisal)
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
@@ -154,65 +150,7 @@ def _draw(
 # --- what is shown --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """What is to be shown of a recording."""
-
-    named: "list[tuple[str, tuple[Unit, ...]]]"
-    """The addresses that were given, and the units that they mean."""
-    all_of: str
-    """The state or gate among whose units the interesting ones are chosen, or an empty string."""
-    predictions: int
-    sort: Sort | None
-    surprisal: bool
-
-    @property
-    def units(self) -> "list[Unit]":
-        """Those that were named, each once."""
-        return list(dict.fromkeys(unit for _, units in self.named for unit in units))
-
-    @property
-    def arrays(self) -> set[str]:
-        """The states and gates that have to be recorded."""
-        return {unit.what for unit in self.units} | ({self.all_of} - {""})
-
-
-def _wanted(
-    network: "Network",
-    addresses: list[str] | None,
-    what: str | None,
-    predictions: int,
-    sort: Sort | None,
-    *,
-    surprisal: bool,
-) -> _Wanted:
-    """What the options mean for a network.
-
-    Raises:
-        UsageError: it has no such units, or an option has nothing to act on.
-    """
-    from charrnn.analysis.units import parse_units, require_array
-
-    letter = what or network.cell.output
-    require_array(letter, network)
-    named = [(address, parse_units(address, network)) for address in addresses or ()]
-    maps = [address for address, _ in named if is_range(address)]
-    if sort and not maps:
-        raise UsageError("--sort is for heat maps", "name several units: --unit 'L0.c.*'")
-    if predictions and maps and len(maps) == len(named) and not surprisal:
-        raise UsageError(
-            "the guesses stand under a text that is coloured by one unit", "add --unit L0.h.0"
-        )
-    all_of = letter if what or not (named or surprisal) else ""
-    return _Wanted(named, all_of, predictions, sort, surprisal)
-
-
-def is_range(address: str) -> bool:
-    """Whether an address may mean several units, which are shown as a heat map."""
-    return "*" in address or "-" in address
-
-
-def _blocks(recording: "Recording", wanted: _Wanted) -> "list[Block]":
+def _blocks(recording: "Recording", wanted: Wanted) -> "list[Block]":
     from charrnn.analysis.units import most_interesting
     from charrnn.render.scene import surprisal_block, unit_block
 
@@ -229,7 +167,7 @@ def _blocks(recording: "Recording", wanted: _Wanted) -> "list[Block]":
 
 
 def _print(
-    recording: "Recording", wanted: _Wanted, color: ColorMode | None, width: int | None
+    recording: "Recording", wanted: Wanted, color: ColorMode | None, width: int | None
 ) -> None:
     from charrnn.render.heatmap import heat_map_lines
     from charrnn.render.scene import make_scene
@@ -239,33 +177,8 @@ def _print(
     scene = make_scene(recording, _blocks(recording, wanted))
     pictures = [terminal_lines(scene, mode, width)] if scene.blocks else []
     pictures += [
-        heat_map_lines(scene.columns, shown, mode, width) for shown in _heat_maps(recording, wanted)
+        heat_map_lines(scene.columns, shown, mode, width) for shown in heat_maps(recording, wanted)
     ]
     for number, lines in enumerate(pictures):
         for line in itertools.chain([""] if number else [], lines):
             sys.stdout.write(line + "\n")
-
-
-def _heat_maps(recording: "Recording", wanted: _Wanted) -> "Iterator[HeatMap]":
-    from charrnn.render.heatmap import heat_map
-
-    for address, units in wanted.named:
-        if is_range(address):
-            note = f", sorted by {wanted.sort}" if wanted.sort else ""
-            yield heat_map(recording, address, _sorted(recording, units, wanted.sort), note)
-
-
-def _sorted(recording: "Recording", units: "tuple[Unit, ...]", sort: Sort | None) -> "list[Unit]":
-    """The units of a heat map in their order."""
-    import numpy as np
-
-    from charrnn.analysis.ordering import similarity_order
-    from charrnn.analysis.units import interest
-
-    if sort is None or sort == Sort.address:
-        return list(units)
-    values = np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units], axis=1)
-    if sort == Sort.similarity:
-        return [units[k] for k in similarity_order(values)]
-    scores = interest(values[:, None])[0]
-    return [units[k] for k in np.argsort(-scores, kind="stable")]
