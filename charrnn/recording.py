@@ -8,16 +8,18 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError
-from charrnn.files import replacing
+from charrnn.text.vocabulary import blocks
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, Float
+
+Ids = npt.NDArray[np.integer]
 
 PART = 1024
 """Symbols whose logits are kept until all of them are looked at together; and of a part."""
@@ -35,6 +37,8 @@ class Source:
     gates: tuple[str, ...]
     edits: tuple[str, ...] = ()
     """The units that were held or steered, each as "clamp L0.c.37=+1.0"."""
+    level: str = "char"
+    """What the symbols are: `char` or `byte`."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +74,15 @@ class Recording:
         return "character" if all(self.pieces) else "byte"
 
     def save(self, path: Path) -> None:
-        """Write an .npz file: `text`, `ids`, `bits`, an array (T, L, H) for each state and gate.
-
-        numpy.load reads it with allow_pickle=False.
+        """Write a file whose ending says its format; see `charrnn.dumps.writing.write`.
 
         Raises:
-            EnvironmentFault: the file cannot be written.
+            UsageError: there is no such format.
+            EnvironmentFault: the file cannot be written, or what writes the format is not installed.
         """
-        arrays: dict[str, Any] = {
-            "text": np.array(self.text),
-            "ids": self.ids,
-            "bits": self.bits,
-            **self.arrays,
-        }
-        with replacing(path) as file:
-            np.savez(file, **arrays)
+        from charrnn.dumps.writing import write
+
+        write(path, [self], length=len(self.ids), characters=len(self.text))
 
 
 def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -110,7 +108,7 @@ def record(
         DataError: the text is empty or has characters that the model does not know.
     """
     reader = _Reader(model, top, keep)
-    return reader.read(_ids(model, text), None)
+    return reader.read(_ids(model, text).astype(np.int32), None)
 
 
 def record_parts(
@@ -163,18 +161,19 @@ def record_live(
             yield reader.read(model.vocabulary.encode(text), None)
 
 
-def _ids(model: "CharRNN", text: str) -> npt.NDArray[np.int32]:
-    """The symbols of a text, (T,)."""
-    ids = model.vocabulary.encode(text)
-    if not len(ids):
+def _ids(model: "CharRNN", text: str) -> Ids:
+    """The symbols of a text, (T,), in the smallest type that holds them, for a text may be long."""
+    if not text:
         raise DataError("there is no text to read")
-    return ids
+    vocabulary = model.vocabulary
+    return np.concatenate([vocabulary.encode(b).astype(vocabulary.dtype) for b in blocks(text)])
 
 
-def _parts(reader: "_Reader", ids: npt.NDArray[np.int32], length: int) -> Iterator[Recording]:
+def _parts(reader: "_Reader", ids: Ids, length: int) -> Iterator[Recording]:
     for start in range(0, len(ids), length):
         end = start + length
-        yield reader.read(ids[start:end], int(ids[end]) if end < len(ids) else None)
+        part = ids[start:end].astype(np.int32)
+        yield reader.read(part, int(ids[end]) if end < len(ids) else None)
 
 
 class _Reader:
@@ -254,10 +253,9 @@ class _Reader:
 
 def source_of(model: "CharRNN") -> Source:
     """What a recording says of its model."""
-    cell = model.cell
-    return Source(
-        model.fingerprint, cell.name, cell.states, cell.gates, tuple(map(str, model.edits))
-    )
+    cell, edits = model.cell, tuple(map(str, model.edits))
+    level = model.vocabulary.level
+    return Source(model.fingerprint, cell.name, cell.states, cell.gates, edits, level)
 
 
 def _shown(model: "CharRNN", symbol: int) -> str:

@@ -815,14 +815,15 @@ def test_a_dump_has_the_cell_s_own_states_and_gates(
     monkeypatch.chdir(tmp_path)
     call_charrnn(capsys, "visualize", name, "cabbage", "--dump", "out.npz", "-q")
     with np.load("out.npz", allow_pickle=False) as dump:
-        assert set(dump) == {"text", "ids", "bits", *states.split(), *gates.split()}
+        about = {"facts", "text", "ids", "offsets", "bits"}
+        assert set(dump) == {*about, *states.split(), *gates.split()}
         recorded = model.read("cabbage").arrays
         assert list(recorded) == [*states.split(), *gates.split()]
         for letter, values in recorded.items():
             assert values.shape == (7, 2, H)
             assert (dump[letter] == values).all()
     if name == "gru":
-        assert set(np.load("out.npz")) == {"text", "ids", "bits", "h", "r", "z", "n"}
+        assert set(np.load("out.npz")) == {*about, "h", "r", "z", "n"}
 
 
 @every_cell
@@ -951,7 +952,7 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     assert "toy" in call_charrnn(capsys, "inspect", "--gradients", "t", "corpus.txt", "-q").out
     call_charrnn(capsys, "visualize", "t", "import", "--dump", "out.npz", "-q")
     with np.load("out.npz", allow_pickle=False) as dump:
-        assert set(dump) == {"text", "ids", "bits", "s", "m", "u", "v"}
+        assert set(dump) == {"facts", "text", "ids", "offsets", "bits", "s", "m", "u", "v"}
     held = ("visualize", "t", "import", "--unit", "L1.m.5", "--clamp", "L1.m.5=0.25", "-q")
     assert "+0.25 to +0.25 here" in call_charrnn(capsys, *held).out
     result = call_charrnn(capsys, "visualize", "t", "import", "--what", "i", "-q", status=2)

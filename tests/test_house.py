@@ -20,7 +20,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"model"},
     {"checkpoint", "recording"},
     {"scoring", "sampling", "analysis"},
-    {"training"},
+    {"training", "dumps"},
     {"render"},
     {"page"},
     {"serve"},
@@ -28,10 +28,11 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"__init__", "__main__"},
 ]
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
-UPWARD = {  # a method of the model that hands on to the module that does the work, imported when it is called
+UPWARD = {  # a method that hands on to the module that does the work, imported when it is called
     ("model", "recording"),
     ("model", "sampling"),
     ("model", "analysis"),
+    ("recording", "dumps"),
 }
 
 

@@ -60,12 +60,19 @@ def place(tmp_path_factory, workplace):
     return folder
 
 
-NEEDS = {"--png": "matplotlib", "--tensorboard": "tensorboard"}
-"""What only an extra installs, by the option that needs it."""
+NEEDS = {
+    "--png": "matplotlib",
+    "--tensorboard": "tensorboard",
+    ".parquet": "pyarrow",
+    "--lstmvis": "h5py",
+    "import pandas": "pandas",
+    "import polars": "polars",
+}
+"""What only an extra installs, or is for others to install, by what needs it."""
 
 
 def require_extras(command):
-    """Skip a command whose extra is not installed here."""
+    """Skip a command or piece of Python if what it needs is not installed here."""
     for option, module in NEEDS.items():
         if option in command and not find_spec(module):
             pytest.skip(f"{module} is not installed")
@@ -137,6 +144,7 @@ def make_unfinished_run(place):
 
 @pytest.mark.parametrize("code", PYTHON)
 def test_the_python_of_the_readme_works(place, code):
+    require_extras(code)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         cwd=place,
@@ -276,9 +284,9 @@ RELEASED = {
         --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
         --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
         --interactive""",
-    "visualize": """--unit --what --predictions --diagram --surprisal --dump --max-chars --color --width --clamp
-        --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager --svg --png
-        --gates --saliency --target --horizon --windows --csv --html""",
+    "visualize": """--unit --what --predictions --diagram --surprisal --sort --dump --lstmvis --from --max-chars --color
+        --width --clamp --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
+        --svg --png --gates --saliency --target --horizon --windows --csv --html""",
     "serve": "--port --open --quiet",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
     "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",

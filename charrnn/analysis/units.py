@@ -6,20 +6,31 @@ included, or a star in the place of a number: `L1.h.0-15`, `L*.c.3`, `L0.h.*`.
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.cells.base import Cell
+from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
-
-if TYPE_CHECKING:
-    from charrnn.model import CharRNN
 
 ADDRESS = re.compile(r"L[0-9]{1,3}\.[a-z_]+\.[0-9]{1,6}")
 ADDRESSES = re.compile(
     r"L(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)\.(?P<what>[a-z_]+)\.(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)"
 )
+
+
+class Network(Protocol):
+    """A model, or what is known of one: its shape, and the names of its states and gates."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Its shape."""
+
+    @property
+    def cell(self) -> Cell:
+        """Its names."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Unit:
         return f"L{self.layer}.{self.what}.{self.index}"
 
 
-def parse_unit(address: str, model: "CharRNN") -> Unit:
+def parse_unit(address: str, model: Network) -> Unit:
     """The unit at an address.
 
     Raises:
@@ -47,7 +58,7 @@ def parse_unit(address: str, model: "CharRNN") -> Unit:
     return unit
 
 
-def parse_units(address: str, model: "CharRNN") -> tuple[Unit, ...]:
+def parse_units(address: str, model: Network) -> tuple[Unit, ...]:
     """The units at an address that may have ranges and stars, layer by layer.
 
     Raises:
@@ -79,7 +90,7 @@ def _numbers(part: str, count: int, there_are: str) -> range:
     return range(low, high + 1)
 
 
-def require_array(what: str, model: "CharRNN") -> None:
+def require_array(what: str, model: Network) -> None:
     """Raise UsageError unless the model's cell has a state or gate of this name."""
     cell = model.cell
     if what not in (*cell.states, *cell.gates):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.console import die_by_signal, say
 from charrnn.cli.reading import content
-from charrnn.cli.showing import Coloring, Style, Wanted, colorings
+from charrnn.cli.showing import Coloring, Style, colorings
+from charrnn.cli.wanted import Wanted
 from charrnn.errors import UsageError
 from charrnn.recording import PART, record, record_live
 
@@ -84,6 +85,10 @@ def follow(
     from charrnn.sampling.prime import before
     from charrnn.sampling.sampler import sample
 
+    if wanted.maps:
+        raise UsageError(
+            f"--follow colours by one unit, not by {wanted.maps[0][0]}", "name one: --unit L0.h.0"
+        )
     look = style.look()
     prime = prime_of(text, model, line=config.line, quiet=quiet)
     if not quiet:

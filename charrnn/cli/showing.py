@@ -1,17 +1,17 @@
 """What `charrnn visualize` shows of a text in the terminal, line by line while the model reads."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from charrnn.cli.console import terminal_color, terminal_width
 from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import recorded
+from charrnn.cli.wanted import Wanted, heat_maps
 from charrnn.render.palette import ColorMode, Palette
 
 if TYPE_CHECKING:
-    from charrnn.analysis.units import Unit
     from charrnn.model import CharRNN
     from charrnn.recording import Recording
     from charrnn.render.scene import Block, Values
@@ -22,24 +22,6 @@ FIRST_LOOK = 10_000
 """Characters that are read before the first line is written: they decide scales, and which units are interesting."""
 INTERESTING = 3
 """Units shown when none is named."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be shown of a text."""
-
-    units: "tuple[Unit, ...]" = ()
-    what: str | None = None
-    """The state or gate among which interesting units are chosen, if it was named."""
-    surprisal: bool = False
-    predictions: int = 0
-    bits: bool = False
-
-    def arrays(self, output: str) -> set[str]:
-        """The states and gates that are needed; `output` is the cell's."""
-        if self.units:
-            return {unit.what for unit in self.units}
-        return {self.what or output} if self.what or not self.surprisal else set()
 
 
 @dataclass(frozen=True)
@@ -62,9 +44,74 @@ class Style:
         return self.width or terminal_width()
 
 
+class Readings(Protocol):
+    """A text that was read, or can be as often as it is needed."""
+
+    output: str
+    """The cell's."""
+
+    def first(self, wanted: Wanted) -> "tuple[Recording, str]":
+        """The first look, and where in the text that is; nothing if it is all of it."""
+
+    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
+        """All of it in parts, with some states and gates."""
+
+    def whole(self, letters: Collection[str], predictions: int) -> "Recording":
+        """All of it at once."""
+
+
+class ModelReadings:
+    """A text that a model reads. If it is longer than the first look it is read in parts, again for each block."""
+
+    def __init__(self, model: "CharRNN", text: str) -> None:
+        self._model, self._text = model, text
+        self.output = model.cell.output
+        self._first: Recording | None = None
+
+    def first(self, wanted: Wanted) -> "tuple[Recording, str]":
+        """See `Readings`."""
+        names = wanted.arrays(self.output)
+        first = recorded(self._model, self._text[:FIRST_LOOK], wanted.predictions, names)
+        if len(self._text) > FIRST_LOOK:
+            return first, f"in the first {FIRST_LOOK:,} characters"
+        self._first = first
+        return first, ""
+
+    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
+        """See `Readings`."""
+        from charrnn.recording import record_parts
+
+        if self._first:
+            return [self._first]
+        return record_parts(self._model, self._text, top=predictions, keep=letters)
+
+    def whole(self, letters: Collection[str], predictions: int) -> "Recording":
+        """See `Readings`."""
+        return self._first or recorded(self._model, self._text, predictions, letters)
+
+
+class OneReading:
+    """A recording that is there already."""
+
+    def __init__(self, recording: "Recording") -> None:
+        self._recording = recording
+        self.output = recording.source.states[0]
+
+    def first(self, wanted: Wanted) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is wanted)
+        """See `Readings`."""
+        return self._recording, ""
+
+    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":  # noqa: ARG002
+        """See `Readings`."""
+        return [self._recording]
+
+    def whole(self, letters: Collection[str], predictions: int) -> "Recording":  # noqa: ARG002
+        """See `Readings`."""
+        return self._recording
+
+
 def show(
-    model: "CharRNN",
-    text: str,
+    readings: Readings,
     wanted: Wanted,
     style: Style,
     pictures: Pictures | None,
@@ -78,9 +125,9 @@ def show(
         EnvironmentFault: the pager cannot be started, or memory is short.
     """
     if pictures:
-        pictures.write(_sheet(model, text, wanted, style, pictures), quiet=quiet)
+        pictures.write(_sheet(readings, wanted, style, pictures), quiet=quiet)
         return
-    lines = shown_lines(model, text, wanted, style)
+    lines = shown_lines(readings, wanted, style)
     if pager:
         from charrnn.cli.pager import page
 
@@ -90,23 +137,17 @@ def show(
         sys.stdout.write(line + "\n")
 
 
-def shown_lines(model: "CharRNN", text: str, wanted: Wanted, style: Style) -> Iterator[str]:
-    """The lines of every block, one after the other.
-
-    A text that is longer than the first look is read again for each block, in parts, so that memory does not grow
-    with it.
-    """
+def shown_lines(readings: Readings, wanted: Wanted, style: Style) -> Iterator[str]:
+    """The lines of every block, one after the other, and then those of heat maps."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.render.scene import make_scenes
+    from charrnn.render.heatmap import heat_map_lines
+    from charrnn.render.scene import columns_of, make_scenes
     from charrnn.render.terminal import legend, text_lines
 
     look, width = style.look(), style.columns()
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        names = wanted.arrays(model.cell.output)
-        first = recorded(model, text[:FIRST_LOOK], wanted.predictions, names)
-        parts = _parts(model, text, wanted.predictions, first)
-        where = "" if len(text) <= FIRST_LOOK else f"in the first {FIRST_LOOK:,} characters"
+        first, where = readings.first(wanted)
         blocks = colorings(first, wanted, where)
         for number, (block, values, letters) in enumerate(blocks):
             if number:
@@ -118,13 +159,19 @@ def shown_lines(model: "CharRNN", text: str, wanted: Wanted, style: Style) -> It
                 has_guesses=wanted.predictions > 0,
                 has_bits=wanted.bits,
             )
-            scenes = make_scenes(parts(letters), block, values, bits=wanted.bits)
-            yield from text_lines(scenes, look, width)
+            parts = readings.parts(letters, wanted.predictions)
+            yield from text_lines(make_scenes(parts, block, values, bits=wanted.bits), look, width)
+        if not wanted.maps:
+            return
+        whole = readings.whole(wanted.arrays(readings.output), wanted.predictions)
+    columns = columns_of(whole)
+    for number, shown in enumerate(heat_maps(whole, wanted), len(blocks)):
+        if number:
+            yield ""
+        yield from heat_map_lines(columns, shown, look, width)
 
 
-def _sheet(
-    model: "CharRNN", text: str, wanted: Wanted, style: Style, pictures: Pictures
-) -> "Sheet":
+def _sheet(readings: Readings, wanted: Wanted, style: Style, pictures: Pictures) -> "Sheet":
     """What pictures show: all of the text at once."""
     from threadpoolctl import threadpool_limits
 
@@ -133,24 +180,14 @@ def _sheet(
     from charrnn.render.terminal import Look
 
     with threadpool_limits(1, "blas"):
-        recording = recorded(model, text, wanted.predictions, wanted.arrays(model.cell.output))
+        recording = readings.whole(wanted.arrays(readings.output), wanted.predictions)
     blocks = [block for block, *_ in colorings(recording, wanted, "")]
     scene = make_scene(recording, blocks, bits=wanted.bits)
     return make_sheet(scene, pictures.width, Look(pictures.mode, style.palette, style.digits))
 
 
-Parts = Callable[[Collection[str]], "Iterable[Recording]"]
 Coloring = tuple["Block", "Values", set[str]]
 """A block, its values in a part of the text, and the states and gates that these need."""
-
-
-def _parts(model: "CharRNN", text: str, predictions: int, first: "Recording") -> Parts:
-    """How to get a text's parts with some states and gates: from the first look, or by reading."""
-    from charrnn.recording import record_parts
-
-    if len(text) <= FIRST_LOOK:
-        return lambda _: [first]
-    return lambda letters: record_parts(model, text, top=predictions, keep=letters)
 
 
 def colorings(first: "Recording", wanted: Wanted, where: str) -> list[Coloring]:
@@ -174,11 +211,10 @@ def colorings(first: "Recording", wanted: Wanted, where: str) -> list[Coloring]:
     if wanted.surprisal:
         found.append((surprisal_block(first, where), surprisal_values, set()))
     chosen = [(unit, "") for unit in wanted.units]
-    if not wanted.units:
+    if letter := wanted.choose_among(first.source.states[0]):
         count = 1 if wanted.predictions or wanted.bits else INTERESTING
-        for letter in wanted.arrays(first.source.states[0]):
-            best = most_interesting(first.arrays[letter], letter, count)
-            chosen += [(unit, f", interest {score:.2f}") for unit, score in best]
+        best = most_interesting(first.arrays[letter], letter, count)
+        chosen += [(unit, f", interest {score:.2f}") for unit, score in best]
     for unit, note in chosen:
         block = unit_block(first, unit.layer, unit.what, unit.index, note, where or HERE)
         found.append((block, unit_values(unit.layer, unit.what, unit.index), {unit.what}))

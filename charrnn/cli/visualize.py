@@ -1,80 +1,77 @@
 """`charrnn visualize`: see what the units do while the model reads."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from charrnn.cli import visualize_options as options
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
-from charrnn.cli.console import escape, say, size, terminal_color, terminal_width
+from charrnn.cli.dumps import open_dump, read_again, require_places, write_dump, write_lstmvis
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.follow import follow as write_on
+from charrnn.cli.follow import sampling_config
+from charrnn.cli.gates import show_gates
+from charrnn.cli.horizon import show_horizon
+from charrnn.cli.page import PageSettings, write_page
 from charrnn.cli.pictures import Pictures, wanted_pictures
 from charrnn.cli.reading import content, recorded
-from charrnn.cli.train_options import was_given
-from charrnn.cli.visualize_options import (
-    SHOWN_CHARS,
-    Color,
-    Csv,
-    Diagram,
-    Dump,
-    Gates,
-    Horizon,
-    Html,
-    MaxChars,
-    Png,
-    Predictions,
-    Quiet,
-    Saliency,
-    Surprisal,
-    Svg,
-    Text,
-    UnitAddresses,
-    What,
-    Width,
-    Windows,
-)
+from charrnn.cli.saliency import show_saliency
+from charrnn.cli.showing import ModelReadings, OneReading, Style, show
+from charrnn.cli.visualize_options import SHOWN_CHARS
 from charrnn.cli.visualize_together import check_together
+from charrnn.cli.wanted import Asked, find_wanted
 from charrnn.errors import UsageError
-from charrnn.render.palette import ColorMode, Palette
+from charrnn.render.palette import Palette
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from charrnn.model import CharRNN
 
 DRAWN_ROWS = 64
 """Of a diagram: hidden units and characters together, at most."""
 DRAWN_CHARS = 40
-SHOWS = ("unit", "what", "predictions", "surprisal", "bits", "digits", "palette", "pager")
-"""With one of these a dump is shown as well."""
 
 
 def visualize(
     context: typer.Context,
     checkpoint: CheckpointArgument = None,
-    text: Text = None,
-    unit: UnitAddresses = None,
-    what: What = None,
-    predictions: Predictions = 0,
-    diagram: Diagram = False,
-    surprisal: Surprisal = False,
+    text: options.Text = None,
+    unit: options.UnitAddresses = None,
+    what: options.What = None,
+    sort: options.Order = None,
+    predictions: options.Predictions = 0,
+    surprisal: options.Surprisal = False,
     bits: options.Bits = False,
     digits: options.Digits = False,
     palette: options.Palette = Palette.rdbu,
+    diagram: options.Diagram = False,
+    gates: options.Gates = False,
+    saliency: options.Saliency = None,
+    target: options.Target = None,
+    horizon: options.Horizon = False,
+    windows: options.Windows = None,
+    csv: options.Csv = None,
     follow: options.Follow = False,
     length: options.Length = None,
     temp: options.Temp = None,
     seed: options.Seed = None,
-    dump: Dump = None,
-    svg: Svg = None,
-    png: Png = None,
+    html: options.Html = None,
+    svg: options.Svg = None,
+    png: options.Png = None,
+    dump: options.Dump = None,
+    lstmvis: options.LstmVis = None,
+    again: options.From = None,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
-    max_chars: MaxChars = None,
-    color: Color = None,
-    width: Width = None,
+    max_chars: options.MaxChars = None,
+    color: options.Color = None,
+    width: options.Width = None,
     pager: options.Pager = False,
-    quiet: Quiet = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Show a text coloured by what hidden units do: red above zero, blue below, zero neutral.
 
@@ -82,79 +79,79 @@ def visualize(
     With no unit named, the most interesting are shown: those that swing far and hold their value
     (standard deviation times autocorrelation from one character to the next).
     """
+    check_together(context)
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
-    check_together(context)
-    if dump and (dump.is_dir() or not dump.parent.is_dir()):
-        wrong = "is a folder" if dump.is_dir() else f"there is no folder {str(dump.parent)!r}"
-        raise UsageError(f"cannot write {str(dump)!r}: {wrong}")
-    if dump and dump.suffix != ".npz":
-        raise UsageError(f"a dump is an .npz file, not {str(dump)!r}", f"--dump {dump.stem}.npz")
     pictures = wanted_pictures(svg, png, color, width)
+    asked = Asked(unit, what, surprisal, predictions, bits, sort)
+    style = Style(color, palette, digits, width)
+    if again:
+        _show_again(again, asked, style, pictures, max_chars, pager=pager, quiet=quiet)
+        return
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
-    if diagram:
-        _draw(model, text, predictions, max_chars, color, width, pictures, quiet=quiet)
-        return
-    from charrnn.analysis.units import parse_unit, require_array
-    from charrnn.cli.showing import Style, Wanted, show
-
-    if what is not None:
-        require_array(what, model)
-    units = tuple(parse_unit(address, model) for address in unit or ())
-    wanted = Wanted(units, what, surprisal, predictions, bits)
-    style = Style(color, palette, digits, width)
-    if follow:
-        from charrnn.cli.follow import follow as write_on
-        from charrnn.cli.follow import sampling_config
-
-        config = sampling_config(length, temp, seed, line=reads_lines(loaded))
-        write_on(model, text, config, wanted, style, quiet=quiet)
-        return
-    read = content(text, model, max_chars or (None if dump or pager else SHOWN_CHARS), quiet=quiet)
-    if dump:
-        recording = recorded(model, read, 0, None)
-        recording.save(dump)
-        if not quiet:
-            count = f"{len(recording.ids):,} {recording.symbol_noun}s"
-            say(f"charrnn: wrote {escape(str(dump))} ({size(dump.stat().st_size)}, {count})")
-        if not (pictures or any(was_given(context, name) for name in SHOWS)):
-            return
-    show(model, read, wanted, style, pictures, pager=pager, quiet=quiet)
-
-
-def _analyse(
-    model: "CharRNN",
-    text: str | None,
-    *,
-    gates: bool,
-    saliency: int | None,
-    target: str | None,
-    diagram: bool,
-    windows: int | None,
-    predictions: int,
-    csv: "Path | None",
-    max_chars: int | None,
-    color: ColorMode | None,
-    width: int | None,
-    lines: bool,
-    quiet: bool,
-) -> None:
-    """Show something else than a text coloured by units: the gates, a saliency, the diagram, or else the horizon."""
+    lines = reads_lines(loaded)
     if gates:
-        from charrnn.cli.gates import show_gates
-
         show_gates(model, text, csv, max_chars, color, width, quiet=quiet)
     elif saliency is not None:
-        from charrnn.cli.saliency import show_saliency
-
         show_saliency(model, text, saliency, target, csv, max_chars, color, width, quiet=quiet)
-    elif diagram:
-        _draw(model, text, predictions, max_chars, color, width, quiet=quiet)
-    else:
-        from charrnn.cli.horizon import show_horizon
-
+    elif horizon:
         show_horizon(model, text, windows, csv, max_chars, width, lines=lines, quiet=quiet)
+    elif diagram:
+        _draw(model, text, predictions, max_chars, style, pictures, quiet=quiet)
+    elif html:
+        title = str(loaded.run.get("name") or "model")
+        settings = PageSettings(title, predictions, max_chars, surprisal=surprisal, quiet=quiet)
+        write_page(html, model, text, unit, what, settings)
+    elif dump or lstmvis:
+        _write(model, text, dump, lstmvis, asked, max_chars, quiet=quiet)
+    elif follow:
+        config = sampling_config(length, temp, seed, line=lines)
+        write_on(model, text, config, find_wanted(model, asked), style, quiet=quiet)
+    else:
+        wanted = find_wanted(model, asked)
+        most = max_chars or (None if pager else SHOWN_CHARS)
+        readings = ModelReadings(model, content(text, model, most, quiet=quiet))
+        show(readings, wanted, style, pictures, pager=pager, quiet=quiet)
+
+
+def _show_again(
+    path: "Path",
+    asked: Asked,
+    style: Style,
+    pictures: Pictures | None,
+    max_chars: int | None,
+    *,
+    pager: bool,
+    quiet: bool,
+) -> None:
+    """Show a dump as if the model read its text."""
+    dumped = open_dump(path)
+    wanted = find_wanted(dumped.network, asked)
+    letter = wanted.choose_among(dumped.network.cell.output) or ""
+    sought = letter, wanted.all_units, wanted.predictions, max_chars or SHOWN_CHARS
+    recording = read_again(dumped, *sought, quiet=quiet)
+    show(OneReading(recording), wanted, style, pictures, pager=pager, quiet=quiet)
+
+
+def _write(
+    model: "CharRNN",
+    text: str | None,
+    dump: "Path | None",
+    lstmvis: "Path | None",
+    asked: Asked,
+    max_chars: int | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Read a text and write what happened to a file or a folder."""
+    require_places(dump, lstmvis)
+    units = find_wanted(model, replace(asked, predictions=0)).all_units
+    read = content(text, model, max_chars, quiet=quiet)
+    if dump:
+        write_dump(model, read, dump, asked.what, units, asked.predictions, quiet=quiet)
+    elif lstmvis:
+        write_lstmvis(model, read, lstmvis, asked.what, quiet=quiet)
 
 
 def _draw(
@@ -162,8 +159,7 @@ def _draw(
     text: str | None,
     predictions: int,
     max_chars: int | None,
-    color: ColorMode | None,
-    width: int | None,
+    style: Style,
     pictures: Pictures | None,
     *,
     quiet: bool,
@@ -185,7 +181,5 @@ def _draw(
         sheet = diagram_sheet(recording, output, pictures.width, colored=pictures.colored)
         pictures.write(sheet, quiet=quiet)
         return
-    for line in diagram_lines(
-        recording, output, color or terminal_color(), width or terminal_width()
-    ):
+    for line in diagram_lines(recording, output, style.look().mode, style.columns()):
         sys.stdout.write(line + "\n")

@@ -1,5 +1,6 @@
 """The options of `charrnn visualize`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,15 @@ PAGE_CHARS = 20_000
 HORIZON_WINDOWS = 512
 """Characters that --horizon judges, unless it is said."""
 
+
+class Sort(StrEnum):
+    """The order of the units of a heat map."""
+
+    address = "address"
+    similarity = "similarity"
+    interest = "interest"
+
+
 Text = Annotated[
     str | None,
     typer.Argument(
@@ -30,7 +40,8 @@ UnitAddresses = Annotated[
     list[str] | None,
     typer.Option(
         "--unit",
-        help="Colour by this unit, such as L0.c.37. May be repeated.",
+        help="Colour by this unit, such as L0.c.37; several, as L0.c.0-15 or L*.f.*, are a heat map. "
+        "May be repeated.",
         show_default=False,
     ),
 ]
@@ -125,12 +136,40 @@ Pager = Annotated[
         help="Show it page by page: through the program that PAGER names, or less -R.",
     ),
 ]
+Order = Annotated[
+    Sort | None,
+    typer.Option(
+        "--sort",
+        help="The units of a heat map: as their addresses go, similar ones (by correlation) beside each "
+        "other, or the most interesting first.",
+        show_default="address",
+    ),
+]
 Dump = Annotated[
     Path | None,
     typer.Option(
         "--dump",
-        metavar="FILE.npz",
-        help="Write text, ids, bits, and every state and gate as (T, L, H) arrays.",
+        metavar="FILE",
+        help="Write text, ids, bits, and every state and gate, or those of --what or --unit, instead of "
+        "showing them: .npz, .safetensors, .jsonl, .csv or .parquet.",
+        show_default=False,
+    ),
+]
+LstmVis = Annotated[
+    Path | None,
+    typer.Option(
+        "--lstmvis",
+        metavar="FOLDER",
+        help="Write the states, or what --what says, as a folder that LSTMVis opens.",
+        show_default=False,
+    ),
+]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Show a dump (.npz or .safetensors) again, without the model.",
         show_default=False,
     ),
 ]

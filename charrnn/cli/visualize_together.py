@@ -5,36 +5,66 @@ import typer
 from charrnn.cli.train_options import was_given
 from charrnn.errors import UsageError
 
-NEEDS_FOLLOW = ("length", "temp", "seed")
-ALONE = {
-    "diagram": {
-        *("unit", "what", "surprisal", "bits", "digits", "palette", "follow", "dump", "pager"),
-    },
-    "follow": {"predictions", "diagram", "dump", "svg", "png", "max_chars", "pager"},
-    "pager": {"svg", "png"},
+ALWAYS = {"checkpoint", "text", "clamp", "steer", "steer_file", "max_chars", "quiet"}
+"""How a text is read: this goes with everything but where it says otherwise."""
+COLORED = {"unit", "what", "surprisal", "bits", "digits", "palette", "color", "width"}
+SHOWN = COLORED | {"predictions", "sort", "pager", "svg", "png"}
+"""What goes with a text that is shown, coloured."""
+VIEWS = {
+    "diagram": ALWAYS | {"predictions", "color", "width", "svg", "png"},
+    "gates": ALWAYS | {"csv", "color", "width"},
+    "saliency": ALWAYS | {"target", "csv", "color", "width"},
+    "horizon": ALWAYS | {"windows", "csv", "width"},
+    "follow": (ALWAYS - {"max_chars"}) | COLORED | {"length", "temp", "seed"},
+    "html": ALWAYS | {"unit", "what", "predictions", "surprisal"},
+    "dump": ALWAYS | {"unit", "what", "predictions"},
+    "lstmvis": ALWAYS | {"what"},
+    "again": SHOWN | {"max_chars", "quiet"},
 }
-"""What cannot be said beside an option."""
+"""Each option that shows something else than what the model reads, or something else of it, and what goes with that."""
 HINTS = {
     "diagram": "--diagram draws the whole network; it goes with --predictions only",
-    "max_chars": "--length says how many characters to write",
+    "dump": "what is written to a file is not shown; --from shows a dump",
+    "lstmvis": "LSTMVis shows whole layers",
+    "again": "--from needs no model, and shows what it did",
+    "follow": "--length says how many characters to write",
 }
 
 
 def check_together(context: typer.Context) -> None:
     """Raise UsageError for an option that could not be obeyed beside the others, or without another."""
     given = {name for name in context.params if was_given(context, name)}
-    for name in NEEDS_FOLLOW:
-        if name in given and "follow" not in given:
-            raise UsageError(f"--{name} means nothing without --follow")
-    for name, others in ALONE.items():
-        if name in given and (wrong := sorted(given & others)):
-            hint = HINTS.get(wrong[0], HINTS.get(name, "leave one of them out"))
-            raise UsageError(f"{_option(name)} and {_option(wrong[0])} exclude each other", hint)
+    views = [view for view in VIEWS if view in given]
+    for view in views:
+        if wrong := sorted(given - VIEWS[view] - {view}):
+            raise _excluded(context, view, wrong[0])
+    if not views:
+        for name in sorted(given - SHOWN - ALWAYS):
+            homes = [_option(view) for view, others in VIEWS.items() if name in others]
+            raise UsageError(f"{_option(name)} means nothing without {' or '.join(homes)}")
+    _check_shown(context, given)
+
+
+def _excluded(context: typer.Context, view: str, other: str) -> UsageError:
+    hint = HINTS.get(view) or HINTS.get(other) or "leave one of them out"
+    if view == "follow" and other != "max_chars":
+        hint = "leave one of them out"
+    if other in ("checkpoint", "text"):
+        return UsageError(
+            f"{_option(view)} takes no {other}, but {context.params[other]!r} was given", hint
+        )
+    return UsageError(f"{_option(view)} and {_option(other)} exclude each other", hint)
+
+
+def _check_shown(context: typer.Context, given: set[str]) -> None:
+    """The same for options that say how a text is coloured."""
     if {"unit", "what"} <= given:
         raise UsageError(
             "--unit says which state or gate already",
             f"leave out --what {context.params['what']}",
         )
+    if "pager" in given and (pictures := sorted(given & {"svg", "png"})):
+        raise UsageError(f"--pager and --{pictures[0]} exclude each other", "leave one of them out")
     if "palette" in given and context.params["color"] == "none":
         raise UsageError("--palette means nothing with --color none", "leave one of them out")
     colorings = len(context.params["unit"] or ()) + ("surprisal" in given) + ("what" in given)
@@ -46,4 +76,4 @@ def check_together(context: typer.Context) -> None:
 
 
 def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return "--from" if name == "again" else "--" + name.replace("_", "-")

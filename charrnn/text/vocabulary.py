@@ -6,7 +6,7 @@ of them: it has the last number, is read like any other, and is never written.
 
 import codecs
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -22,10 +22,18 @@ UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
 
 NOT_IN_VOCABULARY = -1
 
+BLOCK = 1 << 18
+"""Characters that are looked at together where a text may be very long."""
+
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
     """The code points of a text: "hé" -> [104, 233]. A lone surrogate passes; no vocabulary has one."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
+
+
+def blocks(text: str) -> Iterator[str]:
+    """A text in pieces of BLOCK characters, so that what is made of each takes little memory."""
+    return (text[start : start + BLOCK] for start in range(0, len(text), BLOCK))
 
 
 class Vocabulary:
@@ -123,10 +131,12 @@ class Vocabulary:
         """
         if self.level == "byte" or self.has_unknown:
             return []
-        known = self.lookup(code_points(text)) != NOT_IN_VOCABULARY
-        if known.all():
-            return []
-        return list(dict.fromkeys(c for c, k in zip(text, known, strict=True) if not k))
+        found: dict[str, None] = {}
+        for block in blocks(text):
+            known = self.lookup(code_points(block)) != NOT_IN_VOCABULARY
+            if not known.all():
+                found |= dict.fromkeys(c for c, k in zip(block, known, strict=True) if not k)
+        return list(found)
 
     def decode(self, ids: npt.ArrayLike) -> str:
         """The text of ids; bytes that are no UTF-8 and the unknown symbol come out as U+FFFD."""

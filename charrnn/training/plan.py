@@ -306,7 +306,7 @@ def _largest_that_pays(
         parameters = count_parameters(network)
         run = _buy(facts, epoch, machine, network, config, budget)
         fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
-        if fits and True and run.chars >= CHARS_PER_PARAMETER * parameters:
+        if fits and run.steps >= least_steps and run.chars >= CHARS_PER_PARAMETER * parameters:
             break
     return run
 

@@ -1,0 +1,56 @@
+"""An order of units in which similar ones are neighbours."""
+
+import numpy as np
+import numpy.typing as npt
+
+
+def similarity_order(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+    """An order of units by the correlation of their values over the text.
+
+    The units are joined to a tree by average linkage (Sokal and Michener 1958), found by following nearest neighbours
+    (Murtagh 1983), and the order is that of its leaves: of two branches those ends come together that are most alike.
+
+    Args:
+        values: (T, n), a column a unit. One that never changes is like no other.
+
+    Returns:
+        (n,) the columns in their new order.
+    """
+    similarity = correlations(values)
+    n = len(similarity)
+    alike = similarity.copy()  # between branches: the mean over their units
+    np.fill_diagonal(alike, -np.inf)
+    branches = {k: [k] for k in range(n)}
+    chain: list[int] = []
+    while len(branches) > 1:
+        if not chain:
+            chain.append(next(iter(branches)))
+        last = chain[-1]
+        nearest = int(np.argmax(alike[last]))
+        if len(chain) > 1 and alike[last, chain[-2]] >= alike[last, nearest]:
+            a, b = chain.pop(), chain.pop()
+            sizes = len(branches[a]), len(branches[b])
+            branches[a] = _joined(branches[a], branches.pop(b), similarity)
+            alike[a] = np.average(alike[[a, b]], axis=0, weights=sizes)
+            alike[:, a] = alike[a]
+            alike[a, a] = -np.inf
+            alike[b] = alike[:, b] = -np.inf
+        else:
+            chain.append(nearest)
+    (order,) = branches.values()
+    return np.array(order, np.intp)
+
+
+def correlations(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The correlation of each unit with each other over the text, from values (T, n). Shape (n, n)."""
+    x: npt.NDArray[np.float64] = values.astype(np.float64)
+    x -= x.mean(axis=0)
+    x /= np.maximum(np.sqrt((x**2).sum(axis=0)), 1e-12)
+    return np.asarray(x.T @ x)
+
+
+def _joined(a: list[int], b: list[int], similarity: npt.NDArray[np.float64]) -> list[int]:
+    """Two branches as one, turned so that the ends that meet are most alike."""
+    ways = [(first, second) for first in (a, a[::-1]) for second in (b, b[::-1])]
+    first, second = max(ways, key=lambda way: similarity[way[0][-1], way[1][0]])
+    return first + second

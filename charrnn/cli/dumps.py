@@ -1,0 +1,155 @@
+"""`charrnn visualize --dump`, `--lstmvis` and `--from`: recordings in files."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.console import escape, say, size
+from charrnn.errors import EnvironmentFault, UsageError
+
+OPENING = 1 << 16
+DUMP_SIGNS = (b"charrnn recording", b"facts.npy", b'{"position": ', b"position,offset,id,", b"PAR1")
+"""One of them stands at the start of every dump."""
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from charrnn.analysis.units import Unit
+    from charrnn.dumps.reading import Dump
+    from charrnn.model import CharRNN
+    from charrnn.recording import Recording
+
+
+def require_places(dump: Path | None, lstmvis: Path | None) -> None:
+    """Raise UsageError unless what is asked for can be written, and here."""
+    from charrnn.dumps.writing import writer_for
+
+    if lstmvis and lstmvis.exists() and not (lstmvis.is_dir() and not any(lstmvis.iterdir())):
+        raise UsageError(f"cannot write {str(lstmvis)!r}: something is there already")
+    path = dump or lstmvis
+    assert path
+    if dump and dump.is_dir():
+        raise UsageError(f"cannot write {str(dump)!r}: is a folder")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
+    if dump:
+        writer_for(dump)
+        _require_no_other(dump)
+
+
+def _require_no_other(path: Path) -> None:
+    """Raise UsageError if a file stands here that may be a checkpoint or a text: what no dump begins like."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(OPENING)
+    if start and not any(sign in start for sign in DUMP_SIGNS):
+        raise UsageError(
+            f"{str(path)!r} is there already, and is no dump", "choose another name, or remove it"
+        )
+
+
+def open_dump(path: Path) -> "Dump":
+    """A dump that can be shown again.
+
+    Raises:
+        DataError: it is another file, or damaged.
+        UsageError: its format cannot be shown.
+    """
+    from charrnn.dumps.reading import SHOWN, Dump
+
+    if path.suffix not in SHOWN:
+        raise UsageError(f"--from shows {' and '.join(SHOWN)} files, not {str(path)!r}")
+    return Dump(path)
+
+
+def write_dump(
+    model: "CharRNN",
+    text: str,
+    path: Path,
+    what: str | None,
+    units: "Sequence[Unit]",
+    predictions: int,
+    *,
+    quiet: bool,
+) -> None:
+    """Read a text and write the dump.
+
+    Raises:
+        EnvironmentFault: there is no room for it.
+    """
+    from charrnn.dumps.writing import dump
+
+    arrays = len(model.cell.states) + len(model.cell.gates) if what is None else 1
+    config = model.config
+    columns = len(units) or arrays * config.num_layers * config.hidden_size
+    require_room(path, 4 * columns * len(text))
+    chosen = None if what is None else [what]
+    count = dump(model, text, path, what=chosen, units=units or None, top=predictions)
+    if not quiet:
+        taken = size(path.stat().st_size)
+        say(f"charrnn: wrote {escape(str(path))} ({taken}, {count:,} {_noun(count, text)})")
+
+
+def write_lstmvis(
+    model: "CharRNN", text: str, folder: Path, what: str | None, *, quiet: bool
+) -> None:
+    """Read a text and write the folder for LSTMVis.
+
+    Raises:
+        EnvironmentFault: there is no room for it.
+    """
+    from charrnn.dumps.lstmvis import write_folder
+
+    arrays = len(model.cell.states) if what is None else 1
+    config = model.config
+    require_room(folder, 8 * arrays * config.num_layers * config.hidden_size * len(text))
+    count = write_folder(model, text, folder, what=None if what is None else [what])
+    if not quiet:
+        taken = sum(path.stat().st_size for path in folder.iterdir())
+        say(f"charrnn: wrote {escape(str(folder))} ({size(taken)}, {count:,} {_noun(count, text)})")
+
+
+def require_room(path: Path, need: int) -> None:
+    """Raise EnvironmentFault unless so many bytes are free where `path` is to be."""
+    free = shutil.disk_usage(path.parent).free
+    if need > free:
+        raise EnvironmentFault(
+            f"{path} would take at least {size(need)}, but {size(free)} are free there",
+            "read less with --max-chars, or choose with --what or --unit what is written",
+        )
+
+
+def _noun(count: int, text: str) -> str:
+    return "characters" if count == len(text) else "bytes"
+
+
+def read_again(
+    dump: "Dump",
+    what: str,
+    units: "Sequence[Unit]",
+    predictions: int,
+    max_chars: int,
+    *,
+    quiet: bool,
+) -> "Recording":
+    """What a dump has of a text's beginning.
+
+    Args:
+        dump: is read.
+        what: the state or gate of which all units are wanted, or an empty string.
+        units: single units that are wanted.
+        predictions: guesses that are wanted at each position.
+        max_chars: the characters to read at most.
+        quiet: do not say that there are more.
+
+    Raises:
+        UsageError: it has not what is wanted.
+        DataError: it is damaged.
+    """
+    dump.require(what, units, predictions)
+    keep = {unit.what for unit in units} | ({what} if what else set())
+    there = dump.facts.characters
+    if there > max_chars and not quiet:
+        say(f"charrnn: the first {max_chars:,} of {there:,} characters; --max-chars shows more")
+    return dump.read(keep=keep, top=predictions, characters=max_chars)

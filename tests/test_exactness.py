@@ -1,0 +1,185 @@
+"""Every state and gate of every layer of every cell, against torch's own networks and against equations written anew."""
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.cells import CELLS
+from charrnn.config import ModelConfig
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.recording import record_parts
+from charrnn.text.vocabulary import Vocabulary
+
+V, E, H, T = 7, 5, 6, 40
+TEXT = "".join(np.random.default_rng(0).choice(list("abcdefg"), T))
+VARIANTS = [*((name, "tanh") for name in CELLS), ("elman", "relu")]
+every_variant = pytest.mark.parametrize(("name", "activation"), VARIANTS)
+every_depth = pytest.mark.parametrize("num_layers", [1, 2, 3])
+
+
+def make_model(name, activation, num_layers):
+    config = ModelConfig(
+        cell=name,
+        vocab_size=V,
+        embedding_size=E,
+        hidden_size=H,
+        num_layers=num_layers,
+        activation=activation,
+    )
+    rng = np.random.default_rng(num_layers)
+    weights = {
+        n: rng.normal(scale=0.4 if activation == "relu" else 0.8, size=s).astype(np.float32)
+        for n, s in weight_shapes(config).items()
+    }
+    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+
+
+def sigmoid(x):
+    return 1 / (1 + torch.exp(-x))
+
+
+def one_step(name, activation, w, x, s, y):
+    """A step of one layer in float64, by the equations of each cell's paper.
+
+    Args:
+        name: the cell.
+        activation: of an Elman cell.
+        w: the layer's weights by their short names.
+        x: what comes in.
+        s: the states before, by their letters.
+        y: the distribution over symbols before this step.
+    """
+    into, back = (
+        w["weight_ih"] @ x + w["bias_ih"],
+        w["weight_hh"] @ (y if name == "jordan" else s["h"]),
+    )
+    back = back + w["bias_hh"]
+    if name == "gru":
+        (x_r, x_z, x_n), (h_r, h_z, h_n) = into.chunk(3), back.chunk(3)
+        r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+        n = torch.tanh(x_n + r * h_n)
+        return {"h": (1 - z) * n + z * s["h"], "r": r, "z": z, "n": n}
+    if name in ("elman", "jordan"):
+        return {"h": getattr(torch, activation)(into + back)}
+    p_i, p_f, p_o = (w.get(f"weight_c{k}", torch.zeros(H)) for k in "ifo")
+    a_i, a_f, a_g, a_o = (into + back).chunk(4)
+    i, f, g = sigmoid(a_i + p_i * s["c"]), sigmoid(a_f + p_f * s["c"]), torch.tanh(a_g)
+    c = f * s["c"] + i * g
+    o = sigmoid(a_o + p_o * c)
+    return {"h": o * torch.tanh(c), "c": c, "i": i, "f": f, "g": g, "o": o}
+
+
+def by_equations(model, ids):
+    """Every state and gate (T, L, H), and the logits (T, V)."""
+    weights = {n: torch.from_numpy(w).double() for n, w in model.weights.items()}
+    config, cell = model.config, model.cell
+    layers = [
+        {n[4:-3]: w for n, w in weights.items() if n.startswith("rnn.") and n.endswith(f"_l{k}")}
+        for k in range(config.num_layers)
+    ]
+    states = [{letter: torch.zeros(H).double() for letter in cell.states} for _ in layers]
+    arrays = {letter: [] for letter in (*cell.states, *cell.gates)}
+    logits = []
+
+    def head():
+        return weights["head.weight"] @ states[-1]["h"] + weights["head.bias"]
+
+    for symbol in ids:
+        x, y = weights["embedding.weight"][int(symbol)], torch.softmax(head(), 0)
+        for k, w in enumerate(layers):
+            states[k] = one_step(config.cell, config.activation, w, x, states[k], y)
+            x = states[k]["h"]
+        for letter, rows in arrays.items():
+            rows.append(torch.stack([state[letter] for state in states]).numpy())
+        logits.append(head().numpy())
+    return {letter: np.array(rows) for letter, rows in arrays.items()}, np.array(logits)
+
+
+def largest_difference(a, b):
+    assert a.shape == b.shape
+    return np.abs(a.astype(np.float64) - b).max()
+
+
+@every_depth
+@every_variant
+def test_every_state_and_gate_is_that_of_the_equations(name, activation, num_layers):
+    model = make_model(name, activation, num_layers)
+    recording = model.read(TEXT, top=V)
+    expected, logits = by_equations(model, recording.ids)
+    assert recording.arrays.keys() == expected.keys()
+    for letter, values in recording.arrays.items():
+        assert values.dtype == np.float32
+        assert values.shape == (T, num_layers, H)
+        assert largest_difference(values, expected[letter]) < 1e-5, letter
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    best = np.argsort(-chances, axis=1)
+    assert (recording.next_ids == best).all()
+    sorted_chances = np.take_along_axis(chances, best, 1)
+    assert largest_difference(recording.next_probabilities, sorted_chances) < 1e-5
+    costs = -np.log2(chances[np.arange(T - 1), recording.ids[1:]])
+    assert largest_difference(recording.bits[1:], costs) < 1e-4
+
+
+@every_depth
+@pytest.mark.parametrize(
+    ("name", "activation"), [v for v in VARIANTS if CELLS[v[0]].torch_class is not None]
+)
+def test_the_states_of_every_layer_are_those_of_torch(name, activation, num_layers):
+    """torch.nn.LSTM, GRU and RNN, a symbol at a time, for they keep the states of the last step only."""
+    model = make_model(name, activation, num_layers)
+    weights = {n: torch.from_numpy(w) for n, w in model.weights.items()}
+    options = {"nonlinearity": activation} if name == "elman" else {}
+    theirs = getattr(torch.nn, CELLS[name].torch_class)(E, H, num_layers, **options)
+    theirs.load_state_dict({n[4:]: w for n, w in weights.items() if n.startswith("rnn.")})
+    recording, state, found = model.read(TEXT), None, []
+    with torch.no_grad():
+        for symbol in recording.ids:
+            _, state = theirs(weights["embedding.weight"][int(symbol)][None], state)
+            several = state if isinstance(state, tuple) else (state,)
+            found.append([values.numpy() for values in several])
+    for k, letter in enumerate(model.cell.states):
+        expected = np.array([row[k] for row in found])
+        assert largest_difference(recording.arrays[letter], expected) < 1e-5
+
+
+def test_torch_has_three_of_the_cells():
+    """So that the test above compares what it says."""
+    classes = {name: cell.torch_class for name, cell in CELLS.items() if cell.torch_class}
+    assert classes == {"lstm": "LSTM", "gru": "GRU", "elman": "RNN"}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_parts_of_a_text_say_what_the_whole_does(name):
+    model = make_model(name, "tanh", 2)
+    whole, parts = model.read(TEXT, top=2), list(record_parts(model, TEXT, top=2, length=9))
+    for letter, values in whole.arrays.items():
+        assert (np.concatenate([p.arrays[letter] for p in parts]) == values).all()
+    bits = np.concatenate([p.bits for p in parts])
+    np.testing.assert_allclose(bits, whole.bits, atol=1e-5)
+    assert (np.concatenate([p.next_ids for p in parts]) == whole.next_ids).all()
+
+
+def order_one_model(successor):
+    """An Elman network without memory, whose unit k is on after symbol k, and which is then sure of `successor[k]`."""
+    config = ModelConfig(cell="elman", vocab_size=V, embedding_size=V, hidden_size=V)
+    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
+    weights["embedding.weight"] += np.eye(V)
+    weights["rnn.weight_ih_l0"] += 9 * np.eye(V)
+    weights["head.weight"][successor, np.arange(V)] = 30
+    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+
+
+def test_column_t_is_after_character_t_and_its_guess_is_for_the_next():
+    """A shift of states, guesses or bits by one would show at once."""
+    successor = np.array([3, 0, 6, 5, 1, 2, 4])  # one cycle through all symbols
+    ids = [0]
+    for _ in range(2 * V):
+        ids.append(int(successor[ids[-1]]))
+    text = "".join(chr(97 + k) for k in ids)
+    assert len(set(text[:V])) == V
+    recording = order_one_model(successor).read(text, top=1)
+    assert recording.arrays["h"][:, 0].argmax(axis=1).tolist() == ids
+    assert recording.next_ids[:, 0].tolist() == [*ids[1:], int(successor[ids[-1]])]
+    assert recording.bits.max() < 1e-6
+    surprised = order_one_model(successor).read(text[:4] + text[:2], top=1)
+    assert np.flatnonzero(surprised.bits > 1).tolist() == [4]  # the symbol that was not expected
