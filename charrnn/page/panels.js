@@ -25,6 +25,7 @@ function bar({ label, part, figure, colors, title = "", twoSided = false, onClic
   const track = element("span", { className: twoSided ? "track two" : "track", ariaHidden: "true" }, fill);
   const item = element("li", {}, name, track, element("span", { className: "figure", textContent: figure }));
   item.classList.toggle("marked", marked);
+  if (marked) item.ariaCurrent = "true";
   return item;
 }
 
