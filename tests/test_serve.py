@@ -12,6 +12,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from conftest import CLEAN, command, own_signals, run_charrnn
 
@@ -21,6 +22,7 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.page.data import page_data
 from charrnn.page.html import page_html, page_policy
+from charrnn.serve.lines import read_lines
 from charrnn.serve.live import GUESSES, MOST_CHARS, Live
 from charrnn.serve.server import MOST_BYTES, Server
 
@@ -222,7 +224,7 @@ def test_every_reply_forbids_to_keep_frame_or_guess_it(server):
         post(server, "echo", 1),
         post(server, "fail", "at once"),
     ):
-        assert headers["Content-Security-Policy"] == POLICY
+        assert headers["Content-Security-Policy"] == f"{POLICY}; frame-ancestors 'none'"
         assert headers["Cache-Control"] == "no-store"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -410,6 +412,48 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
     assert list(model.write({"length": 300, "seed": 1}))[-1]["index"] > 3
 
 
+@pytest.mark.parametrize("text", ["ab", "ab\n", "\nab", "\n", "def a\n\nx\ny", "\n\n\n"])
+def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
+    parts = list(read_lines(any_model, text, top=2))
+    assert "".join(part.text for part in parts) == text
+    begun = "\n" + text
+    assert [part.start for part in parts] == [
+        1 + sum(len(p.ids) for p in parts[:k]) for k in range(len(parts))
+    ]
+    assert [begun[part.start_char :][: len(part.text)] for part in parts] == [p.text for p in parts]
+    assert [p.following for p in parts[:-1]] == [p.ids[0] for p in parts[1:]]
+    assert parts[-1].following is None
+    found = {
+        name: np.concatenate(
+            [{**p.arrays, "bits": p.bits, "next": p.next_ids}[name] for p in parts]
+        )
+        for name in (*any_model.cell.states, *any_model.cell.gates, "bits", "next")
+    }
+    t = 0
+    for line in text.split("\n"):
+        alone = any_model.read("\n" + line + "\n", top=2)
+        if t:  # the newline in which the line begins; what it cost was told at the end of the one before
+            assert (found["h"][t - 1] == alone.arrays["h"][0]).all()
+            assert (found["next"][t - 1] == alone.next_ids[0]).all()
+        stop = t + len(line)
+        for name in alone.arrays:
+            assert (found[name][t:stop] == alone.arrays[name][1:-1]).all()
+        costs = found["bits"][t : stop + 1]
+        assert costs == pytest.approx(alone.bits[1 : len(costs) + 1], rel=1e-5)  # products round
+        t = stop + 1
+
+
+def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
+    model = live(tiny_model, lines=True)
+    units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
+    parts = read_lines(tiny_model, "ab\ncd", top=GUESSES)
+    (line,) = model.read({"text": "ab\ncd"})
+    assert line == {"data": page_data(parts, units, title="a title")}
+    assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
+    with pytest.raises(CharrnnError, match="no text"):
+        next(model.read({"text": ""}))
+
+
 @pytest.mark.parametrize(
     ("action", "request_", "said"),
     [
@@ -420,7 +464,7 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
         ("read", {"text": "\ud800"}, "U\\+D800"),
         ("read", {"text": "a" * (MOST_CHARS + 1)}, "2,000 characters at most"),
         ("read", {"text": "a", "what": "h"}, "no 'what'"),
-        ("read", {"text": "a", "edits": "L0.c.3=1"}, "edits, line 1: a line looks like"),
+        ("read", {"text": "a", "edits": "L0.c.3=1"}, "units held, line 1: a line looks like"),
         ("read", {"text": "a", "edits": "clamp L7.c.3=1"}, "layers 0 to 1"),
         ("read", {"text": "a", "edits": "clamp L0.f.3=1"}, "f is a gate"),
         ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}, "edits must be a text"),
@@ -494,7 +538,7 @@ def fetch(address, name="", value=None, timeout=10):
 def test_the_command_serves_until_ctrl_c_whoever_goes_away(workplace, tiny_model):
     with command_serving(workplace, "tiny") as (process, address):
         with fetch(address) as reply:
-            assert reply.headers["Content-Security-Policy"] == page_policy(live=True)
+            assert page_policy(live=True) in reply.headers["Content-Security-Policy"]
             assert b"<title>tiny</title>" in reply.read()
         for _ in range(2):
             reply = fetch(address, "write", {"length": 2000, "seed": 1, "speed": 1000})
@@ -581,6 +625,7 @@ def shown(page):
 
 
 def until(page, condition, argument=None):
+    """Wait until a function holds in the page; its policy forbids to evaluate anything else again and again."""
     page.wait_for_function(condition, arg=argument, timeout=10_000)
 
 
@@ -609,7 +654,9 @@ def test_what_is_typed_is_read_at_once(page, tiny_model):
     assert "14 characters read" in page.locator("#live-status").text_content()
     guess = tiny_model.read("def a(x): retu", top=1)
     expected = guess.next_text[guess.next_ids[-1, 0]]
-    assert page.locator("#guesses .name").first.text_content() == expected.replace("\n", "↵")
+    assert page.locator("#guesses .name").first.text_content() == {" ": "␣", "\n": "↵"}.get(
+        expected, expected
+    )
 
 
 def test_the_cursor_of_the_page_follows_the_caret(page):
@@ -647,6 +694,20 @@ def test_it_writes_on_and_stops(page, tiny_model):
     assert page.evaluate("document.activeElement.id") == "live-text"
 
 
+def test_typing_ends_the_writing_and_what_is_typed_stays(page):
+    page.fill("#live-text", "def ")
+    page.locator("#live-speed").fill("2")
+    page.locator("#live-text").press("Control+Enter")
+    until(page, "() => page.live.written.length > 3")
+    page.locator("#live-text").press("End")
+    page.keyboard.press("q")
+    until(page, "() => !page.live.writing")
+    text = page.input_value("#live-text")
+    assert "q" in text
+    read(page, text)
+    assert page.locator("#live-again").is_disabled()
+
+
 def test_again_is_the_next_seed_from_the_same_beginning(page, tiny_model):
     page.fill("#live-text", "def ")
     page.fill("#live-length", "40")
@@ -675,6 +736,15 @@ def test_another_temperature_while_it_writes_counts_from_the_next_character(page
         return text[:k] + "".join(sampled("def " + text[:k], length=150 - k, temperature=0))
 
     assert text in map(changed_at, range(10, same + 1))
+
+
+def test_each_change_while_it_writes_has_random_numbers_of_its_own(page):
+    page.locator("#live-speed").fill("2")
+    page.click("#live-write")
+    for index, temperature in enumerate(("1.5", "0.5", "1"), 1):
+        page.locator("#live-temperature").fill(temperature)
+        until(page, "index => page.live.index === index", index)
+        assert page.evaluate("() => Boolean(page.live.writing)")
 
 
 def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it_is(

@@ -64,7 +64,7 @@ class Live {
     this.box = $("live-text");
     this.reading = new Repeated(() => this.read(), this.fail);
     this.comparing = new Repeated(() => this.compare(), this.fail);
-    this.turning = new Repeated(async () => this.writing && this.goOn(this.index + 1), this.fail);
+    this.turning = new Repeated(async () => this.turn(), this.fail);
     this.edits = new Edits(about, () => this.edit());
     this.fill();
     this.listen();
@@ -126,7 +126,7 @@ class Live {
     const values = {
       temperature: this.number("temperature").toFixed(2),
       top_p: this.number("top_p").toFixed(2),
-      speed: speed ?? "all",
+      speed: speed ?? "max",
     };
     for (const [name, value] of Object.entries(values)) {
       document.querySelector(`output[for=live-${name}]`).textContent = value;
@@ -143,7 +143,7 @@ class Live {
   }
 
   edit() {
-    $("live-compare").hidden = this.edits.text === "";
+    if (this.edits.text === "") $("live-compare").hidden = true;
     this.set();
     this.reading.ask();
   }
@@ -168,8 +168,9 @@ class Live {
     for await (const [{ data }] of ask("read", { text, edits: this.edits.text })) {
       const decoded = await decode(data);
       show({ ...decoded, ramps: this.ramps });
+      const isNew = text !== this.shown;
       this.shown = text;
-      this.follow();
+      if (isNew) this.follow();
       if (!this.writing)
         this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanBits.toFixed(2)} bits each`);
     }
@@ -188,9 +189,15 @@ class Live {
     if (this.writing || !this.isSet) return;
     this.prime = this.box.value;
     this.written = "";
+    this.box.scrollTop = this.box.scrollHeight;
     this.wanted = Math.min(this.number("length"), this.about.mostChars - count(this.prime));
     if (this.wanted > 0) this.goOn(0);
     else this.fail(new Error(`the text is full: it has ${counted(count(this.prime))} characters`));
+  }
+
+  // The settings are other ones: what is being written goes on with them.
+  turn() {
+    if (this.writing) this.goOn(this.index + 1);
   }
 
   // Once more from where the last writing began, with the next seed.
@@ -270,7 +277,8 @@ class Live {
     const prime = this.writing || this.isAsWritten ? this.prime : this.box.value;
     const request = { ...this.settings(), prime, length: Math.min(this.number("length"), COMPARED) };
     const plain = await this.asItIs({ ...request, edits: "" });
-    showDifference(prime, plain, await written(request));
+    const held = await written(request);
+    if (this.edits.text !== "") showDifference(prime, plain, held);
   }
 
   async asItIs(request) {
@@ -290,10 +298,11 @@ function showDifference(prime, plain, held) {
     const other = element("span", { className: "other", textContent: text.slice(same).join("") });
     $(id).replaceChildren(known, ...(same < text.length ? [other] : []));
   }
+  $("live-compare").hidden = false;
   $("live-differ").textContent =
     same === a.length
       ? `The same ${counted(same)} characters, with the same random numbers.`
-      : `The same for ${counted(same)} characters; then, with the same random numbers, another text.`;
+      : `The same for ${counted(same)} characters; then, though with the same random numbers, another text.`;
 }
 
 // --- units held --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ be answered at once. Whoever wants another temperature in the midst of a text as
 `written` already, and the next of the seed's streams of random numbers (`index`).
 """
 
-import dataclasses
 import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,9 +15,10 @@ from charrnn.config import SamplingConfig, require
 from charrnn.errors import UsageError
 from charrnn.page.data import page_data
 from charrnn.page.html import page_html
-from charrnn.recording import record
+from charrnn.recording import record_parts
 from charrnn.sampling.prime import before
 from charrnn.sampling.sampler import write
+from charrnn.serve.lines import read_lines, write_lines
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -44,7 +44,7 @@ class Live:
     Args:
         model: reads and writes.
         title: of the page.
-        lines: whether the model was trained on lines, and so writes line by line, each begun afresh.
+        lines: whether the model was trained on lines, and so reads and writes each from its first state on.
     """
 
     def __init__(self, model: "CharRNN", title: str, *, lines: bool = False) -> None:
@@ -83,9 +83,10 @@ class Live:
         yield {"data": self._read(self._edited(asked), text)}
 
     def _read(self, model: "CharRNN", text: str) -> Line:
-        cell = model.cell
-        recording = record(model, text, top=GUESSES, keep={*cell.states, *cell.sigmoids})
-        return page_data([recording], self._units, title=self._title)
+        letters = {*model.cell.states, *model.cell.sigmoids}
+        read = read_lines if self._lines else record_parts
+        parts = read(model, text, top=GUESSES, keep=letters)
+        return page_data(parts, self._units, title=self._title)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
         """Write on.
@@ -117,25 +118,12 @@ class Live:
         _require_short(prime + written)
         model = self._edited(asked)
         if self._lines:
-            return _lines(model, (prime + written).rpartition("\n")[2], config, index)
+            return write_lines(model, (prime + written).rpartition("\n")[2], config, index)
         return write(model, before(model, prime, line=False) + written, config, indices=(index,))
 
     def _edited(self, asked: Mapping[str, Any]) -> "CharRNN":
-        edits = tuple(parse_edits(_text(asked, "edits"), "edits"))
+        edits = tuple(parse_edits(_text(asked, "edits"), "units held"))
         return self._model.edited(edits) if edits else self._model
-
-
-def _lines(model: "CharRNN", begun: str, config: SamplingConfig, index: int) -> Iterator["Piece"]:
-    """Write line after line, the first one from its beginning on, each with the seed's next stream."""
-    left = config.length
-    while True:
-        line = dataclasses.replace(config, length=left, line=True)
-        for piece in write(model, begun, line, indices=(index,)):
-            left -= len(piece.text)
-            yield piece if left <= 0 else dataclasses.replace(piece, stop=None)
-        if left <= 0:
-            return
-        begun, index = "", index + 1
 
 
 # --- requests ----------------------------------------------------------------------------------------------------------

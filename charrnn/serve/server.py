@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (
             ("Content-Type", content_type),
-            ("Content-Security-Policy", self.server.policy),
+            ("Content-Security-Policy", f"{self.server.policy}; frame-ancestors 'none'"),
             ("Cache-Control", "no-store"),
             ("Referrer-Policy", "no-referrer"),
             ("X-Content-Type-Options", "nosniff"),
