@@ -1,4 +1,4 @@
-"""A picture of the page that `charrnn visualize --html` writes, for the README: page_picture.py PAGE.html PICTURE.png."""
+"""A picture for the README of the page that `visualize --html` writes: page_picture.py PAGE.html PICTURE.png."""
 
 import shutil
 import sys
