@@ -213,9 +213,9 @@ def test_ramps_are_the_terminals_with_their_zero_on_the_ground():
     assert [color.replace(" ", ";") for color in light["value"]] == [
         code.rsplit("48;2;", 1)[1][:-1] for code in codes
     ]
+    assert dark["value"][16] == dark["chance"][0]
     for ramp in (light, dark):
         assert len(set(ramp["value"])) == len(codes) == 33
-        assert ramp["value"][16] == ramp["chance"][0]
         blue, red = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
         assert blue[2] > blue[0]
         assert red[0] > red[2]
