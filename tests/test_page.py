@@ -18,6 +18,7 @@ from charrnn.analysis.spans import Span, both_signs, fits, margins, similar
 from charrnn.analysis.units import Unit, most_interesting, parse_units
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.page.colors import ramps
 from charrnn.page.data import LEVELS, pack, page_data, quantised
@@ -101,6 +102,13 @@ def test_values_are_within_half_a_step_and_all_keep_their_signs(cell):
     quiet = record(model, text[:1])
     quiet.arrays["h"][:] = 0
     assert not parts_of(page_data([quiet], [Unit(0, "h", 3)], title="")).any()
+
+
+def test_a_model_that_says_nothing_finite_is_refused():
+    recording = record(make_model(), "abcabc")
+    recording.bits[3] = np.nan
+    with pytest.raises(CheckpointError, match="not finite"):
+        page_data([recording], [Unit(0, "h", 3)], title="")
 
 
 def test_units_come_by_interest_as_visualize_chooses_them(tiny_model):
@@ -205,9 +213,9 @@ def test_ramps_are_the_terminals_with_their_zero_on_the_ground():
     assert [color.replace(" ", ";") for color in light["value"]] == [
         code.rsplit("48;2;", 1)[1][:-1] for code in codes
     ]
+    assert dark["value"][16] == dark["chance"][0]
     for ramp in (light, dark):
         assert len(set(ramp["value"])) == len(codes) == 33
-        assert ramp["value"][16] == ramp["chance"][0]
         blue, red = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
         assert blue[2] > blue[0]
         assert red[0] > red[2]
@@ -394,6 +402,7 @@ def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
             "rows => rows.map((row) => row.classList.contains('marked'))"
         )
         assert marked == [k == came for k in range(3)]
+        assert page.locator("#guesses [aria-current=true]").count() == sum(marked)
         if t:
             assert texts(page, "#cost") == [f"cost {recording.bits[t]:.2f} bits"]
         sizes = np.sort(np.abs(recording.arrays["h"][t]).ravel())[::-1][:8]

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from charrnn.analysis.gates import saturation
 from charrnn.analysis.units import Unit, interest
 from charrnn.cells import get_cell
+from charrnn.errors import CheckpointError
 from charrnn.render.glyphs import glyph
 from charrnn.render.scene import MOST_BITS
 
@@ -96,12 +97,17 @@ def page_data(
         title: what was read by whom.
         first: the address of the unit that the text is coloured by at first, or "bits"; by default the unit with the
             highest interest.
+
+    Raises:
+        CheckpointError: what the model says is not a number, as happens when its weights are enormous.
     """
     reading = Reading(tuple(dict.fromkeys(units)))
     gates = _gates(reading.keeping(parts))
     assert reading.source, "a text has at least one symbol"
     values = np.nan_to_num(np.concatenate(reading.values), copy=False)  # (T, U)
     bits = np.concatenate(reading.bits)
+    if not np.isfinite(bits).all():
+        raise CheckpointError("the model's probabilities are not finite: its weights are too large")
     ids = np.concatenate(reading.ids)
     table, columns = _labels(reading.pieces, ids)
     about, scales = _units(values, reading.units)

@@ -25,6 +25,7 @@ function bar({ label, part, figure, colors, title = "", twoSided = false, onClic
   const track = element("span", { className: twoSided ? "track two" : "track", ariaHidden: "true" }, fill);
   const item = element("li", {}, name, track, element("span", { className: "figure", textContent: figure }));
   item.classList.toggle("marked", marked);
+  if (marked) item.ariaCurrent = "true";
   return item;
 }
 
@@ -107,7 +108,7 @@ function showCharacter(page, t) {
     const part = data.chances[t * data.choices + k] / 65535;
     const percent = 100 * part;
     const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
-    return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS], marked: id === next });
+    return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
   $("strongest").replaceChildren(...strongest(data, t).map((unit) => unitBar(page, unit, t)));
