@@ -10,7 +10,6 @@ from charrnn.cli.reading import content
 from charrnn.cli.showing import Coloring, Style, colorings
 from charrnn.cli.wanted import Wanted
 from charrnn.errors import UsageError
-from charrnn.recording import PART, record, record_live
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +78,7 @@ def follow(
     """
     from threadpoolctl import threadpool_limits
 
+    from charrnn.recording import record, record_live
     from charrnn.render.rows import LiveRows, bits_block
     from charrnn.render.scene import surprisal_values
     from charrnn.render.terminal import legend
@@ -114,6 +114,8 @@ def follow(
 
 def _texts(prime: str, written: Iterator[str]) -> Iterator[str]:
     """The prime in parts, because it may be long, and what is written."""
+    from charrnn.recording import PART
+
     for start in range(0, len(prime), PART):
         yield prime[start : start + PART]
     yield from written
