@@ -698,7 +698,7 @@ def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
             ("tiny", "a", "--dump", "D", "--unit", "L0.c.*", "--sort", "interest"),
             "leave out --sort",
         ),
-        (("tiny", "a", "--dump", "D", "--lstmvis", "x"), "one after the other"),
+        (("tiny", "a", "--dump", "D", "--lstmvis", "x"), "--dump and --lstmvis exclude each other"),
         (("tiny", "a", "--lstmvis", "x", "--unit", "L0.c.1"), "leave out --unit"),
         (("tiny", "a", "--lstmvis", "x", "--predictions", "1"), "leave out --predictions"),
         (("tiny", "a", "--lstmvis", "nowhere/x"), "no folder 'nowhere'"),

@@ -167,12 +167,14 @@ class Watched(io.StringIO):
 
 def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
     from charrnn.cli import follow
-    from charrnn.cli.showing import Style, Wanted
+    from charrnn.cli.showing import Style
+    from charrnn.cli.wanted import Wanted
     from charrnn.config import SamplingConfig
     from charrnn.sampling import sampler
 
     out, seen = Watched(), []
     real = sampler.sample
+    monkeypatch.setattr(sampler, "STRIDE", 1)
 
     def slow(*arguments):
         for piece in real(*arguments):

@@ -282,9 +282,9 @@ def test_the_whole_text_is_read_in_parts(see, workplace, monkeypatch):
     longest = 0
     read = recording_module._Reader.read
 
-    def watched(self, length):
+    def watched(self, ids, following):
         nonlocal longest
-        part = read(self, length)
+        part = read(self, ids, following)
         longest = max(longest, len(part.ids))
         assert set(part.arrays) == set("ifo")
         return part
@@ -308,10 +308,10 @@ def test_a_byte_model_counts_bytes_and_one_is_one(see):
     ("options", "said"),
     [
         (("--gates", "--unit", "L0.f.1"), "--gates and --unit exclude each other"),
-        (("--gates", "--diagram"), "--gates and --diagram exclude each other"),
+        (("--gates", "--diagram"), "--diagram and --gates exclude each other"),
         (("--gates", "--predictions", 0), "--gates and --predictions exclude each other"),
         (("--gates", "--dump", "d.npz"), "--gates and --dump exclude each other"),
-        (("--csv", "g.csv"), "--csv goes with --gates"),
+        (("--csv", "g.csv"), "--csv means nothing without --gates or --saliency or --horizon"),
         (("--gates", "--csv", "g.txt"), "a table is a .csv file"),
         (("--gates", "--csv", "nowhere/g.csv"), "there is no folder"),
         (("--gates", "--csv", "."), "is a folder"),

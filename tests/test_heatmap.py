@@ -16,6 +16,7 @@ from charrnn.render.glyphs import glyph
 from charrnn.render.heatmap import HeatMap, heat_map_lines
 from charrnn.render.palette import ColorMode, diverging
 from charrnn.render.scene import Column
+from charrnn.render.terminal import Look
 
 TEXT = "def wrap(text):\n    return text\n"
 ESCAPE = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -46,7 +47,7 @@ def test_every_value_has_the_colour_of_its_level_in_the_cells_of_its_character(
     columns = columns_of(text)
     values = np.random.default_rng(seed).normal(0, 0.6, (3, len(text))).astype(np.float32)
     names = ["L0.h.0", "L0.h.11", "L10.h.2"]
-    lines = list(heat_map_lines(columns, HeatMap("title", names, values, 1.0), mode, width))
+    lines = list(heat_map_lines(columns, HeatMap("title", names, values, 1.0), Look(mode), width))
     found = bands(lines)
     assert all(len(band) == 4 for band in found)
     texts = "".join(band[0][8:] for band in found)
@@ -74,7 +75,7 @@ def test_without_colour_signs_and_digits_give_the_values(width):
     text = "ab\ncdefgh"
     values = np.linspace(-1.2, 1.2, 9, dtype=np.float32)
     shown = HeatMap("t", ["L0.h.3", "L0.h.12"], np.stack([values, abs(values)]), 1.0)
-    found = bands(list(heat_map_lines(columns_of(text), shown, ColorMode.none, width)))
+    found = bands(list(heat_map_lines(columns_of(text), shown, Look(ColorMode.none), width)))
     assert len(found) == {9: 9, 20: 1, 1000: 1}[width]
     if width > 9:
         assert found == [
@@ -95,13 +96,20 @@ def test_one_scale_holds_for_all_rows():
     values = np.array([[0.1], [1.0]], np.float32)
     lines = list(
         heat_map_lines(
-            columns_of("a"), HeatMap("t", ["a", "b"], values, 1.0), ColorMode.truecolor, 80
+            columns_of("a"), HeatMap("t", ["a", "b"], values, 1.0), Look(ColorMode.truecolor), 80
         )
     )
     small, large = (CELLS.search(line)[1] for line in lines[-2:])
     ramp = diverging(ColorMode.truecolor)
     assert (small, large) == (ramp.code(0.1, 1), ramp.code(1, 1))
     assert small != large
+
+
+def test_digits_can_stand_in_the_colours():
+    values = np.array([[-0.5, 1.0]], np.float32)
+    shown, look = HeatMap("t", ["a"], values, 1.0), Look(ColorMode.ansi16, digits=True)
+    *_, row = heat_map_lines(columns_of("ab"), shown, look, 80)
+    assert ESCAPE.sub("", row) == "a 49"
 
 
 # --- order ----------------------------------------------------------------------------------------

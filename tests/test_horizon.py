@@ -245,7 +245,7 @@ def test_a_run_of_lines_is_said_to_start_at_each(tiny_model, capsys):
         (("--horizon", "--color", "none"), "--horizon and --color exclude each other"),
         (("--horizon", "--surprisal"), "--horizon and --surprisal exclude each other"),
         (("--horizon", "--windows", 0), "--windows"),
-        (("--windows", 9), "--windows goes with --horizon only"),
+        (("--windows", 9), "--windows means nothing without --horizon"),
         (("--horizon", "--csv", "h"), "a table is a .csv file"),
     ],
 )

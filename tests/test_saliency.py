@@ -294,10 +294,10 @@ def test_in_colours_the_largest_is_darkest(see, color):
         (("--saliency", 3, "--target", "de"), "must be one character, not 2"),
         (("--saliency", 3, "--target", ""), "must be one character, not 0"),
         (("--saliency", 3, "--clamp", "L0.h.1=0"), "units are edited"),
-        (("--saliency", 3, "--gates"), "--saliency and --gates exclude each other"),
+        (("--saliency", 3, "--gates"), "--gates and --saliency exclude each other"),
         (("--saliency", 3, "--unit", "L0.h.1"), "--saliency and --unit exclude each other"),
         (("--saliency", 3, "--windows", 9), "--saliency and --windows exclude each other"),
-        (("--target", "d"), "--target goes with --saliency only"),
+        (("--target", "d"), "--target means nothing without --saliency"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(see, options, said):

@@ -11,7 +11,8 @@ from conftest import call_charrnn, make_text, run_charrnn
 import charrnn
 from charrnn.analysis.units import Unit, most_interesting
 from charrnn.cli import showing
-from charrnn.cli.showing import Style, Wanted, shown_lines
+from charrnn.cli.showing import ModelReadings, Style, shown_lines
+from charrnn.cli.wanted import Wanted
 from charrnn.config import ModelConfig
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
@@ -100,7 +101,9 @@ def successor_model():
 
 def test_the_guess_under_a_column_is_for_the_next_one():
     wanted = Wanted(surprisal=True, predictions=1)
-    lines = list(shown_lines(successor_model(), "abcdefga", wanted, Style(ColorMode.none)))
+    lines = list(
+        shown_lines(ModelReadings(successor_model(), "abcdefga"), wanted, Style(ColorMode.none))
+    )
     text, _, guesses = lines[-3:]
     assert text.replace(" ", "") == "abcdefga"
     assert guesses.replace(" ", "") == "b*c*d*e*f*g*a*b"
@@ -158,11 +161,11 @@ def test_a_text_longer_than_the_first_look_is_shown_as_if_it_were_not(
     arrays = tiny_model.read(text).arrays
     both = [int(arrays[letter][:, 1].min(axis=0).argmin()) for letter in letters]  # both signs
     units = tuple(Unit(1, letter, k) for letter, k in zip(letters, both, strict=True))
-    wanted = Wanted(units=units, **more)
-    whole = "\n".join(shown_lines(tiny_model, text, wanted, style))
+    wanted = Wanted(named=tuple((str(u), (u,)) for u in units), **more)
+    whole = "\n".join(shown_lines(ModelReadings(tiny_model, text), wanted, style))
     assert "in the first" not in whole
     monkeypatch.setattr(showing, "FIRST_LOOK", 500)
-    long = "\n".join(shown_lines(tiny_model, text, wanted, style))
+    long = "\n".join(shown_lines(ModelReadings(tiny_model, text), wanted, style))
     assert long.split("\n")[0].count("in the first 500 characters") == 1
     assert len(without_legends(whole)) > 37
     assert without_legends(long) == without_legends(whole)
@@ -170,7 +173,7 @@ def test_a_text_longer_than_the_first_look_is_shown_as_if_it_were_not(
 
 def test_interesting_units_are_chosen_by_the_first_look(tiny_model, short_look):
     text = make_text(2600)
-    lines = shown_lines(tiny_model, text, Wanted(what="c"), Style(ColorMode.none))
+    lines = shown_lines(ModelReadings(tiny_model, text), Wanted(what="c"), Style(ColorMode.none))
     found = [line.split()[0] for line in lines if line.startswith("L")]
     best = most_interesting(tiny_model.read(text[:500]).arrays["c"], "c", 3)
     assert found == [str(unit) for unit, _ in best]
@@ -185,7 +188,9 @@ def test_the_first_lines_come_before_the_text_is_read(tiny_model, monkeypatch, s
         return advance(*arguments)
 
     monkeypatch.setattr(tiny_model, "advance", counted)
-    lines = shown_lines(tiny_model, make_text(6000), Wanted(what="h"), Style(ColorMode.none))
+    lines = shown_lines(
+        ModelReadings(tiny_model, make_text(6000)), Wanted(what="h"), Style(ColorMode.none)
+    )
     for _ in range(10):
         next(lines)
     assert next(read) <= 500 + charrnn.recording.PART
@@ -196,7 +201,11 @@ def test_a_cell_s_scale_is_that_of_the_first_look_and_values_may_lie_beyond(tiny
     text = make_text(2600)
     values = np.abs(tiny_model.read(text[:500]).arrays["c"])
     unit = Unit(1, "c", 20)
-    lines = shown_lines(tiny_model, text, Wanted(units=(unit,)), Style(ColorMode.none, width=70))
+    lines = shown_lines(
+        ModelReadings(tiny_model, text),
+        Wanted(named=((str(unit), (unit,)),)),
+        Style(ColorMode.none, width=70),
+    )
     assert f"9 is {values[:, 1, 20].max():.2f} or more" in list(lines)[1]
 
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from charrnn.cli.checkpoints import is_checkpoint
 from charrnn.cli.train_options import was_given
 from charrnn.errors import UsageError
 
@@ -27,7 +28,6 @@ HINTS = {
     "dump": "what is written to a file is not shown; --from shows a dump",
     "lstmvis": "LSTMVis shows whole layers",
     "again": "--from needs no model, and shows what it did",
-    "follow": "--length says how many characters to write",
 }
 
 
@@ -46,14 +46,18 @@ def check_together(context: typer.Context) -> None:
 
 
 def _excluded(context: typer.Context, view: str, other: str) -> UsageError:
-    hint = HINTS.get(view) or HINTS.get(other) or "leave one of them out"
-    if view == "follow" and other != "max_chars":
-        hint = "leave one of them out"
     if other in ("checkpoint", "text"):
-        return UsageError(
-            f"{_option(view)} takes no {other}, but {context.params[other]!r} was given", hint
-        )
-    return UsageError(f"{_option(view)} and {_option(other)} exclude each other", hint)
+        value = str(context.params[other])
+        noun = "checkpoint" if other == "checkpoint" and is_checkpoint(value) else "text"
+        message = f"{_option(view)} takes no {noun}, but {value!r} was given"
+        return UsageError(message, f"{HINTS[view]}; leave out the {noun}")
+    message = f"{_option(view)} and {_option(other)} exclude each other"
+    if other == "max_chars":
+        return UsageError(message, "--length says how many characters to write")
+    hint = HINTS.get(view) or HINTS.get(other)
+    return UsageError(
+        message, f"{hint}; leave out {_option(other)}" if hint else "leave one of them out"
+    )
 
 
 def _check_shown(context: typer.Context, given: set[str]) -> None:

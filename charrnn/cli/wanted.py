@@ -20,23 +20,30 @@ Units = tuple["Unit", ...]
 class Wanted:
     """What is to be shown of a text."""
 
-    units: "Units" = ()
-    """Those that colour the text, one after the other."""
+    named: "tuple[tuple[str, Units], ...]" = ()
+    """The addresses that were given, and the units that they mean."""
     what: str | None = None
     """The state or gate among which interesting units are chosen, if it was named."""
     surprisal: bool = False
     predictions: int = 0
     bits: bool = False
-    maps: "tuple[tuple[str, Units], ...]" = ()
-    """Addresses of several units, each a heat map."""
     sort: Sort | None = None
     """The order of the units of heat maps."""
 
     @property
+    def units(self) -> "Units":
+        """Those that colour the text, one after the other."""
+        return tuple(units[0] for address, units in self.named if not is_range(address))
+
+    @property
+    def maps(self) -> "tuple[tuple[str, Units], ...]":
+        """Addresses of several units, each a heat map."""
+        return tuple(pair for pair in self.named if is_range(pair[0]))
+
+    @property
     def all_units(self) -> "list[Unit]":
         """Those that were named, each once."""
-        mapped = (unit for _, units in self.maps for unit in units)
-        return list(dict.fromkeys((*self.units, *mapped)))
+        return list(dict.fromkeys(unit for _, units in self.named for unit in units))
 
     def choose_among(self, output: str) -> str | None:
         """The state or gate whose interesting units are shown, if any are; `output` is the cell's."""
@@ -70,19 +77,16 @@ def find_wanted(network: "Network", asked: Asked) -> Wanted:
 
     if asked.what is not None:
         require_array(asked.what, network)
-    named = [(address, parse_units(address, network)) for address in asked.unit or ()]
-    units = tuple(units[0] for address, units in named if not is_range(address))
-    maps = tuple(pair for pair in named if is_range(pair[0]))
-    if asked.sort and not maps:
+    named = tuple((address, parse_units(address, network)) for address in asked.unit or ())
+    wanted = Wanted(named, asked.what, asked.surprisal, asked.predictions, asked.bits, asked.sort)
+    if wanted.sort and not wanted.maps:
         raise UsageError("--sort is for heat maps", "name several units: --unit 'L0.c.*'")
-    for option, is_given in (("--predictions", asked.predictions), ("--bits", asked.bits)):
-        if is_given and maps and not (units or asked.surprisal):
+    for option, is_given in (("--predictions", wanted.predictions), ("--bits", wanted.bits)):
+        if is_given and wanted.maps and not (wanted.units or wanted.surprisal):
             raise UsageError(
                 f"{option} stands under a text that is coloured by one unit", "add --unit L0.h.0"
             )
-    return Wanted(
-        units, asked.what, asked.surprisal, asked.predictions, asked.bits, maps, asked.sort
-    )
+    return wanted
 
 
 def is_range(address: str) -> bool:
