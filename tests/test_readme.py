@@ -169,11 +169,18 @@ def test_the_readme_shows_two_commands_that_install_and_the_continuous_integrati
 PICTURES = re.findall(r"^```console\n([^`]*)```\n\n!\[[^]\n]+\]\(([^)]+)\)$", README, re.MULTILINE)
 
 
-def test_every_picture_stands_below_a_command():
-    assert len(PICTURES) == README.count("![") > 0
+DRAWN = [pair for pair in PICTURES if pair[1].endswith(".svg")]
 
 
-@pytest.mark.parametrize(("block", "picture"), PICTURES)
+def test_every_picture_stands_below_a_command_and_a_photograph_names_its_camera():
+    assert len(PICTURES) == README.count("![") > len(DRAWN) > 0
+    for _, picture in set(PICTURES) - set(DRAWN):
+        assert (ROOT / picture).is_file()
+        script = re.search(rf"`python (benchmarks/\S+\.py) [^`]*{Path(picture).name}`", README)
+        assert (ROOT / script[1]).is_file()
+
+
+@pytest.mark.parametrize(("block", "picture"), DRAWN)
 def test_a_picture_is_what_the_command_above_it_draws(block, picture):
     from xml.etree import ElementTree as ET
 

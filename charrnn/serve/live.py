@@ -105,8 +105,12 @@ class Live:
         asked = _asked(request, (*TEXTS, *SETTINGS, "index", "speed"))
         pause = _pause(asked.get("speed"))
         for piece in self._pieces(asked):
-            yield {"text": piece.text, "index": piece.index, "stop": piece.stop}
-            time.sleep(pause * len(piece.text))
+            parts = (list(piece.text) or [""]) if pause else [piece.text]
+            for part in parts[:-1]:
+                yield {"text": part, "index": piece.index, "stop": None}
+                time.sleep(pause)
+            yield {"text": parts[-1], "index": piece.index, "stop": piece.stop}
+            time.sleep(pause * len(parts[-1]))
 
     def _pieces(self, asked: Mapping[str, Any]) -> Iterator["Piece"]:
         config = SamplingConfig(**{name: asked[name] for name in SETTINGS if name in asked})
