@@ -40,6 +40,10 @@ class Chooser:
         self._penalizes = config.repetition_penalty != 1
         self._filters = _filters(config)
         self._remembers = self._penalizes or config.no_repeat_ngram > 0
+        self._is_plain = config.temperature_to is None and not (
+            self._remembers or self._filters or self.banned is not None or self._bias is not None
+        )
+        """Whether there is no rule but a temperature."""
 
     def new_memory(self, read: Sequence[int] = ()) -> Memory | None:
         """What a new sample must remember; None if no rule looks back.
@@ -86,6 +90,9 @@ class Chooser:
             CheckpointError: the logits are not finite.
             UsageError: everything that is allowed is banned.
         """
+        if self._is_plain and allowed is None:  # the same as below, sooner
+            warmed = rules.temperature(rules.finite(logits), self.config.temperature)
+            return rules.draw(rules.odds(warmed), u)
         return rules.draw(rules.odds(self._ruled(logits, written, memories, allowed)), u)
 
     def probabilities(

@@ -45,7 +45,8 @@ def finite(logits: npt.NDArray[np.floating]) -> Float64:
         CheckpointError: one is infinite or no number, as happens when a model's weights are enormous.
     """
     numbers = logits.astype(np.float64)
-    if not math.isfinite(np.vdot(numbers, numbers)):  # no square of a finite float32 overflows here
+    squares = numbers.dot(numbers) if numbers.ndim == 1 else np.vdot(numbers, numbers)
+    if not math.isfinite(squares):  # no square of a finite float32 overflows here
         raise CheckpointError("the model's predictions are not finite: its weights are too large")
     return numbers
 
@@ -213,10 +214,11 @@ def draw(p: Float64, u: float | Float64) -> Ids:
     Returns:
         (...,) ids, of symbols whose probability is above 0.
     """
-    cumulated = np.add.accumulate(p, axis=-1)
-    if p.ndim == 1:
+    if p.ndim == 1:  # the faster way for one lane
+        cumulated = np.add.accumulate(p)
         found: Ids = cumulated.searchsorted(u * cumulated[-1], side="right")
         return found
+    cumulated = np.add.accumulate(p, axis=-1)
     passed = cumulated > (u * cumulated[..., -1])[..., np.newaxis]
     ids: Ids = passed.argmax(axis=-1)
     return ids
