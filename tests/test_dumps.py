@@ -29,7 +29,7 @@ from charrnn.dumps.reading import Dump
 from charrnn.dumps.writing import WRITERS, dump, write
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.model import CharRNN, weight_shapes
-from charrnn.recording import Recording, record, record_parts
+from charrnn.recording import Recording, record, record_parts, source_of
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = "hcifgo"
@@ -461,6 +461,10 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
         ({"arrays": 3}, "facts make no sense"),
         ({"units": ["L0.c.99"]}, "units 0 to 2"),
         ({"source": {}}, "facts make no sense"),
+        (
+            {"source": dataclasses.asdict(source_of(make_model())) | {"states": []}},
+            "facts make no sense",
+        ),
         ({"length": float("inf")}, "facts make no sense"),
         ({"symbols": ["a"]}, "damaged"),
         ({"characters": 5}, "damaged"),
@@ -676,6 +680,15 @@ def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
     (tmp_path / "empty").mkdir()
     see("tiny", "import re", "--lstmvis", tmp_path / "empty", "--what", "i", "-q")
     assert len(open_like_lstmvis(tmp_path / "empty")[1]) == 2
+
+
+def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
+    place = tmp_path / "here"
+    place.mkdir()
+    best = Path("checkpoints/tiny").absolute()
+    monkeypatch.chdir(place)
+    see(best, "import re", "--lstmvis", ".", "-q")
+    assert open_like_lstmvis(place)[0] == list("import␣re")
 
 
 @pytest.mark.parametrize(

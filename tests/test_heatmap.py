@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from charrnn.analysis.ordering import correlations, similarity_order
 from charrnn.analysis.units import interest, parse_units
 from charrnn.render.glyphs import glyph
+from charrnn.render.graphemes import Graphemes
 from charrnn.render.heatmap import HeatMap, heat_map_lines
 from charrnn.render.palette import ColorMode, diverging
 from charrnn.render.scene import Column
@@ -25,7 +26,9 @@ CELLS = re.compile(r"(\x1b\[[0-9;]+m)( +)")
 
 
 def columns_of(text):
-    return [Column(g := glyph(c), cell_len(g), c == "\n") for c in text]
+    begins = Graphemes().begins(tuple(text))
+    each = zip(text, map(glyph, text), begins, strict=True)
+    return [Column(g, cell_len(g), c == "\n", b) for c, g, b in each]
 
 
 def bands(lines):
@@ -105,11 +108,33 @@ def test_one_scale_holds_for_all_rows():
     assert small != large
 
 
+def test_what_is_not_finite_spoils_nothing_else():
+    values = np.array([[0.5, -1.0], [np.nan, np.inf]], np.float32)
+    shown = HeatMap("t", ["a", "b"], values, 1.0)
+    *_, good, bad = heat_map_lines(columns_of("ab"), shown, Look(ColorMode.none), 80)
+    assert good == "a 49"
+    assert bad == "b ?9"
+    recorded = np.tile(values.T[:, None], (3, 1, 1))
+    order = similarity_order(np.concatenate([recorded[:, 0], recorded[:, 0]], axis=1))
+    assert sorted(order) == [0, 1, 2, 3]
+
+
+def test_no_line_parts_an_accent_from_its_letter():
+    text = "ae\N{COMBINING ACUTE ACCENT}" * 9
+    columns = columns_of(text)
+    shown = HeatMap("t", ["u"], np.zeros((1, len(text)), np.float32), 1.0)
+    for width in range(6, 20):
+        bands_found = bands(list(heat_map_lines(columns, shown, Look(ColorMode.none), width)))
+        assert len(bands_found) > 1
+        assert not any(band[0][2:].startswith("\N{DOTTED CIRCLE}") for band in bands_found)
+
+
 def test_digits_can_stand_in_the_colours():
     values = np.array([[-0.5, 1.0]], np.float32)
     shown, look = HeatMap("t", ["a"], values, 1.0), Look(ColorMode.ansi16, digits=True)
-    *_, row = heat_map_lines(columns_of("ab"), shown, look, 80)
+    *_, said, _, row = heat_map_lines(columns_of("ab"), shown, look, 80)
     assert ESCAPE.sub("", row) == "a 49"
+    assert said == "digits: size of the value, 9 is 1.00"
 
 
 # --- order ----------------------------------------------------------------------------------------

@@ -254,6 +254,8 @@ def test_options_choose_what_goes_in(write):
     assert len(data["units"]) == 49
     assert data["first"] == "L1.c.3"
     assert len(unpack(data["guesses"])) == 2 * len(TEXT)
+    data = write("tiny", TEXT, "--unit", "L1.h.3", "--what", "c")
+    assert (len(data["units"]), data["first"]) == (49, "L1.h.3")
     assert write("tiny", TEXT, "--surprisal", "--max-chars", 20)["first"] == "bits"
     assert write("tiny", TEXT, "--max-chars", 20)["length"] == 20
     assert write("tiny", TEXT)["ramps"] == ramps(Palette.rdbu)

@@ -11,9 +11,11 @@ from conftest import call_charrnn, make_text, run_charrnn
 import charrnn
 from charrnn.analysis.units import Unit, most_interesting
 from charrnn.cli import showing
+from charrnn.cli.pager import page
 from charrnn.cli.showing import ModelReadings, Style, shown_lines
 from charrnn.cli.wanted import Wanted
 from charrnn.config import ModelConfig
+from charrnn.errors import DataError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
 from charrnn.render.scene import MOST_BITS
@@ -263,6 +265,23 @@ def test_a_pager_that_does_not_work_is_named(workplace, pager, said):
     assert said in done.err
     assert "--pager" in done.err
     assert done.err.count("\n") == 2
+
+
+def test_an_error_waits_for_the_pager_to_be_left(tmp_path):
+    left = tmp_path / "left"
+    pager = tmp_path / "pager"
+    pager.write_text(f"#!/bin/sh\ncat > /dev/null\nsleep 0.3\ntouch {left}\n", encoding="utf-8")
+    pager.chmod(0o755)
+
+    def lines():
+        yield "one"
+        raise DataError("no more")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAGER", str(pager))
+        with pytest.raises(DataError, match="no more"):
+            page(lines())
+    assert left.exists()
 
 
 # --- mistakes -------------------------------------------------------------------------------------

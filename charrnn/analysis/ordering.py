@@ -11,7 +11,7 @@ def similarity_order(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     (Murtagh 1983), and the order is that of its leaves: of two branches those ends come together that are most alike.
 
     Args:
-        values: (T, n), a column a unit. One that never changes is like no other.
+        values: (T, n), a column a unit. One that never changes, or is not finite, is like no other.
 
     Returns:
         (n,) the columns in their new order.
@@ -44,6 +44,7 @@ def similarity_order(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
 def correlations(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The correlation of each unit with each other over the text, from values (T, n). Shape (n, n)."""
     x: npt.NDArray[np.float64] = values.astype(np.float64)
+    x[:, ~np.isfinite(x).all(axis=0)] = 0
     x -= x.mean(axis=0)
     x /= np.maximum(np.sqrt((x**2).sum(axis=0)), 1e-12)
     return np.asarray(x.T @ x)

@@ -34,8 +34,10 @@ def page(lines: Iterable[str]) -> None:
         raise EnvironmentFault(f"cannot start the pager {command!r}: {reason}", hint) from error
     restore = _leave_signals_to_the_pager()
     try:
-        _feed(process, lines)
-        status = process.wait()
+        try:
+            _feed(process, lines)
+        finally:
+            status = process.wait()
     finally:
         restore()
     if status:
@@ -45,11 +47,13 @@ def page(lines: Iterable[str]) -> None:
 def _feed(process: "subprocess.Popen[bytes]", lines: Iterable[str]) -> None:
     """Hand lines on until there are no more, or nobody wants them."""
     assert process.stdin
-    with contextlib.suppress(BrokenPipeError):
-        for line in lines:
-            process.stdin.write((line + "\n").encode("utf-8", "backslashreplace"))
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            for line in lines:
+                process.stdin.write((line + "\n").encode("utf-8", "backslashreplace"))
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _leave_signals_to_the_pager() -> Callable[[], None]:

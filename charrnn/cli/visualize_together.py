@@ -24,7 +24,7 @@ VIEWS = {
 }
 """Each option that shows something else than what the model reads, or something else of it, and what goes with that."""
 HINTS = {
-    "diagram": "--diagram draws the whole network; it goes with --predictions only",
+    "diagram": "--diagram draws the whole network; and takes no units",
     "dump": "what is written to a file is not shown; --from shows a dump",
     "lstmvis": "LSTMVis shows whole layers",
     "again": "--from needs no model, and shows what it did",
@@ -62,7 +62,7 @@ def _excluded(context: typer.Context, view: str, other: str) -> UsageError:
 
 def _check_shown(context: typer.Context, given: set[str]) -> None:
     """The same for options that say how a text is coloured."""
-    if {"unit", "what"} <= given:
+    if {"unit", "what"} <= given and "html" not in given:
         raise UsageError(
             "--unit says which state or gate already",
             f"leave out --what {context.params['what']}",

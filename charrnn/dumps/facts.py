@@ -207,6 +207,8 @@ def _facts(cls: type[Facts], record: Mapping[str, Any]) -> Facts:
     if min(getattr(facts, name) for name in sizes) < 0 or not facts.length:
         raise ValueError("a size below 0")
     network = facts.network
+    if (states, gates) != (network.cell.states, network.cell.gates):
+        raise ValueError("states or gates that the cell has not")
     if not {*facts.arrays} <= {*network.cell.states, *network.cell.gates}:
         raise ValueError("an array that the cell has not")
     addresses = record["units"]

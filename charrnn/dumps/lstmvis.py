@@ -169,6 +169,7 @@ def _making(folder: Path) -> Iterator[Path]:
             "a folder for LSTMVis needs h5py, which is not installed",
             "pip install 'charrnn[lstmvis]'",
         ) from error
+    folder = folder.resolve()
     temporary = folder.with_name(f".{folder.name}.tmp-{os.getpid()}")
     try:
         temporary.mkdir()

@@ -16,7 +16,9 @@ from charrnn.render.glyphs import one_line
 from charrnn.render.palette import ColorMode
 from charrnn.render.scene import Block, Column
 from charrnn.render.sheet import NOTE, Cell, Row, Sheet, Style, legend_rows, styles_of, words
-from charrnn.render.terminal import Look, digits_of, legend, padded, painted, signs_of
+from charrnn.render.terminal import Look, digits_of, fold, legend, padded, painted, signs_of
+
+DIGITS_SAY = "digits: size of the value, 9 is {:.2f}"
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class HeatMap:
     @property
     def block(self) -> Block:
         """What legends are about: the largest value, and whether there are any below zero."""
-        signed = bool(self.values.min() < 0)
-        return Block(self.title, [float(self.values.max())], self.scale, signed)
+        low, high = _extremes(self.values)
+        return Block(self.title, [high], self.scale, signed=low < 0)
 
 
 def heat_map(recording: Recording, address: str, units: Sequence[Unit], note: str = "") -> HeatMap:
@@ -53,12 +55,18 @@ def heat_map(recording: Recording, address: str, units: Sequence[Unit], note: st
         note: stands at the end of the title.
     """
     values = np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units])
-    low, high = float(values.min()), float(values.max())
+    low, high = _extremes(values)
     reach = max(-low, high)
     scale = max(reach, 1e-6) if units[0].what == "c" or reach > 1 else 1.0
     noun = "unit" if len(units) == 1 else "units"
     title = f"{address}   {len(units):,} {noun}, {low:+.2f} to {high:+.2f} here{note}"
     return HeatMap(title, list(map(str, units)), values, scale)
+
+
+def _extremes(values: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """The lowest and the highest value that is finite; both 0 if none is."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def heat_map_lines(
@@ -74,6 +82,8 @@ def heat_map_lines(
     """
     block = shown.block
     yield from legend(block, look.mode, look=replace(look, digits=False))
+    if look.digits and look.mode != ColorMode.none:
+        yield DIGITS_SAY.format(block.scale)
     ramp = look.ramp(block)
     for number, band in enumerate(_bands(columns, shown, look, width)):
         if number:
@@ -89,6 +99,8 @@ def heat_map_sheet(columns: Sequence[Column], shown: HeatMap, look: Look, width:
     """The same for a picture."""
     block = shown.block
     rows: list[Row] = list(legend_rows(block, replace(look, digits=False)))
+    if look.digits and look.mode != ColorMode.none:
+        rows.append([words(DIGITS_SAY.format(block.scale), NOTE)])
     for number, band in enumerate(_bands(columns, shown, look, width)):
         if number:
             rows.append([])
@@ -114,11 +126,14 @@ class _Band:
 
 
 def _bands(columns: Sequence[Column], shown: HeatMap, look: Look, width: int) -> Iterator[_Band]:
-    for stretch in _fold(columns, width - shown.margin):
+    widths = [max(1, column.width) for column in columns]
+    begins, nowhere = [column.begins for column in columns], [False] * len(columns)
+    for ends in fold(widths, begins, nowhere, max(1, width - shown.margin)):
+        stretch = slice(*ends)
         values = shown.values[:, stretch].tolist()
         yield _Band(
             [column.label or " " for column in columns[stretch]],
-            [max(1, column.width) for column in columns[stretch]],
+            widths[stretch],
             [
                 row
                 for k, name in enumerate(shown.names)
@@ -135,15 +150,3 @@ def _rows(
         yield "", signs_of(values), values
     marks = digits_of(values, shown.scale) if look.has_digits else [""] * len(values)
     yield name, marks, values
-
-
-def _fold(columns: Sequence[Column], width: int) -> Iterator[slice]:
-    """Stretches of columns that fit beside each other; every one has a column at least."""
-    first = used = 0
-    for t, column in enumerate(columns):
-        cells = max(1, column.width)
-        if used and used + cells > width:
-            yield slice(first, t)
-            first, used = t, 0
-        used += cells
-    yield slice(first, len(columns))

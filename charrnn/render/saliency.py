@@ -7,6 +7,7 @@ import numpy.typing as npt
 from rich.cells import cell_len
 
 from charrnn.render.bars import bar
+from charrnn.render.graphemes import Graphemes
 from charrnn.render.scene import Block, Column, Scene, label_of
 from charrnn.render.terminal import Look, terminal_lines
 
@@ -33,9 +34,11 @@ def saliency_scene(
     """
     largest = float(norms.max())
     labels = [label_of(piece, symbol) for symbol, piece in symbols]
+    pieces = [piece for _, piece in symbols]
+    begins = Graphemes().begins(pieces)
     columns = [
-        Column(label, cell_len(label), piece.endswith("\n"))
-        for label, (_, piece) in zip(labels, symbols, strict=True)
+        Column(label, cell_len(label), piece.endswith("\n"), begin)
+        for label, piece, begin in zip(labels, pieces, begins, strict=True)
     ]
     predicted = f"[{label_of(target[1], target[0])}]"
     columns.append(Column(predicted, cell_len(predicted), ends_line=False))

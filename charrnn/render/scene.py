@@ -110,10 +110,11 @@ def _scene(
     return Scene(columns, blocks, _guesses(recording), recording.bits.tolist() if bits else ())
 
 
-def columns_of(recording: Recording, begins: Sequence[bool] = ()) -> list[Column]:
-    """The columns of a recording; `begins` says where graphemes do, or else everywhere."""
-    each = begins or [True] * len(recording.ids)
-    return list(map(_column, recording.pieces, recording.ids.tolist(), each))
+def columns_of(recording: Recording, begins: Sequence[bool] | None = None) -> list[Column]:
+    """The columns of a recording; `begins` says where graphemes do, if it is a part of a longer text."""
+    if begins is None:
+        begins = Graphemes().begins(recording.pieces)
+    return list(map(_column, recording.pieces, recording.ids.tolist(), begins))
 
 
 @lru_cache(1 << 16)
