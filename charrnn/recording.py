@@ -2,6 +2,11 @@
 
 Column t of every array holds what was true after character t was read. A long text is read in parts, one Recording
 after the other; together they say what a single one would.
+
+A model of lines reads each from its first state on, and begins it by reading a newline. So the column of a newline
+shows the state in which the next line begins, and the guesses for its first character; what the newline cost is what it
+cost to end the line before it. A newline is read before the text: its first character costs something too, and `start`
+is 1.
 """
 
 import math
@@ -51,7 +56,7 @@ class Recording:
     pieces: tuple[str, ...]
     """(T,) what each symbol adds to the text; at level byte empty until a character is whole."""
     bits: "Float"
-    """(T,) the cost of each symbol given those before it. The first of a text is given: it costs 0."""
+    """(T,) the cost of each symbol given those before it. One before which nothing was read is given: it costs 0."""
     arrays: Mapping[str, "Float"]
     """(T, L, H) for each state and gate of the cell, by its letter."""
     next_ids: npt.NDArray[np.int32]
@@ -67,6 +72,12 @@ class Recording:
     """The same in characters."""
     following: int | None = None
     """The symbol of the text that comes after these, if there is one."""
+
+    @property
+    def mean_bits(self) -> float:
+        """What a symbol cost on average, but for one that was given."""
+        costs = self.bits[int(self.start == 0) :]
+        return float(costs.mean()) if len(costs) else 0.0
 
     @property
     def symbol_noun(self) -> str:
@@ -94,7 +105,12 @@ def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 def record(
-    model: "CharRNN", text: str, *, top: int = 0, keep: Collection[str] | None = None
+    model: "CharRNN",
+    text: str,
+    *,
+    top: int = 0,
+    keep: Collection[str] | None = None,
+    lines: bool = False,
 ) -> Recording:
     """Read `text` symbol by symbol; see CharRNN.read.
 
@@ -103,11 +119,12 @@ def record(
         text: what it reads.
         top: how many guesses to record at each position.
         keep: the states and gates to record; None records all.
+        lines: whether the model was trained on lines.
 
     Raises:
         DataError: the text is empty or has characters that the model does not know.
     """
-    reader = _Reader(model, top, keep)
+    reader = _Reader(model, top, keep, lines=lines)
     return reader.read(_ids(model, text).astype(np.int32), None)
 
 
@@ -117,6 +134,7 @@ def record_parts(
     *,
     top: int = 0,
     keep: Collection[str] | None = None,
+    lines: bool = False,
     length: int = PART,
 ) -> Iterator[Recording]:
     """Read `text` in parts of `length` symbols, the last one shorter, so that memory does not grow with the text.
@@ -126,13 +144,14 @@ def record_parts(
         text: what it reads.
         top: how many guesses to record at each position.
         keep: the states and gates to record; None records all.
+        lines: whether the model was trained on lines.
         length: the symbols of a part.
 
     Raises:
         DataError: as `record`, at once.
     """
     ids = _ids(model, text)
-    return _parts(_Reader(model, top, keep), ids, length)
+    return _parts(_Reader(model, top, keep, lines=lines), ids, length)
 
 
 def record_live(
@@ -179,7 +198,9 @@ def _parts(reader: "_Reader", ids: Ids, length: int) -> Iterator[Recording]:
 class _Reader:
     """A model in the midst of a text."""
 
-    def __init__(self, model: "CharRNN", top: int, keep: Collection[str] | None) -> None:
+    def __init__(
+        self, model: "CharRNN", top: int, keep: Collection[str] | None, *, lines: bool = False
+    ) -> None:
         self.model = model
         self.place = self.chars = 0
         """Symbols and characters read so far."""
@@ -192,6 +213,12 @@ class _Reader:
         self._decode = model.vocabulary.decoder()
         self._shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
         self._source = source_of(model)
+        self._newline: int | None = None
+        """What a line begins with, if the model starts afresh there."""
+        if lines:
+            newline = model.vocabulary.encode("\n")
+            self._newline = int(newline[0])
+            self.read(newline, None)
 
     def read(self, ids: npt.NDArray[np.int32], following: int | None) -> Recording:
         """Read the next symbols (T,), after which `following` comes."""
@@ -241,6 +268,8 @@ class _Reader:
         wanted = [(k, arrays[name]) for k, name in enumerate(self._names) if name in arrays]
         advance, state = self.model.advance, self._state
         for t, symbol in enumerate(ids.tolist()):
+            if symbol == self._newline:
+                state = self.model.initial_state()
             state, gates = advance(symbol, state)
             for layer, own in enumerate(state):
                 values = (*own, *gates[layer])

@@ -418,4 +418,4 @@ def test_a_run_without_gates_is_refused_in_a_line():
     weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
     model = CharRNN(config, Vocabulary("char", [97, 98]), weights)
     with pytest.raises(UsageError, match="the elman cell has no gates"):
-        show_gates(model, "ab", None, None, Style(), None, quiet=True)
+        show_gates(model, "ab", None, None, Style(), None, lines=False, quiet=True)

@@ -8,7 +8,6 @@ import pytest
 from conftest import call_charrnn, make_text
 
 import charrnn
-from charrnn.cli.horizon import show_horizon
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN, weight_shapes
@@ -232,11 +231,11 @@ def test_a_short_text_has_short_contexts(see):
     assert "per byte" in see("bytes", "é", "--horizon").out
 
 
-def test_a_run_of_lines_is_said_to_start_at_each(tiny_model, capsys):
-    show_horizon(tiny_model, "def a\nf", None, None, None, 80, lines=True, quiet=False)
-    captured = capsys.readouterr()
-    assert "starts afresh at each" in captured.err
-    assert "on the same 8 characters" in captured.out.replace("\n", " ")
+def test_a_run_of_lines_is_said_to_start_at_each(see, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
+    result = see("tiny", "def a\nf", "--horizon")
+    assert "starts afresh at each" in result.err
+    assert "on the same 8 characters" in result.out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

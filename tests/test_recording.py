@@ -12,7 +12,7 @@ from charrnn.analysis.units import Unit, interest, most_interesting, parse_unit,
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.model import CharRNN, weight_shapes
-from charrnn.recording import num_bytes, record, record_live
+from charrnn.recording import num_bytes, record, record_live, record_parts
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H = 7, 5, 6
@@ -280,3 +280,29 @@ def test_an_array_must_be_one_that_the_cell_has():
         require_array(letter, make_model())
     with pytest.raises(UsageError, match="states h c and the gates i f g o"):
         require_array("hx", make_model())
+
+
+@pytest.mark.parametrize("length", [1, 4, 99])
+def test_a_model_of_lines_reads_what_evaluate_scores(tiny_model, length):
+    text = "def\n  a b\nx\n"
+    found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(text), lines=True)
+    parts = list(record_parts(tiny_model, text, lines=True, length=length))
+    bits = np.concatenate([part.bits for part in parts])
+    assert len(bits) == found.characters == len(text)
+    assert bits.sum() == pytest.approx(found.total_nats / math.log(2), rel=1e-5)
+    whole = record(tiny_model, text, lines=True)
+    assert whole.mean_bits == pytest.approx(found.bits_per_char, rel=1e-5)
+    assert (parts[0].start, whole.start) == (1, 1)
+    carried = record(tiny_model, text)
+    assert carried.bits[0] == 0 < whole.bits[0]
+    assert carried.mean_bits == pytest.approx(carried.bits.sum() / (len(text) - 1))
+    assert abs(carried.bits[5:] - whole.bits[5:]).max() > 1e-3
+
+
+def test_a_line_is_read_as_if_it_stood_alone(tiny_model):
+    first, second = (record(tiny_model, t, lines=True, top=3) for t in ("def\n", "  a b\n"))
+    both = record(tiny_model, "def\n  a b\n", lines=True, top=3)
+    for name, array in both.arrays.items():
+        alone = np.concatenate([first.arrays[name], second.arrays[name]])
+        np.testing.assert_array_equal(array, alone)
+    np.testing.assert_allclose(both.bits, np.concatenate([first.bits, second.bits]), rtol=1e-5)

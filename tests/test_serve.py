@@ -22,7 +22,7 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.page.data import page_data
 from charrnn.page.html import page_html, page_policy
-from charrnn.serve.lines import read_lines
+from charrnn.recording import record_parts
 from charrnn.serve.live import GUESSES, MOST_CHARS, Live
 from charrnn.serve.server import MOST_BYTES, Server
 
@@ -414,7 +414,7 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
 
 @pytest.mark.parametrize("text", ["ab", "ab\n", "\nab", "\n", "def a\n\nx\ny", "\n\n\n"])
 def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
-    parts = list(read_lines(any_model, text, top=2))
+    parts = list(record_parts(any_model, text, top=2, lines=True, length=3))
     assert "".join(part.text for part in parts) == text
     begun = "\n" + text
     assert [part.start for part in parts] == [
@@ -446,7 +446,7 @@ def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
 def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
     model = live(tiny_model, lines=True)
     units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
-    parts = read_lines(tiny_model, "ab\ncd", top=GUESSES)
+    parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, lines=True)
     (line,) = model.read({"text": "ab\ncd"})
     assert line == {"data": page_data(parts, units, title="a title")}
     assert line != next(live(tiny_model).read({"text": "ab\ncd"}))

@@ -375,3 +375,61 @@ def test_help_tells_the_defaults(see):
         "(the terminal's)",
     ):
         assert f"{default}]" in shown
+
+
+# --- a run of lines -------------------------------------------------------------------------------
+
+LINED = "def a\n  b\nreturn\n"
+
+
+@pytest.mark.parametrize(
+    ("view", "file"),
+    [
+        (("--surprisal",), ""),
+        (("--unit", "L0.h.3"), ""),
+        (("--unit", "L0.h.3-5"), ""),
+        (("--gates",), ""),
+        (("--saliency", 13), ""),
+        (("--html",), "f.html"),
+        (("--dump",), "f.csv"),
+        (("--unit", "L0.h.3", "--dump"), "f.npz"),
+    ],
+)
+def test_every_view_of_a_run_of_lines_starts_at_each(
+    workplace, capsys, monkeypatch, tmp_path, view, file
+):
+    monkeypatch.chdir(workplace)
+    path, shown = tmp_path / file, []
+    for lines in (False, True):
+        monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _, lines=lines: lines)
+        arguments = (*view, path) if file else view
+        result = call_charrnn(capsys, "visualize", "tiny", LINED, *arguments)
+        assert ("starts afresh at each" in result.err) == lines
+        shown.append(path.read_bytes() if file else result.out)
+    assert shown[0] != shown[1]
+
+
+def test_what_a_run_of_lines_costs_is_what_evaluate_says(
+    workplace, capsys, monkeypatch, tiny_model
+):
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
+    found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(LINED), lines=True)
+    out = call_charrnn(capsys, "visualize", "tiny", LINED, "--surprisal").out
+    assert out.startswith(f"surprisal   {found.bits_per_char:.3f} bits per character on average")
+
+
+def test_saliency_in_a_run_of_lines_is_that_within_the_line(workplace, capsys, monkeypatch):
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
+
+    def norms(text, place):
+        out = call_charrnn(capsys, "visualize", "tiny", text, "--saliency", place).out
+        rows = [line.split() for line in out.split("norm\n")[1].splitlines()]
+        return {tuple(row[1:3]) for row in rows if row and row[0].isdigit()}
+
+    assert norms(LINED, 8) == norms("xyz\n  b\n", 6)
+    assert len(norms(LINED, 8)) == 3
+    first = norms(LINED, 3), norms("\n" + LINED, 4)  # the newline before a text is not shown
+    assert first[0] < first[1]
+    assert [len(rows) for rows in first] == [3, 4]

@@ -71,6 +71,7 @@ def write_dump(
     units: "Sequence[Unit]",
     predictions: int,
     *,
+    lines: bool,
     quiet: bool,
 ) -> None:
     """Read a text and write the dump.
@@ -85,14 +86,14 @@ def write_dump(
     columns = len(units) or arrays * config.num_layers * config.hidden_size
     require_room(path, 4 * columns * len(text))
     chosen = None if what is None else [what]
-    count = dump(model, text, path, what=chosen, units=units or None, top=predictions)
+    count = dump(model, text, path, what=chosen, units=units or None, top=predictions, lines=lines)
     if not quiet:
         taken = size(path.stat().st_size)
         say(f"charrnn: wrote {escape(str(path))} ({taken}, {count:,} {_noun(count, text)})")
 
 
 def write_lstmvis(
-    model: "CharRNN", text: str, folder: Path, what: str | None, *, quiet: bool
+    model: "CharRNN", text: str, folder: Path, what: str | None, *, lines: bool, quiet: bool
 ) -> None:
     """Read a text and write the folder for LSTMVis.
 
@@ -104,7 +105,8 @@ def write_lstmvis(
     arrays = len(model.cell.states) if what is None else 1
     config = model.config
     require_room(folder, 8 * arrays * config.num_layers * config.hidden_size * len(text))
-    count = write_folder(model, text, folder, what=None if what is None else [what])
+    chosen = None if what is None else [what]
+    count = write_folder(model, text, folder, what=chosen, lines=lines)
     if not quiet:
         taken = sum(path.stat().st_size for path in folder.iterdir())
         say(f"charrnn: wrote {escape(str(folder))} ({size(taken)}, {count:,} {_noun(count, text)})")

@@ -27,6 +27,7 @@ def show_gates(
     style: Style,
     pictures: Pictures | None,
     *,
+    lines: bool,
     quiet: bool,
 ) -> None:
     """Print how the gates were used, or draw it, and write a table if one is named; the arguments are `visualize`'s."""
@@ -42,7 +43,7 @@ def show_gates(
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         read = content(text, model, max_chars, quiet=quiet)
         length = len(model.vocabulary.points(read))
-        parts = record_parts(model, read, keep=names)
+        parts = record_parts(model, read, keep=names, lines=lines)
         found = saturation(_with_bar(parts, length, quiet=quiet))
     noun = "byte" if model.vocabulary.level == "byte" else "character"
     if pictures:

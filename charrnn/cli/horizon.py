@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import can_print, say, terminal_width
+from charrnn.cli.console import can_print, terminal_width
 from charrnn.cli.reading import content
 from charrnn.cli.table import require_csv, write_csv
 from charrnn.cli.visualize_options import HORIZON_WINDOWS
@@ -43,8 +43,6 @@ def show_horizon(
         ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
         found = horizon(model, ids, windows=windows or HORIZON_WINDOWS, lines=lines)
     noun = "byte" if model.vocabulary.level == "byte" else "character"
-    if lines and not quiet:
-        say("charrnn: the model was trained on lines; it starts afresh at each")
     for line in horizon_lines(found, noun, width or terminal_width(), blocks=can_print(EIGHTHS)):
         sys.stdout.write(line + "\n")
     if csv:

@@ -31,6 +31,8 @@ class PageSettings:
     """The colours of values below and above zero."""
     surprisal: bool
     """Whether the text is coloured by it at first."""
+    lines: bool
+    """Whether the model was trained on lines."""
     quiet: bool
 
 
@@ -85,6 +87,7 @@ def write_page(
             read,
             top=settings.predictions or GUESSES,
             keep=letters | set(model.cell.sigmoids),
+            lines=settings.lines,
         )
         data = page_data(parts, shown, title=settings.title, first=first)
     write_atomically(path, page_html(data, settings.palette).encode("utf-8"))

@@ -47,9 +47,14 @@ def _shortened(text: str, most: int | None, *, quiet: bool) -> str:
 
 
 def recorded(
-    model: "CharRNN", text: str, predictions: int, keep: "Collection[str] | None"
+    model: "CharRNN",
+    text: str,
+    predictions: int,
+    keep: "Collection[str] | None",
+    *,
+    lines: bool,
 ) -> "Recording":
-    """The recording of a text.
+    """The recording of a text; see `charrnn.recording.record`.
 
     Raises:
         EnvironmentFault: it would not fit into memory.
@@ -57,7 +62,7 @@ def recorded(
     from charrnn.recording import record
 
     require_memory(model, text, keep)
-    return record(model, text, top=predictions, keep=keep)
+    return record(model, text, top=predictions, keep=keep, lines=lines)
 
 
 def require_memory(model: "CharRNN", text: str, keep: "Collection[str] | None") -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def show_saliency(
     style: Style,
     pictures: Pictures | None,
     *,
+    lines: bool,
     quiet: bool,
 ) -> None:
     """Print or draw how much each character mattered; the arguments are those of `visualize`."""
@@ -40,9 +42,7 @@ def show_saliency(
     wanted = None if target is None else _symbol(target, model.vocabulary)
     ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
     at = _place(place, len(ids), _noun(model.vocabulary))
-    from charrnn.training.saliency import saliency
-
-    found = saliency(model, ids, at, target=wanted)
+    found = _found(model, ids, at, wanted, lines=lines)
     scene = _scene(found, ids, model.vocabulary)
     if pictures:
         from charrnn.render.sheet import make_sheet
@@ -54,6 +54,21 @@ def show_saliency(
             sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found, ids, model.vocabulary), quiet=quiet)
+
+
+def _found(model: "CharRNN", ids: "Ids", at: int, target: int | None, *, lines: bool) -> "Saliency":
+    """What the prediction rests on; in a text of lines, what of its own line, and of the newline before it."""
+    import numpy as np
+
+    from charrnn.training.saliency import saliency
+
+    if not lines:
+        return saliency(model, ids, at, target=target)
+    newline = model.vocabulary.encode("\n")
+    begun = np.concatenate([newline, ids])  # one before the text too, which is not shown
+    first = int(np.flatnonzero(begun[: at + 1] == newline)[-1])
+    found = saliency(model, begun[first:], at + 1 - first, target=target)
+    return replace(found, place=at, norms=found.norms[-at:])
 
 
 def _place(place: int, length: int, noun: str) -> int:

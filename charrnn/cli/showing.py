@@ -63,15 +63,15 @@ class Readings(Protocol):
 class ModelReadings:
     """A text that a model reads. If it is longer than the first look it is read in parts, again for each block."""
 
-    def __init__(self, model: "CharRNN", text: str) -> None:
-        self._model, self._text = model, text
+    def __init__(self, model: "CharRNN", text: str, *, lines: bool = False) -> None:
+        self._model, self._text, self._lines = model, text, lines
         self.output = model.cell.output
         self._first: Recording | None = None
 
     def first(self, wanted: Wanted) -> "tuple[Recording, str]":
         """See `Readings`."""
         names = wanted.arrays(self.output)
-        first = recorded(self._model, self._text[:FIRST_LOOK], wanted.predictions, names)
+        first = self._recorded(self._text[:FIRST_LOOK], names, wanted.predictions)
         if len(self._text) > FIRST_LOOK:
             return first, f"in the first {FIRST_LOOK:,} characters"
         self._first = first
@@ -83,11 +83,16 @@ class ModelReadings:
 
         if self._first:
             return [self._first]
-        return record_parts(self._model, self._text, top=predictions, keep=letters)
+        return record_parts(
+            self._model, self._text, top=predictions, keep=letters, lines=self._lines
+        )
 
     def whole(self, letters: Collection[str], predictions: int) -> "Recording":
         """See `Readings`."""
-        return self._first or recorded(self._model, self._text, predictions, letters)
+        return self._first or self._recorded(self._text, letters, predictions)
+
+    def _recorded(self, text: str, letters: Collection[str], predictions: int) -> "Recording":
+        return recorded(self._model, text, predictions, letters, lines=self._lines)
 
 
 class OneReading:

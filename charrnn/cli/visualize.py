@@ -8,6 +8,7 @@ import typer
 
 from charrnn.cli import visualize_options as options
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
+from charrnn.cli.console import say
 from charrnn.cli.dumps import open_dump, read_again, require_places, write_dump, write_lstmvis
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.follow import follow as write_on
@@ -28,6 +29,7 @@ from charrnn.render.palette import Palette
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from charrnn.checkpoint import Checkpoint
     from charrnn.model import CharRNN
 
 DRAWN_ROWS = 64
@@ -90,31 +92,41 @@ def visualize(
         return
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
-    lines = reads_lines(loaded)
+    lines = _starts_at_lines(loaded, quiet=quiet or follow)
     if gates:
-        show_gates(model, text, csv, max_chars, style, pictures, quiet=quiet)
+        show_gates(model, text, csv, max_chars, style, pictures, lines=lines, quiet=quiet)
     elif saliency is not None:
-        show_saliency(model, text, saliency, target, csv, max_chars, style, pictures, quiet=quiet)
+        show_saliency(
+            model, text, saliency, target, csv, max_chars, style, pictures, lines=lines, quiet=quiet
+        )
     elif horizon:
         show_horizon(model, text, windows, csv, max_chars, width, lines=lines, quiet=quiet)
     elif diagram:
-        _draw(model, text, predictions, max_chars, style, pictures, quiet=quiet)
+        _draw(model, text, predictions, max_chars, style, pictures, lines=lines, quiet=quiet)
     elif html:
         title = str(loaded.run.get("name") or "model")
         settings = PageSettings(
-            title, predictions, max_chars, palette, surprisal=surprisal, quiet=quiet
+            title, predictions, max_chars, palette, surprisal=surprisal, lines=lines, quiet=quiet
         )
         write_page(html, model, text, unit, what, settings)
     elif dump or lstmvis:
-        _write(model, text, dump, lstmvis, asked, max_chars, quiet=quiet)
+        _write(model, text, dump, lstmvis, asked, max_chars, lines=lines, quiet=quiet)
     elif follow:
         config = sampling_config(length, temp, seed, line=lines)
         write_on(model, text, config, find_wanted(model, asked), style, quiet=quiet)
     else:
         wanted = find_wanted(model, asked)
         most = max_chars or (None if pager else SHOWN_CHARS)
-        readings = ModelReadings(model, content(text, model, most, quiet=quiet))
+        readings = ModelReadings(model, content(text, model, most, quiet=quiet), lines=lines)
         show(readings, wanted, style, pictures, pager=pager, quiet=quiet)
+
+
+def _starts_at_lines(loaded: "Checkpoint", *, quiet: bool) -> bool:
+    """Whether a model starts afresh at each line, which is said."""
+    lines = reads_lines(loaded)
+    if lines and not quiet:
+        say("charrnn: the model was trained on lines; it starts afresh at each")
+    return lines
 
 
 def _show_again(
@@ -144,6 +156,7 @@ def _write(
     asked: Asked,
     max_chars: int | None,
     *,
+    lines: bool,
     quiet: bool,
 ) -> None:
     """Read a text and write what happened to a file or a folder."""
@@ -151,9 +164,10 @@ def _write(
     units = find_wanted(model, replace(asked, predictions=0)).all_units
     read = content(text, model, max_chars, quiet=quiet)
     if dump:
-        write_dump(model, read, dump, asked.what, units, asked.predictions, quiet=quiet)
+        guesses = asked.predictions
+        write_dump(model, read, dump, asked.what, units, guesses, lines=lines, quiet=quiet)
     elif lstmvis:
-        write_lstmvis(model, read, lstmvis, asked.what, quiet=quiet)
+        write_lstmvis(model, read, lstmvis, asked.what, lines=lines, quiet=quiet)
 
 
 def _draw(
@@ -164,6 +178,7 @@ def _draw(
     style: Style,
     pictures: Pictures | None,
     *,
+    lines: bool,
     quiet: bool,
 ) -> None:
     """Draw a small network while it reads a text."""
@@ -178,7 +193,7 @@ def _draw(
         )
     read = content(text, model, max_chars or DRAWN_CHARS, quiet=quiet)
     output = model.cell.output
-    recording = recorded(model, read, predictions or symbols, {output})
+    recording = recorded(model, read, predictions or symbols, {output}, lines=lines)
     if pictures:
         width, colored = pictures.width, pictures.colored
         sheet = diagram_sheet(recording, output, width, colored=colored, palette=style.palette)

@@ -37,7 +37,12 @@ HEADERS = 1 << 18
 
 
 def write_folder(
-    model: CharRNN, text: str, folder: Path, *, what: Sequence[str] | None = None
+    model: CharRNN,
+    text: str,
+    folder: Path,
+    *,
+    what: Sequence[str] | None = None,
+    lines: bool = False,
 ) -> int:
     """Read a text and write an LSTMVis project: lstm.yml, states.hdf5, train.hdf5 and words.dict.
 
@@ -48,6 +53,7 @@ def write_folder(
         text: what it reads.
         folder: where; it must be empty or not there.
         what: the states and gates to write; None: the states.
+        lines: whether the model was trained on lines.
 
     Returns:
         The symbols read.
@@ -57,7 +63,7 @@ def write_folder(
         EnvironmentFault: the folder cannot be written, or h5py is not installed.
     """
     letters = tuple(what or model.cell.states)
-    parts = record_parts(model, text, keep=letters)
+    parts = record_parts(model, text, keep=letters, lines=lines)
     length, _ = sizes(model, text)
     layers = model.config.num_layers
     with _making(folder) as place:

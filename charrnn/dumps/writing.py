@@ -79,6 +79,7 @@ def dump(
     what: Sequence[str] | None = None,
     units: Sequence[Unit] | None = None,
     top: int = 0,
+    lines: bool = False,
 ) -> int:
     """Read a text and write what happened into a file, in memory that the states do not fill.
 
@@ -89,6 +90,7 @@ def dump(
         what: the states and gates to write; None: all.
         units: single units instead.
         top: how many guesses to write at each position.
+        lines: whether the model was trained on lines.
 
     Returns:
         The symbols read.
@@ -100,7 +102,7 @@ def dump(
     """
     writer_for(path)
     keep = what if units is None else {unit.what for unit in units}
-    parts = record_parts(model, text, top=top, keep=keep)
+    parts = record_parts(model, text, top=top, keep=keep, lines=lines)
     length, characters = sizes(model, text)
     write(path, parts, length=length, characters=characters, units=units)
     return length

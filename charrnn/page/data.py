@@ -108,6 +108,7 @@ def page_data(
     bits = np.concatenate(reading.bits)
     if not np.isfinite(bits).all():
         raise CheckpointError("the model's probabilities are not finite: its weights are too large")
+    costs = bits[int(reading.start == 0) :]  # a symbol that was given costs nothing
     ids = np.concatenate(reading.ids)
     table, columns = _labels(reading.pieces, ids)
     about, scales = _units(values, reading.units)
@@ -129,7 +130,7 @@ def page_data(
         "ids": pack(ids),
         "names": ["".join(map(glyph, name)) for name in reading.names],
         "bits": pack(np.minimum(np.rint(bits * 1000), MOST_MILLIBITS).astype("<u2")),
-        "meanBits": round(float(bits[1:].mean()) if len(bits) > 1 else 0.0, 4),
+        "meanBits": round(float(costs.mean()) if len(costs) else 0.0, 4),
         "mostBits": MOST_BITS,
         "guesses": pack(np.concatenate(reading.next_ids)),
         "chances": pack(

@@ -192,8 +192,7 @@ def surprisal_block(recording: Recording, where: str = "") -> Block:
         where: what the recording is of, if not of the whole text.
     """
     bits = recording.bits
-    mean = float(bits[1:].mean()) if len(bits) > 1 else 0.0
     per = recording.symbol_noun
     place = f" {where}" if where else ""
-    title = f"surprisal   {mean:.3f} bits per {per} on average{place}, {bits.max():.1f} at most"
+    title = f"surprisal   {recording.mean_bits:.3f} bits per {per} on average{place}, {bits.max():.1f} at most"
     return Block(title, bits, MOST_BITS, False, is_surprisal=True, may_exceed=bool(place))

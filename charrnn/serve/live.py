@@ -18,7 +18,7 @@ from charrnn.page.html import page_html
 from charrnn.recording import record_parts
 from charrnn.sampling.prime import before
 from charrnn.sampling.sampler import write
-from charrnn.serve.lines import read_lines, write_lines
+from charrnn.serve.lines import write_lines
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -84,8 +84,7 @@ class Live:
 
     def _read(self, model: "CharRNN", text: str) -> Line:
         letters = {*model.cell.states, *model.cell.sigmoids}
-        read = read_lines if self._lines else record_parts
-        parts = read(model, text, top=GUESSES, keep=letters)
+        parts = record_parts(model, text, top=GUESSES, keep=letters, lines=self._lines)
         return page_data(parts, self._units, title=self._title)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
