@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import call_charrnn
+from conftest import call_charrnn, make_text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -634,7 +634,10 @@ def test_a_dump_of_chosen_units_shows_those(see, tmp_path):
         see("--from", path, "--unit", "L0.c.2-4").out == see("tiny", text, "--unit", "L0.c.2-4").out
     )
     assert "no unit L0.c.8" in see("--from", path, "--unit", "L0.c.8", status=2).err
-    assert "only the units that were chosen: L0.c.0" in see("--from", path, status=2).err
+    first = ("--unit", "L0.c.0", "--unit", "L0.c.1", "--unit", "L0.c.2")
+    assert see("--from", path).out == see("tiny", text, *first).out
+    said = see("--from", path, "--what", "c", status=2).err
+    assert "only the units that were chosen: L0.c.0" in said
 
 
 def test_guesses_are_dumped_beside_chosen_units(see, tmp_path, tiny_model):
@@ -649,7 +652,8 @@ def test_a_dump_of_one_array_shows_that(see, tmp_path):
     path = tmp_path / "d.safetensors"
     see("tiny", "import re", "--dump", path, "--what", "c", "-q")
     assert see("--from", path, "--what", "c").out == see("tiny", "import re", "--what", "c").out
-    assert "has no h; it has c" in see("--from", path, status=2).err
+    assert see("--from", path).out == see("--from", path, "--what", "c").out
+    assert "has no h; it has c" in see("--from", path, "--what", "h", status=2).err
     assert "no unit L0.f.1" in see("--from", path, "--unit", "L0.f.1", status=2).err
 
 
@@ -680,6 +684,22 @@ def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
     (tmp_path / "empty").mkdir()
     see("tiny", "import re", "--lstmvis", tmp_path / "empty", "--what", "i", "-q")
     assert len(open_like_lstmvis(tmp_path / "empty")[1]) == 2
+
+
+def test_a_pager_gets_all_of_a_dump(see, tmp_path, monkeypatch):
+    pages = []
+    monkeypatch.setattr("charrnn.cli.pager.page", pages.extend)
+    see("tiny", make_text(2500), "--dump", tmp_path / "d.npz", "--unit", "L0.c.3")
+    see("--from", tmp_path / "d.npz", "--unit", "L0.c.3", "--pager")
+    direct = see("--from", tmp_path / "d.npz", "--unit", "L0.c.3", "--max-chars", 2500).out
+    assert pages == direct.splitlines()
+    assert len(direct) > len(see("--from", tmp_path / "d.npz", "--unit", "L0.c.3").out)
+
+
+def test_a_dump_that_would_not_fit_into_memory_is_refused(see, tmp_path, monkeypatch):
+    see("tiny", TEXT, "--dump", tmp_path / "d.npz", "--unit", "L0.c.3")
+    monkeypatch.setattr("charrnn.cli.reading._free_memory", lambda: 1e3)
+    assert "1.0 kB of memory" in see("--from", tmp_path / "d.npz", status=6).err
 
 
 def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):

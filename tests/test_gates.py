@@ -386,6 +386,13 @@ def test_held_units_show_in_the_gates(see):
     assert see("tiny", "def wrap", "--gates", "--clamp", "L0.h.*=0.9").out != plain
 
 
+def test_width_and_colour_are_obeyed(see):
+    wide, narrow = (see("tiny", "def wrap", "--gates", "--width", w).out for w in (100, 50))
+    assert len(narrow.splitlines()[0]) <= 50 < len(wide.splitlines()[0])
+    assert "\x1b[" in see("tiny", "def wrap", "--gates", "--color", "256").out
+    assert "\x1b[" not in wide
+
+
 def test_a_byte_model_counts_bytes_and_one_is_one(see):
     assert "gates in 4 bytes" in see("bytes", "aé\n", "--gates").out
     assert "gates in 1 character, 48" in see("tiny", "d", "--gates").out
@@ -396,7 +403,7 @@ def test_a_byte_model_counts_bytes_and_one_is_one(see):
     [
         (("--gates", "--unit", "L0.f.1"), "--gates and --unit exclude each other"),
         (("--gates", "--diagram"), "--diagram and --gates exclude each other"),
-        (("--gates", "--predictions", 0), "--gates and --predictions exclude each other"),
+        (("--gates", "--predictions", 1), "--gates and --predictions exclude each other"),
         (("--gates", "--dump", "d.npz"), "--gates and --dump exclude each other"),
         (("--csv", "g.csv"), "--csv means nothing without --gates or --saliency or --horizon"),
         (("--gates", "--palette", "vik"), "--gates and --palette exclude each other"),

@@ -280,8 +280,9 @@ def test_a_heat_map_has_the_cells_of_the_terminal_s(text, width, mode, digits, p
         )
         for row in root.iter(f"{SVG}text")
     ]
-    assert rows[2:] == list(map(cells_of, lines))[2:]
-    assert len(rows[2:]) % (4 if mode == TRUE or not low else 1) == 0
+    above = 3 if digits and mode == TRUE else 2  # the legend
+    assert rows[above:] == list(map(cells_of, lines))[above:]
+    assert len(rows[above:]) % (4 if mode == TRUE or not low else 1) == 0
 
 
 # --- the file -------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def test_each_unit_has_a_block_of_its_own_with_its_values(see, tiny_model):
         assert "9 is" in legend
         assert text == TEXT
         assert digits[-1] == "".join(str(round(9 * abs(float(p)))) for p in parts)
-        signs = "".join(" " if round(9 * abs(p)) == 0 else "-+"[int(p > 0)] for p in parts)
+        signs = "".join("-" if p < 0 else "+" if p > 0 else " " for p in parts)
         assert digits[:-1] == ([signs.rstrip()] if values.min() < 0 else [])
 
 
@@ -370,7 +370,7 @@ def test_help_tells_the_defaults(see):
     for default in (
         "output, h)",
         "0",
-        "(2000; 20000 with --html; all with --pager, --dump, --lstmvis, --gates, --saliency and --horizon)",
+        "--lstmvis, --gates, --saliency and --horizon)",
         "none in a pipe)",
         "(the terminal's)",
     ):

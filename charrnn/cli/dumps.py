@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import escape, say, size
+from charrnn.cli.reading import require_free
 from charrnn.errors import EnvironmentFault, UsageError
 
 OPENING = 1 << 16
@@ -131,7 +132,7 @@ def read_again(
     what: str,
     units: "Sequence[Unit]",
     predictions: int,
-    max_chars: int,
+    max_chars: int | None,
     *,
     quiet: bool,
 ) -> "Recording":
@@ -142,16 +143,19 @@ def read_again(
         what: the state or gate of which all units are wanted, or an empty string.
         units: single units that are wanted.
         predictions: guesses that are wanted at each position.
-        max_chars: the characters to read at most.
+        max_chars: the characters to read at most; None: all.
         quiet: do not say that there are more.
 
     Raises:
         UsageError: it has not what is wanted.
         DataError: it is damaged.
+        EnvironmentFault: it would not fit into memory.
     """
     dump.require(what, units, predictions)
     keep = {unit.what for unit in units} | ({what} if what else set())
-    there = dump.facts.characters
-    if there > max_chars and not quiet:
+    facts, there = dump.facts, dump.facts.characters
+    if max_chars is not None and there > max_chars and not quiet:
         say(f"charrnn: the first {max_chars:,} of {there:,} characters; --max-chars shows more")
+    count = there if max_chars is None else min(there, max_chars)
+    require_free(4 * count * len(keep) * facts.layers * facts.hidden_size, count)
     return dump.read(keep=keep, top=predictions, characters=max_chars)

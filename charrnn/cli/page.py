@@ -23,8 +23,8 @@ class PageSettings:
     """What else is said of a page."""
 
     title: str
-    predictions: int
-    """Guesses at each character; 0 for GUESSES."""
+    predictions: int | None
+    """Guesses at each character; by default GUESSES."""
     max_chars: int | None
     """Read at most; by default PAGE_CHARS."""
     palette: Palette

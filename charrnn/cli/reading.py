@@ -69,11 +69,15 @@ def require_memory(model: "CharRNN", text: str, keep: "Collection[str] | None") 
     """Raise EnvironmentFault if these states and gates of all of a text would not fit into memory."""
     from charrnn.recording import num_bytes
 
-    need, free = num_bytes(model, text, keep), _free_memory()
+    require_free(num_bytes(model, text, keep), len(text))
+
+
+def require_free(need: int, characters: int) -> None:
+    """Raise EnvironmentFault unless there is so much memory for the states of so many characters."""
+    free = _free_memory()
     if need > free:
         raise EnvironmentFault(
-            f"the states of {len(text):,} characters take {size(need)}, "
-            f"but {size(free)} of memory are free",
+            f"the states of {characters:,} characters take {size(need)}, but {size(free)} of memory are free",
             "read fewer with --max-chars",
         )
 

@@ -152,8 +152,10 @@ def shown_lines(readings: Readings, wanted: Wanted, style: Style) -> Iterator[st
 
     look, width = style.look(), style.columns()
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        first, where = readings.first(wanted)
-        blocks = colorings(first, wanted, where)
+        blocks: list[Coloring] = []
+        if wanted.colors_text(readings.output):
+            first, where = readings.first(wanted)
+            blocks = colorings(first, wanted, where)
         for number, (block, values, letters) in enumerate(blocks):
             if number:
                 yield ""

@@ -19,7 +19,7 @@ from charrnn.cli.page import PageSettings, write_page
 from charrnn.cli.pictures import Pictures, wanted_pictures
 from charrnn.cli.reading import content, recorded
 from charrnn.cli.saliency import show_saliency
-from charrnn.cli.showing import ModelReadings, OneReading, Style, show
+from charrnn.cli.showing import INTERESTING, ModelReadings, OneReading, Style, show
 from charrnn.cli.visualize_options import SHOWN_CHARS
 from charrnn.cli.visualize_together import check_together
 from charrnn.cli.wanted import Asked, find_wanted
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from charrnn.checkpoint import Checkpoint
+    from charrnn.dumps.reading import Dump
     from charrnn.model import CharRNN
 
 DRAWN_ROWS = 64
@@ -44,7 +45,7 @@ def visualize(
     unit: options.UnitAddresses = None,
     what: options.What = None,
     sort: options.Order = None,
-    predictions: options.Predictions = 0,
+    predictions: options.Predictions = None,
     surprisal: options.Surprisal = False,
     bits: options.Bits = False,
     digits: options.Digits = False,
@@ -85,7 +86,7 @@ def visualize(
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
     pictures = wanted_pictures(svg, png, color, width, scatter=gates)
-    asked = Asked(unit, what, surprisal, predictions, bits, sort)
+    asked = Asked(unit, what, surprisal, predictions or 0, bits, sort)
     style = Style(color, palette, digits, width)
     if again:
         _show_again(again, asked, style, pictures, max_chars, pager=pager, quiet=quiet)
@@ -141,11 +142,23 @@ def _show_again(
 ) -> None:
     """Show a dump as if the model read its text."""
     dumped = open_dump(path)
-    wanted = find_wanted(dumped.network, asked)
+    wanted = find_wanted(dumped.network, _what_is_there(asked, dumped))
     letter = wanted.choose_among(dumped.network.cell.output) or ""
-    sought = letter, wanted.all_units, wanted.predictions, max_chars or SHOWN_CHARS
+    most = max_chars or (None if pager else SHOWN_CHARS)
+    sought = letter, wanted.all_units, wanted.predictions, most
     recording = read_again(dumped, *sought, quiet=quiet)
     show(OneReading(recording), wanted, style, pictures, pager=pager, quiet=quiet)
+
+
+def _what_is_there(asked: Asked, dumped: "Dump") -> Asked:
+    """What was asked for of a dump, or else something that it has."""
+    facts = dumped.facts
+    if asked.unit or asked.what or asked.surprisal or not facts.arrays:
+        return asked
+    if facts.units is not None:
+        return replace(asked, unit=list(map(str, facts.units[:INTERESTING])))
+    output = facts.source.states[0]
+    return asked if output in facts.arrays else replace(asked, what=facts.arrays[0])
 
 
 def _write(
@@ -173,7 +186,7 @@ def _write(
 def _draw(
     model: "CharRNN",
     text: str | None,
-    predictions: int,
+    predictions: int | None,
     max_chars: int | None,
     style: Style,
     pictures: Pictures | None,

@@ -54,11 +54,11 @@ What = Annotated[
     ),
 ]
 Predictions = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--predictions",
         metavar="K",
-        min=0,
+        min=1,
         max=50,
         help="Under each character, the K likeliest to come next.",
     ),
@@ -231,7 +231,7 @@ Windows = Annotated[
     typer.Option(
         "--windows",
         metavar="N",
-        min=1,
+        min=2,
         help="With --horizon: how many characters to judge.",
         show_default=f"{HORIZON_WINDOWS}",
     ),
@@ -260,8 +260,8 @@ MaxChars = Annotated[
         "--max-chars",
         min=1,
         help="Characters to read at most.",
-        show_default=f"{SHOWN_CHARS}; {PAGE_CHARS} with --html; all with --pager, --dump, --lstmvis, --gates, "
-        "--saliency and --horizon",
+        show_default=f"{SHOWN_CHARS}; 40 with --diagram, {PAGE_CHARS} with --html; all with --pager, --dump, "
+        "--lstmvis, --gates, --saliency and --horizon",
     ),
 ]
 Color = Annotated[

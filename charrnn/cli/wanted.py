@@ -49,6 +49,10 @@ class Wanted:
         """The state or gate whose interesting units are shown, if any are; `output` is the cell's."""
         return self.what or (None if self.all_units or self.surprisal else output)
 
+    def colors_text(self, output: str) -> bool:
+        """Whether anything but heat maps is to be shown."""
+        return bool(self.units or self.surprisal or self.choose_among(output))
+
     def arrays(self, output: str) -> set[str]:
         """The states and gates that are needed."""
         letter = self.choose_among(output)
