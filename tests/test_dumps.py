@@ -7,7 +7,10 @@ import io
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
 import tracemalloc
 import zipfile
 from importlib.util import find_spec
@@ -16,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import call_charrnn, make_text
+from conftest import CLEAN, call_charrnn, command, make_text, own_signals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -684,6 +687,29 @@ def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
     (tmp_path / "empty").mkdir()
     see("tiny", "import re", "--lstmvis", tmp_path / "empty", "--what", "i", "-q")
     assert len(open_like_lstmvis(tmp_path / "empty")[1]) == 2
+
+
+@pytest.mark.parametrize("options", [("--dump", "d.npz"), ("--dump", "d.csv"), ("--lstmvis", "d")])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_written(options, number, workplace, tmp_path):
+    text = tmp_path / "long.txt"
+    text.write_text(make_text(400_000))
+    best = workplace / "checkpoints" / "tiny"
+    asked = command("visualize", best, text, *options, "-q")
+    with subprocess.Popen(asked, cwd=tmp_path, env=CLEAN, preexec_fn=own_signals) as process:
+        while not list(tmp_path.glob(".d*")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+    assert process.returncode == -number
+    assert [path.name for path in tmp_path.iterdir()] == ["long.txt"]
+
+
+def test_the_size_of_a_large_dump_is_said_first(see, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.dumps.LARGE", 1000)
+    said = see("tiny", TEXT, "--dump", tmp_path / "d.npz").err
+    assert "d.npz will take" in said
+    assert said.index("will take") < said.index("wrote")
 
 
 def test_a_pager_gets_all_of_a_dump(see, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
 from charrnn.errors import CharrnnError, EnvironmentFault
@@ -57,6 +57,37 @@ def die_by_signal(number: int) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)  # where signals do not kill
+
+
+class _Ended(BaseException):
+    """A signal came that ends the process."""
+
+
+@contextlib.contextmanager
+def undone_by_signals() -> Iterator[None]:
+    """Let a signal that would end the process at once end this block first, so that what is half done is undone."""
+    came = 0
+
+    def end(number: int, _: object) -> NoReturn:
+        nonlocal came
+        came = number
+        raise _Ended
+
+    names = (name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+    numbers = [
+        number
+        for name in names
+        if signal.getsignal(number := getattr(signal, name)) == signal.SIG_DFL
+    ]
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    except _Ended:
+        die_by_signal(came)
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def run(command: Callable[[], object]) -> NoReturn:

@@ -1,14 +1,17 @@
 """`charrnn visualize --dump`, `--lstmvis` and `--from`: recordings in files."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import escape, say, size
-from charrnn.cli.reading import require_free
+from charrnn.cli.console import escape, say, size, undone_by_signals
+from charrnn.cli.reading import require_free, with_bar
 from charrnn.errors import EnvironmentFault, UsageError
 
 OPENING = 1 << 16
+LARGE = 1e8
+"""Bytes of a file from which on its size is said before it is written."""
 DUMP_SIGNS = (b"charrnn recording", b"facts.npy", b'{"position": ', b"position,offset,id,", b"PAR1")
 """One of them stands at the start of every dump."""
 
@@ -80,14 +83,27 @@ def write_dump(
     Raises:
         EnvironmentFault: there is no room for it.
     """
+    from threadpoolctl import threadpool_limits
+
     from charrnn.dumps.writing import dump
 
     arrays = len(model.cell.states) + len(model.cell.gates) if what is None else 1
     config = model.config
     columns = len(units) or arrays * config.num_layers * config.hidden_size
-    require_room(path, 4 * columns * len(text))
+    announce(path, 4 * columns * len(text), quiet=quiet)
+    watched = partial(with_bar, quiet=quiet)
     chosen = None if what is None else [what]
-    count = dump(model, text, path, what=chosen, units=units or None, top=predictions, lines=lines)
+    with undone_by_signals(), threadpool_limits(1, "blas"):  # more threads slow one stream down
+        count = dump(
+            model,
+            text,
+            path,
+            what=chosen,
+            units=units or None,
+            top=predictions,
+            lines=lines,
+            watched=watched,
+        )
     if not quiet:
         taken = size(path.stat().st_size)
         say(f"charrnn: wrote {escape(str(path))} ({taken}, {count:,} {_noun(count, text)})")
@@ -101,16 +117,34 @@ def write_lstmvis(
     Raises:
         EnvironmentFault: there is no room for it.
     """
+    from threadpoolctl import threadpool_limits
+
     from charrnn.dumps.lstmvis import write_folder
 
     arrays = len(model.cell.states) if what is None else 1
     config = model.config
-    require_room(folder, 8 * arrays * config.num_layers * config.hidden_size * len(text))
+    need = 8 * arrays * config.num_layers * config.hidden_size * len(text)
+    announce(folder, need, quiet=quiet)
+    watched = partial(with_bar, quiet=quiet)
     chosen = None if what is None else [what]
-    count = write_folder(model, text, folder, what=chosen, lines=lines)
+    with undone_by_signals(), threadpool_limits(1, "blas"):
+        count = write_folder(model, text, folder, what=chosen, lines=lines, watched=watched)
     if not quiet:
         taken = sum(path.stat().st_size for path in folder.iterdir())
         say(f"charrnn: wrote {escape(str(folder))} ({size(taken)}, {count:,} {_noun(count, text)})")
+
+
+def announce(path: Path, need: int, *, quiet: bool) -> None:
+    """Say of a large file how large it will be.
+
+    Raises:
+        EnvironmentFault: there is no room for it.
+    """
+    require_room(path, need)
+    if need >= LARGE and not quiet:
+        say(
+            f"charrnn: {escape(str(path))} will take {size(need)} or more; --what or --unit choose less"
+        )
 
 
 def require_room(path: Path, need: int) -> None:

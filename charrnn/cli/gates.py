@@ -1,20 +1,19 @@
 """What `charrnn visualize --gates` does: read the whole text, and show how the gates were used."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import can_print
 from charrnn.cli.pictures import Pictures
-from charrnn.cli.reading import content
+from charrnn.cli.reading import content, with_bar
 from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
 
 if TYPE_CHECKING:
     from charrnn.analysis.gates import Saturation
     from charrnn.model import CharRNN
-    from charrnn.recording import Recording
 
 COLUMNS = ("address", "layer", "gate", "unit", "left", "right", "mean", "time_scale")
 
@@ -44,7 +43,7 @@ def show_gates(
         read = content(text, model, max_chars, quiet=quiet)
         length = len(model.vocabulary.points(read))
         parts = record_parts(model, read, keep=names, lines=lines)
-        found = saturation(_with_bar(parts, length, quiet=quiet))
+        found = saturation(with_bar(parts, length, quiet=quiet))
     noun = "byte" if model.vocabulary.level == "byte" else "character"
     if pictures:
         pictures.write_scatter(gate_scatter(found), quiet=quiet)
@@ -54,17 +53,6 @@ def show_gates(
             sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found), quiet=quiet)
-
-
-def _with_bar(parts: "Iterable[Recording]", length: int, *, quiet: bool) -> "Iterator[Recording]":
-    """The parts, with a bar on stderr if it is a terminal and they take more than a second."""
-    from tqdm import tqdm
-
-    disable = True if quiet else None
-    with tqdm(total=length, unit="", unit_scale=True, disable=disable, delay=1, leave=False) as bar:
-        for part in parts:
-            yield part
-            bar.update(len(part.ids))
 
 
 def _rows(found: "Saturation") -> Iterator[tuple[object, ...]]:

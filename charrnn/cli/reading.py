@@ -7,7 +7,7 @@ from charrnn.cli.console import say, size
 from charrnn.errors import DataError, EnvironmentFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
 
     from charrnn.model import CharRNN
     from charrnn.recording import Recording
@@ -63,6 +63,23 @@ def recorded(
 
     require_memory(model, text, keep)
     return record(model, text, top=predictions, keep=keep, lines=lines)
+
+
+def with_bar(parts: "Iterable[Recording]", length: int, *, quiet: bool) -> "Iterator[Recording]":
+    """The parts, with a bar on stderr if it is a terminal and they take more than a second.
+
+    Args:
+        parts: of a text.
+        length: the symbols of all of them.
+        quiet: show no bar.
+    """
+    from tqdm import tqdm
+
+    disable = True if quiet else None
+    with tqdm(total=length, unit="", unit_scale=True, disable=disable, delay=1, leave=False) as bar:
+        for part in parts:
+            yield part
+            bar.update(len(part.ids))
 
 
 def require_memory(model: "CharRNN", text: str, keep: "Collection[str] | None") -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from charrnn.dumps.arrays import Region
 from charrnn.dumps.facts import Spec
-from charrnn.dumps.writing import sizes
+from charrnn.dumps.writing import Watch, sizes
 from charrnn.errors import EnvironmentFault
 from charrnn.files import environment_fault
 from charrnn.model import CharRNN
@@ -43,6 +43,7 @@ def write_folder(
     *,
     what: Sequence[str] | None = None,
     lines: bool = False,
+    watched: Watch | None = None,
 ) -> int:
     """Read a text and write an LSTMVis project: lstm.yml, states.hdf5, train.hdf5 and words.dict.
 
@@ -54,6 +55,7 @@ def write_folder(
         folder: where; it must be empty or not there.
         what: the states and gates to write; None: the states.
         lines: whether the model was trained on lines.
+        watched: is given the parts and the symbols of all of them, and hands the parts on.
 
     Returns:
         The symbols read.
@@ -67,9 +69,10 @@ def write_folder(
     length, _ = sizes(model, text)
     layers = model.config.num_layers
     with _making(folder) as place:
-        first = next(parts)
+        seen = iter(watched(parts, length) if watched else parts)
+        first = next(seen)
         shape = (length, layers, 2 * model.config.hidden_size)
-        _write_arrays(place, itertools.chain([first], parts), letters, shape)
+        _write_arrays(place, itertools.chain([first], seen), letters, shape)
         words = [f"{word} {symbol}\n" for symbol, word in enumerate(shown_words(first.next_text))]
         (place / WORDS_FILE).write_text("".join(words), encoding="utf-8", newline="\n")
         config = _config(folder.name, first.source, letters, layers)

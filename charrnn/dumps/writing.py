@@ -40,6 +40,10 @@ def writer_for(path: Path) -> Writer:
     return writer
 
 
+Watch = Callable[[Iterable[Recording], int], Iterable[Recording]]
+"""Hands parts on, and sees how far the reading has come: with_bar in the command line."""
+
+
 def write(
     path: Path,
     parts: Iterable[Recording],
@@ -80,6 +84,7 @@ def dump(
     units: Sequence[Unit] | None = None,
     top: int = 0,
     lines: bool = False,
+    watched: Watch | None = None,
 ) -> int:
     """Read a text and write what happened into a file, in memory that the states do not fill.
 
@@ -91,6 +96,7 @@ def dump(
         units: single units instead.
         top: how many guesses to write at each position.
         lines: whether the model was trained on lines.
+        watched: is given the parts and the symbols of all of them, and hands the parts on.
 
     Returns:
         The symbols read.
@@ -104,7 +110,8 @@ def dump(
     keep = what if units is None else {unit.what for unit in units}
     parts = record_parts(model, text, top=top, keep=keep, lines=lines)
     length, characters = sizes(model, text)
-    write(path, parts, length=length, characters=characters, units=units)
+    seen = watched(parts, length) if watched else parts
+    write(path, seen, length=length, characters=characters, units=units)
     return length
 
 
