@@ -25,7 +25,7 @@ from charrnn.cli.sample_output import CHARACTERS_PER_WRITE
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.render.glyphs import harmless
-from charrnn.sampling.sampler import sample
+from charrnn.sampling.sampler import STRIDE, sample
 from charrnn.scoring.evaluation import evaluate
 from charrnn.text.catalogue import CATALOGUE
 from charrnn.text.vocabulary import Vocabulary
@@ -355,14 +355,14 @@ class Recorder(io.StringIO):
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])
-def test_text_is_handed_on_while_it_is_made_on_a_terminal_character_by_character(
+def test_text_is_handed_on_while_it_is_made_on_a_terminal_piece_by_piece(
     workplace, tiny_model, monkeypatch, is_terminal
 ):
     recorder = Recorder(is_terminal=is_terminal)
     monkeypatch.setattr(sys, "stdout", recorder)
     app(["sample", str(workplace / BEST), "-n", "100", "--seed", "1", "-q"], standalone_mode=False)
     steps = [b - a for a, b in itertools.pairwise(recorder.flushed)]
-    assert max(steps) == (1 if is_terminal else CHARACTERS_PER_WRITE)
+    assert max(steps) == (STRIDE if is_terminal else CHARACTERS_PER_WRITE)
     written = recorder.getvalue()
     assert written == expected_text(tiny_model, length=100) + "\n" * is_terminal
     assert recorder.flushed[-1] == len(written)

@@ -354,7 +354,7 @@ def test_the_text_is_a_file_or_standard_input_or_itself_and_strangers_are_left_o
     text = (workplace / "corpus.txt").read_text()[:500]
     typed = ask(text + "♞")
     assert "newest checkpoint" in typed.err
-    assert "1 characters that the model does not know were left out" in typed.err
+    assert "1 character that the model does not know was left out" in typed.err
     piped = ask("tiny", "-", stdin=text.encode())
     assert piped.out == typed.out
     assert "in 500 characters" in piped.out

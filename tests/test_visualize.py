@@ -365,6 +365,13 @@ def test_it_runs_without_torch(workplace):
     assert not {name for name in imported if name.split(".")[0] == "torch"}
 
 
+def test_what_ends_like_a_file_s_name_is_no_text(see):
+    error = see("tiny", "corpsu.txt", status=3).err
+    assert "cannot read 'corpsu.txt'" in error
+    assert "did you mean corpus.txt?" in error
+    assert see("tiny", "what is corpsu.txt").out
+
+
 def test_help_tells_the_defaults(see):
     shown = re.sub(r"[\s│]+", " ", see("-h").out)
     for default in (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrnn.sampling.writer import Piece
 
 CHARACTERS_PER_WRITE = 32
-"""Of text for a pipe; a terminal gets each character at once."""
+"""Of text for a pipe; a terminal gets each piece at once."""
 CUT_OFF = ("length", "max-chars")
 """Why a line ends that is not complete."""
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from charrnn.text.reading import Source
     from charrnn.text.vocabulary import Vocabulary
 
+FILE_ENDINGS = (".txt", ".md", ".csv", ".json", ".jsonl", ".html", ".py", ".tex", ".log", ".gz")
+"""Of words that are taken for a file's name, even if there is none."""
+
 
 def user_cache() -> Path:
     """The per-user folder for downloads and encoded corpora."""
@@ -114,9 +117,13 @@ def given_text(text: str, model: "CharRNN | None", *, quiet: bool) -> str:
     """What a TEXT argument means: a file's text, that of standard input for `-`, or itself.
 
     A word that is no file is read as text, and stderr says so, because it may be a misspelt name.
+
+    Raises:
+        DataError: it ends as the names of files do, but there is no such file, or it cannot be read.
     """
-    is_file = text == "-" or _is_file(text)
-    if not (is_file or quiet or any(map(str.isspace, text))):  # it looks like a name
+    is_word = not any(map(str.isspace, text))
+    is_file = text == "-" or _is_file(text) or (is_word and text.endswith(FILE_ENDINGS))
+    if is_word and not (is_file or quiet):  # it looks like a name
         say(f"charrnn: no file is called {escape(text[:60])!r}; reading it as text")
     return file_text(text, model) if is_file else text
 
@@ -141,8 +148,7 @@ def leave_out_unknown(text: str, model: "CharRNN", *, quiet: bool = False) -> tu
     kept = text.translate(dict.fromkeys(map(ord, missing)))
     count = len(text) - len(kept)
     if not quiet:
-        say(
-            f"charrnn: {count:,} characters that the model does not know were left out: "
-            f"{name_characters(missing)}"
-        )
+        noun, verb = ("characters", "were") if count > 1 else ("character", "was")
+        what = f"{count:,} {noun} that the model does not know {verb} left out"
+        say(f"charrnn: {what}: {name_characters(missing)}")
     return kept, count
