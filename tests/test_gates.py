@@ -2,6 +2,9 @@
 
 import csv
 import re
+import sys
+from importlib.util import find_spec
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -14,13 +17,15 @@ from charrnn.analysis.gates import OPEN, SHUT, GateUse, Saturation, saturation
 from charrnn.cells import CELLS
 from charrnn.cells.ops import NumpyOps
 from charrnn.cli.gates import show_gates
+from charrnn.cli.showing import Style
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.recording import Recording, Source, record_parts
 from charrnn.render.gates import gate_lines
-from charrnn.render.palette import ColorMode
-from charrnn.render.scatter import Square, scatter_lines
+from charrnn.render.palette import ColorMode, line_colors
+from charrnn.render.picture import draw_scatter
+from charrnn.render.scatter import Scatter, Square, scatter_lines
 from charrnn.text.vocabulary import Vocabulary
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -165,6 +170,10 @@ def square(*groups):
     return Square("gate f", groups)
 
 
+def scatter(*squares, names=("layer 0",)):
+    return Scatter(squares, names)
+
+
 def cells_of(lines):
     """What stands inside a drawn square, by row and column."""
     return [line[5:].ljust(12) for line in lines[1 : 1 + 6]]
@@ -173,7 +182,7 @@ def cells_of(lines):
 def test_right_is_across_and_left_is_up():
     points = {(0.0, 0.0): (5, 0), (1.0, 0.0): (5, 11), (0.0, 1.0): (0, 0)}
     for point, (row, column) in points.items():
-        drawn = cells_of(list(scatter_lines([square([point])], ["layer 0"], 17, ColorMode.none)))
+        drawn = cells_of(list(scatter_lines(scatter(square([point])), 17, ColorMode.none)))
         dots = [(r, c) for r in range(6) for c in range(12) if "\u2800" < drawn[r][c] <= "\u28ff"]
         assert dots == [(row, column)]
     always_open = GateUse("f", np.array([[0.0]]), np.array([[1.0]]), np.array([[0.97]]), keeps=True)
@@ -183,7 +192,7 @@ def test_right_is_across_and_left_is_up():
 
 def test_one_square_with_braille_dots():
     lines = scatter_lines(
-        [square([(0, 0), (0.02, 0.0), (1, 0), (0.5, 0.5)])], ["layer 0"], 17, ColorMode.none
+        scatter(square([(0, 0), (0.02, 0.0), (1, 0), (0.5, 0.5)])), 17, ColorMode.none
     )
     assert (
         "\n".join(lines)
@@ -202,12 +211,11 @@ def test_one_square_with_braille_dots():
 
 def test_without_colours_digits_tell_the_layers_and_the_more_numerous_has_the_cell():
     layers = [(0, 0), (0.5, 0)], [(0, 0), (0, 0.02), (1, 0)]
-    lines = list(scatter_lines([square(*layers)], ["layer 0", "layer 1"], 17, ColorMode.none))
+    both = scatter(square(*layers), names=["layer 0", "layer 1"])
+    lines = list(scatter_lines(both, 17, ColorMode.none))
     assert lines[6] == "  0 ┤1     0    1"
     assert lines[-1] == "0 layer 0   1 layer 1"
-    ascii_lines = list(
-        scatter_lines([square(*layers)], ["a", "b"], 17, ColorMode.truecolor, braille=False)
-    )
+    ascii_lines = list(scatter_lines(both, 17, ColorMode.truecolor, braille=False))
     assert all(line.replace("\x1b", "").isascii() for line in ascii_lines)
     assert [c for c in SGR.sub("", ascii_lines[6])[5:] if c.isdigit()] == ["1", "0", "1"]
 
@@ -216,20 +224,99 @@ def test_layers_beyond_the_colours_get_digits():
     inks = 6
     for count, marked in ((inks, False), (inks + 1, True)):
         names = [f"layer {k}" for k in range(count)]
-        lines = list(scatter_lines([square(*[[(0, 0)]] * count)], names, 40, ColorMode.ansi256))
+        many = scatter(square(*[[(0, 0)]] * count), names=names)
+        lines = list(scatter_lines(many, 40, ColorMode.ansi256))
         assert (SGR.sub("", lines[-1]).startswith("0 layer 0   1 layer 1")) == marked
         assert (len(set(re.findall(r"\x1b\[38[0-9;]*m", lines[-1])))) == inks
 
 
 @pytest.mark.parametrize(("width", "beside"), [(24, 1), (40, 2), (80, 3), (200, 3)])
 def test_squares_stand_side_by_side_as_far_as_they_fit(width, beside):
-    drawn = list(scatter_lines([square([(0.2, 0.3)])] * 3, ["layer 0"], width, ColorMode.none))
+    drawn = list(scatter_lines(scatter(*[square([(0.2, 0.3)])] * 3), width, ColorMode.none))
     assert max(map(len, drawn)) <= width
     assert [line.count("gate f") for line in drawn if "gate" in line] == {
         1: [1, 1, 1],
         2: [2, 1],
         3: [3],
     }[beside]
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+needs_matplotlib = pytest.mark.skipif(
+    not find_spec("matplotlib"), reason="matplotlib is not installed"
+)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def points_in(svg):
+    """The points of each collection of an SVG in their order, (n, 2) from the upper left, and how each looks."""
+    root = ET.fromstring(svg)
+    found = {}
+    for group in root.iter(f"{SVG}g"):
+        if group.get("id", "").startswith("PathCollection"):
+            uses = list(group.iter(f"{SVG}use"))
+            places = [[float(use.get("x")), float(use.get("y"))] for use in uses]
+            found[group.get("id")] = np.array(places), uses[0].get("style")
+    return list(found.values())
+
+
+def texts_in(path):
+    return re.findall(r">([^<\n]+)</text>", path.read_text(encoding="utf-8"))
+
+
+@needs_matplotlib
+def test_in_a_picture_right_is_across_and_left_is_up():
+    rng = np.random.default_rng(0)
+    groups = [[rng.random((4 + 3 * s + k, 2)).tolist() for k in (0, 1)] for s in (0, 1, 2)]
+    squares = [Square("gate", points) for points in groups]
+    drawn = points_in(draw_scatter(Scatter(squares, ["layer 0", "layer 1"]), "svg"))
+    for number, square_ in enumerate(groups):
+        for layer, points in enumerate(square_):
+            places, style = drawn[2 * number + layer]
+            assert "fill: #{:02x}{:02x}{:02x}".format(*line_colors()[layer]) in style
+            parts = np.array(points)
+            for axis, sign in ((0, 1), (1, -1)):  # an SVG counts downwards
+                slope, start = np.polyfit(parts[:, axis], places[:, axis], 1)
+                assert 50 < sign * slope < 300
+                assert abs(start + slope * parts[:, axis] - places[:, axis]).max() < 0.01
+
+
+@needs_matplotlib
+def test_a_picture_is_drawn_instead_of_lines_with_a_point_for_each_unit(see, tmp_path):
+    files = ("--svg", tmp_path / "g.svg", "--csv", tmp_path / "g.csv")
+    result = see("tiny", "def wrap(text):", "--gates", *files)
+    assert result.out == ""
+    assert result.err.count("wrote") == 2
+    drawn = points_in((tmp_path / "g.svg").read_bytes())
+    assert [len(points) for points, _ in drawn[:6]] == [24] * 6
+    said = texts_in(tmp_path / "g.svg")
+    assert {"gate i", "gate f", "gate o", "layer 0", "layer 1"} <= set(said)
+    assert "right-saturated (part of the time above 0.9)" in said
+
+
+@needs_matplotlib
+def test_without_colours_marks_tell_the_layers_and_both_kinds_are_the_same_each_time(see, tmp_path):
+    names = ("a.svg", "b.svg", "a.png", "b.png")
+    for svg, png in (("a.svg", "a.png"), ("b.svg", "b.png")):
+        files = ("--svg", tmp_path / svg, "--png", tmp_path / png)
+        see("tiny", "def wrap", "--gates", "--color", "none", *files, "-q")
+    a, b, c, d = ((tmp_path / name).read_bytes() for name in names)
+    assert (a, c) == (b, d)
+    assert c.startswith(b"\x89PNG")
+    groups = [g for g in ET.fromstring(a).iter(f"{SVG}g") if "PathC" in g.get("id", "")]
+    outlines = [next(group.iter(f"{SVG}path")).get("d") for group in groups]
+    assert ["C" in outline for outline in outlines] == [True, False] * 4  # circles and squares
+    assert all("fill: none" in list(group.iter())[-1].get("style") for group in groups)
+
+
+def test_a_picture_of_gates_needs_matplotlib(see, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for kind in ("svg", "png"):
+        err = see("tiny", "def", "--gates", f"--{kind}", tmp_path / f"g.{kind}", status=6).err
+        assert f"--{kind} needs matplotlib, which is not installed" in err
+        assert "pip install 'charrnn[plot]'" in err
+    assert not list(tmp_path.iterdir())
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -312,6 +399,9 @@ def test_a_byte_model_counts_bytes_and_one_is_one(see):
         (("--gates", "--predictions", 0), "--gates and --predictions exclude each other"),
         (("--gates", "--dump", "d.npz"), "--gates and --dump exclude each other"),
         (("--csv", "g.csv"), "--csv means nothing without --gates or --saliency or --horizon"),
+        (("--gates", "--palette", "vik"), "--gates and --palette exclude each other"),
+        (("--gates", "--svg", "g.svg", "--width", 9), "--width means nothing with --gates --svg"),
+        (("--gates", "--svg", "g.svg", "--color", "16"), "not those of --color 16"),
         (("--gates", "--csv", "g.txt"), "a table is a .csv file"),
         (("--gates", "--csv", "nowhere/g.csv"), "there is no folder"),
         (("--gates", "--csv", "."), "is a folder"),
@@ -328,4 +418,4 @@ def test_a_run_without_gates_is_refused_in_a_line():
     weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
     model = CharRNN(config, Vocabulary("char", [97, 98]), weights)
     with pytest.raises(UsageError, match="the elman cell has no gates"):
-        show_gates(model, "ab", None, None, None, None, quiet=True)
+        show_gates(model, "ab", None, None, Style(), None, quiet=True)

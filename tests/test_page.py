@@ -25,7 +25,7 @@ from charrnn.page.data import LEVELS, pack, page_data, quantised
 from charrnn.page.html import as_json, page_html
 from charrnn.recording import record, record_parts
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import ColorMode, diverging
+from charrnn.render.palette import ColorMode, Palette, diverging
 from charrnn.text.vocabulary import Vocabulary
 
 TEXT = make_text(900)
@@ -207,18 +207,19 @@ def test_the_page_is_one_file_with_a_strict_policy():
     )
 
 
-def test_ramps_are_the_terminals_with_their_zero_on_the_ground():
-    codes = diverging(ColorMode.truecolor).codes
-    light, dark = ramps()["light"], ramps()["dark"]
+@pytest.mark.parametrize("palette", Palette)
+def test_ramps_are_the_terminals_with_their_zero_on_the_ground(palette):
+    codes = diverging(ColorMode.truecolor, palette).codes
+    light, dark = ramps(palette)["light"], ramps(palette)["dark"]
     assert [color.replace(" ", ";") for color in light["value"]] == [
         code.rsplit("48;2;", 1)[1][:-1] for code in codes
     ]
     assert dark["value"][16] == dark["chance"][0]
     for ramp in (light, dark):
         assert len(set(ramp["value"])) == len(codes) == 33
-        blue, red = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
-        assert blue[2] > blue[0]
-        assert red[0] > red[2]
+        ends = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
+        for (red, _, blue), hue in zip(ends, ramp["hues"], strict=True):
+            assert (blue > red) == (hue == "blue")
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -255,6 +256,8 @@ def test_options_choose_what_goes_in(write):
     assert len(unpack(data["guesses"])) == 2 * len(TEXT)
     assert write("tiny", TEXT, "--surprisal", "--max-chars", 20)["first"] == "bits"
     assert write("tiny", TEXT, "--max-chars", 20)["length"] == 20
+    assert write("tiny", TEXT)["ramps"] == ramps(Palette.rdbu)
+    assert write("tiny", TEXT, "--palette", "vik")["ramps"] == ramps(Palette.vik)
     assert write("tiny", TEXT, "--clamp", "L0.h.1=0")["source"]["edits"] == ["clamp L0.h.1=+0.0"]
 
 
@@ -380,6 +383,24 @@ def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model):
     assert color == [f"rgb({ramps()['light']['value'][k].replace(' ', ', ')})" for k in (0, 20, 32)]
     ground = page.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
     assert ground == f"rgb({ramps()['light']['value'][16].replace(' ', ', ')})"
+
+
+def test_the_legend_calls_the_colours_by_their_names(window, tmp_path, tiny_model):
+    named = {
+        Palette.rdbu: ("blue below zero, red above", "red where surprising"),
+        Palette.vik: ("blue below zero, brown above", "brown where surprising"),
+        Palette.karpathy: ("red below zero, blue above", "blue where surprising"),
+    }
+    for palette, (one, bits) in named.items():
+        path = tmp_path / f"{palette}.html"
+        path.write_text(page_html(data_of(tiny_model, TEXT), palette), encoding="utf-8")
+        window.goto(path.as_uri())
+        window.evaluate("opened")
+        assert window.locator("#legend").get_attribute("aria-label").startswith(one)
+        window.keyboard.press("s")
+        assert window.locator("#legend").get_attribute("aria-label") == bits
+        ground = window.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
+        assert ground == f"rgb({ramps(palette)['light']['value'][16].replace(' ', ', ')})"
 
 
 def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):

@@ -22,6 +22,7 @@ from test_render import BIDI, FAMILY, FLAG, NASTY, TONED, make_recording, record
 from charrnn.errors import UsageError
 from charrnn.render.diagram import diagram_lines, diagram_sheet
 from charrnn.render.glyphs import glyph
+from charrnn.render.heatmap import HeatMap, heat_map_lines, heat_map_sheet
 from charrnn.render.palette import (
     ColorMode,
     Palette,
@@ -30,7 +31,7 @@ from charrnn.render.palette import (
     rising,
     rising_colors,
 )
-from charrnn.render.scene import make_scene, surprisal_block, unit_block
+from charrnn.render.scene import columns_of, make_scene, surprisal_block, unit_block
 from charrnn.render.sheet import CELL_WIDTH, MARGIN, ROW_HEIGHT, make_sheet
 from charrnn.render.svg import svg_of
 from charrnn.render.terminal import Look
@@ -82,9 +83,8 @@ def labels_at(span):
     return [(first + k, c) for k, c in enumerate(text)]
 
 
-def rows_of(svg):
-    """The rows of an SVG from the top, each as {first cell: (label, ground, span)}."""
-    root = ET.fromstring(svg)
+def grounds_of(root):
+    """The colour of each cell that has one, by the upper edge of its row and its column."""
     size = (int(root.get("width")), int(root.get("height")))
     grounds = {}
     for rect in root.iterfind(f"{SVG}g/{SVG}rect"):
@@ -95,6 +95,13 @@ def rows_of(svg):
         for column in range(column_at(x), column_at(x + width)):
             assert (y, column) not in grounds
             grounds[y, column] = rect.get("fill")
+    return grounds
+
+
+def rows_of(svg):
+    """The rows of an SVG from the top, each as {first cell: (label, ground, span)}."""
+    root = ET.fromstring(svg)
+    grounds = grounds_of(root)
     rows = []
     for row in root.iter(f"{SVG}text"):
         top = int(row.get("y")) - 15
@@ -225,6 +232,58 @@ def test_a_legend_has_every_colour_from_end_to_end():
     assert said[4] == "0 8.00"
 
 
+ESCAPES = re.compile(r"(?:\x1b\[(?:[\d;]*48;2;(\d+);(\d+);(\d+))?[\d;]*m)|(.)", re.DOTALL)
+
+
+def cells_of(line):
+    """What a terminal shows of a line: {first cell: character}, and {cell: ground}."""
+    labels, grounds, ground, place = {}, {}, None, 0
+    for *rgb, character in ESCAPES.findall(line):
+        if not character:
+            ground = hex_of(map(int, rgb)) if rgb[0] else None
+            continue
+        if cell_len(character):
+            labels[place] = character
+        else:
+            labels[max(labels)] += character
+        for _ in range(cell_len(character)):
+            grounds[place] = ground
+            place += 1
+    return (
+        {c: label for c, label in labels.items() if label != " "},
+        {c: g for c, g in grounds.items() if g},
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.text(st.sampled_from(SCRIPTS + "abcde"), min_size=1, max_size=25),
+    width=st.integers(1, 40),
+    mode=st.sampled_from([TRUE, ColorMode.none]),
+    digits=st.booleans(),
+    palette=st.sampled_from(list(Palette)),
+    low=st.sampled_from([-1.3, 0.0]),
+    seed=st.integers(0, 99),
+)
+def test_a_heat_map_has_the_cells_of_the_terminal_s(text, width, mode, digits, palette, low, seed):
+    values = np.random.default_rng(seed).uniform(low, 1.3, (3, len(text))).astype(np.float32)
+    columns = columns_of(make_recording(text, [0] * len(text)))
+    shown = HeatMap("L0.h.*   three units", ["L0.h.3", "L0.h.12", "L1.h.0"], values, 1.0)
+    look = Look(mode, palette, digits)
+    lines = list(filter(None, heat_map_lines(columns, shown, look, width)))
+    root = ET.fromstring(svg_of(heat_map_sheet(columns, shown, look, width)))
+    grounds = grounds_of(root)
+    rows = [
+        (
+            {c: label for span in row for c, label in labels_at(span) if label != " "},
+            {c: g for (y, c), g in grounds.items() if y == int(row.get("y")) - 15},
+        )
+        for row in root.iter(f"{SVG}text")
+    ]
+    assert rows[2:] == list(map(cells_of, lines))[2:]
+    assert len(rows[2:]) % (4 if mode == TRUE or not low else 1) == 0
+
+
 # --- the file -------------------------------------------------------------------------------------
 
 
@@ -236,7 +295,7 @@ def test_a_small_picture_to_the_letter():
         "<title>charrnn: L0.h.0</title>",
         (
             "<desc>A text, shown with a value for each character. "
-            "L0.h.0   -1.00 to +1.00 here, full scale 1.00</desc>"
+            "L0.h.0   -1.00 to +1.00 here, full scale 1.00.</desc>"
         ),
         '<rect width="433" height="98" rx="6" fill="#ffffff"/>',
         '<g shape-rendering="crispEdges">',
@@ -296,10 +355,13 @@ def test_no_symbol_acts_in_a_diagram():
     harmless_elements(svg_of(diagram_sheet(model.read(symbols, top=40), "h", 80)))
 
 
-@pytest.mark.parametrize("colored", [True, False])
-def test_a_diagram_has_the_rows_of_the_terminal_s(colored):
+@pytest.mark.parametrize(
+    ("colored", "palette"), [(True, Palette.rdbu), (True, Palette.vik), (False, Palette.rdbu)]
+)
+def test_a_diagram_has_the_rows_of_the_terminal_s(colored, palette):
     recording = small_model(num_layers=2).read("hello", top=4)
-    rows = rows_of(svg_of(diagram_sheet(recording, "h", 80, colored=colored)))
+    sheet = diagram_sheet(recording, "h", 80, colored=colored, palette=palette)
+    rows = rows_of(svg_of(sheet))
     lines = [line.split() for line in diagram_lines(recording, "h", ColorMode.none, 80)]
     words = [" ".join("".join(map(str, written(row))).split()) for row in rows]
     assert words[:-5] == [" ".join(line) for line in lines[:-5]]
@@ -311,8 +373,11 @@ def test_a_diagram_has_the_rows_of_the_terminal_s(colored):
     assert underlined == [" ".join(line).count("*") for line in lines[-4:]]
     activations = [c for row in rows if written(row).startswith("  L") for c in row.values()]
     colors = {ground for _, ground, _ in activations if ground}
-    assert colors <= set(map(hex_of, diverging_colors()))
+    assert colors <= set(map(hex_of, diverging_colors(palette)))
     assert bool(colors) == colored
+    drawn = "".join(diagram_lines(recording, "h", TRUE, 80, palette=palette))
+    shades = {hex_of(map(int, g)) for g in re.findall(r"48;2;(\d+);(\d+);(\d+)m", drawn)}
+    assert colors <= shades
 
 
 def test_a_narrow_diagram_goes_on_below():
@@ -451,6 +516,22 @@ def test_a_picture_goes_with_the_options_of_the_terminal(see, tmp_path):
     assert len(titles) == 2
     assert [row for row in rows if row in ("def ", "wr")] == ["def ", "wr"] * 2
     assert 'fill="#67001f"' not in svg.read_text(encoding="utf-8")
+
+
+def test_heat_maps_come_after_what_colours_the_text_as_in_the_terminal(see, tmp_path):
+    maps = ("--unit", "L0.c.*", "--sort", "similarity", "--unit", "L*.h.0-3")
+    for shown in (maps, (*maps, "--surprisal", "--unit", "L1.f.3", "--bits")):
+        see(*shown, "--color", "none", "--svg", tmp_path / "a.svg")
+        lines = see(*shown, "--color", "none", "--width", 80).out.splitlines()
+        rows = [row.rstrip() for row in text_of(tmp_path / "a.svg")]
+        kept = [line for line in lines if line and "under each character" not in line]
+        notes = ("below:", "then the bits")
+        assert [row for row in rows if not row.startswith(notes)] == [
+            line.rstrip() for line in kept if not line.startswith(notes)
+        ]
+        title = re.search("<title>(.*)</title>", (tmp_path / "a.svg").read_text())[1]
+        assert title.endswith("L0.c.*, L*.h.0-3")
+        assert title.startswith("charrnn: surprisal, L1.f.3, " if len(shown) > 6 else "charrnn: L0")
 
 
 def test_a_line_of_a_picture_has_80_cells(see, tmp_path, monkeypatch, capsys):

@@ -62,6 +62,7 @@ def place(tmp_path_factory, workplace):
 
 NEEDS = {
     "--png": "matplotlib",
+    "gates.svg": "matplotlib",
     "--tensorboard": "tensorboard",
     ".parquet": "pyarrow",
     "--lstmvis": "h5py",
@@ -192,6 +193,9 @@ def test_a_picture_is_what_the_command_above_it_draws(block, picture):
     assert {word for word in words if word.startswith("--")} <= known
     elements = list(ET.parse(ROOT / picture).getroot().iter("{http://www.w3.org/2000/svg}text"))
     title, *rows = ["".join(element.itertext()) for element in elements]
+    if "--gates" in words:
+        assert {"gate i", "gate f", "gate o"} < {title, *rows}
+        return
     assert title.startswith(f"{options['--unit']}   ")
     shown = "".join(rows)
     text = words[3]

@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -17,13 +18,15 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.recording import log_softmax
-from charrnn.render.palette import ColorMode
-from charrnn.render.saliency import saliency_lines
+from charrnn.render.palette import ColorMode, Palette, diverging, diverging_colors
+from charrnn.render.saliency import saliency_lines, saliency_scene
+from charrnn.render.terminal import Look
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import saliency as module
 from charrnn.training.network import make_network
 from charrnn.training.saliency import Saliency, saliency
 
+SVG = "{http://www.w3.org/2000/svg}"
 V, E, H, T = 5, 2, 3, 9
 TEXT = "def wrap(text):"
 
@@ -176,8 +179,9 @@ def test_what_cannot_be_measured_is_refused():
 
 def draw(norms, **options):
     symbols = [(0, "a"), (1, "\n"), (2, "中")]
-    arguments = ("at 1,003, p 0.5", 1003, symbols, (3, "d"), np.array(norms), 30, ColorMode.none)
-    return list(saliency_lines(*arguments, **options))
+    scene = saliency_scene("at 1,003, p 0.5", symbols, (3, "d"), np.array(norms))
+    look = Look(ColorMode.none)
+    return list(saliency_lines(scene, 1003, np.array(norms), 30, look, **options))
 
 
 def test_the_text_the_target_and_the_strongest():
@@ -200,7 +204,8 @@ a↵
 
 
 def test_a_space_is_shown_in_the_table():
-    lines = list(saliency_lines("", 1, [(0, " ")], (0, "d"), np.ones(1), 9, ColorMode.none))
+    scene = saliency_scene("", [(0, " ")], (0, "d"), np.ones(1))
+    lines = list(saliency_lines(scene, 1, np.ones(1), 9, Look(ColorMode.none)))
     assert lines[2] == " [d]"
     assert " 1        1  ␣  █" in lines[-1]
 
@@ -277,11 +282,39 @@ def test_a_long_text_is_looked_at_near_the_place_only(see, tmp_path):
 @pytest.mark.parametrize("color", ["16", "256", "truecolor"])
 def test_in_colours_the_largest_is_darkest(see, color):
     out = see("tiny", TEXT, "--saliency", 9, "--color", color).out
-    from charrnn.render.palette import diverging
-
     ramp = diverging(ColorMode(color))
     assert ramp.codes[-1] in out.split("\n")[2]
     assert not any(code in out for code in ramp.codes[: ramp.neutral])  # nothing is below zero
+
+
+def test_palettes_and_digits_are_obeyed(see):
+    shown = ("--saliency", 9, "--color", "truecolor")
+    for palette in Palette:
+        out = see("tiny", TEXT, *shown, "--palette", palette).out
+        assert diverging(ColorMode.truecolor, palette).codes[-1] in out.split("\n")[2]
+    plain = see("tiny", TEXT, "--saliency", 9).out.split("\n")
+    digits = see("tiny", TEXT, *shown, "--digits").out.split("\n")
+    assert digits[2] == plain[1]
+    assert digits[4].rstrip() == plain[3]
+
+
+def test_a_picture_has_the_text_and_its_colours(see, tmp_path):
+    svg = tmp_path / "s.svg"
+    for options in ((), ("--digits",), ("--color", "none"), ("--palette", "vik")):
+        result = see("tiny", TEXT, "--saliency", 9, "--svg", svg, *options)
+        assert result.out == ""
+        lines = see("tiny", TEXT, "--saliency", 9).out.split("\n")
+        rows = ["".join(row.itertext()) for row in ET.parse(svg).iter(f"{SVG}text")]
+        assert rows[0] == lines[0]
+        numbered = bool(options) and options[0] != "--palette"
+        assert rows[-2 if numbered else -1] == lines[2]
+        assert (rows[-1].rstrip() == lines[3]) == numbered
+        darkest = diverging_colors(Palette.vik if "vik" in options else Palette.rdbu)[-1]
+        fills = [rect.get("fill") for rect in ET.parse(svg).iter(f"{SVG}rect")]
+        dark = "#{:02x}{:02x}{:02x}".format(*darkest)
+        assert fills.count(dark) == 2 * (
+            options != ("--color", "none")
+        )  # in the legend and once in the text
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import can_print, terminal_color, terminal_width
+from charrnn.cli.console import can_print
+from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import content
+from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
-from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
     from charrnn.analysis.gates import Saturation
@@ -23,17 +24,17 @@ def show_gates(
     text: str | None,
     csv: Path | None,
     max_chars: int | None,
-    color: ColorMode | None,
-    width: int | None,
+    style: Style,
+    pictures: Pictures | None,
     *,
     quiet: bool,
 ) -> None:
-    """Print how the gates were used, and write it to a file if one is named; the arguments are those of `visualize`."""
+    """Print how the gates were used, or draw it, and write a table if one is named; the arguments are `visualize`'s."""
     from threadpoolctl import threadpool_limits
 
     from charrnn.analysis.gates import saturation, sigmoid_gates
     from charrnn.recording import record_parts
-    from charrnn.render.gates import gate_lines
+    from charrnn.render.gates import gate_lines, gate_scatter
     from charrnn.render.plot import DRAWN_WITH
 
     names = sigmoid_gates(model.cell)
@@ -44,9 +45,12 @@ def show_gates(
         parts = record_parts(model, read, keep=names)
         found = saturation(_with_bar(parts, length, quiet=quiet))
     noun = "byte" if model.vocabulary.level == "byte" else "character"
-    mode, cells = color or terminal_color(), width or terminal_width()
-    for line in gate_lines(found, noun, cells, mode, braille=can_print(DRAWN_WITH)):
-        sys.stdout.write(line + "\n")
+    if pictures:
+        pictures.write_scatter(gate_scatter(found), quiet=quiet)
+    else:
+        mode, braille = style.look().mode, can_print(DRAWN_WITH)
+        for line in gate_lines(found, noun, style.columns(), mode, braille=braille):
+            sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found), quiet=quiet)
 

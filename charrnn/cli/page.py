@@ -9,6 +9,7 @@ from charrnn.cli.reading import content, require_memory
 from charrnn.cli.visualize_options import PAGE_CHARS
 from charrnn.errors import UsageError
 from charrnn.files import write_atomically
+from charrnn.render.palette import Palette
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -26,6 +27,8 @@ class PageSettings:
     """Guesses at each character; 0 for GUESSES."""
     max_chars: int | None
     """Read at most; by default PAGE_CHARS."""
+    palette: Palette
+    """The colours of values below and above zero."""
     surprisal: bool
     """Whether the text is coloured by it at first."""
     quiet: bool
@@ -84,7 +87,7 @@ def write_page(
             keep=letters | set(model.cell.sigmoids),
         )
         data = page_data(parts, shown, title=settings.title, first=first)
-    write_atomically(path, page_html(data).encode("utf-8"))
+    write_atomically(path, page_html(data, settings.palette).encode("utf-8"))
     if not settings.quiet:
         count = f"{data['length']:,} {data['noun']}s"
         say(f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}, {count})")

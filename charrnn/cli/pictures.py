@@ -11,6 +11,7 @@ from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
+    from charrnn.render.scatter import Scatter
     from charrnn.render.sheet import Sheet
 
 PLOT_EXTRA = ("matplotlib", "plot")
@@ -75,25 +76,43 @@ class Pictures:
             if not quiet:
                 _say_what_is_boxed(self.png, boxed(sheet))
 
+    def write_scatter(self, scatter: "Scatter", *, quiet: bool) -> None:
+        """Draw points in squares."""
+        from charrnn.render.picture import draw_scatter
+
+        if self.svg:
+            content = draw_scatter(scatter, "svg", colored=self.colored)
+            write_picture(self.svg, content, quiet=quiet)
+        if self.png:
+            content = draw_scatter(scatter, "png", colored=self.colored)
+            write_picture(self.png, content, quiet=quiet)
+
 
 def wanted_pictures(
-    svg: Path | None, png: Path | None, color: ColorMode | None, width: int | None
+    svg: Path | None,
+    png: Path | None,
+    color: ColorMode | None,
+    width: int | None,
+    *,
+    scatter: bool = False,
 ) -> Pictures | None:
-    """What the options of `charrnn visualize` ask for, if it is pictures.
+    """What the options of `charrnn visualize` ask for, if it is pictures; with `scatter`, of points in squares.
 
     Raises:
         UsageError: a picture has no such colours, or the files cannot be written.
-        EnvironmentFault: what draws a PNG is not installed.
+        EnvironmentFault: what draws it is not installed.
     """
     if not (svg or png):
         return None
     if color in (ColorMode.ansi16, ColorMode.ansi256):
         raise UsageError(
             f"a picture has all colours or none, not those of --color {color}",
-            "leave out --color, or give --color none for rows of digits",
+            "leave out --color, or give --color none for black on white",
         )
     if svg:
         check_picture(svg, "svg")
+        if scatter:
+            require_extra(*PLOT_EXTRA, "--gates --svg")
     if png:
         check_picture(png, "png")
         require_extra(*PLOT_EXTRA, "--png")

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import can_print, terminal_color, terminal_width
+from charrnn.cli.console import can_print
+from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import content
 from charrnn.cli.sample_input import unescaped
+from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
 from charrnn.errors import UsageError
-from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
+    from charrnn.render.scene import Scene
     from charrnn.text.vocabulary import Ids, Vocabulary
     from charrnn.training.saliency import Saliency
 
@@ -27,12 +29,12 @@ def show_saliency(
     target: str | None,
     csv: Path | None,
     max_chars: int | None,
-    color: ColorMode | None,
-    width: int | None,
+    style: Style,
+    pictures: Pictures | None,
     *,
     quiet: bool,
 ) -> None:
-    """Print how much each character mattered; the arguments are those of `visualize`."""
+    """Print or draw how much each character mattered; the arguments are those of `visualize`."""
     model.require_unedited("the gradient")
     require_csv(csv)
     wanted = None if target is None else _symbol(target, model.vocabulary)
@@ -41,8 +43,15 @@ def show_saliency(
     from charrnn.training.saliency import saliency
 
     found = saliency(model, ids, at, target=wanted)
-    for line in _lines(found, ids, model.vocabulary, color, width):
-        sys.stdout.write(line + "\n")
+    scene = _scene(found, ids, model.vocabulary)
+    if pictures:
+        from charrnn.render.sheet import make_sheet
+
+        look = style.look(pictures.mode)
+        pictures.write(make_sheet(scene, pictures.width, look), quiet=quiet)
+    else:
+        for line in _lines(found, scene, _noun(model.vocabulary), style):
+            sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found, ids, model.vocabulary), quiet=quiet)
 
@@ -70,33 +79,25 @@ def _noun(vocabulary: "Vocabulary") -> str:
     return "byte" if vocabulary.level == "byte" else "character"
 
 
-def _lines(
-    found: "Saliency",
-    ids: "Ids",
-    vocabulary: "Vocabulary",
-    color: ColorMode | None,
-    width: int | None,
-) -> Iterator[str]:
-    from charrnn.render.bars import EIGHTHS
-    from charrnn.render.saliency import saliency_lines
+def _scene(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "Scene":
+    from charrnn.render.saliency import saliency_scene
 
     decode = vocabulary.decoder()
     symbols = [(s, decode(s)) for s in ids[found.start : found.place].tolist()]
     is_part = vocabulary.level == "byte" and found.target >= 128  # of a character
     target = (found.target, "" if is_part else vocabulary.decode([found.target]))
     where = f"at {found.place:,}" if found.place < len(ids) else "after the text"
-    yield from saliency_lines(
-        f"{where}, p {found.probability:.3g}",
-        found.place,
-        symbols,
-        target,
-        found.norms,
-        width or terminal_width(),
-        color or terminal_color(),
-        blocks=can_print(EIGHTHS),
-    )
+    return saliency_scene(f"{where}, p {found.probability:.3g}", symbols, target, found.norms)
+
+
+def _lines(found: "Saliency", scene: "Scene", noun: str, style: Style) -> Iterator[str]:
+    from charrnn.render.bars import EIGHTHS
+    from charrnn.render.saliency import saliency_lines
+
+    width, look, blocks = style.columns(), style.look(), can_print(EIGHTHS)
+    yield from saliency_lines(scene, found.place, found.norms, width, look, blocks=blocks)
     yield ""
-    count = f"{len(found.norms):,} {_noun(vocabulary)}{'s'[: len(found.norms) - 1]}"
+    count = f"{len(found.norms):,} {noun}{'s'[: len(found.norms) - 1]}"
     yield f"half of the sum of the norms lies in the last {found.half:,} of {count}"
 
 

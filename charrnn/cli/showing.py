@@ -33,11 +33,11 @@ class Style:
     digits: bool = False
     width: int | None = None
 
-    def look(self) -> "Look":
-        """The same for the renderer."""
+    def look(self, mode: ColorMode | None = None) -> "Look":
+        """The same for the renderer; `mode` says what a picture can show."""
         from charrnn.render.terminal import Look
 
-        return Look(self.color or terminal_color(), self.palette, self.digits)
+        return Look(mode or self.color or terminal_color(), self.palette, self.digits)
 
     def columns(self) -> int:
         """Cells in a line."""
@@ -175,15 +175,19 @@ def _sheet(readings: Readings, wanted: Wanted, style: Style, pictures: Pictures)
     """What pictures show: all of the text at once."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.render.scene import make_scene
-    from charrnn.render.sheet import make_sheet
-    from charrnn.render.terminal import Look
+    from charrnn.render.heatmap import heat_map_sheet
+    from charrnn.render.scene import columns_of, make_scene
+    from charrnn.render.sheet import make_sheet, stacked
 
     with threadpool_limits(1, "blas"):
         recording = readings.whole(wanted.arrays(readings.output), wanted.predictions)
-    blocks = [block for block, *_ in colorings(recording, wanted, "")]
-    scene = make_scene(recording, blocks, bits=wanted.bits)
-    return make_sheet(scene, pictures.width, Look(pictures.mode, style.palette, style.digits))
+    look, width, sheets = style.look(pictures.mode), pictures.width, []
+    if blocks := [block for block, *_ in colorings(recording, wanted, "")]:
+        scene = make_scene(recording, blocks, bits=wanted.bits)
+        sheets.append(make_sheet(scene, width, look))
+    columns = columns_of(recording)
+    maps = heat_maps(recording, wanted)
+    return stacked([*sheets, *(heat_map_sheet(columns, shown, look, width) for shown in maps)])
 
 
 Coloring = tuple["Block", "Values", set[str]]

@@ -82,7 +82,7 @@ def visualize(
     check_together(context)
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
-    pictures = wanted_pictures(svg, png, color, width)
+    pictures = wanted_pictures(svg, png, color, width, scatter=gates)
     asked = Asked(unit, what, surprisal, predictions, bits, sort)
     style = Style(color, palette, digits, width)
     if again:
@@ -92,16 +92,18 @@ def visualize(
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
     lines = reads_lines(loaded)
     if gates:
-        show_gates(model, text, csv, max_chars, color, width, quiet=quiet)
+        show_gates(model, text, csv, max_chars, style, pictures, quiet=quiet)
     elif saliency is not None:
-        show_saliency(model, text, saliency, target, csv, max_chars, color, width, quiet=quiet)
+        show_saliency(model, text, saliency, target, csv, max_chars, style, pictures, quiet=quiet)
     elif horizon:
         show_horizon(model, text, windows, csv, max_chars, width, lines=lines, quiet=quiet)
     elif diagram:
         _draw(model, text, predictions, max_chars, style, pictures, quiet=quiet)
     elif html:
         title = str(loaded.run.get("name") or "model")
-        settings = PageSettings(title, predictions, max_chars, surprisal=surprisal, quiet=quiet)
+        settings = PageSettings(
+            title, predictions, max_chars, palette, surprisal=surprisal, quiet=quiet
+        )
         write_page(html, model, text, unit, what, settings)
     elif dump or lstmvis:
         _write(model, text, dump, lstmvis, asked, max_chars, quiet=quiet)
@@ -178,8 +180,10 @@ def _draw(
     output = model.cell.output
     recording = recorded(model, read, predictions or symbols, {output})
     if pictures:
-        sheet = diagram_sheet(recording, output, pictures.width, colored=pictures.colored)
+        width, colored = pictures.width, pictures.colored
+        sheet = diagram_sheet(recording, output, width, colored=colored, palette=style.palette)
         pictures.write(sheet, quiet=quiet)
         return
-    for line in diagram_lines(recording, output, style.look().mode, style.columns()):
+    mode, width = style.look().mode, style.columns()
+    for line in diagram_lines(recording, output, mode, width, palette=style.palette):
         sys.stdout.write(line + "\n")

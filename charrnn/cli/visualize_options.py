@@ -178,7 +178,8 @@ Svg = Annotated[
     typer.Option(
         "--svg",
         metavar="FILE.svg",
-        help="Write a picture of what the terminal would show, with its text as text.",
+        help="Write a picture of what the terminal would show, with its text as text; of --gates the "
+        "scatter, of --saliency the text.",
         show_default=False,
     ),
 ]

@@ -12,12 +12,12 @@ COLORED = {"unit", "what", "surprisal", "bits", "digits", "palette", "color", "w
 SHOWN = COLORED | {"predictions", "sort", "pager", "svg", "png"}
 """What goes with a text that is shown, coloured."""
 VIEWS = {
-    "diagram": ALWAYS | {"predictions", "color", "width", "svg", "png"},
-    "gates": ALWAYS | {"csv", "color", "width"},
-    "saliency": ALWAYS | {"target", "csv", "color", "width"},
+    "diagram": ALWAYS | {"predictions", "palette", "color", "width", "svg", "png"},
+    "gates": ALWAYS | {"csv", "color", "width", "svg", "png"},
+    "saliency": ALWAYS | {"target", "csv", "digits", "palette", "color", "width", "svg", "png"},
     "horizon": ALWAYS | {"windows", "csv", "width"},
     "follow": (ALWAYS - {"max_chars"}) | COLORED | {"length", "temp", "seed"},
-    "html": ALWAYS | {"unit", "what", "predictions", "surprisal"},
+    "html": ALWAYS | {"unit", "what", "predictions", "surprisal", "palette"},
     "dump": ALWAYS | {"unit", "what", "predictions"},
     "lstmvis": ALWAYS | {"what"},
     "again": SHOWN | {"max_chars", "quiet"},
@@ -69,6 +69,11 @@ def _check_shown(context: typer.Context, given: set[str]) -> None:
         )
     if "pager" in given and (pictures := sorted(given & {"svg", "png"})):
         raise UsageError(f"--pager and --{pictures[0]} exclude each other", "leave one of them out")
+    if {"gates", "width"} <= given and (pictures := sorted(given & {"svg", "png"})):
+        raise UsageError(
+            f"--width means nothing with --gates --{pictures[0]}: the squares have one size",
+            "leave out --width",
+        )
     if "palette" in given and context.params["color"] == "none":
         raise UsageError("--palette means nothing with --color none", "leave one of them out")
     colorings = len(context.params["unit"] or ()) + ("surprisal" in given) + ("what" in given)

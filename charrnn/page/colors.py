@@ -1,9 +1,9 @@
-"""The palette of the terminal for a page: on a light ground as it is, on a dark one from the ground to the same hues."""
+"""A palette of the terminal for a page: on a light ground as it is, on a dark one from the ground to the same hues."""
 
 import re
 from collections.abc import Sequence
 
-from charrnn.render.palette import ColorMode, diverging, rising
+from charrnn.render.palette import HUES, ColorMode, Palette, diverging, rising
 
 SWATCH = re.compile(r"48;2;(\d+);(\d+);(\d+)m")
 WHITE_INK = "38;2;255;255;255;"
@@ -11,18 +11,23 @@ DARK_GROUND = (24, 25, 29)
 Color = tuple[int, int, int]
 
 
-def ramps() -> dict[str, dict[str, list[str]]]:
-    """Colours as "red green blue", the most negative level first, for each theme and kind of value."""
-    value, chance = diverging(ColorMode.truecolor), rising(ColorMode.truecolor)
+def ramps(palette: Palette = Palette.rdbu) -> dict[str, dict[str, list[str]]]:
+    """Colours as "red green blue", the most negative level first, for each theme and kind of value.
+
+    What is below zero and what is above are called by the `hues` of the theme.
+    """
+    value, chance = diverging(ColorMode.truecolor, palette), rising(ColorMode.truecolor)
     below, above = value.codes[value.neutral :: -1], value.codes[value.neutral :]
     return {
         "light": {
             "value": [_named(_color(code)) for code in value.codes],
             "chance": [_named(_color(code)) for code in chance.codes],
+            "hues": [*HUES[palette]],
         },
         "dark": {
             "value": [*map(_named, _dark(below)[:0:-1]), *map(_named, _dark(above))],
             "chance": [*map(_named, _dark(chance.codes))],
+            "hues": [*HUES[palette]],
         },
     }
 

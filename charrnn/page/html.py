@@ -13,16 +13,21 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from charrnn.render.palette import Palette
+
 HERE = Path(__file__).parent
 SCRIPTS = ("decode.js", "spans.js", "text.js", "panels.js", "charts.js", "page.js")
 """In this order they are one script; live.js comes last on a page that is served."""
 
 
-def page_html(data: Mapping[str, Any], *, live: bool = False) -> str:
+def page_html(
+    data: Mapping[str, Any], palette: Palette = Palette.rdbu, *, live: bool = False
+) -> str:
     """The whole page.
 
     Args:
         data: see `charrnn.page.data.page_data`.
+        palette: the colours of values below and above zero.
         live: whether there is a server that answers the page: see `charrnn.serve`. The data then has `live` too.
     """
     from charrnn.page.colors import ramps
@@ -33,7 +38,7 @@ def page_html(data: Mapping[str, Any], *, live: bool = False) -> str:
         style=_style(live=live),
         script=_script(live=live),
         live=_read("live.html") if live else "",
-        data=as_json({**data, "ramps": ramps()}),
+        data=as_json({**data, "ramps": ramps(palette)}),
     )
 
 

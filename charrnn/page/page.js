@@ -115,7 +115,8 @@ function entitle() {
   const bar = element("i");
   bar.style.background = `linear-gradient(to right, ${colors.map((color) => `rgb(${color})`).join(",")})`;
   $("legend").replaceChildren(low, bar, one ? `+${scale.toFixed(2)}` : `${scale} bits`);
-  $("legend").ariaLabel = one ? `blue below zero, red above, up to ${scale.toFixed(2)}` : "red where surprising";
+  const [below, above] = ramps.hues;
+  $("legend").ariaLabel = one ? `${below} below zero, ${above} above, up to ${scale.toFixed(2)}` : `${above} where surprising`;
 }
 
 // --- theme and type ----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ One column a character, from top to bottom its one-hot input, the activation of 
 in every symbol of the vocabulary as the next, the right one marked.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,7 +13,7 @@ from rich.cells import cell_len
 
 from charrnn.recording import Recording
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import RESET, ColorMode, diverging, rising
+from charrnn.render.palette import RESET, ColorMode, Palette, diverging, rising
 from charrnn.render.sheet import (
     BOLD,
     NOTE,
@@ -47,7 +48,14 @@ Section = tuple[str, Sequence[tuple[str, Sequence[Entry]]]]
 """A title, and rows: a name, and an entry for each character."""
 
 
-def diagram_lines(recording: Recording, what: str, mode: ColorMode, width: int) -> Iterator[str]:
+def diagram_lines(
+    recording: Recording,
+    what: str,
+    mode: ColorMode,
+    width: int,
+    *,
+    palette: Palette = Palette.rdbu,
+) -> Iterator[str]:
     """The lines of a diagram; characters that do not fit beside each other go below.
 
     Args:
@@ -55,6 +63,7 @@ def diagram_lines(recording: Recording, what: str, mode: ColorMode, width: int) 
         what: the state that is drawn, the hidden units.
         mode: the colours that the terminal can show.
         width: its cells.
+        palette: the colours of activations below and above zero.
     """
     mark = f"{MARK} after" if mode == ColorMode.none else "underlined:"
     sections = list(_sections(recording, what, mark))
@@ -64,11 +73,18 @@ def diagram_lines(recording: Recording, what: str, mode: ColorMode, width: int) 
         for title, rows in sections:
             yield title
             for name, entries in rows:
-                cells = [_painted(entry, mode) for entry in entries[stretch]]
+                cells = [_painted(entry, mode, palette) for entry in entries[stretch]]
                 yield (_label(name, sections) + "".join(cells)).rstrip(" ")
 
 
-def diagram_sheet(recording: Recording, what: str, width: int, *, colored: bool = True) -> Sheet:
+def diagram_sheet(
+    recording: Recording,
+    what: str,
+    width: int,
+    *,
+    colored: bool = True,
+    palette: Palette = Palette.rdbu,
+) -> Sheet:
     """The same for a picture.
 
     Args:
@@ -76,6 +92,7 @@ def diagram_sheet(recording: Recording, what: str, width: int, *, colored: bool 
         what: as above.
         width: cells in a line.
         colored: colour the activations and chances.
+        palette: as above.
     """
     sections = list(_sections(recording, what, "underlined:"))
     drawn: list[Row] = []
@@ -86,14 +103,13 @@ def diagram_sheet(recording: Recording, what: str, width: int, *, colored: bool 
             name, colon, note = title.partition(":")
             drawn += [[]] * (number > 0) + [[words(name, BOLD), words(colon + note, NOTE)]]
             for name, entries in rows:
-                cells = [
-                    cell for e in entries[stretch] for cell in _drawn_entry(e, colored=colored)
-                ]
+                looks = [_style(e, palette) if colored else Style() for e in entries[stretch]]
+                cells = itertools.chain(*map(_drawn_entry, entries[stretch], looks))
                 drawn.append([words(_label(name, sections) + " ", Style()), *cells])
     shown = "".join(map(glyph, recording.text))
     return Sheet(
         drawn,
-        "charrnn: a network, drawn whole",
+        "a network, drawn whole",
         f"Input, hidden units ({what}) and output of a network that reads {shown}",
     )
 
@@ -152,25 +168,27 @@ def _chance(part: float | None, *, is_true: bool) -> Entry:
     )
 
 
-def _painted(entry: Entry, mode: ColorMode) -> str:
+def _painted(entry: Entry, mode: ColorMode, palette: Palette) -> str:
     """An entry for a terminal, CELL wide."""
     indent, text = " " * (CELL - 1 - cell_len(entry.text)), entry.text
     if mode == ColorMode.none:
         return indent + text + (MARK if entry.is_true else " ")
     if entry.is_true:
         text = (UNDERLINED if mode == ColorMode.ansi16 else BOLD_UNDERLINED) + text + PLAIN
-    ramps = {"activation": diverging, "chance": rising}
-    code = ramps[entry.kind](mode).code(entry.value, 1.0) if entry.kind in ramps else ""
+    ramps = {"activation": diverging(mode, palette), "chance": rising(mode)}
+    code = ramps[entry.kind].code(entry.value, 1.0) if entry.kind in ramps else ""
     return code + indent + text + " " + (RESET if code else "")
 
 
-def _drawn_entry(entry: Entry, *, colored: bool) -> Iterator[Cell]:
+def _style(entry: Entry, palette: Palette) -> Style:
+    """The colours of an entry in a picture."""
+    if entry.kind == "activation":
+        return signed_style(entry.value, 1.0, palette)
+    return chance_style(entry.value) if entry.kind == "chance" else Style()
+
+
+def _drawn_entry(entry: Entry, style: Style) -> Iterator[Cell]:
     """An entry for a picture, CELL wide in all."""
-    style = Style()
-    if colored and entry.kind == "activation":
-        style = signed_style(entry.value, 1.0)
-    elif colored and entry.kind == "chance":
-        style = chance_style(entry.value)
     own = replace(style, bold=entry.is_true, underlined=entry.is_true)
     width = cell_len(entry.text)
     yield Cell(" ", CELL - 1 - width, style)

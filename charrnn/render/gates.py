@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from charrnn.analysis.gates import OPEN, SHUT, GateUse, Parts, Saturation
 from charrnn.analysis.units import highest
 from charrnn.render.palette import ColorMode
-from charrnn.render.scatter import Square, scatter_lines
+from charrnn.render.scatter import Scatter, Square, scatter_lines
 
 EXTREMES = 3
 """Units that are named for each gate and side."""
@@ -32,8 +32,7 @@ def gate_lines(
     )
     yield from textwrap.wrap(title, max(24, width))
     yield ""
-    names = [f"layer {layer}" for layer in range(L)]
-    yield from scatter_lines([_square(g) for g in found.gates], names, width, mode, braille=braille)
+    yield from scatter_lines(gate_scatter(found), width, mode, braille=braille)
     yield ""
     yield f"{'gate':<6}{'layer':>5}{'shut':>9}{'open':>9}{'mean':>8}"
     for gate in found.gates:
@@ -43,6 +42,17 @@ def gate_lines(
             yield f"{name:<6}{layer:>5}{_percent(left)}{_percent(right)}{mean:8.3f}"
     yield ""
     yield from _extremes(found, noun)
+
+
+def gate_scatter(found: Saturation) -> Scatter:
+    """A square for each gate, with a point for each unit: how often it is open across, and shut up."""
+    layers = [f"layer {layer}" for layer in range(len(found.gates[0].mean))]
+    return Scatter(
+        [_square(gate) for gate in found.gates],
+        layers,
+        f"right-saturated (part of the time above {OPEN})",
+        f"left-saturated (below {SHUT})",
+    )
 
 
 def _square(gate: GateUse) -> Square:

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from charrnn.analysis.units import Unit
 from charrnn.recording import Recording
+from charrnn.render.glyphs import one_line
 from charrnn.render.palette import ColorMode
 from charrnn.render.scene import Block, Column
-from charrnn.render.terminal import Look, digits_of, legend, painted, signs_of
+from charrnn.render.sheet import NOTE, Cell, Row, Sheet, Style, legend_rows, styles_of, words
+from charrnn.render.terminal import Look, digits_of, legend, padded, painted, signs_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,17 @@ class HeatMap:
     """(n, T) a row a unit."""
     scale: float
     """The value with the full colour."""
+
+    @property
+    def margin(self) -> int:
+        """The cells that names take, with a space."""
+        return max(map(len, self.names)) + 1
+
+    @property
+    def block(self) -> Block:
+        """What legends are about: the largest value, and whether there are any below zero."""
+        signed = bool(self.values.min() < 0)
+        return Block(self.title, [float(self.values.max())], self.scale, signed)
 
 
 def heat_map(recording: Recording, address: str, units: Sequence[Unit], note: str = "") -> HeatMap:
@@ -59,48 +72,78 @@ def heat_map_lines(
         look: how it is drawn; signs and digits take the place of colours, where there are none.
         width: its cells.
     """
-    signed = bool(shown.values.min() < 0)
-    block = Block(shown.title, [float(shown.values.max())], shown.scale, signed)
+    block = shown.block
     yield from legend(block, look.mode, look=replace(look, digits=False))
-    margin = max(map(len, shown.names)) + 1
-    for stretch in _fold(columns, width - margin):
-        if stretch.start:
+    ramp = look.ramp(block)
+    for number, band in enumerate(_bands(columns, shown, look, width)):
+        if number:
             yield ""
-        within = slice(stretch.start, stretch.stop)
-        widths = [max(1, column.width) for column in columns[within]]
-        yield " " * margin + "".join(column.label or " " for column in columns[within])
-        for name, values in zip(shown.names, shown.values[:, within].tolist(), strict=True):
-            yield from _rows(name.ljust(margin), values, widths, block, look)
+        yield " " * shown.margin + "".join(padded(band.labels, band.widths))
+        for name, marks, values in band.rows:
+            codes = [ramp.codes[ramp.neutral + k] for k in ramp.levels(values, block.scale)]
+            line = name.ljust(shown.margin) + painted(padded(marks, band.widths), codes)
+            yield line.rstrip() if look.mode == ColorMode.none else line
 
 
-def _fold(columns: Sequence[Column], width: int) -> Iterator[range]:
+def heat_map_sheet(columns: Sequence[Column], shown: HeatMap, look: Look, width: int) -> Sheet:
+    """The same for a picture."""
+    block = shown.block
+    rows: list[Row] = list(legend_rows(block, replace(look, digits=False)))
+    for number, band in enumerate(_bands(columns, shown, look, width)):
+        if number:
+            rows.append([])
+        text = [Cell(*cell, Style()) for cell in zip(band.labels, band.widths, strict=True)]
+        rows.append([words(" " * shown.margin, NOTE), *text])
+        for name, marks, values in band.rows:
+            styles = styles_of(replace(block, values=values), look)
+            cells = map(Cell, marks, band.widths, styles)
+            rows.append([words(name.ljust(shown.margin), NOTE), *cells])
+    title = one_line(f"{shown.title}, full scale {shown.scale:.2f}")
+    address = title.partition("   ")[0]
+    return Sheet(rows, address, f"A text, and under it a row of values for each unit. {title}.")
+
+
+@dataclass(frozen=True)
+class _Band:
+    """A stretch of the text that fits beside the names, and what stands under it."""
+
+    labels: Sequence[str]
+    widths: Sequence[int]
+    rows: Sequence[tuple[str, Sequence[str], Sequence[float]]]
+    """A name, a mark for each column, and the values that colour them."""
+
+
+def _bands(columns: Sequence[Column], shown: HeatMap, look: Look, width: int) -> Iterator[_Band]:
+    for stretch in _fold(columns, width - shown.margin):
+        values = shown.values[:, stretch].tolist()
+        yield _Band(
+            [column.label or " " for column in columns[stretch]],
+            [max(1, column.width) for column in columns[stretch]],
+            [
+                row
+                for k, name in enumerate(shown.names)
+                for row in _rows(name, values[k], shown, look)
+            ],
+        )
+
+
+def _rows(
+    name: str, values: Sequence[float], shown: HeatMap, look: Look
+) -> Iterator[tuple[str, Sequence[str], Sequence[float]]]:
+    """A unit's row, and its signs above it where there is no colour."""
+    if look.mode == ColorMode.none and any(value < 0 for value in values):
+        yield "", signs_of(values), values
+    marks = digits_of(values, shown.scale) if look.has_digits else [""] * len(values)
+    yield name, marks, values
+
+
+def _fold(columns: Sequence[Column], width: int) -> Iterator[slice]:
     """Stretches of columns that fit beside each other; every one has a column at least."""
     first = used = 0
     for t, column in enumerate(columns):
         cells = max(1, column.width)
         if used and used + cells > width:
-            yield range(first, t)
+            yield slice(first, t)
             first, used = t, 0
         used += cells
-    yield range(first, len(columns))
-
-
-def _rows(
-    name: str, values: Sequence[float], widths: Sequence[int], block: Block, look: Look
-) -> Iterator[str]:
-    """A unit's row, and its signs above it where there is no colour."""
-    digits = digits_of(values, block.scale)
-    if look.mode != ColorMode.none:
-        ramp = look.ramp(block)
-        codes = [ramp.codes[ramp.neutral + k] for k in ramp.levels(values, block.scale)]
-        marks = digits if look.digits else [" "] * len(values)
-        cells = [mark.ljust(width) for mark, width in zip(marks, widths, strict=True)]
-        yield name + painted(cells, codes)
-        return
-    if any(value < 0 for value in values):
-        yield (" " * len(name) + _spread(signs_of(values), widths)).rstrip()
-    yield (name + _spread(digits, widths)).rstrip()
-
-
-def _spread(marks: Sequence[str], widths: Sequence[int]) -> str:
-    return "".join(mark.ljust(width) for mark, width in zip(marks, widths, strict=True))
+    yield slice(first, len(columns))

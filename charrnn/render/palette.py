@@ -123,6 +123,12 @@ SIDES = {
     Palette.karpathy: (_KARPATHY_RED, _KARPATHY_BLUE),
 }
 """The sides of each palette: below zero and above."""
+HUES = {
+    Palette.rdbu: ("blue", "red"),
+    Palette.vik: ("blue", "brown"),
+    Palette.karpathy: ("red", "blue"),
+}
+"""What they are called."""
 
 # Curves have the terminal's own background, black or white: each can be seen on both.
 # Blue, orange, green, magenta, teal, ochre.

@@ -1,4 +1,4 @@
-"""A plot as a PNG or SVG picture, drawn by matplotlib; it is imported when a picture is asked for.
+"""A plot or a scatter as a PNG or SVG picture, drawn by matplotlib; it is imported when a picture is asked for.
 
 No window and no global state of matplotlib's: the figure is made and written by itself.
 """
@@ -11,17 +11,27 @@ from charrnn.render.axes import bits_axis, step_axis, time_axis
 from charrnn.render.glyphs import one_line
 from charrnn.render.palette import line_colors
 from charrnn.render.plot import Plot, seconds_at
+from charrnn.render.scatter import Scatter
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from collections.abc import Callable
 
-INCHES, DOTS_PER_INCH = (8.0, 5.0), 150
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Kind = Literal["png", "svg"]
+
+INCHES, DOTS_PER_INCH = (8.0, 5.0), 192
 MARGIN = 0.04
 """Above and below the curves, as a part of the axis."""
 MOST_TICKS = 9
+SQUARE_INCHES = 2.6
+"""A square of points and the air around it."""
+MARKERS = "os^Dv<>P"
+"""Of groups that colours do not tell apart."""
 
 
-def draw_picture(plot: Plot, kind: Literal["png", "svg"]) -> bytes:
+def draw_picture(plot: Plot, kind: Kind) -> bytes:
     """The file's content. The same plot gives the same bytes with the same matplotlib.
 
     Args:
@@ -31,22 +41,47 @@ def draw_picture(plot: Plot, kind: Literal["png", "svg"]) -> bytes:
     Raises:
         ImportError: matplotlib is not installed.
     """
+    return _drawn(lambda figure: _draw(figure.add_subplot(), plot), INCHES, kind)
+
+
+def draw_scatter(scatter: Scatter, kind: Kind, *, colored: bool = True) -> bytes:
+    """The same for points in squares, side by side.
+
+    Args:
+        scatter: what to draw.
+        kind: as above.
+        colored: give each group a colour; without, black marks of its own.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    size = (SQUARE_INCHES * len(scatter.squares) + 0.3, SQUARE_INCHES + 0.6)
+    return _drawn(lambda figure: _draw_squares(figure, scatter, colored=colored), size, kind)
+
+
+def _drawn(draw: "Callable[[Figure], None]", inches: tuple[float, float], kind: Kind) -> bytes:
+    """The file of what is drawn on a figure."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "charrnn"}
     with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # in a run's name
-        figure = Figure(figsize=INCHES, layout="constrained")
-        _draw(figure.add_subplot(), plot)
+        figure = Figure(figsize=inches, layout="constrained")
+        draw(figure)
         content = io.BytesIO()
         metadata = {"Date": None} if kind == "svg" else None
         figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
     return content.getvalue()
 
 
+def _colors() -> list[tuple[float, ...]]:
+    """The colours of lines and points, as matplotlib has them."""
+    return [tuple(part / 255 for part in color) for color in line_colors()]
+
+
 def _draw(axes: "Axes", plot: Plot) -> None:
-    colors = [tuple(part / 255 for part in color) for color in line_colors()]
+    colors = _colors()
     strokes = ["-", "--", ":", "-."]
     for number, line in enumerate(plot.lines):
         x, y = zip(*line.points, strict=True)
@@ -78,3 +113,33 @@ def _add_steps(axes: "Axes", plot: Plot) -> None:
     places = [seconds_at(step, plot.steps) for step, _ in steps.ticks]
     above.set_xticks(places, [label for _, label in steps.ticks])
     above.set_xlabel("step")
+
+
+def _draw_squares(figure: "Figure", scatter: Scatter, *, colored: bool) -> None:
+    """Squares with the same axes. Which mark is which group stands where no point does, above the last diagonal."""
+    row = figure.subplots(1, len(scatter.squares), sharey=True, squeeze=False)[0]
+    for axes, square in zip(row, scatter.squares, strict=True):
+        axes.plot([0, 1], [1, 0], color="0.8", linewidth=0.8, zorder=0)
+        for number, points in enumerate(square.groups):
+            x, y = zip(*points, strict=True)
+            label = scatter.names[number]
+            axes.scatter(x, y, 16, linewidths=0.4, label=label, **_mark(number, colored=colored))
+        axes.set(aspect="equal", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), title=square.title)
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel(scatter.across, fontsize="medium")
+    figure.supylabel(scatter.up, fontsize="medium")
+    if len(scatter.names) > 1:
+        row[-1].legend(loc="upper right", frameon=False, handletextpad=0)
+
+
+def _mark(number: int, *, colored: bool) -> dict[str, Any]:
+    """How the points of a group look."""
+    if not colored:
+        marker = MARKERS[number % len(MARKERS)]
+        return {"marker": marker, "facecolors": "none", "edgecolors": "black"}
+    colors = _colors()
+    marker = MARKERS[number // len(colors) % len(MARKERS)]
+    color = colors[number % len(colors)]
+    return {"marker": marker, "facecolors": [color], "alpha": 0.6, "edgecolors": "white"}

@@ -32,26 +32,34 @@ class Square:
     """For each group its points, x and y from 0 to 1."""
 
 
+@dataclass(frozen=True)
+class Scatter:
+    """Squares that share their axes and their groups. No point is expected above the diagonal, x + y = 1."""
+
+    squares: Sequence[Square]
+    names: Sequence[str]
+    """Of the groups."""
+    across: str = ""
+    up: str = ""
+    """What the axes say."""
+
+
 def scatter_lines(
-    squares: Sequence[Square],
-    names: Sequence[str],
+    scatter: Scatter,
     width: int,
     mode: ColorMode,
     *,
     braille: bool = True,
 ) -> Iterator[str]:
-    """The lines of some squares, as many side by side as fit, and a legend of the groups.
-
-    No point is expected above the dotted diagonal, x + y = 1.
+    """The lines of some squares, as many side by side as fit, and a legend of the groups; what axes say is not there.
 
     Args:
-        squares: what is drawn.
-        names: of the groups, which all squares share.
+        scatter: what is drawn.
         width: of a line, in cells.
         mode: the colours that the terminal can show.
         braille: draw with dots; if not, with ASCII.
     """
-    colors = inks(mode)
+    squares, names, colors = scatter.squares, scatter.names, inks(mode)
     codes = [colors[k % len(colors)] for k in range(len(names))]
     marked = not braille or 1 < len(names) > len(set(codes))
     frame = len("0.5 ┤")

@@ -6,6 +6,7 @@ The layout is the terminal's; the colours are red, green and blue. Which file it
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from rich.cells import cell_len
 
@@ -15,6 +16,7 @@ from charrnn.render.palette import (
     WHITE,
     Color,
     ColorMode,
+    Palette,
     Ramp,
     diverging,
     diverging_colors,
@@ -79,6 +81,7 @@ class Sheet:
 
     rows: Sequence[Row]
     title: str
+    """What it shows, in a word or two."""
     description: str
     """Says what there is to see to those who cannot see it."""
 
@@ -98,6 +101,16 @@ def row_height(row: Row) -> int:
     return ROW_HEIGHT if row else GAP_HEIGHT
 
 
+def stacked(sheets: Sequence[Sheet]) -> Sheet:
+    """One or more sheets as one, from the top."""
+    first, *others = sheets
+    return Sheet(
+        [*first.rows, *(row for sheet in others for row in ([], [], *sheet.rows))],
+        ", ".join(sheet.title for sheet in sheets),
+        " ".join(sheet.description for sheet in sheets),
+    )
+
+
 def make_sheet(scene: Scene, width: int, look: Look | None = None) -> Sheet:
     """The layout of a scene: for each block a legend, then the text folded at `width` cells.
 
@@ -110,8 +123,8 @@ def make_sheet(scene: Scene, width: int, look: Look | None = None) -> Sheet:
     titles = "; ".join(f"{b.title}, full scale {b.scale:.2f}" for b in scene.blocks)
     return Sheet(
         list(_rows(scene, width, look or Look(ColorMode.truecolor))),
-        f"charrnn: {one_line(names)}",
-        f"A text, shown with a value for each character. {one_line(titles)}",
+        one_line(names),
+        f"A text, shown with a value for each character. {one_line(titles)}.",
     )
 
 
@@ -123,7 +136,7 @@ def _rows(scene: Scene, width: int, look: Look) -> Iterator[Row]:
     for number, block in enumerate(scene.blocks):
         if number:
             yield from ([], [])
-        yield from _legend(block, look, has_guesses=has_guesses, has_bits=bool(scene.bits))
+        yield from legend_rows(block, look, has_guesses=has_guesses, has_bits=bool(scene.bits))
         table = list(_table(scene, block, widths, look))
         for index, stretch in enumerate(stretches):
             if index and len(table) > 1:
@@ -136,7 +149,7 @@ def _rows(scene: Scene, width: int, look: Look) -> Iterator[Row]:
 
 def _table(scene: Scene, block: Block, widths: Sequence[int], look: Look) -> Iterator[Row]:
     """The rows of a text before it is folded: the text itself, its values in digits, its bits, the guesses."""
-    styles = _styles(block, look)
+    styles = styles_of(block, look)
     yield list(map(Cell, (c.label for c in scene.columns), widths, styles))
     if look.has_digits:
         if block.signed:
@@ -149,22 +162,23 @@ def _table(scene: Scene, block: Block, widths: Sequence[int], look: Look) -> Ite
         yield [_guess_cell(g, w, look) for g, w in zip(guesses, widths, strict=True)]
 
 
-def _styles(block: Block, look: Look) -> list[Style]:
+def styles_of(block: Block, look: Look) -> list[Style]:
     """The look of each of a block's values."""
     if look.mode == ColorMode.none:
         return [Style()] * len(block.values)
-    ramp, styles = look.ramp(block), _palette_styles(block, look)
+    ramp, styles = look.ramp(block), _palette_styles(look.palette, block.is_surprisal)
     return [styles[ramp.neutral + k] for k in ramp.levels(block.values, block.scale)]
 
 
-def _palette_styles(block: Block, look: Look) -> list[Style]:
+@cache
+def _palette_styles(palette: Palette, is_surprisal: bool) -> tuple[Style, ...]:
     """The looks of a block's colours, in the order of its ramp."""
-    colors = (one_sided_colors if block.is_surprisal else diverging_colors)(look.palette)
-    return [Style(color, ink_on(color)) for color in colors]
+    colors = (one_sided_colors if is_surprisal else diverging_colors)(palette)
+    return tuple(Style(color, ink_on(color)) for color in colors)
 
 
 def _bits_styles(bits: Sequence[float], look: Look) -> list[Style]:
-    return _styles(Block("", bits, MOST_BITS, signed=False, is_surprisal=True), look)
+    return styles_of(Block("", bits, MOST_BITS, signed=False, is_surprisal=True), look)
 
 
 def _notes(texts: Sequence[str], widths: Sequence[int]) -> Row:
@@ -178,9 +192,10 @@ def _guess_cell(guess: Guess, width: int, look: Look) -> Cell:
     return Cell(guess.label, width, style)
 
 
-def signed_style(value: float, scale: float) -> Style:
+def signed_style(value: float, scale: float, palette: Palette = Palette.rdbu) -> Style:
     """The look of a value that may be below zero."""
-    return _on(diverging_colors(), diverging(ColorMode.truecolor), value, scale)
+    colors = diverging_colors(palette)
+    return _on(colors, diverging(ColorMode.truecolor, palette), value, scale)
 
 
 def chance_style(probability: float) -> Style:
@@ -196,14 +211,17 @@ def _on(colors: Sequence[Color], ramp: Ramp, value: float, scale: float) -> Styl
 # --- legends --------------------------------------------------------------------------------------
 
 
-def _legend(block: Block, look: Look, *, has_guesses: bool, has_bits: bool) -> Iterator[Row]:
+def legend_rows(
+    block: Block, look: Look, *, has_guesses: bool = False, has_bits: bool = False
+) -> Iterator[Row]:
     """What a block is called, and what its colours and rows mean."""
     name, space, rest = one_line(block.title).partition("   ")
     yield [words(name, BOLD), words(space + rest, NOTE)]
     more = " or more" if block.may_exceed or max(block.values) > block.scale else ""
     colored = look.mode != ColorMode.none
     if colored:
-        neutral, styles = look.ramp(block).neutral, _palette_styles(block, look)
+        neutral = look.ramp(block).neutral
+        styles = _palette_styles(look.palette, block.is_surprisal)
         low, plus = (f"{-block.scale:.2f} ", "+") if block.signed else ("", "")
         levels = range(0 if block.signed else neutral, len(styles))
         bar = [Cell("0" if k == neutral else "", 1, styles[k]) for k in levels]

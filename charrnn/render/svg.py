@@ -40,7 +40,7 @@ def svg_of(sheet: Sheet) -> bytes:
         top += row_height(row)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {sheet.width} {sheet.height}">',
-        f"<title>{escape(sheet.title)}</title>",
+        f"<title>charrnn: {escape(sheet.title)}</title>",
         f"<desc>{escape(sheet.description)}</desc>",
         f'<rect {size} rx="{CORNER}" fill="{_hex(PAPER)}"/>',
         '<g shape-rendering="crispEdges">',

@@ -149,7 +149,7 @@ def _table(scene: Scene, block: Block, look: Look) -> _Table:
     widths = column_widths(scene, look.mode)
     ramp = look.ramp(block)
     codes = [ramp.codes[ramp.neutral + k] for k in ramp.levels(block.values, block.scale)]
-    rows = [_Row(_padded([c.label for c in columns], widths), codes)]
+    rows = [_Row(padded([c.label for c in columns], widths), codes)]
     if look.has_digits:
         if block.signed:
             rows.append(_plain(signs_of(block.values), widths))
@@ -215,7 +215,8 @@ def _lines(table: _Table, *, is_first: bool) -> Iterator[str]:
         yield line if row.is_padded else line.rstrip()
 
 
-def _padded(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
+def padded(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Texts with spaces after them, each as wide as its column."""
     return [
         text if len(text) == width == 1 else text + " " * (width - cell_len(text))
         for text, width in zip(texts, widths, strict=True)
@@ -223,7 +224,7 @@ def _padded(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def _plain(texts: Sequence[str], widths: Sequence[int]) -> _Row:
-    return _Row(_padded(texts, widths), [""] * len(widths), is_padded=False)
+    return _Row(padded(texts, widths), [""] * len(widths), is_padded=False)
 
 
 def signs_of(values: "Sequence[float] | Float") -> list[str]:
@@ -242,7 +243,7 @@ def digits_of(values: "Sequence[float] | Float", scale: float) -> list[str]:
 def _bits_row(bits: Sequence[float], widths: Sequence[int], look: Look) -> _Row:
     ramp = one_sided(look.mode, look.palette)
     codes = [ramp.codes[k] for k in ramp.levels(bits, MOST_BITS)]
-    return _Row(_padded([whole_bits(b) for b in bits], widths), codes)
+    return _Row(padded([whole_bits(b) for b in bits], widths), codes)
 
 
 def whole_bits(bits: float) -> str:
@@ -253,12 +254,12 @@ def whole_bits(bits: float) -> str:
 def _guess_row(guesses: Sequence[Guess], widths: Sequence[int], mode: ColorMode) -> _Row:
     if mode == ColorMode.none:
         marked = [g.label + (MARK if g.is_true else "") for g in guesses]
-        return _Row(_padded(marked, widths), [""] * len(guesses))
+        return _Row(padded(marked, widths), [""] * len(guesses))
     ramp = rising(mode)
     codes = [ramp.codes[k] for k in ramp.levels([g.probability for g in guesses], 1.0)]
     # many terminals with 16 colours show bold black as grey
     mark = UNDERLINED if mode == ColorMode.ansi16 else BOLD_UNDERLINED
-    texts = _padded([g.label for g in guesses], widths)
+    texts = padded([g.label for g in guesses], widths)
     pairs = zip(texts, guesses, strict=True)
     return _Row([mark + text + PLAIN if g.is_true else text for text, g in pairs], codes)
 
