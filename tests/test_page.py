@@ -65,43 +65,85 @@ def unpack(packed):
 
 
 def parts_of(data):
-    """The values of a page as parts of their scales, (T, U)."""
-    return unpack(data["values"]).reshape(len(data["units"]), -1).T / data["levels"]
+    """The values of a page as parts of their scales, (T, U): the middles of their levels."""
+    levels = unpack(data["values"]).reshape(len(data["units"]), -1).T
+    return (levels - np.sign(levels) / 2) / data["levels"]
+
+
+def true_parts(model, text, data):
+    """The real values of a page's units as parts of their scales, (T, U)."""
+    arrays = record(model, text).arrays
+    values = np.stack([arrays[u["what"]][:, u["layer"], u["index"]] for u in data["units"]], axis=1)
+    reach = np.abs(values).max(axis=0)
+    return values / np.where((reach > 1) | [u["what"] == "c" for u in data["units"]], reach, 1)
+
+
+@pytest.fixture(params=[LEVELS[0], LEVELS[-1]])
+def levels(request, monkeypatch):
+    """The most levels that a page has, and the fewest, as if the text were long."""
+    few = 0 if request.param == LEVELS[-1] else 1 << 30
+    monkeypatch.setattr("charrnn.page.data.FEW_CHARS", few)
+    return request.param
 
 
 # --- the data -------------------------------------------------------------------------------------
 
 
-@given(st.one_of(arrays(np.int8, st.integers(0, 50)), arrays(np.uint32, st.integers(0, 50))))
+KEPT = (np.int8, np.dtype("<i2"), np.uint32)
+
+
+@given(st.sampled_from(KEPT).flatmap(lambda kind: arrays(kind, st.integers(0, 50))))
 def test_what_is_packed_can_be_unpacked(numbers):
     packed = json.loads(json.dumps(pack(numbers)))
     assert unpack(packed).tolist() == numbers.tolist()
     assert unpack(packed).itemsize <= numbers.itemsize
 
 
+SHARES = st.floats(-1, 1, width=32) | st.integers(-16, 16).map(lambda k: k / 16)
+
+
+@given(arrays(np.float32, (3, 7), elements=SHARES), st.sampled_from(LEVELS))
+def test_levels_say_exactly_what_is_at_least_so_many_of_them(parts, levels):
+    found = quantised(parts, levels)
+    assert np.sign(found).tolist() == np.sign(parts).tolist()
+    assert np.abs(found).max() <= levels
+    for m in range(1, levels):
+        assert (found > m).tolist() == (parts >= np.float64(m) / levels).tolist()
+        assert (found < -m).tolist() == (parts <= -np.float64(m) / levels).tolist()
+
+
 @pytest.mark.parametrize("cell", CELLS)
-def test_values_are_within_half_a_step_and_all_keep_their_signs(cell):
+def test_values_are_within_half_a_step_and_all_keep_their_signs(cell, levels):
     model = make_model(cell)
     text = "abcdefgabcagf" * 20
     letters = CELLS[cell].states
     data = data_of(model, text, *(f"L*.{letter}.*" for letter in letters))
     found = parts_of(data)
     recording = record(model, text)
-    assert len(data["units"]) == 10 * len(letters)
+    assert (len(data["units"]), data["levels"]) == (10 * len(letters), levels)
     for column, unit in zip(found.T, data["units"], strict=True):
         true = recording.arrays[unit["what"]][:, unit["layer"], unit["index"]]
         expected = max(abs(true)) if unit["what"] == "c" or max(abs(true)) > 1 else 1
         assert unit["scale"] == pytest.approx(expected, abs=1e-6)
         assert np.sign(column).tolist() == np.sign(true).tolist()
         away = np.abs(column - true / unit["scale"])
-        assert (
-            away[np.abs(column) > 1 / data["levels"]].max(initial=0) <= 0.5 / data["levels"] + 1e-6
-        )
-        assert away.max() <= 1 / data["levels"] + 1e-6
+        assert away.max() <= 0.5 / levels + 1e-6
         assert (unit["low"], unit["high"]) == pytest.approx((true.min(), true.max()), abs=1e-4)
     quiet = record(model, text[:1])
     quiet.arrays["h"][:] = 0
     assert not parts_of(page_data([quiet], [Unit(0, "h", 3)], title="")).any()
+
+
+def test_the_strongest_units_are_the_true_ones_of_equals_the_most_interesting(levels):
+    model, text = make_model(), "abcdefgabcagf" * 20
+    data = data_of(model, text, "L*.h.*", "L*.c.*")
+    true = np.abs(true_parts(model, text, data))
+    units, values = (unpack(data[key]).reshape(-1, 8) for key in ("strongest", "strengths"))
+    for t, row in enumerate(units):
+        assert row.tolist() == sorted(range(20), key=lambda u, t=t: (-true[t, u], u))[:8]
+    found = values / data["fine"]
+    assert np.abs(found) == pytest.approx(np.take_along_axis(true, units, axis=1), abs=6e-5)
+    assert np.sign(found).tolist() == np.sign(np.take_along_axis(parts_of(data), units, 1)).tolist()
 
 
 def test_a_model_that_says_nothing_finite_is_refused():
@@ -357,14 +399,14 @@ def hover(page, t):
     page.mouse.move(x, y)
 
 
-def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model):
+def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model, levels):
     page, data = look(tiny_model, TEXT)
     assert page.locator("#lines p").evaluate_all("ps => ps.map(p => p.textContent)") == shown(TEXT)
     name = data["units"][0]["name"]
     assert texts(page, "#unit-name") == [name]
     page.evaluate("document.querySelector('#text').style.height = '20000px'")  # all on the screen
     page.wait_for_function("page.view.painted[1] === page.data.length")
-    levels = page.evaluate(
+    found = page.evaluate(
         """() => {
           const levels = new Array(page.data.length).fill(16);
           for (let k = 0; k <= 32; k++)
@@ -375,8 +417,8 @@ def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model):
     )
     unit = parse_units(name, tiny_model)[0]
     values = tiny_model.read(TEXT).arrays["h"][:, unit.layer, unit.index]
-    assert np.sign(np.array(levels) - 16).tolist() == np.sign(values).tolist()
-    assert np.abs(np.array(levels) - 16 - 16 * values).max() <= 1 + 16 / data["levels"]
+    assert data["levels"] == levels
+    assert [k - 16 for k in found] == diverging(ColorMode.truecolor).levels(values, 1)
     color = page.locator("#lines p").first.evaluate(
         "p => [0, 20, 32].map(k => getComputedStyle(p, `::highlight(v${k})`).backgroundColor)"
     )
@@ -403,15 +445,18 @@ def test_the_legend_calls_the_colours_by_their_names(window, tmp_path, tiny_mode
         assert ground == f"rgb({ramps(palette)['light']['value'][16].replace(' ', ', ')})"
 
 
+@pytest.mark.usefixtures("levels")
 def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
-    page, _ = look(tiny_model, TEXT)
+    page, data = look(tiny_model, TEXT)
     recording = record(tiny_model, TEXT, top=3)
+    names = [unit["name"] for unit in data["units"]]
+    true = true_parts(tiny_model, TEXT, data)
     for t in (0, 7, 101):
         hover(page, t)
         assert page.locator("#glyph").text_content() == visible(TEXT[t])
         assert texts(page, "#where") == [f"{t + 1} of {len(TEXT)}"]
-        names = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
-        assert page.locator("#guesses .name").all_text_contents() == names
+        guesses = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
+        assert page.locator("#guesses .name").all_text_contents() == guesses
         percents = [float(f.split()[0]) for f in texts(page, "#guesses .figure")]
         assert percents == pytest.approx(100 * recording.next_probabilities[t], abs=0.51)
         came = (
@@ -426,13 +471,10 @@ def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
         assert page.locator("#guesses [aria-current=true]").count() == sum(marked)
         if t:
             assert texts(page, "#cost") == [f"cost {recording.bits[t]:.2f} bits"]
-        sizes = np.sort(np.abs(recording.arrays["h"][t]).ravel())[::-1][:8]
-        found = [abs(float(f.replace("−", "-"))) for f in texts(page, "#strongest .figure")]
-        assert found == pytest.approx(sizes, abs=0.02)
-        name = page.locator("#strongest .name").first.text_content()
-        (unit,) = parse_units(name, tiny_model)
-        value = float(texts(page, "#strongest .figure")[0].replace("−", "-"))
-        assert value == pytest.approx(recording.arrays["h"][t, unit.layer, unit.index], abs=0.02)
+        best = np.argsort(-np.abs(true[t]), kind="stable")[:8]
+        assert page.locator("#strongest .name").all_text_contents() == [names[u] for u in best]
+        found = [float(f.replace("−", "-")) for f in texts(page, "#strongest .figure")]
+        assert found == pytest.approx(true[t, best], abs=0.0051)
     page.mouse.move(5, 5)
     assert texts(page, "#where") == [f"1 of {len(TEXT)}"]
 
@@ -475,11 +517,13 @@ def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
 
 
 @pytest.mark.parametrize(
-    ("span", "steps"), [(Span(30, 34, 1, 1), 38), (Span(200, 201), 64), (Span(0, 9, 4, 2), 25)]
+    ("span", "part"),
+    [(Span(30, 34, 1, 1), 0.3), (Span(200, 201), 0.5), (Span(0, 9, 4, 2), 0.2), (Span(8, 9), 0.05)],
 )
-def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, steps):
+def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, part, levels):
     page, data = look(tiny_model, TEXT, "L*.h.*", "L*.c.0-5")
-    values, threshold = both_signs(parts_of(data)), steps / data["levels"]  # which some values meet
+    values, threshold = both_signs(parts_of(data)), round(part * levels) / levels
+    true = both_signs(true_parts(tiny_model, TEXT, data))
     found = page.evaluate(
         "([span, threshold]) => findUnits(page.data, span, threshold)", [vars(span), threshold]
     )
@@ -488,8 +532,9 @@ def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, s
     assert [by_index[k]["margin"] for k in range(len(expected))] == pytest.approx(
         expected, abs=1e-12
     )
+    assert expected == pytest.approx(margins(true, span, threshold), abs=0.5 / levels + 1e-6)
     assert [by_index[k]["exact"] for k in range(len(expected))] == fits(
-        values, span, threshold
+        true, span, threshold
     ).tolist()
     order = [one["margin"] for one in found]
     assert order == sorted(order, reverse=True)
@@ -497,17 +542,39 @@ def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, s
     places = page.evaluate(
         "([chosen, threshold]) => findPlaces(page.data, chosen, threshold)", [chosen, threshold]
     )
-    ours = similar(values, chosen, threshold)
+    ours = similar(true, chosen, threshold)
     assert [(p["start"], p["stop"], p["shared"], p["union"]) for p in places] == [
         (p.start, p.stop, p.shared, p.union) for p in ours
     ]
-    assert len(ours) > 3
-    exact = tiny_model.read(TEXT).arrays["h"].reshape(len(TEXT), -1)
-    names = [unit["name"] for unit in data["units"]]
-    true = [exact[:, 24 * u.layer + u.index] for u in parse_units("L*.h.*", tiny_model)]
-    rounded = [expected[names.index(str(u))] for u in parse_units("L*.h.*", tiny_model)]
-    near = margins(np.stack(true, axis=1), span, threshold)
-    assert rounded == pytest.approx(near, abs=1 / data["levels"] + 1e-6)
+    assert len(ours) > 1
+
+
+def test_thresholds_are_those_at_which_the_search_is_exact(look, tiny_model, levels):
+    page, data = look(tiny_model, TEXT)
+    page.evaluate("select(40, 42)")
+    slider = page.get_by_label("On from")
+    true = both_signs(true_parts(tiny_model, TEXT, data))
+    at = round(0.3 * levels)
+    assert texts(page, "#threshold-value") == [f"{at}/{levels}"]
+    assert f"1/{levels}" in texts(page, "#thresholds-note")[0]
+    for key, steps in (("ArrowRight", at + 1), ("Home", 1), ("End", levels - 1)):
+        slider.press(key)
+        assert texts(page, "#threshold-value") == [f"{steps}/{levels}"]
+        exact = fits(true, Span(40, 42, 1, 1), steps / levels)
+        found = page.evaluate("page.found.filter(({ exact }) => exact).map(({ index }) => index)")
+        assert sorted(found) == np.flatnonzero(exact).tolist()
+    slider.press("Home")
+    listed = page.evaluate(
+        """() => {
+          const exact = page.found.filter((one) => one.exact);
+          return (exact.length ? exact : page.found).map((one) => one.index);
+        }"""
+    )
+    figures = texts(page, "#found .figure")
+    assert [figure[0] == "≈" for figure in figures] == [levels < 100] * len(figures)
+    real = margins(true, Span(40, 42, 1, 1), 1 / levels)[listed[: len(figures)]]
+    said = [float(figure.strip("≈").replace("−", "-")) for figure in figures]
+    assert said == pytest.approx(real, abs=0.5 / levels + 0.0051)
 
 
 def test_selected_text_becomes_a_span_and_its_places_can_be_visited(look, tiny_model):
@@ -526,10 +593,11 @@ def test_selected_text_becomes_a_span_and_its_places_can_be_visited(look, tiny_m
     values = both_signs(parts_of(data))
     page.get_by_label("Off before").fill("0")
     page.get_by_label("and after").fill("0")
-    exact = fits(values, Span(40, 45), 0.3).sum()
+    threshold = round(0.3 * data["levels"]) / data["levels"]
+    exact = fits(values, Span(40, 45), threshold).sum()
     assert texts(page, "#found-note")[0].startswith(f"{exact} on exactly here")
     best = page.locator("#found .name").first.text_content()
-    index = int(np.argmax(margins(values, Span(40, 45), 0.3)))
+    index = int(np.argmax(margins(values, Span(40, 45), threshold)))
     assert (
         best
         == "+−"[index >= len(data["units"])] + data["units"][index % len(data["units"])]["name"]

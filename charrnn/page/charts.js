@@ -95,13 +95,12 @@ class HeatMap {
       return (255 << 24) | (blue << 16) | (green << 8) | red;
     });
     for (const [y, unit] of units.entries()) {
-      const from = unit * data.length + this.from;
       for (let x = 0; x < columns; x++) {
         const start = Math.floor((x * size) / columns);
         const stop = Math.max(start + 1, Math.floor(((x + 1) * size) / columns));
         let sum = 0;
-        for (let t = start; t < stop; t++) sum += data.values[from + t];
-        pixels[y * columns + x] = colors[stepOf(sum / (stop - start) / data.levels) + STEPS];
+        for (let t = start; t < stop; t++) sum += partAt(data, unit, this.from + t);
+        pixels[y * columns + x] = colors[stepOf(sum / (stop - start)) + STEPS];
       }
     }
     const canvas = new OffscreenCanvas(columns, units.length);
@@ -120,7 +119,7 @@ class HeatMap {
     const { data } = this.page;
     const [from, to] = [counted(this.from + 1), counted(this.from + this.size)];
     this.note.textContent = place
-      ? `${data.units[place.unit].name} ${signed(valueAt(data, place.unit, place.t))} at ${counted(place.t + 1)}, ` +
+      ? `${data.units[place.unit].name} ${about(data, place.unit, place.t)} at ${counted(place.t + 1)}, ` +
         `after “${textOf(data, place.t - 15, place.t + 1)}”`
       : `${counted(this.units.length)} units by interest, ${data.noun}s ${from} to ${to}`;
   }
