@@ -768,6 +768,26 @@ def test_every_kind_of_model_has_a_page(look, cell, level, text):
     assert page.locator("#glyph").text_content() == visible(text[-1])
 
 
+def test_the_ring_stays_around_its_character_when_the_window_changes(look, tiny_model):
+    page, _ = look(tiny_model, TEXT)
+    page.set_viewport_size({"width": 1360, "height": 850})
+    farthest = """() => Array.from(page.data.bits, (_, t) => t).reduce((a, b) =>
+      page.view.rect(b).left > page.view.rect(a).left ? b : a)"""
+    page.evaluate("t => go(t, true)", page.evaluate(farthest))
+    boxes = """() => [document.querySelector("#ring"), document.querySelector("#lines")]
+      .map((e) => e.getBoundingClientRect()).concat([page.view.rect(page.at)]).map(({ left, top }) => [left, top])"""
+    places = []
+    for width in (1360, 390, 1360):
+        page.set_viewport_size({"width": width, "height": 850})
+        page.evaluate("() => new Promise((f) => requestAnimationFrame(() => setTimeout(f)))")
+        ring, lines, character = page.evaluate(boxes)
+        assert ring == pytest.approx(character, abs=0.5)
+        places.append(np.subtract(character, lines))
+    wide, narrow, again = places
+    assert wide[0] > 390 > narrow[0]  # it stands in another row then
+    assert again.tolist() == wide.tolist()
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_a_narrow_window_needs_no_scrolling_sideways(look, tiny_model, large):
     page, _ = look(tiny_model, TEXT)
