@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import zlib
 from html.parser import HTMLParser
 
@@ -301,6 +302,17 @@ def test_options_choose_what_goes_in(write):
     assert write("tiny", TEXT)["ramps"] == ramps(Palette.rdbu)
     assert write("tiny", TEXT, "--palette", "vik")["ramps"] == ramps(Palette.vik)
     assert write("tiny", TEXT, "--clamp", "L0.h.1=0")["source"]["edits"] == ["clamp L0.h.1=+0.0"]
+
+
+def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch):
+    folder = tmp_path / "renamed"
+    shutil.copytree("checkpoints/tiny", folder)
+    shutil.copy(folder / "best.safetensors", tmp_path / "sent.safetensors")
+    assert write(folder, TEXT[:9])["title"] == "renamed"
+    assert write(folder / "best.safetensors", TEXT[:9])["title"] == "renamed"
+    assert write(tmp_path / "sent.safetensors", TEXT[:9])["title"] == "sent"
+    monkeypatch.chdir(folder)
+    assert write(".", TEXT[:9])["title"] == "renamed"
 
 
 @pytest.mark.parametrize(
@@ -761,6 +773,9 @@ def test_data_can_be_shown_again_and_unit_and_place_stay(look, tiny_model):
 def test_every_kind_of_model_has_a_page(look, cell, level, text):
     page, data = look(make_model(cell, text, 1, level=level), text)
     assert page.locator("#gates").is_visible() == bool(CELLS[cell].sigmoids)
+    lasts = [re.search(r"lasts \S+ (\w+)", said) for said in texts(page, "figcaption")]
+    kept = [gate for gate in data["gates"] if gate["scale"]]
+    assert [found[1] for found in lasts if found] == [f"{data['noun']}s" for _ in kept]
     assert data["length"] == len(text if level == "char" else text.encode())
     last = data["length"]
     page.keyboard.press("End")

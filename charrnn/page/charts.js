@@ -173,7 +173,8 @@ class GatePlots {
 
   draw() {
     if (this.section.hidden || !this.page.data) return;
-    const own = this.page.data.units[this.page.unit];
+    const { data, unit } = this.page;
+    const own = data.units[unit];
     const [ink, soft, line] = ["--ring", "--soft", "--line"].map(cssColor);
     for (const plot of this.plots) {
       const size = Math.max(120, Math.min(plot.figure.clientWidth || 260, 480));
@@ -212,7 +213,7 @@ class GatePlots {
         context.stroke();
       }
       const title = `gate ${plot.gate.name}`;
-      plot.caption.textContent = picked ? `${title} · ${describeGate(plot.gate, picked)}` : title;
+      plot.caption.textContent = picked ? `${title} · ${describeGate(data.noun, plot.gate, picked)}` : title;
     }
     this.tell();
   }
@@ -226,7 +227,7 @@ class GatePlots {
   }
 
   tell(gate, point) {
-    this.note.textContent = point ? `gate ${gate.name} · ${describeGate(gate, point)}` : "";
+    this.note.textContent = point ? `gate ${gate.name} · ${describeGate(this.page.data.noun, gate, point)}` : "";
   }
 }
 
@@ -237,9 +238,9 @@ function dot(context, x, y, radius, color) {
   context.fill();
 }
 
-function describeGate(gate, { layer, index, left, right }) {
+function describeGate(noun, gate, { layer, index, left, right }) {
   const percent = (part) => `${(100 * part).toFixed(1)} %`;
   const scale = gate.scale?.[layer][index];
-  const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} characters`;
+  const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} ${noun}s`;
   return `L${layer}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
 }
