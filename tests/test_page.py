@@ -373,9 +373,9 @@ def look(window, tmp_path):
     window.emulate_media(color_scheme="light")
     window.mouse.move(0, 0)
 
-    def open_page(model, text, *addresses, **settings):
+    def open_page(model, text, *addresses, change=None, **settings):
         path = tmp_path / "page.html"
-        data = data_of(model, text, *addresses, **settings)
+        data = data_of(model, text, *addresses, **settings) | (change or {})
         path.write_text(page_html(data), encoding="utf-8")
         window.goto(path.as_uri())
         window.evaluate("opened")
@@ -528,6 +528,92 @@ def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
     assert found == pytest.approx([gate["left"][1][6], gate["right"][1][6]], abs=0.02)
 
 
+def pixels(page, canvas, points):
+    """The colours (N, 4), from 0 to 255, at points (x, y) of a canvas in CSS pixels."""
+    return np.array(
+        page.locator(canvas).evaluate(
+            """(canvas, points) => {
+              const ratio = canvas.width / canvas.clientWidth;
+              const copy = new OffscreenCanvas(canvas.width, canvas.height);
+              const context = copy.getContext("2d", { willReadFrequently: true });
+              context.drawImage(canvas, 0, 0);
+              return points.map(([x, y]) => [...context.getImageData(x * ratio, y * ratio, 1, 1).data]);
+            }""",
+            [list(map(float, point)) for point in points],
+        )
+    )
+
+
+def color(name):
+    """Of the page's "red green blue", "#rrggbb" or "#rgb"."""
+    if name[0] == "#":
+        return [*bytes.fromhex(name[1:] if len(name) == 7 else "".join(2 * c for c in name[1:]))]
+    return [*map(int, name.split())]
+
+
+@pytest.mark.parametrize("length", [40, 3500])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_heat_map_has_each_value_in_its_place_and_colour(look, tiny_model, length, theme):
+    """Units down, symbols across; where there are more of them than pixels, their mean."""
+    values = np.random.default_rng(5).integers(-16, 17, (48, length)).astype("i1")
+    values[7] = np.linspace(-16, 16, length)
+    made = {"values": pack(values), "levels": 16}
+    page, _ = look(tiny_model, make_text(length)[:length], change=made)
+    page.emulate_media(color_scheme=theme)
+    page.locator(f"#theme[aria-pressed={str(theme == 'dark').lower()}]").wait_for()
+    page.get_by_label("Show").select_option(str(length))
+    page.evaluate("go(20), page.map.draw()")
+    width = page.locator("#map-canvas").evaluate("canvas => canvas.clientWidth")
+    height = page.locator("#map-canvas").evaluate("canvas => canvas.clientHeight")
+    columns = min(length, width)
+    rows = range(1, min(48, height // 7))  # the first has the frame of the unit picked
+    chosen = [x for x in range(0, columns, max(1, columns // 40)) if x * length // columns > 30]
+    across = [(x + 0.5) * width / columns for x in chosen]
+    found = pixels(page, "#map-canvas", [(x, 7 * y + 3.5) for y in rows for x in across])
+    parts = (values - np.sign(values) / 2) / 16
+    means = [
+        [parts[y, x * length // columns : (x + 1) * length // columns].mean() for x in chosen]
+        for y in rows
+    ]
+    ramp = np.array([color(name) for name in ramps()[theme]["value"]])
+    levels = diverging(ColorMode.truecolor).levels(np.ravel(means), 1)
+    assert len(rows) > 20
+    assert found[:, :3].tolist() == ramp[np.add(levels, 16)].tolist()
+    cursor = 20 * width / length
+    near = pixels(page, "#map-canvas", [(cursor + d, 7 * 9 + 3.5) for d in (-1, 0, 1)])
+    assert not {*map(tuple, near[:, :3])} <= {*map(tuple, ramp)}
+
+
+def test_the_gate_plot_has_each_unit_in_its_place_and_colour(look, tiny_model):
+    """The part of the time that a gate was open to the right, shut upwards."""
+    left, right = [[0.15, 0.3, 0.0], [0.7, 0.0, 0.1]], [[0.6, 0.2, 0.0], [0.1, 0.95, 0.3]]
+    gate = {"name": "f", "left": left, "right": right, "scale": None}
+    page, data = look(tiny_model, TEXT, change={"gates": [gate]})
+    canvas = "#plots canvas"
+    size = page.locator(canvas).evaluate("canvas => canvas.clientWidth")
+    full = size - 48
+
+    def at(shut, opened):
+        return 34 + full * opened, size - 34 - full * shut
+
+    names = [unit["name"] for unit in data["units"]]
+    page.evaluate("unit => pick(unit)", names.index("L1.h.0"))
+    properties = "names => names.map(cssColor)"
+    one, two, ink = page.evaluate(properties, ["--layer-0", "--layer-1", "--ring"])
+    for layer, name in ((0, one), (1, two)):
+        points = [at(*point) for point in zip(left[layer], right[layer], strict=True)]
+        mirrored = [at(*point) for point in zip(right[layer], left[layer], strict=True)]
+        for found in pixels(page, canvas, points)[[0, 1] if layer == 0 else [0, 2]]:
+            assert found == pytest.approx([*color(name), 0.65 * 255], abs=2)
+        empty = pixels(page, canvas, mirrored)[[0, 1] if layer == 0 else [0, 2]]
+        assert empty[:, 3].tolist() == [0, 0]
+    x, y = at(0.7, 0.1)
+    around = [(x + 6, y), (x, y + 6), (x - 6, y), (x, y - 6)]
+    assert pixels(page, canvas, around)[:, :3] == pytest.approx(np.array([color(ink)] * 4), abs=3)
+    page.evaluate("unit => pick(unit)", names.index("L0.h.0"))
+    assert pixels(page, canvas, around)[:, 3].tolist() == [0] * 4
+
+
 @pytest.mark.parametrize(
     ("span", "part"),
     [(Span(30, 34, 1, 1), 0.3), (Span(200, 201), 0.5), (Span(0, 9, 4, 2), 0.2), (Span(8, 9), 0.05)],
@@ -559,6 +645,39 @@ def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, p
         (p.start, p.stop, p.shared, p.union) for p in ours
     ]
     assert len(ours) > 1
+
+
+def test_a_selection_may_end_between_paragraphs(look, tiny_model):
+    """As when a line is selected by three clicks: it ends before the next paragraph, outside of its text."""
+    page, _ = look(tiny_model, TEXT)
+    first, second = re.findall(r".*\n", TEXT)[:2]
+    ends = len(first), len(first + second)
+    selected = """([from, to]) => {
+      const paragraphs = [...document.querySelectorAll("#lines p")];
+      const node = (k) => k < 0 ? document.querySelector("#lines") : paragraphs[k];
+      const place = ([k, text, offset]) => [text ? page.view.nodes[k] : node(k), offset];
+      select(0, 0);
+      getSelection().setBaseAndExtent(...place(from), ...place(to));
+      takeSelection();
+      return page.span && [page.span.start, page.span.stop];
+    }"""
+    count = page.locator("#lines").evaluate("lines => lines.childNodes.length")
+    for begins, stops, span in (
+        ((0, True, 2), (1, False, 0), (2, ends[0])),
+        ((0, False, 0), (1, False, 0), (0, ends[0])),
+        ((0, False, 1), (1, False, 1), ends),
+        ((1, False, 0), (2, True, 0), ends),
+        ((1, True, 3), (-1, False, count), (ends[0] + 3, len(TEXT))),
+        ((-1, False, 0), (2, True, 0), (0, ends[1])),
+    ):
+        assert page.evaluate(selected, [begins, stops]) == [*span]
+    x, y = page.evaluate(
+        "t => { const r = page.view.rect(t); return [r.left + 3, r.top + 5]; }", ends[0]
+    )
+    page.keyboard.press("Escape")
+    page.mouse.click(x, y, click_count=3)
+    page.locator("#span-body").wait_for()
+    assert page.evaluate("[page.span.start, page.span.stop]") == [*ends]
 
 
 def test_thresholds_are_those_at_which_the_search_is_exact(look, tiny_model, levels):
