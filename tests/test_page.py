@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import zlib
 from html.parser import HTMLParser
 
@@ -65,43 +66,85 @@ def unpack(packed):
 
 
 def parts_of(data):
-    """The values of a page as parts of their scales, (T, U)."""
-    return unpack(data["values"]).reshape(len(data["units"]), -1).T / data["levels"]
+    """The values of a page as parts of their scales, (T, U): the middles of their levels."""
+    levels = unpack(data["values"]).reshape(len(data["units"]), -1).T
+    return (levels - np.sign(levels) / 2) / data["levels"]
+
+
+def true_parts(model, text, data):
+    """The real values of a page's units as parts of their scales, (T, U)."""
+    arrays = record(model, text).arrays
+    values = np.stack([arrays[u["what"]][:, u["layer"], u["index"]] for u in data["units"]], axis=1)
+    reach = np.abs(values).max(axis=0)
+    return values / np.where((reach > 1) | [u["what"] == "c" for u in data["units"]], reach, 1)
+
+
+@pytest.fixture(params=[LEVELS[0], LEVELS[-1]])
+def levels(request, monkeypatch):
+    """The most levels that a page has, and the fewest, as if the text were long."""
+    few = 0 if request.param == LEVELS[-1] else 1 << 30
+    monkeypatch.setattr("charrnn.page.data.FEW_CHARS", few)
+    return request.param
 
 
 # --- the data -------------------------------------------------------------------------------------
 
 
-@given(st.one_of(arrays(np.int8, st.integers(0, 50)), arrays(np.uint32, st.integers(0, 50))))
+KEPT = (np.int8, np.dtype("<i2"), np.uint32)
+
+
+@given(st.sampled_from(KEPT).flatmap(lambda kind: arrays(kind, st.integers(0, 50))))
 def test_what_is_packed_can_be_unpacked(numbers):
     packed = json.loads(json.dumps(pack(numbers)))
     assert unpack(packed).tolist() == numbers.tolist()
     assert unpack(packed).itemsize <= numbers.itemsize
 
 
+SHARES = st.floats(-1, 1, width=32) | st.integers(-16, 16).map(lambda k: k / 16)
+
+
+@given(arrays(np.float32, (3, 7), elements=SHARES), st.sampled_from(LEVELS))
+def test_levels_say_exactly_what_is_at_least_so_many_of_them(parts, levels):
+    found = quantised(parts, levels)
+    assert np.sign(found).tolist() == np.sign(parts).tolist()
+    assert np.abs(found).max() <= levels
+    for m in range(1, levels):
+        assert (found > m).tolist() == (parts >= np.float64(m) / levels).tolist()
+        assert (found < -m).tolist() == (parts <= -np.float64(m) / levels).tolist()
+
+
 @pytest.mark.parametrize("cell", CELLS)
-def test_values_are_within_half_a_step_and_all_keep_their_signs(cell):
+def test_values_are_within_half_a_step_and_all_keep_their_signs(cell, levels):
     model = make_model(cell)
     text = "abcdefgabcagf" * 20
     letters = CELLS[cell].states
     data = data_of(model, text, *(f"L*.{letter}.*" for letter in letters))
     found = parts_of(data)
     recording = record(model, text)
-    assert len(data["units"]) == 10 * len(letters)
+    assert (len(data["units"]), data["levels"]) == (10 * len(letters), levels)
     for column, unit in zip(found.T, data["units"], strict=True):
         true = recording.arrays[unit["what"]][:, unit["layer"], unit["index"]]
         expected = max(abs(true)) if unit["what"] == "c" or max(abs(true)) > 1 else 1
         assert unit["scale"] == pytest.approx(expected, abs=1e-6)
         assert np.sign(column).tolist() == np.sign(true).tolist()
         away = np.abs(column - true / unit["scale"])
-        assert (
-            away[np.abs(column) > 1 / data["levels"]].max(initial=0) <= 0.5 / data["levels"] + 1e-6
-        )
-        assert away.max() <= 1 / data["levels"] + 1e-6
+        assert away.max() <= 0.5 / levels + 1e-6
         assert (unit["low"], unit["high"]) == pytest.approx((true.min(), true.max()), abs=1e-4)
     quiet = record(model, text[:1])
     quiet.arrays["h"][:] = 0
     assert not parts_of(page_data([quiet], [Unit(0, "h", 3)], title="")).any()
+
+
+def test_the_strongest_units_are_the_true_ones_of_equals_the_most_interesting(levels):
+    model, text = make_model(), "abcdefgabcagf" * 20
+    data = data_of(model, text, "L*.h.*", "L*.c.*")
+    true = np.abs(true_parts(model, text, data))
+    units, values = (unpack(data[key]).reshape(-1, 8) for key in ("strongest", "strengths"))
+    for t, row in enumerate(units):
+        assert row.tolist() == sorted(range(20), key=lambda u, t=t: (-true[t, u], u))[:8]
+    found = values / data["fine"]
+    assert np.abs(found) == pytest.approx(np.take_along_axis(true, units, axis=1), abs=6e-5)
+    assert np.sign(found).tolist() == np.sign(np.take_along_axis(parts_of(data), units, 1)).tolist()
 
 
 def test_a_model_that_says_nothing_finite_is_refused():
@@ -263,6 +306,17 @@ def test_options_choose_what_goes_in(write):
     assert write("tiny", TEXT, "--clamp", "L0.h.1=0")["source"]["edits"] == ["clamp L0.h.1=+0.0"]
 
 
+def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch):
+    folder = tmp_path / "renamed"
+    shutil.copytree("checkpoints/tiny", folder)
+    shutil.copy(folder / "best.safetensors", tmp_path / "sent.safetensors")
+    assert write(folder, TEXT[:9])["title"] == "renamed"
+    assert write(folder / "best.safetensors", TEXT[:9])["title"] == "renamed"
+    assert write(tmp_path / "sent.safetensors", TEXT[:9])["title"] == "sent"
+    monkeypatch.chdir(folder)
+    assert write(".", TEXT[:9])["title"] == "renamed"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -321,9 +375,9 @@ def look(window, tmp_path):
     window.emulate_media(color_scheme="light")
     window.mouse.move(0, 0)
 
-    def open_page(model, text, *addresses, **settings):
+    def open_page(model, text, *addresses, change=None, **settings):
         path = tmp_path / "page.html"
-        data = data_of(model, text, *addresses, **settings)
+        data = data_of(model, text, *addresses, **settings) | (change or {})
         path.write_text(page_html(data), encoding="utf-8")
         window.goto(path.as_uri())
         window.evaluate("opened")
@@ -359,14 +413,14 @@ def hover(page, t):
     page.mouse.move(x, y)
 
 
-def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model):
+def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model, levels):
     page, data = look(tiny_model, TEXT)
     assert page.locator("#lines p").evaluate_all("ps => ps.map(p => p.textContent)") == shown(TEXT)
     name = data["units"][0]["name"]
     assert texts(page, "#unit-name") == [name]
     page.evaluate("document.querySelector('#text').style.height = '20000px'")  # all on the screen
     page.wait_for_function("page.view.painted[1] === page.data.length")
-    levels = page.evaluate(
+    found = page.evaluate(
         """() => {
           const levels = new Array(page.data.length).fill(16);
           for (let k = 0; k <= 32; k++)
@@ -377,8 +431,8 @@ def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model):
     )
     unit = parse_units(name, tiny_model)[0]
     values = tiny_model.read(TEXT).arrays["h"][:, unit.layer, unit.index]
-    assert np.sign(np.array(levels) - 16).tolist() == np.sign(values).tolist()
-    assert np.abs(np.array(levels) - 16 - 16 * values).max() <= 1 + 16 / data["levels"]
+    assert data["levels"] == levels
+    assert [k - 16 for k in found] == diverging(ColorMode.truecolor).levels(values, 1)
     color = page.locator("#lines p").first.evaluate(
         "p => [0, 20, 32].map(k => getComputedStyle(p, `::highlight(v${k})`).backgroundColor)"
     )
@@ -405,15 +459,18 @@ def test_the_legend_calls_the_colours_by_their_names(window, tmp_path, tiny_mode
         assert ground == f"rgb({ramps(palette)['light']['value'][16].replace(' ', ', ')})"
 
 
+@pytest.mark.usefixtures("levels")
 def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
-    page, _ = look(tiny_model, TEXT)
+    page, data = look(tiny_model, TEXT)
     recording = record(tiny_model, TEXT, top=3)
+    names = [unit["name"] for unit in data["units"]]
+    true = true_parts(tiny_model, TEXT, data)
     for t in (0, 7, 101):
         hover(page, t)
         assert page.locator("#glyph").text_content() == visible(TEXT[t])
         assert texts(page, "#where") == [f"{t + 1} of {len(TEXT)}"]
-        names = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
-        assert page.locator("#guesses .name").all_text_contents() == names
+        guesses = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
+        assert page.locator("#guesses .name").all_text_contents() == guesses
         percents = [float(f.split()[0]) for f in texts(page, "#guesses .figure")]
         assert percents == pytest.approx(100 * recording.next_probabilities[t], abs=0.51)
         came = (
@@ -428,13 +485,10 @@ def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
         assert page.locator("#guesses [aria-current=true]").count() == sum(marked)
         if t:
             assert texts(page, "#cost") == [f"cost {recording.bits[t]:.2f} bits"]
-        sizes = np.sort(np.abs(recording.arrays["h"][t]).ravel())[::-1][:8]
-        found = [abs(float(f.replace("−", "-"))) for f in texts(page, "#strongest .figure")]
-        assert found == pytest.approx(sizes, abs=0.02)
-        name = page.locator("#strongest .name").first.text_content()
-        (unit,) = parse_units(name, tiny_model)
-        value = float(texts(page, "#strongest .figure")[0].replace("−", "-"))
-        assert value == pytest.approx(recording.arrays["h"][t, unit.layer, unit.index], abs=0.02)
+        best = np.argsort(-np.abs(true[t]), kind="stable")[:8]
+        assert page.locator("#strongest .name").all_text_contents() == [names[u] for u in best]
+        found = [float(f.replace("−", "-")) for f in texts(page, "#strongest .figure")]
+        assert found == pytest.approx(true[t, best], abs=0.0051)
     page.mouse.move(5, 5)
     assert texts(page, "#where") == [f"1 of {len(TEXT)}"]
 
@@ -476,12 +530,100 @@ def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
     assert found == pytest.approx([gate["left"][1][6], gate["right"][1][6]], abs=0.02)
 
 
+def pixels(page, canvas, points):
+    """The colours (N, 4), from 0 to 255, at points (x, y) of a canvas in CSS pixels."""
+    return np.array(
+        page.locator(canvas).evaluate(
+            """(canvas, points) => {
+              const ratio = canvas.width / canvas.clientWidth;
+              const copy = new OffscreenCanvas(canvas.width, canvas.height);
+              const context = copy.getContext("2d", { willReadFrequently: true });
+              context.drawImage(canvas, 0, 0);
+              return points.map(([x, y]) => [...context.getImageData(x * ratio, y * ratio, 1, 1).data]);
+            }""",
+            [list(map(float, point)) for point in points],
+        )
+    )
+
+
+def color(name):
+    """Of the page's "red green blue", "#rrggbb" or "#rgb"."""
+    if name[0] == "#":
+        return [*bytes.fromhex(name[1:] if len(name) == 7 else "".join(2 * c for c in name[1:]))]
+    return [*map(int, name.split())]
+
+
+@pytest.mark.parametrize("length", [40, 3500])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_heat_map_has_each_value_in_its_place_and_colour(look, tiny_model, length, theme):
+    """Units down, symbols across; where there are more of them than pixels, their mean."""
+    values = np.random.default_rng(5).integers(-16, 17, (48, length)).astype("i1")
+    values[7] = np.linspace(-16, 16, length)
+    made = {"values": pack(values), "levels": 16}
+    page, _ = look(tiny_model, make_text(length)[:length], change=made)
+    page.emulate_media(color_scheme=theme)
+    page.locator(f"#theme[aria-pressed={str(theme == 'dark').lower()}]").wait_for()
+    page.get_by_label("Show").select_option(str(length))
+    page.evaluate("go(20), page.map.draw()")
+    width = page.locator("#map-canvas").evaluate("canvas => canvas.clientWidth")
+    height = page.locator("#map-canvas").evaluate("canvas => canvas.clientHeight")
+    columns = min(length, width)
+    rows = range(1, min(48, height // 7))  # the first has the frame of the unit picked
+    chosen = [x for x in range(0, columns, max(1, columns // 40)) if x * length // columns > 30]
+    across = [(x + 0.5) * width / columns for x in chosen]
+    found = pixels(page, "#map-canvas", [(x, 7 * y + 3.5) for y in rows for x in across])
+    parts = (values - np.sign(values) / 2) / 16
+    means = [
+        [parts[y, x * length // columns : (x + 1) * length // columns].mean() for x in chosen]
+        for y in rows
+    ]
+    ramp = np.array([color(name) for name in ramps()[theme]["value"]])
+    levels = diverging(ColorMode.truecolor).levels(np.ravel(means), 1)
+    assert len(rows) > 20
+    assert found[:, :3].tolist() == ramp[np.add(levels, 16)].tolist()
+    cursor = 20 * width / length
+    near = pixels(page, "#map-canvas", [(cursor + d, 7 * 9 + 3.5) for d in (-1, 0, 1)])
+    assert not {*map(tuple, near[:, :3])} <= {*map(tuple, ramp)}
+
+
+def test_the_gate_plot_has_each_unit_in_its_place_and_colour(look, tiny_model):
+    """The part of the time that a gate was open to the right, shut upwards."""
+    left, right = [[0.15, 0.3, 0.0], [0.7, 0.0, 0.1]], [[0.6, 0.2, 0.0], [0.1, 0.95, 0.3]]
+    gate = {"name": "f", "left": left, "right": right, "scale": None}
+    page, data = look(tiny_model, TEXT, change={"gates": [gate]})
+    canvas = "#plots canvas"
+    size = page.locator(canvas).evaluate("canvas => canvas.clientWidth")
+    full = size - 48
+
+    def at(shut, opened):
+        return 34 + full * opened, size - 34 - full * shut
+
+    names = [unit["name"] for unit in data["units"]]
+    page.evaluate("unit => pick(unit)", names.index("L1.h.0"))
+    properties = "names => names.map(cssColor)"
+    one, two, ink = page.evaluate(properties, ["--layer-0", "--layer-1", "--ring"])
+    for layer, name in ((0, one), (1, two)):
+        points = [at(*point) for point in zip(left[layer], right[layer], strict=True)]
+        mirrored = [at(*point) for point in zip(right[layer], left[layer], strict=True)]
+        for found in pixels(page, canvas, points)[[0, 1] if layer == 0 else [0, 2]]:
+            assert found == pytest.approx([*color(name), 0.65 * 255], abs=2)
+        empty = pixels(page, canvas, mirrored)[[0, 1] if layer == 0 else [0, 2]]
+        assert empty[:, 3].tolist() == [0, 0]
+    x, y = at(0.7, 0.1)
+    around = [(x + 6, y), (x, y + 6), (x - 6, y), (x, y - 6)]
+    assert pixels(page, canvas, around)[:, :3] == pytest.approx(np.array([color(ink)] * 4), abs=3)
+    page.evaluate("unit => pick(unit)", names.index("L0.h.0"))
+    assert pixels(page, canvas, around)[:, 3].tolist() == [0] * 4
+
+
 @pytest.mark.parametrize(
-    ("span", "steps"), [(Span(30, 34, 1, 1), 38), (Span(200, 201), 64), (Span(0, 9, 4, 2), 25)]
+    ("span", "part"),
+    [(Span(30, 34, 1, 1), 0.3), (Span(200, 201), 0.5), (Span(0, 9, 4, 2), 0.2), (Span(8, 9), 0.05)],
 )
-def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, steps):
+def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, part, levels):
     page, data = look(tiny_model, TEXT, "L*.h.*", "L*.c.0-5")
-    values, threshold = both_signs(parts_of(data)), steps / data["levels"]  # which some values meet
+    values, threshold = both_signs(parts_of(data)), round(part * levels) / levels
+    true = both_signs(true_parts(tiny_model, TEXT, data))
     found = page.evaluate(
         "([span, threshold]) => findUnits(page.data, span, threshold)", [vars(span), threshold]
     )
@@ -490,8 +632,9 @@ def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, s
     assert [by_index[k]["margin"] for k in range(len(expected))] == pytest.approx(
         expected, abs=1e-12
     )
+    assert expected == pytest.approx(margins(true, span, threshold), abs=0.5 / levels + 1e-6)
     assert [by_index[k]["exact"] for k in range(len(expected))] == fits(
-        values, span, threshold
+        true, span, threshold
     ).tolist()
     order = [one["margin"] for one in found]
     assert order == sorted(order, reverse=True)
@@ -499,17 +642,72 @@ def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, s
     places = page.evaluate(
         "([chosen, threshold]) => findPlaces(page.data, chosen, threshold)", [chosen, threshold]
     )
-    ours = similar(values, chosen, threshold)
+    ours = similar(true, chosen, threshold)
     assert [(p["start"], p["stop"], p["shared"], p["union"]) for p in places] == [
         (p.start, p.stop, p.shared, p.union) for p in ours
     ]
-    assert len(ours) > 3
-    exact = tiny_model.read(TEXT).arrays["h"].reshape(len(TEXT), -1)
-    names = [unit["name"] for unit in data["units"]]
-    true = [exact[:, 24 * u.layer + u.index] for u in parse_units("L*.h.*", tiny_model)]
-    rounded = [expected[names.index(str(u))] for u in parse_units("L*.h.*", tiny_model)]
-    near = margins(np.stack(true, axis=1), span, threshold)
-    assert rounded == pytest.approx(near, abs=1 / data["levels"] + 1e-6)
+    assert len(ours) > 1
+
+
+def test_a_selection_may_end_between_paragraphs(look, tiny_model):
+    """As when a line is selected by three clicks: it ends before the next paragraph, outside of its text."""
+    page, _ = look(tiny_model, TEXT)
+    first, second = re.findall(r".*\n", TEXT)[:2]
+    ends = len(first), len(first + second)
+    selected = """([from, to]) => {
+      const paragraphs = [...document.querySelectorAll("#lines p")];
+      const node = (k) => k < 0 ? document.querySelector("#lines") : paragraphs[k];
+      const place = ([k, text, offset]) => [text ? page.view.nodes[k] : node(k), offset];
+      select(0, 0);
+      getSelection().setBaseAndExtent(...place(from), ...place(to));
+      takeSelection();
+      return page.span && [page.span.start, page.span.stop];
+    }"""
+    count = page.locator("#lines").evaluate("lines => lines.childNodes.length")
+    for begins, stops, span in (
+        ((0, True, 2), (1, False, 0), (2, ends[0])),
+        ((0, False, 0), (1, False, 0), (0, ends[0])),
+        ((0, False, 1), (1, False, 1), ends),
+        ((1, False, 0), (2, True, 0), ends),
+        ((1, True, 3), (-1, False, count), (ends[0] + 3, len(TEXT))),
+        ((-1, False, 0), (2, True, 0), (0, ends[1])),
+    ):
+        assert page.evaluate(selected, [begins, stops]) == [*span]
+    x, y = page.evaluate(
+        "t => { const r = page.view.rect(t); return [r.left + 3, r.top + 5]; }", ends[0]
+    )
+    page.keyboard.press("Escape")
+    page.mouse.click(x, y, click_count=3)
+    page.locator("#span-body").wait_for()
+    assert page.evaluate("[page.span.start, page.span.stop]") == [*ends]
+
+
+def test_thresholds_are_those_at_which_the_search_is_exact(look, tiny_model, levels):
+    page, data = look(tiny_model, TEXT)
+    page.evaluate("select(40, 42)")
+    slider = page.get_by_label("On from")
+    true = both_signs(true_parts(tiny_model, TEXT, data))
+    at = round(0.3 * levels)
+    assert texts(page, "#threshold-value") == [f"{at}/{levels}"]
+    assert f"1/{levels}" in texts(page, "#thresholds-note")[0]
+    for key, steps in (("ArrowRight", at + 1), ("Home", 1), ("End", levels - 1)):
+        slider.press(key)
+        assert texts(page, "#threshold-value") == [f"{steps}/{levels}"]
+        exact = fits(true, Span(40, 42, 1, 1), steps / levels)
+        found = page.evaluate("page.found.filter(({ exact }) => exact).map(({ index }) => index)")
+        assert sorted(found) == np.flatnonzero(exact).tolist()
+    slider.press("Home")
+    listed = page.evaluate(
+        """() => {
+          const exact = page.found.filter((one) => one.exact);
+          return (exact.length ? exact : page.found).map((one) => one.index);
+        }"""
+    )
+    figures = texts(page, "#found .figure")
+    assert [figure[0] == "≈" for figure in figures] == [levels < 100] * len(figures)
+    real = margins(true, Span(40, 42, 1, 1), 1 / levels)[listed[: len(figures)]]
+    said = [float(figure.strip("≈").replace("−", "-")) for figure in figures]
+    assert said == pytest.approx(real, abs=0.5 / levels + 0.0051)
 
 
 def test_selected_text_becomes_a_span_and_its_places_can_be_visited(look, tiny_model):
@@ -528,10 +726,11 @@ def test_selected_text_becomes_a_span_and_its_places_can_be_visited(look, tiny_m
     values = both_signs(parts_of(data))
     page.get_by_label("Off before").fill("0")
     page.get_by_label("and after").fill("0")
-    exact = fits(values, Span(40, 45), 0.3).sum()
+    threshold = round(0.3 * data["levels"]) / data["levels"]
+    exact = fits(values, Span(40, 45), threshold).sum()
     assert texts(page, "#found-note")[0].startswith(f"{exact} on exactly here")
     best = page.locator("#found .name").first.text_content()
-    index = int(np.argmax(margins(values, Span(40, 45), 0.3)))
+    index = int(np.argmax(margins(values, Span(40, 45), threshold)))
     assert (
         best
         == "+−"[index >= len(data["units"])] + data["units"][index % len(data["units"])]["name"]
@@ -695,11 +894,34 @@ def test_data_can_be_shown_again_and_unit_and_place_stay(look, tiny_model):
 def test_every_kind_of_model_has_a_page(look, cell, level, text):
     page, data = look(make_model(cell, text, 1, level=level), text)
     assert page.locator("#gates").is_visible() == bool(CELLS[cell].sigmoids)
+    lasts = [re.search(r"lasts \S+ (\w+)", said) for said in texts(page, "figcaption")]
+    kept = [gate for gate in data["gates"] if gate["scale"]]
+    assert [found[1] for found in lasts if found] == [f"{data['noun']}s" for _ in kept]
     assert data["length"] == len(text if level == "char" else text.encode())
     last = data["length"]
     page.keyboard.press("End")
     assert texts(page, "#where") == [f"{last} of {last}"]
     assert page.locator("#glyph").text_content() == visible(text[-1])
+
+
+def test_the_ring_stays_around_its_character_when_the_window_changes(look, tiny_model):
+    page, _ = look(tiny_model, TEXT)
+    page.set_viewport_size({"width": 1360, "height": 850})
+    farthest = """() => Array.from(page.data.bits, (_, t) => t).reduce((a, b) =>
+      page.view.rect(b).left > page.view.rect(a).left ? b : a)"""
+    page.evaluate("t => go(t, true)", page.evaluate(farthest))
+    boxes = """() => [document.querySelector("#ring"), document.querySelector("#lines")]
+      .map((e) => e.getBoundingClientRect()).concat([page.view.rect(page.at)]).map(({ left, top }) => [left, top])"""
+    places = []
+    for width in (1360, 390, 1360):
+        page.set_viewport_size({"width": width, "height": 850})
+        page.evaluate("() => new Promise((f) => requestAnimationFrame(() => setTimeout(f)))")
+        ring, lines, character = page.evaluate(boxes)
+        assert ring == pytest.approx(character, abs=0.5)
+        places.append(np.subtract(character, lines))
+    wide, narrow, again = places
+    assert wide[0] > 390 > narrow[0]  # it stands in another row then
+    assert again.tolist() == wide.tolist()
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -92,6 +92,13 @@ def open_checkpoint(name: str | None, *, quiet: bool = False) -> "Checkpoint":
     return load_checkpoint(path)
 
 
+def title_of(loaded: "Checkpoint") -> str:
+    """The name that a user knows a checkpoint by: its run's folder, or its file if it is no run's."""
+    assert loaded.path
+    path = loaded.path.absolute()
+    return path.parent.name if path.name in (BEST, LAST) else path.stem
+
+
 def reads_lines(loaded: "Checkpoint") -> bool:
     """Whether a model was trained on lines, each an item of its own."""
     corpus = loaded.run.get("corpus")

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.checkpoints import BEST, LAST, CheckpointArgument, open_checkpoint, reads_lines
+from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines, title_of
 from charrnn.cli.console import say
 from charrnn.cli.visualize_options import Quiet
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from charrnn.checkpoint import Checkpoint
     from charrnn.serve.server import Server
 
@@ -60,15 +58,9 @@ def _server(loaded: "Checkpoint", port: int) -> "Server":
     from charrnn.serve.live import Live
     from charrnn.serve.server import Server
 
-    live = Live(loaded.model, _title(loaded.path), lines=reads_lines(loaded))
+    live = Live(loaded.model, title_of(loaded), lines=reads_lines(loaded))
     actions = {"read": live.read, "write": live.write}
     return Server(live.page().encode(), page_policy(live=True), actions, port)
-
-
-def _title(path: "Path | None") -> str:
-    """The name of a run, or of a file that is no run's."""
-    assert path
-    return path.parent.name if path.name in (BEST, LAST) else path.stem
 
 
 def _survive_clients() -> None:

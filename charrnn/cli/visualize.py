@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli import visualize_options as options
-from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
+from charrnn.cli.checkpoints import (
+    CheckpointArgument,
+    is_checkpoint,
+    open_checkpoint,
+    reads_lines,
+    title_of,
+)
 from charrnn.cli.console import say
 from charrnn.cli.dumps import open_dump, read_again, require_places, write_dump, write_lstmvis
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
@@ -105,9 +111,14 @@ def visualize(
     elif diagram:
         _draw(model, text, predictions, max_chars, style, pictures, lines=lines, quiet=quiet)
     elif html:
-        title = str(loaded.run.get("name") or "model")
         settings = PageSettings(
-            title, predictions, max_chars, palette, surprisal=surprisal, lines=lines, quiet=quiet
+            title_of(loaded),
+            predictions,
+            max_chars,
+            palette,
+            surprisal=surprisal,
+            lines=lines,
+            quiet=quiet,
         )
         write_page(html, model, text, unit, what, settings)
     elif dump or lstmvis:

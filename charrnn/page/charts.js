@@ -95,13 +95,12 @@ class HeatMap {
       return (255 << 24) | (blue << 16) | (green << 8) | red;
     });
     for (const [y, unit] of units.entries()) {
-      const from = unit * data.length + this.from;
       for (let x = 0; x < columns; x++) {
         const start = Math.floor((x * size) / columns);
         const stop = Math.max(start + 1, Math.floor(((x + 1) * size) / columns));
         let sum = 0;
-        for (let t = start; t < stop; t++) sum += data.values[from + t];
-        pixels[y * columns + x] = colors[stepOf(sum / (stop - start) / data.levels) + STEPS];
+        for (let t = start; t < stop; t++) sum += partAt(data, unit, this.from + t);
+        pixels[y * columns + x] = colors[stepOf(sum / (stop - start)) + STEPS];
       }
     }
     const canvas = new OffscreenCanvas(columns, units.length);
@@ -120,7 +119,7 @@ class HeatMap {
     const { data } = this.page;
     const [from, to] = [counted(this.from + 1), counted(this.from + this.size)];
     this.note.textContent = place
-      ? `${data.units[place.unit].name} ${signed(valueAt(data, place.unit, place.t))} at ${counted(place.t + 1)}, ` +
+      ? `${data.units[place.unit].name} ${about(data, place.unit, place.t)} at ${counted(place.t + 1)}, ` +
         `after “${textOf(data, place.t - 15, place.t + 1)}”`
       : `${counted(this.units.length)} units by interest, ${data.noun}s ${from} to ${to}`;
   }
@@ -174,7 +173,8 @@ class GatePlots {
 
   draw() {
     if (this.section.hidden || !this.page.data) return;
-    const own = this.page.data.units[this.page.unit];
+    const { data, unit } = this.page;
+    const own = data.units[unit];
     const [ink, soft, line] = ["--ring", "--soft", "--line"].map(cssColor);
     for (const plot of this.plots) {
       const size = Math.max(120, Math.min(plot.figure.clientWidth || 260, 480));
@@ -213,7 +213,7 @@ class GatePlots {
         context.stroke();
       }
       const title = `gate ${plot.gate.name}`;
-      plot.caption.textContent = picked ? `${title} · ${describeGate(plot.gate, picked)}` : title;
+      plot.caption.textContent = picked ? `${title} · ${describeGate(data.noun, plot.gate, picked)}` : title;
     }
     this.tell();
   }
@@ -227,7 +227,7 @@ class GatePlots {
   }
 
   tell(gate, point) {
-    this.note.textContent = point ? `gate ${gate.name} · ${describeGate(gate, point)}` : "";
+    this.note.textContent = point ? `gate ${gate.name} · ${describeGate(this.page.data.noun, gate, point)}` : "";
   }
 }
 
@@ -238,9 +238,9 @@ function dot(context, x, y, radius, color) {
   context.fill();
 }
 
-function describeGate(gate, { layer, index, left, right }) {
+function describeGate(noun, gate, { layer, index, left, right }) {
   const percent = (part) => `${(100 * part).toFixed(1)} %`;
   const scale = gate.scale?.[layer][index];
-  const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} characters`;
+  const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} ${noun}s`;
   return `L${layer}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
 }

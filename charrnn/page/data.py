@@ -1,10 +1,12 @@
 """What the page shows of a reading, as JSON: numbers rounded, packed and compressed, text as labels that cannot act.
 
-A packed array is `{"type": "i1" | "u2" | "u4", "data": text}`: little-endian numbers, zlib (RFC 1950), base64. Values of
-units are whole numbers from -`levels` to `levels`: parts of the unit's scale, on which only zero is zero.
+A packed array is `{"type": "i1" | "i2" | "u2" | "u4", "data": text}`: little-endian numbers, zlib (RFC 1950), base64.
+Values of units are whole numbers from -`levels` to `levels`, on which only zero is zero: see `quantised`.
 
 The values are nearly all of a page, and hardly compressible: they look like noise. So there are only as many levels as
-leave the page at a few megabytes.
+leave the page at a few megabytes. What the page says of them is about true (it has the middle of a level for each value
+in it), but which units are on from a border between levels on is exact; and so are the strongest units of each symbol,
+which go in besides.
 """
 
 import base64
@@ -22,6 +24,7 @@ from charrnn.analysis.gates import saturation
 from charrnn.analysis.units import Unit, interest
 from charrnn.cells import get_cell
 from charrnn.errors import CheckpointError
+from charrnn.recording import PART
 from charrnn.render.glyphs import glyph
 from charrnn.render.scene import MOST_BITS
 
@@ -29,10 +32,14 @@ if TYPE_CHECKING:
     from charrnn.model import Float
     from charrnn.recording import Recording, Source
 
-LEVELS = (127, 63, 31, 16)
-"""On each side of zero; the terminal's colours have 16."""
+LEVELS = (112, 64, 32, 16)
+"""On each side of zero: multiples of the 16 of the terminal, so that the page has its colours."""
 FEW_CHARS = 5_400_000
 """Of the page, for values; where they would take more, there are fewer levels."""
+STRONGEST = 8
+"""Units of each symbol whose values go in finely: those farthest from zero, as parts of their scales."""
+FINE = 10_000
+"""What a full scale is written as for them."""
 TOGETHER = 64
 """Units whose interest is computed together, in float64."""
 LONGEST = 1e9
@@ -113,7 +120,9 @@ def page_data(
     table, columns = _labels(reading.pieces, ids)
     about, scales = _units(values, reading.units)
     order = sorted(range(len(about)), key=lambda u: -about[u]["interest"])
-    levels, packed = _values(values[:, order] / scales[order])
+    shares = values[:, order] / scales[order]
+    levels, packed = _values(shares)
+    strongest, strengths = _strongest(shares)
     return {
         "title": "".join(map(glyph, title)),
         "source": {
@@ -138,6 +147,9 @@ def page_data(
         ),
         "levels": levels,
         "values": packed,
+        "fine": FINE,
+        "strongest": pack(strongest),
+        "strengths": pack(strengths),
         "units": [about[u] for u in order],
         "first": first or about[order[0]]["name"],
         "gates": gates,
@@ -216,15 +228,35 @@ def _values(parts: npt.NDArray[np.floating[Any]]) -> tuple[int, Packed]:
 
 
 def quantised(parts: npt.NDArray[np.floating[Any]], levels: int) -> npt.NDArray[np.int8]:
-    """Parts from -1 to 1 as the nearest whole numbers of levels; but what is not zero keeps its sign."""
-    numbers = np.rint(parts * levels)
-    whole: npt.NDArray[np.int8] = np.where(numbers == 0, np.sign(parts), numbers).astype(np.int8)
+    """Parts (U, T) from -1 to 1 in levels, as many as they reach into: level k is from (k - 1)/levels on, 0 is zero.
+
+    So at least m/levels is what has a level above m, exactly; and (k - 1/2)/levels is off by half a level at most.
+    """
+    whole = np.empty(parts.shape, np.int8)
+    for row, numbers in zip(whole, parts, strict=True):
+        reached = np.floor(np.abs(numbers.astype(np.float64)) * levels) + 1
+        row[:] = np.sign(numbers) * np.minimum(reached, levels)
     return whole
 
 
+def _strongest(
+    parts: npt.NDArray[np.floating[Any]],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]:
+    """The units that are farthest from zero, of equals the first, and their parts of the scale, both (T, K).
+
+    Args:
+        parts: of the scales, (T, U).
+    """
+    some = np.array_split(parts, -(-len(parts) // PART))
+    units = [np.argsort(-np.abs(rows), axis=1, kind="stable")[:, :STRONGEST] for rows in some]
+    chosen = np.concatenate(units)
+    found = np.take_along_axis(parts, chosen, axis=1)
+    return chosen, np.rint(found * FINE).astype("<i2")
+
+
 def pack(numbers: npt.NDArray[Any]) -> Packed:
-    """An array as text; whole numbers that are never negative take two bytes or four, whatever they came in."""
-    if numbers.dtype != np.dtype("i1"):
+    """An array as text; but for `i1` and `i2`, numbers are never negative, and take two bytes or four."""
+    if numbers.dtype not in (np.dtype("i1"), np.dtype("<i2")):
         small = not numbers.size or int(numbers.max()) < 1 << 16
         numbers = numbers.astype("<u2" if small else "<u4")
     data = zlib.compress(np.ascontiguousarray(numbers).tobytes(), 6)

@@ -3,7 +3,7 @@
 
 const BITS = -1; // in the place of a unit's index: colour by surprisal
 
-const TYPES = { i1: Int8Array, u2: Uint16Array, u4: Uint32Array };
+const TYPES = { i1: Int8Array, i2: Int16Array, u2: Uint16Array, u4: Uint32Array };
 
 // An array: little-endian numbers, zlib, base64. See charrnn/page/data.py.
 async function unpack({ type, data }) {
@@ -26,11 +26,22 @@ async function decode(raw) {
   return data;
 }
 
-// A unit's value at a place, in its own unit of measure.
-function valueAt(data, unit, t) {
-  return (data.values[unit * data.length + t] / data.levels) * data.units[unit].scale;
+// A unit's value at a place as a part of its scale: the middle of its level, half a level from the true one at most. So what
+// is at least a whole number of levels is so in truth, and no other: see `quantised` in data.py.
+function partAt(data, unit, t) {
+  const level = data.values[unit * data.length + t];
+  return (level - Math.sign(level) / 2) / data.levels;
+}
+
+// The same in words, in its own unit of measure.
+function about(data, unit, t) {
+  const { scale } = data.units[unit];
+  return rounded(partAt(data, unit, t) * scale, scale / data.levels);
 }
 
 const visible = (label) => (label === " " ? "␣" : label);
 const signed = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
+// A number that is known to within half a step: no more decimals than it bears, and "≈" where the last is uncertain.
+const rounded = (value, step) =>
+  (step > 0.01 ? "≈" : "") + signed(value, Math.max(0, Math.min(2, Math.ceil(-Math.log10(step)))));
 const counted = (number) => number.toLocaleString("en");

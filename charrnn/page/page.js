@@ -26,6 +26,7 @@ function show(data) {
   page.list.set(data);
   page.map.set(data);
   page.gates.set(data);
+  setThresholds(data);
   $("place").max = data.length - 1;
   page.unit = data.units.findIndex((unit) => unit.name === name);
   page.at = Math.min(page.at, data.length - 1);
@@ -42,7 +43,8 @@ function describe(data) {
   const kinds = Map.groupBy(data.units, (unit) => `L${unit.layer}.${unit.what}`);
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
-    `In this page: ${held || "no units"}, as parts of their scale in ${data.levels} steps on each side of zero; ` +
+    `In this page: ${held || "no units"}, values rounded to ${data.levels} steps of their scale on each side of zero, ` +
+    `but each ${data.noun}'s strongest; ` +
     `model ${data.source.fingerprint}. ` +
     ($("live").hidden ? "The page fetches nothing and sends nothing." : "The page asks nobody but charrnn on this machine.");
 }
@@ -76,7 +78,7 @@ function look() {
 
 function inWords(t) {
   const { data, unit } = page;
-  const value = unit === BITS ? "" : `, ${data.units[unit].name} ${signed(valueAt(data, unit, t))}`;
+  const value = unit === BITS ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
   const bits = `${(data.bits[t] / 1000).toFixed(1)} bits`;
   const label = data.labels[data.columns[t]];
   return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
@@ -95,8 +97,7 @@ function colour() {
     const full = 1000 * data.mostBits;
     for (let t = 0; t < data.length; t++) levels[t] = Math.round(STEPS * Math.min(1, data.bits[t] / full));
   } else {
-    const from = unit * data.length;
-    for (let t = 0; t < data.length; t++) levels[t] = stepOf(data.values[from + t] / data.levels);
+    for (let t = 0; t < data.length; t++) levels[t] = stepOf(partAt(data, unit, t));
   }
   page.view.paint(levels);
   entitle();

@@ -1,7 +1,6 @@
 // What stands beside the text: the list of units, the character, the span.
 
 const $ = (id) => document.getElementById(id);
-const STRONGEST = 8;
 const SHOWN = 12; // units found, places found
 
 function element(tag, properties = {}, ...children) {
@@ -111,16 +110,20 @@ function showCharacter(page, t) {
     return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
-  $("strongest").replaceChildren(...strongest(data, t).map((unit) => unitBar(page, unit, t)));
+  const count = data.strongest.length / data.length;
+  const strongest = Array.from({ length: count }, (_, k) => unitBar(page, t * count + k));
+  $("strongest").replaceChildren(...strongest);
 }
 
-function unitBar(page, unit, t) {
+// One of the units that are farthest from zero, as parts of their scales.
+function unitBar(page, place) {
   const { data } = page;
-  const part = data.values[unit * data.length + t] / data.levels;
+  const unit = data.strongest[place];
+  const part = data.strengths[place] / data.fine;
   return bar({
     label: data.units[unit].name,
     part,
-    figure: signed(valueAt(data, unit, t)),
+    figure: signed(part * data.units[unit].scale),
     colors: page.ramps.value[part < 0 ? 4 : 2 * STEPS - 4],
     twoSided: true,
     onClick: () => page.pick(unit),
@@ -128,17 +131,21 @@ function unitBar(page, unit, t) {
   });
 }
 
-// The units that are farthest from zero, as parts of their scales; of equals the most interesting first.
-function strongest(data, t) {
-  const size = (unit) => Math.abs(data.values[unit * data.length + t]);
-  const order = data.units.map((_, unit) => unit).sort((a, b) => size(b) - size(a) || a - b);
-  return order.slice(0, STRONGEST);
-}
-
 // --- the span -----------------------------------------------------------------------------------------------------------
 
 const textOf = (data, start, stop) =>
   Array.from(data.columns.subarray(Math.max(0, start), stop), (column) => data.labels[column]).join("");
+
+const THRESHOLD = 0.3; // from which on a unit is on, to begin with; as in charrnn/analysis/spans.py
+
+// The thresholds that can be asked for: the borders of the levels.
+function setThresholds({ levels }) {
+  const slider = $("threshold");
+  const before = slider.max ? slider.valueAsNumber / (Number(slider.max) + 1) : THRESHOLD;
+  Object.assign(slider, { min: 1, max: levels - 1, value: Math.round(before * levels) });
+  $("thresholds-note").textContent =
+    `Steps of 1/${levels} of a unit's scale, as values are kept: what is on is exact, margins are within half a step.`;
+}
 
 function showSpan(page) {
   const { data, span } = page;
@@ -146,8 +153,10 @@ function showSpan(page) {
   $("span-body").hidden = !span;
   if (!span) return page.view.mark("span", []), page.view.mark("place", []);
   page.view.mark("span", [span]);
-  const threshold = Number($("threshold").value);
-  $("threshold-value").textContent = threshold.toFixed(2);
+  const steps = $("threshold").valueAsNumber;
+  const threshold = steps / data.levels;
+  const text = `${steps}/${data.levels}`;
+  $("threshold-value").textContent = $("threshold").ariaValueText = text;
   const snippet = textOf(data, span.start, span.stop);
   $("span-text").textContent = snippet.length > 80 ? `${snippet.slice(0, 60)} … ${snippet.slice(-16)}` : snippet;
   const context = { left: Number($("left").value), right: Number($("right").value) };
@@ -177,7 +186,7 @@ function foundBar(page, { unit, negative, margin }) {
     label: `${negative ? "−" : "+"}${page.data.units[unit].name}`,
     title: negative ? "on means far below zero" : "on means far above zero",
     part: margin,
-    figure: signed(margin),
+    figure: rounded(margin, 1 / page.data.levels),
     colors: page.ramps.value[negative ? 4 : 2 * STEPS - 4],
     twoSided: true,
     onClick: () => page.pick(unit),

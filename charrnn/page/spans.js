@@ -1,13 +1,13 @@
 // Which units are on exactly in a span of text, and where else they are on together: as charrnn/analysis/spans.py has it.
-// Of a unit u there are two signals: u itself, and below U + u its negative. Values are parts of the unit's scale.
+// Of a unit u there are two signals: u itself, and below U + u its negative. Values are parts of the unit's scale. Thresholds
+// are whole numbers of levels: from them on, what is on here is on in truth. Margins are half a level off at most.
 
 function signal(data, index) {
   const U = data.units.length;
   const unit = index % U;
   const negative = index >= U;
-  const levels = negative ? -data.levels : data.levels;
-  const row = data.values.subarray(unit * data.length, (unit + 1) * data.length);
-  return { unit, negative, at: (t) => row[t] / levels };
+  const sign = negative ? -1 : 1;
+  return { unit, negative, at: (t) => sign * partAt(data, unit, t) };
 }
 
 // For each signal by how much it keeps to "off before, on in the span, off after", at the worst place; and if it does.

@@ -23,7 +23,11 @@ class TextView {
     this.sheet = new CSSStyleSheet();
     document.adoptedStyleSheets.push(this.sheet);
     box.addEventListener("scroll", () => this.later(), { passive: true });
-    new ResizeObserver(() => this.later()).observe(box);
+    const observer = new ResizeObserver(() => {
+      this.later();
+      if (this.levels) this.point(this.ringed);
+    });
+    for (const part of [box, lines]) observer.observe(part);
   }
 
   // Show the symbols of a text; `columns` are rows of the table `labels`.
@@ -176,6 +180,7 @@ class TextView {
 
   // Put the ring around a symbol, and the symbol on the screen if asked.
   point(t, reveal) {
+    this.ringed = t;
     const origin = this.lines.getBoundingClientRect();
     const { left, top, width, height } = this.rect(t);
     const place = { left: left - origin.left, top: top - origin.top, width, height };
