@@ -12,11 +12,13 @@ from rich.cells import cell_len
 
 from charrnn.analysis.ordering import correlations, similarity_order
 from charrnn.analysis.units import interest, parse_units
+from charrnn.recording import record_parts
 from charrnn.render.glyphs import glyph
 from charrnn.render.graphemes import Graphemes
-from charrnn.render.heatmap import HeatMap, heat_map_lines
+from charrnn.render.heatmap import HeatMap, heat_map, heat_map_lines, heat_map_parts
 from charrnn.render.palette import ColorMode, diverging
 from charrnn.render.scene import Column
+from charrnn.render.scene import columns_of as columns_of_recording
 from charrnn.render.terminal import Look
 
 TEXT = "def wrap(text):\n    return text\n"
@@ -29,6 +31,11 @@ def columns_of(text):
     begins = Graphemes().begins(tuple(text))
     each = zip(text, map(glyph, text), begins, strict=True)
     return [Column(g, cell_len(g), c == "\n", b) for c, g, b in each]
+
+
+def lines_of(columns, shown, look, width):
+    """A heat map that comes in one part."""
+    return list(heat_map_lines([(columns, shown)], shown, look, width))
 
 
 def bands(lines):
@@ -50,7 +57,7 @@ def test_every_value_has_the_colour_of_its_level_in_the_cells_of_its_character(
     columns = columns_of(text)
     values = np.random.default_rng(seed).normal(0, 0.6, (3, len(text))).astype(np.float32)
     names = ["L0.h.0", "L0.h.11", "L10.h.2"]
-    lines = list(heat_map_lines(columns, HeatMap("title", names, values, 1.0), Look(mode), width))
+    lines = lines_of(columns, HeatMap("title", names, values, 1.0), Look(mode), width)
     found = bands(lines)
     assert all(len(band) == 4 for band in found)
     texts = "".join(band[0][8:] for band in found)
@@ -78,7 +85,7 @@ def test_without_colour_signs_and_digits_give_the_values(width):
     text = "ab\ncdefgh"
     values = np.linspace(-1.2, 1.2, 9, dtype=np.float32)
     shown = HeatMap("t", ["L0.h.3", "L0.h.12"], np.stack([values, abs(values)]), 1.0)
-    found = bands(list(heat_map_lines(columns_of(text), shown, Look(ColorMode.none), width)))
+    found = bands(lines_of(columns_of(text), shown, Look(ColorMode.none), width))
     assert len(found) == {9: 9, 20: 1, 1000: 1}[width]
     if width > 9:
         assert found == [
@@ -97,11 +104,8 @@ def test_without_colour_signs_and_digits_give_the_values(width):
 def test_one_scale_holds_for_all_rows():
     """Two units, one ten times the other, have different colours."""
     values = np.array([[0.1], [1.0]], np.float32)
-    lines = list(
-        heat_map_lines(
-            columns_of("a"), HeatMap("t", ["a", "b"], values, 1.0), Look(ColorMode.truecolor), 80
-        )
-    )
+    shown = HeatMap("t", ["a", "b"], values, 1.0)
+    lines = lines_of(columns_of("a"), shown, Look(ColorMode.truecolor), 80)
     small, large = (CELLS.search(line)[1] for line in lines[-2:])
     ramp = diverging(ColorMode.truecolor)
     assert (small, large) == (ramp.code(0.1, 1), ramp.code(1, 1))
@@ -111,7 +115,7 @@ def test_one_scale_holds_for_all_rows():
 def test_what_is_not_finite_spoils_nothing_else():
     values = np.array([[0.5, -1.0], [np.nan, np.inf]], np.float32)
     shown = HeatMap("t", ["a", "b"], values, 1.0)
-    *_, good, bad = heat_map_lines(columns_of("ab"), shown, Look(ColorMode.none), 80)
+    *_, good, bad = lines_of(columns_of("ab"), shown, Look(ColorMode.none), 80)
     assert good == "a 49"
     assert bad == "b ?9"
     recorded = np.tile(values.T[:, None], (3, 1, 1))
@@ -124,15 +128,27 @@ def test_no_line_parts_an_accent_from_its_letter():
     columns = columns_of(text)
     shown = HeatMap("t", ["u"], np.zeros((1, len(text)), np.float32), 1.0)
     for width in range(6, 20):
-        bands_found = bands(list(heat_map_lines(columns, shown, Look(ColorMode.none), width)))
+        bands_found = bands(lines_of(columns, shown, Look(ColorMode.none), width))
         assert len(bands_found) > 1
         assert not any(band[0][2:].startswith("\N{DOTTED CIRCLE}") for band in bands_found)
+
+
+@pytest.mark.parametrize("mode", [ColorMode.none, ColorMode.ansi256])
+@pytest.mark.parametrize("length", [1, 7, 50, 10**6])
+def test_a_map_that_comes_in_parts_is_the_same(tiny_model, mode, length):
+    text = TEXT * 9
+    units = parse_units("L*.h.0-3", tiny_model)
+    whole = heat_map(tiny_model.read(text), "L*.h.0-3", units)
+    expected = lines_of(columns_of_recording(tiny_model.read(text)), whole, Look(mode), 40)
+    parts = heat_map_parts(record_parts(tiny_model, text, length=length), whole)
+    assert list(heat_map_lines(parts, whole, Look(mode), 40)) == expected
+    assert len(expected) > 30
 
 
 def test_digits_can_stand_in_the_colours():
     values = np.array([[-0.5, 1.0]], np.float32)
     shown, look = HeatMap("t", ["a"], values, 1.0), Look(ColorMode.ansi16, digits=True)
-    *_, said, _, row = heat_map_lines(columns_of("ab"), shown, look, 80)
+    *_, said, _, row = lines_of(columns_of("ab"), shown, look, 80)
     assert ESCAPE.sub("", row) == "a 49"
     assert said == "digits: size of the value, 9 is 1.00"
 

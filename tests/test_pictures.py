@@ -270,7 +270,7 @@ def test_a_heat_map_has_the_cells_of_the_terminal_s(text, width, mode, digits, p
     columns = columns_of(make_recording(text, [0] * len(text)))
     shown = HeatMap("L0.h.*   three units", ["L0.h.3", "L0.h.12", "L1.h.0"], values, 1.0)
     look = Look(mode, palette, digits)
-    lines = list(filter(None, heat_map_lines(columns, shown, look, width)))
+    lines = list(filter(None, heat_map_lines([(columns, shown)], shown, look, width)))
     root = ET.fromstring(svg_of(heat_map_sheet(columns, shown, look, width)))
     grounds = grounds_of(root)
     rows = [

@@ -9,7 +9,7 @@ import pytest
 from conftest import call_charrnn, make_text, run_charrnn
 
 import charrnn
-from charrnn.analysis.units import Unit, most_interesting
+from charrnn.analysis.units import Unit, most_interesting, parse_units
 from charrnn.cli import showing
 from charrnn.cli.pager import page
 from charrnn.cli.showing import ModelReadings, Style, shown_lines
@@ -171,6 +171,17 @@ def test_a_text_longer_than_the_first_look_is_shown_as_if_it_were_not(
     assert long.split("\n")[0].count("in the first 500 characters") == 1
     assert len(without_legends(whole)) > 37
     assert without_legends(long) == without_legends(whole)
+
+
+def test_a_heat_map_of_a_long_text_comes_in_parts(tiny_model, monkeypatch):
+    named = (("L0.h.0-3", parse_units("L0.h.0-3", tiny_model)),)
+    text, style = make_text(2600), Style(ColorMode.none, width=70)
+    whole = list(shown_lines(ModelReadings(tiny_model, text), Wanted(named=named), style))
+    monkeypatch.setattr(showing, "FIRST_LOOK", 500)
+    monkeypatch.setattr(ModelReadings, "whole", None)
+    long = list(shown_lines(ModelReadings(tiny_model, text), Wanted(named=named), style))
+    assert "in the first 500 characters" in long[0]
+    assert long[2:] == whole[2:]
 
 
 def test_interesting_units_are_chosen_by_the_first_look(tiny_model, short_look):

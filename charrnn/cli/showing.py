@@ -146,16 +146,14 @@ def shown_lines(readings: Readings, wanted: Wanted, style: Style) -> Iterator[st
     """The lines of every block, one after the other, and then those of heat maps."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.render.heatmap import heat_map_lines
-    from charrnn.render.scene import columns_of, make_scenes
+    from charrnn.render.heatmap import heat_map_lines, heat_map_parts
+    from charrnn.render.scene import make_scenes
     from charrnn.render.terminal import legend, text_lines
 
     look, width = style.look(), style.columns()
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        blocks: list[Coloring] = []
-        if wanted.colors_text(readings.output):
-            first, where = readings.first(wanted)
-            blocks = colorings(first, wanted, where)
+        first, where = readings.first(wanted)
+        blocks = colorings(first, wanted, where)
         for number, (block, values, letters) in enumerate(blocks):
             if number:
                 yield ""
@@ -168,14 +166,11 @@ def shown_lines(readings: Readings, wanted: Wanted, style: Style) -> Iterator[st
             )
             parts = readings.parts(letters, wanted.predictions)
             yield from text_lines(make_scenes(parts, block, values, bits=wanted.bits), look, width)
-        if not wanted.maps:
-            return
-        whole = readings.whole(wanted.arrays(readings.output), wanted.predictions)
-    columns = columns_of(whole)
-    for number, shown in enumerate(heat_maps(whole, wanted), len(blocks)):
-        if number:
-            yield ""
-        yield from heat_map_lines(columns, shown, look, width)
+        for number, shown in enumerate(heat_maps(first, wanted, where), len(blocks)):
+            if number:
+                yield ""
+            parts = readings.parts({shown.units[0].what}, wanted.predictions)
+            yield from heat_map_lines(heat_map_parts(parts, shown), shown, look, width)
 
 
 def _sheet(readings: Readings, wanted: Wanted, style: Style, pictures: Pictures) -> "Sheet":

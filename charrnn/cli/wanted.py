@@ -49,10 +49,6 @@ class Wanted:
         """The state or gate whose interesting units are shown, if any are; `output` is the cell's."""
         return self.what or (None if self.all_units or self.surprisal else output)
 
-    def colors_text(self, output: str) -> bool:
-        """Whether anything but heat maps is to be shown."""
-        return bool(self.units or self.surprisal or self.choose_among(output))
-
     def arrays(self, output: str) -> set[str]:
         """The states and gates that are needed."""
         letter = self.choose_among(output)
@@ -98,13 +94,19 @@ def is_range(address: str) -> bool:
     return "*" in address or "-" in address
 
 
-def heat_maps(recording: "Recording", wanted: Wanted) -> "list[HeatMap]":
-    """The heat maps that are wanted, in the order of their addresses."""
+def heat_maps(recording: "Recording", wanted: Wanted, where: str = "") -> "list[HeatMap]":
+    """The heat maps that are wanted, in the order of their addresses.
+
+    Args:
+        recording: of a text.
+        wanted: what is to be shown.
+        where: what the recording is of the text; empty if it is all.
+    """
     from charrnn.render.heatmap import heat_map
 
     note = f", sorted by {wanted.sort}" if wanted.sort else ""
     return [
-        heat_map(recording, address, _sorted(recording, units, wanted.sort), note)
+        heat_map(recording, address, _sorted(recording, units, wanted.sort), note, where)
         for address, units in wanted.maps
     ]
 

@@ -4,7 +4,7 @@ Each row begins with its unit's address. Without colour, digits give the values,
 are negative ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +13,9 @@ import numpy.typing as npt
 from charrnn.analysis.units import Unit
 from charrnn.recording import Recording
 from charrnn.render.glyphs import one_line
+from charrnn.render.graphemes import Graphemes
 from charrnn.render.palette import ColorMode
-from charrnn.render.scene import Block, Column
+from charrnn.render.scene import HERE, Block, Column, columns_of
 from charrnn.render.sheet import NOTE, Cell, Row, Sheet, Style, legend_rows, styles_of, words
 from charrnn.render.terminal import Look, digits_of, fold, legend, padded, painted, signs_of
 
@@ -26,12 +27,19 @@ class HeatMap:
     """Units and what they do."""
 
     title: str
-    names: Sequence[str]
+    units: Sequence[Unit]
     """Of the rows."""
     values: npt.NDArray[np.float32]
-    """(n, T) a row a unit."""
+    """(n, T) a row a unit; of a long text, those of its beginning."""
     scale: float
     """The value with the full colour."""
+    may_exceed: bool = False
+    """Whether this is only the beginning, so that others may lie beyond the scale."""
+
+    @property
+    def names(self) -> list[str]:
+        """What stands at the left of the rows."""
+        return list(map(str, self.units))
 
     @property
     def margin(self) -> int:
@@ -42,10 +50,17 @@ class HeatMap:
     def block(self) -> Block:
         """What legends are about: the largest value, and whether there are any below zero."""
         low, high = _extremes(self.values)
-        return Block(self.title, [high], self.scale, signed=low < 0)
+        signed = low < 0 or self.may_exceed
+        return Block(self.title, [high], self.scale, signed, may_exceed=self.may_exceed)
+
+    def of(self, recording: Recording) -> "HeatMap":
+        """The same units in another part of the text, on the same scale."""
+        return replace(self, values=_values(recording, self.units))
 
 
-def heat_map(recording: Recording, address: str, units: Sequence[Unit], note: str = "") -> HeatMap:
+def heat_map(
+    recording: Recording, address: str, units: Sequence[Unit], note: str = "", where: str = ""
+) -> HeatMap:
     """The heat map of units in their order, on one scale: 1, but of cells c, or what goes beyond 1, the most they reach.
 
     Args:
@@ -53,14 +68,19 @@ def heat_map(recording: Recording, address: str, units: Sequence[Unit], note: st
         address: what they are called together.
         units: one or more, all of one state or gate.
         note: stands at the end of the title.
+        where: what the recording is of the text; empty if it is all.
     """
-    values = np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units])
+    values = _values(recording, units)
     low, high = _extremes(values)
     reach = max(-low, high)
     scale = max(reach, 1e-6) if units[0].what == "c" or reach > 1 else 1.0
     noun = "unit" if len(units) == 1 else "units"
-    title = f"{address}   {len(units):,} {noun}, {low:+.2f} to {high:+.2f} here{note}"
-    return HeatMap(title, list(map(str, units)), values, scale)
+    title = f"{address}   {len(units):,} {noun}, {low:+.2f} to {high:+.2f} {where or HERE}{note}"
+    return HeatMap(title, units, values, scale, may_exceed=bool(where))
+
+
+def _values(recording: Recording, units: Sequence[Unit]) -> npt.NDArray[np.float32]:
+    return np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units])
 
 
 def _extremes(values: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -69,14 +89,25 @@ def _extremes(values: npt.NDArray[np.float32]) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
-def heat_map_lines(
-    columns: Sequence[Column], shown: HeatMap, look: Look, width: int
-) -> Iterator[str]:
+Part = tuple[Sequence[Column], HeatMap]
+"""Columns of a text, and what stands under them."""
+
+
+def heat_map_parts(recordings: Iterable[Recording], shown: HeatMap) -> Iterator[Part]:
+    """A heat map of a text that comes in parts."""
+    graphemes = Graphemes()
+    for recording in recordings:
+        yield columns_of(recording, graphemes.begins(recording.pieces)), shown.of(recording)
+
+
+def heat_map_lines(parts: Iterable[Part], shown: HeatMap, look: Look, width: int) -> Iterator[str]:
     """The lines of a heat map: a legend, then for each stretch of the text that fits, the text and a row a unit.
 
+    Nothing is kept of a part but the stretch that the next may go on with.
+
     Args:
-        columns: of the text.
-        shown: what stands under them.
+        parts: of the text.
+        shown: decides the scale and the legend.
         look: how it is drawn; signs and digits take the place of colours, where there are none.
         width: its cells.
     """
@@ -85,7 +116,8 @@ def heat_map_lines(
     if look.digits and look.mode != ColorMode.none:
         yield DIGITS_SAY.format(block.scale)
     ramp = look.ramp(block)
-    for number, band in enumerate(_bands(columns, shown, look, width)):
+    bands = (band for part in _whole_stretches(parts, width) for band in _bands(*part, look, width))
+    for number, band in enumerate(bands):
         if number:
             yield ""
         yield " " * shown.margin + "".join(padded(band.labels, band.widths))
@@ -93,6 +125,28 @@ def heat_map_lines(
             codes = [ramp.codes[ramp.neutral + k] for k in ramp.levels(values, block.scale)]
             line = name.ljust(shown.margin) + painted(padded(marks, band.widths), codes)
             yield line.rstrip() if look.mode == ColorMode.none else line
+
+
+def _whole_stretches(parts: Iterable[Part], width: int) -> Iterator[Part]:
+    """The parts, each with the stretch before it that was not full."""
+    rest: Part | None = None
+    for columns, shown in parts:
+        if rest:
+            columns = [*rest[0], *columns]  # noqa: PLW2901 (the same part, with its beginning)
+            shown = replace(shown, values=np.hstack([rest[1].values, shown.values]))  # noqa: PLW2901
+        *_, last = _stretches(columns, shown, width)
+        if last.start:
+            yield columns[: last.start], replace(shown, values=shown.values[:, : last.start])
+        rest = columns[last], replace(shown, values=shown.values[:, last])
+    if rest:
+        yield rest
+
+
+def _stretches(columns: Sequence[Column], shown: HeatMap, width: int) -> Iterator[slice]:
+    """What fits beside each other."""
+    widths = [max(1, column.width) for column in columns]
+    begins, nowhere = [column.begins for column in columns], [False] * len(columns)
+    return (slice(*ends) for ends in fold(widths, begins, nowhere, max(1, width - shown.margin)))
 
 
 def heat_map_sheet(columns: Sequence[Column], shown: HeatMap, look: Look, width: int) -> Sheet:
@@ -126,14 +180,11 @@ class _Band:
 
 
 def _bands(columns: Sequence[Column], shown: HeatMap, look: Look, width: int) -> Iterator[_Band]:
-    widths = [max(1, column.width) for column in columns]
-    begins, nowhere = [column.begins for column in columns], [False] * len(columns)
-    for ends in fold(widths, begins, nowhere, max(1, width - shown.margin)):
-        stretch = slice(*ends)
+    for stretch in _stretches(columns, shown, width):
         values = shown.values[:, stretch].tolist()
         yield _Band(
             [column.label or " " for column in columns[stretch]],
-            widths[stretch],
+            [max(1, column.width) for column in columns[stretch]],
             [
                 row
                 for k, name in enumerate(shown.names)
