@@ -460,15 +460,12 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
         ("read", None, "a request is an object"),
         ("read", {"text": ""}, "no text"),
         ("read", {"text": 1}, "text must be a text"),
-        ("read", {"text": "é"}, "LATIN SMALL LETTER E WITH ACUTE"),
-        ("read", {"text": "\ud800"}, "U\\+D800"),
         ("read", {"text": "a" * (MOST_CHARS + 1)}, "2,000 characters at most"),
         ("read", {"text": "a", "what": "h"}, "no 'what'"),
         ("read", {"text": "a", "edits": "L0.c.3=1"}, "units held, line 1: a line looks like"),
         ("read", {"text": "a", "edits": "clamp L7.c.3=1"}, "layers 0 to 1"),
         ("read", {"text": "a", "edits": "clamp L0.f.3=1"}, "f is a gate"),
         ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}, "edits must be a text"),
-        ("write", {"prime": "é"}, "LATIN SMALL LETTER E WITH ACUTE"),
         ("write", {"prime": "a" * 1500, "written": "b" * 501}, "2,000 characters at most"),
         ("write", {"length": MOST_CHARS + 1}, "length must be 2,000 at most"),
         ("write", {"length": -1}, "length must be"),
@@ -488,6 +485,23 @@ def test_what_cannot_be_obeyed_is_refused_before_the_first_line(tiny_model, acti
     with pytest.raises(CharrnnError, match=said) as found:
         next(getattr(live(tiny_model), action)(request_))
     assert "\n" not in found.value.message
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on(tiny_model, lines):
+    model = live(tiny_model, lines=lines)
+    (known,), (line,) = model.read({"text": "def it"}), model.read({"text": "dé😀ef\ud800 ité"})
+    assert line == known | {
+        "unknown": ["é", "😀", "\ud800"],
+        "names": "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE), 😀 (U+1F600 GRINNING FACE), "
+        "\\ud800 (U+D800 unnamed)",
+    }
+    assert written(model, prime="dé😀ef ") == written(model, prime="def ")
+    first = {"prime": "d", "index": 1}
+    assert written(model, written="é😀f", **first) == written(model, written="f", **first)
+    assert written(model, prime="é") == written(model)
+    (line,) = model.read({"text": "éé"})
+    assert (line["data"], line["unknown"]) == (None, ["é"])
 
 
 def test_a_writer_waits_between_characters_if_it_is_asked_to(tiny_model, monkeypatch):
@@ -782,15 +796,42 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     assert page.locator("#live-list li").count() == 0
 
 
-def test_what_cannot_be_read_is_told_and_what_was_read_stays(page):
-    page.fill("#live-text", "def a")
-    read(page, "def a")
-    page.fill("#live-text", "def é")
-    until(page, "() => $('live-trouble').textContent.includes('LATIN SMALL LETTER E WITH ACUTE')")
-    assert shown(page) == "def a"
-    page.fill("#live-text", "def b")
-    read(page, "def b")
+def test_what_the_model_does_not_know_is_told_and_the_rest_goes_on(page, tiny_model):
+    typed = "déf 😀a"
+    page.fill("#live-text", typed)
+    read(page, typed)
+    assert shown(page) == "df a"
+    told = page.locator("#live-left-out")
+    assert "U+00E9" in told.text_content()
+    assert "U+1F600" in told.text_content()
+    until(page, "() => page.at === 3")
+    for _ in range(2):  # before the face
+        page.locator("#live-text").press("ArrowLeft")
+    until(page, "() => page.at === 2")
+
+    page.fill("#live-length", "40")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-hold")
+    expected = "".join(tiny_model.sample("df a", seed=1, length=40))
+    until(page, "text => $('live-plain').textContent === text", typed + expected)
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 40 && page.data.length === 44")
+    assert page.input_value("#live-text").startswith(typed)
+    page.fill("#live-text", "def")
+    read(page, "def")
+    assert told.text_content() == ""
+    page.fill("#live-text", "é")
+    until(page, "() => $('live-status').textContent.includes('nothing to read that the model')")
     assert page.locator("#live-trouble").text_content() == ""
+
+
+def test_what_cannot_be_obeyed_is_told_until_it_can(page):
+    page.click("#live-hold")
+    unit = page.locator("#live-list .name")
+    unit.fill("L9.h.0")
+    until(page, "() => $('live-trouble').textContent.includes('layers 0 to 1')")
+    unit.fill("L1.h.0")
+    until(page, "() => !$('live-trouble').textContent")
 
 
 def test_a_server_that_has_ended_is_told(browser, tiny_model):

@@ -61,6 +61,7 @@ class Repeated {
 class Live {
   constructor(about, ramps) {
     Object.assign(this, { about, ramps, prime: "", written: "", index: 0, writing: null, plain: new Map() });
+    this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
     this.reading = new Repeated(() => this.read(), this.fail);
     this.comparing = new Repeated(() => this.compare(), this.fail);
@@ -164,8 +165,13 @@ class Live {
 
   async read() {
     const text = this.box.value;
-    if (!text) return this.say("there is nothing to read");
-    for await (const [{ data }] of ask("read", { text, edits: this.edits.text })) {
+    if (!text) {
+      this.leaveOut();
+      return this.say("there is nothing to read");
+    }
+    for await (const [{ data, unknown, names }] of ask("read", { text, edits: this.edits.text })) {
+      this.leaveOut(unknown, names);
+      if (!data) return this.say("there is nothing to read that the model knows");
       const decoded = await decode(data);
       show({ ...decoded, ramps: this.ramps });
       const isNew = text !== this.shown;
@@ -176,10 +182,19 @@ class Live {
     }
   }
 
+  leaveOut(unknown = [], names = "") {
+    this.unknown = new Set(unknown);
+    $("live-left-out").textContent = names && `Left out, as the model does not know them: ${names}`;
+  }
+
+  known(text) {
+    return [...text].filter((character) => !this.unknown.has(character)).join("");
+  }
+
   // Let the page's cursor stand on the character before the caret, or on the last one while the model writes.
   follow() {
     if (!this.writing && this.box.value !== this.shown) return;
-    const before = this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd);
+    const before = this.known(this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd));
     go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
   }
 
@@ -292,7 +307,7 @@ function showDifference(prime, plain, held) {
   const [a, b] = [[...plain], [...held]];
   const differs = a.findIndex((character, k) => character !== b[k]);
   const same = differs < 0 ? a.length : differs;
-  const before = prime.length > SHOWN_BEFORE ? `…${prime.slice(-SHOWN_BEFORE)}` : prime;
+  const before = count(prime) > SHOWN_BEFORE ? `…${[...prime].slice(-SHOWN_BEFORE).join("")}` : prime;
   for (const [id, text] of Object.entries({ "live-plain": a, "live-held": b })) {
     const known = element("span", { className: "known", textContent: before + text.slice(0, same).join("") });
     const other = element("span", { className: "other", textContent: text.slice(same).join("") });
