@@ -91,11 +91,19 @@ class Live {
     $("live-clear").addEventListener("click", () => this.clear());
     $("live-settings").addEventListener("input", () => this.set());
     $("live").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.stop();
-      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.write();
-      else return;
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      this.write();
       event.preventDefault();
     });
+    document.addEventListener("keydown", (event) => this.escape(event), { capture: true });
+  }
+
+  // Escape stops the writing wherever the keyboard is, and does nothing else then, but that it closes a dialog.
+  escape(event) {
+    if (event.key !== "Escape" || !this.writing) return;
+    this.stop();
+    event.stopPropagation();
+    if (!event.target.closest("dialog")) event.preventDefault();
   }
 
   fail({ message }) {
@@ -217,6 +225,7 @@ class Live {
 
   // Once more from where the last writing began, with the next seed.
   writeAgain() {
+    if (!this.isSet) return;
     this.box.value = this.prime;
     $("live-seed").value = this.number("seed") + 1;
     this.write();
@@ -274,14 +283,23 @@ class Live {
   }
 
   buttons() {
-    const [write, stop] = [$("live-write"), $("live-stop")];
-    const focused = document.activeElement;
+    const [write, stop, again] = [$("live-write"), $("live-stop"), $("live-again")];
+    const focused = document.activeElement; // before it falls to the body, as a button is disabled
     write.disabled = Boolean(this.writing);
     stop.disabled = !this.writing;
-    if (focused === write && write.disabled) stop.focus();
-    if (focused === stop && stop.disabled) this.box.focus();
-    $("live-again").disabled = Boolean(this.writing) || !this.isAsWritten;
-    $("live-again").textContent = `Again, seed ${this.number("seed") + 1 || "…"}`;
+    again.disabled = Boolean(this.writing) || !this.isAsWritten;
+    again.textContent = `Again, seed ${this.number("seed") + 1 || "…"}`;
+    if (focused.disabled) this.focusNear(focused);
+  }
+
+  // The keyboard goes from a button that starts the writing to the one that stops it; from there on to Again, if it
+  // came from there, or to the text.
+  focusNear(button) {
+    const [stop, again] = [$("live-stop"), $("live-again")];
+    if (button !== stop) this.isByAgain = button === again;
+    if (!stop.disabled) stop.focus();
+    else if (this.isByAgain && !again.disabled) again.focus();
+    else this.box.focus();
   }
 
   // --- comparing ---
