@@ -853,6 +853,33 @@ def test_what_the_model_does_not_know_is_told_and_the_rest_goes_on(page, tiny_mo
     assert page.locator("#live-trouble").text_content() == ""
 
 
+def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    text = page.input_value("#live-text")
+    page.click("#live-clear")
+    until(page, "() => $('live-status').textContent === 'there is nothing to read'")
+    for place in ("text", "detail", "units", "map"):
+        assert not page.locator(f"#{place}").is_visible()
+    assert "characters" not in page.locator("#summary").text_content()
+    assert page.input_value("#live-text") == ""
+    page.keyboard.press("Control+z")  # the keyboard is at the text
+    read(page, text)
+    assert shown(page) == text
+    assert page.locator("#text").is_visible()
+    assert page.locator("#map").is_visible()
+    assert page.locator("#live-again").is_enabled()
+
+    page.click("#live-clear")
+    page.locator("#live-text").press_sequentially("ab")
+    read(page, "ab")
+    assert shown(page) == "ab"
+    assert len(colours(page)) == 2
+
+
 def test_what_cannot_be_obeyed_is_told_until_it_can(page):
     page.click("#live-hold")
     unit = page.locator("#live-list .name")

@@ -165,22 +165,24 @@ class Live {
     this.comparing.ask();
   }
 
+  // As if it was deleted by hand, so that the browser can undo it.
   clear() {
-    this.box.value = "";
     this.box.focus();
-    this.type();
+    this.box.select();
+    document.execCommand("delete");
   }
 
   async read() {
     const text = this.box.value;
     if (!text) {
       this.leaveOut();
-      return this.say("there is nothing to read");
+      return this.showNothing("there is nothing to read");
     }
     for await (const [{ data, unknown, names }] of ask("read", { text, edits: this.edits.text })) {
       this.leaveOut(unknown, names);
-      if (!data) return this.say("there is nothing to read that the model knows");
+      if (!data) return this.showNothing("there is nothing to read that the model knows");
       const decoded = await decode(data);
+      $("main").classList.remove("empty");
       show({ ...decoded, ramps: this.ramps });
       const isNew = text !== this.shown;
       this.shown = text;
@@ -188,6 +190,14 @@ class Live {
       if (!this.writing)
         this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanBits.toFixed(2)} bits each`);
     }
+  }
+
+  // Where there is nothing to read, nothing of an older text is shown.
+  showNothing(why) {
+    this.shown = "";
+    $("main").classList.add("empty");
+    $("summary").textContent = page.data.source.cell;
+    this.say(why);
   }
 
   leaveOut(unknown = [], names = "") {
@@ -201,7 +211,7 @@ class Live {
 
   // Let the page's cursor stand on the character before the caret, or on the last one while the model writes.
   follow() {
-    if (!this.writing && this.box.value !== this.shown) return;
+    if (!this.shown || (!this.writing && this.box.value !== this.shown)) return;
     const before = this.known(this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd));
     go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
   }
