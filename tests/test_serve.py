@@ -853,6 +853,30 @@ def test_what_the_model_does_not_know_is_told_and_the_rest_goes_on(page, tiny_mo
     assert page.locator("#live-trouble").text_content() == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "range_"),
+    [
+        ("length", ("99999", "0", "1.5", ""), "1 to 2,000"),
+        ("seed", ("-5", "0.5", ""), "0 to 9,007,199,254,740,990"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_told_beside_its_field(page, name, wrong, range_):
+    field, told = page.locator(f"#live-{name}"), page.locator(f"#live-{name}-range")
+    assert told.text_content() == range_
+    low, high = (int(end.replace(",", "")) for end in range_.split(" to "))
+    assert (field.get_attribute("min"), field.get_attribute("max")) == (str(low), str(high))
+    for value in wrong:
+        field.fill(value)
+        assert told.text_content() == f"It must be a whole number from {range_}."
+        assert field.get_attribute("aria-invalid") == "true"
+        page.locator("#live-text").press("Control+Enter")
+        assert page.evaluate("document.activeElement.id") == f"live-{name}"
+        assert "nothing is written" in page.locator("#live-trouble").text_content()
+        field.fill(str(high))
+        assert told.text_content() == range_
+        assert page.locator("#live-trouble").text_content() == ""
+
+
 def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
     page.fill("#live-text", "def ")
     page.fill("#live-length", "20")

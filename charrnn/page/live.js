@@ -121,8 +121,23 @@ class Live {
     return $(`live-${name}`).valueAsNumber;
   }
 
+  // The first setting that cannot be obeyed, if there is one.
+  get wrong() {
+    return [...$("live-settings").querySelectorAll("input")].find((input) => !input.checkValidity());
+  }
+
   get isSet() {
-    return [...$("live-settings").querySelectorAll("input")].every((input) => input.checkValidity());
+    return !this.wrong;
+  }
+
+  // What each number may be, and whether it is that.
+  sayRanges() {
+    for (const input of $("live-settings").querySelectorAll("[type=number]")) {
+      const isWrong = !input.checkValidity();
+      const range = `${counted(Number(input.min))} to ${counted(Number(input.max))}`;
+      input.ariaInvalid = String(isWrong);
+      $(`${input.id}-range`).textContent = isWrong ? `It must be a whole number from ${range}.` : range;
+    }
   }
 
   settings() {
@@ -131,6 +146,7 @@ class Live {
   }
 
   sayValues() {
+    this.sayRanges();
     const speed = SPEEDS[this.number("speed")];
     const values = {
       temperature: this.number("temperature").toFixed(2),
@@ -147,6 +163,7 @@ class Live {
   set() {
     this.sayValues();
     this.buttons();
+    if (this.isSet) $("live-trouble").textContent = "";
     if (this.writing) this.turning.ask();
     this.comparing.ask();
   }
@@ -218,8 +235,17 @@ class Live {
 
   // --- writing ---
 
+  // Whether a setting is wrong; then it says which.
+  refuses() {
+    const { wrong } = this;
+    if (!wrong) return false;
+    wrong.focus();
+    this.fail(new Error(`${wrong.labels[0].textContent.trim()}: nothing is written before this is a number in its range`));
+    return true;
+  }
+
   write() {
-    if (this.writing || !this.isSet) return;
+    if (this.writing || this.refuses()) return;
     this.prime = this.box.value;
     this.written = "";
     this.box.scrollTop = this.box.scrollHeight;
@@ -235,9 +261,11 @@ class Live {
 
   // Once more from where the last writing began, with the next seed.
   writeAgain() {
-    if (!this.isSet) return;
-    this.box.value = this.prime;
+    if (this.refuses()) return;
     $("live-seed").value = this.number("seed") + 1;
+    this.sayValues();
+    if (this.refuses()) return;
+    this.box.value = this.prime;
     this.write();
   }
 
