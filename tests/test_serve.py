@@ -904,6 +904,14 @@ def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
     assert len(colours(page)) == 2
 
 
+def test_the_list_of_keys_has_those_of_the_live_part(page):
+    page.click("#ask")
+    keys = page.locator("#help dt").all_text_contents()
+    told = dict(zip(keys, page.locator("#help dd").all_text_contents(), strict=True))
+    assert told["Ctrl Enter "] == "let the model write on"
+    assert told["Esc "] == "while it writes: stop it"
+
+
 def test_what_cannot_be_obeyed_is_told_until_it_can(page):
     page.click("#live-hold")
     unit = page.locator("#live-list .name")

@@ -7,6 +7,11 @@ const SHOWN_BEFORE = 60; // characters before them that are shown
 const GONE = "the model does not answer: is charrnn serve still running?";
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const LIVE_KEYS = [
+  [["Ctrl", "Enter"], "let the model write on"],
+  [["Esc"], "while it writes: stop it"],
+];
+
 const count = (text) => [...text].length; // as Python counts characters
 
 // The lines of a reply, as many at a time as have come.
@@ -81,6 +86,10 @@ class Live {
     this.sayValues();
     $("live").hidden = false;
   }
+    for (const [keys, what] of LIVE_KEYS) {
+      const key = element("dt", {}, ...keys.flatMap((key) => [element("kbd", { textContent: key }), " "]));
+      $("help").querySelector("dl").append(key, element("dd", { textContent: what }));
+    }
 
   listen() {
     this.box.addEventListener("input", () => this.type());
