@@ -912,6 +912,30 @@ def test_the_list_of_keys_has_those_of_the_live_part(page):
     assert told["Esc "] == "while it writes: stop it"
 
 
+def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):
+    page.fill("#live-text", "def a(b)")
+    read(page, "def a(b)")
+    page.locator("#list [role=option]:visible", has_text="L1.c.").first.click()
+    unit = page.locator("#unit-name").text_content()
+    page.locator("#live-text").press("ArrowLeft")
+    until(page, "() => page.at === 6")
+    page.click("#live-hold")
+    value = page.get_by_label(f"Value for {unit}", exact=True)
+    present = tiny_model.read("def a(b)").arrays["c"][6, 1, int(unit.rpartition(".")[2])]
+    assert float(value.input_value()) == pytest.approx(present, abs=0.05)
+    slider = page.get_by_label(f"Value for {unit}, by a slider")
+    assert float(slider.input_value()) == float(value.input_value())
+
+    value.fill("0.5")
+    page.get_by_label(f"{unit} is held").uncheck()
+    page.click("#live-hold")
+    assert page.locator("#live-list li").count() == 1
+    assert page.get_by_label(f"{unit} is held").is_checked()
+    assert value.input_value() == "0.5"
+    until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+0.5")
+    assert page.locator("#live-trouble").text_content() == ""
+
+
 def test_what_cannot_be_obeyed_is_told_until_it_can(page):
     page.click("#live-hold")
     unit = page.locator("#live-list .name")

@@ -3,15 +3,16 @@
 const SPEEDS = [5, 12, 30, 80, 200, null]; // characters a second; null: as fast as it goes
 const PAUSE = 100; // milliseconds in which keys and moves of a slider are gathered before they are answered
 const COMPARED = 400; // characters that are written twice, to be compared
+const STEP = 0.05; // of the slider of a unit that is held
 const SHOWN_BEFORE = 60; // characters before them that are shown
 const GONE = "the model does not answer: is charrnn serve still running?";
 
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const LIVE_KEYS = [
   [["Ctrl", "Enter"], "let the model write on"],
   [["Esc"], "while it writes: stop it"],
 ];
 
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const count = (text) => [...text].length; // as Python counts characters
 
 // The lines of a reply, as many at a time as have come.
@@ -85,11 +86,11 @@ class Live {
     $("live-length").max = mostChars;
     this.sayValues();
     $("live").hidden = false;
-  }
     for (const [keys, what] of LIVE_KEYS) {
       const key = element("dt", {}, ...keys.flatMap((key) => [element("kbd", { textContent: key }), " "]));
       $("help").querySelector("dl").append(key, element("dd", { textContent: what }));
     }
+  }
 
   listen() {
     this.box.addEventListener("input", () => this.type());
@@ -390,7 +391,7 @@ function showDifference(prime, plain, held) {
 class Edits {
   constructor({ states }, changed) {
     Object.assign(this, { states, changed, rows: [] });
-    $("live-hold").addEventListener("click", () => this.add());
+    $("live-hold").addEventListener("click", () => this.hold());
     new MutationObserver(() => this.name()).observe($("unit-name"), { childList: true });
     this.name();
   }
@@ -412,20 +413,30 @@ class Edits {
     return active.map(({ kind, unit, value }) => `${kind.value} ${unit.value.trim()}=${value.value}`).join("\n");
   }
 
-  add() {
-    const { name, scale } = this.unit;
+  // Hold the unit as it is at the cursor; if it is held already, go to where that is said.
+  hold() {
+    const { unit } = this;
+    const row = this.rows.find((row) => row.unit.value.trim() === unit.name);
+    if (!row) return this.add(unit, valueAt(page.data, page.data.units.indexOf(unit), page.at));
+    row.on.checked = true;
+    row.slider.focus();
+    this.tell();
+  }
+
+  add({ name, scale }, present) {
     const most = Math.max(1, Math.ceil(scale));
+    const start = String(Number((Math.round(present / STEP) * STEP).toFixed(2)));
     const field = (type, label, rest) => element("input", { type, ariaLabel: label, ...rest });
     const choice = (value, textContent) => element("option", { value, textContent });
     const row = {
       on: field("checkbox", `${name} is held`, { checked: true }),
       unit: field("text", "Unit, or a range such as L0.h.0-15", { value: name, className: "name", spellcheck: false }),
       kind: element("select", { ariaLabel: "What is done" }, choice("clamp", "held at"), choice("steer", "plus")),
-      value: field("number", `Value for ${name}`, { step: "any", value: most }),
+      value: field("number", `Value for ${name}`, { step: "any", value: start }),
+      slider: field("range", `Value for ${name}, by a slider`, { min: -most, max: most, step: STEP, value: start }),
     };
-    const { on, unit, kind, value } = row;
+    const { on, unit, kind, value, slider } = row;
     const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Let ${name} go` });
-    const slider = field("range", `Value for ${name}, by a slider`, { min: -most, max: most, step: 0.05, value: most });
     const item = element("li", {}, on, unit, kind, value, remove, slider);
     slider.addEventListener("input", () => (value.value = slider.value));
     value.addEventListener("input", () => (slider.value = value.value));
