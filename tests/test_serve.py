@@ -877,6 +877,38 @@ def test_a_setting_that_is_wrong_is_told_beside_its_field(page, name, wrong, ran
         assert page.locator("#live-trouble").text_content() == ""
 
 
+def test_a_comparison_that_holds_no_more_is_marked_until_it_is_made_anew(page, tiny_model):
+    def comparison(seed):
+        return "def " + "".join(tiny_model.sample("def ", seed=seed, length=400))
+
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-hold")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    page.fill("#live-length", "1500")
+    page.locator("#live-speed").fill("0")
+    until(page, "text => $('live-plain').textContent === text", comparison(1))
+    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    assert "random numbers" in page.locator("#live-differ").text_content()
+    marked = page.evaluate(
+        "() => ($('live-again').click(), [$('live-compare').ariaBusy, $('live-differ').textContent])"
+    )
+    assert marked == ["true", "Being made anew …"]
+    until(page, "text => $('live-plain').textContent === text", comparison(2))
+    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    assert page.evaluate("() => Boolean(page.live.writing)")  # it does not wait for the end
+    assert "random numbers" in page.locator("#live-differ").text_content()
+
+    page.fill("#live-seed", "-5")
+    assert "a setting is wrong" in page.locator("#live-differ").text_content()
+    page.fill("#live-seed", "2")
+    page.locator("#live-list .name").fill("L9.h.0")
+    until(page, "() => $('live-differ').textContent.includes('none for what is set now')")
+    assert page.locator("#live-compare").get_attribute("aria-busy") == "true"
+
+
 def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
     page.fill("#live-text", "def ")
     page.fill("#live-length", "20")

@@ -7,6 +7,7 @@ const STEP = 0.05; // of the slider of a unit that is held
 const SHOWN_BEFORE = 60; // characters before them that are shown
 const GONE = "the model does not answer: is charrnn serve still running?";
 
+const ANEW = "Being made anew …";
 const LIVE_KEYS = [
   [["Ctrl", "Enter"], "let the model write on"],
   [["Esc"], "while it writes: stop it"],
@@ -70,7 +71,10 @@ class Live {
     this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
     this.reading = new Repeated(() => this.read(), this.fail);
-    this.comparing = new Repeated(() => this.compare(), this.fail);
+    this.comparing = new Repeated(
+      () => this.compare(),
+      (error) => this.failToCompare(error),
+    );
     this.turning = new Repeated(async () => this.turn(), this.fail);
     this.edits = new Edits(about, () => this.edit());
     this.fill();
@@ -175,7 +179,7 @@ class Live {
     this.buttons();
     if (this.isSet) $("live-trouble").textContent = "";
     if (this.writing) this.turning.ask();
-    this.comparing.ask();
+    this.compareAnew();
   }
 
   edit() {
@@ -189,7 +193,7 @@ class Live {
   type() {
     this.end();
     this.reading.ask();
-    this.comparing.ask();
+    this.compareAnew();
   }
 
   // As if it was deleted by hand, so that the browser can undo it.
@@ -259,6 +263,7 @@ class Live {
     this.prime = this.box.value;
     this.written = "";
     this.box.scrollTop = this.box.scrollHeight;
+    this.compareAnew();
     this.wanted = Math.min(this.number("length"), this.about.mostChars - count(this.prime));
     if (this.wanted > 0) this.goOn(0);
     else this.fail(new Error(`the text is full: it has ${counted(count(this.prime))} characters`));
@@ -317,7 +322,7 @@ class Live {
     if (!this.writing) return;
     this.end();
     this.reading.ask();
-    this.comparing.ask();
+    this.compareAnew();
   }
 
   end() {
@@ -352,6 +357,14 @@ class Live {
 
   // --- comparing ---
 
+  // Until a comparison is there that holds for what is set, the last one is marked as an older one.
+  compareAnew() {
+    if (this.edits.text === "") return;
+    $("live-compare").ariaBusy = "true";
+    $("live-differ").textContent = this.isSet ? ANEW : "Of before: a setting is wrong.";
+    this.comparing.ask();
+  }
+
   // With units held: how the text goes on as the model is, and how so, with the same random numbers.
   async compare() {
     if (this.edits.text === "" || !this.isSet) return;
@@ -359,7 +372,16 @@ class Live {
     const request = { ...this.settings(), prime, length: Math.min(this.number("length"), COMPARED) };
     const plain = await this.asItIs({ ...request, edits: "" });
     const held = await written(request);
-    if (this.edits.text !== "") showDifference(prime, plain, held);
+    if (this.edits.text === "") return;
+    const isOld = this.comparing.isWanted; // something else was set meanwhile
+    showDifference(prime, plain, held);
+    $("live-compare").ariaBusy = String(isOld);
+    if (isOld) $("live-differ").textContent = ANEW;
+  }
+
+  failToCompare(error) {
+    $("live-differ").textContent = "Of before: there is none for what is set now.";
+    this.fail(error);
   }
 
   async asItIs(request) {
