@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -485,6 +486,12 @@ def test_what_cannot_be_obeyed_is_refused_before_the_first_line(tiny_model, acti
     with pytest.raises(CharrnnError, match=said) as found:
         next(getattr(live(tiny_model), action)(request_))
     assert "\n" not in found.value.message
+
+
+def test_the_readme_says_how_long_a_live_text_may_be():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## Live\n")[2].partition("\n## ")[0]
+    assert f"{MOST_CHARS:,} characters" in " ".join(section.split())
 
 
 @pytest.mark.parametrize("lines", [False, True])
