@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -460,15 +461,12 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
         ("read", None, "a request is an object"),
         ("read", {"text": ""}, "no text"),
         ("read", {"text": 1}, "text must be a text"),
-        ("read", {"text": "é"}, "LATIN SMALL LETTER E WITH ACUTE"),
-        ("read", {"text": "\ud800"}, "U\\+D800"),
         ("read", {"text": "a" * (MOST_CHARS + 1)}, "2,000 characters at most"),
         ("read", {"text": "a", "what": "h"}, "no 'what'"),
         ("read", {"text": "a", "edits": "L0.c.3=1"}, "units held, line 1: a line looks like"),
         ("read", {"text": "a", "edits": "clamp L7.c.3=1"}, "layers 0 to 1"),
         ("read", {"text": "a", "edits": "clamp L0.f.3=1"}, "f is a gate"),
         ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}, "edits must be a text"),
-        ("write", {"prime": "é"}, "LATIN SMALL LETTER E WITH ACUTE"),
         ("write", {"prime": "a" * 1500, "written": "b" * 501}, "2,000 characters at most"),
         ("write", {"length": MOST_CHARS + 1}, "length must be 2,000 at most"),
         ("write", {"length": -1}, "length must be"),
@@ -488,6 +486,29 @@ def test_what_cannot_be_obeyed_is_refused_before_the_first_line(tiny_model, acti
     with pytest.raises(CharrnnError, match=said) as found:
         next(getattr(live(tiny_model), action)(request_))
     assert "\n" not in found.value.message
+
+
+def test_the_readme_says_how_long_a_live_text_may_be():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## Live\n")[2].partition("\n## ")[0]
+    assert f"{MOST_CHARS:,} characters" in " ".join(section.split())
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on(tiny_model, lines):
+    model = live(tiny_model, lines=lines)
+    (known,), (line,) = model.read({"text": "def it"}), model.read({"text": "dé😀ef\ud800 ité"})
+    assert line == known | {
+        "unknown": ["é", "😀", "\ud800"],
+        "names": "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE), 😀 (U+1F600 GRINNING FACE), "
+        "\\ud800 (U+D800 unnamed)",
+    }
+    assert written(model, prime="dé😀ef ") == written(model, prime="def ")
+    first = {"prime": "d", "index": 1}
+    assert written(model, written="é😀f", **first) == written(model, written="f", **first)
+    assert written(model, prime="é") == written(model)
+    (line,) = model.read({"text": "éé"})
+    assert (line["data"], line["unknown"]) == (None, ["é"])
 
 
 def test_a_writer_waits_between_characters_if_it_is_asked_to(tiny_model, monkeypatch):
@@ -718,6 +739,34 @@ def test_again_is_the_next_seed_from_the_same_beginning(page, tiny_model):
     read(page, "def " + "".join(tiny_model.sample("def ", seed=2, length=40)))
 
 
+@pytest.mark.parametrize("place", ["live-again", "live-temperature", "text", "search", "ask", None])
+def test_escape_stops_the_writing_wherever_the_keyboard_is(page, place):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    page.locator("#live-speed").fill("1")
+    page.fill("#live-length", "1500")
+    page.locator("#live-again").focus()
+    page.keyboard.press("Enter")
+    until(page, "() => page.live.written.length > 2")
+    assert page.evaluate("document.activeElement.id") == "live-stop"
+    if place is None:
+        page.evaluate("document.activeElement.blur()")
+    elif place == "ask":
+        page.click("#ask")
+    elif place != "live-again":
+        page.locator(f"#{place}").focus()
+    focused = page.evaluate("document.activeElement.id")
+    page.keyboard.press("Escape")
+    until(page, "() => !page.live.writing && !page.live.reading.isAtWork")
+    assert 2 < len(page.evaluate("page.live.written")) < 1500
+    assert not page.locator("#help").is_visible()
+    after = {"live-stop": "live-again", "": "ask" if place == "ask" else ""}.get(focused, focused)
+    assert page.evaluate("document.activeElement.id") == after
+
+
 def test_another_temperature_while_it_writes_counts_from_the_next_character(page, tiny_model):
     page.fill("#live-text", "def ")
     page.fill("#live-length", "150")
@@ -782,15 +831,157 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     assert page.locator("#live-list li").count() == 0
 
 
-def test_what_cannot_be_read_is_told_and_what_was_read_stays(page):
-    page.fill("#live-text", "def a")
-    read(page, "def a")
-    page.fill("#live-text", "def é")
-    until(page, "() => $('live-trouble').textContent.includes('LATIN SMALL LETTER E WITH ACUTE')")
-    assert shown(page) == "def a"
-    page.fill("#live-text", "def b")
-    read(page, "def b")
+def test_what_the_model_does_not_know_is_told_and_the_rest_goes_on(page, tiny_model):
+    typed = "déf 😀a"
+    page.fill("#live-text", typed)
+    read(page, typed)
+    assert shown(page) == "df a"
+    told = page.locator("#live-left-out")
+    assert "U+00E9" in told.text_content()
+    assert "U+1F600" in told.text_content()
+    until(page, "() => page.at === 3")
+    for _ in range(2):  # before the face
+        page.locator("#live-text").press("ArrowLeft")
+    until(page, "() => page.at === 2")
+
+    page.fill("#live-length", "40")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-hold")
+    expected = "".join(tiny_model.sample("df a", seed=1, length=40))
+    until(page, "text => $('live-plain').textContent === text", typed + expected)
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 40 && page.data.length === 44")
+    assert page.input_value("#live-text").startswith(typed)
+    page.fill("#live-text", "def")
+    read(page, "def")
+    assert told.text_content() == ""
+    page.fill("#live-text", "é")
+    until(page, "() => $('live-status').textContent.includes('nothing to read that the model')")
     assert page.locator("#live-trouble").text_content() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "range_"),
+    [
+        ("length", ("99999", "0", "1.5", ""), "1 to 2,000"),
+        ("seed", ("-5", "0.5", ""), "0 to 9,007,199,254,740,990"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_told_beside_its_field(page, name, wrong, range_):
+    field, told = page.locator(f"#live-{name}"), page.locator(f"#live-{name}-range")
+    assert told.text_content() == range_
+    low, high = (int(end.replace(",", "")) for end in range_.split(" to "))
+    assert (field.get_attribute("min"), field.get_attribute("max")) == (str(low), str(high))
+    for value in wrong:
+        field.fill(value)
+        assert told.text_content() == f"It must be a whole number from {range_}."
+        assert field.get_attribute("aria-invalid") == "true"
+        page.locator("#live-text").press("Control+Enter")
+        assert page.evaluate("document.activeElement.id") == f"live-{name}"
+        assert "nothing is written" in page.locator("#live-trouble").text_content()
+        field.fill(str(high))
+        assert told.text_content() == range_
+        assert page.locator("#live-trouble").text_content() == ""
+
+
+def test_a_comparison_that_holds_no_more_is_marked_until_it_is_made_anew(page, tiny_model):
+    def comparison(seed):
+        return "def " + "".join(tiny_model.sample("def ", seed=seed, length=400))
+
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-hold")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    page.fill("#live-length", "1500")
+    page.locator("#live-speed").fill("0")
+    until(page, "text => $('live-plain').textContent === text", comparison(1))
+    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    assert "random numbers" in page.locator("#live-differ").text_content()
+    marked = page.evaluate(
+        "() => ($('live-again').click(), [$('live-compare').ariaBusy, $('live-differ').textContent])"
+    )
+    assert marked == ["true", "Being made anew …"]
+    until(page, "text => $('live-plain').textContent === text", comparison(2))
+    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    assert page.evaluate("() => Boolean(page.live.writing)")  # it does not wait for the end
+    assert "random numbers" in page.locator("#live-differ").text_content()
+
+    page.fill("#live-seed", "-5")
+    assert "a setting is wrong" in page.locator("#live-differ").text_content()
+    page.fill("#live-seed", "2")
+    page.locator("#live-list .name").fill("L9.h.0")
+    until(page, "() => $('live-differ').textContent.includes('none for what is set now')")
+    assert page.locator("#live-compare").get_attribute("aria-busy") == "true"
+
+
+def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    text = page.input_value("#live-text")
+    page.click("#live-clear")
+    until(page, "() => $('live-status').textContent === 'there is nothing to read'")
+    for place in ("text", "detail", "units", "map"):
+        assert not page.locator(f"#{place}").is_visible()
+    assert "characters" not in page.locator("#summary").text_content()
+    assert page.input_value("#live-text") == ""
+    page.keyboard.press("Control+z")  # the keyboard is at the text
+    read(page, text)
+    assert shown(page) == text
+    assert page.locator("#text").is_visible()
+    assert page.locator("#map").is_visible()
+    assert page.locator("#live-again").is_enabled()
+
+    page.click("#live-clear")
+    page.locator("#live-text").press_sequentially("ab")
+    read(page, "ab")
+    assert shown(page) == "ab"
+    assert len(colours(page)) == 2
+
+
+def test_the_list_of_keys_has_those_of_the_live_part(page):
+    page.click("#ask")
+    keys = page.locator("#help dt").all_text_contents()
+    told = dict(zip(keys, page.locator("#help dd").all_text_contents(), strict=True))
+    assert told["Ctrl Enter "] == "let the model write on"
+    assert told["Esc "] == "while it writes: stop it"
+
+
+def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):
+    page.fill("#live-text", "def a(b)")
+    read(page, "def a(b)")
+    page.locator("#list [role=option]:visible", has_text="L1.c.").first.click()
+    unit = page.locator("#unit-name").text_content()
+    page.locator("#live-text").press("ArrowLeft")
+    until(page, "() => page.at === 6")
+    page.click("#live-hold")
+    value = page.get_by_label(f"Value for {unit}", exact=True)
+    present = tiny_model.read("def a(b)").arrays["c"][6, 1, int(unit.rpartition(".")[2])]
+    assert float(value.input_value()) == pytest.approx(present, abs=0.05)
+    slider = page.get_by_label(f"Value for {unit}, by a slider")
+    assert float(slider.input_value()) == float(value.input_value())
+
+    value.fill("0.5")
+    page.get_by_label(f"{unit} is held").uncheck()
+    page.click("#live-hold")
+    assert page.locator("#live-list li").count() == 1
+    assert page.get_by_label(f"{unit} is held").is_checked()
+    assert value.input_value() == "0.5"
+    until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+0.5")
+    assert page.locator("#live-trouble").text_content() == ""
+
+
+def test_what_cannot_be_obeyed_is_told_until_it_can(page):
+    page.click("#live-hold")
+    unit = page.locator("#live-list .name")
+    unit.fill("L9.h.0")
+    until(page, "() => $('live-trouble').textContent.includes('layers 0 to 1')")
+    unit.fill("L1.h.0")
+    until(page, "() => !$('live-trouble').textContent")
 
 
 def test_a_server_that_has_ended_is_told(browser, tiny_model):

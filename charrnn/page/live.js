@@ -3,8 +3,15 @@
 const SPEEDS = [5, 12, 30, 80, 200, null]; // characters a second; null: as fast as it goes
 const PAUSE = 100; // milliseconds in which keys and moves of a slider are gathered before they are answered
 const COMPARED = 400; // characters that are written twice, to be compared
+const STEP = 0.05; // of the slider of a unit that is held
 const SHOWN_BEFORE = 60; // characters before them that are shown
 const GONE = "the model does not answer: is charrnn serve still running?";
+
+const ANEW = "Being made anew …";
+const LIVE_KEYS = [
+  [["Ctrl", "Enter"], "let the model write on"],
+  [["Esc"], "while it writes: stop it"],
+];
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const count = (text) => [...text].length; // as Python counts characters
@@ -61,9 +68,13 @@ class Repeated {
 class Live {
   constructor(about, ramps) {
     Object.assign(this, { about, ramps, prime: "", written: "", index: 0, writing: null, plain: new Map() });
+    this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
     this.reading = new Repeated(() => this.read(), this.fail);
-    this.comparing = new Repeated(() => this.compare(), this.fail);
+    this.comparing = new Repeated(
+      () => this.compare(),
+      (error) => this.failToCompare(error),
+    );
     this.turning = new Repeated(async () => this.turn(), this.fail);
     this.edits = new Edits(about, () => this.edit());
     this.fill();
@@ -79,6 +90,10 @@ class Live {
     $("live-length").max = mostChars;
     this.sayValues();
     $("live").hidden = false;
+    for (const [keys, what] of LIVE_KEYS) {
+      const key = element("dt", {}, ...keys.flatMap((key) => [element("kbd", { textContent: key }), " "]));
+      $("help").querySelector("dl").append(key, element("dd", { textContent: what }));
+    }
   }
 
   listen() {
@@ -90,11 +105,19 @@ class Live {
     $("live-clear").addEventListener("click", () => this.clear());
     $("live-settings").addEventListener("input", () => this.set());
     $("live").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.stop();
-      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.write();
-      else return;
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      this.write();
       event.preventDefault();
     });
+    document.addEventListener("keydown", (event) => this.escape(event), { capture: true });
+  }
+
+  // Escape stops the writing wherever the keyboard is, and does nothing else then, but that it closes a dialog.
+  escape(event) {
+    if (event.key !== "Escape" || !this.writing) return;
+    this.stop();
+    event.stopPropagation();
+    if (!event.target.closest("dialog")) event.preventDefault();
   }
 
   fail({ message }) {
@@ -112,8 +135,23 @@ class Live {
     return $(`live-${name}`).valueAsNumber;
   }
 
+  // The first setting that cannot be obeyed, if there is one.
+  get wrong() {
+    return [...$("live-settings").querySelectorAll("input")].find((input) => !input.checkValidity());
+  }
+
   get isSet() {
-    return [...$("live-settings").querySelectorAll("input")].every((input) => input.checkValidity());
+    return !this.wrong;
+  }
+
+  // What each number may be, and whether it is that.
+  sayRanges() {
+    for (const input of $("live-settings").querySelectorAll("[type=number]")) {
+      const isWrong = !input.checkValidity();
+      const range = `${counted(Number(input.min))} to ${counted(Number(input.max))}`;
+      input.ariaInvalid = String(isWrong);
+      $(`${input.id}-range`).textContent = isWrong ? `It must be a whole number from ${range}.` : range;
+    }
   }
 
   settings() {
@@ -122,6 +160,7 @@ class Live {
   }
 
   sayValues() {
+    this.sayRanges();
     const speed = SPEEDS[this.number("speed")];
     const values = {
       temperature: this.number("temperature").toFixed(2),
@@ -138,8 +177,9 @@ class Live {
   set() {
     this.sayValues();
     this.buttons();
+    if (this.isSet) $("live-trouble").textContent = "";
     if (this.writing) this.turning.ask();
-    this.comparing.ask();
+    this.compareAnew();
   }
 
   edit() {
@@ -153,20 +193,27 @@ class Live {
   type() {
     this.end();
     this.reading.ask();
-    this.comparing.ask();
+    this.compareAnew();
   }
 
+  // As if it was deleted by hand, so that the browser can undo it.
   clear() {
-    this.box.value = "";
     this.box.focus();
-    this.type();
+    this.box.select();
+    document.execCommand("delete");
   }
 
   async read() {
     const text = this.box.value;
-    if (!text) return this.say("there is nothing to read");
-    for await (const [{ data }] of ask("read", { text, edits: this.edits.text })) {
+    if (!text) {
+      this.leaveOut();
+      return this.showNothing("there is nothing to read");
+    }
+    for await (const [{ data, unknown, names }] of ask("read", { text, edits: this.edits.text })) {
+      this.leaveOut(unknown, names);
+      if (!data) return this.showNothing("there is nothing to read that the model knows");
       const decoded = await decode(data);
+      $("main").classList.remove("empty");
       show({ ...decoded, ramps: this.ramps });
       const isNew = text !== this.shown;
       this.shown = text;
@@ -176,20 +223,47 @@ class Live {
     }
   }
 
+  // Where there is nothing to read, nothing of an older text is shown.
+  showNothing(why) {
+    this.shown = "";
+    $("main").classList.add("empty");
+    $("summary").textContent = page.data.source.cell;
+    this.say(why);
+  }
+
+  leaveOut(unknown = [], names = "") {
+    this.unknown = new Set(unknown);
+    $("live-left-out").textContent = names && `Left out, as the model does not know them: ${names}`;
+  }
+
+  known(text) {
+    return [...text].filter((character) => !this.unknown.has(character)).join("");
+  }
+
   // Let the page's cursor stand on the character before the caret, or on the last one while the model writes.
   follow() {
-    if (!this.writing && this.box.value !== this.shown) return;
-    const before = this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd);
+    if (!this.shown || (!this.writing && this.box.value !== this.shown)) return;
+    const before = this.known(this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd));
     go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
   }
 
   // --- writing ---
 
+  // Whether a setting is wrong; then it says which.
+  refuses() {
+    const { wrong } = this;
+    if (!wrong) return false;
+    wrong.focus();
+    this.fail(new Error(`${wrong.labels[0].textContent.trim()}: nothing is written before this is a number in its range`));
+    return true;
+  }
+
   write() {
-    if (this.writing || !this.isSet) return;
+    if (this.writing || this.refuses()) return;
     this.prime = this.box.value;
     this.written = "";
     this.box.scrollTop = this.box.scrollHeight;
+    this.compareAnew();
     this.wanted = Math.min(this.number("length"), this.about.mostChars - count(this.prime));
     if (this.wanted > 0) this.goOn(0);
     else this.fail(new Error(`the text is full: it has ${counted(count(this.prime))} characters`));
@@ -202,8 +276,11 @@ class Live {
 
   // Once more from where the last writing began, with the next seed.
   writeAgain() {
-    this.box.value = this.prime;
+    if (this.refuses()) return;
     $("live-seed").value = this.number("seed") + 1;
+    this.sayValues();
+    if (this.refuses()) return;
+    this.box.value = this.prime;
     this.write();
   }
 
@@ -245,7 +322,7 @@ class Live {
     if (!this.writing) return;
     this.end();
     this.reading.ask();
-    this.comparing.ask();
+    this.compareAnew();
   }
 
   end() {
@@ -259,17 +336,34 @@ class Live {
   }
 
   buttons() {
-    const [write, stop] = [$("live-write"), $("live-stop")];
-    const focused = document.activeElement;
+    const [write, stop, again] = [$("live-write"), $("live-stop"), $("live-again")];
+    const focused = document.activeElement; // before it falls to the body, as a button is disabled
     write.disabled = Boolean(this.writing);
     stop.disabled = !this.writing;
-    if (focused === write && write.disabled) stop.focus();
-    if (focused === stop && stop.disabled) this.box.focus();
-    $("live-again").disabled = Boolean(this.writing) || !this.isAsWritten;
-    $("live-again").textContent = `Again, seed ${this.number("seed") + 1 || "…"}`;
+    again.disabled = Boolean(this.writing) || !this.isAsWritten;
+    again.textContent = `Again, seed ${this.number("seed") + 1 || "…"}`;
+    if (focused.disabled) this.focusNear(focused);
+  }
+
+  // The keyboard goes from a button that starts the writing to the one that stops it; from there on to Again, if it
+  // came from there, or to the text.
+  focusNear(button) {
+    const [stop, again] = [$("live-stop"), $("live-again")];
+    if (button !== stop) this.isByAgain = button === again;
+    if (!stop.disabled) stop.focus();
+    else if (this.isByAgain && !again.disabled) again.focus();
+    else this.box.focus();
   }
 
   // --- comparing ---
+
+  // Until a comparison is there that holds for what is set, the last one is marked as an older one.
+  compareAnew() {
+    if (this.edits.text === "") return;
+    $("live-compare").ariaBusy = "true";
+    $("live-differ").textContent = this.isSet ? ANEW : "Of before: a setting is wrong.";
+    this.comparing.ask();
+  }
 
   // With units held: how the text goes on as the model is, and how so, with the same random numbers.
   async compare() {
@@ -278,7 +372,16 @@ class Live {
     const request = { ...this.settings(), prime, length: Math.min(this.number("length"), COMPARED) };
     const plain = await this.asItIs({ ...request, edits: "" });
     const held = await written(request);
-    if (this.edits.text !== "") showDifference(prime, plain, held);
+    if (this.edits.text === "") return;
+    const isOld = this.comparing.isWanted; // something else was set meanwhile
+    showDifference(prime, plain, held);
+    $("live-compare").ariaBusy = String(isOld);
+    if (isOld) $("live-differ").textContent = ANEW;
+  }
+
+  failToCompare(error) {
+    $("live-differ").textContent = "Of before: there is none for what is set now.";
+    this.fail(error);
   }
 
   async asItIs(request) {
@@ -292,7 +395,7 @@ function showDifference(prime, plain, held) {
   const [a, b] = [[...plain], [...held]];
   const differs = a.findIndex((character, k) => character !== b[k]);
   const same = differs < 0 ? a.length : differs;
-  const before = prime.length > SHOWN_BEFORE ? `…${prime.slice(-SHOWN_BEFORE)}` : prime;
+  const before = count(prime) > SHOWN_BEFORE ? `…${[...prime].slice(-SHOWN_BEFORE).join("")}` : prime;
   for (const [id, text] of Object.entries({ "live-plain": a, "live-held": b })) {
     const known = element("span", { className: "known", textContent: before + text.slice(0, same).join("") });
     const other = element("span", { className: "other", textContent: text.slice(same).join("") });
@@ -310,7 +413,7 @@ function showDifference(prime, plain, held) {
 class Edits {
   constructor({ states }, changed) {
     Object.assign(this, { states, changed, rows: [] });
-    $("live-hold").addEventListener("click", () => this.add());
+    $("live-hold").addEventListener("click", () => this.hold());
     new MutationObserver(() => this.name()).observe($("unit-name"), { childList: true });
     this.name();
   }
@@ -332,20 +435,30 @@ class Edits {
     return active.map(({ kind, unit, value }) => `${kind.value} ${unit.value.trim()}=${value.value}`).join("\n");
   }
 
-  add() {
-    const { name, scale } = this.unit;
+  // Hold the unit as it is at the cursor; if it is held already, go to where that is said.
+  hold() {
+    const { unit } = this;
+    const row = this.rows.find((row) => row.unit.value.trim() === unit.name);
+    if (!row) return this.add(unit, valueAt(page.data, page.data.units.indexOf(unit), page.at));
+    row.on.checked = true;
+    row.slider.focus();
+    this.tell();
+  }
+
+  add({ name, scale }, present) {
     const most = Math.max(1, Math.ceil(scale));
+    const start = String(Number((Math.round(present / STEP) * STEP).toFixed(2)));
     const field = (type, label, rest) => element("input", { type, ariaLabel: label, ...rest });
     const choice = (value, textContent) => element("option", { value, textContent });
     const row = {
       on: field("checkbox", `${name} is held`, { checked: true }),
       unit: field("text", "Unit, or a range such as L0.h.0-15", { value: name, className: "name", spellcheck: false }),
       kind: element("select", { ariaLabel: "What is done" }, choice("clamp", "held at"), choice("steer", "plus")),
-      value: field("number", `Value for ${name}`, { step: "any", value: most }),
+      value: field("number", `Value for ${name}`, { step: "any", value: start }),
+      slider: field("range", `Value for ${name}, by a slider`, { min: -most, max: most, step: STEP, value: start }),
     };
-    const { on, unit, kind, value } = row;
+    const { on, unit, kind, value, slider } = row;
     const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Let ${name} go` });
-    const slider = field("range", `Value for ${name}, by a slider`, { min: -most, max: most, step: 0.05, value: most });
     const item = element("li", {}, on, unit, kind, value, remove, slider);
     slider.addEventListener("input", () => (value.value = slider.value));
     value.addEventListener("input", () => (slider.value = value.value));

@@ -19,6 +19,7 @@ from charrnn.recording import record_parts
 from charrnn.sampling.prime import before
 from charrnn.sampling.sampler import write
 from charrnn.serve.lines import write_lines
+from charrnn.text.vocabulary import name_characters
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -72,7 +73,8 @@ class Live:
             request: `text`; and `edits`, the lines of a file of edits, such as "clamp L0.c.37=+1".
 
         Yields:
-            One line with `data`: see `charrnn.page.data.page_data`.
+            One line with `data`: see `charrnn.page.data.page_data`, None if nothing is left to read; and, where the
+            model does not know all characters, `unknown`, those that were left out, and `names`, what they are called.
 
         Raises:
             UsageError, DataError: the request cannot be obeyed.
@@ -80,7 +82,15 @@ class Live:
         asked = _asked(request, ("text", "edits"))
         text = _text(asked, "text")
         _require_short(text)
-        yield {"data": self._read(self._edited(asked), text)}
+        kept, unknown = self._known(text)
+        model = self._edited(asked)
+        line: Line = {"data": None if unknown and not kept else self._read(model, kept)}
+        yield line | ({"unknown": unknown, "names": name_characters(unknown)} if unknown else {})
+
+    def _known(self, text: str) -> tuple[str, list[str]]:
+        """A text without the characters that the model does not know, and these, each once."""
+        unknown = self._model.vocabulary.missing(text)
+        return text.translate(dict.fromkeys(map(ord, unknown))), unknown
 
     def _read(self, model: "CharRNN", text: str) -> Line:
         letters = {*model.cell.states, *model.cell.sigmoids}
@@ -91,9 +101,10 @@ class Live:
         """Write on.
 
         Args:
-            request: `prime`, and what is `written` after it (without a prime the model begins as in `sampler.sample`);
-                `edits`, as for reading; `length`, `temperature`, `top_p` and `seed`, as in SamplingConfig; `index`,
-                which of the seed's streams of random numbers; `speed`, the most characters a second.
+            request: `prime`, and what is `written` after it (without a prime the model begins as in `sampler.sample`;
+                characters that it does not know are left out); `edits`, as for reading; `length`, `temperature`,
+                `top_p` and `seed`, as in SamplingConfig; `index`, which of the seed's streams of random numbers;
+                `speed`, the most characters a second.
 
         Yields:
             Lines with `text`, what is new, and `index`, the stream that drew it; in the last, `stop` says why it ends.
@@ -119,6 +130,7 @@ class Live:
         require(whole and 0 <= index <= MOST_INDEX, "index", f"from 0 to {MOST_INDEX:,}", index)
         prime, written = _text(asked, "prime"), _text(asked, "written")
         _require_short(prime + written)
+        prime, written = self._known(prime)[0], self._known(written)[0]
         model = self._edited(asked)
         if self._lines:
             return write_lines(model, (prime + written).rpartition("\n")[2], config, index)
