@@ -439,7 +439,7 @@ class Edits {
   hold() {
     const { unit } = this;
     const row = this.rows.find((row) => row.unit.value.trim() === unit.name);
-    if (!row) return this.add(unit, valueAt(page.data, page.data.units.indexOf(unit), page.at));
+    if (!row) return this.add(unit, partAt(page.data, page.data.units.indexOf(unit), page.at) * unit.scale);
     row.on.checked = true;
     row.slider.focus();
     this.tell();
