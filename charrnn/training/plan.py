@@ -52,7 +52,7 @@ SMALL_STEPS = 0.4
 """Fewer lanes take more time a character, by this power of how many times fewer they are."""
 FEWEST_STEPS = 1500
 """Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
-DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.08, 0.08), (36.0, 0.15, 0.25), (80.0, 0.3, 0.5))
+DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (80.0, 0.3, 0.5))
 """Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
 the logarithm."""
 MOST_EPOCHS = 150.0
