@@ -9,9 +9,10 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NoReturn, TextIO
 
-from charrnn.errors import CharrnnError, EnvironmentFault
+from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 
 
@@ -57,6 +58,14 @@ def die_by_signal(number: int) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)  # where signals do not kill
+
+
+def require_place(path: Path, *, folder: bool = False) -> None:
+    """Raise UsageError unless a file, or a folder, may be made at this path, as far as one can tell beforehand."""
+    if path.is_dir() and not folder:
+        raise UsageError(f"cannot write {str(path)!r}: is a folder")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
 
 
 class _Ended(BaseException):

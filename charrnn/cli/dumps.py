@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import escape, say, size, undone_by_signals
+from charrnn.cli.console import escape, require_place, say, size, undone_by_signals
 from charrnn.cli.reading import require_free, with_bar
 from charrnn.errors import EnvironmentFault, UsageError
 
@@ -32,10 +32,7 @@ def require_places(dump: Path | None, lstmvis: Path | None) -> None:
         raise UsageError(f"cannot write {str(lstmvis)!r}: something is there already")
     path = dump or lstmvis
     assert path
-    if dump and dump.is_dir():
-        raise UsageError(f"cannot write {str(dump)!r}: is a folder")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
+    require_place(path, folder=lstmvis is not None)
     if dump:
         writer_for(dump)
         _require_no_other(dump)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import escape, say, size
+from charrnn.cli.console import escape, require_place, say, size
 from charrnn.cli.reading import content, require_memory
 from charrnn.cli.visualize_options import PAGE_CHARS
 from charrnn.errors import UsageError
@@ -38,9 +38,7 @@ class PageSettings:
 
 def require_page(path: Path) -> None:
     """Raise UsageError unless a page can be written at this path, as far as one can tell beforehand."""
-    if path.is_dir() or not path.parent.is_dir():
-        wrong = "is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
-        raise UsageError(f"cannot write {str(path)!r}: {wrong}")
+    require_place(path)
     if path.suffix not in (".html", ".htm"):
         raise UsageError(f"a page is an .html file, not {str(path)!r}", f"--html {path.stem}.html")
 

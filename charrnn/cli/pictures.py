@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import escape, say, size
+from charrnn.cli.console import escape, require_place, say, size
 from charrnn.cli.extras import require_extra
 from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
@@ -27,9 +27,7 @@ def check_picture(path: Path, kind: str) -> None:
         kind: "png" or "svg"; the option is called so, too.
     """
     option = f"--{kind}"
-    if path.is_dir() or not path.parent.is_dir():
-        wrong = "is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
-        raise UsageError(f"cannot write {str(path)!r}: {wrong}")
+    require_place(path)
     if path.suffix.lower() != f".{kind}":
         raise UsageError(
             f"{option} writes a .{kind} file, not {str(path)!r}", f"{option} {path.stem}.{kind}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from charrnn.cli.console import escape, say, size
+from charrnn.cli.console import escape, require_place, say, size
 from charrnn.errors import UsageError
 
 
@@ -11,9 +11,7 @@ def require_csv(path: Path | None) -> None:
     """Raise UsageError unless a table can be written at this path, as far as one can tell beforehand."""
     if path is None:
         return
-    if path.is_dir() or not path.parent.is_dir():
-        wrong = "is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
-        raise UsageError(f"cannot write {str(path)!r}: {wrong}")
+    require_place(path)
     if path.suffix != ".csv":
         raise UsageError(f"a table is a .csv file, not {str(path)!r}", f"--csv {path.stem}.csv")
 

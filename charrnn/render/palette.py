@@ -241,7 +241,7 @@ def _side(mode: ColorMode, side: _Side) -> list[str]:
 def _shades(side: _Side) -> list[Color]:
     """The true colours on one side of neutral, the weakest first."""
     parts = (k / TRUECOLOR_LEVELS for k in range(1, TRUECOLOR_LEVELS + 1))
-    return [_between(side.anchors, part) for part in parts]
+    return [between(side.anchors, part) for part in parts]
 
 
 def _neutral(mode: ColorMode, side: _Side) -> str:
@@ -253,7 +253,7 @@ def _neutral(mode: ColorMode, side: _Side) -> str:
     }[mode]
 
 
-def _between(anchors: Sequence[Color], part: float) -> Color:
+def between(anchors: Sequence[Color], part: float) -> Color:
     """The colour at a part (0 to 1) of the way along the anchors."""
     place = part * (len(anchors) - 1)
     index = min(int(place), len(anchors) - 2)
