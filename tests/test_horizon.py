@@ -2,6 +2,10 @@
 
 import csv
 import math
+import re
+import sys
+import xml.etree.ElementTree as ET
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,6 +17,8 @@ from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.recording import log_softmax
 from charrnn.render.horizon import horizon_lines
+from charrnn.render.palette import line_colors
+from charrnn.render.picture import draw_horizon
 from charrnn.scoring import horizon as module
 from charrnn.scoring.horizon import Horizon, contexts_up_to, horizon
 from charrnn.text.vocabulary import Vocabulary
@@ -241,7 +247,10 @@ def test_a_run_of_lines_is_said_to_start_at_each(see, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--horizon", "--color", "none"), "--horizon and --color exclude each other"),
+        (("--horizon", "--color", "none"), "--color means nothing with --horizon alone"),
+        (("--horizon", "--svg", "h.svg", "--width", 60), "--width means nothing with --horizon"),
+        (("--horizon", "--svg", "h.svg", "--color", "16"), "not those of --color 16"),
+        (("--horizon", "--svg", "h.png"), "--svg writes a .svg file"),
         (("--horizon", "--surprisal"), "--horizon and --surprisal exclude each other"),
         (("--horizon", "--windows", 0), "--windows"),
         (("--windows", 9), "--windows means nothing without --horizon"),
@@ -252,3 +261,78 @@ def test_what_cannot_be_obeyed_is_refused(see, options, said):
     result = see("tiny", "def", *options, "-q", status=2)
     assert said in result.err
     assert result.out == ""
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+needs_matplotlib = pytest.mark.skipif(
+    not find_spec("matplotlib"), reason="matplotlib is not installed"
+)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def strokes_in(svg):
+    """The lines of an SVG as their points, (n, 2) from the upper left, and how each looks."""
+    for path in ET.fromstring(svg).iter(f"{SVG}path"):
+        if "M" in (d := path.get("d", "")) and "z" not in d and "Q" not in d:
+            yield np.array(re.findall(r"[ML] (\S+) (\S+)", d), float), path.get("style", "")
+
+
+def texts_in(svg):
+    return ["".join(t.itertext()) for t in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+@needs_matplotlib
+def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
+    bits = np.random.default_rng(0).normal([[9], [5], [3], [2], [2]], 0.5, (5, 40))
+    found = Horizon((0, 1, 2, 4, 8), bits)
+    svg = draw_horizon(found, "character", "svg")
+    color = "stroke: #{:02x}{:02x}{:02x}".format(*line_colors()[0])
+    strokes = [points for points, style in strokes_in(svg) if color in style]
+    (curve,) = (points for points in strokes if len(points) == 5)
+    bars = np.array([p for p in strokes if len(p) == 2 and p[0, 0] == p[1, 0]])[:5]
+    np.testing.assert_allclose(np.diff(curve[:, 0], n=2), 0, atol=1e-3)  # evenly apart
+    slope, start = np.polyfit(found.mean, curve[:, 1], 1)
+    assert slope < 0  # an SVG counts downwards
+    np.testing.assert_allclose(start + slope * found.mean, curve[:, 1], atol=1e-3)
+    np.testing.assert_allclose(bars[:, 0, 0], curve[:, 0], atol=1e-3)
+    np.testing.assert_allclose(bars.mean(axis=1)[:, 1], curve[:, 1], atol=1e-3)
+    heights = abs(np.diff(bars[:, :, 1], axis=1))[:, 0]
+    np.testing.assert_allclose(heights, -2 * slope * found.error, atol=1e-3)
+    dashed = [p for p, style in strokes_in(svg) if "dasharray: 3.7" in style]
+    assert dashed[0][0, 0] == pytest.approx(curve[found.contexts.index(found.reach), 0], abs=1e-3)
+    words = texts_in(svg)
+    assert [word for word in words if word.isdigit()][:5] == ["0", "1", "2", "4", "8"]
+    assert f"within 1 % of the bits with 8 characters: from k = {found.reach} on" in words
+    assert "k, from a cold start; the same 40 characters for each" in words
+
+
+@needs_matplotlib
+def test_a_picture_is_written_instead_of_the_table_and_is_the_same_each_time(see, tmp_path):
+    names = ("a.svg", "b.svg", "a.png", "c.svg")
+    a, b, png, black = (tmp_path / name for name in names)
+    arguments = ("tiny", "corpus.txt", "--horizon", "--windows", 20)
+    result = see(*arguments, "--svg", a, "--png", png, "--csv", tmp_path / "h.csv")
+    assert result.out == ""
+    assert result.err.count("wrote") == 3
+    see(*arguments, "--svg", b)
+    see(*arguments, "--svg", black, "--color", "none")
+    assert a.read_bytes() == b.read_bytes()
+    assert png.read_bytes().startswith(b"\x89PNG")
+    blue = "#{:02x}{:02x}{:02x}".format(*line_colors()[0])
+    assert blue in a.read_text(encoding="utf-8")
+    assert blue not in black.read_text(encoding="utf-8")
+
+
+@needs_matplotlib
+def test_a_single_place_has_no_error_and_is_drawn_all_the_same(see, tmp_path):
+    see("tiny", "de", "--horizon", "--svg", tmp_path / "h.svg")
+    words = texts_in((tmp_path / "h.svg").read_bytes())
+    assert "k, from a cold start; the same 1 character for each" in words
+
+
+def test_a_picture_of_the_horizon_needs_matplotlib(see, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    err = see("tiny", "def", "--horizon", "--svg", tmp_path / "h.svg", status=6).err
+    assert "--horizon --svg needs matplotlib, which is not installed" in err
+    assert not list(tmp_path.iterdir())

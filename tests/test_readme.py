@@ -63,6 +63,7 @@ def place(tmp_path_factory, workplace):
 NEEDS = {
     "--png": "matplotlib",
     "gates.svg": "matplotlib",
+    "horizon.svg": "matplotlib",
     "--tensorboard": "tensorboard",
     ".parquet": "pyarrow",
     "--lstmvis": "h5py",
@@ -195,6 +196,9 @@ def test_a_picture_is_what_the_command_above_it_draws(block, picture):
     title, *rows = ["".join(element.itertext()) for element in elements]
     if "--gates" in words:
         assert {"gate i", "gate f", "gate o"} < {title, *rows}
+        return
+    if "--horizon" in words:
+        assert any("with 256 characters: from k = " in row for row in rows)
         return
     assert title.startswith(f"{options['--unit']}   ")
     shown = "".join(rows)

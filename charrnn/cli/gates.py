@@ -35,6 +35,7 @@ def show_gates(
     from charrnn.analysis.gates import saturation, sigmoid_gates
     from charrnn.recording import record_parts
     from charrnn.render.gates import gate_lines, gate_scatter
+    from charrnn.render.picture import draw_scatter
     from charrnn.render.plot import DRAWN_WITH
 
     names = sigmoid_gates(model.cell)
@@ -46,7 +47,8 @@ def show_gates(
         found = saturation(with_bar(parts, length, quiet=quiet))
     noun = "byte" if model.vocabulary.level == "byte" else "character"
     if pictures:
-        pictures.write_scatter(gate_scatter(found), quiet=quiet)
+        drawn, colored = gate_scatter(found), pictures.colored
+        pictures.write_plot(lambda kind: draw_scatter(drawn, kind, colored=colored), quiet=quiet)
     else:
         mode, braille = style.look().mode, can_print(DRAWN_WITH)
         for line in gate_lines(found, noun, style.columns(), mode, braille=braille):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import can_print, terminal_width
+from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import content
 from charrnn.cli.table import require_csv, write_csv
 from charrnn.cli.visualize_options import HORIZON_WINDOWS
@@ -24,11 +25,12 @@ def show_horizon(
     csv: Path | None,
     max_chars: int | None,
     width: int | None,
+    pictures: Pictures | None,
     *,
     lines: bool,
     quiet: bool,
 ) -> None:
-    """Print what a character costs by the context that is given; the arguments are those of `visualize`.
+    """Print or draw what a character costs by the context that is given; the arguments are those of `visualize`.
 
     With `lines` the model starts at each line, as it was trained.
     """
@@ -37,14 +39,22 @@ def show_horizon(
 
     from charrnn.render.bars import EIGHTHS
     from charrnn.render.horizon import horizon_lines
+    from charrnn.render.picture import draw_horizon
     from charrnn.scoring.horizon import horizon
 
     with threadpool_limits(1, "blas"):  # more threads lose more on a busy machine than they gain
         ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
         found = horizon(model, ids, windows=windows or HORIZON_WINDOWS, lines=lines)
     noun = "byte" if model.vocabulary.level == "byte" else "character"
-    for line in horizon_lines(found, noun, width or terminal_width(), blocks=can_print(EIGHTHS)):
-        sys.stdout.write(line + "\n")
+    if pictures:
+        colored = pictures.colored
+        pictures.write_plot(
+            lambda kind: draw_horizon(found, noun, kind, colored=colored), quiet=quiet
+        )
+    else:
+        blocks = can_print(EIGHTHS)
+        for line in horizon_lines(found, noun, width or terminal_width(), blocks=blocks):
+            sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found), quiet=quiet)
 

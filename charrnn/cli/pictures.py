@@ -1,6 +1,6 @@
 """Pictures that commands write: of a plot (`inspect --curve`), and of what `visualize` shows."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
-    from charrnn.render.scatter import Scatter
+    from charrnn.render.picture import Kind
     from charrnn.render.sheet import Sheet
 
 PLOT_EXTRA = ("matplotlib", "plot")
@@ -74,16 +74,12 @@ class Pictures:
             if not quiet:
                 _say_what_is_boxed(self.png, boxed(sheet))
 
-    def write_scatter(self, scatter: "Scatter", *, quiet: bool) -> None:
-        """Draw points in squares."""
-        from charrnn.render.picture import draw_scatter
-
+    def write_plot(self, draw: "Callable[[Kind], bytes]", *, quiet: bool) -> None:
+        """Write what `draw` makes of each kind of file."""
         if self.svg:
-            content = draw_scatter(scatter, "svg", colored=self.colored)
-            write_picture(self.svg, content, quiet=quiet)
+            write_picture(self.svg, draw("svg"), quiet=quiet)
         if self.png:
-            content = draw_scatter(scatter, "png", colored=self.colored)
-            write_picture(self.png, content, quiet=quiet)
+            write_picture(self.png, draw("png"), quiet=quiet)
 
 
 def wanted_pictures(
@@ -92,9 +88,9 @@ def wanted_pictures(
     color: ColorMode | None,
     width: int | None,
     *,
-    scatter: bool = False,
+    plot: str = "",
 ) -> Pictures | None:
-    """What the options of `charrnn visualize` ask for, if it is pictures; with `scatter`, of points in squares.
+    """What the options of `charrnn visualize` ask for, if it is pictures; `plot` is the one that has a plot drawn.
 
     Raises:
         UsageError: a picture has no such colours, or the files cannot be written.
@@ -109,8 +105,8 @@ def wanted_pictures(
         )
     if svg:
         check_picture(svg, "svg")
-        if scatter:
-            require_extra(*PLOT_EXTRA, "--gates --svg")
+        if plot:
+            require_extra(*PLOT_EXTRA, f"{plot} --svg")
     if png:
         check_picture(png, "png")
         require_extra(*PLOT_EXTRA, "--png")

@@ -91,7 +91,8 @@ def visualize(
     check_together(context)
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
         checkpoint, text = None, checkpoint
-    pictures = wanted_pictures(svg, png, color, width, scatter=gates)
+    plot = "--gates" if gates else "--horizon" if horizon else ""
+    pictures = wanted_pictures(svg, png, color, width, plot=plot)
     asked = Asked(unit, what, surprisal, predictions or 0, bits, sort)
     style = Style(color, palette, digits, width)
     if again:
@@ -107,7 +108,9 @@ def visualize(
             model, text, saliency, target, csv, max_chars, style, pictures, lines=lines, quiet=quiet
         )
     elif horizon:
-        show_horizon(model, text, windows, csv, max_chars, width, lines=lines, quiet=quiet)
+        show_horizon(
+            model, text, windows, csv, max_chars, width, pictures, lines=lines, quiet=quiet
+        )
     elif diagram:
         _draw(model, text, predictions, max_chars, style, pictures, lines=lines, quiet=quiet)
     elif html:

@@ -179,7 +179,7 @@ Svg = Annotated[
         "--svg",
         metavar="FILE.svg",
         help="Write a picture of what the terminal would show, with its text as text; of --gates the "
-        "scatter, of --saliency the text.",
+        "scatter, of --horizon the curve, of --saliency the text.",
         show_default=False,
     ),
 ]

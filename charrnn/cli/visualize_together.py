@@ -15,7 +15,7 @@ VIEWS = {
     "diagram": ALWAYS | {"predictions", "palette", "color", "width", "svg", "png"},
     "gates": ALWAYS | {"csv", "color", "width", "svg", "png"},
     "saliency": ALWAYS | {"target", "csv", "digits", "palette", "color", "width", "svg", "png"},
-    "horizon": ALWAYS | {"windows", "csv", "width"},
+    "horizon": ALWAYS | {"windows", "csv", "color", "width", "svg", "png"},
     "follow": (ALWAYS - {"max_chars"}) | COLORED | {"length", "temp", "seed"},
     "html": ALWAYS | {"unit", "what", "predictions", "surprisal", "palette"},
     "dump": ALWAYS | {"unit", "what", "predictions"},
@@ -69,11 +69,7 @@ def _check_shown(context: typer.Context, given: set[str]) -> None:
         )
     if "pager" in given and (pictures := sorted(given & {"svg", "png"})):
         raise UsageError(f"--pager and --{pictures[0]} exclude each other", "leave one of them out")
-    if {"gates", "width"} <= given and (pictures := sorted(given & {"svg", "png"})):
-        raise UsageError(
-            f"--width means nothing with --gates --{pictures[0]}: the squares have one size",
-            "leave out --width",
-        )
+    _check_plots(given)
     if "palette" in given and context.params["color"] == "none":
         raise UsageError("--palette means nothing with --color none", "leave one of them out")
     colorings = len(context.params["unit"] or ()) + ("surprisal" in given) + ("what" in given)
@@ -81,6 +77,22 @@ def _check_shown(context: typer.Context, given: set[str]) -> None:
         raise UsageError(
             "--follow colours a text once: by one unit, an interesting one, or by --surprisal",
             "name one of them; --bits goes with each",
+        )
+
+
+def _check_plots(given: set[str]) -> None:
+    """The same for what is a plot as a picture: of one size, and of the horizon the table has no colours."""
+    pictures = sorted(given & {"svg", "png"})
+    for plot in sorted(given & {"gates", "horizon"}):
+        if pictures and "width" in given:
+            raise UsageError(
+                f"--width means nothing with --{plot} --{pictures[0]}: the plot has one size",
+                "leave out --width",
+            )
+    if {"horizon", "color"} <= given and not pictures:
+        raise UsageError(
+            "--color means nothing with --horizon alone: the table has no colours",
+            "leave out --color, or draw a picture with --svg or --png",
         )
 
 

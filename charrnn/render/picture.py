@@ -1,4 +1,4 @@
-"""A plot or a scatter as a PNG or SVG picture, drawn by matplotlib; it is imported when a picture is asked for.
+"""A plot, a scatter or a horizon as a PNG or SVG picture, drawn by matplotlib, imported when one is asked for.
 
 No window and no global state of matplotlib's: the figure is made and written by itself.
 """
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from charrnn.scoring.horizon import Horizon
 
 Kind = Literal["png", "svg"]
 
@@ -57,6 +59,24 @@ def draw_scatter(scatter: Scatter, kind: Kind, *, colored: bool = True) -> bytes
     """
     size = (SQUARE_INCHES * len(scatter.squares) + 0.3, SQUARE_INCHES + 0.6)
     return _drawn(lambda figure: _draw_squares(figure, scatter, colored=colored), size, kind)
+
+
+def draw_horizon(found: "Horizon", noun: str, kind: Kind, *, colored: bool = True) -> bytes:
+    """The same for what a character costs with more and more context.
+
+    Args:
+        found: what to draw, each cost with its standard error.
+        noun: what a symbol is, "character" or "byte".
+        kind: as above.
+        colored: draw the curve in a colour; without, in black.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    color = _colors()[0] if colored else "black"
+    return _drawn(
+        lambda figure: _draw_contexts(figure.add_subplot(), found, noun, color), INCHES, kind
+    )
 
 
 def _drawn(draw: "Callable[[Figure], None]", inches: tuple[float, float], kind: Kind) -> bytes:
@@ -143,3 +163,23 @@ def _mark(number: int, *, colored: bool) -> dict[str, Any]:
     marker = MARKERS[number // len(colors) % len(MARKERS)]
     color = colors[number % len(colors)]
     return {"marker": marker, "facecolors": [color], "alpha": 0.6, "edgecolors": "white"}
+
+
+def _draw_contexts(axes: "Axes", found: "Horizon", noun: str, color: object) -> None:
+    """A curve over contexts that stand evenly apart, since most are twice the one before, and a line at the reach."""
+    from charrnn.render.horizon import cost_name, judged, reach_words
+
+    places, bits = range(len(found.contexts)), found.mean.tolist()
+    axis = bits_axis(bits, MOST_TICKS)
+    look: Any = {"color": color, "marker": ".", "capsize": 3, "elinewidth": 1}
+    curve = axes.errorbar(places, bits, found.error, label="mean ± standard error", **look)
+    reach = found.contexts.index(found.reach)
+    line = axes.axvline(reach, color="0.5", linestyle="--", linewidth=1)
+    line.set_label(reach_words(found, noun))
+    axes.set_xticks(places, [f"{context:,}" for context in found.contexts])
+    axes.set_yticks([value for value, _ in axis.ticks], [label for _, label in axis.ticks])
+    axes.set_xlabel(f"k, from a cold start; the same {judged(found, noun)} for each")
+    axes.set_title(cost_name(noun))
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    axes.legend(handles=[curve, line])
