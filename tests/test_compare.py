@@ -181,11 +181,13 @@ def test_the_table_is_as_wide_as_asked():
         "lstm         96      54,321   1,234,567  617,284  1.3863     2.0000  █████▌",
         "peephole     96      54,321     123,456   61,728  2.7726     4.0000  ███████████",
         "elman        96      54,321     123,456   61,728  1.5942     2.3000  ██████▍",
-        "gru          96      54,321     123,456        -       -          -  diverged at step 40",
+        "gru          96      54,321     123,456  diverged at step 40",
     ]
-    narrow = table(rows[:3], "byte", 40, blocks=False)
-    assert narrow[0] == lines[0].replace("char", "byte")
-    assert [line.split()[-1] for line in narrow[1:]] == ["####", "########", "#####"]
+    least = table(rows[:3], "byte", 77, blocks=False)
+    assert least[0] == lines[0].replace("char", "byte")
+    assert [line.split()[-1] for line in least[1:]] == ["####", "########", "#####"]
+    narrow = table(rows, "byte", 76, blocks=False)
+    assert narrow[:2] == [line.rpartition("  ")[0] if "#" in line else line for line in least[:2]]
 
 
 def test_a_bar_is_longer_the_larger_the_value_and_starts_at_zero():

@@ -214,7 +214,8 @@ def test_without_colours_digits_tell_the_layers_and_the_more_numerous_has_the_ce
     both = scatter(square(*layers), names=["layer 0", "layer 1"])
     lines = list(scatter_lines(both, 17, ColorMode.none))
     assert lines[6] == "  0 ┤1     0    1"
-    assert lines[-1] == "0 layer 0   1 layer 1"
+    assert lines[-2:] == ["0 layer 0", "1 layer 1"]
+    assert list(scatter_lines(both, 21, ColorMode.none))[-1] == "0 layer 0   1 layer 1"
     ascii_lines = list(scatter_lines(both, 17, ColorMode.truecolor, braille=False))
     assert all(line.replace("\x1b", "").isascii() for line in ascii_lines)
     assert [c for c in SGR.sub("", ascii_lines[6])[5:] if c.isdigit()] == ["1", "0", "1"]
@@ -225,9 +226,12 @@ def test_layers_beyond_the_colours_get_digits():
     for count, marked in ((inks, False), (inks + 1, True)):
         names = [f"layer {k}" for k in range(count)]
         many = scatter(square(*[[(0, 0)]] * count), names=names)
-        lines = list(scatter_lines(many, 40, ColorMode.ansi256))
-        assert (SGR.sub("", lines[-1]).startswith("0 layer 0   1 layer 1")) == marked
-        assert (len(set(re.findall(r"\x1b\[38[0-9;]*m", lines[-1])))) == inks
+        *_, legend = scatter_lines(many, 99, ColorMode.ansi256)
+        assert (SGR.sub("", legend).startswith("0 layer 0   1 layer 1")) == marked
+        assert (len(set(re.findall(r"\x1b\[38[0-9;]*m", legend)))) == inks
+        lines = [SGR.sub("", line) for line in scatter_lines(many, 40, ColorMode.ansi256)]
+        assert max(map(len, lines)) <= 40
+        assert "   ".join(line for line in lines if "layer" in line) == SGR.sub("", legend)
 
 
 @pytest.mark.parametrize(("width", "beside"), [(24, 1), (40, 2), (80, 3), (200, 3)])

@@ -177,11 +177,11 @@ def test_what_cannot_be_measured_is_refused():
 # --- the drawing ----------------------------------------------------------------------------------
 
 
-def draw(norms, **options):
+def draw(norms, width=54, **options):
     symbols = [(0, "a"), (1, "\n"), (2, "中")]
     scene = saliency_scene("at 1,003, p 0.5", symbols, (3, "d"), np.array(norms))
     look = Look(ColorMode.none)
-    return list(saliency_lines(scene, 1003, np.array(norms), 30, look, **options))
+    return list(saliency_lines(scene, 1003, np.array(norms), width, look, **options))
 
 
 def test_the_text_the_target_and_the_strongest():
@@ -205,7 +205,7 @@ a↵
 
 def test_a_space_is_shown_in_the_table():
     scene = saliency_scene("", [(0, " ")], (0, "d"), np.ones(1))
-    lines = list(saliency_lines(scene, 1, np.ones(1), 9, Look(ColorMode.none)))
+    lines = list(saliency_lines(scene, 1, np.ones(1), 54, Look(ColorMode.none)))
     assert lines[2] == " [d]"
     assert " 1        1  ␣  █" in lines[-1]
 

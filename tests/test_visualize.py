@@ -304,7 +304,8 @@ def on_terminal(workplace, env, columns=33):
 
 def widest(out):
     """The width of the text's first line, below title and legend."""
-    return len(SGR.sub("", out).split("\n")[2])
+    lines = SGR.sub("", out).split("\n")
+    return len(next(line for line in lines if line and (TEXT * 4).startswith(line)))
 
 
 @pytest.mark.parametrize(

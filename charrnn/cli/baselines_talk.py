@@ -3,12 +3,14 @@
 import sys
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import say
+from charrnn.cli.console import print_wrapped, say
 
 if TYPE_CHECKING:
     from charrnn.scoring.baselines import Baselines
     from charrnn.text.corpus import Corpus
 
+LABEL = 18
+"""Cells before the figures of a table."""
 LONG = 1 << 20
 """Characters of a corpus above which one waits for seconds, and is told for what."""
 
@@ -52,13 +54,14 @@ def print_table(corpus: "Corpus", split: str, *, quiet: bool) -> None:
     cut = found.characters < len(held_out) - 1
     which = f", for the first {found.characters:,} {unit}s" if cut else ""
     chooser = "validation text" if len(corpus.val) >= 2 else "this text"
-    print(
-        f"\n{'baselines':<18}bits per {unit}, knowing {_training_text(corpus, found, unit)}{which}"
-    )
+    print()
+    known = f"bits per {unit}, knowing {_training_text(corpus, found, unit)}{which}"
+    print_wrapped(f"{'baselines':<{LABEL}}{known}", LABEL)
     for name, bits in _before_ngram(found):
-        print(f"{name:<18}{bits:.4f}")
+        print(f"{name:<{LABEL}}{bits:.4f}")
     name, orders = f"{found.order}-gram", len(found.ngrams)
-    print(f"{name:<18}{found.ngram:.4f}, Kneser-Ney, the best order of 1 to {orders} on {chooser}")
+    how = f"Kneser-Ney, the best order of 1 to {orders} on {chooser}"
+    print_wrapped(f"{name:<{LABEL}}{found.ngram:.4f}, {how}", LABEL)
 
 
 def _before_ngram(found: "Baselines") -> list[tuple[str, float]]:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,8 +14,15 @@ from charrnn.cells import CELLS, get_cell
 from charrnn.cli import compare_options as own
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import RUNS
-from charrnn.cli.compare_talk import Comparison, Row, table
-from charrnn.cli.console import can_print, die_by_signal, duration, say, terminal_width
+from charrnn.cli.compare_talk import Comparison, Row, bar_cells, table
+from charrnn.cli.console import (
+    can_print,
+    die_by_signal,
+    duration,
+    print_wrapped,
+    say,
+    terminal_width,
+)
 from charrnn.cli.one_run import (
     Limits,
     check_limits,
@@ -334,8 +342,13 @@ def _show(comparison: Comparison, entries: list[Entry], *, as_json: bool, quiet:
     if as_json:
         print(json.dumps(comparison.as_dict(), allow_nan=False), flush=True)
     else:
-        for line in table(rows, comparison.unit, terminal_width(), blocks=can_print(EIGHTHS)):
+        unit, width = comparison.unit, terminal_width()
+        for line in table(rows, unit, width, blocks=can_print(EIGHTHS)):
             print(line)
-        print(*comparison.protocol, sep="\n", flush=True)
+        judged, timed = comparison.protocol
+        print_wrapped(judged)
+        bars = "; bar: bits, shorter is better" if bar_cells(rows, unit, width) else ""
+        print_wrapped(timed + bars)
+        sys.stdout.flush()
     if comparison.best and not quiet:
         say(f"next: {sample_command(comparison.best.run)}")

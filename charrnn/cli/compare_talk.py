@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
 
 SHORTEST_BAR, LONGEST_BAR = 8, 40
+GAP = "  "
+DISPENSABLE = (5, 3, 1, 2, 4)
+"""The columns that a narrow table leaves out, the first of these first: nats, because bits say the same, and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,7 @@ class Comparison:
         how = "state reset at each line" if self.text.config.lines else "state carried"
         return (
             f"the best checkpoint of each, on the same {which} {unit}s of validation text, {how}",
-            f"{unit}/s: in {self._seconds} s of training each, evaluations too; bar: bits, shorter is better",
+            f"{unit}/s: in {self._seconds} s of training each, evaluations too",
         )
 
     @property
@@ -132,12 +135,37 @@ class Comparison:
 def table(rows: Sequence[Row], unit: str, width: int, *, blocks: bool) -> list[str]:
     """A line a network, under a heading, with a bar that is longer the more bits it needs.
 
+    A line too narrow for that has no bar, and then fewer columns; but the cell and its bits always.
+
     Args:
         rows: what was measured.
         unit: what the networks read.
         width: cells in a line.
         blocks: whether block characters can be shown.
     """
+    room = bar_cells(rows, unit, width)
+    head, *lines = _joined(_fitting(_columns(rows, unit), width))
+    most = max((row.bits or 0.0 for row in rows), default=0.0)
+    shown = [head]
+    for row, line in zip(rows, lines, strict=True):
+        if row.bits is not None:
+            shown.append(f"{line}{GAP}{bar(row.bits, most, room, blocks=blocks)}".rstrip())
+            continue
+        shown.append(f"{line.rstrip(' -')}{GAP}diverged at step {row.steps:,}")
+    return shown
+
+
+def bar_cells(rows: Sequence[Row], unit: str, width: int) -> int:
+    """The cells of the longest bar in a table; 0 if there is no room for bars."""
+    room = width - _width_of(_columns(rows, unit)) - len(GAP)
+    return 0 if room < SHORTEST_BAR else min(room, LONGEST_BAR)
+
+
+Column = tuple[str, ...]
+"""A heading, and a text for each network."""
+
+
+def _columns(rows: Sequence[Row], unit: str) -> list[Column]:
     heading = [
         "cell",
         "units",
@@ -147,13 +175,7 @@ def table(rows: Sequence[Row], unit: str, width: int, *, blocks: bool) -> list[s
         "nats",
         f"bits/{unit}",
     ]
-    cells = [heading, *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    left = width - sum(widths) - 2 * len(widths)
-    longest = max(SHORTEST_BAR, min(left, LONGEST_BAR))
-    most = max((row.bits or 0.0 for row in rows), default=0.0)
-    bars = ["", *(_bar(row, most, longest, blocks=blocks) for row in rows)]
-    return [_line(row, widths, drawn) for row, drawn in zip(cells, bars, strict=True)]
+    return list(zip(heading, *map(_cells, rows), strict=True))
 
 
 def _cells(row: Row) -> list[str]:
@@ -171,16 +193,26 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _bar(row: Row, most: float, width: int, *, blocks: bool) -> str:
-    if row.bits is None:
-        return f"diverged at step {row.steps:,}"
-    return bar(row.bits, most, width, blocks=blocks)
+def _fitting(columns: list[Column], width: int) -> list[Column]:
+    """The columns that there is room for."""
+    left_out: set[int] = set()
+    for place in DISPENSABLE:
+        kept = [column for k, column in enumerate(columns) if k not in left_out]
+        if _width_of(kept) <= width:
+            break
+        left_out.add(place)
+    return [column for k, column in enumerate(columns) if k not in left_out]
 
 
-def _line(cells: list[str], widths: list[int], drawn: str) -> str:
-    """The name to the left, figures to the right, and the bar."""
-    name, *figures = (
-        cell.rjust(width) if place else cell.ljust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return "  ".join([name, *figures, drawn]).rstrip()
+def _width_of(columns: Sequence[Column]) -> int:
+    return sum(max(map(len, column)) + len(GAP) for column in columns) - len(GAP)
+
+
+def _joined(columns: Sequence[Column]) -> list[str]:
+    """The lines of columns: the names to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in columns]
+    padded = [
+        [text.rjust(width) if k else text.ljust(width) for text in column]
+        for k, (column, width) in enumerate(zip(columns, widths, strict=True))
+    ]
+    return [GAP.join(row) for row in zip(*padded, strict=True)]

@@ -31,6 +31,21 @@ def can_print(text: str) -> bool:
     return True
 
 
+def print_wrapped(text: str, indent: int = 0) -> None:
+    """Print a line. On a terminal it is wrapped between words; in a pipe other programs get it whole.
+
+    Args:
+        text: has no newlines.
+        indent: of all lines but the first, in cells.
+    """
+    if not sys.stdout.isatty():
+        print(text)
+        return
+    from charrnn.render.columns import wrapped
+
+    print(*wrapped(text, terminal_width(), " " * indent), sep="\n")
+
+
 def print_json(record: object) -> None:
     """A line of JSON. On a terminal no character of it may act; a pipe gets UTF-8, whatever the text."""
     import json

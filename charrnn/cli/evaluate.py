@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.baselines_talk import measured, print_table
+from charrnn.cli.baselines_talk import LABEL, measured, print_table
 from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
+from charrnn.cli.console import print_wrapped
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.errors import DataError, UsageError
 
@@ -181,7 +182,8 @@ def _print_table(result: Any, unit: str) -> None:
         how += (
             f" ({result.lanes} stretches side by side, each after {WARM_UP:,} {unit}s of warm-up)"
         )
-    print(f"{'bytes' if unit == 'byte' else 'characters':<18}{result.characters:,}, {how}")
+    what = "bytes" if unit == "byte" else "characters"
+    print_wrapped(f"{what:<{LABEL}}{result.characters:,}, {how}", LABEL)
     print(f"nats per {unit:<9}{result.nats_per_char:.4f}")
     print(f"bits per {unit:<9}{result.bits_per_char:.4f}")
     print(f"perplexity        {result.perplexity:.3f}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cells import CELLS, get_cell
 from charrnn.cli.checkpoints import find_checkpoint, is_checkpoint
-from charrnn.cli.console import can_print, say, terminal_width
+from charrnn.cli.console import can_print, print_wrapped, say, terminal_width
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 
@@ -187,8 +187,8 @@ def _print(found: list[Measured], num_symbols: int, vocabulary: "Vocabulary") ->
     reach, config = found[0].reach, found[0].model.config
     unit = "bytes" if vocabulary.level == "byte" else "characters"
     windows = f"{reach.windows:,} window{'s'[: reach.windows - 1]}"
-    print("The norm of d loss(t) / d h(t-k) at distance k, relative to that at k = 0:")
-    print(f"the mean over {windows} in {num_symbols:,} {unit}.")
+    print_wrapped("The norm of d loss(t) / d h(t-k) at distance k, relative to that at k = 0:")
+    print_wrapped(f"the mean over {windows} in {num_symbols:,} {unit}.")
     blocks = can_print(EIGHTHS)
     for layer in range(config.num_layers):
         print()
@@ -199,8 +199,8 @@ def _print(found: list[Measured], num_symbols: int, vocabulary: "Vocabulary") ->
         for line in fading_lines(curves, terminal_width(), blocks=blocks):
             print(line)
     print()
-    print("reach: the farthest distance at which 1 % of the gradient is left")
-    print("per step: the factor by which each step back multiplies it, on average")
+    print_wrapped("reach: the farthest distance at which 1 % of the gradient is left")
+    print_wrapped("per step: the factor by which each step back multiplies it, on average")
 
 
 def _curve(network: Measured, layer: int) -> "Curve":

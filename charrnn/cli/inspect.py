@@ -15,11 +15,14 @@ from charrnn.cli.checkpoints import (
     open_checkpoint,
     reads_lines,
 )
-from charrnn.cli.console import duration, escape, size
+from charrnn.cli.console import duration, escape, print_wrapped, size
 from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+
+LABEL = 12
+"""Cells."""
 
 
 def inspect(
@@ -137,7 +140,10 @@ def inspect(
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{loaded.path}: its figures are not what charrnn writes") from error
     for line in lines:
-        print(line)
+        if as_json:
+            print(line)
+        else:
+            print_wrapped(line, LABEL)
 
 
 def _refuse(mode: bool, name: str, options: dict[str, object]) -> None:
@@ -174,7 +180,7 @@ def _facts(loaded: "Checkpoint") -> dict[str, Any]:
 
 
 def _lines(loaded: "Checkpoint", facts: dict[str, Any]) -> list[str]:
-    return [f"{name:<12}{escape(value)}" for name, value in _rows(loaded, facts)]
+    return [f"{name:<{LABEL}}{escape(value)}" for name, value in _rows(loaded, facts)]
 
 
 def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -107,13 +107,15 @@ def _scene(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "Scene":
 
 def _lines(found: "Saliency", scene: "Scene", noun: str, style: Style) -> Iterator[str]:
     from charrnn.render.bars import EIGHTHS
+    from charrnn.render.columns import wrapped
     from charrnn.render.saliency import saliency_lines
 
     width, look, blocks = style.columns(), style.look(), can_print(EIGHTHS)
     yield from saliency_lines(scene, found.place, found.norms, width, look, blocks=blocks)
     yield ""
     count = f"{len(found.norms):,} {noun}{'s'[: len(found.norms) - 1]}"
-    yield f"half of the sum of the norms lies in the last {found.half:,} of {count}"
+    half = f"half of the sum of the norms lies in the last {found.half:,} of {count}"
+    yield from wrapped(half, look.line)
 
 
 def _rows(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> Iterator[tuple[object, ...]]:

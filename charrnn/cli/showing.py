@@ -35,9 +35,10 @@ class Style:
 
     def look(self, mode: ColorMode | None = None) -> "Look":
         """The same for the renderer; `mode` says what a picture can show."""
-        from charrnn.render.terminal import Look
+        from charrnn.render.terminal import UNBOUNDED, Look
 
-        return Look(mode or self.color or terminal_color(), self.palette, self.digits)
+        line = self.columns() if sys.stdout.isatty() else UNBOUNDED
+        return Look(mode or self.color or terminal_color(), self.palette, self.digits, line)
 
     def columns(self) -> int:
         """Cells in a line."""

@@ -1,15 +1,19 @@
 """How gates are used, as a drawing and tables: see `charrnn.analysis.gates`."""
 
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from charrnn.analysis.gates import OPEN, SHUT, GateUse, Parts, Saturation
 from charrnn.analysis.units import highest
+from charrnn.render.columns import tight_lines, wrapped
 from charrnn.render.palette import ColorMode
 from charrnn.render.scatter import Scatter, Square, scatter_lines
 
 EXTREMES = 3
 """Units that are named for each gate and side."""
+COLUMNS = (5, 6, 9, 9, 8)
+"""Cells of the means, where there is room."""
+BEFORE, ENTRY = 6, 22
+"""The same of the extreme units: of the gate's name, and of each of the columns."""
 
 
 def gate_lines(
@@ -30,18 +34,13 @@ def gate_lines(
         f"Across: the part of the time that a unit's gate is above {OPEN} (right-saturated, open); "
         f"up: below {SHUT} (left-saturated, shut)."
     )
-    yield from textwrap.wrap(title, max(24, width))
+    yield from wrapped(title, width)
     yield ""
     yield from scatter_lines(gate_scatter(found), width, mode, braille=braille)
     yield ""
-    yield f"{'gate':<6}{'layer':>5}{'shut':>9}{'open':>9}{'mean':>8}"
-    for gate in found.gates:
-        for layer in range(L):
-            left, right, mean = (float(a[layer].mean()) for a in (gate.left, gate.right, gate.mean))
-            name = gate.name if not layer else ""
-            yield f"{name:<6}{layer:>5}{_percent(left)}{_percent(right)}{mean:8.3f}"
+    yield from _means(found, width)
     yield ""
-    yield from _extremes(found, noun)
+    yield from _extremes(found, noun, width)
 
 
 def gate_scatter(found: Saturation) -> Scatter:
@@ -61,27 +60,65 @@ def _square(gate: GateUse) -> Square:
     return Square(f"gate {gate.name}", groups)
 
 
-def _extremes(found: Saturation, noun: str) -> Iterator[str]:
-    """A table of the units that are most often shut, most often open, and remember longest."""
-    heads = ["most often shut", "most often open"]
-    keeper = next((gate.name for gate in found.gates if gate.keeps), None)
-    if keeper:
-        heads.append(f"longest time scale, 1/(1 - mean {keeper})")
-    yield f"{'gate':<6}" + "".join(f"{head:<22}" for head in heads).rstrip()
+def _means(found: Saturation, width: int) -> Iterator[str]:
+    """A table of the means of layers; a narrow line leaves out the last."""
+    rows = [("gate", "layer", "shut", "open", "mean")]
     for gate in found.gates:
-        columns = [_column(gate, gate.left), _column(gate, gate.right)]
-        if gate.time_scale is not None:
-            longest = highest(gate.time_scale, gate.name, EXTREMES)
-            columns.append([f"{unit!s:<10} {value:,.1f} {noun}s" for unit, value in longest])
+        for layer, parts in enumerate(zip(gate.left, gate.right, gate.mean, strict=True)):
+            left, right, mean = (float(part.mean()) for part in parts)
+            name = "" if layer else gate.name
+            rows.append((name, f"{layer}", _percent(left), _percent(right), f"{mean:.3f}"))
+    if width < sum(COLUMNS):
+        first, *others = zip(*rows, strict=True)
+        yield from tight_lines([[name.ljust(len("gate")) for name in first], *others], width)
+        return
+    for name, *figures in rows:
+        cells = zip(figures, COLUMNS[1:], strict=True)
+        yield f"{name:<{COLUMNS[0]}}" + "".join(text.rjust(w) for text, w in cells)
+
+
+def _extremes(found: Saturation, noun: str, width: int) -> Iterator[str]:
+    """Tables of the units that are most often shut, most often open, and remember longest, side by side if they fit."""
+    tables = {
+        "most often shut": [_column(gate, gate.left) for gate in found.gates],
+        "most often open": [_column(gate, gate.right) for gate in found.gates],
+    }
+    keeper = next((gate for gate in found.gates if gate.time_scale is not None), None)
+    if keeper:
+        heading = f"time scale, 1/(1 - mean {keeper.name})"
+        tables[heading] = [_scales(gate, noun) for gate in found.gates]
+    lines = list(_side_by_side([gate.name for gate in found.gates], tables))
+    if max(map(len, lines)) <= width:
+        yield from lines
+        return
+    for number, (heading, entries) in enumerate(tables.items()):
+        if number:
+            yield ""
+        yield from wrapped(heading, width)
+        yield from (entry for column in entries for entry in column if entry)
+
+
+def _side_by_side(names: Sequence[str], tables: dict[str, list[list[str]]]) -> Iterator[str]:
+    """The lines of tables that have as many entries for each gate, beside the names of the gates."""
+    yield f"{'gate':<{BEFORE}}" + "".join(f"{heading:<{ENTRY}}" for heading in tables).rstrip()
+    for name, *columns in zip(names, *tables.values(), strict=True):
         for rank, row in enumerate(zip(*columns, strict=True)):
-            name = "" if rank else gate.name
-            yield (f"{name:<6}" + "".join(f"{text:<22}" for text in row)).rstrip()
+            first = "" if rank else name
+            yield (f"{first:<{BEFORE}}" + "".join(f"{text:<{ENTRY}}" for text in row)).rstrip()
 
 
 def _column(gate: GateUse, values: Parts) -> list[str]:
     """The units with the highest values."""
-    return [f"{u!s:<10}{_percent(v)}" for u, v in highest(values, gate.name, EXTREMES)]
+    return [f"{u!s:<10}{_percent(v):>9}" for u, v in highest(values, gate.name, EXTREMES)]
+
+
+def _scales(gate: GateUse, noun: str) -> list[str]:
+    """The units with the longest time scales; as many empty entries for a gate that has none."""
+    if gate.time_scale is None:
+        return [""] * min(EXTREMES, gate.mean.size)
+    longest = highest(gate.time_scale, gate.name, EXTREMES)
+    return [f"{unit!s:<10} {value:,.1f} {noun}s" for unit, value in longest]
 
 
 def _percent(part: float) -> str:
-    return f"{100 * part:7.1f} %"
+    return f"{100 * part:.1f} %"

@@ -9,11 +9,11 @@ from rich.cells import cell_len
 from charrnn.render.bars import bar
 from charrnn.render.graphemes import Graphemes
 from charrnn.render.scene import Block, Column, Scene, label_of
-from charrnn.render.terminal import Look, terminal_lines
+from charrnn.render.terminal import Look, legend, text_lines
 
 STRONGEST = 8
 """Characters in the table."""
-BAR_CELLS = 24
+MOST_BAR_CELLS = 24
 SPACE = "␣"
 """How a space is shown in the table."""
 
@@ -66,12 +66,15 @@ def saliency_lines(
         look: how the text is drawn.
         blocks: draw bars with block characters; if not, with ASCII.
     """
-    yield from terminal_lines(scene, look.mode, width, palette=look.palette, digits=look.digits)
+    yield from legend(scene.blocks[0], look.mode, look=look)
+    yield from text_lines([scene], look, width)
     yield ""
-    yield f"{'at':>9}{'back':>7}{'norm':>9}"
+    head = f"{'at':>9}{'back':>7}{'norm':>9}"
+    yield head
+    cells = max(0, min(MOST_BAR_CELLS, width - len(head) - len("  i  ")))
     for t in np.argsort(-norms, kind="stable")[:STRONGEST].tolist():
         back = len(norms) - t
         label = scene.columns[t].label.replace(" ", SPACE)
         numbers = f"{place - back:>9,}{back:>7,}{norms[t]:9.3g}"
-        drawn = bar(scene.blocks[0].values[t], 1.0, BAR_CELLS, blocks=blocks)
+        drawn = bar(scene.blocks[0].values[t], 1.0, cells, blocks=blocks)
         yield f"{numbers}  {label}{' ' * (2 - cell_len(label))} {drawn}".rstrip()

@@ -72,8 +72,20 @@ def scatter_lines(
             yield (" " * GAP).join(rows).rstrip()
     if len(names) > 1:
         keys = [MARKS[k % len(MARKS)] if marked else DRAWN_WITH[0] * 2 for k in range(len(names))]
-        entries = zip(keys, codes, names, strict=True)
-        yield "   ".join(f"{joined([(key, code)])} {name}" for key, code, name in entries)
+        yield from _legend(list(zip(keys, codes, names, strict=True)), width)
+
+
+def _legend(entries: Sequence[tuple[str, str, str]], width: int) -> Iterator[str]:
+    """What each mark or colour means, as many beside each other as fit: marks, colours and names."""
+    between, line, used = " " * 3, "", 0
+    for key, code, name in entries:
+        cells = len(key) + 1 + len(name)
+        if line and used + len(between) + cells > width:
+            yield line
+            line, used = "", 0
+        line += (between if line else "") + f"{joined([(key, code)])} {name}"
+        used += (len(between) if used else 0) + cells
+    yield line
 
 
 def _square(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from charrnn.render.columns import wrapped
 from charrnn.render.palette import RESET, ColorMode, Palette, Ramp, diverging, one_sided, rising
 from charrnn.render.scene import MOST_BITS, Block, Guess, Scene
 
@@ -22,6 +23,10 @@ MANY_BITS = "+"
 """In a row of bits: more than a digit can say."""
 BOLD_UNDERLINED, UNDERLINED, PLAIN = "\x1b[1;4m", "\x1b[4m", "\x1b[22;24m"
 DIGITS = "0123456789?"
+FEWEST_COLORS = 3
+"""Of the bar in a legend."""
+UNBOUNDED = 1 << 30
+"""Cells: as wide as it becomes."""
 
 Cell = tuple[str, str]
 """A text of the column's width, and the escape sequence that colours it."""
@@ -36,6 +41,8 @@ class Look:
     palette: Palette = Palette.rdbu
     digits: bool = False
     """Whether signs and digits stand under the text. Where there is no colour they always do."""
+    line: int = UNBOUNDED
+    """Cells in a line of a legend: its words are wrapped, and its bar has fewer colours."""
 
     @property
     def has_digits(self) -> bool:
@@ -296,10 +303,18 @@ def legend(
         has_bits: whether the bits of each symbol stand there.
     """
     look = look or Look(mode)
-    yield block.title
+    yield from wrapped(block.title, look.line)
     more = " or more" if block.may_exceed or max(block.values) > block.scale else ""
     if mode != ColorMode.none:
-        yield _bar(block, look) + more
+        yield _bar(block, look, more)
+    for line in _rows_below(block, look, more, has_guesses=has_guesses, has_bits=has_bits):
+        yield from wrapped(line, look.line)
+
+
+def _rows_below(
+    block: Block, look: Look, more: str, *, has_guesses: bool, has_bits: bool
+) -> Iterator[str]:
+    """What stands in the rows under each character."""
     place = "under each character:"
     if look.has_digits:
         rows = "sign and size" if block.signed else "size"
@@ -308,16 +323,21 @@ def legend(
     if has_bits:
         yield f"{place} the bits that it cost, {MANY_BITS} for 10 or more"
         place = "then"
-    if has_guesses and mode == ColorMode.none:
+    if has_guesses and look.mode == ColorMode.none:
         yield f"{place} the likeliest next characters, {MARK} after the one that came"
     elif has_guesses:
         yield f"{place} the likeliest next characters, green if likely; the one that came underlined"
 
 
-def _bar(block: Block, look: Look) -> str:
-    """The colours from the lowest value to the highest."""
+def _bar(block: Block, look: Look, more: str) -> str:
+    """The colours from the lowest value to the highest; on a narrow line only some of those between."""
     ramp = look.ramp(block)
-    levels = range(-ramp.neutral if block.signed else 0, ramp.highest + 1)
-    bar = "".join(ramp.codes[ramp.neutral + k] + (" " if k else "0") for k in levels) + RESET
     low, plus = (f"{-block.scale:.2f} ", "+") if block.signed else ("", "")
-    return f"{low}{bar} {plus}{block.scale:.2f}"
+    high = f" {plus}{block.scale:.2f}{more}"
+    levels = range(-ramp.neutral if block.signed else 0, ramp.highest + 1)
+    count = len(levels)
+    while count > FEWEST_COLORS and len(low) + count + len(high) > look.line:
+        count = count // 2 | 1  # odd, so that zero is among them
+    shown = [levels[round(k * (len(levels) - 1) / (count - 1))] for k in range(count)]
+    bar = "".join(ramp.codes[ramp.neutral + k] + (" " if k else "0") for k in shown) + RESET
+    return f"{low}{bar}{high}"
