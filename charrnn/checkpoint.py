@@ -27,6 +27,7 @@ from charrnn.errors import CharrnnError, CheckpointError, UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN, weight_shapes
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.words import counted
 
 FORMAT = "charrnn"
 FORMAT_VERSION = 1
@@ -225,7 +226,7 @@ def _refuse_other_formats(path: Path, content: bytes) -> None:
     if content.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path} is a Git LFS pointer, not the file itself", "git lfs pull")
     if len(content) < 8:
-        raise CheckpointError(f"{path} is truncated: {len(content)} bytes", _DAMAGED)
+        raise CheckpointError(f"{path} is truncated: {counted(len(content), 'byte')}", _DAMAGED)
 
 
 def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:

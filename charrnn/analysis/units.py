@@ -14,11 +14,17 @@ import numpy.typing as npt
 from charrnn.cells.base import Cell
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
+from charrnn.words import did_you_mean
 
 ADDRESS = re.compile(r"L[0-9]{1,3}\.[a-z_]+\.[0-9]{1,6}")
 ADDRESSES = re.compile(
     r"L(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)\.(?P<what>[a-z_]+)\.(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)"
 )
+NEARLY = re.compile(
+    r"\s*L?(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)[.:]?(?P<what>[a-z_]+)[.:]?(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)\s*",
+    re.ASCII | re.IGNORECASE,
+)
+"""What somebody may type who means an address: in small letters, or without dots."""
 
 
 class Network(Protocol):
@@ -53,7 +59,7 @@ def parse_unit(address: str, model: Network) -> Unit:
     """
     if not ADDRESS.fullmatch(address):
         expected = "a unit's address looks like L0.c.37 (layer, state or gate, index)"
-        raise UsageError(f"{expected}, not {address!r}")
+        raise UsageError(f"{expected}, not {address!r}", _meant(address, model))
     (unit,) = parse_units(address, model)
     return unit
 
@@ -69,11 +75,11 @@ def parse_units(address: str, model: Network) -> tuple[Unit, ...]:
         expected = (
             "units' addresses look like L0.c.37, L0.c.0-15 or L*.c.37 (layer, state or gate, index)"
         )
-        raise UsageError(f"{expected}, not {address!r}")
+        raise UsageError(f"{expected}, not {address!r}", _meant(address, model))
     require_array(match["what"], model)
     config = model.config
-    layers = _numbers(match["layers"], config.num_layers, f"{address}: the model has layers")
-    units = _numbers(match["units"], config.hidden_size, f"{address}: a layer has units")
+    layers = _numbers(match["layers"], config.num_layers, f"{address}: the model has layer")
+    units = _numbers(match["units"], config.hidden_size, f"{address}: a layer has unit")
     return tuple(Unit(layer, match["what"], index) for layer in layers for index in units)
 
 
@@ -84,20 +90,35 @@ def _numbers(part: str, count: int, there_are: str) -> range:
     first, _, last = part.partition("-")
     low, high = int(first), int(last or first)
     if max(low, high) >= count:
-        raise UsageError(f"{there_are} 0 to {count - 1}")
+        raise UsageError(f"{there_are}s 0 to {count - 1}" if count > 1 else f"{there_are} 0 only")
     if low > high:
-        raise UsageError(f"{there_are} {high}-{low}, not {part}: a range begins at its lower end")
+        raise UsageError(f"{there_are}s {high}-{low}, not {part}: a range begins at its lower end")
     return range(low, high + 1)
 
 
 def require_array(what: str, model: Network) -> None:
     """Raise UsageError unless the model's cell has a state or gate of this name."""
     cell = model.cell
-    if what not in (*cell.states, *cell.gates):
+    names = (*cell.states, *cell.gates)
+    if what not in names:
         states = f"the state{'s'[: len(cell.states) - 1]} {' '.join(cell.states)}"
         noun = "the gate" + "s"[: len(cell.gates) - 1]
         gates = f"{noun} {' '.join(cell.gates)}" if cell.gates else "no gates"
-        raise UsageError(f"the {cell.name} cell has no {what!r}; it has {states} and {gates}")
+        message = f"the {cell.name} cell has no {what!r}; it has {states} and {gates}"
+        raise UsageError(message, did_you_mean(what, names))
+
+
+def _meant(address: str, model: Network) -> str:
+    """A hint with the address that somebody most likely meant, if the model has such units."""
+    match = NEARLY.fullmatch(address)
+    if not match:
+        return ""
+    meant = f"L{match['layers']}.{match['what'].lower()}.{match['units']}"
+    try:
+        parse_units(meant, model)
+    except UsageError:
+        return ""
+    return f"did you mean {meant}?"
 
 
 def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import print_wrapped, say
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.scoring.baselines import Baselines
@@ -52,7 +53,7 @@ def print_table(corpus: "Corpus", split: str, *, quiet: bool) -> None:
     unit = "byte" if corpus.config.level == "byte" else "char"
     held_out = corpus.test if split == "test" else corpus.val
     cut = found.characters < len(held_out) - 1
-    which = f", for the first {found.characters:,} {unit}s" if cut else ""
+    which = f", for the first {counted(found.characters, unit)}" if cut else ""
     chooser = "validation text" if len(corpus.val) >= 2 else "this text"
     print()
     known = f"bits per {unit}, knowing {_training_text(corpus, found, unit)}{which}"
@@ -73,4 +74,4 @@ def _before_ngram(found: "Baselines") -> list[tuple[str, float]]:
 def _training_text(corpus: "Corpus", found: "Baselines", unit: str) -> str:
     """How much of the training text the baselines know."""
     last = "last " if found.train_characters < len(corpus.train) else ""
-    return f"the {last}{found.train_characters:,} {unit}s of the training text"
+    return f"the {last}{counted(found.train_characters, unit)} of the training text"

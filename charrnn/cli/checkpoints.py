@@ -7,12 +7,14 @@ import typer
 
 from charrnn.cli.console import say
 from charrnn.errors import CheckpointError
+from charrnn.words import did_you_mean
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
 RUNS = Path("checkpoints")
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
+TRAIN_ONE = "train one: charrnn train corpus.txt"
 
 
 def complete_checkpoint(incomplete: str) -> list[str]:
@@ -43,15 +45,15 @@ def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
     if name is not None:
         path = _named(name)
         if path is None:
-            known = ", ".join(complete_checkpoint("")[:8])
-            hint = f"runs here: {known}" if known else "train one: charrnn train corpus.txt"
+            known = complete_checkpoint("")
+            hint = f"runs here: {', '.join(known[:8])}" if known else TRAIN_ONE
+            if meant := did_you_mean(name, known):
+                hint = f"{meant} {hint}"
             raise CheckpointError(f"there is no checkpoint or run called {name!r}", hint)
         return path
     found = _newest()
     if found is None:
-        raise CheckpointError(
-            f"there is no checkpoint under {RUNS}/", "train one: charrnn train corpus.txt"
-        )
+        raise CheckpointError(f"there is no checkpoint under {RUNS}/", TRAIN_ONE)
     if not quiet:
         say(f"charrnn: newest checkpoint {found}")
     return found
@@ -76,6 +78,15 @@ def _named(name: str) -> Path | None:
 def is_checkpoint(name: str) -> bool:
     """Whether a lone argument means a checkpoint, be it a missing one, rather than a text."""
     return name.endswith(".safetensors") or (_named(name) or Path()).suffix == ".safetensors"
+
+
+def say_near_run(text: str, *, quiet: bool) -> None:
+    """Say which run somebody may have meant who gave but one word, which is no run and is taken for a text."""
+    if quiet:
+        return
+    meant = did_you_mean(text, complete_checkpoint("")) if text.isprintable() else ""
+    if meant and not Path(text).exists():
+        say(f"charrnn: no run is called {text!r}; {meant}")
 
 
 def _newest() -> Path | None:

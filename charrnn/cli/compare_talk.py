@@ -11,6 +11,7 @@ from charrnn.cli.train_talk import judged_text
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.render.bars import bar
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -98,10 +99,12 @@ class Comparison:
     def protocol(self) -> tuple[str, str]:
         """How the networks were judged, and how their speed was taken."""
         unit, judged = self.unit, len(judged_text(self.text))
-        which = f"{judged - 1:,}" if judged == len(self.text.val) else f"first {judged - 1:,}"
+        which = counted(judged - 1, unit)
+        if judged < len(self.text.val):
+            which = f"first {which}"
         how = "state reset at each line" if self.text.config.lines else "state carried"
         return (
-            f"the best checkpoint of each, on the same {which} {unit}s of validation text, {how}",
+            f"the best checkpoint of each, on the same {which} of validation text, {how}",
             f"{unit}/s: in {self._seconds} s of training each, evaluations too",
         )
 

@@ -14,6 +14,7 @@ from typing import NoReturn, TextIO
 
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
+from charrnn.words import counted
 
 
 def say(text: str = "") -> None:
@@ -199,7 +200,7 @@ def size(num_bytes: float) -> str:
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if num_bytes >= factor:
             return f"{num_bytes / factor:.1f} {unit}"
-    return f"{num_bytes:.0f} bytes"
+    return counted(round(num_bytes), "byte")
 
 
 def terminal_width() -> int:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.baselines_talk import LABEL, measured, print_table
-from charrnn.cli.checkpoints import CheckpointArgument, is_checkpoint, open_checkpoint, reads_lines
+from charrnn.cli.checkpoints import (
+    CheckpointArgument,
+    is_checkpoint,
+    open_checkpoint,
+    reads_lines,
+    say_near_run,
+)
+from charrnn.cli.choices import one_of
 from charrnn.cli.console import print_wrapped
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.errors import DataError, UsageError
@@ -45,6 +52,7 @@ def evaluate(
         Split | None,
         typer.Option(
             "--split",
+            **one_of("--split", Split),
             help="Score a part of the model's own corpus instead of a file.",
             show_default=False,
         ),
@@ -87,6 +95,7 @@ def evaluate(
     figures are per byte. A model that was trained with --lines is judged line by line.
     """
     if file is None and split is None and checkpoint is not None and not is_checkpoint(checkpoint):
+        say_near_run(checkpoint, quiet=quiet)
         checkpoint, file = None, checkpoint
     if (file is None) == (split is None):
         raise UsageError(

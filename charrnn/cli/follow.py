@@ -10,6 +10,7 @@ from charrnn.cli.reading import content
 from charrnn.cli.showing import Coloring, Style, colorings
 from charrnn.cli.wanted import Wanted
 from charrnn.errors import UsageError
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +102,7 @@ def follow(
         else:
             own = content(None, model, None, quiet=True)
             first = record(model, own, keep=wanted.arrays(model.cell.output))
-            where = f"in {len(own)} characters that it wrote before"
+            where = f"in {counted(len(own), 'character')} that it wrote before"
             coloring = colorings(first, wanted, where)[0]
         block, values, names = coloring
         for line in legend(block, look.mode, look=look, has_bits=wanted.bits):

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cells import CELLS, get_cell
-from charrnn.cli.checkpoints import find_checkpoint, is_checkpoint
+from charrnn.cli.checkpoints import find_checkpoint, is_checkpoint, say_near_run
 from charrnn.cli.console import can_print, print_wrapped, say, terminal_width
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -51,6 +52,7 @@ def show_gradients(
 ) -> None:
     """Measure how far back the gradient reaches and print it; the arguments are those of `inspect`."""
     if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
+        say_near_run(checkpoint, quiet=quiet)
         checkpoint, text = None, checkpoint
     cells = None if fresh is None else _cell_names(fresh)
     path = _find(checkpoint, may_lack=cells is not None, quiet=quiet)
@@ -185,10 +187,10 @@ def _print(found: list[Measured], num_symbols: int, vocabulary: "Vocabulary") ->
     from charrnn.render.fading import fading_lines
 
     reach, config = found[0].reach, found[0].model.config
-    unit = "bytes" if vocabulary.level == "byte" else "characters"
-    windows = f"{reach.windows:,} window{'s'[: reach.windows - 1]}"
+    symbols = counted(num_symbols, "byte" if vocabulary.level == "byte" else "character")
+    windows = counted(reach.windows, "window")
     print_wrapped("The norm of d loss(t) / d h(t-k) at distance k, relative to that at k = 0:")
-    print_wrapped(f"the mean over {windows} in {num_symbols:,} {unit}.")
+    print_wrapped(f"the mean over {windows} in {symbols}.")
     blocks = can_print(EIGHTHS)
     for layer in range(config.num_layers):
         print()

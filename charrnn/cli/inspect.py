@@ -17,6 +17,7 @@ from charrnn.cli.checkpoints import (
 )
 from charrnn.cli.console import duration, escape, print_wrapped, size
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -202,13 +203,18 @@ def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
     if "step" in figures:
         took = duration(float(figures.get("seconds", 0)))
         rows.append(
-            ("trained", f"{figures['step']:,} steps, {figures.get('epoch', 0):.1f} epochs, {took}")
+            (
+                "trained",
+                f"{counted(figures['step'], 'step')}, {figures.get('epoch', 0):.1f} epochs, {took}",
+            )
         )
     corpus = loaded.run.get("corpus", {})
     if corpus:
         sources = " ".join(corpus.get("sources", []))
         lines = ", each line an item" if reads_lines(loaded) else ""
-        rows.append(("corpus", f"{sources}: {corpus.get('characters', 0):,} characters{lines}"))
+        rows.append(
+            ("corpus", f"{sources}: {counted(corpus.get('characters', 0), 'character')}{lines}")
+        )
     rows += [("planned", reason) for reason in loaded.run.get("plan", [])]
     start = loaded.run.get("init_from", {})
     if start:
@@ -225,4 +231,4 @@ def _vocabulary_line(vocabulary: dict[str, Any]) -> str:
     characters = vocabulary["characters"]
     shown = characters if len(characters) <= 120 else characters[:120] + " ..."
     extra = ", one for all others" if vocabulary["has_unknown"] else ""
-    return f"{vocabulary['size']:,} characters{extra}: {shown}"
+    return f"{counted(vocabulary['size'], 'character')}{extra}: {shown}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.console import report
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.render.glyphs import harmless
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.config import SamplingConfig
@@ -162,7 +163,9 @@ class Lines:
         except UsageError as error:
             hint = error.hint or f":save! {name} replaces it"
             raise UsageError(error.message, hint) from error
-        self._put(f"charrnn: wrote {harmless(name)} ({len(self._session.text):,} characters)\n")
+        self._put(
+            f"charrnn: wrote {harmless(name)} ({counted(len(self._session.text), 'character')})\n"
+        )
 
     def _suggest(self) -> None:
         """Show the end of the text, and how it goes on; Ctrl-C stops that."""

@@ -10,6 +10,7 @@ from charrnn.cli.visualize_options import PAGE_CHARS
 from charrnn.errors import UsageError
 from charrnn.files import write_atomically
 from charrnn.render.palette import Palette
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -90,5 +91,5 @@ def write_page(
         data = page_data(parts, shown, title=settings.title, first=first)
     write_atomically(path, page_html(data, settings.palette).encode("utf-8"))
     if not settings.quiet:
-        count = f"{data['length']:,} {data['noun']}s"
+        count = counted(data["length"], data["noun"])
         say(f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}, {count})")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.console import say, size
 from charrnn.errors import DataError, EnvironmentFault
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -29,7 +30,9 @@ def content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool
     if text is None:
         length = min(OWN_TEXT, most or OWN_TEXT)
         if not quiet:
-            say(f"charrnn: no text given; reading {length} characters that the model writes itself")
+            say(
+                f"charrnn: no text given; reading {counted(length, 'character')} that the model writes itself"
+            )
         return "".join(model.sample(length=length, seed=1))
     read = given_text(text, model, quiet=quiet)
     kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
@@ -94,7 +97,7 @@ def require_free(need: int, characters: int) -> None:
     free = _free_memory()
     if need > free:
         raise EnvironmentFault(
-            f"the states of {characters:,} characters take {size(need)}, but {size(free)} of memory are free",
+            f"the states of {counted(characters, 'character')} take {size(need)}, but {size(free)} of memory are free",
             "read fewer with --max-chars",
         )
 

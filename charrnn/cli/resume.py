@@ -23,6 +23,7 @@ from charrnn.cli.runs import (
 from charrnn.cli.train_talk import say_corpus, why_early
 from charrnn.config import SavingConfig, TrainingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -195,7 +196,7 @@ def _saving(context: typer.Context, last: "Checkpoint") -> SavingConfig:
 def _require_unfinished(folder: Path, config: TrainingConfig, last: "Checkpoint") -> None:
     step, hint = last.figures["step"], "start a new run without --resume"
     if step >= config.steps:
-        raise UsageError(f"{folder} is finished ({config.steps:,} steps)", hint)
+        raise UsageError(f"{folder} is finished ({counted(config.steps, 'step')})", hint)
     if 0 < config.patience <= last.figures["evaluations_since_best"]:
         raise UsageError(f"{folder} is finished: it {why_early(step, config)}", hint)
 

@@ -13,6 +13,7 @@ from charrnn.cli.sample_input import unescaped
 from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
 from charrnn.errors import UsageError
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -76,7 +77,7 @@ def _place(place: int, length: int, noun: str) -> int:
     at = place + length if place < 0 else place
     if not 1 <= at <= length:
         raise UsageError(
-            f"--saliency must be from 1 to {length:,} in a text of {length:,} {noun}s, not {place}",
+            f"--saliency must be from 1 to {length:,} in a text of {counted(length, noun)}, not {place}",
             f"it is the position from 0 of the {noun} that is predicted; -1 is the last",
         )
     return at
@@ -113,7 +114,7 @@ def _lines(found: "Saliency", scene: "Scene", noun: str, style: Style) -> Iterat
     width, look, blocks = style.columns(), style.look(), can_print(EIGHTHS)
     yield from saliency_lines(scene, found.place, found.norms, width, look, blocks=blocks)
     yield ""
-    count = f"{len(found.norms):,} {noun}{'s'[: len(found.norms) - 1]}"
+    count = counted(len(found.norms), noun)
     half = f"half of the sum of the norms lies in the last {found.half:,} of {count}"
     yield from wrapped(half, look.line)
 

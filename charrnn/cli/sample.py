@@ -22,6 +22,7 @@ from charrnn.cli.sample_input import (
 from charrnn.cli.sample_output import JsonOutput, Output, SurprisalOutput, TextOutput
 from charrnn.cli.train_options import was_given
 from charrnn.config import SamplingConfig
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -144,9 +145,9 @@ def sample(
     if config.line and output.cut_off and not quiet:
         from charrnn.sampling.ends import limiting_option
 
-        say(
-            f"charrnn: {output.cut_off:,} of {count:,} lines were cut off by {limiting_option(config)}"
-        )
+        verb = "was" if output.cut_off == 1 else "were"
+        cut_off = f"{output.cut_off:,} of {counted(count, 'line')} {verb} cut off"
+        say(f"charrnn: {cut_off} by {limiting_option(config)}")
 
 
 def _selection(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli.choices import one_of
 from charrnn.render.palette import ColorMode
 
 RULES, ENDS, FILLING, MANY, OUTPUT = (
@@ -42,7 +43,9 @@ PrimeFile = Annotated[
 UnknownCharacters = Annotated[
     Unknown,
     typer.Option(
-        "--unknown", help="What becomes of characters of the prime that the model does not know."
+        "--unknown",
+        **one_of("--unknown", Unknown),
+        help="What becomes of characters of the prime that the model does not know.",
     ),
 ]
 Seed = Annotated[
@@ -323,8 +326,9 @@ Color = Annotated[
     ColorMode | None,
     typer.Option(
         "--color",
+        **one_of("--color", ColorMode, "auto"),
         help="With --show-probabilities: the colours to use.",
-        show_default="what the terminal can show; none in a pipe",
+        show_default="auto: what the terminal can show; none in a pipe",
         rich_help_panel=OUTPUT,
     ),
 ]

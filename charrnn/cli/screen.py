@@ -31,6 +31,7 @@ from prompt_toolkit.widgets import TextArea
 from charrnn.cli.console import escape
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.render.glyphs import harmless
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.sampling.ends import StopReason
@@ -123,7 +124,7 @@ class Screen:
         ended = "" if session.stop else "   writing ..."
         return (
             f" temperature {session.temperature:g}   seed {session.seed}, draw {session.draft.index}"
-            f"   {len(session.text):,} characters{ended}"
+            f"   {counted(len(session.text), 'character')}{ended}"
         )
 
     # --- the model writes -------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ class Screen:
             self._replaces = name
             hint = error.hint or "Enter once more replaces it"
             raise UsageError(f"{error.message}: {hint}") from error
-        self._message = f"wrote {escape(name)} ({len(self._session.text):,} characters)"
+        self._message = f"wrote {escape(name)} ({counted(len(self._session.text), 'character')})"
         self._write_on()
 
 

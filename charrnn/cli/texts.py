@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.console import escape, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -148,7 +149,7 @@ def leave_out_unknown(text: str, model: "CharRNN", *, quiet: bool = False) -> tu
     kept = text.translate(dict.fromkeys(map(ord, missing)))
     count = len(text) - len(kept)
     if not quiet:
-        noun, verb = ("characters", "were") if count > 1 else ("character", "was")
-        what = f"{count:,} {noun} that the model does not know {verb} left out"
+        verb = "was" if count == 1 else "were"
+        what = f"{counted(count, 'character')} that the model does not know {verb} left out"
         say(f"charrnn: {what}: {name_characters(missing)}")
     return kept, count

@@ -12,6 +12,7 @@ from charrnn.cli.checkpoints import (
     is_checkpoint,
     open_checkpoint,
     reads_lines,
+    say_near_run,
     title_of,
 )
 from charrnn.cli.console import say
@@ -89,8 +90,7 @@ def visualize(
     (standard deviation times autocorrelation from one character to the next).
     """
     check_together(context)
-    if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
-        checkpoint, text = None, checkpoint
+    checkpoint, text = _meant(checkpoint, text, quiet=quiet)
     plot = "--gates" if gates else "--horizon" if horizon else ""
     pictures = wanted_pictures(svg, png, color, width, plot=plot)
     asked = Asked(unit, what, surprisal, predictions or 0, bits, sort)
@@ -134,6 +134,16 @@ def visualize(
         most = max_chars or (None if pager else SHOWN_CHARS)
         readings = ModelReadings(model, content(text, model, most, quiet=quiet), lines=lines)
         show(readings, wanted, style, pictures, pager=pager, quiet=quiet)
+
+
+def _meant(
+    checkpoint: str | None, text: str | None, *, quiet: bool
+) -> tuple[str | None, str | None]:
+    """The checkpoint and the text: a lone argument that is no checkpoint is a text."""
+    if text is not None or checkpoint is None or is_checkpoint(checkpoint):
+        return checkpoint, text
+    say_near_run(checkpoint, quiet=quiet)
+    return None, checkpoint
 
 
 def _starts_at_lines(loaded: "Checkpoint", *, quiet: bool) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli.choices import one_of
 from charrnn.config import SamplingConfig
 from charrnn.render import palette
 from charrnn.render.palette import ColorMode
@@ -92,6 +93,7 @@ Palette = Annotated[
     palette.Palette,
     typer.Option(
         "--palette",
+        **one_of("--palette", palette.Palette),
         help="Colours below and above zero: rdbu blue and red, vik blue and brown; "
         "karpathy has them the other way round: red and blue.",
     ),
@@ -140,6 +142,7 @@ Order = Annotated[
     Sort | None,
     typer.Option(
         "--sort",
+        **one_of("--sort", Sort),
         help="The units of a heat map: as their addresses go, similar ones (by correlation) beside each "
         "other, or the most interesting first.",
         show_default="address",
@@ -268,8 +271,9 @@ Color = Annotated[
     ColorMode | None,
     typer.Option(
         "--color",
+        **one_of("--color", ColorMode, "auto"),
         help="Colours to use.",
-        show_default="what the terminal can show; none in a pipe",
+        show_default="auto: what the terminal can show; none in a pipe",
     ),
 ]
 Width = Annotated[

@@ -7,6 +7,7 @@ from charrnn.analysis.units import highest
 from charrnn.render.columns import tight_lines, wrapped
 from charrnn.render.palette import ColorMode
 from charrnn.render.scatter import Scatter, Square, scatter_lines
+from charrnn.words import counted
 
 EXTREMES = 3
 """Units that are named for each gate and side."""
@@ -30,7 +31,7 @@ def gate_lines(
     """
     L, H = found.gates[0].mean.shape
     title = (
-        f"gates in {found.symbols:,} {noun}{'s'[: found.symbols - 1]}, {L * H:,} units. "
+        f"gates in {counted(found.symbols, noun)}, {counted(L * H, 'unit')}. "
         f"Across: the part of the time that a unit's gate is above {OPEN} (right-saturated, open); "
         f"up: below {SHUT} (left-saturated, shut)."
     )

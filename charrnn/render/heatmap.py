@@ -18,6 +18,7 @@ from charrnn.render.palette import ColorMode
 from charrnn.render.scene import HERE, Block, Column, columns_of
 from charrnn.render.sheet import NOTE, Cell, Row, Sheet, Style, legend_rows, styles_of, words
 from charrnn.render.terminal import Look, digits_of, fold, legend, padded, painted, signs_of
+from charrnn.words import counted
 
 DIGITS_SAY = "digits: size of the value, 9 is {:.2f}"
 
@@ -74,8 +75,7 @@ def heat_map(
     low, high = _extremes(values)
     reach = max(-low, high)
     scale = max(reach, 1e-6) if units[0].what == "c" or reach > 1 else 1.0
-    noun = "unit" if len(units) == 1 else "units"
-    title = f"{address}   {len(units):,} {noun}, {low:+.2f} to {high:+.2f} {where or HERE}{note}"
+    title = f"{address}   {counted(len(units), 'unit')}, {low:+.2f} to {high:+.2f} {where or HERE}{note}"
     return HeatMap(title, units, values, scale, may_exceed=bool(where))
 
 

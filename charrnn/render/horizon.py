@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from charrnn.render.bars import bar
 from charrnn.render.columns import tight_lines, wrapped
 from charrnn.scoring.horizon import WITHIN, Horizon
+from charrnn.words import counted
 
 MOST_BAR_CELLS = 40
 COLUMNS = (7, 9, 9, 11, 9)
@@ -57,11 +58,10 @@ def cost_name(noun: str) -> str:
 
 def judged(found: Horizon, noun: str) -> str:
     """On how much of a text: "512 characters"."""
-    return f"{found.windows:,} {noun}{'s'[: found.windows - 1]}"
+    return counted(found.windows, noun)
 
 
 def reach_words(found: Horizon, noun: str) -> str:
     """From which context on more of it hardly helps."""
-    longest = found.contexts[-1]
-    symbols = f"{longest:,} {noun}{'s'[: longest - 1]}"
+    symbols = counted(found.contexts[-1], noun)
     return f"within {100 * WITHIN:g} % of the bits with {symbols}: from k = {found.reach:,} on"

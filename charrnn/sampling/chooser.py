@@ -16,6 +16,7 @@ from charrnn.sampling import rules
 from charrnn.sampling.memory import LOOK_BACK, Memory, Ngrams, Recent
 from charrnn.sampling.rules import Float64, Ids, Mask
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points, name_characters
+from charrnn.words import counted
 
 
 class Chooser:
@@ -192,7 +193,7 @@ def _known(option: str, characters: str, vocabulary: Vocabulary) -> npt.NDArray[
     else:
         ids = vocabulary.lookup(points)
         known = (ids != NOT_IN_VOCABULARY) & (ids != (vocabulary.unknown_id or NOT_IN_VOCABULARY))
-        expected = f"not among the model's {len(vocabulary.symbols):,} characters"
+        expected = f"not among the model's {counted(len(vocabulary.symbols), 'character')}"
     strangers = dict.fromkeys(c for c, k in zip(characters, known.tolist(), strict=True) if not k)
     if strangers:
         raise DataError(

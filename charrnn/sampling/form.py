@@ -32,6 +32,7 @@ from charrnn.sampling.expression import (
 )
 from charrnn.sampling.utf8 import NONE, SCALARS, CharacterBytes
 from charrnn.text.vocabulary import Vocabulary, name_characters
+from charrnn.words import counted
 
 Mask = npt.NDArray[np.bool_]
 
@@ -222,7 +223,7 @@ class Form:
             )
         if self.shortest > length:
             raise UsageError(
-                f"the shortest match of {shown(self.pattern)} has {self.shortest:,} characters, "
+                f"the shortest match of {shown(self.pattern)} has {counted(self.shortest, 'character')}, "
                 f"but the length is {length:,}",
                 f"allow it with {option.split(maxsplit=1)[0]} {self.shortest}",
             )

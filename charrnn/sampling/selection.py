@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.errors import DataError
 from charrnn.sampling.sampler import Sample
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.sampling.novelty import Novelty
@@ -67,7 +68,7 @@ def select(samples: Iterable[Sample], selection: Selection) -> Iterator[Sample]:
         if dropped >= MOST_DROPPED:
             why = " and ".join(f"{number:,} {name}" for name, number in reasons.items() if number)
             raise DataError(
-                f"only {kept:,} of {selection.count:,} samples were found; {dropped:,} in a row were dropped, "
+                f"only {kept:,} of {counted(selection.count, 'sample')} were found; {dropped:,} in a row were dropped, "
                 f"and {why} in all",
                 "try fewer, longer ones, or a higher --temp",
             )

@@ -24,6 +24,7 @@ from charrnn.files import environment_fault
 from charrnn.text.lines import copy_lines, count_repeated, item_bounds, line_spans, shuffled
 from charrnn.text.reading import Notes, Source, byte_pieces, text_pieces
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, code_points
+from charrnn.words import counted
 
 LARGE = 1 << 26
 """Bytes of ids above which they live in a file."""
@@ -157,7 +158,7 @@ def read_corpus(
     ids = _number(sources, config, made, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
     if notes.truncated:
-        sentences.append(f"stopped after {total:,} characters (--max-chars)")
+        sentences.append(f"stopped after {counted(total, 'character')} (--max-chars)")
     if config.lines:
         ids, more = _by_lines(ids, made, config, fingerprint, cache)
         sentences += more

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from charrnn.config import Level
 from charrnn.errors import DataError
+from charrnn.words import counted
 
 Ids = npt.NDArray[np.integer]
 
@@ -120,7 +121,7 @@ class Vocabulary:
         missing = self.missing(text)
         if missing:
             raise DataError(
-                f"not among the model's {len(self):,} characters: {name_characters(missing)}"
+                f"not among the model's {counted(len(self), 'character')}: {name_characters(missing)}"
             )
         return ids
 
