@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from conftest import call_charrnn, make_text
+from conftest import call_charrnn, make_text, run_charrnn
 
 import charrnn
 from charrnn.config import ModelConfig
@@ -336,3 +336,13 @@ def test_a_picture_of_the_horizon_needs_matplotlib(see, tmp_path, monkeypatch):
     err = see("tiny", "def", "--horizon", "--svg", tmp_path / "h.svg", status=6).err
     assert "--horizon --svg needs matplotlib, which is not installed" in err
     assert not list(tmp_path.iterdir())
+
+
+@needs_matplotlib
+def test_a_setting_that_matplotlib_refuses_is_told_in_a_line(workplace):
+    arguments = ("visualize", "tiny", "def", "--horizon", "--svg", "h.svg", "-q")
+    err = run_charrnn(*arguments, cwd=workplace, env={"MPLBACKEND": "foo"}, status=6).err
+    assert "--horizon --svg needs matplotlib, which does not work: " in err
+    assert "'foo'" in err
+    assert len(err.splitlines()) == 1
+    assert not (workplace / "h.svg").exists()

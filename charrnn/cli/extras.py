@@ -25,5 +25,6 @@ def require_extra(module: str, extra: str, what: str) -> None:
             f"{what} needs {module}, which is not installed",
             f"pip install 'charrnn[{extra}]'",  # pip knows the extras of an installed checkout too
         ) from error
-    except ImportError as error:
-        raise EnvironmentFault(f"{what} needs {module}, which does not work: {error}") from error
+    except (ImportError, ValueError) as error:  # matplotlib's for a backend that it does not have
+        why = str(error).partition("; ")[0]
+        raise EnvironmentFault(f"{what} needs {module}, which does not work: {why}") from error
