@@ -104,7 +104,7 @@ function showCharacter(page, t) {
   const next = t + 1 < data.length ? data.ids[t + 1] : null;
   const guesses = Array.from({ length: data.choices }, (_, k) => {
     const id = data.guesses[t * data.choices + k];
-    const part = data.chances[t * data.choices + k] / 65535;
+    const part = data.chances[t * data.choices + k] / data.certain;
     const percent = 100 * part;
     const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
     return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });
