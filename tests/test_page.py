@@ -756,7 +756,7 @@ def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     ):
         press(keys)
         assert texts(page, "#where") == [f"{place} of 900"]
-    for key, k in (("]", 1), ("ArrowDown", 2), ("[", 1), ("ArrowUp", 0)):
+    for key, k in (("]", 1), ("]", 2), ("[", 1), ("[", 0)):
         press(key)
         assert texts(page, "#unit-name") == [names[k]]
     press("s")
@@ -778,6 +778,78 @@ def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     assert page.get_by_role("dialog", name="Keys").is_visible()
     press("Escape")
     assert page.get_by_role("dialog").count() == 0
+
+
+def test_the_cursor_goes_by_rows_and_by_pages_and_keeps_its_column(look, tiny_model):
+    text = "".join("abcdefghij "[k % 11] * (k * 7 % 23) + "\n" for k in range(400))
+    page, _ = look(tiny_model, text.replace("j", "i").replace("h", "g"))
+    press = page.keyboard.press
+    starts = np.cumsum([0, *map(len, text.splitlines(keepends=True))])
+    lengths = np.diff(starts)
+
+    def place():
+        at = page.evaluate("page.at")
+        row = int(np.searchsorted(starts, at, side="right")) - 1
+        return row, at - int(starts[row])
+
+    def expected(row, column):
+        return row, min(column, lengths[row] - 1)
+
+    page.evaluate("t => go(t)", int(starts[3]) + 15)  # lines of 22, 6, 13 and 20 characters follow
+    assert lengths[3:8].tolist() == [22, 6, 13, 20, 4]
+    for row in (4, 5, 6, 7, 6, 5, 4, 3):
+        press("ArrowDown" if row > place()[0] else "ArrowUp")
+        assert place() == expected(row, 15)
+    rows = page.evaluate("page.view.perPage()")
+    assert 10 < rows < 100
+    for row in (3 + rows, 3 + 2 * rows, 3 + rows, 3):
+        press("PageDown" if row > place()[0] else "PageUp")
+        assert place() == expected(row, 15)
+        at, box = page.evaluate("[page.view.rect(page.at), page.view.box.getBoundingClientRect()]")
+        assert box["top"] < at["top"] < at["bottom"] < box["bottom"]
+    press("ArrowDown")
+    press("ArrowLeft")  # from here on this is the column
+    press("ArrowDown")
+    assert place() == expected(5, 4)
+    for key, row in (("PageUp", 0), ("ArrowUp", 0), ("End", 399), ("ArrowDown", 399)):
+        press(key)
+        assert place()[0] == row
+    press("Home")
+    press("Shift+ArrowDown")
+    assert page.evaluate("page.span") == {"start": 0, "stop": 2}
+    press("Shift+PageDown")
+    assert page.evaluate("page.span") == {"start": 0, "stop": int(starts[1 + rows]) + 1}
+    press("Shift+End")
+    assert page.evaluate("page.span") == {"start": 0, "stop": len(text)}
+
+
+def test_a_line_that_is_broken_has_several_rows(look, tiny_model):
+    page, _ = look(tiny_model, "abc" * 300)
+    page.evaluate("go(5)")
+    width = page.evaluate("page.view.below(5, 1, middle(page.view.rect(5)))") - 5
+    assert 40 < width < 200
+    for key, at in (("ArrowDown", 5 + width), ("ArrowDown", 5 + 2 * width), ("ArrowUp", 5 + width)):
+        page.keyboard.press(key)
+        assert page.evaluate("page.at") == at
+
+
+def test_in_the_list_the_same_keys_go_from_unit_to_unit(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    names = ["surprisal", *(unit["name"] for unit in data["units"])]
+    page.locator("#list").focus()
+    rows = page.evaluate("page.list.perPage()")
+    assert 5 < rows < 40
+    for key, k in (
+        ("ArrowDown", 2),
+        ("ArrowUp", 1),
+        ("PageDown", 1 + rows),
+        ("PageUp", 1),
+        ("End", 48),
+        ("Home", 0),
+    ):
+        page.keyboard.press(key)
+        assert texts(page, "#unit-name") == [names[k]]
+    assert page.evaluate("page.at") == 0
 
 
 def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tiny_model):

@@ -82,6 +82,12 @@ class UnitList {
     this.changed?.();
   }
 
+  // The rows that are on the screen at once, less one.
+  perPage() {
+    const { offsetHeight } = this.rows.find((row) => !row.hidden) ?? this.rows[0];
+    return Math.max(1, Math.floor(this.box.clientHeight / offsetHeight) - 1);
+  }
+
   mark(unit) {
     for (const row of this.rows) row.ariaSelected = String(Number(row.dataset.unit) === unit);
     const row = $(`unit-${unit}`);
