@@ -852,6 +852,34 @@ def test_in_the_list_the_same_keys_go_from_unit_to_unit(look, tiny_model):
     assert page.evaluate("page.at") == 0
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_selected_text_keeps_the_colours_of_its_units(look, tiny_model, theme):
+    """Of the pixels of a character, at the left of it and above its letter, selected and marked or not."""
+    page, _ = look(tiny_model, TEXT)
+    page.emulate_media(color_scheme=theme)
+    page.locator(f"#theme[aria-pressed={str(theme == 'dark').lower()}]").wait_for()
+    page.evaluate("go(0)")
+    page.mouse.move(5, 5)
+    corners = page.evaluate(
+        "[4, 12].map((t) => { const r = page.view.rect(t); return [r.left + 1, r.top + 3]; })"
+    )
+    box = page.evaluate("(({ left, top }) => ({ x: left, y: top }))(page.view.rect(4))")
+    clip = box | {"width": corners[1][0] - corners[0][0], "height": 4}
+    whole = box | {"width": clip["width"], "height": 28}
+    before, plain = page.screenshot(clip=clip), page.screenshot(clip=whole)
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    page.mouse.move(*corners[1], steps=4)
+    page.mouse.up()
+    page.locator("#span-body").wait_for()
+    page.mouse.move(5, 5)
+    page.evaluate("go(0)")
+    assert page.evaluate("[page.span.start, page.span.stop]") == [4, 12]
+    assert page.evaluate("String(getSelection())")
+    assert page.screenshot(clip=clip) == before
+    assert page.screenshot(clip=whole) != plain
+
+
 def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tiny_model):
     page, data = look(tiny_model, TEXT)
     nameless = page.evaluate(
