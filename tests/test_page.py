@@ -880,6 +880,29 @@ def test_selected_text_keeps_the_colours_of_its_units(look, tiny_model, theme):
     assert page.screenshot(clip=whole) != plain
 
 
+def test_the_search_is_for_names_and_reasons(look, tiny_model):
+    interests = [0.12, *(0.9 for _ in range(47))]
+    page, data = look(tiny_model, TEXT)
+    raw = json.loads(page.locator("#data").text_content())
+    for unit, interest in zip(raw["units"], interests, strict=True):
+        unit |= {"interest": interest, "reasons": ["inside quotes"] if interest < 0.5 else []}
+    page.evaluate("async raw => show(await decode(raw))", raw)
+    names = [unit["name"] for unit in data["units"]]
+    found = page.locator("[role=option]:visible .name")
+    for words, expected in (
+        ("0.12", []),
+        ("0.9", []),
+        ("QUOTES", names[:1]),
+        (f"quotes {names[0]}", names[:1]),
+        (f"quotes {names[1]}", []),
+        ("bits", []),
+        ("surp", ["surprisal"]),
+        (".h.7", [name for name in names if ".h.7" in name]),
+    ):
+        page.get_by_role("searchbox").fill(words)
+        assert found.all_text_contents() == expected
+
+
 def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tiny_model):
     page, data = look(tiny_model, TEXT)
     nameless = page.evaluate(

@@ -73,7 +73,8 @@ class UnitList {
     const words = this.field.value.toLowerCase().split(/\s+/).filter(Boolean);
     this.shown = [];
     for (const row of this.rows) {
-      const text = row.textContent.toLowerCase();
+      const [name, reasons] = [".name", ".reasons"].map((part) => row.querySelector(part).textContent);
+      const text = `${name} ${reasons}`.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
       if (!row.hidden) this.shown.push(Number(row.dataset.unit));
     }
