@@ -3,9 +3,9 @@
     python benchmarks/sweep.py plays.txt names.txt python --minutes 0.25 0.8 2.5
 
 For each text and budget the plan is made as `charrnn train` makes it, from the speed of this machine, which is measured
-once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then six networks are
+once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then seven networks are
 trained, each for the steps that the same minutes buy it: the planned one, a smaller and a larger one, the planned one
-with less and with more dropout, and the one that is planned with a single layer.
+with less and with more dropout, and those that are planned with a single layer and without layer normalisation.
 Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a
 thread each. The constants of `charrnn/training/plan.py` were chosen by such tables.
 """
@@ -17,6 +17,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from charrnn.cli.one_run import prepare_process
 
@@ -82,25 +83,23 @@ def neighbours(
 ) -> dict[str, Plan]:
     """The planned run and others that the same budget buys."""
 
-    def plan(num_layers: int | None = None, **wishes: float) -> Plan:
-        stacked = dataclasses.replace(network, num_layers=num_layers or network.num_layers)
-        wished = Wishes(num_layers=num_layers, **wishes)
-        return make_plan(facts, machine, stacked, TrainingConfig(), budget, wished)
+    def plan(network: ModelConfig, **wishes: Any) -> Plan:
+        return make_plan(facts, machine, network, TrainingConfig(), budget, Wishes(**wishes))
 
-    planned = plan()
-    layers = planned.model_config.num_layers
-    place = SIZES.index(planned.model_config.hidden_size)
+    planned = plan(network)
+    shape = planned.model_config
+    place = SIZES.index(shape.hidden_size)
     found = {"planned": planned}
     for name, size in (("smaller", place - 1), ("larger", place + 1)):
         if 0 <= size < len(SIZES):
-            found[name] = plan(layers, hidden_size=SIZES[size])
-    parameters = count_parameters(planned.model_config)
-    tempted = temptation(planned.epochs, parameters, facts.train_chars)
+            found[name] = plan(shape, hidden_size=SIZES[size])
+    tempted = temptation(planned.epochs, count_parameters(shape), facts.train_chars)
     for name, factor in (("less dropout", 1 / 4), ("more dropout", 4)):
         dropout, recurrent = dropouts(tempted * factor)
-        size = planned.model_config.hidden_size
-        found[name] = plan(layers, hidden_size=size, dropout=dropout, recurrent_dropout=recurrent)
-    found["one layer"] = plan(1)
+        wishes = {"dropout": dropout, "recurrent_dropout": recurrent}
+        found[name] = plan(shape, hidden_size=shape.hidden_size, **wishes)
+    found["one layer"] = plan(dataclasses.replace(network, num_layers=1), num_layers=1)
+    found["not normalised"] = plan(network, layer_norm=False)
     return found
 
 

@@ -113,6 +113,8 @@ class ModelConfig:
     """L, the layers stacked on each other."""
     activation: str = "tanh"
     """What the hidden units of a cell compute that leaves the choice."""
+    layer_norm: bool = False
+    """Normalise each layer's outputs on their way up, to the next layer and to the output layer."""
     learn_start: bool = False
     """Learn the state before the first character instead of starting at zero."""
 
@@ -123,9 +125,8 @@ class ModelConfig:
         _whole("layers", self.num_layers, 1, 64)
         _is_text("cell", self.cell)
         _is_text("activation", self.activation)
-        require(
-            isinstance(self.learn_start, bool), "learn-start", "true or false", self.learn_start
-        )
+        for name, value in (("layer-norm", self.layer_norm), ("learn-start", self.learn_start)):
+            require(isinstance(value, bool), name, "true or false", value)
 
 
 @dataclass(frozen=True, kw_only=True)

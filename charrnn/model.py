@@ -21,7 +21,7 @@ import numpy.typing as npt
 from charrnn.cells import get_cell
 from charrnn.cells.base import State
 from charrnn.cells.ops import NumpyOps
-from charrnn.cells.stack import advance, layer_names, make_layer
+from charrnn.cells.stack import advance, layer_names, make_layer, norm_names, upwards
 from charrnn.config import MOST_UNITS, ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.text.vocabulary import Vocabulary
@@ -58,6 +58,8 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         }
         own |= dict.fromkeys(cell.vectors, (H,))
         shapes |= {full: own[name] for name, full in layer_names(cell, layer).items()}
+        if config.layer_norm:
+            shapes |= dict.fromkeys(norm_names(layer), (H,))
     if config.learn_start:
         shapes |= {f"start.{letter}": (config.num_layers, H) for letter in cell.states}
     return shapes | {"head.weight": (V, H), "head.bias": (V,)}
@@ -106,9 +108,10 @@ def describe(config: ModelConfig) -> str:
     """A network in words: "lstm, 1 layer of 256 units, embedding 64: 350,593 parameters"."""
     cell = config.cell + (f" ({config.activation})" if config.activation != "tanh" else "")
     layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
+    norm = ", layer norm" if config.layer_norm else ""
     start = ", learnt start" if config.learn_start else ""
     return (
-        f"{cell}, {layers} of {config.hidden_size} units, embedding {config.embedding_size}{start}: "
+        f"{cell}, {layers} of {config.hidden_size} units{norm}, embedding {config.embedding_size}{start}: "
         f"{count_parameters(config):,} parameters"
     )
 
@@ -196,6 +199,7 @@ class CharRNN:
 
     def head(self, outputs: Float) -> Float:
         """The unnormalised log-probabilities of the next symbol after outputs (..., H) of the top layer: (..., V)."""
+        outputs = upwards(self._layers[-1], outputs, NumpyOps)
         logits: Float = outputs.dot(self._head) + self._head_bias
         return logits
 

@@ -55,7 +55,12 @@ every_way = pytest.mark.parametrize(("name", "activation", "way"), WAYS)
 every_cell = pytest.mark.parametrize("name", CELLS)
 
 
-def make_config(name="lstm", activation="tanh", num_layers=1, *, learn_start=False):
+MORE = [{}, {"learn_start": True}, {"layer_norm": True}]
+with_more = pytest.mark.parametrize("more", MORE, ids=["plain", "learnt start", "layer norm"])
+"""What a network may have besides."""
+
+
+def make_config(name="lstm", activation="tanh", num_layers=1, **more):
     return ModelConfig(
         cell=name,
         activation=activation,
@@ -63,20 +68,20 @@ def make_config(name="lstm", activation="tanh", num_layers=1, *, learn_start=Fal
         embedding_size=E,
         hidden_size=H,
         num_layers=num_layers,
-        learn_start=learn_start,
+        **more,
     )
 
 
 def make_network(config, way=None, *, dropout=0.0, seed=1):
-    """A network that goes through time in this way; what it starts from, if that is learnt, is no longer zero."""
+    """A network that goes through time in this way; what is learnt from zero or one on is no longer that."""
     way = way or ways_of(get_cell(config.cell, config.activation))[0]
     torch.manual_seed(seed)
     network = Network(config, dropout, "fused" if way == "fused" else "loop")
     if way == "step by step":
         network.cell = dataclasses.replace(network.cell, back=None)
     with torch.no_grad():
-        for start in network.start.values():
-            start.normal_(0, 0.5)
+        for vector in (*network.start.values(), *network.norm.values()):
+            vector.add_(torch.randn_like(vector), alpha=0.5)
     return network
 
 
@@ -86,8 +91,8 @@ def to_model(network, config):
     )
 
 
-def make_model(num_layers=1, name="lstm", activation="tanh", *, way=None, learn_start=False):
-    config = make_config(name, activation, num_layers, learn_start=learn_start)
+def make_model(num_layers=1, name="lstm", activation="tanh", *, way=None, **more):
+    config = make_config(name, activation, num_layers, **more)
     network = make_network(config, way)
     return to_model(network, config), network
 
@@ -104,15 +109,15 @@ def close(ours, theirs, atol=1e-5):
 # --- NumPy and torch ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("learn_start", [False, True])
+@with_more
 @pytest.mark.parametrize("num_lanes", [None, N])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @every_way
 @torch.no_grad()
 def test_numpy_and_the_training_network_agree_in_every_state(
-    name, activation, way, num_layers, num_lanes, learn_start
+    name, activation, way, num_layers, num_lanes, more
 ):
-    model, network = make_model(num_layers, name, activation, way=way, learn_start=learn_start)
+    model, network = make_model(num_layers, name, activation, way=way, **more)
     ids = random_ids(T, num_lanes or 1)
     state, torch_state = model.initial_state(num_lanes), None
     all_logits, last = network(torch.from_numpy(ids), None)
@@ -388,22 +393,26 @@ def test_the_weights_of_another_cell_are_refused(name):
             CharRNN(make_config(other), model.vocabulary, model.weights)
 
 
-@pytest.mark.parametrize("learn_start", [False, True])
+@with_more
 @pytest.mark.parametrize("num_layers", [1, 3])
 @every_way
 def test_parameters_have_the_names_and_shapes_that_a_checkpoint_keeps(
-    name, activation, way, num_layers, learn_start
+    name, activation, way, num_layers, more
 ):
-    config = make_config(name, activation, num_layers, learn_start=learn_start)
+    config = make_config(name, activation, num_layers, **more)
     network = make_network(config, way)
     shapes = {n: tuple(p.shape) for n, p in network.named_parameters()}
     assert shapes == weight_shapes(config)
     assert shapes == {n: w.shape for n, w in network.to_numpy().items()}
     assert count_parameters(config) == sum(p.numel() for p in network.parameters())
-    starts = {n: s for n, s in shapes.items() if n.startswith("start.")}
-    assert starts == (
-        {f"start.{k}": (num_layers, H) for k in network.cell.states} if learn_start else {}
-    )
+    besides = {n: s for n, s in shapes.items() if n.startswith(("start.", "norm."))}
+    expected = {}
+    if more.get("learn_start"):
+        expected = {f"start.{k}": (num_layers, H) for k in network.cell.states}
+    if more.get("layer_norm"):
+        vectors = [f"norm.{v}_l{k}" for v in ("weight", "bias") for k in range(num_layers)]
+        expected = dict.fromkeys(vectors, (H,))
+    assert besides == expected
 
 
 @every_way
@@ -455,11 +464,14 @@ def gradients(network, *, state=None, seed=3, only_state=False):
     }
 
 
+@pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("given", ["start", "state", "only the state counts"])
 @pytest.mark.parametrize("num_layers", [1, 3])
 @every_variant
-def test_all_ways_through_time_have_the_same_gradients(name, activation, num_layers, given):
-    config = make_config(name, activation, num_layers, learn_start=True)
+def test_all_ways_through_time_have_the_same_gradients(
+    name, activation, num_layers, given, layer_norm
+):
+    config = make_config(name, activation, num_layers, learn_start=True, layer_norm=layer_norm)
     made = {way: make_network(config, way).double() for way in ways_of(get_cell(name, activation))}
     state = None
     if given != "start":
@@ -487,10 +499,12 @@ def test_inputs_from_a_table_and_inputs_from_a_product_are_the_same(monkeypatch,
         torch.testing.assert_close(gradient, table[parameter_name], atol=1e-12, rtol=1e-10)
 
 
+@pytest.mark.parametrize("layer_norm", [False, True])
 @every_way
-def test_the_gradient_under_dropout_is_that_of_what_was_computed(name, activation, way):
+def test_the_gradient_under_dropout_is_that_of_what_was_computed(name, activation, way, layer_norm):
     """Along a random direction d of all weights: (loss(θ + εd) - loss(θ - εd)) / 2ε, with the same masks each time."""
-    network = make_network(make_config(name, activation, 3, learn_start=True), way, dropout=0.4)
+    config = make_config(name, activation, 3, learn_start=True, layer_norm=layer_norm)
+    network = make_network(config, way, dropout=0.4)
     network, ids = network.double(), torch.from_numpy(random_ids(T, N))
     rng, parameters = np.random.default_rng(6), list(network.parameters())
     direction = [torch.from_numpy(rng.normal(size=p.shape)) for p in parameters]
@@ -532,7 +546,9 @@ def test_without_a_gradient_no_step_is_kept(name, activation):
 
 @every_way
 def test_the_gradients_in_bfloat16_point_where_those_in_float32_do(name, activation, way):
-    network = make_network(make_config(name, activation, 2, learn_start=True), way)
+    # where most of a few units are 0, what normalisation divides by is as rough as they are
+    config = make_config(name, activation, 2, learn_start=True, layer_norm=activation == "tanh")
+    network = make_network(config, way)
     ids = torch.from_numpy(random_ids(T, N))
     found = []
     for precision in ("float32", "bfloat16"):
@@ -635,28 +651,29 @@ def test_restarting_changes_only_the_lanes_asked_for(name, activation, way, lear
 # --- training ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("learn_start", [False, True])
+@with_more
 @every_way
-def test_every_cell_lowers_its_loss(name, activation, way, learn_start):
+def test_every_cell_lowers_its_loss(name, activation, way, more):
     """Of a text in which each symbol follows from the two before it, so that more than half can be known."""
     period = [0, 1, 0, 2, 0, 3, 1, 1, 2]
     ids = torch.tensor(period * 8)[: 4 * 17].view(4, 17).T.contiguous()
-    network = make_network(make_config(name, activation, learn_start=learn_start), way)
+    network = make_network(make_config(name, activation, **more), way)
     config = TrainingConfig(learning_rate=0.02)
     optimizer = Optimizer(network, config)
     costs = [train_step(network, optimizer, ids[:-1], ids[1:], None, config)[0] for _ in range(60)]
     assert costs[0] > 1.2
     assert costs[-1] < 0.6 * costs[0]
-    moved = [p for n, p in network.named_parameters() if n.startswith("start.")]
-    fresh = make_network(make_config(name, activation, learn_start=learn_start), way)
-    for parameter, first in zip(moved, fresh.start.values(), strict=True):
+    moved = [p for n, p in network.named_parameters() if n.startswith(("start.", "norm."))]
+    fresh = make_network(make_config(name, activation, **more), way)
+    firsts = (*fresh.norm.values(), *fresh.start.values())
+    for parameter, first in zip(moved, firsts, strict=True):
         assert (parameter != first).all()
 
 
 @every_cell
 def test_only_matrices_decay(name):
-    """Biases, peepholes and first states are left alone."""
-    network = make_network(make_config(name, num_layers=2, learn_start=True))
+    """Biases, peepholes, first states, and the gains and shifts of normalisation are left alone."""
+    network = make_network(make_config(name, num_layers=2, learn_start=True, layer_norm=True))
     names = {parameter: n for n, parameter in network.named_parameters()}
     parts = Optimizer(network, TrainingConfig(weight_decay=0.5)).parts
     groups = [group for part in parts for group in part.param_groups]
@@ -697,6 +714,7 @@ def make_trainer(corpus, folder, name, activation="tanh", config=CONFIG, resume=
         hidden_size=6,
         num_layers=2,
         learn_start=True,
+        layer_norm=name != "jordan",  # which has a way of its own through time without it
     )
     folder.mkdir(exist_ok=True)
     return Trainer(corpus, model_config, config, folder, resume=resume)

@@ -90,6 +90,8 @@ def test_quiet_says_nothing_on_stderr_and_the_run_keeps_three_files(charrnn_in, 
 OPTIONS = [
     (("--hidden-size", 9), ("config", "hidden_size"), 9),
     (("--layers", 3), ("config", "num_layers"), 3),
+    (("--layer-norm",), ("config", "layer_norm"), True),
+    (("--no-layer-norm",), ("config", "layer_norm"), False),
     (("--embedding-size", 7), ("config", "embedding_size"), 7),
     (("--dropout", 0.25), ("run", "training", "dropout"), 0.25),
     (("--batch-size", 5), ("run", "training", "batch_size"), 5),

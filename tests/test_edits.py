@@ -40,6 +40,7 @@ def make_model(cell="lstm", num_layers=L, *, scale=0.7, vocabulary=LETTERS):
         hidden_size=H,
         num_layers=num_layers,
         learn_start=True,
+        layer_norm=True,
     )
     rng = np.random.default_rng(1)
     weights = {
@@ -91,7 +92,12 @@ def by_hand(model, ids, edit):
         {k: edit(layer, k, w[f"start.{k}"][layer].copy(), True) for k in states}
         for layer in range(num_layers)
     ]
-    logits = [w["head.weight"] @ s[-1]["h"] + w["head.bias"]]
+
+    def up(layer, h):
+        deviation = np.sqrt(((h - h.mean()) ** 2).mean() + 1e-5)
+        return (h - h.mean()) / deviation * w[f"norm.weight_l{layer}"] + w[f"norm.bias_l{layer}"]
+
+    logits = [w["head.weight"] @ up(num_layers - 1, s[-1]["h"]) + w["head.bias"]]
     for symbol in ids:
         below = w["embedding.weight"][symbol]
         y = np.exp(logits[-1]) / np.exp(logits[-1]).sum()
@@ -121,7 +127,7 @@ def by_hand(model, ids, edit):
                     o = o + own["weight_co"] * c
                 h, after["c"] = sigmoid(o) * np.tanh(c), c
             after["h"] = edit(layer, "h", h, False)
-            s[layer], below = after, after["h"]
+            s[layer], below = after, up(layer, after["h"])
         logits.append(w["head.weight"] @ below + w["head.bias"])
     return logits
 

@@ -17,7 +17,7 @@ every_variant = pytest.mark.parametrize(("name", "activation"), VARIANTS)
 every_depth = pytest.mark.parametrize("num_layers", [1, 2, 3])
 
 
-def make_model(name, activation, num_layers):
+def make_model(name, activation, num_layers, *, layer_norm=False):
     config = ModelConfig(
         cell=name,
         vocab_size=V,
@@ -25,6 +25,7 @@ def make_model(name, activation, num_layers):
         hidden_size=H,
         num_layers=num_layers,
         activation=activation,
+        layer_norm=layer_norm,
     )
     rng = np.random.default_rng(num_layers)
     weights = {
@@ -81,14 +82,23 @@ def by_equations(model, ids):
     arrays = {letter: [] for letter in (*cell.states, *cell.gates)}
     logits = []
 
+    def up(k):
+        """Of layer k, to the next one or to the output."""
+        h = states[k]["h"]
+        if not config.layer_norm:
+            return h
+        deviation = torch.sqrt(((h - h.mean()) ** 2).mean() + 1e-5)
+        gain, shift = weights[f"norm.weight_l{k}"], weights[f"norm.bias_l{k}"]
+        return (h - h.mean()) / deviation * gain + shift
+
     def head():
-        return weights["head.weight"] @ states[-1]["h"] + weights["head.bias"]
+        return weights["head.weight"] @ up(len(layers) - 1) + weights["head.bias"]
 
     for symbol in ids:
         x, y = weights["embedding.weight"][int(symbol)], torch.softmax(head(), 0)
         for k, w in enumerate(layers):
             states[k] = one_step(config.cell, config.activation, w, x, states[k], y)
-            x = states[k]["h"]
+            x = up(k)
         for letter, rows in arrays.items():
             rows.append(torch.stack([state[letter] for state in states]).numpy())
         logits.append(head().numpy())
@@ -100,10 +110,11 @@ def largest_difference(a, b):
     return np.abs(a.astype(np.float64) - b).max()
 
 
+@pytest.mark.parametrize("layer_norm", [False, True])
 @every_depth
 @every_variant
-def test_every_state_and_gate_is_that_of_the_equations(name, activation, num_layers):
-    model = make_model(name, activation, num_layers)
+def test_every_state_and_gate_is_that_of_the_equations(name, activation, num_layers, layer_norm):
+    model = make_model(name, activation, num_layers, layer_norm=layer_norm)
     recording = model.read(TEXT, top=V)
     expected, logits = by_equations(model, recording.ids)
     assert recording.arrays.keys() == expected.keys()

@@ -38,6 +38,7 @@ def make_model(vocabulary=ABCD, *, cell="lstm", seed=1, scale=1.5, **more):
         num_layers=2,
         cell=cell,
         learn_start=True,
+        layer_norm=True,
         **more,
     )
     generator = np.random.default_rng(seed)

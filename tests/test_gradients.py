@@ -1,5 +1,6 @@
 """How far back the gradient reaches: against finite differences, against theory, and as people ask for it."""
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -12,7 +13,7 @@ from conftest import CLEAN, call_charrnn
 
 from charrnn.cells import CELLS
 from charrnn.cells.ops import NumpyOps
-from charrnn.cells.stack import advance, make_layer
+from charrnn.cells.stack import advance, make_layer, upwards
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
@@ -49,6 +50,16 @@ def some_ids(num_symbols=T, vocab_size=V):
 # --- the numbers ----------------------------------------------------------------------------------
 
 
+class Pushing(NumpyOps):
+    """Moves the hidden state of a layer by `push` (H,), as soon as it is there."""
+
+    def __init__(self, push):
+        self.push = push
+
+    def state(self, name, x):
+        return x + self.push if name == "h" else x
+
+
 class Slow:
     """A model in float64, read from the text's beginning in NumPy; one hidden state can be pushed on the way."""
 
@@ -61,7 +72,8 @@ class Slow:
         ]
 
     def logits(self, state):
-        return state[-1][0] @ self.weights["head.weight"].T + self.weights["head.bias"]
+        output = upwards(self.layers[-1], state[-1][0], NumpyOps)
+        return output @ self.weights["head.weight"].T + self.weights["head.bias"]
 
     def loss(self, ids, t, *, place, layer, push):
         """What character t+1 costs if h of a layer is moved by `push` (H,) after the character at `place`."""
@@ -70,21 +82,12 @@ class Slow:
         for position in range(t + 1):
             x = self.weights["embedding.weight"][ids[position]] @ self.layers[0].weight_ih
             x = x + self.layers[0].bias
-            pushes = [push if (position, k) == (place, layer) else 0.0 for k in range(len(state))]
-            on_the_way_up = iter(pushes)
-            output = None
+            layers, output = list(self.layers), None
+            if position == place:
+                layers[layer] = dataclasses.replace(layers[layer], ops=Pushing(push))
             if cell.feeds_back == "output":
                 output = NumpyOps.softmax(self.logits(state))
-            state, _ = advance(
-                cell,
-                self.layers,
-                x,
-                state,
-                NumpyOps,
-                output=output,
-                between=lambda h, ups=on_the_way_up: h + next(ups),
-            )
-            state = tuple((own[0] + p, *own[1:]) for own, p in zip(state, pushes, strict=True))
+            state, _ = advance(cell, layers, x, state, NumpyOps, output=output)
         logits = self.logits(state)
         return np.log(np.exp(logits).sum()) - logits[ids[t + 1]]
 
@@ -100,10 +103,10 @@ class Slow:
         ) / (2 * size)
 
 
-@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize(("num_layers", "layer_norm"), [(1, False), (2, False), (2, True)])
 @pytest.mark.parametrize(("cell", "activation"), CELLS_AND_ACTIVATIONS)
-def test_norms_are_those_of_finite_differences(cell, activation, num_layers):
-    sizes = {"num_layers": num_layers, "activation": activation}
+def test_norms_are_those_of_finite_differences(cell, activation, num_layers, layer_norm):
+    sizes = {"num_layers": num_layers, "layer_norm": layer_norm, "activation": activation}
     model, ids = louder(fresh(cell, **sizes), 1.5 if activation == "relu" else 3), some_ids()
     found = gradient_reach(model, ids, K)
     slow = Slow(model)
@@ -116,7 +119,8 @@ def test_norms_are_those_of_finite_differences(cell, activation, num_layers):
         ]
         for layer in range(num_layers)
     ]
-    np.testing.assert_allclose(found.norms, expected, rtol=1e-6, atol=1e-9)
+    rtol = 1e-5 if layer_norm else 1e-6  # three units are normalised by what is often small
+    np.testing.assert_allclose(found.norms, expected, rtol=rtol, atol=1e-9)
 
 
 def test_a_learnt_start_is_where_the_text_begins():

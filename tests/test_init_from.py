@@ -83,7 +83,7 @@ def test_each_symbol_keeps_its_weights_and_a_new_one_gets_their_mean(
 ):
     old = of_text(old_text, has_unknown=was_unknown)
     new = of_text(old_text + more, has_unknown=was_unknown or is_unknown)
-    before = random_model(old, cell, learn_start=True)
+    before = random_model(old, cell, learn_start=True, layer_norm=True)
     after = extended(before, new)
     axes = dict(BY_SYMBOL)
     if cell == "jordan":

@@ -148,6 +148,25 @@ def test_an_lstm_whose_size_is_planned_has_two_layers_unless_told_otherwise(cell
     assert plan_module.layered(asked, Wishes(**wishes)).num_layers == layers
 
 
+@pytest.mark.parametrize(
+    ("cell", "wishes", "normalized"),
+    [
+        ("lstm", {}, True),
+        ("gru", {}, False),
+        ("gru", {"layer_norm": True}, True),
+        ("lstm", {"num_layers": 3}, True),
+        ("lstm", {"layer_norm": False}, False),
+        ("lstm", {"hidden_size": 64}, False),
+        ("lstm", {"hidden_size": 64, "layer_norm": True}, True),
+    ],
+)
+def test_an_lstm_whose_size_is_planned_is_normalised_unless_told_otherwise(
+    cell, wishes, normalized
+):
+    asked = ModelConfig(cell=cell, vocab_size=65, layer_norm=wishes.get("layer_norm", False))
+    assert plan_module.layered(asked, Wishes(**wishes)).layer_norm == normalized
+
+
 def test_a_short_run_has_fewer_lanes_and_so_more_steps():
     assert plan(Budget(minutes=30)).config.batch_size == 64
     assert plan(Budget(minutes=0.1)).config.batch_size < 64

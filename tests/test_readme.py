@@ -288,7 +288,7 @@ RELEASED = {
         --learn-start --dropout --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip
         --seed --patience --level --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
         --test-fraction --lines --split-seed --name --out --resume --overwrite --device --precision --threads --cache
-        --save-every --keep --baselines --tensorboard --quiet --init-from --extend-vocabulary""",
+        --save-every --keep --baselines --tensorboard --quiet --init-from --extend-vocabulary --layer-norm""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
         --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite

@@ -23,6 +23,10 @@ Weights = Mapping[str, Array]
 """What a step needs of a layer's weights, by torch's names: `weight_hh`, transposed to (H, B·H), and a cell's own."""
 
 
+EPSILON = 1e-5
+"""What layer normalisation adds to the variance."""
+
+
 class Ops(Protocol):
     """The functions that a step needs. NumPy's are in `charrnn.cells.ops`, torch's in `charrnn.training.ops`."""
 
@@ -43,6 +47,9 @@ class Ops(Protocol):
 
     def split(self, x: Array, parts: int, /) -> Blocks:
         """The blocks of (N, parts·H), each (N, H)."""
+
+    def layer_norm(self, x: Array, gain: Array, shift: Array, /) -> Array:
+        """Layer normalisation of (N, H): (x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
 
     def state(self, name: str, x: Array, /) -> Array:
         """What a state has become, (N, H): x itself, unless somebody edits it."""

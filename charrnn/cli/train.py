@@ -73,6 +73,7 @@ def train(
     cell: option.CellName = ModelConfig.cell,
     hidden_size: option.HiddenSize = None,
     layers: option.Layers = None,
+    layer_norm: option.LayerNorm = None,
     embedding_size: option.EmbeddingSize = ModelConfig.embedding_size,
     activation: option.Activation = ModelConfig.activation,
     learn_start: option.LearnStart = ModelConfig.learn_start,
@@ -174,6 +175,7 @@ def train(
         num_layers=ModelConfig.num_layers if layers is None else layers,
         embedding_size=embedding_size,
         activation=activation,
+        layer_norm=bool(layer_norm),
         learn_start=learn_start,
     )
     network(vocab_size=1)
@@ -186,6 +188,7 @@ def train(
         wishes={
             "hidden_size": hidden_size,
             "num_layers": layers,
+            "layer_norm": layer_norm,
             "batch_size": batch_size,
             "dropout": dropout,
             "recurrent_dropout": recurrent_dropout,

@@ -114,6 +114,15 @@ Layers = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+LayerNorm = Annotated[
+    bool | None,
+    typer.Option(
+        "--layer-norm/--no-layer-norm",
+        help="Normalise the outputs of each layer on their way up (layer normalisation).",
+        show_default="for an lstm whose --hidden-size is left out",
+        rich_help_panel=NETWORK,
+    ),
+]
 EmbeddingSize = Annotated[
     int,
     typer.Option(

@@ -1,18 +1,15 @@
-"""What the page shows of a reading, as JSON: numbers rounded, packed and compressed, text as labels that cannot act.
+"""What the page shows of a reading, as JSON: numbers rounded and packed, text as labels that cannot act.
 
-A packed array is `{"type": "i1" | "i2" | "u2" | "u4", "data": text}`: little-endian numbers, zlib (RFC 1950), base64.
-Values of units are whole numbers from -`levels` to `levels`, on which only zero is zero: see `quantised`.
+How arrays are packed: see `charrnn.page.packing`. Values of units are whole numbers from -`levels` to `levels`, of which
+only zero is zero: see `quantised`.
 
-The values are nearly all of a page, and hardly compressible: they look like noise. So there are only as many levels as
-leave the page at a few megabytes. What the page says of them is about true (it has the middle of a level for each value
-in it), but which units are on from a border between levels on is exact; and so are the strongest units of each symbol,
-which go in besides.
+The values are nearly all of a page. So there are only as many levels as leave the page at a few megabytes. What the page
+says of them is about true (it has the middle of a level for each value in it), but which units are on from a border
+between levels on is exact; and so are the strongest units of each symbol, which go in besides.
 """
 
-import base64
 import collections
 import itertools
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,6 +21,7 @@ from charrnn.analysis.gates import saturation
 from charrnn.analysis.units import Unit, interest
 from charrnn.cells import get_cell
 from charrnn.errors import CheckpointError
+from charrnn.page.packing import pack, pack_values
 from charrnn.recording import PART
 from charrnn.render.glyphs import glyph
 from charrnn.render.scene import MOST_BITS
@@ -34,21 +32,19 @@ if TYPE_CHECKING:
 
 LEVELS = (112, 64, 32, 16)
 """On each side of zero: multiples of the 16 of the terminal, so that the page has its colours."""
-FEW_CHARS = 5_400_000
+FEW_CHARS = 4_000_000
 """Of the page, for values; where they would take more, there are fewer levels."""
 STRONGEST = 8
 """Units of each symbol whose values go in finely: those farthest from zero, as parts of their scales."""
-FINE = 10_000
+FINE = 2000
 """What a full scale is written as for them."""
 TOGETHER = 64
 """Units whose interest is computed together, in float64."""
 LONGEST = 1e9
 """The longest time scale that is written."""
 MOST_MILLIBITS = 65535
-CHANCES = 65535
+CHANCES = 4000
 """What a probability of 1 is written as."""
-
-Packed = dict[str, str]
 
 
 @dataclass
@@ -121,7 +117,7 @@ def page_data(
     about, scales = _units(values, reading.units)
     order = sorted(range(len(about)), key=lambda u: -about[u]["interest"])
     shares = values[:, order] / scales[order]
-    levels, packed = _values(shares)
+    levels, packed = _values(shares, ids)
     strongest, strengths = _strongest(shares)
     return {
         "title": "".join(map(glyph, title)),
@@ -145,8 +141,9 @@ def page_data(
         "chances": pack(
             np.rint(np.concatenate(reading.next_probabilities) * CHANCES).astype("<u2")
         ),
+        "certain": CHANCES,
         "levels": levels,
-        "values": packed,
+        **packed,
         "fine": FINE,
         "strongest": pack(strongest),
         "strengths": pack(strengths),
@@ -218,11 +215,13 @@ def _finite(scales: npt.NDArray[np.float64]) -> list[list[float]]:
     return np.minimum(scales, LONGEST).round(2).tolist()  # type: ignore[no-any-return]
 
 
-def _values(parts: npt.NDArray[np.floating[Any]]) -> tuple[int, Packed]:
-    """Parts of the scale (T, U) in whole levels, unit by unit, and how many levels there are."""
+def _values(
+    parts: npt.NDArray[np.floating[Any]], ids: npt.NDArray[np.int32]
+) -> tuple[int, dict[str, Any]]:
+    """How many levels there are, and parts of the scale (T, U) in them, packed."""
     for levels in LEVELS:
-        packed = pack(quantised(parts.T, levels))
-        if len(packed["data"]) <= FEW_CHARS:
+        packed = pack_values(quantised(parts.T, levels), ids, levels)
+        if len(packed["differences"]["data"]) <= FEW_CHARS:
             break
     return levels, packed
 
@@ -252,12 +251,3 @@ def _strongest(
     chosen = np.concatenate(units)
     found = np.take_along_axis(parts, chosen, axis=1)
     return chosen, np.rint(found * FINE).astype("<i2")
-
-
-def pack(numbers: npt.NDArray[Any]) -> Packed:
-    """An array as text; but for `i1` and `i2`, numbers are never negative, and take two bytes or four."""
-    if numbers.dtype not in (np.dtype("i1"), np.dtype("<i2")):
-        small = not numbers.size or int(numbers.max()) < 1 << 16
-        numbers = numbers.astype("<u2" if small else "<u4")
-    data = zlib.compress(np.ascontiguousarray(numbers).tobytes(), 6)
-    return {"type": numbers.dtype.str.lstrip("<|"), "data": base64.b64encode(data).decode("ascii")}

@@ -5,13 +5,54 @@ const BITS = -1; // in the place of a unit's index: colour by surprisal
 
 const TYPES = { i1: Int8Array, i2: Int16Array, u2: Uint16Array, u4: Uint32Array };
 
-// An array: little-endian numbers, zlib, base64. See charrnn/page/data.py.
-async function unpack({ type, data }) {
-  const letters = atob(data);
-  const bytes = new Uint8Array(letters.length);
-  for (let k = 0; k < letters.length; k++) bytes[k] = letters.charCodeAt(k);
+// An array: little-endian numbers, zlib, thirteen bits in two of 91 characters. See charrnn/page/packing.py.
+async function unpack({ type, size, data }) {
+  const bytes = new Uint8Array(size);
+  const digit = (k) => {
+    const code = data.charCodeAt(k);
+    return code - 0x21 - (code > 0x22) - (code > 0x3c) - (code > 0x5c);
+  };
+  let [bits, count, filled] = [0, 0, 0];
+  for (let k = 0; k < data.length; k += 2) {
+    bits = (bits << 13) | (91 * digit(k) + digit(k + 1));
+    for (count += 13; count >= 8; filled++) bytes[filled] = bits >> (count -= 8);
+  }
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new TYPES[type](await new Response(stream).arrayBuffer());
+}
+
+const CONTEXT = 8; // symbols that places are sorted by
+const COARSE = 16; // levels on each side of zero that tell the kinds of pairs apart
+
+// The values of the units, one unit after the other, from differences: see `pack_values` in packing.py.
+function valuesOf({ ids, levels, differences, counts }) {
+  const order = byContext(ids);
+  let sum = 0;
+  const next = Uint32Array.from(counts, (count) => (sum += count) - count); // where each kind's next difference is
+  const kind = Uint8Array.from({ length: 2 * levels + 1 }, (_, k) => Math.floor((k * COARSE) / levels));
+  const values = new Int8Array(differences.length);
+  for (let first = 0; first < values.length; first += order.length) {
+    let [one, two] = [0, 0];
+    for (let k = 0; k < order.length; k++) {
+      const place = first + order[k];
+      const pair = (2 * COARSE + 1) * kind[one + levels] + kind[two + levels];
+      values[place] = one + differences[next[pair]++]; // modulo 256
+      two = one;
+      one = values[place];
+    }
+  }
+  return values;
+}
+
+// The places sorted by their symbols, of equals by the symbols before, and so on.
+function byContext(ids) {
+  return Uint32Array.from(ids.keys()).sort((a, b) => {
+    for (let k = 0; k < CONTEXT; k++) {
+      const by = (ids[a - k] ?? -1) - (ids[b - k] ?? -1);
+      if (by) return by;
+    }
+    return a - b;
+  });
 }
 
 // All packed arrays of the raw data in the place of their texts; `show` takes what this gives.
@@ -21,6 +62,7 @@ async function decode(raw) {
     value && value.type in TYPES ? await unpack(value) : value,
   ]);
   const data = Object.fromEntries(await Promise.all(entries));
+  data.values = valuesOf(data);
   data.choices = data.length ? data.guesses.length / data.length : 0;
   data.endsLine = new Set(data.breaks);
   return data;

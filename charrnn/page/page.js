@@ -7,6 +7,7 @@ const page = {
   hovered: null, // the symbol under the pointer
   span: null, // {start, stop}: the selected symbols
   anchor: null, // where a selection by keyboard began
+  column: null, // in pixels: where the cursor stays while it goes from row to row
   found: [], // the signals of the span, the clearest first
   places: [], // where they are on together
   ramps: null, // the colours of the theme
@@ -64,6 +65,7 @@ function pick(unit) {
 // Move the cursor to a symbol; with `reveal` the text scrolls to it.
 function go(t, reveal = false) {
   page.at = Math.max(0, Math.min(t, page.data.length - 1));
+  page.column = null;
   page.view.point(page.at, reveal);
   look();
   const slider = $("place");
@@ -176,11 +178,19 @@ function takeSelection() {
   select(start, stop);
 }
 
-function step(by, extend) {
-  if (!extend) return go(page.at + by, true);
+// Move the cursor, and select on the way if asked.
+function move(t, extend) {
+  if (!extend) return go(t, true);
   page.anchor ??= page.at;
-  go(page.at + by, true);
+  go(t, true);
   select(Math.min(page.anchor, page.at), Math.max(page.anchor, page.at) + 1);
+}
+
+// The same by rows of text.
+function climb(rows, extend) {
+  const column = page.column ?? middle(page.view.rect(page.at));
+  move(page.view.below(page.at, rows, column), extend);
+  page.column = column;
 }
 
 // The unit before or after among those that the search leaves.
@@ -199,18 +209,31 @@ function surprisal() {
 }
 
 const KEYS = {
-  ArrowLeft: (event) => step(-1, event.shiftKey),
-  ArrowRight: (event) => step(1, event.shiftKey),
-  ArrowUp: () => turn(-1),
-  ArrowDown: () => turn(1),
+  ArrowLeft: ({ shiftKey }) => move(page.at - 1, shiftKey),
+  ArrowRight: ({ shiftKey }) => move(page.at + 1, shiftKey),
+  ArrowUp: ({ shiftKey }) => climb(-1, shiftKey),
+  ArrowDown: ({ shiftKey }) => climb(1, shiftKey),
+  PageUp: ({ shiftKey }) => climb(-page.view.perPage(), shiftKey),
+  PageDown: ({ shiftKey }) => climb(page.view.perPage(), shiftKey),
+  Home: ({ shiftKey }) => move(0, shiftKey),
+  End: ({ shiftKey }) => move(page.data.length - 1, shiftKey),
   "[": () => turn(-1),
   "]": () => turn(1),
-  Home: () => go(0, true),
-  End: () => go(page.data.length - 1, true),
   "/": () => $("search").select(),
   "?": () => $("help").showModal(),
   s: surprisal,
   Escape: () => (getSelection().removeAllRanges(), select(0, 0)),
+};
+
+// Other ones where the keyboard is in the list of units.
+const LIST_KEYS = {
+  ...KEYS,
+  ArrowUp: () => turn(-1),
+  ArrowDown: () => turn(1),
+  PageUp: () => turn(-page.list.perPage()),
+  PageDown: () => turn(page.list.perPage()),
+  Home: () => turn(-Infinity),
+  End: () => turn(Infinity),
 };
 
 function listenToKeys() {
@@ -218,9 +241,10 @@ function listenToKeys() {
     const { target } = event;
     const typing = target.closest("input, select, textarea, dialog[open], #live");
     if (typing && (target.id !== "place" || !"[]/?s".includes(event.key))) return;
-    if (!page.data || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return;
+    const keys = target.closest("#list") ? LIST_KEYS : KEYS;
+    if (!page.data || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
-    KEYS[event.key](event);
+    keys[event.key](event);
   });
 }
 

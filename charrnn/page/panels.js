@@ -73,13 +73,20 @@ class UnitList {
     const words = this.field.value.toLowerCase().split(/\s+/).filter(Boolean);
     this.shown = [];
     for (const row of this.rows) {
-      const text = row.textContent.toLowerCase();
+      const [name, reasons] = [".name", ".reasons"].map((part) => row.querySelector(part).textContent);
+      const text = `${name} ${reasons}`.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
       if (!row.hidden) this.shown.push(Number(row.dataset.unit));
     }
     this.box.classList.toggle("empty", !this.shown.length);
     this.box.scrollTop = 0;
     this.changed?.();
+  }
+
+  // The rows that are on the screen at once, less one.
+  perPage() {
+    const { offsetHeight } = this.rows.find((row) => !row.hidden) ?? this.rows[0];
+    return Math.max(1, Math.floor(this.box.clientHeight / offsetHeight) - 1);
   }
 
   mark(unit) {
@@ -104,7 +111,7 @@ function showCharacter(page, t) {
   const next = t + 1 < data.length ? data.ids[t + 1] : null;
   const guesses = Array.from({ length: data.choices }, (_, k) => {
     const id = data.guesses[t * data.choices + k];
-    const part = data.chances[t * data.choices + k] / 65535;
+    const part = data.chances[t * data.choices + k] / data.certain;
     const percent = 100 * part;
     const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
     return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });

@@ -178,6 +178,31 @@ class TextView {
     return [near, near - 1].find((t) => t >= 0 && t < this.length && isInside(this.rect(t), x, y)) ?? null;
   }
 
+  // The symbol so many rows of text below another one, or above it, that is nearest to x; in the first row or the last, if
+  // there are not so many.
+  below(t, rows, x) {
+    const { top, bottom } = this.rect(t);
+    const y = (top + bottom) / 2 + rows * this.pitch();
+    const reached = search(this.length, (k) => this.rect(k).bottom > y);
+    const row = this.rect(Math.min(reached, this.length - 1));
+    const first = search(this.length, (k) => this.rect(k).bottom > row.top + 1);
+    const stop = search(this.length, (k) => this.rect(k).top > row.bottom - 1);
+    const away = (k) => Math.abs(middle(this.rect(k)) - x);
+    let nearest = first;
+    for (let k = first; k < stop; k++) if (away(k) < away(nearest)) nearest = k;
+    return nearest;
+  }
+
+  // From row to row, in pixels.
+  pitch() {
+    return parseFloat(getComputedStyle(this.lines.querySelector("p")).lineHeight);
+  }
+
+  // The rows that are on the screen at once, less one that stays there as one turns the page.
+  perPage() {
+    return Math.max(1, Math.floor(this.box.clientHeight / this.pitch()) - 1);
+  }
+
   // Put the ring around a symbol, and the symbol on the screen if asked.
   point(t, reveal) {
     this.ringed = t;
@@ -204,6 +229,7 @@ function search(count, holds) {
   return low;
 }
 
+const middle = ({ left, right }) => (left + right) / 2;
 const isInside = ({ left, right, top, bottom }, x, y) => x >= left && x < right && y >= top && y < bottom;
 
 // Whether black is easier to read on a colour "r g b" than white (relative luminance, WCAG 2).

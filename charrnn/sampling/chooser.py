@@ -92,8 +92,7 @@ class Chooser:
             UsageError: everything that is allowed is banned.
         """
         if self._is_plain and allowed is None:  # the same as below, sooner
-            warmed = rules.temperature(rules.finite(logits), self.config.temperature)
-            return rules.draw(rules.odds(warmed), u)
+            return rules.draw(rules.tempered_odds(logits, self.config.temperature), u)
         return rules.draw(rules.odds(self._ruled(logits, written, memories, allowed)), u)
 
     def probabilities(

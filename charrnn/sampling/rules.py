@@ -34,6 +34,8 @@ Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]
 
+MODEST = 300.0
+"""Of logits that are no farther from 0, neither the exponentials nor their sum overflow or vanish."""
 SMALL = 1e-100
 """No quotient by a temperature above this can overflow."""
 
@@ -195,6 +197,21 @@ def odds(logits: Float64) -> Float64:
         made = logits - logits.max(axis=-1, keepdims=True)
     np.exp(made, out=made)
     return made
+
+
+def tempered_odds(logits: npt.NDArray[np.floating], divisor: float) -> Float64:
+    """`odds(temperature(finite(logits), divisor))`, but for a common factor: sooner, for one lane of modest logits.
+
+    Raises:
+        CheckpointError: see `finite`.
+    """
+    if logits.ndim == 1:
+        numbers: Float64 = logits.astype(np.float64)
+        largest = MODEST * divisor
+        if numbers.dot(numbers) < largest * largest:
+            numbers /= divisor
+            return np.exp(numbers, numbers)
+    return odds(temperature(finite(logits), divisor))
 
 
 def probabilities(logits: Float64) -> Float64:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
-from charrnn.cells.stack import advance, make_layer
+from charrnn.cells.stack import advance, make_layer, upwards
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
 from charrnn.text.vocabulary import Ids
@@ -189,7 +189,7 @@ class Reader:
 
     def logits(self, state: States) -> Tensor:
         """What the top layer says of the next symbol, (N, V)."""
-        return linear(state[-1][0], *self.head)
+        return linear(upwards(self.layers[-1], state[-1][0], TorchOps), *self.head)
 
     def step(self, symbols: Ids, state: States) -> States:
         """Read one symbol a lane, (N,)."""

@@ -6,7 +6,8 @@ layers are stepped through time by one of
 - torch's fused kernel, where torch has one for the cell;
 - `unrolled`, the cell's step and its step backwards, a layer at a time;
 - `fed_back`, the same for a cell whose output comes back, all layers and the output together;
-- the cell's step alone, which torch differentiates: for a cell that has no step backwards.
+- the cell's step alone, which torch differentiates: for a cell that has no step backwards, and where what comes back
+  is the output of normalised layers.
 """
 
 import math
@@ -19,7 +20,7 @@ from torch.nn.functional import linear
 
 from charrnn.cells import get_cell
 from charrnn.cells.base import Cell
-from charrnn.cells.stack import Layer, advance, layer_names, make_layer
+from charrnn.cells.stack import Layer, advance, layer_names, make_layer, norm_names
 from charrnn.config import Kernel, ModelConfig
 from charrnn.model import Weights, weight_shapes
 from charrnn.training.fed_back import unroll_fed_back
@@ -107,6 +108,11 @@ class Network(nn.Module):
         self.embedding = nn.Embedding(V, E)
         self.rnn = self._make_layers(config)
         self.head = nn.Linear(H, V)
+        self.norm = nn.ParameterDict()
+        for layer in range(L) if config.layer_norm else ():
+            gain, shift = norm_names(layer)
+            self.norm[gain.removeprefix("norm.")] = torch.ones(H)
+            self.norm[shift.removeprefix("norm.")] = torch.zeros(H)
         self.dropout = LockedDropout(dropout)
         self.recurrent_dropout = recurrent_dropout
         first = {k: torch.zeros(L, H) for k in self.cell.states} if config.learn_start else {}
@@ -162,42 +168,48 @@ class Network(nn.Module):
             state = self.first_state(ids.shape[1])
         if self.kernel != "loop":
             outputs, state = self._fused(ids, state)
-        elif self.cell.back is None:
+        elif self.cell.back is None or (len(self.norm) and self.cell.feeds_back == "output"):
             return self._step_by_step(ids, state)
         elif self.cell.feeds_back == "output":
             return self._fed_back(ids, state)
         else:
             outputs, state = self._unrolled(ids, state)
-        return self.head(self.dropout(outputs)), state
+        return self.head(self.dropout(self._upwards(outputs, self.num_layers - 1))), state
+
+    def _upwards(self, outputs: Tensor, layer: int) -> Tensor:
+        """A layer's outputs (T, N, H) as the next layer, or the output layer, is given them."""
+        if not len(self.norm):
+            return outputs
+        gain, shift = (self.get_parameter(name) for name in norm_names(layer))
+        return TorchOps.layer_norm(outputs, gain, shift)
 
     def _fused(self, ids: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        x = self.embedding(ids)  # (T, N, E)
-        state = tuple(s.contiguous() for s in state)
-        if self.training and self.recurrent_dropout:
-            return self._fused_with_holes(x, state)
-        if len(self.cell.states) > 1:
-            outputs, after = self.rnn(x, state)
-            return outputs, after
-        outputs, after = self.rnn(x, state[0])
-        return outputs, (after,)
+        x, L = self.embedding(ids), self.num_layers  # (T, N, E)
+        if not len(self.norm):
+            return self._kernel(x, state, range(L))
+        after = []
+        for k in range(L):
+            x = self._upwards(x, k - 1) if k else x
+            x, last = self._kernel(x, tuple(s[k : k + 1] for s in state), range(k, k + 1))
+            after.append(last)
+        return x, tuple(torch.cat(layers) for layers in zip(*after, strict=True))
 
-    def _fused_with_holes(
-        self, x: Tensor, state: tuple[Tensor, ...]
+    def _kernel(
+        self, x: Tensor, state: tuple[Tensor, ...], layers: range
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The function behind torch's module, which takes the weights as arguments."""
+        """Some of the layers, by the function behind torch's module, which takes the weights as arguments."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        weights = [self._recurrent(f"{n}_l{k}") for k in range(self.num_layers) for n in names]
-        kernel = getattr(
-            torch, str(self.rnn.mode).lower()
-        )  # torch.lstm, torch.gru, torch.rnn_tanh ...
-        outputs, *after = kernel(
+        weights = [self._recurrent(f"{n}_l{k}") for k in layers for n in names]
+        state = tuple(s.contiguous() for s in state)
+        function = getattr(torch, str(self.rnn.mode).lower())  # torch.lstm, gru, rnn_tanh, rnn_relu
+        outputs, *after = function(
             x,
             state if len(state) > 1 else state[0],
             weights,
             True,  # with biases
-            self.num_layers,
+            len(layers),
             0.0,  # dropout between layers
-            True,  # in training
+            self.training,
             False,  # one direction
             False,  # time first
         )
@@ -219,7 +231,7 @@ class Network(nn.Module):
         dtype = _product_dtype(x)
         for k, layer in enumerate(layers):
             if k:
-                x, rows = linear(x, layer.weight_ih.t(), layer.bias), None
+                x, rows = linear(self._upwards(x, k - 1), layer.weight_ih.t(), layer.bias), None
             before = [s[k] for s in state]
             x, last = unroll(self.cell, x, rows, before, layer.recurrent, dtype)
             after.append(last)
@@ -245,13 +257,13 @@ class Network(nn.Module):
         mask = self.dropout(torch.ones_like(states[-1][0])[None])[0]
         full = torch.promote_types(x.dtype, torch.float32)
         all_logits: list[Tensor] = []
-        logits = self.head(states[-1][0])
+        logits = self.head(self._upwards(states[-1][0], self.num_layers - 1))
         for x_t in (x @ layers[0].weight_ih + layers[0].bias).unbind():
             output = (
                 torch.softmax(logits.to(full), -1) if self.cell.feeds_back == "output" else None
             )
             states, _ = advance(self.cell, layers, x_t, states, TorchOps, output=output)
-            logits = self.head(states[-1][0] * mask)
+            logits = self.head(self._upwards(states[-1][0], self.num_layers - 1) * mask)
             all_logits.append(logits)
         return torch.stack(all_logits), tuple(torch.stack(s) for s in zip(*states, strict=True))
 
@@ -264,6 +276,7 @@ class Network(nn.Module):
     def _layers(self) -> list[Layer]:
         names = [n for k in range(self.num_layers) for n in layer_names(self.cell, k).values()]
         weights = {name: self._recurrent(name.removeprefix("rnn.")) for name in names}
+        weights |= {f"norm.{name}": vector for name, vector in self.norm.items()}
         return [make_layer(self.cell, weights, k, Tensor.t) for k in range(self.num_layers)]
 
     # --- from and to NumPy -------------------------------------------------------------------------------------------

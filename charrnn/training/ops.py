@@ -4,6 +4,9 @@ from typing import cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from charrnn.cells.base import EPSILON
 
 
 class TorchOps:
@@ -28,6 +31,11 @@ class TorchOps:
     def split(x: Tensor, parts: int) -> tuple[Tensor, ...]:
         """Views of the blocks."""
         return x.chunk(parts, -1)
+
+    @staticmethod
+    def layer_norm(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+        """(x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
+        return functional.layer_norm(x, gain.shape, gain, shift, EPSILON)
 
     @staticmethod
     def state(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)

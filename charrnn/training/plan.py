@@ -33,8 +33,9 @@ FORWARD_PART = 0.3
 
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Hidden sizes that a plan chooses from."""
-LAYERS = {"lstm": 2}
-"""Of a network whose size is planned, by its cell; 1 of the others, with which it was not tried."""
+LAYERS, NORMALIZED = {"lstm": 2}, {"lstm": True}
+"""Of a network whose size is planned, by its cell: how many layers, and whether they are normalised. Others, with which
+it was not tried, have one that is not."""
 PROBES = (512, 256)
 """Those that are measured to choose by time; the speed of the others follows from their weights."""
 WEIGHTS_PER_CHAR = 2.5
@@ -87,6 +88,7 @@ class Wishes:
 
     hidden_size: int | None = None
     num_layers: int | None = None
+    layer_norm: bool | None = None
     batch_size: int | None = None
     dropout: float | None = None
     recurrent_dropout: float | None = None
@@ -236,10 +238,15 @@ def make_plan(
 
 
 def layered(model_config: ModelConfig, wishes: Wishes) -> ModelConfig:
-    """The network with its layers: as many as are wished for, or if its size is planned as many as pay."""
-    if wishes.num_layers is not None or wishes.hidden_size is not None:
+    """The network with its layers as they are wished for, or if its size is planned as they pay."""
+    if wishes.hidden_size is not None:
         return model_config
-    return dataclasses.replace(model_config, num_layers=LAYERS.get(model_config.cell, 1))
+    pays: dict[str, Any] = {
+        "num_layers": LAYERS.get(model_config.cell, 1),
+        "layer_norm": NORMALIZED.get(model_config.cell, False),
+    }
+    planned = {name: value for name, value in pays.items() if getattr(wishes, name) is None}
+    return dataclasses.replace(model_config, **planned)
 
 
 def reading(facts: Facts, config: TrainingConfig) -> tuple[TrainingConfig, Epoch]:
