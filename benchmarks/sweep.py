@@ -5,7 +5,8 @@
 For each text and budget the plan is made as `charrnn train` makes it, from the speed of this machine, which is measured
 once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then seven networks are
 trained, each for the steps that the same minutes buy it: the planned one, a smaller and a larger one, the planned one
-with less and with more dropout, and those that are planned with a single layer and without layer normalisation.
+with less and with more dropout, the one that is planned with a single layer, and the planned one without layer
+normalisation, or with it.
 Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a
 thread each. The constants of `charrnn/training/plan.py` were chosen by such tables.
 """
@@ -99,7 +100,9 @@ def neighbours(
         wishes = {"dropout": dropout, "recurrent_dropout": recurrent}
         found[name] = plan(shape, hidden_size=shape.hidden_size, **wishes)
     found["one layer"] = plan(dataclasses.replace(network, num_layers=1), num_layers=1)
-    found["not normalised"] = plan(network, layer_norm=False)
+    other = {"layer_norm": not shape.layer_norm}
+    name = "not normalised" if shape.layer_norm else "normalised"
+    found[name] = plan(dataclasses.replace(network, **other), **other)
     return found
 
 

@@ -149,22 +149,27 @@ def test_an_lstm_whose_size_is_planned_has_two_layers_unless_told_otherwise(cell
 
 
 @pytest.mark.parametrize(
-    ("cell", "wishes", "normalized"),
+    ("cell", "wishes", "few", "many"),
     [
-        ("lstm", {}, True),
-        ("gru", {}, False),
-        ("gru", {"layer_norm": True}, True),
-        ("lstm", {"num_layers": 3}, True),
-        ("lstm", {"layer_norm": False}, False),
-        ("lstm", {"hidden_size": 64}, False),
-        ("lstm", {"hidden_size": 64, "layer_norm": True}, True),
+        ("lstm", {}, True, False),
+        ("gru", {}, False, False),
+        ("gru", {"layer_norm": True}, True, True),
+        ("lstm", {"num_layers": 3}, True, False),
+        ("lstm", {"layer_norm": False}, False, False),
+        ("lstm", {"layer_norm": True}, True, True),
+        ("lstm", {"hidden_size": 64}, False, False),
+        ("lstm", {"hidden_size": 64, "layer_norm": True}, True, True),
     ],
 )
-def test_an_lstm_whose_size_is_planned_is_normalised_unless_told_otherwise(
-    cell, wishes, normalized
+def test_an_lstm_whose_size_is_planned_is_normalised_if_the_text_is_read_a_few_times_only(
+    cell, wishes, few, many
 ):
     asked = ModelConfig(cell=cell, vocab_size=65, layer_norm=wishes.get("layer_norm", False))
-    assert plan_module.layered(asked, Wishes(**wishes)).layer_norm == normalized
+    for epochs, expected in ((1, few), (3, few), (40, many)):
+        made = plan(Budget(epochs=epochs), network=asked, **wishes)
+        assert made.model_config.layer_norm == expected
+        told = any("layer normalisation" in reason for reason in made.reasons)
+        assert told == (expected and not {"layer_norm", "hidden_size"} & wishes.keys())
 
 
 def test_a_short_run_has_fewer_lanes_and_so_more_steps():

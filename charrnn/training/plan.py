@@ -33,9 +33,11 @@ FORWARD_PART = 0.3
 
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Hidden sizes that a plan chooses from."""
-LAYERS, NORMALIZED = {"lstm": 2}, {"lstm": True}
-"""Of a network whose size is planned, by its cell: how many layers, and whether they are normalised. Others, with which
-it was not tried, have one that is not."""
+LAYERS = {"lstm": 2}
+"""Of a network whose size is planned, by its cell; 1 of the others, with which it was not tried."""
+MOST_NORMALIZED = 15.0
+"""Temptation up to which the layers of such an LSTM are normalised. It then learns faster; but where a text is read more
+often it learns more of it by heart."""
 PROBES = (512, 256)
 """Those that are measured to choose by time; the speed of the others follows from their weights."""
 WEIGHTS_PER_CHAR = 2.5
@@ -219,6 +221,8 @@ def make_plan(
         )
         if run.steps >= FEWEST_STEPS or run.steps == budget.steps:
             break
+    network = normalized(run.model_config, run.temptation, wishes)
+    run = _buy(facts, epoch, machine, network, fitting, budget)
     dropout, recurrent_dropout = dropouts(run.temptation)
     between = max(1, round(SECONDS_BETWEEN / run.per_step))
     eval_every = min(math.ceil(run.steps / run.evaluations), between)
@@ -238,15 +242,18 @@ def make_plan(
 
 
 def layered(model_config: ModelConfig, wishes: Wishes) -> ModelConfig:
-    """The network with its layers as they are wished for, or if its size is planned as they pay."""
-    if wishes.hidden_size is not None:
+    """The network with its layers: as many as are wished for, or if its size is planned as many as pay."""
+    if wishes.num_layers is not None or wishes.hidden_size is not None:
         return model_config
-    pays: dict[str, Any] = {
-        "num_layers": LAYERS.get(model_config.cell, 1),
-        "layer_norm": NORMALIZED.get(model_config.cell, False),
-    }
-    planned = {name: value for name, value in pays.items() if getattr(wishes, name) is None}
-    return dataclasses.replace(model_config, **planned)
+    return dataclasses.replace(model_config, num_layers=LAYERS.get(model_config.cell, 1))
+
+
+def normalized(model_config: ModelConfig, tempted: float, wishes: Wishes) -> ModelConfig:
+    """The network with layer normalisation if it is wished for, or if the size is planned and it pays."""
+    if wishes.layer_norm is not None or wishes.hidden_size is not None:
+        return model_config
+    pays = model_config.cell in LAYERS and tempted <= MOST_NORMALIZED
+    return dataclasses.replace(model_config, layer_norm=pays)
 
 
 def reading(facts: Facts, config: TrainingConfig) -> tuple[TrainingConfig, Epoch]:
@@ -390,10 +397,14 @@ def _reasons(
         reasons.append(f"there is time for more than {run.epochs:,.0f} epochs, which are enough")
         buyer = f"{run.epochs:,.0f} epochs are"
     reasons.append(f"{buyer} {run.chars:,.0f} characters, {each}{why_size}")
+    follows = []
     if wishes.dropout is None or wishes.recurrent_dropout is None:
-        more = "some" if any(dropouts(run.temptation)) else "no"
+        follows.append("some dropout" if any(dropouts(run.temptation)) else "no dropout")
+    if wishes.layer_norm is None and wishes.hidden_size is None and run.model_config.layer_norm:
+        follows.append("layer normalisation")
+    if follows:
         by = f"{parameters / facts.train_chars:.2g} weights for each of its characters"
-        reasons.append(f"the text is read {run.epochs:.3g} times, with {by}: {more} dropout")
+        reasons.append(f"the text is read {run.epochs:.3g} times, with {by}: {', '.join(follows)}")
     if asked := [n for n, value in dataclasses.asdict(wishes).items() if value is not None]:
         reasons.append(f"given: {', '.join(asked).replace('_', ' ')}")
     shape = (run.config.batch_size, run.config.sequence_length)
