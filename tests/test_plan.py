@@ -12,9 +12,11 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.model import count_parameters
 from charrnn.training import plan as plan_module
 from charrnn.training.plan import (
+    BATCH_SIZES,
     CHARS_PER_PARAMETER,
     DROPOUTS,
     ENOUGH_STEPS,
+    FEWEST_NORMALIZED,
     LEAST_STEPS,
     MOST_EPOCHS,
     SIZES,
@@ -178,16 +180,22 @@ def test_a_short_run_has_fewer_lanes_and_so_more_steps():
 
 
 def test_a_network_that_would_learn_in_too_few_steps_is_not_taken():
-    text, two = Facts(10**8, 10**6), dataclasses.replace(NETWORK, num_layers=2)
+    text = Facts(10**8, 10**6)
     for minutes in (0.05, 0.1, 0.15, 0.3, 1):
         made = plan(Budget(minutes=minutes), text, work=60)
-        place = SIZES.index(made.model_config.hidden_size)
+        place, lanes = SIZES.index(made.model_config.hidden_size), made.config.batch_size
         larger = plan(
-            Budget(minutes=minutes), text, work=60, network=two, hidden_size=SIZES[place + 1]
+            Budget(minutes=minutes),
+            text,
+            work=60,
+            network=made.model_config,
+            hidden_size=SIZES[place + 1],
+            batch_size=lanes,
         )
-        each = larger.config.steps * 32 * 64 / count_parameters(larger.model_config)
-        assert place == 0 or made.config.steps >= LEAST_STEPS
-        assert each < CHARS_PER_PARAMETER or larger.config.steps < LEAST_STEPS
+        each = larger.config.steps * lanes * 64 / count_parameters(larger.model_config)
+        least = LEAST_STEPS if lanes == BATCH_SIZES[-1] else FEWEST_NORMALIZED
+        assert place == 0 or made.config.steps >= least
+        assert each < CHARS_PER_PARAMETER or larger.config.steps < least
     assert plan(Budget(minutes=0.05), text, work=60).model_config.hidden_size == SIZES[0]
 
 

@@ -53,8 +53,8 @@ LEAST_STEPS = 1000
 BATCH_SIZES = (64, 32)
 SMALL_STEPS = 0.4
 """Fewer lanes take more time a character, by this power of how many times fewer they are."""
-FEWEST_STEPS = 1500
-"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
+FEWEST_STEPS, FEWEST_NORMALIZED = 1500, 600
+"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more. Normalised layers need fewer."""
 DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (80.0, 0.3, 0.5))
 """Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
 the logarithm."""
@@ -219,10 +219,11 @@ def make_plan(
         run = _largest_that_pays(
             facts, epoch, machine, model_config, fitting, budget, sizes, least_steps
         )
-        if run.steps >= FEWEST_STEPS or run.steps == budget.steps:
+        network = normalized(run.model_config, run.temptation, wishes)
+        run = _buy(facts, epoch, machine, network, fitting, budget)
+        fewest = FEWEST_NORMALIZED if network.layer_norm else FEWEST_STEPS
+        if run.steps >= fewest or run.steps == budget.steps:
             break
-    network = normalized(run.model_config, run.temptation, wishes)
-    run = _buy(facts, epoch, machine, network, fitting, budget)
     dropout, recurrent_dropout = dropouts(run.temptation)
     between = max(1, round(SECONDS_BETWEEN / run.per_step))
     eval_every = min(math.ceil(run.steps / run.evaluations), between)
