@@ -119,7 +119,7 @@ LayerNorm = Annotated[
     typer.Option(
         "--layer-norm/--no-layer-norm",
         help="Normalise the outputs of each layer on their way up (layer normalisation).",
-        show_default="for an lstm whose --hidden-size is left out",
+        show_default="of an lstm whose --hidden-size is left out, if the text is read a few times only",
         rich_help_panel=NETWORK,
     ),
 ]
