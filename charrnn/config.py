@@ -157,7 +157,7 @@ class TrainingConfig:
     final_learning_rate: float = 0.02
     """The rate at the last step, as a part of the largest."""
     weight_decay: float = 0.01
-    """The decay of the matrices; biases, peepholes and learnt starts do not decay."""
+    """The decay of the matrices; biases, peepholes, norms and learnt starts do not."""
     clip: float = 1.0
     """The largest norm of a gradient; 0 turns clipping off."""
     seed: int = 1

@@ -163,7 +163,10 @@ class CharRNN:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of SHA-256 over config, vocabulary and weights; edits do not change it."""
-        facts = dataclasses.asdict(self.config), self.vocabulary.level, self.vocabulary.has_unknown
+        config = dataclasses.asdict(self.config)
+        if not self.config.layer_norm:  # so that models from before it keep theirs
+            del config["layer_norm"]
+        facts = config, self.vocabulary.level, self.vocabulary.has_unknown
         digest = hashlib.sha256(repr(facts).encode())
         digest.update(np.asarray(self.vocabulary.symbols, np.int64).tobytes())
         for name in sorted(self.weights):

@@ -383,7 +383,7 @@ def test_a_byte_model_stays_one_and_needs_no_option_to_say_so(here):
         ("tiny", "--cell lstm --hidden-size 24 --layers 2 --embedding-size 5 --level char"),
         ("tiny", "--activation tanh --min-count 1"),
         ("bytes", "--level byte"),
-        ("relu.safetensors", "--activation relu --learn-start"),
+        ("relu.safetensors", "--activation relu --learn-start --no-layer-norm"),
         ("relu.safetensors", "--cell elman"),
     ],
 )
@@ -405,6 +405,7 @@ REFUSED = [
     (("tiny", "--embedding-size", "64"), 2, f"--embedding-size is 64 here, but 5 {TINY}"),
     (("tiny", "--activation", "relu"), 2, f"--activation is relu here, but tanh {TINY}"),
     (("tiny", "--learn-start"), 2, f"--learn-start is on here, but off {TINY}"),
+    (("tiny", "--layer-norm"), 2, f"--layer-norm is on here, but off {TINY}"),
     (("tiny", "--level", "byte"), 2, f"--level is byte here, but char {TINY}"),
     (("bytes", "--level", "char"), 2, "--level is char here, but byte in"),
     (("bytes", "--layers", "9"), 2, KEEPS),

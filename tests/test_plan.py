@@ -12,13 +12,13 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.model import count_parameters
 from charrnn.training import plan as plan_module
 from charrnn.training.plan import (
-    BATCH_SIZES,
     CHARS_PER_PARAMETER,
     DROPOUTS,
     ENOUGH_STEPS,
-    FEWEST_NORMALIZED,
+    FEWEST_STEPS,
     LEAST_STEPS,
     MOST_EPOCHS,
+    MOST_NORMALIZED,
     SIZES,
     WEIGHTS_PER_CHAR,
     Budget,
@@ -174,9 +174,58 @@ def test_an_lstm_whose_size_is_planned_is_normalised_if_the_text_is_read_a_few_t
         assert told == (expected and not {"layer_norm", "hidden_size"} & wishes.keys())
 
 
+@pytest.mark.parametrize("steps", [LEAST_STEPS, FEWEST_STEPS - 200])
+def test_a_normalised_network_needs_fewer_steps_before_its_lanes_are_halved(steps):
+    minutes = steps * 15e-12 * count_parameters(NETWORK) * 64 * 64 * 1.1 / 60
+    for layer_norm, lanes in ((True, 64), (False, 32)):
+        network = dataclasses.replace(NETWORK, layer_norm=layer_norm)
+        made = plan(Budget(minutes=minutes), network=network, hidden_size=256)
+        assert made.config.batch_size == lanes
+
+
+def test_layers_are_normalised_up_to_so_much_temptation():
+    text = Facts(10**6, 10**5)
+    for factor in (0.5, 0.99, 1.01, 2):
+        made = plan(Budget(epochs=factor * MOST_NORMALIZED), text, network=NETWORK, batch_size=64)
+        tempted = plan_module.temptation(
+            made.epochs, count_parameters(made.model_config), text.train_chars
+        )
+        assert made.model_config.layer_norm == (tempted <= MOST_NORMALIZED)
+
+
+@pytest.mark.parametrize("minutes", [0.3, 0.8, 2, 3.7, 11, 30])
+def test_a_network_is_chosen_by_the_speed_of_what_will_be_trained(minutes):
+    """Where normalisation costs a tenth."""
+    tried = []
+
+    def measure(network, config):
+        tried.append(network)
+        slower = 1.1 if network.layer_norm else 1.0
+        per_char = slower * 15e-12 * count_parameters(network)
+        return per_char * config.batch_size * config.sequence_length
+
+    text, config = Facts(3 * 10**6, 10**5), TrainingConfig(precision="float32", threads=1)
+    made = plan_here(text, NETWORK, config, Budget(minutes=minutes), Wishes(), measure)
+    assert made.model_config in tried
+    assert made.seconds == pytest.approx(60 * minutes, rel=0.03)
+    read = made.config.steps * made.config.batch_size * made.config.sequence_length
+    assert read >= CHARS_PER_PARAMETER * count_parameters(made.model_config)
+    without = dataclasses.replace(NETWORK, num_layers=2)
+    assert made.model_config.layer_norm or made.epochs > 5 or without in tried
+
+
+def test_what_is_not_wanted_is_said_so():
+    made = plan(Budget(minutes=2), layer_norm=False)
+    assert not made.model_config.layer_norm
+    assert "given: no layer norm" in made.reasons
+    made = plan(Budget(minutes=2), layer_norm=True)
+    assert made.model_config.layer_norm
+    assert "given: layer norm" in made.reasons
+
+
 def test_a_short_run_has_fewer_lanes_and_so_more_steps():
     assert plan(Budget(minutes=30)).config.batch_size == 64
-    assert plan(Budget(minutes=0.1)).config.batch_size < 64
+    assert plan(Budget(minutes=0.05)).config.batch_size < 64
 
 
 def test_a_network_that_would_learn_in_too_few_steps_is_not_taken():
@@ -193,9 +242,8 @@ def test_a_network_that_would_learn_in_too_few_steps_is_not_taken():
             batch_size=lanes,
         )
         each = larger.config.steps * lanes * 64 / count_parameters(larger.model_config)
-        least = LEAST_STEPS if lanes == BATCH_SIZES[-1] else FEWEST_NORMALIZED
-        assert place == 0 or made.config.steps >= least
-        assert each < CHARS_PER_PARAMETER or larger.config.steps < least
+        assert place == 0 or made.config.steps >= LEAST_STEPS
+        assert each < CHARS_PER_PARAMETER or larger.config.steps < LEAST_STEPS
     assert plan(Budget(minutes=0.05), text, work=60).model_config.hidden_size == SIZES[0]
 
 

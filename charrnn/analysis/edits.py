@@ -9,6 +9,9 @@ An edit acts inside the step, on a state that has just been computed and before 
     h' = o ⊙ tanh(c')       sees the edited c', and is edited here
     logits = W_y h' + b     see the edited h', as does the layer above, and the next step
 
+With layer normalisation the output and the layer above see up(h') instead (`charrnn.cells.stack`): where one unit is
+edited, its neighbours come up larger or smaller too.
+
 A clamp holds from the state before the first character on. What is steered is changed at every step, and so not before
 the first character. In a memory that keeps what it is given, such as an LSTM's c, a steer adds up from step to step.
 

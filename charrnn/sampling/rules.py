@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]
 
 MODEST = 300.0
-"""Of logits that are no farther from 0, neither the exponentials nor their sum overflow or vanish."""
+"""If a lane's logits, divided by the temperature, have no larger norm, no exponential overflows, nor do all vanish."""
 SMALL = 1e-100
 """No quotient by a temperature above this can overflow."""
 

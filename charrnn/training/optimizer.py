@@ -94,7 +94,7 @@ class Optimizer:
         decay = config.weight_decay
         groups: list[dict[str, Any]] = [
             {"params": matrices},
-            {"params": others, "weight_decay": 0.0},  # biases, peepholes and first states
+            {"params": others, "weight_decay": 0.0},  # biases, peepholes, norms, first states
         ]
         self.parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(

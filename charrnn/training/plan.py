@@ -7,7 +7,9 @@ resumed. The constants are the outcome of `benchmarks/sweep.py`.
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,12 +51,14 @@ LARGEST_UNTIMED = 512
 CHARS_PER_PARAMETER = 5.5
 """A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
 LEAST_STEPS = 1000
-"""And if there is time for so many steps; else a smaller one, with more of them, learns more."""
+"""And if there is time for so many steps; else a smaller one, with more of them, learns more. (Without normalisation
+that was so with the fewest lanes only.)"""
 BATCH_SIZES = (64, 32)
 SMALL_STEPS = 0.4
 """Fewer lanes take more time a character, by this power of how many times fewer they are."""
-FEWEST_STEPS, FEWEST_NORMALIZED = 1500, 600
-"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more. Normalised layers need fewer."""
+FEWEST_STEPS = 1500
+"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more. Of a normalised network
+LEAST_STEPS are enough."""
 DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (80.0, 0.3, 0.5))
 """Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
 the logarithm."""
@@ -194,7 +198,7 @@ def make_plan(
     Args:
         facts: of the text.
         machine: that will train.
-        model_config: the network; its hidden size is planned.
+        model_config: the network; its hidden size, layers and normalisation are planned.
         config: the settings; the batch size, both dropouts, the patience, and what counts steps are planned.
         budget: how long.
         wishes: what of these is not to be planned.
@@ -215,13 +219,16 @@ def make_plan(
     for batch_size in batch_sizes:
         wanted = dataclasses.replace(config, batch_size=batch_size)
         fitting, epoch = reading(facts, wanted)
-        least_steps = LEAST_STEPS if batch_size == batch_sizes[-1] and budget.minutes else 0
+        buy = partial(_buy, facts, epoch, machine, fitting, budget)
+        plain = (dataclasses.replace(model_config, hidden_size=size) for size in reversed(sizes))
+        networks = (normalized(network, buy(network).temptation, wishes) for network in plain)
         run = _largest_that_pays(
-            facts, epoch, machine, model_config, fitting, budget, sizes, least_steps
+            map(buy, networks),
+            facts,
+            in_time=budget.minutes is not None,
+            fewest_lanes=batch_size == batch_sizes[-1],
         )
-        network = normalized(run.model_config, run.temptation, wishes)
-        run = _buy(facts, epoch, machine, network, fitting, budget)
-        fewest = FEWEST_NORMALIZED if network.layer_norm else FEWEST_STEPS
+        fewest = LEAST_STEPS if run.model_config.layer_norm else FEWEST_STEPS
         if run.steps >= fewest or run.steps == budget.steps:
             break
     dropout, recurrent_dropout = dropouts(run.temptation)
@@ -251,7 +258,9 @@ def layered(model_config: ModelConfig, wishes: Wishes) -> ModelConfig:
 
 def normalized(model_config: ModelConfig, tempted: float, wishes: Wishes) -> ModelConfig:
     """The network with layer normalisation if it is wished for, or if the size is planned and it pays."""
-    if wishes.layer_norm is not None or wishes.hidden_size is not None:
+    if wishes.layer_norm is not None:
+        return dataclasses.replace(model_config, layer_norm=wishes.layer_norm)
+    if wishes.hidden_size is not None:
         return model_config
     pays = model_config.cell in LAYERS and tempted <= MOST_NORMALIZED
     return dataclasses.replace(model_config, layer_norm=pays)
@@ -306,22 +315,22 @@ class _Run:
 
 
 def _largest_that_pays(
-    facts: Facts,
-    epoch: Epoch,
-    machine: Machine,
-    model_config: ModelConfig,
-    config: TrainingConfig,
-    budget: Budget,
-    sizes: list[int],
-    least_steps: int,
+    runs: Iterable[_Run], facts: Facts, *, in_time: bool, fewest_lanes: bool
 ) -> _Run:
-    """The run of the largest network that reads enough for its size in enough steps, or of the smallest."""
-    for size in reversed(sizes):
-        network = dataclasses.replace(model_config, hidden_size=size)
-        parameters = count_parameters(network)
-        run = _buy(facts, epoch, machine, network, config, budget)
+    """The first run whose network reads enough for its size in enough steps, or else the last.
+
+    Args:
+        runs: what the budget buys, of the largest network first.
+        facts: of the text.
+        in_time: the budget is a time, so that a smaller network would make more steps.
+        fewest_lanes: there are no fewer lanes to go on with.
+    """
+    for run in runs:
+        size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
         fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
-        if fits and run.steps >= least_steps and run.chars >= CHARS_PER_PARAMETER * parameters:
+        counts = in_time and (fewest_lanes or run.model_config.layer_norm)
+        in_enough_steps = not counts or run.steps >= LEAST_STEPS
+        if fits and in_enough_steps and run.chars >= CHARS_PER_PARAMETER * parameters:
             break
     return run
 
@@ -330,9 +339,9 @@ def _buy(
     facts: Facts,
     epoch: Epoch,
     machine: Machine,
-    model_config: ModelConfig,
     config: TrainingConfig,
     budget: Budget,
+    model_config: ModelConfig,
 ) -> _Run:
     parameters, shape = count_parameters(model_config), epoch.shape
     per_step = OVERHEAD * machine.seconds_per_step(
@@ -406,8 +415,10 @@ def _reasons(
     if follows:
         by = f"{parameters / facts.train_chars:.2g} weights for each of its characters"
         reasons.append(f"the text is read {run.epochs:.3g} times, with {by}: {', '.join(follows)}")
-    if asked := [n for n, value in dataclasses.asdict(wishes).items() if value is not None]:
-        reasons.append(f"given: {', '.join(asked).replace('_', ' ')}")
+    given = {name: value for name, value in dataclasses.asdict(wishes).items() if value is not None}
+    if given:
+        said = (name if value is not False else f"no {name}" for name, value in given.items())
+        reasons.append(f"given: {', '.join(said).replace('_', ' ')}")
     shape = (run.config.batch_size, run.config.sequence_length)
     if shape != (wanted.batch_size, wanted.sequence_length):
         reasons.append(

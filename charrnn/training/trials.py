@@ -28,6 +28,7 @@ from charrnn.training.plan import (
     Wishes,
     layered,
     make_plan,
+    normalized,
     reading,
 )
 from charrnn.training.step import train_step
@@ -84,7 +85,7 @@ def plan_here(
 
     If time is the budget, two networks are measured; from their speeds a size is chosen, and that network measured too.
     """
-    model_config = layered(model_config, wishes)
+    model_config = normalized(layered(model_config, wishes), 0.0, wishes)
     tried = dataclasses.replace(
         config,
         batch_size=wishes.batch_size or config.batch_size,
@@ -101,7 +102,7 @@ def plan_here(
     else:
         untimed = Machine("cpu", 1, "float32", "loop", (Trial(1, 1, 1, 1, 1.0),))
         plan = make_plan(facts, untimed, model_config, config, budget, wishes)
-        sizes = (plan.model_config.hidden_size,)
+        model_config, sizes = plan.model_config, (plan.model_config.hidden_size,)
     machine = try_machine(model_config, _as_read(facts, tried), sizes, measure)
     plan = make_plan(facts, machine, model_config, config, budget, wishes)
     planned = _as_read(facts, plan.config)
