@@ -605,7 +605,7 @@ def test_resume_accepts_the_runs_own_values(unfinished, tmp_path, again):
         (("--epochs", 2), "--epochs was not given to this run"),
         (("--glob", "*.py"), "--glob was not given to this run"),
         (("--learn-start",), "--learn-start is off in this run, not on"),
-        (("--layer-norm",), "--layer-norm was not given to this run"),
+        (("--layer-norm",), "--layer-norm is off in this run, not on"),
         (("--cell", "gru"), "--cell is lstm in this run, not gru"),
         (("--precision", "bfloat16"), "--precision is float32 in this run, not bfloat16"),
         (
