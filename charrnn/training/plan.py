@@ -51,14 +51,15 @@ LARGEST_UNTIMED = 512
 CHARS_PER_PARAMETER = 5.5
 """A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
 LEAST_STEPS = 1000
-"""And if there is time for so many steps; else a smaller one, with more of them, learns more. (Without normalisation
-that was so with the fewest lanes only.)"""
+"""And if there is time for so many steps, with the fewest lanes; else a smaller one, with more of them, learns more."""
 BATCH_SIZES = (64, 32)
 SMALL_STEPS = 0.4
 """Fewer lanes take more time a character, by this power of how many times fewer they are."""
 FEWEST_STEPS = 1500
-"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more. Of a normalised network
-LEAST_STEPS are enough."""
+"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
+SELDOM, FEW_STEPS = 8.0, 450
+"""Up to this temptation it is the characters that count: a normalised network then pays in so many steps, with all
+lanes."""
 DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (80.0, 0.3, 0.5))
 """Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
 the logarithm."""
@@ -205,6 +206,7 @@ def make_plan(
     """
     model_config = layered(model_config, wishes)
     budget = Budget(minutes=DEFAULT_MINUTES) if budget == Budget() else budget
+    timed = budget.minutes is not None
     config = dataclasses.replace(
         config,
         device=machine.device,
@@ -222,13 +224,9 @@ def make_plan(
         buy = partial(_buy, facts, epoch, machine, fitting, budget)
         plain = (dataclasses.replace(model_config, hidden_size=size) for size in reversed(sizes))
         networks = (normalized(network, buy(network).temptation, wishes) for network in plain)
-        run = _largest_that_pays(
-            map(buy, networks),
-            facts,
-            in_time=budget.minutes is not None,
-            fewest_lanes=batch_size == batch_sizes[-1],
-        )
-        fewest = LEAST_STEPS if run.model_config.layer_norm else FEWEST_STEPS
+        fewest_lanes = batch_size == batch_sizes[-1]
+        run = _largest_that_pays(map(buy, networks), facts, timed=timed, fewest_lanes=fewest_lanes)
+        fewest = FEW_STEPS if timed and run.reads_seldom else FEWEST_STEPS
         if run.steps >= fewest or run.steps == budget.steps:
             break
     dropout, recurrent_dropout = dropouts(run.temptation)
@@ -313,23 +311,28 @@ class _Run:
     capped: bool
     """Whether there is time for more epochs than are of use."""
 
+    @property
+    def reads_seldom(self) -> bool:
+        """Whether it is the characters that count, not the steps."""
+        return self.model_config.layer_norm and self.temptation <= SELDOM
+
 
 def _largest_that_pays(
-    runs: Iterable[_Run], facts: Facts, *, in_time: bool, fewest_lanes: bool
+    runs: Iterable[_Run], facts: Facts, *, timed: bool, fewest_lanes: bool
 ) -> _Run:
-    """The first run whose network reads enough for its size in enough steps, or else the last.
+    """The run of the largest network that reads enough for its size in enough steps, or of the smallest.
 
     Args:
         runs: what the budget buys, of the largest network first.
         facts: of the text.
-        in_time: the budget is a time, so that a smaller network would make more steps.
+        timed: the budget is a time, in which a smaller network makes more steps.
         fewest_lanes: there are no fewer lanes to go on with.
     """
+    usual = LEAST_STEPS if fewest_lanes else 0
     for run in runs:
         size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
         fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
-        counts = in_time and (fewest_lanes or run.model_config.layer_norm)
-        in_enough_steps = not counts or run.steps >= LEAST_STEPS
+        in_enough_steps = not timed or run.steps >= (FEW_STEPS if run.reads_seldom else usual)
         if fits and in_enough_steps and run.chars >= CHARS_PER_PARAMETER * parameters:
             break
     return run
