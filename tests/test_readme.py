@@ -50,7 +50,7 @@ def place(tmp_path_factory, workplace):
     (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(5000))
     for run in RUNS:
         shape = (
-            ("--hidden-size", 64) if run != "hello" else ("--hidden-size", 3, "--val-fraction", 0)
+            ("--hidden-size", 256) if run != "hello" else ("--hidden-size", 3, "--val-fraction", 0)
         )
         text = f"{run}.txt" if run in ("hello", "names") else "plays.txt"
         shape += ("--lines",) if run == "names" else ()
