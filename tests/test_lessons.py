@@ -32,10 +32,10 @@ LINE = {
         "validation has hardly fallen since step 400 (2.10 to 2.09 bits) while training fell (1.90 to 1.50): "
         "more dropout (it was 0.1 and 0.1 recurrent), a smaller network or more text"
     ),
-    "fell": "both curves still fell from step 400 to the end (validation 2.60 to 2.20 bits): --minutes longer",
+    "fell": "both curves still fell from step 400 to the end (validation 2.60 to 2.20 bits): train longer",
     "flat": (
         "both curves were flat from step 400 to the end (validation 2.50 to 2.49 bits): "
-        "a larger network, or --minutes longer"
+        "a larger network, or train longer"
     ),
 }
 FALLING = [3.2, 3.0, 2.8, 2.6, 2.5, 2.4, 2.3, 2.2]

@@ -84,7 +84,7 @@ def _unfinished(rows: Sequence[Row], val: Sequence[float], train: Sequence[float
     falls = [1 - bits[-1] / bits[half] for bits in (val, train)]
     where = f"from step {rows[half]['step']:,} to the end (validation {val[half]:.2f} to {val[-1]:.2f} bits)"
     if min(falls) >= FALL:
-        return f"both curves still fell {where}: --minutes longer"
+        return f"both curves still fell {where}: train longer"
     if max(map(abs, falls)) <= FLAT:
-        return f"both curves were flat {where}: a larger network, or --minutes longer"
+        return f"both curves were flat {where}: a larger network, or train longer"
     return ""

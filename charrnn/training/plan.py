@@ -404,7 +404,10 @@ def _reasons(
     size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
     buyer = f"{budget.minutes:.3g} minutes buy" if budget.minutes else f"{run.steps:,} steps read"
     each = f"{run.chars / parameters:.3g} for each weight of {times}{size} units"
-    why_size = "" if wishes.hidden_size else f" (at least {CHARS_PER_PARAMETER:g} pay)"
+    pays = f"{CHARS_PER_PARAMETER:g} would pay, but there is no smaller size"
+    if run.chars >= CHARS_PER_PARAMETER * parameters or size > SIZES[0]:
+        pays = f"at least {CHARS_PER_PARAMETER:g} pay"
+    why_size = "" if wishes.hidden_size else f" ({pays})"
     reasons = [f"characters a second, measured: {measured}"]
     if run.capped:
         reasons.append(f"there is time for more than {run.epochs:,.0f} epochs, which are enough")
@@ -421,7 +424,7 @@ def _reasons(
     given = {name: value for name, value in dataclasses.asdict(wishes).items() if value is not None}
     if given:
         said = (name if value is not False else f"no {name}" for name, value in given.items())
-        reasons.append(f"given: {', '.join(said).replace('_', ' ')}")
+        reasons.append(f"given: {', '.join(said).replace('num_', '').replace('_', ' ')}")
     shape = (run.config.batch_size, run.config.sequence_length)
     if shape != (wanted.batch_size, wanted.sequence_length):
         reasons.append(
