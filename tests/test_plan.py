@@ -215,6 +215,14 @@ def test_a_network_is_chosen_by_the_speed_of_what_will_be_trained(minutes):
     assert made.model_config.layer_norm or made.epochs > 5 or without in tried
 
 
+def test_it_is_said_where_even_the_smallest_network_does_not_pay():
+    for steps, told in ((20, True), (3000, False)):
+        made = plan(Budget(steps=steps))
+        each = made.config.steps * made.config.batch_size * 64 / count_parameters(made.model_config)
+        assert (each < CHARS_PER_PARAMETER) == told
+        assert any("there is no smaller size" in reason for reason in made.reasons) == told
+
+
 def test_what_is_not_wanted_is_said_so():
     made = plan(Budget(minutes=2), layer_norm=False)
     assert not made.model_config.layer_norm

@@ -404,10 +404,9 @@ def _reasons(
     size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
     buyer = f"{budget.minutes:.3g} minutes buy" if budget.minutes else f"{run.steps:,} steps read"
     each = f"{run.chars / parameters:.3g} for each weight of {times}{size} units"
-    pays = f"{CHARS_PER_PARAMETER:g} would pay, but there is no smaller size"
-    if run.chars >= CHARS_PER_PARAMETER * parameters or size > SIZES[0]:
-        pays = f"at least {CHARS_PER_PARAMETER:g} pay"
-    why_size = "" if wishes.hidden_size else f" ({pays})"
+    pays = run.chars >= CHARS_PER_PARAMETER * parameters
+    least = "" if pays else "; there is no smaller size"
+    why_size = "" if wishes.hidden_size else f" (at least {CHARS_PER_PARAMETER:g} pay{least})"
     reasons = [f"characters a second, measured: {measured}"]
     if run.capped:
         reasons.append(f"there is time for more than {run.epochs:,.0f} epochs, which are enough")
