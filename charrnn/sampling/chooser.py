@@ -41,10 +41,14 @@ class Chooser:
         self._penalizes = config.repetition_penalty != 1
         self._filters = _filters(config)
         self._remembers = self._penalizes or config.no_repeat_ngram > 0
-        self._is_plain = config.temperature_to is None and not (
+        is_ruled = (
             self._remembers or self._filters or self.banned is not None or self._bias is not None
         )
-        """Whether there is no rule but a temperature."""
+        is_plain = (
+            config.temperature_to is None and config.temperature >= rules.SMALL and not is_ruled
+        )
+        self._temperature_alone = np.array(config.temperature, np.float64) if is_plain else None
+        """() if there is no rule but a temperature, and none so small that a quotient might overflow."""
 
     def new_memory(self, read: Sequence[int] = ()) -> Memory | None:
         """What a new sample must remember; None if no rule looks back.
@@ -91,8 +95,8 @@ class Chooser:
             CheckpointError: the logits are not finite.
             UsageError: everything that is allowed is banned.
         """
-        if self._is_plain and allowed is None:  # the same as below, sooner
-            return rules.draw(rules.tempered_odds(logits, self.config.temperature), u)
+        if self._temperature_alone is not None and allowed is None:  # the same as below, sooner
+            return rules.draw(rules.tempered_odds(logits, self._temperature_alone), u)
         return rules.draw(rules.odds(self._ruled(logits, written, memories, allowed)), u)
 
     def probabilities(

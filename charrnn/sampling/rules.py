@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]
 
 MODEST = 300.0
-"""If a lane's logits, divided by the temperature, have no larger norm, no exponential overflows, nor do all vanish."""
+"""If a lane's logits, divided by the temperature, have a smaller norm, no exponential overflows, nor do all vanish."""
 SMALL = 1e-100
 """No quotient by a temperature above this can overflow."""
 
@@ -199,19 +199,21 @@ def odds(logits: Float64) -> Float64:
     return made
 
 
-def tempered_odds(logits: npt.NDArray[np.floating], divisor: float) -> Float64:
+def tempered_odds(logits: npt.NDArray[np.floating], divisor: Float64) -> Float64:
     """`odds(temperature(finite(logits), divisor))`, but for a common factor: sooner, for one lane of modest logits.
+
+    Args:
+        logits: (V,) or (N, V), a model's own.
+        divisor: (), at least SMALL. As an array, which NumPy need not convert at each call.
 
     Raises:
         CheckpointError: see `finite`.
     """
     if logits.ndim == 1:
-        numbers: Float64 = logits.astype(np.float64)
-        largest = MODEST * divisor
-        if numbers.dot(numbers) < largest * largest:
-            numbers /= divisor
+        numbers: Float64 = logits / divisor
+        if numbers.dot(numbers) < MODEST * MODEST:
             return np.exp(numbers, numbers)
-    return odds(temperature(finite(logits), divisor))
+    return odds(temperature(finite(logits), divisor.item()))
 
 
 def probabilities(logits: Float64) -> Float64:
