@@ -637,6 +637,42 @@ def test_the_command_line_helps(tmp_path):
     assert "--temp" in run_charrnn("sample", "--temq", 1, cwd=tmp_path, status=2).err
 
 
+@pytest.mark.parametrize(
+    ("line", "message", "command"),
+    [
+        ("sample --temp x", "--temp must be a valid number, not 'x'", "charrnn sample"),
+        ("sample -n 1.5", "--length must be a valid integer, not '1.5'", "charrnn sample"),
+        (
+            "sample --count=0",
+            "--count must be greater than or equal to 1, not '0'",
+            "charrnn sample",
+        ),
+        ("train --minutes", "option '--minutes' requires an argument", "charrnn train"),
+        ("inspect a b c --nothing", "no such option: --nothing", "charrnn inspect"),
+        ("--nothing sample", "no such option: --nothing", "charrnn"),
+        ("xyzzy", "no such command 'xyzzy'", "charrnn"),
+        ("sample a \x1b[31m", "got unexpected extra argument(s) (\\x1b[31m)", "charrnn sample"),
+    ],
+)
+def test_what_no_command_takes_is_refused_in_a_line_and_a_hint(line, message, command, capsys):
+    lines = call_charrnn(capsys, *line.split(" "), status=2).err.splitlines()
+    assert lines == [f"charrnn: {message}", f"         {command} --help says what it takes"]
+
+
+def test_the_error_of_a_setting_names_the_option_as_it_is_typed(tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text("some text " * 50, "utf-8")
+    for options, message in (
+        (("--val-fraction", 2), "--val-fraction must be a number from 0 up to"),
+        (
+            ("--val-fraction", 0.5, "--test-fraction", 0.6),
+            "--val-fraction plus --test-fraction must be",
+        ),
+    ):
+        said = call_charrnn(capsys, "train", text, *options, status=2).err
+        assert said.startswith(f"charrnn: {message}")
+
+
 def test_the_shell_completes_commands_and_runs(workplace):
     shown = run_shell("charrnn --show-completion; true", workplace)
     assert b"complete" in shown.stdout

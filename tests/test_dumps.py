@@ -705,11 +705,16 @@ def test_a_signal_leaves_nothing_half_written(options, number, workplace, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["long.txt"]
 
 
-def test_the_size_of_a_large_dump_is_said_first(see, tmp_path, monkeypatch):
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+@pytest.mark.parametrize("options", [(), ("--unit", "L0.c.1"), ("--predictions", "3")])
+def test_the_size_of_a_large_dump_is_said_first(ending, options, see, tmp_path, monkeypatch):
     monkeypatch.setattr("charrnn.cli.dumps.LARGE", 1000)
-    said = see("tiny", TEXT, "--dump", tmp_path / "d.npz").err
-    assert "d.npz will take" in said
+    path = tmp_path / f"d{ending}"
+    said = see("tiny", TEXT * 300, "--dump", path, *options).err
     assert said.index("will take") < said.index("wrote")
+    number, unit = re.search(r"will take ([\d.]+) (kB|MB) or more", said).groups()
+    expected = float(number) * {"kB": 1e3, "MB": 1e6}[unit]
+    assert expected * 0.95 <= path.stat().st_size <= expected * 1.05
 
 
 def test_a_pager_gets_all_of_a_dump(see, tmp_path, monkeypatch):

@@ -1,10 +1,13 @@
 """The command `charrnn`: its verbs, its version and its help."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from charrnn.cli import console
+from charrnn.cli.refused import Refused, in_one_line, with_dashes
+from charrnn.errors import UsageError
 
 app = typer.Typer(
     name="charrnn",
@@ -47,6 +50,33 @@ def _register() -> None:
 _register()
 
 
+def obey(arguments: list[str]) -> None:
+    """Do what a command line says.
+
+    Raises:
+        UsageError: it has what no command takes.
+        SystemExit: it ends with a status of its own.
+    """
+    commands = [command.name for command in app.registered_commands]
+    verb = next((argument for argument in arguments[:1] if argument in commands), None)
+    try:
+        status = app(arguments, prog_name="charrnn", standalone_mode=False)
+    except Refused as refused:
+        if not arguments:  # the help has been printed
+            raise SystemExit(UsageError.exit_status) from None
+        raise in_one_line(refused, f"charrnn {verb}" if verb else "charrnn") from None
+    except UsageError as error:
+        raise with_dashes(error, _options(verb)) from None
+    if status:
+        raise SystemExit(status)
+
+
+def _options(verb: str | None) -> set[str]:
+    """Of a command."""
+    verbs = typer.main.get_group(app).commands
+    return {name for param in verbs[verb].params for name in param.opts} if verb else set()
+
+
 def main() -> None:
     """Run the command line and exit."""
-    console.run(app)
+    console.run(lambda: obey(sys.argv[1:]))

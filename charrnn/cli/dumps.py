@@ -12,6 +12,8 @@ from charrnn.errors import EnvironmentFault, UsageError
 OPENING = 1 << 16
 LARGE = 1e8
 """Bytes of a file from which on its size is said before it is written."""
+BESIDE, A_GUESS = 20, 8
+"""Bytes for each character beside its states, in a dump of arrays: its offset, id, bits and itself; and for a guess."""
 DUMP_SIGNS = (b"charrnn recording", b"facts.npy", b'{"position": ', b"position,offset,id,", b"PAR1")
 """One of them stands at the start of every dump."""
 
@@ -82,12 +84,14 @@ def write_dump(
     """
     from threadpoolctl import threadpool_limits
 
+    from charrnn.dumps.reading import SHOWN
     from charrnn.dumps.writing import dump
 
     arrays = len(model.cell.states) + len(model.cell.gates) if what is None else 1
     config = model.config
     columns = len(units) or arrays * config.num_layers * config.hidden_size
-    announce(path, 4 * columns * len(text), quiet=quiet)
+    beside = BESIDE + A_GUESS * predictions if path.suffix in SHOWN else 0
+    announce(path, (4 * columns + beside) * len(text), quiet=quiet)
     watched = partial(with_bar, quiet=quiet)
     chosen = None if what is None else [what]
     with undone_by_signals(), threadpool_limits(1, "blas"):  # more threads slow one stream down
