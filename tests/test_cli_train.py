@@ -499,6 +499,14 @@ def test_resume_finds_the_run_of_its_corpus_whatever_its_name(charrnn_in, tmp_pa
         charrnn_in("train", name, *SMALL, "--steps", 2, "--name", run, "-q")
     assert "checkpoints/mine is finished" in charrnn_in("train", "text", "--resume", status=2).err
     assert "checkpoints/text1 is finished" in charrnn_in("train", "--resume", status=2).err
+    other = charrnn_in("train", "text1", "--resume", "--name", "mine", status=2).err
+    assert "checkpoints/mine (which read text) is finished" in other
+
+
+def test_a_run_says_where_it_is_kept_before_it_begins(here, corpus):
+    for folder in ("checkpoints/corpus", "checkpoints/corpus-2"):
+        said = here("train", "corpus.txt", *SMALL, "--steps", 2).err
+        assert said.index(f"kept in {folder};") < said.index("step 1")
 
 
 # --- on a terminal -----------------------------------------------------------------------------------------------------

@@ -267,7 +267,7 @@ def _train_all(
                     say()
                     left = entries[number - 1 :]
                     say(f"whole       about {duration(sum(e.plan.seconds for e in left))} to go")
-                    say_plan(entry.plan, f"{number} of {len(entries)}")
+                    say_plan(entry.plan, entry.folder, f"{number} of {len(entries)}")
                 row = _train(comparison, entry, stopper, overwrite=overwrite, quiet=quiet)
                 if row:
                     rows.append(row)

@@ -88,7 +88,7 @@ def resumed_trainer(
         last = load_checkpoint(path)
         config, done = resume_point(last)
         _require_own_options(context, last)
-        _require_unfinished(path.parent, config, last)
+        _require_unfinished(names, path.parent, config, last)
         text = _same_corpus(names, last, path.parent, cache, quiet=quiet)
         given, names = names, names or list(last.run["corpus"]["sources"])
         if not quiet:
@@ -193,12 +193,15 @@ def _saving(context: typer.Context, last: "Checkpoint") -> SavingConfig:
 # --- the run, the text and the machine --------------------------------------------------------------------------------
 
 
-def _require_unfinished(folder: Path, config: TrainingConfig, last: "Checkpoint") -> None:
+def _require_unfinished(
+    names: list[str], folder: Path, config: TrainingConfig, last: "Checkpoint"
+) -> None:
     step, hint = last.figures["step"], "start a new run without --resume"
+    run = f"{folder}{_other_text(names, last)}"
     if step >= config.steps:
-        raise UsageError(f"{folder} is finished ({counted(config.steps, 'step')})", hint)
+        raise UsageError(f"{run} is finished ({counted(config.steps, 'step')})", hint)
     if 0 < config.patience <= last.figures["evaluations_since_best"]:
-        raise UsageError(f"{folder} is finished: it {why_early(step, config)}", hint)
+        raise UsageError(f"{run} is finished: it {why_early(step, config)}", hint)
 
 
 def _same_corpus(
@@ -224,9 +227,9 @@ def _same_corpus(
     )
     if text.fingerprint == about["fingerprint"]:
         return text
-    was = f" (which read {_listed(last)})" if names and names != about["sources"] else ""
+    given, run = " ".join(names or about["sources"]), f"{folder}{_other_text(names, last)}"
     raise DataError(
-        f"{' '.join(names or about['sources'])} is not the corpus of {folder}{was}: {_change(about, text)}",
+        f"{given} is not the corpus of {run}: {_change(about, text)}",
         "bring the old text back, or start a new run without --resume",
     )
 
@@ -240,6 +243,12 @@ def _change(about: Mapping[str, Any], text: "Corpus") -> str:
     return changed + (
         f"; {text.num_sources:,} files, not {files:,}" if files != text.num_sources else ""
     )
+
+
+def _other_text(names: list[str], last: "Checkpoint") -> str:
+    """What a run read, if other names were given."""
+    other = names and names != last.run["corpus"]["sources"]
+    return f" (which read {_listed(last)})" if other else ""
 
 
 def _listed(last: "Checkpoint") -> str:

@@ -251,7 +251,7 @@ def _start(
     with held_folder(folder, model_config, overwrite=overwrite, keep=manner.saving.keep):
         plan = plan_run(text, model_config, config, budget, wishes)
         if not manner.quiet:
-            say_plan(plan)
+            say_plan(plan, folder)
         require_room(folder, plan.model_config, keep=manner.saving.keep)
         trainer = new_trainer(
             names, text, plan, folder, asked=asked, saving=manner.saving, start=start

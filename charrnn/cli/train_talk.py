@@ -75,11 +75,11 @@ def _say_notes(notes: list[str]) -> None:
         say(f"note        {note}")
 
 
-def say_plan(plan: "Plan", label: str = "network") -> None:
-    """What will be trained, why, and how long it will take."""
+def say_plan(plan: "Plan", folder: Path, label: str = "network") -> None:
+    """What will be trained, why, how long it will take, and where it is kept."""
     for line in plan_lines(plan, label):
         say(line)
-    say("            Ctrl-C stops cleanly")
+    say(f"            kept in {folder}; Ctrl-C stops cleanly")
 
 
 def print_plan(plan: "Plan") -> None:
