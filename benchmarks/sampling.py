@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from speed import CPU, VOCABULARY, config_of, median_ratios, seconds_of  # prepares the process
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
@@ -200,6 +200,10 @@ def neighbour_table(checkpoint: Path) -> None:
 def main(names: list[str]) -> None:
     """Print all tables."""
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; medians of 5 rounds")
+    blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    for library in blas:
+        kernels = library.get("architecture", "unnamed")
+        print(f"products by {library['internal_api']} {library['version']}, kernels for {kernels}")
     stream_table()
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "random.safetensors"
