@@ -191,7 +191,7 @@ Png = Annotated[
     typer.Option(
         "--png",
         metavar="FILE.png",
-        help="The same as PNG, with 192 dots per inch. Needs pip install 'charrnn[plot]'.",
+        help="The same as PNG, with 192 dots per inch. Needs pip install 'charrnn\\[plot]'.",
         show_default=False,
     ),
 ]
