@@ -172,7 +172,7 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="FILE",
-        help="Show a dump (.npz or .safetensors) again, without the model.",
+        help="Show a dump (.npz or .safetensors) again, without the model; or, with --gates or --html, these of it.",
         show_default=False,
     ),
 ]
