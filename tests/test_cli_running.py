@@ -17,6 +17,8 @@ import sys
 import numpy as np
 import pytest
 from conftest import CLEAN, call_charrnn, command, own_signals, run_charrnn
+from rich.text import Text
+from typer.main import get_command
 
 import charrnn
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -635,6 +637,13 @@ def test_the_command_line_helps(tmp_path):
         assert f" {verb} " in asked
     assert "Did you mean 'sample'" in run_charrnn("smaple", cwd=tmp_path, status=2).err
     assert "--temp" in run_charrnn("sample", "--temq", 1, cwd=tmp_path, status=2).err
+
+
+def test_help_shows_its_brackets():
+    """Typer takes a word in brackets for the name of a style and leaves it out, unless it is escaped."""
+    for verb in get_command(app).commands.values():
+        for text in (verb.help, *(getattr(option, "help", None) for option in verb.params)):
+            assert Text.from_markup(text or "").plain == (text or "").replace("\\[", "[")
 
 
 @pytest.mark.parametrize(

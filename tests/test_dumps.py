@@ -643,6 +643,45 @@ def test_a_dump_of_chosen_units_shows_those(see, tmp_path):
     assert "only the units that were chosen: L0.c.0" in said
 
 
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+def test_gates_of_a_dump_are_those_of_the_model(ending, see, tmp_path):
+    path, read = tmp_path / f"d{ending}", ("--gates", "--max-chars", 700)
+    see("tiny", "corpus.txt", "--dump", path, "--max-chars", 900, "-q")
+    asked = see("--from", path, *read, "--csv", tmp_path / "again.csv")
+    assert asked.out == see("tiny", "corpus.txt", *read, "--csv", tmp_path / "model.csv").out != ""
+    assert "the first 700 of 900 characters" in asked.err
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "model.csv").read_bytes()
+    see("tiny", "abc", "--dump", path, "--what", "f", "-q")
+    assert "has no i; it has f" in see("--from", path, "--gates", status=2).err
+
+
+def data_in(path):
+    """What a page shows."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text("utf-8"))[1])
+
+
+@pytest.mark.parametrize("options", [(), ("--what", "c", "--unit", "L0.f.2"), ("--surprisal",)])
+def test_the_page_of_a_dump_is_the_model_s(options, see, tmp_path):
+    dump, again, page = (tmp_path / name for name in ("tiny.npz", "again.html", "model.html"))
+    see("tiny", "corpus.txt", "--dump", dump, "--max-chars", 300, "--predictions", 5, "-q")
+    see("--from", dump, "--html", again, *options)
+    see("tiny", "corpus.txt", "--html", page, "--max-chars", 300, *options)
+    assert data_in(again) == data_in(page)
+
+
+def test_the_page_of_a_dump_has_what_the_dump_has(see, tmp_path):
+    dump, page = tmp_path / "d.npz", tmp_path / "d.html"
+    see("tiny", "import re", "--dump", dump, "--unit", "L0.c.0-1", "--unit", "L1.f.3", "-q")
+    see("--from", dump, "--html", page)
+    data = data_in(page)
+    assert {unit["name"] for unit in data["units"]} == {"L0.c.0", "L0.c.1", "L1.f.3"}
+    assert (data["gates"], data["title"]) == ([], "d")
+    assert "L0.c.0 to L1.f.3" in see("--from", dump, "--html", page, "--what", "c", status=2).err
+    see("tiny", "import re", "--dump", dump, "--what", "f", "-q")
+    see("--from", dump, "--html", page)
+    assert {unit["what"] for unit in data_in(page)["units"]} == {"f"}
+
+
 def test_guesses_are_dumped_beside_chosen_units(see, tmp_path, tiny_model):
     path = tmp_path / "d.npz"
     see("tiny", "import", "--dump", path, "--unit", "L*.c.0-7", "--predictions", 2, "-q")
@@ -751,6 +790,11 @@ def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
         (("--from", "D", "--steer", "L0.c.1=1"), "leave out --steer"),
         (("--from", "D", "--dump", "x.npz"), "--from"),
         (("--from", "D", "--diagram"), "--diagram draws"),
+        (("--from", "D", "--csv", "x.csv"), "leave out --csv"),
+        (("--from", "D", "--gates", "tiny"), "leave out the checkpoint"),
+        (("--from", "D", "--gates", "--html", "x.html"), "--gates and --html exclude each other"),
+        (("--from", "D", "--html", "x.html", "--pager"), "--html and --pager exclude each other"),
+        (("--from", "D", "--html", "x.txt"), "a page is an .html file"),
         (("--from", "D", "--predictions", "2"), "not so many guesses: 1 at each position, not 2"),
         (("--from", "D", "--unit", "L9.c.1"), "layers 0 to 1"),
         (("--from", "D", "--what", "z"), "no 'z'"),

@@ -1027,6 +1027,15 @@ def test_every_kind_of_model_has_a_page(look, cell, level, text):
     assert page.locator("#glyph").text_content() == visible(text[-1])
 
 
+def test_without_guesses_there_is_no_heading_for_them(look, tiny_model):
+    none = page_data([record(tiny_model, TEXT)], parse_units("L*.h.*", tiny_model), title="a test")
+    page, _ = look(tiny_model, TEXT, change=none)
+    headings = page.locator("#character h3")
+    assert [headings.nth(k).is_visible() for k in range(2)] == [False, True]
+    page, _ = look(tiny_model, TEXT)
+    assert headings.first.is_visible()
+
+
 def test_the_ring_stays_around_its_character_when_the_window_changes(look, tiny_model):
     page, _ = look(tiny_model, TEXT)
     page.set_viewport_size({"width": 1360, "height": 850})

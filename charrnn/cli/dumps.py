@@ -18,7 +18,7 @@ DUMP_SIGNS = (b"charrnn recording", b"facts.npy", b'{"position": ', b"position,o
 """One of them stands at the start of every dump."""
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from charrnn.analysis.units import Unit
     from charrnn.dumps.reading import Dump
@@ -164,7 +164,7 @@ def _noun(count: int, text: str) -> str:
 
 def read_again(
     dump: "Dump",
-    what: str,
+    arrays: "Collection[str]",
     units: "Sequence[Unit]",
     predictions: int,
     max_chars: int | None,
@@ -175,7 +175,7 @@ def read_again(
 
     Args:
         dump: is read.
-        what: the state or gate of which all units are wanted, or an empty string.
+        arrays: the states and gates of which all units are wanted.
         units: single units that are wanted.
         predictions: guesses that are wanted at each position.
         max_chars: the characters to read at most; None: all.
@@ -186,8 +186,9 @@ def read_again(
         DataError: it is damaged.
         EnvironmentFault: it would not fit into memory.
     """
-    dump.require(what, units, predictions)
-    keep = {unit.what for unit in units} | ({what} if what else set())
+    for what in arrays or ("",):
+        dump.require(what, units, predictions)
+    keep = {unit.what for unit in units} | set(arrays)
     facts, there = dump.facts, dump.facts.characters
     if max_chars is not None and there > max_chars and not quiet:
         say(f"charrnn: the first {max_chars:,} of {there:,} characters; --max-chars shows more")

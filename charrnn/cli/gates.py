@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import can_print
+from charrnn.cli.dumps import read_again
 from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import content, with_bar
 from charrnn.cli.showing import Style
@@ -13,6 +14,7 @@ from charrnn.cli.table import require_csv, write_csv
 
 if TYPE_CHECKING:
     from charrnn.analysis.gates import Saturation
+    from charrnn.dumps.reading import Dump
     from charrnn.model import CharRNN
 
 COLUMNS = ("address", "layer", "gate", "unit", "left", "right", "mean", "time_scale")
@@ -34,9 +36,6 @@ def show_gates(
 
     from charrnn.analysis.gates import saturation, sigmoid_gates
     from charrnn.recording import record_parts
-    from charrnn.render.gates import gate_lines, gate_scatter
-    from charrnn.render.picture import draw_scatter
-    from charrnn.render.plot import DRAWN_WITH
 
     names = sigmoid_gates(model.cell)
     require_csv(csv)
@@ -45,7 +44,42 @@ def show_gates(
         length = len(model.vocabulary.points(read))
         parts = record_parts(model, read, keep=names, lines=lines)
         found = saturation(with_bar(parts, length, quiet=quiet))
-    noun = "byte" if model.vocabulary.level == "byte" else "character"
+    _show(found, model.vocabulary.level, csv, style, pictures, quiet=quiet)
+
+
+def show_gates_again(
+    dump: "Dump",
+    csv: Path | None,
+    max_chars: int | None,
+    style: Style,
+    pictures: Pictures | None,
+    *,
+    quiet: bool,
+) -> None:
+    """The same of a dump, which has the gates."""
+    from charrnn.analysis.gates import saturation, sigmoid_gates
+
+    require_csv(csv)
+    names = sigmoid_gates(dump.network.cell)
+    found = saturation([read_again(dump, names, (), 0, max_chars, quiet=quiet)])
+    _show(found, dump.facts.source.level, csv, style, pictures, quiet=quiet)
+
+
+def _show(
+    found: "Saturation",
+    level: str,
+    csv: Path | None,
+    style: Style,
+    pictures: Pictures | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Print or draw what was found in a text of this level, and write the table."""
+    from charrnn.render.gates import gate_lines, gate_scatter
+    from charrnn.render.picture import draw_scatter
+    from charrnn.render.plot import DRAWN_WITH
+
+    noun = "byte" if level == "byte" else "character"
     if pictures:
         drawn, colored = gate_scatter(found), pictures.colored
         pictures.write_plot(lambda kind: draw_scatter(drawn, kind, colored=colored), quiet=quiet)

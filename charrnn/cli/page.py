@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import escape, require_place, say, size
+from charrnn.cli.dumps import read_again
 from charrnn.cli.reading import content, require_memory
 from charrnn.cli.visualize_options import PAGE_CHARS
 from charrnn.errors import UsageError
@@ -13,6 +14,9 @@ from charrnn.render.palette import Palette
 from charrnn.words import counted
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from charrnn.dumps.reading import Dump
     from charrnn.model import CharRNN
 
 GUESSES = 5
@@ -71,7 +75,6 @@ def write_page(
 
     from charrnn.analysis.units import parse_units
     from charrnn.page.data import page_data
-    from charrnn.page.html import page_html
     from charrnn.recording import record_parts
 
     units = [unit for address in addresses or () for unit in parse_units(address, model)]
@@ -89,6 +92,41 @@ def write_page(
             lines=settings.lines,
         )
         data = page_data(parts, shown, title=settings.title, first=first)
+    _write(path, data, settings)
+
+
+def write_page_again(
+    path: Path, dump: "Dump", addresses: list[str] | None, what: str | None, settings: PageSettings
+) -> None:
+    """Write the page of a dump: of what it has. The arguments and errors are those of `write_page`."""
+    require_page(path)
+    from charrnn.analysis.units import parse_units
+    from charrnn.page.data import page_data
+
+    facts, cell = dump.facts, dump.network.cell
+    units = [unit for address in addresses or () for unit in parse_units(address, dump.network)]
+    arrays: set[str] = set()
+    if facts.units is not None and what is None:
+        shown = facts.units
+    else:
+        has_output = cell.output in facts.arrays or not facts.arrays
+        letter = what or (cell.output if has_output else facts.arrays[0])
+        shown = parse_units(f"L*.{letter}.*", dump.network)
+        has_gates = facts.units is None and set(cell.sigmoids) <= set(facts.arrays)
+        arrays = {letter, *(cell.sigmoids if has_gates else ())}
+    top = settings.predictions or min(GUESSES, facts.predictions)
+    most = settings.max_chars or PAGE_CHARS
+    shown = (*shown, *units)
+    recording = read_again(dump, arrays, shown, top, most, quiet=settings.quiet)
+    first = "bits" if settings.surprisal else str(units[0]) if units else None
+    data = page_data([recording], shown, title=settings.title, first=first)
+    _write(path, data, settings)
+
+
+def _write(path: Path, data: "dict[str, Any]", settings: PageSettings) -> None:
+    """Write a page of its data."""
+    from charrnn.page.html import page_html
+
     write_atomically(path, page_html(data, settings.palette).encode("utf-8"))
     if not settings.quiet:
         count = counted(data["length"], data["noun"])

@@ -20,9 +20,9 @@ from charrnn.cli.dumps import open_dump, read_again, require_places, write_dump,
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.follow import follow as write_on
 from charrnn.cli.follow import sampling_config
-from charrnn.cli.gates import show_gates
+from charrnn.cli.gates import show_gates, show_gates_again
 from charrnn.cli.horizon import show_horizon
-from charrnn.cli.page import PageSettings, write_page
+from charrnn.cli.page import PageSettings, write_page, write_page_again
 from charrnn.cli.pictures import Pictures, wanted_pictures
 from charrnn.cli.reading import content, recorded
 from charrnn.cli.saliency import show_saliency
@@ -96,7 +96,11 @@ def visualize(
     asked = Asked(unit, what, surprisal, predictions or 0, bits, sort)
     style = Style(color, palette, digits, width)
     if again:
-        _show_again(again, asked, style, pictures, max_chars, pager=pager, quiet=quiet)
+        dumped = open_dump(again)
+        if gates:
+            show_gates_again(dumped, csv, max_chars, style, pictures, quiet=quiet)
+            return
+        _show_again(dumped, asked, style, pictures, html, max_chars, pager=pager, quiet=quiet)
         return
     loaded = open_checkpoint(checkpoint, quiet=quiet)
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
@@ -155,21 +159,34 @@ def _starts_at_lines(loaded: "Checkpoint", *, quiet: bool) -> bool:
 
 
 def _show_again(
-    path: "Path",
+    dumped: "Dump",
     asked: Asked,
     style: Style,
     pictures: Pictures | None,
+    html: "Path | None",
     max_chars: int | None,
     *,
     pager: bool,
     quiet: bool,
 ) -> None:
-    """Show a dump as if the model read its text."""
-    dumped = open_dump(path)
+    """Show a dump as if the model read its text, or write its page."""
+    if html:
+        settings = PageSettings(
+            dumped.path.stem,
+            asked.predictions or None,
+            max_chars,
+            style.palette,
+            surprisal=asked.surprisal,
+            lines=False,
+            quiet=quiet,
+        )
+        write_page_again(html, dumped, asked.unit, asked.what, settings)
+        return
     wanted = find_wanted(dumped.network, _what_is_there(asked, dumped))
     letter = wanted.choose_among(dumped.network.cell.output) or ""
     most = max_chars or (None if pager else SHOWN_CHARS)
-    sought = letter, wanted.all_units, wanted.predictions, most
+    arrays = {letter} if letter else set()
+    sought = arrays, wanted.all_units, wanted.predictions, most
     recording = read_again(dumped, *sought, quiet=quiet)
     show(OneReading(recording), wanted, style, pictures, pager=pager, quiet=quiet)
 

@@ -172,7 +172,7 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="FILE",
-        help="Show a dump (.npz or .safetensors) again, without the model.",
+        help="Show a dump (.npz or .safetensors) again, without the model; or, with --gates or --html, these of it.",
         show_default=False,
     ),
 ]
@@ -191,7 +191,7 @@ Png = Annotated[
     typer.Option(
         "--png",
         metavar="FILE.png",
-        help="The same as PNG, with 192 dots per inch. Needs pip install 'charrnn[plot]'.",
+        help="The same as PNG, with 192 dots per inch. Needs pip install 'charrnn\\[plot]'.",
         show_default=False,
     ),
 ]

@@ -13,14 +13,14 @@ SHOWN = COLORED | {"predictions", "sort", "pager", "svg", "png"}
 """What goes with a text that is shown, coloured."""
 VIEWS = {
     "diagram": ALWAYS | {"predictions", "palette", "color", "width", "svg", "png"},
-    "gates": ALWAYS | {"csv", "color", "width", "svg", "png"},
+    "gates": ALWAYS | {"again", "csv", "color", "width", "svg", "png"},
     "saliency": ALWAYS | {"target", "csv", "digits", "palette", "color", "width", "svg", "png"},
     "horizon": ALWAYS | {"windows", "csv", "color", "width", "svg", "png"},
     "follow": (ALWAYS - {"max_chars"}) | COLORED | {"length", "temp", "seed"},
-    "html": ALWAYS | {"unit", "what", "predictions", "surprisal", "palette"},
+    "html": ALWAYS | {"again", "unit", "what", "predictions", "surprisal", "palette"},
     "dump": ALWAYS | {"unit", "what", "predictions"},
     "lstmvis": ALWAYS | {"what"},
-    "again": SHOWN | {"max_chars", "quiet"},
+    "again": SHOWN | {"max_chars", "quiet", "gates", "html"},
 }
 """Each option that shows something else than what the model reads, or something else of it, and what goes with that."""
 HINTS = {
@@ -35,8 +35,9 @@ def check_together(context: typer.Context) -> None:
     """Raise UsageError for an option that could not be obeyed beside the others, or without another."""
     given = {name for name in context.params if was_given(context, name)}
     views = [view for view in VIEWS if view in given]
+    beside = {"csv"} if "gates" in given else set()
     for view in views:
-        if wrong := sorted(given - VIEWS[view] - {view}):
+        if wrong := sorted(given - VIEWS[view] - {view} - beside):
             raise _excluded(context, view, wrong[0])
     if not views:
         for name in sorted(given - SHOWN - ALWAYS):

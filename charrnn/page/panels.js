@@ -117,6 +117,7 @@ function showCharacter(page, t) {
     return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
+  $("guesses").previousElementSibling.hidden = !data.choices; // a dump may have none
   const count = data.strongest.length / data.length;
   const strongest = Array.from({ length: count }, (_, k) => unitBar(page, t * count + k));
   $("strongest").replaceChildren(...strongest);
