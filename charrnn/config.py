@@ -185,6 +185,10 @@ class TrainingConfig:
         _one_of("optimizer", self.optimizer, get_args(OptimizerName))
         _finite("lr", self.learning_rate, 1e-12, 1e12, "a finite number above 0")
         _finite("muon-lr", self.muon_learning_rate, 1e-12, 1e12, "a finite number above 0")
+        is_used = self.optimizer == "muon"
+        usual = self.muon_learning_rate == TrainingConfig.muon_learning_rate
+        expected = "left out with --optimizer adamw"
+        require(is_used or usual, "muon-lr", expected, self.muon_learning_rate)
         _whole("warmup-steps", self.warmup_steps, 0, 10**12)
         _finite("final-learning-rate", self.final_learning_rate, 0, 1, "a number from 0 to 1")
         _finite("weight-decay", self.weight_decay, 0, 1e6, "a finite number, 0 or more")

@@ -585,7 +585,10 @@ def test_inspect_shows_what_the_checkpoint_holds(workplace, tiny_model, capsys, 
     for text in ("2 layers of 24 units", f"{facts['parameters']:,} parameters", "60 steps"):
         assert text in table
     assert "corpus.txt: 6,000 characters" in table
-    assert "256 bytes" in call_charrnn(capsys, "inspect", "bytes").out
+    table = call_charrnn(capsys, "inspect", "bytes").out
+    size = (workplace / "corpus.txt").stat().st_size
+    for text in ("256 bytes", f"corpus.txt: {size:,} bytes", "bits per byte"):
+        assert text in table
 
 
 def test_inspect_cannot_be_made_to_act_on_a_terminal(capsys, tmp_path, monkeypatch):

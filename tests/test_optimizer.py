@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from charrnn.cells import CELLS
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import UsageError
 from charrnn.training import optimizer as optimizer_module
 from charrnn.training.network import make_network
 from charrnn.training.optimizer import Muon, Optimizer, orthogonalized
@@ -74,6 +75,11 @@ def test_muon_takes_the_matrices_of_the_layers_and_adamw_the_rest(cell):
     assert parts["Muon"] == {f"rnn.weight_{k}_l{n}" for k in ("ih", "hh") for n in (0, 1)}
     assert parts["AdamW"] == names - parts["Muon"]
     assert named_parts(network, TrainingConfig(optimizer="adamw")) == {"AdamW": names}
+
+
+def test_a_rate_for_muon_is_refused_where_there_is_none():
+    with pytest.raises(UsageError, match="muon-lr must be left out with --optimizer adamw"):
+        TrainingConfig(optimizer="adamw", muon_learning_rate=0.1)
 
 
 def test_a_rate_scales_both_learning_rates():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charrnn.cli.train_talk import plan_lines
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.model import count_parameters
 from charrnn.training import plan as plan_module
@@ -74,6 +75,23 @@ def test_minutes_become_steps_less_the_time_of_evaluations():
 )
 def test_the_first_budget_to_run_out_counts(budget, steps):
     assert plan(budget, batch_size=64).config.steps == steps
+
+
+@pytest.mark.parametrize("limit", [{"steps": 321}, {"epochs": 0.5}, {"epochs": 1}], ids=str)
+def test_a_time_that_does_not_end_the_run_decides_nothing_and_is_not_said_to(limit):
+    text = Facts(20_000, 2000) if limit == {"epochs": 1} else PLAYS
+    alone, timed = (plan(Budget(**limit, minutes=m), text) for m in (None, 1000))
+    assert timed.model_config == alone.model_config
+    assert timed.config.batch_size == alone.config.batch_size
+    assert timed.reasons == alone.reasons
+    assert any(f"{timed.config.steps:,} steps read" in reason for reason in timed.reasons)
+
+
+def test_one_is_singular():
+    once = plan(Budget(minutes=1, epochs=1), hidden_size=64)
+    assert any("is read once, with" in reason for reason in once.reasons)
+    assert any(line.endswith(" = 1 epoch") for line in plan_lines(once))
+    assert any("1 minute buys" in reason for reason in plan(Budget(minutes=1)).reasons)
 
 
 def test_more_time_buys_a_larger_network():

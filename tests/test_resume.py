@@ -153,6 +153,16 @@ def test_saving_at_every_step_or_never_gives_the_same_bytes(corpus, tmp_path, pr
     assert contents(tmp_path / "never") == contents(tmp_path / "killed")
 
 
+def test_a_run_whose_best_checkpoint_was_removed_keeps_the_best_of_what_follows(corpus, tmp_path):
+    run(make_trainer(corpus, tmp_path / "run"), stop_at=22)
+    (tmp_path / "run" / BEST).unlink()
+    trainer = make_trainer(corpus, tmp_path / "run")
+    trainer.validate = lambda: 1e3  # no later one is better
+    trainer._hopeless = math.inf
+    assert any(isinstance(event, Evaluated) and event.is_best for event in run(trainer))
+    assert step_of(tmp_path / "run" / BEST) == trainer.progress.best_step == 24
+
+
 CALLS = ("open", "fsync", "replace", "link", "unlink")
 """What saving asks of the system."""
 

@@ -195,10 +195,11 @@ def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("states", f"{' '.join(facts['states'])}   gates {' '.join(facts['gates']) or 'none'}"),
         ("vocabulary", _vocabulary_line(vocabulary)),
     ]
+    unit = "byte" if vocabulary["level"] == "byte" else "character"
     nats = figures.get("best_val_nats_per_char")
     if isinstance(nats, float):
         rows.append(
-            ("validation", f"{nats:.4f} nats, {nats / math.log(2):.4f} bits per character (best)")
+            ("validation", f"{nats:.4f} nats, {nats / math.log(2):.4f} bits per {unit} (best)")
         )
     if "step" in figures:
         took = duration(float(figures.get("seconds", 0)))
@@ -212,9 +213,7 @@ def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
     if corpus:
         sources = " ".join(corpus.get("sources", []))
         lines = ", each line an item" if reads_lines(loaded) else ""
-        rows.append(
-            ("corpus", f"{sources}: {counted(corpus.get('characters', 0), 'character')}{lines}")
-        )
+        rows.append(("corpus", f"{sources}: {counted(corpus.get('characters', 0), unit)}{lines}"))
     rows += [("planned", reason) for reason in loaded.run.get("plan", [])]
     start = loaded.run.get("init_from", {})
     if start:

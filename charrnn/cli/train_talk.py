@@ -8,6 +8,7 @@ from charrnn.cli.baselines_talk import print_line
 from charrnn.cli.checkpoints import BEST, LAST, RUNS
 from charrnn.cli.console import duration, say, size
 from charrnn.config import TrainingConfig
+from charrnn.words import counted
 
 if TYPE_CHECKING:
     from charrnn.scoring.evaluation import Evaluation
@@ -106,11 +107,12 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
     if config.optimizer == "muon":
         rates += f", Muon's {config.muon_learning_rate:g}"
     seconds, speed = duration(plan.seconds), plan.chars_per_second
+    epochs = f"{plan.epochs:.3g}"
     return [
         f"device      {config.device}{threads}, {config.precision}, {kernel}",
         *(f"plan        {reason}" for reason in plan.reasons),
         f"{label:<12}{describe(plan.model_config)}",
-        f"run         {config.steps:,} steps of {step} = {plan.epochs:.3g} epochs",
+        f"run         {counted(config.steps, 'step')} of {step} = {epochs} epoch{'s' if epochs != '1' else ''}",
         f"            {dropouts}, {rates}",
         f"time        about {seconds} at {speed:,.0f} characters a second",
     ]

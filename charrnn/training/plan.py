@@ -206,7 +206,6 @@ def make_plan(
     """
     model_config = layered(model_config, wishes)
     budget = Budget(minutes=DEFAULT_MINUTES) if budget == Budget() else budget
-    timed = budget.minutes is not None
     config = dataclasses.replace(
         config,
         device=machine.device,
@@ -225,8 +224,8 @@ def make_plan(
         plain = (dataclasses.replace(model_config, hidden_size=size) for size in reversed(sizes))
         networks = (normalized(network, buy(network).temptation, wishes) for network in plain)
         fewest_lanes = batch_size == batch_sizes[-1]
-        run = _largest_that_pays(map(buy, networks), facts, timed=timed, fewest_lanes=fewest_lanes)
-        fewest = FEW_STEPS if timed and run.reads_seldom else FEWEST_STEPS
+        run = _largest_that_pays(map(buy, networks), facts, fewest_lanes=fewest_lanes)
+        fewest = FEW_STEPS if run.limit == "minutes" and run.reads_seldom else FEWEST_STEPS
         if run.steps >= fewest or run.steps == budget.steps:
             break
     dropout, recurrent_dropout = dropouts(run.temptation)
@@ -308,8 +307,8 @@ class _Run:
     per_step: float
     per_evaluation: float
     evaluations: int
-    capped: bool
-    """Whether there is time for more epochs than are of use."""
+    limit: str
+    """What ends it: "minutes", "epochs", "steps", or "enough" where there is time for more epochs than are of use."""
 
     @property
     def reads_seldom(self) -> bool:
@@ -317,22 +316,20 @@ class _Run:
         return self.model_config.layer_norm and self.temptation <= SELDOM
 
 
-def _largest_that_pays(
-    runs: Iterable[_Run], facts: Facts, *, timed: bool, fewest_lanes: bool
-) -> _Run:
+def _largest_that_pays(runs: Iterable[_Run], facts: Facts, *, fewest_lanes: bool) -> _Run:
     """The run of the largest network that reads enough for its size in enough steps, or of the smallest.
 
     Args:
         runs: what the budget buys, of the largest network first.
         facts: of the text.
-        timed: the budget is a time, in which a smaller network makes more steps.
         fewest_lanes: there are no fewer lanes to go on with.
     """
     usual = LEAST_STEPS if fewest_lanes else 0
     for run in runs:
         size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
         fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
-        in_enough_steps = not timed or run.steps >= (FEW_STEPS if run.reads_seldom else usual)
+        fewest = FEW_STEPS if run.reads_seldom else usual
+        in_enough_steps = run.limit != "minutes" or run.steps >= fewest  # a smaller one makes more
         if fits and in_enough_steps and run.chars >= CHARS_PER_PARAMETER * parameters:
             break
     return run
@@ -352,7 +349,8 @@ def _buy(
     )
     per_char = FORWARD_PART * per_step / epoch.characters
     per_evaluation = per_char * min(facts.val_chars, EVALUATED_CHARS)
-    limits, evaluations, capped = [], EVALUATIONS, False
+    limits: dict[str, float] = {}
+    evaluations = EVALUATIONS
     if budget.minutes is not None:
         seconds = budget.minutes * 60
         affordable = EVALUATION_PART * seconds / max(per_evaluation, 1e-9)
@@ -360,13 +358,13 @@ def _buy(
         in_all = max(evaluations, seconds / SECONDS_BETWEEN)
         in_time = (seconds - in_all * per_evaluation) / per_step
         most = max(MOST_EPOCHS * epoch.steps, ENOUGH_STEPS)
-        capped = in_time > most
-        limits.append(min(in_time, most))
+        limits["enough" if in_time > most else "minutes"] = min(in_time, most)
     if budget.epochs is not None:
-        limits.append(budget.epochs * epoch.steps)
+        limits["epochs"] = budget.epochs * epoch.steps
     if budget.steps is not None:
-        limits.append(budget.steps)
-    steps = max(1, round(min(limits)))
+        limits["steps"] = budget.steps
+    limit = min(limits, key=limits.__getitem__)
+    steps = max(1, round(limits[limit]))
     epochs = steps / epoch.steps
     return _Run(
         model_config,
@@ -378,7 +376,7 @@ def _buy(
         per_step=per_step,
         per_evaluation=per_evaluation,
         evaluations=evaluations,
-        capped=capped,
+        limit=limit,
     )
 
 
@@ -402,13 +400,15 @@ def _reasons(
     times = f"{layers} x " if layers > 1 else ""
     measured = ", ".join(f"{speed:,.0f} with {times}{size} units" for size, speed in speeds)
     size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
-    buyer = f"{budget.minutes:.3g} minutes buy" if budget.minutes else f"{run.steps:,} steps read"
+    buyer = f"{run.steps:,} step{'s read' if run.steps > 1 else ' reads'}"
+    if run.limit == "minutes":
+        buyer = f"{budget.minutes:.3g} minute{'s buy' if budget.minutes != 1 else ' buys'}"
     each = f"{run.chars / parameters:.3g} for each weight of {times}{size} units"
     pays = run.chars >= CHARS_PER_PARAMETER * parameters
     least = "" if pays else "; there is no smaller size"
     why_size = "" if wishes.hidden_size else f" (at least {CHARS_PER_PARAMETER:g} pay{least})"
     reasons = [f"characters a second, measured: {measured}"]
-    if run.capped:
+    if run.limit == "enough":
         reasons.append(f"there is time for more than {run.epochs:,.0f} epochs, which are enough")
         buyer = f"{run.epochs:,.0f} epochs are"
     reasons.append(f"{buyer} {run.chars:,.0f} characters, {each}{why_size}")
@@ -419,7 +419,9 @@ def _reasons(
         follows.append("layer normalisation")
     if follows:
         by = f"{parameters / facts.train_chars:.2g} weights for each of its characters"
-        reasons.append(f"the text is read {run.epochs:.3g} times, with {by}: {', '.join(follows)}")
+        times_read = f"{run.epochs:.3g}"
+        often = "once" if times_read == "1" else f"{times_read} times"
+        reasons.append(f"the text is read {often}, with {by}: {', '.join(follows)}")
     given = {name: value for name, value in dataclasses.asdict(wishes).items() if value is not None}
     if given:
         said = (name if value is not False else f"no {name}" for name, value in given.items())

@@ -414,9 +414,12 @@ class Trainer:
         back = one_set("rollback", last.training)
         now = {WEIGHTS + name: array for name, array in last.model.weights.items()}
         now |= {n: a for n, a in last.training.items() if not n.startswith(ROLLBACK)}
+        best_nats = figures["best_val_nats_per_char"]
+        if not (self.folder / BEST).exists():  # somebody removed it: the next one is the best
+            best_nats = None
         self.progress = _Progress(
             step=figures["step"],
-            best_nats=figures["best_val_nats_per_char"],
+            best_nats=best_nats,
             best_step=figures["best_step"],
             nats_sum=figures["train_nats_sum"],
             chars_sum=figures["train_chars_sum"],
