@@ -115,6 +115,12 @@ def test_tables_keep_to_the_width_and_their_figures_are_whole(at, width):
     assert len(shown) > 1
 
 
+def test_a_horizon_has_no_negative_zero():
+    found = Horizon((0, 1), np.array([[1.0, 1.0], [1 + 1e-6, 1 + 1e-6]]))
+    assert (found.more < 0).any()
+    assert "-0.000" not in "".join(horizon_lines(found, "character", 80))
+
+
 def test_a_narrow_horizon_leaves_out_its_errors():
     heads = {
         width: next(line for line in horizon_at(width) if line.lstrip().startswith("k  "))

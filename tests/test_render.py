@@ -545,6 +545,14 @@ def test_a_cell_is_scaled_by_the_most_it_reaches_and_all_else_by_one():
     )
 
 
+@pytest.mark.parametrize(("what", "signed"), [("f", False), ("g", True), ("h", True)])
+def test_of_a_part_of_a_text_only_what_cannot_be_negative_has_no_sign(what, signed):
+    recording = make_recording("abc", [0.5, 0.25, 0.125])
+    recording = replace(recording, arrays=dict.fromkeys("hcifgo", recording.arrays["h"]))
+    assert not unit_block(recording, 0, what, 0).signed
+    assert unit_block(recording, 0, what, 0, where="in the first 3 characters").signed is signed
+
+
 def test_surprisal_is_shown_in_bits_beyond_whose_scale_the_colour_stays():
     recording = make_recording("abc", [0, 4, 12])
     block = surprisal_block(recording)

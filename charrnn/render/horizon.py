@@ -34,7 +34,7 @@ def horizon_lines(found: Horizon, noun: str, width: int, *, blocks: bool = True)
 def _columns(found: Horizon) -> list[list[str]]:
     """Each with its heading, the most important first."""
     rows = zip(found.mean, found.error, found.more, found.more_error, strict=True)
-    figures = [(f"{m:.3f}", f"{e:.3f}", f"{o:+.3f}", f"{oe:.3f}") for m, e, o, oe in rows]
+    figures = [(f"{m:.3f}", f"{e:.3f}", f"{o:+z.3f}", f"{oe:.3f}") for m, e, o, oe in rows]
     heads = ("bits", "± s.e.", f"over {found.contexts[-1]:,}", "± s.e.")
     contexts = ["k", *(f"{context:,}" for context in found.contexts)]
     return [contexts, *map(list, zip(heads, *figures, strict=True))]

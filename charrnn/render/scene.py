@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from charrnn.cells import get_cell
 from charrnn.model import Float
 from charrnn.recording import Recording
 from charrnn.render.glyphs import glyph
@@ -179,7 +180,7 @@ def unit_block(
         title,
         values,
         max(reach, 1e-6) if own_scale else 1.0,
-        signed=low < 0 or is_part,
+        signed=low < 0 or (is_part and what not in get_cell(recording.source.cell).sigmoids),
         may_exceed=is_part and own_scale,
     )
 
