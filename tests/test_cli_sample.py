@@ -175,6 +175,7 @@ def test_unknown_characters_of_the_prime_can_be_left_out(capsys, tiny_model):
         (("--fill", "ab"), 2, "gap"),
         (("--fill", "a_{0}"), 2, "a gap's length must be"),
         (("--novel-length", 3), 2, "without --novel"),
+        (("--best-of", 10**30), 2, "--best-of must be"),
         (("--log-probabilities",), 2, "without --json"),
         (("--json", "--separator", "x"), 2, "--json and --separator"),
         (("--match", "a", "--ban", "b"), 2, "--match and --ban"),

@@ -288,6 +288,7 @@ BestOf = Annotated[
         metavar="K",
         help="Write each sample K times, and keep the one that the model finds likeliest by the character.",
         min=1,
+        max=1_000_000,
         rich_help_panel=MANY,
     ),
 ]
