@@ -106,6 +106,21 @@ def test_a_search_that_finds_too_little_says_so(capsys):
     assert len(result.out) == 3
 
 
+def test_few_streams_have_one_thread_and_many_may_have_more(capsys, monkeypatch):
+    import threadpoolctl
+
+    limits, real = [], threadpoolctl.threadpool_limits
+
+    def noted(count, api):
+        limits.append((count, api))
+        return real(count, api)
+
+    monkeypatch.setattr(threadpoolctl, "threadpool_limits", noted)
+    for count in (1, 7, 8):
+        call_charrnn(capsys, *PLAIN, "--count", count)
+    assert limits == [(1, "blas"), (1, "blas"), (None, "blas")]
+
+
 def test_a_closed_standard_input_is_told(capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     assert "is closed" in call_charrnn(capsys, *PLAIN, "--prime-file", "-", status=2).err
