@@ -222,6 +222,7 @@ class SavingConfig:
 def _check_wishes(ban: str, bias: tuple[tuple[str, float], ...]) -> None:
     """Require that no character is named twice, by a bias or by a ban too: only one of them could be obeyed."""
     require(isinstance(ban, str), "ban", "characters", ban)
+    require(not isinstance(bias, str), "bias", "pairs of characters and a number", bias)
     named = set(ban)
     for characters, value in bias:
         _finite("bias", value, -1e12, 1e12, "a number from -1e12 to 1e12")
@@ -286,7 +287,7 @@ class SamplingConfig:
         _finite("typical", self.typical, 0, 1, "a number above 0 and up to 1")
         require(self.typical > 0, "typical", "a number above 0 and up to 1", self.typical)
         penalty, window = self.repetition_penalty, self.repetition_window
-        _finite("repetition-penalty", penalty, 1e-12, 1e12, "a finite number above 0")
+        _finite("repetition-penalty", penalty, 1e-12, 1e12, "a number from 1e-12 to 1e12")
         _whole("repetition-window", window, 1, 10**6)
         is_used = penalty != 1 or window == SamplingConfig.repetition_window
         require(is_used, "repetition-window", "left out without --repetition-penalty", window)
@@ -296,6 +297,7 @@ class SamplingConfig:
             _finite("temp-to", self.temperature_to, 0, math.inf, "a finite number, 0 or more")
         if self.seed is not None:
             _whole("seed", self.seed, 0, 2**63 - 1)
+        require(not isinstance(self.stop, str), "stop", "texts in a tuple", self.stop)
         require(all(self.stop), "stop", "a text of at least one character", "")
         if self.max_chars is not None:
             _whole("max-chars", self.max_chars, 0, 10**15)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 from conftest import call_charrnn, run_charrnn
@@ -101,8 +102,36 @@ def test_unique_and_novel_drop_samples(capsys, tmp_path):
 def test_a_search_that_finds_too_little_says_so(capsys):
     asked = ("sample", BEST, "-q", "--temp", 0, "-n", 3, "--count", 2, "--unique")
     result = call_charrnn(capsys, *asked, status=3)
-    assert "only 1 of 2 samples" in result.err
+    assert "found only 1 of 2 samples;" in result.err
     assert len(result.out) == 3
+
+
+def test_few_streams_have_one_thread_and_many_may_have_more(capsys, monkeypatch):
+    import threadpoolctl
+
+    limits, real = [], threadpoolctl.threadpool_limits
+
+    def noted(count, api):
+        limits.append((count, api))
+        return real(count, api)
+
+    monkeypatch.setattr(threadpoolctl, "threadpool_limits", noted)
+    for count in (1, 7, 8):
+        call_charrnn(capsys, *PLAIN, "--count", count)
+    assert limits == [(1, "blas"), (1, "blas"), (None, "blas")]
+
+
+def test_a_closed_standard_input_is_told(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "is closed" in call_charrnn(capsys, *PLAIN, "--prime-file", "-", status=2).err
+
+
+def test_a_corpus_that_cannot_be_read_gets_no_hint_of_train(capsys, tmp_path):
+    (tmp_path / "book.txt").write_bytes(b"caf\xe9 " * 20)
+    said = call_charrnn(capsys, *PLAIN, "--novel", tmp_path / "book.txt", status=3).err
+    assert "0xE9" in said
+    assert "iconv" in said
+    assert "--encoding" not in said
 
 
 def test_a_form_is_matched_in_full_by_every_sample(capsys):
@@ -152,13 +181,16 @@ def test_unknown_characters_of_the_prime_can_be_left_out(capsys, tiny_model):
     [
         (("--temp", 1, "--temp-from", 1, "--temp-to", 1), 2, "--temp and --temp-from"),
         (("--temp-from", 1), 2, "without --temp-to"),
+        (("--temp-from", "nan", "--temp-to", 1), 2, "--temp-from must be"),
         (("--beam", 3), 2, "without --fill"),
         (("--fill-newlines",), 2, "without --fill"),
         (("--fill", "a_", "--stop", "x"), 2, "--fill and --stop"),
         (("--fill", "a_", "--prime", "x"), 2, "--fill and --prime"),
         (("--fill", "a_", "--seed", 1), 2, "--seed means nothing"),
         (("--fill", "ab"), 2, "gap"),
+        (("--fill", "a_{0}"), 2, "a gap's length must be"),
         (("--novel-length", 3), 2, "without --novel"),
+        (("--best-of", 10**30), 2, "--best-of must be"),
         (("--log-probabilities",), 2, "without --json"),
         (("--json", "--separator", "x"), 2, "--json and --separator"),
         (("--match", "a", "--ban", "b"), 2, "--match and --ban"),
@@ -169,13 +201,14 @@ def test_unknown_characters_of_the_prime_can_be_left_out(capsys, tiny_model):
         (("--match", "a{61}", "--max-chars", 60), 2, "--max-chars 61"),
         (("--stop", ""), 2, "stop must be"),
         (("--stop", r"\q"), 2, r"\q"),
-        (("--ban", "漢"), 3, "U+6F22"),
+        (("--ban", "漢"), 3, "--ban: not among"),
         (("--bias", "a"), 2, "CHARS=VALUE"),
         (("--bias", "a=nan"), 2, "CHARS=VALUE"),
         (("--bias", "a=1", "--ban", "a"), 2, "bias"),
         (("--min-p", 2), 2, "min-p"),
         (("--typical", 0), 2, "typical"),
         (("--repetition-penalty", 0), 2, "repetition-penalty"),
+        (("--repetition-penalty", 1e20), 2, "from 1e-12 to 1e12, not 1e+20"),
         (("--repetition-window", 5), 2, "repetition-window"),
         (("--no-repeat-ngram", -1), 2, "no-repeat-ngram"),
         (("--max-chars", -1), 2, "max-chars"),

@@ -525,7 +525,9 @@ def test_lines_end_as_lines(capsys):
     expected = [f.text for f in fill(model, "ab__c", count=3, beam=99, line=True)]
     config = SamplingConfig(temperature=0.0, seed=1, line=True)
     cli.write_fillings(model, "ab__c", config, count=3, beam=99)
-    assert capsys.readouterr().out.splitlines() == expected
+    assert capsys.readouterr().out == "".join(text + "\n" for text in expected)
+    cli.write_fillings(model, "ab__c", config, count=3, beam=99, separator="|")
+    assert capsys.readouterr().out == "|".join(expected)
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,13 @@ def test_bytes_come_out_as_they_came_in(workplace):
     assert done.stdout == b"\xff\xc3\xa9"
 
 
+def test_a_closed_standard_input_is_told(capsys, monkeypatch, workplace):
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr(sys, "stdin", None)
+    said = call_charrnn(capsys, "sample", "--interactive", status=2).err
+    assert "standard input, which is closed" in said
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -298,7 +298,7 @@ RELEASED = {
         --quiet --unknown --temp-from --temp-to --min-p --typical --repetition-penalty --repetition-window
         --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
         --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
-        --interactive""",
+        --palette --interactive""",
     "visualize": """--unit --what --predictions --diagram --surprisal --sort --dump --lstmvis --from --max-chars --color
         --width --clamp --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
         --svg --png --gates --saliency --target --horizon --windows --csv --html""",

@@ -661,6 +661,8 @@ def test_only_what_is_allowed_is_chosen_and_it_is_refused_to_ban_all_of_it():
         ({"bias": (("ab", 1.0), ("cb", 2.0))}, "bias"),
         ({"ban": "b", "bias": (("ab", 1.0),)}, "bias"),
         ({"ban": None}, "ban"),
+        ({"bias": "a=1"}, "bias"),
+        ({"stop": "abc"}, "stop"),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused(setting, name):

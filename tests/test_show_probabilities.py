@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from charrnn.cli.sample_output import SurprisalOutput
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import RESET, ColorMode, one_sided
+from charrnn.render.palette import RESET, ColorMode, Palette, one_sided
 from charrnn.render.rows import SurprisalRows, surprisal_legend
 from charrnn.render.scene import MOST_BITS
 from charrnn.sampling.writer import Piece
@@ -115,6 +115,10 @@ def test_the_legend_has_the_ends_of_the_scale():
     bar = list(surprisal_legend(ColorMode.ansi256, in_color=True))[-1]
     assert level(0, ColorMode.ansi256) in bar
     assert level(8, ColorMode.ansi256) in bar
+    (line,) = surprisal_legend(ColorMode.ansi256, Palette.vik, in_color=False)
+    assert "white, 0, to brown" in line
+    bar = list(surprisal_legend(ColorMode.truecolor, Palette.vik, in_color=True))[-1]
+    assert one_sided(ColorMode.truecolor, Palette.vik).code(8, MOST_BITS) in bar
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -150,6 +154,15 @@ def test_the_colours_are_the_bits_that_json_tells(sampled, run, color, more):
     ]
     assert len(set(expected)) > 3
     assert [pair for pair in characters_of(seen) if pair[1]] == expected
+
+
+@pytest.mark.parametrize("palette", list(Palette))
+def test_the_colours_are_those_of_the_palette(sampled, palette):
+    asked = ("--show-probabilities", "--color", "truecolor", "--palette", palette)
+    seen = sampled(*OPTIONS, *asked).out
+    codes = {code for _, code in characters_of(seen)} - {""}
+    assert len(codes) > 3
+    assert codes <= set(one_sided(ColorMode.truecolor, palette).codes)
 
 
 def test_a_pipe_gets_digits_and_the_talk_goes_to_stderr(sampled):
@@ -190,6 +203,7 @@ def test_nothing_written_is_nothing_shown(sampled):
         (("--show-probabilities", "--json"), "--json and --show-probabilities"),
         (("--show-probabilities", "--fill", "a_b"), "--fill and --show-probabilities"),
         (("--color", "16"), "--color means nothing without --show-probabilities"),
+        (("--palette", "vik"), "--palette means nothing without --show-probabilities"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(sampled, options, named):

@@ -24,7 +24,7 @@ def write_fillings(
     count: int = 1,
     beam: int | None = None,
     newlines: bool = False,
-    separator: str = "\n\n",
+    separator: str | None = None,
     as_json: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -42,7 +42,7 @@ def write_fillings(
         count: how many fillings.
         beam: lanes of the search, or None.
         newlines: whether a gap may hold newlines.
-        separator: between two fillings, but for lines.
+        separator: between two fillings. None: an empty line, or a newline after each that is a line.
         as_json: a line of JSON for each instead.
         quiet: say nothing on stderr.
     """
@@ -70,8 +70,10 @@ def write_fillings(
     if as_json:
         written = list(_json(fillings, config.seed if temperature else None))
     else:
-        written = list(_texts(fillings, template, "\n" if line else separator))
-        if line or (sys.stdout.isatty() and not written[-1].text.endswith("\n")):
+        usual = "\n" if line else "\n\n"
+        written = list(_texts(fillings, template, usual if separator is None else separator))
+        ends_line = line and separator is None
+        if ends_line or (sys.stdout.isatty() and not written[-1].text.endswith("\n")):
             sys.stdout.write("\n")
     sys.stdout.flush()
     if not quiet:

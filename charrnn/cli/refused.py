@@ -39,7 +39,7 @@ def _of_a_value(refused: Any) -> str:
 def with_dashes(error: UsageError, options: Container[str]) -> UsageError:
     """The error of a setting, which Python code may have made too, with its name as the command line has it."""
     names, must_be, rest = error.message.partition(" must be ")
-    if not must_be:
+    if not must_be or f"--{names.partition(' ')[0]}" not in options:
         return error
     typed = " ".join(f"--{name}" if f"--{name}" in options else name for name in names.split(" "))
     return UsageError(f"{typed}{must_be}{rest}", error.hint)

@@ -14,6 +14,7 @@ from charrnn.cli.fill import write_fillings
 from charrnn.cli.interactive import SUGGESTED, write_together
 from charrnn.cli.sample_input import (
     check_together,
+    first_temperature,
     fresh_seed,
     parse_bias,
     prime_text,
@@ -22,6 +23,7 @@ from charrnn.cli.sample_input import (
 from charrnn.cli.sample_output import JsonOutput, Output, SurprisalOutput, TextOutput
 from charrnn.cli.train_options import was_given
 from charrnn.config import SamplingConfig
+from charrnn.render.palette import Palette
 from charrnn.words import counted
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def sample(
     interactive: options.Interactive = False,
     show_probabilities: options.ShowProbabilities = False,
     color: options.Color = None,
+    palette: options.Palette = Palette.rdbu,
     clamp: Clamp = None,
     steer: Steer = None,
     steer_file: SteerFile = None,
@@ -85,7 +88,7 @@ def sample(
     A model that was trained with --lines writes whole lines.
     """
     check_together(context)
-    start, end = (temp if temp_from is None else temp_from), temp_to
+    start, end = (temp if temp_from is None else first_temperature(temp_from)), temp_to
     config = SamplingConfig(
         length=length,
         temperature=start,
@@ -118,7 +121,7 @@ def sample(
             count=count,
             beam=beam,
             newlines=fill_newlines,
-            separator="\n\n" if between is None else between,
+            separator=between,
             as_json=json,
             quiet=quiet,
         )
@@ -138,7 +141,9 @@ def sample(
     if json:
         output = JsonOutput(text, characters=log_probabilities)
     elif show_probabilities:
-        output = SurprisalOutput(text, between, lines=config.line, color=color, quiet=quiet)
+        output = SurprisalOutput(
+            text, between, lines=config.line, color=color, palette=palette, quiet=quiet
+        )
     else:
         output = TextOutput(text, between, lines=config.line)
     _write(model, config, wanted, output)
@@ -164,14 +169,18 @@ def _selection(
 
     novelty = None
     if novel:
-        from charrnn.cli.texts import open_corpus
+        from charrnn.cli.texts import open_corpus, without_training_hint
         from charrnn.config import CorpusConfig
+        from charrnn.errors import DataError
         from charrnn.sampling.novelty import Novelty
 
         symbols = model.vocabulary
         keep = symbols.level == "char" and ord("\r") in symbols.symbols
         config = CorpusConfig(level=symbols.level, keep_newlines=keep)
-        corpus = open_corpus(novel, config, quiet=quiet)
+        try:
+            corpus = open_corpus(novel, config, quiet=quiet)
+        except DataError as error:
+            raise without_training_hint(error) from error
         novelty = Novelty([corpus.vocabulary.decode(corpus.ids)], novel_length)
     return Selection(count, best_of, unique, novelty)
 

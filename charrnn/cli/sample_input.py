@@ -2,12 +2,13 @@
 
 import math
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import typer
 
 from charrnn.cli.train_options import was_given
-from charrnn.config import SamplingConfig
+from charrnn.config import SamplingConfig, require
 from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ NEEDS = {
     "novel_length": "novel",
     "log_probabilities": "json",
     "color": "show_probabilities",
+    "palette": "show_probabilities",
 }
 """Options that mean nothing without another."""
 FILLS = {
@@ -68,6 +70,8 @@ def check_together(context: typer.Context) -> None:
             )
     if "interactive" in given and context.params["prime_file"] == "-":
         raise UsageError("--interactive reads standard input itself", "give --prime-file a file")
+    if "interactive" in given and sys.stdin is None:
+        raise UsageError("--interactive reads standard input, which is closed")
 
 
 def _option(name: str) -> str:
@@ -101,6 +105,12 @@ def parse_bias(text: str) -> tuple[str, float]:
             "for example --bias e=-2",
         )
     return unescaped("--bias", characters), number
+
+
+def first_temperature(value: float) -> float:
+    """What --temp-from says; a config would call it --temp."""
+    require(0 <= value < math.inf, "temp-from", "a finite number, 0 or more", value)
+    return value
 
 
 def fresh_seed() -> int:

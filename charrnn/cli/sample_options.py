@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from charrnn.cli.choices import one_of
+from charrnn.render import palette
 from charrnn.render.palette import ColorMode
 
 RULES, ENDS, FILLING, MANY, OUTPUT = (
@@ -287,6 +288,7 @@ BestOf = Annotated[
         metavar="K",
         help="Write each sample K times, and keep the one that the model finds likeliest by the character.",
         min=1,
+        max=1_000_000,
         rich_help_panel=MANY,
     ),
 ]
@@ -329,6 +331,15 @@ Color = Annotated[
         **one_of("--color", ColorMode, "auto"),
         help="With --show-probabilities: the colours to use.",
         show_default="auto: what the terminal can show; none in a pipe",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Palette = Annotated[
+    palette.Palette,
+    typer.Option(
+        "--palette",
+        **one_of("--palette", palette.Palette),
+        help="With --show-probabilities: from white to red (rdbu), brown (vik) or blue (karpathy).",
         rich_help_panel=OUTPUT,
     ),
 ]

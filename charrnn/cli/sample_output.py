@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from charrnn.cli.console import print_json, say, terminal_color, terminal_width
+from charrnn.render.palette import Palette
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,6 +128,7 @@ class SurprisalOutput(TextOutput):
     Args:
         prime, separator, lines: see `TextOutput`.
         color: the colours to use, or None: those that standard output can show.
+        palette: which ones.
         quiet: say nothing of what they mean, and nothing of the mean.
     """
 
@@ -137,13 +139,14 @@ class SurprisalOutput(TextOutput):
         *,
         lines: bool,
         color: "ColorMode | None" = None,
+        palette: Palette = Palette.rdbu,
         quiet: bool = False,
     ) -> None:
         from charrnn.render.rows import SurprisalRows
 
         super().__init__(prime, separator, lines=lines)
-        self._mode = color or terminal_color()
-        self._rows = SurprisalRows(self._mode, terminal_width())
+        self._mode, self._palette = color or terminal_color(), palette
+        self._rows = SurprisalRows(self._mode, terminal_width(), palette)
         self._show = self._rows.plain
         self._quiet = quiet
         self._count, self._total, self._most = 0, 0.0, 0.0
@@ -153,7 +156,7 @@ class SurprisalOutput(TextOutput):
         from charrnn.render.rows import surprisal_legend
 
         if not self._quiet:
-            for line in surprisal_legend(self._mode, in_color=sys.stderr.isatty()):
+            for line in surprisal_legend(self._mode, self._palette, in_color=sys.stderr.isatty()):
                 say(f"charrnn: {line}")
         super().stream(pieces)
         sys.stdout.write(self._rows.end())

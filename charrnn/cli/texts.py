@@ -31,11 +31,13 @@ def stdin_source() -> "Source":
     """Standard input as a source.
 
     Raises:
-        UsageError: it is a terminal, and nobody is going to type a corpus.
+        UsageError: it is closed, or a terminal, and nobody is going to type a corpus.
     """
     from charrnn.text.reading import spooled_source
 
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", "pipe a text in: cat book.txt | charrnn ...")
+    if sys.stdin.isatty():
         raise UsageError(
             "standard input is a terminal", "pipe a text in: cat book.txt | charrnn ..."
         )
@@ -100,11 +102,16 @@ def read_text(source: "Source", model: "CharRNN | None") -> str:
     config = CorpusConfig(keep_newlines=keep_newlines)
     try:
         return "".join(text_pieces(source, config, Notes()))
-    except DataError as error:  # the hints are for `train`, which has --encoding
-        raise DataError(
-            error.message,
-            "turn it into UTF-8 first: iconv -f ITS-ENCODING -t UTF-8" if error.hint else "",
-        ) from error
+    except DataError as error:
+        raise without_training_hint(error) from error
+
+
+def without_training_hint(error: DataError) -> DataError:
+    """An error in a text, its hint not for `train`, which has --encoding and --level."""
+    hint = error.hint
+    if "--encoding" in hint or "--level" in hint:
+        hint = "turn it into UTF-8 first: iconv -f ITS-ENCODING -t UTF-8"
+    return DataError(error.message, hint)
 
 
 def file_text(name: str, model: "CharRNN | None") -> str:

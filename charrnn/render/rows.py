@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.cells import cell_len
 
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import RESET, ColorMode, one_sided
+from charrnn.render.palette import HUES, RESET, ColorMode, Palette, one_sided
 from charrnn.render.scene import MOST_BITS, Block, Column
 from charrnn.render.terminal import Cell, Look, digits_of, legend, signs_of, whole_bits
 
@@ -114,10 +114,11 @@ class SurprisalRows(LiveRows):
     Args:
         mode: what the terminal can show.
         width: of a row, in cells.
+        palette: whose colours they are.
     """
 
-    def __init__(self, mode: ColorMode, width: int) -> None:
-        super().__init__(Look(mode), width, bits_block(""))
+    def __init__(self, mode: ColorMode, width: int, palette: Palette = Palette.rdbu) -> None:
+        super().__init__(Look(mode, palette), width, bits_block(""))
 
     def judged(self, text: str, bits: Sequence[float]) -> str:
         """Text with the bits of each of its characters."""
@@ -129,18 +130,21 @@ def bits_block(title: str) -> Block:
     return Block(title, (math.inf,), MOST_BITS, signed=False, is_surprisal=True)
 
 
-def surprisal_legend(mode: ColorMode, *, in_color: bool) -> Iterator[str]:
+def surprisal_legend(
+    mode: ColorMode, palette: Palette = Palette.rdbu, *, in_color: bool
+) -> Iterator[str]:
     """What the colours or digits of `SurprisalRows` mean.
 
     Args:
         mode: what they are shown in.
+        palette: whose colours they are.
         in_color: whether the legend can have colours too.
     """
     title = "bits of each character, by the model's own probability"
     if mode == ColorMode.none or in_color:
-        yield from legend(bits_block(title), mode)
+        yield from legend(bits_block(title), mode, look=Look(mode, palette))
     else:
-        yield f"{title}: from white, 0, to red, {MOST_BITS:g} or more"
+        yield f"{title}: from white, 0, to {HUES[palette][1]}, {MOST_BITS:g} or more"
 
 
 def _painted(cells: Iterable[Cell]) -> str:

@@ -176,7 +176,9 @@ def _banned(config: SamplingConfig, vocabulary: Vocabulary) -> Mask | None:
     if vocabulary.unknown_id is not None:
         mask[vocabulary.unknown_id] = True
     if mask.all():
-        raise UsageError("ban leaves no character that the model could write", "ban fewer of them")
+        raise UsageError(
+            "--ban leaves no character that the model could write", "ban fewer of them"
+        )
     return mask if mask.any() else None
 
 
@@ -200,7 +202,7 @@ def _known(option: str, characters: str, vocabulary: Vocabulary) -> npt.NDArray[
     strangers = dict.fromkeys(c for c, k in zip(characters, known.tolist(), strict=True) if not k)
     if strangers:
         raise DataError(
-            f"{option}: {expected}: {name_characters(list(strangers))}",
+            f"--{option}: {expected}: {name_characters(list(strangers))}",
             f"leave them out of --{option}",
         )
     return vocabulary.lookup(points)

@@ -68,7 +68,7 @@ def select(samples: Iterable[Sample], selection: Selection) -> Iterator[Sample]:
         if dropped >= MOST_DROPPED:
             why = " and ".join(f"{number:,} {name}" for name, number in reasons.items() if number)
             raise DataError(
-                f"only {kept:,} of {counted(selection.count, 'sample')} were found; {dropped:,} in a row were dropped, "
+                f"found only {kept:,} of {counted(selection.count, 'sample')}; {dropped:,} in a row were dropped, "
                 f"and {why} in all",
                 "try fewer, longer ones, or a higher --temp",
             )

@@ -253,7 +253,9 @@ class Session:
         except OSError as error:
             raise environment_fault("write", path, error) from error
         except ValueError as error:  # a NUL in its name
-            raise UsageError(f"{str(path)!r} is not the name of a file") from error
+            raise UsageError(
+                f"{str(path)!r} is not the name of a file", "leave the zero byte out"
+            ) from error
 
 
 def first_word(text: str) -> str:
