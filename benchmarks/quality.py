@@ -18,7 +18,7 @@ from pathlib import Path
 from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.cli.runs import corpus_config_of
 from charrnn.cli.texts import open_corpus
-from charrnn.scoring.evaluation import evaluate
+from charrnn.evaluation.evaluate import evaluate
 
 WINDOWS = (None, 64, 256)
 """Protocols: None carries the state."""

@@ -25,10 +25,10 @@ prepare_process()  # as `charrnn train` does, before torch is imported
 
 import torch
 
-from charrnn.cells import CELLS
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
 from charrnn.model import CharRNN, count_parameters, hidden_size_for, weight_shapes
+from charrnn.network.cells import CELLS
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.machine import may_choose_bfloat16
 from charrnn.training.network import TorchState, make_network

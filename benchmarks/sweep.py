@@ -29,10 +29,11 @@ import torch
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.texts import open_corpus
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.evaluation.evaluate import evaluate
 from charrnn.model import count_parameters
-from charrnn.scoring.evaluation import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.training.events import Evaluated
+from charrnn.training.measure import seconds_per_step, try_machine
 from charrnn.training.plan import (
     SIZES,
     Budget,
@@ -46,7 +47,6 @@ from charrnn.training.plan import (
     temptation,
 )
 from charrnn.training.trainer import BEST, Trainer
-from charrnn.training.trials import seconds_per_step, try_machine
 
 MEASURED = ((1, 128), (1, 512), (2, 128), (2, 256), (2, 512))
 """Layers and units."""

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.recording import PART, Recording, Source
+from charrnn.interpret.recording import PART, Recording, Source
+from charrnn.render.ansi import Look, text_lines
 from charrnn.render.palette import ColorMode
-from charrnn.render.scene import make_scenes, unit_block, unit_values
-from charrnn.render.terminal import Look, text_lines
+from charrnn.render.views.scene import make_scenes, unit_block, unit_values
 
 CHARACTERS = 100_000
 WIDTH = 100

@@ -13,20 +13,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from charrnn.analysis.edits import Edit as Edit
     from charrnn.errors import CharrnnError as CharrnnError
+    from charrnn.evaluation.evaluate import Evaluation as Evaluation
+    from charrnn.evaluation.evaluate import evaluate as evaluate
+    from charrnn.interpret.edits import Edit as Edit
+    from charrnn.interpret.recording import Recording as Recording
     from charrnn.model import CharRNN as CharRNN
-    from charrnn.recording import Recording as Recording
-    from charrnn.scoring.evaluation import Evaluation as Evaluation
-    from charrnn.scoring.evaluation import evaluate as evaluate
 
 _HOMES = {
     "CharrnnError": "charrnn.errors",
     "CharRNN": "charrnn.model",
-    "Edit": "charrnn.analysis.edits",
-    "Recording": "charrnn.recording",
-    "Evaluation": "charrnn.scoring.evaluation",
-    "evaluate": "charrnn.scoring.evaluation",
+    "Edit": "charrnn.interpret.edits",
+    "Recording": "charrnn.interpret.recording",
+    "Evaluation": "charrnn.evaluation.evaluate",
+    "evaluate": "charrnn.evaluation.evaluate",
 }
 
 __all__ = ["CharRNN", "CharrnnError", "Edit", "Evaluation", "Recording", "evaluate", "load"]

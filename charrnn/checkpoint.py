@@ -21,13 +21,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from charrnn.cells import CELLS, get_cell
 from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.cells import CELLS, get_cell
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.words import counted
+from charrnn.wording import counted
 
 FORMAT = "charrnn"
 FORMAT_VERSION = 1

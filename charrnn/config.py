@@ -102,7 +102,7 @@ class ModelConfig:
     """The shape of a network."""
 
     cell: str = "lstm"
-    """The recurrent cell, by its name in `charrnn.cells.CELLS`."""
+    """The recurrent cell, by its name in `charrnn.network.cells.CELLS`."""
     vocab_size: int
     """V, the number of symbols."""
     embedding_size: int = 64

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.cells import get_cell
-from charrnn.cells.base import State
-from charrnn.cells.ops import NumpyOps
-from charrnn.cells.stack import advance, layer_names, make_layer, norm_names, upwards
 from charrnn.config import MOST_UNITS, ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.network.cells import get_cell
+from charrnn.network.cells.base import State
+from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.stack import advance, layer_names, make_layer, norm_names, upwards
 from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from charrnn.analysis.edits import Edit
-    from charrnn.recording import Recording
+    from charrnn.interpret.edits import Edit
+    from charrnn.interpret.recording import Recording
 
 Float = npt.NDArray[np.float32]
 Weights = Mapping[str, Float]
@@ -245,7 +245,7 @@ class CharRNN:
         """This model with units held at a value or steered, in all that it reads and writes.
 
         It shares the weights, which no edit changes; this model stays as it is. The edits of an edited
-        model are kept, and these come to them. See `charrnn.analysis.edits` for where they act.
+        model are kept, and these come to them. See `charrnn.interpret.edits` for where they act.
 
         Args:
             edits: what to clamp, and what to add.
@@ -257,7 +257,7 @@ class CharRNN:
         Example:
             model.edited([Edit("clamp", "L0.c.37", 1.0)]).sample("ROMEO:")
         """
-        from charrnn.analysis.edits import edited_ops
+        from charrnn.interpret.edits import edited_ops
 
         edits = (*self.edits, *edits)
         of_layers = edited_ops(edits, self)
@@ -293,6 +293,6 @@ class CharRNN:
         Raises:
             DataError: the text is empty or has characters that the model does not know.
         """
-        from charrnn.recording import record
+        from charrnn.interpret.recording import record
 
         return record(self, text, top=top)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.cells import CELLS
 from charrnn.config import ModelConfig
+from charrnn.interpret.recording import record_parts
 from charrnn.model import CharRNN, weight_shapes
-from charrnn.recording import record_parts
+from charrnn.network.cells import CELLS
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H, T = 7, 5, 6, 40

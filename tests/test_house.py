@@ -12,27 +12,27 @@ import charrnn
 ROOT = Path(charrnn.__file__).parent
 
 FLOORS = [  # from the ground up; a module may import from its own part and from the floors below
-    {"errors", "words"},
+    {"errors", "wording"},
     {"config"},
     {"files"},
     {"text"},
-    {"cells"},
+    {"network"},
     {"model"},
-    {"checkpoint", "recording"},
-    {"scoring", "sampling", "analysis"},
-    {"training", "dumps"},
+    {"checkpoint"},
+    {"evaluation", "sampling"},
+    {"interpret"},
+    {"training"},
     {"render"},
-    {"page"},
-    {"serve"},
+    {"web"},
     {"cli"},
     {"__init__", "__main__"},
 ]
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 UPWARD = {  # a method that hands on to the module that does the work, imported when it is called
-    ("model", "recording"),
+    ("model", "interpret"),
     ("model", "sampling"),
-    ("model", "analysis"),
-    ("recording", "dumps"),
+    ("evaluation", "interpret"),
+    ("sampling", "interpret"),
 }
 
 
@@ -104,7 +104,7 @@ def test_only_the_command_line_prints_exits_or_reads_its_surroundings(path):
         ("import charrnn", {"torch", "numpy"}),
         ("import charrnn.cli.app", {"torch", "numpy"}),
         ("import charrnn; charrnn.CharRNN; charrnn.evaluate; charrnn.Recording", {"torch"}),
-        ("import charrnn.checkpoint, charrnn.sampling.sampler, charrnn.render.terminal", {"torch"}),
+        ("import charrnn.checkpoint, charrnn.sampling.sampler, charrnn.render.ansi", {"torch"}),
     ],
 )
 def test_importing_a_part_does_not_import_what_it_can_do_without(statement, absent):

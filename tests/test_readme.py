@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import CLEAN, make_text, own_signals, run_charrnn
+from helpers import CLEAN, make_text, own_signals, run_charrnn
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

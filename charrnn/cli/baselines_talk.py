@@ -4,10 +4,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import print_wrapped, say
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
-    from charrnn.scoring.baselines import Baselines
+    from charrnn.evaluation.baselines import Baselines
     from charrnn.text.corpus import Corpus
 
 LABEL = 18
@@ -21,7 +21,7 @@ def measured(corpus: "Corpus", split: str, *, quiet: bool = False) -> "Baselines
 
     What has been printed so far is written out first: whoever has seen enough may type Ctrl-C.
     """
-    from charrnn.scoring.baselines import measure_baselines
+    from charrnn.evaluation.baselines import measure_baselines
 
     sys.stdout.flush()
     if len(corpus) > LONG and not quiet:

@@ -7,7 +7,7 @@ import typer
 
 from charrnn.cli.console import say
 from charrnn.errors import CheckpointError
-from charrnn.words import did_you_mean
+from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint

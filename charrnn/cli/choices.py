@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from charrnn.errors import UsageError
-from charrnn.words import did_you_mean
+from charrnn.wording import did_you_mean
 
 
 def one_of(option: str, kind: type[StrEnum], automatic: str | None = None) -> dict[str, Any]:

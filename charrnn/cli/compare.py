@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from charrnn.cells import CELLS, get_cell
 from charrnn.cli import compare_options as own
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import RUNS
@@ -43,11 +42,12 @@ from charrnn.config import (
     TrainingConfig,
 )
 from charrnn.errors import DataError, DivergedError, UsageError
+from charrnn.network.cells import CELLS, get_cell
 from charrnn.render.bars import EIGHTHS
 
 if TYPE_CHECKING:
     from charrnn.cli.progress import Stopper
-    from charrnn.scoring.evaluation import Evaluation
+    from charrnn.evaluation.evaluate import Evaluation
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cells import CELLS
 from charrnn.cli.train_options import BUDGET, LEARNING, NETWORK, RUN
+from charrnn.network.cells import CELLS
 
 DEFAULT_MINUTES = 1.0
 """For each network."""

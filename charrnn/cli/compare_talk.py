@@ -11,7 +11,7 @@ from charrnn.cli.train_talk import judged_text
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.render.bars import bar
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus

@@ -14,7 +14,7 @@ from typing import NoReturn, TextIO
 
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
-from charrnn.words import counted
+from charrnn.wording import counted
 
 
 def say(text: str = "") -> None:

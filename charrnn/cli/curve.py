@@ -18,7 +18,7 @@ from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
-    from charrnn.render.plot import Plot, Point
+    from charrnn.render.plot.curves import Plot, Point
 
 Row = dict[str, Any]
 """The figures of one evaluation."""
@@ -74,13 +74,13 @@ def show_curve(
     if len({run.held_out for run in runs}) > 1 and not quiet:
         say("charrnn: these runs are validated on different texts")
     for path, kind in pictures:
-        from charrnn.render.picture import draw_picture
+        from charrnn.render.plot.picture import draw_picture
 
         write_picture(path, draw_picture(plot, kind), quiet=quiet)
     if as_json:
         print(_json(runs))
     elif not pictures:
-        from charrnn.render.plot import DRAWN_WITH, plot_lines
+        from charrnn.render.plot.curves import DRAWN_WITH, plot_lines
 
         braille = can_print(DRAWN_WITH)
         for line in plot_lines(plot, terminal_width(), terminal_color(), braille=braille):
@@ -148,7 +148,7 @@ def _with_folder(run: Run) -> Run:
 
 def _plot(runs: Sequence[Run]) -> "Plot":
     """Training and validation of a run, or the validation of several."""
-    from charrnn.render.plot import Line, Plot
+    from charrnn.render.plot.curves import Line, Plot
 
     run = runs[0]
     title = f"bits per {run.unit}"

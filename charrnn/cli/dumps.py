@@ -20,15 +20,15 @@ DUMP_SIGNS = (b"charrnn recording", b"facts.npy", b'{"position": ', b"position,o
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from charrnn.analysis.units import Unit
-    from charrnn.dumps.reading import Dump
+    from charrnn.interpret.dumps.reading import Dump
+    from charrnn.interpret.recording import Recording
+    from charrnn.interpret.units import Unit
     from charrnn.model import CharRNN
-    from charrnn.recording import Recording
 
 
 def require_places(dump: Path | None, lstmvis: Path | None) -> None:
     """Raise UsageError unless what is asked for can be written, and here."""
-    from charrnn.dumps.writing import writer_for
+    from charrnn.interpret.dumps.writing import writer_for
 
     if lstmvis and lstmvis.exists() and not (lstmvis.is_dir() and not any(lstmvis.iterdir())):
         raise UsageError(f"cannot write {str(lstmvis)!r}: something is there already")
@@ -59,7 +59,7 @@ def open_dump(path: Path) -> "Dump":
         DataError: it is another file, or damaged.
         UsageError: its format cannot be shown.
     """
-    from charrnn.dumps.reading import SHOWN, Dump
+    from charrnn.interpret.dumps.reading import SHOWN, Dump
 
     if path.suffix not in SHOWN:
         raise UsageError(f"--from shows {' and '.join(SHOWN)} files, not {str(path)!r}")
@@ -84,8 +84,8 @@ def write_dump(
     """
     from threadpoolctl import threadpool_limits
 
-    from charrnn.dumps.reading import SHOWN
-    from charrnn.dumps.writing import dump
+    from charrnn.interpret.dumps.reading import SHOWN
+    from charrnn.interpret.dumps.writing import dump
 
     arrays = len(model.cell.states) + len(model.cell.gates) if what is None else 1
     config = model.config
@@ -120,7 +120,7 @@ def write_lstmvis(
     """
     from threadpoolctl import threadpool_limits
 
-    from charrnn.dumps.lstmvis import write_folder
+    from charrnn.interpret.dumps.lstmvis import write_folder
 
     arrays = len(model.cell.states) if what is None else 1
     config = model.config

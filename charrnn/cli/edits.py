@@ -59,9 +59,9 @@ def edited(
     """
     if not (clamp or steer or steer_file):
         return model
-    from charrnn.analysis.edits import parse_edit, parse_edits
     from charrnn.cli.texts import read_text
-    from charrnn.text.reading import file_source
+    from charrnn.interpret.edits import parse_edit, parse_edits
+    from charrnn.text.sources import file_source
 
     edits = [parse_edit(text, "clamp") for text in clamp or ()]
     edits += [parse_edit(text, "steer") for text in steer or ()]

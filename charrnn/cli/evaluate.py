@@ -118,7 +118,7 @@ def evaluate(
             "lines are judged one by one, without --window or --lanes", "add --no-lines"
         )
     model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
-    from charrnn.scoring.evaluation import evaluate as score
+    from charrnn.evaluation.evaluate import evaluate as score
 
     corpus: Any = _own_corpus(loaded) if split else None
     ids, unknown = _text_of(loaded, file, corpus, split, quiet=quiet)
@@ -184,7 +184,7 @@ def _own_corpus(loaded: "Checkpoint") -> Any:
 
 
 def _print_table(result: Any, unit: str) -> None:
-    from charrnn.scoring.evaluation import WARM_UP
+    from charrnn.evaluation.evaluate import WARM_UP
 
     how = result.protocol
     if result.window is None and result.items is None and result.lanes > 1:

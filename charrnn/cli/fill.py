@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from charrnn.model import CharRNN
-    from charrnn.sampling.filling import Filling
-    from charrnn.sampling.template import Template
+    from charrnn.sampling.infill.search import Filling
+    from charrnn.sampling.infill.template import Template
 
 
 def write_fillings(
@@ -32,7 +32,7 @@ def write_fillings(
 
     A terminal shows what stood in the gaps underlined, and bold if it has colours enough; a pipe gets exactly the text.
 
-    What is raised is what `charrnn.sampling.filling.fill` raises, from which most arguments are.
+    What is raised is what `charrnn.sampling.infill.search.fill` raises, from which most arguments are.
 
     Args:
         model: judges the fillings.
@@ -46,9 +46,9 @@ def write_fillings(
         as_json: a line of JSON for each instead.
         quiet: say nothing on stderr.
     """
-    from charrnn.sampling.chooser import Chooser
-    from charrnn.sampling.filling import default_beam, fill
-    from charrnn.sampling.template import parse_template
+    from charrnn.sampling.infill.search import default_beam, fill
+    from charrnn.sampling.infill.template import parse_template
+    from charrnn.sampling.logits import Chooser
 
     template, temperature, line = parse_template(text), config.temperature, config.line
     fillings = fill(
@@ -110,8 +110,8 @@ def _json(fillings: "Iterable[Filling]", seed: int | None) -> "Iterator[Filling]
 
 def _shown(piece: str, mode: ColorMode, *, in_gap: bool) -> str:
     """A piece for a terminal."""
+    from charrnn.render.ansi import BOLD_UNDERLINED, PLAIN, UNDERLINED
     from charrnn.render.glyphs import harmless
-    from charrnn.render.terminal import BOLD_UNDERLINED, PLAIN, UNDERLINED
 
     if not in_gap or mode == ColorMode.none:
         return harmless(piece)

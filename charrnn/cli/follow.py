@@ -10,15 +10,15 @@ from charrnn.cli.reading import content
 from charrnn.cli.showing import Coloring, Style, colorings
 from charrnn.cli.wanted import Wanted
 from charrnn.errors import UsageError
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from charrnn.config import SamplingConfig
+    from charrnn.interpret.recording import Recording
     from charrnn.model import CharRNN
-    from charrnn.recording import Recording
-    from charrnn.render.rows import LiveRows
+    from charrnn.render.views.rows import LiveRows
 
 
 def sampling_config(
@@ -79,10 +79,10 @@ def follow(
     """
     from threadpoolctl import threadpool_limits
 
-    from charrnn.recording import record, record_live
-    from charrnn.render.rows import LiveRows, bits_block
-    from charrnn.render.scene import surprisal_values
-    from charrnn.render.terminal import legend
+    from charrnn.interpret.recording import record, record_live
+    from charrnn.render.ansi import legend
+    from charrnn.render.views.rows import LiveRows, bits_block
+    from charrnn.render.views.scene import surprisal_values
     from charrnn.sampling.prime import before
     from charrnn.sampling.sampler import sample
 
@@ -115,7 +115,7 @@ def follow(
 
 def _texts(prime: str, written: Iterator[str]) -> Iterator[str]:
     """The prime in parts, because it may be long, and what is written."""
-    from charrnn.recording import PART
+    from charrnn.interpret.recording import PART
 
     for start in range(0, len(prime), PART):
         yield prime[start : start + PART]
@@ -130,7 +130,7 @@ def _draw(
     bits: bool,
 ) -> None:
     """Write each part as it comes. After Ctrl-C the row is completed, and nothing else."""
-    from charrnn.render.scene import columns_of
+    from charrnn.render.views.scene import columns_of
 
     ours = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     if ours:

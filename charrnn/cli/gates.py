@@ -13,8 +13,8 @@ from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
 
 if TYPE_CHECKING:
-    from charrnn.analysis.gates import Saturation
-    from charrnn.dumps.reading import Dump
+    from charrnn.interpret.dumps.reading import Dump
+    from charrnn.interpret.gates import Saturation
     from charrnn.model import CharRNN
 
 COLUMNS = ("address", "layer", "gate", "unit", "left", "right", "mean", "time_scale")
@@ -34,8 +34,8 @@ def show_gates(
     """Print how the gates were used, or draw it, and write a table if one is named; the arguments are `visualize`'s."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.analysis.gates import saturation, sigmoid_gates
-    from charrnn.recording import record_parts
+    from charrnn.interpret.gates import saturation, sigmoid_gates
+    from charrnn.interpret.recording import record_parts
 
     names = sigmoid_gates(model.cell)
     require_csv(csv)
@@ -57,7 +57,7 @@ def show_gates_again(
     quiet: bool,
 ) -> None:
     """The same of a dump, which has the gates."""
-    from charrnn.analysis.gates import saturation, sigmoid_gates
+    from charrnn.interpret.gates import saturation, sigmoid_gates
 
     require_csv(csv)
     names = sigmoid_gates(dump.network.cell)
@@ -75,9 +75,9 @@ def _show(
     quiet: bool,
 ) -> None:
     """Print or draw what was found in a text of this level, and write the table."""
-    from charrnn.render.gates import gate_lines, gate_scatter
-    from charrnn.render.picture import draw_scatter
-    from charrnn.render.plot import DRAWN_WITH
+    from charrnn.render.plot.curves import DRAWN_WITH
+    from charrnn.render.plot.picture import draw_scatter
+    from charrnn.render.views.gates import gate_lines, gate_scatter
 
     noun = "byte" if level == "byte" else "character"
     if pictures:
@@ -93,7 +93,7 @@ def _show(
 
 def _rows(found: "Saturation") -> Iterator[tuple[object, ...]]:
     """A row for each unit's gate."""
-    from charrnn.analysis.units import Unit
+    from charrnn.interpret.units import Unit
 
     for gate in found.gates:
         for layer, unit in (

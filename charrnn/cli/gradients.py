@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cells import CELLS, get_cell
 from charrnn.cli.checkpoints import find_checkpoint, is_checkpoint, say_near_run
 from charrnn.cli.console import can_print, print_wrapped, say, terminal_width
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
-from charrnn.words import counted
+from charrnn.network.cells import CELLS, get_cell
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
-    from charrnn.render.fading import Curve
+    from charrnn.render.views.fading import Curve
     from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.gradients import GradientReach
 
@@ -184,7 +184,7 @@ def _layer_facts(found: "GradientReach") -> list[dict[str, Any]]:
 
 def _print(found: list[Measured], num_symbols: int, vocabulary: "Vocabulary") -> None:
     from charrnn.render.bars import EIGHTHS
-    from charrnn.render.fading import fading_lines
+    from charrnn.render.views.fading import fading_lines
 
     reach, config = found[0].reach, found[0].model.config
     symbols = counted(num_symbols, "byte" if vocabulary.level == "byte" else "character")
@@ -206,7 +206,7 @@ def _print(found: list[Measured], num_symbols: int, vocabulary: "Vocabulary") ->
 
 
 def _curve(network: Measured, layer: int) -> "Curve":
-    from charrnn.render.fading import Curve
+    from charrnn.render.views.fading import Curve
 
     found = network.reach
     farthest = found.reach[layer]

@@ -12,8 +12,8 @@ from charrnn.cli.table import require_csv, write_csv
 from charrnn.cli.visualize_options import HORIZON_WINDOWS
 
 if TYPE_CHECKING:
+    from charrnn.interpret.context import Horizon
     from charrnn.model import CharRNN
-    from charrnn.scoring.horizon import Horizon
 
 COLUMNS = ("context", "bits", "standard_error", "more", "more_standard_error", "windows")
 
@@ -37,10 +37,10 @@ def show_horizon(
     require_csv(csv)
     from threadpoolctl import threadpool_limits
 
+    from charrnn.interpret.context import horizon
     from charrnn.render.bars import EIGHTHS
-    from charrnn.render.horizon import horizon_lines
-    from charrnn.render.picture import draw_horizon
-    from charrnn.scoring.horizon import horizon
+    from charrnn.render.plot.picture import draw_horizon
+    from charrnn.render.views.context import horizon_lines
 
     with threadpool_limits(1, "blas"):  # more threads lose more on a busy machine than they gain
         ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cells import CELLS
 from charrnn.cli.checkpoints import (
     CheckpointArgument,
     complete_checkpoint,
@@ -17,7 +16,8 @@ from charrnn.cli.checkpoints import (
 )
 from charrnn.cli.console import duration, escape, print_wrapped, size
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.words import counted
+from charrnn.network.cells import CELLS
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.console import report
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.render.glyphs import harmless
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.config import SamplingConfig

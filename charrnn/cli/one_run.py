@@ -87,8 +87,8 @@ def plan_run(
     wishes: Mapping[str, Any],
 ) -> "Plan":
     """Fix what a budget and the wishes (by their names in `plan.Wishes`) leave open, after measuring this machine."""
+    from charrnn.training.measure import plan_here
     from charrnn.training.plan import Budget, Facts, Wishes
-    from charrnn.training.trials import plan_here
 
     facts = Facts(len(text.train), len(text.val), text.item_lengths(text.train))
     return plan_here(facts, network, config, Budget(*limits), Wishes(**wishes))

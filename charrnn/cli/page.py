@@ -11,12 +11,12 @@ from charrnn.cli.visualize_options import PAGE_CHARS
 from charrnn.errors import UsageError
 from charrnn.files import write_atomically
 from charrnn.render.palette import Palette
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from charrnn.dumps.reading import Dump
+    from charrnn.interpret.dumps.reading import Dump
     from charrnn.model import CharRNN
 
 GUESSES = 5
@@ -73,9 +73,9 @@ def write_page(
     require_page(path)
     from threadpoolctl import threadpool_limits
 
-    from charrnn.analysis.units import parse_units
-    from charrnn.page.data import page_data
-    from charrnn.recording import record_parts
+    from charrnn.interpret.recording import record_parts
+    from charrnn.interpret.units import parse_units
+    from charrnn.web.data import page_data
 
     units = [unit for address in addresses or () for unit in parse_units(address, model)]
     shown = [*parse_units(f"L*.{what or model.cell.output}.*", model), *units]
@@ -100,8 +100,8 @@ def write_page_again(
 ) -> None:
     """Write the page of a dump: of what it has. The arguments and errors are those of `write_page`."""
     require_page(path)
-    from charrnn.analysis.units import parse_units
-    from charrnn.page.data import page_data
+    from charrnn.interpret.units import parse_units
+    from charrnn.web.data import page_data
 
     facts, cell = dump.facts, dump.network.cell
     units = [unit for address in addresses or () for unit in parse_units(address, dump.network)]
@@ -125,7 +125,7 @@ def write_page_again(
 
 def _write(path: Path, data: "dict[str, Any]", settings: PageSettings) -> None:
     """Write a page of its data."""
-    from charrnn.page.html import page_html
+    from charrnn.web.html import page_html
 
     write_atomically(path, page_html(data, settings.palette).encode("utf-8"))
     if not settings.quiet:

@@ -11,8 +11,8 @@ from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
 
 if TYPE_CHECKING:
-    from charrnn.render.picture import Kind
-    from charrnn.render.sheet import Sheet
+    from charrnn.render.grid import Sheet
+    from charrnn.render.plot.picture import Kind
 
 PLOT_EXTRA = ("matplotlib", "plot")
 PICTURE_WIDTH = 80

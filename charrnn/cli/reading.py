@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.console import say, size
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from charrnn.interpret.recording import Recording
     from charrnn.model import CharRNN
-    from charrnn.recording import Recording
 
 OWN_TEXT = 400
 """Characters that the model writes itself when there is no text."""
@@ -57,12 +57,12 @@ def recorded(
     *,
     lines: bool,
 ) -> "Recording":
-    """The recording of a text; see `charrnn.recording.record`.
+    """The recording of a text; see `charrnn.interpret.recording.record`.
 
     Raises:
         EnvironmentFault: it would not fit into memory.
     """
-    from charrnn.recording import record
+    from charrnn.interpret.recording import record
 
     require_memory(model, text, keep)
     return record(model, text, top=predictions, keep=keep, lines=lines)
@@ -87,7 +87,7 @@ def with_bar(parts: "Iterable[Recording]", length: int, *, quiet: bool) -> "Iter
 
 def require_memory(model: "CharRNN", text: str, keep: "Collection[str] | None") -> None:
     """Raise EnvironmentFault if these states and gates of all of a text would not fit into memory."""
-    from charrnn.recording import num_bytes
+    from charrnn.interpret.recording import num_bytes
 
     require_free(num_bytes(model, text, keep), len(text))
 

@@ -23,7 +23,7 @@ from charrnn.cli.runs import (
 from charrnn.cli.train_talk import say_corpus, why_early
 from charrnn.config import SavingConfig, TrainingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint

@@ -13,11 +13,11 @@ from charrnn.cli.sample_input import unescaped
 from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
 from charrnn.errors import UsageError
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
-    from charrnn.render.scene import Scene
+    from charrnn.render.views.scene import Scene
     from charrnn.text.vocabulary import Ids, Vocabulary
     from charrnn.training.saliency import Saliency
 
@@ -46,7 +46,7 @@ def show_saliency(
     found = _found(model, ids, at, wanted, lines=lines)
     scene = _scene(found, ids, model.vocabulary)
     if pictures:
-        from charrnn.render.sheet import make_sheet
+        from charrnn.render.grid import make_sheet
 
         look = style.look(pictures.mode)
         pictures.write(make_sheet(scene, pictures.width, look), quiet=quiet)
@@ -96,7 +96,7 @@ def _noun(vocabulary: "Vocabulary") -> str:
 
 
 def _scene(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "Scene":
-    from charrnn.render.saliency import saliency_scene
+    from charrnn.render.views.saliency import saliency_scene
 
     decode = vocabulary.decoder()
     symbols = [(s, decode(s)) for s in ids[found.start : found.place].tolist()]
@@ -109,7 +109,7 @@ def _scene(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "Scene":
 def _lines(found: "Saliency", scene: "Scene", noun: str, style: Style) -> Iterator[str]:
     from charrnn.render.bars import EIGHTHS
     from charrnn.render.columns import wrapped
-    from charrnn.render.saliency import saliency_lines
+    from charrnn.render.views.saliency import saliency_lines
 
     width, look, blocks = style.columns(), style.look(), can_print(EIGHTHS)
     yield from saliency_lines(scene, found.place, found.norms, width, look, blocks=blocks)

@@ -24,7 +24,7 @@ from charrnn.cli.sample_output import JsonOutput, Output, SurprisalOutput, TextO
 from charrnn.cli.train_options import was_given
 from charrnn.config import SamplingConfig
 from charrnn.render.palette import Palette
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -148,7 +148,7 @@ def sample(
         output = TextOutput(text, between, lines=config.line)
     _write(model, config, wanted, output)
     if config.line and output.cut_off and not quiet:
-        from charrnn.sampling.ends import limiting_option
+        from charrnn.sampling.stopping import limiting_option
 
         verb = "was" if output.cut_off == 1 else "were"
         cut_off = f"{output.cut_off:,} of {counted(count, 'line')} {verb} cut off"
@@ -187,8 +187,8 @@ def _selection(
 
 def _lanes(config: SamplingConfig, wanted: "Selection") -> int:
     """How many samples to write side by side."""
-    from charrnn.sampling.ends import most_characters
     from charrnn.sampling.sampler import LANES
+    from charrnn.sampling.stopping import most_characters
 
     fitting = MOST_WAITING // max(most_characters(config), 1)
     return max(1, min(LANES, wanted.count * wanted.best_of, fitting))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from charrnn.render.palette import ColorMode
     from charrnn.sampling.sampler import Sample
-    from charrnn.sampling.writer import Piece
+    from charrnn.sampling.stream import Piece
 
 CHARACTERS_PER_WRITE = 32
 """Of text for a pipe; a terminal gets each piece at once."""
@@ -62,7 +62,7 @@ class TextOutput:
 
     def write(self, samples: "Iterable[Sample]") -> None:
         """Write whole samples."""
-        from charrnn.sampling.writer import Piece
+        from charrnn.sampling.stream import Piece
 
         self.stream(Piece(s.index, s.text, s.log_probabilities, s.stop) for s in samples)
 
@@ -142,7 +142,7 @@ class SurprisalOutput(TextOutput):
         palette: Palette = Palette.rdbu,
         quiet: bool = False,
     ) -> None:
-        from charrnn.render.rows import SurprisalRows
+        from charrnn.render.views.rows import SurprisalRows
 
         super().__init__(prime, separator, lines=lines)
         self._mode, self._palette = color or terminal_color(), palette
@@ -153,7 +153,7 @@ class SurprisalOutput(TextOutput):
 
     def stream(self, pieces: "Iterable[Piece]") -> None:
         """Write the pieces of samples, one sample after the other, with a legend before and the mean after them."""
-        from charrnn.render.rows import surprisal_legend
+        from charrnn.render.views.rows import surprisal_legend
 
         if not self._quiet:
             for line in surprisal_legend(self._mode, self._palette, in_color=sys.stderr.isatty()):

@@ -31,11 +31,11 @@ from prompt_toolkit.widgets import TextArea
 from charrnn.cli.console import escape
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.render.glyphs import harmless
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
-    from charrnn.sampling.ends import StopReason
     from charrnn.sampling.session import Draft, Session
+    from charrnn.sampling.stopping import StopReason
 
 KEYS = "Tab word  End all  ^R again  ^Z back  ↑↓ temperature  ^S save  Esc leave"
 PAUSE = 0.05

@@ -13,7 +13,7 @@ from charrnn.cli.visualize_options import Quiet
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
-    from charrnn.serve.server import Server
+    from charrnn.web.server import Server
 
 
 def serve(
@@ -54,9 +54,9 @@ def serve(
 
 def _server(loaded: "Checkpoint", port: int) -> "Server":
     """The server of a model's page."""
-    from charrnn.page.html import page_policy
-    from charrnn.serve.live import Live
-    from charrnn.serve.server import Server
+    from charrnn.web.html import page_policy
+    from charrnn.web.live import Live
+    from charrnn.web.server import Server
 
     live = Live(loaded.model, title_of(loaded), lines=reads_lines(loaded))
     actions = {"read": live.read, "write": live.write}

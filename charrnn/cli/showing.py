@@ -12,11 +12,11 @@ from charrnn.cli.wanted import Wanted, heat_maps
 from charrnn.render.palette import ColorMode, Palette
 
 if TYPE_CHECKING:
+    from charrnn.interpret.recording import Recording
     from charrnn.model import CharRNN
-    from charrnn.recording import Recording
-    from charrnn.render.scene import Block, Values
-    from charrnn.render.sheet import Sheet
-    from charrnn.render.terminal import Look
+    from charrnn.render.ansi import Look
+    from charrnn.render.grid import Sheet
+    from charrnn.render.views.scene import Block, Values
 
 FIRST_LOOK = 10_000
 """Characters that are read before the first line is written: they decide scales, and which units are interesting."""
@@ -35,7 +35,7 @@ class Style:
 
     def look(self, mode: ColorMode | None = None) -> "Look":
         """The same for the renderer; `mode` says what a picture can show."""
-        from charrnn.render.terminal import UNBOUNDED, Look
+        from charrnn.render.ansi import UNBOUNDED, Look
 
         line = self.columns() if sys.stdout.isatty() else UNBOUNDED
         return Look(mode or self.color or terminal_color(), self.palette, self.digits, line)
@@ -80,7 +80,7 @@ class ModelReadings:
 
     def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
         """See `Readings`."""
-        from charrnn.recording import record_parts
+        from charrnn.interpret.recording import record_parts
 
         if self._first:
             return [self._first]
@@ -147,9 +147,9 @@ def shown_lines(readings: Readings, wanted: Wanted, style: Style) -> Iterator[st
     """The lines of every block, one after the other, and then those of heat maps."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.render.heatmap import heat_map_lines, heat_map_parts
-    from charrnn.render.scene import make_scenes
-    from charrnn.render.terminal import legend, text_lines
+    from charrnn.render.ansi import legend, text_lines
+    from charrnn.render.views.heatmap import heat_map_lines, heat_map_parts
+    from charrnn.render.views.scene import make_scenes
 
     look, width = style.look(), style.columns()
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
@@ -178,9 +178,9 @@ def _sheet(readings: Readings, wanted: Wanted, style: Style, pictures: Pictures)
     """What pictures show: all of the text at once."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.render.heatmap import heat_map_sheet
-    from charrnn.render.scene import columns_of, make_scene
-    from charrnn.render.sheet import make_sheet, stacked
+    from charrnn.render.grid import make_sheet, stacked
+    from charrnn.render.views.heatmap import heat_map_sheet
+    from charrnn.render.views.scene import columns_of, make_scene
 
     with threadpool_limits(1, "blas"):
         recording = readings.whole(wanted.arrays(readings.output), wanted.predictions)
@@ -205,8 +205,8 @@ def colorings(first: "Recording", wanted: Wanted, where: str) -> list[Coloring]:
         wanted: what is to be shown.
         where: what that is of the text; empty if it is all.
     """
-    from charrnn.analysis.units import most_interesting
-    from charrnn.render.scene import (
+    from charrnn.interpret.units import most_interesting
+    from charrnn.render.views.scene import (
         HERE,
         surprisal_block,
         surprisal_values,

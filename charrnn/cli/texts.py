@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.console import escape, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.text.corpus import Corpus
-    from charrnn.text.reading import Source
+    from charrnn.text.sources import Source
     from charrnn.text.vocabulary import Vocabulary
 
 FILE_ENDINGS = (".txt", ".md", ".csv", ".json", ".jsonl", ".html", ".py", ".tex", ".log", ".gz")
@@ -33,7 +33,7 @@ def stdin_source() -> "Source":
     Raises:
         UsageError: it is closed, or a terminal, and nobody is going to type a corpus.
     """
-    from charrnn.text.reading import spooled_source
+    from charrnn.text.sources import spooled_source
 
     if sys.stdin is None:
         raise UsageError("standard input is closed", "pipe a text in: cat book.txt | charrnn ...")
@@ -65,7 +65,7 @@ def open_corpus(
 
     from charrnn.text.catalogue import PYTHON, PYTHON_CHARS, find_sources
     from charrnn.text.corpus import read_corpus
-    from charrnn.text.reading import Notes
+    from charrnn.text.sources import Notes
 
     folder = cache or user_cache()
     notes = Notes()
@@ -94,7 +94,7 @@ def read_text(source: "Source", model: "CharRNN | None") -> str:
     Raises:
         DataError: it is not UTF-8 and has no byte order mark.
     """
-    from charrnn.text.reading import Notes, byte_pieces, text_pieces
+    from charrnn.text.sources import Notes, byte_pieces, text_pieces
 
     if model and model.vocabulary.level == "byte":
         return b"".join(byte_pieces(source)).decode("utf-8", "surrogateescape")
@@ -116,7 +116,7 @@ def without_training_hint(error: DataError) -> DataError:
 
 def file_text(name: str, model: "CharRNN | None") -> str:
     """The text of a file, or of standard input for `-`."""
-    from charrnn.text.reading import file_source
+    from charrnn.text.sources import file_source
 
     return read_text(stdin_source() if name == "-" else file_source(Path(name)), model)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from charrnn.cells import get_cell
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import RUNS
 from charrnn.cli.console import die_by_signal, say
@@ -46,6 +45,7 @@ from charrnn.config import (
     TrainingConfig,
 )
 from charrnn.errors import UsageError
+from charrnn.network.cells import get_cell
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cells import CELLS
 from charrnn.cli.checkpoints import complete_checkpoint
+from charrnn.network.cells import CELLS
 
 TEXT, BUDGET, NETWORK, LEARNING, RUN = "The text", "How long", "The network", "Learning", "The run"
 

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.analysis.lessons import run_lessons, vocabulary_lessons
 from charrnn.cli.baselines_talk import print_line
 from charrnn.cli.checkpoints import BEST, LAST, RUNS
 from charrnn.cli.console import duration, say, size
 from charrnn.config import TrainingConfig
-from charrnn.words import counted
+from charrnn.training.lessons import run_lessons, vocabulary_lessons
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
-    from charrnn.scoring.evaluation import Evaluation
+    from charrnn.evaluation.evaluate import Evaluation
     from charrnn.text.corpus import Corpus
     from charrnn.text.vocabulary import Ids
     from charrnn.training.plan import Plan
@@ -130,7 +130,7 @@ def judge(trainer: "Trainer") -> "Evaluation | None":
     Of a long text only the beginning counts.
     """
     from charrnn.checkpoint import load_checkpoint
-    from charrnn.scoring.evaluation import evaluate
+    from charrnn.evaluation.evaluate import evaluate
 
     held_out = judged_text(trainer.corpus)
     if len(held_out) < 2:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from charrnn.checkpoint import Checkpoint
-    from charrnn.dumps.reading import Dump
+    from charrnn.interpret.dumps.reading import Dump
     from charrnn.model import CharRNN
 
 DRAWN_ROWS = 64
@@ -236,7 +236,7 @@ def _draw(
     quiet: bool,
 ) -> None:
     """Draw a small network while it reads a text."""
-    from charrnn.render.diagram import diagram_lines, diagram_sheet
+    from charrnn.render.views.diagram import diagram_lines, diagram_sheet
 
     symbols, units = len(model.vocabulary), model.config.num_layers * model.config.hidden_size
     if symbols + units > DRAWN_ROWS:

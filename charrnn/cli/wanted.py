@@ -9,9 +9,9 @@ from charrnn.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from charrnn.analysis.units import Network, Unit
-    from charrnn.recording import Recording
-    from charrnn.render.heatmap import HeatMap
+    from charrnn.interpret.recording import Recording
+    from charrnn.interpret.units import Network, Unit
+    from charrnn.render.views.heatmap import HeatMap
 
 Units = tuple["Unit", ...]
 
@@ -73,7 +73,7 @@ def find_wanted(network: "Network", asked: Asked) -> Wanted:
     Raises:
         UsageError: it has no such units, or an option has nothing to act on.
     """
-    from charrnn.analysis.units import parse_units, require_array
+    from charrnn.interpret.units import parse_units, require_array
 
     if asked.what is not None:
         require_array(asked.what, network)
@@ -102,7 +102,7 @@ def heat_maps(recording: "Recording", wanted: Wanted, where: str = "") -> "list[
         wanted: what is to be shown.
         where: what the recording is of the text; empty if it is all.
     """
-    from charrnn.render.heatmap import heat_map
+    from charrnn.render.views.heatmap import heat_map
 
     note = f", sorted by {wanted.sort}" if wanted.sort else ""
     return [
@@ -115,8 +115,8 @@ def _sorted(recording: "Recording", units: "Sequence[Unit]", sort: Sort | None) 
     """The units of a heat map in their order."""
     import numpy as np
 
-    from charrnn.analysis.ordering import similarity_order
-    from charrnn.analysis.units import interest
+    from charrnn.interpret.ordering import similarity_order
+    from charrnn.interpret.units import interest
 
     if sort is None or sort == Sort.address:
         return list(units)

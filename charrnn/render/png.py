@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from charrnn.errors import UsageError
-from charrnn.render.sheet import (
+from charrnn.render.grid import (
     BASELINE,
     CELL_WIDTH,
     FONT_SIZE,

@@ -10,8 +10,7 @@ from itertools import groupby
 
 from rich.cells import cell_len
 
-from charrnn.render.palette import BLACK, Color
-from charrnn.render.sheet import (
+from charrnn.render.grid import (
     BASELINE,
     CELL_WIDTH,
     FONT_SIZE,
@@ -23,6 +22,7 @@ from charrnn.render.sheet import (
     Sheet,
     row_height,
 )
+from charrnn.render.palette import BLACK, Color
 
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 LOOK = 'xml:space="preserve" direction="ltr" unicode-bidi="bidi-override"'

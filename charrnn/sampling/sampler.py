@@ -19,16 +19,16 @@ import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
+from charrnn.interpret.recording import log_softmax
 from charrnn.model import count_parameters
-from charrnn.recording import log_softmax
-from charrnn.sampling.chooser import Chooser
-from charrnn.sampling.ends import StopReason, limiting_option, most_characters
+from charrnn.sampling.logits import Chooser
 from charrnn.sampling.prime import after, before
-from charrnn.sampling.writer import Piece, Writer, mean, memories_of
+from charrnn.sampling.stopping import StopReason, limiting_option, most_characters
+from charrnn.sampling.stream import Piece, Writer, mean, memories_of
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, States
-    from charrnn.sampling.form import Form
+    from charrnn.sampling.constraint.automaton import Form
 
 Float = npt.NDArray[np.float32]
 LANES = 64
@@ -162,7 +162,7 @@ class _Run:
         self.chooser = Chooser(config, model.vocabulary)
         self.form: Form | None = None
         if config.match is not None:
-            from charrnn.sampling.form import compile_form
+            from charrnn.sampling.constraint.automaton import compile_form
 
             self.form = compile_form(config.match, model.vocabulary)
             self.form.require(most_characters(config), limiting_option(config))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.errors import DataError
 from charrnn.sampling.sampler import Sample
-from charrnn.words import counted
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.sampling.novelty import Novelty

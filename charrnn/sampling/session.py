@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.files import environment_fault, write_atomically
-from charrnn.sampling.ends import StopReason
 from charrnn.sampling.sampler import write
-from charrnn.sampling.writer import Piece
+from charrnn.sampling.stopping import StopReason
+from charrnn.sampling.stream import Piece
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN

@@ -13,7 +13,7 @@ from typing import Any
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.text.reading import Notes, Source, file_source, folder_sources
+from charrnn.text.sources import Notes, Source, file_source, folder_sources
 
 PYTHON_CHARS = 4_000_000
 """Characters taken from the Python library unless --max-chars says otherwise."""

@@ -22,9 +22,9 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.files import environment_fault
 from charrnn.text.lines import copy_lines, count_repeated, item_bounds, line_spans, shuffled
-from charrnn.text.reading import Notes, Source, byte_pieces, text_pieces
+from charrnn.text.sources import Notes, Source, byte_pieces, text_pieces
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, code_points
-from charrnn.words import counted
+from charrnn.wording import counted
 
 LARGE = 1 << 26
 """Bytes of ids above which they live in a file."""

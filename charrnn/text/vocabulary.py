@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from charrnn.config import Level
 from charrnn.errors import DataError
-from charrnn.words import counted
+from charrnn.wording import counted
 
 Ids = npt.NDArray[np.integer]
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.cells.base import Cell, Taken
-from charrnn.cells.stack import Layer
+from charrnn.network.cells.base import Cell, Taken
+from charrnn.network.stack import Layer
 from charrnn.training import inputs
 from charrnn.training.machine import product_over_time
 from charrnn.training.ops import TorchGradientOps
-from charrnn.training.unrolled import side_by_side
+from charrnn.training.unroll import side_by_side
 
 
 def unroll_fed_back(

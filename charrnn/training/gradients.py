@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
-from charrnn.cells.stack import advance, make_layer, upwards
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
+from charrnn.network.stack import advance, make_layer, upwards
 from charrnn.text.vocabulary import Ids
 from charrnn.training.ops import TorchOps
 

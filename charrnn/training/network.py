@@ -18,15 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from charrnn.cells import get_cell
-from charrnn.cells.base import Cell
-from charrnn.cells.stack import Layer, advance, layer_names, make_layer, norm_names
 from charrnn.config import Kernel, ModelConfig
 from charrnn.model import Weights, weight_shapes
+from charrnn.network.cells import get_cell
+from charrnn.network.cells.base import Cell
+from charrnn.network.stack import Layer, advance, layer_names, make_layer, norm_names
 from charrnn.training.fed_back import unroll_fed_back
 from charrnn.training.inputs import MOST_SYMBOLS
 from charrnn.training.ops import TorchOps
-from charrnn.training.unrolled import unroll
+from charrnn.training.unroll import unroll
 
 FORGET_BIAS = 1.0
 

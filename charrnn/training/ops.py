@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charrnn.cells.base import EPSILON
+from charrnn.network.cells.base import EPSILON
 
 
 class TorchOps:
-    """See `charrnn.cells.base.Ops`: functions that torch can differentiate."""
+    """See `charrnn.network.cells.base.Ops`: functions that torch can differentiate."""
 
     sigmoid = staticmethod(torch.sigmoid)
     relu = staticmethod(torch.relu)
@@ -44,7 +44,7 @@ class TorchOps:
 
 
 class TorchGradientOps(TorchOps):
-    """See `charrnn.cells.base.GradientOps`: what the step backwards needs besides."""
+    """See `charrnn.network.cells.base.GradientOps`: what the step backwards needs besides."""
 
     @staticmethod
     def dsigmoid(d: Tensor, y: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import numpy as np
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
 from charrnn.model import count_parameters
 from charrnn.text.lines import Positions
-from charrnn.training.batches import Epoch, LaneShape, one_epoch
+from charrnn.training.data import Epoch, LaneShape, one_epoch
 
 DEFAULT_MINUTES = 5.0
 EVALUATED_CHARS = 1 << 18

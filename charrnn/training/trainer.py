@@ -26,7 +26,7 @@ from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.files import make_writable_folder
 from charrnn.model import CharRNN
 from charrnn.text.corpus import Corpus
-from charrnn.training.batches import IGNORED, make_batches
+from charrnn.training.data import IGNORED, make_batches
 from charrnn.training.events import (
     Evaluated,
     Event,

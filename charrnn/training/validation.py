@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from charrnn.config import Precision
-from charrnn.scoring.lanes import ITEM_LANES, Lanes, group, items, samples, stretches
+from charrnn.evaluation.lanes import ITEM_LANES, Lanes, group, items, samples, stretches
 from charrnn.text.corpus import Corpus
 from charrnn.text.lines import first_items, item_bounds
 from charrnn.text.vocabulary import Ids

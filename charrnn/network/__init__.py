@@ -1,0 +1,1 @@
+"""The network: cells, and layers stacked on each other; independent of NumPy and torch."""

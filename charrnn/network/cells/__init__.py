@@ -1,0 +1,38 @@
+"""The recurrent cells, by name. A new cell is a file of its own and a line here."""
+
+import dataclasses
+from importlib import import_module
+
+from charrnn.errors import UsageError
+from charrnn.network.cells.base import Cell
+
+FILES = (
+    "lstm",
+    "gru",
+    "elman",
+    "jordan",
+    "peephole",
+)
+CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in FILES}
+
+
+def get_cell(name: str, activation: str = "tanh") -> Cell:
+    """The cell of this name, computing with this activation.
+
+    Raises:
+        UsageError: there is no such cell, or it has no such choice.
+    """
+    if name not in CELLS:
+        raise UsageError(f"unknown cell {name[:60]!r}", f"the cells are {', '.join(CELLS)}")
+    cell = CELLS[name]
+    if activation == "tanh":  # what every cell computes with if nothing is said
+        return cell
+    if activation not in cell.activations:
+        free = [other.name for other in CELLS.values() if activation in other.activations]
+        choices = ", ".join(cell.activations) or "always tanh"
+        raise UsageError(
+            f"the {name} cell has no activation {activation[:60]!r}: {choices}",
+            f"leave out --activation, or take --cell {' or '.join(free)}" if free else "",
+        )
+    step, back = cell.activations[activation]
+    return dataclasses.replace(cell, step=step, back=back)

@@ -1,0 +1,86 @@
+"""The functions that a cell's step needs, for NumPy."""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.network.cells.base import EPSILON, Blocks
+
+HALF = np.array(0.5, np.float32)
+"""As an array, which NumPy need not convert at each call."""
+
+
+class NumpyOps:
+    """See `charrnn.network.cells.base.Ops`."""
+
+    tanh = staticmethod(np.tanh)
+
+    @staticmethod
+    def sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """σ(x) = (1 + tanh(x/2)) / 2, which cannot overflow."""
+        y: npt.NDArray[Any] = x * HALF
+        np.tanh(y, y)
+        y *= HALF
+        y += HALF
+        return y
+
+    @staticmethod
+    def product(x: npt.NDArray[Any], weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The matrix product; for a vector `dot` is faster than @."""
+        y: npt.NDArray[Any] = x.dot(weight)
+        return y
+
+    @staticmethod
+    def relu(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The larger of x and 0."""
+        y: npt.NDArray[Any] = np.maximum(x, 0)
+        return y
+
+    @staticmethod
+    def addcmul(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The sum of a and b ⊙ c."""
+        y: npt.NDArray[Any] = b * c
+        y += a
+        return y
+
+    @staticmethod
+    def split(x: npt.NDArray[Any], parts: int) -> Blocks:
+        """Views of the blocks."""
+        size = x.shape[-1] // parts
+        return tuple([x[..., k * size : (k + 1) * size] for k in range(parts)])
+
+    @staticmethod
+    def layer_norm(
+        x: npt.NDArray[Any], gain: npt.NDArray[Any], shift: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
+        """(x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
+        y: npt.NDArray[Any]
+        if x.ndim == 1:  # one lane, for which `dot` takes half the time of sums
+            y = x - x.dot(_ones(x.size)) / x.size
+            y *= 1 / math.sqrt(y.dot(y) / x.size + EPSILON)
+        else:
+            y = x - x.mean(-1, keepdims=True)
+            y /= np.sqrt((y * y).mean(-1, keepdims=True) + EPSILON)
+        y *= gain
+        y += shift
+        return y
+
+    @staticmethod
+    def state(name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:  # noqa: ARG004 (for editors)
+        """As it is."""
+        return x
+
+    @staticmethod
+    def softmax(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """exp(x) in parts of its sum over the last axis."""
+        y: npt.NDArray[Any] = np.exp(x - x.max(axis=-1, keepdims=True))
+        y /= y.sum(axis=-1, keepdims=True)
+        return y
+
+
+@cache
+def _ones(size: int) -> npt.NDArray[np.float32]:
+    return np.ones(size, np.float32)

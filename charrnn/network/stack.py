@@ -1,0 +1,106 @@
+"""Layers stacked on each other: the step of a whole network, for any cell, on NumPy arrays and torch tensors alike.
+
+With layer normalisation (J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016) a layer's output h is
+normalised on its way up, to the next layer and from the top one to the output layer:
+
+    up(h) = (h - mean(h)) / √(variance(h) + EPSILON) ⊙ gain + shift        over the units of the layer
+
+What the layer itself is given of h at the next time step stays as it is, and so does the cell's step.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from charrnn.network.cells.base import Array, Blocks, Cell, Ops, State, Weights
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's weights as a step wants them."""
+
+    weight_ih: Array
+    """(E or H, B·H): transposed."""
+    bias: Array
+    """(B·H,) what is added to W_ih · input."""
+    recurrent: Weights
+    """`weight_hh` transposed, the cell's own vectors, and `bias_hh` if it is no part of x: what a step is given."""
+    norm: tuple[Array, Array] | None = None
+    """The gain and shift, (H,) each, with which its output is normalised on its way up; None: it is not."""
+    ops: Ops | None = None
+    """The functions for this layer, if they are not those for all: they edit its states."""
+
+
+def layer_names(cell: Cell, layer: int) -> dict[str, str]:
+    """What the weights of a layer are called in a network, by their short names: `weight_ih` -> `rnn.weight_ih_l0`."""
+    short = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *cell.vectors)
+    return {name: f"rnn.{name}_l{layer}" for name in short}
+
+
+def norm_names(layer: int) -> tuple[str, str]:
+    """What the gain and the shift of a layer's normalisation are called in a network that has them."""
+    return f"norm.weight_l{layer}", f"norm.bias_l{layer}"
+
+
+def make_layer(
+    cell: Cell, weights: Mapping[str, Array], layer: int, transpose: Callable[[Array], Array]
+) -> Layer:
+    """The weights of a layer, out of those of the network.
+
+    Args:
+        cell: whose weights they are.
+        weights: arrays by their full names.
+        layer: its number.
+        transpose: swaps the two axes of a matrix.
+    """
+    own = {name: weights[full] for name, full in layer_names(cell, layer).items()}
+    recurrent = {"weight_hh": transpose(own["weight_hh"])}
+    recurrent |= {name: own[name] for name in cell.vectors}
+    bias = own["bias_ih"]
+    if cell.folds_bias:
+        bias = bias + own["bias_hh"]
+    else:
+        recurrent["bias_hh"] = own["bias_hh"]
+    gain, shift = (weights.get(name) for name in norm_names(layer))
+    norm = None if gain is None else (gain, shift)
+    return Layer(transpose(own["weight_ih"]), bias, recurrent, norm)
+
+
+def upwards(layer: Layer, h: Array, ops: Ops) -> Array:
+    """A layer's output (N, H) as the next layer, or the output layer, is given it."""
+    return h if layer.norm is None else ops.layer_norm(h, *layer.norm)
+
+
+def advance(
+    cell: Cell,
+    layers: Sequence[Layer],
+    x: Array,
+    state: Sequence[State],
+    ops: Ops,
+    *,
+    output: Array | None = None,
+) -> tuple[tuple[State, ...], tuple[Blocks, ...]]:
+    """One time step of all layers.
+
+    Args:
+        cell: computes each of them.
+        layers: the weights.
+        x: layer 0's W_ih · input + bias, (N, B·H).
+        state: each layer's state before.
+        ops: the functions for these arrays.
+        output: the distribution over symbols that comes back, (N, V), for a cell that feeds it back.
+
+    Returns:
+        Each layer's state after, and its gates.
+    """
+    states: list[State] = []
+    gates: list[Blocks] = []
+    below: Layer | None = None
+    for layer, before in zip(layers, state, strict=True):
+        if below:
+            x = ops.product(upwards(below, states[-1][0], ops), layer.weight_ih) + layer.bias
+        fed_back = before if output is None else (output,)
+        after, opened = cell.step(x, fed_back, layer.recurrent, layer.ops or ops)
+        states.append(after)
+        gates.append(opened[: len(cell.gates)])
+        below = layer
+    return tuple(states), tuple(gates)

@@ -1,0 +1,1 @@
+"""What is shown: each view turns data into a scene or a grid."""

@@ -1,0 +1,1 @@
+"""Text that matches a regular expression in full."""

@@ -1,0 +1,127 @@
+"""A layer unrolled over time, forwards by a cell's `step` and backwards by its `back`: backpropagation through time.
+
+torch can differentiate a loop over `step` by itself. Written out, it is faster on a processor, because
+
+- the gradient of weight_hh is a sum over time of products, Σ_t h_tᵀ da_t, and this sum is one large product;
+- what went into the steps is kept as it is, and nothing is recorded for each operation.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from charrnn.network.cells.base import Cell, Taken, Weights
+from charrnn.training import inputs
+from charrnn.training.machine import product_over_time
+from charrnn.training.ops import TorchGradientOps
+
+
+def unroll(
+    cell: Cell,
+    x: Tensor,
+    ids: Tensor | None,
+    state: Sequence[Tensor],
+    weights: Weights,
+    dtype: torch.dtype,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """All time steps of one layer.
+
+    Args:
+        cell: it must have a `back`.
+        x: W_ih · input + bias, (T, N, B·H), or a table of it for every symbol, (V, B·H).
+        ids: (T, N), the rows of the table to take; None if there is no table.
+        state: the state before, (N, H) each.
+        weights: those that the step is given.
+        dtype: of the matrix products; everything else is computed in float32 at least.
+
+    Returns:
+        h after each step, (T, N, H), of this dtype, and the state after the last.
+    """
+    full = torch.promote_types(dtype, torch.float32)
+    outputs, *after = _Unrolled.apply(  # type: ignore[no-untyped-call]
+        cell,
+        dtype,
+        torch.is_grad_enabled(),
+        tuple(weights),
+        x,
+        ids,
+        *weights.values(),
+        *(s.to(full) for s in state),
+    )
+    return outputs, tuple(after)
+
+
+class _Unrolled(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cell: Cell,
+        dtype: torch.dtype,
+        keep: bool,
+        names: Any,
+        x: Tensor,
+        ids: Tensor | None,
+        *rest: Tensor,
+    ) -> Any:
+        weights: dict[str, Any] = dict(zip(names, rest, strict=False))
+        weight = weights["weight_hh"].to(dtype)  # (H, B·H)
+        state = tuple(rest[len(names) :])
+        full = torch.promote_types(dtype, torch.float32)
+        # h before each step, and after the last
+        T = len(x) if ids is None else len(ids)
+        kept = torch.empty(T + 1, *state[0].shape, dtype=dtype, device=x.device)
+        taken = []
+        weights["weight_hh"] = weight
+        low = dtype == torch.bfloat16
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.inference_mode():
+            for x_t, slot in zip(inputs.steps(x, ids, full), kept.unbind(), strict=False):
+                slot.copy_(state[0])
+                after, gates = cell.step(x_t, state, weights, TorchGradientOps)
+                if keep:
+                    taken.append(Taken(state, after, gates))
+                state = after
+            kept[-1].copy_(state[0])
+        ctx.cell, ctx.names, ctx.weights, ctx.taken = cell, names, weights, taken
+        ctx.weight, ctx.kept, ctx.ids, ctx.num_inputs = weight, kept, ids, len(x)
+        return kept[1:], *(s.clone() for s in state)  # what holds `taken` must not be in it
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        cell, weights, kept = ctx.cell, ctx.weights, ctx.kept
+        T, N, rows = len(kept) - 1, kept.shape[1], ctx.weight.shape[1]
+        dx = torch.empty(T, N, rows, dtype=kept.dtype, device=kept.device)
+        products = (
+            torch.empty_like(dx) if not cell.folds_bias else dx
+        )  # the gradient of h · weight_hh
+        outputs, (dh, *others) = gradients[0].unbind(), gradients[1:]
+        totals = {name: torch.zeros_like(dh) for name in cell.vectors}
+        weight = ctx.weight.t().contiguous()  # (B·H, H)
+        with torch.autocast(kept.device.type, enabled=False), torch.inference_mode():
+            slots, product_slots = dx.unbind(), products.unbind()
+            for t in reversed(range(T)):
+                d_after = (dh + outputs[t], *others)
+                found = cell.back(d_after, ctx.taken.pop(), weights, TorchGradientOps)
+                slots[t].copy_(side_by_side(found.x))
+                if found.product is not None:
+                    product_slots[t].copy_(side_by_side(found.product))
+                for name, factors in found.vectors.items():
+                    totals[name].addcmul_(*factors)
+                own, *others = found.state
+                through = product_slots[t] @ weight
+                dh = through.to(dh.dtype) if own is None else own + through
+        found_weights = {"weight_hh": product_over_time(kept[:-1], products)}
+        if not cell.folds_bias:
+            found_weights["bias_hh"] = products.sum((0, 1), dtype=dh.dtype)
+        found_weights |= {name: total.sum(0) for name, total in totals.items()}
+        ctx.kept = ctx.weights = None
+        states = (d.clone() for d in (dh, *others))
+        dx = inputs.gradient(dx, ctx.ids, ctx.num_inputs)
+        found_in_order = (found_weights[name] for name in ctx.names)
+        return None, None, None, None, dx, None, *found_in_order, *states
+
+
+def side_by_side(blocks: Sequence[Tensor]) -> Tensor:
+    """The blocks as one array, (N, B·H)."""
+    return blocks[0] if len(blocks) == 1 else torch.cat(tuple(blocks), -1)

@@ -1,0 +1,81 @@
+"""The page as one file: template, style, script and data, with a policy that lets it do nothing else.
+
+The script may run because its hash stands in the policy; nothing may be fetched, no other script, style, picture or font
+be used. Text is data: it stands in JSON in which no `<` is left, and the script shows it as text only.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from charrnn.render.palette import Palette
+
+STATIC = Path(__file__).parent / "static"
+SCRIPTS = ("decode.js", "spans.js", "text.js", "panels.js", "charts.js", "page.js")
+"""In this order they are one script; live.js comes last on a page that is served."""
+
+
+def page_html(
+    data: Mapping[str, Any], palette: Palette = Palette.rdbu, *, live: bool = False
+) -> str:
+    """The whole page.
+
+    Args:
+        data: see `charrnn.web.data.page_data`.
+        palette: the colours of values below and above zero.
+        live: whether there is a server that answers the page: see `charrnn.web`. The data then has `live` too.
+    """
+    from charrnn.web.colors import ramps
+
+    return Template(_read("template.html")).substitute(
+        policy=html.escape(page_policy(live=live)),
+        title=html.escape(str(data["title"])),
+        style=_style(live=live),
+        script=_script(live=live),
+        live=_read("live.html") if live else "",
+        data=as_json({**data, "ramps": ramps(palette)}),
+    )
+
+
+def page_policy(*, live: bool = False) -> str:
+    """What the page may do, as a Content-Security-Policy: run its own script, and if it is live ask its own server."""
+    connect = "'self'" if live else "'none'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_hash(_script(live=live))}",
+            f"style-src {_hash(_style(live=live))}",
+            "img-src data:",
+            f"connect-src {connect}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+        )
+    )
+
+
+def _script(*, live: bool) -> str:
+    return "\n".join(_read(name) for name in (*SCRIPTS, *(["live.js"] if live else [])))
+
+
+def _style(*, live: bool) -> str:
+    return _read("page.css") + (_read("live.css") if live else "")
+
+
+def as_json(data: Mapping[str, Any]) -> str:
+    """JSON in ASCII that may stand in a script element: nothing in it ends one, or begins a comment."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

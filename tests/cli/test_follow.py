@@ -1,0 +1,216 @@
+"""`charrnn visualize --follow`: the text is that of `charrnn sample`, the colours are those of a reading of it."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import CLEAN, call_charrnn, command, make_text, own_signals
+
+from charrnn.cli import sample as sample_command
+from charrnn.cli import visualize as visualize_command
+from charrnn.render.palette import RESET, ColorMode, Palette, diverging, one_sided
+from charrnn.render.views.scene import MOST_BITS, columns_of
+
+SGR = re.compile(r"(\x1b\[[\d;]+m)([^\x1b]*)\x1b\[0m")
+
+
+@pytest.fixture
+def call(workplace, monkeypatch, capsys):
+    """`charrnn ARGUMENTS` beside the corpus and its two runs."""
+    monkeypatch.chdir(workplace)
+    monkeypatch.setenv("COLUMNS", "40")
+
+    def run(*arguments, status=0, **options):
+        return call_charrnn(capsys, *arguments, status=status, **options)
+
+    return run
+
+
+def body_of(out, legend=2):
+    """What stands under the legend."""
+    return out.split("\n", legend)[legend]
+
+
+def painted(body):
+    """(label, code) for each run of one colour."""
+    return [(label, code) for code, run in SGR.findall(body) for label in run.replace("\n", "")]
+
+
+MODELS = {"tiny": "tiny_model", "bytes": "byte_model"}
+OPTIONS = [("--seed", 5, "-n", 60), ("--seed", 6, "-n", 90, "--temp", 1.5), ("-n", 9, "--temp", 0)]
+
+
+@pytest.mark.parametrize("prime", ["", "def f(x):\n    ", make_text(1100)])
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("run", MODELS)
+def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
+    call, request, run, options, prime
+):
+    model = request.getfixturevalue(MODELS[run])
+    text = call("sample", run, *options, *(("--prime", prime) if prime else ())).out
+    assert text.startswith(prime)
+    start = () if prime else ("\n",)  # what sample lets a model read before it writes
+    reading = model.read("".join(start) + text)
+    labels = [c.label for c in columns_of(reading)][len(start) :]
+    given = (prime,) if prime else ()
+    see = ("visualize", run, *given, "--follow", *options, "--color", "256", "-q")
+
+    seen = painted(body_of(call(*see, "--unit", "L1.h.7").out))
+    assert "".join(label for label, _ in seen) == "".join(labels)
+    values = reading.arrays["h"][len(start) :, 1, 7]
+    codes = diverging(ColorMode.ansi256).code
+    expected = [(x, codes(v, 1.0)) for k, v in zip(labels, values, strict=True) for x in k]
+    assert seen == expected
+
+    seen = painted(body_of(call(*see, "--surprisal").out))
+    bits, codes = reading.bits[len(start) :], one_sided(ColorMode.ansi256).code
+    near = [
+        {codes(b + d, MOST_BITS) for d in (-1e-4, 0, 1e-4)}
+        for k, b in zip(labels, bits, strict=True)
+        for _ in k
+    ]
+    assert all(code in found for (_, code), found in zip(seen, near, strict=True))
+
+
+def test_single_lines_are_those_of_sample(call, monkeypatch):
+    for place in (sample_command, visualize_command):
+        monkeypatch.setattr(place, "reads_lines", lambda _: True)
+    options = ("--seed", 3, "-n", 200)
+    line = call("sample", "tiny", *options).out
+    see = ("visualize", "tiny", "--follow", *options, "--color", "16", "-q")
+    assert "".join(k for k, _ in painted(body_of(call(*see).out))) == line.replace("\n", "↵")
+    assert line.count("\n") == 1
+    refused = call("visualize", "tiny", "a\nb", *see[2:], status=2)
+    assert "this text has several" in refused.err
+
+
+@pytest.mark.parametrize("palette", Palette)
+def test_rows_stand_under_each_line_without_colour_or_if_asked(call, tiny_model, palette):
+    see = ("visualize", "tiny", "def f", "--follow", "--seed", 2, "-n", 70, "--unit", "L1.h.7")
+    see += ("--bits", "-q")
+    bare = body_of(call(*see).out, 3)
+    colored = call(*see, "--digits", "--color", "truecolor", "--palette", palette).out
+    rows = re.sub(r"\x1b\[[\d;]*m", "", body_of(colored, 4))
+    assert rows == bare
+    assert "\x1b" not in bare
+    lines = bare.split("\n")
+    text = "".join(lines[0::5])
+    reading = tiny_model.read(text.replace("↵", "\n"))
+    values, bits = reading.arrays["h"][:, 1, 7], reading.bits
+    assert "".join(lines[1::5]) == "".join("- +"[int(np.sign(v)) + 1] for v in values)
+    assert "".join(lines[2::5]) == "".join(str(round(9 * abs(float(v)))) for v in values)
+    expected = "".join("+" if b >= 9.5 else str(round(float(b))) for b in bits)
+    assert "".join(lines[3::5]) == expected
+    assert set(lines[4::5]) == {""}
+
+
+def test_without_a_unit_the_most_interesting_of_its_own_text_is_taken(call, tiny_model):
+    own = "".join(tiny_model.sample(length=400, seed=1))
+    from charrnn.interpret.units import most_interesting
+
+    for what in "hc":
+        array = tiny_model.read(own).arrays[what]
+        ((unit, _),) = most_interesting(array, what, 1)
+        out = call("visualize", "tiny", "--follow", "-n", 5, "--what", what, "-q").out
+        title, legend, *_ = out.split("\n")
+        assert title.startswith(f"{unit}   ")
+        assert "in 400 characters that it wrote before" in title
+        reach = abs(array[:, unit.layer, unit.index]).max()
+        assert f"9 is {reach:.2f} or more" in legend or what == "h"
+
+
+def test_the_seed_and_the_temperature_are_said_and_a_fresh_seed_is_another(call):
+    said = [call("visualize", "tiny", "--follow", "-n", 1).err for _ in range(2)]
+    seeds = [re.search(r"temperature 0.8, seed (\d+)", text)[1] for text in said]
+    assert seeds[0] != seeds[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--predictions", 2), "--follow and --predictions exclude each other"),
+        (("--max-chars", 2), "--length says how many"),
+        (("--pager",), "--follow and --pager exclude each other"),
+        (("--dump", "d.npz"), "--follow and --dump exclude each other"),
+        (("--diagram",), "exclude each other"),
+        (("--unit", "L0.h.1", "--unit", "L0.h.2"), "colours a text once"),
+        (("--unit", "L0.h.1", "--surprisal"), "colours a text once"),
+        (("--temp", -1), "temp must be"),
+        (("--length", -1), "--length"),
+        (("--unit", "L9.h.1"), "layers 0 to 1"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused(call, options, said):
+    result = call("visualize", "tiny", "--follow", *options, "-q", status=2)
+    assert said in result.err
+    assert result.out == ""
+
+
+# --- live -----------------------------------------------------------------------------------------
+
+
+class Watched(io.StringIO):
+    """Notes what had come at each flush."""
+
+    def __init__(self):
+        super().__init__()
+        self.flushed = []
+
+    def flush(self):
+        self.flushed.append(self.getvalue())
+
+
+def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
+    from charrnn.cli import follow
+    from charrnn.cli.showing import Style
+    from charrnn.cli.wanted import Wanted
+    from charrnn.config import SamplingConfig
+    from charrnn.sampling import sampler
+
+    out, seen = Watched(), []
+    real = sampler.sample
+    monkeypatch.setattr(sampler, "STRIDE", 1)
+
+    def slow(*arguments):
+        for piece in real(*arguments):
+            come = out.flushed[-1].count(RESET) - 1 if out.flushed else 0  # one is the legend's
+            seen.append(come)
+            yield piece
+
+    monkeypatch.setattr(sampler, "sample", slow)
+    monkeypatch.setattr(sys, "stdout", out)
+    style = Style(ColorMode.ansi256, width=1000)
+    config = SamplingConfig(length=8, seed=1)
+    follow.follow(tiny_model, None, config, Wanted(surprisal=True), style, quiet=True)
+    assert seen == list(range(8))
+
+
+def test_ctrl_c_completes_the_row_and_ends_it(workplace):
+    arguments = ("visualize", "tiny", "--follow", "-n", 10**6, "--color", "16", "--digits")
+    with subprocess.Popen(
+        command(*arguments),
+        cwd=workplace,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=CLEAN,
+        preexec_fn=own_signals,
+    ) as process:
+        out = os.read(process.stdout.fileno(), 1)
+        while len(out) < 5000:
+            out += os.read(process.stdout.fileno(), 5000)
+        process.send_signal(signal.SIGINT)
+        out += process.stdout.read()
+        err = process.stderr.read().decode()
+    assert process.returncode == -signal.SIGINT
+    assert err.count("\n") == 1
+    assert "seed" in err
+    text = out.decode()
+    assert text.endswith("\n")
+    assert re.fullmatch(r"[\d]+", text.rstrip("\n").rsplit("\n", 1)[1])
+    codes = re.findall(r"\x1b\[[\d;]*m", text)
+    assert codes[-1] == RESET

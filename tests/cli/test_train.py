@@ -1,0 +1,555 @@
+"""`charrnn train` as people run it: what it says, what it keeps, how it stops, what it refuses."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+from helpers import CLEAN, call_charrnn, command, make_text, own_signals, run_charrnn
+
+from charrnn.checkpoint import load_checkpoint
+
+SMALL = (
+    "--hidden-size",
+    12,
+    "--embedding-size",
+    4,
+    "--batch-size",
+    6,
+    "--sequence-length",
+    10,
+    "--precision",
+    "float32",
+)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(make_text(3000), encoding="utf-8")
+    return path
+
+
+def inspected(charrnn_in, run, file="best"):
+    return json.loads(
+        charrnn_in("inspect", f"checkpoints/{run}/{file}.safetensors", "--json", "-q").out
+    )
+
+
+def test_a_run_says_what_it_read_what_it_trains_and_what_to_type_next(charrnn_in, corpus):
+    result = charrnn_in("train", "corpus.txt", *SMALL, "--steps", 30)
+    for said in (
+        "corpus.txt: 3,000 characters, 72 distinct",
+        "2,700 to train, then 300 to validate",
+        "lstm, 1 layer of 12 units",
+        "parameters",
+        "float32",
+        "30 steps of 6 x 10 characters",
+        "time        about 0:0",
+        "bits/char train",
+        "(best)",
+    ):
+        assert said in result.err
+    path, validation, baselines, following = result.out.splitlines()
+    assert path.startswith("checkpoints/corpus/best.safetensors")
+    assert re.match(
+        r"validation: \d\.\d{4} nats, \d\.\d{4} bits per character, perplexity", validation
+    )
+    assert baselines.startswith("baselines: uniform 6.170, unigram ")
+    command_line = shlex.split(following.removeprefix("next: "))
+    assert command_line[0] == "charrnn"
+    assert len(charrnn_in(*command_line[1:], "--length", 7, "-q").out) == 7
+
+
+def test_quiet_says_nothing_on_stderr_and_the_run_keeps_three_files(charrnn_in, corpus, tmp_path):
+    result = charrnn_in("train", "corpus.txt", *SMALL, "--steps", 12, "-q")
+    assert result.err == ""
+    names = {p.name for p in (tmp_path / "checkpoints" / "corpus").iterdir()}
+    assert names - {".lock"} == {"best.safetensors", "last.safetensors", "metrics.jsonl"}
+    rows = [
+        json.loads(r)
+        for r in (tmp_path / "checkpoints/corpus/metrics.jsonl").read_text().splitlines()
+    ]
+    assert rows[-1]["step"] == 12
+    assert {"epoch", "train_nats_per_char", "val_nats_per_char", "learning_rate", "seconds"} <= set(
+        rows[0]
+    )
+
+
+OPTIONS = [
+    (("--hidden-size", 9), ("config", "hidden_size"), 9),
+    (("--layers", 3), ("config", "num_layers"), 3),
+    (("--layer-norm",), ("config", "layer_norm"), True),
+    (("--no-layer-norm",), ("config", "layer_norm"), False),
+    (("--embedding-size", 7), ("config", "embedding_size"), 7),
+    (("--dropout", 0.25), ("run", "training", "dropout"), 0.25),
+    (("--batch-size", 5), ("run", "training", "batch_size"), 5),
+    (("--sequence-length", 9), ("run", "training", "sequence_length"), 9),
+    (("--lr", 0.013), ("run", "training", "learning_rate"), 0.013),
+    (("--clip", 0.5), ("run", "training", "clip"), 0.5),
+    (("--patience", 3), ("run", "training", "patience"), 3),
+    (("--save-every", 0.5), ("run", "saving", "minutes"), 0.5),
+    (("--keep", 2), ("run", "saving", "keep"), 2),
+    (("--seed", 77), ("run", "training", "seed"), 77),
+    (("--device", "cpu"), ("run", "training", "device"), "cpu"),
+    (("--threads", 1), ("run", "training", "threads"), 1),
+    (("--precision", "bfloat16"), ("run", "training", "precision"), "bfloat16"),
+    (("--level", "byte"), ("config", "vocab_size"), 256),
+    (("--min-count", 50), ("vocabulary", "has_unknown"), True),
+    (("--max-chars", 500), ("run", "corpus", "characters"), 500),
+    (("--encoding", "latin-1"), ("run", "corpus", "config", "encoding"), "latin-1"),
+    (("--keep-newlines",), ("run", "corpus", "config", "keep_newlines"), True),
+    (("--val-fraction", 0.3), ("run", "corpus", "config", "val_fraction"), 0.3),
+    (("--test-fraction", 0.2), ("run", "corpus", "config", "test_fraction"), 0.2),
+    (("--glob", "*.txt"), ("run", "corpus", "config", "globs"), ["*.txt"]),
+    (("--name", "other"), ("run", "name"), "other"),
+    (("--epochs", 0.1), ("figures", "step"), 4),
+    (("--minutes", 0.0005), ("run", "training", "steps"), None),
+]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """`call_charrnn` in the test's own folder, on as few threads as its networks deserve."""
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield lambda *arguments, **options: call_charrnn(capsys, *arguments, **options)
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "expected"),
+    OPTIONS,
+    ids=lambda v: str(v[0]) if isinstance(v, tuple) else "",
+)
+def test_every_option_reaches_the_run(here, corpus, option, place, expected):
+    settings = dict(zip(SMALL[::2], SMALL[1::2], strict=True))
+    settings["--steps"] = 50 if "--minutes" in option else 4
+    settings.pop(option[0], None)
+    rest = [x for pair in settings.items() for x in pair]
+    here("train", "corpus.txt", *rest, *option, "-q")
+    run = "other" if option[0] == "--name" else "corpus"
+    value = json.loads(here("inspect", run, "--json").out)
+    for key in place:
+        value = value[key]
+    assert value == expected if expected is not None else value < 50
+
+
+def test_out_and_cache_choose_the_folders(here, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.text.corpus.LARGE", 100)
+    folders = ("--out", "elsewhere", "--cache", "kept")
+    result = here("train", "corpus.txt", *SMALL, "--steps", 3, "-q", *folders)
+    assert (tmp_path / "elsewhere" / "corpus" / "best.safetensors").exists()
+    assert "next: charrnn sample elsewhere/corpus/best.safetensors" in result.out
+    assert not (tmp_path / "checkpoints").exists()
+    assert [p.suffix for p in (tmp_path / "kept" / "encoded").iterdir()] == [".uint8"]
+
+
+# --- where texts come from ---------------------------------------------------------------------------------------------
+
+
+def test_folders_gz_stdin_and_several_files_are_read(charrnn_in, corpus, tmp_path):
+    import gzip
+
+    folder = tmp_path / "texts"
+    (folder / ".git").mkdir(parents=True)
+    (folder / "a.py").write_text(make_text(700))
+    (folder / "b.txt").write_text("not wanted" * 9)
+    (folder / "c.bin").write_bytes(bytes(range(256)) * 4)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(make_text(300).encode()))
+    both = charrnn_in(
+        "train", "texts", "x.gz", "--glob", "*.py", "--name", "g", *SMALL, "--steps", 2
+    )
+    assert "1,000 characters in 2 files" in both.err
+    assert ".git folder" in both.err
+    all_files = charrnn_in("train", "texts", "--name", "h", *SMALL, "--steps", 2)
+    assert "790 characters in 2 files" in all_files.err
+    assert "1 binary" in all_files.err
+    piped = charrnn_in("train", "-", *SMALL, "--steps", 2, stdin=make_text(400).encode())
+    assert "400 characters" in piped.err
+    assert (tmp_path / "checkpoints" / "stdin" / "best.safetensors").exists()
+
+
+def test_the_python_corpus_is_there_without_a_download(charrnn_in):
+    result = charrnn_in("train", "python", "--max-chars", 4000, *SMALL, "--steps", 2)
+    assert "python: 4,000 characters" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("床前明月光，疑是地上霜。\n" * 40, "13 distinct"),
+        ("👩‍👩‍👧‍👦 family 🇩🇪 flags é\n" * 40, "distinct"),
+        ("a line\r\nanother\r\n" * 40, "CR LF line ends became LF"),
+        ("\ufeffa text with a mark\n" * 1 + "more\n" * 80, "byte order mark found"),
+        ("aaaaaaaaaaaaaaaaaaaa", "only one distinct character"),
+        ("ab", "nothing to validate on"),
+        ("abcdefghij" * 3, "too few for"),
+    ],
+)
+def test_unusual_corpora_train_and_sample(here, tmp_path, content, said):
+    (tmp_path / "c.txt").write_bytes(content.encode())
+    result = here("train", "c.txt", "--hidden-size", 8, "--steps", 3)
+    assert said in result.err
+    assert len(here("sample", "-q", "--length", 9, "--temp", 1.5).out) == 9
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------------
+
+REFUSED = [
+    (("train",), 2, "which text"),
+    (("train", "missing.txt"), 3, "cannot read 'missing.txt'"),
+    (("train", "corpus.tx"), 3, "did you mean corpus.txt"),
+    (("train", "empty.txt"), 3, "empty"),
+    (("train", "one.txt"), 3, "at least 2 characters"),
+    (("train", "binary.dat"), 3, "--level byte"),
+    (("train", "latin.txt"), 3, "byte 0xE9 at offset 3 (line 1) is not UTF-8"),
+    (("train", "corpus.txt", "--encoding", "klingon"), 2, "no encoding 'klingon'"),
+    (("train", "corpus.txt", "--level", "word"), 2, "level must be one of char, byte"),
+    (("train", "corpus.txt", "--level", "byte", "--min-count", "3"), 2, "min-count"),
+    (("train", "corpus.txt", "--min-count", "100000"), 3, "lower --min-count"),
+    (("train", "corpus.txt", "--val-fraction", "1"), 2, "val-fraction"),
+    (("train", "corpus.txt", "--val-fraction", "nan"), 2, "val-fraction"),
+    (("train", "corpus.txt", "--val-fraction", "0.6", "--test-fraction", "0.6"), 2, "below 1"),
+    (("train", "corpus.txt", "--hidden-size", "0"), 2, "hidden-size"),
+    (("train", "corpus.txt", "--layers", "x"), 2, "--layers"),
+    (("train", "corpus.txt", "--dropout", "1"), 2, "dropout"),
+    (("train", "corpus.txt", "--lr", "nan"), 2, "lr must be"),
+    (("train", "corpus.txt", "--lr", "0"), 2, "lr must be"),
+    (("train", "corpus.txt", "--clip", "-1"), 2, "clip"),
+    (("train", "corpus.txt", "--minutes", "0"), 2, "--minutes"),
+    (("train", "corpus.txt", "--minutes", "inf"), 2, "--minutes"),
+    (("train", "corpus.txt", "--steps", "-5"), 2, "--steps"),
+    (("train", "corpus.txt", "--name", "../up"), 2, "plain folder name"),
+    (("train", "corpus.txt", "--name", "a/b"), 2, "plain folder name"),
+    (("train", "corpus.txt", "--name", ""), 2, "plain folder name"),
+    (("train", "corpus.txt", "--device", "tpu"), 2, "device must be"),
+    (("train", "corpus.txt", "--device", "cuda:99"), 6, "--device cpu"),
+    (("train", "corpus.txt", "--out", "corpus.txt"), 2, "not a folder"),
+    (("train", "corpus.txt", "--resume"), 4, "no run of corpus.txt to resume"),
+    (("train", "corpus.txt", "--patience", "-1"), 2, "patience must be"),
+    (("train", "corpus.txt", "--patience", "2", "--val-fraction", "0"), 2, "validation text"),
+    (("train", "corpus.txt", "--save-every", "-1"), 2, "save-every must be"),
+    (("train", "corpus.txt", "--save-every", "nan"), 2, "save-every must be"),
+    (("train", "corpus.txt", "--keep", "-1"), 2, "keep must be"),
+    (("train", "corpus.txt", "--nonsense"), 2, "--nonsense"),
+]
+
+
+@pytest.fixture(scope="module")
+def bad_inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "corpus.txt").write_text(make_text(2000))
+    (folder / "empty.txt").write_bytes(b"")
+    (folder / "one.txt").write_bytes(b"x")
+    (folder / "binary.dat").write_bytes(b"text\0\1\2" * 50)
+    (folder / "latin.txt").write_bytes(
+        "caf\xe9 cr\xe8me br\xfbl\xe9e d\xe9j\xe0 vu\n".encode("latin-1") * 20
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    REFUSED,
+    ids=lambda v: " ".join(v[1:]) if isinstance(v, tuple) else "",
+)
+def test_bad_input_gets_one_clear_line_and_its_exit_status(
+    charrnn_in, bad_inputs, arguments, status, said
+):
+    if "--device" in arguments and "cuda:99" in arguments:
+        import torch
+
+        said = "cuda:0" if torch.cuda.is_available() else said
+    result = charrnn_in(*arguments, cwd=bad_inputs, status=status)
+    assert said in result.err.replace("\n│ ", " ")
+    assert result.out == ""
+    ours = [line for line in result.err.splitlines() if line.startswith("charrnn: ")]
+    assert len(ours) <= 1
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_said_before_training(charrnn_in, corpus, tmp_path):
+    (tmp_path / "checkpoints").mkdir(mode=0o555)
+    assert "--out" in charrnn_in("train", "corpus.txt", *SMALL, "--steps", 2, status=6).err
+
+
+def test_a_taken_name_is_never_overwritten_unless_asked(here, corpus, tmp_path):
+    for _ in range(2):
+        here("train", "corpus.txt", *SMALL, "--steps", 2, "-q")
+    assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"corpus", "corpus-2"}
+    before = (tmp_path / "checkpoints/corpus/best.safetensors").read_bytes()
+    refused = here("train", "corpus.txt", *SMALL, "--steps", 3, "--name", "corpus", status=2)
+    assert "--resume" in refused.err
+    assert "--overwrite" in refused.err
+    assert (tmp_path / "checkpoints/corpus/best.safetensors").read_bytes() == before
+    here("train", "corpus.txt", *SMALL, "--steps", 3, "--name", "corpus", "--overwrite", "-q")
+    assert load_checkpoint(tmp_path / "checkpoints/corpus/best.safetensors").figures["step"] == 3
+
+
+def test_an_overwrite_that_cannot_start_leaves_the_old_run_alone(here, corpus, tmp_path):
+    here("train", "corpus.txt", *SMALL, "--steps", 2, "--name", "kept", "-q")
+    best = tmp_path / "checkpoints" / "kept" / "best.safetensors"
+    before = best.read_bytes()
+    again = ("train", "corpus.txt", "--name", "kept", "--overwrite", "--steps", 1)
+    here(*again, "--device", "tpu", status=2)
+    here(*again, "--device", "cuda:99", status=6)
+    assert best.read_bytes() == before
+
+
+# --- stopping and going on ---------------------------------------------------------------------------------------------
+
+
+def start(arguments, cwd):
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=CLEAN,
+        preexec_fn=own_signals,
+    )
+
+
+def wait_for_step(process, folder):
+    """Wait until the run has made some steps and written its first evaluation: it is in its loop."""
+    wait_for(process, folder / "best.safetensors")
+
+
+def wait_for(process, path):
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def tensors(path):
+    loaded = load_checkpoint(path)
+    return {n: a.tobytes() for n, a in {**loaded.model.weights, **loaded.training}.items()}
+
+
+LONG = ("train", "corpus.txt", *SMALL, "--layers", 2, "--dropout", 0.3, "--steps", 500)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run of LONG that nobody interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "corpus.txt").write_text(make_text(3000), encoding="utf-8")
+    run_charrnn(*LONG, "-q", cwd=folder)
+    return folder / "checkpoints" / "corpus"
+
+
+def metrics(folder):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
+    charrnn_in, corpus, tmp_path, number, whole
+):
+    folder = tmp_path / "checkpoints" / "stopped"
+    process = start((*LONG, "--name", "stopped"), tmp_path)
+    wait_for_step(process, folder)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -number
+    said = err.decode()
+    assert "stopping after this step" in said
+    resume = shlex.split(
+        next(s for s in said.splitlines() if "go on with: " in s).split(": ", 1)[1]
+    )
+    at = load_checkpoint(folder / "last.safetensors").figures["step"]
+    assert 0 < at < 500
+    resumed = charrnn_in(*resume[1:])
+    assert f"resuming    checkpoints/stopped at step {at:,} of 500" in resumed.err
+    for file in ("last.safetensors", "best.safetensors"):
+        assert tensors(folder / file) == tensors(whole / file)
+    assert metrics(folder) == metrics(whole)
+
+
+def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_path):
+    folder = tmp_path / "checkpoints" / "corpus"
+    often = ("--save-every", 0)
+    process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, *often), tmp_path)
+    wait_for(process, folder / "last.safetensors")
+    process.kill()
+    process.communicate()
+    (folder / ".best.safetensors.tmp-999").write_bytes(b"half")
+    step = load_checkpoint(folder / "last.safetensors").figures["step"]
+    second = start(("train", "--resume"), tmp_path)
+    deadline = time.monotonic() + 120
+    while load_checkpoint(folder / "last.safetensors").figures["step"] == step:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    second.send_signal(signal.SIGINT)
+    _, err = second.communicate(timeout=60)
+    assert f"at step {step:,} of" in err.decode()
+    assert load_checkpoint(folder / "last.safetensors").figures["step"] > step
+    assert not list(folder.glob(".*.tmp-*"))
+
+
+def test_an_ignored_interrupt_stays_ignored(corpus, tmp_path):
+    run = shlex.join(command(*LONG, "-q"))
+    folder = tmp_path / "checkpoints" / "corpus"
+    shell = f"trap '' INT; {run} & echo $!; wait $!"
+    process = subprocess.Popen(
+        ["bash", "-c", shell], cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE
+    )
+    child = int(process.stdout.readline())
+    wait_for_step(process, folder)
+    os.kill(child, signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert load_checkpoint(folder / "last.safetensors").figures["step"] == 500
+
+
+def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
+    """The terminal is gone when the hang-up comes: whatever the run says fails, and it saves all the same."""
+    ours, theirs = pty.openpty()
+
+    def on_terminal():
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+        own_signals()
+
+    process = subprocess.Popen(
+        command(*LONG[:-1], 30_000),
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=CLEAN,
+        preexec_fn=on_terminal,
+    )
+    os.close(theirs)
+    folder = tmp_path / "checkpoints" / "corpus"
+    seen = b""
+    while b"char/s, loss" not in seen:
+        seen += os.read(ours, 4096)
+    os.close(ours)
+    assert process.wait(timeout=60) == -signal.SIGHUP
+    assert load_checkpoint(folder / "last.safetensors").figures["step"] > 0
+
+
+def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path):
+    first = start(("train", "corpus.txt", *SMALL, "--name", "same", "--steps", 20_000), tmp_path)
+    try:
+        wait_for(first, tmp_path / "checkpoints" / "same" / "last.safetensors")
+        second = charrnn_in("train", "corpus.txt", "--name", "same", "--resume", status=7)
+        assert f"in use by process {first.pid}" in second.err
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
+    charrnn_in, corpus, tmp_path
+):
+    charrnn_in("train", "corpus.txt", *SMALL, "--steps", 3, "-q")
+    assert "finished" in charrnn_in("train", "corpus.txt", "--resume", status=2).err
+    process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, "--name", "long"), tmp_path)
+    wait_for(process, tmp_path / "checkpoints" / "long" / "last.safetensors")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    corpus.write_text(corpus.read_text() + "more")
+    changed = charrnn_in("train", "corpus.txt", "--resume", "--name", "long", status=3)
+    assert "3,004 characters, 4 more than then" in changed.err
+    elsewhere = charrnn_in("train", "--resume", "--name", "long", "--device", "cuda:99", status=3)
+    assert "not the corpus" in elsewhere.err
+    assert "no run to resume" in charrnn_in("train", "--resume", "--name", "none", status=4).err
+
+
+@pytest.mark.parametrize("steps", [12, 200])
+@pytest.mark.parametrize("val_fraction", [0, 0.1])
+def test_a_diverging_run_ends_with_status_5(charrnn_in, corpus, steps, val_fraction):
+    settings = ("--lr", 1e12, "--clip", 0, "--steps", steps, "--val-fraction", val_fraction)
+    result = charrnn_in("train", "corpus.txt", *SMALL, *settings, status=5)
+    assert " became " in result.err
+    assert "--lr" in result.err
+
+
+def test_a_run_stopped_before_its_first_evaluation_can_be_sampled(here, corpus, tmp_path):
+    here("train", "corpus.txt", *SMALL, "--steps", 2, "-q")
+    (tmp_path / "checkpoints" / "corpus" / "best.safetensors").unlink()
+    assert len(here("sample", "--length", 5, "-q").out) == 5
+    assert len(here("sample", "corpus", "--length", 5, "-q").out) == 5
+
+
+def test_resume_finds_the_run_of_its_corpus_whatever_its_name(charrnn_in, tmp_path):
+    (tmp_path / "text").write_text(make_text(2000))
+    (tmp_path / "text1").write_text(make_text(2100))
+    for name, run in (("text", "mine"), ("text1", "text1")):
+        charrnn_in("train", name, *SMALL, "--steps", 2, "--name", run, "-q")
+    assert "checkpoints/mine is finished" in charrnn_in("train", "text", "--resume", status=2).err
+    assert "checkpoints/text1 is finished" in charrnn_in("train", "--resume", status=2).err
+    other = charrnn_in("train", "text1", "--resume", "--name", "mine", status=2).err
+    assert "checkpoints/mine (which read text) is finished" in other
+
+
+def test_a_run_says_where_it_is_kept_before_it_begins(here, corpus):
+    for folder in ("checkpoints/corpus", "checkpoints/corpus-2"):
+        said = here("train", "corpus.txt", *SMALL, "--steps", 2).err
+        assert said.index(f"kept in {folder};") < said.index("step 1")
+
+
+# --- on a terminal -----------------------------------------------------------------------------------------------------
+
+
+def test_a_terminal_sees_a_bar_with_loss_bits_speed_and_time(corpus, tmp_path):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 110, 0, 0))
+    arguments = command("train", "corpus.txt", *SMALL, "--steps", 400)
+    process = subprocess.Popen(
+        arguments,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        stdin=theirs,
+        env=CLEAN | {"TERM": "xterm"},
+    )
+    os.close(theirs)
+    seen = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    assert process.wait() == 0
+    text = seen.decode()
+    assert re.search(r"100%\|.*char/s, loss \d\.\d+ nats, bits/char \d\.\d+, val \d\.\d+", text)
+    assert "\r" in text
+
+
+def test_train_imports_no_torch_before_it_has_read_the_corpus(tmp_path):
+    script = "import sys; from charrnn.cli.app import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    (tmp_path / "empty.txt").write_bytes(b"")
+    done = subprocess.run(
+        [sys.executable, "-c", script, "train", "empty.txt"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stdout.strip() == "False"
+    assert Path(tmp_path / "checkpoints").exists() is False

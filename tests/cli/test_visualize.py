@@ -1,0 +1,443 @@
+"""`charrnn visualize` as people run it: what it reads, what it shows, and what a terminal gets."""
+
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import numpy as np
+import pytest
+from helpers import CLEAN, call_charrnn, command, make_text, own_signals, run_charrnn
+
+import charrnn
+from charrnn.cli import reading
+from charrnn.interpret.units import most_interesting
+from charrnn.render.palette import ColorMode
+from charrnn.render.views.scene import make_scene
+
+TEXT = "def wrap(text):"
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+HOSTILE = "a\x1b[31mb\x1b]0;title\x07\x9b1m\u202ec\u2066d\r\x00\x7fe"
+KINDS = {
+    "truecolor": r"\x1b\[38;2;[0-9;]+;48;2;",
+    "256": r"\x1b\[38;5;\d+;48;5;",
+    "16": r"\x1b\[(30|97);(4|10)\dm",
+}
+
+
+@pytest.fixture
+def see(workplace, monkeypatch, capsys):
+    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "COLORTERM", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, stdin=b"", status=0):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        return call_charrnn(capsys, "visualize", *arguments, status=status)
+
+    return run
+
+
+def kinds_of(text):
+    """Which kinds of colours a text has."""
+    return {kind for kind, pattern in KINDS.items() if re.search(pattern, text)}
+
+
+def titles(out):
+    """The addresses of the units shown, and the other blocks."""
+    return re.findall(r"^(L\d\.\w\.\d+|surprisal)(?=   )", out, re.MULTILINE)
+
+
+def text_of(out):
+    """The text that the first block of plain output shows."""
+    first = out.split("\nL")[0].split("\n", 2)[2]
+    return "".join(stretch.split("\n")[0] for stretch in first.split("\n\n"))
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def test_each_unit_has_a_block_of_its_own_with_its_values(see, tiny_model):
+    out = see("tiny", TEXT, "--unit", "L0.h.3", "--unit", "L1.c.20").out
+    assert titles(out) == ["L0.h.3", "L1.c.20"]
+    arrays = tiny_model.read(TEXT).arrays
+    for block, values in zip(
+        out.split("\n\n"), (arrays["h"][:, 0, 3], arrays["c"][:, 1, 20]), strict=True
+    ):
+        parts = values / (1 if block.startswith("L0") else np.abs(values).max())
+        title, legend, text, *digits = block.rstrip("\n").split("\n")
+        assert f"   {values.min():+.2f} to {values.max():+.2f} here" in title
+        assert "9 is" in legend
+        assert text == TEXT
+        assert digits[-1] == "".join(str(round(9 * abs(float(p)))) for p in parts)
+        signs = "".join("-" if p < 0 else "+" if p > 0 else " " for p in parts)
+        assert digits[:-1] == ([signs.rstrip()] if values.min() < 0 else [])
+
+
+@pytest.mark.parametrize("what", [None, *"hcifgo"])
+def test_the_most_interesting_units_of_an_array_are_chosen(see, tiny_model, what):
+    out = see("tiny", TEXT, *(("--what", what) if what else ())).out
+    found = most_interesting(tiny_model.read(TEXT).arrays[what or "h"], what or "h", 3)
+    assert titles(out) == [str(unit) for unit, _ in found]
+    assert [f"{score:.2f}" for _, score in found] == re.findall(r"interest (\S+)", out)
+
+
+@pytest.mark.parametrize("K", [1, 4])
+def test_guesses_stand_under_one_block_and_those_that_came_are_starred(see, tiny_model, K):
+    out = see("tiny", TEXT, "--predictions", K).out
+    assert len(titles(out)) == 1
+    lines = out.rstrip("\n").split("\n")
+    recording = tiny_model.read(TEXT, top=K)
+    rows = lines[-K:]
+    came = recording.next_ids[:-1] == recording.ids[1:, None]
+    assert [row.count("*") for row in rows] == came.sum(axis=0).tolist()
+    assert came.sum() > 0
+    assert lines[3][0] == TEXT[0]
+    firsts = [recording.next_text[s] for s in recording.next_ids[0]]
+    assert [row[0] for row in rows] == [name.replace("\n", "↵") for name in firsts]
+
+
+def test_surprisal_says_what_evaluate_says(see, tiny_model):
+    out = see("tiny", TEXT, "--surprisal").out
+    cost = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(TEXT), lanes=1)
+    assert out.startswith(f"surprisal   {cost.bits_per_char:.3f} bits per character on average")
+    assert titles(out) == ["surprisal"]
+    assert titles(see("tiny", TEXT, "--surprisal", "--what", "c").out)[0] == "surprisal"
+    assert titles(see("tiny", TEXT, "--surprisal", "--unit", "L0.c.1").out) == [
+        "surprisal",
+        "L0.c.1",
+    ]
+
+
+@pytest.mark.parametrize("color", list(ColorMode))
+def test_the_colours_that_are_asked_for_come(see, monkeypatch, color):
+    monkeypatch.setenv("NO_COLOR", "1")  # an option outranks the environment
+    out = see("tiny", TEXT, "--unit", "L0.h.3", "--color", color).out
+    assert kinds_of(out) == {str(color)} - {"none"}
+    assert TEXT in SGR.sub("", out)
+
+
+def test_lines_are_as_wide_as_asked(see):
+    out = see("tiny", TEXT, "--unit", "L0.h.3", "--width", 4, "--color", "16").out
+    assert SGR.sub("", out).split("\n")[2:] == ["def ", "wrap", "(tex", "t):", ""]
+
+
+# --- what is read ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "read"),
+    [
+        (("tiny", "return text"), b"", "return text"),
+        (("tiny", "in.txt"), b"", "import re↵def f"),
+        (("tiny", "-"), b"while\r\nTrue", "while↵True"),
+        (("return",), b"", "return"),
+        (("in.txt",), b"", "import re↵def f"),
+        (("-",), b"while", "while"),
+    ],
+)
+def test_a_text_a_file_or_standard_input_is_read(see, tmp_path, arguments, stdin, read):
+    (tmp_path / "in.txt").write_text("import re\ndef f", encoding="utf-8")
+    arguments = [str(tmp_path / a) if a == "in.txt" else a for a in arguments]
+    result = see(*arguments, "--unit", "L0.h.3", stdin=stdin)
+    assert text_of(result.out) == read
+    assert ("newest checkpoint" in result.err) == (len(arguments) == 1)
+
+
+@pytest.mark.parametrize("arguments", [(), ("tiny",), ("checkpoints/tiny",), ("bytes",)])
+def test_without_a_text_the_model_reads_what_it_writes(see, arguments, tiny_model, byte_model):
+    result = see(*arguments, "--unit", "L0.h.3", "--width", 1000)
+    model = byte_model if arguments == ("bytes",) else tiny_model
+    written = model.read("".join(model.sample(length=400, seed=1)))
+    assert text_of(result.out) == "".join(c.label for c in make_scene(written, []).columns)
+    assert "400 characters that the model writes itself" in result.err
+
+
+def test_a_lone_name_that_is_no_run_is_a_text_but_a_missing_checkpoint_is_missed(see):
+    assert text_of(see("tin", "--unit", "L0.h.3").out) == "tin"
+    missed = see("checkpoints/tin/best.safetensors", status=4)
+    assert "there is no checkpoint" in missed.err
+    assert missed.out == ""
+
+
+@pytest.mark.parametrize("most", [None, 7])
+def test_a_long_text_is_shortened_and_this_is_said(see, tmp_path, most):
+    (tmp_path / "long.txt").write_text(make_text(2500) + "é", encoding="utf-8")
+    options = ("--max-chars", most) if most else ()
+    result = see("tiny", tmp_path / "long.txt", "--unit", "L0.h.3", *options)
+    assert len(text_of(result.out)) == (most or 2000)
+    assert f"the first {most or 2000:,} of 2,501 characters" in result.err
+    assert "does not know" not in result.err  # the rest is not read
+
+
+def test_unknown_characters_are_left_out_and_named(see):
+    result = see("tiny", "d\x1b[e中f", "--unit", "L0.h.3")
+    assert text_of(result.out) == "d[ef"
+    assert "U+4E2D" in result.err
+    assert "U+001B" in result.err
+    assert "\x1b" not in result.out + result.err
+    assert "no text" in see("tiny", "中\x1b", status=3).err
+
+
+def test_a_byte_model_reads_anything_and_shows_a_character_with_its_last_byte(see):
+    out = see("bytes", "a中🙂\x1b\n", "--unit", "L0.h.3").out
+    assert out.split("\n")[2] == "ae4b8中f09f99🙂␛↵"
+
+
+@pytest.mark.parametrize("color", ["none", "16", "truecolor"])
+def test_hostile_text_cannot_reach_the_terminal(see, color):
+    result = see("bytes", HOSTILE, "--color", color, "--predictions", 50, "--surprisal")
+    shown = SGR.sub("", result.out)
+    assert shown.replace("\n", "").isprintable()
+    assert "a␛[31mb␛]0;title␇" in re.sub(" +", "", shown)
+    assert color != "none" or result.out == shown
+    assert "\x1b" not in result.err
+
+
+# --- dumps ----------------------------------------------------------------------------------------
+
+
+def test_a_dump_has_everything_and_the_screen_nothing(see, tmp_path, tiny_model):
+    (tmp_path / "long.txt").write_text(make_text(2500), encoding="utf-8")
+    result = see("tiny", tmp_path / "long.txt", "--dump", tmp_path / "d.npz", "--max-chars", 2100)
+    assert result.out == ""
+    assert re.search(r"wrote .*d\.npz \(\d.* MB, 2,100 characters\)", result.err)
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as found:
+        assert set(found) == {"facts", "text", "ids", "offsets", "bits", *"hcifgo"}
+        assert found["text"].item() == make_text(2100)
+        assert (found["f"] == tiny_model.read(make_text(2100)).arrays["f"]).all()
+    see("tiny", tmp_path / "long.txt", "--dump", tmp_path / "all.npz")
+    with np.load(tmp_path / "all.npz", allow_pickle=False) as found:
+        assert found["h"].shape == (2500, 2, 24)
+
+
+@pytest.mark.parametrize(("place", "status"), [("nowhere/d.npz", 2), (".", 2), ("full.npz", 6)])
+def test_a_dump_that_cannot_be_written_fails_in_a_line(see, tmp_path, place, status):
+    (tmp_path / "full.npz").symlink_to("/dev/full")
+    result = see("tiny", TEXT, "--dump", tmp_path / place, "-q", status=status)
+    assert result.err.count("\n") == 1
+    assert "cannot write" in result.err
+
+
+def test_a_dump_takes_no_other_file_s_place(see, tmp_path):
+    book = tmp_path / "book.txt"
+    book.write_text("precious")
+    assert "a dump ends in .npz," in see("tiny", TEXT, "--dump", book, "-q", status=2).err
+    assert book.read_text() == "precious"
+
+
+def test_a_text_too_long_for_the_memory_is_refused(see, monkeypatch):
+    monkeypatch.setattr(reading, "_free_memory", lambda: 1e3)
+    result = see("tiny", TEXT, status=6)
+    assert "1.0 kB of memory are free" in result.err
+    assert "--max-chars" in result.err
+
+
+def test_free_memory_is_a_number_of_bytes():
+    assert reading._free_memory() > 1e6
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--unit", "37"), "addresses look like L0.c.37"),
+        (("--unit", "L9.c.1"), "layers 0 to 1"),
+        (("--unit", "L0.c.1", "--unit", "L0.x.1"), "states h c and the gates i f g o"),
+        (("--what", "cell"), "states h c and the gates i f g o"),
+        (("--unit", "L0.c.1", "--what", "c"), "leave out --what c"),
+        (("--color", "8"), "--color"),
+        (("--predictions", 51), "--predictions"),
+        (("--predictions", -1), "--predictions"),
+        (("--width", 0), "--width"),
+        (("--max-chars", 0), "--max-chars"),
+    ],
+)
+def test_a_mistake_is_told_with_what_there_is(see, options, said):
+    result = see("tiny", TEXT, *options, status=2)
+    assert said in result.err
+    assert result.out == ""
+
+
+def test_quiet_says_nothing(see, tmp_path):
+    assert see(TEXT, "-q", "--dump", tmp_path / "d.npz").err == ""
+    assert see("-q", "--max-chars", 5).err == ""
+
+
+# --- terminals ------------------------------------------------------------------------------------
+
+
+def on_terminal(workplace, env, columns=33):
+    """What a terminal of 33 columns gets."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 20, columns, 0, 0))
+    arguments = command("visualize", "tiny", TEXT * 4, "--unit", "L0.h.3", "-q")
+    with subprocess.Popen(
+        arguments,
+        cwd=workplace,
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        env={k: v for k, v in CLEAN.items() if k != "TERM"} | env,
+        preexec_fn=own_signals,
+    ) as process:
+        os.close(slave)
+        pieces = []
+        try:
+            while piece := os.read(master, 4096):
+                pieces.append(piece)
+        except OSError:  # how Linux says that the other side has closed
+            pass
+        os.close(master)
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    return b"".join(pieces).decode().replace("\r\n", "\n")
+
+
+def widest(out):
+    """The width of the text's first line, below title and legend."""
+    lines = SGR.sub("", out).split("\n")
+    return len(next(line for line in lines if line and (TEXT * 4).startswith(line)))
+
+
+@pytest.mark.parametrize(
+    ("env", "kind", "width"),
+    [
+        ({"TERM": "xterm-256color"}, "256", 33),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "truecolor", 33),
+        ({"TERM": "xterm-256color", "COLORTERM": "24bit", "NO_COLOR": ""}, "truecolor", 33),
+        ({"TERM": "xterm", "COLUMNS": "40"}, "16", 40),
+        ({"TERM": "xterm", "COLUMNS": "1"}, "16", 1),
+        ({"TERM": "xterm", "COLUMNS": "0"}, "16", 33),
+        ({"TERM": "dumb", "COLUMNS": "abc"}, None, 33),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "1"}, None, 33),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1", "FORCE_COLOR": "1"}, None, 33),
+    ],
+)
+def test_a_terminal_gets_the_colours_and_the_width_that_it_has(workplace, env, kind, width):
+    out = on_terminal(workplace, env)
+    assert kinds_of(out) == {kind} - {None}
+    assert ("\x1b" in out) == bool(kind)
+    assert widest(out) == width
+
+
+@pytest.mark.parametrize(
+    ("env", "kind", "width"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, None, 60),
+        ({"TERM": "xterm-256color", "FORCE_COLOR": "1", "COLUMNS": "40"}, "256", 40),
+        ({"TERM": "xterm-256color", "FORCE_COLOR": "1", "NO_COLOR": "1"}, None, 60),
+    ],
+)
+def test_a_pipe_gets_plain_text_unless_colours_are_forced(workplace, env, kind, width):
+    out = run_charrnn("visualize", "tiny", TEXT * 4, "--unit", "L0.h.3", cwd=workplace, env=env).out
+    assert kinds_of(out) == {kind} - {None}
+    assert ("\x1b" in out) == bool(kind)
+    assert widest(out) == width
+
+
+def test_a_pipe_that_closes_ends_it_silently(workplace):
+    with subprocess.Popen(
+        command("visualize", "tiny", "corpus.txt", "--max-chars", 6000, "-q"),
+        cwd=workplace,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=CLEAN,
+        preexec_fn=own_signals,
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_it_runs_without_torch(workplace):
+    arguments = [sys.executable, "-X", "importtime", *command("visualize", "tiny", TEXT)[3:]]
+    done = subprocess.run(arguments, cwd=workplace, capture_output=True, env=CLEAN, check=True)
+    imported = {line.split("|")[-1].strip() for line in done.stderr.decode().splitlines()}
+    assert "numpy" in imported
+    assert not {name for name in imported if name.split(".")[0] == "torch"}
+
+
+def test_what_ends_like_a_file_s_name_is_no_text(see):
+    error = see("tiny", "corpsu.txt", status=3).err
+    assert "cannot read 'corpsu.txt'" in error
+    assert "did you mean corpus.txt?" in error
+    assert see("tiny", "what is corpsu.txt").out
+
+
+def test_help_tells_the_defaults(see):
+    shown = re.sub(r"[\s│]+", " ", see("-h").out)
+    for default in (
+        "output, h)",
+        "0",
+        "--lstmvis, --gates, --saliency and --horizon)",
+        "none in a pipe)",
+        "(the terminal's)",
+    ):
+        assert f"{default}]" in shown
+
+
+# --- a run of lines -------------------------------------------------------------------------------
+
+LINED = "def a\n  b\nreturn\n"
+
+
+@pytest.mark.parametrize(
+    ("view", "file"),
+    [
+        (("--surprisal",), ""),
+        (("--unit", "L0.h.3"), ""),
+        (("--unit", "L0.h.3-5"), ""),
+        (("--gates",), ""),
+        (("--saliency", 13), ""),
+        (("--html",), "f.html"),
+        (("--dump",), "f.csv"),
+        (("--unit", "L0.h.3", "--dump"), "f.npz"),
+    ],
+)
+def test_every_view_of_a_run_of_lines_starts_at_each(
+    workplace, capsys, monkeypatch, tmp_path, view, file
+):
+    monkeypatch.chdir(workplace)
+    path, shown = tmp_path / file, []
+    for lines in (False, True):
+        monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _, lines=lines: lines)
+        arguments = (*view, path) if file else view
+        result = call_charrnn(capsys, "visualize", "tiny", LINED, *arguments)
+        assert ("starts afresh at each" in result.err) == lines
+        shown.append(path.read_bytes() if file else result.out)
+    assert shown[0] != shown[1]
+
+
+def test_what_a_run_of_lines_costs_is_what_evaluate_says(
+    workplace, capsys, monkeypatch, tiny_model
+):
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
+    found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(LINED), lines=True)
+    out = call_charrnn(capsys, "visualize", "tiny", LINED, "--surprisal").out
+    assert out.startswith(f"surprisal   {found.bits_per_char:.3f} bits per character on average")
+
+
+def test_saliency_in_a_run_of_lines_is_that_within_the_line(workplace, capsys, monkeypatch):
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
+
+    def norms(text, place):
+        out = call_charrnn(capsys, "visualize", "tiny", text, "--saliency", place).out
+        rows = [line.split() for line in out.split("norm\n")[1].splitlines()]
+        return {tuple(row[1:3]) for row in rows if row and row[0].isdigit()}
+
+    assert norms(LINED, 8) == norms("xyz\n  b\n", 6)
+    assert len(norms(LINED, 8)) == 3
+    first = norms(LINED, 3), norms("\n" + LINED, 4)  # the newline before a text is not shown
+    assert first[0] < first[1]
+    assert [len(rows) for rows in first] == [3, 4]

@@ -1,0 +1,348 @@
+"""What a character costs with more and more context: a planted memory, the start, and as people ask for it."""
+
+import csv
+import math
+import re
+import sys
+import xml.etree.ElementTree as ET
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from helpers import call_charrnn, make_text, run_charrnn
+
+import charrnn
+from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError, DataError
+from charrnn.interpret import context as module
+from charrnn.interpret.context import Horizon, contexts_up_to, horizon
+from charrnn.interpret.recording import log_softmax
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.render.palette import line_colors
+from charrnn.render.plot.picture import draw_horizon
+from charrnn.render.views.context import horizon_lines
+from charrnn.text.vocabulary import Vocabulary
+
+V = 4
+
+
+def order_3():
+    """A network whose prediction depends on the last three characters and on nothing else."""
+    config = ModelConfig(cell="elman", vocab_size=V, embedding_size=V, hidden_size=3 * V)
+    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
+    generator = np.random.default_rng(3)
+    weights["embedding.weight"][:] = np.eye(V)
+    weights["rnn.weight_ih_l0"][:V] = 0.1 * np.eye(V)
+    weights["rnn.weight_hh_l0"][V:, :-V] = np.eye(2 * V)
+    weights["head.weight"][:] = generator.normal(0, 15, (V, 3 * V))
+    weights["head.bias"][:] = generator.normal(0, 1, V)
+    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+
+
+def own_text(model, length, seed=0):
+    """Ids that the model draws itself."""
+    generator, state, ids = np.random.default_rng(seed), model.initial_state(), []
+    for _ in range(length):
+        p = np.exp(log_softmax(model.logits(state)))
+        ids.append(int(generator.choice(len(p), p=p / p.sum())))
+        state, _ = model.advance(ids[-1], state)
+    return np.array(ids, np.int32)
+
+
+def cost(model, ids, place, context):
+    """Bits of the character at a place after reading so many before it, one by one."""
+    state = model.initial_state()
+    for symbol in ids[place - context : place]:
+        state, _ = model.advance(symbol, state)
+    return -log_softmax(model.logits(state))[ids[place]] / math.log(2)
+
+
+# --- the numbers ----------------------------------------------------------------------------------
+
+
+def test_a_memory_of_three_characters_is_flat_from_three_on():
+    model = order_3()
+    ids = own_text(model, 2000)
+    found = horizon(model, ids, windows=900, contexts=range(9))
+    assert found.contexts == tuple(range(9))
+    np.testing.assert_allclose(found.bits[4:], np.broadcast_to(found.bits[3], (5, 900)), atol=1e-5)
+    assert (found.more[:3] > 5 * found.more_error[:3]).all()  # each of the three helps
+    assert (np.diff(found.mean[:4]) < 0).all()
+    assert found.reach == 3
+    assert horizon(model, ids, windows=900).reach == 4  # of 0, 1, 2, 4, 8 ...
+
+
+def test_without_context_it_is_what_the_start_says(tiny_model):
+    ids = tiny_model.vocabulary.encode(make_text(700))
+    found = horizon(tiny_model, ids, windows=50)
+    start = log_softmax(tiny_model.logits(tiny_model.initial_state())) / math.log(2)
+    places = np.linspace(found.contexts[-1], len(ids) - 1, 50).astype(int)
+    np.testing.assert_allclose(found.bits[0], -start[ids[places]], rtol=1e-5)
+
+
+def test_every_context_by_brute_force_on_the_same_characters(tiny_model):
+    ids = tiny_model.vocabulary.encode(make_text(120))
+    found = horizon(tiny_model, ids, windows=7)
+    assert found.contexts == (0, 1, 2, 4, 8, 16, 32)
+    places = np.linspace(32, 119, 7).astype(int)
+    expected = [[cost(tiny_model, ids, t, k) for t in places] for k in found.contexts]
+    np.testing.assert_allclose(found.bits, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.mean, np.mean(expected, axis=1), rtol=1e-4)
+
+
+def test_all_that_comes_before_is_what_reading_says(tiny_model):
+    text = make_text(60)
+    found = horizon(tiny_model, tiny_model.vocabulary.encode(text), windows=1, contexts=(59,))
+    assert found.bits.item() == pytest.approx(float(tiny_model.read(text).bits[59]), rel=1e-4)
+
+
+def test_groups_of_lanes_give_what_all_at_once_give(tiny_model, monkeypatch):
+    ids = tiny_model.vocabulary.encode(make_text(300))
+    at_once = horizon(tiny_model, ids, windows=23)
+    monkeypatch.setattr(module, "LANES", 5)
+    np.testing.assert_allclose(
+        horizon(tiny_model, ids, windows=23).bits, at_once.bits, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_model_of_lines_starts_at_each(tiny_model):
+    """A context begins at the newline before the line at the earliest, however long it may be."""
+    ids = tiny_model.vocabulary.encode("de\n\ntext\nf")
+    found = horizon(tiny_model, ids, windows=99, lines=True)
+    items = tiny_model.vocabulary.encode("\nde\ntext\nf\n")
+    assert found.contexts == (0, 1, 2, 4, 8)
+    assert found.windows == len(items) - 1
+    begins = [0, 0, 0, 3, 3, 3, 3, 3, 8, 8]
+    for k, context in enumerate(found.contexts):
+        expected = [
+            cost(tiny_model, items, t, min(context, t - begins[t - 1]))
+            for t in range(1, len(items))
+        ]
+        np.testing.assert_allclose(found.bits[k], expected, rtol=1e-4, atol=1e-5)
+    whole = charrnn.evaluate(tiny_model, ids, lines=True)
+    assert found.mean[-1] == pytest.approx(whole.bits_per_char, rel=1e-4)
+    with pytest.raises(DataError, match="no lines"):
+        horizon(tiny_model, ids[2:4], windows=9, lines=True)
+
+
+def test_edits_count(tiny_model):
+    ids = tiny_model.vocabulary.encode(make_text(100))
+    held = tiny_model.edited([charrnn.Edit("clamp", "L1.h.*", 0.0)])
+    bits = horizon(held, ids, windows=9).bits
+    np.testing.assert_allclose(bits, np.broadcast_to(bits[0], bits.shape), rtol=1e-6)
+
+
+def test_places_are_spread_and_fewer_if_there_are_not_so_many():
+    model = order_3()
+    ids = np.random.default_rng(0).integers(0, V, 20).astype(np.int32)
+    assert horizon(model, ids, windows=500).windows == 20 - 8
+    assert horizon(model, ids, windows=3, contexts=(0, 2)).windows == 3
+    assert horizon(model, ids[:2], windows=3).contexts == (0, 1)
+
+
+def test_errors_are_those_of_means_and_of_differences():
+    bits = np.array([[4.0, 6.0, 8.0], [1.0, 3.0, 5.0]])
+    found = Horizon((0, 1), bits)
+    np.testing.assert_allclose(found.error, [2 / math.sqrt(3)] * 2)
+    np.testing.assert_allclose(found.more, [3, 0])
+    np.testing.assert_allclose(found.more_error, [0, 0])
+    assert np.isnan(Horizon((0, 1), bits[:, :1]).error).all()
+
+
+@pytest.mark.parametrize(
+    ("means", "reach"),
+    [
+        ([5, 3, 2, 2], 2),
+        ([5, 2.01, 2.019, 2], 1),
+        ([5, 2.01, 2.03, 2], 4),
+        ([2, 2, 2, 2], 0),
+        ([1, 1, 1, 2], 4),
+    ],
+)
+def test_the_reach_is_where_it_stays_within_one_percent(means, reach):
+    assert Horizon((0, 1, 2, 4), np.array(means)[:, None]).reach == reach
+
+
+def test_contexts_are_powers_of_two():
+    assert contexts_up_to(0) == (0,)
+    assert contexts_up_to(1) == (0, 1)
+    assert contexts_up_to(9) == (0, 1, 2, 4, 8)
+    assert contexts_up_to(16) == (0, 1, 2, 4, 8, 16)
+
+
+def test_what_cannot_be_measured_is_refused():
+    model = order_3()
+    with pytest.raises(DataError, match=r"context of 9 needs at least 10 .* but there are 9"):
+        horizon(model, np.zeros(9, np.int32), windows=1, contexts=(0, 9))
+    with pytest.raises(DataError, match="at least"):
+        horizon(model, np.zeros(0, np.int32), windows=1)
+    broken = {**model.weights, "head.bias": np.full(V, np.nan, np.float32)}
+    with pytest.raises(CheckpointError, match="not finite"):
+        horizon(CharRNN(model.config, model.vocabulary, broken), np.zeros(9, np.int32), windows=1)
+
+
+# --- the table and the command --------------------------------------------------------------------
+
+
+def test_a_table():
+    found = Horizon((0, 1, 2), np.array([[4.0, 6.0], [2.0, 3.0], [2.0, 2.99]]))
+    assert (
+        "\n".join(horizon_lines(found, "character", 57))
+        == """\
+bits per character, given only the k characters before
+it; every k from a cold start and on the same 2
+characters
+      k     bits   ± s.e.     over 2   ± s.e.
+      0    5.000    1.000     +2.505    0.505  ██████████
+      1    2.500    0.500     +0.005    0.005  █████
+      2    2.495    0.495     +0.000    0.000  █████
+within 1 % of the bits with 2 characters: from k = 1 on"""
+    )
+    assert "#####" in "\n".join(horizon_lines(found, "byte", 57, blocks=False))
+
+
+@pytest.fixture
+def see(workplace, monkeypatch, capsys):
+    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, status=0):
+        return call_charrnn(capsys, "visualize", *arguments, status=status)
+
+    return run
+
+
+def test_the_table_and_the_file_say_what_was_measured(see, tmp_path, tiny_model, workplace):
+    arguments = ("tiny", "corpus.txt", "--horizon", "--windows", 60, "--csv", tmp_path / "h.csv")
+    result = see(*arguments)
+    text = (workplace / "corpus.txt").read_text()
+    found = horizon(tiny_model, tiny_model.vocabulary.encode(text), windows=60)
+    rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
+    assert [int(row["context"]) for row in rows] == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
+    np.testing.assert_allclose([float(row["bits"]) for row in rows], found.mean, rtol=1e-4)
+    np.testing.assert_allclose([float(r["standard_error"]) for r in rows], found.error, rtol=1e-3)
+    assert {row["windows"] for row in rows} == {"60"}
+    table = [line.split() for line in result.out.splitlines() if line[:7].strip().isdigit()]
+    assert [line[1] for line in table] == [f"{m:.3f}" for m in found.mean]
+    assert f"from k = {found.reach} on" in result.out
+    assert "wrote" in result.err
+
+
+def test_a_short_text_has_short_contexts(see):
+    out = see("tiny", "def wrap(text):", "--horizon").out
+    assert [line.split()[0] for line in out.splitlines()[3:-1]] == ["0", "1", "2", "4"]
+    assert "on the same 11 characters" in out.replace("\n", " ")
+    assert "at least 2 characters" in see("tiny", "d", "--horizon", status=3).err
+    assert "per byte" in see("bytes", "é", "--horizon").out
+
+
+def test_a_run_of_lines_is_said_to_start_at_each(see, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
+    result = see("tiny", "def a\nf", "--horizon")
+    assert "starts afresh at each" in result.err
+    assert "on the same 8 characters" in result.out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--horizon", "--color", "none"), "--color means nothing with --horizon alone"),
+        (("--horizon", "--svg", "h.svg", "--width", 60), "--width means nothing with --horizon"),
+        (("--horizon", "--svg", "h.svg", "--color", "16"), "not those of --color 16"),
+        (("--horizon", "--svg", "h.png"), "--svg writes a .svg file"),
+        (("--horizon", "--surprisal"), "--horizon and --surprisal exclude each other"),
+        (("--horizon", "--windows", 0), "--windows"),
+        (("--windows", 9), "--windows means nothing without --horizon"),
+        (("--horizon", "--csv", "h"), "a table is a .csv file"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused(see, options, said):
+    result = see("tiny", "def", *options, "-q", status=2)
+    assert said in result.err
+    assert result.out == ""
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+needs_matplotlib = pytest.mark.skipif(
+    not find_spec("matplotlib"), reason="matplotlib is not installed"
+)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def strokes_in(svg):
+    """The lines of an SVG as their points, (n, 2) from the upper left, and how each looks."""
+    for path in ET.fromstring(svg).iter(f"{SVG}path"):
+        if "M" in (d := path.get("d", "")) and "z" not in d and "Q" not in d:
+            yield np.array(re.findall(r"[ML] (\S+) (\S+)", d), float), path.get("style", "")
+
+
+def texts_in(svg):
+    return ["".join(t.itertext()) for t in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+@needs_matplotlib
+def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
+    bits = np.random.default_rng(0).normal([[9], [5], [3], [2], [2]], 0.5, (5, 40))
+    found = Horizon((0, 1, 2, 4, 8), bits)
+    svg = draw_horizon(found, "character", "svg")
+    color = "stroke: #{:02x}{:02x}{:02x}".format(*line_colors()[0])
+    strokes = [points for points, style in strokes_in(svg) if color in style]
+    (curve,) = (points for points in strokes if len(points) == 5)
+    bars = np.array([p for p in strokes if len(p) == 2 and p[0, 0] == p[1, 0]])[:5]
+    np.testing.assert_allclose(np.diff(curve[:, 0], n=2), 0, atol=1e-3)  # evenly apart
+    slope, start = np.polyfit(found.mean, curve[:, 1], 1)
+    assert slope < 0  # an SVG counts downwards
+    np.testing.assert_allclose(start + slope * found.mean, curve[:, 1], atol=1e-3)
+    np.testing.assert_allclose(bars[:, 0, 0], curve[:, 0], atol=1e-3)
+    np.testing.assert_allclose(bars.mean(axis=1)[:, 1], curve[:, 1], atol=1e-3)
+    heights = abs(np.diff(bars[:, :, 1], axis=1))[:, 0]
+    np.testing.assert_allclose(heights, -2 * slope * found.error, atol=1e-3)
+    dashed = [p for p, style in strokes_in(svg) if "dasharray: 3.7" in style]
+    assert dashed[0][0, 0] == pytest.approx(curve[found.contexts.index(found.reach), 0], abs=1e-3)
+    words = texts_in(svg)
+    assert [word for word in words if word.isdigit()][:5] == ["0", "1", "2", "4", "8"]
+    assert f"within 1 % of the bits with 8 characters: from k = {found.reach} on" in words
+    assert "k, from a cold start; the same 40 characters for each" in words
+
+
+@needs_matplotlib
+def test_a_picture_is_written_instead_of_the_table_and_is_the_same_each_time(see, tmp_path):
+    names = ("a.svg", "b.svg", "a.png", "c.svg")
+    a, b, png, black = (tmp_path / name for name in names)
+    arguments = ("tiny", "corpus.txt", "--horizon", "--windows", 20)
+    result = see(*arguments, "--svg", a, "--png", png, "--csv", tmp_path / "h.csv")
+    assert result.out == ""
+    assert result.err.count("wrote") == 3
+    see(*arguments, "--svg", b)
+    see(*arguments, "--svg", black, "--color", "none")
+    assert a.read_bytes() == b.read_bytes()
+    assert png.read_bytes().startswith(b"\x89PNG")
+    blue = "#{:02x}{:02x}{:02x}".format(*line_colors()[0])
+    assert blue in a.read_text(encoding="utf-8")
+    assert blue not in black.read_text(encoding="utf-8")
+
+
+@needs_matplotlib
+def test_a_single_place_has_no_error_and_is_drawn_all_the_same(see, tmp_path):
+    see("tiny", "de", "--horizon", "--svg", tmp_path / "h.svg")
+    words = texts_in((tmp_path / "h.svg").read_bytes())
+    assert "k, from a cold start; the same 1 character for each" in words
+
+
+def test_a_picture_of_the_horizon_needs_matplotlib(see, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    err = see("tiny", "def", "--horizon", "--svg", tmp_path / "h.svg", status=6).err
+    assert "--horizon --svg needs matplotlib, which is not installed" in err
+    assert not list(tmp_path.iterdir())
+
+
+@needs_matplotlib
+def test_a_setting_that_matplotlib_refuses_is_told_in_a_line(workplace):
+    arguments = ("visualize", "tiny", "def", "--horizon", "--svg", "h.svg", "-q")
+    err = run_charrnn(*arguments, cwd=workplace, env={"MPLBACKEND": "foo"}, status=6).err
+    assert "--horizon --svg needs matplotlib, which does not work: " in err
+    assert "'foo'" in err
+    assert len(err.splitlines()) == 1
+    assert not (workplace / "h.svg").exists()

@@ -1,0 +1,856 @@
+"""Dumps: every format gives back what was recorded, in memory that does not grow, and no file is believed."""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from helpers import CLEAN, call_charrnn, command, make_text, own_signals
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import charrnn
+from charrnn.config import ModelConfig
+from charrnn.errors import DataError, EnvironmentFault, UsageError
+from charrnn.interpret.dumps.header import Facts
+from charrnn.interpret.dumps.lstmvis import shown_words, write_folder
+from charrnn.interpret.dumps.reading import Dump
+from charrnn.interpret.dumps.writing import WRITERS, dump, write
+from charrnn.interpret.recording import Recording, record, record_parts, source_of
+from charrnn.interpret.units import Unit, parse_units
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.text.vocabulary import Vocabulary
+
+LETTERS = "hcifgo"
+TEXT = 'a "quoted", text\r\nwith\ttabs, é中🙂 and 100% \\ of \x00 it\n'
+SEEN_AGAIN = (".npz", ".safetensors")
+TABLES = (".csv", ".jsonl", ".parquet")
+every_ending = pytest.mark.parametrize("ending", WRITERS)
+
+
+def make_model(level="char", text=TEXT, cell="lstm"):
+    """Random weights, 2 layers of 3 units."""
+    symbols = range(256) if level == "byte" else sorted(set(map(ord, text)))
+    config = ModelConfig(
+        vocab_size=len(symbols), embedding_size=4, hidden_size=3, num_layers=2, cell=cell
+    )
+    rng = np.random.default_rng(2)
+    shapes = weight_shapes(config)
+    weights = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
+    return CharRNN(config, Vocabulary(level, symbols), weights)
+
+
+def cut(recording, length):
+    """The parts of a recording, as record_parts gives them."""
+    T = len(recording.ids)
+    for first in range(0, T, length):
+        part = slice(first, first + length)
+        pieces, before = recording.pieces[part], "".join(recording.pieces[:first])
+        yield dataclasses.replace(
+            recording,
+            text="".join(pieces),
+            ids=recording.ids[part],
+            pieces=pieces,
+            bits=recording.bits[part],
+            arrays={letter: values[part] for letter, values in recording.arrays.items()},
+            next_ids=recording.next_ids[part],
+            next_probabilities=recording.next_probabilities[part],
+            start=first,
+            start_char=len(before),
+            following=int(recording.ids[part.stop]) if part.stop < T else None,
+        )
+
+
+def write_cut(recording, path, length=7):
+    """Write a recording in parts so short that there are several."""
+    sizes = {"length": len(recording.ids), "characters": len(recording.text)}
+    write(path, cut(recording, length), **sizes)
+
+
+def rows_of(path):
+    """A table as people would read it: a dictionary of columns."""
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [row[name] for row in rows] for name in rows[0]}
+    if path.suffix == ".jsonl":
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+    from pyarrow import parquet
+
+    return parquet.read_table(path).to_pydict()
+
+
+def assert_same(found, expected):
+    """Two recordings are the same in every field."""
+    for field in dataclasses.fields(Recording):
+        ours, theirs = getattr(found, field.name), getattr(expected, field.name)
+        if field.name == "arrays":
+            assert list(ours) == list(theirs)
+            for letter in ours:
+                np.testing.assert_array_equal(ours[letter], theirs[letter], strict=True)
+        elif isinstance(theirs, np.ndarray):
+            np.testing.assert_array_equal(ours, theirs, strict=True)
+        else:
+            assert ours == theirs, field.name
+
+
+# --- round trips ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["char", "byte"])
+@pytest.mark.parametrize("top", [0, 3])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "elman"])
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+def test_a_dump_is_read_as_it_was_recorded(ending, level, top, cell, tmp_path):
+    model, path = make_model(level, cell=cell), tmp_path / f"d{ending}"
+    recording = model.read(TEXT, top=top)
+    write_cut(recording, path)
+    assert_same(Dump(path).read(keep=LETTERS + "rzn", top=top), recording)
+
+
+@pytest.mark.parametrize("level", ["char", "byte"])
+@pytest.mark.parametrize("top", [0, 2])
+@pytest.mark.parametrize("ending", TABLES)
+def test_a_table_has_a_row_a_symbol_and_a_column_a_unit(ending, level, top, tmp_path):
+    model, path = make_model(level), tmp_path / f"d{ending}"
+    expected = model.read(TEXT, top=top)
+    write_cut(expected, path)
+    columns = rows_of(path)
+    T = len(expected.ids)
+    addresses = [f"L{layer}.{a}.{k}" for a in LETTERS for layer in range(2) for k in range(3)]
+    guesses = [f"next_{what}_{k}" for k in range(1, top + 1) for what in ("id", "probability")]
+    last = ["source"] if ending != ".parquet" else []
+    head = ["position", "offset", "id", "text", "bits"]
+    assert list(columns) == [*head, *addresses, *guesses, *last]
+    assert [int(v) for v in columns["position"]] == list(range(T))
+    assert [int(v) for v in columns["id"]] == expected.ids.tolist()
+    assert tuple(columns["text"]) == expected.pieces
+    starts = [len("".join(expected.pieces[:t])) for t in range(T)]
+    assert [int(v) for v in columns["offset"]] == starts
+    assert (np.array(columns["bits"], np.float32) == expected.bits).all()
+    for address in addresses:
+        (unit,) = parse_units(address, model)
+        values = expected.arrays[unit.what][:, unit.layer, unit.index]
+        assert (np.array(columns[address], np.float32) == values).all()
+    for k in range(top):
+        assert [int(v) for v in columns[f"next_id_{k + 1}"]] == expected.next_ids[:, k].tolist()
+        chances = np.array(columns[f"next_probability_{k + 1}"], np.float32)
+        assert (chances == expected.next_probabilities[:, k]).all()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_a_text_table_names_its_model_in_every_row(ending, tmp_path):
+    model = make_model().edited([charrnn.Edit("clamp", "L0.c.1", 1.0)])
+    dump(model, "aaa", tmp_path / f"d{ending}")
+    source = f"charrnn/1 lstm char {model.fingerprint} {model.edits[0]}"
+    assert rows_of(tmp_path / f"d{ending}")["source"] == [source] * 3
+
+
+def test_a_parquet_file_has_the_facts_as_metadata(tmp_path):
+    from pyarrow import parquet
+
+    model = make_model()
+    dump(model, "aaa", tmp_path / "d.parquet")
+    facts = Facts.from_json(parquet.read_schema(tmp_path / "d.parquet").metadata[b"charrnn"])
+    assert (facts.source, facts.length) == (model.read("aaa").source, 3)
+
+
+@every_ending
+def test_what_is_written_does_not_depend_on_the_parts(ending, tmp_path):
+    recording, found = make_model().read(TEXT, top=2), set()
+    for length in (1, 7, 10_000):
+        write_cut(recording, tmp_path / f"d{ending}", length)
+        found.add((tmp_path / f"d{ending}").read_bytes())
+    assert len(found) == 1
+
+
+@every_ending
+def test_saving_a_recording_is_dumping_its_text(ending, tmp_path):
+    model = make_model()
+    model.read(TEXT, top=2).save(tmp_path / f"saved{ending}")
+    assert dump(model, TEXT, tmp_path / f"dumped{ending}", top=2) == len(TEXT)
+    saved, dumped = ((tmp_path / f"{name}{ending}").read_bytes() for name in ("saved", "dumped"))
+    assert saved == dumped
+
+
+def test_a_part_of_a_text_keeps_its_place_in_it(tmp_path):
+    _, part, *_ = record_parts(make_model("byte"), TEXT, length=9)
+    for ending in SEEN_AGAIN:
+        part.save(tmp_path / f"d{ending}")
+        assert_same(Dump(tmp_path / f"d{ending}").read(keep=LETTERS), part)
+    part.save(tmp_path / "d.csv")
+    rows = rows_of(tmp_path / "d.csv")
+    assert (rows["position"][0], rows["offset"][0]) == ("9", str(part.start_char))
+
+
+LEVELS = st.sampled_from(["char", "byte"])
+
+
+@pytest.mark.parametrize("ending", [*SEEN_AGAIN, ".csv", ".jsonl"])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9), level=LEVELS)
+def test_any_text_comes_back(ending, tmp_path, text, level):
+    path = tmp_path / f"{level}{ending}"
+    model = make_model(level, text)
+    recording = record(model, text, keep={"h"})
+    write_cut(recording, path, 3)
+    if ending in SEEN_AGAIN:
+        assert_same(Dump(path).read(keep="h"), recording)
+    else:
+        assert "".join(rows_of(path)["text"]) == text
+
+
+def test_bytes_that_are_no_characters_come_back(tmp_path):
+    model, text = make_model("byte"), b"a\xff\xe4b\xe4\xb8".decode("utf-8", "surrogateescape")
+    for ending in SEEN_AGAIN:
+        for whole in (text, text[-1]):  # the last is no text at all
+            dump(model, whole, tmp_path / f"d{ending}")
+            assert_same(Dump(tmp_path / f"d{ending}").read(keep=LETTERS), model.read(whole))
+
+
+# --- what is chosen -------------------------------------------------------------------------------
+
+
+@every_ending
+def test_only_chosen_units_are_written_in_their_order(ending, tmp_path):
+    model, path = make_model(), tmp_path / f"d{ending}"
+    units = [Unit(1, "c", 2), Unit(0, "f", 0), Unit(1, "c", 0)]
+    dump(model, TEXT, path, units=units)
+    arrays = model.read(TEXT).arrays
+    expected = np.stack([arrays[u.what][:, u.layer, u.index] for u in units], axis=1)
+    if ending in TABLES:
+        columns = rows_of(path)
+        assert list(columns)[5:8] == ["L1.c.2", "L0.f.0", "L1.c.0"]
+        assert (expected == np.array(list(columns.values())[5:8], np.float32).T).all()
+        return
+    found = Dump(path).read(keep="cf").arrays
+    assert set(found) == {"c", "f"}
+    there = np.stack([found[u.what][:, u.layer, u.index] for u in units], axis=1)
+    assert (there == expected).all()
+    assert np.isfinite(found["c"]).sum() == 2 * len(TEXT)  # the others are NaN
+    if ending == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            assert file["units"].tolist() == list(map(str, units))
+            assert (file["values"] == expected).all()
+            assert not {*LETTERS} & {*file}
+    else:
+        assert (safetensors.numpy.load_file(path)["values"] == expected).all()
+
+
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+def test_only_chosen_arrays_are_written(ending, tmp_path):
+    dump(make_model(), TEXT, tmp_path / f"d{ending}", what=["f"])
+    found = Dump(tmp_path / f"d{ending}")
+    assert found.facts.arrays == ("f",)
+    assert list(found.read(keep=LETTERS).arrays) == ["f"]
+
+
+@pytest.mark.parametrize("count", [1, 5, 23, 34, len(TEXT), 999])
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+@pytest.mark.parametrize("level", ["char", "byte"])
+def test_the_beginning_of_a_dump_is_the_dump_of_the_beginning(level, ending, count, tmp_path):
+    model, path = make_model(level), tmp_path / f"d{ending}"
+    dump(model, TEXT, path, top=2)
+    found = Dump(path).read(keep="h", top=1, characters=count)
+    begun = model.read(TEXT[:count], top=1)
+    assert (found.text, found.pieces, found.start) == (TEXT[:count], begun.pieces, 0)
+    assert found.following is None
+    np.testing.assert_allclose(found.bits, begun.bits, rtol=1e-5)
+    np.testing.assert_allclose(found.arrays["h"], begun.arrays["h"], atol=1e-6)
+    assert (found.next_ids == begun.next_ids).all()
+
+
+# --- other readers --------------------------------------------------------------------------------
+
+
+def test_zip_tools_and_numpy_read_an_npz(tmp_path):
+    model = make_model()
+    dump(model, TEXT, tmp_path / "d.npz", top=2)
+    with zipfile.ZipFile(tmp_path / "d.npz") as archive:
+        assert archive.testzip() is None
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as file:
+        assert file["text"].item() == TEXT
+        assert file["offsets"].tolist() == list(range(len(TEXT)))
+        assert json.loads(file["facts"].item())["source"]["fingerprint"] == model.fingerprint
+
+
+def test_safetensors_reads_its_own(tmp_path):
+    model = make_model()
+    dump(model, TEXT, tmp_path / "d.safetensors")
+    found = safetensors.numpy.load_file(tmp_path / "d.safetensors")
+    assert found["text"].astype("<u4").tobytes().decode("utf-32-le") == TEXT
+    assert (found["o"] == model.read(TEXT).arrays["o"]).all()
+
+
+def test_numbers_that_are_not_finite_are_valid_json(tmp_path):
+    recording = make_model().read("aaa")
+    arrays = {"h": recording.arrays["h"].copy()}
+    arrays["h"][1, 0] = np.nan, np.inf, -np.inf
+    broken = dataclasses.replace(recording, arrays=arrays)
+    broken.save(tmp_path / "d.jsonl")
+    lines = (tmp_path / "d.jsonl").read_text().splitlines()
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert [rows[1][f"L0.h.{k}"] for k in range(3)] == [None] * 3
+    assert np.float32(rows[1]["L1.h.0"]) == arrays["h"][1, 1, 0]
+    broken.save(tmp_path / "d.csv")
+    values = np.array(rows_of(tmp_path / "d.csv")["L0.h.1"], np.float32)
+    np.testing.assert_array_equal(values, arrays["h"][:, 0, 1])
+
+
+# --- memory and disks -----------------------------------------------------------------------------
+
+
+def parts_of(recording, count):
+    """The recording again and again, so that together they are a long text."""
+    T = len(recording.ids)
+    for k in range(count):
+        yield dataclasses.replace(recording, start=k * T, start_char=k * T)
+
+
+@every_ending
+def test_memory_does_not_grow_with_the_text(ending, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.interpret.dumps.tables.ROW_GROUP", 1 << 16)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    recording = make_model().read(TEXT * 2)
+    T = len(recording.ids)
+
+    def peak(count):
+        path = tmp_path / f"d{count}{ending}"
+        tracemalloc.start()
+        write(path, parts_of(recording, count), length=count * T, characters=count * T)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found, path.stat().st_size
+
+    peak(2)
+    (few, small), (many, large) = peak(10), peak(100)
+    assert large > 6 * small > 1e5
+    assert many - few < 0.1 * (large - small)
+
+
+class FullDisk(io.RawIOBase):
+    def write(self, _):
+        raise OSError(28, "No space left on device")
+
+    def writable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, *_):
+        return 0
+
+    def truncate(self, *_):
+        return 0
+
+
+@every_ending
+def test_a_full_disk_is_an_error_in_a_line_and_leaves_the_old_file(ending, tmp_path, monkeypatch):
+    path = tmp_path / f"d{ending}"
+    path.write_text("old")
+    monkeypatch.setattr("charrnn.files._create", lambda _: FullDisk())
+    with pytest.raises(EnvironmentFault, match="No space left on device") as caught:
+        make_model().read(TEXT).save(path)
+    assert "\n" not in caught.value.message
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("ending", "module"), [(".parquet", "pyarrow"), ("", "h5py")], ids=["parquet", "lstmvis"]
+)
+def test_what_an_extra_installs_is_named(ending, module, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(EnvironmentFault, match=f"{module}, which is not installed") as caught:
+        if ending:
+            dump(make_model(), TEXT, tmp_path / f"d{ending}")
+        else:
+            write_folder(make_model(), TEXT, tmp_path / "d")
+    assert "pip install 'charrnn[" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["d", "d.txt", "d.NPZ", "d.npz.gz", ".npz"])
+def test_an_ending_that_nobody_knows_is_refused_with_those_there_are(name, tmp_path):
+    with pytest.raises(UsageError, match=r"\.npz, \.safetensors, \.jsonl, \.csv or \.parquet"):
+        dump(make_model(), TEXT, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+# --- files that are not what they seem ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+def test_a_damaged_dump_is_refused_wherever_it_is_cut(ending, tmp_path):
+    path = tmp_path / f"d{ending}"
+    dump(make_model(), TEXT, path, top=1)
+    content = path.read_bytes()
+    for size in (*range(0, len(content), 97), len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(DataError, match="cannot show") as caught:
+            Dump(path).read(keep=LETTERS, top=1)
+        assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
+def test_a_byte_that_changed_is_found_or_harmless(tmp_path, ending, place, value):
+    """In a .safetensors file, which has no checksum, it may be harmless or change a value."""
+    path, model = tmp_path / f"d{ending}", make_model()
+    dump(model, TEXT, path)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] = value
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        found = Dump(path).read(keep=LETTERS)
+        if ending == ".npz":
+            assert_same(found, model.read(TEXT))
+
+
+def test_a_number_that_changed_in_an_npz_is_found(tmp_path):
+    path, recording = tmp_path / "d.npz", make_model().read(TEXT)
+    recording.save(path)
+    content = path.read_bytes()
+    for values in (recording.bits, recording.arrays["h"], recording.arrays["o"]):
+        place = content.index(values.tobytes()[-8:])
+        path.write_bytes(content[:place] + b"\0" + content[place + 1 :])
+        with pytest.raises(DataError, match="damaged"):
+            Dump(path).read(keep=LETTERS)
+
+
+def change(path, **changed):
+    """Replace arrays of an .npz, or facts of it."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    facts = json.loads(arrays["facts"].item())
+    facts |= {k: v for k, v in changed.items() if k in (*facts, "version")}
+    arrays |= {"facts": np.array(json.dumps(facts))}
+    arrays |= {k: v for k, v in changed.items() if k not in facts}
+    np.savez_compressed(path, **{k: v for k, v in arrays.items() if v is not None})
+
+
+def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
+    dump(make_model(), TEXT, tmp_path / "d.npz")
+    change(tmp_path / "d.npz")
+    assert_same(Dump(tmp_path / "d.npz").read(keep=LETTERS), make_model().read(TEXT))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"version": 2}, "version 2"),
+        ({"format": "a song"}, "no recording"),
+        ({"length": 10**15}, "damaged"),
+        ({"length": -1}, "facts make no sense"),
+        ({"hidden_size": 4}, "damaged"),
+        ({"arrays": ["h", "zz"]}, "facts make no sense"),
+        ({"arrays": 3}, "facts make no sense"),
+        ({"units": ["L0.c.99"]}, "units 0 to 2"),
+        ({"source": {}}, "facts make no sense"),
+        (
+            {"source": dataclasses.asdict(source_of(make_model())) | {"states": []}},
+            "facts make no sense",
+        ),
+        ({"length": float("inf")}, "facts make no sense"),
+        ({"symbols": ["a"]}, "damaged"),
+        ({"characters": 5}, "damaged"),
+        ({"ids": np.full(len(TEXT), -1, np.int32)}, "damaged"),
+        ({"ids": np.zeros(len(TEXT), np.float32)}, "damaged"),
+        ({"ids": None}, "damaged"),
+        ({"offsets": np.arange(len(TEXT))[::-1]}, "damaged"),
+        ({"bits": np.array([{}] * len(TEXT))}, "damaged"),
+    ],
+)
+def test_a_dump_that_contradicts_itself_is_refused(changed, said, tmp_path):
+    dump(make_model(), TEXT, tmp_path / "d.npz")
+    change(tmp_path / "d.npz", **changed)
+    with pytest.raises(DataError, match=said) as caught:
+        Dump(tmp_path / "d.npz").read(keep=LETTERS)
+    assert "\n" not in caught.value.message
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (pytest.fail, ("a pickle was loaded",))
+
+    np.savez(tmp_path / "d.npz", facts=np.array([Trap()], dtype=object))
+    with pytest.raises(DataError, match="damaged, or no dump"):
+        Dump(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize("name", ["d.npz", "d.safetensors"])
+def test_a_foreign_file_is_refused(name, tmp_path, tiny_model):
+    arrays = {"a": np.zeros(3, np.float32)}
+    np.savez(tmp_path / "d.npz", **arrays)
+    safetensors.numpy.save_file(arrays, tmp_path / "d.safetensors")
+    with pytest.raises(DataError, match="no dump that charrnn made"):
+        Dump(tmp_path / name)
+    (tmp_path / name).unlink()
+    with pytest.raises(DataError, match="No such file"):
+        Dump(tmp_path / name)
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match="directory"):
+        Dump(tmp_path / name)
+
+
+# --- LSTMVis --------------------------------------------------------------------------------------
+
+
+def open_like_lstmvis(folder):
+    """A reader that goes the way of LSTMVis's data handler: configuration, dictionaries, arrays by their paths.
+
+    Returns:
+        The words of the text, the states by (type, layer, path), and the configuration.
+    """
+    import h5py
+
+    config = json.loads((folder / "lstm.yml").read_bytes())
+    if find_spec("yaml"):
+        import yaml
+
+        assert yaml.safe_load((folder / "lstm.yml").read_bytes()) == config
+    files = {k: folder / v for k, v in config["files"].items()}
+    arrays = {k: h5py.File(v, "r") for k, v in files.items() if v.suffix in (".h5", ".hdf5")}
+    words = {}
+    for line in files[config["word_sequence"]["dict_file"]].read_bytes().splitlines():
+        word, number = line.split()
+        words[int(number)] = word.decode()
+    assert len(set(words.values())) == len(words)
+    sequence = arrays[config["word_sequence"]["file"]][config["word_sequence"]["path"]]
+    states = {
+        (t["type"], t["layer"], t["path"]): arrays[config["states"]["file"]][t["path"]][()]
+        for t in config["states"]["types"]
+    }
+    track = config["meta"]["surprisal"]
+    bits = arrays[track["file"]][track["path"]][()]
+    found = [words[x] for x in sequence[()].tolist()], states, bits, config
+    for file in arrays.values():
+        file.close()
+    return found
+
+
+@pytest.mark.parametrize("level", ["char", "byte"])
+def test_lstmvis_reads_the_text_and_both_signs_of_every_state(level, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.interpret.recording.PART", 16)
+    model = make_model(level)
+    recording = model.read(TEXT)
+    assert write_folder(model, TEXT, tmp_path / "paren") == len(recording.ids)
+    words, states, bits, config = open_like_lstmvis(tmp_path / "paren")
+    assert (config["name"], len(words)) == ("paren", len(recording.ids))
+    stand_ins = {" ": "␣", "\n": "↵", "\t": "→", "\r": "␍", "\x00": "␀"}
+    if level == "char":
+        assert words == [stand_ins.get(c, c) for c in TEXT]
+    else:
+        assert "".join(w for w in words if len(w) == 1) == "".join(
+            stand_ins.get(c, c) for c in TEXT if c < "\x80"
+        )
+    np.testing.assert_allclose(bits, recording.bits, rtol=1e-5)
+    expected = [("output", 1, "h1"), ("output", 2, "h2"), ("state", 1, "c1"), ("state", 2, "c2")]
+    assert list(states) == expected
+    for (_, layer, path), values in states.items():
+        assert values.min() >= 0
+        signed = values[:, :3] - values[:, 3:]
+        assert (signed == recording.arrays[path[0]][:, layer - 1]).all()
+        assert (values[:, :3] * values[:, 3:] == 0).all()
+
+
+def test_lstmvis_gets_the_gate_that_is_asked_for(tmp_path):
+    write_folder(make_model(), TEXT, tmp_path / "f", what=["f"])
+    _, states, *_ = open_like_lstmvis(tmp_path / "f")
+    assert list(states) == [("state", 1, "f1"), ("state", 2, "f2")]
+
+
+def test_a_stand_in_that_the_text_has_itself_is_not_used():
+    assert shown_words([" ", "\t", "→", "\xa0", "a"]) == ["␣", "U+0009", "→", "U+00A0", "a"]
+
+
+def test_a_folder_for_lstmvis_is_whole_or_not_there(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "a long story of h5py, errno = 28, and more")
+
+    monkeypatch.setattr("charrnn.interpret.dumps.lstmvis._write_arrays", fail)
+    with pytest.raises(EnvironmentFault, match=r"No space left on device$"):
+        write_folder(make_model(), TEXT, tmp_path / "d")
+    assert not list(tmp_path.iterdir())
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def see(workplace, monkeypatch, capsys):
+    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
+    monkeypatch.chdir(workplace)
+    return lambda *arguments, status=0: call_charrnn(capsys, "visualize", *arguments, status=status)
+
+
+SHOWN = [
+    (),
+    ("--what", "f"),
+    ("--unit", "L0.c.3", "--unit", "L1.h.*"),
+    ("--unit", "L*.o.0-5", "--sort", "similarity", "--color", "truecolor"),
+    ("--surprisal",),
+    ("--surprisal", "--what", "c", "--color", "256", "--width", 33),
+    ("--predictions", 3),
+    ("--predictions", 2, "--unit", "L1.g.7", "--color", "16"),
+    ("--max-chars", 9, "--predictions", 1),
+]
+
+
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+@pytest.mark.parametrize("run", ["tiny", "bytes"])
+def test_a_dump_shows_what_the_model_shows_byte_for_byte(run, ending, see, tmp_path):
+    text = "def wrap(text):\n    return 'a'\n" + ("é中🙂\x1b" if run == "bytes" else "")
+    path = tmp_path / f"d{ending}"
+    see(run, text, "--dump", path, "--predictions", 3, "-q")
+    for options in SHOWN:
+        asked = see("--from", path, *options)
+        shown = see(run, text, *options)
+        assert asked.out == shown.out != ""
+        assert asked.err == shown.err
+
+
+def test_a_dump_of_chosen_units_shows_those(see, tmp_path):
+    path, text = tmp_path / "d.npz", "import re"
+    see("tiny", text, "--dump", path, "--unit", "L0.c.0-7", "--unit", "L1.f.3", "-q")
+    for options in (("--unit", "L0.c.5"), ("--unit", "L1.f.3", "--surprisal"), ("--surprisal",)):
+        assert see("--from", path, *options).out == see("tiny", text, *options).out
+    assert (
+        see("--from", path, "--unit", "L0.c.2-4").out == see("tiny", text, "--unit", "L0.c.2-4").out
+    )
+    assert "no unit L0.c.8" in see("--from", path, "--unit", "L0.c.8", status=2).err
+    first = ("--unit", "L0.c.0", "--unit", "L0.c.1", "--unit", "L0.c.2")
+    assert see("--from", path).out == see("tiny", text, *first).out
+    said = see("--from", path, "--what", "c", status=2).err
+    assert "only the units that were chosen: L0.c.0" in said
+
+
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+def test_gates_of_a_dump_are_those_of_the_model(ending, see, tmp_path):
+    path, read = tmp_path / f"d{ending}", ("--gates", "--max-chars", 700)
+    see("tiny", "corpus.txt", "--dump", path, "--max-chars", 900, "-q")
+    asked = see("--from", path, *read, "--csv", tmp_path / "again.csv")
+    assert asked.out == see("tiny", "corpus.txt", *read, "--csv", tmp_path / "model.csv").out != ""
+    assert "the first 700 of 900 characters" in asked.err
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "model.csv").read_bytes()
+    see("tiny", "abc", "--dump", path, "--what", "f", "-q")
+    assert "has no i; it has f" in see("--from", path, "--gates", status=2).err
+
+
+def data_in(path):
+    """What a page shows."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text("utf-8"))[1])
+
+
+@pytest.mark.parametrize("options", [(), ("--what", "c", "--unit", "L0.f.2"), ("--surprisal",)])
+def test_the_page_of_a_dump_is_the_model_s(options, see, tmp_path):
+    dump, again, page = (tmp_path / name for name in ("tiny.npz", "again.html", "model.html"))
+    see("tiny", "corpus.txt", "--dump", dump, "--max-chars", 300, "--predictions", 5, "-q")
+    see("--from", dump, "--html", again, *options)
+    see("tiny", "corpus.txt", "--html", page, "--max-chars", 300, *options)
+    assert data_in(again) == data_in(page)
+
+
+def test_the_page_of_a_dump_has_what_the_dump_has(see, tmp_path):
+    dump, page = tmp_path / "d.npz", tmp_path / "d.html"
+    see("tiny", "import re", "--dump", dump, "--unit", "L0.c.0-1", "--unit", "L1.f.3", "-q")
+    see("--from", dump, "--html", page)
+    data = data_in(page)
+    assert {unit["name"] for unit in data["units"]} == {"L0.c.0", "L0.c.1", "L1.f.3"}
+    assert (data["gates"], data["title"]) == ([], "d")
+    assert "L0.c.0 to L1.f.3" in see("--from", dump, "--html", page, "--what", "c", status=2).err
+    see("tiny", "import re", "--dump", dump, "--what", "f", "-q")
+    see("--from", dump, "--html", page)
+    assert {unit["what"] for unit in data_in(page)["units"]} == {"f"}
+
+
+def test_guesses_are_dumped_beside_chosen_units(see, tmp_path, tiny_model):
+    path = tmp_path / "d.npz"
+    see("tiny", "import", "--dump", path, "--unit", "L*.c.0-7", "--predictions", 2, "-q")
+    with np.load(path, allow_pickle=False) as file:
+        assert file["values"].shape == (6, 16)
+        assert (file["next_ids"] == tiny_model.read("import", top=2).next_ids).all()
+
+
+def test_a_dump_of_one_array_shows_that(see, tmp_path):
+    path = tmp_path / "d.safetensors"
+    see("tiny", "import re", "--dump", path, "--what", "c", "-q")
+    assert see("--from", path, "--what", "c").out == see("tiny", "import re", "--what", "c").out
+    assert see("--from", path).out == see("--from", path, "--what", "c").out
+    assert "has no h; it has c" in see("--from", path, "--what", "h", status=2).err
+    assert "no unit L0.f.1" in see("--from", path, "--unit", "L0.f.1", status=2).err
+
+
+def test_a_long_dump_is_shortened_as_a_long_text_is(see, tmp_path):
+    see("tiny", "corpus.txt", "--dump", tmp_path / "d.npz", "--what", "h", "-q")
+    asked = see("--from", tmp_path / "d.npz", "--unit", "L0.h.1")
+    shown = see("tiny", "corpus.txt", "--unit", "L0.h.1")
+    assert asked == shown
+    assert "the first 2,000 of 6,000 characters" in asked.err
+
+
+def test_edits_go_along(see, tmp_path):
+    options = ("--unit", "L0.c.3")
+    see("tiny", "abc", "--clamp", "L0.c.3=0.5", "--dump", tmp_path / "d.npz", "-q")
+    assert "+0.50 to +0.50 here" in see("--from", tmp_path / "d.npz", *options).out
+    assert Dump(tmp_path / "d.npz").facts.source.edits == ("clamp L0.c.3=+0.5",)
+
+
+def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
+    result = see("tiny", "import re", "--lstmvis", tmp_path / "d")
+    assert (result.out, "9 characters" in result.err) == ("", True)
+    words, states, *_ = open_like_lstmvis(tmp_path / "d")
+    assert words == list("import␣re")
+    assert len(states) == 4
+    assert (
+        "something is there already" in see("tiny", "a", "--lstmvis", tmp_path / "d", status=2).err
+    )
+    (tmp_path / "empty").mkdir()
+    see("tiny", "import re", "--lstmvis", tmp_path / "empty", "--what", "i", "-q")
+    assert len(open_like_lstmvis(tmp_path / "empty")[1]) == 2
+
+
+@pytest.mark.parametrize("options", [("--dump", "d.npz"), ("--dump", "d.csv"), ("--lstmvis", "d")])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_written(options, number, workplace, tmp_path):
+    text = tmp_path / "long.txt"
+    text.write_text(make_text(400_000))
+    best = workplace / "checkpoints" / "tiny"
+    asked = command("visualize", best, text, *options, "-q")
+    with subprocess.Popen(asked, cwd=tmp_path, env=CLEAN, preexec_fn=own_signals) as process:
+        while not list(tmp_path.glob(".d*")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+    assert process.returncode == -number
+    assert [path.name for path in tmp_path.iterdir()] == ["long.txt"]
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+@pytest.mark.parametrize("options", [(), ("--unit", "L0.c.1"), ("--predictions", "3")])
+def test_the_size_of_a_large_dump_is_said_first(ending, options, see, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.dumps.LARGE", 1000)
+    path = tmp_path / f"d{ending}"
+    said = see("tiny", TEXT * 300, "--dump", path, *options).err
+    assert said.index("will take") < said.index("wrote")
+    number, unit = re.search(r"will take ([\d.]+) (kB|MB) or more", said).groups()
+    expected = float(number) * {"kB": 1e3, "MB": 1e6}[unit]
+    assert expected * 0.95 <= path.stat().st_size <= expected * 1.05
+
+
+def test_a_pager_gets_all_of_a_dump(see, tmp_path, monkeypatch):
+    pages = []
+    monkeypatch.setattr("charrnn.cli.pager.page", pages.extend)
+    see("tiny", make_text(2500), "--dump", tmp_path / "d.npz", "--unit", "L0.c.3")
+    see("--from", tmp_path / "d.npz", "--unit", "L0.c.3", "--pager")
+    direct = see("--from", tmp_path / "d.npz", "--unit", "L0.c.3", "--max-chars", 2500).out
+    assert pages == direct.splitlines()
+    assert len(direct) > len(see("--from", tmp_path / "d.npz", "--unit", "L0.c.3").out)
+
+
+def test_a_dump_that_would_not_fit_into_memory_is_refused(see, tmp_path, monkeypatch):
+    see("tiny", TEXT, "--dump", tmp_path / "d.npz", "--unit", "L0.c.3")
+    monkeypatch.setattr("charrnn.cli.reading._free_memory", lambda: 1e3)
+    assert "1.0 kB of memory" in see("--from", tmp_path / "d.npz", status=6).err
+
+
+def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
+    place = tmp_path / "here"
+    place.mkdir()
+    best = Path("checkpoints/tiny").absolute()
+    monkeypatch.chdir(place)
+    see(best, "import re", "--lstmvis", ".", "-q")
+    assert open_like_lstmvis(place)[0] == list("import␣re")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--from", "D", "tiny"), "leave out the checkpoint"),
+        (("--from", "D", "some text"), "leave out the text"),
+        (("--from", "D", "--clamp", "L0.c.1=1"), "leave out --clamp"),
+        (("--from", "D", "--steer", "L0.c.1=1"), "leave out --steer"),
+        (("--from", "D", "--dump", "x.npz"), "--from"),
+        (("--from", "D", "--diagram"), "--diagram draws"),
+        (("--from", "D", "--csv", "x.csv"), "leave out --csv"),
+        (("--from", "D", "--gates", "tiny"), "leave out the checkpoint"),
+        (("--from", "D", "--gates", "--html", "x.html"), "--gates and --html exclude each other"),
+        (("--from", "D", "--html", "x.html", "--pager"), "--html and --pager exclude each other"),
+        (("--from", "D", "--html", "x.txt"), "a page is an .html file"),
+        (("--from", "D", "--predictions", "2"), "not so many guesses: 1 at each position, not 2"),
+        (("--from", "D", "--unit", "L9.c.1"), "layers 0 to 1"),
+        (("--from", "D", "--what", "z"), "no 'z'"),
+        (("--from", "corpus.txt"), "--from shows .npz and .safetensors files"),
+        (("tiny", "a", "--dump", "D", "--surprisal"), "leave out --surprisal"),
+        (("tiny", "a", "--dump", "D", "--color", "16"), "leave out --color"),
+        (("tiny", "a", "--dump", "D", "--width", "16"), "leave out --width"),
+        (
+            ("tiny", "a", "--dump", "D", "--unit", "L0.c.*", "--sort", "interest"),
+            "leave out --sort",
+        ),
+        (("tiny", "a", "--dump", "D", "--lstmvis", "x"), "--dump and --lstmvis exclude each other"),
+        (("tiny", "a", "--lstmvis", "x", "--unit", "L0.c.1"), "leave out --unit"),
+        (("tiny", "a", "--lstmvis", "x", "--predictions", "1"), "leave out --predictions"),
+        (("tiny", "a", "--lstmvis", "nowhere/x"), "no folder 'nowhere'"),
+        (("tiny", "a", "--dump", "x.pickle"), "or .parquet"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused(options, said, see, tmp_path):
+    path = tmp_path / "d.npz"
+    see("tiny", "abc", "--dump", path, "--predictions", 1, "-q")
+    content = path.read_bytes()
+    result = see(*(path if o == "D" else o for o in options), status=2)
+    assert said in result.err
+    assert result.out == ""
+    assert path.read_bytes() == content
+
+
+@every_ending
+def test_a_dump_takes_the_place_of_a_dump_only(ending, see, tmp_path):
+    path = tmp_path / f"d{ending}"
+    for text in ("import re", "abc"):
+        see("tiny", text, "--dump", path, "-q")
+    size = path.stat().st_size
+    content = Path("checkpoints/tiny/best.safetensors").read_bytes()
+    path.write_bytes(content)
+    for options in ((), ("--unit", "L0.c.1")):
+        result = see("tiny", "abc", "--dump", path, "-q", *options, status=2)
+        assert "is there already, and is no dump" in result.err
+    assert path.read_bytes() == content
+    path.write_bytes(b"")
+    see("tiny", "abc", "--dump", path, "-q")
+    assert path.stat().st_size == size
+
+
+def test_a_dump_that_cannot_fit_is_refused_before_the_reading(see, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    for option in ("--dump", "--lstmvis"):
+        result = see("tiny", "import re", option, tmp_path / "d.npz", "-q", status=6)
+        assert re.search(r"would take at least .* kB, but 1.0 kB are free", result.err)
+    assert not list(tmp_path.iterdir())
+    see("tiny", "import re", "--dump", tmp_path / "d.npz", "--unit", "L0.c.1", "-q")
+
+
+def test_showing_a_dump_needs_no_checkpoint(see, tmp_path, monkeypatch):
+    see("tiny", "import re", "--dump", tmp_path / "d.npz", "-q")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("charrnn.cli.visualize.open_checkpoint", pytest.fail)
+    assert "L0.h.1   " in see("--from", "d.npz", "--unit", "L0.h.1").out

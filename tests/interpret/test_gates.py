@@ -1,0 +1,432 @@
+"""How gates are used: over time and not over units, in the whole text, and as people see it."""
+
+import csv
+import re
+import sys
+from importlib.util import find_spec
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from helpers import call_charrnn, make_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.cli.gates import show_gates
+from charrnn.cli.showing import Style
+from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.interpret import recording as recording_module
+from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation, saturation
+from charrnn.interpret.recording import Recording, Source, record_parts
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.cells import CELLS
+from charrnn.network.numpy_ops import NumpyOps
+from charrnn.render.palette import ColorMode, line_colors
+from charrnn.render.plot.picture import draw_scatter
+from charrnn.render.plot.scatter import Scatter, Square, scatter_lines
+from charrnn.render.views.gates import gate_lines
+from charrnn.text.vocabulary import Vocabulary
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def recording(arrays, cell="lstm"):
+    """A recording of which only gates are looked at."""
+    T = len(next(iter(arrays.values())))
+    found = CELLS[cell]
+    return Recording(
+        text="a" * T,
+        ids=np.zeros(T, np.int32),
+        pieces=("a",) * T,
+        bits=np.zeros(T, np.float32),
+        arrays={name: np.asarray(a, np.float32) for name, a in arrays.items()},
+        next_ids=np.empty((T, 0), np.int32),
+        next_probabilities=np.empty((T, 0), np.float32),
+        next_text=("a",),
+        source=Source("0" * 16, cell, found.states, found.gates),
+    )
+
+
+def alike(values, cell="lstm"):
+    """A recording in which every sigmoid gate has the same values."""
+    return recording(dict.fromkeys(CELLS[cell].sigmoids, values), cell)
+
+
+# --- the numbers ----------------------------------------------------------------------------------
+
+
+def test_what_is_averaged_is_time_and_not_units():
+    """4 characters, 1 layer, 3 units: one always shut, one open half of the time, one in between."""
+    values = np.array([[0.0, 1.0, 0.5], [0.05, 0.95, 0.5], [0.0, 0.3, 0.5], [0.09, 0.2, 0.5]])
+    (i, f, o) = saturation([alike(values[:, None])]).gates
+    assert [gate.name for gate in (i, f, o)] == ["i", "f", "o"]
+    np.testing.assert_array_equal(f.left, [[1, 0, 0]])
+    np.testing.assert_array_equal(f.right, [[0, 0.5, 0]])
+    np.testing.assert_allclose(f.mean, [[0.035, 0.6125, 0.5]], rtol=1e-6)
+    over_units = (values < SHUT).mean(axis=1)
+    assert over_units.tolist() != f.left[0].tolist()
+    # a square array has the same shape after either mean: only the numbers tell
+    square = np.array([[0.0, 0.5], [0.0, 0.95]])[:, None]
+    np.testing.assert_array_equal(saturation([alike(square)]).gates[0].left, [[1, 0]])
+    np.testing.assert_array_equal(saturation([alike(square)]).gates[0].right, [[0, 0.5]])
+
+
+def test_the_bounds_themselves_are_not_saturated():
+    just = np.float32([SHUT, OPEN, np.nextafter(np.float32(SHUT), np.float32(0)), np.inf])
+    just[3] = np.nextafter(np.float32(OPEN), np.float32(1))
+    gate = saturation([alike(just[:, None, None])]).gates[0]
+    assert (gate.left.item(), gate.right.item()) == (0.25, 0.25)
+
+
+def test_the_time_scale_is_that_of_the_gate_that_keeps_the_memory():
+    values = np.array([1.0] * 49 + [0.0])[:, None, None]
+    i, f, o = saturation([alike(values)]).gates
+    assert (i.time_scale, o.time_scale) == (None, None)
+    np.testing.assert_allclose(f.time_scale, [[50]])  # emptied every 50 characters
+    assert saturation([alike(values[:49])]).gates[1].time_scale.item() == np.inf
+    r, z = saturation([alike(values, "gru")]).gates
+    assert (r.name, r.time_scale) == ("r", None)
+    np.testing.assert_allclose(z.time_scale, [[50]])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "peephole"])
+def test_the_keeper_multiplies_the_memory(cell):
+    """The memory after a step differs, for two memories before it, by the keeper times their difference."""
+    kind = CELLS[cell]
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=kind.num_blocks * 3)
+    weights = {"weight_hh": np.zeros((3, kind.num_blocks * 3)), "bias_hh": np.zeros(9)}
+    weights |= dict.fromkeys(kind.vectors, np.zeros(3))
+    befores = [(generator.normal(size=3),) * len(kind.states) for _ in range(2)]
+    (one, gates), (other, _) = (kind.step(x, before, weights, NumpyOps) for before in befores)
+    keeper = gates[kind.gates.index(kind.keeper)]
+    differences = keeper * (befores[0][-1] - befores[1][-1])
+    np.testing.assert_allclose(one[-1] - other[-1], differences)
+    assert kind.keeper in kind.sigmoids
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=list(CELLS))
+def test_sigmoids_are_the_gates_that_stay_between_0_and_1(cell):
+    x = np.linspace(-9, 9, cell.num_blocks * 50)[
+        np.random.default_rng(0).permutation(cell.num_blocks * 50)
+    ]
+    fed = 50
+    weights = {"weight_hh": np.zeros((fed, len(x))), "bias_hh": np.zeros(len(x))}
+    weights |= dict.fromkeys(cell.vectors, np.zeros(50))
+    _, gates = cell.step(x, (np.zeros(50),) * len(cell.states), weights, NumpyOps)
+    within = [name for name, values in zip(cell.gates, gates, strict=False) if values.min() >= 0]
+    assert tuple(within) == cell.sigmoids
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_parts_say_what_the_whole_says(lengths, random):
+    generator = np.random.default_rng(random.randrange(2**32))
+    values = generator.random((sum(lengths), 2, 3), np.float32)
+    ends = np.cumsum(lengths)[:-1]
+    whole = saturation([alike(values)])
+    parts = saturation(alike(part) for part in np.split(values, ends))
+    assert whole.symbols == parts.symbols == len(values)
+    for a, b in zip(whole.gates, parts.gates, strict=True):
+        np.testing.assert_array_equal(a.left, b.left)
+        np.testing.assert_array_equal(a.right, b.right)
+        np.testing.assert_allclose(a.mean, b.mean, rtol=1e-12)
+
+
+def test_a_model_s_gates_by_brute_force(tiny_model):
+    text = "def wrap(text):\n    return text\n" * 5
+    found = saturation(record_parts(tiny_model, text, keep=("i", "f", "o"), length=7))
+    arrays = tiny_model.read(text).arrays
+    assert found.symbols == len(text)
+    for gate in found.gates:
+        for layer in range(2):
+            for unit in range(24):
+                values = arrays[gate.name][:, layer, unit].tolist()
+                shut = sum(v < np.float32(SHUT) for v in values) / len(values)
+                assert gate.left[layer, unit] == shut
+                mean = sum(values) / len(values)
+                assert gate.mean[layer, unit] == pytest.approx(mean, rel=1e-6)
+                if gate.name == "f":
+                    assert gate.time_scale[layer, unit] == pytest.approx(1 / (1 - mean), rel=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["elman", "jordan"])
+def test_a_cell_without_gates_is_refused(cell):
+    with pytest.raises(UsageError, match=f"the {cell} cell has no gates"):
+        saturation([recording({"h": np.zeros((3, 1, 2))}, cell)])
+
+
+def test_no_text_and_gates_that_are_no_numbers_are_refused():
+    with pytest.raises(DataError):
+        saturation([])
+    with pytest.raises(CheckpointError, match="not finite"):
+        saturation([alike(np.full((2, 1, 3), np.nan))])
+
+
+# --- the drawing ----------------------------------------------------------------------------------
+
+
+def square(*groups):
+    return Square("gate f", groups)
+
+
+def scatter(*squares, names=("layer 0",)):
+    return Scatter(squares, names)
+
+
+def cells_of(lines):
+    """What stands inside a drawn square, by row and column."""
+    return [line[5:].ljust(12) for line in lines[1 : 1 + 6]]
+
+
+def test_right_is_across_and_left_is_up():
+    points = {(0.0, 0.0): (5, 0), (1.0, 0.0): (5, 11), (0.0, 1.0): (0, 0)}
+    for point, (row, column) in points.items():
+        drawn = cells_of(list(scatter_lines(scatter(square([point])), 17, ColorMode.none)))
+        dots = [(r, c) for r in range(6) for c in range(12) if "\u2800" < drawn[r][c] <= "\u28ff"]
+        assert dots == [(row, column)]
+    always_open = GateUse("f", np.array([[0.0]]), np.array([[1.0]]), np.array([[0.97]]), keeps=True)
+    lines = list(gate_lines(Saturation(9, (always_open,)), "character", 24, ColorMode.none))
+    assert next(line for line in lines if line.startswith("  0 ┤"))[-1] > "\u2800"
+
+
+def test_one_square_with_braille_dots():
+    lines = scatter_lines(
+        scatter(square([(0, 0), (0.02, 0.0), (1, 0), (0.5, 0.5)])), 17, ColorMode.none
+    )
+    assert (
+        "\n".join(lines)
+        == """\
+      gate f
+  1 ┤·
+    │  ·
+    │    ·
+0.5 ┤      ⠁·
+    │         ·
+  0 ┤⡀          ⢀
+    └┬─────┬────┬
+     0   0.5    1"""
+    )
+
+
+def test_without_colours_digits_tell_the_layers_and_the_more_numerous_has_the_cell():
+    layers = [(0, 0), (0.5, 0)], [(0, 0), (0, 0.02), (1, 0)]
+    both = scatter(square(*layers), names=["layer 0", "layer 1"])
+    lines = list(scatter_lines(both, 17, ColorMode.none))
+    assert lines[6] == "  0 ┤1     0    1"
+    assert lines[-2:] == ["0 layer 0", "1 layer 1"]
+    assert list(scatter_lines(both, 21, ColorMode.none))[-1] == "0 layer 0   1 layer 1"
+    ascii_lines = list(scatter_lines(both, 17, ColorMode.truecolor, braille=False))
+    assert all(line.replace("\x1b", "").isascii() for line in ascii_lines)
+    assert [c for c in SGR.sub("", ascii_lines[6])[5:] if c.isdigit()] == ["1", "0", "1"]
+
+
+def test_layers_beyond_the_colours_get_digits():
+    inks = 6
+    for count, marked in ((inks, False), (inks + 1, True)):
+        names = [f"layer {k}" for k in range(count)]
+        many = scatter(square(*[[(0, 0)]] * count), names=names)
+        *_, legend = scatter_lines(many, 99, ColorMode.ansi256)
+        assert (SGR.sub("", legend).startswith("0 layer 0   1 layer 1")) == marked
+        assert (len(set(re.findall(r"\x1b\[38[0-9;]*m", legend)))) == inks
+        lines = [SGR.sub("", line) for line in scatter_lines(many, 40, ColorMode.ansi256)]
+        assert max(map(len, lines)) <= 40
+        assert "   ".join(line for line in lines if "layer" in line) == SGR.sub("", legend)
+
+
+@pytest.mark.parametrize(("width", "beside"), [(24, 1), (40, 2), (80, 3), (200, 3)])
+def test_squares_stand_side_by_side_as_far_as_they_fit(width, beside):
+    drawn = list(scatter_lines(scatter(*[square([(0.2, 0.3)])] * 3), width, ColorMode.none))
+    assert max(map(len, drawn)) <= width
+    assert [line.count("gate f") for line in drawn if "gate" in line] == {
+        1: [1, 1, 1],
+        2: [2, 1],
+        3: [3],
+    }[beside]
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+needs_matplotlib = pytest.mark.skipif(
+    not find_spec("matplotlib"), reason="matplotlib is not installed"
+)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def points_in(svg):
+    """The points of each collection of an SVG in their order, (n, 2) from the upper left, and how each looks."""
+    root = ET.fromstring(svg)
+    found = {}
+    for group in root.iter(f"{SVG}g"):
+        if group.get("id", "").startswith("PathCollection"):
+            uses = list(group.iter(f"{SVG}use"))
+            places = [[float(use.get("x")), float(use.get("y"))] for use in uses]
+            found[group.get("id")] = np.array(places), uses[0].get("style")
+    return list(found.values())
+
+
+def texts_in(path):
+    return re.findall(r">([^<\n]+)</text>", path.read_text(encoding="utf-8"))
+
+
+@needs_matplotlib
+def test_in_a_picture_right_is_across_and_left_is_up():
+    rng = np.random.default_rng(0)
+    groups = [[rng.random((4 + 3 * s + k, 2)).tolist() for k in (0, 1)] for s in (0, 1, 2)]
+    squares = [Square("gate", points) for points in groups]
+    drawn = points_in(draw_scatter(Scatter(squares, ["layer 0", "layer 1"]), "svg"))
+    for number, square_ in enumerate(groups):
+        for layer, points in enumerate(square_):
+            places, style = drawn[2 * number + layer]
+            assert "fill: #{:02x}{:02x}{:02x}".format(*line_colors()[layer]) in style
+            parts = np.array(points)
+            for axis, sign in ((0, 1), (1, -1)):  # an SVG counts downwards
+                slope, start = np.polyfit(parts[:, axis], places[:, axis], 1)
+                assert 50 < sign * slope < 300
+                assert abs(start + slope * parts[:, axis] - places[:, axis]).max() < 0.01
+
+
+@needs_matplotlib
+def test_a_picture_is_drawn_instead_of_lines_with_a_point_for_each_unit(see, tmp_path):
+    files = ("--svg", tmp_path / "g.svg", "--csv", tmp_path / "g.csv")
+    result = see("tiny", "def wrap(text):", "--gates", *files)
+    assert result.out == ""
+    assert result.err.count("wrote") == 2
+    drawn = points_in((tmp_path / "g.svg").read_bytes())
+    assert [len(points) for points, _ in drawn[:6]] == [24] * 6
+    said = texts_in(tmp_path / "g.svg")
+    assert {"gate i", "gate f", "gate o", "layer 0", "layer 1"} <= set(said)
+    assert "right-saturated (part of the time above 0.9)" in said
+
+
+@needs_matplotlib
+def test_without_colours_marks_tell_the_layers_and_both_kinds_are_the_same_each_time(see, tmp_path):
+    names = ("a.svg", "b.svg", "a.png", "b.png")
+    for svg, png in (("a.svg", "a.png"), ("b.svg", "b.png")):
+        files = ("--svg", tmp_path / svg, "--png", tmp_path / png)
+        see("tiny", "def wrap", "--gates", "--color", "none", *files, "-q")
+    a, b, c, d = ((tmp_path / name).read_bytes() for name in names)
+    assert (a, c) == (b, d)
+    assert c.startswith(b"\x89PNG")
+    groups = [g for g in ET.fromstring(a).iter(f"{SVG}g") if "PathC" in g.get("id", "")]
+    outlines = [next(group.iter(f"{SVG}path")).get("d") for group in groups]
+    assert ["C" in outline for outline in outlines] == [True, False] * 4  # circles and squares
+    assert all("fill: none" in list(group.iter())[-1].get("style") for group in groups)
+
+
+def test_a_picture_of_gates_needs_matplotlib(see, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for kind in ("svg", "png"):
+        err = see("tiny", "def", "--gates", f"--{kind}", tmp_path / f"g.{kind}", status=6).err
+        assert f"--{kind} needs matplotlib, which is not installed" in err
+        assert "pip install 'charrnn[plot]'" in err
+    assert not list(tmp_path.iterdir())
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def see(workplace, monkeypatch, capsys):
+    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, status=0):
+        return call_charrnn(capsys, "visualize", *arguments, status=status)
+
+    return run
+
+
+def test_the_tables_and_the_file_say_what_was_measured(see, tmp_path, tiny_model):
+    text = make_text(3000)
+    result = see("tiny", "corpus.txt", "--max-chars", 3000, "--gates", "--csv", tmp_path / "g.csv")
+    found = saturation([tiny_model.read(text)])
+    assert result.out.startswith("gates in 3,000 characters, 48 units.")
+    assert re.search(r"wrote .*g\.csv \(\d.* kB\)", result.err)
+    rows = list(csv.DictReader((tmp_path / "g.csv").read_text().splitlines()))
+    assert list(rows[0]) == [
+        "address",
+        "layer",
+        "gate",
+        "unit",
+        *["left", "right", "mean"],
+        "time_scale",
+    ]
+    assert len(rows) == 3 * 2 * 24
+    gates = {gate.name: gate for gate in found.gates}
+    for row in rows:
+        gate, at = gates[row["gate"]], (int(row["layer"]), int(row["unit"]))
+        assert row["address"] == f"L{at[0]}.{gate.name}.{at[1]}"
+        assert (float(row["left"]), float(row["right"])) == (gate.left[at], gate.right[at])
+        assert float(row["mean"]) == pytest.approx(gate.mean[at])
+        assert (row["time_scale"] == "") == (gate.name != "f")
+    longest = max((r for r in rows if r["gate"] == "f"), key=lambda r: float(r["time_scale"]))
+    assert f"{longest['address']:<10} {float(longest['time_scale']):.1f} characters" in result.out
+    most_open = max((r for r in rows if r["gate"] == "o"), key=lambda r: float(r["right"]))
+    assert f"{100 * float(most_open['right']):.1f} %" in result.out
+    layer = gates["f"].left[1].mean()
+    assert re.search(rf"^ +1 +{100 * layer:.1f} %", result.out, re.MULTILINE)
+
+
+def test_the_whole_text_is_read_in_parts(see, workplace, monkeypatch):
+    longest = 0
+    read = recording_module._Reader.read
+
+    def watched(self, ids, following):
+        nonlocal longest
+        part = read(self, ids, following)
+        longest = max(longest, len(part.ids))
+        assert set(part.arrays) == set("ifo")
+        return part
+
+    monkeypatch.setattr(recording_module._Reader, "read", watched)
+    assert "gates in 6,000 characters" in see("tiny", "corpus.txt", "--gates").out
+    assert longest == recording_module.PART
+
+
+def test_held_units_show_in_the_gates(see):
+    plain = see("tiny", "def wrap", "--gates").out
+    assert see("tiny", "def wrap", "--gates", "--clamp", "L0.h.*=0.9").out != plain
+
+
+def test_width_and_colour_are_obeyed(see):
+    wide, narrow = (see("tiny", "def wrap", "--gates", "--width", w).out for w in (100, 50))
+    assert len(narrow.splitlines()[0]) <= 50 < len(wide.splitlines()[0])
+    assert "\x1b[" in see("tiny", "def wrap", "--gates", "--color", "256").out
+    assert "\x1b[" not in wide
+
+
+def test_a_byte_model_counts_bytes_and_one_is_one(see):
+    assert "gates in 4 bytes" in see("bytes", "aé\n", "--gates").out
+    assert "gates in 1 character, 48" in see("tiny", "d", "--gates").out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--gates", "--unit", "L0.f.1"), "--gates and --unit exclude each other"),
+        (("--gates", "--diagram"), "--diagram and --gates exclude each other"),
+        (("--gates", "--predictions", 1), "--gates and --predictions exclude each other"),
+        (("--gates", "--dump", "d.npz"), "--gates and --dump exclude each other"),
+        (("--csv", "g.csv"), "--csv means nothing without --gates or --saliency or --horizon"),
+        (("--gates", "--palette", "vik"), "--gates and --palette exclude each other"),
+        (("--gates", "--svg", "g.svg", "--width", 9), "--width means nothing with --gates --svg"),
+        (("--gates", "--svg", "g.svg", "--color", "16"), "not those of --color 16"),
+        (("--gates", "--csv", "g.txt"), "a table is a .csv file"),
+        (("--gates", "--csv", "nowhere/g.csv"), "there is no folder"),
+        (("--gates", "--csv", "."), "is a folder"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused(see, options, said):
+    result = see("tiny", "def", *options, "-q", status=2)
+    assert said in result.err
+    assert result.out == ""
+
+
+def test_a_run_without_gates_is_refused_in_a_line():
+    config = ModelConfig(cell="elman", vocab_size=2, embedding_size=3, hidden_size=4)
+    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
+    model = CharRNN(config, Vocabulary("char", [97, 98]), weights)
+    with pytest.raises(UsageError, match="the elman cell has no gates"):
+        show_gates(model, "ab", None, None, Style(), None, lines=False, quiet=True)

@@ -1,0 +1,603 @@
+"""Pictures of what visualize shows: every cell keeps its text, sign and value, and no text acts in the file."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from io import BytesIO
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from helpers import call_charrnn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from test_diagram import small_model
+from test_render import BIDI, FAMILY, FLAG, NASTY, TONED, make_recording, recordings, scene_of
+
+from charrnn.errors import UsageError
+from charrnn.render.ansi import Look
+from charrnn.render.glyphs import glyph
+from charrnn.render.grid import CELL_WIDTH, MARGIN, ROW_HEIGHT, make_sheet
+from charrnn.render.palette import (
+    ColorMode,
+    Palette,
+    diverging,
+    diverging_colors,
+    rising,
+    rising_colors,
+)
+from charrnn.render.svg import svg_of
+from charrnn.render.views.diagram import diagram_lines, diagram_sheet
+from charrnn.render.views.heatmap import HeatMap, heat_map_lines, heat_map_sheet
+from charrnn.render.views.scene import columns_of, make_scene, surprisal_block, unit_block
+
+SVG = "{http://www.w3.org/2000/svg}"
+TRUE = ColorMode.truecolor
+HOSTILE = "</text><script>alert(1)</script><!-- ]]> &amp; \"' " + NASTY + BIDI
+SCRIPTS = "a中\u0301éשعन 🙂한ｗ\t\n<&>"
+TEXT = "def wrap(text):"
+needs_matplotlib = pytest.mark.skipif(
+    not find_spec("matplotlib"), reason="matplotlib is not installed"
+)
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+WIDTHS = st.integers(1, 30)
+
+
+@pytest.fixture
+def see(workplace, monkeypatch, capsys):
+    """`charrnn visualize tiny TEXT ARGUMENTS`."""
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, status=0):
+        return call_charrnn(capsys, "visualize", "tiny", TEXT, *arguments, status=status)
+
+    return run
+
+
+# --- reading an SVG -------------------------------------------------------------------------------
+
+
+def hex_of(color):
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def column_at(x):
+    column, rest = divmod(float(x) - MARGIN, CELL_WIDTH)
+    assert rest == 0, x
+    return int(column)
+
+
+def labels_at(span):
+    """What a span writes: (first cell, label), by the place and length that the file gives it."""
+    text = span.text
+    if span.get("text-anchor") == "middle":
+        return [(column_at(float(span.get("x")) - cell_len(text) * CELL_WIDTH / 2), text)]
+    assert len(text) == 1 or int(span.get("textLength")) == CELL_WIDTH * len(text)
+    assert all(cell_len(c) == 1 for c in text)
+    first = column_at(span.get("x"))
+    return [(first + k, c) for k, c in enumerate(text)]
+
+
+def grounds_of(root):
+    """The colour of each cell that has one, by the upper edge of its row and its column."""
+    size = (int(root.get("width")), int(root.get("height")))
+    grounds = {}
+    for rect in root.iterfind(f"{SVG}g/{SVG}rect"):
+        x, y, width, height = (int(rect.get(k)) for k in ("x", "y", "width", "height"))
+        assert height == ROW_HEIGHT
+        assert x + width <= size[0] - MARGIN
+        assert y + height <= size[1] - MARGIN
+        for column in range(column_at(x), column_at(x + width)):
+            assert (y, column) not in grounds
+            grounds[y, column] = rect.get("fill")
+    return grounds
+
+
+def rows_of(svg):
+    """The rows of an SVG from the top, each as {first cell: (label, ground, span)}."""
+    root = ET.fromstring(svg)
+    grounds = grounds_of(root)
+    rows = []
+    for row in root.iter(f"{SVG}text"):
+        top = int(row.get("y")) - 15
+        cells = [(column, label, span) for span in row for column, label in labels_at(span)]
+        rows.append({c: (label, grounds.get((top, c)), span) for c, label, span in cells})
+    return rows
+
+
+def written(row):
+    """The text of a row."""
+    return "".join(label for label, *_ in row.values())
+
+
+def stretches(scene, width, **options):
+    """The rows of each folded line of a scene's only block: the text, its values, its guesses."""
+    depth = len(scene.guesses[0])
+    colored, digits = options.get("colored", True), options.get("digits", False)
+    look = Look(TRUE if colored else ColorMode.none, digits=digits)
+    digits = digits or not colored
+    notes = 1 + colored + digits + (depth > 0)
+    rows = rows_of(svg_of(make_sheet(scene, width, look)))[notes:]
+    height = 1 + digits * (1 + scene.blocks[0].signed) + depth
+    assert len(rows) % height == 0
+    return [rows[k : k + height] for k in range(0, len(rows), height)]
+
+
+def starts(scene, row, first):
+    """Where the columns of a row begin, by the widths of their symbols and guesses; and the next column."""
+    place, t, found = 0, first, {}
+    last = max(row)
+    while place <= last:
+        found[t] = place
+        labels = [scene.columns[t].label, *(g.label for g in scene.guesses[t])]
+        place += max(map(cell_len, labels))
+        t += 1
+    return found, t
+
+
+# --- the laws of the terminal hold in pictures ----------------------------------------------------
+
+
+@settings(max_examples=80, deadline=None)
+@given(recording=recordings(0), width=WIDTHS)
+def test_every_symbol_has_its_own_cells_with_its_text_sign_and_value(recording, width):
+    scene, colors, t = scene_of(recording), [hex_of(c) for c in diverging_colors()], 0
+    values = recording.arrays["h"][:, 0, 0].tolist()
+    for (row,) in stretches(scene, width):
+        places, after = starts(scene, row, t)
+        assert list(places.values()) == list(row)
+        assert max(row) + cell_len(row[max(row)][0]) <= width or len(places) == 1
+        for column, (label, ground, _) in zip(range(t, after), row.values(), strict=True):
+            assert label == glyph(recording.text[column])
+            level = colors.index(ground) - 16
+            assert np.sign(level) == np.sign(values[column])
+            middle = (abs(level) - 0.5) / 16 if level else 0
+            assert abs(middle - abs(values[column])) <= 1 / 32 + 1e-6
+        assert "\n" not in recording.text[t : after - 1]
+        t = after
+    assert t == len(recording.text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(recording=recordings(3), width=WIDTHS, colored=st.booleans())
+def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_underlined(
+    recording, width, colored
+):
+    scene, ramp, t = scene_of(recording), rising(TRUE), 0
+    for rows in stretches(scene, width, colored=colored):
+        places, after = starts(scene, rows[0], t)
+        for column, place in places.items():
+            assert rows[0][place][0] == glyph(recording.text[column])
+            for rank, row in enumerate(rows[-len(scene.guesses[column]) :]):
+                label, ground, span = row[place]
+                guess = scene.guesses[column][rank]
+                assert label == guess.label
+                assert (span.get("text-decoration") == "underline") == guess.is_true
+                assert (span.get("font-weight") == "bold") == guess.is_true
+                level = ramp.level(guess.probability, 1.0)
+                assert ground == (hex_of(rising_colors()[level]) if colored else None)
+        t = after
+    assert t == len(recording.text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(recording=recordings(0), width=WIDTHS, colored=st.booleans())
+def test_digits_say_what_the_colours_say(recording, width, colored):
+    scene, t = scene_of(recording), 0
+    for rows in stretches(scene, width, digits=True, colored=colored):
+        places, after = starts(scene, rows[0], t)
+        for column, place in places.items():
+            value = float(recording.arrays["h"][column, 0, 0])
+            size = round(9 * abs(value))
+            assert rows[-1][place][0] == str(size)
+            if len(rows) == 3:
+                assert rows[1][place][0] == (" " if not value else "+" if value > 0 else "-")
+            assert (rows[0][place][1] is not None) == colored
+        t = after
+    assert t == len(recording.text)
+
+
+def test_ink_is_legible_on_its_ground_and_both_are_always_set():
+    scene = scene_of(make_recording("x" * 33, np.linspace(-1, 1, 33)))
+    root = ET.fromstring(svg_of(make_sheet(scene, 80)))
+    paper = root.find(f"{SVG}rect")
+    assert (paper.get("width"), paper.get("height")) == (root.get("width"), root.get("height"))
+    assert (paper.get("fill"), root.findall(f"{SVG}g")[1].get("fill")) == ("#ffffff", "#000000")
+    ((row,),) = stretches(scene, 80)
+    inks = [span.get("fill", "#000000") for _, _, span in row.values()]
+    codes = diverging(
+        TRUE
+    ).codes  # which have ink as the terminal gets it; test_render.py judges it
+    terminal = [hex_of(map(int, re.findall(r"\d+", code)[2:5])) for code in codes]
+    assert inks == terminal
+    assert set(inks) == {"#000000", "#ffffff"}
+
+
+def test_a_legend_has_every_colour_from_end_to_end():
+    recording = make_recording("ab", [-1, 1])
+    blocks = [unit_block(recording, 0, "h", 0), surprisal_block(recording)]
+    svg = svg_of(make_sheet(make_scene(recording, blocks), 80))
+    fills = [r.get("fill") for r in ET.fromstring(svg).iterfind(f"{SVG}g/{SVG}rect")]
+    colors = [hex_of(c) for c in diverging_colors()]
+    assert fills[:33] == colors
+    assert fills[35 : 35 + 17] == colors[16:]
+    said = list(map(written, rows_of(svg)))
+    assert said[:3] == ["L0.h.0   -1.00 to +1.00 here", "-1.00 0 +1.00", "ab"]
+    assert said[3].startswith("surprisal   1.000 bits per character on average")
+    assert said[4] == "0 8.00"
+
+
+ESCAPES = re.compile(r"(?:\x1b\[(?:[\d;]*48;2;(\d+);(\d+);(\d+))?[\d;]*m)|(.)", re.DOTALL)
+
+
+def cells_of(line):
+    """What a terminal shows of a line: {first cell: character}, and {cell: ground}."""
+    labels, grounds, ground, place = {}, {}, None, 0
+    for *rgb, character in ESCAPES.findall(line):
+        if not character:
+            ground = hex_of(map(int, rgb)) if rgb[0] else None
+            continue
+        if cell_len(character):
+            labels[place] = character
+        else:
+            labels[max(labels)] += character
+        for _ in range(cell_len(character)):
+            grounds[place] = ground
+            place += 1
+    return (
+        {c: label for c, label in labels.items() if label != " "},
+        {c: g for c, g in grounds.items() if g},
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.text(st.sampled_from(SCRIPTS + "abcde"), min_size=1, max_size=25),
+    width=st.integers(1, 40),
+    mode=st.sampled_from([TRUE, ColorMode.none]),
+    digits=st.booleans(),
+    palette=st.sampled_from(list(Palette)),
+    low=st.sampled_from([-1.3, 0.0]),
+    seed=st.integers(0, 99),
+)
+def test_a_heat_map_has_the_cells_of_the_terminal_s(text, width, mode, digits, palette, low, seed):
+    values = np.random.default_rng(seed).uniform(low, 1.3, (3, len(text))).astype(np.float32)
+    columns = columns_of(make_recording(text, [0] * len(text)))
+    shown = HeatMap("L0.h.*   three units", ["L0.h.3", "L0.h.12", "L1.h.0"], values, 1.0)
+    look = Look(mode, palette, digits)
+    lines = list(filter(None, heat_map_lines([(columns, shown)], shown, look, width)))
+    root = ET.fromstring(svg_of(heat_map_sheet(columns, shown, look, width)))
+    grounds = grounds_of(root)
+    rows = [
+        (
+            {c: label for span in row for c, label in labels_at(span) if label != " "},
+            {c: g for (y, c), g in grounds.items() if y == int(row.get("y")) - 15},
+        )
+        for row in root.iter(f"{SVG}text")
+    ]
+    above = 3 if digits and mode == TRUE else 2  # the legend
+    assert rows[above:] == list(map(cells_of, lines))[above:]
+    assert len(rows[above:]) % (4 if mode == TRUE or not low else 1) == 0
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+def test_a_small_picture_to_the_letter():
+    scene = scene_of(make_recording("a<中\n", [0, 0, -1, 1]))
+    lines = svg_of(make_sheet(scene, 80)).decode().splitlines()
+    assert lines[:5] == [
+        '<svg xmlns="http://www.w3.org/2000/svg" width="433" height="98" viewBox="0 0 433 98">',
+        "<title>charrnn: L0.h.0</title>",
+        (
+            "<desc>A text, shown with a value for each character. "
+            "L0.h.0   -1.00 to +1.00 here, full scale 1.00.</desc>"
+        ),
+        '<rect width="433" height="98" rx="6" fill="#ffffff"/>',
+        '<g shape-rendering="crispEdges">',
+    ]
+    assert lines[38:41] == [
+        '<rect x="14" y="64" width="18" height="20" fill="#f7f7f7"/>',
+        '<rect x="32" y="64" width="18" height="20" fill="#053061"/>',
+        '<rect x="50" y="64" width="9" height="20" fill="#67001f"/>',
+    ]
+    assert lines[-3:] == [
+        (
+            '<text y="79" xml:space="preserve" direction="ltr" unicode-bidi="bidi-override">'
+            '<tspan x="14" textLength="18">a&lt;</tspan>'
+            '<tspan x="41" text-anchor="middle" fill="#ffffff">中</tspan>'
+            '<tspan x="50" fill="#ffffff">↵</tspan></text>'
+        ),
+        "</g>",
+        "</svg>",
+    ]
+
+
+def test_only_the_guess_that_came_is_underlined_not_the_cells_beside_it():
+    recording = make_recording("aaa", [0] * 3, [[(0, 0.5), (1, 0.5)]] * 3, "a中")
+    *_, rows = stretches(scene_of(recording), 80)
+    marked = [s.text for *_, s in rows[1].values() if s.get("text-decoration")]
+    assert marked == ["a", "a"]
+
+
+def test_letters_that_run_to_the_left_are_placed_one_by_one():
+    ((row,),) = stretches(scene_of(make_recording("abשלوم12", [1] * 8)), 80)
+    assert [s.text for *_, s in row.values()] == ["ab", "ab", *"שלوم", "12", "12"]
+
+
+def harmless_elements(svg):
+    root = ET.fromstring(svg)
+    names = {e.tag.removeprefix(SVG) for e in root.iter()}
+    assert names <= {"svg", "title", "desc", "rect", "g", "text", "tspan"}
+    attributes = {name for e in root.iter() for name in e.keys()}  # noqa: SIM118
+    assert not {a for a in attributes if a.startswith("on") or "href" in a or "src" in a}
+    assert all(e.text.isprintable() for e in root.iter() if e.text and e.text.strip())
+    return root
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.sampled_from(HOSTILE + FAMILY + FLAG + TONED) | st.characters(), min_size=1))
+def test_no_text_acts_in_an_svg(text):
+    recording = make_recording(text, [0.5] * len(text))
+    block = unit_block(recording, 0, "h", 0, note=text)
+    root = harmless_elements(svg_of(make_sheet(make_scene(recording, [block]), 80)))
+    rows = list(root.iter(f"{SVG}text"))
+    assert "".join("".join(row.itertext()) for row in rows[2:]) == "".join(map(glyph, text))
+
+
+def test_no_symbol_acts_in_a_diagram():
+    symbols = "".join(sorted(set(HOSTILE) - {"\ud800"}))[:40]
+    model = small_model(symbols)
+    harmless_elements(svg_of(diagram_sheet(model.read(symbols, top=40), "h", 80)))
+
+
+@pytest.mark.parametrize(
+    ("colored", "palette"), [(True, Palette.rdbu), (True, Palette.vik), (False, Palette.rdbu)]
+)
+def test_a_diagram_has_the_rows_of_the_terminal_s(colored, palette):
+    recording = small_model(num_layers=2).read("hello", top=4)
+    sheet = diagram_sheet(recording, "h", 80, colored=colored, palette=palette)
+    rows = rows_of(svg_of(sheet))
+    lines = [line.split() for line in diagram_lines(recording, "h", ColorMode.none, 80)]
+    words = [" ".join("".join(map(str, written(row))).split()) for row in rows]
+    assert words[:-5] == [" ".join(line) for line in lines[:-5]]
+    assert words[-4:] == [" ".join(line).replace("*", "") for line in lines[-4:]]
+    underlined = [
+        sum(span.get("text-decoration") == "underline" for span in {s for *_, s in row.values()})
+        for row in rows[-4:]
+    ]
+    assert underlined == [" ".join(line).count("*") for line in lines[-4:]]
+    activations = [c for row in rows if written(row).startswith("  L") for c in row.values()]
+    colors = {ground for _, ground, _ in activations if ground}
+    assert colors <= set(map(hex_of, diverging_colors(palette)))
+    assert bool(colors) == colored
+    drawn = "".join(diagram_lines(recording, "h", TRUE, 80, palette=palette))
+    shades = {hex_of(map(int, g)) for g in re.findall(r"48;2;(\d+);(\d+);(\d+)m", drawn)}
+    assert colors <= shades
+
+
+def test_a_narrow_diagram_goes_on_below():
+    recording = small_model().read("hello", top=4)
+    rows = rows_of(svg_of(diagram_sheet(recording, "h", 24)))
+    assert [written(row).split() for row in rows if set(written(row)) <= set(" helo")][0:1] == [
+        ["h", "e"]
+    ]
+    assert sum(written(row) == "input" for row in rows) == 3
+    for width in range(17, 46):
+        rows = rows_of(svg_of(diagram_sheet(recording, "h", width)))
+        assert max(c for row in rows for c, (_, ground, _) in row.items() if ground) < width
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+def test_in_a_browser_every_character_stands_in_its_cell(tmp_path):
+    recording = make_recording(f"   {SCRIPTS}  wide", np.linspace(-1, 1, len(SCRIPTS) + 9))
+    svg = svg_of(make_sheet(scene_of(recording), 80, Look(TRUE, digits=True)))
+    measure = """
+      const found = [];
+      for (const span of document.querySelectorAll("tspan"))
+        for (let k = 0; k < [...span.textContent].length; k++)
+          found.push([span.textContent, k, span.getNumberOfChars(), span.getStartPositionOfChar(k).x]);
+      document.body.textContent = JSON.stringify(found);"""
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<meta charset=utf-8><body>{svg.decode()}<script>{measure}</script>", encoding="utf-8"
+    )
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    done = subprocess.run(
+        [CHROMIUM, *options, f"--user-data-dir={tmp_path}", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    body = re.search(r"<body>(.*)</body>", done.stdout, re.DOTALL)[1]
+    found = iter(json.loads(html.unescape(body)))
+    spans = list(ET.fromstring(svg).iter(f"{SVG}tspan"))
+    checked = 0
+    for span in spans:
+        for k in range(len(span.text)):
+            text, index, count, x = next(found)
+            assert (text, index) == (span.text, k)
+            if span.get("text-anchor") is None:
+                assert count == len(text)
+                assert abs(x - float(span.get("x")) - k * CELL_WIDTH) < 1
+                checked += 1
+    assert checked > 100
+
+
+# --- PNG ------------------------------------------------------------------------------------------
+
+
+def image_of(sheet):
+    from PIL import Image
+
+    from charrnn.render.png import png_of
+
+    return np.asarray(Image.open(BytesIO(png_of(sheet))).convert("RGB"))
+
+
+@needs_matplotlib
+def test_a_png_has_the_colours_of_the_ramp_in_the_places_of_the_svg():
+    values = [0.04, -0.5, 1, -1, 0.3, 0.06, 0, 1]
+    sheet = make_sheet(scene_of(make_recording("a中\té\nb 🙂", values)), 3)
+    image = image_of(sheet)
+    assert image.shape == (2 * sheet.height, 2 * sheet.width, 3)
+    assert (image[0, 0] == 255).all()
+    root = ET.fromstring(svg_of(sheet))
+    rects = list(root.iterfind(f"{SVG}g/{SVG}rect"))
+    assert len(rects) > 33
+    for rect in rects:
+        x, y, width, height = (2 * int(rect.get(k)) for k in ("x", "y", "width", "height"))
+        for corner in ((y, x), (y, x + width - 1), (y + height - 1, x)):
+            assert hex_of(image[corner]) == rect.get("fill")
+
+
+@needs_matplotlib
+@pytest.mark.parametrize("text", ["a", "ä", "◌", "\u0301", "\n", "ع", "中", "🙂", "\x1b", " "])
+def test_a_png_draws_something_in_every_cell_but_a_space_s(text):
+    sheet = make_sheet(scene_of(make_recording(text, [0.0])), 80)
+    image = image_of(sheet)
+    y, x, cells = 2 * (sheet.height - MARGIN - ROW_HEIGHT), 2 * MARGIN, cell_len(glyph(text))
+    cell = image[y : y + 2 * ROW_HEIGHT, x : x + 2 * CELL_WIDTH * cells]
+    assert (cell == 247).all() == (text == " ")
+    beside = image[y : y + 2 * ROW_HEIGHT, x + 2 * CELL_WIDTH * cells :]
+    assert (beside == 255).all()
+
+
+@needs_matplotlib
+def test_what_the_font_lacks_is_known():
+    from charrnn.render.png import boxed
+
+    sheet = make_sheet(scene_of(make_recording("aé中ع🙂\n", [0] * 6)), 80)
+    assert boxed(sheet) == {"中", "🙂"}
+    sheet = make_sheet(scene_of(make_recording("中", [0.0])), 80)
+    row = image_of(sheet)[-2 * (MARGIN + ROW_HEIGHT // 2), 2 * MARGIN :]
+    ink = np.flatnonzero((row[: 4 * CELL_WIDTH] == 0).all(axis=-1))
+    assert ink.tolist() == [4, 5, 31, 32]  # the sides of a box as wide as the character
+
+
+@needs_matplotlib
+def test_a_png_that_few_programs_could_show_is_refused():
+    with pytest.raises(UsageError, match=r"pixels; a \.png may have 32,000") as refused:
+        image_of(make_sheet(scene_of(make_recording("\n" * 900, [0] * 900)), 80))
+    assert "--max-chars" in refused.value.hint
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def text_of(path):
+    """What the rows of an SVG file say."""
+    return list(map(written, rows_of(path.read_bytes())))
+
+
+def test_an_svg_is_written_instead_of_lines_and_is_the_same_each_time(see, tmp_path):
+    result = see("--unit", "L0.h.3", "--unit", "L1.c.20", "--svg", tmp_path / "a.svg")
+    assert result.out == ""
+    assert re.fullmatch(r"charrnn: wrote .*a\.svg \(\d+\.\d kB\)\n", result.err)
+    rows = text_of(tmp_path / "a.svg")
+    assert rows.count(TEXT) == 2
+    assert [row.split()[0] for row in rows if row.startswith("L")] == ["L0.h.3", "L1.c.20"]
+    again = see("--unit", "L0.h.3", "--unit", "L1.c.20", "--svg", tmp_path / "b.svg", "-q")
+    assert again.err == again.out == ""
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_picture_goes_with_the_options_of_the_terminal(see, tmp_path):
+    svg, shown = tmp_path / "a.svg", ("--surprisal", "--what", "c", "--predictions", 2)
+    see(*shown, "--width", 4, "--max-chars", 6, "--color", "none", "--svg", svg)
+    out = see(*shown, "--width", 4, "--max-chars", 6, "--color", "none").out
+    titles = [line for line in out.splitlines() if "here" in line or "average" in line]
+    rows = text_of(svg)
+    assert [row for row in rows if "here" in row or "average" in row] == titles
+    assert len(titles) == 2
+    assert [row for row in rows if row in ("def ", "wr")] == ["def ", "wr"] * 2
+    assert 'fill="#67001f"' not in svg.read_text(encoding="utf-8")
+
+
+def test_heat_maps_come_after_what_colours_the_text_as_in_the_terminal(see, tmp_path):
+    maps = ("--unit", "L0.c.*", "--sort", "similarity", "--unit", "L*.h.0-3")
+    for shown in (maps, (*maps, "--surprisal", "--unit", "L1.f.3", "--bits")):
+        see(*shown, "--color", "none", "--svg", tmp_path / "a.svg")
+        lines = see(*shown, "--color", "none", "--width", 80).out.splitlines()
+        rows = [row.rstrip() for row in text_of(tmp_path / "a.svg")]
+        kept = [line for line in lines if line and "under each character" not in line]
+        notes = ("below:", "then the bits")
+        assert [row for row in rows if not row.startswith(notes)] == [
+            line.rstrip() for line in kept if not line.startswith(notes)
+        ]
+        title = re.search("<title>(.*)</title>", (tmp_path / "a.svg").read_text())[1]
+        assert title.endswith("L0.c.*, L*.h.0-3")
+        assert title.startswith("charrnn: surprisal, L1.f.3, " if len(shown) > 6 else "charrnn: L0")
+
+
+def test_a_line_of_a_picture_has_80_cells(see, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "33")
+    svg = tmp_path / "a.svg"
+    call_charrnn(capsys, "visualize", "tiny", "a" * 200, "--unit", "L0.h.3", "--svg", svg)
+    assert [len(row) for row in text_of(svg)[2:]] == [80, 80, 40]
+
+
+def test_digits_bits_and_palettes_are_drawn_too(see, tmp_path):
+    svg, shown = tmp_path / "a.svg", ("--unit", "L0.h.3", "--bits", "--digits")
+    see(*shown, "--palette", "vik", "--svg", svg)
+    rows = [row.rstrip() for row in text_of(svg)]
+    lines = see(*shown, "--color", "none").out.splitlines()
+    assert rows[-3:] == [line.rstrip() for line in lines[-3:]]
+    assert hex_of(diverging_colors(Palette.vik)[-1]) in svg.read_text(encoding="utf-8")
+    assert "exclude each other" in see("--svg", svg, "--pager", status=2).err
+
+
+def test_an_svg_needs_nothing_that_is_not_installed(see, tmp_path, monkeypatch):
+    for module in ("matplotlib", "PIL"):
+        monkeypatch.setitem(sys.modules, module, None)
+    see("--svg", tmp_path / "a.svg")
+    refused = see("--png", tmp_path / "a.png", "--svg", tmp_path / "b.svg", status=6).err
+    assert "--png needs matplotlib, which is not installed" in refused
+    assert "pip install 'charrnn[plot]'" in refused
+    assert not (tmp_path / "b.svg").exists()
+
+
+@needs_matplotlib
+def test_both_kinds_may_be_written_at_once(see, tmp_path):
+    files = [tmp_path / name for name in ("a.svg", "a.png")]
+    result = see("--svg", files[0], "--png", files[1])
+    assert result.out == ""
+    assert result.err.count("wrote") == 2
+    assert all(file.stat().st_size > 1000 for file in files)
+    assert files[1].read_bytes().startswith(b"\x89PNG")
+
+
+@needs_matplotlib
+def test_what_a_png_cannot_show_is_said(workplace, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(workplace)
+    arguments = ("bytes", "a中", "--unit", "L0.h.3", "--png", tmp_path / "a.png")
+    said = call_charrnn(capsys, "visualize", *arguments).err
+    assert "a box in a.png stands for what its font lacks: 中 (U+4E2D" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--svg", "a.png"), "--svg writes a .svg file"),
+        (("--png", "a.svg"), "--png writes a .png file"),
+        (("--svg", "nowhere/a.svg"), "there is no folder 'nowhere'"),
+        (("--svg", "checkpoints"), "is a folder"),
+        (("--svg", "a.svg", "--color", "256"), "not those of --color 256"),
+        (("--svg", "a.svg", "--diagram"), "a diagram is for networks"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_written(see, workplace, options, said):
+    result = see(*options, "-q", status=2)
+    assert said in result.err
+    assert not (workplace / "a.svg").exists()
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(see, tmp_path):
+    (tmp_path / "a.svg").symlink_to("/dev/full")
+    assert "cannot write" in see("--svg", tmp_path / "a.svg", status=6).err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]

@@ -1,0 +1,581 @@
+"""Glyphs, ramps and layout: any text keeps its cells, any value its sign, and no text acts."""
+
+import re
+import unicodedata
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from wcwidth import iter_graphemes
+
+from charrnn.interpret.recording import Recording, Source
+from charrnn.render.ansi import Look, terminal_lines, text_lines
+from charrnn.render.glyphs import glyph, harmless, one_line
+from charrnn.render.graphemes import Graphemes
+from charrnn.render.palette import ColorMode, Palette, diverging, one_sided, rising
+from charrnn.render.views.scene import (
+    MOST_BITS,
+    make_scene,
+    make_scenes,
+    surprisal_block,
+    unit_block,
+    unit_values,
+)
+
+NONE, FEW, MANY, TRUE = ColorMode
+COLORED = [FEW, MANY, TRUE]
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+FAMILY, FLAG, TONED = "👨\u200d👩\u200d👧", "🇩🇪", "👍🏽"
+NASTY = (
+    "\n\t\r\x1b\x07\x00\x7f\x85\x9b中🙂◌\u0301\u20e3\u0903\u0e31\ufe0f\u2028\ud800\u0378\ue000 ﷽"
+)
+MARKED = re.compile(r"\x1b\[([0-9;]*)m|(.)", re.DOTALL)
+
+# --- glyphs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("character", "shown"),
+    [
+        *((chr(k), chr(0x2400 + k)) for k in range(32) if chr(k) not in "\n\t"),
+        *((chr(k), "▯") for k in range(0x80, 0xA0)),
+        *((c, "▯") for c in BIDI),
+        ("\n", "↵"),
+        ("\t", "→"),
+        ("\x7f", "␡"),
+        ("a", "a"),
+        (" ", " "),
+        ("\xa0", " "),
+        ("\u3000", " "),
+        ("é", "é"),
+        ("中", "中"),
+        ("🙂", "🙂"),
+        ("\u0301", "◌\u0301"),  # an accent
+        ("\u20e3", "◌\u20e3"),  # an enclosing mark
+        ("\u093f", "◌\u093f"),  # a vowel sign of Devanagari, which terminals put in no cell
+        ("\u0e31", "◌\u0e31"),  # a vowel sign of Thai, of combining class 0
+        ("\u1161", "◌\u1161"),  # a vowel of a Korean syllable in parts
+        ("\u200d", "▯"),
+        ("\ufe0f", "▯"),
+        ("\U000e0101", "▯"),
+        ("\U0001f3fd", "▯"),  # a skin tone
+        ("🇩", "🄳"),  # one half of a flag
+        ("\xad", "▯"),
+        ("\u2028", "▯"),
+        ("\ud800", "▯"),
+        ("\u0378", "▯"),  # not assigned
+        ("\ue000", "▯"),  # private use
+    ],
+)
+def test_every_kind_of_character_has_something_to_see(character, shown):
+    assert glyph(character) == shown
+
+
+def test_every_glyph_has_one_cell_or_two_and_joins_with_no_neighbour():
+    for point in (*range(0x20000), *range(0xD800, 0xE010), *range(0xE0000, 0xE01F0), 0x10FFFF):
+        shown = glyph(chr(point))
+        with_cells = [c for c in shown if cell_len(c)]
+        assert len(with_cells) == 1, hex(point)
+        assert cell_len(shown) in {1, 2}, hex(point)
+        assert shown.isprintable(), hex(point)
+        assert not shown.startswith(("\u0301", "\ufe0f", "🏽", "🇩")), hex(point)
+
+
+@given(st.text(st.sampled_from(NASTY + BIDI + "ab")))
+def test_text_for_a_terminal_obeys_no_control_but_newline_and_tab(text):
+    kept = harmless(text)
+    assert len(kept) == len(text)
+    assert all(c in "\n\t" or unicodedata.category(c)[0] in "LMNPSZC" for c in kept)
+    assert not set(kept) & {
+        *BIDI,
+        *map(chr, range(9)),
+        "\r",
+        "\x1b",
+        "\x7f",
+        "\x85",
+        "\x9b",
+        "\ud800",
+    }
+    assert one_line(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain\n\tü中",
+        FAMILY,
+        FLAG,
+        TONED,
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "e\u0301",
+    ],
+)
+def test_text_for_a_terminal_keeps_what_is_harmless(text):
+    assert harmless(text) == text
+
+
+# --- ramps ----------------------------------------------------------------------------------------
+
+VGA = ((0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (0, 0, 170), (170, 0, 170), (0, 170, 170))
+BRIGHT = ((85, 85, 85), (255, 85, 85), (85, 255, 85), (255, 255, 85), (85, 85, 255))
+SIXTEEN = dict(enumerate((*VGA, (170,) * 3, *BRIGHT, (255, 85, 255), (85, 255, 255), (255,) * 3)))
+
+
+def colors(code):
+    """Ink and ground of an escape sequence, each as (red, green, blue)."""
+    numbers = [int(n) for n in code.removeprefix("\x1b[").removesuffix("m").split(";")]
+    if 2 in numbers[1:2]:
+        assert (numbers[0], numbers[5]) == (38, 48)
+        return tuple(numbers[2:5]), tuple(numbers[7:10])
+    if 5 in numbers[1:2]:
+        assert (numbers[0], numbers[3]) == (38, 48)
+        steps = (0, 95, 135, 175, 215, 255)
+        return tuple(
+            tuple(steps[(n - 16) // place % 6] for place in (36, 6, 1))
+            for n in (numbers[2], numbers[5])
+        )
+    ink, ground = numbers
+    return SIXTEEN[ink - 30 if ink < 90 else ink - 82], SIXTEEN[
+        ground - 40 if ground < 90 else ground - 92
+    ]
+
+
+def luminance(color):
+    """Relative luminance as WCAG 2 defines it."""
+    parts = [v / 255 for v in color]
+    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+XTERM = (
+    *((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205)),
+    *((0, 205, 205), (229, 229, 229), (127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0)),
+    *((92, 92, 255), (255, 0, 255), (0, 255, 255), (255, 255, 255)),
+)
+
+
+def contrast(one, other):
+    """The contrast of two colours as WCAG 2 defines it, from 1 to 21."""
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize(("mode", "least"), [(FEW, 2), (MANY, 8), (TRUE, 16)])
+def test_colours_are_distinct_and_darken_away_from_zero(mode, least, palette):
+    assert len(diverging(mode, palette).codes) == 2 * diverging(mode, palette).highest + 1
+    for ramp in (diverging(mode, palette), one_sided(mode, palette), rising(mode)):
+        assert ramp.highest >= least
+        assert len(set(ramp.codes)) == len(ramp.codes)
+        grounds = [colors(code)[1] for code in ramp.codes]
+        light = [luminance(ground) for ground in grounds]
+        assert all(a < b for a, b in pairwise(light[: ramp.neutral + 1]))
+        assert all(a > b for a, b in pairwise(light[ramp.neutral :]))
+        zero = grounds[ramp.neutral]
+        assert max(zero) - min(zero) <= 12  # grey, or as near to it as vik's own middle
+        assert min(zero) > 220
+
+
+@pytest.mark.parametrize("mode", COLORED)
+@pytest.mark.parametrize(("palette", "high"), [("rdbu", 1), ("vik", 1), ("karpathy", -1)])
+def test_blue_is_below_zero_and_red_above_but_for_karpathy_and_likely_is_green(mode, palette, high):
+    ramp = diverging(mode, Palette(palette))
+    for index, code in enumerate(ramp.codes):
+        red, _, blue = colors(code)[1]
+        if index != ramp.neutral:
+            assert np.sign(red - blue) == high * np.sign(index - ramp.neutral)
+    for code in rising(mode).codes[1:]:
+        red, green, blue = colors(code)[1]
+        assert green > max(red, blue)
+
+
+@pytest.mark.parametrize("mode", COLORED)
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize("sixteen", [SIXTEEN, XTERM])
+def test_ink_can_be_read_on_every_colour(mode, palette, sixteen, monkeypatch):
+    monkeypatch.setitem(globals(), "SIXTEEN", sixteen)
+    for code in (*diverging(mode, palette).codes, *rising(mode).codes):
+        assert contrast(*colors(code)) >= 4.5, code
+
+
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize("mode", ColorMode)
+@pytest.mark.parametrize("scale", [1.0, 7.5])
+def test_levels_are_monotone_sign_exact_and_use_the_whole_ramp(mode, scale, palette):
+    ramp = diverging(mode, palette)
+    highest = ramp.neutral
+    values = np.linspace(-1, 1, 21 * highest + (1 - highest % 2)) * scale
+    levels = ramp.levels(values, scale)
+    assert levels == [ramp.level(v, scale) for v in values] == sorted(levels)
+    assert set(levels) == set(range(-highest, highest + 1))
+    for value, level in zip(values, levels, strict=True):
+        assert np.sign(level) == np.sign(value)
+        middle = level - np.sign(level) / 2
+        assert abs(middle / highest - value / scale) <= 0.5 / highest + 1e-9
+        assert ramp.level(-value, scale) == -level
+    assert ramp.code(0.0, scale) == ramp.code(-0.0, scale) == ramp.codes[highest]
+    assert [ramp.level(k * scale, scale) for k in (-9, 9)] == [-highest, highest]
+
+
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize("mode", COLORED)
+def test_twenty_one_steps_keep_their_order_and_sign(mode, palette):
+    ramp = diverging(mode, palette)
+    steps = [k / 10 for k in range(-10, 11)]
+    levels = ramp.levels(steps, 1.0)
+    assert levels == sorted(levels)
+    assert [np.sign(level) for level in levels] == [np.sign(step) for step in steps]
+    assert len(set(levels)) == min(21, len(ramp.codes))
+
+
+@given(st.floats(allow_nan=False), st.sampled_from(list(ColorMode)))
+def test_any_number_but_zero_keeps_its_sign(value, mode):
+    assert np.sign(diverging(mode).level(value, 1.0)) == np.sign(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "scale"), [(float("nan"), 1), (1, float("nan")), (0.5, 0), (0.5, -1)]
+)
+def test_what_is_no_number_is_neutral(value, scale):
+    assert diverging(TRUE).level(value, scale) == 0
+    assert rising(TRUE).level(value, scale) == 0
+
+
+def test_a_one_sided_ramp_has_nothing_below_zero_and_takes_the_nearest_level():
+    assert [rising(MANY).level(v, 1.0) for v in (-1, 0, 0.05, 0.5, 1)] == [0, 0, 0, 4, 8]
+    assert one_sided(TRUE).codes == diverging(TRUE).codes[16:]
+
+
+# --- layout ---------------------------------------------------------------------------------------
+
+CHARACTER = st.sampled_from(NASTY + BIDI + FAMILY + FLAG + TONED) | st.characters()
+VALUE = st.floats(-1, 1, width=32)
+
+
+def make_recording(text, values, guesses=(), names=""):
+    """A recording of one unit, as h, c and bits; (T, K) guesses: a place in names, a chance."""
+    T, K = len(text), len(guesses[0]) if guesses else 0
+    array = np.array(values, np.float32)
+    pairs = np.array(guesses, np.float32).reshape(T, K, 2)
+    return Recording(
+        text=text,
+        ids=np.array([names.find(c) for c in text], np.int32),
+        pieces=tuple(text),
+        bits=np.abs(array),
+        arrays=dict.fromkeys("hc", array.reshape(T, 1, 1)),
+        next_ids=pairs[..., 0].astype(np.int32),
+        next_probabilities=pairs[..., 1],
+        next_text=tuple(names),
+        source=Source("0" * 16, "lstm", ("h", "c"), ()),
+    )
+
+
+def scene_of(recording):
+    return make_scene(recording, [unit_block(recording, 0, "h", 0)])
+
+
+@st.composite
+def recordings(draw, most_guesses):
+    """Any text and any values; each symbol's guesses are distinct."""
+    text = draw(st.text(CHARACTER, min_size=1, max_size=20))
+    names = "".join(sorted({*text, *"abc"}))
+    K = draw(st.integers(min(1, most_guesses), most_guesses))
+    places = st.lists(st.integers(0, len(names) - 1), min_size=K, max_size=K, unique=True)
+    guesses = [[(place, draw(st.floats(0, 1))) for place in draw(places)] for _ in text]
+    return make_recording(text, [draw(VALUE) for _ in text], guesses, names)
+
+
+def stretches(scene, mode, width):
+    """The rows of each folded line of a scene's only block: the text, its values, its guesses."""
+    num_guesses, has_digits = len(scene.guesses[0]), mode == NONE
+    lines = list(terminal_lines(scene, mode, width))[3 if num_guesses else 2 :]
+    depth = 1 + has_digits * (1 + scene.blocks[0].signed) + num_guesses
+    gap = 1 if num_guesses or has_digits else 0
+    assert all(line == "" for line in lines[depth :: depth + gap] if gap)
+    return [lines[k : k + depth] for k in range(0, len(lines), depth + gap)]
+
+
+def cells(row):
+    """What a row has by its first cell: (character with its marks, colour, whether underlined)."""
+    offset, color, underlined, found = 0, "", False, {}
+    for match in MARKED.finditer(row):
+        codes, character = match.groups()
+        if codes in ("1;4", "4", "22;24"):
+            underlined = codes != "22;24"
+        elif codes is not None:
+            color = match[0] if codes != "0" else ""
+        elif cell_len(character):
+            found[offset] = (character, color, underlined)
+            last, offset = offset, offset + cell_len(character)
+        else:
+            found[last] = (found[last][0] + character, *found[last][1:])
+    assert (color, underlined) == ("", False), "runs on into the next line"
+    return found
+
+
+def part_of(recording, start, end):
+    """What a reading of the symbols from start to end would have recorded."""
+    following = int(recording.ids[end]) if end < len(recording.ids) else None
+    part = slice(start, end)
+    return replace(
+        recording,
+        text=recording.text[part],
+        ids=recording.ids[part],
+        pieces=recording.pieces[part],
+        bits=recording.bits[part],
+        arrays={name: array[part] for name, array in recording.arrays.items()},
+        next_ids=recording.next_ids[part],
+        next_probabilities=recording.next_probabilities[part],
+        start=start,
+        start_char=start,
+        following=following,
+    )
+
+
+def stripped(row):
+    return re.sub(r"\x1b\[[0-9;]*m", "", row)
+
+
+def levels_of(codes, ramp):
+    """The part of the full scale that each colour stands for: the middle of its level."""
+    levels = [ramp.codes.index(c) - ramp.neutral for c in codes]
+    return [(level - np.sign(level) / 2) / ramp.neutral for level in levels]
+
+
+@pytest.mark.parametrize("mode", ColorMode)
+@settings(max_examples=150, deadline=None)
+@given(recording=recordings(0), width=st.integers(1, 30))
+@example(recording=make_recording("a\x1b[31mb中\n\n", [0.5] * 10), width=3)
+def test_every_symbol_has_one_group_of_cells_with_its_value(mode, recording, width):
+    scene = scene_of(recording)
+    labels, offsets, codes, digits, signs = [], [], [], [], []
+    for rows in stretches(scene, mode, width):
+        text = cells(rows[0])
+        labels += [label for label, *_ in text.values()]
+        codes += [color for _, color, _ in text.values()]
+        digits += [cells(rows[-1]).get(place, ("",))[0] for place in text]
+        signs += [cells(rows[1]).get(place, (" ",))[0] for place in text] if len(rows) == 3 else []
+        offsets += text
+        assert cell_len(stripped(rows[0])) <= width or len(text) == 1
+        assert (
+            "↵"
+            not in list(map(glyph, recording.text[: len(labels) - 1]))[len(labels) - len(text) :]
+        )
+        assert all(stripped(row).isprintable() for row in rows)
+        assert mode != NONE or "\x1b" not in "".join(rows)
+    assert labels == [glyph(c) for c in recording.text]
+    values = recording.arrays["h"][:, 0, 0].tolist()
+    if mode != NONE:
+        found, step = levels_of(codes, diverging(mode)), 0.5 / diverging(mode).neutral
+        assert np.sign(found).tolist() == np.sign(values).tolist()
+    else:
+        found = [
+            int(d) / 9 * (-1 if s == "-" else 1)
+            for d, s in zip(digits, signs or digits, strict=True)
+        ]
+        step = 0.5 / 9
+        assert not signs or signs == ["- +"[int(np.sign(v)) + 1] for v in values]
+    for level, value in zip(found, values, strict=True):
+        assert abs(level - value) <= step + 1e-6  # 1/32 in true colour
+
+
+CLUSTERS = st.sampled_from(
+    [FAMILY, FLAG, TONED, "e\u0301", "क्षि", "\r\n", "\u1112\u1161", "a", "中"]
+)
+
+
+@pytest.mark.parametrize("mode", ColorMode)
+@settings(max_examples=100, deadline=None)
+@given(text=st.lists(CLUSTERS, min_size=1, max_size=8).map("".join), width=st.integers(1, 12))
+@example(text="abe\u0301", width=3)
+def test_no_line_breaks_a_grapheme_that_fits_it(mode, text, width):
+    recording = make_recording(text, [0.5] * len(text))
+    scene = scene_of(recording)
+    found = [rows[0] for rows in stretches(scene, mode, width)]
+    assert all(cell_len(stripped(row)) <= width or len(cells(row)) == 1 for row in found)
+    ends = set(np.cumsum([len(cells(row)) for row in found]).tolist())
+    place = 0
+    for cluster in iter_graphemes(recording.text):
+        inner = range(place + 1, place + len(cluster))
+        fits = sum(cell_len(glyph(c)) for c in cluster) <= width
+        place += len(cluster)
+        assert not (fits and ends & set(inner))
+
+
+@settings(max_examples=100, deadline=None)
+@given(recording=recordings(2), width=st.integers(1, 30), data=st.data())
+def test_a_text_in_parts_is_shown_as_the_whole_is(recording, width, data):
+    mode = data.draw(st.sampled_from(list(ColorMode)))
+    digits = data.draw(st.booleans())
+    T = len(recording.text)
+    cuts = sorted(data.draw(st.sets(st.integers(1, T), max_size=4)) | {0, T})
+    block = unit_block(recording, 0, "h", 0)
+    scene = make_scene(recording, [block], bits=True)
+    whole = list(text_lines([scene], Look(mode, digits=digits), width))
+    parts = [part_of(recording, a, b) for a, b in pairwise(cuts)]
+    scenes = make_scenes(parts, block, unit_values(0, "h", 0), bits=True)
+    assert list(text_lines(scenes, Look(mode, digits=digits), width)) == whole
+
+
+@given(st.lists(st.text(CHARACTER, max_size=6), max_size=5))
+def test_graphemes_are_found_in_a_text_that_comes_in_parts(parts):
+    finder = Graphemes()
+    found = [begin for part in parts for begin in finder.begins(list(part))]
+    clusters = iter_graphemes("".join(parts))
+    assert found == [k == 0 for cluster in clusters for k in range(len(cluster))]
+
+
+def test_the_bytes_of_a_grapheme_belong_together():
+    pieces = ["a", "", "", "中", "e", "", "\u0301", "\r", "\n", "", "é"]
+    assert Graphemes().begins(pieces) == [c == "1" for c in "11001001010"]
+    finder = Graphemes()  # cut within a character: its first bytes are not said to begin anything
+    assert finder.begins(["a", "", ""]) == [True, False, False]
+    assert finder.begins(["中", "b"]) == [False, True]
+
+
+@pytest.mark.parametrize("mode", ColorMode)
+@settings(max_examples=100, deadline=None)
+@given(recording=recordings(3), width=st.integers(1, 30))
+def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_marked(mode, recording, width):
+    scene = scene_of(recording)
+    ramp, mark, t = rising(mode), int(mode == NONE), 0
+    for rows in stretches(scene, mode, width):
+        first, place, parsed = t, 0, [cells(row) for row in rows]
+        while place < cell_len(stripped(rows[0])):
+            assert parsed[0][place][0] == glyph(recording.text[t])
+            for row, s, chance in zip(
+                parsed[-len(scene.guesses[t]) :],
+                recording.next_ids[t],
+                recording.next_probabilities[t],
+                strict=True,
+            ):
+                label, color, underlined = row[place]
+                came = (
+                    t + 1 < len(recording.text) and recording.text[t + 1] == recording.next_text[s]
+                )
+                assert label == glyph(recording.next_text[s])
+                star = row.get(place + cell_len(label), ("",))[0] == "*"
+                assert came == (underlined if mode != NONE else star)
+                assert mode == NONE or color == ramp.codes[ramp.level(chance, 1.0)]
+            widest = max(cell_len(glyph(recording.next_text[s])) for s in recording.next_ids[t])
+            place += max(scene.columns[t].width, widest + mark)
+            t += 1
+        assert place == cell_len(stripped(rows[0]))
+        assert place <= width or t == first + 1
+        assert all(cell_len(stripped(row)) == place for row in rows) or mode == NONE
+    assert t == len(recording.text)
+
+
+def shown(scene, mode, width):
+    return "\n".join(line.rstrip(" ") for line in terminal_lines(scene, mode, width))
+
+
+def test_the_plain_form_gives_sign_and_size_in_digits():
+    scene = scene_of(make_recording("a中\té\nb", [0.04, -0.5, 1, -1, 0.3, 0.06]))
+    assert shown(scene, NONE, 3) == (
+        "L0.h.0   -1.00 to +1.00 here\n"
+        "under each character: sign and size of the value, 9 is 1.00\n"
+        "a中\n+-\n04\n\n→é↵\n+-+\n993\n\nb\n+\n1"
+    )
+
+
+def test_the_plain_form_stars_the_guess_that_came():
+    guesses = [[(1, 0.9), (2, 0.1)], [(3, 0.6), (2, 0.4)], [(0, 0.5), (1, 0.5)], [(0, 1), (2, 0)]]
+    scene = scene_of(make_recording("ab中\n", [0.5, 1, 0, 0], guesses, "ab中\n"))
+    assert shown(scene, NONE, 80) == (
+        "L0.h.0   +0.00 to +1.00 here\n"
+        "under each character: size of the value, 9 is 1.00\n"
+        "then the likeliest next characters, * after the one that came\n"
+        "a  b  中↵\n"
+        "4  9  0 0\n"
+        "b* ↵  a a\n"
+        "中 中*b 中"
+    )
+
+
+def test_the_coloured_form_has_a_bar_of_its_colours_and_underlines_the_guess_that_came():
+    scene = scene_of(make_recording("ab", [0, -1], [[(1, 0.9)], [(0, 0.1)]], "ab"))
+    zero, low = "\x1b[30;107m", "\x1b[97;44m"
+    assert shown(scene, FEW, 80) == (
+        "L0.h.0   -1.00 to +0.00 here\n"
+        f"-1.00 {low} \x1b[30;106m {zero}0\x1b[30;101m \x1b[97;41m \x1b[0m +1.00\n"
+        "under each character: the likeliest next characters, green if likely; the one that came underlined\n"
+        f"{zero}a{low}b\x1b[0m\n"
+        f"\x1b[30;42m\x1b[4mb\x1b[22;24m{zero}a\x1b[0m"
+    )
+
+
+def test_true_colour_and_256_colours_set_ink_and_ground():
+    scene = scene_of(make_recording("ab", [0, -1]))
+    assert list(terminal_lines(scene, TRUE, 9))[2] == (
+        "\x1b[38;2;0;0;0;48;2;247;247;247ma\x1b[38;2;255;255;255;48;2;5;48;97mb\x1b[0m"
+    )
+    assert (
+        list(terminal_lines(scene, MANY, 9))[2]
+        == "\x1b[38;5;16;48;5;231ma\x1b[38;5;231;48;5;18mb\x1b[0m"
+    )
+
+
+# --- scenes ---------------------------------------------------------------------------------------
+
+
+def test_a_byte_that_completes_no_character_is_shown_by_its_number():
+    recording = make_recording("中\n", [0.1, 0.2])
+    parts = {"pieces": ("", "", "中", "\n"), "ids": np.array([0xE4, 0xB8, 0xAD, 10])}
+    values = {"arrays": {"h": np.zeros((4, 1, 1), np.float32)}, "bits": np.array([0, 1, 2, 3.0])}
+    nothing = np.zeros((4, 0))
+    recording = replace(recording, **parts, **values, next_ids=nothing, next_probabilities=nothing)
+    assert [c.label for c in scene_of(recording).columns] == ["e4", "b8", "中", "↵"]
+    assert [c.ends_line for c in scene_of(recording).columns] == [False, False, False, True]
+    assert "2.000 bits per byte on average, 3.0 at most" in surprisal_block(recording).title
+
+
+def test_a_cell_is_scaled_by_the_most_it_reaches_and_all_else_by_one():
+    recording = make_recording("abc", [0.5, -0.25, 0.125])
+    assert unit_block(recording, 0, "c", 0).scale == 0.5
+    assert unit_block(recording, 0, "h", 0).scale == 1
+    silent = make_recording("abc", [0, 0, 0])
+    assert (
+        list(terminal_lines(make_scene(silent, [unit_block(silent, 0, "c", 0)]), NONE, 9))[3]
+        == "000"
+    )
+
+
+@pytest.mark.parametrize(("what", "signed"), [("f", False), ("g", True), ("h", True)])
+def test_of_a_part_of_a_text_only_what_cannot_be_negative_has_no_sign(what, signed):
+    recording = make_recording("abc", [0.5, 0.25, 0.125])
+    recording = replace(recording, arrays=dict.fromkeys("hcifgo", recording.arrays["h"]))
+    assert not unit_block(recording, 0, what, 0).signed
+    assert unit_block(recording, 0, what, 0, where="in the first 3 characters").signed is signed
+
+
+def test_surprisal_is_shown_in_bits_beyond_whose_scale_the_colour_stays():
+    recording = make_recording("abc", [0, 4, 12])
+    block = surprisal_block(recording)
+    assert block.title == "surprisal   8.000 bits per character on average, 12.0 at most"
+    lines = list(terminal_lines(make_scene(recording, [block]), FEW, 9))
+    assert stripped(lines[1]) == "0   8.00 or more"
+    assert lines[2].startswith("\x1b[30;107ma\x1b[30;101mb\x1b[97;41mc")
+    calm = make_recording("ab", [0, MOST_BITS])
+    assert "or more" not in shown(make_scene(calm, [surprisal_block(calm)]), NONE, 9)
+
+
+def test_blocks_stand_apart_and_each_has_its_legend():
+    recording = make_recording("ab", [0.5, 0.5])
+    blocks = [unit_block(recording, 0, what, 0, ", a note") for what in "hc"]
+    assert (
+        shown(make_scene(recording, blocks), TRUE, 9).count(
+            "\n\nL0.c.0   +0.50 to +0.50 here, a note\n"
+        )
+        == 1
+    )
+
+
+def test_what_is_no_number_is_shown_and_stops_nothing():
+    recording = make_recording("ab", [float("nan"), 1])
+    assert shown(scene_of(recording), NONE, 9).endswith("ab\n?9")
+    assert shown(scene_of(recording), TRUE, 9)

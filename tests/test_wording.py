@@ -1,0 +1,223 @@
+"""The words of messages: how many there are, what was meant, and options that take one of a few words."""
+
+import pytest
+from helpers import call_charrnn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charrnn.cli.choices import one_of
+from charrnn.cli.console import size
+from charrnn.config import ModelConfig
+from charrnn.errors import UsageError
+from charrnn.interpret.units import parse_unit, parse_units
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.render.palette import ColorMode, Palette
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.wording import counted, did_you_mean, nearest
+
+
+@pytest.fixture
+def call(workplace, monkeypatch, capsys):
+    """`charrnn ARGUMENTS` beside the corpus and its two runs, `bytes` and `tiny`."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, status=0):
+        return call_charrnn(capsys, *arguments, status=status)
+
+    return run
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def test_only_one_thing_is_singular():
+    assert [counted(n, "line") for n in (0, 1, 2, 1000)] == [
+        "0 lines",
+        "1 line",
+        "2 lines",
+        "1,000 lines",
+    ]
+    assert [size(n) for n in (0, 1, 999, 1000)] == ["0 bytes", "1 byte", "999 bytes", "1.0 kB"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("visualize", "tiny", "--max-chars", 1), 0, "reading 1 character that"),
+        (("visualize", "tiny", "d", "--saliency", 5), 2, "in a text of 1 character, not 5"),
+        (("visualize", "tiny", "d", "--gates"), 0, "gates in 1 character, 48 units"),
+        (("visualize", "tiny", "d", "--unit", "L0.h.0-0"), 0, "1 unit,"),
+        (
+            ("sample", "tiny", "--lines", "-n", 1, "--count", 1, "--seed", 1),
+            0,
+            "1 of 1 line was cut off",
+        ),
+        (
+            ("sample", "tiny", "--lines", "-n", 1, "--count", 2, "--seed", 1),
+            0,
+            "2 of 2 lines were cut off",
+        ),
+    ],
+)
+def test_one_of_something_is_said_as_one(call, arguments, status, said):
+    result = call(*arguments, status=status)
+    assert said in result.out + result.err
+
+
+# --- what was meant -------------------------------------------------------------------------------
+
+
+def test_the_nearest_word_is_found_in_small_letters_and_large():
+    known = ["names", "plays", "Python"]
+    assert nearest("plasy", known) == "plays"
+    assert nearest("PLAYS", known) == "plays"
+    assert nearest("pyhton", known) == "Python"
+    assert nearest("zzz", known) is nearest("plays", []) is None
+    assert did_you_mean("plasy", known) == "did you mean plays?"
+    assert did_you_mean("zzz", known) == ""
+
+
+def test_a_run_that_is_not_there_is_told_with_the_nearest(call):
+    for verb in (("sample",), ("evaluate", "tiyn", "corpus.txt"), ("inspect",)):
+        arguments = verb if len(verb) > 1 else (*verb, "tiyn")
+        said = call(*arguments, status=4).err
+        assert "there is no checkpoint or run called 'tiyn'" in said
+        assert "did you mean tiny? runs here: bytes, tiny" in said
+    assert "did you mean" not in call("sample", "zzz", status=4).err
+
+
+def test_a_word_that_is_taken_for_a_text_may_have_been_meant_as_a_run(call, workplace):
+    said = "no run is called 'tiyn'; did you mean tiny?"
+    assert said in call("visualize", "tiyn").err
+    assert said in call("inspect", "tiyn", "--gradients").err
+    assert said in call("evaluate", "tiyn", status=3).err
+    assert "did you mean" not in call("visualize", "tiyn", "-q").err
+    assert "did you mean" not in call("visualize", "tiny", "tiyn").err
+    (workplace / "tyni").write_text("def")
+    try:
+        assert "did you mean" not in call("visualize", "tyni").err
+    finally:
+        (workplace / "tyni").unlink()
+
+
+def make_model(cell="lstm", **shape):
+    """Weights are all that it has not: addresses need none that differ from 0."""
+    import numpy as np
+
+    config = ModelConfig(cell=cell, vocab_size=3, embedding_size=2, **shape)
+    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
+    return CharRNN(config, Vocabulary("char", range(97, 100)), weights)
+
+
+SMALL = make_model(num_layers=2, hidden_size=5)
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("l0.h.3", "L0.h.3"),
+        ("L0.C.3", "L0.c.3"),
+        ("L0h3", "L0.h.3"),
+        ("1.f.0-4", "L1.f.0-4"),
+        ("l*:H:*", "L*.h.*"),
+        (" L0.h.3\n", "L0.h.3"),
+    ],
+)
+def test_an_address_is_told_with_the_one_that_was_meant(address, meant):
+    with pytest.raises(UsageError, match="addresses look like") as caught:
+        parse_units(address, SMALL)
+    assert caught.value.hint == f"did you mean {meant}?"
+    assert parse_units(meant, SMALL)
+
+
+@pytest.mark.parametrize("address", ["l0.h.5", "l2.h.0", "l0.y.0", "h.3", "37", "", "L0.\u017f.3"])
+def test_no_address_is_suggested_that_the_model_has_not(address):
+    with pytest.raises(UsageError) as caught:
+        parse_units(address, SMALL)
+    assert caught.value.hint == ""
+
+
+@settings(deadline=None)
+@given(st.text("Ll01.*-hcHC \u017f\u212a", max_size=9))
+def test_every_address_is_read_or_refused(address):
+    for parse in (parse_unit, parse_units):
+        try:
+            parse(address, SMALL)
+        except UsageError as error:
+            meant = error.hint.removeprefix("did you mean ").removesuffix("?")
+            assert not meant or len(meant) == 1 or parse_units(meant, SMALL)
+
+
+def test_a_state_or_gate_is_told_with_the_nearest_and_ranges_say_what_there_is():
+    least = make_model(hidden_size=1)
+    for address, of, message, hint in (
+        ("L0.hh.3", SMALL, "the lstm cell has no 'hh'; it has the states h c", "did you mean h?"),
+        ("L0.y.3", SMALL, "the lstm cell has no 'y'", ""),
+        ("L2.h.3", SMALL, "L2.h.3: the model has layers 0 to 1", ""),
+        ("L0.h.5", SMALL, "L0.h.5: a layer has units 0 to 4", ""),
+        ("L1.h.0", least, "L1.h.0: the model has layer 0 only", ""),
+        ("L0.h.1", least, "L0.h.1: a layer has unit 0 only", ""),
+    ):
+        with pytest.raises(UsageError) as caught:
+            parse_units(address, of)
+        assert caught.value.message.startswith(message)
+        assert caught.value.hint == hint
+
+
+def test_an_edit_of_a_mistyped_unit_is_told_the_same(call):
+    said = call("sample", "tiny", "--clamp", "l0.h.3=1", status=2).err
+    assert "did you mean L0.h.3?" in said
+
+
+# --- one of a few words ---------------------------------------------------------------------------
+
+
+def test_a_word_is_taken_as_it_is():
+    option = one_of("--color", ColorMode, "auto")
+    assert [option["parser"](str(mode)) for mode in ColorMode] == list(ColorMode)
+    assert option["parser"]("auto") is None
+    assert option["metavar"] == "<auto|none|16|256|truecolor>"
+    assert option["autocompletion"]("") == ["auto", "none", "16", "256", "truecolor"]
+    assert option["autocompletion"]("t") == ["truecolor"]
+    assert one_of("--palette", Palette)["metavar"] == "<rdbu|vik|karpathy>"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("visualize", "tiny", "d", "--palette", "foo"),
+            "--palette is rdbu, vik or karpathy, not 'foo'",
+        ),
+        (("visualize", "tiny", "d", "--palette", "RdBu"), "did you mean rdbu?"),
+        (
+            ("visualize", "tiny", "d", "--sort", "x"),
+            "--sort is address, similarity or interest, not 'x'",
+        ),
+        (("visualize", "tiny", "d", "--color", "8"), "--color is auto, none, 16, 256 or truecolor"),
+        (("sample", "tiny", "--color", "8"), "--color is auto, none, 16, 256 or truecolor"),
+        (("sample", "tiny", "--unknown", "x"), "--unknown is refuse or skip, not 'x'"),
+        (("evaluate", "tiny", "--split", "vall"), "did you mean val?"),
+        (
+            ("sample", "tiny", "--color", "auto"),
+            "--color means nothing without --show-probabilities",
+        ),
+    ],
+)
+def test_another_word_is_refused_in_one_line(call, arguments, said):
+    err = call(*arguments, status=2).err
+    assert said in err
+    assert "Value error" not in err
+    assert len(err.splitlines()) <= 2
+
+
+def test_automatic_colours_are_those_of_no_choice(call, monkeypatch):
+    shown = ("visualize", "tiny", "def", "--unit", "L0.h.3")
+    written = ("sample", "tiny", "-n", 9, "--seed", 1, "--show-probabilities", "-q")
+    for forced in ("", "1"):
+        monkeypatch.setenv("FORCE_COLOR", forced)
+        for arguments in (shown, written):
+            plain = call(*arguments).out
+            assert call(*arguments, "--color", "auto").out == plain
+            assert ("\x1b" in plain) == bool(forced)

@@ -1,0 +1,456 @@
+"""How far back the gradient reaches: against finite differences, against theory, and as people ask for it."""
+
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from helpers import CLEAN, call_charrnn
+
+from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError, DataError
+from charrnn.model import CharRNN
+from charrnn.network.cells import CELLS
+from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.stack import advance, make_layer, upwards
+from charrnn.render.views.fading import Curve, fading_lines, shown_distances
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training import gradients
+from charrnn.training.gradients import GradientReach, gradient_reach
+from charrnn.training.network import make_network
+
+V, E, H, T, K = 5, 2, 3, 8, 4
+CELLS_AND_ACTIVATIONS = [*((name, "tanh") for name in CELLS), ("elman", "relu")]
+
+
+def fresh(cell, seed=1, **sizes):
+    """An untrained model with the letters from a on."""
+    config = ModelConfig(
+        cell=cell, **{"vocab_size": V, "embedding_size": E, "hidden_size": H, **sizes}
+    )
+    network = make_network(config, 0.0, seed, torch.device("cpu"))
+    vocabulary = Vocabulary("char", range(97, 97 + config.vocab_size))
+    return CharRNN(config, vocabulary, network.to_numpy())
+
+
+def louder(model, factor=3):
+    """The same network with larger weights, so that its states are far from linear."""
+    weights = {name: array * np.float32(factor) for name, array in model.weights.items()}
+    return CharRNN(model.config, model.vocabulary, weights)
+
+
+def some_ids(num_symbols=T, vocab_size=V):
+    return np.random.default_rng(0).integers(0, vocab_size, num_symbols).astype(np.int32)
+
+
+# --- the numbers ----------------------------------------------------------------------------------
+
+
+class Pushing(NumpyOps):
+    """Moves the hidden state of a layer by `push` (H,), as soon as it is there."""
+
+    def __init__(self, push):
+        self.push = push
+
+    def state(self, name, x):
+        return x + self.push if name == "h" else x
+
+
+class Slow:
+    """A model in float64, read from the text's beginning in NumPy; one hidden state can be pushed on the way."""
+
+    def __init__(self, model):
+        self.model = model
+        self.weights = {name: array.astype(float) for name, array in model.weights.items()}
+        self.layers = [
+            make_layer(model.cell, self.weights, k, np.transpose)
+            for k in range(model.config.num_layers)
+        ]
+
+    def logits(self, state):
+        output = upwards(self.layers[-1], state[-1][0], NumpyOps)
+        return output @ self.weights["head.weight"].T + self.weights["head.bias"]
+
+    def loss(self, ids, t, *, place, layer, push):
+        """What character t+1 costs if h of a layer is moved by `push` (H,) after the character at `place`."""
+        cell = self.model.cell
+        state = tuple(tuple(s.astype(float) for s in own) for own in self.model.initial_state())
+        for position in range(t + 1):
+            x = self.weights["embedding.weight"][ids[position]] @ self.layers[0].weight_ih
+            x = x + self.layers[0].bias
+            layers, output = list(self.layers), None
+            if position == place:
+                layers[layer] = dataclasses.replace(layers[layer], ops=Pushing(push))
+            if cell.feeds_back == "output":
+                output = NumpyOps.softmax(self.logits(state))
+            state, _ = advance(cell, layers, x, state, NumpyOps, output=output)
+        logits = self.logits(state)
+        return np.log(np.exp(logits).sum()) - logits[ids[t + 1]]
+
+    def gradient(self, ids, t, place, layer, size=1e-5):
+        """Central differences, (H,)."""
+        pushes = np.eye(self.model.config.hidden_size) * size
+        return np.array(
+            [
+                self.loss(ids, t, place=place, layer=layer, push=p)
+                - self.loss(ids, t, place=place, layer=layer, push=-p)
+                for p in pushes
+            ]
+        ) / (2 * size)
+
+
+@pytest.mark.parametrize(("num_layers", "layer_norm"), [(1, False), (2, False), (2, True)])
+@pytest.mark.parametrize(("cell", "activation"), CELLS_AND_ACTIVATIONS)
+def test_norms_are_those_of_finite_differences(cell, activation, num_layers, layer_norm):
+    sizes = {"num_layers": num_layers, "layer_norm": layer_norm, "activation": activation}
+    model, ids = louder(fresh(cell, **sizes), 1.5 if activation == "relu" else 3), some_ids()
+    found = gradient_reach(model, ids, K)
+    slow = Slow(model)
+    ends = range(K, T - 1)
+    assert (found.windows, found.norms.shape) == (len(ends), (num_layers, K + 1))
+    expected = [
+        [
+            np.mean([np.linalg.norm(slow.gradient(ids, t, t - k, layer)) for t in ends])
+            for k in range(K + 1)
+        ]
+        for layer in range(num_layers)
+    ]
+    rtol = 1e-5 if layer_norm else 1e-6  # three units are normalised by what is often small
+    np.testing.assert_allclose(found.norms, expected, rtol=rtol, atol=1e-9)
+
+
+def test_a_learnt_start_is_where_the_text_begins():
+    model, ids = fresh("gru", num_layers=2, learn_start=True), some_ids(K + 2)
+    start = np.random.default_rng(1).normal(size=(2, H)).astype(np.float32)
+    learnt = CharRNN(model.config, model.vocabulary, {**model.weights, "start.h": start})
+    slow = Slow(learnt)
+    expected = [np.linalg.norm(slow.gradient(ids, K, 0, layer)) for layer in range(2)]
+    np.testing.assert_allclose(gradient_reach(learnt, ids, K).norms[:, K], expected, rtol=1e-6)
+    assert (gradient_reach(model, ids, K).norms != gradient_reach(learnt, ids, K).norms).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_at_distance_zero_it_is_the_error_sent_back_through_the_output(cell):
+    """d loss / d h = W_headᵀ (p - onehot), for the top layer."""
+    model, ids = fresh(cell, num_layers=2), some_ids()
+    state, norms = model.initial_state(), []
+    for t, symbol in enumerate(ids[:-1]):
+        logits, state, _ = model.step(symbol, state)
+        error = np.exp(logits) / np.exp(logits).sum() - np.eye(V)[ids[t + 1]]
+        norms.append(np.linalg.norm(model.weights["head.weight"].T @ error))
+    assert gradient_reach(model, ids, K).norms[-1, 0] == pytest.approx(np.mean(norms[K:]))
+
+
+def test_each_window_has_a_norm_and_the_mean_is_over_windows():
+    """Windows without warm-up are texts of their own, so the mean can be taken by hand."""
+    model, ids = louder(fresh("lstm", num_layers=2)), some_ids()
+    together = gradient_reach(model, ids, K, warm_up=0)
+    alone = [gradient_reach(model, ids[k : k + K + 2], K).norms for k in range(T - K - 1)]
+    assert together.windows == len(alone) == 3
+    assert together.warm_up == 0
+    np.testing.assert_allclose(together.norms, np.mean(alone, axis=0), rtol=1e-12)
+    assert np.ptp(alone, axis=0).max() > 0.01  # they differ: no other mean would do
+
+
+def test_windows_are_spread_over_the_whole_text():
+    model, ids = fresh("elman"), some_ids(30)
+    ends = [K, (K + 28) // 2, 28]
+    one_each = [gradient_reach(model, ids[t - K : t + 2], K, warm_up=0).norms for t in ends]
+    three = gradient_reach(model, ids, K, windows=3, warm_up=0)
+    assert three.windows == 3
+    np.testing.assert_allclose(three.norms, np.mean(one_each, axis=0), rtol=1e-12)
+
+
+def test_a_warm_up_as_long_as_the_memory_is_as_good_as_the_whole_text():
+    model, ids = fresh("elman"), some_ids(300)
+    whole = gradient_reach(model, ids, K, warm_up=1000)
+    short = gradient_reach(model, ids, K, warm_up=60)
+    cold = gradient_reach(model, ids, K, warm_up=0)
+    assert (whole.warm_up, short.warm_up) == (300 - 2 - K, 60)
+    np.testing.assert_allclose(short.norms, whole.norms, rtol=1e-9)
+    assert abs(cold.norms / whole.norms - 1).max() > 1e-4
+
+
+@pytest.mark.parametrize("cell", ["lstm", "jordan"])
+def test_groups_of_windows_give_what_all_at_once_give(cell, monkeypatch):
+    model, ids = fresh(cell, num_layers=2), some_ids(40)
+    at_once = gradient_reach(model, ids, K)
+    monkeypatch.setattr(gradients, "TAPE", 7 * (K + 1) * (16 * H * 2 + V))
+    assert gradients._num_groups(model, at_once.windows, K) > 2
+    np.testing.assert_allclose(gradient_reach(model, ids, K).norms, at_once.norms, rtol=1e-12)
+    monkeypatch.setattr(gradients, "TAPE", 1)
+    assert gradients._num_groups(model, at_once.windows, K) == at_once.windows
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_in_fresh_networks_the_gradient_of_elman_fades_faster_than_that_of_an_lstm(seed):
+    """Forget gates of σ(1) = 0.73 keep more at each step than a W_hh of spectral radius √(1/3) = 0.58."""
+    ids = some_ids(1000, 30)
+    sizes = {"vocab_size": 30, "embedding_size": 16, "hidden_size": 64}
+    left = {
+        cell: gradient_reach(fresh(cell, seed, **sizes), ids, 20).relative[0]
+        for cell in ("elman", "lstm")
+    }
+    assert left["elman"][20] < 0.01 * left["lstm"][20]
+    assert left["elman"][20] < 1e-4
+    assert (left["elman"][8:] < left["lstm"][8:]).all()
+
+
+def test_reach_and_factor_by_hand():
+    norms = np.array([[2.0, 0.5, 0.02, 0.03], [4.0, 8.0, 16.0, 32.0], [0.0, 0.0, 0.0, 0.0]])
+    found = GradientReach(norms, windows=1, warm_up=0)
+    assert found.distance == 3
+    np.testing.assert_array_equal(found.relative[0], [1, 0.25, 0.01, 0.015])
+    assert found.reach == [3, 3, 0]
+    assert found.per_step == pytest.approx([0.015 ** (1 / 3), 2.0, 0.0])
+    fading = GradientReach(np.array([[1.0, 0.1, 0.011, 0.002, 0.0]]), windows=1, warm_up=0)
+    assert fading.reach == [2]
+
+
+def test_what_cannot_be_measured_is_refused():
+    model = fresh("lstm")
+    assert gradient_reach(model, some_ids(K + 2), K).windows == 1
+    with pytest.raises(DataError, match=r"distance of 4 needs at least 6 .* but there are 5"):
+        gradient_reach(model, some_ids(K + 1), K)
+    relu = fresh("elman", activation="relu")
+    grown = {"rnn.weight_hh_l0": np.full((H, H), 1e38, np.float32)}
+    grown["rnn.bias_hh_l0"] = np.ones(H, np.float32)
+    huge = CharRNN(relu.config, relu.vocabulary, {**relu.weights, **grown})
+    with pytest.raises(CheckpointError, match="not finite"):
+        gradient_reach(huge, some_ids(20), K)
+
+
+def test_what_has_faded_to_almost_nothing_is_still_a_number():
+    found = gradient_reach(fresh("jordan"), some_ids(100), 60)
+    assert 0 < found.norms[0, 60] < 1e-60
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_rows_stand_closer_together_near_zero_and_the_last_is_there():
+    assert shown_distances(1) == [0, 1]
+    assert shown_distances(4) == [0, 1, 2, 3, 4]
+    assert shown_distances(12) == [0, 1, 2, 3, 5, 8, 12]
+    assert shown_distances(50) == [0, 1, 2, 3, 5, 8, 12, 20, 30, 50]
+    assert shown_distances(1000)[-8:] == [50, 80, 120, 200, 300, 500, 800, 1000]
+
+
+FADING = Curve("lstm, fresh", [1, 1e-2, 3.2e-4, 1e-8, 1e-9, 0], {"reach": "1"})
+GROWING = Curve("elman, trained", [1, 10, 100, 1e3, 1e4, 1e5], {"reach": "5 or more"})
+
+
+def test_a_table_of_one_curve():
+    assert (
+        "\n".join(fading_lines([FADING], 34))
+        == """\
+          lstm, fresh
+distance          1e-8           1
+       0  1.0e+00 ████████████████
+       1  1.0e-02 ████████████
+       2  3.2e-04 █████████
+       3  1.0e-08
+       5  0.0e+00
+   reach        1"""
+    )
+
+
+def test_a_table_in_ascii_with_fewer_cells():
+    lines = list(fading_lines([FADING], 10, blocks=False))
+    assert lines[2] == "       0  1.0e+00 ##########"
+    assert lines[4] == "       2  3.2e-04 ######"
+    assert all(line.isascii() for line in lines)
+
+
+def test_curves_stand_side_by_side_on_the_same_axis_or_below_each_other():
+    wide = list(fading_lines([FADING, GROWING], 80))
+    assert wide[1].split() == ["distance", "1e-8", "1e5", "1e-8", "1e5"]
+    bars = [row.split()[2::2] for row in wide[2:4]]
+    assert len(bars[0][0]) == len(bars[0][1]) < len(bars[1][1])
+    assert wide[6].split()[-1] == "█" * 24
+    narrow = list(fading_lines([FADING, GROWING], 40))
+    assert len(narrow) == 2 * len(wide) + 1
+    assert max(map(len, narrow)) <= 40
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ask(workplace, monkeypatch, capsys):
+    """`charrnn inspect --gradients ARGUMENTS` beside the corpus and its two runs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, stdin=b"", status=0, verb=("inspect", "--gradients")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        return call_charrnn(capsys, *verb, *arguments, status=status)
+
+    return run
+
+
+def rows_of(out):
+    """The distances that have a row, for each table in turn."""
+    firsts = [line.split()[0] for line in out.splitlines() if "e+" in line or "e-" in line]
+    return [int(word) for word in firsts if word.isdigit()]
+
+
+def test_the_table_shows_the_trained_network_beside_a_fresh_one(ask):
+    result = ask("tiny", "corpus.txt")
+    lines = result.out.splitlines()
+    assert "the mean over 64 windows in 6,000 characters" in result.out
+    assert [line for line in lines if line.startswith("layer")] == ["layer 0", "layer 1, the top"]
+    assert lines.count(f"{'':10}lstm, trained                     lstm, fresh") == 2
+    assert rows_of(result.out) == 2 * [0, 1, 2, 3, 5, 8, 12, 20, 30, 50]
+    assert not result.err
+
+
+@pytest.mark.parametrize("distance", [1, 7, 37])
+def test_the_distance_asked_for_is_the_last_row(ask, distance):
+    out = ask("tiny", "corpus.txt", "--distance", distance).out
+    assert rows_of(out) == 2 * shown_distances(distance)
+    assert shown_distances(distance)[-1] == distance
+
+
+def test_json_has_every_norm_of_every_layer_and_network(ask, workplace, tiny_model):
+    arguments = ("tiny", "corpus.txt", "--distance", 9, "--fresh", "elman, lstm,elman")
+    facts = json.loads(ask(*arguments, "--json").out)
+    assert list(facts) == ["path", "characters", "distance", "windows", "warm_up", "networks"]
+    assert facts["path"].endswith("best.safetensors")
+    assert (facts["characters"], facts["distance"], facts["windows"]) == (6000, 9, 64)
+    assert facts["warm_up"] == 128
+    kinds = [(n["cell"], n["trained"], n["seed"]) for n in facts["networks"]]
+    assert kinds == [("lstm", True, None), ("elman", False, 1), ("lstm", False, 1)]
+    sizes = [(n["config"]["hidden_size"], n["config"]["num_layers"]) for n in facts["networks"]]
+    assert sizes == 3 * [(24, 2)]
+    ids = tiny_model.vocabulary.encode((workplace / "corpus.txt").read_text())
+    expected = gradient_reach(tiny_model, ids, 9)
+    for layer, found in enumerate(facts["networks"][0]["layers"]):
+        assert list(found) == ["layer", "norms", "reach", "per_step"]
+        assert found["layer"] == layer
+        assert found["norms"] == pytest.approx(expected.norms[layer].tolist())
+        assert found["reach"] == expected.reach[layer]
+        assert found["per_step"] == pytest.approx(expected.per_step[layer])
+    again = make_network(tiny_model.config, 0.0, 1, torch.device("cpu")).to_numpy()
+    untrained = CharRNN(tiny_model.config, tiny_model.vocabulary, again)
+    norms = [layer["norms"] for layer in facts["networks"][2]["layers"]]
+    np.testing.assert_allclose(norms, gradient_reach(untrained, ids, 9).norms)
+
+
+def test_every_cell_fits_into_eighty_columns(ask):
+    out = ask("tiny", "corpus.txt", "--fresh", ",".join(CELLS)).out
+    assert max(map(len, out.splitlines())) <= 80
+    for name in CELLS:
+        assert out.count(f"{name}, fresh") == 2
+
+
+def test_a_byte_model_counts_bytes(ask):
+    out = ask("bytes", "é" * 60).out
+    assert "windows in 120 bytes" in out
+    assert rows_of(out)[-1] == 50
+
+
+def test_the_text_is_a_file_or_standard_input_or_itself_and_strangers_are_left_out(ask, workplace):
+    text = (workplace / "corpus.txt").read_text()[:500]
+    typed = ask(text + "♞")
+    assert "newest checkpoint" in typed.err
+    assert "1 character that the model does not know was left out" in typed.err
+    piped = ask("tiny", "-", stdin=text.encode())
+    assert piped.out == typed.out
+    assert "in 500 characters" in piped.out
+
+
+def test_without_a_text_the_model_writes_one(ask):
+    result = ask("tiny", "--distance", 20)
+    assert "reading 1,020 characters that the model writes itself" in result.err
+    assert "in 1,020 characters" in result.out
+    assert not ask("tiny", "-q").err
+
+
+def test_a_short_text_shortens_the_distance_only_if_none_was_given(ask):
+    assert rows_of(ask("tiny", "def wrap(text)").out)[-1] == 6
+    refused = ask("tiny", "def wrap(text)", "--distance", 20, status=3).err.splitlines()
+    assert refused == [
+        "charrnn: a distance of 20 needs at least 22 characters of text, but there are 14",
+        "         --distance 12 is the farthest",
+    ]
+    assert "at least 3 characters" in ask("tiny", "de", status=3).err
+    assert "no text that the model could read" in ask("tiny", "♞♞", status=3).err
+
+
+def test_fresh_networks_need_no_checkpoint(ask, tmp_path, monkeypatch):
+    text = "the quick brown fox jumps over the lazy dog " * 4
+    (tmp_path / "fox.txt").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    facts = json.loads(ask("fox.txt", "--fresh", "jordan,lstm", "--json").out)
+    config = ModelConfig(vocab_size=len(set(text)))
+    assert facts["path"] is None
+    assert [n["cell"] for n in facts["networks"]] == ["jordan", "lstm"]
+    assert facts["networks"][1]["config"] == vars(config)
+    assert "lstm, fresh" in ask(text, "--fresh", "lstm").out
+    assert "give one" in ask("--fresh", "lstm", status=2).err
+    assert "there is no checkpoint" in ask("fox.txt", status=4).err
+    named = ask("plays", "fox.txt", "--fresh", "lstm", status=4)
+    assert "no checkpoint or run called 'plays'" in named.err
+    assert "no text" in ask("", "--fresh", "lstm", status=3).err
+
+
+def test_a_text_that_predicts_itself_has_no_gradient(ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = ask("a" * 30, "--fresh", "lstm").out
+    assert {line.split()[1] for line in out.splitlines() if "e+" in line} == {"0.0e+00"}
+
+
+def test_a_choice_of_activation_is_kept_where_the_cell_has_it():
+    from charrnn.cli.gradients import _fresh
+
+    relu = fresh("elman", activation="relu")
+    kept = _fresh("elman", relu.config, relu.vocabulary)
+    assert kept.config == relu.config
+    other = _fresh("gru", relu.config, relu.vocabulary).config
+    assert (other.cell, other.activation, other.hidden_size) == ("gru", "tanh", H)
+
+
+def test_an_unknown_cell_is_refused_with_those_there_are(ask):
+    for names in ("lstm,elmann", "", "lstm,"):
+        err = ask("tiny", "corpus.txt", "--fresh", names, status=2).err
+        assert "unknown cell" in err
+        assert all(name in err for name in CELLS)
+
+
+@pytest.mark.parametrize("extra", [("corpus.txt",), ("--distance", 5), ("--fresh", "lstm")])
+def test_what_belongs_to_gradients_is_refused_without_them(ask, extra):
+    err = ask("tiny", *extra, verb=("inspect",), status=2).err
+    assert "goes with --gradients only" in err
+
+
+def test_where_the_terminal_has_no_blocks_the_bars_are_ascii(workplace):
+    script = """
+import sys
+sys.stdout.reconfigure(encoding="ascii")
+from charrnn.cli.gradients import show_gradients
+show_gradients("tiny", "corpus.txt", 5, None, as_json=False, quiet=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=workplace, env=CLEAN, capture_output=True, check=True
+    )
+    assert b"1.0e+00 ####" in done.stdout
+
+
+def test_inspect_alone_needs_no_torch_and_gradients_do(workplace):
+    script = "import atexit, sys; atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr))\n"
+    script += "from charrnn.cli.app import main; main()"
+    for arguments, expected in ((["-q"], "False"), (["--gradients", "-q"], "True")):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "inspect", "tiny", *arguments],
+            cwd=workplace,
+            env=CLEAN,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stderr.split() == [expected]

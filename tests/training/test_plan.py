@@ -1,0 +1,437 @@
+"""The plan of a run: a pure function of the text, the machine and the budget; and how the machine is measured."""
+
+import dataclasses
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.cli.train_talk import plan_lines
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.model import count_parameters
+from charrnn.training import plan as plan_module
+from charrnn.training.measure import plan_here, seconds_per_step, try_machine
+from charrnn.training.plan import (
+    CHARS_PER_PARAMETER,
+    DROPOUTS,
+    ENOUGH_STEPS,
+    FEW_STEPS,
+    FEWEST_STEPS,
+    LEAST_STEPS,
+    MOST_EPOCHS,
+    MOST_NORMALIZED,
+    SIZES,
+    WEIGHTS_PER_CHAR,
+    Budget,
+    Facts,
+    Machine,
+    Trial,
+    Wishes,
+    dropouts,
+    make_plan,
+)
+
+PLAYS = Facts(1_003_854, 111_540)
+NETWORK = ModelConfig(vocab_size=65)
+
+
+def machine(work=1.0, sizes=(256, 512)):
+    """A machine whose time is `work` picoseconds for a weight and character."""
+    networks = [dataclasses.replace(NETWORK, hidden_size=size) for size in sizes]
+    trials = [
+        Trial.of(n, TrainingConfig(), work * 1e-12 * count_parameters(n) * 64 * 64)
+        for n in networks
+    ]
+    return Machine("cpu", 2, "float32", "fused", tuple(trials))
+
+
+def plan(budget, facts=PLAYS, *, work=15.0, network=NETWORK, **wishes):
+    config = TrainingConfig()
+    return make_plan(facts, machine(work), network, config, budget, Wishes(**wishes))
+
+
+# --- from a budget to steps --------------------------------------------------------------------------------------------
+
+
+def test_minutes_become_steps_less_the_time_of_evaluations():
+    made = plan(Budget(minutes=2), hidden_size=256)
+    per_step = 15e-12 * count_parameters(NETWORK) * 64 * 64
+    assert 0.8 * 120 / per_step < made.config.steps < 120 / per_step
+    assert made.seconds == pytest.approx(120, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps"),
+    [
+        (Budget(steps=321), 321),
+        (Budget(epochs=2), 2 * math.ceil(1_003_853 * 0.99 / 64 / 64)),
+        (Budget(epochs=2, steps=321), 321),
+        (Budget(minutes=1, steps=10**9), plan(Budget(minutes=1), batch_size=64).config.steps),
+        (Budget(), plan(Budget(minutes=5), batch_size=64).config.steps),
+        (Budget(epochs=1e-9), 1),
+    ],
+)
+def test_the_first_budget_to_run_out_counts(budget, steps):
+    assert plan(budget, batch_size=64).config.steps == steps
+
+
+@pytest.mark.parametrize("limit", [{"steps": 321}, {"epochs": 0.5}, {"epochs": 1}], ids=str)
+def test_a_time_that_does_not_end_the_run_decides_nothing_and_is_not_said_to(limit):
+    text = Facts(20_000, 2000) if limit == {"epochs": 1} else PLAYS
+    alone, timed = (plan(Budget(**limit, minutes=m), text) for m in (None, 1000))
+    assert timed.model_config == alone.model_config
+    assert timed.config.batch_size == alone.config.batch_size
+    assert timed.reasons == alone.reasons
+    assert any(f"{timed.config.steps:,} steps read" in reason for reason in timed.reasons)
+
+
+def test_one_is_singular():
+    once = plan(Budget(minutes=1, epochs=1), hidden_size=64)
+    assert any("is read once, with" in reason for reason in once.reasons)
+    assert any(line.endswith(" = 1 epoch") for line in plan_lines(once))
+    assert any("1 minute buys" in reason for reason in plan(Budget(minutes=1)).reasons)
+
+
+def test_more_time_buys_a_larger_network():
+    text = Facts(10**8, 10**6)
+    made = [plan(Budget(minutes=m), text) for m in (0.02, 0.2, 2, 20, 200)]
+    sizes = [one.model_config.hidden_size for one in made]
+    assert sizes == sorted(set(sizes))
+    assert set(sizes) <= set(SIZES)
+
+
+def test_a_faster_machine_buys_a_larger_network():
+    sizes = [plan(Budget(minutes=2), work=w).model_config.hidden_size for w in (200, 20, 2)]
+    assert sizes == sorted(set(sizes))
+
+
+@given(st.floats(0.05, 500), st.floats(0.1, 200), st.integers(2000, 10**8))
+def test_the_largest_network_that_pays_is_taken(minutes, work, train_chars):
+    made = plan(Budget(minutes=minutes), Facts(train_chars, 1000), work=work)
+    config = made.config
+    read = config.steps * config.batch_size * config.sequence_length
+    parameters = count_parameters(made.model_config)
+    smallest = made.model_config.hidden_size == SIZES[0]
+    assert smallest or read >= CHARS_PER_PARAMETER * parameters
+    assert made.model_config.hidden_size <= 128 or parameters <= WEIGHTS_PER_CHAR * train_chars
+    assert made.seconds <= minutes * 60 * 1.02 or config.steps == 1
+    assert made.epochs <= MOST_EPOCHS * 1.001 or config.steps <= ENOUGH_STEPS
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"hidden_size": 100},
+        {"batch_size": 7},
+        {"dropout": 0.0},
+        {"recurrent_dropout": 0.45},
+        {"patience": 0},
+    ],
+)
+def test_what_was_asked_for_is_obeyed_and_said(given):
+    made = plan(Budget(minutes=3), **given)
+    (name, value), *_ = given.items()
+    of = made.model_config if name == "hidden_size" else made.config
+    assert getattr(of, name) == value
+    assert any(name.replace("_", " ") in reason for reason in made.reasons)
+    assert plan(Budget(minutes=3)).config.dropout != 0.0
+
+
+def test_settings_that_are_not_planned_stay():
+    config = TrainingConfig(learning_rate=0.123, clip=7.0, seed=5, sequence_length=48)
+    made = make_plan(PLAYS, machine(), NETWORK, config, Budget(steps=50), Wishes()).config
+    kept = [getattr(made, n) for n in ("learning_rate", "clip", "seed", "sequence_length")]
+    assert kept == [0.123, 7.0, 5, 48]
+
+
+def test_without_a_time_the_size_follows_from_the_characters_alone():
+    budget = Budget(steps=3000)
+    slow, fast = (plan(budget, work=work) for work in (1000, 1))
+    assert slow.model_config == fast.model_config
+    largest = plan(Budget(steps=10**7), Facts(10**8, 1000)).model_config.hidden_size
+    assert largest == plan_module.LARGEST_UNTIMED
+
+
+@pytest.mark.parametrize(
+    ("cell", "wishes", "layers"),
+    [
+        ("lstm", {}, 2),
+        ("gru", {}, 1),
+        ("lstm", {"num_layers": 3}, 3),
+        ("lstm", {"hidden_size": 64}, 1),
+        ("gru", {"num_layers": 2, "hidden_size": 64}, 2),
+    ],
+)
+def test_an_lstm_whose_size_is_planned_has_two_layers_unless_told_otherwise(cell, wishes, layers):
+    asked = ModelConfig(cell=cell, vocab_size=65, num_layers=wishes.get("num_layers", 1))
+    assert plan_module.layered(asked, Wishes(**wishes)).num_layers == layers
+
+
+@pytest.mark.parametrize(
+    ("cell", "wishes", "few", "many"),
+    [
+        ("lstm", {}, True, False),
+        ("gru", {}, False, False),
+        ("gru", {"layer_norm": True}, True, True),
+        ("lstm", {"num_layers": 3}, True, False),
+        ("lstm", {"layer_norm": False}, False, False),
+        ("lstm", {"layer_norm": True}, True, True),
+        ("lstm", {"hidden_size": 64}, False, False),
+        ("lstm", {"hidden_size": 64, "layer_norm": True}, True, True),
+    ],
+)
+def test_an_lstm_whose_size_is_planned_is_normalised_if_the_text_is_read_a_few_times_only(
+    cell, wishes, few, many
+):
+    asked = ModelConfig(cell=cell, vocab_size=65, layer_norm=wishes.get("layer_norm", False))
+    for epochs, expected in ((1, few), (3, few), (40, many)):
+        made = plan(Budget(epochs=epochs), network=asked, **wishes)
+        assert made.model_config.layer_norm == expected
+        told = any("layer normalisation" in reason for reason in made.reasons)
+        assert told == (expected and not {"layer_norm", "hidden_size"} & wishes.keys())
+
+
+@pytest.mark.parametrize("steps", [FEW_STEPS + 50, FEWEST_STEPS - 200])
+def test_a_normalised_network_needs_fewer_steps_before_its_lanes_are_halved(steps):
+    minutes = steps * 15e-12 * count_parameters(NETWORK) * 64 * 64 * 1.1 / 60
+    for layer_norm, lanes in ((True, 64), (False, 32)):
+        network = dataclasses.replace(NETWORK, layer_norm=layer_norm)
+        made = plan(Budget(minutes=minutes), network=network, hidden_size=256)
+        assert made.config.batch_size == lanes
+
+
+def test_layers_are_normalised_up_to_so_much_temptation():
+    text = Facts(10**6, 10**5)
+    for factor in (0.5, 0.99, 1.01, 2):
+        made = plan(Budget(epochs=factor * MOST_NORMALIZED), text, network=NETWORK, batch_size=64)
+        tempted = plan_module.temptation(
+            made.epochs, count_parameters(made.model_config), text.train_chars
+        )
+        assert made.model_config.layer_norm == (tempted <= MOST_NORMALIZED)
+
+
+@pytest.mark.parametrize("minutes", [0.3, 0.8, 2, 3.7, 11, 30])
+def test_a_network_is_chosen_by_the_speed_of_what_will_be_trained(minutes):
+    """Where normalisation costs a tenth."""
+    tried = []
+
+    def measure(network, config):
+        tried.append(network)
+        slower = 1.1 if network.layer_norm else 1.0
+        per_char = slower * 15e-12 * count_parameters(network)
+        return per_char * config.batch_size * config.sequence_length
+
+    text, config = Facts(3 * 10**6, 10**5), TrainingConfig(precision="float32", threads=1)
+    made = plan_here(text, NETWORK, config, Budget(minutes=minutes), Wishes(), measure)
+    assert made.model_config in tried
+    assert made.seconds == pytest.approx(60 * minutes, rel=0.03)
+    read = made.config.steps * made.config.batch_size * made.config.sequence_length
+    assert read >= CHARS_PER_PARAMETER * count_parameters(made.model_config)
+    without = dataclasses.replace(NETWORK, num_layers=2)
+    assert made.model_config.layer_norm or made.epochs > 5 or without in tried
+
+
+def test_it_is_said_where_even_the_smallest_network_does_not_pay():
+    for steps, told in ((20, True), (3000, False)):
+        made = plan(Budget(steps=steps))
+        each = made.config.steps * made.config.batch_size * 64 / count_parameters(made.model_config)
+        assert (each < CHARS_PER_PARAMETER) == told
+        assert any("there is no smaller size" in reason for reason in made.reasons) == told
+
+
+def test_what_is_not_wanted_is_said_so():
+    made = plan(Budget(minutes=2), layer_norm=False)
+    assert not made.model_config.layer_norm
+    assert "given: no layer norm" in made.reasons
+    made = plan(Budget(minutes=2), layer_norm=True)
+    assert made.model_config.layer_norm
+    assert "given: layer norm" in made.reasons
+
+
+def test_a_short_run_has_fewer_lanes_and_so_more_steps():
+    assert plan(Budget(minutes=30)).config.batch_size == 64
+    assert plan(Budget(minutes=0.02)).config.batch_size < 64
+
+
+@pytest.mark.parametrize(("layer_norm", "least"), [(True, FEW_STEPS), (False, LEAST_STEPS)])
+def test_a_network_that_would_learn_in_too_few_steps_is_not_taken(layer_norm, least):
+    text = Facts(10**8, 10**6)
+    for minutes in (0.05, 0.1, 0.15, 0.3, 1):
+        made = plan(Budget(minutes=minutes), text, work=60, layer_norm=layer_norm)
+        place, lanes = SIZES.index(made.model_config.hidden_size), made.config.batch_size
+        larger = plan(
+            Budget(minutes=minutes),
+            text,
+            work=60,
+            network=made.model_config,
+            hidden_size=SIZES[place + 1],
+            batch_size=lanes,
+        )
+        each = larger.config.steps * lanes * 64 / count_parameters(larger.model_config)
+        assert place == 0 or made.config.steps >= least
+        assert each < CHARS_PER_PARAMETER or larger.config.steps < least
+    assert plan(Budget(minutes=0.02), text, work=60).model_config.hidden_size == SIZES[0]
+
+
+def test_a_small_text_is_not_read_for_ever():
+    made = plan(Budget(minutes=60), Facts(200_000, 5_000), work=1)
+    assert made.epochs == pytest.approx(MOST_EPOCHS, rel=0.01)
+    assert made.seconds < 3600
+    assert plan(Budget(minutes=60), Facts(2_000, 200), work=1).config.steps == ENOUGH_STEPS
+    assert any("enough" in reason for reason in made.reasons)
+    assert plan(Budget(epochs=1000), Facts(50_000, 5_000)).epochs == pytest.approx(1000, rel=0.01)
+
+
+def test_a_text_too_short_for_the_lanes_is_said():
+    made = plan(Budget(steps=5), Facts(120, 10), batch_size=64)
+    assert (made.config.batch_size, made.config.sequence_length) == (1, 64)
+    assert "120 characters" in made.reasons[-1]
+
+
+# --- dropout -----------------------------------------------------------------------------------------------------------
+
+
+def test_weights_that_a_text_has_no_characters_for_are_held_down_by_more_dropout():
+    parts = [
+        plan(Budget(epochs=20), Facts(chars, 1000), hidden_size=256).config.recurrent_dropout
+        for chars in (10**7, 10**6, 10**5, 10**4)
+    ]
+    assert parts[0] == parts[1] < parts[2] < parts[3]
+
+
+def test_dropout_grows_with_epochs():
+    epochs = [10**k for k in range(-2, 5)]
+    for parts in zip(*map(dropouts, epochs), strict=True):
+        assert all(a <= b for a, b in itertools.pairwise(parts))
+        assert parts[0] < parts[-1]
+
+
+@pytest.mark.parametrize("row", DROPOUTS)
+def test_the_table_of_dropouts_is_met(row):
+    assert dropouts(row[0]) == row[1:]
+
+
+# --- the machine -------------------------------------------------------------------------------------------------------
+
+
+def test_the_time_of_a_step_is_the_measured_one_or_lies_between():
+    made = machine(10.0, (128, 256))
+    times = [made.seconds_per_step(t.parameters, 64, 64) for t in made.trials]
+    assert times == [t.seconds for t in made.trials]
+    between = sum(t.parameters for t in made.trials) // 2
+    assert made.seconds_per_step(between, 64, 64) == pytest.approx(sum(times) / 2, rel=1e-3)
+    fewer_lanes = made.seconds_per_step(between, 32, 64)
+    assert sum(times) / 4 < fewer_lanes < sum(times) / 3
+    assert made.seconds_per_step(10 * between, 64, 64) == pytest.approx(
+        10e-12 * 10 * between * 4096, rel=1e-3
+    )
+
+
+def measured(config, measure, budget=Budget(steps=9), network=NETWORK):  # noqa: B008
+    return plan_here(PLAYS, network, config, budget, Wishes(), measure)
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(2.0, "bfloat16"), (1.0, "float32")])
+def test_bfloat16_is_chosen_only_if_it_is_faster(gain, expected, monkeypatch):
+    monkeypatch.setattr("charrnn.training.measure.may_choose_bfloat16", lambda _: True)
+
+    def measure(_, config):
+        return 0.01 / (gain if config.precision == "bfloat16" else 1)
+
+    assert measured(TrainingConfig(precision="auto"), measure).config.precision == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "loop_takes", "expected"),
+    [
+        ("lstm", 0.5, "fused"),
+        ("gru", 0.5, "loop"),
+        ("gru", 2.0, "fused"),
+        ("elman", 0.5, "loop"),
+        ("elman", 2.0, "fused"),
+        ("jordan", 2.0, "loop"),
+        ("peephole", 2.0, "loop"),
+    ],
+)
+def test_the_faster_of_torch_s_kernel_and_the_loop_steps_through_time(cell, loop_takes, expected):
+    def measure(_, config):
+        return 0.01 * (loop_takes if config.kernel == "loop" else 1)
+
+    network = ModelConfig(cell=cell, vocab_size=9)
+    config = TrainingConfig(precision="float32", threads=1)
+    assert measured(config, measure, network=network).config.kernel == expected
+    given = dataclasses.replace(config, kernel="loop")
+    assert measured(given, measure, network=network).config.kernel == "loop"
+
+
+@pytest.mark.parametrize(("slower_beside_others", "expected"), [(1.0, 4), (20.0, 1)])
+def test_one_thread_is_chosen_where_several_hinder_each_other(
+    slower_beside_others, expected, monkeypatch
+):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 4)
+
+    def measure(_, config):
+        return 0.01 * (slower_beside_others / 3 if config.threads == 4 else 1)
+
+    config = TrainingConfig(precision="float32")
+    assert measured(config, measure).config.threads == expected
+    assert measured(dataclasses.replace(config, threads=3), measure).config.threads == 3
+
+
+def test_with_time_for_a_budget_the_chosen_size_is_measured_too():
+    tried = []
+
+    def measure(network, config):
+        tried.append(network.hidden_size)
+        return 1e-11 * count_parameters(network) * config.batch_size * config.sequence_length
+
+    config = TrainingConfig(precision="float32", threads=1)
+    made = measured(config, measure, Budget(minutes=2))
+    assert set(plan_module.PROBES) <= set(tried)
+    assert made.model_config.hidden_size in tried
+    tried.clear()
+    made = measured(config, measure, Budget(minutes=0.5))
+    assert tried[-1] == made.model_config.hidden_size not in plan_module.PROBES
+    assert made.seconds == pytest.approx(30, rel=0.05)
+    tried.clear()
+    made = measured(config, measure, Budget(minutes=2))
+    assert made.seconds == pytest.approx(120, rel=0.05)
+    tried.clear()
+    made = measured(config, measure, Budget(steps=2000))
+    assert set(tried) == {made.model_config.hidden_size}
+
+
+@pytest.mark.parametrize("busy", range(4))
+def test_what_else_runs_for_a_moment_does_not_count(busy):
+    """One of the first trials takes three times as long as it should."""
+    calls = itertools.count()
+
+    def measure(network, config):
+        slower = 3 if next(calls) == busy else 1
+        return slower * 1e-11 * count_parameters(network) * 64 * 64
+
+    config, sizes = TrainingConfig(precision="float32", threads=1), (512, 256)
+    made = try_machine(ModelConfig(vocab_size=65), config, sizes, measure)
+    assert [trial.hidden_size for trial in made.trials] == list(sizes)
+    for trial in made.trials:
+        assert trial.seconds == pytest.approx(1e-11 * trial.parameters * 64 * 64)
+
+
+def test_measuring_a_real_step_takes_some_time(monkeypatch):
+    monkeypatch.setattr("charrnn.training.measure.TRIAL_SECONDS", 0.01)
+    config = TrainingConfig(batch_size=2, sequence_length=3, precision="auto")
+    made = try_machine(ModelConfig(vocab_size=9), config, (8, 16))
+    assert [t.hidden_size for t in made.trials] == [8, 16]
+    assert all(t.seconds > 0 for t in made.trials)
+    assert made.precision in ("float32", "bfloat16")
+
+
+def test_a_slow_first_step_does_not_spoil_the_measurement(monkeypatch):
+    clock = iter([0, 9, 9, 9.5, 10, 10.01, 11, 12])
+    monkeypatch.setattr("charrnn.training.measure.synchronized_clock", lambda _: next(clock))
+    monkeypatch.setattr("charrnn.training.measure.TRIAL_SECONDS", 0.001)
+    config = TrainingConfig(batch_size=2, sequence_length=3)
+    seconds = seconds_per_step(ModelConfig(vocab_size=9, hidden_size=8), config)
+    assert seconds == pytest.approx(0.01)

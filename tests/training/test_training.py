@@ -1,0 +1,426 @@
+"""Lanes, schedule, plan and the trainer; resuming bit for bit."""
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from helpers import make_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.checkpoint import load_checkpoint
+from charrnn.cli.runs import resume_point
+from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.errors import DivergedError, EnvironmentFault, UsageError
+from charrnn.evaluation.evaluate import evaluate
+from charrnn.interpret.recording import log_softmax
+from charrnn.text.corpus import read_corpus
+from charrnn.text.sources import file_source
+from charrnn.training import trainer as trainer_module
+from charrnn.training import validation
+from charrnn.training.data import Lanes, LaneShape
+from charrnn.training.events import Evaluated, Saved, SaveFailed, Step, Stopped
+from charrnn.training.machine import choose_device
+from charrnn.training.metrics import read_rows
+from charrnn.training.network import LockedDropout, make_network
+from charrnn.training.schedule import learning_rate
+from charrnn.training.trainer import Trainer
+
+# --- lanes -------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(2, 300), st.integers(1, 9), st.integers(1, 11))
+def test_an_epoch_reads_each_lane_once_and_targets_are_the_next_symbols(num_symbols, lanes, length):
+    ids = np.arange(num_symbols, dtype=np.uint16)
+    shape = LaneShape.fitting(num_symbols, lanes, length)
+    made = Lanes(ids, shape)
+    batches = [made.batch(step) for step in range(2 * made.steps_per_epoch)]
+    inputs = torch.cat([x for x, _ in batches])
+    targets = torch.cat([y for _, y in batches])
+    assert inputs.shape == (2 * made.lane_length, shape.batch_size)
+    assert (targets == inputs + 1).all()
+    for epoch in inputs.split(made.lane_length):
+        read = epoch.T.flatten().tolist()
+        assert read == list(range(read[0], read[0] + made.lane_length * shape.batch_size))
+    fallow = num_symbols - 1 - made.lane_length * shape.batch_size
+    assert inputs[0, 0] == 0
+    assert inputs[made.lane_length, 0] <= fallow < shape.batch_size + num_symbols / 100
+
+
+def test_each_epoch_cuts_a_long_text_elsewhere_but_a_short_one_alike():
+    long, short = (Lanes(np.arange(n), LaneShape(4, 8)) for n in (10_001, 41))
+    starts = [long.batch(epoch * long.steps_per_epoch)[0][0, 0].item() for epoch in range(12)]
+    assert len(set(starts)) == 12
+    assert 60 < max(starts) <= 100
+    assert {short.batch(e * short.steps_per_epoch)[0][0, 0].item() for e in range(12)} == {0}
+
+
+def test_the_drawing_in_the_docstring_is_what_happens():
+    made = Lanes(np.frombuffer(b"abcdefghijklm", np.uint8), LaneShape(3, 2))
+    inputs, targets = made.batch(1)
+    assert [bytes(lane).decode() for lane in inputs.T.to(torch.uint8).numpy()] == ["cd", "gh", "kl"]
+    assert [bytes(lane).decode() for lane in targets.T.to(torch.uint8).numpy()] == [
+        "de",
+        "hi",
+        "lm",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("num_symbols", "expected"), [(2, (1, 1)), (4, (1, 3)), (30, (5, 5)), (1000, (7, 5))]
+)
+def test_a_short_text_gets_fewer_lanes_then_shorter_ones(num_symbols, expected):
+    shape = LaneShape.fitting(num_symbols, 7, 5 if num_symbols > 5 else 9)
+    assert (shape.batch_size, shape.sequence_length) == expected
+
+
+# --- schedule ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_learning_rate_warms_up_then_falls_to_its_end():
+    config = TrainingConfig(steps=100, warmup_steps=10, final_learning_rate=0.1)
+    rates = [learning_rate(step, config) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1, rel=1e-3)
+    assert max(rates) == pytest.approx(1, rel=0.05)
+    assert rates.index(max(rates)) == 9
+    assert all(a > b for a, b in itertools.pairwise(rates[9:]))
+    assert rates[-1] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    "name", ["tpu", "mps", "cuda:", "cuda:256", "cuda:-1", "CUDA", "", "cpu:0"]
+)
+def test_a_device_that_is_none_is_refused(name):
+    with pytest.raises(UsageError, match="device must be"):
+        TrainingConfig(device=name)
+
+
+def test_auto_is_a_device_that_exists():
+    assert choose_device("auto").type in ("cpu", "cuda")
+
+
+# --- the trainer -------------------------------------------------------------------------------------------------------
+
+CONFIG = TrainingConfig(
+    steps=24,
+    batch_size=5,
+    sequence_length=13,
+    dropout=0.3,
+    learning_rate=0.02,
+    warmup_steps=3,
+    eval_every=7,
+    clip=0.2,
+)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(make_text(1500), encoding="utf-8")
+    return read_corpus([file_source(path)], CorpusConfig(), cache=tmp_path)
+
+
+def make_trainer(corpus, folder, config=CONFIG, resume=None, num_layers=2, saving=None):
+    model_config = ModelConfig(
+        vocab_size=len(corpus.vocabulary), hidden_size=11, num_layers=num_layers, embedding_size=4
+    )
+    folder.mkdir(exist_ok=True)
+    return Trainer(corpus, model_config, config, folder, resume=resume, saving=saving)
+
+
+def run_to_end(trainer, *, stop_at=None):
+    events = []
+    for event in trainer.run():
+        events.append(event)
+        if isinstance(event, Step) and event.step == stop_at:
+            trainer.stop_requested = True
+    return events
+
+
+def test_training_lowers_the_loss_on_both_parts(corpus, tmp_path):
+    config = dataclasses.replace(CONFIG, steps=300, dropout=0.0, eval_every=20)
+    events = run_to_end(make_trainer(corpus, tmp_path / "run", config, num_layers=1))
+    evaluations = [e for e in events if isinstance(e, Evaluated)]
+    assert evaluations[-1].train_nats < 0.8 * math.log(len(corpus.vocabulary))
+    assert evaluations[-1].val_nats < evaluations[0].val_nats < math.log(len(corpus.vocabulary))
+    assert events[-1] == Stopped(300, finished=True)
+
+
+def test_the_validation_figure_is_what_evaluate_finds(corpus, tmp_path):
+    trainer = make_trainer(
+        corpus, tmp_path / "run", dataclasses.replace(CONFIG, steps=5, eval_every=5)
+    )
+    events = run_to_end(trainer)
+    judged = next(e for e in events if isinstance(e, Evaluated))
+    model = load_checkpoint(tmp_path / "run" / "best.safetensors").model
+    assert judged.val_nats == pytest.approx(evaluate(model, corpus.val).nats_per_char, abs=1e-5)
+
+
+def test_of_a_long_validation_text_stretches_all_over_it_are_scored(corpus, tmp_path, monkeypatch):
+    """With 100 characters to score among 600 in 2 lanes: 50 from the start and 50 to the end, each warmed up."""
+    monkeypatch.setattr(validation, "EVALUATED_CHARS", 100)
+    monkeypatch.setattr(validation, "EVALUATION_LANES", 2)
+    monkeypatch.setattr(validation, "EVALUATION_WARM_UP", 20)
+    corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0.4))
+    trainer = make_trainer(
+        corpus, tmp_path / "run", dataclasses.replace(CONFIG, steps=1, eval_every=1)
+    )
+    model, ids = trainer.snapshot(), corpus.val
+    first = evaluate(model, ids[:51], lanes=1)
+    warm = model.initial_state()
+    for symbol in ids[-71:-51]:
+        warm, _ = model.advance(int(symbol), warm)
+    nats = first.total_nats
+    for symbol, following in itertools.pairwise(ids[-51:]):
+        logits, warm, _ = model.step(int(symbol), warm)
+        nats -= log_softmax(logits)[following]
+    assert len(ids) == 600
+    assert trainer.validate() == pytest.approx(nats / 100, abs=1e-5)
+
+
+def test_a_hopeless_loss_counts_as_diverged(corpus, tmp_path):
+    config = dataclasses.replace(CONFIG, learning_rate=1e4, clip=0.0, warmup_steps=0)
+    with pytest.raises(DivergedError):
+        run_to_end(make_trainer(corpus, tmp_path / "run", config))
+
+
+def test_the_best_checkpoint_is_kept_when_later_ones_are_worse(corpus, tmp_path, monkeypatch):
+    figures = iter([2.0, 1.0, 3.0, 4.0])
+    monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
+    trainer = make_trainer(corpus, tmp_path / "run")
+    run_to_end(trainer)
+    best = load_checkpoint(tmp_path / "run" / "best.safetensors")
+    assert best.figures["step"] == best.figures["best_step"] == 14
+    assert best.figures["best_val_nats_per_char"] == 1.0
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").figures["step"] == 24
+    assert not best.training
+
+
+def test_without_validation_text_the_last_is_the_best(corpus, tmp_path):
+    all_train = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0))
+    events = run_to_end(make_trainer(all_train, tmp_path / "run"))
+    assert {e.val_nats for e in events if isinstance(e, Evaluated)} == {None}
+    assert load_checkpoint(tmp_path / "run" / "best.safetensors").figures["step"] == 24
+
+
+def contents(folder):
+    """What must not differ: files' tensors, figures without clocks, metrics without clocks."""
+    last, best = (load_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
+    rows = [
+        {k: v for k, v in row.items() if k != "seconds"}
+        for row in read_rows(folder / "metrics.jsonl")
+    ]
+    parts = []
+    for each in (last, best):
+        tensors = {**each.model.weights, **each.training}
+        figures = {k: v for k, v in each.figures.items() if k != "seconds"}
+        parts.append(({k: (v.dtype.str, v.tobytes()) for k, v in tensors.items()}, figures))
+    return parts, rows
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("stops", [(1,), (7,), (10,), (3, 14, 20)])
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, stops, precision):
+    """Stops inside an epoch, at an evaluation, at the border of epochs (21 steps each), and several times."""
+    config = dataclasses.replace(CONFIG, precision=precision)
+    assert make_trainer(corpus, tmp_path / "x", config).lanes.steps_per_epoch == 21
+    run_to_end(make_trainer(corpus, tmp_path / "whole", config))
+    run_to_end(make_trainer(corpus, tmp_path / "parts", config), stop_at=stops[0])
+    for stop in (*stops[1:], None):
+        last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
+        trainer = make_trainer(corpus, tmp_path / "parts", config, resume=last)
+        run_to_end(trainer, stop_at=stop)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_a_run_that_was_stopped_before_its_first_step_goes_on_all_the_same(corpus, tmp_path):
+    run_to_end(make_trainer(corpus, tmp_path / "whole"))
+    stopped = make_trainer(corpus, tmp_path / "parts")
+    stopped.stop_requested = True
+    run_to_end(stopped)
+    last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
+    about = {"sources": ["a.txt"], "fingerprint": "", "characters": 9}
+    run = {"training": dataclasses.asdict(CONFIG), "corpus": about}
+    assert resume_point(dataclasses.replace(last, run=run)) == (CONFIG, 0)
+    run_to_end(make_trainer(corpus, tmp_path / "parts", resume=last))
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_stopping_at_the_border_of_epochs_resumes_bit_for_bit(corpus, tmp_path):
+    run_to_end(make_trainer(corpus, tmp_path / "whole"))
+    run_to_end(make_trainer(corpus, tmp_path / "parts"), stop_at=21)
+    run_to_end(
+        make_trainer(
+            corpus,
+            tmp_path / "parts",
+            resume=load_checkpoint(tmp_path / "parts" / "last.safetensors"),
+        )
+    )
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_sampling_in_the_middle_of_training_does_not_disturb_it(corpus, tmp_path):
+    run_to_end(make_trainer(corpus, tmp_path / "whole"))
+    trainer = make_trainer(corpus, tmp_path / "watched")
+    for event in trainer.run():
+        if isinstance(event, Evaluated):
+            torch.rand(3)
+            assert len("".join(trainer.snapshot().sample(length=9))) == 9
+    assert contents(tmp_path / "watched") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dropout": 0.0},
+        {"seed": 2},
+        {"learning_rate": 0.01},
+        {"clip": 0.1},
+        {"clip": 0.0},
+        {"warmup_steps": 0},
+        {"weight_decay": 5.0},
+        {"cold_every": 2},
+        {"batch_size": 4},
+        {"sequence_length": 12},
+        {"precision": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_every_setting_of_a_run_changes_its_result(corpus, tmp_path, change):
+    weights = []
+    for name, config in (("a", CONFIG), ("b", dataclasses.replace(CONFIG, **change))):
+        run_to_end(
+            make_trainer(
+                corpus, tmp_path / name, dataclasses.replace(config, steps=6, eval_every=6)
+            )
+        )
+        weights.append(
+            load_checkpoint(tmp_path / name / "last.safetensors").model.weights["head.weight"]
+        )
+    assert not np.array_equal(*weights)
+
+
+def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
+    corpus, tmp_path, monkeypatch
+):
+    seen = []
+    real = trainer_module.train_step
+
+    def watched(network, optimizer, inputs, targets, state, *settings):
+        seen.append(None if state is None else [s.clone() for s in state])
+        result = real(network, optimizer, inputs, targets, state, *settings)
+        after.append([s.clone() for s in result[1]])
+        return result
+
+    after = []
+    monkeypatch.setattr(trainer_module, "train_step", watched)
+    trainer = make_trainer(corpus, tmp_path / "run", dataclasses.replace(CONFIG, cold_every=4))
+    run_to_end(trainer)
+    for step, state in enumerate(seen):
+        if step % 21 == 0:
+            assert state is None
+            continue
+        cold = (step + np.arange(5)) % 4 == 0
+        for now, before in zip(state, after[step - 1], strict=True):
+            assert (now[:, cold] == 0).all()
+            assert torch.equal(now[:, ~cold], before[:, ~cold])
+
+
+def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(corpus, tmp_path, monkeypatch):
+    def full(path, _content):
+        raise EnvironmentFault(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
+    trainer, seen = make_trainer(corpus, tmp_path / "run", saving=SavingConfig(minutes=0)), []
+    with pytest.raises(EnvironmentFault, match="No space"):
+        for event in trainer.run():
+            seen.append(event)  # noqa: PERF402 (what was seen before the error counts)
+    assert trainer.progress.step == 24
+    assert sum(isinstance(e, SaveFailed) for e in seen) >= 24
+
+
+def test_a_best_checkpoint_that_was_not_written_is_not_believed_in(corpus, tmp_path, monkeypatch):
+    from charrnn import checkpoint
+
+    real, figures = checkpoint.write_atomically, iter([3.0, 1.0, 2.0, 2.5])
+
+    def full(path, content):
+        if path.name == "best.safetensors" and trainer.progress.step == 14:
+            raise EnvironmentFault("cannot write: No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
+    monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
+    trainer = make_trainer(corpus, tmp_path / "run")
+    events = run_to_end(trainer)
+    assert events[-1].finished
+    best = load_checkpoint(tmp_path / "run" / "best.safetensors").figures
+    assert (best["step"], best["best_step"], best["best_val_nats_per_char"]) == (21, 21, 2.0)
+
+
+def test_a_disk_that_is_full_once_is_forgiven(corpus, tmp_path, monkeypatch):
+    from charrnn import checkpoint
+
+    real, calls = checkpoint.write_atomically, []
+
+    def full_once(path, content):
+        calls.append(path)
+        if len(calls) == 2:
+            raise EnvironmentFault("cannot write: No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr("charrnn.checkpoint.write_atomically", full_once)
+    events = run_to_end(make_trainer(corpus, tmp_path / "run"))
+    assert sum(isinstance(e, SaveFailed) for e in events) == 1
+    assert isinstance(events[-2], Saved)
+    assert events[-1].finished
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("can't allocate memory: you tried"),
+    ],
+)
+def test_a_full_memory_says_what_to_try(corpus, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(trainer_module, "train_step", fail)
+    with pytest.raises(EnvironmentFault) as caught:
+        run_to_end(make_trainer(corpus, tmp_path / "run"))
+    assert "--batch-size 2" in caught.value.hint
+
+
+def test_dropout_is_locked_over_time_and_keeps_the_mean():
+    torch.manual_seed(1)
+    x = torch.ones(4, 50, 60)
+    dropout = LockedDropout(0.3)
+    y = dropout(x)
+    assert (y == y[:1]).all()
+    assert sorted(y.unique().tolist()) == pytest.approx([0, 1 / 0.7])
+    assert y.mean().item() == pytest.approx(1, abs=0.05)
+    assert dropout.eval()(x) is x
+
+
+def test_the_network_goes_to_numpy_and_back_unchanged():
+    config = ModelConfig(vocab_size=5, hidden_size=6, num_layers=2, embedding_size=3)
+    a, b = (make_network(config, 0.0, seed, torch.device("cpu")) for seed in (1, 2))
+    assert not torch.equal(a.head.weight, b.head.weight)
+    b.load_numpy(a.to_numpy())
+    assert all(
+        torch.equal(x, y)
+        for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
+
+
+def test_making_a_network_leaves_torch_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    make_network(ModelConfig(vocab_size=5, hidden_size=6), 0.0, 1, torch.device("cpu"))
+    assert torch.equal(torch.rand(2), expected)

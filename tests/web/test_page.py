@@ -1,0 +1,1069 @@
+"""The page of `charrnn visualize --html`: its data, and the page itself in a real browser."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from helpers import call_charrnn, make_text
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from test_packing import unpack, values_of
+
+from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError
+from charrnn.interpret.gates import saturation
+from charrnn.interpret.recording import record, record_parts
+from charrnn.interpret.spans import Span, both_signs, fits, margins, similar
+from charrnn.interpret.units import Unit, most_interesting, parse_units
+from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.cells import CELLS
+from charrnn.render.glyphs import glyph
+from charrnn.render.palette import ColorMode, Palette, diverging
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.web.colors import ramps
+from charrnn.web.data import LEVELS, page_data, quantised
+from charrnn.web.html import as_json, page_html
+from charrnn.web.packing import pack_values
+
+TEXT = make_text(900)
+HOSTILE = (
+    '</script><script>hacked=1</script><img src=x onerror="hacked=2"><!-- & &lt; \\u003c ${hacked=3}'
+    "\u202edne\u2066\u2069\x00\x1b[31m\x07\r\x7f\x85\u2028\u2029\ufeff\ufffe]]>' e\u0301 👩‍👩 \U000e0001\u200b"
+)
+
+
+def make_model(cell="lstm", text="abcdefg", num_layers=2, *, level="char"):
+    vocabulary = (
+        Vocabulary("char", sorted(map(ord, set(text))))
+        if level == "char"
+        else Vocabulary.of_bytes()
+    )
+    config = ModelConfig(
+        cell=cell,
+        vocab_size=len(vocabulary),
+        embedding_size=3,
+        hidden_size=5,
+        num_layers=num_layers,
+    )
+    random = np.random.default_rng(2)
+    shapes = weight_shapes(config).items()
+    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
+    return CharRNN(config, vocabulary, weights)
+
+
+def data_of(model, text, *addresses, **settings):
+    units = [unit for address in addresses or ("L*.h.*",) for unit in parse_units(address, model)]
+    parts = record_parts(model, text, top=3, length=100)
+    return page_data(parts, units, **{"title": "a test"} | settings)
+
+
+def parts_of(data):
+    """The values of a page as parts of their scales, (T, U): the middles of their levels."""
+    levels = values_of(data).T
+    return (levels - np.sign(levels) / 2) / data["levels"]
+
+
+def true_parts(model, text, data):
+    """The real values of a page's units as parts of their scales, (T, U)."""
+    arrays = record(model, text).arrays
+    values = np.stack([arrays[u["what"]][:, u["layer"], u["index"]] for u in data["units"]], axis=1)
+    reach = np.abs(values).max(axis=0)
+    return values / np.where((reach > 1) | [u["what"] == "c" for u in data["units"]], reach, 1)
+
+
+@pytest.fixture(params=[LEVELS[0], LEVELS[-1]])
+def levels(request, monkeypatch):
+    """The most levels that a page has, and the fewest, as if the text were long."""
+    few = 0 if request.param == LEVELS[-1] else 1 << 30
+    monkeypatch.setattr("charrnn.web.data.FEW_CHARS", few)
+    return request.param
+
+
+# --- the data -------------------------------------------------------------------------------------
+
+
+SHARES = st.floats(-1, 1, width=32) | st.integers(-16, 16).map(lambda k: k / 16)
+
+
+@given(arrays(np.float32, (3, 7), elements=SHARES), st.sampled_from(LEVELS))
+def test_levels_say_exactly_what_is_at_least_so_many_of_them(parts, levels):
+    found = quantised(parts, levels)
+    assert np.sign(found).tolist() == np.sign(parts).tolist()
+    assert np.abs(found).max() <= levels
+    for m in range(1, levels):
+        assert (found > m).tolist() == (parts >= np.float64(m) / levels).tolist()
+        assert (found < -m).tolist() == (parts <= -np.float64(m) / levels).tolist()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_values_are_within_half_a_step_and_all_keep_their_signs(cell, levels):
+    model = make_model(cell)
+    text = "abcdefgabcagf" * 20
+    letters = CELLS[cell].states
+    data = data_of(model, text, *(f"L*.{letter}.*" for letter in letters))
+    found = parts_of(data)
+    recording = record(model, text)
+    assert (len(data["units"]), data["levels"]) == (10 * len(letters), levels)
+    for column, unit in zip(found.T, data["units"], strict=True):
+        true = recording.arrays[unit["what"]][:, unit["layer"], unit["index"]]
+        expected = max(abs(true)) if unit["what"] == "c" or max(abs(true)) > 1 else 1
+        assert unit["scale"] == pytest.approx(expected, abs=1e-6)
+        assert np.sign(column).tolist() == np.sign(true).tolist()
+        away = np.abs(column - true / unit["scale"])
+        assert away.max() <= 0.5 / levels + 1e-6
+        assert (unit["low"], unit["high"]) == pytest.approx((true.min(), true.max()), abs=1e-4)
+    quiet = record(model, text[:1])
+    quiet.arrays["h"][:] = 0
+    assert not parts_of(page_data([quiet], [Unit(0, "h", 3)], title="")).any()
+
+
+def test_the_strongest_units_are_the_true_ones_of_equals_the_most_interesting(levels):
+    model, text = make_model(), "abcdefgabcagf" * 20
+    data = data_of(model, text, "L*.h.*", "L*.c.*")
+    true = np.abs(true_parts(model, text, data))
+    units, values = (unpack(data[key]).reshape(-1, 8) for key in ("strongest", "strengths"))
+    for t, row in enumerate(units):
+        assert row.tolist() == sorted(range(20), key=lambda u, t=t: (-true[t, u], u))[:8]
+    found = values / data["fine"]
+    assert np.abs(found) == pytest.approx(np.take_along_axis(true, units, axis=1), abs=2.6e-4)
+    assert np.sign(found).tolist() == np.sign(np.take_along_axis(parts_of(data), units, 1)).tolist()
+
+
+def test_a_model_that_says_nothing_finite_is_refused():
+    recording = record(make_model(), "abcabc")
+    recording.bits[3] = np.nan
+    with pytest.raises(CheckpointError, match="not finite"):
+        page_data([recording], [Unit(0, "h", 3)], title="")
+
+
+def test_units_come_by_interest_as_visualize_chooses_them(tiny_model):
+    data = data_of(tiny_model, TEXT)
+    best = most_interesting(tiny_model.read(TEXT).arrays["h"], "h", 48)
+    assert [unit["interest"] for unit in data["units"]] == pytest.approx(
+        [score for _, score in best], abs=1e-4
+    )
+    assert data["first"] == data["units"][0]["name"] == str(best[0][0])
+
+
+def test_the_parts_of_a_text_make_the_same_page_as_all_of_it(tiny_model):
+    units = parse_units("L*.c.*", tiny_model)
+    whole = page_data([record(tiny_model, TEXT, top=3)], units, title="a test")
+    parts = data_of(tiny_model, TEXT, "L*.c.*")
+    assert parts.keys() == whole.keys()
+    assert np.abs(values_of(parts).astype(int) - values_of(whole)).max() <= 1
+    for key, value in parts.items():
+        if key in ("differences", "counts"):
+            continue
+        if isinstance(value, dict) and "data" in value:  # other shapes of products round otherwise
+            assert np.abs(unpack(value).astype(int) - unpack(whole[key])).max() <= 1
+        else:
+            assert value == whole[key]
+    bits = unpack(whole["bits"]) / 1000
+    assert bits == pytest.approx(tiny_model.read(TEXT).bits, abs=5e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gates_are_those_of_the_saturation(cell):
+    model = make_model(cell)
+    data = data_of(model, "abcdefg" * 30)
+    if not CELLS[cell].sigmoids:
+        assert data["gates"] == []
+        return
+    expected = saturation([record(model, "abcdefg" * 30)]).gates
+    assert [gate["name"] for gate in data["gates"]] == [gate.name for gate in expected]
+    for found, gate in zip(data["gates"], expected, strict=True):
+        np.testing.assert_allclose(found["left"], gate.left, atol=1e-4)
+        np.testing.assert_allclose(found["right"], gate.right, atol=1e-4)
+        assert (found["scale"] is None) == (gate.time_scale is None)
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+def test_the_more_there_is_the_fewer_levels_but_never_fewer_than_the_terminals(monkeypatch, levels):
+    model = make_model()
+    values = record(model, "abcdefgabc" * 30).arrays["h"].reshape(300, -1)
+    order = [u["layer"] * 5 + u["index"] for u in data_of(model, "abcdefgabc" * 30)["units"]]
+    ids = model.vocabulary.encode("abcdefgabc" * 30)
+    packed = pack_values(quantised(values[:, order].T, levels), np.array(ids), levels)
+    monkeypatch.setattr("charrnn.web.data.FEW_CHARS", len(packed["differences"]["data"]))
+    assert data_of(model, "abcdefgabc" * 30)["levels"] == levels
+    monkeypatch.setattr("charrnn.web.data.FEW_CHARS", 0)
+    assert (
+        data_of(model, "abcdefgabc" * 30)["levels"]
+        == len(diverging(ColorMode.truecolor).codes) // 2
+    )
+
+
+@given(st.text())
+def test_no_text_ends_a_script_element(text):
+    written = as_json({"text": text})
+    assert json.loads(written) == {"text": text}
+    assert "<" not in written
+    assert written.isascii()
+
+
+class Tags(HTMLParser):
+    """The elements of a page, and what stands in its scripts."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.scripts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.lasttag == "script":
+            self.scripts.append(data)
+
+
+def test_the_page_is_one_file_with_a_strict_policy():
+    page = page_html(data_of(make_model(text=HOSTILE), HOSTILE, title=HOSTILE + "\ud800"))
+    page.encode("utf-8")
+    tags = Tags(page)
+    assert [tag for tag, _ in tags.found].count("script") == 2
+    for tag, attributes in tags.found:
+        assert not {"src", "srcset", "action", "style"} & attributes.keys(), tag
+        assert attributes.get("href", "data:,") == "data:,"
+        assert not [name for name in attributes if name.startswith("on")]
+    (policy,) = [a["content"] for _, a in tags.found if a.get("http-equiv")]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "connect-src 'none'" in policy
+    unsafe = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
+    assert not re.search(
+        unsafe, tags.scripts[-1] if len(tags.scripts[-1]) > 9 else tags.scripts[-2]
+    )
+
+
+@pytest.mark.parametrize("palette", Palette)
+def test_ramps_are_the_terminals_with_their_zero_on_the_ground(palette):
+    codes = diverging(ColorMode.truecolor, palette).codes
+    light, dark = ramps(palette)["light"], ramps(palette)["dark"]
+    assert [color.replace(" ", ";") for color in light["value"]] == [
+        code.rsplit("48;2;", 1)[1][:-1] for code in codes
+    ]
+    assert dark["value"][16] == dark["chance"][0]
+    for ramp in (light, dark):
+        assert len(set(ramp["value"])) == len(codes) == 33
+        ends = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
+        for (red, _, blue), hue in zip(ends, ramp["hues"], strict=True):
+            assert (blue > red) == (hue == "blue")
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def write(workplace, tmp_path, monkeypatch, capsys):
+    """`charrnn visualize ARGUMENTS --html`, and the data of the page."""
+    monkeypatch.chdir(workplace)
+
+    def run(*arguments, name="page.html", status=0):
+        path = tmp_path / name
+        result = call_charrnn(capsys, "visualize", *arguments, "--html", path, status=status)
+        if status:
+            return result
+        found = re.search(
+            r'<script type="application/json" id="data">(.*)</script>', path.read_text()
+        )
+        return json.loads(found[1])
+
+    return run
+
+
+def test_options_choose_what_goes_in(write):
+    data = write("tiny", TEXT)
+    assert {unit["what"] for unit in data["units"]} == {"h"}
+    assert (len(data["units"]), data["length"], data["title"]) == (48, len(TEXT), "tiny")
+    assert len(unpack(data["guesses"])) == 5 * len(TEXT)
+    assert [gate["name"] for gate in data["gates"]] == ["i", "f", "o"]
+    assert {unit["what"] for unit in write("tiny", TEXT, "--what", "f")["units"]} == {"f"}
+    data = write("tiny", TEXT, "--unit", "L1.c.3", "--unit", "L0.h.2", "--predictions", 2)
+    assert len(data["units"]) == 49
+    assert data["first"] == "L1.c.3"
+    assert len(unpack(data["guesses"])) == 2 * len(TEXT)
+    data = write("tiny", TEXT, "--unit", "L1.h.3", "--what", "c")
+    assert (len(data["units"]), data["first"]) == (49, "L1.h.3")
+    assert write("tiny", TEXT, "--surprisal", "--max-chars", 20)["first"] == "bits"
+    assert write("tiny", TEXT, "--max-chars", 20)["length"] == 20
+    assert write("tiny", TEXT)["ramps"] == ramps(Palette.rdbu)
+    assert write("tiny", TEXT, "--palette", "vik")["ramps"] == ramps(Palette.vik)
+    assert write("tiny", TEXT, "--clamp", "L0.h.1=0")["source"]["edits"] == ["clamp L0.h.1=+0.0"]
+
+
+def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch):
+    folder = tmp_path / "renamed"
+    shutil.copytree("checkpoints/tiny", folder)
+    shutil.copy(folder / "best.safetensors", tmp_path / "sent.safetensors")
+    assert write(folder, TEXT[:9])["title"] == "renamed"
+    assert write(folder / "best.safetensors", TEXT[:9])["title"] == "renamed"
+    assert write(tmp_path / "sent.safetensors", TEXT[:9])["title"] == "sent"
+    monkeypatch.chdir(folder)
+    assert write(".", TEXT[:9])["title"] == "renamed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--color", "16"), "--html and --color exclude each other"),
+        (("--width", 40), "--html and --width exclude each other"),
+        (("--dump", "x.npz"), "--dump"),
+        (("--diagram",), "--diagram"),
+        (("--gates",), "--gates"),
+        (("--unit", "L7.h.0"), "the model has layers 0 to 1"),
+        (("--what", "z"), "the lstm cell has no 'z'"),
+    ],
+)
+def test_what_a_page_cannot_obey_is_refused(write, arguments, said):
+    result = write("tiny", TEXT, *arguments, status=2)
+    assert said in result.err
+
+
+@pytest.mark.parametrize("name", ["page.txt", "no/such/page.html", "."])
+def test_where_no_page_can_be_written_is_said_first(write, name):
+    assert (
+        "--html" in (err := write("tiny", TEXT, name=name, status=2).err) or "cannot write" in err
+    )
+
+
+# --- in a browser ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def window(browser):
+    """A window 1600 wide that may fetch nothing unseen."""
+    context = browser.new_context(
+        viewport={"width": 1600, "height": 1000}, color_scheme="light", has_touch=False
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def look(window, tmp_path):
+    """Open a page of a model and a text; in the end nothing was complained of and nothing else fetched."""
+    faults, requests = [], []
+
+    def complain(message):
+        faults.append(message.text) if message.type in ("error", "warning") else None
+
+    def fail(error):
+        faults.append(str(error))
+
+    def note(request):
+        requests.append(request.url)
+
+    window.on("console", complain)
+    window.on("pageerror", fail)
+    window.on("request", note)
+    window.set_viewport_size({"width": 1600, "height": 1000})
+    window.emulate_media(color_scheme="light")
+    window.mouse.move(0, 0)
+
+    def open_page(model, text, *addresses, change=None, **settings):
+        path = tmp_path / "page.html"
+        data = data_of(model, text, *addresses, **settings) | (change or {})
+        path.write_text(page_html(data), encoding="utf-8")
+        window.goto(path.as_uri())
+        window.evaluate("opened")
+        return window, data
+
+    yield open_page
+    window.remove_listener("console", complain)
+    window.remove_listener("pageerror", fail)
+    window.remove_listener("request", note)
+    assert faults == []
+    assert set(requests) <= {(tmp_path / "page.html").as_uri(), "data:,"}
+
+
+def texts(page, selector):
+    return page.locator(selector).all_inner_texts()
+
+
+def visible(character):
+    return "␣" if glyph(character) == " " else glyph(character)
+
+
+def shown(text):
+    """The text as the page has it: each line a paragraph."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    return ["".join(map(glyph, line)) for line in lines]
+
+
+def hover(page, t):
+    x, y = page.evaluate(
+        "t => { const r = page.view.rect(t); return [r.left + r.width / 2, r.top + r.height / 2]; }",
+        t,
+    )
+    page.mouse.move(x, y)
+
+
+def test_the_text_is_text_and_every_symbol_has_its_colour(look, tiny_model, levels):
+    page, data = look(tiny_model, TEXT)
+    assert page.locator("#lines p").evaluate_all("ps => ps.map(p => p.textContent)") == shown(TEXT)
+    name = data["units"][0]["name"]
+    assert texts(page, "#unit-name") == [name]
+    page.evaluate("document.querySelector('#text').style.height = '20000px'")  # all on the screen
+    page.wait_for_function("page.view.painted[1] === page.data.length")
+    found = page.evaluate(
+        """() => {
+          const levels = new Array(page.data.length).fill(16);
+          for (let k = 0; k <= 32; k++)
+            for (const { startContainer: node, startOffset, endOffset } of CSS.highlights.get(`v${k}`))
+              for (let o = startOffset; o < endOffset; o++) levels[page.view.symbolOf(node, o)] = k;
+          return levels;
+        }"""
+    )
+    unit = parse_units(name, tiny_model)[0]
+    values = tiny_model.read(TEXT).arrays["h"][:, unit.layer, unit.index]
+    assert data["levels"] == levels
+    assert [k - 16 for k in found] == diverging(ColorMode.truecolor).levels(values, 1)
+    color = page.locator("#lines p").first.evaluate(
+        "p => [0, 20, 32].map(k => getComputedStyle(p, `::highlight(v${k})`).backgroundColor)"
+    )
+    assert color == [f"rgb({ramps()['light']['value'][k].replace(' ', ', ')})" for k in (0, 20, 32)]
+    ground = page.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert ground == f"rgb({ramps()['light']['value'][16].replace(' ', ', ')})"
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+def test_the_page_has_the_values_that_were_packed(look, tiny_model, levels):
+    random = np.random.default_rng(levels)
+    values = random.integers(-levels, levels + 1, (48, len(TEXT))).astype("i1")
+    ids = np.array(tiny_model.vocabulary.encode(TEXT))
+    page, _ = look(tiny_model, TEXT, change=pack_values(values, ids, levels) | {"levels": levels})
+    assert page.evaluate("[...page.data.values]") == values.ravel().tolist()
+
+
+def test_the_legend_calls_the_colours_by_their_names(window, tmp_path, tiny_model):
+    named = {
+        Palette.rdbu: ("blue below zero, red above", "red where surprising"),
+        Palette.vik: ("blue below zero, brown above", "brown where surprising"),
+        Palette.karpathy: ("red below zero, blue above", "blue where surprising"),
+    }
+    for palette, (one, bits) in named.items():
+        path = tmp_path / f"{palette}.html"
+        path.write_text(page_html(data_of(tiny_model, TEXT), palette), encoding="utf-8")
+        window.goto(path.as_uri())
+        window.evaluate("opened")
+        assert window.locator("#legend").get_attribute("aria-label").startswith(one)
+        window.keyboard.press("s")
+        assert window.locator("#legend").get_attribute("aria-label") == bits
+        ground = window.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
+        assert ground == f"rgb({ramps(palette)['light']['value'][16].replace(' ', ', ')})"
+
+
+@pytest.mark.usefixtures("levels")
+def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    recording = record(tiny_model, TEXT, top=3)
+    names = [unit["name"] for unit in data["units"]]
+    true = true_parts(tiny_model, TEXT, data)
+    for t in (0, 7, 101):
+        hover(page, t)
+        assert page.locator("#glyph").text_content() == visible(TEXT[t])
+        assert texts(page, "#where") == [f"{t + 1} of {len(TEXT)}"]
+        guesses = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
+        assert page.locator("#guesses .name").all_text_contents() == guesses
+        percents = [float(f.split()[0]) for f in texts(page, "#guesses .figure")]
+        assert percents == pytest.approx(100 * recording.next_probabilities[t], abs=0.51)
+        came = (
+            recording.next_ids[t].tolist().index(k)
+            if (k := recording.ids[t + 1]) in recording.next_ids[t]
+            else None
+        )
+        marked = page.locator("#guesses li").evaluate_all(
+            "rows => rows.map((row) => row.classList.contains('marked'))"
+        )
+        assert marked == [k == came for k in range(3)]
+        assert page.locator("#guesses [aria-current=true]").count() == sum(marked)
+        if t:
+            assert texts(page, "#cost") == [f"cost {recording.bits[t]:.2f} bits"]
+        best = np.argsort(-np.abs(true[t]), kind="stable")[:8]
+        assert page.locator("#strongest .name").all_text_contents() == [names[u] for u in best]
+        found = [float(f.replace("−", "-")) for f in texts(page, "#strongest .figure")]
+        assert found == pytest.approx(true[t, best], abs=0.0051)
+    page.mouse.move(5, 5)
+    assert texts(page, "#where") == [f"1 of {len(TEXT)}"]
+
+
+def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
+    page, data = look(tiny_model, TEXT, "L*.h.*", "L1.c.4")
+    names = [unit["name"] for unit in data["units"]]
+    options = page.locator("[role=option]")
+    assert options.locator(".name").all_text_contents() == ["surprisal", *names]
+    options.nth(3).click()
+    assert texts(page, "#unit-name") == [names[2]]
+    page.get_by_role("searchbox").fill("l1.c")
+    assert page.locator("[role=option]:visible .name").all_text_contents() == ["L1.c.4"]
+    page.keyboard.press("Enter")
+    assert texts(page, "#unit-name") == ["L1.c.4"]
+    page.get_by_role("searchbox").fill("no such unit")
+    assert page.locator("[role=option]:visible").count() == 0
+    page.get_by_role("searchbox").fill("")
+    canvas = page.locator("#map-canvas")
+    canvas.scroll_into_view_if_needed()
+    page.wait_for_function("page.map.units?.length === page.data.units.length")
+    box = canvas.bounding_box()
+    row, size = page.evaluate("[page.map.row, page.map.size]")
+    canvas.click(position={"x": box["width"] * 30.5 / size, "y": 5.5 * row})
+    assert texts(page, "#unit-name") == [names[5]]
+    assert texts(page, "#where") == [f"31 of {len(TEXT)}"]
+    plot = page.locator("#plots canvas").nth(1)
+    plot.scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """() => {
+          const { points, x, y } = page.gates.plots[1];
+          return [x(points[30].right), y(points[30].left)];
+        }"""
+    )
+    plot.click(position={"x": x, "y": y})
+    gate = data["gates"][1]
+    picked = next(u for u in data["units"] if u["name"] == texts(page, "#unit-name")[0])
+    found = [gate[side][picked["layer"]][picked["index"]] for side in ("left", "right")]
+    assert found == pytest.approx([gate["left"][1][6], gate["right"][1][6]], abs=0.02)
+
+
+def pixels(page, canvas, points):
+    """The colours (N, 4), from 0 to 255, at points (x, y) of a canvas in CSS pixels."""
+    return np.array(
+        page.locator(canvas).evaluate(
+            """(canvas, points) => {
+              const ratio = canvas.width / canvas.clientWidth;
+              const copy = new OffscreenCanvas(canvas.width, canvas.height);
+              const context = copy.getContext("2d", { willReadFrequently: true });
+              context.drawImage(canvas, 0, 0);
+              return points.map(([x, y]) => [...context.getImageData(x * ratio, y * ratio, 1, 1).data]);
+            }""",
+            [list(map(float, point)) for point in points],
+        )
+    )
+
+
+def color(name):
+    """Of the page's "red green blue", "#rrggbb" or "#rgb"."""
+    if name[0] == "#":
+        return [*bytes.fromhex(name[1:] if len(name) == 7 else "".join(2 * c for c in name[1:]))]
+    return [*map(int, name.split())]
+
+
+@pytest.mark.parametrize("length", [40, 3500])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_heat_map_has_each_value_in_its_place_and_colour(look, tiny_model, length, theme):
+    """Units down, symbols across; where there are more of them than pixels, their mean."""
+    values = np.random.default_rng(5).integers(-16, 17, (48, length)).astype("i1")
+    values[7] = np.linspace(-16, 16, length)
+    text = make_text(length)[:length]
+    made = pack_values(values, np.array(tiny_model.vocabulary.encode(text)), 16) | {"levels": 16}
+    page, _ = look(tiny_model, text, change=made)
+    page.emulate_media(color_scheme=theme)
+    page.locator(f"#theme[aria-pressed={str(theme == 'dark').lower()}]").wait_for()
+    page.get_by_label("Show").select_option(str(length))
+    page.evaluate("go(20), page.map.draw()")
+    width = page.locator("#map-canvas").evaluate("canvas => canvas.clientWidth")
+    height = page.locator("#map-canvas").evaluate("canvas => canvas.clientHeight")
+    columns = min(length, width)
+    rows = range(1, min(48, height // 7))  # the first has the frame of the unit picked
+    chosen = [x for x in range(0, columns, max(1, columns // 40)) if x * length // columns > 30]
+    across = [(x + 0.5) * width / columns for x in chosen]
+    found = pixels(page, "#map-canvas", [(x, 7 * y + 3.5) for y in rows for x in across])
+    parts = (values - np.sign(values) / 2) / 16
+    means = [
+        [parts[y, x * length // columns : (x + 1) * length // columns].mean() for x in chosen]
+        for y in rows
+    ]
+    ramp = np.array([color(name) for name in ramps()[theme]["value"]])
+    levels = diverging(ColorMode.truecolor).levels(np.ravel(means), 1)
+    assert len(rows) > 20
+    assert found[:, :3].tolist() == ramp[np.add(levels, 16)].tolist()
+    cursor = 20 * width / length
+    near = pixels(page, "#map-canvas", [(cursor + d, 7 * 9 + 3.5) for d in (-1, 0, 1)])
+    assert not {*map(tuple, near[:, :3])} <= {*map(tuple, ramp)}
+
+
+def test_the_gate_plot_has_each_unit_in_its_place_and_colour(look, tiny_model):
+    """The part of the time that a gate was open to the right, shut upwards."""
+    left, right = [[0.15, 0.3, 0.0], [0.7, 0.0, 0.1]], [[0.6, 0.2, 0.0], [0.1, 0.95, 0.3]]
+    gate = {"name": "f", "left": left, "right": right, "scale": None}
+    page, data = look(tiny_model, TEXT, change={"gates": [gate]})
+    canvas = "#plots canvas"
+    size = page.locator(canvas).evaluate("canvas => canvas.clientWidth")
+    full = size - 48
+
+    def at(shut, opened):
+        return 34 + full * opened, size - 34 - full * shut
+
+    names = [unit["name"] for unit in data["units"]]
+    page.evaluate("unit => pick(unit)", names.index("L1.h.0"))
+    properties = "names => names.map(cssColor)"
+    one, two, ink = page.evaluate(properties, ["--layer-0", "--layer-1", "--ring"])
+    for layer, name in ((0, one), (1, two)):
+        points = [at(*point) for point in zip(left[layer], right[layer], strict=True)]
+        mirrored = [at(*point) for point in zip(right[layer], left[layer], strict=True)]
+        for found in pixels(page, canvas, points)[[0, 1] if layer == 0 else [0, 2]]:
+            assert found == pytest.approx([*color(name), 0.65 * 255], abs=2)
+        empty = pixels(page, canvas, mirrored)[[0, 1] if layer == 0 else [0, 2]]
+        assert empty[:, 3].tolist() == [0, 0]
+    x, y = at(0.7, 0.1)
+    around = [(x + 6, y), (x, y + 6), (x - 6, y), (x, y - 6)]
+    assert pixels(page, canvas, around)[:, :3] == pytest.approx(np.array([color(ink)] * 4), abs=3)
+    page.evaluate("unit => pick(unit)", names.index("L0.h.0"))
+    assert pixels(page, canvas, around)[:, 3].tolist() == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("span", "part"),
+    [(Span(30, 34, 1, 1), 0.3), (Span(200, 201), 0.5), (Span(0, 9, 4, 2), 0.2), (Span(8, 9), 0.05)],
+)
+def test_the_search_for_a_span_finds_what_python_finds(look, tiny_model, span, part, levels):
+    page, data = look(tiny_model, TEXT, "L*.h.*", "L*.c.0-5")
+    values, threshold = both_signs(parts_of(data)), round(part * levels) / levels
+    true = both_signs(true_parts(tiny_model, TEXT, data))
+    found = page.evaluate(
+        "([span, threshold]) => findUnits(page.data, span, threshold)", [vars(span), threshold]
+    )
+    by_index = {one["index"]: one for one in found}
+    expected = margins(values, span, threshold)
+    assert [by_index[k]["margin"] for k in range(len(expected))] == pytest.approx(
+        expected, abs=1e-12
+    )
+    assert expected == pytest.approx(margins(true, span, threshold), abs=0.5 / levels + 1e-6)
+    assert [by_index[k]["exact"] for k in range(len(expected))] == fits(
+        true, span, threshold
+    ).tolist()
+    order = [one["margin"] for one in found]
+    assert order == sorted(order, reverse=True)
+    chosen = [one["index"] for one in found[:4]]
+    places = page.evaluate(
+        "([chosen, threshold]) => findPlaces(page.data, chosen, threshold)", [chosen, threshold]
+    )
+    ours = similar(true, chosen, threshold)
+    assert [(p["start"], p["stop"], p["shared"], p["union"]) for p in places] == [
+        (p.start, p.stop, p.shared, p.union) for p in ours
+    ]
+    assert len(ours) > 1
+
+
+def test_a_selection_may_end_between_paragraphs(look, tiny_model):
+    """As when a line is selected by three clicks: it ends before the next paragraph, outside of its text."""
+    page, _ = look(tiny_model, TEXT)
+    first, second = re.findall(r".*\n", TEXT)[:2]
+    ends = len(first), len(first + second)
+    selected = """([from, to]) => {
+      const paragraphs = [...document.querySelectorAll("#lines p")];
+      const node = (k) => k < 0 ? document.querySelector("#lines") : paragraphs[k];
+      const place = ([k, text, offset]) => [text ? page.view.nodes[k] : node(k), offset];
+      select(0, 0);
+      getSelection().setBaseAndExtent(...place(from), ...place(to));
+      takeSelection();
+      return page.span && [page.span.start, page.span.stop];
+    }"""
+    count = page.locator("#lines").evaluate("lines => lines.childNodes.length")
+    for begins, stops, span in (
+        ((0, True, 2), (1, False, 0), (2, ends[0])),
+        ((0, False, 0), (1, False, 0), (0, ends[0])),
+        ((0, False, 1), (1, False, 1), ends),
+        ((1, False, 0), (2, True, 0), ends),
+        ((1, True, 3), (-1, False, count), (ends[0] + 3, len(TEXT))),
+        ((-1, False, 0), (2, True, 0), (0, ends[1])),
+    ):
+        assert page.evaluate(selected, [begins, stops]) == [*span]
+    x, y = page.evaluate(
+        "t => { const r = page.view.rect(t); return [r.left + 3, r.top + 5]; }", ends[0]
+    )
+    page.keyboard.press("Escape")
+    page.mouse.click(x, y, click_count=3)
+    page.locator("#span-body").wait_for()
+    assert page.evaluate("[page.span.start, page.span.stop]") == [*ends]
+
+
+def test_thresholds_are_those_at_which_the_search_is_exact(look, tiny_model, levels):
+    page, data = look(tiny_model, TEXT)
+    page.evaluate("select(40, 42)")
+    slider = page.get_by_label("On from")
+    true = both_signs(true_parts(tiny_model, TEXT, data))
+    at = round(0.3 * levels)
+    assert texts(page, "#threshold-value") == [f"{at}/{levels}"]
+    assert f"1/{levels}" in texts(page, "#thresholds-note")[0]
+    for key, steps in (("ArrowRight", at + 1), ("Home", 1), ("End", levels - 1)):
+        slider.press(key)
+        assert texts(page, "#threshold-value") == [f"{steps}/{levels}"]
+        exact = fits(true, Span(40, 42, 1, 1), steps / levels)
+        found = page.evaluate("page.found.filter(({ exact }) => exact).map(({ index }) => index)")
+        assert sorted(found) == np.flatnonzero(exact).tolist()
+    slider.press("Home")
+    listed = page.evaluate(
+        """() => {
+          const exact = page.found.filter((one) => one.exact);
+          return (exact.length ? exact : page.found).map((one) => one.index);
+        }"""
+    )
+    figures = texts(page, "#found .figure")
+    assert [figure[0] == "≈" for figure in figures] == [levels < 100] * len(figures)
+    real = margins(true, Span(40, 42, 1, 1), 1 / levels)[listed[: len(figures)]]
+    said = [float(figure.strip("≈").replace("−", "-")) for figure in figures]
+    assert said == pytest.approx(real, abs=0.5 / levels + 0.0051)
+
+
+def test_selected_text_becomes_a_span_and_its_places_can_be_visited(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    corners = page.evaluate(
+        "[40, 45].map((t) => { const r = page.view.rect(t); return [r.left + 1, r.top + 5]; })"
+    )
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    page.mouse.move(*corners[1], steps=4)
+    page.mouse.up()
+    page.locator("#span-body").wait_for()
+    start, stop = page.evaluate("[page.span.start, page.span.stop]")
+    assert (start, stop) == (40, 45)
+    assert page.locator("#span-text").text_content() == "".join(map(glyph, TEXT[40:45]))
+    values = both_signs(parts_of(data))
+    page.get_by_label("Off before").fill("0")
+    page.get_by_label("and after").fill("0")
+    threshold = round(0.3 * data["levels"]) / data["levels"]
+    exact = fits(values, Span(40, 45), threshold).sum()
+    assert texts(page, "#found-note")[0].startswith(f"{exact} on exactly here")
+    best = page.locator("#found .name").first.text_content()
+    index = int(np.argmax(margins(values, Span(40, 45), threshold)))
+    assert (
+        best
+        == "+−"[index >= len(data["units"])] + data["units"][index % len(data["units"])]["name"]
+    )
+    page.locator("#places button").first.click()
+    place = page.evaluate("page.places[0]")
+    assert texts(page, "#where") == [f"{place['start'] + 1} of {len(TEXT)}"]
+    assert place["stop"] <= 40 or place["start"] >= 45
+    page.get_by_role("button", name="Clear the span").click()
+    assert page.locator("#span-body").is_hidden()
+
+
+def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    names = [unit["name"] for unit in data["units"]]
+    press = page.keyboard.press
+    for keys, place in (
+        ("ArrowRight", 2),
+        ("ArrowRight", 3),
+        ("ArrowLeft", 2),
+        ("End", 900),
+        ("Home", 1),
+    ):
+        press(keys)
+        assert texts(page, "#where") == [f"{place} of 900"]
+    for key, k in (("]", 1), ("]", 2), ("[", 1), ("[", 0)):
+        press(key)
+        assert texts(page, "#unit-name") == [names[k]]
+    press("s")
+    assert texts(page, "#unit-name") == ["surprisal"]
+    press("s")
+    assert texts(page, "#unit-name") == [names[0]]
+    for _ in range(3):
+        press("Shift+ArrowRight")
+    assert page.evaluate("page.span") == {"start": 0, "stop": 4}
+    press("Escape")
+    assert page.evaluate("page.span") is None
+    press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("[s?")  # is written there and does nothing else
+    assert page.get_by_role("searchbox").input_value() == "[s?"
+    press("Escape")
+    assert page.evaluate("document.activeElement.id") == "text"
+    press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_the_cursor_goes_by_rows_and_by_pages_and_keeps_its_column(look, tiny_model):
+    text = "".join("abcdefghij "[k % 11] * (k * 7 % 23) + "\n" for k in range(400))
+    page, _ = look(tiny_model, text.replace("j", "i").replace("h", "g"))
+    press = page.keyboard.press
+    starts = np.cumsum([0, *map(len, text.splitlines(keepends=True))])
+    lengths = np.diff(starts)
+
+    def place():
+        at = page.evaluate("page.at")
+        row = int(np.searchsorted(starts, at, side="right")) - 1
+        return row, at - int(starts[row])
+
+    def expected(row, column):
+        return row, min(column, lengths[row] - 1)
+
+    page.evaluate("t => go(t)", int(starts[3]) + 15)  # lines of 22, 6, 13 and 20 characters follow
+    assert lengths[3:8].tolist() == [22, 6, 13, 20, 4]
+    for row in (4, 5, 6, 7, 6, 5, 4, 3):
+        press("ArrowDown" if row > place()[0] else "ArrowUp")
+        assert place() == expected(row, 15)
+    rows = page.evaluate("page.view.perPage()")
+    assert 10 < rows < 100
+    for row in (3 + rows, 3 + 2 * rows, 3 + rows, 3):
+        press("PageDown" if row > place()[0] else "PageUp")
+        assert place() == expected(row, 15)
+        at, box = page.evaluate("[page.view.rect(page.at), page.view.box.getBoundingClientRect()]")
+        assert box["top"] < at["top"] < at["bottom"] < box["bottom"]
+    press("ArrowDown")
+    press("ArrowLeft")  # from here on this is the column
+    press("ArrowDown")
+    assert place() == expected(5, 4)
+    for key, row in (("PageUp", 0), ("ArrowUp", 0), ("End", 399), ("ArrowDown", 399)):
+        press(key)
+        assert place()[0] == row
+    press("Home")
+    press("Shift+ArrowDown")
+    assert page.evaluate("page.span") == {"start": 0, "stop": 2}
+    press("Shift+PageDown")
+    assert page.evaluate("page.span") == {"start": 0, "stop": int(starts[1 + rows]) + 1}
+    press("Shift+End")
+    assert page.evaluate("page.span") == {"start": 0, "stop": len(text)}
+
+
+def test_a_line_that_is_broken_has_several_rows(look, tiny_model):
+    page, _ = look(tiny_model, "abc" * 300)
+    page.evaluate("go(5)")
+    width = page.evaluate("page.view.below(5, 1, middle(page.view.rect(5)))") - 5
+    assert 40 < width < 200
+    for key, at in (("ArrowDown", 5 + width), ("ArrowDown", 5 + 2 * width), ("ArrowUp", 5 + width)):
+        page.keyboard.press(key)
+        assert page.evaluate("page.at") == at
+
+
+def test_in_the_list_the_same_keys_go_from_unit_to_unit(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    names = ["surprisal", *(unit["name"] for unit in data["units"])]
+    page.locator("#list").focus()
+    rows = page.evaluate("page.list.perPage()")
+    assert 5 < rows < 40
+    for key, k in (
+        ("ArrowDown", 2),
+        ("ArrowUp", 1),
+        ("PageDown", 1 + rows),
+        ("PageUp", 1),
+        ("End", 48),
+        ("Home", 0),
+    ):
+        page.keyboard.press(key)
+        assert texts(page, "#unit-name") == [names[k]]
+    assert page.evaluate("page.at") == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_selected_text_keeps_the_colours_of_its_units(look, tiny_model, theme):
+    """Of the pixels of a character, at the left of it and above its letter, selected and marked or not."""
+    page, _ = look(tiny_model, TEXT)
+    page.emulate_media(color_scheme=theme)
+    page.locator(f"#theme[aria-pressed={str(theme == 'dark').lower()}]").wait_for()
+    page.evaluate("go(0)")
+    page.mouse.move(5, 5)
+    corners = page.evaluate(
+        "[4, 12].map((t) => { const r = page.view.rect(t); return [r.left + 1, r.top + 3]; })"
+    )
+    box = page.evaluate("(({ left, top }) => ({ x: left, y: top }))(page.view.rect(4))")
+    clip = box | {"width": corners[1][0] - corners[0][0], "height": 4}
+    whole = box | {"width": clip["width"], "height": 28}
+    before, plain = page.screenshot(clip=clip), page.screenshot(clip=whole)
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    page.mouse.move(*corners[1], steps=4)
+    page.mouse.up()
+    page.locator("#span-body").wait_for()
+    page.mouse.move(5, 5)
+    page.evaluate("go(0)")
+    assert page.evaluate("[page.span.start, page.span.stop]") == [4, 12]
+    assert page.evaluate("String(getSelection())")
+    assert page.screenshot(clip=clip) == before
+    assert page.screenshot(clip=whole) != plain
+
+
+def test_the_search_is_for_names_and_reasons(look, tiny_model):
+    interests = [0.12, *(0.9 for _ in range(47))]
+    page, data = look(tiny_model, TEXT)
+    raw = json.loads(page.locator("#data").text_content())
+    for unit, interest in zip(raw["units"], interests, strict=True):
+        unit |= {"interest": interest, "reasons": ["inside quotes"] if interest < 0.5 else []}
+    page.evaluate("async raw => show(await decode(raw))", raw)
+    names = [unit["name"] for unit in data["units"]]
+    found = page.locator("[role=option]:visible .name")
+    for words, expected in (
+        ("0.12", []),
+        ("0.9", []),
+        ("QUOTES", names[:1]),
+        (f"quotes {names[0]}", names[:1]),
+        (f"quotes {names[1]}", []),
+        ("bits", []),
+        ("surp", ["surprisal"]),
+        (".h.7", [name for name in names if ".h.7" in name]),
+    ):
+        page.get_by_role("searchbox").fill(words)
+        assert found.all_text_contents() == expected
+
+
+def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, [tabindex], [role=img]")].filter((e) =>
+          e.checkVisibility() && !(e.ariaLabel || e.labels?.length || e.textContent.trim() ||
+          document.getElementById(e.getAttribute("aria-labelledby")))).map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+    page.get_by_role("slider", name="Place in the text").focus()
+    page.keyboard.press("ArrowRight")
+    text = page.get_by_role("slider", name="Place in the text").get_attribute("aria-valuetext")
+    bits = tiny_model.read(TEXT).bits[1]
+    assert text.startswith(f"{glyph(TEXT[1])}, 2 of 900, {data['units'][0]['name']} ")
+    assert text.endswith(f", {bits:.1f} bits")
+    assert page.locator("[role=option][aria-selected=true]").count() == 1
+    assert page.get_by_role("region", name="The text").is_visible()
+
+
+def luminance(color):
+    parts = [int(c) / 255 for c in re.findall(r"\d+", color)[:3]]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("by", ["system", "button"])
+def test_light_and_dark_are_both_legible(look, tiny_model, by):
+    page, _ = look(tiny_model, TEXT)
+    seen = []
+    for theme in ("light", "dark"):
+        if by == "system":
+            page.emulate_media(color_scheme=theme)
+        elif theme == "dark":
+            page.get_by_role("button", name="Dark").click()
+        pressed = str(theme == "dark").lower()
+        page.locator(f"#theme[aria-pressed={pressed}]").wait_for()
+        colors = page.evaluate(
+            """() => ["body", "#text", "#where", ".hint", "#summary"].map((selector) => {
+              let box = document.querySelector(selector);
+              const ink = getComputedStyle(box).color;
+              while (getComputedStyle(box).backgroundColor === "rgba(0, 0, 0, 0)") box = box.parentElement;
+              return [ink, getComputedStyle(box).backgroundColor];
+            }).concat([0, 8, 12, 20, 24, 32].map((k) => {
+              const style = getComputedStyle(document.querySelector("#lines p"), `::highlight(v${k})`);
+              return [style.color, style.backgroundColor];
+            }))"""
+        )
+        for pair in colors:
+            low, high = sorted(map(luminance, pair))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (theme, pair)
+        seen.append(colors)
+    assert luminance(seen[0][1][1]) > 0.8
+    assert luminance(seen[1][1][1]) < 0.05
+
+
+def test_hostile_text_is_inert(look):
+    model = make_model(text=HOSTILE)
+    page, _ = look(model, HOSTILE * 2, title=HOSTILE, first="L0.h.0")
+    assert page.evaluate("typeof hacked") == "undefined"
+    assert page.locator("#lines").text_content() == "".join(map(glyph, HOSTILE * 2))
+    assert page.locator("script").count() == 2
+    assert page.locator("img").count() == 0
+    assert page.locator("#title").text_content() == "".join(map(glyph, HOSTILE))
+    glyphs = page.evaluate(
+        "count => Array.from({ length: count }, (_, t) => (go(t), $('glyph').textContent))",
+        len(HOSTILE),
+    )
+    assert glyphs == list(map(visible, HOSTILE))
+    page.evaluate("select(3, 60)")
+    everything = page.locator("body").text_content()
+    assert not re.search(
+        r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", everything
+    )
+    assert page.locator("img, iframe, object, embed, link:not([rel=icon])").count() == 0
+
+
+def test_the_policy_stops_what_does_not_belong_to_the_page(window, tmp_path, tiny_model):
+    path = tmp_path / "page.html"
+    path.write_text(page_html(data_of(tiny_model, TEXT)), encoding="utf-8")
+    window.goto(path.as_uri())
+    window.evaluate("opened")
+    tries = """async () => {
+      const refused = [];
+      const attempt = async (name, act) => { try { await act(); } catch { refused.push(name); } };
+      await attempt("fetch", () => fetch("http://127.0.0.1:9/"));
+      await attempt("markup", () => { document.body.innerHTML = "<b>x</b>"; });
+      const script = document.createElement("script");
+      await attempt("script", () => { script.textContent = "hacked = 1"; });
+      return refused;
+    }"""
+    assert window.evaluate(tries) == ["fetch", "markup", "script"]
+
+
+def test_data_can_be_shown_again_and_unit_and_place_stay(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    name = data["units"][7]["name"]
+    page.evaluate("pick(7); go(25)")
+    other = data_of(tiny_model, TEXT[300:600])
+    page.evaluate("async raw => show(await decode(raw))", other)
+    assert texts(page, "#unit-name") == [name]
+    assert texts(page, "#where") == ["26 of 300"]
+    assert page.locator("#lines p").evaluate_all("ps => ps.map(p => p.textContent)") == shown(
+        TEXT[300:600]
+    )
+    page.evaluate("async raw => show(await decode(raw))", data_of(tiny_model, TEXT[:3]))
+    assert texts(page, "#where") == ["3 of 3"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "level", "text"),
+    [("gru", "char", "a"), ("elman", "char", "abc\n\ngfe" * 40), ("lstm", "byte", "né ☃\n" * 9)],
+)
+def test_every_kind_of_model_has_a_page(look, cell, level, text):
+    page, data = look(make_model(cell, text, 1, level=level), text)
+    assert page.locator("#gates").is_visible() == bool(CELLS[cell].sigmoids)
+    lasts = [re.search(r"lasts \S+ (\w+)", said) for said in texts(page, "figcaption")]
+    kept = [gate for gate in data["gates"] if gate["scale"]]
+    assert [found[1] for found in lasts if found] == [f"{data['noun']}s" for _ in kept]
+    assert data["length"] == len(text if level == "char" else text.encode())
+    last = data["length"]
+    page.keyboard.press("End")
+    assert texts(page, "#where") == [f"{last} of {last}"]
+    assert page.locator("#glyph").text_content() == visible(text[-1])
+
+
+def test_without_guesses_there_is_no_heading_for_them(look, tiny_model):
+    none = page_data([record(tiny_model, TEXT)], parse_units("L*.h.*", tiny_model), title="a test")
+    page, _ = look(tiny_model, TEXT, change=none)
+    headings = page.locator("#character h3")
+    assert [headings.nth(k).is_visible() for k in range(2)] == [False, True]
+    page, _ = look(tiny_model, TEXT)
+    assert headings.first.is_visible()
+
+
+def test_the_ring_stays_around_its_character_when_the_window_changes(look, tiny_model):
+    page, _ = look(tiny_model, TEXT)
+    page.set_viewport_size({"width": 1360, "height": 850})
+    farthest = """() => Array.from(page.data.bits, (_, t) => t).reduce((a, b) =>
+      page.view.rect(b).left > page.view.rect(a).left ? b : a)"""
+    page.evaluate("t => go(t, true)", page.evaluate(farthest))
+    boxes = """() => [document.querySelector("#ring"), document.querySelector("#lines")]
+      .map((e) => e.getBoundingClientRect()).concat([page.view.rect(page.at)]).map(({ left, top }) => [left, top])"""
+    places = []
+    for width in (1360, 390, 1360):
+        page.set_viewport_size({"width": width, "height": 850})
+        page.evaluate("() => new Promise((f) => requestAnimationFrame(() => setTimeout(f)))")
+        ring, lines, character = page.evaluate(boxes)
+        assert ring == pytest.approx(character, abs=0.5)
+        places.append(np.subtract(character, lines))
+    wide, narrow, again = places
+    assert wide[0] > 390 > narrow[0]  # it stands in another row then
+    assert again.tolist() == wide.tolist()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_narrow_window_needs_no_scrolling_sideways(look, tiny_model, large):
+    page, _ = look(tiny_model, TEXT)
+    page.set_viewport_size({"width": 390, "height": 844})
+    if large:
+        size = "parseFloat(getComputedStyle(document.querySelector('#lines p')).fontSize)"
+        before = page.evaluate(size)
+        page.get_by_role("button", name="Large type").click()
+        assert page.evaluate(size) > 1.5 * before
+    page.evaluate("select(30, 34)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

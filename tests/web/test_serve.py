@@ -1,0 +1,996 @@
+"""`charrnn serve`: who is let in, what a live model answers, and the page in a browser."""
+
+import functools
+import html
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import CLEAN, command, own_signals, run_charrnn
+
+from charrnn.config import SamplingConfig
+from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
+from charrnn.interpret.edits import Edit
+from charrnn.interpret.recording import record_parts
+from charrnn.interpret.units import parse_units
+from charrnn.web.data import page_data
+from charrnn.web.html import page_html, page_policy
+from charrnn.web.live import GUESSES, MOST_CHARS, Live
+from charrnn.web.server import MOST_BYTES, Server
+
+POLICY = "default-src 'none'"
+
+
+@contextmanager
+def serving(actions, page=b"<!doctype html>a page", policy=POLICY):
+    """A server in a thread of its own."""
+    server = Server(page, policy, actions)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def echo(request):
+    yield {"asked": request}
+    yield {"again": request}
+
+
+def fail(request):
+    if request == "at once":
+        raise UsageError("that is wrong", "do something else")
+    yield {"first": True}
+    raise UsageError("that went wrong")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving({"echo": echo, "fail": fail}) as found:
+        yield found
+
+
+def ask(server, method, path, body=None, **headers):
+    """(status, body, headers) of a request; by default one that the server's own page would make."""
+    port = server.server_address[1]
+    own = {"Host": f"127.0.0.1:{port}"}
+    if method == "POST":
+        own |= {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
+    own |= {name.replace("_", "-"): value for name, value in headers.items()}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    for name, value in own.items():
+        if value is not None:
+            connection.putheader(name, value)
+    if body is not None and "Content_Length" not in headers:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    reply = connection.getresponse()
+    found = reply.status, reply.read(), reply.headers
+    connection.close()
+    return found
+
+
+def post(server, name, value, **headers):
+    return ask(server, "POST", f"/{server.token}/{name}", json.dumps(value).encode(), **headers)
+
+
+def lines(body):
+    return [json.loads(line) for line in body.decode().splitlines()]
+
+
+# --- who is let in --------------------------------------------------------------------------------
+
+
+def test_the_page_and_the_actions_are_there_for_who_has_the_address(server):
+    status, body, _ = ask(server, "GET", f"/{server.token}/")
+    assert (status, body) == (200, b"<!doctype html>a page")
+    status, body, _ = post(server, "echo", {"é": [1, 2.5, None]})
+    assert status == 200
+    assert lines(body) == [{"asked": {"é": [1, 2.5, None]}}, {"again": {"é": [1, 2.5, None]}}]
+    port = server.server_address[1]
+    assert server.address == f"http://127.0.0.1:{port}/{server.token}/"
+    local = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}"}
+    assert post(server, "echo", 1, **local)[0] == 200
+
+
+def test_two_servers_have_two_long_tokens(server):
+    with serving({}) as other:
+        assert other.token != server.token
+        assert len(other.token) >= 40
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "path", ["/", "", "/echo", "/wrong/", "/wrong/echo", "//", "/%2e%2e/", "http://evil/", "*"]
+)
+def test_nobody_gets_in_without_the_token(server, method, path):
+    status, body, _ = ask(server, method, path or "?", b"{}" if method == "POST" else None)
+    assert status == 403
+    assert server.token not in body.decode()
+
+
+@pytest.mark.parametrize(
+    "form", ["{token}x", "{token:.20}", "é{token}", "%20{token}", "{token}%00"]
+)
+def test_a_token_that_is_nearly_right_is_wrong(server, form):
+    path = f"/{form.format(token=server.token)}/"
+    with socket.create_connection(server.server_address) as connection:
+        host = f"127.0.0.1:{server.server_address[1]}"
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert b" 403 " in connection.recv(1000)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "0.0.0.0:{port}", None],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_name_of_the_host_is_refused_as_dns_rebinding(server, host, method):
+    host = host and host.format(port=server.server_address[1])
+    name, body = ("", None) if method == "GET" else ("echo", b"1")
+    status, found, _ = ask(server, method, f"/{server.token}/{name}", body, Host=host)
+    assert status == 403
+    assert b"page" not in found
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "https://127.0.0.1:{port}",
+        "http://127.0.0.1:1",
+        "127.0.0.1:{port}",
+        None,
+    ],
+)
+def test_a_request_of_another_page_is_refused(server, origin):
+    origin = origin and origin.format(port=server.server_address[1])
+    status, body, headers = post(server, "echo", 1, Origin=origin)
+    assert status == 403
+    assert "error" in json.loads(body)
+    assert not [name for name in headers if name.lower().startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "status"),
+    [
+        ("GET", "nothing", 404),
+        ("POST", "nothing", 404),
+        ("GET", "../", 404),
+        ("GET", "echo", 405),
+        ("POST", "", 405),
+        ("PUT", "echo", 501),
+        ("OPTIONS", "echo", 501),
+        ("HEAD", "", 501),
+    ],
+)
+def test_what_is_not_there_is_refused(server, method, name, status):
+    found, _, headers = ask(server, method, f"/{server.token}/{name}", b"1")
+    assert found == status
+    assert not [name for name in headers if name.lower().startswith("access-control")]
+
+
+def test_the_address_has_a_slash_at_its_end(server):
+    assert ask(server, "GET", f"/{server.token}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"1" * (MOST_BYTES + 1), {}, 413),
+        (b"1", {"Content_Length": "9" * 30}, 413),
+        (b"1", {"Content_Length": "-1"}, 411),
+        (b"1", {"Content_Length": "1_0"}, 411),
+        (None, {}, 411),
+        (b"1", {"Content_Type": "text/plain"}, 415),
+        (b"{", {}, 400),
+        (b"\xff", {}, 400),
+        (b"NaN", {}, 400),
+        (b"9" * 30, {}, 400),
+        (b"[" * 60_000, {}, 400),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_refused_in_one_line(server, body, headers, status):
+    found, reply, _ = ask(server, "POST", f"/{server.token}/echo", body, **headers)
+    assert found == status
+    (line,) = lines(reply)
+    assert set(line) == {"error", "hint"}
+    assert line["error"]
+
+
+def test_what_is_no_http_is_refused(server):
+    with socket.create_connection(server.server_address) as connection:
+        connection.sendall(b"<script>\r\n\r\n")
+        assert connection.recv(1000) == b'{"error":"Bad Request","hint":""}\n'
+
+
+def test_every_reply_forbids_to_keep_frame_or_guess_it(server):
+    for _, _, headers in (
+        ask(server, "GET", f"/{server.token}/"),
+        ask(server, "GET", "/"),
+        post(server, "echo", 1),
+        post(server, "fail", "at once"),
+    ):
+        assert headers["Content-Security-Policy"] == f"{POLICY}; frame-ancestors 'none'"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "Python" not in headers["Server"]
+
+
+def test_what_cannot_be_obeyed_is_told_in_the_last_line(server):
+    status, body, _ = post(server, "fail", "at once")
+    assert (
+        status == 200
+    )  # the request was heard; a browser would log any other as a fault of the page
+    assert lines(body) == [{"error": "that is wrong", "hint": "do something else"}]
+    _, body, _ = post(server, "fail", "later")
+    assert lines(body) == [{"first": True}, {"error": "that went wrong", "hint": ""}]
+
+
+def test_only_loopback_is_bound(server):
+    assert server.server_address[0] == "127.0.0.1"
+    assert server.socket.family == socket.AF_INET
+
+
+def test_a_port_that_is_taken_is_told(server):
+    port = server.server_address[1]
+    with pytest.raises(EnvironmentFault, match=f"port {port}") as found:
+        Server(b"", POLICY, {}, port)
+    assert "--port 0" in found.value.hint
+
+
+# --- replies that come line by line ---------------------------------------------------------------
+
+
+def test_each_line_leaves_at_once_and_requests_are_answered_side_by_side():
+    go_on = threading.Event()
+
+    def slow(request):
+        yield "first"
+        assert go_on.wait(10)
+        yield "last"
+
+    with serving({"slow": slow, "echo": echo}) as server, raw_post(server, "slow") as stream:
+        assert next(stream) == b'"first"\n'
+        assert post(server, "echo", 1)[0] == 200  # while the other waits
+        go_on.set()
+        assert next(stream) == b'"last"\n'
+
+
+@contextmanager
+def raw_post(server, name, value=None):
+    """The lines of a reply's body, as they come; leaving closes the connection."""
+    port = server.server_address[1]
+    body = json.dumps(value).encode()
+    head = (
+        f"POST /{server.token}/{name} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Origin: http://127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(server.server_address, timeout=10) as connection:
+        connection.sendall(head.encode() + body)
+        with connection.makefile("rb") as stream:
+            while next(stream) != b"\r\n":
+                pass
+            yield stream
+
+
+def test_a_client_that_goes_away_ends_the_work(capfd):
+    ended = threading.Event()
+
+    def endless(request):
+        try:
+            while True:
+                yield {"text": "x" * 1000}
+        finally:
+            ended.set()
+
+    with serving({"endless": endless}) as server:
+        with raw_post(server, "endless") as stream:
+            next(stream)
+            assert not ended.is_set()
+        assert ended.wait(10)
+    assert capfd.readouterr() == ("", "")
+
+
+# --- what a live model answers --------------------------------------------------------------------
+
+
+@pytest.fixture(params=["char", "byte"])
+def any_model(request, tiny_model, byte_model):
+    return tiny_model if request.param == "char" else byte_model
+
+
+def live(model, **options):
+    return Live(model, "a title", **options)
+
+
+def data_of(model, text):
+    """What the page shows of a text that a model has read; the title is the one of `live`."""
+    states = model.cell.states
+    units = [unit for what in states for unit in parse_units(f"L*.{what}.*", model)]
+    return page_data([model.read(text, top=GUESSES)], units, title="a title")
+
+
+def written(live, **request):
+    """The text that is written, and the lines of the reply."""
+    lines = list(live.write({"seed": 1, "length": 40} | request))
+    assert [bool(line["stop"]) for line in lines] == [False] * (len(lines) - 1) + [True]
+    return "".join(line["text"] for line in lines)
+
+
+def test_reading_is_what_the_model_reads(any_model):
+    (line,) = live(any_model).read({"text": "def a(b):"})
+    assert line == {"data": data_of(any_model, "def a(b):")}
+    edits = "clamp L0.c.3=+2  # held\n\nsteer L1.h.0-3=-0.5"
+    (line,) = live(any_model).read({"text": "def a(b):", "edits": edits})
+    edited = any_model.edited([Edit("clamp", "L0.c.3", 2.0), Edit("steer", "L1.h.0-3", -0.5)])
+    assert line == {"data": data_of(edited, "def a(b):")}
+    assert line["data"]["source"]["edits"] == ["clamp L0.c.3=+2.0", "steer L1.h.0-3=-0.5"]
+    assert line["data"]["bits"] != data_of(any_model, "def a(b):")["bits"]
+
+
+def test_the_page_begins_with_what_the_model_writes(tiny_model):
+    text = "".join(tiny_model.sample(seed=1, length=400))
+    page = live(tiny_model).page()
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    about = data.pop("live")
+    assert about["text"] == text
+    assert about["states"] == ["h", "c"]
+    del data["ramps"]
+    assert data == json.loads(json.dumps(data_of(tiny_model, text)))
+
+
+def test_only_the_served_page_has_the_live_part_and_may_ask_its_server(tiny_model):
+    data = data_of(tiny_model, "def a")
+    plain, served = page_html(data), live(tiny_model).page()
+    for part in ("class Live", 'id="live-text"', "#live-text"):
+        assert part in served
+        assert part not in plain
+    assert "connect-src 'none'" in page_policy()
+    assert "connect-src 'self'" in page_policy(live=True)
+    assert html.escape(page_policy(live=True)) in served
+    assert "unsafe" not in page_policy(live=True)
+
+
+def test_writing_is_what_the_model_samples(any_model):
+    model = live(any_model)
+    for settings in ({}, {"temperature": 0.3}, {"temperature": 1.4, "top_p": 0.7}, {"seed": 2}):
+        expected = any_model.sample("def ", **({"seed": 1, "length": 40} | settings))
+        assert written(model, prime="def ", **settings) == "".join(expected)
+    assert written(model) == "".join(any_model.sample(seed=1, length=40))
+
+
+def test_a_clamp_is_the_edited_models_and_the_same_seed_tells_them_apart(tiny_model):
+    held = tiny_model.edited([Edit("clamp", "L1.h.5", 3.0), Edit("clamp", "L1.h.7", -3.0)])
+    edits = "clamp L1.h.5=3\nclamp L1.h.7=-3"
+    found = written(live(tiny_model), prime="def ", edits=edits)
+    assert found == "".join(held.sample("def ", seed=1, length=40))
+    assert found != written(live(tiny_model), prime="def ")
+
+
+def test_another_temperature_in_the_midst_goes_on_with_the_next_random_numbers(any_model):
+    from charrnn.sampling.sampler import sample
+
+    model = live(any_model)
+    for prime in ("def ", ""):
+        first = written(model, prime=prime)[:17]
+        rest = written(model, prime=prime, written=first, index=1, temperature=1.3)
+        config = SamplingConfig(seed=1, length=40, temperature=1.3)
+        read = (prime or "\n") + first  # without a prime a model reads a newline
+        assert rest == "".join(sample(any_model, read, config, index=1))
+
+
+def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
+    from charrnn.sampling.sampler import sample
+
+    def line(prime, index, length):
+        config = SamplingConfig(seed=1, length=length, line=True)
+        return "".join(sample(tiny_model, prime, config, index=index))
+
+    expected, index, prime = "", 4, "ab"
+    while len(expected) < 300:
+        expected += line(prime, index, 300 - len(expected))
+        index, prime = index + 1, ""
+    model = live(tiny_model, lines=True)
+    assert expected.count("\n") > 3
+    assert written(model, prime="first\nab", index=4, length=300) == expected
+    assert list(model.write({"length": 300, "seed": 1}))[-1]["index"] > 3
+
+
+@pytest.mark.parametrize("text", ["ab", "ab\n", "\nab", "\n", "def a\n\nx\ny", "\n\n\n"])
+def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
+    parts = list(record_parts(any_model, text, top=2, lines=True, length=3))
+    assert "".join(part.text for part in parts) == text
+    begun = "\n" + text
+    assert [part.start for part in parts] == [
+        1 + sum(len(p.ids) for p in parts[:k]) for k in range(len(parts))
+    ]
+    assert [begun[part.start_char :][: len(part.text)] for part in parts] == [p.text for p in parts]
+    assert [p.following for p in parts[:-1]] == [p.ids[0] for p in parts[1:]]
+    assert parts[-1].following is None
+    found = {
+        name: np.concatenate(
+            [{**p.arrays, "bits": p.bits, "next": p.next_ids}[name] for p in parts]
+        )
+        for name in (*any_model.cell.states, *any_model.cell.gates, "bits", "next")
+    }
+    t = 0
+    for line in text.split("\n"):
+        alone = any_model.read("\n" + line + "\n", top=2)
+        if t:  # the newline in which the line begins; what it cost was told at the end of the one before
+            assert (found["h"][t - 1] == alone.arrays["h"][0]).all()
+            assert (found["next"][t - 1] == alone.next_ids[0]).all()
+        stop = t + len(line)
+        for name in alone.arrays:
+            assert (found[name][t:stop] == alone.arrays[name][1:-1]).all()
+        costs = found["bits"][t : stop + 1]
+        assert costs == pytest.approx(alone.bits[1 : len(costs) + 1], rel=1e-5)  # products round
+        t = stop + 1
+
+
+def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
+    model = live(tiny_model, lines=True)
+    units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
+    parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, lines=True)
+    (line,) = model.read({"text": "ab\ncd"})
+    assert line == {"data": page_data(parts, units, title="a title")}
+    assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
+    with pytest.raises(CharrnnError, match="no text"):
+        next(model.read({"text": ""}))
+
+
+@pytest.mark.parametrize(
+    ("action", "request_", "said"),
+    [
+        ("read", None, "a request is an object"),
+        ("read", {"text": ""}, "no text"),
+        ("read", {"text": 1}, "text must be a text"),
+        ("read", {"text": "a" * (MOST_CHARS + 1)}, "2,000 characters at most"),
+        ("read", {"text": "a", "what": "h"}, "no 'what'"),
+        ("read", {"text": "a", "edits": "L0.c.3=1"}, "units held, line 1: a line looks like"),
+        ("read", {"text": "a", "edits": "clamp L7.c.3=1"}, "layers 0 to 1"),
+        ("read", {"text": "a", "edits": "clamp L0.f.3=1"}, "f is a gate"),
+        ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}, "edits must be a text"),
+        ("write", {"prime": "a" * 1500, "written": "b" * 501}, "2,000 characters at most"),
+        ("write", {"length": MOST_CHARS + 1}, "length must be 2,000 at most"),
+        ("write", {"length": -1}, "length must be"),
+        ("write", {"length": True}, "length must be"),
+        ("write", {"temperature": -1}, "temp must be"),
+        ("write", {"temperature": "hot"}, "temp must be"),
+        ("write", {"top_p": 0}, "top-p must be"),
+        ("write", {"seed": 1.5}, "seed must be"),
+        ("write", {"index": -1}, "index must be"),
+        ("write", {"index": 0.5}, "index must be"),
+        ("write", {"speed": 0}, "speed must be"),
+        ("write", {"speed": "fast"}, "speed must be"),
+        ("write", {"match": "a+"}, "no 'match'"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused_before_the_first_line(tiny_model, action, request_, said):
+    with pytest.raises(CharrnnError, match=said) as found:
+        next(getattr(live(tiny_model), action)(request_))
+    assert "\n" not in found.value.message
+
+
+def test_the_readme_says_how_long_a_live_text_may_be():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## Live\n")[2].partition("\n## ")[0]
+    assert f"{MOST_CHARS:,} characters" in " ".join(section.split())
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on(tiny_model, lines):
+    model = live(tiny_model, lines=lines)
+    (known,), (line,) = model.read({"text": "def it"}), model.read({"text": "dé😀ef\ud800 ité"})
+    assert line == known | {
+        "unknown": ["é", "😀", "\ud800"],
+        "names": "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE), 😀 (U+1F600 GRINNING FACE), "
+        "\\ud800 (U+D800 unnamed)",
+    }
+    assert written(model, prime="dé😀ef ") == written(model, prime="def ")
+    first = {"prime": "d", "index": 1}
+    assert written(model, written="é😀f", **first) == written(model, written="f", **first)
+    assert written(model, prime="é") == written(model)
+    (line,) = model.read({"text": "éé"})
+    assert (line["data"], line["unknown"]) == (None, ["é"])
+
+
+def test_a_writer_waits_between_characters_if_it_is_asked_to(tiny_model, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("charrnn.web.live.time.sleep", pauses.append)
+    assert len(written(live(tiny_model), speed=50)) == 40
+    assert pauses == [1 / 50] * 40
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def command_serving(workplace, *options, env=None):
+    """`charrnn serve`, and the address that it printed."""
+    process = subprocess.Popen(
+        command("serve", *options),
+        cwd=workplace,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=WITHOUT_DISPLAY | (env or {}),
+        preexec_fn=own_signals,
+        text=True,
+    )
+    try:
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+WITHOUT_DISPLAY = {
+    name: value
+    for name, value in CLEAN.items()
+    if name not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+}
+
+
+def fetch(address, name="", value=None, timeout=10):
+    """The open reply to what the page at an address asks."""
+    origin = address.rpartition("/")[0].rpartition("/")[0]
+    body = None if value is None else json.dumps(value).encode()
+    headers = {"Content-Type": "application/json", "Origin": origin}
+    request = urllib.request.Request(address + name, body, headers)
+    return urllib.request.urlopen(request, timeout=timeout)
+
+
+def test_the_command_serves_until_ctrl_c_whoever_goes_away(workplace, tiny_model):
+    with command_serving(workplace, "tiny") as (process, address):
+        with fetch(address) as reply:
+            assert page_policy(live=True) in reply.headers["Content-Security-Policy"]
+            assert b"<title>tiny</title>" in reply.read()
+        for _ in range(2):
+            reply = fetch(address, "write", {"length": 2000, "seed": 1, "speed": 1000})
+            reply.readline()
+            reply.close()  # writing to it would end a command that does not expect it
+        with fetch(address, "write", {"prime": "def ", "seed": 3, "length": 30}) as reply:
+            text = "".join(line["text"] for line in lines(reply.read()))
+        assert text == "".join(tiny_model.sample("def ", seed=3, length=30))
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+        assert process.returncode == -signal.SIGINT  # which a shell calls 130
+        assert (out, err) == ("", "charrnn: the page is for this machine alone; Ctrl-C ends it\n")
+
+
+def test_a_browser_is_opened_where_there_is_a_display_or_if_asked(workplace, tmp_path):
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened.part\n'
+        f"mv {tmp_path}/opened.part {tmp_path}/opened\n"
+    )
+    browser.chmod(0o755)
+    env = {"BROWSER": str(browser)}
+    with command_serving(workplace, "tiny", "-q", env=env) as (process, address):
+        opened = tmp_path / "opened"
+        while not opened.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        assert opened.read_text() == address
+        opened.unlink()
+    with command_serving(workplace, "tiny", "-q", "--no-open", env=env) as (_, address):
+        fetch(address).close()
+        assert not (tmp_path / "opened").exists()
+
+
+def test_a_port_that_is_taken_is_one_line(workplace, server):
+    port = server.server_address[1]
+    done = run_charrnn("serve", "tiny", "--port", port, cwd=workplace, status=6)
+    said, hint = done.err.splitlines()
+    assert f"cannot serve on port {port}: Address already in use" in said
+    assert "--port 0" in hint
+    assert done.out == ""
+
+
+# --- in a browser ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served(tiny_model):
+    model = live(tiny_model)
+    with serving(
+        {"read": model.read, "write": model.write},
+        model.page().encode(),
+        policy=page_policy(live=True),
+    ) as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser, served):
+    """The page as a person has it open; at the end, nothing has gone wrong in it or been asked elsewhere."""
+    context = browser.new_context()
+    page = context.new_page()
+    wrong, asked = [], []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(served.address)
+    page.locator("#live-text").wait_for()
+    yield page
+    assert not wrong
+    assert [url for url in asked if not url.startswith((served.address, "data:"))] == []
+    context.close()
+
+
+def colours(page):
+    """The level of colour of each character that is shown."""
+    return page.evaluate("Array.from(page.view.levels)")
+
+
+def shown(page):
+    """The text that is shown."""
+    return "".join(page.locator("#lines p").all_text_contents()).replace("↵", "\n")
+
+
+def until(page, condition, argument=None):
+    """Wait until a function holds in the page; its policy forbids to evaluate anything else again and again."""
+    page.wait_for_function(condition, arg=argument, timeout=10_000)
+
+
+def read(page, text):
+    """Wait until a text is what the page has read."""
+    until(page, "text => page.live.shown === text && !page.live.reading.isAtWork", text)
+
+
+def test_what_is_typed_is_read_at_once(page, tiny_model):
+    page.fill("#live-text", "")
+    page.locator("#live-text").press_sequentially("def a(")
+    read(page, "def a(")
+    assert shown(page) == "def a("
+    unit = page.locator("#unit-name").text_content()
+    before = colours(page)
+    layer, what, index = unit.removeprefix("L").split(".")
+    values = tiny_model.read("def a(").arrays[what][:, int(layer), int(index)]
+    assert [level < 0 for level in before if level] == [
+        value < 0 for value, level in zip(values, before, strict=True) if level
+    ]
+    assert any(before)
+    page.locator("#live-text").press_sequentially("x): retu")
+    read(page, "def a(x): retu")
+    assert len(colours(page)) == 14
+    assert page.locator("#unit-name").text_content() == unit  # the one that was picked stays
+    assert "14 characters read" in page.locator("#live-status").text_content()
+    guess = tiny_model.read("def a(x): retu", top=1)
+    expected = guess.next_text[guess.next_ids[-1, 0]]
+    assert page.locator("#guesses .name").first.text_content() == {" ": "␣", "\n": "↵"}.get(
+        expected, expected
+    )
+
+
+def test_the_cursor_of_the_page_follows_the_caret(page):
+    page.fill("#live-text", "def a(b)")
+    read(page, "def a(b)")
+    assert page.evaluate("page.at") == 7
+    page.locator("#live-text").press("ArrowLeft")
+    page.locator("#live-text").press("ArrowLeft")
+    until(page, "() => page.at === 5")
+
+
+def test_it_writes_on_and_stops(page, tiny_model):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "60")
+    page.locator("#live-speed").fill("5")  # as fast as it goes
+    page.locator("#live-text").press("Control+Enter")
+    whole = "def " + "".join(tiny_model.sample("def ", seed=1, length=60))
+    read(page, whole)
+    assert page.input_value("#live-text") == whole
+    assert shown(page) == whole
+    assert page.locator("#live-stop").is_disabled()
+
+    page.locator("#live-speed").fill("3")
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "1500")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length > 20")
+    page.keyboard.press("Escape")  # the keyboard is at the button that stops
+    text = page.input_value("#live-text")
+    read(page, text)
+    longer = "def " + "".join(tiny_model.sample("def ", seed=1, length=1500))
+    assert longer.startswith(text)
+    assert len(text) < len(longer)
+    assert page.locator("#live-stop").is_disabled()
+    assert page.evaluate("document.activeElement.id") == "live-text"
+
+
+def test_typing_ends_the_writing_and_what_is_typed_stays(page):
+    page.fill("#live-text", "def ")
+    page.locator("#live-speed").fill("2")
+    page.locator("#live-text").press("Control+Enter")
+    until(page, "() => page.live.written.length > 3")
+    page.locator("#live-text").press("End")
+    page.keyboard.press("q")
+    until(page, "() => !page.live.writing")
+    text = page.input_value("#live-text")
+    assert "q" in text
+    read(page, text)
+    assert page.locator("#live-again").is_disabled()
+
+
+def test_again_is_the_next_seed_from_the_same_beginning(page, tiny_model):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "40")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-write")
+    read(page, "def " + "".join(tiny_model.sample("def ", seed=1, length=40)))
+    page.get_by_role("button", name="Again, seed 2").click()
+    read(page, "def " + "".join(tiny_model.sample("def ", seed=2, length=40)))
+
+
+@pytest.mark.parametrize("place", ["live-again", "live-temperature", "text", "search", "ask", None])
+def test_escape_stops_the_writing_wherever_the_keyboard_is(page, place):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    page.locator("#live-speed").fill("1")
+    page.fill("#live-length", "1500")
+    page.locator("#live-again").focus()
+    page.keyboard.press("Enter")
+    until(page, "() => page.live.written.length > 2")
+    assert page.evaluate("document.activeElement.id") == "live-stop"
+    if place is None:
+        page.evaluate("document.activeElement.blur()")
+    elif place == "ask":
+        page.click("#ask")
+    elif place != "live-again":
+        page.locator(f"#{place}").focus()
+    focused = page.evaluate("document.activeElement.id")
+    page.keyboard.press("Escape")
+    until(page, "() => !page.live.writing && !page.live.reading.isAtWork")
+    assert 2 < len(page.evaluate("page.live.written")) < 1500
+    assert not page.locator("#help").is_visible()
+    after = {"live-stop": "live-again", "": "ask" if place == "ask" else ""}.get(focused, focused)
+    assert page.evaluate("document.activeElement.id") == after
+
+
+def test_another_temperature_while_it_writes_counts_from_the_next_character(page, tiny_model):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "150")
+    page.locator("#live-speed").fill("4")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length > 10")
+    page.locator("#live-temperature").fill("0")
+    until(page, "() => !page.live.writing")
+    text = page.input_value("#live-text").removeprefix("def ")
+    assert len(text) == 150
+    sampled = functools.partial(tiny_model.sample, seed=1)
+    warm = "".join(sampled("def ", length=150))
+    same = next(k for k in range(150) if text[k] != warm[k])
+
+    def changed_at(k):  # what is written if the temperature changes there
+        return text[:k] + "".join(sampled("def " + text[:k], length=150 - k, temperature=0))
+
+    assert text in map(changed_at, range(10, same + 1))
+
+
+def test_each_change_while_it_writes_has_random_numbers_of_its_own(page):
+    page.locator("#live-speed").fill("2")
+    page.click("#live-write")
+    for index, temperature in enumerate(("1.5", "0.5", "1"), 1):
+        page.locator("#live-temperature").fill(temperature)
+        until(page, "index => page.live.index === index", index)
+        assert page.evaluate("() => Boolean(page.live.writing)")
+
+
+def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it_is(
+    page, tiny_model
+):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "80")
+    page.locator("#search").fill("L1.h.5")
+    page.locator("#list [role=option]:visible", has_text="L1.h.5").first.click()
+    unit = page.locator("#unit-name").text_content()
+    page.get_by_role("button", name=f"Hold {unit}").click()
+    page.get_by_label(f"Value for {unit}", exact=True).fill("5")
+    held = tiny_model.edited([Edit("clamp", unit, 5.0)])
+    expected = "def " + "".join(held.sample("def ", seed=1, length=80))
+    plain = "def " + "".join(tiny_model.sample("def ", seed=1, length=80))
+    until(page, "text => $('live-held').textContent === text", expected)
+    assert page.locator("#live-plain").text_content() == plain
+    same = next(k for k in range(84) if plain[k] != expected[k])
+    assert f"The same for {same - 4} characters" in page.locator("#live-differ").text_content()
+    until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+5.0")
+    until(page, "() => page.view.levels.every((level) => level === 16)")
+
+    page.locator("#live-speed").fill("5")
+    page.click("#live-write")
+    read(page, expected)
+    page.get_by_label(f"{unit} is held").uncheck()
+    assert not page.locator("#live-compare").is_visible()
+    until(page, "text => !$('summary').textContent.includes(text)", "clamp")
+    page.get_by_label("What is done").select_option("steer")
+    page.get_by_label(f"{unit} is held").check()
+    steered = tiny_model.edited([Edit("steer", unit, 5.0)])
+    expected = "def " + "".join(steered.sample("def ", seed=1, length=80))
+    until(page, "text => $('live-held').textContent === text", expected)
+    page.get_by_role("button", name=f"Let {unit} go").click()
+    assert page.locator("#live-list li").count() == 0
+
+
+def test_what_the_model_does_not_know_is_told_and_the_rest_goes_on(page, tiny_model):
+    typed = "déf 😀a"
+    page.fill("#live-text", typed)
+    read(page, typed)
+    assert shown(page) == "df a"
+    told = page.locator("#live-left-out")
+    assert "U+00E9" in told.text_content()
+    assert "U+1F600" in told.text_content()
+    until(page, "() => page.at === 3")
+    for _ in range(2):  # before the face
+        page.locator("#live-text").press("ArrowLeft")
+    until(page, "() => page.at === 2")
+
+    page.fill("#live-length", "40")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-hold")
+    expected = "".join(tiny_model.sample("df a", seed=1, length=40))
+    until(page, "text => $('live-plain').textContent === text", typed + expected)
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 40 && page.data.length === 44")
+    assert page.input_value("#live-text").startswith(typed)
+    page.fill("#live-text", "def")
+    read(page, "def")
+    assert told.text_content() == ""
+    page.fill("#live-text", "é")
+    until(page, "() => $('live-status').textContent.includes('nothing to read that the model')")
+    assert page.locator("#live-trouble").text_content() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "range_"),
+    [
+        ("length", ("99999", "0", "1.5", ""), "1 to 2,000"),
+        ("seed", ("-5", "0.5", ""), "0 to 9,007,199,254,740,990"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_told_beside_its_field(page, name, wrong, range_):
+    field, told = page.locator(f"#live-{name}"), page.locator(f"#live-{name}-range")
+    assert told.text_content() == range_
+    low, high = (int(end.replace(",", "")) for end in range_.split(" to "))
+    assert (field.get_attribute("min"), field.get_attribute("max")) == (str(low), str(high))
+    for value in wrong:
+        field.fill(value)
+        assert told.text_content() == f"It must be a whole number from {range_}."
+        assert field.get_attribute("aria-invalid") == "true"
+        page.locator("#live-text").press("Control+Enter")
+        assert page.evaluate("document.activeElement.id") == f"live-{name}"
+        assert "nothing is written" in page.locator("#live-trouble").text_content()
+        field.fill(str(high))
+        assert told.text_content() == range_
+        assert page.locator("#live-trouble").text_content() == ""
+
+
+def test_a_comparison_that_holds_no_more_is_marked_until_it_is_made_anew(page, tiny_model):
+    def comparison(seed):
+        return "def " + "".join(tiny_model.sample("def ", seed=seed, length=400))
+
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-hold")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    page.fill("#live-length", "1500")
+    page.locator("#live-speed").fill("0")
+    until(page, "text => $('live-plain').textContent === text", comparison(1))
+    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    assert "random numbers" in page.locator("#live-differ").text_content()
+    marked = page.evaluate(
+        "() => ($('live-again').click(), [$('live-compare').ariaBusy, $('live-differ').textContent])"
+    )
+    assert marked == ["true", "Being made anew …"]
+    until(page, "text => $('live-plain').textContent === text", comparison(2))
+    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    assert page.evaluate("() => Boolean(page.live.writing)")  # it does not wait for the end
+    assert "random numbers" in page.locator("#live-differ").text_content()
+
+    page.fill("#live-seed", "-5")
+    assert "a setting is wrong" in page.locator("#live-differ").text_content()
+    page.fill("#live-seed", "2")
+    page.locator("#live-list .name").fill("L9.h.0")
+    until(page, "() => $('live-differ').textContent.includes('none for what is set now')")
+    assert page.locator("#live-compare").get_attribute("aria-busy") == "true"
+
+
+def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
+    page.fill("#live-text", "def ")
+    page.fill("#live-length", "20")
+    page.locator("#live-speed").fill("5")
+    page.click("#live-write")
+    until(page, "() => page.live.written.length === 20 && !page.live.writing")
+    text = page.input_value("#live-text")
+    page.click("#live-clear")
+    until(page, "() => $('live-status').textContent === 'there is nothing to read'")
+    for place in ("text", "detail", "units", "map"):
+        assert not page.locator(f"#{place}").is_visible()
+    assert "characters" not in page.locator("#summary").text_content()
+    assert page.input_value("#live-text") == ""
+    page.keyboard.press("Control+z")  # the keyboard is at the text
+    read(page, text)
+    assert shown(page) == text
+    assert page.locator("#text").is_visible()
+    assert page.locator("#map").is_visible()
+    assert page.locator("#live-again").is_enabled()
+
+    page.click("#live-clear")
+    page.locator("#live-text").press_sequentially("ab")
+    read(page, "ab")
+    assert shown(page) == "ab"
+    assert len(colours(page)) == 2
+
+
+def test_the_list_of_keys_has_those_of_the_live_part(page):
+    page.click("#ask")
+    keys = page.locator("#help dt").all_text_contents()
+    told = dict(zip(keys, page.locator("#help dd").all_text_contents(), strict=True))
+    assert told["Ctrl Enter "] == "let the model write on"
+    assert told["Esc "] == "while it writes: stop it"
+
+
+def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):
+    page.fill("#live-text", "def a(b)")
+    read(page, "def a(b)")
+    page.locator("#list [role=option]:visible", has_text="L1.c.").first.click()
+    unit = page.locator("#unit-name").text_content()
+    page.locator("#live-text").press("ArrowLeft")
+    until(page, "() => page.at === 6")
+    page.click("#live-hold")
+    value = page.get_by_label(f"Value for {unit}", exact=True)
+    present = tiny_model.read("def a(b)").arrays["c"][6, 1, int(unit.rpartition(".")[2])]
+    assert float(value.input_value()) == pytest.approx(present, abs=0.05)
+    slider = page.get_by_label(f"Value for {unit}, by a slider")
+    assert float(slider.input_value()) == float(value.input_value())
+
+    value.fill("0.5")
+    page.get_by_label(f"{unit} is held").uncheck()
+    page.click("#live-hold")
+    assert page.locator("#live-list li").count() == 1
+    assert page.get_by_label(f"{unit} is held").is_checked()
+    assert value.input_value() == "0.5"
+    until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+0.5")
+    assert page.locator("#live-trouble").text_content() == ""
+
+
+def test_what_cannot_be_obeyed_is_told_until_it_can(page):
+    page.click("#live-hold")
+    unit = page.locator("#live-list .name")
+    unit.fill("L9.h.0")
+    until(page, "() => $('live-trouble').textContent.includes('layers 0 to 1')")
+    unit.fill("L1.h.0")
+    until(page, "() => !$('live-trouble').textContent")
+
+
+def test_a_server_that_has_ended_is_told(browser, tiny_model):
+    model = live(tiny_model)
+    actions = {"read": model.read, "write": model.write}
+    page = browser.new_page()
+    with serving(actions, model.page().encode(), policy=page_policy(live=True)) as server:
+        page.goto(server.address)
+        page.locator("#live-text").wait_for()
+    page.fill("#live-text", "def a")
+    until(page, "() => $('live-trouble').textContent.includes('is charrnn serve still running?')")
+    page.close()
