@@ -15,7 +15,7 @@ from typing import Any
 
 from charrnn.cli.one_run import drive, new_trainer, plan_run, start_torch
 
-start_torch("cpu")  # prepares the process
+start_torch("cpu", "float32")  # prepares the process
 
 from charrnn.cli.progress import Stopper
 from charrnn.cli.texts import open_corpus

@@ -83,6 +83,15 @@ def call_charrnn(capsys: pytest.CaptureFixture[str], *arguments: object, status:
     return Result(status, captured.out, captured.err)
 
 
+def precisions() -> list[str]:
+    """The precisions that this machine's processor can train in, float32 first."""
+    import torch
+
+    from charrnn.training.machine import supports_bfloat16
+
+    return ["float32", "bfloat16"][: 1 + supports_bfloat16(torch.device("cpu"))]
+
+
 def make_text(num_chars: int = 6000) -> str:
     """Text with some structure: this standard library's own textwrap module, from its start."""
     source = Path(textwrap.__file__).read_text(encoding="utf-8")

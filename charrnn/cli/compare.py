@@ -220,7 +220,7 @@ def _plan(
     count = f"{len(networks)} network" + ("s" if len(networks) > 1 else "")
     if not quiet:
         say(f"measuring   how fast this machine trains {count} ...")
-    config = dataclasses.replace(config, device=start_torch(config.device))
+    config = dataclasses.replace(config, device=start_torch(config.device, config.precision))
     plans = _alike(
         [
             plan_run(text, network, config, limits, wishes | {"hidden_size": network.hidden_size})

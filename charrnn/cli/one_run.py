@@ -51,12 +51,18 @@ def prepare_process() -> None:
     keep_freed_memory()
 
 
-def start_torch(device: str) -> str:
-    """The device to train on, by its definite name. The first moment that needs torch."""
-    prepare_process()
-    from charrnn.training.machine import choose_device
+def start_torch(device: str, precision: str) -> str:
+    """The device to train on, by its definite name. The first moment that needs torch.
 
-    return str(choose_device(device))
+    Raises:
+        EnvironmentFault: there is no such device, or it cannot train in this precision.
+    """
+    prepare_process()
+    from charrnn.training.machine import choose_device, require_precision
+
+    chosen = choose_device(device)
+    require_precision(precision, chosen)
+    return str(chosen)
 
 
 @contextlib.contextmanager

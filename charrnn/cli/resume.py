@@ -97,7 +97,7 @@ def resumed_trainer(
             say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
             if given and given != last.run["corpus"]["sources"]:
                 say(f"note        the same text was called {_listed(last)} when the run began")
-        device = start_torch(config.device if device == "auto" else device)
+        device = start_torch(config.device if device == "auto" else device, config.precision)
         config = dataclasses.replace(config, device=device, threads=threads or config.threads)
         here = {"versions": versions(), "machine": about_machine(config)}
         if not quiet and (changed := differences(last.run, here)):

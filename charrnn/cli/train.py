@@ -244,7 +244,7 @@ def _start(
     model_config = network(vocab_size=len(text.vocabulary))
     if start:
         wishes = wishes | {"hidden_size": model_config.hidden_size}
-    config = dataclasses.replace(config, device=start_torch(config.device))
+    config = dataclasses.replace(config, device=start_torch(config.device, config.precision))
     if plan_only:
         print_plan(plan_run(text, model_config, config, budget, wishes))
         return

@@ -54,19 +54,40 @@ def keep_freed_memory() -> None:
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def supports_bfloat16(device: torch.device) -> bool:
+    """Whether a device can train in bfloat16.
+
+    On a processor without instructions for it torch has no LSTM in bfloat16, and computes everything else slowly.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (no public name)
+
+
 def may_choose_bfloat16(device: torch.device) -> bool:
-    """Whether `auto` may choose bfloat16: the processor has instructions for it.
+    """Whether `auto` may choose bfloat16.
 
     Not on a GPU: there torch's fused recurrent kernels may compute in float16 instead, which needs its losses scaled.
     """
-    if device.type == "cuda":
-        return False
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (no public name)
+    return device.type != "cuda" and supports_bfloat16(device)
+
+
+def require_precision(precision: str, device: torch.device) -> None:
+    """Check that a device can train in this precision.
+
+    Raises:
+        EnvironmentFault: the precision is bfloat16, and the device has none.
+    """
+    if precision == "bfloat16" and not supports_bfloat16(device):
+        kind = "GPU" if device.type == "cuda" else "processor"
+        raise EnvironmentFault(
+            f"this {kind} cannot train in bfloat16", "use --precision float32 in a new run"
+        )
 
 
 def processor() -> dict[str, Any]:
     """What of the processor decides how torch computes: its instructions, and whether it has some for bfloat16."""
-    bfloat16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (no public name)
+    bfloat16 = supports_bfloat16(torch.device("cpu"))
     return {"instructions": torch.backends.cpu.get_cpu_capability(), "bfloat16": bfloat16}
 
 

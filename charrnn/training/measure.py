@@ -13,6 +13,7 @@ from charrnn.network.cells import get_cell
 from charrnn.training.machine import (
     may_choose_bfloat16,
     memory_faults,
+    require_precision,
     synchronized_clock,
     thread_count,
 )
@@ -139,7 +140,11 @@ def try_machine(
         config: the run's settings so far; a precision or kernel other than auto, or threads other than 0, are obeyed.
         hidden_sizes: to try.
         measure: what is asked for times.
+
+    Raises:
+        EnvironmentFault: the config's precision is bfloat16, and the device has none.
     """
+    require_precision(config.precision, torch.device(config.device))
     networks = [dataclasses.replace(model_config, hidden_size=h) for h in hidden_sizes]
     chosen, seconds = _choose_arithmetic(networks[0], config, measure)
     once = [seconds, *(measure(network, chosen) for network in networks[1:])]

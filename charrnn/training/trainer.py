@@ -36,7 +36,12 @@ from charrnn.training.events import (
     Step,
     Stopped,
 )
-from charrnn.training.machine import memory_faults, repeatable_draws, thread_count
+from charrnn.training.machine import (
+    memory_faults,
+    repeatable_draws,
+    require_precision,
+    thread_count,
+)
 from charrnn.training.metrics import Metrics
 from charrnn.training.network import TorchState, make_network
 from charrnn.training.older import OlderCheckpoints
@@ -104,6 +109,9 @@ class Trainer:
         saving: how often last.safetensors is written.
         initial: a model to start from, instead of random weights; it is judged before the first step, and may stay
             the best.
+
+    Raises:
+        EnvironmentFault: the precision is bfloat16, and the device has none; or the memory is full.
     """
 
     def __init__(
@@ -127,6 +135,7 @@ class Trainer:
         self.stop_requested = False
         """Set it to stop after the step that is being made."""
         self.device = torch.device(config.device)
+        require_precision(config.precision, self.device)
         self.lanes = make_batches(corpus, config)
         with memory_faults(config.batch_size):
             self.network = make_network(

@@ -12,7 +12,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals, run_charrnn
+from helpers import (
+    CLEAN,
+    call_charrnn,
+    command,
+    make_text,
+    own_signals,
+    precisions,
+    run_charrnn,
+)
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli import compare
@@ -292,7 +300,7 @@ def test_every_option_reaches_the_runs(here, tmp_path, monkeypatch):
     (tmp_path / "texts" / "b.no").write_bytes(b"left out")
     given = {"--layers": 2, "--embedding-size": 5, "--hidden-size": 9}
     given |= {"--batch-size": 4, "--sequence-length": 7, "--lr": 0.013, "--clip": 0.5, "--seed": 7}
-    given |= {"--dropout": 0.25, "--precision": "bfloat16", "--device": "cpu", "--threads": 1}
+    given |= {"--dropout": 0.25, "--precision": precisions()[-1], "--device": "cpu", "--threads": 1}
     given |= {"--min-count": 30, "--glob": "*.txt", "--encoding": "latin-1", "--max-chars": 2000}
     given |= {"--val-fraction": 0.3, "--steps": 2, "--name": "mine", "--out": "elsewhere"}
     given |= {"--cache": "kept", "--cells": "jordan"}
@@ -305,7 +313,7 @@ def test_every_option_reaches_the_runs(here, tmp_path, monkeypatch):
     names = ("batch_size", "sequence_length", "learning_rate", "clip", "seed", "dropout")
     assert [training[name] for name in names] == [4, 7, 0.013, 0.5, 7, 0.25]
     names = ("precision", "device", "threads", "steps")
-    assert [training[name] for name in names] == ["bfloat16", "cpu", 1, 2]
+    assert [training[name] for name in names] == [precisions()[-1], "cpu", 1, 2]
     loaded = load_checkpoint(tmp_path / network["run"] / "best.safetensors")
     about = loaded.run["corpus"]["config"]
     assert (about["min_count"], about["globs"], about["encoding"]) == (30, ["*.txt"], "latin-1")

@@ -16,7 +16,15 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals, run_charrnn
+from helpers import (
+    CLEAN,
+    call_charrnn,
+    command,
+    make_text,
+    own_signals,
+    precisions,
+    run_charrnn,
+)
 
 from charrnn.checkpoint import load_checkpoint
 
@@ -104,7 +112,7 @@ OPTIONS = [
     (("--seed", 77), ("run", "training", "seed"), 77),
     (("--device", "cpu"), ("run", "training", "device"), "cpu"),
     (("--threads", 1), ("run", "training", "threads"), 1),
-    (("--precision", "bfloat16"), ("run", "training", "precision"), "bfloat16"),
+    (("--precision", precisions()[-1]), ("run", "training", "precision"), precisions()[-1]),
     (("--level", "byte"), ("config", "vocab_size"), 256),
     (("--min-count", 50), ("vocabulary", "has_unknown"), True),
     (("--max-chars", 500), ("run", "corpus", "characters"), 500),

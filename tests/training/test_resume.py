@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals
+from helpers import CLEAN, call_charrnn, command, make_text, own_signals, precisions
 
 from charrnn.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.cli.progress import Stopper
@@ -141,7 +141,7 @@ def test_a_run_that_signals_stopped_ends_with_the_same_bytes(
 
 
 @pytest.mark.parametrize("kernel", ["fused", "loop"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", precisions())
 def test_saving_at_every_step_or_never_gives_the_same_bytes(corpus, tmp_path, precision, kernel):
     config = dataclasses.replace(CONFIG, precision=precision, kernel=kernel)
     run(make_trainer(corpus, tmp_path / "never", config=config))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers import make_text
+from helpers import make_text, precisions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -221,7 +221,7 @@ def contents(folder):
     return parts, rows
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", precisions())
 @pytest.mark.parametrize("stops", [(1,), (7,), (10,), (3, 14, 20)])
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, stops, precision):
     """Stops inside an epoch, at an evaluation, at the border of epochs (21 steps each), and several times."""
@@ -285,7 +285,7 @@ def test_sampling_in_the_middle_of_training_does_not_disturb_it(corpus, tmp_path
         {"cold_every": 2},
         {"batch_size": 4},
         {"sequence_length": 12},
-        {"precision": "bfloat16"},
+        *({"precision": precision} for precision in precisions()[1:]),
     ],
     ids=str,
 )
