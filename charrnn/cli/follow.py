@@ -101,7 +101,7 @@ def follow(
             coloring: Coloring = bits_block(title), surprisal_values, set()
         else:
             own = content(None, model, None, quiet=True)
-            first = record(model, own, keep=wanted.arrays(model.cell.output))
+            first = record(model, own, keep=wanted.arrays(model.cell.memory))
             where = f"in {counted(len(own), 'character')} that it wrote before"
             coloring = colorings(first, wanted, where)[0]
         block, values, names = coloring

@@ -63,7 +63,7 @@ def write_page(
         model: reads.
         text: what it reads; see `charrnn.cli.reading.content`.
         addresses: of units that go in besides; the first of them colours the text at first.
-        what: the state or gate whose units all go in; by default the cell's output.
+        what: the state or gate whose units all go in; by default the cell's memory.
         settings: what else is said.
 
     Raises:
@@ -78,7 +78,7 @@ def write_page(
     from charrnn.web.data import page_data
 
     units = [unit for address in addresses or () for unit in parse_units(address, model)]
-    shown = [*parse_units(f"L*.{what or model.cell.output}.*", model), *units]
+    shown = [*parse_units(f"L*.{what or model.cell.memory}.*", model), *units]
     letters = {unit.what for unit in shown}
     first = "bits" if settings.surprisal else str(units[0]) if units else None
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
@@ -109,8 +109,7 @@ def write_page_again(
     if facts.units is not None and what is None:
         shown = facts.units
     else:
-        has_output = cell.output in facts.arrays or not facts.arrays
-        letter = what or (cell.output if has_output else facts.arrays[0])
+        letter = what or facts.memory
         shown = parse_units(f"L*.{letter}.*", dump.network)
         has_gates = facts.units is None and set(cell.sigmoids) <= set(facts.arrays)
         arrays = {letter, *(cell.sigmoids if has_gates else ())}

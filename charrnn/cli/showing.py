@@ -48,8 +48,8 @@ class Style:
 class Readings(Protocol):
     """A text that was read, or can be as often as it is needed."""
 
-    output: str
-    """The cell's."""
+    memory: str
+    """The state in which the cell remembers; see `Cell.memory`."""
 
     def first(self, wanted: Wanted) -> "tuple[Recording, str]":
         """The first look, and where in the text that is; nothing if it is all of it."""
@@ -66,12 +66,12 @@ class ModelReadings:
 
     def __init__(self, model: "CharRNN", text: str, *, lines: bool = False) -> None:
         self._model, self._text, self._lines = model, text, lines
-        self.output = model.cell.output
+        self.memory = model.cell.memory
         self._first: Recording | None = None
 
     def first(self, wanted: Wanted) -> "tuple[Recording, str]":
         """See `Readings`."""
-        names = wanted.arrays(self.output)
+        names = wanted.arrays(self.memory)
         first = self._recorded(self._text[:FIRST_LOOK], names, wanted.predictions)
         if len(self._text) > FIRST_LOOK:
             return first, f"in the first {FIRST_LOOK:,} characters"
@@ -101,7 +101,7 @@ class OneReading:
 
     def __init__(self, recording: "Recording") -> None:
         self._recording = recording
-        self.output = recording.source.states[0]
+        self.memory = recording.source.memory
 
     def first(self, wanted: Wanted) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is wanted)
         """See `Readings`."""
@@ -183,7 +183,7 @@ def _sheet(readings: Readings, wanted: Wanted, style: Style, pictures: Pictures)
     from charrnn.render.views.scene import columns_of, make_scene
 
     with threadpool_limits(1, "blas"):
-        recording = readings.whole(wanted.arrays(readings.output), wanted.predictions)
+        recording = readings.whole(wanted.arrays(readings.memory), wanted.predictions)
     look, width, sheets = style.look(pictures.mode), pictures.width, []
     if blocks := [block for block, *_ in colorings(recording, wanted, "")]:
         scene = make_scene(recording, blocks, bits=wanted.bits)
@@ -218,7 +218,7 @@ def colorings(first: "Recording", wanted: Wanted, where: str) -> list[Coloring]:
     if wanted.surprisal:
         found.append((surprisal_block(first, where), surprisal_values, set()))
     chosen = [(unit, "") for unit in wanted.units]
-    if letter := wanted.choose_among(first.source.states[0]):
+    if letter := wanted.choose_among(first.source.memory):
         count = 1 if wanted.predictions or wanted.bits else INTERESTING
         best = most_interesting(first.arrays[letter], letter, count)
         chosen += [(unit, f", interest {score:.2f}") for unit, score in best]

@@ -183,7 +183,7 @@ def _show_again(
         write_page_again(html, dumped, asked.unit, asked.what, settings)
         return
     wanted = find_wanted(dumped.network, _what_is_there(asked, dumped))
-    letter = wanted.choose_among(dumped.network.cell.output) or ""
+    letter = wanted.choose_among(dumped.network.cell.memory) or ""
     most = max_chars or (None if pager else SHOWN_CHARS)
     arrays = {letter} if letter else set()
     sought = arrays, wanted.all_units, wanted.predictions, most
@@ -198,8 +198,7 @@ def _what_is_there(asked: Asked, dumped: "Dump") -> Asked:
         return asked
     if facts.units is not None:
         return replace(asked, unit=list(map(str, facts.units[:INTERESTING])))
-    output = facts.source.states[0]
-    return asked if output in facts.arrays else replace(asked, what=facts.arrays[0])
+    return replace(asked, what=facts.memory)
 
 
 def _write(

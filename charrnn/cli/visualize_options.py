@@ -51,7 +51,7 @@ What = Annotated[
     typer.Option(
         "--what",
         help="Choose the interesting units among a state or gate of the cell: h c i f g o in an lstm.",
-        show_default="the cell's output, h",
+        show_default="the memory: c where the cell has one, else h",
     ),
 ]
 Predictions = Annotated[

@@ -45,13 +45,13 @@ class Wanted:
         """Those that were named, each once."""
         return list(dict.fromkeys(unit for _, units in self.named for unit in units))
 
-    def choose_among(self, output: str) -> str | None:
-        """The state or gate whose interesting units are shown, if any are; `output` is the cell's."""
-        return self.what or (None if self.all_units or self.surprisal else output)
+    def choose_among(self, memory: str) -> str | None:
+        """The state or gate whose interesting units are shown, if any are; `memory` is the cell's."""
+        return self.what or (None if self.all_units or self.surprisal else memory)
 
-    def arrays(self, output: str) -> set[str]:
-        """The states and gates that are needed."""
-        letter = self.choose_among(output)
+    def arrays(self, memory: str) -> set[str]:
+        """The states and gates that are needed; `memory` is the cell's."""
+        letter = self.choose_among(memory)
         return {unit.what for unit in self.all_units} | ({letter} if letter else set())
 
 

@@ -45,6 +45,11 @@ class Source:
     level: str = "char"
     """What the symbols are: `char` or `byte`."""
 
+    @property
+    def memory(self) -> str:
+        """The state in which the cell remembers; see `Cell.memory`."""
+        return self.states[-1]
+
 
 @dataclass(frozen=True)
 class Recording:

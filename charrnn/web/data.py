@@ -10,7 +10,7 @@ between levels on is exact; and so are the strongest units of each symbol, which
 
 import collections
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ def page_data(
         units: whose values go in, one or more.
         title: what was read by whom.
         first: the address of the unit that the text is coloured by at first, or "bits"; by default the unit with the
-            highest interest.
+            highest interest, among those of the cell's memory if there are any.
 
     Raises:
         CheckpointError: what the model says is not a number, as happens when its weights are enormous.
@@ -148,9 +148,14 @@ def page_data(
         "strongest": pack(strongest),
         "strengths": pack(strengths),
         "units": [about[u] for u in order],
-        "first": first or about[order[0]]["name"],
+        "first": first or about[_most_interesting(about, order, reading.source.memory)]["name"],
         "gates": gates,
     }
+
+
+def _most_interesting(about: Sequence[Mapping[str, Any]], order: Sequence[int], memory: str) -> int:
+    """The first unit in the order that is one of the memory's, or the first of all if none is."""
+    return next((u for u in order if about[u]["what"] == memory), order[0])
 
 
 def _labels(

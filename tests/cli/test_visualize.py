@@ -83,7 +83,7 @@ def test_each_unit_has_a_block_of_its_own_with_its_values(see, tiny_model):
 @pytest.mark.parametrize("what", [None, *"hcifgo"])
 def test_the_most_interesting_units_of_an_array_are_chosen(see, tiny_model, what):
     out = see("tiny", TEXT, *(("--what", what) if what else ())).out
-    found = most_interesting(tiny_model.read(TEXT).arrays[what or "h"], what or "h", 3)
+    found = most_interesting(tiny_model.read(TEXT).arrays[what or "c"], what or "c", 3)
     assert titles(out) == [str(unit) for unit, _ in found]
     assert [f"{score:.2f}" for _, score in found] == re.findall(r"interest (\S+)", out)
 
@@ -376,7 +376,7 @@ def test_what_ends_like_a_file_s_name_is_no_text(see):
 def test_help_tells_the_defaults(see):
     shown = re.sub(r"[\s│]+", " ", see("-h").out)
     for default in (
-        "output, h)",
+        "else h)",
         "0",
         "--lstmvis, --gates, --saliency and --horizon)",
         "none in a pipe)",

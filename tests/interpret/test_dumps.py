@@ -699,6 +699,17 @@ def test_a_dump_of_one_array_shows_that(see, tmp_path):
     assert "no unit L0.f.1" in see("--from", path, "--unit", "L0.f.1", status=2).err
 
 
+@pytest.mark.parametrize(
+    ("arrays", "memory"), [("hcifgo", "c"), ("hi", "h"), ("gi", "g"), ("", "c")]
+)
+def test_units_of_a_dump_are_chosen_among_the_memory_if_it_is_there(arrays, memory):
+    recording = record(make_model(), TEXT, keep=set(arrays))
+    recording = dataclasses.replace(
+        recording, arrays={letter: recording.arrays[letter] for letter in arrays}
+    )
+    assert Facts.of(recording, len(TEXT), len(TEXT), None).memory == memory
+
+
 def test_a_long_dump_is_shortened_as_a_long_text_is(see, tmp_path):
     see("tiny", "corpus.txt", "--dump", tmp_path / "d.npz", "--what", "h", "-q")
     asked = see("--from", tmp_path / "d.npz", "--unit", "L0.h.1")

@@ -251,6 +251,17 @@ def test_one_character_is_enough_to_choose_units():
     assert len(most_interesting(planted(1), "h", 3)) == 3
 
 
+@pytest.mark.parametrize(
+    ("cell", "memory"),
+    [("lstm", "c"), ("peephole", "c"), ("gru", "h"), ("elman", "h"), ("jordan", "h")],
+)
+def test_the_memory_is_the_cell_state_where_there_is_one(cell, memory):
+    config = ModelConfig(cell=cell, vocab_size=V, hidden_size=H)
+    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
+    model = CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    assert model.cell.memory == model.read("ab").source.memory == memory
+
+
 def test_no_more_units_are_found_than_there_are():
     assert len({unit for unit, _ in most_interesting(planted(), "h", 99)}) == 6
 

@@ -149,6 +149,16 @@ def test_units_come_by_interest_as_visualize_chooses_them(tiny_model):
     assert data["first"] == data["units"][0]["name"] == str(best[0][0])
 
 
+def test_the_text_is_colored_by_a_unit_of_the_memory_at_first():
+    recording = record(make_model(), "abcabc" * 5)
+    recording.arrays["h"][:15, 1, 2], recording.arrays["h"][15:, 1, 2] = -1, 1  # the best of all
+    recording.arrays["c"][:15, 0, 3], recording.arrays["c"][15:, 0, 3] = -0.8, 0.8
+    units = [Unit(layer, what, k) for layer in (0, 1) for what in "hci" for k in range(5)]
+    data = page_data([recording], units, title="")
+    assert [unit["name"] for unit in data["units"][:2]] == ["L1.h.2", "L0.c.3"]
+    assert data["first"] == "L0.c.3"
+
+
 def test_the_parts_of_a_text_make_the_same_page_as_all_of_it(tiny_model):
     units = parse_units("L*.c.*", tiny_model)
     whole = page_data([record(tiny_model, TEXT, top=3)], units, title="a test")
@@ -278,7 +288,7 @@ def write(workplace, tmp_path, monkeypatch, capsys):
 
 def test_options_choose_what_goes_in(write):
     data = write("tiny", TEXT)
-    assert {unit["what"] for unit in data["units"]} == {"h"}
+    assert {unit["what"] for unit in data["units"]} == {"c"}
     assert (len(data["units"]), data["length"], data["title"]) == (48, len(TEXT), "tiny")
     assert len(unpack(data["guesses"])) == 5 * len(TEXT)
     assert [gate["name"] for gate in data["gates"]] == ["i", "f", "o"]

@@ -97,6 +97,12 @@ class Facts:
         )
 
     @property
+    def memory(self) -> str:
+        """The state or gate among which units are chosen: the cell's memory, or else one that was dumped."""
+        preferred = (self.source.memory, *self.source.states, *self.arrays)
+        return next((letter for letter in preferred if letter in self.arrays), self.source.memory)
+
+    @property
     def network(self) -> Network:
         """The shape of the model.
 

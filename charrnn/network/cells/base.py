@@ -143,3 +143,8 @@ class Cell:
     def output(self) -> str:
         """The state that others see."""
         return self.states[0]
+
+    @property
+    def memory(self) -> str:
+        """The state in which the cell remembers: its last, `c` where there is one, else `h`."""
+        return self.states[-1]
