@@ -25,9 +25,9 @@ import torch
 from speed import CPU, VOCABULARY, config_of, median_ratios, seconds_of  # prepares the process
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
-from charrnn.model import CharRNN
 from charrnn.sampling.sampler import sample, write
 from charrnn.training.network import Network, make_network
 
@@ -35,10 +35,10 @@ LENGTH = 4000
 LANES = 64
 
 
-def random_model(config: ModelConfig) -> tuple[CharRNN, Network]:
+def random_model(config: ModelConfig) -> tuple[LanguageModel, Network]:
     """The same random network in NumPy and in torch."""
     network = make_network(config, 0.0, 1, CPU)
-    return CharRNN(config, VOCABULARY, network.to_numpy()), network
+    return LanguageModel(config, VOCABULARY, network.to_numpy()), network
 
 
 def per_second(characters: int, work: Callable[[], object]) -> float:
@@ -48,21 +48,21 @@ def per_second(characters: int, work: Callable[[], object]) -> float:
     return characters / (time.perf_counter() - began)
 
 
-def one_stream(model: CharRNN) -> float:
+def one_stream(model: LanguageModel) -> float:
     """Characters a second of charrnn's own sampler."""
     with threadpool_limits(1, "blas"):
         config = SamplingConfig(length=LENGTH, seed=1)
         return per_second(LENGTH, lambda: "".join(sample(model, "", config)))
 
 
-def side_by_side(model: CharRNN) -> float:
+def side_by_side(model: LanguageModel) -> float:
     """The same with 64 samples at once, and as many threads as there are."""
     config = SamplingConfig(length=LENGTH // 8, seed=1)
     pieces = write(model, "", config, indices=range(LANES), lanes=LANES)
     return per_second(config.length * LANES, lambda: list(pieces))
 
 
-def bare_products(model: CharRNN) -> float:
+def bare_products(model: LanguageModel) -> float:
     """How often a second the weights of one character's step can be read.
 
     A row of the table of input weights, and the products of a vector with all matrices.

@@ -27,8 +27,9 @@ import torch
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
-from charrnn.model import CharRNN, count_parameters, hidden_size_for, weight_shapes
+from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
+from charrnn.network.shapes import count_parameters, hidden_size_for, weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.machine import may_choose_bfloat16
 from charrnn.training.network import TorchState, make_network

@@ -30,7 +30,7 @@ from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.texts import open_corpus
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.evaluation.evaluate import evaluate
-from charrnn.model import count_parameters
+from charrnn.network.shapes import count_parameters
 from charrnn.text.corpus import Corpus
 from charrnn.training.events import Evaluated
 from charrnn.training.measure import seconds_per_step, try_machine

@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from charrnn.api import LanguageModel as LanguageModel
+    from charrnn.api import load as load
     from charrnn.errors import CharrnnError as CharrnnError
     from charrnn.evaluation.evaluate import Evaluation as Evaluation
     from charrnn.evaluation.evaluate import evaluate as evaluate
@@ -24,28 +26,23 @@ _HOMES = {
     "CharrnnError": "charrnn.errors",
     "CharRNN": "charrnn.model",
     "Edit": "charrnn.interpret.edits",
-    "Recording": "charrnn.interpret.recording",
     "Evaluation": "charrnn.evaluation.evaluate",
+    "LanguageModel": "charrnn.api",
+    "Recording": "charrnn.interpret.recording",
     "evaluate": "charrnn.evaluation.evaluate",
+    "load": "charrnn.api",
 }
 
-__all__ = ["CharRNN", "CharrnnError", "Edit", "Evaluation", "Recording", "evaluate", "load"]
-
-
-def load(path: Any) -> "CharRNN":
-    """The model in a checkpoint file, ready to run in NumPy.
-
-    Args:
-        path: a .safetensors file that `charrnn train` wrote.
-
-    Raises:
-        CharrnnError: there is no such file, or it is damaged or not ours (CheckpointError).
-    """
-    from pathlib import Path
-
-    from charrnn.checkpoint import load_checkpoint
-
-    return load_checkpoint(Path(path)).model
+__all__ = [
+    "CharRNN",
+    "CharrnnError",
+    "Edit",
+    "Evaluation",
+    "LanguageModel",
+    "Recording",
+    "evaluate",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

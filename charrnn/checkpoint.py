@@ -24,8 +24,9 @@ from safetensors.numpy import save as save_tensors
 from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
 from charrnn.files import write_atomically
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS, get_cell
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
 

@@ -10,25 +10,21 @@ Legend for shapes: N lanes, T time steps, V symbols, E embedding size, H hidden 
 import copy
 import dataclasses
 import hashlib
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.config import MOST_UNITS, ModelConfig, SamplingConfig
+from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import get_cell
-from charrnn.network.cells.base import State
+from charrnn.network.cells.base import Ops, State
 from charrnn.network.numpy_ops import NumpyOps
-from charrnn.network.stack import advance, layer_names, make_layer, norm_names, upwards
+from charrnn.network.shapes import weight_shapes
+from charrnn.network.stack import advance, make_layer, upwards
 from charrnn.text.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from charrnn.interpret.edits import Edit
-    from charrnn.interpret.recording import Recording
 
 Float = npt.NDArray[np.float32]
 Weights = Mapping[str, Float]
@@ -39,81 +35,6 @@ Gates = tuple[tuple[Float, ...], ...]
 
 LARGEST_TABLE = 1 << 24
 """Numbers in the table of input projections above which they are computed at each step."""
-ROUND, WITHIN = 8, 0.02
-"""A hidden size that is chosen is a multiple of ROUND if that gives the parameters wanted within this part of them."""
-
-
-def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """The name and shape of every weight of a network; the names are torch's own where torch has such a cell."""
-    V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
-    cell = get_cell(config.cell, config.activation)
-    rows, fed_back = cell.num_blocks * H, V if cell.feeds_back == "output" else H
-    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
-    for layer in range(config.num_layers):
-        own: dict[str, tuple[int, ...]] = {
-            "weight_ih": (rows, H if layer else E),
-            "weight_hh": (rows, fed_back),
-            "bias_ih": (rows,),
-            "bias_hh": (rows,),
-        }
-        own |= dict.fromkeys(cell.vectors, (H,))
-        shapes |= {full: own[name] for name, full in layer_names(cell, layer).items()}
-        if config.layer_norm:
-            shapes |= dict.fromkeys(norm_names(layer), (H,))
-    if config.learn_start:
-        shapes |= {f"start.{letter}": (config.num_layers, H) for letter in cell.states}
-    return shapes | {"head.weight": (V, H), "head.bias": (V,)}
-
-
-def count_parameters(config: ModelConfig) -> int:
-    """The number of trainable weights."""
-    return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())
-
-
-def hidden_size_for(config: ModelConfig, parameters: int) -> int:
-    """The hidden size with which a network has about so many parameters.
-
-    Args:
-        config: the network; its own hidden size does not count.
-        parameters: how many are wanted.
-
-    Returns:
-        The size that comes nearest; but a multiple of ROUND, which processors like, if it comes near enough (WITHIN).
-
-    Raises:
-        UsageError: even one unit has more, or even the most units have fewer.
-    """
-
-    def count(hidden_size: int) -> int:
-        return count_parameters(dataclasses.replace(config, hidden_size=hidden_size))
-
-    def distance(hidden_size: int) -> int:
-        return abs(count(hidden_size) - parameters)
-
-    least, most = count(1), count(MOST_UNITS)
-    if not least <= parameters <= most:
-        raise UsageError(
-            f"parameters must be from {least:,} to {most:,} for this {config.cell} network, not {parameters:,}",
-            "its embedding, layers and alphabet count too, whatever the hidden size",
-        )
-    below = bisect_right(range(1, MOST_UNITS + 1), parameters, key=count)
-    floor = below // ROUND * ROUND
-    rounded = min((max(floor, ROUND), min(floor + ROUND, MOST_UNITS)), key=distance)
-    if distance(rounded) <= WITHIN * parameters:
-        return rounded
-    return min((below, min(below + 1, MOST_UNITS)), key=distance)
-
-
-def describe(config: ModelConfig) -> str:
-    """A network in words: "lstm, 1 layer of 256 units, embedding 64: 350,593 parameters"."""
-    cell = config.cell + (f" ({config.activation})" if config.activation != "tanh" else "")
-    layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
-    norm = ", layer norm" if config.layer_norm else ""
-    start = ", learnt start" if config.learn_start else ""
-    return (
-        f"{cell}, {layers} of {config.hidden_size} units{norm}, embedding {config.embedding_size}{start}: "
-        f"{count_parameters(config):,} parameters"
-    )
 
 
 class CharRNN:
@@ -140,7 +61,8 @@ class CharRNN:
         self.vocabulary = vocabulary
         self.weights = dict(weights)
         self.cell = get_cell(config.cell, config.activation)
-        self.edits: tuple[Edit, ...] = ()
+        self.edits: tuple[Any, ...] = ()
+        """What `with_ops` has changed, in words or as values that print as such; empty for a model as trained."""
         self._layers = [
             make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T))
             for k in range(config.num_layers)
@@ -223,76 +145,47 @@ class CharRNN:
         state, gates = self.advance(ids, state)
         return self.logits(state), state, gates
 
-    def sample(self, prime: str = "", **settings: Any) -> Iterator[str]:
-        """Write text, handed out as it is made; closing the iterator ends the writing.
+    def run(self, ids: Any, state: States) -> tuple[Float, States]:
+        """Read several symbols a lane, one after another.
 
         Args:
-            prime: read before writing; it is not handed out.
-            settings: length, temperature, seed and so on: the fields of SamplingConfig.
+            ids: (T,) for one lane, or (T, N).
+            state: the state before them; it is not changed.
 
-        Raises:
-            DataError: the prime has characters that the model does not know, or lines where one is wanted.
-            UsageError: a setting is out of its range.
-
-        Example:
-            "".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1))
+        Returns:
+            The outputs of the top layer after each, (T, H) or (T, N, H), from which `head` makes logits, and the
+            state after the last.
         """
-        from charrnn.sampling.sampler import sample
+        outputs = np.empty((*np.shape(ids), self.config.hidden_size), np.float32)
+        for t, symbols in enumerate(ids):
+            state, _ = self.advance(symbols, state)
+            outputs[t] = state[-1][0]
+        return outputs, state
 
-        return sample(self, prime, SamplingConfig(**settings))
-
-    def edited(self, edits: Iterable["Edit"]) -> "CharRNN":
-        """This model with units held at a value or steered, in all that it reads and writes.
-
-        It shares the weights, which no edit changes; this model stays as it is. The edits of an edited
-        model are kept, and these come to them. See `charrnn.interpret.edits` for where they act.
+    def with_ops(
+        self, ops: Sequence[Ops | None], start: Mapping[str, Float], edits: Sequence[Any]
+    ) -> Self:
+        """This network with other functions in its steps; it shares the weights, and this one stays as it is.
 
         Args:
-            edits: what to clamp, and what to add.
-
-        Raises:
-            UsageError: the model has no such unit, it is no state, or it is clamped and edited once
-                more (DataError, if the edit stands in a file).
-
-        Example:
-            model.edited([Edit("clamp", "L0.c.37", 1.0)]).sample("ROMEO:")
+            ops: for each layer the functions of its step; None: NumPy's own.
+            start: the state before any character, (L, H) for each letter.
+            edits: what these change, for whoever reads `edits`.
         """
-        from charrnn.interpret.edits import edited_ops
-
-        edits = (*self.edits, *edits)
-        of_layers = edited_ops(edits, self)
-        layers = [
-            dataclasses.replace(layer, ops=ops)
-            for layer, ops in zip(self._layers, of_layers, strict=True)
-        ]
-        start = {
-            letter: np.stack(
-                [
-                    row if ops is None else ops.start(letter, row)
-                    for row, ops in zip(rows, of_layers, strict=True)
-                ]
-            )
-            for letter, rows in self._start.items()
-        }
         other = copy.copy(self)
-        other.edits, other._layers, other._start = edits, layers, start  # noqa: SLF001 (a copy of ours)
+        other.edits, other._start = tuple(edits), dict(start)  # noqa: SLF001 (a copy of ours)
+        other._layers = [  # noqa: SLF001
+            dataclasses.replace(layer, ops=own)
+            for layer, own in zip(self._layers, ops, strict=True)
+        ]
         return other
+
+    @property
+    def start(self) -> dict[str, Float]:
+        """The state before any character: (L, H) for each letter."""
+        return dict(self._start)
 
     def require_unedited(self, what: str) -> None:
         """Raise UsageError if units are edited, for what knows nothing but the weights."""
         if self.edits:
             raise UsageError(f"{what} knows a model's weights, and not that units are edited")
-
-    def read(self, text: str, *, top: int = 0) -> "Recording":
-        """Read a text and record every state and gate on the way.
-
-        Args:
-            text: its characters must be known to the model.
-            top: how many of the likeliest next characters to record at each position.
-
-        Raises:
-            DataError: the text is empty or has characters that the model does not know.
-        """
-        from charrnn.interpret.recording import record
-
-        return record(self, text, top=top)

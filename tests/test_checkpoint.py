@@ -22,7 +22,8 @@ from charrnn import checkpoint as checkpoint_module
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H, L = 4, 2, 3, 1

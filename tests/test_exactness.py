@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.interpret.recording import record_parts
-from charrnn.model import CharRNN, weight_shapes
 from charrnn.network.cells import CELLS
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H, T = 7, 5, 6, 40
@@ -32,7 +33,7 @@ def make_model(name, activation, num_layers, *, layer_norm=False):
         n: rng.normal(scale=0.4 if activation == "relu" else 0.8, size=s).astype(np.float32)
         for n, s in weight_shapes(config).items()
     }
-    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
 
 
 def sigmoid(x):
@@ -177,7 +178,7 @@ def order_one_model(successor):
     weights["embedding.weight"] += np.eye(V)
     weights["rnn.weight_ih_l0"] += 9 * np.eye(V)
     weights["head.weight"][successor, np.arange(V)] = 30
-    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
 
 
 def test_column_t_is_after_character_t_and_its_guess_is_for_the_next():

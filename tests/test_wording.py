@@ -10,7 +10,8 @@ from charrnn.cli.console import size
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.interpret.units import parse_unit, parse_units
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode, Palette
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted, did_you_mean, nearest

@@ -193,7 +193,7 @@ def _read(names: list[str], config: CorpusConfig, cache: Path | None, *, quiet: 
 
 def _sized(network: ModelConfig, text: "Corpus", parameters: int | None) -> ModelConfig:
     """The network for this text's alphabet, with so many parameters if that was asked for."""
-    from charrnn.model import hidden_size_for
+    from charrnn.network.shapes import hidden_size_for
 
     network = dataclasses.replace(network, vocab_size=len(text.vocabulary))
     if parameters is None:
@@ -309,7 +309,7 @@ def _train(
 def _row(
     trainer: "Trainer", judged: "Evaluation | None", diverged: DivergedError | None = None
 ) -> Row:
-    from charrnn.model import count_parameters
+    from charrnn.network.shapes import count_parameters
 
     progress, lanes = trainer.progress, trainer.lanes
     return Row(

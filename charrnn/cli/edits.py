@@ -60,6 +60,7 @@ def edited(
     if not (clamp or steer or steer_file):
         return model
     from charrnn.cli.texts import read_text
+    from charrnn.interpret import edits as obeyed
     from charrnn.interpret.edits import parse_edit, parse_edits
     from charrnn.text.sources import file_source
 
@@ -67,7 +68,7 @@ def edited(
     edits += [parse_edit(text, "steer") for text in steer or ()]
     if steer_file is not None:
         edits += parse_edits(read_text(file_source(steer_file), None), str(steer_file))
-    found = model.edited(edits)
+    found = obeyed.edited(model, edits)
     if not quiet:
         named = ", ".join(map(str, edits[:NAMED]))
         more = f" and {len(edits) - NAMED:,} more" if len(edits) > NAMED else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.checkpoints import find_checkpoint, is_checkpoint, say_near_run
 from charrnn.cli.console import can_print, print_wrapped, say, terminal_width
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.wording import counted
@@ -124,8 +124,10 @@ def _content(text: str | None, model: "CharRNN | None", distance: int, *, quiet:
         say(f"charrnn: no text given; reading {length:,} characters that the model writes itself")
     from threadpoolctl import threadpool_limits
 
+    from charrnn.sampling.sampler import sample
+
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        return "".join(model.sample(length=length, seed=1))
+        return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
 
 
 def _vocabulary_of(text: str) -> "Vocabulary":

@@ -155,7 +155,7 @@ def _refuse(mode: bool, name: str, options: dict[str, object]) -> None:
 
 
 def _facts(loaded: "Checkpoint") -> dict[str, Any]:
-    from charrnn.model import count_parameters
+    from charrnn.network.shapes import count_parameters
 
     model = loaded.model
     return {
@@ -185,7 +185,7 @@ def _lines(loaded: "Checkpoint", facts: dict[str, Any]) -> list[str]:
 
 
 def _rows(loaded: "Checkpoint", facts: dict[str, Any]) -> list[tuple[str, str]]:
-    from charrnn.model import describe
+    from charrnn.network.shapes import describe
 
     vocabulary, figures = facts["vocabulary"], facts["figures"]
     kind = "model and training state, for --resume" if facts["resumable"] else "model"

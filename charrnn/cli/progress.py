@@ -62,13 +62,14 @@ def written(trainer: "Trainer") -> str:
     """A little text by the network as it is now."""
     from threadpoolctl import threadpool_limits
 
+    from charrnn.config import SamplingConfig
+    from charrnn.sampling.sampler import sample, sample_lines
+
     model, seed = trainer.snapshot(), trainer.progress.step
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         if trainer.corpus.config.lines:
-            from charrnn.sampling.sampler import sample_lines
-
             return "".join(sample_lines(model, seed, SAMPLE_LENGTH))
-        return "".join(model.sample(length=SAMPLE_LENGTH, seed=seed))
+        return "".join(sample(model, "", SamplingConfig(length=SAMPLE_LENGTH, seed=seed)))
 
 
 class _Shown:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.console import say, size
+from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.wording import counted
 
@@ -26,6 +27,7 @@ def content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool
         DataError: none are left.
     """
     from charrnn.cli.texts import given_text, leave_out_unknown
+    from charrnn.sampling.sampler import sample
 
     if text is None:
         length = min(OWN_TEXT, most or OWN_TEXT)
@@ -33,7 +35,7 @@ def content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool
             say(
                 f"charrnn: no text given; reading {counted(length, 'character')} that the model writes itself"
             )
-        return "".join(model.sample(length=length, seed=1))
+        return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
     read = given_text(text, model, quiet=quiet)
     kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
     if not kept:

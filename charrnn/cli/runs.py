@@ -86,7 +86,7 @@ def require_room(folder: Path, *networks: ModelConfig, keep: int = 0) -> None:
     """Raise EnvironmentFault if the disk has no room for the checkpoints of such networks, `keep` older ones too."""
     import shutil
 
-    from charrnn.model import count_parameters
+    from charrnn.network.shapes import count_parameters
 
     parameters = sum(map(count_parameters, networks))
     # best: weights; last: weights, two moments, now and where the run may go back to; the old ones beside the new

@@ -93,7 +93,7 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
     """A plan and its reasons in a few lines."""
     import torch
 
-    from charrnn.model import describe
+    from charrnn.network.shapes import describe
 
     config = plan.config
     count = config.threads or torch.get_num_threads()

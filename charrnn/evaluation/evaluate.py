@@ -15,8 +15,8 @@ import numpy as np
 
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.evaluation.lanes import ITEM_LANES, Lanes, group, items, stretches, windows
-from charrnn.interpret.recording import log_softmax
 from charrnn.model import CharRNN
+from charrnn.numerics import log_softmax
 from charrnn.text.lines import item_bounds, whole_lines
 from charrnn.text.vocabulary import Ids
 

@@ -25,8 +25,8 @@ import numpy.typing as npt
 
 from charrnn.errors import CheckpointError, DataError
 from charrnn.evaluation.evaluate import as_items
-from charrnn.interpret.recording import log_softmax
 from charrnn.model import CharRNN, States
+from charrnn.numerics import log_softmax
 from charrnn.text.lines import Positions, item_bounds
 from charrnn.text.vocabulary import Ids
 

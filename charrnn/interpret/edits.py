@@ -1,7 +1,7 @@
 """Edits: units held at a value, or steered, while a model reads and writes.
 
-An edit is a value that knows no model: `clamp L0.c.37=+1` holds a unit, `steer L0.h.0-15=-0.5` adds to sixteen. A model
-obeys in `CharRNN.edited`, and whoever uses that model (to sample, evaluate, record ...) needs to know nothing of it.
+An edit is a value that knows no model: `clamp L0.c.37=+1` holds a unit, `steer L0.h.0-15=-0.5` adds to sixteen. `edited`
+makes a model that obeys, and sampling, evaluation, recording ... need to know nothing of it.
 
 An edit acts inside the step, on a state that has just been computed and before anything has used it:
 
@@ -21,18 +21,17 @@ Gates are not edited: they are no state.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import CharrnnError, DataError, UsageError
 from charrnn.interpret.units import Unit, parse_units
+from charrnn.model import CharRNN
 from charrnn.network.numpy_ops import NumpyOps
 
-if TYPE_CHECKING:
-    from charrnn.model import CharRNN
-
+Model = TypeVar("Model", bound=CharRNN)
 Float = npt.NDArray[np.float32]
 Kind = Literal["clamp", "steer"]
 
@@ -67,7 +66,7 @@ class Edit:
     def __str__(self) -> str:
         return f"{self.kind} {self.address}={self.value:+}"
 
-    def units(self, model: "CharRNN") -> tuple[Unit, ...]:
+    def units(self, model: CharRNN) -> tuple[Unit, ...]:
         """The units that a model has at the address.
 
         Raises:
@@ -142,6 +141,37 @@ def _expected_value(address: str, found: str) -> str:
     )
 
 
+# --- a model that obeys ------------------------------------------------------------------------------------------------
+
+
+def edited(model: Model, edits: Iterable[Edit]) -> Model:
+    """A model with units held at a value or steered, in all that it reads and writes.
+
+    It shares the weights, which no edit changes; the model given stays as it is. The edits of an edited
+    model are kept, and these come to them.
+
+    Args:
+        model: as trained, or edited before.
+        edits: what to clamp, and what to add.
+
+    Raises:
+        UsageError: the model has no such unit, it is no state, or it is clamped and edited once
+            more (DataError, if the edit stands in a file).
+    """
+    every = (*model.edits, *edits)
+    of_layers = edited_ops(every, model)
+    start = {
+        letter: np.stack(
+            [
+                row if ops is None else ops.start(letter, row)
+                for row, ops in zip(rows, of_layers, strict=True)
+            ]
+        )
+        for letter, rows in model.start.items()
+    }
+    return model.with_ops(of_layers, start, every)
+
+
 # --- in a step ---------------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +214,7 @@ class EditedOps(NumpyOps):
         return x
 
 
-def edited_ops(edits: Iterable[Edit], model: "CharRNN") -> list[EditedOps | None]:
+def edited_ops(edits: Iterable[Edit], model: CharRNN) -> list[EditedOps | None]:
     """The functions with which each layer obeys the edits; None for a layer that has none.
 
     Raises:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError
+from charrnn.numerics import log_softmax
 from charrnn.text.vocabulary import blocks
 
 if TYPE_CHECKING:
@@ -99,14 +100,6 @@ class Recording:
         from charrnn.interpret.dumps.writing import write
 
         write(path, [self], length=len(self.ids), characters=len(self.text))
-
-
-def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Log-probabilities in nats over the last axis, in float64."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=-1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return shifted
 
 
 def record(

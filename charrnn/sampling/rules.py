@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import CheckpointError
-from charrnn.interpret.recording import log_softmax
+from charrnn.numerics import log_softmax
 
 Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
-from charrnn.interpret.recording import log_softmax
-from charrnn.model import count_parameters
+from charrnn.network.shapes import count_parameters
+from charrnn.numerics import log_softmax
 from charrnn.sampling.logits import Chooser
 from charrnn.sampling.prime import after, before
 from charrnn.sampling.stopping import StopReason, limiting_option, most_characters

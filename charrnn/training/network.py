@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from charrnn.config import Kernel, ModelConfig
-from charrnn.model import Weights, weight_shapes
+from charrnn.model import Weights
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
+from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import Layer, advance, layer_names, make_layer, norm_names
 from charrnn.training.fed_back import unroll_fed_back
 from charrnn.training.inputs import MOST_SYMBOLS

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
-from charrnn.model import count_parameters
+from charrnn.network.shapes import count_parameters
 from charrnn.text.lines import Positions
 from charrnn.training.data import Epoch, LaneShape, one_epoch
 

@@ -9,7 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from charrnn.model import CharRNN, Float, weight_shapes
+from charrnn.model import CharRNN, Float
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary
 
 

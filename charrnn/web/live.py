@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.config import SamplingConfig, require
 from charrnn.errors import UsageError
-from charrnn.interpret.edits import parse_edits
+from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
 from charrnn.sampling.prime import before
@@ -138,7 +138,7 @@ class Live:
 
     def _edited(self, asked: Mapping[str, Any]) -> "CharRNN":
         edits = tuple(parse_edits(_text(asked, "edits"), "units held"))
-        return self._model.edited(edits) if edits else self._model
+        return edited(self._model, edits) if edits else self._model
 
 
 # --- requests ----------------------------------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ from charrnn.cli.progress import Stopper
 from charrnn.cli.runs import new_folders
 from charrnn.config import MOST_UNITS, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
-from charrnn.model import ROUND, WITHIN, count_parameters, hidden_size_for
 from charrnn.network.cells import CELLS
+from charrnn.network.shapes import ROUND, WITHIN, count_parameters, hidden_size_for
 from charrnn.render.bars import bar
 
 SHAPE = ("--embedding-size", 4, "--batch-size", 6, "--sequence-length", 10)

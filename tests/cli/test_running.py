@@ -21,12 +21,13 @@ from rich.text import Text
 from typer.main import get_command
 
 import charrnn
+from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.cli.app import app
 from charrnn.cli.sample_output import CHARACTERS_PER_WRITE
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.evaluation.evaluate import evaluate
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.glyphs import harmless
 from charrnn.sampling.sampler import STRIDE, sample
 from charrnn.text.catalogue import CATALOGUE
@@ -48,7 +49,7 @@ def save_model(folder, vocabulary, **about):
         name: generator.normal(0, 0.5, shape).astype(np.float32)
         for name, shape in weight_shapes(config).items()
     }
-    model = CharRNN(config, vocabulary, weights)
+    model = LanguageModel(config, vocabulary, weights)
     run = folder / "checkpoints" / "odd"
     run.mkdir(parents=True)
     save_checkpoint(run / "best.safetensors", Checkpoint(model, **about))

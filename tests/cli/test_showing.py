@@ -9,6 +9,7 @@ import pytest
 from helpers import call_charrnn, make_text, run_charrnn
 
 import charrnn
+from charrnn.api import LanguageModel
 from charrnn.cli import showing
 from charrnn.cli.pager import page
 from charrnn.cli.showing import ModelReadings, Style, shown_lines
@@ -16,7 +17,7 @@ from charrnn.cli.wanted import Wanted
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError
 from charrnn.interpret.units import Unit, most_interesting, parse_units
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
 from charrnn.render.views.scene import MOST_BITS
 from charrnn.text.vocabulary import Vocabulary
@@ -98,7 +99,7 @@ def successor_model():
     weights["rnn.weight_ih_l0"][2 * V : 3 * V] = 9 * eye
     weights["rnn.bias_ih_l0"][:] = np.repeat([9, -9, 0, 9], V)  # remember the last letter only
     weights["head.weight"] = 20 * np.roll(eye, 1, axis=0)
-    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
 
 
 def test_the_guess_under_a_column_is_for_the_next_one():

@@ -13,7 +13,8 @@ from charrnn.errors import CheckpointError, DataError
 from charrnn.evaluation import evaluate as evaluation
 from charrnn.evaluation.evaluate import BLOCK, evaluate
 from charrnn.evaluation.lanes import group, stretches, windows
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H, L = 7, 5, 6, 2

@@ -12,12 +12,13 @@ import pytest
 from helpers import call_charrnn, make_text, run_charrnn
 
 import charrnn
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError
 from charrnn.interpret import context as module
 from charrnn.interpret.context import Horizon, contexts_up_to, horizon
-from charrnn.interpret.recording import log_softmax
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.shapes import weight_shapes
+from charrnn.numerics import log_softmax
 from charrnn.render.palette import line_colors
 from charrnn.render.plot.picture import draw_horizon
 from charrnn.render.views.context import horizon_lines
@@ -36,7 +37,7 @@ def order_3():
     weights["rnn.weight_hh_l0"][V:, :-V] = np.eye(2 * V)
     weights["head.weight"][:] = generator.normal(0, 15, (V, 3 * V))
     weights["head.bias"][:] = generator.normal(0, 1, V)
-    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
 
 
 def own_text(model, length, seed=0):
@@ -178,7 +179,9 @@ def test_what_cannot_be_measured_is_refused():
         horizon(model, np.zeros(0, np.int32), windows=1)
     broken = {**model.weights, "head.bias": np.full(V, np.nan, np.float32)}
     with pytest.raises(CheckpointError, match="not finite"):
-        horizon(CharRNN(model.config, model.vocabulary, broken), np.zeros(9, np.int32), windows=1)
+        horizon(
+            LanguageModel(model.config, model.vocabulary, broken), np.zeros(9, np.int32), windows=1
+        )
 
 
 # --- the table and the command --------------------------------------------------------------------

@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import charrnn
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.interpret.dumps.header import Facts
@@ -32,7 +33,7 @@ from charrnn.interpret.dumps.reading import Dump
 from charrnn.interpret.dumps.writing import WRITERS, dump, write
 from charrnn.interpret.recording import Recording, record, record_parts, source_of
 from charrnn.interpret.units import Unit, parse_units
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = "hcifgo"
@@ -51,7 +52,7 @@ def make_model(level="char", text=TEXT, cell="lstm"):
     rng = np.random.default_rng(2)
     shapes = weight_shapes(config)
     weights = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
-    return CharRNN(config, Vocabulary(level, symbols), weights)
+    return LanguageModel(config, Vocabulary(level, symbols), weights)
 
 
 def cut(recording, length):

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charrnn
+from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.interpret.edits import LARGEST, Edit, edited_ops, parse_edit, parse_edits
 from charrnn.interpret.units import Unit, parse_unit, parse_units
-from charrnn.model import CharRNN, weight_shapes
 from charrnn.network.cells import CELLS
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.gradients import gradient_reach
 from charrnn.training.transfer import extended
@@ -47,7 +48,7 @@ def make_model(cell="lstm", num_layers=L, *, scale=0.7, vocabulary=LETTERS):
         name: rng.normal(0, scale, shape).astype(np.float32)
         for name, shape in weight_shapes(config).items()
     }
-    return CharRNN(config, vocabulary, weights)
+    return LanguageModel(config, vocabulary, weights)
 
 
 def run(model, ids=IDS, num_lanes=None):
@@ -212,7 +213,7 @@ def test_a_steered_memory_adds_up_and_a_clamped_one_does_not():
     config = ModelConfig(vocab_size=V, embedding_size=E, hidden_size=H)
     weights = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(config).items()}
     weights["rnn.bias_ih_l0"][H : 2 * H] = 100  # the forget gates are open
-    model = CharRNN(config, LETTERS, weights)
+    model = LanguageModel(config, LETTERS, weights)
     steered = run(model.edited([Edit("steer", "L0.c.3", 0.5)]))
     clamped = run(model.edited([Edit("clamp", "L0.c.3", 0.5)]))
     assert [float(state[0][1][3]) for _, state, _ in steered] == [0.5 * t for t in range(10)]

@@ -12,6 +12,7 @@ from helpers import call_charrnn, make_text
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charrnn.api import LanguageModel
 from charrnn.cli.gates import show_gates
 from charrnn.cli.showing import Style
 from charrnn.config import ModelConfig
@@ -19,9 +20,9 @@ from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.interpret import recording as recording_module
 from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation, saturation
 from charrnn.interpret.recording import Recording, Source, record_parts
-from charrnn.model import CharRNN, weight_shapes
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode, line_colors
 from charrnn.render.plot.picture import draw_scatter
 from charrnn.render.plot.scatter import Scatter, Square, scatter_lines
@@ -427,6 +428,6 @@ def test_what_cannot_be_obeyed_is_refused(see, options, said):
 def test_a_run_without_gates_is_refused_in_a_line():
     config = ModelConfig(cell="elman", vocab_size=2, embedding_size=3, hidden_size=4)
     weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
-    model = CharRNN(config, Vocabulary("char", [97, 98]), weights)
+    model = LanguageModel(config, Vocabulary("char", [97, 98]), weights)
     with pytest.raises(UsageError, match="the elman cell has no gates"):
         show_gates(model, "ab", None, None, Style(), None, lines=False, quiet=True)

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 import charrnn
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.interpret.recording import num_bytes, record, record_live, record_parts
 from charrnn.interpret.units import Unit, interest, most_interesting, parse_unit, require_array
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H = 7, 5, 6
@@ -28,7 +29,7 @@ def make_model(num_layers=2, **planted):
     weights = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
     for name, value in planted.items():
         weights[name.replace("__", ".")][...] = value
-    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
 
 
 def torch_states(model, ids):

@@ -12,13 +12,14 @@ from helpers import call_charrnn, make_text, precisions
 from torch.nn.functional import cross_entropy
 
 import charrnn
+from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.model import CharRNN, count_parameters, weight_shapes
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.network.cells.base import Cell
 from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.shapes import count_parameters, weight_shapes
 from charrnn.network.stack import advance, make_layer
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
@@ -86,7 +87,7 @@ def make_network(config, way=None, *, dropout=0.0, seed=1):
 
 
 def to_model(network, config):
-    return CharRNN(
+    return LanguageModel(
         config, Vocabulary("char", range(97, 97 + config.vocab_size)), network.to_numpy()
     )
 
@@ -314,7 +315,7 @@ def test_before_the_first_character_a_jordan_network_expects_what_its_bias_says(
     weights["head.bias"] = np.log(np.arange(1, V + 1) / (V * (V + 1) / 2)).astype(np.float32)
     for layer in range(2):
         weights[f"rnn.weight_hh_l{layer}"][:, 4] = 1 + layer
-    model = CharRNN(model.config, model.vocabulary, weights)
+    model = LanguageModel(model.config, model.vocabulary, weights)
     _, state, _ = model.step(0, model.initial_state())
     for layer in range(2):
         np.testing.assert_allclose(state[layer][0], math.tanh((1 + layer) * 5 / 28), atol=1e-6)
@@ -367,7 +368,7 @@ def test_a_step_does_not_change_the_state_it_is_given(name, activation, num_lane
 def test_the_table_of_inputs_and_its_absence_give_the_same(name, activation, monkeypatch):
     with_table, network = make_model(2, name, activation)
     monkeypatch.setattr("charrnn.model.LARGEST_TABLE", 0)
-    without = CharRNN(with_table.config, with_table.vocabulary, network.to_numpy())
+    without = LanguageModel(with_table.config, with_table.vocabulary, network.to_numpy())
     ids = np.array([0, 6, 2])
     ours, theirs = (m.step(ids, m.initial_state(3))[0] for m in (with_table, without))
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
@@ -382,7 +383,7 @@ def test_weights_that_do_not_fit_are_refused():
     weights = dict(model.weights)
     weights["head.bias"] = np.zeros(V + 1, np.float32)
     with pytest.raises(CheckpointError, match=r"head\.bias"):
-        CharRNN(model.config, model.vocabulary, weights)
+        LanguageModel(model.config, model.vocabulary, weights)
 
 
 @every_cell
@@ -390,7 +391,7 @@ def test_the_weights_of_another_cell_are_refused(name):
     model, _ = make_model(1, name)
     for other in CELLS.keys() - {name}:
         with pytest.raises(CheckpointError, match="do not fit"):
-            CharRNN(make_config(other), model.vocabulary, model.weights)
+            LanguageModel(make_config(other), model.vocabulary, model.weights)
 
 
 @with_more

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, log_softmax
 
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.model import CharRNN, count_parameters, weight_shapes
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.network.cells.base import Taken
 from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.shapes import count_parameters, weight_shapes
 from charrnn.network.stack import advance, make_layer
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.network import Network
@@ -261,7 +262,7 @@ def test_three_hidden_units_learn_hello(name, seed):
     optimizer = Optimizer(network, config)
     for _ in range(300):
         train_step(network, optimizer, ids[:-1], ids[1:], None, config)
-    model = CharRNN(model_config, vocabulary, network.to_numpy())
+    model = LanguageModel(model_config, vocabulary, network.to_numpy())
     predicted, state = "", model.initial_state()
     for symbol in vocabulary.encode(word[:-1]):
         logits, state, _ = model.step(symbol, state)

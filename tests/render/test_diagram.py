@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from helpers import call_charrnn, run_charrnn
 
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode
 from charrnn.render.views.diagram import diagram_lines
 from charrnn.text.vocabulary import Vocabulary
@@ -23,7 +24,7 @@ def small_model(symbols="ehlo", num_layers=1, hidden_size=3):
     )
     rng = np.random.default_rng(1)
     weights = {n: rng.normal(size=s).astype(np.float32) for n, s in weight_shapes(config).items()}
-    return CharRNN(config, Vocabulary("char", sorted(map(ord, symbols))), weights)
+    return LanguageModel(config, Vocabulary("char", sorted(map(ord, symbols))), weights)
 
 
 def rows_of(model, text, mode=ColorMode.none, width=200, top=99):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import UsageError
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN
+from charrnn.network.shapes import weight_shapes
 from charrnn.sampling.constraint import automaton as form
 from charrnn.sampling.constraint import regex as expression
 from charrnn.sampling.constraint.automaton import compile_form

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from charrnn.cli import fill as cli
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode
 from charrnn.sampling.constraint.bytes import BETWEEN, FORBIDDEN, spelling
 from charrnn.sampling.infill import search as filling

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
-from charrnn.interpret.recording import log_softmax
+from charrnn.numerics import log_softmax
 from charrnn.sampling import history as memory_module
 from charrnn.sampling import rules
 from charrnn.sampling.history import Ngrams, Recent

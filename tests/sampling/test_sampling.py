@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
-from charrnn.model import CharRNN, count_parameters, weight_shapes
+from charrnn.network.shapes import count_parameters, weight_shapes
 from charrnn.sampling import sampler
 from charrnn.sampling.logits import Chooser
 from charrnn.text.vocabulary import Vocabulary
@@ -28,7 +29,7 @@ def make_model(vocabulary=LETTERS, *, seed=1, scale=2.0, bias=None):
     if bias is not None:
         weights["head.weight"][:] = 0
         weights["head.bias"] = np.asarray(bias, np.float32)
-    return CharRNN(config, vocabulary, weights)
+    return LanguageModel(config, vocabulary, weights)
 
 
 def text_of(model, prime="", **settings):
@@ -169,7 +170,7 @@ def test_a_byte_model_writes_whole_characters_as_a_decoder_would(likely, monkeyp
 # --- the loop -------------------------------------------------------------------------------------
 
 
-class CountingModel(CharRNN):
+class CountingModel(LanguageModel):
     steps = 0
 
     def advance(self, ids, state):

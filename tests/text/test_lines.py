@@ -21,7 +21,7 @@ from charrnn.checkpoint import load_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.evaluate import evaluate
-from charrnn.interpret.recording import log_softmax
+from charrnn.numerics import log_softmax
 from charrnn.sampling.sampler import sample, sample_lines
 from charrnn.text import corpus as corpus_module
 from charrnn.text import lines as lines_module

@@ -15,8 +15,9 @@ from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import DataError, DivergedError
 from charrnn.evaluation.evaluate import evaluate
-from charrnn.model import CharRNN, weight_shapes
+from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
 from charrnn.text.vocabulary import Vocabulary

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from charrnn.cli.train_talk import plan_lines
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.model import count_parameters
+from charrnn.network.shapes import count_parameters
 from charrnn.training import plan as plan_module
 from charrnn.training.measure import plan_here, seconds_per_step, try_machine
 from charrnn.training.plan import (

@@ -15,6 +15,7 @@ import pytest
 import torch
 from helpers import CLEAN, call_charrnn, command, make_text, own_signals, precisions
 
+import charrnn
 from charrnn.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.cli.progress import Stopper
 from charrnn.cli.resume import differences
@@ -391,7 +392,7 @@ def test_so_many_older_checkpoints_are_kept_and_no_other_file_is_touched(
     assert all(path.read_bytes() == mine for path in foreign)
     run(make_trainer(corpus, folder))  # not asked to keep any: those that there are stay
     assert sorted(folder.glob("step-*")) == sorted([*foreign, *ours])
-    assert load_checkpoint(ours[0]).model.sample(length=3, seed=1)
+    assert charrnn.load(ours[0]).sample(length=3, seed=1)
 
 
 # --- stopping early ---------------------------------------------------------------------------------------------------

@@ -10,14 +10,15 @@ import pytest
 import torch
 from helpers import CLEAN, call_charrnn, make_text
 
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.interpret.edits import Edit
-from charrnn.interpret.recording import log_softmax
-from charrnn.model import CharRNN, weight_shapes
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import advance, make_layer
+from charrnn.numerics import log_softmax
 from charrnn.render.ansi import Look
 from charrnn.render.palette import ColorMode, Palette, diverging, diverging_colors
 from charrnn.render.views.saliency import saliency_lines, saliency_scene
@@ -39,7 +40,7 @@ def fresh(cell, **sizes):
     weights = make_network(config, 0.0, 1, torch.device("cpu")).to_numpy()
     factor = np.float32(1.5 if config.activation == "relu" else 3)
     louder = {name: array * factor for name, array in weights.items()}
-    return CharRNN(config, Vocabulary("char", range(97, 97 + V)), louder)
+    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), louder)
 
 
 def copier(lag, num_symbols=4):
@@ -56,7 +57,7 @@ def copier(lag, num_symbols=4):
     weights["rnn.weight_ih_l0"][:num_symbols] = 0.1 * eye
     weights["rnn.weight_hh_l0"][num_symbols:, :-num_symbols] = np.eye((lag - 1) * num_symbols)
     weights["head.weight"][:, -num_symbols:] = 20 * eye
-    return CharRNN(config, Vocabulary("char", range(97, 97 + num_symbols)), weights)
+    return LanguageModel(config, Vocabulary("char", range(97, 97 + num_symbols)), weights)
 
 
 def some_ids(length=T, num_symbols=V):
@@ -169,7 +170,7 @@ def test_what_cannot_be_measured_is_refused():
     relu = fresh("elman", activation="relu")
     grown = {"rnn.weight_hh_l0": np.full((H, H), 1e38, np.float32)}
     grown["rnn.bias_hh_l0"] = np.ones(H, np.float32)
-    huge = CharRNN(relu.config, relu.vocabulary, {**relu.weights, **grown})
+    huge = LanguageModel(relu.config, relu.vocabulary, {**relu.weights, **grown})
     with pytest.raises(CheckpointError, match="not finite"):
         saliency(huge, some_ids(20), 19)
 

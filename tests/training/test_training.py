@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.runs import resume_point
-from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.evaluation.evaluate import evaluate
-from charrnn.interpret.recording import log_softmax
+from charrnn.numerics import log_softmax
+from charrnn.sampling.sampler import sample
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
 from charrnn.training import trainer as trainer_module
@@ -268,7 +269,7 @@ def test_sampling_in_the_middle_of_training_does_not_disturb_it(corpus, tmp_path
     for event in trainer.run():
         if isinstance(event, Evaluated):
             torch.rand(3)
-            assert len("".join(trainer.snapshot().sample(length=9))) == 9
+            assert len("".join(sample(trainer.snapshot(), "", SamplingConfig(length=9)))) == 9
     assert contents(tmp_path / "watched") == contents(tmp_path / "whole")
 
 

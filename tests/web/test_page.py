@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from test_packing import unpack, values_of
 
+from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.spans import Span, both_signs, fits, margins, similar
 from charrnn.interpret.units import Unit, most_interesting, parse_units
-from charrnn.model import CharRNN, weight_shapes
 from charrnn.network.cells import CELLS
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.glyphs import glyph
 from charrnn.render.palette import ColorMode, Palette, diverging
 from charrnn.text.vocabulary import Vocabulary
@@ -52,7 +53,7 @@ def make_model(cell="lstm", text="abcdefg", num_layers=2, *, level="char"):
     random = np.random.default_rng(2)
     shapes = weight_shapes(config).items()
     weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
-    return CharRNN(config, vocabulary, weights)
+    return LanguageModel(config, vocabulary, weights)
 
 
 def data_of(model, text, *addresses, **settings):

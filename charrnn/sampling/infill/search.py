@@ -27,8 +27,8 @@ import numpy.typing as npt
 
 from charrnn.config import require
 from charrnn.errors import DataError, UsageError
-from charrnn.interpret.recording import log_softmax
 from charrnn.model import CharRNN, Float, States
+from charrnn.numerics import log_softmax
 from charrnn.sampling import prime
 from charrnn.sampling.constraint.bytes import BETWEEN, FORBIDDEN, Table, spelling
 from charrnn.sampling.infill.pruning import log_weights, prune

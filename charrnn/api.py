@@ -1,0 +1,112 @@
+"""A model for users of the library: what `charrnn.load` returns.
+
+Inside the package everything works on the network alone (`charrnn.model.CharRNN`), and each method here hands on to the
+module that does the work.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from charrnn.config import SamplingConfig
+from charrnn.evaluation.evaluate import Evaluation, evaluate
+from charrnn.interpret.edits import Edit, edited
+from charrnn.interpret.recording import Recording, record
+from charrnn.model import CharRNN
+from charrnn.sampling.sampler import sample
+
+
+class LanguageModel(CharRNN):
+    """A character-level recurrent language model: the network, and everything that one does with it.
+
+    Args:
+        config: the shape of the network.
+        vocabulary: the symbols that it reads and generates.
+        weights: the arrays named by `charrnn.network.shapes.weight_shapes`, float32.
+
+    Raises:
+        CheckpointError: a weight is missing, superfluous or of the wrong shape.
+    """
+
+    def sample(self, prompt: str = "", **settings: Any) -> Iterator[str]:
+        """Generate text, handed out as it is made; closing the iterator ends it.
+
+        Args:
+            prompt: read before generating; it is not handed out.
+            settings: length, temperature, seed and so on: the fields of SamplingConfig.
+
+        Raises:
+            DataError: the prompt has characters that the model does not know, or lines where one is wanted.
+            UsageError: a setting is out of its range.
+
+        Example:
+            "".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1))
+        """
+        return sample(self, prompt, SamplingConfig(**settings))
+
+    def read(self, text: str, *, top: int = 0) -> Recording:
+        """Read a text and record every state and gate on the way.
+
+        Args:
+            text: its characters must be known to the model.
+            top: how many of the likeliest next characters to record at each position.
+
+        Raises:
+            DataError: the text is empty or has characters that the model does not know.
+        """
+        return record(self, text, top=top)
+
+    def edited(self, edits: Iterable[Edit]) -> Self:
+        """This model with units held at a value or steered, in all that it reads and generates.
+
+        It shares the weights, which no edit changes; this model stays as it is. The edits of an edited
+        model are kept, and these come to them. See `charrnn.interpret.edits` for where they act.
+
+        Args:
+            edits: what to clamp, and what to add.
+
+        Raises:
+            UsageError: the model has no such unit, it is no state, or it is clamped and edited once
+                more (DataError, if the edit stands in a file).
+
+        Example:
+            model.edited([Edit("clamp", "L0.c.37", 1.0)]).sample("ROMEO:")
+        """
+        return edited(self, edits)
+
+    def evaluate(self, text: str, *, window: int | None = None, lines: bool = False) -> Evaluation:
+        """Score a text: cross-entropy, perplexity, accuracy.
+
+        Args:
+            text: at least two characters, all known to the model.
+            window: None carries the state through the whole text; W resets it every W characters.
+            lines: score each line by itself.
+
+        Raises:
+            DataError: the text is too short, or has characters that the model does not know.
+            UsageError: a window for lines, or lines for a model that does not know the newline.
+        """
+        return evaluate(self, self.vocabulary.encode(text), window=window, lines=lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a .safetensors file, which `charrnn.load` and the command line read.
+
+        Raises:
+            EnvironmentFault: it cannot be written.
+            UsageError: units are edited, which a file does not hold.
+        """
+        save_checkpoint(Path(path), Checkpoint(self))
+
+
+def load(path: str | Path) -> LanguageModel:
+    """The model in a checkpoint file, ready to run in NumPy.
+
+    Args:
+        path: a .safetensors file that `charrnn train` wrote.
+
+    Raises:
+        CheckpointError: there is no such file, or it is damaged or not ours.
+    """
+    model = load_checkpoint(Path(path)).model
+    return LanguageModel(model.config, model.vocabulary, model.weights)

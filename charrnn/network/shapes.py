@@ -1,0 +1,88 @@
+"""The weights that a network of some configuration has, their number, and the network in words. It knows no arrays."""
+
+import dataclasses
+import math
+from bisect import bisect_right
+
+from charrnn.config import MOST_UNITS, ModelConfig
+from charrnn.errors import UsageError
+from charrnn.network.cells import get_cell
+from charrnn.network.stack import layer_names, norm_names
+
+ROUND = 8
+"""A hidden size that is chosen is a multiple of this, if one comes near enough (WITHIN)."""
+WITHIN = 0.02
+"""The part of the wanted parameters by which a rounded hidden size may miss them."""
+
+
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every weight of a network; the names are torch's own where torch has such a cell."""
+    V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
+    cell = get_cell(config.cell, config.activation)
+    rows, fed_back = cell.num_blocks * H, V if cell.feeds_back == "output" else H
+    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
+    for layer in range(config.num_layers):
+        own: dict[str, tuple[int, ...]] = {
+            "weight_ih": (rows, H if layer else E),
+            "weight_hh": (rows, fed_back),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
+        own |= dict.fromkeys(cell.vectors, (H,))
+        shapes |= {full: own[name] for name, full in layer_names(cell, layer).items()}
+        if config.layer_norm:
+            shapes |= dict.fromkeys(norm_names(layer), (H,))
+    if config.learn_start:
+        shapes |= {f"start.{letter}": (config.num_layers, H) for letter in cell.states}
+    return shapes | {"head.weight": (V, H), "head.bias": (V,)}
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """The number of trainable weights."""
+    return sum(math.prod(shape) for shape in weight_shapes(config).values())
+
+
+def hidden_size_for(config: ModelConfig, parameters: int) -> int:
+    """The hidden size with which a network has about so many parameters.
+
+    Args:
+        config: the network; its own hidden size does not count.
+        parameters: how many are wanted.
+
+    Returns:
+        The size that comes nearest; but a multiple of ROUND, which processors like, if it comes near enough (WITHIN).
+
+    Raises:
+        UsageError: even one unit has more, or even the most units have fewer.
+    """
+
+    def count(hidden_size: int) -> int:
+        return count_parameters(dataclasses.replace(config, hidden_size=hidden_size))
+
+    def distance(hidden_size: int) -> int:
+        return abs(count(hidden_size) - parameters)
+
+    least, most = count(1), count(MOST_UNITS)
+    if not least <= parameters <= most:
+        raise UsageError(
+            f"parameters must be from {least:,} to {most:,} for this {config.cell} network, not {parameters:,}",
+            "its embedding, layers and alphabet count too, whatever the hidden size",
+        )
+    below = bisect_right(range(1, MOST_UNITS + 1), parameters, key=count)
+    floor = below // ROUND * ROUND
+    rounded = min((max(floor, ROUND), min(floor + ROUND, MOST_UNITS)), key=distance)
+    if distance(rounded) <= WITHIN * parameters:
+        return rounded
+    return min((below, min(below + 1, MOST_UNITS)), key=distance)
+
+
+def describe(config: ModelConfig) -> str:
+    """A network in words: "lstm, 1 layer of 256 units, embedding 64: 350,593 parameters"."""
+    cell = config.cell + (f" ({config.activation})" if config.activation != "tanh" else "")
+    layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
+    norm = ", layer norm" if config.layer_norm else ""
+    start = ", learnt start" if config.learn_start else ""
+    return (
+        f"{cell}, {layers} of {config.hidden_size} units{norm}, embedding {config.embedding_size}{start}: "
+        f"{count_parameters(config):,} parameters"
+    )
