@@ -1,12 +1,53 @@
-"""Functions of logits and probabilities that several rooms compute with, in NumPy."""
+"""Softmax and its relatives over NumPy arrays, written once for everything that runs a model.
+
+All of them work over the last axis and subtract the maximum first, so that no exponential overflows.
+"""
+
+import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.errors import CheckpointError
+
+
+def odds(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Each probability relative to the largest, (..., V): exp(logits - max), from 0 for -inf to 1."""
+    if logits.ndim == 1:  # for one row, argmax is faster than max
+        relative: npt.NDArray[Any] = logits - logits[logits.argmax()]
+    else:
+        relative = logits - logits.max(axis=-1, keepdims=True)
+    np.exp(relative, out=relative)
+    return relative
+
+
+def softmax(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Probabilities, (..., V), in the precision of the logits; 0 for a logit of -inf."""
+    p = odds(logits)
+    p /= p.sum(axis=-1, keepdims=True)
+    return p
+
 
 def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Log-probabilities in nats over the last axis, in float64."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=-1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return shifted
+    """Log-probabilities in nats, (..., V), always in float64."""
+    log_p = logits.astype(np.float64)
+    log_p -= log_p.max(axis=-1, keepdims=True)
+    log_p -= np.log(np.exp(log_p).sum(axis=-1, keepdims=True))
+    return log_p
+
+
+def reverse_log_cumsum(log_x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The log-sum-exp of each element and all that follow it, (N,) -> (N,)."""
+    sums: npt.NDArray[np.float64] = np.logaddexp.accumulate(log_x[::-1])[::-1]
+    return sums
+
+
+def require_finite(total: float) -> None:
+    """Check that a sum over a model's predictions is finite.
+
+    Raises:
+        CheckpointError: it is infinite or NaN, as happens when a model's weights are enormous.
+    """
+    if not math.isfinite(total):
+        raise CheckpointError("the model's predictions are not finite: its weights are too large")

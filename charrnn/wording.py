@@ -1,15 +1,48 @@
-"""Small words of messages: how many of something there are, and what somebody may have meant."""
+"""Wording helpers for messages: plurals, lists, durations, sizes, suggestions and escapes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: "1 character", "2,000 characters"."""
+    """A count and its noun, in the plural unless it is one: "1 character", "2,000 characters"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first `most` names, and how many more there are: "a, b and 3 more"."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as minutes or hours: 75 -> "1:15", 4000 -> "1:06:40"."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(num_bytes: float) -> str:
+    """A number of bytes in a decimal unit: 1403772 -> "1.4 MB"."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if num_bytes >= factor:
+            return f"{num_bytes / factor:.1f} {unit}"
+    return counted(round(num_bytes), "byte")
+
+
+def escape(text: str) -> str:
+    """Text that cannot act on a terminal: unprintable characters are written as in a Python string."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """A text in quotes, with its middle left out if it is long."""
+    whole = repr(text)
+    return whole if len(whole) <= most else f"{whole[: most // 2]} ... {whole[-most // 2 :]}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that somebody most likely meant, in large letters or small; None if none is near."""
+    """The known word closest to `word`, ignoring case; None if none is near."""
     import difflib
 
     folded = {name.casefold(): name for name in known}
@@ -18,6 +51,6 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint, or an empty string if no known word is near."""
+    """The hint "did you mean WORD?", or an empty string if no known word is near."""
     near = nearest(word, known)
     return f"did you mean {near}?" if near is not None else ""

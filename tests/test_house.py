@@ -12,8 +12,8 @@ import charrnn
 ROOT = Path(charrnn.__file__).parent
 
 FLOORS = [  # from the ground up; a module may import from its own part and from the floors below
-    {"errors", "numerics", "wording"},
-    {"config"},
+    {"errors", "wording"},
+    {"config", "numerics"},
     {"files"},
     {"text"},
     {"network"},

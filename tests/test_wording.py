@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.cli.choices import one_of
-from charrnn.cli.console import size
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.interpret.units import parse_unit, parse_units
@@ -14,7 +13,7 @@ from charrnn.model import CharRNN
 from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode, Palette
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.wording import counted, did_you_mean, nearest
+from charrnn.wording import counted, did_you_mean, nearest, size
 
 
 @pytest.fixture

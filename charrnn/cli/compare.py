@@ -14,14 +14,7 @@ from charrnn.cli import compare_options as own
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import RUNS
 from charrnn.cli.compare_talk import Comparison, Row, bar_cells, table
-from charrnn.cli.console import (
-    can_print,
-    die_by_signal,
-    duration,
-    print_wrapped,
-    say,
-    terminal_width,
-)
+from charrnn.cli.console import can_print, die_by_signal, print_wrapped, say, terminal_width
 from charrnn.cli.one_run import (
     Limits,
     check_limits,
@@ -44,6 +37,7 @@ from charrnn.config import (
 from charrnn.errors import DataError, DivergedError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.render.bars import EIGHTHS
+from charrnn.wording import duration
 
 if TYPE_CHECKING:
     from charrnn.cli.progress import Stopper

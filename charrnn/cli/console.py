@@ -14,7 +14,7 @@ from typing import NoReturn, TextIO
 
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
-from charrnn.wording import counted
+from charrnn.wording import escape
 
 
 def say(text: str = "") -> None:
@@ -55,11 +55,6 @@ def print_json(record: object) -> None:
     if sys.stdout.isatty() or not can_print(text):
         text = json.dumps(record)
     print(text, flush=True)
-
-
-def escape(text: str) -> str:
-    """Text that cannot act on a terminal: the unprintable is written as in a Python string."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def report(error: CharrnnError) -> None:
@@ -185,22 +180,6 @@ def _flush() -> EnvironmentFault | None:
         sys.stdout = _nowhere()
         return EnvironmentFault(f"cannot write the output: {error.strerror or error}")
     return None
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 75 -> "1:15", 4000 -> "1:06:40"."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def size(num_bytes: float) -> str:
-    """Bytes as people say them: 1403772 -> "1.4 MB"."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if num_bytes >= factor:
-            return f"{num_bytes / factor:.1f} {unit}"
-    return counted(round(num_bytes), "byte")
 
 
 def terminal_width() -> int:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from charrnn.cli.checkpoints import METRICS, find_checkpoint
-from charrnn.cli.console import can_print, duration, say, terminal_color, terminal_width
+from charrnn.cli.console import can_print, say, terminal_color, terminal_width
 from charrnn.cli.extras import require_extra
 from charrnn.cli.pictures import PLOT_EXTRA, check_picture, write_picture
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.wording import duration
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint

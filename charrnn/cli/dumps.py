@@ -5,9 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import escape, require_place, say, size, undone_by_signals
+from charrnn.cli.console import require_place, say, undone_by_signals
 from charrnn.cli.reading import require_free, with_bar
 from charrnn.errors import EnvironmentFault, UsageError
+from charrnn.wording import escape, size
 
 OPENING = 1 << 16
 LARGE = 1e8

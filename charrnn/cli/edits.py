@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.console import escape, say
+from charrnn.cli.console import say
+from charrnn.wording import escape
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN

@@ -8,9 +8,10 @@ import typer
 
 from charrnn.cli import train_options as option
 from charrnn.cli.checkpoints import open_checkpoint
-from charrnn.cli.console import escape, say
+from charrnn.cli.console import say
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
+from charrnn.wording import escape
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint

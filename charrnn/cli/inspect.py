@@ -14,10 +14,10 @@ from charrnn.cli.checkpoints import (
     open_checkpoint,
     reads_lines,
 )
-from charrnn.cli.console import duration, escape, print_wrapped, size
+from charrnn.cli.console import print_wrapped
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS
-from charrnn.wording import counted
+from charrnn.wording import counted, duration, escape, size
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint

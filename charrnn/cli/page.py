@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import escape, require_place, say, size
+from charrnn.cli.console import require_place, say
 from charrnn.cli.dumps import read_again
 from charrnn.cli.reading import content, require_memory
 from charrnn.cli.visualize_options import PAGE_CHARS
 from charrnn.errors import UsageError
 from charrnn.files import write_atomically
 from charrnn.render.palette import Palette
-from charrnn.wording import counted
+from charrnn.wording import counted, escape, size
 
 if TYPE_CHECKING:
     from typing import Any

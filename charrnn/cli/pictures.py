@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import escape, require_place, say, size
+from charrnn.cli.console import require_place, say
 from charrnn.cli.extras import require_extra
 from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
+from charrnn.wording import escape, size
 
 if TYPE_CHECKING:
     from charrnn.render.grid import Sheet

@@ -8,8 +8,9 @@ import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from charrnn.cli.console import die_by_signal, duration, report, say
+from charrnn.cli.console import die_by_signal, report, say
 from charrnn.errors import CharrnnError
+from charrnn.wording import duration
 
 if TYPE_CHECKING:
     from charrnn.training.events import Event

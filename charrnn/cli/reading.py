@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import say, size
+from charrnn.cli.console import say
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.wording import counted
+from charrnn.wording import counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

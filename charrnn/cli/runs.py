@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.checkpoints import LAST
-from charrnn.cli.console import size
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import CheckpointError, EnvironmentFault, UsageError
+from charrnn.wording import size
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint

@@ -28,10 +28,9 @@ from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import TextArea
 
-from charrnn.cli.console import escape
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.render.glyphs import harmless
-from charrnn.wording import counted
+from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
     from charrnn.sampling.session import Draft, Session

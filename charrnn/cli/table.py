@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from charrnn.cli.console import escape, require_place, say, size
+from charrnn.cli.console import require_place, say
 from charrnn.errors import UsageError
+from charrnn.wording import escape, size
 
 
 def require_csv(path: Path | None) -> None:

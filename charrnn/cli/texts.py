@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.console import escape, say
+from charrnn.cli.console import say
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError
-from charrnn.wording import counted
+from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN

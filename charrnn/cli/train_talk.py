@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.baselines_talk import print_line
 from charrnn.cli.checkpoints import BEST, LAST, RUNS
-from charrnn.cli.console import duration, say, size
+from charrnn.cli.console import say
 from charrnn.config import TrainingConfig
 from charrnn.training.lessons import run_lessons, vocabulary_lessons
-from charrnn.wording import counted
+from charrnn.wording import counted, duration, size
 
 if TYPE_CHECKING:
     from charrnn.evaluation.evaluate import Evaluation

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.lanes import ITEM_LANES, Lanes, group, items, stretches, windows
 from charrnn.model import CharRNN
-from charrnn.numerics import log_softmax
+from charrnn.numerics import log_softmax, require_finite
 from charrnn.text.lines import item_bounds, whole_lines
 from charrnn.text.vocabulary import Ids
 
@@ -134,8 +134,7 @@ def evaluate(
         more_nats, more_correct = _score(model, ids, part)
         nats += more_nats
         correct += more_correct
-    if not math.isfinite(nats):
-        raise CheckpointError("the model's predictions are not finite: its weights are too large")
+    require_finite(nats)
     num_lanes = len(laid.first)
     num_items = num_lanes if lines else None
     return Evaluation(len(ids) - 1, nats, correct, unknown, window, num_lanes, num_items)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.network.cells.base import EPSILON, Blocks
+from charrnn.numerics import softmax
 
 HALF = np.array(0.5, np.float32)
 """As an array, which NumPy need not convert at each call."""
@@ -73,12 +74,7 @@ class NumpyOps:
         """As it is."""
         return x
 
-    @staticmethod
-    def softmax(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """exp(x) in parts of its sum over the last axis."""
-        y: npt.NDArray[Any] = np.exp(x - x.max(axis=-1, keepdims=True))
-        y /= y.sum(axis=-1, keepdims=True)
-        return y
+    softmax = staticmethod(softmax)
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
+from charrnn.numerics import odds, softmax
 from charrnn.sampling import rules
 from charrnn.sampling.history import LOOK_BACK, Memory, Ngrams, Recent
 from charrnn.sampling.rules import Float64, Ids, Mask
@@ -97,7 +98,7 @@ class Chooser:
         """
         if self._temperature_alone is not None and allowed is None:  # the same as below, sooner
             return rules.draw(rules.tempered_odds(logits, self._temperature_alone), u)
-        return rules.draw(rules.odds(self._ruled(logits, written, memories, allowed)), u)
+        return rules.draw(odds(self._ruled(logits, written, memories, allowed)), u)
 
     def probabilities(
         self,
@@ -108,7 +109,7 @@ class Chooser:
         allowed: Mask | None = None,
     ) -> Float64:
         """With which probability each symbol is chosen, (V,) or (N, V): see `choose`."""
-        return rules.probabilities(self._ruled(logits, written, memories, allowed))
+        return softmax(self._ruled(logits, written, memories, allowed))
 
     def _ruled(
         self,

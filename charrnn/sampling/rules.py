@@ -17,7 +17,7 @@ least one symbol of every lane. The order in which `Chooser` applies them:
     min_p               none far below the likeliest      Nguyen et al. 2024, "Turning Up the Heat: Min-p Sampling"
 
 The rules after temperature look at what it made of the logits, and each at what the one before has left: its
-probabilities are those of the symbols that remain. Then `odds` or `probabilities`, and `draw`.
+probabilities are those of the symbols that remain. Then `numerics.odds` or `softmax`, and `draw`.
 
 The one compromise: nothing is guarded against numbers that no float32 model has. Logits beyond 1e150 may overflow.
 """
@@ -27,8 +27,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import CheckpointError
-from charrnn.numerics import log_softmax
+from charrnn.numerics import log_softmax, odds, require_finite, softmax
 
 Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -48,8 +47,7 @@ def finite(logits: npt.NDArray[np.floating]) -> Float64:
     """
     numbers = logits.astype(np.float64)
     squares = numbers.dot(numbers) if numbers.ndim == 1 else np.vdot(numbers, numbers)
-    if not math.isfinite(squares):  # no square of a finite float32 overflows here
-        raise CheckpointError("the model's predictions are not finite: its weights are too large")
+    require_finite(float(squares))  # no square of a finite float32 overflows here
     return numbers
 
 
@@ -152,7 +150,7 @@ def top_p(logits: Float64, mass: float) -> Float64:
     """Keep the fewest likeliest symbols that together have the probability `mass`; on a tie the lower ids. 1 is off."""
     if mass >= 1:
         return logits
-    p = probabilities(logits)
+    p = softmax(logits)
     largest_first = np.sort(p, axis=-1)[..., ::-1]
     return _keep(logits, p, largest_first, _reaching(largest_first, mass))
 
@@ -189,16 +187,6 @@ def _keep(logits: Float64, scores: Float64, largest_first: Float64, count: Ids) 
 # --- the draw -------------------------------------------------------------------------------------
 
 
-def odds(logits: Float64) -> Float64:
-    """How likely each symbol is compared to the likeliest, (..., V): from 0, for a removed symbol, to 1."""
-    if logits.ndim == 1:  # the faster way for one lane
-        made: Float64 = logits - logits[logits.argmax()]
-    else:
-        made = logits - logits.max(axis=-1, keepdims=True)
-    np.exp(made, out=made)
-    return made
-
-
 def tempered_odds(logits: npt.NDArray[np.floating], divisor: Float64) -> Float64:
     """`odds(temperature(finite(logits), divisor))`, but for a common factor: sooner, for one lane of modest logits.
 
@@ -214,13 +202,6 @@ def tempered_odds(logits: npt.NDArray[np.floating], divisor: Float64) -> Float64
         if numbers.dot(numbers) < MODEST * MODEST:
             return np.exp(numbers, numbers)
     return odds(temperature(finite(logits), divisor.item()))
-
-
-def probabilities(logits: Float64) -> Float64:
-    """Softmax, (..., V); 0 for a removed symbol."""
-    p = odds(logits)
-    p /= p.sum(axis=-1, keepdims=True)
-    return p
 
 
 def draw(p: Float64, u: float | Float64) -> Ids:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charrnn import numerics
 from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.numerics import log_softmax
@@ -123,9 +124,9 @@ def test_no_penalty_removes_a_symbol_or_makes_it_nan(logits, penalty, data):
 @given(lanes(), st.data())
 def test_a_penalty_above_one_makes_recent_symbols_less_likely_and_one_below_likelier(logits, data):
     recent = data.draw(masks(logits))
-    before = rules.probabilities(logits)
-    less = rules.probabilities(rules.repetition_penalty(logits, recent, 1.5))
-    more = rules.probabilities(rules.repetition_penalty(logits, recent, 0.5))
+    before = numerics.softmax(logits)
+    less = numerics.softmax(rules.repetition_penalty(logits, recent, 1.5))
+    more = numerics.softmax(rules.repetition_penalty(logits, recent, 0.5))
     total = [(p * recent).sum(axis=-1) for p in (less, before, more)]
     assert (total[0] <= total[1] + 1e-12).all()
     assert (total[1] <= total[2] + 1e-12).all()
@@ -149,7 +150,7 @@ temperatures = st.floats(0, allow_infinity=False) | st.sampled_from([0.0, 5e-324
 @given(lanes(extreme), temperatures)
 def test_any_finite_temperature_gives_a_distribution_in_the_order_of_the_logits(logits, value):
     made = np.array(check_rule(lambda x: rules.temperature(x, value), logits))
-    p = rules.probabilities(made)
+    p = numerics.softmax(made)
     np.testing.assert_allclose(p.sum(axis=-1), 1)
     for row, lane in zip(logits, p, strict=True):
         assert lane[row.argmax()] == lane.max() > 0
@@ -162,7 +163,7 @@ def test_any_finite_temperature_gives_a_distribution_in_the_order_of_the_logits(
 
 @given(lanes(), st.floats(0.01, 100))
 def test_temperature_divides_the_logits_of_a_softmax(logits, value):
-    p = rules.probabilities(rules.temperature(logits, value))
+    p = numerics.softmax(rules.temperature(logits, value))
     expected = [softmax([x / value for x in row]) for row in logits.tolist()]
     np.testing.assert_allclose(p, expected, rtol=1e-9, atol=1e-15)
 
@@ -179,9 +180,9 @@ def test_each_lane_may_have_a_temperature_of_its_own(logits, data):
 def test_the_ends_of_temperature_are_the_likeliest_alone_and_all_alike():
     logits = np.array([3.0, 5.0, 5.0, -90.0])
     for value in (0, 1e-300):
-        first = rules.probabilities(rules.temperature(logits, value))
+        first = numerics.softmax(rules.temperature(logits, value))
         assert first.tolist() == ([0, 1, 0, 0] if value == 0 else [0, 0.5, 0.5, 0])
-    assert rules.probabilities(rules.temperature(logits, 1e300)).tolist() == [0.25] * 4
+    assert numerics.softmax(rules.temperature(logits, 1e300)).tolist() == [0.25] * 4
 
 
 # --- how far down the list ------------------------------------------------------------------------
@@ -198,7 +199,7 @@ def test_top_k_keeps_the_k_largest(logits, k):
 def test_top_p_keeps_the_fewest_that_reach_the_mass(logits, mass):
     made = check_rule(lambda x: rules.top_p(x, mass), logits)
     for row, found in zip(logits, made, strict=True):
-        p = rules.probabilities(row).tolist()
+        p = numerics.softmax(row).tolist()
         kept, total = set(), 0.0
         for symbol in largest_first(p):
             if total >= mass:
@@ -290,17 +291,17 @@ def test_a_rule_that_is_off_returns_its_argument():
 @given(lanes())
 def test_probabilities_and_their_logarithms_are_those_of_a_softmax(logits):
     expected = np.array([softmax(row) for row in logits.tolist()])
-    np.testing.assert_allclose(rules.probabilities(logits), expected, rtol=1e-12)
+    np.testing.assert_allclose(numerics.softmax(logits), expected, rtol=1e-12)
     np.testing.assert_allclose(np.exp(log_softmax(logits)), expected, rtol=1e-9)
     ratio = expected / expected.max(axis=-1, keepdims=True)
-    np.testing.assert_allclose(rules.odds(logits), ratio, rtol=1e-9)
+    np.testing.assert_allclose(numerics.odds(logits), ratio, rtol=1e-9)
 
 
 @given(lanes(), st.sampled_from([rules.SMALL, 1e-3, 0.8, 1, 3.0, 1e300]))
 def test_the_quick_odds_are_those_of_the_rules_but_for_a_factor(logits, divisor):
     logits = np.where(logits == REMOVED, -50.0, logits)
     for row in (logits, *logits, *(100 * logits)):
-        expected = rules.probabilities(rules.temperature(rules.finite(row), divisor))
+        expected = numerics.softmax(rules.temperature(rules.finite(row), divisor))
         found = rules.tempered_odds(row, np.array(divisor))
         assert (found.sum(axis=-1) > 0).all()
         share = found / found.sum(axis=-1, keepdims=True)
@@ -316,7 +317,7 @@ def test_the_quick_odds_refuse_what_is_not_finite(bad):
 
 @given(lanes(), st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4))
 def test_draw_takes_the_symbol_whose_share_of_the_unit_interval_holds_u(logits, numbers):
-    p, u = rules.probabilities(logits), np.array(numbers[: len(logits)])
+    p, u = numerics.softmax(logits), np.array(numbers[: len(logits)])
     drawn = rules.draw(p, u)
     assert drawn.shape == u.shape
     for lane, number, symbol in zip(p, u.tolist(), drawn.tolist(), strict=True):
@@ -328,7 +329,7 @@ def test_draw_takes_the_symbol_whose_share_of_the_unit_interval_holds_u(logits, 
 
 @given(lanes(extreme))
 def test_draw_reaches_no_removed_symbol_at_the_ends_of_the_unit_interval(logits):
-    p = rules.probabilities(logits)
+    p = numerics.softmax(logits)
     for u in (0.0, math.nextafter(1, 0)):
         for lane, symbol in zip(p, rules.draw(p, np.full(len(p), u)).tolist(), strict=True):
             assert lane[symbol] > 0

@@ -6,7 +6,7 @@ Knows numbers only, no text and no model.
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import CheckpointError
+from charrnn.numerics import require_finite, reverse_log_cumsum
 from charrnn.sampling.rules import Float64
 
 COUNTS = -1e6
@@ -55,8 +55,7 @@ def prune(
     Source: the optimal resampling of P. Fearnhead and P. Clifford, "On-line inference for hidden Markov models via
     particle filters", Journal of the Royal Statistical Society B 65, 2003, with systematic draws.
     """
-    if not np.isfinite(log_p).all():
-        raise CheckpointError("the model's predictions are not finite: its weights are too large")
+    require_finite(np.abs(log_p).sum())
     if len(log_p) <= width:
         return np.arange(len(log_p)), log_kept
     if temperature == 0:
@@ -86,7 +85,7 @@ def _threshold(weights: Float64, width: int) -> tuple[int, float]:
 
     The sum of min(1, weight / c) is `width`: if k weights are above it, c is the sum of the others over (width - k).
     """
-    rest = np.logaddexp.accumulate(weights[::-1])[::-1][:width]  # the sum from each on
+    rest = reverse_log_cumsum(weights)[:width]
     log_c = rest - np.log(width - np.arange(width))
     certain = int(np.argmax(weights[:width] <= log_c))
     return certain, float(log_c[certain])

@@ -28,12 +28,12 @@ import numpy.typing as npt
 from charrnn.config import require
 from charrnn.errors import DataError, UsageError
 from charrnn.model import CharRNN, Float, States
-from charrnn.numerics import log_softmax
+from charrnn.numerics import log_softmax, odds
 from charrnn.sampling import prime
 from charrnn.sampling.constraint.bytes import BETWEEN, FORBIDDEN, Table, spelling
 from charrnn.sampling.infill.pruning import log_weights, prune
 from charrnn.sampling.infill.template import Gap, Template, parse_template
-from charrnn.sampling.rules import Float64, draw, odds
+from charrnn.sampling.rules import Float64, draw
 from charrnn.text.vocabulary import Ids
 
 BEAM, BEAM_OF_DRAWS = 512, 128
