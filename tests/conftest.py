@@ -7,9 +7,22 @@ from typing import Any
 
 import pytest
 from helpers import Result, make_text, run_charrnn
+from hypothesis import HealthCheck, settings
 
 import charrnn
 from charrnn.model import CharRNN
+
+settings.register_profile(
+    "tests",
+    deadline=None,  # a busy machine is no defect
+    suppress_health_check=[HealthCheck.too_slow],  # the same
+    derandomize=True,  # every machine tries the same examples, at every run
+    print_blob=True,
+)
+settings.register_profile(
+    "hunt", settings.get_profile("tests"), derandomize=False, max_examples=2000
+)
+settings.load_profile("tests")  # pytest --hypothesis-profile=hunt looks for new ones
 
 
 @pytest.fixture

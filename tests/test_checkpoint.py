@@ -177,7 +177,6 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(
     symbols=st.sets(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9),
     has_unknown=st.booleans(),
@@ -601,14 +600,13 @@ def test_what_is_no_format_version_is_refused(version):
 # --- anything at all ---
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.booleans())
 def test_any_bytes_are_refused(data, framed):
     with pytest.raises(CheckpointError):
         parse(struct.pack("<Q", len(data)) + data if framed else data)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_change_of_a_good_file_is_refused(data):
     start = data.draw(st.integers(0, len(GOOD)))
@@ -619,7 +617,7 @@ def test_any_change_of_a_good_file_is_refused(data):
             parse(changed)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(value=JSON, data=st.data())
 def test_any_other_value_in_a_header_is_refused_or_harmless(value, data):
     header = header_of(GOOD)
@@ -637,7 +635,7 @@ def test_any_other_value_in_a_header_is_refused_or_harmless(value, data):
     assert found.model.vocabulary.symbols.tolist() == SYMBOLS
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(value=JSON, data=st.data())
 def test_any_other_value_in_the_table_is_refused(value, data):
     table = table_of(GOOD)

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers import call_charrnn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.cli.choices import one_of
@@ -138,7 +138,6 @@ def test_no_address_is_suggested_that_the_model_has_not(address):
     assert caught.value.hint == ""
 
 
-@settings(deadline=None)
 @given(st.text("Ll01.*-hcHC \u017f\u212a", max_size=9))
 def test_every_address_is_read_or_refused(address):
     for parse in (parse_unit, parse_units):

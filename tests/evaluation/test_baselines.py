@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import pytest
 from helpers import CLEAN, call_charrnn, make_text, own_signals
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.cli import train_talk
@@ -87,7 +87,6 @@ def cases(draw, longest=80):
     return num_symbols, train, text
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(1, 6))
 def test_every_order_agrees_with_dictionaries(case, highest):
     num_symbols, train, text = case
@@ -108,7 +107,6 @@ def test_real_text_whose_discounts_can_be_estimated_agrees_too():
         np.testing.assert_allclose(probabilities, expected, rtol=1e-12, atol=0)
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(1, 5))
 def test_probabilities_after_any_context_sum_to_one(case, highest):
     num_symbols, train, context = case
@@ -120,7 +118,6 @@ def test_probabilities_after_any_context_sum_to_one(case, highest):
     assert np.min(each) > 0
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(2, 30))
 def test_what_comes_later_in_the_scored_text_changes_no_probability(case, num_read):
     num_symbols, train, text = case

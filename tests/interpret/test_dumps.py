@@ -203,7 +203,7 @@ LEVELS = st.sampled_from(["char", "byte"])
 
 
 @pytest.mark.parametrize("ending", [*SEEN_AGAIN, ".csv", ".jsonl"])
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9), level=LEVELS)
 def test_any_text_comes_back(ending, tmp_path, text, level):
     path = tmp_path / f"{level}{ending}"
@@ -410,7 +410,7 @@ def test_a_damaged_dump_is_refused_wherever_it_is_cut(ending, tmp_path):
 
 
 @pytest.mark.parametrize("ending", SEEN_AGAIN)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_a_byte_that_changed_is_found_or_harmless(tmp_path, ending, place, value):
     """In a .safetensors file, which has no checksum, it may be harmless or change a value."""

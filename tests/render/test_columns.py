@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import call_charrnn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -31,7 +31,6 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
 # --- the two ways ---------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("ab-1.,", min_size=1, max_size=30)), st.integers(1, 60))
 def test_words_are_wrapped_whole(words, width):
     lines = wrapped(" ".join(words), width, "  ")

@@ -45,7 +45,7 @@ def bands(lines):
 
 
 @pytest.mark.parametrize("mode", MODES[1:])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     text=st.text(min_size=1, max_size=30),
     width=st.integers(1, 40),

@@ -261,7 +261,7 @@ STEPS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
 def test_every_step_can_be_taken_back_and_the_invariant_holds(steps):
     session = make_session("ab", length=12)

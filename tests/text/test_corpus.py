@@ -165,7 +165,7 @@ def test_lone_surrogates_of_odd_encodings_are_refused():
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 4, 5])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(text=st.text(st.sampled_from("a\r\né三\N{GIRL}"), min_size=2))
 @example(text=TEXT)
 def test_pieces_of_any_size_give_the_same_text(piece, text):
@@ -325,7 +325,6 @@ def test_a_text_too_short_to_be_split_is_for_training(length, val, test):
     assert split_sizes(length, val, test) == (length, 0, 0)
 
 
-@settings(deadline=None)
 @given(st.integers(3, 10**12), st.floats(0, 0.999), st.floats(0, 0.999))
 def test_the_parts_are_as_large_as_asked_and_make_up_the_whole(length, val, test):
     assume(val + test < 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.errors import DataError
@@ -14,7 +14,6 @@ from charrnn.text.vocabulary import (
     name_characters,
 )
 
-UNHURRIED = settings(deadline=None)
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 BYTES = Vocabulary.of_bytes()
 
@@ -60,7 +59,6 @@ def test_symbols_out_of_order_or_twice_are_our_own_mistake(symbols):
         Vocabulary("char", symbols)
 
 
-@UNHURRIED
 @given(st.text(CHARACTERS, min_size=1))
 def test_characters_survive_text_to_ids_to_text(text):
     vocabulary = of_text(text)
@@ -72,7 +70,6 @@ def test_characters_survive_text_to_ids_to_text(text):
     assert "".join(spell(vocabulary, ids)) == text
 
 
-@UNHURRIED
 @given(st.text(CHARACTERS))
 def test_bytes_survive_text_to_ids_to_text(text):
     ids = BYTES.encode(text)
@@ -81,7 +78,6 @@ def test_bytes_survive_text_to_ids_to_text(text):
     assert "".join(spell(BYTES, ids)) == text
 
 
-@UNHURRIED
 @given(st.text(CHARACTERS, min_size=1))
 def test_a_byte_model_never_shows_half_a_character(text):
     ends = np.cumsum([len(c.encode()) for c in text])
@@ -90,7 +86,6 @@ def test_a_byte_model_never_shows_half_a_character(text):
     assert [piece for piece in shown if piece] == list(text)
 
 
-@UNHURRIED
 @given(st.binary())
 def test_bytes_that_are_no_utf_8_are_shown_as_replacement_characters(data):
     shown = "".join(spell(BYTES, data))
@@ -98,7 +93,6 @@ def test_bytes_that_are_no_utf_8_are_shown_as_replacement_characters(data):
     assert BYTES.decode(list(data)) == data.decode("utf-8", "replace")
 
 
-@UNHURRIED
 @given(st.binary())
 def test_raw_bytes_of_the_command_line_reach_a_byte_model(data):
     text = data.decode("utf-8", "surrogateescape")
@@ -112,7 +106,6 @@ def test_each_decoder_starts_afresh():
     assert first(0xA9) == "é"
 
 
-@UNHURRIED
 @given(st.text(CHARACTERS, min_size=1), st.text(CHARACTERS))
 def test_with_an_unknown_symbol_every_text_can_be_read(known, text):
     vocabulary = of_text(known, has_unknown=True)
@@ -124,7 +117,6 @@ def test_with_an_unknown_symbol_every_text_can_be_read(known, text):
     assert "".join(spell(vocabulary, ids)) == expected
 
 
-@UNHURRIED
 @given(st.text(CHARACTERS, min_size=1), st.text(st.characters()))
 def test_missing_characters_come_once_in_order_of_appearance(known, text):
     expected = list(dict.fromkeys(c for c in text if c not in known))

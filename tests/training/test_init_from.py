@@ -26,7 +26,7 @@ from charrnn.training.metrics import read_rows
 from charrnn.training.trainer import Trainer
 from charrnn.training.transfer import extended
 
-UNHURRIED = settings(deadline=None, max_examples=40)
+FEWER = settings(max_examples=40)
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 BY_SYMBOL = {"embedding.weight": 0, "head.weight": 0, "head.bias": 0}
 """The weights that every network has for each symbol, and the axis along which the symbols lie."""
@@ -72,7 +72,7 @@ def read_through(model, text):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@UNHURRIED
+@FEWER
 @given(
     st.text(CHARACTERS, min_size=1, max_size=9),
     st.text(CHARACTERS, max_size=9),
@@ -153,7 +153,7 @@ def test_extending_leaves_the_old_model_alone():
 # --- the vocabulary ----------------------------------------------------------------------------------------------------
 
 
-@UNHURRIED
+@FEWER
 @given(st.text(CHARACTERS, min_size=1), st.text(CHARACTERS), st.booleans(), st.booleans())
 def test_a_vocabulary_grows_in_code_point_order_and_never_loses_a_symbol(old, more, had, has):
     grown = of_text(old, has_unknown=had).extended([ord(c) for c in more], has_unknown=has)
