@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from helpers import call_charrnn, run_charrnn
-from test_cli_running import BEST, expected_text
+from test_running import BEST, expected_text
 
 from charrnn.config import SamplingConfig
 from charrnn.sampling.sampler import collect, in_order, write
