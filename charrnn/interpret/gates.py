@@ -107,7 +107,7 @@ def saturation(parts: "Iterable[Recording]") -> Saturation:
     if not all(np.isfinite(total).all() for total in sums.values()):
         raise CheckpointError("the model's gates are not finite: its weights are too large")
     means = {name: total / symbols for name, total in sums.items()}
-    gates = [GateUse(name, m[0], m[1], m[2], name == cell.keeper) for name, m in means.items()]
+    gates = [GateUse(name, m[0], m[1], m[2], name == cell.memory_gate) for name, m in means.items()]
     return Saturation(symbols, tuple(gates))
 
 

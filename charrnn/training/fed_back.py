@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.network.cells.base import Cell, Taken
+from charrnn.network.cells.base import Cell, StepTrace
 from charrnn.network.stack import Layer
 from charrnn.training import inputs
 from charrnn.training.machine import product_over_time
@@ -94,7 +94,7 @@ class _FedBack(torch.autograd.Function):
                 for k, mask in enumerate(masks):
                     into = hs[k - 1][t] @ W_ih[k - 1] + bias[k - 1] if k else x_t
                     after, gates = cell.step(into, (y,), {"weight_hh": W_hh[k]}, TorchGradientOps)
-                    steps.append(Taken((y,), after, gates))
+                    steps.append(StepTrace((y,), after, gates))
                     hs[k][t].copy_(after[0] if mask is None else after[0] * mask)
                 if keep:
                     y_before.append(y)
@@ -125,7 +125,7 @@ class _FedBack(torch.autograd.Function):
                     dh = dh.to(d.dtype) if masks[k] is None else dh * masks[k]
                     if t == T - 1:
                         dh = dh + d_last[k]
-                    found = ctx.cell.back((dh,), steps[k], {}, TorchGradientOps)
+                    found = ctx.cell.backward((dh,), steps[k], {}, TorchGradientOps)
                     d_k = d_into[k][t].copy_(side_by_side(found.x))  # (N, B·H)
                     dy += d_k @ W_hh[k].t()  # y entered every layer
                     if k:

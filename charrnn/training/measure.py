@@ -176,7 +176,7 @@ def _choose_arithmetic(
     cell = get_cell(model_config.cell, model_config.activation)
     if config.kernel == "auto":
         best = dataclasses.replace(best, kernel="fused" if cell.torch_class else "loop")
-        if on_cpu and cell.back and cell.torch_class in SLOW_KERNELS:
+        if on_cpu and cell.backward and cell.torch_class in SLOW_KERNELS:
             tried = dataclasses.replace(best, kernel="loop")
             seconds = measure(model_config, tried)
             if seconds < per_step:

@@ -138,9 +138,9 @@ class Network(nn.Module):
     @torch.no_grad()
     def _open_forget_gates(self) -> None:
         """Start the biases of the cell's open block at 1: the two of them add up to it."""
-        if self.cell.open_block is None:
+        if self.cell.forget_block is None:
             return
-        H, k = self.head.in_features, self.cell.open_block
+        H, k = self.head.in_features, self.cell.forget_block
         for layer in range(self.num_layers):
             getattr(self.rnn, f"bias_ih_l{layer}")[k * H : (k + 1) * H] = FORGET_BIAS
             getattr(self.rnn, f"bias_hh_l{layer}")[k * H : (k + 1) * H] = 0.0
@@ -169,7 +169,7 @@ class Network(nn.Module):
             state = self.first_state(ids.shape[1])
         if self.kernel != "loop":
             outputs, state = self._fused(ids, state)
-        elif self.cell.back is None or (len(self.norm) and self.cell.feeds_back == "output"):
+        elif self.cell.backward is None or (len(self.norm) and self.cell.feeds_back == "output"):
             return self._step_by_step(ids, state)
         elif self.cell.feeds_back == "output":
             return self._fed_back(ids, state)

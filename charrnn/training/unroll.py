@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.network.cells.base import Cell, Taken, Weights
+from charrnn.network.cells.base import Cell, StepTrace, Weights
 from charrnn.training import inputs
 from charrnn.training.machine import product_over_time
 from charrnn.training.ops import TorchGradientOps
@@ -80,7 +80,7 @@ class _Unrolled(torch.autograd.Function):
                 slot.copy_(state[0])
                 after, gates = cell.step(x_t, state, weights, TorchGradientOps)
                 if keep:
-                    taken.append(Taken(state, after, gates))
+                    taken.append(StepTrace(state, after, gates))
                 state = after
             kept[-1].copy_(state[0])
         ctx.cell, ctx.names, ctx.weights, ctx.taken = cell, names, weights, taken
@@ -102,7 +102,7 @@ class _Unrolled(torch.autograd.Function):
             slots, product_slots = dx.unbind(), products.unbind()
             for t in reversed(range(T)):
                 d_after = (dh + outputs[t], *others)
-                found = cell.back(d_after, ctx.taken.pop(), weights, TorchGradientOps)
+                found = cell.backward(d_after, ctx.taken.pop(), weights, TorchGradientOps)
                 slots[t].copy_(side_by_side(found.x))
                 if found.product is not None:
                     product_slots[t].copy_(side_by_side(found.product))

@@ -93,7 +93,7 @@ def test_the_time_scale_is_that_of_the_gate_that_keeps_the_memory():
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "peephole"])
 def test_the_keeper_multiplies_the_memory(cell):
-    """The memory after a step differs, for two memories before it, by the keeper times their difference."""
+    """The memory after a step differs, for two memories before it, by the memory_gate times their difference."""
     kind = CELLS[cell]
     generator = np.random.default_rng(0)
     x = generator.normal(size=kind.num_blocks * 3)
@@ -101,10 +101,10 @@ def test_the_keeper_multiplies_the_memory(cell):
     weights |= dict.fromkeys(kind.vectors, np.zeros(3))
     befores = [(generator.normal(size=3),) * len(kind.states) for _ in range(2)]
     (one, gates), (other, _) = (kind.step(x, before, weights, NumpyOps) for before in befores)
-    keeper = gates[kind.gates.index(kind.keeper)]
-    differences = keeper * (befores[0][-1] - befores[1][-1])
+    memory_gate = gates[kind.gates.index(kind.memory_gate)]
+    differences = memory_gate * (befores[0][-1] - befores[1][-1])
     np.testing.assert_allclose(one[-1] - other[-1], differences)
-    assert kind.keeper in kind.sigmoids
+    assert kind.memory_gate in kind.sigmoids
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=list(CELLS))

@@ -259,7 +259,7 @@ def test_one_character_is_enough_to_choose_units():
 def test_the_memory_is_the_cell_state_where_there_is_one(cell, memory):
     config = ModelConfig(cell=cell, vocab_size=V, hidden_size=H)
     weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
-    model = CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    model = LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
     assert model.cell.memory == model.read("ab").source.memory == memory
 
 

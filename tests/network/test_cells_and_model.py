@@ -47,7 +47,7 @@ VARIANTS = [(name, how) for name, cell in CELLS.items() for how in cell.activati
 def ways_of(cell):
     """How a cell can go through time: torch's kernel, its own step and step backwards, the step alone."""
     fused = ["fused"] if fits_kernel(cell, "fused") else []
-    return [*fused, *(["unrolled"] if cell.back else []), "step by step"]
+    return [*fused, *(["unrolled"] if cell.backward else []), "step by step"]
 
 
 WAYS = [(name, how, way) for name, how in VARIANTS for way in ways_of(get_cell(name, how))]
@@ -79,7 +79,7 @@ def make_network(config, way=None, *, dropout=0.0, seed=1):
     torch.manual_seed(seed)
     network = Network(config, dropout, "fused" if way == "fused" else "loop")
     if way == "step by step":
-        network.cell = dataclasses.replace(network.cell, back=None)
+        network.cell = dataclasses.replace(network.cell, backward=None)
     with torch.no_grad():
         for vector in (*network.start.values(), *network.norm.values()):
             vector.add_(torch.randn_like(vector), alpha=0.5)
@@ -490,7 +490,7 @@ def test_all_ways_through_time_have_the_same_gradients(
     assert all(expected[n].abs().max() > 1e-8 for n in used)
 
 
-@pytest.mark.parametrize(("name", "activation"), [v for v in VARIANTS if get_cell(*v).back])
+@pytest.mark.parametrize(("name", "activation"), [v for v in VARIANTS if get_cell(*v).backward])
 def test_inputs_from_a_table_and_inputs_from_a_product_are_the_same(monkeypatch, name, activation):
     config = make_config(name, activation, 2)
     table = gradients(make_network(config, "unrolled").double())
@@ -525,7 +525,7 @@ def test_the_gradient_under_dropout_is_that_of_what_was_computed(name, activatio
     assert abs(slope) > 1e-3
 
 
-@pytest.mark.parametrize(("name", "activation"), [v for v in VARIANTS if get_cell(*v).back])
+@pytest.mark.parametrize(("name", "activation"), [v for v in VARIANTS if get_cell(*v).backward])
 def test_without_a_gradient_no_step_is_kept(name, activation):
     """Validation reads long texts: what a step computed must be gone some steps later."""
     network = make_network(make_config(name, activation, 2), "unrolled")

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.network.cells import CELLS, get_cell
-from charrnn.network.cells.base import Taken
+from charrnn.network.cells.base import StepTrace
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import count_parameters, weight_shapes
 from charrnn.network.stack import advance, make_layer
@@ -354,7 +354,7 @@ def make_network(name, activation, num_layers, *, learn_start=True, seed=1):
 
 def step_by_step(network):
     """The same network, differentiated by torch alone."""
-    network.cell = dataclasses.replace(network.cell, back=None)
+    network.cell = dataclasses.replace(network.cell, backward=None)
     return network
 
 
@@ -582,7 +582,7 @@ def test_a_cut_gradient_of_a_linear_unit_lacks_the_terms_from_k_on(k, impulse):
 
 @pytest.mark.parametrize(
     ("name", "activation"),
-    [(name, how) for name, how in VARIANTS if get_cell(name, how).back is not None],
+    [(name, how) for name, how in VARIANTS if get_cell(name, how).backward is not None],
 )
 def test_a_step_backwards_is_the_derivative_of_the_step(name, activation):
     """Of Σ d · state after, for random d: by x, by the state, by the cell's own vectors, and by h · weight_hh, which is
@@ -615,8 +615,8 @@ def test_a_step_backwards_is_the_derivative_of_the_step(name, activation):
         assert expected.abs().max() > 0.01
 
     with torch.no_grad():
-        taken = Taken(state, *cell.step(x, state, weights, TorchGradientOps))
-        found = cell.back(d_after, taken, weights, TorchGradientOps)
+        taken = StepTrace(state, *cell.step(x, state, weights, TorchGradientOps))
+        found = cell.backward(d_after, taken, weights, TorchGradientOps)
         close(torch.cat(found.x, -1), by_x)
         product = torch.cat(found.x if found.product is None else found.product, -1)
         close(state[0].T @ product, by_weights["weight_hh"])

@@ -34,5 +34,5 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
             f"the {name} cell has no activation {activation[:60]!r}: {choices}",
             f"leave out --activation, or take --cell {' or '.join(free)}" if free else "",
         )
-    step, back = cell.activations[activation]
-    return dataclasses.replace(cell, step=step, back=back)
+    step, backward = cell.activations[activation]
+    return dataclasses.replace(cell, step=step, backward=backward)

@@ -1,9 +1,9 @@
-"""What a recurrent cell is: names for its states and gates, and one step in time as a function over arrays.
+"""A recurrent cell: names for its states and gates, and one step in time as a function over arrays.
 
 A cell knows one time step and nothing of text, layers or training. The same step runs on NumPy arrays and on torch
-tensors: whoever calls it hands in the functions that the two spell differently (`Ops`).
+tensors: its caller hands in the functions that the two spell differently (`Ops`).
 
-Legend for shapes: N lanes, E inputs, H hidden units, B blocks of H rows in a weight matrix, V symbols.
+Legend for shapes: N batch rows, E inputs, H hidden units, B blocks of H rows in a weight matrix, V symbols.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,21 +14,21 @@ Array = Any
 """A NumPy array or a torch tensor."""
 
 State = tuple[Array, ...]
-"""One layer's state: an array (N, H), or (H,) for one lane, for each name in `Cell.states`."""
+"""One layer's state: an array (N, H), or (H,) for a single stream, for each name in `Cell.states`."""
 
 Blocks = tuple[Array, ...]
 """Arrays (N, H) side by side."""
 
 Weights = Mapping[str, Array]
-"""What a step needs of a layer's weights, by torch's names: `weight_hh`, transposed to (H, B·H), and a cell's own."""
+"""The weights of a layer that its step needs, by torch's names: `weight_hh`, transposed to (H, B·H), and a cell's own."""
 
 
 EPSILON = 1e-5
-"""What layer normalisation adds to the variance."""
+"""The number that layer normalization adds to the variance."""
 
 
 class Ops(Protocol):
-    """The functions that a step needs. NumPy's are in `charrnn.network.numpy_ops`, torch's in `charrnn.training.ops`."""
+    """The functions that a step needs. Those for NumPy are in `charrnn.network.numpy_ops`, those for torch in `charrnn.training.ops`."""
 
     def sigmoid(self, x: Array, /) -> Array:
         """1 / (1 + exp(-x))."""
@@ -49,14 +49,14 @@ class Ops(Protocol):
         """The blocks of (N, parts·H), each (N, H)."""
 
     def layer_norm(self, x: Array, gain: Array, shift: Array, /) -> Array:
-        """Layer normalisation of (N, H): (x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
+        """Layer normalization of (N, H): (x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
 
     def state(self, name: str, x: Array, /) -> Array:
-        """What a state has become, (N, H): x itself, unless somebody edits it."""
+        """A state that was just computed, (N, H): x itself, or what an edit makes of it."""
 
 
 class GradientOps(Ops, Protocol):
-    """What the step backwards needs besides: derivatives, in terms of what the function gave."""
+    """The functions that a backward step needs besides: derivatives, in terms of a function's value."""
 
     def dsigmoid(self, d: Array, y: Array, /) -> Array:
         """D · y · (1 - y), for y = sigmoid(x)."""
@@ -68,12 +68,13 @@ class GradientOps(Ops, Protocol):
         """D where y = relu(x) is above 0, else 0."""
 
 
-class Taken(NamedTuple):
-    """A step that was taken."""
+class StepTrace(NamedTuple):
+    """The values that a step leaves for its backward pass."""
 
     before: State
     after: State
     gates: Blocks
+    """The gates, and what the step gives behind them for `backward` alone."""
 
 
 class Gradient(NamedTuple):
@@ -86,11 +87,11 @@ class Gradient(NamedTuple):
     product: Blocks | None = None
     """With respect to h · weight_hh, where that is not the same as x."""
     vectors: Mapping[str, tuple[Array, Array]] = {}
-    """With respect to the cell's own vectors: two factors (N, H), to be multiplied and summed over the lanes."""
+    """With respect to the cell's own vectors: two factors (N, H), to be multiplied and summed over the batch rows."""
 
 
 Step = Callable[[Array, State, Weights, Ops], tuple[State, Blocks]]
-Back = Callable[[State, Taken, Weights, GradientOps], Gradient]
+Backward = Callable[[State, StepTrace, Weights, GradientOps], Gradient]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +103,12 @@ class Cell:
 
     name: str
     states: tuple[str, ...]
-    """What the cell carries from one time step to the next; the first is its output."""
+    """The values carried from one time step to the next; the first is its output."""
     gates: tuple[str, ...]
-    """What it computes on the way, each of shape (N, H). The step may give more behind them, for `back` alone."""
+    """The values computed on the way, each of shape (N, H). The step may give more behind them, for `backward` alone."""
     sigmoids: tuple[str, ...] = ()
-    """Those of the gates that open and shut, from 0 to 1; the others are candidates, from -1 to 1."""
-    keeper: str | None = None
+    """The sigmoid gates, which open and shut, from 0 to 1; the rest are tanh candidates, from -1 to 1."""
+    memory_gate: str | None = None
     """The gate whose value is the part of the memory that stays at each step."""
     num_blocks: int
     """B, the gates that are stacked in a matrix."""
@@ -117,13 +118,13 @@ class Cell:
     `x` (N, B·H) is all that does not depend on the state: W_ih · input + b_ih + b_hh. Each new state goes through
     `ops.state` as soon as it is there, and what comes out of that is used and returned.
     """
-    back: Back | None = None
-    """back(d_after, taken, weights, ops) -> Gradient: the step backwards, the chain rule written out.
+    backward: Backward | None = None
+    """backward(d_after, trace, weights, ops) -> Gradient: the step backwards, the chain rule written out.
 
     `d_after` is the gradient with respect to the state after the step. A cell without it learns all the same, through
     torch's automatic differentiation, which is slower.
     """
-    open_block: int | None = None
+    forget_block: int | None = None
     """The block whose bias starts at 1: a forget gate, so that the memory is kept from the first step on."""
     torch_class: str | None = None
     """The class of torch.nn that computes the same, fused over time."""
@@ -136,12 +137,12 @@ class Cell:
 
     In that case `weight_hh` is (B·H, V), and the state that the step is given is the one array y, (N, V).
     """
-    activations: Mapping[str, tuple[Step, Back | None]] = field(default_factory=dict)
+    activations: Mapping[str, tuple[Step, Backward | None]] = field(default_factory=dict)
     """Steps for each function that the user may choose for this cell, by name."""
 
     @property
     def output(self) -> str:
-        """The state that others see."""
+        """The state that the layer above sees: the first."""
         return self.states[0]
 
     @property

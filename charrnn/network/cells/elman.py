@@ -21,7 +21,7 @@ from charrnn.network.cells.base import (
     GradientOps,
     Ops,
     State,
-    Taken,
+    StepTrace,
     Weights,
 )
 
@@ -46,11 +46,16 @@ def step(
     return (h,), ()
 
 
-def back(
-    d_after: State, taken: Taken, weights: Weights, ops: GradientOps, *, activation: str = "tanh"
+def backward(
+    d_after: State,
+    trace: StepTrace,
+    weights: Weights,
+    ops: GradientOps,
+    *,
+    activation: str = "tanh",
 ) -> Gradient:
-    """The step backwards; see `Cell.back`."""
-    (dh,), (_, (h,), _) = d_after, taken
+    """The step backwards; see `Cell.backward`."""
+    (dh,), (_, (h,), _) = d_after, trace
     return Gradient(x=(getattr(ops, "d" + activation)(dh, h),), state=(None,))
 
 
@@ -60,10 +65,10 @@ CELL = Cell(
     gates=(),
     num_blocks=1,
     step=step,
-    back=back,
+    backward=backward,
     torch_class="RNN",
     activations={
-        "tanh": (step, back),
-        "relu": (partial(step, activation="relu"), partial(back, activation="relu")),
+        "tanh": (step, backward),
+        "relu": (partial(step, activation="relu"), partial(backward, activation="relu")),
     },
 )

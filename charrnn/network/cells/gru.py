@@ -28,7 +28,7 @@ from charrnn.network.cells.base import (
     GradientOps,
     Ops,
     State,
-    Taken,
+    StepTrace,
     Weights,
 )
 
@@ -54,9 +54,9 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     return (h,), (r, z, n, q)
 
 
-def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
-    """The step backwards; see `Cell.back`."""
-    (dh,), ((h,), _, (r, z, n, q)) = d_after, taken
+def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:
+    """The step backwards; see `Cell.backward`."""
+    (dh,), ((h,), _, (r, z, n, q)) = d_after, trace
     kept = dh * z
     dn, dz = ops.dtanh(dh - kept, n), ops.dsigmoid(dh * (h - n), z)
     dr = ops.dsigmoid(dn * q, r)
@@ -68,10 +68,10 @@ CELL = Cell(
     states=("h",),
     gates=("r", "z", "n"),
     sigmoids=("r", "z"),
-    keeper="z",
+    memory_gate="z",
     num_blocks=3,
     step=step,
-    back=back,
+    backward=backward,
     torch_class="GRU",
     folds_bias=False,
 )

@@ -27,7 +27,7 @@ from charrnn.network.cells.base import (
     GradientOps,
     Ops,
     State,
-    Taken,
+    StepTrace,
     Weights,
 )
 
@@ -49,9 +49,9 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     return (h,), ()
 
 
-def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
-    """The step backwards; see `Cell.back`."""
-    (dh,), (_, (h,), _) = d_after, taken
+def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:
+    """The step backwards; see `Cell.backward`."""
+    (dh,), (_, (h,), _) = d_after, trace
     return Gradient(x=(ops.dtanh(dh, h),), state=(None,))
 
 
@@ -61,6 +61,6 @@ CELL = Cell(
     gates=(),
     num_blocks=1,
     step=step,
-    back=back,
+    backward=backward,
     feeds_back="output",
 )

@@ -30,7 +30,7 @@ from charrnn.network.cells.base import (
     GradientOps,
     Ops,
     State,
-    Taken,
+    StepTrace,
     Weights,
 )
 
@@ -61,9 +61,9 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     return (h, c), (i, f, g, o, shown)
 
 
-def back(d_after: State, taken: Taken, weights: Weights, ops: GradientOps) -> Gradient:
-    """The step backwards; see `Cell.back`."""
-    (dh, dc), ((_, c), (_, c_after), (i, f, g, o, shown)) = d_after, taken
+def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:
+    """The step backwards; see `Cell.backward`."""
+    (dh, dc), ((_, c), (_, c_after), (i, f, g, o, shown)) = d_after, trace
     p_i, p_f, p_o = (weights[name] for name in PEEPHOLES)
     do = ops.dsigmoid(dh * shown, o)
     dc = ops.addcmul(dc + ops.dtanh(dh * o, shown), do, p_o)
@@ -80,10 +80,10 @@ CELL = Cell(
     states=("h", "c"),
     gates=("i", "f", "g", "o"),
     sigmoids=("i", "f", "o"),
-    keeper="f",
+    memory_gate="f",
     num_blocks=4,
-    open_block=1,
+    forget_block=1,
     step=step,
-    back=back,
+    backward=backward,
     vectors=PEEPHOLES,
 )

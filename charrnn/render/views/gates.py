@@ -84,9 +84,9 @@ def _extremes(found: Saturation, noun: str, width: int) -> Iterator[str]:
         "most often shut": [_column(gate, gate.left) for gate in found.gates],
         "most often open": [_column(gate, gate.right) for gate in found.gates],
     }
-    keeper = next((gate for gate in found.gates if gate.time_scale is not None), None)
-    if keeper:
-        heading = f"time scale, 1/(1 - mean {keeper.name})"
+    memory_gate = next((gate for gate in found.gates if gate.time_scale is not None), None)
+    if memory_gate:
+        heading = f"time scale, 1/(1 - mean {memory_gate.name})"
         tables[heading] = [_scales(gate, noun) for gate in found.gates]
     lines = list(_side_by_side([gate.name for gate in found.gates], tables))
     if max(map(len, lines)) <= width:
