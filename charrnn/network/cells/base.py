@@ -20,7 +20,7 @@ Blocks = tuple[Array, ...]
 """Arrays (N, H) side by side."""
 
 Weights = Mapping[str, Array]
-"""The weights of a layer that its step needs, by torch's names: `weight_hh`, transposed to (H, B·H), and a cell's own."""
+"""A layer's weights that its step needs, by torch's names: `weight_hh`, transposed to (H, B·H), and the cell's own."""
 
 
 EPSILON = 1e-5
@@ -28,7 +28,7 @@ EPSILON = 1e-5
 
 
 class Ops(Protocol):
-    """The functions that a step needs. Those for NumPy are in `charrnn.network.numpy_ops`, those for torch in `charrnn.training.ops`."""
+    """The functions that a step needs: for NumPy in `charrnn.network.numpy_ops`, for torch in `charrnn.training.ops`."""
 
     def sigmoid(self, x: Array, /) -> Array:
         """1 / (1 + exp(-x))."""
