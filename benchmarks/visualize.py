@@ -31,7 +31,7 @@ def recordings(text: str, num_guesses: int) -> Iterator[Recording]:
     rng = np.random.default_rng(1)
     T = len(ids)
     values = np.tanh(np.sin(np.arange(T) / 30) + rng.normal(0, 0.3, T)).astype(np.float32)
-    bits = rng.exponential(2, T).astype(np.float32)
+    surprisal = rng.exponential(2, T).astype(np.float32)
     guesses = rng.integers(0, len(names), (T, num_guesses), np.int32)
     chances = rng.random((T, num_guesses), np.float32)
     for start in range(0, T, PART):
@@ -40,7 +40,7 @@ def recordings(text: str, num_guesses: int) -> Iterator[Recording]:
             text=text[part],
             ids=ids[part],
             pieces=tuple(text[part]),
-            bits=bits[part],
+            surprisal=surprisal[part],
             arrays={"h": values[part].reshape(-1, 1, 1)},
             next_ids=guesses[part],
             next_probabilities=chances[part],

@@ -129,7 +129,7 @@ def test_every_state_and_gate_is_that_of_the_equations(name, activation, num_lay
     sorted_chances = np.take_along_axis(chances, best, 1)
     assert largest_difference(recording.next_probabilities, sorted_chances) < 1e-5
     costs = -np.log2(chances[np.arange(T - 1), recording.ids[1:]])
-    assert largest_difference(recording.bits[1:], costs) < 1e-4
+    assert largest_difference(recording.surprisal[1:], costs) < 1e-4
 
 
 @every_depth
@@ -166,8 +166,8 @@ def test_the_parts_of_a_text_say_what_the_whole_does(name):
     whole, parts = model.read(TEXT, top=2), list(record_parts(model, TEXT, top=2, length=9))
     for letter, values in whole.arrays.items():
         assert (np.concatenate([p.arrays[letter] for p in parts]) == values).all()
-    bits = np.concatenate([p.bits for p in parts])
-    np.testing.assert_allclose(bits, whole.bits, atol=1e-5)
+    bits = np.concatenate([p.surprisal for p in parts])
+    np.testing.assert_allclose(bits, whole.surprisal, atol=1e-5)
     assert (np.concatenate([p.next_ids for p in parts]) == whole.next_ids).all()
 
 
@@ -192,6 +192,8 @@ def test_column_t_is_after_character_t_and_its_guess_is_for_the_next():
     recording = order_one_model(successor).read(text, top=1)
     assert recording.arrays["h"][:, 0].argmax(axis=1).tolist() == ids
     assert recording.next_ids[:, 0].tolist() == [*ids[1:], int(successor[ids[-1]])]
-    assert recording.bits.max() < 1e-6
+    assert recording.surprisal.max() < 1e-6
     surprised = order_one_model(successor).read(text[:4] + text[:2], top=1)
-    assert np.flatnonzero(surprised.bits > 1).tolist() == [4]  # the symbol that was not expected
+    assert np.flatnonzero(surprised.surprisal > 1).tolist() == [
+        4
+    ]  # the symbol that was not expected

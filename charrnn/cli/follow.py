@@ -138,7 +138,7 @@ def _draw(
     interrupted = False
     try:
         for recording in recordings:
-            costs = recording.bits.tolist() if bits else ()
+            costs = recording.surprisal.tolist() if bits else ()
             sys.stdout.write(rows.shown(columns_of(recording), values(recording), costs))
             sys.stdout.flush()
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from charrnn.interpret.context import Horizon
     from charrnn.model import CharRNN
 
-COLUMNS = ("context", "bits", "standard_error", "more", "more_standard_error", "windows")
+COLUMNS = ("context", "surprisal", "standard_error", "more", "more_standard_error", "windows")
 
 
 def show_horizon(

@@ -80,7 +80,7 @@ def write_page(
     units = [unit for address in addresses or () for unit in parse_units(address, model)]
     shown = [*parse_units(f"L*.{what or model.cell.memory}.*", model), *units]
     letters = {unit.what for unit in shown}
-    first = "bits" if settings.surprisal else str(units[0]) if units else None
+    first = "surprisal" if settings.surprisal else str(units[0]) if units else None
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         read = content(text, model, settings.max_chars or PAGE_CHARS, quiet=settings.quiet)
         require_memory(model, read, letters)
@@ -117,7 +117,7 @@ def write_page_again(
     most = settings.max_chars or PAGE_CHARS
     shown = (*shown, *units)
     recording = read_again(dump, arrays, shown, top, most, quiet=settings.quiet)
-    first = "bits" if settings.surprisal else str(units[0]) if units else None
+    first = "surprisal" if settings.surprisal else str(units[0]) if units else None
     data = page_data([recording], shown, title=settings.title, first=first)
     _write(path, data, settings)
 

@@ -44,23 +44,23 @@ class Horizon:
 
     contexts: tuple[int, ...]
     """(K,) how many characters the model was given, rising."""
-    bits: npt.NDArray[np.float64]
-    """(K, N) what each of the N characters cost."""
+    surprisal: npt.NDArray[np.float64]
+    """(K, N) what each of the N characters cost, in bits."""
 
     @property
     def windows(self) -> int:
         """N."""
-        return len(self.bits[0])
+        return len(self.surprisal[0])
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
         """(K,) bits per character."""
-        return np.asarray(self.bits.mean(axis=1))
+        return np.asarray(self.surprisal.mean(axis=1))
 
     @property
     def error(self) -> npt.NDArray[np.float64]:
         """(K,) the standard error of `mean`, over the places; not a number for a single one."""
-        return _standard_error(self.bits)
+        return _standard_error(self.surprisal)
 
     @property
     def more(self) -> npt.NDArray[np.float64]:
@@ -70,7 +70,7 @@ class Horizon:
     @property
     def more_error(self) -> npt.NDArray[np.float64]:
         """(K,) the standard error of `more`, from the differences place by place, which vary less than the costs."""
-        return _standard_error(self.bits - self.bits[-1])
+        return _standard_error(self.surprisal - self.surprisal[-1])
 
     @property
     def reach(self) -> int:
@@ -124,12 +124,12 @@ def horizon(
     places = np.linspace(first, len(ids) - 1, min(windows, len(ids) - first)).astype(np.int64)
     room = places - starts[np.searchsorted(starts, places) - 1]
     groups = np.array_split(np.arange(len(places)), math.ceil(len(places) / LANES))
-    bits = [
+    surprisal = [
         [_costs(model, ids, places[part], np.minimum(k, room[part])) for part in groups]
         for k in contexts
     ]
-    found = Horizon(tuple(contexts), np.array([np.concatenate(row) for row in bits]))
-    if not np.isfinite(found.bits).all():
+    found = Horizon(tuple(contexts), np.array([np.concatenate(row) for row in surprisal]))
+    if not np.isfinite(found.surprisal).all():
         raise CheckpointError("the model's predictions are not finite: its weights are too large")
     return found
 

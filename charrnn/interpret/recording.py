@@ -61,8 +61,8 @@ class Recording:
     """(T,) the symbols read."""
     pieces: tuple[str, ...]
     """(T,) what each symbol adds to the text; at level byte empty until a character is whole."""
-    bits: "Float"
-    """(T,) the cost of each symbol given those before it. One before which nothing was read is given: it costs 0."""
+    surprisal: "Float"
+    """(T,) what each symbol cost in bits, given those before it; 0 for a first symbol before which nothing was read."""
     arrays: Mapping[str, "Float"]
     """(T, L, H) for each state and gate of the cell, by its letter."""
     next_ids: npt.NDArray[np.int32]
@@ -80,9 +80,9 @@ class Recording:
     """The symbol of the text that comes after these, if there is one."""
 
     @property
-    def mean_bits(self) -> float:
-        """What a symbol cost on average, but for one that was given."""
-        costs = self.bits[int(self.start == 0) :]
+    def mean_surprisal(self) -> float:
+        """The mean surprisal in bits per symbol, without a first symbol before which nothing was read."""
+        costs = self.surprisal[int(self.start == 0) :]
         return float(costs.mean()) if len(costs) else 0.0
 
     @property
@@ -224,7 +224,7 @@ class _Reader:
         T, config = len(ids), self.model.config
         shape = (T, config.num_layers, config.hidden_size)
         arrays = {name: np.empty(shape, np.float32) for name in self._kept}
-        bits = np.zeros(T, np.float32)
+        surprisal = np.zeros(T, np.float32)
         next_ids = np.empty((T, self._top), np.int32)
         next_probabilities = np.empty((T, self._top), np.float32)
         for start in range(0, T, PART):
@@ -235,7 +235,7 @@ class _Reader:
             before = log_p[:-1] if self._last is None else np.vstack([self._last, log_p[:-1]])
             given = len(log_p) - len(before)
             costs = before[np.arange(len(before)), ids[part][given:]]
-            bits[part][given:] = -costs / math.log(2)
+            surprisal[part][given:] = -costs / math.log(2)
             self._last = log_p[-1]
             if self._top:
                 best = np.argsort(-log_p, axis=-1, kind="stable")[:, : self._top]
@@ -249,7 +249,7 @@ class _Reader:
             read,
             ids,
             pieces,
-            bits,
+            surprisal,
             arrays,
             next_ids,
             next_probabilities,

@@ -58,7 +58,7 @@ class Reading:
     """Symbols read before these."""
     ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
-    bits: list["Float"] = field(default_factory=list)
+    surprisal: list["Float"] = field(default_factory=list)
     next_ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     next_probabilities: list["Float"] = field(default_factory=list)
     values: list["Float"] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Reading:
             self.source, self.names, self.start = part.source, part.next_text, part.start
         self.ids.append(part.ids)
         self.pieces += part.pieces
-        self.bits.append(part.bits)
+        self.surprisal.append(part.surprisal)
         self.next_ids.append(part.next_ids)
         self.next_probabilities.append(part.next_probabilities)
         columns = [part.arrays[u.what][:, u.layer, u.index] for u in self.units]
@@ -98,8 +98,8 @@ def page_data(
             page_data([recording], ...).
         units: whose values go in, one or more.
         title: what was read by whom.
-        first: the address of the unit that the text is coloured by at first, or "bits"; by default the unit with the
-            highest interest, among those of the cell's memory if there are any.
+        first: what the text is coloured by at first: the address of a unit, or "surprisal"; by default the unit with
+            the highest interest, among those of the cell's memory if there are any.
 
     Raises:
         CheckpointError: what the model says is not a number, as happens when its weights are enormous.
@@ -108,10 +108,10 @@ def page_data(
     gates = _gates(reading.keeping(parts))
     assert reading.source, "a text has at least one symbol"
     values = np.nan_to_num(np.concatenate(reading.values), copy=False)  # (T, U)
-    bits = np.concatenate(reading.bits)
-    if not np.isfinite(bits).all():
+    surprisal = np.concatenate(reading.surprisal)
+    if not np.isfinite(surprisal).all():
         raise CheckpointError("the model's probabilities are not finite: its weights are too large")
-    costs = bits[int(reading.start == 0) :]  # a symbol that was given costs nothing
+    costs = surprisal[int(reading.start == 0) :]  # a symbol that was given costs nothing
     ids = np.concatenate(reading.ids)
     table, columns = _labels(reading.pieces, ids)
     about, scales = _units(values, reading.units)
@@ -134,9 +134,9 @@ def page_data(
         "columns": pack(columns),
         "ids": pack(ids),
         "names": ["".join(map(glyph, name)) for name in reading.names],
-        "bits": pack(np.minimum(np.rint(bits * 1000), MOST_MILLIBITS).astype("<u2")),
-        "meanBits": round(float(costs.mean()) if len(costs) else 0.0, 4),
-        "mostBits": MOST_BITS,
+        "surprisal": pack(np.minimum(np.rint(surprisal * 1000), MOST_MILLIBITS).astype("<u2")),
+        "meanSurprisal": round(float(costs.mean()) if len(costs) else 0.0, 4),
+        "mostSurprisal": MOST_BITS,
         "guesses": pack(np.concatenate(reading.next_ids)),
         "chances": pack(
             np.rint(np.concatenate(reading.next_probabilities) * CHANCES).astype("<u2")

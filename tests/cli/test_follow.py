@@ -68,7 +68,7 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
     assert seen == expected
 
     seen = painted(body_of(call(*see, "--surprisal").out))
-    bits, codes = reading.bits[len(start) :], one_sided(ColorMode.ansi256).code
+    bits, codes = reading.surprisal[len(start) :], one_sided(ColorMode.ansi256).code
     near = [
         {codes(b + d, MOST_BITS) for d in (-1e-4, 0, 1e-4)}
         for k, b in zip(labels, bits, strict=True)
@@ -101,7 +101,7 @@ def test_rows_stand_under_each_line_without_colour_or_if_asked(call, tiny_model,
     lines = bare.split("\n")
     text = "".join(lines[0::5])
     reading = tiny_model.read(text.replace("↵", "\n"))
-    values, bits = reading.arrays["h"][:, 1, 7], reading.bits
+    values, bits = reading.arrays["h"][:, 1, 7], reading.surprisal
     assert "".join(lines[1::5]) == "".join("- +"[int(np.sign(v)) + 1] for v in values)
     assert "".join(lines[2::5]) == "".join(str(round(9 * abs(float(v)))) for v in values)
     expected = "".join("+" if b >= 9.5 else str(round(float(b))) for b in bits)

@@ -62,7 +62,7 @@ def test_digits_stand_under_a_coloured_text_as_they_do_without_colour(see, color
 
 
 def test_bits_stand_under_the_text_and_are_those_of_the_reading(see, tiny_model):
-    bits = tiny_model.read(TEXT).bits
+    bits = tiny_model.read(TEXT).surprisal
     expected = "".join("+" if b >= 9.5 else str(round(float(b))) for b in bits)
     assert see("tiny", TEXT, "--unit", "L0.h.3", "--bits").out.split("\n")[-2] == expected
     seen = see("tiny", TEXT, "--unit", "L0.h.3", "--bits", "--color", "256").out.split("\n")

@@ -66,7 +66,9 @@ def test_a_memory_of_three_characters_is_flat_from_three_on():
     ids = own_text(model, 2000)
     found = horizon(model, ids, windows=900, contexts=range(9))
     assert found.contexts == tuple(range(9))
-    np.testing.assert_allclose(found.bits[4:], np.broadcast_to(found.bits[3], (5, 900)), atol=1e-5)
+    np.testing.assert_allclose(
+        found.surprisal[4:], np.broadcast_to(found.surprisal[3], (5, 900)), atol=1e-5
+    )
     assert (found.more[:3] > 5 * found.more_error[:3]).all()  # each of the three helps
     assert (np.diff(found.mean[:4]) < 0).all()
     assert found.reach == 3
@@ -78,7 +80,7 @@ def test_without_context_it_is_what_the_start_says(tiny_model):
     found = horizon(tiny_model, ids, windows=50)
     start = log_softmax(tiny_model.logits(tiny_model.initial_state())) / math.log(2)
     places = np.linspace(found.contexts[-1], len(ids) - 1, 50).astype(int)
-    np.testing.assert_allclose(found.bits[0], -start[ids[places]], rtol=1e-5)
+    np.testing.assert_allclose(found.surprisal[0], -start[ids[places]], rtol=1e-5)
 
 
 def test_every_context_by_brute_force_on_the_same_characters(tiny_model):
@@ -87,14 +89,16 @@ def test_every_context_by_brute_force_on_the_same_characters(tiny_model):
     assert found.contexts == (0, 1, 2, 4, 8, 16, 32)
     places = np.linspace(32, 119, 7).astype(int)
     expected = [[cost(tiny_model, ids, t, k) for t in places] for k in found.contexts]
-    np.testing.assert_allclose(found.bits, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.surprisal, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.mean, np.mean(expected, axis=1), rtol=1e-4)
 
 
 def test_all_that_comes_before_is_what_reading_says(tiny_model):
     text = make_text(60)
     found = horizon(tiny_model, tiny_model.vocabulary.encode(text), windows=1, contexts=(59,))
-    assert found.bits.item() == pytest.approx(float(tiny_model.read(text).bits[59]), rel=1e-4)
+    assert found.surprisal.item() == pytest.approx(
+        float(tiny_model.read(text).surprisal[59]), rel=1e-4
+    )
 
 
 def test_groups_of_lanes_give_what_all_at_once_give(tiny_model, monkeypatch):
@@ -102,7 +106,7 @@ def test_groups_of_lanes_give_what_all_at_once_give(tiny_model, monkeypatch):
     at_once = horizon(tiny_model, ids, windows=23)
     monkeypatch.setattr(module, "LANES", 5)
     np.testing.assert_allclose(
-        horizon(tiny_model, ids, windows=23).bits, at_once.bits, rtol=1e-4, atol=1e-5
+        horizon(tiny_model, ids, windows=23).surprisal, at_once.surprisal, rtol=1e-4, atol=1e-5
     )
 
 
@@ -119,7 +123,7 @@ def test_a_model_of_lines_starts_at_each(tiny_model):
             cost(tiny_model, items, t, min(context, t - begins[t - 1]))
             for t in range(1, len(items))
         ]
-        np.testing.assert_allclose(found.bits[k], expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found.surprisal[k], expected, rtol=1e-4, atol=1e-5)
     whole = charrnn.evaluate(tiny_model, ids, lines=True)
     assert found.mean[-1] == pytest.approx(whole.bits_per_char, rel=1e-4)
     with pytest.raises(DataError, match="no lines"):
@@ -129,7 +133,7 @@ def test_a_model_of_lines_starts_at_each(tiny_model):
 def test_edits_count(tiny_model):
     ids = tiny_model.vocabulary.encode(make_text(100))
     held = tiny_model.edited([charrnn.Edit("clamp", "L1.h.*", 0.0)])
-    bits = horizon(held, ids, windows=9).bits
+    bits = horizon(held, ids, windows=9).surprisal
     np.testing.assert_allclose(bits, np.broadcast_to(bits[0], bits.shape), rtol=1e-6)
 
 
@@ -223,7 +227,7 @@ def test_the_table_and_the_file_say_what_was_measured(see, tmp_path, tiny_model,
     found = horizon(tiny_model, tiny_model.vocabulary.encode(text), windows=60)
     rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
     assert [int(row["context"]) for row in rows] == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
-    np.testing.assert_allclose([float(row["bits"]) for row in rows], found.mean, rtol=1e-4)
+    np.testing.assert_allclose([float(row["surprisal"]) for row in rows], found.mean, rtol=1e-4)
     np.testing.assert_allclose([float(r["standard_error"]) for r in rows], found.error, rtol=1e-3)
     assert {row["windows"] for row in rows} == {"60"}
     table = [line.split() for line in result.out.splitlines() if line[:7].strip().isdigit()]

@@ -66,7 +66,7 @@ def cut(recording, length):
             text="".join(pieces),
             ids=recording.ids[part],
             pieces=pieces,
-            bits=recording.bits[part],
+            surprisal=recording.surprisal[part],
             arrays={letter: values[part] for letter, values in recording.arrays.items()},
             next_ids=recording.next_ids[part],
             next_probabilities=recording.next_probabilities[part],
@@ -136,14 +136,14 @@ def test_a_table_has_a_row_a_symbol_and_a_column_a_unit(ending, level, top, tmp_
     addresses = [f"L{layer}.{a}.{k}" for a in LETTERS for layer in range(2) for k in range(3)]
     guesses = [f"next_{what}_{k}" for k in range(1, top + 1) for what in ("id", "probability")]
     last = ["source"] if ending != ".parquet" else []
-    head = ["position", "offset", "id", "text", "bits"]
+    head = ["position", "offset", "id", "text", "surprisal"]
     assert list(columns) == [*head, *addresses, *guesses, *last]
     assert [int(v) for v in columns["position"]] == list(range(T))
     assert [int(v) for v in columns["id"]] == expected.ids.tolist()
     assert tuple(columns["text"]) == expected.pieces
     starts = [len("".join(expected.pieces[:t])) for t in range(T)]
     assert [int(v) for v in columns["offset"]] == starts
-    assert (np.array(columns["bits"], np.float32) == expected.bits).all()
+    assert (np.array(columns["surprisal"], np.float32) == expected.surprisal).all()
     for address in addresses:
         (unit,) = parse_units(address, model)
         values = expected.arrays[unit.what][:, unit.layer, unit.index]
@@ -158,7 +158,7 @@ def test_a_table_has_a_row_a_symbol_and_a_column_a_unit(ending, level, top, tmp_
 def test_a_text_table_names_its_model_in_every_row(ending, tmp_path):
     model = make_model().edited([charrnn.Edit("clamp", "L0.c.1", 1.0)])
     dump(model, "aaa", tmp_path / f"d{ending}")
-    source = f"charrnn/1 lstm char {model.fingerprint} {model.edits[0]}"
+    source = f"charrnn/2 lstm char {model.fingerprint} {model.edits[0]}"
     assert rows_of(tmp_path / f"d{ending}")["source"] == [source] * 3
 
 
@@ -271,7 +271,7 @@ def test_the_beginning_of_a_dump_is_the_dump_of_the_beginning(level, ending, cou
     begun = model.read(TEXT[:count], top=1)
     assert (found.text, found.pieces, found.start) == (TEXT[:count], begun.pieces, 0)
     assert found.following is None
-    np.testing.assert_allclose(found.bits, begun.bits, rtol=1e-5)
+    np.testing.assert_allclose(found.surprisal, begun.surprisal, rtol=1e-5)
     np.testing.assert_allclose(found.arrays["h"], begun.arrays["h"], atol=1e-6)
     assert (found.next_ids == begun.next_ids).all()
 
@@ -429,7 +429,7 @@ def test_a_number_that_changed_in_an_npz_is_found(tmp_path):
     path, recording = tmp_path / "d.npz", make_model().read(TEXT)
     recording.save(path)
     content = path.read_bytes()
-    for values in (recording.bits, recording.arrays["h"], recording.arrays["o"]):
+    for values in (recording.surprisal, recording.arrays["h"], recording.arrays["o"]):
         place = content.index(values.tobytes()[-8:])
         path.write_bytes(content[:place] + b"\0" + content[place + 1 :])
         with pytest.raises(DataError, match="damaged"):
@@ -447,6 +447,17 @@ def change(path, **changed):
     np.savez_compressed(path, **{k: v for k, v in arrays.items() if v is not None})
 
 
+@pytest.mark.parametrize("units", [None, [Unit(0, "h", 2), Unit(1, "c", 0)]])
+def test_a_dump_of_the_first_version_is_read_too(units, tmp_path):
+    model, old = make_model(), tmp_path / "old.npz"
+    dump(model, TEXT, old, units=units, top=2)
+    expected = Dump(old).read(keep="hc", top=2)
+    with np.load(old, allow_pickle=False) as file:
+        surprisal = file["surprisal"]
+    change(old, version=1, bits=surprisal, surprisal=None)
+    assert_same(Dump(old).read(keep="hc", top=2), expected)
+
+
 def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
     dump(make_model(), TEXT, tmp_path / "d.npz")
     change(tmp_path / "d.npz")
@@ -456,7 +467,7 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"version": 2}, "version 2"),
+        ({"version": 3}, "version 3"),
         ({"format": "a song"}, "no recording"),
         ({"length": 10**15}, "damaged"),
         ({"length": -1}, "facts make no sense"),
@@ -476,7 +487,7 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
         ({"ids": np.zeros(len(TEXT), np.float32)}, "damaged"),
         ({"ids": None}, "damaged"),
         ({"offsets": np.arange(len(TEXT))[::-1]}, "damaged"),
-        ({"bits": np.array([{}] * len(TEXT))}, "damaged"),
+        ({"surprisal": np.array([{}] * len(TEXT))}, "damaged"),
     ],
 )
 def test_a_dump_that_contradicts_itself_is_refused(changed, said, tmp_path):
@@ -563,7 +574,7 @@ def test_lstmvis_reads_the_text_and_both_signs_of_every_state(level, tmp_path, m
         assert "".join(w for w in words if len(w) == 1) == "".join(
             stand_ins.get(c, c) for c in TEXT if c < "\x80"
         )
-    np.testing.assert_allclose(bits, recording.bits, rtol=1e-5)
+    np.testing.assert_allclose(bits, recording.surprisal, rtol=1e-5)
     expected = [("output", 1, "h1"), ("output", 2, "h2"), ("state", 1, "c1"), ("state", 2, "c2")]
     assert list(states) == expected
     for (_, layer, path), values in states.items():

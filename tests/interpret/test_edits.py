@@ -330,7 +330,7 @@ def test_an_edited_model_is_judged_and_recorded_as_one(how):
     recording = model.read(LETTERS.decode(IDS))
     assert (recording.arrays["h"][:, 1, 2] == np.float32(0.9)).all()
     if not how:
-        assert recording.bits.sum() == pytest.approx(nats / math.log(2), rel=1e-5)
+        assert recording.surprisal.sum() == pytest.approx(nats / math.log(2), rel=1e-5)
 
 
 def test_what_knows_only_weights_refuses_an_edited_model(tmp_path):

@@ -96,9 +96,9 @@ def test_bits_are_what_evaluate_says(level, tiny_model, byte_model):
     text = "def wrap(text, width=70):\n    return text\n" * 3 + ("é中🙂" if level == "byte" else "")
     recording = model.read(text)
     cost = charrnn.evaluate(model, model.vocabulary.encode(text), lanes=1)
-    assert recording.bits[0] == 0
-    assert recording.bits.shape == recording.ids.shape
-    assert recording.bits.sum() / (len(recording.ids) - 1) == pytest.approx(
+    assert recording.surprisal[0] == 0
+    assert recording.surprisal.shape == recording.ids.shape
+    assert recording.surprisal.sum() / (len(recording.ids) - 1) == pytest.approx(
         cost.bits_per_char, rel=1e-5
     )
 
@@ -110,7 +110,7 @@ def test_a_symbols_bits_are_those_that_the_column_before_gave_it():
     nats = torch.nn.functional.cross_entropy(
         torch.from_numpy(logits[:-1]), torch.from_numpy(recording.ids[1:]).long(), reduction="none"
     )
-    np.testing.assert_allclose(recording.bits[1:], nats.numpy() / math.log(2), rtol=1e-4)
+    np.testing.assert_allclose(recording.surprisal[1:], nats.numpy() / math.log(2), rtol=1e-4)
 
 
 def test_guesses_are_the_likeliest_by_torch_of_the_same_column():
@@ -136,7 +136,7 @@ def test_only_what_is_named_is_kept(keep):
     recording, everything = record(model, TEXT, keep=keep), model.read(TEXT)
     assert set(recording.arrays) == keep
     assert all((recording.arrays[n] == everything.arrays[n]).all() for n in keep)
-    assert (recording.bits == everything.bits).all()
+    assert (recording.surprisal == everything.surprisal).all()
 
 
 def test_a_text_that_is_still_being_written_is_recorded_as_one_that_is_there():
@@ -148,10 +148,10 @@ def test_a_text_that_is_still_being_written_is_recorded_as_one_that_is_there():
     assert all(set(part.arrays) == {"h"} for part in parts)
     for found, expected in (
         (np.concatenate([part.arrays["h"] for part in parts]), whole.arrays["h"][1:]),
-        (np.concatenate([part.bits for part in parts]), whole.bits[1:]),
+        (np.concatenate([part.surprisal for part in parts]), whole.surprisal[1:]),
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert next(iter(record_live(model, ["ab"]))).bits[0] == 0
+    assert next(iter(record_live(model, ["ab"]))).surprisal[0] == 0
 
 
 def test_a_part_is_read_before_the_next_is_asked_for():
@@ -180,10 +180,10 @@ def test_a_dump_is_read_without_pickle(level, text, tiny_model, byte_model, tmp_
     recording.save(tmp_path / "dump.npz")
     with np.load(tmp_path / "dump.npz", allow_pickle=False) as file:
         found = dict(file)
-    assert set(found) == {"facts", "text", "ids", "offsets", "bits", *LETTERS}
+    assert set(found) == {"facts", "text", "ids", "offsets", "surprisal", *LETTERS}
     assert found["text"].item() == text
     assert found["ids"].tolist() == model.vocabulary.encode(text).tolist()
-    assert (found["bits"] == recording.bits).all()
+    assert (found["surprisal"] == recording.surprisal).all()
     for letter in LETTERS:
         assert (found[letter].shape, found[letter].dtype) == (
             (len(text.encode()), 2, 24),
@@ -299,16 +299,16 @@ def test_a_model_of_lines_reads_what_evaluate_scores(tiny_model, length):
     text = "def\n  a b\nx\n"
     found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(text), lines=True)
     parts = list(record_parts(tiny_model, text, lines=True, length=length))
-    bits = np.concatenate([part.bits for part in parts])
+    bits = np.concatenate([part.surprisal for part in parts])
     assert len(bits) == found.characters == len(text)
     assert bits.sum() == pytest.approx(found.total_nats / math.log(2), rel=1e-5)
     whole = record(tiny_model, text, lines=True)
-    assert whole.mean_bits == pytest.approx(found.bits_per_char, rel=1e-5)
+    assert whole.mean_surprisal == pytest.approx(found.bits_per_char, rel=1e-5)
     assert (parts[0].start, whole.start) == (1, 1)
     carried = record(tiny_model, text)
-    assert carried.bits[0] == 0 < whole.bits[0]
-    assert carried.mean_bits == pytest.approx(carried.bits.sum() / (len(text) - 1))
-    assert abs(carried.bits[5:] - whole.bits[5:]).max() > 1e-3
+    assert carried.surprisal[0] == 0 < whole.surprisal[0]
+    assert carried.mean_surprisal == pytest.approx(carried.surprisal.sum() / (len(text) - 1))
+    assert abs(carried.surprisal[5:] - whole.surprisal[5:]).max() > 1e-3
 
 
 def test_a_line_is_read_as_if_it_stood_alone(tiny_model):
@@ -317,4 +317,6 @@ def test_a_line_is_read_as_if_it_stood_alone(tiny_model):
     for name, array in both.arrays.items():
         alone = np.concatenate([first.arrays[name], second.arrays[name]])
         np.testing.assert_array_equal(array, alone)
-    np.testing.assert_allclose(both.bits, np.concatenate([first.bits, second.bits]), rtol=1e-5)
+    np.testing.assert_allclose(
+        both.surprisal, np.concatenate([first.surprisal, second.surprisal]), rtol=1e-5
+    )

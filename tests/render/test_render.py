@@ -265,7 +265,7 @@ def make_recording(text, values, guesses=(), names=""):
         text=text,
         ids=np.array([names.find(c) for c in text], np.int32),
         pieces=tuple(text),
-        bits=np.abs(array),
+        surprisal=np.abs(array),
         arrays=dict.fromkeys("hc", array.reshape(T, 1, 1)),
         next_ids=pairs[..., 0].astype(np.int32),
         next_probabilities=pairs[..., 1],
@@ -326,7 +326,7 @@ def part_of(recording, start, end):
         text=recording.text[part],
         ids=recording.ids[part],
         pieces=recording.pieces[part],
-        bits=recording.bits[part],
+        surprisal=recording.surprisal[part],
         arrays={name: array[part] for name, array in recording.arrays.items()},
         next_ids=recording.next_ids[part],
         next_probabilities=recording.next_probabilities[part],
@@ -526,7 +526,10 @@ def test_true_colour_and_256_colours_set_ink_and_ground():
 def test_a_byte_that_completes_no_character_is_shown_by_its_number():
     recording = make_recording("中\n", [0.1, 0.2])
     parts = {"pieces": ("", "", "中", "\n"), "ids": np.array([0xE4, 0xB8, 0xAD, 10])}
-    values = {"arrays": {"h": np.zeros((4, 1, 1), np.float32)}, "bits": np.array([0, 1, 2, 3.0])}
+    values = {
+        "arrays": {"h": np.zeros((4, 1, 1), np.float32)},
+        "surprisal": np.array([0, 1, 2, 3.0]),
+    }
     nothing = np.zeros((4, 0))
     recording = replace(recording, **parts, **values, next_ids=nothing, next_probabilities=nothing)
     assert [c.label for c in scene_of(recording).columns] == ["e4", "b8", "中", "↵"]

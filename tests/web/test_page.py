@@ -136,7 +136,7 @@ def test_the_strongest_units_are_the_true_ones_of_equals_the_most_interesting(le
 
 def test_a_model_that_says_nothing_finite_is_refused():
     recording = record(make_model(), "abcabc")
-    recording.bits[3] = np.nan
+    recording.surprisal[3] = np.nan
     with pytest.raises(CheckpointError, match="not finite"):
         page_data([recording], [Unit(0, "h", 3)], title="")
 
@@ -173,8 +173,8 @@ def test_the_parts_of_a_text_make_the_same_page_as_all_of_it(tiny_model):
             assert np.abs(unpack(value).astype(int) - unpack(whole[key])).max() <= 1
         else:
             assert value == whole[key]
-    bits = unpack(whole["bits"]) / 1000
-    assert bits == pytest.approx(tiny_model.read(TEXT).bits, abs=5e-4)
+    bits = unpack(whole["surprisal"]) / 1000
+    assert bits == pytest.approx(tiny_model.read(TEXT).surprisal, abs=5e-4)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -300,7 +300,7 @@ def test_options_choose_what_goes_in(write):
     assert len(unpack(data["guesses"])) == 2 * len(TEXT)
     data = write("tiny", TEXT, "--unit", "L1.h.3", "--what", "c")
     assert (len(data["units"]), data["first"]) == (49, "L1.h.3")
-    assert write("tiny", TEXT, "--surprisal", "--max-chars", 20)["first"] == "bits"
+    assert write("tiny", TEXT, "--surprisal", "--max-chars", 20)["first"] == "surprisal"
     assert write("tiny", TEXT, "--max-chars", 20)["length"] == 20
     assert write("tiny", TEXT)["ramps"] == ramps(Palette.rdbu)
     assert write("tiny", TEXT, "--palette", "vik")["ramps"] == ramps(Palette.vik)
@@ -494,7 +494,7 @@ def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
         assert marked == [k == came for k in range(3)]
         assert page.locator("#guesses [aria-current=true]").count() == sum(marked)
         if t:
-            assert texts(page, "#cost") == [f"cost {recording.bits[t]:.2f} bits"]
+            assert texts(page, "#cost") == [f"cost {recording.surprisal[t]:.2f} bits"]
         best = np.argsort(-np.abs(true[t]), kind="stable")[:8]
         assert page.locator("#strongest .name").all_text_contents() == [names[u] for u in best]
         found = [float(f.replace("−", "-")) for f in texts(page, "#strongest .figure")]
@@ -925,7 +925,7 @@ def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tin
     page.get_by_role("slider", name="Place in the text").focus()
     page.keyboard.press("ArrowRight")
     text = page.get_by_role("slider", name="Place in the text").get_attribute("aria-valuetext")
-    bits = tiny_model.read(TEXT).bits[1]
+    bits = tiny_model.read(TEXT).surprisal[1]
     assert text.startswith(f"{glyph(TEXT[1])}, 2 of 900, {data['units'][0]['name']} ")
     assert text.endswith(f", {bits:.1f} bits")
     assert page.locator("[role=option][aria-selected=true]").count() == 1
@@ -1050,7 +1050,7 @@ def test_without_guesses_there_is_no_heading_for_them(look, tiny_model):
 def test_the_ring_stays_around_its_character_when_the_window_changes(look, tiny_model):
     page, _ = look(tiny_model, TEXT)
     page.set_viewport_size({"width": 1360, "height": 850})
-    farthest = """() => Array.from(page.data.bits, (_, t) => t).reduce((a, b) =>
+    farthest = """() => Array.from(page.data.surprisal, (_, t) => t).reduce((a, b) =>
       page.view.rect(b).left > page.view.rect(a).left ? b : a)"""
     page.evaluate("t => go(t, true)", page.evaluate(farthest))
     boxes = """() => [document.querySelector("#ring"), document.querySelector("#lines")]

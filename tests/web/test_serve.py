@@ -342,7 +342,7 @@ def test_reading_is_what_the_model_reads(any_model):
     edited = any_model.edited([Edit("clamp", "L0.c.3", 2.0), Edit("steer", "L1.h.0-3", -0.5)])
     assert line == {"data": data_of(edited, "def a(b):")}
     assert line["data"]["source"]["edits"] == ["clamp L0.c.3=+2.0", "steer L1.h.0-3=-0.5"]
-    assert line["data"]["bits"] != data_of(any_model, "def a(b):")["bits"]
+    assert line["data"]["surprisal"] != data_of(any_model, "def a(b):")["surprisal"]
 
 
 def test_the_page_begins_with_what_the_model_writes(tiny_model):
@@ -426,9 +426,9 @@ def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
     assert parts[-1].following is None
     found = {
         name: np.concatenate(
-            [{**p.arrays, "bits": p.bits, "next": p.next_ids}[name] for p in parts]
+            [{**p.arrays, "surprisal": p.surprisal, "next": p.next_ids}[name] for p in parts]
         )
-        for name in (*any_model.cell.states, *any_model.cell.gates, "bits", "next")
+        for name in (*any_model.cell.states, *any_model.cell.gates, "surprisal", "next")
     }
     t = 0
     for line in text.split("\n"):
@@ -439,8 +439,10 @@ def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
         stop = t + len(line)
         for name in alone.arrays:
             assert (found[name][t:stop] == alone.arrays[name][1:-1]).all()
-        costs = found["bits"][t : stop + 1]
-        assert costs == pytest.approx(alone.bits[1 : len(costs) + 1], rel=1e-5)  # products round
+        costs = found["surprisal"][t : stop + 1]
+        assert costs == pytest.approx(
+            alone.surprisal[1 : len(costs) + 1], rel=1e-5
+        )  # products round
         t = stop + 1
 
 

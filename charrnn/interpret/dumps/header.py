@@ -20,7 +20,9 @@ from charrnn.interpret.units import Unit, parse_unit
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
 
-FORMAT, VERSION = "charrnn recording", 1
+FORMAT, VERSION = "charrnn recording", 2
+READABLE = (1, VERSION)
+"""The versions of the format that can be read. In version 1 the array `surprisal` was called `bits`."""
 NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What JSON that we did not write may raise."""
 Array = npt.NDArray[Any]
@@ -67,6 +69,8 @@ class Facts:
     start: int = 0
     start_char: int = 0
     following: int | None = None
+    version: int = VERSION
+    """The version of the format."""
 
     @classmethod
     def of(
@@ -140,7 +144,7 @@ class Facts:
         found = {
             "offsets": Spec(np.dtype("<i8"), (T,)),
             "ids": Spec(np.dtype("<i4"), (T,)),
-            "bits": Spec(number, (T,)),
+            "surprisal": Spec(number, (T,)),
         }
         if self.units is None:
             found |= {a: Spec(number, (T, self.layers, self.hidden_size)) for a in self.arrays}
@@ -159,7 +163,7 @@ class Facts:
         found: dict[str, Array] = {
             "offsets": offsets(part),
             "ids": part.ids,
-            "bits": part.bits,
+            "surprisal": part.surprisal,
             **(part.arrays if self.units is None else {"values": self.table(part)}),
             "text": np.frombuffer(text.encode("utf-32-le"), "<u4"),
         }
@@ -172,7 +176,7 @@ class Facts:
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         own |= {"source": dataclasses.asdict(self.source)}
         own |= {"units": None if self.units is None else [str(unit) for unit in self.units]}
-        return json.dumps({"format": FORMAT, "version": VERSION, **own})
+        return json.dumps({"format": FORMAT, **own})
 
     @classmethod
     def from_json(cls, text: str) -> "Facts":
@@ -185,9 +189,10 @@ class Facts:
             record = json.loads(text)
             if record.pop("format") != FORMAT:
                 raise DataError("it is no recording")
-            version = record.pop("version")
-            if version != VERSION:
-                raise DataError(f"its format has version {version}; this charrnn reads {VERSION}")
+            version = record["version"]
+            if version not in READABLE:
+                known = " and ".join(map(str, READABLE))
+                raise DataError(f"its format has version {version}; this charrnn reads {known}")
             return _facts(cls, record)
         except (CharrnnError, *NONSENSE) as error:
             own = error.message if isinstance(error, CharrnnError) else "its facts make no sense"
@@ -207,6 +212,7 @@ def _facts(cls: type[Facts], record: Mapping[str, Any]) -> Facts:
         symbols=tuple(map(str, record["symbols"])),
         arrays=tuple(map(str, record["arrays"])),
         units=None,
+        version=int(record["version"]),
         following=None if following is None else int(following),
         **{name: int(record[name]) for name in sizes},
     )

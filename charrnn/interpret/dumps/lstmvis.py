@@ -114,7 +114,7 @@ def _config(name: str, source: Source, letters: Sequence[str], layers: int) -> d
     ]
     surprisal = {
         "file": "train",
-        "path": "bits",
+        "path": "surprisal",
         "vis": {"type": "scalar", "range": [0, MOST_BITS]},
     }
     return {
@@ -137,14 +137,14 @@ def _write_arrays(
     """
     T, L, width = shape
     layers = [(letter, layer) for letter in letters for layer in range(L)]
-    specs = {"word_ids": Spec(np.dtype("<i4"), (T,)), "bits": Spec(NUMBER, (T,))}
+    specs = {"word_ids": Spec(np.dtype("<i4"), (T,)), "surprisal": Spec(NUMBER, (T,))}
     in_text = _make_room(place / TEXT_FILE, specs)
     rows = Spec(NUMBER, (T, width))
     in_states = _make_room(place / STATES_FILE, {_path(*own): rows for own in layers})
     with (place / STATES_FILE).open("r+b") as states, (place / TEXT_FILE).open("r+b") as text:
         for part in parts:
             in_text["word_ids"].append(text, part.ids, specs["word_ids"].dtype)
-            in_text["bits"].append(text, part.bits, NUMBER)
+            in_text["surprisal"].append(text, part.surprisal, NUMBER)
             for letter, layer in layers:
                 values = part.arrays[letter][:, layer]
                 both = np.maximum(np.hstack([values, -values]), 0)

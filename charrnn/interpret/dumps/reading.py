@@ -76,7 +76,8 @@ class Dump:
             specs = facts.specs()
 
             def first(name: str, count: int) -> Array:
-                return file.first(name, specs[name], count)
+                called = "bits" if name == "surprisal" and facts.version == 1 else name
+                return file.first(called, specs[name], count)
 
             offsets, chars = self._extent(first, characters)
             count = len(offsets)
@@ -91,7 +92,7 @@ class Dump:
                 text,
                 ids,
                 tuple(_pieces(text, offsets.tolist())),
-                first("bits", count),
+                first("surprisal", count),
                 self._states(first, keep, count),
                 next_ids[:, :top],
                 next_p[:, :top],

@@ -15,7 +15,7 @@ from charrnn.interpret.dumps.header import VERSION, Facts, offsets
 from charrnn.interpret.recording import Recording, Source
 
 NUMBER = "%.9g"
-HEAD = {"position": "%d", "offset": "%d", "id": "%d", "text": "%s", "bits": NUMBER}
+HEAD = {"position": "%d", "offset": "%d", "id": "%d", "text": "%s", "surprisal": NUMBER}
 ROW_GROUP = 1 << 26
 """Bytes of a row group of .parquet, about: each group takes memory until the file is closed."""
 
@@ -99,7 +99,7 @@ def _write_rows(
         missing: what stands for numbers that are not finite, if they cannot be written.
     """
     for part in parts:
-        numbers = np.column_stack([part.bits, facts.table(part)])
+        numbers = np.column_stack([part.surprisal, facts.table(part)])
         rows: Iterable[list[Any]] = numbers.tolist()
         line = template
         if missing is not None and not np.isfinite(numbers).all():
@@ -146,4 +146,4 @@ def _arrays(facts: Facts, part: Recording) -> list[Any]:
     head = [np.arange(first, first + len(part.ids)), offsets(part), part.ids, list(part.pieces)]
     guesses = zip(part.next_ids.T, part.next_probabilities.T, strict=True)
     pairs = [column for pair in guesses for column in pair]
-    return [*head, part.bits, *np.ascontiguousarray(facts.table(part).T), *pairs]
+    return [*head, part.surprisal, *np.ascontiguousarray(facts.table(part).T), *pairs]

@@ -108,7 +108,7 @@ def _scene(
 ) -> Scene:
     begins = graphemes.begins(recording.pieces)
     columns = columns_of(recording, begins)
-    return Scene(columns, blocks, _guesses(recording), recording.bits.tolist() if bits else ())
+    return Scene(columns, blocks, _guesses(recording), recording.surprisal.tolist() if bits else ())
 
 
 def columns_of(recording: Recording, begins: Sequence[bool] | None = None) -> list[Column]:
@@ -154,7 +154,7 @@ def unit_values(layer: int, what: str, index: int) -> Values:
 
 def surprisal_values(recording: Recording) -> Float:
     """What the symbols of a part of a text cost, in bits."""
-    return recording.bits
+    return recording.surprisal
 
 
 def unit_block(
@@ -192,8 +192,8 @@ def surprisal_block(recording: Recording, where: str = "") -> Block:
         recording: of the text, or of its beginning.
         where: what the recording is of, if not of the whole text.
     """
-    bits = recording.bits
+    bits = recording.surprisal
     per = recording.symbol_noun
     place = f" {where}" if where else ""
-    title = f"surprisal   {recording.mean_bits:.3f} bits per {per} on average{place}, {bits.max():.1f} at most"
+    title = f"surprisal   {recording.mean_surprisal:.3f} bits per {per} on average{place}, {bits.max():.1f} at most"
     return Block(title, bits, MOST_BITS, False, is_surprisal=True, may_exceed=bool(place))

@@ -1,7 +1,7 @@
 "use strict";
 // From the data in the page, or from a server, to what the page shows: arrays unpacked, text as labels.
 
-const BITS = -1; // in the place of a unit's index: colour by surprisal
+const SURPRISAL = -1; // in the place of a unit's index: colour by surprisal
 
 const TYPES = { i1: Int8Array, i2: Int16Array, u2: Uint16Array, u4: Uint32Array };
 

@@ -219,7 +219,7 @@ class Live {
       this.shown = text;
       if (isNew) this.follow();
       if (!this.writing)
-        this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanBits.toFixed(2)} bits each`);
+        this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanSurprisal.toFixed(2)} bits each`);
     }
   }
 

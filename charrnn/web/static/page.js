@@ -2,7 +2,7 @@
 
 const page = {
   data: null, // what `decode` gives
-  unit: BITS, // the index of the unit that colours the text, or BITS
+  unit: SURPRISAL, // the index of the unit that colours the text, or SURPRISAL
   at: 0, // the cursor
   hovered: null, // the symbol under the pointer
   span: null, // {start, stop}: the selected symbols
@@ -18,7 +18,7 @@ const page = {
 
 // Show data, for the first time or again; the unit and the place are kept as far as they are there.
 function show(data) {
-  const name = page.data?.units[page.unit]?.name ?? (page.data ? "bits" : data.first);
+  const name = page.data?.units[page.unit]?.name ?? (page.data ? "surprisal" : data.first);
   Object.assign(page, { data, hovered: null, span: null, anchor: null });
   $("trouble").hidden = true;
   $("main").hidden = false;
@@ -40,7 +40,7 @@ function describe(data) {
   $("title").textContent = data.title;
   const edits = data.source.edits.length ? ` · ${data.source.edits.join(", ")}` : "";
   $("summary").textContent =
-    `${data.source.cell} · ${counted(data.length)} ${data.noun}s · ${data.meanBits.toFixed(3)} bits per ${data.noun}${edits}`;
+    `${data.source.cell} · ${counted(data.length)} ${data.noun}s · ${data.meanSurprisal.toFixed(3)} bits per ${data.noun}${edits}`;
   const kinds = Map.groupBy(data.units, (unit) => `L${unit.layer}.${unit.what}`);
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
@@ -80,8 +80,8 @@ function look() {
 
 function inWords(t) {
   const { data, unit } = page;
-  const value = unit === BITS ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
-  const bits = `${(data.bits[t] / 1000).toFixed(1)} bits`;
+  const value = unit === SURPRISAL ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
+  const bits = `${(data.surprisal[t] / 1000).toFixed(1)} bits`;
   const label = data.labels[data.columns[t]];
   return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
 }
@@ -95,9 +95,9 @@ function select(start, stop) {
 function colour() {
   const { data, unit } = page;
   const levels = new Int8Array(data.length);
-  if (unit === BITS) {
-    const full = 1000 * data.mostBits;
-    for (let t = 0; t < data.length; t++) levels[t] = Math.round(STEPS * Math.min(1, data.bits[t] / full));
+  if (unit === SURPRISAL) {
+    const full = 1000 * data.mostSurprisal;
+    for (let t = 0; t < data.length; t++) levels[t] = Math.round(STEPS * Math.min(1, data.surprisal[t] / full));
   } else {
     for (let t = 0; t < data.length; t++) levels[t] = stepOf(partAt(data, unit, t));
   }
@@ -111,8 +111,8 @@ function entitle() {
   $("unit-name").textContent = one ? one.name : "surprisal";
   $("unit-about").textContent = one
     ? [`${signed(one.low)} to ${signed(one.high)} here`, `interest ${one.interest.toFixed(2)}`, ...one.reasons].join(" · ")
-    : `bits that each ${data.noun} cost, ${data.meanBits.toFixed(2)} on average`;
-  const scale = one ? one.scale : data.mostBits;
+    : `bits that each ${data.noun} cost, ${data.meanSurprisal.toFixed(2)} on average`;
+  const scale = one ? one.scale : data.mostSurprisal;
   const low = one ? `−${scale.toFixed(2)}` : "0";
   const colors = one ? ramps.value : ramps.value.slice(STEPS);
   const bar = element("i");
@@ -204,8 +204,8 @@ function turn(by) {
 let lastUnit = 0;
 
 function surprisal() {
-  if (page.unit !== BITS) lastUnit = page.unit;
-  pick(page.unit === BITS ? lastUnit : BITS);
+  if (page.unit !== SURPRISAL) lastUnit = page.unit;
+  pick(page.unit === SURPRISAL ? lastUnit : SURPRISAL);
 }
 
 const KEYS = {

@@ -48,7 +48,7 @@ class UnitList {
     const rows = data.units.map((unit, u) =>
       this.row(u, unit.name, unit.interest.toFixed(2), unit.interest / best, unit.reasons.join(", ")),
     );
-    this.rows = [this.row(BITS, "surprisal", "bits", 0, `what each ${data.noun} cost`), ...rows];
+    this.rows = [this.row(SURPRISAL, "surprisal", "bits", 0, `what each ${data.noun} cost`), ...rows];
     this.box.replaceChildren(...this.rows);
     this.filter();
   }
@@ -105,7 +105,7 @@ function showCharacter(page, t) {
   const { data } = page;
   $("glyph").textContent = visible(data.labels[data.columns[t]]);
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
-  const cost = data.bits[t] / 1000;
+  const cost = data.surprisal[t] / 1000;
   $("cost").textContent = t + data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
   const { chance } = page.ramps;
   const next = t + 1 < data.length ? data.ids[t + 1] : null;
