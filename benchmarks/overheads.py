@@ -69,7 +69,7 @@ def main(text_name: str, minutes: float) -> None:
     clock.around(Trainer, "_save", "saving")
     with tempfile.TemporaryDirectory() as folder, Stopper() as stopper:
         trainer = new_trainer([text_name], text, plan, Path(folder), asked={"minutes": minutes})
-        clock.around(trainer.lanes, "batch", "reading batches")
+        clock.around(trainer.batches, "batch", "reading batches")
         began = time.perf_counter()
         drive(trainer, stopper, quiet=False)
         whole = time.perf_counter() - began

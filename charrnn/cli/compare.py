@@ -305,7 +305,7 @@ def _row(
 ) -> Row:
     from charrnn.network.shapes import count_parameters
 
-    progress, lanes = trainer.progress, trainer.lanes
+    progress, lanes = trainer.progress, trainer.batches
     return Row(
         run=trainer.folder,
         config=trainer.model_config,

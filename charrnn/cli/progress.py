@@ -139,8 +139,8 @@ class Bar(_Shown):
         from tqdm import tqdm
 
         self.bar = tqdm(
-            total=trainer.lanes.characters_in(self.total),
-            initial=trainer.lanes.characters_in(self.start_step),
+            total=trainer.batches.characters_in(self.total),
+            initial=trainer.batches.characters_in(self.start_step),
             unit="char",
             unit_scale=True,
             ncols=None if self._columns() else 80,
@@ -166,7 +166,7 @@ class Bar(_Shown):
         elif isinstance(event, Evaluated):
             self.evaluated(event)
         elif isinstance(event, RolledBack):
-            self.bar.update(self.trainer.lanes.characters_in(event.to_step) - self.bar.n)
+            self.bar.update(self.trainer.batches.characters_in(event.to_step) - self.bar.n)
             self.rolled_back(event)
         elif isinstance(event, SaveFailed):
             self.say(f"charrnn: {event.fault}; training goes on, and tries again later")

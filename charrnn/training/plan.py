@@ -17,7 +17,7 @@ import numpy as np
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
 from charrnn.network.shapes import count_parameters
 from charrnn.text.lines import Positions
-from charrnn.training.data import Epoch, LaneShape, one_epoch
+from charrnn.training.data import BatchShape, Epoch, one_epoch
 
 DEFAULT_MINUTES = 5.0
 EVALUATED_CHARS = 1 << 18
@@ -243,7 +243,7 @@ def make_plan(
     seconds = run.steps * run.per_step + run.steps / config.eval_every * run.per_evaluation
     rate = epoch.characters / run.per_step
     reasons = _reasons(facts, machine, run, wanted, budget, wishes)
-    return Plan(run.model_config, config, run.epochs, seconds, rate, reasons, epoch.items)
+    return Plan(run.model_config, config, run.epochs, seconds, rate, reasons, epoch.lines)
 
 
 def layered(model_config: ModelConfig, wishes: Wishes) -> ModelConfig:
@@ -265,7 +265,7 @@ def normalized(model_config: ModelConfig, tempted: float, wishes: Wishes) -> Mod
 
 def reading(facts: Facts, config: TrainingConfig) -> tuple[TrainingConfig, Epoch]:
     """The config with as many and as long lanes as the text fills, and what it takes to read the text once so."""
-    shape = LaneShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
+    shape = BatchShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
     config = dataclasses.replace(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )

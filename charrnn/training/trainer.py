@@ -136,7 +136,7 @@ class Trainer:
         """Set it to stop after the step that is being made."""
         self.device = torch.device(config.device)
         require_precision(config.precision, self.device)
-        self.lanes = make_batches(corpus, config)
+        self.batches = make_batches(corpus, config)
         with memory_faults(config.batch_size):
             self.network = make_network(
                 model_config,
@@ -226,9 +226,8 @@ class Trainer:
     def _step(self) -> Step:
         progress, began = self.progress, time.monotonic()
         self._forget(progress.step)
-        inputs, targets = (
-            t.to(self.device, non_blocking=True) for t in self.lanes.batch(progress.step)
-        )
+        batch = self.batches.batch(progress.step)
+        inputs, targets = (torch.from_numpy(a).to(self.device, non_blocking=True) for a in batch)
         with repeatable_draws(self.config.seed, progress.step, self.device, needed=self._draws):
             loss, progress.state = train_step(
                 self.network,
@@ -242,7 +241,7 @@ class Trainer:
         progress.step += 1
         if not loss < self._hopeless:  # also if it is NaN
             raise _SpoiltError(f"the loss became {loss:g}")
-        characters = int((targets != IGNORED).sum())
+        characters = int((batch[1] != IGNORED).sum())
         progress.nats_sum += loss * characters
         progress.chars_sum += characters
         progress.seconds += time.monotonic() - began
@@ -261,7 +260,7 @@ class Trainer:
         A network that always goes on from a carried state never learns to start, as every sample does.
         """
         every = 0 if self.corpus.config.lines else self.config.cold_every
-        if self.lanes.starts_afresh(step):
+        if self.batches.resets_state(step):
             self.progress.state = None
         elif every and self.progress.state:
             lanes = slice(-step % every, None, every)
@@ -319,7 +318,7 @@ class Trainer:
             raise _SpoiltError(f"the loss on validation text became {val_nats:g}")
         is_best = val_nats is None or progress.best_nats is None or val_nats < progress.best_nats
         progress.seconds += time.monotonic() - began
-        epoch = progress.step / self.lanes.steps_per_epoch
+        epoch = progress.step / self.batches.steps_per_epoch
         self.metrics.add(
             step=progress.step,
             epoch=epoch,
@@ -376,7 +375,7 @@ class Trainer:
                 more |= {"kept": self._older.steps} if self._older.steps else {}
             figures = {
                 "step": progress.step,
-                "epoch": progress.step / self.lanes.steps_per_epoch,
+                "epoch": progress.step / self.batches.steps_per_epoch,
                 "best_val_nats_per_char": progress.best_nats,
                 "best_step": progress.best_step,
                 "seconds": round(progress.seconds, 3),

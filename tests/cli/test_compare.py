@@ -280,13 +280,13 @@ def test_networks_of_the_same_number_of_parameters_have_hidden_sizes_of_their_ow
 
 
 def test_the_characters_seen_are_those_of_the_batches():
-    from charrnn.training.data import Lanes, LaneShape
+    from charrnn.training.data import BatchShape, StreamBatches
 
-    lanes = Lanes(np.arange(58), LaneShape(3, 4))
+    lanes = StreamBatches(np.arange(58), BatchShape(3, 4))
     seen = 0
     for step in range(17):
         assert lanes.characters_in(step) == seen
-        seen += lanes.batch(step)[1].numel()
+        seen += lanes.batch(step)[1].size
     assert seen > 3 * 57  # the text was read several times
 
 

@@ -750,7 +750,7 @@ def test_every_cell_resumes_bit_for_bit(corpus, tmp_path, name, activation, kern
     config = dataclasses.replace(CONFIG, kernel=kernel, precision=precision)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     trainer = make_trainer(corpus, whole, name, activation, config)
-    assert trainer.lanes.steps_per_epoch == 8
+    assert trainer.batches.steps_per_epoch == 8
     assert run_until(trainer) == Stopped(14, finished=True)
     run_until(make_trainer(corpus, parts, name, activation, config), 3)
     for stop_at in (8, None):

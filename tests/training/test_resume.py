@@ -127,7 +127,7 @@ def test_a_run_that_signals_stopped_ends_with_the_same_bytes(
 ):
     """In the middle of an epoch, at its edge, once and three times; with dropout."""
     whole = make_trainer(corpus, tmp_path / "whole")
-    assert whole.lanes.steps_per_epoch == EPOCH
+    assert whole.batches.steps_per_epoch == EPOCH
     run(whole)
     for stop in (*stops, None):
         trainer = make_trainer(corpus, tmp_path / "parts")

@@ -22,7 +22,7 @@ from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
 from charrnn.training import trainer as trainer_module
 from charrnn.training import validation
-from charrnn.training.data import Lanes, LaneShape
+from charrnn.training.data import BatchShape, StreamBatches
 from charrnn.training.events import Evaluated, Saved, SaveFailed, Step, Stopped
 from charrnn.training.machine import choose_device
 from charrnn.training.metrics import read_rows
@@ -30,29 +30,31 @@ from charrnn.training.network import LockedDropout, make_network
 from charrnn.training.schedule import learning_rate
 from charrnn.training.trainer import Trainer
 
-# --- lanes -------------------------------------------------------------------------------------------------------------
+# --- batches -----------------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(2, 300), st.integers(1, 9), st.integers(1, 11))
-def test_an_epoch_reads_each_lane_once_and_targets_are_the_next_symbols(num_symbols, lanes, length):
+def test_an_epoch_reads_each_stream_once_and_targets_are_the_next_symbols(
+    num_symbols, lanes, length
+):
     ids = np.arange(num_symbols, dtype=np.uint16)
-    shape = LaneShape.fitting(num_symbols, lanes, length)
-    made = Lanes(ids, shape)
+    shape = BatchShape.fitting(num_symbols, lanes, length)
+    made = StreamBatches(ids, shape)
     batches = [made.batch(step) for step in range(2 * made.steps_per_epoch)]
-    inputs = torch.cat([x for x, _ in batches])
-    targets = torch.cat([y for _, y in batches])
-    assert inputs.shape == (2 * made.lane_length, shape.batch_size)
+    inputs = np.concatenate([x for x, _ in batches])
+    targets = np.concatenate([y for _, y in batches])
+    assert inputs.shape == (2 * made.stream_length, shape.batch_size)
     assert (targets == inputs + 1).all()
-    for epoch in inputs.split(made.lane_length):
+    for epoch in np.split(inputs, 2):
         read = epoch.T.flatten().tolist()
-        assert read == list(range(read[0], read[0] + made.lane_length * shape.batch_size))
-    fallow = num_symbols - 1 - made.lane_length * shape.batch_size
+        assert read == list(range(read[0], read[0] + made.stream_length * shape.batch_size))
+    fallow = num_symbols - 1 - made.stream_length * shape.batch_size
     assert inputs[0, 0] == 0
-    assert inputs[made.lane_length, 0] <= fallow < shape.batch_size + num_symbols / 100
+    assert inputs[made.stream_length, 0] <= fallow < shape.batch_size + num_symbols / 100
 
 
 def test_each_epoch_cuts_a_long_text_elsewhere_but_a_short_one_alike():
-    long, short = (Lanes(np.arange(n), LaneShape(4, 8)) for n in (10_001, 41))
+    long, short = (StreamBatches(np.arange(n), BatchShape(4, 8)) for n in (10_001, 41))
     starts = [long.batch(epoch * long.steps_per_epoch)[0][0, 0].item() for epoch in range(12)]
     assert len(set(starts)) == 12
     assert 60 < max(starts) <= 100
@@ -60,10 +62,10 @@ def test_each_epoch_cuts_a_long_text_elsewhere_but_a_short_one_alike():
 
 
 def test_the_drawing_in_the_docstring_is_what_happens():
-    made = Lanes(np.frombuffer(b"abcdefghijklm", np.uint8), LaneShape(3, 2))
+    made = StreamBatches(np.frombuffer(b"abcdefghijklm", np.uint8), BatchShape(3, 2))
     inputs, targets = made.batch(1)
-    assert [bytes(lane).decode() for lane in inputs.T.to(torch.uint8).numpy()] == ["cd", "gh", "kl"]
-    assert [bytes(lane).decode() for lane in targets.T.to(torch.uint8).numpy()] == [
+    assert [bytes(row).decode() for row in inputs.T.astype(np.uint8)] == ["cd", "gh", "kl"]
+    assert [bytes(row).decode() for row in targets.T.astype(np.uint8)] == [
         "de",
         "hi",
         "lm",
@@ -73,8 +75,8 @@ def test_the_drawing_in_the_docstring_is_what_happens():
 @pytest.mark.parametrize(
     ("num_symbols", "expected"), [(2, (1, 1)), (4, (1, 3)), (30, (5, 5)), (1000, (7, 5))]
 )
-def test_a_short_text_gets_fewer_lanes_then_shorter_ones(num_symbols, expected):
-    shape = LaneShape.fitting(num_symbols, 7, 5 if num_symbols > 5 else 9)
+def test_a_short_text_gets_fewer_rows_then_shorter_ones(num_symbols, expected):
+    shape = BatchShape.fitting(num_symbols, 7, 5 if num_symbols > 5 else 9)
     assert (shape.batch_size, shape.sequence_length) == expected
 
 
@@ -227,7 +229,7 @@ def contents(folder):
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, stops, precision):
     """Stops inside an epoch, at an evaluation, at the border of epochs (21 steps each), and several times."""
     config = dataclasses.replace(CONFIG, precision=precision)
-    assert make_trainer(corpus, tmp_path / "x", config).lanes.steps_per_epoch == 21
+    assert make_trainer(corpus, tmp_path / "x", config).batches.steps_per_epoch == 21
     run_to_end(make_trainer(corpus, tmp_path / "whole", config))
     run_to_end(make_trainer(corpus, tmp_path / "parts", config), stop_at=stops[0])
     for stop in (*stops[1:], None):
