@@ -122,7 +122,7 @@ def evaluate(
 
     corpus: Any = _own_corpus(loaded) if split else None
     ids, unknown = _text_of(loaded, file, corpus, split, quiet=quiet)
-    result = score(model, ids, window=window, lanes=lanes, lines=lines, unknown=unknown)
+    result = score(model, ids, window=window, streams=lanes, lines=lines, unknown=unknown)
     if not as_json:
         _print_table(result, "byte" if model.vocabulary.level == "byte" else "char")
         if baselines:
@@ -187,9 +187,9 @@ def _print_table(result: Any, unit: str) -> None:
     from charrnn.evaluation.evaluate import WARM_UP
 
     how = result.protocol
-    if result.window is None and result.items is None and result.lanes > 1:
+    if result.window is None and result.lines is None and result.streams > 1:
         how += (
-            f" ({result.lanes} stretches side by side, each after {WARM_UP:,} {unit}s of warm-up)"
+            f" ({result.streams} stretches side by side, each after {WARM_UP:,} {unit}s of warm-up)"
         )
     what = "bytes" if unit == "byte" else "characters"
     print_wrapped(f"{what:<{LABEL}}{result.characters:,}, {how}", LABEL)

@@ -96,7 +96,7 @@ def plan_run(
     from charrnn.training.measure import plan_here
     from charrnn.training.plan import Budget, Facts, Wishes
 
-    facts = Facts(len(text.train), len(text.val), text.item_lengths(text.train))
+    facts = Facts(len(text.train), len(text.val), text.line_lengths(text.train))
     return plan_here(facts, network, config, Budget(*limits), Wishes(**wishes))
 
 

@@ -29,7 +29,7 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     if text.config.lines:
         unit = f"lines of {len(text):,} {unit}"
     train, val, test = (_amount(text, part) for part in (text.train, text.val, text.test))
-    whole = text.num_items if text.config.lines else len(text)
+    whole = text.num_lines if text.config.lines else len(text)
     say(f"corpus      {' '.join(names)}: {whole:,} {unit}{files}, {text.distinct:,} distinct")
     set_aside = f", {test:,} set aside for a test" if test else ""
     drawn = f", drawn by --split-seed {text.config.split_seed}" if text.config.lines else ""
@@ -56,12 +56,12 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     elif (
         text.distinct == len(text.vocabulary) and text.config.level == "char"
     ):  # made from this text
-        _say_notes(vocabulary_lessons(text.distinct, text.seldom))
+        _say_notes(vocabulary_lessons(text.distinct, text.singletons))
 
 
 def _amount(text: "Corpus", part: "Ids") -> int:
     """The characters of a part, or its lines in a text of lines."""
-    lengths = text.item_lengths(part)
+    lengths = text.line_lengths(part)
     return len(part) if lengths is None else len(lengths)
 
 
@@ -141,11 +141,11 @@ def judge(trainer: "Trainer") -> "Evaluation | None":
 
 def judged_text(text: "Corpus") -> "Ids":
     """The first JUDGED_CHARS of the validation text, or the lines that are whole among them."""
-    from charrnn.text.lines import first_items
+    from charrnn.text.lines import first_lines
 
     if text.newline is None:
         return text.val[:JUDGED_CHARS]
-    return first_items(text.val, text.newline, JUDGED_CHARS - 1)
+    return first_lines(text.val, text.newline, JUDGED_CHARS - 1)
 
 
 def print_result(trainer: "Trainer", *, baselines: bool) -> None:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.files import environment_fault
-from charrnn.text.lines import copy_lines, count_repeated, item_bounds, line_spans, shuffled
+from charrnn.text.lines import copy_lines, count_repeated, line_bounds, line_spans, shuffled
 from charrnn.text.sources import Notes, Source, byte_pieces, text_pieces
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, code_points
 from charrnn.wording import counted
@@ -47,7 +47,7 @@ class Corpus:
     """SHA-256 of the text as read (UTF-8, newlines as the config says)."""
     distinct: int
     """Different characters in the text, the rare ones counted one by one."""
-    seldom: int
+    singletons: int
     """Characters that occur only once."""
     num_sources: int
     notes: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Corpus:
     @cached_property
     def split_points(self) -> tuple[int, int]:
         """Where validation and test text begin; a text too short to be split is for training, all of it."""
-        n = len(self.ids) if self.newline is None else self.num_items
+        n = len(self.ids) if self.newline is None else self.num_lines
         test = n - int(n * self.config.test_fraction + 1e-9)
         held_out = self.config.val_fraction + self.config.test_fraction
         val = int(n * (1 - held_out) + 1e-9)
@@ -77,18 +77,18 @@ class Corpus:
         return int(self.vocabulary.encode("\n")[0]) if self.config.lines else None
 
     @property
-    def num_items(self) -> int:
+    def num_lines(self) -> int:
         """The lines of a text of lines."""
         return len(self._bounds) - 1
 
     @cached_property
     def _bounds(self) -> npt.NDArray[np.int64]:
         assert self.newline is not None
-        return item_bounds(self.ids, self.newline)
+        return line_bounds(self.ids, self.newline)
 
-    def item_lengths(self, part: Ids) -> npt.NDArray[np.int64] | None:
+    def line_lengths(self, part: Ids) -> npt.NDArray[np.int64] | None:
         """Of each line of `train`, `val` or `test`, the newline counted; None if the text is not one of lines."""
-        return None if self.newline is None else np.diff(item_bounds(part, self.newline))
+        return None if self.newline is None else np.diff(line_bounds(part, self.newline))
 
     @property
     def num_repeated(self) -> int:
@@ -306,7 +306,7 @@ def _by_lines(
             f"--lines needs at least 2 lines that are not empty, but the text has {len(starts)}",
             "leave out --lines to take it as one text",
         )
-    empty = len(item_bounds(ids, newline)) - len(starts)
+    empty = len(line_bounds(ids, newline)) - len(starts)
     notes = [f"{empty:,} empty line{'s were' if empty > 1 else ' was'} left out"] if empty else []
     if ids[-1] != newline:
         notes.append("the last line, which was cut off, was left out")

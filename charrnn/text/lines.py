@@ -30,7 +30,7 @@ def random_numbers(num: int, *seed: int) -> npt.NDArray[np.uint64]:
     return numbers
 
 
-def item_bounds(ids: Ids, newline: int) -> Positions:
+def line_bounds(ids: Ids, newline: int) -> Positions:
     """The newline before each item, and the one after the last, (items + 1,).
 
     An item is read from its bound to the last symbol before the next, and each of these predicts its successor. What
@@ -53,7 +53,7 @@ def whole_lines(ids: Ids, newline: int) -> Ids:
 
 def line_spans(ids: Ids, newline: int) -> tuple[Positions, Positions]:
     """Where each line that is not empty starts, and its symbols with the newline; a line without one does not count."""
-    ends = item_bounds(ids, newline) + 1
+    ends = line_bounds(ids, newline) + 1
     lengths = np.diff(ends, prepend=0)
     full = lengths > 1
     return (ends - lengths)[full], lengths[full]
@@ -75,11 +75,11 @@ def copy_lines(
         at += total
 
 
-def first_items(ids: Ids, newline: int, most: int) -> Ids:
+def first_lines(ids: Ids, newline: int, most: int) -> Ids:
     """The first items that have `most` symbols together, or the first one if it is longer."""
     if len(ids) <= most + 1:
         return ids
-    bounds = item_bounds(ids, newline)
+    bounds = line_bounds(ids, newline)
     last = max(1, int(np.searchsorted(bounds, most, side="right")) - 1)
     return ids[: bounds[last] + 1]
 
@@ -95,7 +95,7 @@ def count_repeated(items: Ids, others: Ids, newline: int) -> int:
 
 def _pieces(ids: Ids, newline: int) -> Iterator[list[str]]:
     """The items as strings of which each character stands for an id, some at a time."""
-    bounds = item_bounds(ids, newline)
+    bounds = line_bounds(ids, newline)
     step = max(1, PIECE * len(bounds) // max(1, len(ids)))
     for k in range(0, len(bounds) - 1, step):
         last = min(k + step, len(bounds) - 1)

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from charrnn.config import TrainingConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.lines import Positions, item_bounds, random_numbers, shuffled
+from charrnn.text.lines import Positions, line_bounds, random_numbers, shuffled
 from charrnn.text.vocabulary import Ids
 
 FALLOW = 100
@@ -130,7 +130,7 @@ class LineBatches:
     """
 
     def __init__(self, ids: Ids, newline: int, shape: BatchShape, seed: int) -> None:
-        bounds = item_bounds(ids, newline)
+        bounds = line_bounds(ids, newline)
         self._ids, self._first = ids, bounds[:-1]
         self.order = LineOrder(np.diff(bounds), shape, seed)
 

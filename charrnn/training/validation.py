@@ -5,25 +5,25 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from charrnn.config import Precision
-from charrnn.evaluation.lanes import ITEM_LANES, Lanes, group, items, samples, stretches
+from charrnn.evaluation.streams import MAX_LINES, Streams, excerpts, line_streams, stretches
 from charrnn.text.corpus import Corpus
-from charrnn.text.lines import first_items, item_bounds
+from charrnn.text.lines import first_lines, line_bounds
 from charrnn.text.vocabulary import Ids
 from charrnn.training.machine import autocast
 from charrnn.training.network import Network, TorchState
 from charrnn.training.plan import EVALUATED_CHARS
 
-EVALUATION_LANES = 64
+VALIDATION_STREAMS = 64
 EVALUATION_WARM_UP = 256
 EVALUATION_LOGITS = 1 << 24
-"""Numbers in the logits of one block, at most."""
+"""Numbers in the logits of one chunk, at most."""
 
 
 @torch.no_grad()
 def validate(network: Network, corpus: Corpus, precision: Precision) -> float | None:
     """Nats per character on a corpus's validation text, or None if it has fewer than two characters.
 
-    Read in lanes that are warmed up, so that it comes close to one pass with the state carried; of a text longer
+    Read in streams that are warmed up, so that it comes close to one pass with the state carried; of a text longer
     than EVALUATED_CHARS, stretches spread evenly over it. A text of lines is read line by line, or its first
     EVALUATED_CHARS are.
     """
@@ -31,8 +31,8 @@ def validate(network: Network, corpus: Corpus, precision: Precision) -> float | 
     if len(ids) < 2:
         return None
     if newline is not None:
-        ids = first_items(ids, newline, EVALUATED_CHARS)
-        parts = list(group(items(item_bounds(ids, newline)), ITEM_LANES))
+        ids = first_lines(ids, newline, EVALUATED_CHARS)
+        parts = list(line_streams(line_bounds(ids, newline)).groups(MAX_LINES))
     else:
         parts = [_laid(ids)]
     network.eval()
@@ -41,24 +41,24 @@ def validate(network: Network, corpus: Corpus, precision: Precision) -> float | 
     return nats / sum(int((laid.end - laid.begin).sum()) for laid in parts)
 
 
-def _laid(ids: Ids) -> Lanes:
-    """The lanes in which a running text is validated."""
-    num_lanes = min(EVALUATION_LANES, max(1, (len(ids) - 1) // EVALUATION_WARM_UP))
+def _laid(ids: Ids) -> Streams:
+    """The streams in which a running text is validated."""
+    num_streams = min(VALIDATION_STREAMS, max(1, (len(ids) - 1) // EVALUATION_WARM_UP))
     if len(ids) <= EVALUATED_CHARS:
-        return stretches(len(ids), num_lanes, EVALUATION_WARM_UP)
-    return samples(len(ids), num_lanes, EVALUATED_CHARS // num_lanes, EVALUATION_WARM_UP)
+        return stretches(len(ids), num_streams, EVALUATION_WARM_UP)
+    return excerpts(len(ids), num_streams, EVALUATED_CHARS // num_streams, EVALUATION_WARM_UP)
 
 
-def _nats(network: Network, ids: Ids, laid: Lanes, precision: Precision) -> float:
-    """The nats of what these lanes score."""
+def _nats(network: Network, ids: Ids, laid: Streams, precision: Precision) -> float:
+    """The nats of what these streams score."""
     vocab_size, device = network.embedding.num_embeddings, network.embedding.weight.device
-    block_length = EVALUATION_LOGITS // (len(laid.first) * vocab_size)
+    chunk_length = EVALUATION_LOGITS // (len(laid.first) * vocab_size)
     nats = 0.0
     state: TorchState = None
-    for block in laid.blocks(ids, max(1, min(256, block_length))):
+    for chunk in laid.chunks(ids, max(1, min(256, chunk_length))):
         inputs, targets, scored = (
             torch.from_numpy(a).to(device)
-            for a in (block.inputs.astype(np.int64), block.targets.astype(np.int64), block.scored)
+            for a in (chunk.inputs.astype(np.int64), chunk.targets.astype(np.int64), chunk.scored)
         )
         with autocast(device, precision):
             logits, state = network(inputs, state)

@@ -408,8 +408,8 @@ KEYS = [
     "accuracy",
     "unknown",
     "window",
-    "lanes",
-    "items",
+    "streams",
+    "lines",
     "protocol",
 ]
 
@@ -427,7 +427,7 @@ def figures(capsys, monkeypatch, workplace):
 
 @pytest.mark.parametrize(
     ("options", "protocol"),
-    [((), {}), (("--window", 16), {"window": 16}), (("--lanes", 3), {"lanes": 3})],
+    [((), {}), (("--window", 16), {"window": 16}), (("--lanes", 3), {"streams": 3})],
 )
 def test_the_json_object_has_the_figures_of_the_library(workplace, tiny_model, options, protocol):
     text = (workplace / "corpus.txt").read_bytes()

@@ -105,7 +105,7 @@ def test_guesses_stand_under_one_block_and_those_that_came_are_starred(see, tiny
 
 def test_surprisal_says_what_evaluate_says(see, tiny_model):
     out = see("tiny", TEXT, "--surprisal").out
-    cost = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(TEXT), lanes=1)
+    cost = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(TEXT), streams=1)
     assert out.startswith(f"surprisal   {cost.bits_per_char:.3f} bits per character on average")
     assert titles(out) == ["surprisal"]
     assert titles(see("tiny", TEXT, "--surprisal", "--what", "c").out)[0] == "surprisal"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError
 from charrnn.evaluation import evaluate as evaluation
-from charrnn.evaluation.evaluate import BLOCK, evaluate
-from charrnn.evaluation.lanes import group, stretches, windows
+from charrnn.evaluation.evaluate import CHUNK, evaluate
+from charrnn.evaluation.streams import stretches, windows
 from charrnn.model import CharRNN
 from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
@@ -56,8 +56,8 @@ def score_by_torch(model, ids, window):
     return nats, right
 
 
-@pytest.mark.parametrize("num_symbols", [2, 3, BLOCK, BLOCK + 1, 2 * BLOCK + 2, 301])
-@pytest.mark.parametrize("window", [None, 1, 2, 7, BLOCK, 100, 1000])
+@pytest.mark.parametrize("num_symbols", [2, 3, CHUNK, CHUNK + 1, 2 * CHUNK + 2, 301])
+@pytest.mark.parametrize("window", [None, 1, 2, 7, CHUNK, 100, 1000])
 def test_the_figures_equal_torch_in_float64(model, num_symbols, window):
     ids = make_ids(num_symbols)
     nats, right = score_by_torch(model, ids, window or num_symbols)
@@ -70,7 +70,7 @@ def test_the_figures_equal_torch_in_float64(model, num_symbols, window):
     assert (result.window, result.unknown) == (window, 0)
 
 
-def test_a_cold_window_forgets_and_a_window_longer_than_the_text_does_not(model):
+def test_a_window_forgets_and_a_window_longer_than_the_text_does_not(model):
     ids = make_ids(200)
     carried = evaluate(model, ids)
     assert evaluate(model, ids, window=5).total_nats != pytest.approx(carried.total_nats, rel=1e-3)
@@ -84,30 +84,30 @@ def test_one_lane_is_strictly_one_pass(model):
         state, _ = model.advance(ids[t : t + 1], state)
         logits = model.logits(state)[0].astype(np.float64)
         nats += np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[ids[t + 1]]
-    assert evaluate(model, ids, lanes=1).total_nats == pytest.approx(nats, rel=1e-6)
+    assert evaluate(model, ids, streams=1).total_nats == pytest.approx(nats, rel=1e-6)
 
 
-def test_many_lanes_come_closer_to_one_pass_the_more_they_warm_up(model, monkeypatch):
+def test_many_streams_come_closer_to_one_pass_the_more_they_warm_up(model, monkeypatch):
     ids = make_ids(900)
-    one_pass = evaluate(model, ids, lanes=1).total_nats
+    one_pass = evaluate(model, ids, streams=1).total_nats
     distances = []
     for warm_up in (0, 3, 100):
         monkeypatch.setattr(evaluation, "WARM_UP", warm_up)
-        many = evaluate(model, ids, lanes=40)
-        assert (many.lanes, many.characters) == (40, 899)
+        many = evaluate(model, ids, streams=40)
+        assert (many.streams, many.characters) == (40, 899)
         distances.append(abs(many.total_nats - one_pass))
     assert distances[0] > distances[1] > distances[2]
     assert distances[2] < 1e-4 * one_pass
 
 
 def test_a_text_gets_a_lane_for_each_stretch_up_to_a_limit(model, monkeypatch):
-    monkeypatch.setattr(evaluation, "LANE_LENGTH", 50)
-    assert [evaluate(model, make_ids(n)).lanes for n in (2, 99, 100, 499)] == [1, 1, 2, 9]
-    monkeypatch.setattr(evaluation, "MOST_LANES", 4)
-    assert evaluate(model, make_ids(499)).lanes == 4
-    assert evaluate(model, make_ids(5), lanes=99).lanes == 4
-    one_pass = evaluate(model, make_ids(499), lanes=1).total_nats
-    assert evaluate(model, make_ids(499), lanes=9).total_nats == pytest.approx(one_pass, rel=1e-4)
+    monkeypatch.setattr(evaluation, "STREAM_LENGTH", 50)
+    assert [evaluate(model, make_ids(n)).streams for n in (2, 99, 100, 499)] == [1, 1, 2, 9]
+    monkeypatch.setattr(evaluation, "MAX_STREAMS", 4)
+    assert evaluate(model, make_ids(499)).streams == 4
+    assert evaluate(model, make_ids(5), streams=99).streams == 4
+    one_pass = evaluate(model, make_ids(499), streams=1).total_nats
+    assert evaluate(model, make_ids(499), streams=9).total_nats == pytest.approx(one_pass, rel=1e-4)
 
 
 def test_every_character_has_the_same_weight(model):
@@ -151,8 +151,8 @@ def test_the_dictionary_has_the_figures_under_their_names(model):
         "accuracy": result.correct / 49,
         "unknown": 3,
         "window": None,
-        "lanes": 1,
-        "items": None,
+        "streams": 1,
+        "lines": None,
         "protocol": "state carried",
     }
 
@@ -175,23 +175,23 @@ def test_predictions_that_overflow_are_refused(model):
         evaluate(biased(model, np.inf), make_ids(9))
 
 
-# --- lanes ----------------------------------------------------------------------------------------
+# --- streams ----------------------------------------------------------------------------------------
 
 lengths = st.integers(2, 300)
 some = st.integers(1, 300)
 
 
-def require_each_scored_once(num_symbols, lanes, block, most):
+def require_each_scored_once(num_symbols, streams, length, most):
     """Ids are positions here, so that what is read and scored can be seen."""
     ids = np.arange(num_symbols)
     scored = []
-    for part in group(lanes, most):
+    for part in streams.groups(most):
         assert 1 <= len(part.first) <= most
-        blocks = list(part.blocks(ids, block))
-        assert max(len(b.inputs) for b in blocks) <= block
-        inputs = np.concatenate([b.inputs for b in blocks])  # (T, N)
-        targets = np.concatenate([b.targets for b in blocks])
-        counts = np.concatenate([b.scored for b in blocks])
+        chunks = list(part.chunks(ids, length))
+        assert max(len(c.inputs) for c in chunks) <= length
+        inputs = np.concatenate([c.inputs for c in chunks])  # (T, N)
+        targets = np.concatenate([c.targets for c in chunks])
+        counts = np.concatenate([c.scored for c in chunks])
         np.testing.assert_array_equal(targets, inputs + 1)
         for lane in range(inputs.shape[1]):
             last = np.flatnonzero(counts[:, lane])[-1]
@@ -202,19 +202,21 @@ def require_each_scored_once(num_symbols, lanes, block, most):
 
 
 @given(lengths, some, st.integers(0, 60), st.integers(1, 70), st.integers(1, 9))
-def test_stretches_score_every_character_but_the_first_once(num_symbols, lanes, warm, block, most):
-    laid = stretches(num_symbols, min(lanes, num_symbols - 1), warm)
+def test_stretches_score_every_character_but_the_first_once(
+    num_symbols, streams, warm, length, most
+):
+    laid = stretches(num_symbols, min(streams, num_symbols - 1), warm)
     np.testing.assert_array_equal(laid.first, np.maximum(laid.begin - warm, 0))
     sizes = laid.end - laid.begin
     assert sizes.max() - sizes.min() <= 1
-    require_each_scored_once(num_symbols, laid, block, most)
+    require_each_scored_once(num_symbols, laid, length, most)
 
 
 @given(lengths, some, st.integers(1, 70), st.integers(1, 9))
-def test_windows_score_every_character_but_the_first_once(num_symbols, size, block, most):
+def test_windows_score_every_character_but_the_first_once(num_symbols, size, length, most):
     laid = windows(num_symbols, size)
     np.testing.assert_array_equal(laid.first, laid.begin)
     sizes = laid.end - laid.begin
     assert (sizes[:-1] == size).all()
     assert 1 <= sizes[-1] <= size
-    require_each_scored_once(num_symbols, laid, block, most)
+    require_each_scored_once(num_symbols, laid, length, most)

@@ -315,7 +315,7 @@ def test_what_is_written_is_drawn_from_the_edited_model_prime_and_all():
         assert written != "".join(model.sample(prime, length=30, temperature=0))
 
 
-@pytest.mark.parametrize("how", [{}, {"window": 4}, {"lanes": 3}])
+@pytest.mark.parametrize("how", [{}, {"window": 4}, {"streams": 3}])
 def test_an_edited_model_is_judged_and_recorded_as_one(how):
     model = make_model().edited([Edit("clamp", "L1.h.2", 0.9), Edit("steer", "L2.c.0", -0.3)])
     starts = {"window": range(0, 8, 4)}.get(next(iter(how), ""), [0])

@@ -47,7 +47,7 @@ def test_characters_come_out_as_they_went_in():
     assert text_of(corpus) == TEXT
     assert len(corpus) == len(TEXT)
     assert corpus.distinct == len(corpus.vocabulary) == len(set(TEXT))
-    assert corpus.seldom == sum(TEXT.count(c) == 1 for c in set(TEXT))
+    assert corpus.singletons == sum(TEXT.count(c) == 1 for c in set(TEXT))
     assert corpus.fingerprint == hashlib.sha256(TEXT.encode()).hexdigest()
     assert corpus.notes == ()
 
@@ -233,7 +233,7 @@ def test_a_text_of_fewer_than_two_characters_is_refused(data, message):
 def test_one_symbol_repeated_is_a_corpus():
     corpus = read(b"aaa")
     assert corpus.ids.tolist() == [0, 0, 0]
-    assert (corpus.distinct, corpus.seldom) == (1, 0)
+    assert (corpus.distinct, corpus.singletons) == (1, 0)
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1000])
@@ -268,7 +268,7 @@ def test_characters_below_min_count_become_one_unknown_symbol():
     corpus = read(b"aaaabbbbccdx", min_count=3)
     assert corpus.vocabulary.symbols.tolist() == [ord("a"), ord("b")]
     assert corpus.ids.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
-    assert (corpus.distinct, corpus.seldom) == (5, 2)
+    assert (corpus.distinct, corpus.singletons) == (5, 2)
 
 
 def test_min_count_without_rare_characters_makes_no_unknown_symbol():

@@ -28,8 +28,8 @@ from charrnn.text import lines as lines_module
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.lines import (
     count_repeated,
-    first_items,
-    item_bounds,
+    first_lines,
+    line_bounds,
     shuffled,
     whole_lines,
 )
@@ -88,7 +88,7 @@ def test_a_text_becomes_lines_that_are_not_empty(text, piece):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines_module, "PIECE", piece)
         found = whole_lines(ids_of(text), NEWLINE)
-        bounds = item_bounds(found, NEWLINE)
+        bounds = line_bounds(found, NEWLINE)
     expected = [line for line in text.split("\n") if line]
     assert text_of(found) == "\n" + "".join(line + "\n" for line in expected)
     assert [text_of(found[a + 1 : b]) for a, b in pairwise(bounds)] == expected
@@ -115,7 +115,7 @@ def test_repeated_lines_are_counted(items, others, piece):
 )
 def test_the_first_lines_that_fit_are_taken_whole(most, expected):
     ids = ids_of("\nab\nc\ndefg\n")
-    assert text_of(first_items(ids, NEWLINE, most)) == expected
+    assert text_of(first_lines(ids, NEWLINE, most)) == expected
 
 
 def test_the_order_of_a_seed_never_changes():
@@ -136,9 +136,9 @@ def test_whole_lines_are_split_by_number():
     assert [len(part) for part in parts] == [30, 12, 6]
     assert Counter(chain(*parts)) == Counter(NAMES)
     assert list(chain(*parts)) != NAMES
-    assert corpus.num_items == 48
+    assert corpus.num_lines == 48
     assert len(corpus) == len("\n".join(NAMES)) + 1
-    assert corpus.item_lengths(corpus.val).tolist() == [len(line) + 1 for line in parts[1]]
+    assert corpus.line_lengths(corpus.val).tolist() == [len(line) + 1 for line in parts[1]]
 
 
 def test_the_split_depends_on_its_seed_alone():
@@ -327,7 +327,7 @@ def test_padding_does_not_change_the_loss():
 
 def test_a_plan_knows_the_steps_of_an_epoch():
     corpus = read("\n".join(NAMES * 20))
-    facts = Facts(len(corpus.train), len(corpus.val), corpus.item_lengths(corpus.train))
+    facts = Facts(len(corpus.train), len(corpus.val), corpus.line_lengths(corpus.train))
     measured = []
 
     def measure(_, tried):
@@ -409,12 +409,12 @@ def test_training_validation_and_evaluation_agree_with_reading_lines_one_by_one(
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
     found = evaluate(trainer.snapshot(), corpus.val, lines=True)
     assert found.nats_per_char == pytest.approx(expected, rel=1e-5)
-    assert (found.items, found.characters) == (12, characters)
-    assert found.protocol == "12 items, state reset at each, end of line counted"
-    monkeypatch.setattr(validation, "ITEM_LANES", 5)
+    assert (found.lines, found.characters) == (12, characters)
+    assert found.protocol == "12 lines, state reset at each, newline counted"
+    monkeypatch.setattr(validation, "MAX_LINES", 5)
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
     monkeypatch.setattr(validation, "EVALUATED_CHARS", 40)
-    first = lines_of(corpus, first_items(corpus.val, corpus.newline, 40))
+    first = lines_of(corpus, first_lines(corpus.val, corpus.newline, 40))
     assert 1 < len(first) < len(lines)
     expected = one_by_one(trainer.snapshot(), first) / sum(len(line) + 1 for line in first)
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
@@ -481,13 +481,13 @@ def test_any_text_can_be_scored_by_lines(model):
     found = evaluate(model, model.vocabulary.encode(text), lines=True)
     lines = ["alia", "corous", "be"]
     assert found.total_nats == pytest.approx(one_by_one(model, lines), rel=1e-5)
-    assert found.as_dict()["items"] == 3
+    assert found.as_dict()["lines"] == 3
     assert found.characters == 5 + 7 + 3
 
 
 def test_lines_that_cannot_be_scored_are_refused(model, tmp_path):
     ids = model.vocabulary.encode("alia\n")
-    for settings in ({"window": 3}, {"lanes": 2}):
+    for settings in ({"window": 3}, {"streams": 2}):
         with pytest.raises(UsageError, match="one by one"):
             evaluate(model, ids, lines=True, **settings)
     with pytest.raises(DataError, match="no lines but empty ones"):
@@ -517,7 +517,7 @@ def test_a_line_is_cut_off_by_its_length_and_begun_by_one_line_only(model):
 def test_lines_are_written_one_after_another_up_to_a_length(model):
     text = "".join(sample_lines(model, 1, 60))
     assert len(text) == 60
-    first = "".join(model.sample(length=60, seed=1, line=True))
+    first = "".join(sample(model, "", SamplingConfig(length=60, seed=1, line=True)))
     assert text.startswith(first)
     assert text.count("\n") > 2
 
@@ -556,7 +556,7 @@ def test_train_says_how_the_lines_are_split_and_judged(trained):
     assert "1 empty line was left out" in trained.err
     assert "of the 15 lines to validate also stand among those to train" in trained.err
     assert "steps of about" in trained.err
-    assert "15 items, state reset at each, end of line counted" in trained.out
+    assert "15 lines, state reset at each, newline counted" in trained.out
 
 
 def test_sample_writes_one_line_each(charrnn_here):
@@ -588,16 +588,16 @@ def test_a_prime_begins_a_single_line(charrnn_here, place):
 
 def test_evaluate_judges_a_model_of_lines_line_by_line(charrnn_here, trained, place):
     shown = charrnn_here("evaluate", "names", "--split", "val")
-    assert "15 items, state reset at each, end of line counted" in shown.out
+    assert "15 lines, state reset at each, newline counted" in shown.out
     found = json.loads(charrnn_here("evaluate", "names", "--split", "val", "--json").out)
-    assert found["items"] == 15
-    assert "end of line counted" in found["protocol"]
+    assert found["lines"] == 15
+    assert "newline counted" in found["protocol"]
     assert f"validation: {found['nats_per_char']:.4f} nats" in trained.out
     running = json.loads(charrnn_here("evaluate", "names", "names.txt", "--no-lines", "--json").out)
-    assert running["items"] is None
+    assert running["lines"] is None
     assert running["protocol"] == "state carried"
     of_file = json.loads(charrnn_here("evaluate", "names", "names.txt", "--json").out)
-    assert (of_file["items"], of_file["characters"]) == (144, running["characters"])
+    assert (of_file["lines"], of_file["characters"]) == (144, running["characters"])
     refused = charrnn_here("evaluate", "names", "names.txt", "--window", 9, status=2)
     assert "--no-lines" in refused.err
 
@@ -606,7 +606,7 @@ def test_lines_of_a_model_of_running_text_can_be_judged_too(workplace, capsys, m
     monkeypatch.chdir(workplace)
     found = call_charrnn(capsys, "evaluate", "tiny", "corpus.txt", "--lines", "--json")
     count = sum(bool(line) for line in (workplace / "corpus.txt").read_text().split("\n"))
-    assert json.loads(found.out)["items"] == count
+    assert json.loads(found.out)["lines"] == count
 
 
 def test_the_other_commands_take_a_model_of_lines(charrnn_here):

@@ -194,7 +194,7 @@ def test_min_count_decides_which_characters_are_added(
     corpus = read_extended(tmp_path, text, old, min_count=min_count)
     assert corpus.vocabulary.decode(range(len(symbols))) == symbols
     assert corpus.vocabulary.has_unknown == has_unknown
-    assert (corpus.distinct, corpus.seldom, corpus.num_unknown) == (5, 2, num_unknown)
+    assert (corpus.distinct, corpus.singletons, corpus.num_unknown) == (5, 2, num_unknown)
     expected = "".join(c if c in symbols else "\ufffd" for c in text)
     assert corpus.vocabulary.decode(corpus.ids) == expected
 

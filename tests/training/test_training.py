@@ -165,14 +165,14 @@ def test_the_validation_figure_is_what_evaluate_finds(corpus, tmp_path):
 def test_of_a_long_validation_text_stretches_all_over_it_are_scored(corpus, tmp_path, monkeypatch):
     """With 100 characters to score among 600 in 2 lanes: 50 from the start and 50 to the end, each warmed up."""
     monkeypatch.setattr(validation, "EVALUATED_CHARS", 100)
-    monkeypatch.setattr(validation, "EVALUATION_LANES", 2)
+    monkeypatch.setattr(validation, "VALIDATION_STREAMS", 2)
     monkeypatch.setattr(validation, "EVALUATION_WARM_UP", 20)
     corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0.4))
     trainer = make_trainer(
         corpus, tmp_path / "run", dataclasses.replace(CONFIG, steps=1, eval_every=1)
     )
     model, ids = trainer.snapshot(), corpus.val
-    first = evaluate(model, ids[:51], lanes=1)
+    first = evaluate(model, ids[:51], streams=1)
     warm = model.initial_state()
     for symbol in ids[-71:-51]:
         warm, _ = model.advance(int(symbol), warm)
