@@ -1,16 +1,22 @@
 """The fixtures that tests share: a command runner in a folder of its own, a tiny trained run, and a browser."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from helpers import Result, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
 
 import charrnn
 from charrnn.model import CharRNN
+
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch is imported: the tests share the cores, not each test
+)
 
 settings.register_profile(
     "tests",
@@ -38,27 +44,30 @@ def charrnn_in(tmp_path: Path) -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with corpus.txt and two runs under checkpoints/: `bytes` and, newest, `tiny`. Not to be changed."""
-    folder = tmp_path_factory.mktemp("workplace")
-    (folder / "corpus.txt").write_text(make_text(), encoding="utf-8")
-    small = (
-        "--batch-size",
-        8,
-        "--sequence-length",
-        16,
-        "--steps",
-        60,
-        "--precision",
-        "float32",
-        "-q",
-    )
-    shape = ("--hidden-size", 24, "--layers", 2, "--embedding-size", 5)
-    run_charrnn(
-        "train", "corpus.txt", "--name", "bytes", "--level", "byte", *shape, *small, cwd=folder
-    )
-    run_charrnn(
-        "train", "corpus.txt", "--name", "tiny", "--test-fraction", 0.05, *shape, *small, cwd=folder
-    )
+    return made_once(tmp_path_factory, "workplace", _fill_workplace)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
+    """A folder that one of the processes that run the tests fills, and all of them read."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, filled = shared / name, shared / f"{name}.filled"
+    with FileLock(shared / f"{name}.lock"):
+        if not filled.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            fill(folder)
+            filled.touch()
     return folder
+
+
+def _fill_workplace(folder: Path) -> None:
+    (folder / "corpus.txt").write_text(make_text(), encoding="utf-8")
+    shape = ("--hidden-size", 24, "--layers", 2, "--embedding-size", 5)
+    small = ("--batch-size", 8, "--sequence-length", 16, "--steps", 60, "--precision", "float32")
+    for own in (("bytes", "--level", "byte"), ("tiny", "--test-fraction", 0.05)):
+        run_charrnn("train", "corpus.txt", "--name", *own, *shape, *small, "-q", cwd=folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """What tests share: a command runner, in a process of its own or in this one, and a text that every machine has."""
 
+import atexit
+import functools
 import os
 import signal
 import subprocess
@@ -7,8 +9,10 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
+from prepared import BRIEF, Server
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,14 @@ CLEAN = {
     for k, v in os.environ.items()
     if not k.startswith(("COLUMNS", "NO_COLOR", "FORCE_", "COLORTERM"))
 } | {"OMP_NUM_THREADS": "1"}  # tests' networks are too small to share among threads
+FLAGS = ("-W", "error::DeprecationWarning:charrnn")
+READ_LATE = {"BROWSER", "COLUMNS", "LESS", "LINES", "PAGER", "PATH"}
+"""What no module reads of the environment when it is imported."""
 
 
 def command(*arguments: object) -> list[str]:
     """The command line of `charrnn ARGUMENTS` with this interpreter."""
-    return [
-        sys.executable,
-        "-W",
-        "error::DeprecationWarning:charrnn",
-        "-m",
-        "charrnn",
-        *map(str, arguments),
-    ]
+    return [sys.executable, *FLAGS, "-m", "charrnn", *map(str, arguments)]
 
 
 def own_signals() -> None:
@@ -52,20 +52,48 @@ def run_charrnn(
     env: dict[str, str] | None = None,
     status: int | None = 0,
 ) -> Result:
-    """Run `charrnn` as a process of its own and expect an exit status (None: any)."""
+    """Run `charrnn` as a process of its own and expect an exit status (None: any).
+
+    Python itself is started anew only where its environment may matter to how it starts.
+    """
+    env = env or {}
+    run = _run_prepared if env.keys() <= READ_LATE else _run_anew
+    result = run([str(a) for a in arguments], cwd, stdin, CLEAN | env)
+    assert "Traceback" not in result.err, result.err
+    assert status is None or result.status == status, result
+    return result
+
+
+def _run_anew(arguments: list[str], cwd: Path, stdin: bytes, env: dict[str, str]) -> Result:
     done = subprocess.run(
         command(*arguments),
         cwd=cwd,
         input=stdin,
         capture_output=True,
-        env=CLEAN | (env or {}),
+        env=env,
         preexec_fn=own_signals,
         check=False,
     )
-    result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-    assert "Traceback" not in result.err, result.err
-    assert status is None or result.status == status, result
-    return result
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def _run_prepared(arguments: list[str], cwd: Path, stdin: bytes, env: dict[str, str]) -> Result:
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
+        streams = (given.fileno(), out.fileno(), err.fileno())
+        status = prepared_server().run(arguments, cwd=cwd, env=env, streams=streams)
+        out.seek(0)
+        err.seek(0)
+        return Result(status, out.read().decode(), err.read().decode())
+
+
+@functools.cache
+def prepared_server() -> Server:
+    """The server of this process's commands."""
+    server = Server(FLAGS, CLEAN)
+    atexit.register(server.close)
+    return server
 
 
 def call_charrnn(capsys: pytest.CaptureFixture[str], *arguments: object, status: int = 0) -> Result:
@@ -77,6 +105,8 @@ def call_charrnn(capsys: pytest.CaptureFixture[str], *arguments: object, status:
     with pytest.raises(SystemExit) as left, pytest.MonkeyPatch.context() as patch:
         patch.setattr(console, "_prepare_streams", lambda: None)
         patch.setattr(console, "_let_signals_end_us", lambda: None)
+        if arguments[0] in ("train", "compare"):
+            patch.setattr("charrnn.training.measure.TRIAL_SECONDS", BRIEF)
         console.run(lambda: obey([str(a) for a in arguments]))
     captured = capsys.readouterr()
     assert left.value.code == status, captured
