@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.interpret.recording import PART, Recording, Source
+from charrnn.interpret.recording import PART, RecordedModel, Recording
 from charrnn.render.ansi import Look, text_lines
 from charrnn.render.palette import ColorMode
 from charrnn.render.views.scene import make_scenes, unit_block, unit_values
@@ -45,7 +45,7 @@ def recordings(text: str, num_guesses: int) -> Iterator[Recording]:
             next_ids=guesses[part],
             next_probabilities=chances[part],
             next_text=names,
-            source=Source("", "lstm", ("h",), ()),
+            source=RecordedModel("", "lstm", ("h",), ()),
             following=int(ids[start + PART]) if start + PART < T else None,
         )
 

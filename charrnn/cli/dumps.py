@@ -15,7 +15,14 @@ LARGE = 1e8
 """Bytes of a file from which on its size is said before it is written."""
 BESIDE, A_GUESS = 20, 8
 """Bytes for each character beside its states, in a dump of arrays: its offset, id, bits and itself; and for a guess."""
-DUMP_SIGNS = (b"charrnn recording", b"facts.npy", b'{"position": ', b"position,offset,id,", b"PAR1")
+DUMP_SIGNS = (
+    b"charrnn recording",
+    b"header.npy",
+    b"facts.npy",
+    b'{"position": ',
+    b"position,offset,id,",
+    b"PAR1",
+)
 """One of them stands at the start of every dump."""
 
 if TYPE_CHECKING:
@@ -60,10 +67,10 @@ def open_dump(path: Path) -> "Dump":
         DataError: it is another file, or damaged.
         UsageError: its format cannot be shown.
     """
-    from charrnn.interpret.dumps.reading import SHOWN, Dump
+    from charrnn.interpret.dumps.reading import READABLE, Dump
 
-    if path.suffix not in SHOWN:
-        raise UsageError(f"--from shows {' and '.join(SHOWN)} files, not {str(path)!r}")
+    if path.suffix not in READABLE:
+        raise UsageError(f"--from shows {' and '.join(READABLE)} files, not {str(path)!r}")
     return Dump(path)
 
 
@@ -85,13 +92,13 @@ def write_dump(
     """
     from threadpoolctl import threadpool_limits
 
-    from charrnn.interpret.dumps.reading import SHOWN
+    from charrnn.interpret.dumps.reading import READABLE
     from charrnn.interpret.dumps.writing import dump
 
     arrays = len(model.cell.states) + len(model.cell.gates) if what is None else 1
     config = model.config
     columns = len(units) or arrays * config.num_layers * config.hidden_size
-    beside = BESIDE + A_GUESS * predictions if path.suffix in SHOWN else 0
+    beside = BESIDE + A_GUESS * predictions if path.suffix in READABLE else 0
     announce(path, (4 * columns + beside) * len(text), quiet=quiet)
     watched = partial(with_bar, quiet=quiet)
     chosen = None if what is None else [what]
@@ -190,9 +197,9 @@ def read_again(
     for what in arrays or ("",):
         dump.require(what, units, predictions)
     keep = {unit.what for unit in units} | set(arrays)
-    facts, there = dump.facts, dump.facts.characters
+    header, there = dump.header, dump.header.characters
     if max_chars is not None and there > max_chars and not quiet:
         say(f"charrnn: the first {max_chars:,} of {there:,} characters; --max-chars shows more")
     count = there if max_chars is None else min(there, max_chars)
-    require_free(4 * count * len(keep) * facts.layers * facts.hidden_size, count)
+    require_free(4 * count * len(keep) * header.layers * header.hidden_size, count)
     return dump.read(keep=keep, top=predictions, characters=max_chars)

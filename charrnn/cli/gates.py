@@ -62,7 +62,7 @@ def show_gates_again(
     require_csv(csv)
     names = sigmoid_gates(dump.network.cell)
     found = saturation([read_again(dump, names, (), 0, max_chars, quiet=quiet)])
-    _show(found, dump.facts.source.level, csv, style, pictures, quiet=quiet)
+    _show(found, dump.header.source.level, csv, style, pictures, quiet=quiet)
 
 
 def _show(

@@ -103,17 +103,17 @@ def write_page_again(
     from charrnn.interpret.units import parse_units
     from charrnn.web.data import page_data
 
-    facts, cell = dump.facts, dump.network.cell
+    header, cell = dump.header, dump.network.cell
     units = [unit for address in addresses or () for unit in parse_units(address, dump.network)]
     arrays: set[str] = set()
-    if facts.units is not None and what is None:
-        shown = facts.units
+    if header.units is not None and what is None:
+        shown = header.units
     else:
-        letter = what or facts.memory
+        letter = what or header.memory
         shown = parse_units(f"L*.{letter}.*", dump.network)
-        has_gates = facts.units is None and set(cell.sigmoids) <= set(facts.arrays)
+        has_gates = header.units is None and set(cell.sigmoids) <= set(header.arrays)
         arrays = {letter, *(cell.sigmoids if has_gates else ())}
-    top = settings.predictions or min(GUESSES, facts.predictions)
+    top = settings.predictions or min(GUESSES, header.predictions)
     most = settings.max_chars or PAGE_CHARS
     shown = (*shown, *units)
     recording = read_again(dump, arrays, shown, top, most, quiet=settings.quiet)

@@ -193,12 +193,12 @@ def _show_again(
 
 def _what_is_there(asked: Asked, dumped: "Dump") -> Asked:
     """What was asked for of a dump, or else something that it has."""
-    facts = dumped.facts
-    if asked.unit or asked.what or asked.surprisal or not facts.arrays:
+    header = dumped.header
+    if asked.unit or asked.what or asked.surprisal or not header.arrays:
         return asked
-    if facts.units is not None:
-        return replace(asked, unit=list(map(str, facts.units[:INTERESTING])))
-    return replace(asked, what=facts.memory)
+    if header.units is not None:
+        return replace(asked, unit=list(map(str, header.units[:INTERESTING])))
+    return replace(asked, what=header.memory)
 
 
 def _write(

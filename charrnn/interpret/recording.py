@@ -32,19 +32,24 @@ PART = 1024
 
 
 @dataclass(frozen=True)
-class Source:
+class RecordedModel:
     """The model that was recorded."""
 
     fingerprint: str
     """See CharRNN.fingerprint."""
     cell: str
     states: tuple[str, ...]
-    """The letters of the cell's states; the first is its output."""
+    """The letters of the cell's states; the first is its output, the last its memory."""
     gates: tuple[str, ...]
     edits: tuple[str, ...] = ()
     """The units that were held or steered, each as "clamp L0.c.37=+1.0"."""
     level: str = "char"
     """What the symbols are: `char` or `byte`."""
+
+    @property
+    def output(self) -> str:
+        """The state that others see; see `Cell.output`."""
+        return self.states[0]
 
     @property
     def memory(self) -> str:
@@ -71,7 +76,7 @@ class Recording:
     """(T, K) their probabilities."""
     next_text: tuple[str, ...]
     """(V,) how each symbol is shown."""
-    source: Source
+    source: RecordedModel
     start: int = 0
     """The symbols of the text that were read before these."""
     start_char: int = 0
@@ -278,11 +283,11 @@ class _Reader:
         return self.model.head(outputs)
 
 
-def source_of(model: "CharRNN") -> Source:
+def source_of(model: "CharRNN") -> RecordedModel:
     """What a recording says of its model."""
     cell, edits = model.cell, tuple(map(str, model.edits))
     level = model.vocabulary.level
-    return Source(model.fingerprint, cell.name, cell.states, cell.gates, edits, level)
+    return RecordedModel(model.fingerprint, cell.name, cell.states, cell.gates, edits, level)
 
 
 def _shown(model: "CharRNN", symbol: int) -> str:

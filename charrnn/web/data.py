@@ -27,7 +27,7 @@ from charrnn.render.views.scene import MOST_BITS
 from charrnn.web.packing import pack, pack_values
 
 if TYPE_CHECKING:
-    from charrnn.interpret.recording import Recording, Source
+    from charrnn.interpret.recording import RecordedModel, Recording
     from charrnn.model import Float
 
 LEVELS = (112, 64, 32, 16)
@@ -52,7 +52,7 @@ class Reading:
     """What was kept of the parts of a recording, for some units."""
 
     units: tuple[Unit, ...]
-    source: "Source | None" = None
+    source: "RecordedModel | None" = None
     names: tuple[str, ...] = ()
     start: int = 0
     """Symbols read before these."""

@@ -209,7 +209,7 @@ def test_a_dump_has_everything_and_the_screen_nothing(see, tmp_path, tiny_model)
     assert result.out == ""
     assert re.search(r"wrote .*d\.npz \(\d.* MB, 2,100 characters\)", result.err)
     with np.load(tmp_path / "d.npz", allow_pickle=False) as found:
-        assert set(found) == {"facts", "text", "ids", "offsets", "bits", *"hcifgo"}
+        assert set(found) == {"header", "text", "ids", "offsets", "surprisal", *"hcifgo"}
         assert found["text"].item() == make_text(2100)
         assert (found["f"] == tiny_model.read(make_text(2100)).arrays["f"]).all()
     see("tiny", tmp_path / "long.txt", "--dump", tmp_path / "all.npz")

@@ -27,7 +27,7 @@ import charrnn
 from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
-from charrnn.interpret.dumps.header import Facts
+from charrnn.interpret.dumps.header import Header
 from charrnn.interpret.dumps.lstmvis import shown_words, write_folder
 from charrnn.interpret.dumps.reading import Dump
 from charrnn.interpret.dumps.writing import WRITERS, dump, write
@@ -167,8 +167,8 @@ def test_a_parquet_file_has_the_facts_as_metadata(tmp_path):
 
     model = make_model()
     dump(model, "aaa", tmp_path / "d.parquet")
-    facts = Facts.from_json(parquet.read_schema(tmp_path / "d.parquet").metadata[b"charrnn"])
-    assert (facts.source, facts.length) == (model.read("aaa").source, 3)
+    header = Header.from_json(parquet.read_schema(tmp_path / "d.parquet").metadata[b"charrnn"])
+    assert (header.source, header.length) == (model.read("aaa").source, 3)
 
 
 @every_ending
@@ -257,7 +257,7 @@ def test_only_chosen_units_are_written_in_their_order(ending, tmp_path):
 def test_only_chosen_arrays_are_written(ending, tmp_path):
     dump(make_model(), TEXT, tmp_path / f"d{ending}", what=["f"])
     found = Dump(tmp_path / f"d{ending}")
-    assert found.facts.arrays == ("f",)
+    assert found.header.arrays == ("f",)
     assert list(found.read(keep=LETTERS).arrays) == ["f"]
 
 
@@ -287,7 +287,7 @@ def test_zip_tools_and_numpy_read_an_npz(tmp_path):
     with np.load(tmp_path / "d.npz", allow_pickle=False) as file:
         assert file["text"].item() == TEXT
         assert file["offsets"].tolist() == list(range(len(TEXT)))
-        assert json.loads(file["facts"].item())["source"]["fingerprint"] == model.fingerprint
+        assert json.loads(file["header"].item())["source"]["fingerprint"] == model.fingerprint
 
 
 def test_safetensors_reads_its_own(tmp_path):
@@ -437,13 +437,13 @@ def test_a_number_that_changed_in_an_npz_is_found(tmp_path):
 
 
 def change(path, **changed):
-    """Replace arrays of an .npz, or facts of it."""
+    """Replace arrays of an .npz, or header of it."""
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    facts = json.loads(arrays["facts"].item())
-    facts |= {k: v for k, v in changed.items() if k in (*facts, "version")}
-    arrays |= {"facts": np.array(json.dumps(facts))}
-    arrays |= {k: v for k, v in changed.items() if k not in facts}
+    header = json.loads(arrays["header"].item())
+    header |= {k: v for k, v in changed.items() if k in (*header, "version")}
+    arrays |= {"header": np.array(json.dumps(header))}
+    arrays |= {k: v for k, v in changed.items() if k not in header}
     np.savez_compressed(path, **{k: v for k, v in arrays.items() if v is not None})
 
 
@@ -470,17 +470,17 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
         ({"version": 3}, "version 3"),
         ({"format": "a song"}, "no recording"),
         ({"length": 10**15}, "damaged"),
-        ({"length": -1}, "facts make no sense"),
+        ({"length": -1}, "header is malformed"),
         ({"hidden_size": 4}, "damaged"),
-        ({"arrays": ["h", "zz"]}, "facts make no sense"),
-        ({"arrays": 3}, "facts make no sense"),
+        ({"arrays": ["h", "zz"]}, "header is malformed"),
+        ({"arrays": 3}, "header is malformed"),
         ({"units": ["L0.c.99"]}, "units 0 to 2"),
-        ({"source": {}}, "facts make no sense"),
+        ({"source": {}}, "header is malformed"),
         (
             {"source": dataclasses.asdict(source_of(make_model())) | {"states": []}},
-            "facts make no sense",
+            "header is malformed",
         ),
-        ({"length": float("inf")}, "facts make no sense"),
+        ({"length": float("inf")}, "header is malformed"),
         ({"symbols": ["a"]}, "damaged"),
         ({"characters": 5}, "damaged"),
         ({"ids": np.full(len(TEXT), -1, np.int32)}, "damaged"),
@@ -503,8 +503,8 @@ def test_a_pickle_is_never_loaded(tmp_path):
         def __reduce__(self):
             return (pytest.fail, ("a pickle was loaded",))
 
-    np.savez(tmp_path / "d.npz", facts=np.array([Trap()], dtype=object))
-    with pytest.raises(DataError, match="damaged, or no dump"):
+    np.savez(tmp_path / "d.npz", header=np.array([Trap()], dtype=object))
+    with pytest.raises(DataError, match="damaged, or not a dump"):
         Dump(tmp_path / "d.npz")
 
 
@@ -513,7 +513,7 @@ def test_a_foreign_file_is_refused(name, tmp_path, tiny_model):
     arrays = {"a": np.zeros(3, np.float32)}
     np.savez(tmp_path / "d.npz", **arrays)
     safetensors.numpy.save_file(arrays, tmp_path / "d.safetensors")
-    with pytest.raises(DataError, match="no dump that charrnn made"):
+    with pytest.raises(DataError, match="not a dump that charrnn made"):
         Dump(tmp_path / name)
     (tmp_path / name).unlink()
     with pytest.raises(DataError, match="No such file"):
@@ -719,7 +719,7 @@ def test_units_of_a_dump_are_chosen_among_the_memory_if_it_is_there(arrays, memo
     recording = dataclasses.replace(
         recording, arrays={letter: recording.arrays[letter] for letter in arrays}
     )
-    assert Facts.of(recording, len(TEXT), len(TEXT), None).memory == memory
+    assert Header.of(recording, len(TEXT), len(TEXT), None).memory == memory
 
 
 def test_a_long_dump_is_shortened_as_a_long_text_is(see, tmp_path):
@@ -734,7 +734,7 @@ def test_edits_go_along(see, tmp_path):
     options = ("--unit", "L0.c.3")
     see("tiny", "abc", "--clamp", "L0.c.3=0.5", "--dump", tmp_path / "d.npz", "-q")
     assert "+0.50 to +0.50 here" in see("--from", tmp_path / "d.npz", *options).out
-    assert Dump(tmp_path / "d.npz").facts.source.edits == ("clamp L0.c.3=+0.5",)
+    assert Dump(tmp_path / "d.npz").header.source.edits == ("clamp L0.c.3=+0.5",)
 
 
 def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
@@ -818,7 +818,7 @@ def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
         (("--from", "D", "--gates", "--html", "x.html"), "--gates and --html exclude each other"),
         (("--from", "D", "--html", "x.html", "--pager"), "--html and --pager exclude each other"),
         (("--from", "D", "--html", "x.txt"), "a page is an .html file"),
-        (("--from", "D", "--predictions", "2"), "not so many guesses: 1 at each position, not 2"),
+        (("--from", "D", "--predictions", "2"), "has 1 guess at each position, not 2"),
         (("--from", "D", "--unit", "L9.c.1"), "layers 0 to 1"),
         (("--from", "D", "--what", "z"), "no 'z'"),
         (("--from", "corpus.txt"), "--from shows .npz and .safetensors files"),

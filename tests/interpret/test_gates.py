@@ -19,7 +19,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.interpret import recording as recording_module
 from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation, saturation
-from charrnn.interpret.recording import Recording, Source, record_parts
+from charrnn.interpret.recording import RecordedModel, Recording, record_parts
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
@@ -45,7 +45,7 @@ def recording(arrays, cell="lstm"):
         next_ids=np.empty((T, 0), np.int32),
         next_probabilities=np.empty((T, 0), np.float32),
         next_text=("a",),
-        source=Source("0" * 16, cell, found.states, found.gates),
+        source=RecordedModel("0" * 16, cell, found.states, found.gates),
     )
 
 

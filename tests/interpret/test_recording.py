@@ -180,7 +180,7 @@ def test_a_dump_is_read_without_pickle(level, text, tiny_model, byte_model, tmp_
     recording.save(tmp_path / "dump.npz")
     with np.load(tmp_path / "dump.npz", allow_pickle=False) as file:
         found = dict(file)
-    assert set(found) == {"facts", "text", "ids", "offsets", "surprisal", *LETTERS}
+    assert set(found) == {"header", "text", "ids", "offsets", "surprisal", *LETTERS}
     assert found["text"].item() == text
     assert found["ids"].tolist() == model.vocabulary.encode(text).tolist()
     assert (found["surprisal"] == recording.surprisal).all()

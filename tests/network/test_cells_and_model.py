@@ -834,7 +834,7 @@ def test_a_dump_has_the_cell_s_own_states_and_gates(
     monkeypatch.chdir(tmp_path)
     call_charrnn(capsys, "visualize", name, "cabbage", "--dump", "out.npz", "-q")
     with np.load("out.npz", allow_pickle=False) as dump:
-        about = {"facts", "text", "ids", "offsets", "bits"}
+        about = {"header", "text", "ids", "offsets", "surprisal"}
         assert set(dump) == {*about, *states.split(), *gates.split()}
         recorded = model.read("cabbage").arrays
         assert list(recorded) == [*states.split(), *gates.split()]
@@ -966,12 +966,12 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     for letter in "smuv":
         out = call_charrnn(capsys, "visualize", "t", "import", "--what", letter, "-q").out
         assert f".{letter}." in out
-    assert ".s." in call_charrnn(capsys, "visualize", "t", "import", "-q").out
+    assert ".m." in call_charrnn(capsys, "visualize", "t", "import", "-q").out
     assert "surprisal" in call_charrnn(capsys, "visualize", "t", "import", "--surprisal", "-q").out
     assert "toy" in call_charrnn(capsys, "inspect", "--gradients", "t", "corpus.txt", "-q").out
     call_charrnn(capsys, "visualize", "t", "import", "--dump", "out.npz", "-q")
     with np.load("out.npz", allow_pickle=False) as dump:
-        assert set(dump) == {"facts", "text", "ids", "offsets", "bits", "s", "m", "u", "v"}
+        assert set(dump) == {"header", "text", "ids", "offsets", "surprisal", "s", "m", "u", "v"}
     held = ("visualize", "t", "import", "--unit", "L1.m.5", "--clamp", "L1.m.5=0.25", "-q")
     assert "+0.25 to +0.25 here" in call_charrnn(capsys, *held).out
     result = call_charrnn(capsys, "visualize", "t", "import", "--what", "i", "-q", status=2)

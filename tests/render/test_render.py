@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from wcwidth import iter_graphemes
 
-from charrnn.interpret.recording import Recording, Source
+from charrnn.interpret.recording import RecordedModel, Recording
 from charrnn.render.ansi import Look, terminal_lines, text_lines
 from charrnn.render.glyphs import glyph, harmless, one_line
 from charrnn.render.graphemes import Graphemes
@@ -270,7 +270,7 @@ def make_recording(text, values, guesses=(), names=""):
         next_ids=pairs[..., 0].astype(np.int32),
         next_probabilities=pairs[..., 1],
         next_text=tuple(names),
-        source=Source("0" * 16, "lstm", ("h", "c"), ()),
+        source=RecordedModel("0" * 16, "lstm", ("h", "c"), ()),
     )
 
 

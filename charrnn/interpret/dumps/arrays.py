@@ -1,7 +1,7 @@
-"""Dumps that consist of arrays: .npz for NumPy, .safetensors for everybody else.
+"""Dumps that consist of arrays: .npz for NumPy, .safetensors for other programs.
 
-All sizes are known before the first part comes, so that every array has its place in the file, and each part is written
-where it belongs: nothing is held in memory, and nothing is written twice.
+All sizes are known before the first part arrives, so every array has its place in the file, and each part is written
+where it belongs: no array is held in memory, and nothing is written twice.
 """
 
 import io
@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.interpret.dumps.header import Facts, Spec
+from charrnn.interpret.dumps.header import Header, Spec
 from charrnn.interpret.recording import Recording
 
 SAFETENSORS_TYPES = {"<f4": "F32", "<i4": "I32", "<i8": "I64", "<u4": "U32"}
@@ -25,26 +25,28 @@ LOCAL_HEADER, CENTRAL_HEADER = 0x04034B50, 0x02014B50
 END_64, LOCATOR_64, END = 0x06064B50, 0x07064B50, 0x06054B50
 ZIP64_VERSION = 45
 CRC_PLACE = 14
-"""Of the checksum in a local header."""
+"""Bytes before the checksum in a local header."""
 FIRST_DAY = 0x21
-"""1 January 1980, so that the same recording gives the same file."""
+"""1 January 1980 as the date of every member, so that the same recording gives the same file."""
 LARGE = 0xFFFFFFFF
-"""Instead of a size or place: it stands in the zip64 field."""
+"""In the place of a size or an offset: the true one is in the zip64 field."""
 
 
 @dataclass
 class Region:
-    """The place of an array in a file."""
+    """The place of an array in a file, filled from its start on."""
 
     start: int
+    """The offset of its first byte."""
     size: int
-    """Bytes."""
+    """Its size in bytes."""
     crc: int = 0
-    """The checksum of what is written, begun with the array's header."""
+    """The CRC-32 of the bytes written so far, including those of NumPy's header."""
     written: int = 0
+    """The bytes of the array written so far."""
 
     def append(self, file: IO[bytes], array: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
-        """Write what comes next."""
+        """Write the next rows of the array."""
         data = np.ascontiguousarray(array, dtype).tobytes()
         file.seek(self.start + self.written)
         file.write(data)
@@ -52,47 +54,48 @@ class Region:
         self.written += len(data)
 
 
-def write_safetensors(file: IO[bytes], facts: Facts, parts: Iterable[Recording]) -> None:
-    """Write a .safetensors file; the facts are its metadata, and the text is an array of code points."""
-    header: dict[str, Any] = {"__metadata__": {"facts": facts.to_json()}}
+def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+    """Write a .safetensors file; its metadata have the `header`, and the text is an array of code points."""
+    layout: dict[str, Any] = {"__metadata__": {"header": header.to_json()}}
     regions, end = {}, 0
-    for name, spec in facts.specs().items():
+    for name, spec in header.specs().items():
         regions[name] = Region(end, spec.num_bytes)
         end += spec.num_bytes
-        header[name] = {
+        layout[name] = {
             "dtype": SAFETENSORS_TYPES[spec.dtype.str],
             "shape": spec.shape,
             "data_offsets": [end - spec.num_bytes, end],
         }
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(struct.pack("<Q", len(text)) + text)
+    encoded = json.dumps(layout).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    file.write(struct.pack("<Q", len(encoded)) + encoded)
     for region in regions.values():
         region.start += file.tell()
-    _fill(file, facts, parts, regions)
+    _fill(file, header, parts, regions)
 
 
-def write_npz(file: IO[bytes], facts: Facts, parts: Iterable[Recording]) -> None:
-    """Write an .npz file, which numpy.load reads with allow_pickle=False; `facts` and `text` are strings."""
-    words = {"facts": np.array(facts.to_json())}
-    if facts.units is not None:
-        words["units"] = np.array(facts.addresses)
-    specs = {name: Spec(array.dtype, array.shape) for name, array in words.items()}
-    specs |= facts.specs()
+def write_npz(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+    """Write an .npz file, which numpy.load reads with allow_pickle=False; `header` and `text` are strings."""
+    strings = {"header": np.array(header.to_json())}
+    if header.units is not None:
+        strings["units"] = np.array(header.addresses)
+    specs = {name: Spec(array.dtype, array.shape) for name, array in strings.items()}
+    specs |= header.specs()
     specs["text"] = Spec(np.dtype(f"<U{specs['text'].shape[0]}"), ())
     members = {name: _begin_member(file, name, spec) for name, spec in specs.items()}
-    for name, array in words.items():
+    for name, array in strings.items():
         members[name].append(file, array, array.dtype)
-    _fill(file, facts, parts, members)
+    _fill(file, header, parts, members)
     _end_archive(file, members)
 
 
 def _fill(
-    file: IO[bytes], facts: Facts, parts: Iterable[Recording], regions: Mapping[str, Region]
+    file: IO[bytes], header: Header, parts: Iterable[Recording], regions: Mapping[str, Region]
 ) -> None:
-    specs = facts.specs()
+    """Write each part of a recording where it belongs."""
+    specs = header.specs()
     for part in parts:
-        for name, array in facts.parts_of(part).items():
+        for name, array in header.parts_of(part).items():
             regions[name].append(file, array, specs[name].dtype)
     assert all(region.written == region.size for region in regions.values())
 
@@ -104,19 +107,19 @@ def _fill(
 class Member(Region):
     """The place of an array in an archive."""
 
-    header: int = 0
-    """Where its local header starts."""
-    header_size: int = 0
-    """Of NumPy's header, which is part of the content."""
+    local_header: int = 0
+    """The offset of its local header."""
+    numpy_header_size: int = 0
+    """The bytes of NumPy's header, which precede the array."""
 
 
 def _begin_member(file: IO[bytes], name: str, spec: Spec) -> Member:
-    """Write the headers of an array at the end of the file, and leave room for it."""
-    header = io.BytesIO()
+    """Write the headers of an array at the end of the file, and leave room for the array."""
+    numpy_header = io.BytesIO()
     descr = np.lib.format.dtype_to_descr(spec.dtype)
-    about = {"descr": descr, "fortran_order": False, "shape": spec.shape}
-    np.lib.format.write_array_header_1_0(header, about)
-    content = header.getvalue()
+    layout = {"descr": descr, "fortran_order": False, "shape": spec.shape}
+    np.lib.format.write_array_header_1_0(numpy_header, layout)
+    content = numpy_header.getvalue()
     start = file.seek(0, io.SEEK_END)
     size = len(content) + spec.num_bytes
     encoded, extra = f"{name}.npy".encode(), struct.pack("<HHQQ", 1, 16, size, size)
@@ -130,12 +133,12 @@ def _begin_member(file: IO[bytes], name: str, spec: Spec) -> Member:
 def _end_archive(file: IO[bytes], members: Mapping[str, Member]) -> None:
     """Write the checksums into the local headers, and the directory at the end."""
     for member in members.values():
-        file.seek(member.header + CRC_PLACE)
+        file.seek(member.local_header + CRC_PLACE)
         file.write(struct.pack("<I", member.crc))
     start = file.seek(0, io.SEEK_END)
     for name, member in members.items():
-        size, encoded = member.header_size + member.size, f"{name}.npy".encode()
-        extra = struct.pack("<HHQQQ", 1, 24, size, size, member.header)
+        size, encoded = member.numpy_header_size + member.size, f"{name}.npy".encode()
+        extra = struct.pack("<HHQQQ", 1, 24, size, size, member.local_header)
         common = (ZIP64_VERSION, ZIP64_VERSION, 0, 0, 0, FIRST_DAY, member.crc, LARGE, LARGE)
         lengths = (len(encoded), len(extra), 0, 0, 0, 0, LARGE)
         file.write(struct.pack("<IHHHHHHIIIHHHHHII", CENTRAL_HEADER, *common, *lengths))

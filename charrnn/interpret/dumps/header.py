@@ -15,21 +15,21 @@ import numpy.typing as npt
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError, DataError
-from charrnn.interpret.recording import Recording, Source
+from charrnn.interpret.recording import RecordedModel, Recording
 from charrnn.interpret.units import Unit, parse_unit
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
 
 FORMAT, VERSION = "charrnn recording", 2
 READABLE = (1, VERSION)
-"""The versions of the format that can be read. In version 1 the array `surprisal` was called `bits`."""
-NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-"""What JSON that we did not write may raise."""
+"""The versions of the format that can be read. Version 1 called `surprisal` `bits`, and `header` `facts`."""
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""The errors that unexpected JSON may raise."""
 Array = npt.NDArray[Any]
 
 
-class Network(NamedTuple):
-    """The shape of the model that was recorded: what an address is checked against."""
+class DumpedNetwork(NamedTuple):
+    """The shape of the model that was recorded, against which addresses of units are checked."""
 
     config: ModelConfig
     cell: Cell
@@ -43,46 +43,50 @@ class Spec(NamedTuple):
 
     @property
     def num_bytes(self) -> int:
-        """What it takes."""
+        """The size of the array in bytes."""
         return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a dump holds."""
+class Header:
+    """What a dump says of itself: the model, the text's sizes, and which arrays it holds."""
 
-    source: Source
+    source: RecordedModel
     symbols: tuple[str, ...]
     """(V,) how each symbol is shown."""
     length: int
     """T, the symbols of the text."""
     characters: int
+    """The characters of the text."""
     layers: int
     """L, or 0 where no array was recorded."""
     hidden_size: int
     arrays: tuple[str, ...]
-    """The letters of the states and gates of which it has something."""
+    """The letters of the states and gates that were dumped, whole or in part."""
     units: tuple[Unit, ...] | None
-    """The units that were chosen; None: all of `arrays`."""
+    """The units that were chosen; None means all units of `arrays`."""
     predictions: int
     """K, the guesses at each position."""
     start: int = 0
+    """The symbols of the text before the dumped part."""
     start_char: int = 0
+    """The characters of the text before the dumped part."""
     following: int | None = None
+    """The symbol of the text that comes after the dumped part, if there is one."""
     version: int = VERSION
     """The version of the format."""
 
     @classmethod
     def of(
         cls, first: Recording, length: int, characters: int, units: Sequence[Unit] | None
-    ) -> "Facts":
-        """The facts of a dump whose first part is there.
+    ) -> "Header":
+        """The header of a dump, from the first part of what it will hold.
 
         Args:
-            first: the part.
+            first: the first part.
             length: the symbols of all parts.
-            characters: their characters.
-            units: those that are to be dumped; None: everything that was recorded.
+            characters: the characters of all parts.
+            units: the units to dump; None dumps everything that was recorded.
         """
         _, layers, hidden_size = next((a.shape for a in first.arrays.values()), (0, 0, 0))
         return cls(
@@ -107,11 +111,11 @@ class Facts:
         return next((letter for letter in preferred if letter in self.arrays), self.source.memory)
 
     @property
-    def network(self) -> Network:
-        """The shape of the model.
+    def network(self) -> DumpedNetwork:
+        """The shape of the recorded model.
 
         Raises:
-            CharrnnError: there is no such cell, or no such shape.
+            CharrnnError: the cell is unknown, or the sizes are out of range.
         """
         config = ModelConfig(
             cell=self.source.cell,
@@ -119,18 +123,18 @@ class Facts:
             hidden_size=max(1, self.hidden_size),
             num_layers=max(1, self.layers),
         )
-        return Network(config, get_cell(self.source.cell))
+        return DumpedNetwork(config, get_cell(self.source.cell))
 
     @property
     def addresses(self) -> list[str]:
-        """The names of the columns of `table`."""
+        """The addresses of the dumped units, in the order of the columns of `table`."""
         if self.units is not None:
             return [str(unit) for unit in self.units]
         layers, units = range(self.layers), range(self.hidden_size)
         return [f"L{layer}.{a}.{k}" for a in self.arrays for layer in layers for k in units]
 
     def table(self, part: Recording) -> npt.NDArray[np.float32]:
-        """The units of a part, a column each: (T, n)."""
+        """The values of the dumped units in a part, (T, n), a column for each unit."""
         length = len(part.ids)
         if self.units is None:
             columns = [part.arrays[a].reshape(length, -1) for a in self.arrays]
@@ -139,28 +143,28 @@ class Facts:
         return np.concatenate([np.empty((length, 0), np.float32), *columns], axis=1)
 
     def specs(self) -> dict[str, Spec]:
-        """The arrays of a dump that consists of arrays; the text is one of code points."""
+        """The name, type and shape of each array of an array dump; the text is an array of code points."""
         T, K, number = self.length, self.predictions, np.dtype("<f4")
-        found = {
+        arrays = {
             "offsets": Spec(np.dtype("<i8"), (T,)),
             "ids": Spec(np.dtype("<i4"), (T,)),
             "surprisal": Spec(number, (T,)),
         }
         if self.units is None:
-            found |= {a: Spec(number, (T, self.layers, self.hidden_size)) for a in self.arrays}
+            arrays |= {a: Spec(number, (T, self.layers, self.hidden_size)) for a in self.arrays}
         else:
-            found["values"] = Spec(number, (T, len(self.units)))
+            arrays["values"] = Spec(number, (T, len(self.units)))
         if K:
-            found["next_ids"] = Spec(np.dtype("<i4"), (T, K))
-            found["next_probabilities"] = Spec(number, (T, K))
+            arrays["next_ids"] = Spec(np.dtype("<i4"), (T, K))
+            arrays["next_probabilities"] = Spec(number, (T, K))
         # NumPy has no string without characters
-        return found | {"text": Spec(np.dtype("<u4"), (max(1, self.characters),))}
+        return arrays | {"text": Spec(np.dtype("<u4"), (max(1, self.characters),))}
 
     def parts_of(self, part: Recording) -> dict[str, Array]:
-        """What a part adds to each of these arrays."""
+        """The rows that a part adds to each array of `specs`."""
         is_blank = not self.characters and part.start == self.start
         text = "\0" if is_blank else part.text
-        found: dict[str, Array] = {
+        rows: dict[str, Array] = {
             "offsets": offsets(part),
             "ids": part.ids,
             "surprisal": part.surprisal,
@@ -168,22 +172,22 @@ class Facts:
             "text": np.frombuffer(text.encode("utf-32-le"), "<u4"),
         }
         if self.predictions:
-            found |= {"next_ids": part.next_ids, "next_probabilities": part.next_probabilities}
-        return found
+            rows |= {"next_ids": part.next_ids, "next_probabilities": part.next_probabilities}
+        return rows
 
     def to_json(self) -> str:
-        """The facts as text."""
+        """The header as JSON."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         own |= {"source": dataclasses.asdict(self.source)}
         own |= {"units": None if self.units is None else [str(unit) for unit in self.units]}
         return json.dumps({"format": FORMAT, **own})
 
     @classmethod
-    def from_json(cls, text: str) -> "Facts":
-        """The facts that `to_json` wrote.
+    def from_json(cls, text: str) -> "Header":
+        """The header in JSON that `to_json` wrote.
 
         Raises:
-            DataError: it did not write this.
+            DataError: the text is no header of a dump, or of an unknown version.
         """
         try:
             record = json.loads(text)
@@ -193,21 +197,21 @@ class Facts:
             if version not in READABLE:
                 known = " and ".join(map(str, READABLE))
                 raise DataError(f"its format has version {version}; this charrnn reads {known}")
-            return _facts(cls, record)
-        except (CharrnnError, *NONSENSE) as error:
-            own = error.message if isinstance(error, CharrnnError) else "its facts make no sense"
+            return _parsed(cls, record)
+        except (CharrnnError, *MALFORMED) as error:
+            own = error.message if isinstance(error, CharrnnError) else "its header is malformed"
             raise DataError(own) from error
 
 
-def _facts(cls: type[Facts], record: Mapping[str, Any]) -> Facts:
-    """The facts in a record that may be anything."""
+def _parsed(cls: type[Header], record: Mapping[str, Any]) -> Header:
+    """The header in a JSON object that may hold anything."""
     own = record["source"]
     states, gates, edits = (tuple(map(str, own[k])) for k in ("states", "gates", "edits"))
     fingerprint, cell, level = (str(own[k]) for k in ("fingerprint", "cell", "level"))
-    source = Source(fingerprint, cell, states, gates, edits, level)
+    source = RecordedModel(fingerprint, cell, states, gates, edits, level)
     sizes = ("length", "characters", "layers", "hidden_size", "predictions", "start", "start_char")
     following = record["following"]
-    facts = cls(
+    header = cls(
         source=source,
         symbols=tuple(map(str, record["symbols"])),
         arrays=tuple(map(str, record["arrays"])),
@@ -216,21 +220,21 @@ def _facts(cls: type[Facts], record: Mapping[str, Any]) -> Facts:
         following=None if following is None else int(following),
         **{name: int(record[name]) for name in sizes},
     )
-    if min(getattr(facts, name) for name in sizes) < 0 or not facts.length:
+    if min(getattr(header, name) for name in sizes) < 0 or not header.length:
         raise ValueError("a size below 0")
-    network = facts.network
+    network = header.network
     if (states, gates) != (network.cell.states, network.cell.gates):
-        raise ValueError("states or gates that the cell has not")
-    if not {*facts.arrays} <= {*network.cell.states, *network.cell.gates}:
-        raise ValueError("an array that the cell has not")
+        raise ValueError("states or gates that the cell does not have")
+    if not {*header.arrays} <= {*network.cell.states, *network.cell.gates}:
+        raise ValueError("an array that the cell does not have")
     addresses = record["units"]
     if addresses is None:
-        return facts
+        return header
     units = tuple(parse_unit(str(address), network) for address in addresses)
-    return dataclasses.replace(facts, units=units)
+    return dataclasses.replace(header, units=units)
 
 
 def offsets(part: Recording) -> npt.NDArray[np.int64]:
-    """(T,) the characters of the whole text before each symbol of a part."""
+    """The number of characters of the whole text before each symbol of a part, (T,)."""
     lengths = np.fromiter(map(len, part.pieces), np.int64, len(part.pieces))
     return np.cumsum(lengths) - lengths + part.start_char

@@ -23,17 +23,17 @@ from charrnn.files import environment_fault
 from charrnn.interpret.dumps.arrays import Region
 from charrnn.interpret.dumps.header import Spec
 from charrnn.interpret.dumps.writing import Watch, sizes
-from charrnn.interpret.recording import Recording, Source, record_parts
+from charrnn.interpret.recording import RecordedModel, Recording, record_parts
 from charrnn.model import CharRNN
 
 STATES_FILE, TEXT_FILE = "states.hdf5", "train.hdf5"
 WORDS_FILE, CONFIG_FILE = "words.dict", "lstm.yml"
 STAND_INS = {" ": "␣", "\n": "↵", "\t": "→"}
-MOST_BITS = 8
-"""The surprisal with the full colour."""
+FULL_COLOR = 8
+"""The surprisal in bits from which on the color is full."""
 NUMBER = np.dtype("<f4")
 HEADERS = 1 << 18
-"""Bytes: more than HDF5 needs beside the arrays."""
+"""Bytes reserved beside the arrays: more than HDF5 needs."""
 
 
 def write_folder(
@@ -50,15 +50,15 @@ def write_folder(
     The folder is complete or not there. The surprisal in bits is an annotation.
 
     Args:
-        model: reads.
-        text: what it reads.
-        folder: where; it must be empty or not there.
-        what: the states and gates to write; None: the states.
+        model: the model that reads.
+        text: the text to read.
+        folder: the folder to make; it must be empty or not there.
+        what: the states and gates to write; None writes the states.
         lines: whether the model was trained on lines.
-        watched: is given the parts and the symbols of all of them, and hands the parts on.
+        watched: hands the parts on; see `Watch`.
 
     Returns:
-        The symbols read.
+        The number of symbols read.
 
     Raises:
         DataError: the text is empty or has characters that the model does not know.
@@ -87,6 +87,7 @@ def shown_words(symbols: Sequence[str]) -> list[str]:
 
 
 def _word(symbol: str, taken: set[str]) -> str:
+    """A word for a symbol that is not one of those taken."""
     if symbol.isprintable() and not symbol.isspace():
         return symbol
     stand_in = STAND_INS.get(symbol)
@@ -96,15 +97,17 @@ def _word(symbol: str, taken: set[str]) -> str:
 
 
 def _path(letter: str, layer: int) -> str:
-    """What an array is called in states.hdf5: layers count from 1."""
+    """The name of a layer's array in states.hdf5, where layers count from 1."""
     return f"{letter}{layer + 1}"
 
 
-def _config(name: str, source: Source, letters: Sequence[str], layers: int) -> dict[str, Any]:
+def _config(
+    name: str, source: RecordedModel, letters: Sequence[str], layers: int
+) -> dict[str, Any]:
     """The content of lstm.yml. JSON is YAML too, and quotes whatever a name may have."""
     types = [
         {
-            "type": "output" if letter == source.states[0] else "state",
+            "type": "output" if letter == source.output else "state",
             "layer": layer + 1,
             "path": _path(letter, layer),
             "unsigned": True,
@@ -115,7 +118,7 @@ def _config(name: str, source: Source, letters: Sequence[str], layers: int) -> d
     surprisal = {
         "file": "train",
         "path": "surprisal",
-        "vis": {"type": "scalar", "range": [0, MOST_BITS]},
+        "vis": {"type": "scalar", "range": [0, FULL_COLOR]},
     }
     return {
         "name": name,
@@ -131,9 +134,9 @@ def _config(name: str, source: Source, letters: Sequence[str], layers: int) -> d
 def _write_arrays(
     place: Path, parts: Iterable[Recording], letters: Sequence[str], shape: tuple[int, int, int]
 ) -> None:
-    """Write the text and the states; shape is T, L, 2H.
+    """Write the text and the states; `shape` is (T, L, 2H).
 
-    HDF5 only makes room for the arrays: when a disk is full while it writes, it takes the process with it.
+    HDF5 only makes room for the arrays: if it wrote them itself, a full disk would end the process.
     """
     T, L, width = shape
     layers = [(letter, layer) for letter in letters for layer in range(L)]
@@ -152,7 +155,7 @@ def _write_arrays(
 
 
 def _make_room(path: Path, specs: Mapping[str, Spec]) -> dict[str, Region]:
-    """Make an HDF5 file with arrays of these types and shapes, still to be filled, and say where each is."""
+    """Make an HDF5 file with arrays of these types and shapes, not yet filled; return the place of each."""
     from h5py import File, h5d, h5p, h5s, h5t
 
     path.write_bytes(bytes(HEADERS))  # there is room for what HDF5 writes itself

@@ -1,13 +1,13 @@
-"""Reading a dump back: a Recording as it was when the model read, without the model.
+"""Reading a dump back: the Recording as it was when the model read, without the model.
 
-Nothing in the file is trusted: it may be damaged, or made by somebody else.
+Nothing in the file is trusted: it may be damaged, or come from another program.
 """
 
 import contextlib
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.dumps.arrays import SAFETENSORS_TYPES
-from charrnn.interpret.dumps.header import Facts, Spec
+from charrnn.interpret.dumps.header import Header, Spec
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
 
@@ -25,38 +25,40 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, OverflowError),
 )
-"""What NumPy, zipfile and safetensors raise when a file is not what it seems."""
-SHOWN = (".npz", ".safetensors")
-"""The endings of the files that it reads."""
-LONGEST_FACTS = 1 << 28
-"""Bytes."""
+"""The errors that NumPy, zipfile and safetensors raise when a file is not what it seems."""
+READABLE = (".npz", ".safetensors")
+"""The endings of the files that can be read back."""
+LONGEST_HEADER = 1 << 28
+"""Maximum size of a header in bytes."""
+NAMES_1 = {"surprisal": "bits", "header": "facts"}
+"""The names of version 1 of the format, where they differ."""
 
 
 class _Arrays(Protocol):
     """A file of arrays."""
 
-    def facts(self) -> str:
-        """The text of the facts."""
+    def header(self) -> str:
+        """The header as JSON."""
 
     def first(self, name: str, spec: Spec, count: int) -> Array:
-        """The first rows of an array, which must be as `spec` says."""
+        """The first `count` rows of an array, which must have the type and shape of `spec`."""
 
 
 class Dump:
-    """A dump that can be shown again.
+    """A dump that can be shown without its model.
 
     Args:
-        path: a .npz or .safetensors file that `charrnn visualize --dump` or Recording.save wrote.
+        path: a .npz or .safetensors file that `charrnn.interpret.dumps.writing` or Recording.save wrote.
 
     Raises:
-        DataError: it is another file, or damaged.
+        DataError: the file is no dump, or damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._opened() as file:
-            self.facts = Facts.from_json(file.facts())
-        self.network = self.facts.network
+            self.header = Header.from_json(file.header())
+        self.network = self.header.network
 
     def read(
         self, *, keep: Collection[str] = (), top: int = 0, characters: int | None = None
@@ -64,102 +66,68 @@ class Dump:
         """The recording, or its beginning.
 
         Args:
-            keep: the states and gates to read. Of one whose units were not all dumped the others are NaN.
-            top: how many guesses to have at each position, at most as many as there are.
-            characters: read the symbols that begin before this many; None: all.
+            keep: the states and gates to read. Units of these that were not dumped are NaN.
+            top: how many guesses to read at each position, at most as many as were dumped.
+            characters: read the symbols that begin before this many characters; None reads all.
 
         Raises:
             DataError: the file is damaged.
         """
-        facts = self.facts
+        header = self.header
         with self._opened() as file:
-            specs = facts.specs()
-
-            def first(name: str, count: int) -> Array:
-                called = "bits" if name == "surprisal" and facts.version == 1 else name
-                return file.first(called, specs[name], count)
-
-            offsets, chars = self._extent(first, characters)
+            rows = _Rows(file, header)
+            offsets, num_characters = rows.extent(characters)
             count = len(offsets)
-            text = first("text", chars).tobytes().decode("utf-32-le")
-            ids = _within(first("ids", count), len(facts.symbols))
-            none = np.empty((count, 0))
-            next_ids, next_p = none.astype(np.int32), none.astype(np.float32)
-            if facts.predictions:
-                next_ids = _within(first("next_ids", count), len(facts.symbols))
-                next_p = first("next_probabilities", count)
+            text = rows.first("text", num_characters).tobytes().decode("utf-32-le")
+            next_ids, next_probabilities = rows.guesses(count)
             return Recording(
-                text,
-                ids,
-                tuple(_pieces(text, offsets.tolist())),
-                first("surprisal", count),
-                self._states(first, keep, count),
-                next_ids[:, :top],
-                next_p[:, :top],
-                facts.symbols,
-                facts.source,
-                facts.start,
-                facts.start_char,
-                facts.following if count == facts.length else None,
+                text=text,
+                ids=_within(rows.first("ids", count), len(header.symbols)),
+                pieces=tuple(_pieces(text, offsets.tolist())),
+                surprisal=rows.first("surprisal", count),
+                arrays=rows.arrays(keep, count),
+                next_ids=next_ids[:, :top],
+                next_probabilities=next_probabilities[:, :top],
+                next_text=header.symbols,
+                source=header.source,
+                start=header.start,
+                start_char=header.start_char,
+                following=header.following if count == header.length else None,
             )
 
     def require(self, what: str, units: Sequence[Unit] = (), top: int = 0) -> None:
-        """Raise UsageError unless there is what is asked for.
+        """Raise UsageError unless the dump has these arrays, units and guesses.
 
         Args:
-            what: a state or gate, of which all units are wanted; or an empty string.
+            what: a state or gate of which all units are needed, or an empty string.
             units: single units.
             top: guesses at each position.
         """
-        facts = self.facts
-        there = facts.addresses
-        if facts.units is not None:
-            has, missing = f"{there[0]} to {there[-1]}", [u for u in units if u not in facts.units]
+        header = self.header
+        addresses = header.addresses
+        if header.units is not None:
+            has = f"{addresses[0]} to {addresses[-1]}"
+            missing = [unit for unit in units if unit not in header.units]
             if what:
                 raise UsageError(f"{self.path} has only the units that were chosen: {has}")
         else:
-            has, missing = " ".join(facts.arrays), [u for u in units if u.what not in facts.arrays]
-            if what and what not in facts.arrays:
+            has = " ".join(header.arrays)
+            missing = [unit for unit in units if unit.what not in header.arrays]
+            if what and what not in header.arrays:
                 raise UsageError(f"{self.path} has no {what}; it has {has}")
         if missing:
             raise UsageError(f"{self.path} has no unit {missing[0]}; it has {has}")
-        if top > facts.predictions:
-            known = f"{facts.predictions} at each position" if facts.predictions else "none"
+        if top > header.predictions:
+            count = header.predictions
+            known = "1 guess" if count == 1 else f"{count or 'no'} guesses"
             raise UsageError(
-                f"{self.path} has not so many guesses: {known}, not {top}",
-                f"dump them: charrnn visualize ... --dump ... --predictions {top}",
+                f"{self.path} has {known} at each position, not {top}",
+                "write the dump again with as many",
             )
-
-    def _extent(
-        self, first: Callable[[str, int], Array], characters: int | None
-    ) -> tuple[Array, int]:
-        """Where each symbol begins that is to be read, and where the last one ends."""
-        facts = self.facts
-        if characters is None or characters >= facts.characters:
-            return first("offsets", facts.length) - facts.start_char, facts.characters
-        few = min(facts.length, 4 * characters + 1)  # no character has more than four bytes
-        offsets = first("offsets", few) - facts.start_char
-        count = int(np.searchsorted(offsets, characters))
-        return offsets[:count], int(offsets[count]) if count < few else facts.characters
-
-    def _states(
-        self, first: Callable[[str, int], Array], keep: Collection[str], count: int
-    ) -> dict[str, Array]:
-        facts = self.facts
-        letters = [letter for letter in facts.arrays if letter in keep]
-        if facts.units is None:
-            return {letter: first(letter, count) for letter in letters}
-        shape = (count, facts.layers, facts.hidden_size)
-        arrays = {letter: np.full(shape, np.nan, np.float32) for letter in letters}
-        if letters:
-            for unit, column in zip(facts.units, first("values", count).T, strict=True):
-                if unit.what in arrays:
-                    arrays[unit.what][:, unit.layer, unit.index] = column
-        return arrays
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[_Arrays]:
-        """The file; whatever is wrong with it is a DataError in one line."""
+        """The open file; whatever is wrong with it is a DataError of one line."""
         from safetensors import SafetensorError
 
         try:
@@ -174,18 +142,67 @@ class Dump:
             raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error
         except (*DAMAGE, SafetensorError) as error:
             raise DataError(
-                f"cannot show {self.path}: it is damaged, or no dump that charrnn made"
+                f"cannot show {self.path}: it is damaged, or not a dump that charrnn made"
             ) from error
 
 
+class _Rows:
+    """The first rows of the arrays of an open dump."""
+
+    def __init__(self, file: _Arrays, header: Header) -> None:
+        self._file, self._header, self._specs = file, header, header.specs()
+        self._names = NAMES_1 if header.version == 1 else {}
+
+    def first(self, name: str, count: int) -> Array:
+        """The first `count` rows of an array."""
+        return self._file.first(self._names.get(name, name), self._specs[name], count)
+
+    def extent(self, characters: int | None) -> tuple[Array, int]:
+        """The offset of each symbol to read, and the number of characters up to the end of the last."""
+        header = self._header
+        if characters is None or characters >= header.characters:
+            return self.first("offsets", header.length) - header.start_char, header.characters
+        few = min(header.length, 4 * characters + 1)  # no character has more than four bytes
+        offsets = self.first("offsets", few) - header.start_char
+        count = int(np.searchsorted(offsets, characters))
+        return offsets[:count], int(offsets[count]) if count < few else header.characters
+
+    def guesses(self, count: int) -> tuple[Array, Array]:
+        """The ids and probabilities of the guesses at the first `count` positions, (T, K) each."""
+        if not self._header.predictions:
+            return np.empty((count, 0), np.int32), np.empty((count, 0), np.float32)
+        ids = _within(self.first("next_ids", count), len(self._header.symbols))
+        return ids, self.first("next_probabilities", count)
+
+    def arrays(self, keep: Collection[str], count: int) -> dict[str, Array]:
+        """The states and gates at the first `count` positions, (T, L, H) each; NaN where a unit was not dumped."""
+        header = self._header
+        letters = [letter for letter in header.arrays if letter in keep]
+        if header.units is None:
+            return {letter: self.first(letter, count) for letter in letters}
+        shape = (count, header.layers, header.hidden_size)
+        arrays = {letter: np.full(shape, np.nan, np.float32) for letter in letters}
+        if letters:
+            for unit, column in zip(header.units, self.first("values", count).T, strict=True):
+                if unit.what in arrays:
+                    arrays[unit.what][:, unit.layer, unit.index] = column
+        return arrays
+
+
 class _Npz:
+    """The arrays of an open .npz file."""
+
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
 
-    def facts(self) -> str:
-        return self._member("facts", None, ()).tobytes().decode("utf-32-le")
+    def header(self) -> str:
+        """See `_Arrays`."""
+        members = self._archive.namelist()
+        name = "header" if "header.npy" in members else NAMES_1["header"]
+        return self._member(name, None, ()).tobytes().decode("utf-32-le")
 
     def first(self, name: str, spec: Spec, count: int) -> Array:
+        """See `_Arrays`."""
         if name != "text":
             return self._member(name, spec, (count, *spec.shape[1:]))
         string = Spec(np.dtype(f"<U{spec.shape[0]}"), ())
@@ -194,17 +211,18 @@ class _Npz:
     def _member(
         self, name: str, spec: Spec | None, shape: tuple[int, ...], dtype: Any = None
     ) -> Array:
-        """An array of this shape, from the beginning of a member that is as `spec` says; None: a string."""
+        """The beginning of a member as an array of `shape`. The member must be as `spec` says; None means a string."""
         with self._archive.open(f"{name}.npy") as file:
             if np.lib.format.read_magic(file) != (1, 0):
-                raise ValueError("a header of another version")
-            found_shape, is_fortran, found_dtype = np.lib.format.read_array_header_1_0(file)
+                raise ValueError("a NumPy header of another version")
+            actual_shape, is_fortran, actual_dtype = np.lib.format.read_array_header_1_0(file)
             if spec is None:
-                if found_dtype.kind != "U" or found_shape or found_dtype.itemsize > LONGEST_FACTS:
-                    raise ValueError("no facts")
-            elif is_fortran or (found_dtype, found_shape) != spec:
-                raise ValueError("another shape")
-            dtype = found_dtype if dtype is None else dtype
+                is_text = actual_dtype.kind == "U" and not actual_shape
+                if not is_text or actual_dtype.itemsize > LONGEST_HEADER:
+                    raise ValueError("no header")
+            elif is_fortran or (actual_dtype, actual_shape) != spec:
+                raise ValueError("another type or shape")
+            dtype = actual_dtype if dtype is None else dtype
             size = int(np.prod(shape)) * dtype.itemsize
             data = file.read(size)
         if len(data) != size:
@@ -213,34 +231,40 @@ class _Npz:
 
 
 class _Safetensors:
+    """The arrays of a .safetensors file."""
+
     def __init__(self, path: Path) -> None:
         from safetensors import safe_open
 
-        path.open("rb").close()  # its own error has no reason
+        path.open("rb").close()  # safetensors' own error has no reason
         self._file: Any = safe_open(path, framework="numpy")
 
-    def facts(self) -> str:
-        text: str = (self._file.metadata() or {})["facts"]
-        return text
+    def header(self) -> str:
+        """See `_Arrays`."""
+        metadata: dict[str, str] = self._file.metadata() or {}
+        return metadata["header" if "header" in metadata else NAMES_1["header"]]
 
     def first(self, name: str, spec: Spec, count: int) -> Array:
+        """See `_Arrays`."""
         rows = self._file.get_slice(name)
-        found = rows.get_dtype(), tuple(rows.get_shape())
-        if found != (SAFETENSORS_TYPES[spec.dtype.str], spec.shape):
-            raise ValueError("another shape")
+        if (rows.get_dtype(), tuple(rows.get_shape())) != (
+            SAFETENSORS_TYPES[spec.dtype.str],
+            spec.shape,
+        ):
+            raise ValueError("another type or shape")
         array: Array = rows[:count]
         return array
 
 
 def _within(ids: Array, count: int) -> Array:
-    """The ids, if all are from 0 up to, not including, `count`."""
+    """The ids, if all are from 0 to `count` - 1."""
     if ids.size and not 0 <= ids.min() <= ids.max() < count:
         raise ValueError("an id that no symbol has")
     return ids
 
 
 def _pieces(text: str, offsets: Sequence[int]) -> Iterator[str]:
-    """What each symbol adds to a text, from where each begins."""
+    """The characters that each symbol adds to a text, from the offset of each symbol."""
     ends = (*offsets[1:], len(text))
     for start, end in zip(offsets, ends, strict=True):
         if not 0 <= start <= end:

@@ -1,6 +1,6 @@
-"""Dumps that are tables: a row a symbol, a column a unit, as .csv, .jsonl or .parquet.
+"""Dumps that are tables: a row for each symbol, a column for each unit, as .csv, .jsonl or .parquet.
 
-Numbers of a text table have nine significant digits, which give the same float32 back.
+Numbers in .csv and .jsonl have nine significant digits, from which the same float32 can be read back.
 """
 
 import json
@@ -11,33 +11,33 @@ from typing import IO, Any
 import numpy as np
 
 from charrnn.errors import EnvironmentFault
-from charrnn.interpret.dumps.header import VERSION, Facts, offsets
-from charrnn.interpret.recording import Recording, Source
+from charrnn.interpret.dumps.header import VERSION, Header, offsets
+from charrnn.interpret.recording import RecordedModel, Recording
 
 NUMBER = "%.9g"
 HEAD = {"position": "%d", "offset": "%d", "id": "%d", "text": "%s", "surprisal": NUMBER}
 ROW_GROUP = 1 << 26
-"""Bytes of a row group of .parquet, about: each group takes memory until the file is closed."""
+"""The approximate size in bytes of a .parquet row group. Each group takes memory until the file is closed."""
 
 
-def write_csv(file: IO[bytes], facts: Facts, parts: Iterable[Recording]) -> None:
-    """Write a .csv file in UTF-8; what is no number stands in double quotes, and rows end with a newline."""
-    columns = _columns(facts)
-    source = _csv_text(source_line(facts.source)).replace("%", "%%")
+def write_csv(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+    """Write a .csv file in UTF-8; text is in double quotes, and rows end with a newline."""
+    columns = _columns(header)
+    source = _csv_text(source_line(header.source)).replace("%", "%%")
     file.write((",".join((*columns, "source")) + "\n").encode())
     template = ",".join((*columns.values(), source)) + "\n"
-    _write_rows(file, facts, parts, template, _csv_text, None)
+    _write_rows(file, header, parts, template, _csv_text, None)
 
 
-def write_jsonl(file: IO[bytes], facts: Facts, parts: Iterable[Recording]) -> None:
-    """Write a .jsonl file: an object a line, with a key a column. What is no finite number is null."""
-    pairs = [f"{json.dumps(name)}: {field}" for name, field in _columns(facts).items()]
-    pairs.append('"source": ' + json.dumps(source_line(facts.source)).replace("%", "%%"))
-    _write_rows(file, facts, parts, "{" + ", ".join(pairs) + "}\n", json.dumps, "null")
+def write_jsonl(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+    """Write a .jsonl file: an object on each line, with a key for each column. Numbers that are not finite are null."""
+    pairs = [f"{json.dumps(name)}: {field}" for name, field in _columns(header).items()]
+    pairs.append('"source": ' + json.dumps(source_line(header.source)).replace("%", "%%"))
+    _write_rows(file, header, parts, "{" + ", ".join(pairs) + "}\n", json.dumps, "null")
 
 
-def write_parquet(file: IO[bytes], facts: Facts, parts: Iterable[Recording]) -> None:
-    """Write a .parquet file; its schema has the facts as metadata under `charrnn`.
+def write_parquet(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+    """Write a .parquet file; its schema has the header in its metadata under `charrnn`.
 
     Raises:
         EnvironmentFault: pyarrow is not installed.
@@ -54,27 +54,27 @@ def write_parquet(file: IO[bytes], facts: Facts, parts: Iterable[Recording]) -> 
     types = {"position": pa.int64(), "offset": pa.int64(), "text": pa.string()}
     fields = [
         (name, types.get(name, pa.int32() if field == "%d" else pa.float32()))
-        for name, field in _columns(facts).items()
+        for name, field in _columns(header).items()
     ]
-    schema = pa.schema(fields, metadata={"charrnn": facts.to_json()})
+    schema = pa.schema(fields, metadata={"charrnn": header.to_json()})
     options = {"use_dictionary": ["text"], "write_statistics": False}
-    tables = (pa.table(_arrays(facts, part), schema=schema) for part in parts)
+    tables = (pa.table(_arrays(header, part), schema=schema) for part in parts)
     with parquet.ParquetWriter(file, schema, **options) as writer:
         for group in _groups(tables, ROW_GROUP // (4 * len(fields))):
             writer.write_table(pa.concat_tables(group))
 
 
-def source_line(source: Source) -> str:
-    """The format's version and the model in a line: "charrnn/1 lstm char 0123456789abcdef", and its edits."""
+def source_line(source: RecordedModel) -> str:
+    """The format and the model in a line, "charrnn/2 lstm char 0123456789abcdef", followed by its edits."""
     model = (source.cell, source.level, source.fingerprint)
     return " ".join((f"charrnn/{VERSION}", *model, *source.edits))
 
 
-def _columns(facts: Facts) -> dict[str, str]:
-    """The columns and how their values are formatted."""
-    ranks = range(1, facts.predictions + 1)
+def _columns(header: Header) -> dict[str, str]:
+    """The name of each column and the format of its values."""
+    ranks = range(1, header.predictions + 1)
     guesses = [(f"next_id_{k}", f"next_probability_{k}") for k in ranks]
-    fields = dict(HEAD) | dict.fromkeys(facts.addresses, NUMBER)
+    fields = dict(HEAD) | dict.fromkeys(header.addresses, NUMBER)
     for symbol, probability in guesses:
         fields |= {symbol: "%d", probability: NUMBER}
     return fields
@@ -82,7 +82,7 @@ def _columns(facts: Facts) -> dict[str, str]:
 
 def _write_rows(
     file: IO[bytes],
-    facts: Facts,
+    header: Header,
     parts: Iterable[Recording],
     template: str,
     quoted: Callable[[str], str],
@@ -91,15 +91,15 @@ def _write_rows(
     """Write a line of text for each symbol.
 
     Args:
-        file: where they go.
-        facts: what the columns are.
-        parts: what the rows are.
-        template: a line, with a place for each value.
-        quoted: how text is written.
-        missing: what stands for numbers that are not finite, if they cannot be written.
+        file: the open file.
+        header: says what the columns are.
+        parts: the rows.
+        template: a line with a placeholder for each value.
+        quoted: writes a text as the format wants it.
+        missing: replaces numbers that are not finite; None writes them as they are.
     """
     for part in parts:
-        numbers = np.column_stack([part.surprisal, facts.table(part)])
+        numbers = np.column_stack([part.surprisal, header.table(part)])
         rows: Iterable[list[Any]] = numbers.tolist()
         line = template
         if missing is not None and not np.isfinite(numbers).all():
@@ -112,14 +112,14 @@ def _write_rows(
 
 
 def _heads(part: Recording) -> Iterator[tuple[int, int, int]]:
-    """Position, offset and id of each symbol."""
+    """The position, offset and id of each symbol of a part."""
     first = part.start
     positions = range(first, first + len(part.ids))
     return zip(positions, offsets(part).tolist(), part.ids.tolist(), strict=True)
 
 
 def _guesses(part: Recording) -> Iterator[list[float]]:
-    """The guesses after each symbol: id and probability in turn."""
+    """The guesses after each symbol of a part, id and probability in turn."""
     for ids, chances in zip(part.next_ids.tolist(), part.next_probabilities.tolist(), strict=True):
         yield [value for pair in zip(ids, chances, strict=True) for value in pair]
 
@@ -129,7 +129,7 @@ def _csv_text(text: str) -> str:
 
 
 def _groups(tables: Iterable[Any], rows: int) -> Iterator[list[Any]]:
-    """Tables that have so many rows together, or a few more."""
+    """Tables in groups that have at least `rows` rows together, but for the last."""
     group: list[Any] = []
     for table in tables:
         group.append(table)
@@ -140,10 +140,10 @@ def _groups(tables: Iterable[Any], rows: int) -> Iterator[list[Any]]:
         yield group
 
 
-def _arrays(facts: Facts, part: Recording) -> list[Any]:
-    """The columns of a part."""
+def _arrays(header: Header, part: Recording) -> list[Any]:
+    """The values of a part, an array for each column."""
     first = part.start
     head = [np.arange(first, first + len(part.ids)), offsets(part), part.ids, list(part.pieces)]
     guesses = zip(part.next_ids.T, part.next_probabilities.T, strict=True)
     pairs = [column for pair in guesses for column in pair]
-    return [*head, part.surprisal, *np.ascontiguousarray(facts.table(part).T), *pairs]
+    return [*head, part.surprisal, *np.ascontiguousarray(header.table(part).T), *pairs]

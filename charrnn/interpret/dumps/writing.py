@@ -1,4 +1,4 @@
-"""Writing a dump in the format that its name's ending says."""
+"""Writing a dump in the format that the file's ending names."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -8,13 +8,13 @@ from typing import IO
 from charrnn.errors import UsageError
 from charrnn.files import replacing
 from charrnn.interpret.dumps.arrays import write_npz, write_safetensors
-from charrnn.interpret.dumps.header import Facts
+from charrnn.interpret.dumps.header import Header
 from charrnn.interpret.dumps.tables import write_csv, write_jsonl, write_parquet
 from charrnn.interpret.recording import Recording, record_parts
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
 
-Writer = Callable[[IO[bytes], Facts, Iterable[Recording]], None]
+Writer = Callable[[IO[bytes], Header, Iterable[Recording]], None]
 WRITERS: dict[str, Writer] = {
     ".npz": write_npz,
     ".safetensors": write_safetensors,
@@ -25,10 +25,10 @@ WRITERS: dict[str, Writer] = {
 
 
 def writer_for(path: Path) -> Writer:
-    """What writes a file of this name.
+    """The function that writes a file of this name.
 
     Raises:
-        UsageError: nothing does.
+        UsageError: the ending is none of a dump's.
     """
     writer = WRITERS.get(path.suffix)
     if writer is None:
@@ -41,7 +41,7 @@ def writer_for(path: Path) -> Writer:
 
 
 Watch = Callable[[Iterable[Recording], int], Iterable[Recording]]
-"""Hands parts on, and sees how far the reading has come: with_bar in the command line."""
+"""A function that hands parts on, and so can show progress; it is given the parts and the symbols of all of them."""
 
 
 def write(
@@ -52,27 +52,27 @@ def write(
     characters: int,
     units: Sequence[Unit] | None = None,
 ) -> None:
-    """Write recordings of one text, which follow each other, into one file.
+    """Write the consecutive recordings of one text into one file.
 
-    The file is complete or not there, and never more than a part is held in memory (but .parquet keeps something of
-    every row group until its end).
+    The file is complete or not there. Only one part at a time is held in memory (but .parquet keeps a little of every
+    row group until the file is closed).
 
     Args:
-        path: of the file; its ending says the format.
+        path: the file; its ending names the format.
         parts: one or more.
-        length: the symbols of all of them.
-        characters: the characters of all of them.
-        units: those to be written; None: all that was recorded.
+        length: the symbols of all parts.
+        characters: the characters of all parts.
+        units: the units to write; None writes everything that was recorded.
 
     Raises:
-        UsageError: there is no such format.
-        EnvironmentFault: the file cannot be written, or what writes the format is not installed.
+        UsageError: the ending names no format.
+        EnvironmentFault: the file cannot be written, or the format needs a package that is not installed.
     """
     writer, parts = writer_for(path), iter(parts)
     first = next(parts)
-    facts = Facts.of(first, length, characters, units)
+    header = Header.of(first, length, characters, units)
     with replacing(path) as file:
-        writer(file, facts, itertools.chain([first], parts))
+        writer(file, header, itertools.chain([first], parts))
 
 
 def dump(
@@ -86,25 +86,25 @@ def dump(
     lines: bool = False,
     watched: Watch | None = None,
 ) -> int:
-    """Read a text and write what happened into a file, in memory that the states do not fill.
+    """Read a text and write the recording into a file, a part at a time, so that a long text needs little memory.
 
     Args:
-        model: reads.
-        text: what it reads.
-        path: of the file; its ending says the format.
-        what: the states and gates to write; None: all.
-        units: single units instead.
+        model: the model that reads.
+        text: the text to read.
+        path: the file; its ending names the format.
+        what: the states and gates to write; None writes all.
+        units: single units to write instead.
         top: how many guesses to write at each position.
         lines: whether the model was trained on lines.
-        watched: is given the parts and the symbols of all of them, and hands the parts on.
+        watched: hands the parts on; see `Watch`.
 
     Returns:
-        The symbols read.
+        The number of symbols read.
 
     Raises:
         DataError: the text is empty or has characters that the model does not know.
-        UsageError: there is no such format.
-        EnvironmentFault: the file cannot be written, or what writes the format is not installed.
+        UsageError: the ending names no format.
+        EnvironmentFault: the file cannot be written, or the format needs a package that is not installed.
     """
     writer_for(path)
     keep = what if units is None else {unit.what for unit in units}
@@ -116,7 +116,7 @@ def dump(
 
 
 def sizes(model: CharRNN, text: str) -> tuple[int, int]:
-    """The symbols of a text, and the characters that they give when they are decoded."""
+    """The number of symbols of a text, and of characters that they give when decoded."""
     if model.vocabulary.level == "char":
         return len(text), len(text)
     decode, ids = model.vocabulary.decoder(), model.vocabulary.points(text)
