@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.one_run import drive, new_trainer, plan_run, start_torch
+from charrnn.cli.train.run import drive, new_trainer, plan_run, start_torch
 
 start_torch("cpu", "float32")  # prepares the process
 
+from charrnn.cli.inputs import open_corpus
 from charrnn.cli.progress import Stopper
-from charrnn.cli.texts import open_corpus
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.training import trainer as trainer_module
 from charrnn.training.trainer import Trainer

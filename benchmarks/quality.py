@@ -15,9 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.cli.runs import corpus_config_of
-from charrnn.cli.texts import open_corpus
+
+from charrnn.checkpoint import Checkpoint, load_checkpoint
+from charrnn.cli.inputs import open_corpus
 from charrnn.evaluation.evaluate import evaluate
 
 WINDOWS = (None, 64, 256)
@@ -60,7 +61,7 @@ def row(text: str, minutes: float, found: Checkpoint, trained: float, took: floa
     network = f"{shape.cell} {shape.num_layers} x {shape.hidden_size}"
     steps, epochs = found.figures["step"], found.figures["epoch"]
     chars = steps * training["batch_size"] * training["sequence_length"]
-    dropouts = f"{training['dropout']:g} {training['recurrent_dropout']:g}"
+    dropouts = f"{training['dropout']:g} {training['weight_drop']:g}"
     carried, cold_64, cold_256 = judge(found)
     return (
         f"{Path(text).stem[:13]:<14}{minutes:>8g}{trained:>10.0f}{took:>8.0f}  {network:<14}"

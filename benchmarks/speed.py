@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from charrnn.cli.one_run import prepare_process
+from charrnn.cli.train.run import prepare_process
 
 prepare_process()  # as `charrnn train` does, before torch is imported
 

@@ -20,14 +20,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.one_run import prepare_process
+from charrnn.cli.train.run import prepare_process
 
 prepare_process()  # as `charrnn train` does, before torch is imported
 
 import torch
 
 from charrnn.checkpoint import load_checkpoint
-from charrnn.cli.texts import open_corpus
+from charrnn.cli.inputs import open_corpus
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.network.shapes import count_parameters
@@ -63,7 +63,7 @@ def network_of(layers: int, size: int) -> ModelConfig:
 
 def measured() -> Machine:
     """This machine."""
-    config = TrainingConfig(dropout=0.1, recurrent_dropout=0.1, precision="auto")
+    config = TrainingConfig(dropout=0.1, weight_drop=0.1, precision="auto")
     first = try_machine(ModelConfig(vocab_size=65), config, (256,))
     config = dataclasses.replace(config, precision=first.precision, threads=first.threads)
     config = dataclasses.replace(config, kernel=first.kernel)
@@ -101,7 +101,7 @@ def neighbours(
     tempted = temptation(planned.epochs, count_parameters(shape), facts.train_chars)
     for name, factor in (("less dropout", 1 / 4), ("more dropout", 4)):
         dropout, recurrent = dropouts(tempted * factor)
-        wishes = {"dropout": dropout, "recurrent_dropout": recurrent, "batch_size": lanes}
+        wishes = {"dropout": dropout, "weight_drop": recurrent, "batch_size": lanes}
         found[name] = plan(shape, hidden_size=shape.hidden_size, **wishes)
     found["one layer"] = plan(dataclasses.replace(network, num_layers=1), num_layers=1)
     other = {"layer_norm": not shape.layer_norm}
@@ -122,7 +122,7 @@ def train(job: tuple[str, float, str, Plan]) -> tuple[float, float, float]:
     config = dataclasses.replace(plan.config, threads=1, patience=0)
     train_nats = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        saving = SavingConfig(minutes=1e9)
+        saving = SavingConfig(save_every=1e9)
         trainer = Trainer(corpus, plan.model_config, config, Path(folder), saving=saving)
         for event in trainer.run():
             if isinstance(event, Evaluated):
@@ -171,7 +171,7 @@ def show(text: str, minutes: float, rows: list[tuple[str, Plan, float, float, fl
     """The table of one text and budget."""
     best = min(nats for _, _, nats, _, _ in rows)
     for name, plan, nats, epoch, train_nats in rows:
-        both = f"{plan.config.dropout:g} {plan.config.recurrent_dropout:g}"
+        both = f"{plan.config.dropout:g} {plan.config.weight_drop:g}"
         print(
             f"{Path(text).stem[:13]:<14}{minutes:>8g}  {name:<14}{plan.model_config.hidden_size:>6}{both:>11}"
             f"{plan.epochs:>8.1f}{epoch:>8.1f}{train_nats:>8.3f}{nats:>9.4f}{nats - best:>9.4f}"

@@ -3,9 +3,13 @@
 An error's text is one line: what, where, expected, found. Its hint is what to type next. Only `cli/` prints them.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from string import Formatter
+from typing import Any
+
 
 class CharrnnError(Exception):
-    """Something that the user can mend; everything else that escapes is a bug of ours.
+    """An error that the user can correct; anything else that escapes is a bug in charrnn.
 
     Args:
         message: one line that says what is wrong, where, what was expected and what was found.
@@ -21,9 +25,66 @@ class CharrnnError(Exception):
 
 
 class UsageError(CharrnnError):
-    """An option or argument that cannot be obeyed."""
+    """An invalid setting or argument, or a conflict between settings."""
 
     exit_status = 2
+
+
+class SettingError(UsageError):
+    """An error that names settings: in Python by their own names, on the command line by their options.
+
+    Args:
+        template: the message, with each setting as its name in braces: "{stop} and {match} exclude each other";
+            "{optimizer:muon}" names a setting with a value.
+        hint: what to do, in the same form.
+        values: other parts of the template, by name.
+    """
+
+    def __init__(self, template: str, hint: str = "", **values: object) -> None:
+        self._template, self._hint, self._values = template, hint, values
+        super().__init__(*self.spelled(_in_python))
+
+    def spelled(self, spell: Callable[[str, str], str]) -> tuple[str, str]:
+        """The message and the hint, with settings spelled by a function of a setting's name and its value, or ""."""
+        return (
+            spelled(self._template, spell, **self._values),
+            spelled(self._hint, spell, **self._values),
+        )
+
+
+def spelled(template: str, spell: Callable[[str, str], str], **values: object) -> str:
+    """A text in which settings stand as names in braces, with each of them spelled.
+
+    Args:
+        template: the text: "only with {level:char}".
+        spell: a function of a setting's name and its value, or "".
+        values: what other names in braces stand for.
+    """
+    return _Speller(spell).vformat(template, (), values)
+
+
+def _in_python(name: str, value: str) -> str:
+    return f"{name}={value!r}" if value else name
+
+
+class _Speller(Formatter):
+    """Fills in a template: known values as they are, everything else as a setting."""
+
+    def __init__(self, spell: Callable[[str, str], str]) -> None:
+        self._spell = spell
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002
+        return kwargs[str(key)] if key in kwargs else _Spelled(str(key), self._spell)
+
+
+class _Spelled:
+    """A setting in a template."""
+
+    def __init__(self, name: str, spell: Callable[[str, str], str]) -> None:
+        self._name, self._spell = name, spell
+
+    def __format__(self, value: str) -> str:
+        return self._spell(self._name, value)
 
 
 class DataError(CharrnnError):
@@ -45,7 +106,7 @@ class DivergedError(CharrnnError):
 
 
 class EnvironmentFault(CharrnnError):  # noqa: N818 (EnvironmentError is Python's own name for OSError)
-    """The machine says no: disk, permission, memory, device, network."""
+    """A failure of the environment: disk, permission, memory, device, network."""
 
     exit_status = 6
 

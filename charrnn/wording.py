@@ -3,9 +3,19 @@
 from collections.abc import Iterable, Sequence
 
 
-def counted(count: int, noun: str) -> str:
-    """A count and its noun, in the plural unless it is one: "1 character", "2,000 characters"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: float, noun: str) -> str:
+    """A number of things: "1 character", "2,000 characters", "0.5 epochs"."""
+    number = f"{count:,}" if isinstance(count, int) else f"{count:,.6g}"
+    return f"{number} {noun}" if count == 1 else f"{number} {noun}s"
+
+
+def rounded_count(count: float) -> str:
+    """A large number to two digits: 4,096 -> "4,100", 7,512,064 -> "7.5 M"."""
+    digits = float(f"{count:.2g}")
+    for unit, factor in ((" G", 1e9), (" M", 1e6)):
+        if digits >= factor:
+            return f"{digits / factor:g}{unit}"
+    return f"{digits:,.0f}"
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

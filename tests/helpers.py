@@ -98,16 +98,16 @@ def prepared_server() -> Server:
 
 def call_charrnn(capsys: pytest.CaptureFixture[str], *arguments: object, status: int = 0) -> Result:
     """The same in this process, which has torch loaded already: for what needs no process of its own."""
-    from charrnn.cli import console
+    from charrnn.cli import terminal
     from charrnn.cli.app import obey
 
     capsys.readouterr()
     with pytest.raises(SystemExit) as left, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(console, "_prepare_streams", lambda: None)
-        patch.setattr(console, "_let_signals_end_us", lambda: None)
+        patch.setattr(terminal, "_prepare_streams", lambda: None)
+        patch.setattr(terminal, "_let_signals_end_us", lambda: None)
         if arguments[0] in ("train", "compare"):
             patch.setattr("charrnn.training.measure.TRIAL_SECONDS", BRIEF)
-        console.run(lambda: obey([str(a) for a in arguments]))
+        terminal.run(lambda: obey([str(a) for a in arguments]))
     captured = capsys.readouterr()
     assert left.value.code == status, captured
     return Result(status, captured.out, captured.err)

@@ -285,12 +285,12 @@ def test_every_parameter_has_help():
 
 RELEASED = {
     "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation
-        --learn-start --dropout --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip
+        --learn-start --dropout --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
         --seed --patience --level --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
         --test-fraction --lines --split-seed --name --out --resume --overwrite --device --precision --threads --cache
         --save-every --keep --baselines --tensorboard --quiet --init-from --extend-vocabulary --layer-norm""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
-        --recurrent-dropout --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
+        --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
         --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite
         --device --precision
         --threads --cache --json --quiet""",

@@ -1,13 +1,23 @@
 """The command `charrnn`: its verbs, its version and its help."""
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from charrnn.cli import console
-from charrnn.cli.refused import Refused, in_one_line, with_dashes
-from charrnn.errors import UsageError
+from charrnn.cli import terminal
+from charrnn.cli.options import as_command, spell_as_options
+from charrnn.cli.refused import Refused, in_one_line
+from charrnn.errors import SettingError, UsageError
+
+VERBS = {
+    "Main": ("train", "sample", "visualize"),
+    "Understand": ("serve",),
+    "Measure": ("evaluate", "compare"),
+    "Manage": ("inspect", "corpora"),
+}
+"""The verbs in the panels of the help. Each is a module of this package, or a package with a module `command`."""
 
 app = typer.Typer(
     name="charrnn",
@@ -19,8 +29,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         from importlib.metadata import version
 
         print(f"charrnn {version('charrnn')}")
@@ -36,28 +46,38 @@ def charrnn(
         ),
     ] = False,
 ) -> None:
-    """Train character-level recurrent networks on any text, write new text with them, and see what their units do."""
+    """Train character-level recurrent networks on any text, generate text with them, and see what their units do."""
 
 
 def _register() -> None:
-    from charrnn.cli import compare, corpora, evaluate, inspect, sample, serve, train, visualize
+    for panel, verbs in VERBS.items():
+        for verb in verbs:
+            module = _module(verb)
+            function = getattr(module, verb)
+            changes = getattr(module, "CHANGES", None)
+            if hasattr(module, "EXAMPLES"):
+                function = as_command(function, changes)
+            epilog = "\n\n".join(("Examples:", *getattr(module, "EXAMPLES", ())))
+            app.command(verb, rich_help_panel=panel, epilog=epilog)(function)
 
-    for command in (train, sample, visualize, serve, evaluate, compare, inspect, corpora):
-        name = command.__name__.rpartition(".")[2]
-        app.command(name)(getattr(command, name))
+
+def _module(verb: str) -> Any:
+    """The module of a verb's command."""
+    module = import_module(f"charrnn.cli.{verb}")
+    return import_module(f"charrnn.cli.{verb}.command") if hasattr(module, "__path__") else module
 
 
 _register()
 
 
 def obey(arguments: list[str]) -> None:
-    """Do what a command line says.
+    """Run a command line.
 
     Raises:
-        UsageError: it has what no command takes.
+        UsageError: it has something that no command takes.
         SystemExit: it ends with a status of its own.
     """
-    commands = [command.name for command in app.registered_commands]
+    commands = {command.name: command for command in app.registered_commands}
     verb = next((argument for argument in arguments[:1] if argument in commands), None)
     try:
         status = app(arguments, prog_name="charrnn", standalone_mode=False)
@@ -65,18 +85,13 @@ def obey(arguments: list[str]) -> None:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
         raise in_one_line(refused, f"charrnn {verb}" if verb else "charrnn") from None
-    except UsageError as error:
-        raise with_dashes(error, _options(verb)) from None
+    except SettingError as error:
+        callback = commands[verb].callback if verb else None
+        raise UsageError(*error.spelled(spell_as_options(callback))) from None
     if status:
         raise SystemExit(status)
 
 
-def _options(verb: str | None) -> set[str]:
-    """Of a command."""
-    verbs = typer.main.get_group(app).commands
-    return {name for param in verbs[verb].params for name in param.opts} if verb else set()
-
-
 def main() -> None:
     """Run the command line and exit."""
-    console.run(lambda: obey(sys.argv[1:]))
+    terminal.run(lambda: obey(sys.argv[1:]))

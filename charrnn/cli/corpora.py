@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.texts import user_cache
+from charrnn.cli.inputs import user_cache
 
 
 def corpora(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from charrnn.cli.checkpoints import METRICS, find_checkpoint
-from charrnn.cli.console import can_print, say, terminal_color, terminal_width
 from charrnn.cli.extras import require_extra
 from charrnn.cli.pictures import PLOT_EXTRA, check_picture, write_picture
+from charrnn.cli.run_names import METRICS, find_checkpoint
+from charrnn.cli.terminal import can_print, say, terminal_color, terminal_width
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.wording import duration
 

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import require_place, say, undone_by_signals
 from charrnn.cli.reading import require_free, with_bar
+from charrnn.cli.terminal import require_place, say, undone_by_signals
 from charrnn.errors import EnvironmentFault, UsageError
 from charrnn.wording import escape, size
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.console import say
+from charrnn.cli.terminal import say
 from charrnn.wording import escape
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def edited(
     """
     if not (clamp or steer or steer_file):
         return model
-    from charrnn.cli.texts import read_text
+    from charrnn.cli.inputs import read_text
     from charrnn.interpret import edits as obeyed
     from charrnn.interpret.edits import parse_edit, parse_edits
     from charrnn.text.sources import file_source

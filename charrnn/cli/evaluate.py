@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.baselines_talk import LABEL, measured, print_table
-from charrnn.cli.checkpoints import (
+from charrnn.cli.choices import one_of
+from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.run_names import (
     CheckpointArgument,
     is_checkpoint,
     open_checkpoint,
     reads_lines,
     say_near_run,
 )
-from charrnn.cli.choices import one_of
-from charrnn.cli.console import print_wrapped
-from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.terminal import print_wrapped
+from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _text_of(
     loaded: "Checkpoint", file: str | None, corpus: Any, split: Split | None, *, quiet: bool
 ) -> tuple[Any, int]:
     """The ids to score, and how many of the text's characters are unknown."""
-    from charrnn.cli.texts import file_text, leave_out_unknown
+    from charrnn.cli.inputs import file_text, leave_out_unknown
 
     vocabulary = loaded.model.vocabulary
     if split is not None:
@@ -163,8 +163,8 @@ def _text_of(
 
 def _own_corpus(loaded: "Checkpoint") -> Any:
     """The corpus that the model was trained on, read again and compared."""
+    from charrnn.cli.inputs import open_corpus
     from charrnn.cli.runs import corpus_config_of
-    from charrnn.cli.texts import open_corpus
 
     about = loaded.run.get("corpus")
     names = about.get("sources") if isinstance(about, dict) else None

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import print_json, say, terminal_color
+from charrnn.cli.terminal import print_json, say, terminal_color
 from charrnn.config import SamplingConfig
 from charrnn.render.palette import ColorMode
 

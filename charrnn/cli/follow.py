@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import die_by_signal, say
 from charrnn.cli.reading import content
 from charrnn.cli.showing import Coloring, Style, colorings
+from charrnn.cli.terminal import die_by_signal, say
 from charrnn.cli.wanted import Wanted
 from charrnn.errors import UsageError
 from charrnn.wording import counted
@@ -42,7 +42,7 @@ def prime_of(text: str | None, model: "CharRNN", *, line: bool, quiet: bool) -> 
     Raises:
         UsageError: a single line is to be written, and there are several.
     """
-    from charrnn.cli.texts import given_text, leave_out_unknown
+    from charrnn.cli.inputs import given_text, leave_out_unknown
 
     if text is None:
         return ""

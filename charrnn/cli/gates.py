@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import can_print
 from charrnn.cli.dumps import read_again
 from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import content, with_bar
 from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
+from charrnn.cli.terminal import can_print
 
 if TYPE_CHECKING:
     from charrnn.interpret.dumps.reading import Dump

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.checkpoints import find_checkpoint, is_checkpoint, say_near_run
-from charrnn.cli.console import can_print, print_wrapped, say, terminal_width
+from charrnn.cli.run_names import find_checkpoint, is_checkpoint, say_near_run
+from charrnn.cli.terminal import can_print, print_wrapped, say, terminal_width
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.network.cells import CELLS, get_cell
@@ -106,7 +106,7 @@ def _load(path: Path) -> "CharRNN":
 
 
 def _content(text: str | None, model: "CharRNN | None", distance: int, *, quiet: bool) -> str:
-    from charrnn.cli.texts import given_text, leave_out_unknown
+    from charrnn.cli.inputs import given_text, leave_out_unknown
 
     if text is not None:
         read = given_text(text, model, quiet=quiet)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import can_print, terminal_width
 from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import content
 from charrnn.cli.table import require_csv, write_csv
+from charrnn.cli.terminal import can_print, terminal_width
 from charrnn.cli.visualize_options import HORIZON_WINDOWS
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.checkpoints import (
+from charrnn.cli.run_names import (
     CheckpointArgument,
     complete_checkpoint,
     open_checkpoint,
     reads_lines,
 )
-from charrnn.cli.console import print_wrapped
+from charrnn.cli.terminal import print_wrapped
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS
 from charrnn.wording import counted, duration, escape, size

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import report
+from charrnn.cli.terminal import report
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.render.glyphs import harmless
 from charrnn.wording import counted

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import require_place, say
 from charrnn.cli.dumps import read_again
 from charrnn.cli.reading import content, require_memory
+from charrnn.cli.terminal import require_place, say
 from charrnn.cli.visualize_options import PAGE_CHARS
 from charrnn.errors import UsageError
 from charrnn.files import write_atomically

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import require_place, say
 from charrnn.cli.extras import require_extra
+from charrnn.cli.terminal import require_place, say
 from charrnn.errors import UsageError
 from charrnn.render.palette import ColorMode
 from charrnn.wording import escape, size

@@ -8,7 +8,7 @@ import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from charrnn.cli.console import die_by_signal, report, say
+from charrnn.cli.terminal import die_by_signal, is_quiet, report, say
 from charrnn.errors import CharrnnError
 from charrnn.wording import duration
 
@@ -35,9 +35,9 @@ class Progress(Protocol):
         """The run is over."""
 
 
-def make_progress(trainer: "Trainer", *, quiet: bool) -> Progress:
+def make_progress(trainer: "Trainer") -> Progress:
     """The progress that fits stderr."""
-    if quiet:
+    if is_quiet():
         return Silence()
     return Bar(trainer) if sys.stderr.isatty() else Lines(trainer)
 

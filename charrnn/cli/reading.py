@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import say
+from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.wording import counted, size
@@ -26,7 +26,7 @@ def content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool
     Raises:
         DataError: none are left.
     """
-    from charrnn.cli.texts import given_text, leave_out_unknown
+    from charrnn.cli.inputs import given_text, leave_out_unknown
     from charrnn.sampling.sampler import sample
 
     if text is None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli import sample_options as options
-from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines
-from charrnn.cli.console import say
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.fill import write_fillings
 from charrnn.cli.interactive import SUGGESTED, write_together
+from charrnn.cli.options import was_given
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.sample_input import (
     check_together,
     first_temperature,
@@ -21,7 +21,7 @@ from charrnn.cli.sample_input import (
     unescaped,
 )
 from charrnn.cli.sample_output import JsonOutput, Output, SurprisalOutput, TextOutput
-from charrnn.cli.train_options import was_given
+from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
 from charrnn.render.palette import Palette
 from charrnn.wording import counted
@@ -169,7 +169,7 @@ def _selection(
 
     novelty = None
     if novel:
-        from charrnn.cli.texts import open_corpus, without_training_hint
+        from charrnn.cli.inputs import open_corpus, without_training_hint
         from charrnn.config import CorpusConfig
         from charrnn.errors import DataError
         from charrnn.sampling.novelty import Novelty

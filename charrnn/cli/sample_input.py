@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.train_options import was_given
-from charrnn.config import SamplingConfig, require
+from charrnn.cli.options import was_given
+from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def parse_bias(text: str) -> tuple[str, float]:
 
 def first_temperature(value: float) -> float:
     """What --temp-from says; a config would call it --temp."""
-    require(0 <= value < math.inf, "temp-from", "a finite number, 0 or more", value)
+    if not 0 <= value < math.inf:
+        raise UsageError(f"--temp-from must be a number, 0 or more, not {value!r}")
     return value
 
 
@@ -132,7 +133,7 @@ def prime_text(
     """What to go on from: for a single line one without its end, as a file's last line has one."""
     text = prime or ""
     if prime_file is not None:
-        from charrnn.cli.texts import file_text
+        from charrnn.cli.inputs import file_text
 
         text = file_text(prime_file, model)
         text = text.removesuffix("\n") if config.line else text
@@ -141,7 +142,7 @@ def prime_text(
             "single lines are written, but the prime text has a newline", "add --no-lines"
         )
     if skip:
-        from charrnn.cli.texts import leave_out_unknown
+        from charrnn.cli.inputs import leave_out_unknown
 
         text, _ = leave_out_unknown(text, model, quiet=quiet)
     try:

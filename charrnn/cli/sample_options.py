@@ -85,7 +85,7 @@ TempTo = Annotated[
     ),
 ]
 TopK = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--top-k",
         help="Draw from the K likeliest characters only; 0 is off.",
@@ -93,7 +93,7 @@ TopK = Annotated[
     ),
 ]
 TopP = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--top-p",
         help="Draw from the fewest characters that together have this probability.",
@@ -101,7 +101,7 @@ TopP = Annotated[
     ),
 ]
 MinP = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--min-p",
         help="Draw from those that have this part of the likeliest one's probability; 0 is off.",
@@ -109,7 +109,7 @@ MinP = Annotated[
     ),
 ]
 Typical = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--typical",
         help="Draw from those about as surprising as is to be expected, with this probability together; 1 is off.",
@@ -117,7 +117,7 @@ Typical = Annotated[
     ),
 ]
 RepetitionPenalty = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--repetition-penalty",
         help="Above 1 makes characters less likely that were written lately; 1 is off.",
@@ -133,7 +133,7 @@ RepetitionWindow = Annotated[
     ),
 ]
 NoRepeatNgram = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--no-repeat-ngram",
         help="Write no N characters twice in the same order; 0 is off.",

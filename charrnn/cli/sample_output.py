@@ -6,7 +6,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from charrnn.cli.console import print_json, say, terminal_color, terminal_width
+from charrnn.cli.terminal import print_json, say, terminal_color, terminal_width
 from charrnn.render.palette import Palette
 
 if TYPE_CHECKING:

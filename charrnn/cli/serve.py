@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.checkpoints import CheckpointArgument, open_checkpoint, reads_lines, title_of
-from charrnn.cli.console import say
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines, title_of
+from charrnn.cli.terminal import say
 from charrnn.cli.visualize_options import Quiet
 
 if TYPE_CHECKING:

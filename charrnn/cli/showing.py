@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from charrnn.cli.console import terminal_color, terminal_width
 from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import recorded
+from charrnn.cli.terminal import terminal_color, terminal_width
 from charrnn.cli.wanted import Wanted, heat_maps
 from charrnn.render.palette import ColorMode, Palette
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from charrnn.cli.console import require_place, say
+from charrnn.cli.terminal import require_place, say
 from charrnn.errors import UsageError
 from charrnn.wording import escape, size
 

@@ -7,15 +7,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli import visualize_options as options
-from charrnn.cli.checkpoints import (
-    CheckpointArgument,
-    is_checkpoint,
-    open_checkpoint,
-    reads_lines,
-    say_near_run,
-    title_of,
-)
-from charrnn.cli.console import say
 from charrnn.cli.dumps import open_dump, read_again, require_places, write_dump, write_lstmvis
 from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
 from charrnn.cli.follow import follow as write_on
@@ -25,8 +16,17 @@ from charrnn.cli.horizon import show_horizon
 from charrnn.cli.page import PageSettings, write_page, write_page_again
 from charrnn.cli.pictures import Pictures, wanted_pictures
 from charrnn.cli.reading import content, recorded
+from charrnn.cli.run_names import (
+    CheckpointArgument,
+    is_checkpoint,
+    open_checkpoint,
+    reads_lines,
+    say_near_run,
+    title_of,
+)
 from charrnn.cli.saliency import show_saliency
 from charrnn.cli.showing import INTERESTING, ModelReadings, OneReading, Style, show
+from charrnn.cli.terminal import say
 from charrnn.cli.visualize_options import SHOWN_CHARS
 from charrnn.cli.visualize_together import check_together
 from charrnn.cli.wanted import Asked, find_wanted

@@ -2,8 +2,8 @@
 
 import typer
 
-from charrnn.cli.checkpoints import is_checkpoint
-from charrnn.cli.train_options import was_given
+from charrnn.cli.options import was_given
+from charrnn.cli.run_names import is_checkpoint
 from charrnn.errors import UsageError
 
 ALWAYS = {"checkpoint", "text", "clamp", "steer", "steer_file", "max_chars", "quiet"}

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from bisect import bisect_right
 
-from charrnn.config import MOST_UNITS, ModelConfig
+from charrnn.config import MAX_UNITS, ModelConfig
 from charrnn.errors import UsageError
 from charrnn.network.cells import get_cell
 from charrnn.network.stack import layer_names, norm_names
@@ -62,18 +62,18 @@ def hidden_size_for(config: ModelConfig, parameters: int) -> int:
     def distance(hidden_size: int) -> int:
         return abs(count(hidden_size) - parameters)
 
-    least, most = count(1), count(MOST_UNITS)
+    least, most = count(1), count(MAX_UNITS)
     if not least <= parameters <= most:
         raise UsageError(
             f"parameters must be from {least:,} to {most:,} for this {config.cell} network, not {parameters:,}",
             "its embedding, layers and alphabet count too, whatever the hidden size",
         )
-    below = bisect_right(range(1, MOST_UNITS + 1), parameters, key=count)
+    below = bisect_right(range(1, MAX_UNITS + 1), parameters, key=count)
     floor = below // ROUND * ROUND
-    rounded = min((max(floor, ROUND), min(floor + ROUND, MOST_UNITS)), key=distance)
+    rounded = min((max(floor, ROUND), min(floor + ROUND, MAX_UNITS)), key=distance)
     if distance(rounded) <= WITHIN * parameters:
         return rounded
-    return min((below, min(below + 1, MOST_UNITS)), key=distance)
+    return min((below, min(below + 1, MAX_UNITS)), key=distance)
 
 
 def describe(config: ModelConfig) -> str:

@@ -39,9 +39,9 @@ class Chooser:
         self.banned = _banned(config, vocabulary)
         """(V,) the symbols that are never written; None if there are none."""
         self._bias = _bias(config, vocabulary)
-        self._penalizes = config.repetition_penalty != 1
+        self._penalizes = config.repetition_penalty not in (None, 1)
         self._filters = _filters(config)
-        self._remembers = self._penalizes or config.no_repeat_ngram > 0
+        self._remembers = self._penalizes or config.no_repeat_ngram is not None
         is_ruled = (
             self._remembers or self._filters or self.banned is not None or self._bias is not None
         )
@@ -66,7 +66,7 @@ class Chooser:
             Recent(V, self.config.repetition_window) if self._penalizes else None,
             Ngrams(V, ngram) if ngram else None,
         )
-        for symbol in read[-(self.config.repetition_window + LOOK_BACK + ngram) :]:
+        for symbol in read[-(self.config.repetition_window + LOOK_BACK + (ngram or 0)) :]:
             memory.remember(symbol)
         return memory
 
@@ -142,9 +142,10 @@ class Chooser:
 
     def _against_repetition(self, logits: Float64, memories: Sequence[Memory]) -> Float64:
         shape = logits.shape
-        if self._penalizes:
+        penalty = self.config.repetition_penalty
+        if self._penalizes and penalty is not None:
             recent = np.stack([m.recent.mask() for m in memories if m.recent]).reshape(shape)
-            logits = rules.repetition_penalty(logits, recent, self.config.repetition_penalty)
+            logits = rules.repetition_penalty(logits, recent, penalty)
         if self.config.no_repeat_ngram:
             repeats = np.stack([m.ngrams.mask() for m in memories if m.ngrams]).reshape(shape)
             logits = rules.no_repeat_ngram(logits, repeats)
@@ -162,13 +163,16 @@ class Chooser:
 
 def _filters(config: SamplingConfig) -> list[Callable[[Float64], Float64]]:
     """The rules after temperature that are on, in their order."""
-    found: list[tuple[bool, Callable[[Float64], Float64]]] = [
-        (config.top_k > 0, partial(rules.top_k, k=config.top_k)),
-        (config.typical < 1, partial(rules.typical, mass=config.typical)),
-        (config.top_p < 1, partial(rules.top_p, mass=config.top_p)),
-        (config.min_p > 0, partial(rules.min_p, part=config.min_p)),
-    ]
-    return [rule for is_on, rule in found if is_on]
+    filters: list[Callable[[Float64], Float64]] = []
+    if config.top_k is not None:
+        filters.append(partial(rules.top_k, k=config.top_k))
+    if config.typical not in (None, 1):
+        filters.append(partial(rules.typical, mass=config.typical))
+    if config.top_p not in (None, 1):
+        filters.append(partial(rules.top_p, mass=config.top_p))
+    if config.min_p:
+        filters.append(partial(rules.min_p, part=config.min_p))
+    return filters
 
 
 def _banned(config: SamplingConfig, vocabulary: Vocabulary) -> Mask | None:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.config import require
+from charrnn.settings import require
 from charrnn.text.vocabulary import code_points
 
 Hashes = npt.NDArray[np.uint64]

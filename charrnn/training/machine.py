@@ -16,14 +16,14 @@ from charrnn.errors import EnvironmentFault
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
 
-def choose_device(name: str) -> torch.device:
-    """The device called `auto`, `cpu`, `cuda` or `cuda:N`.
+def choose_device(name: str | None) -> torch.device:
+    """The device called `cpu`, `cuda` or `cuda:N`; None: a GPU if there is one, otherwise the processor.
 
     Raises:
         EnvironmentFault: this machine, or this build of torch, lacks it.
     """
     available = torch.cuda.is_available()
-    if name == "auto":
+    if name is None:
         return torch.device("cuda" if available else "cpu")
     if name == "cpu":
         return torch.device(name)
@@ -127,8 +127,8 @@ def repeatable_draws(seed: int, step: int, device: torch.device, *, needed: bool
 
 
 @contextlib.contextmanager
-def thread_count(threads: int) -> Iterator[None]:
-    """Compute with so many CPU threads (0 leaves torch's choice), and go back to the number before."""
+def thread_count(threads: int | None) -> Iterator[None]:
+    """Compute with this many CPU threads (None leaves torch's choice), and go back to the number before."""
     before = torch.get_num_threads()
     if threads:
         torch.set_num_threads(threads)

@@ -4,11 +4,11 @@ import dataclasses
 import itertools
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 
-from charrnn.config import ModelConfig, Precision, TrainingConfig
+from charrnn.config import ModelConfig, Precision, TrainingConfig, TrainingRequest
 from charrnn.network.cells import get_cell
 from charrnn.training.machine import (
     may_choose_bfloat16,
@@ -21,29 +21,30 @@ from charrnn.training.network import TorchState, make_network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.plan import (
     PROBES,
-    Budget,
-    Facts,
+    CorpusSize,
     Machine,
     Plan,
     Trial,
-    Wishes,
     layered,
     make_plan,
     normalized,
     reading,
+    with_limit,
 )
 from charrnn.training.step import train_step
 
 TRIAL_SECONDS = 0.4
 TRIAL_DROPOUT = 0.1
-"""While measuring, where dropout is not decided yet: what costs time is that there is some."""
+"""Dropout while measuring, where it is not decided yet: what costs time is that there is some."""
 SLOW_KERNELS = ("GRU", "RNN")
-"""Of torch's kernels those that may be slower than charrnn's loop on a processor; the LSTM's was not, where measured."""
+"""torch's kernels that may be slower than charrnn's loop on a processor; the LSTM's was not, where measured."""
 GAIN = 1.1
 """How much faster than float32 bfloat16 must be to be chosen, and several threads than one."""
 
 Measure = Callable[[ModelConfig, TrainingConfig], float]
-"""The seconds that a training step takes."""
+"""Measures the seconds that a training step takes."""
+CHOSEN = ("precision", "kernel", "threads")
+"""Settings that are chosen by measurement unless they were given."""
 
 
 def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float:
@@ -60,7 +61,7 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float
             0,
             device,
             config.kernel,
-            recurrent_dropout=config.recurrent_dropout,
+            weight_drop=config.weight_drop,
         )
         optimizer = Optimizer(network, config)
         shape = (config.sequence_length, config.batch_size)
@@ -75,49 +76,45 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float
 
 
 def plan_here(
-    facts: Facts,
-    model_config: ModelConfig,
-    config: TrainingConfig,
-    budget: Budget,
-    wishes: Wishes,
+    size: CorpusSize,
+    network: ModelConfig,
+    request: TrainingRequest,
+    device: str,
     measure: Measure = seconds_per_step,
 ) -> Plan:
     """Measure this machine and plan a run for it; see `make_plan`.
 
-    If time is the budget, two networks are measured; from their speeds a size is chosen, and that network measured too.
+    If time is the limit, two networks are measured; from their speeds a size is chosen, and that network measured too.
     """
-    model_config = normalized(layered(model_config, wishes), 0.0, wishes)
+    request = with_limit(request)
+    network = normalized(layered(network, request), 0.0, request)
     tried = dataclasses.replace(
-        config,
-        batch_size=wishes.batch_size or config.batch_size,
-        dropout=TRIAL_DROPOUT if wishes.dropout is None else wishes.dropout,
-        recurrent_dropout=TRIAL_DROPOUT
-        if wishes.recurrent_dropout is None
-        else wishes.recurrent_dropout,
+        request.training(device=device, dropout=TRIAL_DROPOUT, weight_drop=TRIAL_DROPOUT),
+        device=device,
     )
-    timed = budget.minutes is not None or budget == Budget()
-    if wishes.hidden_size:
-        sizes: tuple[int, ...] = (wishes.hidden_size,)
-    elif timed:
-        sizes = PROBES
-    else:
+    left_open = [name for name in CHOSEN if request.leaves_open(name)]
+    timed = request.minutes is not None
+    sizes: Sequence[int] = PROBES
+    if not request.leaves_open("hidden_size"):
+        sizes = (network.hidden_size,)
+    elif not timed:
         untimed = Machine("cpu", 1, "float32", "loop", (Trial(1, 1, 1, 1, 1.0),))
-        plan = make_plan(facts, untimed, model_config, config, budget, wishes)
-        model_config, sizes = plan.model_config, (plan.model_config.hidden_size,)
-    machine = try_machine(model_config, _as_read(facts, tried), sizes, measure)
-    plan = make_plan(facts, machine, model_config, config, budget, wishes)
-    planned = _as_read(facts, plan.config)
+        network = make_plan(size, untimed, network, request).model_config
+        sizes = (network.hidden_size,)
+    machine = try_machine(network, _as_read(size, tried), sizes, measure, choose=left_open)
+    plan = make_plan(size, machine, network, request)
+    planned = _as_read(size, plan.config)
     if timed and not machine.has_tried(plan.model_config, planned):
         seconds = min(measure(plan.model_config, planned) for _ in range(2))
         exact = Trial.of(plan.model_config, planned, seconds)
         machine = dataclasses.replace(machine, trials=(*machine.trials, exact))
-        plan = make_plan(facts, machine, model_config, config, budget, wishes)
+        plan = make_plan(size, machine, network, request)
     return plan
 
 
-def _as_read(facts: Facts, config: TrainingConfig) -> TrainingConfig:
+def _as_read(size: CorpusSize, config: TrainingConfig) -> TrainingConfig:
     """The config with the shape that a step on this text has, on average."""
-    _, epoch = reading(facts, config)
+    _, epoch = reading(size, config)
     shape = epoch.shape
     return dataclasses.replace(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
@@ -129,6 +126,8 @@ def try_machine(
     config: TrainingConfig,
     hidden_sizes: Sequence[int],
     measure: Measure = seconds_per_step,
+    *,
+    choose: Collection[str] = CHOSEN,
 ) -> Machine:
     """Choose precision, kernel and threads for the first size, and measure the others with them.
 
@@ -137,16 +136,17 @@ def try_machine(
 
     Args:
         model_config: the network, but for its hidden size.
-        config: the run's settings so far; a precision or kernel other than auto, or threads other than 0, are obeyed.
+        config: the run's settings so far.
         hidden_sizes: to try.
-        measure: what is asked for times.
+        measure: measures a step.
+        choose: which of precision, kernel and threads are chosen here; the others are as in the config.
 
     Raises:
         EnvironmentFault: the config's precision is bfloat16, and the device has none.
     """
     require_precision(config.precision, torch.device(config.device))
     networks = [dataclasses.replace(model_config, hidden_size=h) for h in hidden_sizes]
-    chosen, seconds = _choose_arithmetic(networks[0], config, measure)
+    chosen, seconds = _choose_arithmetic(networks[0], config, measure, choose)
     once = [seconds, *(measure(network, chosen) for network in networks[1:])]
     twice = [measure(network, chosen) for network in networks]
     trials = map(Trial.of, networks, itertools.repeat(chosen), map(min, once, twice))
@@ -154,36 +154,37 @@ def try_machine(
 
 
 def _choose_arithmetic(
-    model_config: ModelConfig, config: TrainingConfig, measure: Measure
+    network: ModelConfig, config: TrainingConfig, measure: Measure, choose: Collection[str]
 ) -> tuple[TrainingConfig, float]:
-    """The config with a definite precision, kernel and number of threads, and the seconds that a step takes so.
+    """The config with precision, kernel and threads chosen, and the seconds that a step then takes.
 
     One thread is tried too: where another program keeps a core busy, threads that wait for each other at every time step
-    are many times slower than one that waits for nobody.
+    are many times slower than one that waits for none.
     """
-    device = torch.device(config.device)
-    on_cpu = device.type == "cpu"
-    threads = config.threads or (torch.get_num_threads() if on_cpu else 0)
-    precisions: list[Precision] = ["float32"] if config.precision == "auto" else [config.precision]
-    if config.precision == "auto" and may_choose_bfloat16(device):
-        precisions.append("bfloat16")
+    on_cpu = config.device == "cpu"
+    if "threads" in choose:
+        config = dataclasses.replace(config, threads=torch.get_num_threads() if on_cpu else None)
+    cell = get_cell(network.cell, network.activation)
+    if "kernel" in choose:
+        config = dataclasses.replace(config, kernel="fused" if cell.torch_class else "loop")
+    precisions: list[Precision] = [config.precision]
+    if "precision" in choose:
+        may_be_bfloat16 = may_choose_bfloat16(torch.device(config.device))
+        precisions = ["float32", "bfloat16"] if may_be_bfloat16 else ["float32"]
     best, per_step = config, math.inf
     for precision in precisions:
-        tried = dataclasses.replace(config, precision=precision, threads=threads)
-        seconds = measure(model_config, tried)
+        tried = dataclasses.replace(config, precision=precision)
+        seconds = measure(network, tried)
         if seconds * GAIN <= per_step or per_step == math.inf:
             best, per_step = tried, seconds
-    cell = get_cell(model_config.cell, model_config.activation)
-    if config.kernel == "auto":
-        best = dataclasses.replace(best, kernel="fused" if cell.torch_class else "loop")
-        if on_cpu and cell.backward and cell.torch_class in SLOW_KERNELS:
-            tried = dataclasses.replace(best, kernel="loop")
-            seconds = measure(model_config, tried)
-            if seconds < per_step:
-                best, per_step = tried, seconds
-    if on_cpu and not config.threads and threads > 1:
+    if "kernel" in choose and on_cpu and cell.backward and cell.torch_class in SLOW_KERNELS:
+        tried = dataclasses.replace(best, kernel="loop")
+        seconds = measure(network, tried)
+        if seconds < per_step:
+            best, per_step = tried, seconds
+    if "threads" in choose and on_cpu and (best.threads or 0) > 1:
         tried = dataclasses.replace(best, threads=1)
-        seconds = measure(model_config, tried)
+        seconds = measure(network, tried)
         if seconds <= per_step * GAIN:
             best, per_step = tried, seconds
     return best, per_step

@@ -21,7 +21,6 @@ from torch.nn.functional import linear
 from charrnn.config import Kernel, ModelConfig
 from charrnn.model import Weights
 from charrnn.network.cells import get_cell
-from charrnn.network.cells.base import Cell
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import Layer, advance, layer_names, make_layer, norm_names
 from charrnn.training.fed_back import unroll_fed_back
@@ -72,11 +71,6 @@ class Layers(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
 
 
-def fits_kernel(cell: Cell, kernel: Kernel) -> bool:
-    """Whether a cell can be stepped through time in this way."""
-    return kernel != "fused" or cell.torch_class is not None
-
-
 class Network(nn.Module):
     """Symbols in, logits for the next symbols out.
 
@@ -86,8 +80,8 @@ class Network(nn.Module):
             Not between layers, as W. Zaremba, I. Sutskever and O. Vinyals have it ("Recurrent Neural Network
             Regularization", 2014): two layers of 256 units then learnt tinyshakespeare less well, 1.452 instead of
             1.438 nats after 1,892 steps with 0.09 of it.
-        kernel: `fused`, `loop`, or `auto`: fused if torch has a kernel for the cell.
-        recurrent_dropout: the part of the recurrent weights that is zeroed in training, one mask for all lanes and time
+        kernel: `fused`: torch's kernel, where it has one for the cell; `loop`: charrnn's own loop.
+        weight_drop: the part of the recurrent weights that is zeroed in training, one mask for all lanes and time
             steps of a chunk: DropConnect (S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM
             Language Models", 2018).
     """
@@ -96,15 +90,14 @@ class Network(nn.Module):
         self,
         config: ModelConfig,
         dropout: float = 0.0,
-        kernel: Kernel = "auto",
+        kernel: Kernel = "fused",
         *,
-        recurrent_dropout: float = 0.0,
+        weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
         V, E, H, L = config.vocab_size, config.embedding_size, config.hidden_size, config.num_layers
         self.cell = get_cell(config.cell, config.activation)
         self.num_layers = L
-        assert fits_kernel(self.cell, kernel)
         self.kernel = kernel if self.cell.torch_class else "loop"
         self.embedding = nn.Embedding(V, E)
         self.rnn = self._make_layers(config)
@@ -115,7 +108,7 @@ class Network(nn.Module):
             self.norm[gain.removeprefix("norm.")] = torch.ones(H)
             self.norm[shift.removeprefix("norm.")] = torch.zeros(H)
         self.dropout = LockedDropout(dropout)
-        self.recurrent_dropout = recurrent_dropout
+        self.weight_drop = weight_drop
         first = {k: torch.zeros(L, H) for k in self.cell.states} if config.learn_start else {}
         self.start = nn.ParameterDict(first)
         self._open_forget_gates()
@@ -219,9 +212,9 @@ class Network(nn.Module):
     def _recurrent(self, name: str) -> Tensor:
         """A weight of the layers, with holes in training if it is a recurrent matrix."""
         weight = self.rnn.get_parameter(name)
-        if not (self.training and self.recurrent_dropout and name.startswith("weight_hh")):
+        if not (self.training and self.weight_drop and name.startswith("weight_hh")):
             return weight
-        keep = 1 - self.recurrent_dropout
+        keep = 1 - self.weight_drop
         return weight * torch.empty_like(weight).bernoulli_(keep).div_(keep)
 
     def _unrolled(
@@ -308,12 +301,12 @@ def make_network(
     dropout: float,
     seed: int,
     device: torch.device,
-    kernel: Kernel = "auto",
+    kernel: Kernel = "fused",
     *,
-    recurrent_dropout: float = 0.0,
+    weight_drop: float = 0.0,
 ) -> Network:
     """A network whose initial weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Network(config, dropout, kernel, recurrent_dropout=recurrent_dropout)
+        network = Network(config, dropout, kernel, weight_drop=weight_drop)
         return network.to(device)

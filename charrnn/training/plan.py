@@ -1,8 +1,8 @@
-"""From a budget to a run: how large a network, how many steps, how much dropout.
+"""From a request to a run: how large a network, how many steps, how much dropout.
 
-A pure function of what is known of the text, what was measured of the machine, and what was asked for. What was asked
-for is obeyed, and the rest planned around it; from then on everything is in steps, so that a run can be repeated and
-resumed. The constants are the outcome of `benchmarks/sweep.py`.
+A pure function of the size of the text, the speed of the machine and the request. Settings that were given are kept, and
+the rest is planned around them; from then on everything is in steps, so that a run can be repeated and resumed. The
+constants are the outcome of `benchmarks/sweep.py`. Nothing here needs torch.
 """
 
 import dataclasses
@@ -14,92 +14,73 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
+from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig, TrainingRequest
 from charrnn.network.shapes import count_parameters
 from charrnn.text.lines import Positions
 from charrnn.training.data import BatchShape, Epoch, one_epoch
+from charrnn.wording import counted, rounded_count
 
 DEFAULT_MINUTES = 5.0
+"""Training time if a request has no limit."""
 EVALUATED_CHARS = 1 << 18
-"""Validation characters scored in one evaluation, at most."""
+"""Maximum validation characters scored in one evaluation."""
 EVALUATIONS = 12
-"""In a run whose budget is no time; else as many as take EVALUATION_PART of it, within these bounds."""
+"""Evaluations of a run that is not limited by time."""
 FEWEST_EVALUATIONS, MOST_EVALUATIONS = 5, 24
+"""Bounds on the evaluations of a run that is limited by time."""
 EVALUATION_PART = 0.02
+"""Fraction of the time that evaluations may take, within those bounds."""
 SECONDS_BETWEEN = 120.0
-"""From one evaluation to the next, at most."""
+"""Maximum seconds between two evaluations."""
 OVERHEAD = 1.02
-"""Time of a step in the run, as a multiple of its time in the trial: the run also reads text, shows progress, saves."""
+"""Time of a step in the run relative to a step in the trial: the run also reads text, shows progress and saves."""
 FORWARD_PART = 0.3
-"""Time to read a character, as a part of the time to train on it."""
+"""Time to read a character relative to the time to train on it."""
 
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Hidden sizes that a plan chooses from."""
 LAYERS = {"lstm": 2}
-"""Of a network whose size is planned, by its cell; 1 of the others, with which it was not tried."""
+"""Layers of a network whose size is planned, by cell (default 1)."""
 MOST_NORMALIZED = 15.0
-"""Temptation up to which the layers of such an LSTM are normalised. It then learns faster; but where a text is read more
-often it learns more of it by heart."""
+"""Overfitting risk up to which a planned LSTM has layer normalization. It then learns faster; but where a text is read
+more often it memorizes more of it."""
 PROBES = (512, 256)
-"""Those that are measured to choose by time; the speed of the others follows from their weights."""
+"""Hidden sizes measured when the size is planned from a time; the speed of the others follows from their parameters."""
 WEIGHTS_PER_CHAR = 2.5
-"""Of a text to train on, at most: larger networks only learn it by heart."""
+"""Maximum parameters per training character: larger networks only memorize the text."""
 LARGE = 128
-"""Up to which size this does not matter."""
+"""Hidden sizes up to this one are exempt from that limit."""
 LARGEST_UNTIMED = 512
-"""If the budget is no time, which a larger network might use up."""
+"""Largest planned hidden size of a run that is not limited by time."""
 CHARS_PER_PARAMETER = 5.5
-"""A network pays if its run reads so many characters for each of its weights; else a smaller one learns more."""
+"""Characters a run must read for each parameter; with fewer, a smaller network learns more."""
 LEAST_STEPS = 1000
-"""And if there is time for so many steps, with the fewest lanes; else a smaller one, with more of them, learns more."""
+"""Minimum steps, at the smallest batch size, before a larger network is chosen."""
 BATCH_SIZES = (64, 32)
 SMALL_STEPS = 0.4
-"""Fewer lanes take more time a character, by this power of how many times fewer they are."""
+"""Time per character grows with this power of the factor by which a batch is smaller."""
 FEWEST_STEPS = 1500
-"""Lanes are halved if there would be fewer steps: then more, rougher steps learn more."""
+"""Minimum steps at a batch size; with fewer, the batch is halved: more, noisier steps learn more."""
 SELDOM, FEW_STEPS = 8.0, 450
-"""Up to this temptation it is the characters that count: a normalised network then pays in so many steps, with all
-lanes."""
+"""Overfitting risk up to which the number of characters counts more than that of steps, and the minimum steps of a
+normalized network then."""
 DROPOUTS = ((1.0, 0.0, 0.0), (9.0, 0.1, 0.1), (36.0, 0.15, 0.25), (80.0, 0.3, 0.5))
-"""Temptation (for most texts the epochs, see `temptation`), dropout, recurrent dropout; between them, in proportion to
-the logarithm."""
+"""Overfitting risk, dropout, weight drop; interpolated in the logarithm of the risk."""
 MOST_EPOCHS = 150.0
 ENOUGH_STEPS = 3000
-"""More epochs do no good, if they are so many steps: the time beyond is not used."""
+"""A run ends after MOST_EPOCHS if they are at least this many steps, even if time is left."""
 PATIENCE = 6
-"""Evaluations without a better one after which a run that has a time ends early."""
+"""Evaluations without improvement after which a run that is limited by time ends early."""
 
 
 @dataclass(frozen=True)
-class Budget:
-    """How long to train; the first that runs out ends the run. All None: DEFAULT_MINUTES."""
-
-    minutes: float | None = None
-    epochs: float | None = None
-    steps: int | None = None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of the text: symbols to train on and to validate on."""
+class CorpusSize:
+    """The size of a corpus in characters."""
 
     train_chars: int
     val_chars: int
-    item_lengths: Positions | None = None
-    """In a text of lines those of the lines to train on, the newline counted."""
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What has been decided already; None leaves it to the plan."""
-
-    hidden_size: int | None = None
-    num_layers: int | None = None
-    layer_norm: bool | None = None
-    batch_size: int | None = None
-    dropout: float | None = None
-    recurrent_dropout: float | None = None
-    patience: int | None = None
+    line_lengths: Positions | None = None
+    """The lengths of the training lines, newlines included, in a corpus of lines."""
 
 
 @dataclass(frozen=True)
@@ -120,21 +101,21 @@ class Trial:
 
     @property
     def chars(self) -> int:
-        """Read in the step."""
+        """Characters read in the step."""
         return self.batch_size * self.sequence_length
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """What decides the time of a step: weights, lanes, characters of a lane."""
+        """What decides the time of a step: parameters, batch size, sequence length."""
         return self.parameters, self.batch_size, self.sequence_length
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What was measured: which arithmetic is fastest, and how fast it is."""
+    """The speed of a machine: which arithmetic is fastest, and how fast it is."""
 
     device: str
-    threads: int
+    threads: int | None
     precision: Precision
     kernel: Kernel
     trials: tuple[Trial, ...]
@@ -173,7 +154,7 @@ def _per_char(trial: Trial, chars: int) -> float:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, and what it will take."""
+    """A run, and the time it will take."""
 
     model_config: ModelConfig
     config: TrainingConfig
@@ -181,129 +162,140 @@ class Plan:
     seconds: float
     chars_per_second: float
     reasons: tuple[str, ...] = ()
-    """Why it is so, and what else should be said, in sentences."""
+    """Why the run is planned so, and notes, in sentences."""
     lines_per_step: int | None = None
-    """About, in a text of lines."""
+    """Approximate lines read in a step, in a corpus of lines."""
 
 
 def make_plan(
-    facts: Facts,
-    machine: Machine,
-    model_config: ModelConfig,
-    config: TrainingConfig,
-    budget: Budget,
-    wishes: Wishes,
+    size: CorpusSize, machine: Machine, network: ModelConfig, request: TrainingRequest
 ) -> Plan:
-    """Fix everything that a budget leaves open.
+    """Decide everything that a request leaves open.
 
     Args:
-        facts: of the text.
+        size: of the corpus.
         machine: that will train.
-        model_config: the network; its hidden size, layers and normalisation are planned.
-        config: the settings; the batch size, both dropouts, the patience, and what counts steps are planned.
-        budget: how long.
-        wishes: what of these is not to be planned.
+        network: as the request has it; its hidden size, layers and normalization are planned if the request leaves
+            them open.
+        request: what was asked for.
     """
-    model_config = layered(model_config, wishes)
-    budget = Budget(minutes=DEFAULT_MINUTES) if budget == Budget() else budget
-    config = dataclasses.replace(
-        config,
+    request = with_limit(request)
+    network = layered(network, request)
+    config = request.training(
         device=machine.device,
         threads=machine.threads,
         precision=machine.precision,
         kernel=machine.kernel,
     )
-    batch_sizes = (wishes.batch_size,) if wishes.batch_size else BATCH_SIZES
-    sizes = [size for size in SIZES if budget.minutes or size <= LARGEST_UNTIMED]
-    if wishes.hidden_size:
-        sizes = [wishes.hidden_size]
+    run, wanted = _choose_run(size, machine, network, config, request)
+    dropout, weight_drop = dropouts(run.overfitting_risk)
+    between = max(1, round(SECONDS_BETWEEN / run.per_step))
+    planned: dict[str, Any] = {
+        "dropout": dropout,
+        "weight_drop": weight_drop,
+        "warmup_steps": min(config.warmup_steps, run.steps // 10),
+        "eval_every": min(math.ceil(run.steps / run.evaluations), between),
+        "patience": _patience(size, request),
+    }
+    left_open = {name: value for name, value in planned.items() if request.leaves_open(name)}
+    config = dataclasses.replace(run.config, steps=run.steps, **left_open)
+    return Plan(
+        run.model_config,
+        config,
+        run.epochs,
+        run.steps * run.per_step + run.steps / config.eval_every * run.per_evaluation,
+        run.epoch.characters / run.per_step,
+        _reasons(size, run, config, wanted, request),
+        run.epoch.lines,
+    )
+
+
+def with_limit(request: TrainingRequest) -> TrainingRequest:
+    """The request with DEFAULT_MINUTES if it has no limit."""
+    return request if request.has_limit else dataclasses.replace(request, minutes=DEFAULT_MINUTES)
+
+
+def _choose_run(
+    size: CorpusSize,
+    machine: Machine,
+    network: ModelConfig,
+    config: TrainingConfig,
+    request: TrainingRequest,
+) -> "tuple[_Run, TrainingConfig]":
+    """The run that the request allows, and its config before the text was found too short for its batches."""
+    batch_sizes = (config.batch_size,) if "batch_size" in request.given else BATCH_SIZES
+    sizes = [units for units in SIZES if request.minutes or units <= LARGEST_UNTIMED]
+    if "hidden_size" in request.given:
+        sizes = [network.hidden_size]
     for batch_size in batch_sizes:
         wanted = dataclasses.replace(config, batch_size=batch_size)
-        fitting, epoch = reading(facts, wanted)
-        buy = partial(_buy, facts, epoch, machine, fitting, budget)
-        plain = (dataclasses.replace(model_config, hidden_size=size) for size in reversed(sizes))
-        networks = (normalized(network, buy(network).temptation, wishes) for network in plain)
-        fewest_lanes = batch_size == batch_sizes[-1]
-        run = _largest_that_pays(map(buy, networks), facts, fewest_lanes=fewest_lanes)
+        fitting, epoch = reading(size, wanted)
+        allowed = partial(_allowed_run, size, epoch, machine, fitting, request)
+        plain = (dataclasses.replace(network, hidden_size=units) for units in reversed(sizes))
+        networks = (normalized(one, allowed(one).overfitting_risk, request) for one in plain)
+        smallest_batch = batch_size == batch_sizes[-1]
+        run = _largest_that_pays(map(allowed, networks), size, smallest_batch=smallest_batch)
         fewest = FEW_STEPS if run.limit == "minutes" and run.reads_seldom else FEWEST_STEPS
-        if run.steps >= fewest or run.steps == budget.steps:
+        if run.steps >= fewest or run.steps == request.steps:
             break
-    dropout, recurrent_dropout = dropouts(run.temptation)
-    between = max(1, round(SECONDS_BETWEEN / run.per_step))
-    eval_every = min(math.ceil(run.steps / run.evaluations), between)
-    config = dataclasses.replace(
-        run.config,
-        steps=run.steps,
-        dropout=_first(wishes.dropout, dropout),
-        recurrent_dropout=_first(wishes.recurrent_dropout, recurrent_dropout),
-        warmup_steps=min(config.warmup_steps, run.steps // 10),
-        eval_every=eval_every,
-        patience=_first(wishes.patience, _patience(facts, budget)),
-    )
-    seconds = run.steps * run.per_step + run.steps / config.eval_every * run.per_evaluation
-    rate = epoch.characters / run.per_step
-    reasons = _reasons(facts, machine, run, wanted, budget, wishes)
-    return Plan(run.model_config, config, run.epochs, seconds, rate, reasons, epoch.lines)
+    return run, wanted
 
 
-def layered(model_config: ModelConfig, wishes: Wishes) -> ModelConfig:
-    """The network with its layers: as many as are wished for, or if its size is planned as many as pay."""
-    if wishes.num_layers is not None or wishes.hidden_size is not None:
-        return model_config
-    return dataclasses.replace(model_config, num_layers=LAYERS.get(model_config.cell, 1))
+def layered(network: ModelConfig, request: TrainingRequest) -> ModelConfig:
+    """The network with its layers: as many as were given, or if its size is planned, as many as pay."""
+    if "num_layers" in request.given or "hidden_size" in request.given:
+        return network
+    return dataclasses.replace(network, num_layers=LAYERS.get(network.cell, 1))
 
 
-def normalized(model_config: ModelConfig, tempted: float, wishes: Wishes) -> ModelConfig:
-    """The network with layer normalisation if it is wished for, or if the size is planned and it pays."""
-    if wishes.layer_norm is not None:
-        return dataclasses.replace(model_config, layer_norm=wishes.layer_norm)
-    if wishes.hidden_size is not None:
-        return model_config
-    pays = model_config.cell in LAYERS and tempted <= MOST_NORMALIZED
-    return dataclasses.replace(model_config, layer_norm=pays)
+def normalized(network: ModelConfig, risk: float, request: TrainingRequest) -> ModelConfig:
+    """The network with layer normalization if it was given, or if the size is planned and it pays."""
+    if "layer_norm" in request.given or "hidden_size" in request.given:
+        return network
+    pays = network.cell in LAYERS and risk <= MOST_NORMALIZED
+    return dataclasses.replace(network, layer_norm=pays)
 
 
-def reading(facts: Facts, config: TrainingConfig) -> tuple[TrainingConfig, Epoch]:
-    """The config with as many and as long lanes as the text fills, and what it takes to read the text once so."""
-    shape = BatchShape.fitting(facts.train_chars, config.batch_size, config.sequence_length)
+def reading(size: CorpusSize, config: TrainingConfig) -> tuple[TrainingConfig, Epoch]:
+    """The config with as many and as long batch rows as the text fills, and what one epoch then takes."""
+    shape = BatchShape.fitting(size.train_chars, config.batch_size, config.sequence_length)
     config = dataclasses.replace(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )
-    return config, one_epoch(facts.train_chars, shape, facts.item_lengths)
+    return config, one_epoch(size.train_chars, shape, size.line_lengths)
 
 
-def _patience(facts: Facts, budget: Budget) -> int:
-    """Who gives a number of steps gets them all."""
-    return PATIENCE if facts.val_chars > 1 and budget.epochs is None and budget.steps is None else 0
+def _patience(size: CorpusSize, request: TrainingRequest) -> int | None:
+    """Evaluations to wait for an improvement; None for a run with a number of steps or epochs, which makes them all."""
+    timed = request.epochs is None and request.steps is None
+    return PATIENCE if timed and size.val_chars > 1 else None
 
 
-def temptation(epochs: float, parameters: int, train_chars: int) -> float:
-    """How much tempts a network to learn a text by heart: the epochs, and in proportion the weights it has too many.
-
-    With fewer weights than the text has characters it is the epochs alone.
-    """
+def overfitting_risk(epochs: float, parameters: int, train_chars: int) -> float:
+    """The risk that a network memorizes its text: the epochs, times the parameters per character where above 1."""
     return epochs * max(1.0, parameters / train_chars)
 
 
-def dropouts(tempted: float) -> tuple[float, float]:
-    """Dropout and recurrent dropout for so much temptation; see DROPOUTS."""
-    passes, *parts = zip(*DROPOUTS, strict=True)
-    at = math.log(max(tempted, 1e-9))
-    found = [float(np.interp(at, np.log(passes), part)) for part in parts]
-    return round(found[0], 2), round(found[1], 2)
+def dropouts(risk: float) -> tuple[float, float]:
+    """Dropout and weight drop for an overfitting risk; see DROPOUTS."""
+    risks, *rates = zip(*DROPOUTS, strict=True)
+    at = math.log(max(risk, 1e-9))
+    dropout, weight_drop = (float(np.interp(at, np.log(risks), rate)) for rate in rates)
+    return round(dropout, 2), round(weight_drop, 2)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What a budget buys with one network."""
+    """What the limits of a request allow with one network."""
 
     model_config: ModelConfig
     config: TrainingConfig
+    epoch: Epoch
     steps: int
     chars: float
-    """Read in all."""
+    """Characters read in the whole run."""
     epochs: float
-    temptation: float
+    overfitting_risk: float
     per_step: float
     per_evaluation: float
     evaluations: int
@@ -312,22 +304,22 @@ class _Run:
 
     @property
     def reads_seldom(self) -> bool:
-        """Whether it is the characters that count, not the steps."""
-        return self.model_config.layer_norm and self.temptation <= SELDOM
+        """Whether the number of characters counts more than that of steps."""
+        return self.model_config.layer_norm and self.overfitting_risk <= SELDOM
 
 
-def _largest_that_pays(runs: Iterable[_Run], facts: Facts, *, fewest_lanes: bool) -> _Run:
+def _largest_that_pays(runs: Iterable[_Run], size: CorpusSize, *, smallest_batch: bool) -> _Run:
     """The run of the largest network that reads enough for its size in enough steps, or of the smallest.
 
     Args:
-        runs: what the budget buys, of the largest network first.
-        facts: of the text.
-        fewest_lanes: there are no fewer lanes to go on with.
+        runs: what the limits allow, the largest network's first.
+        size: of the corpus.
+        smallest_batch: whether there is no smaller batch to try.
     """
-    usual = LEAST_STEPS if fewest_lanes else 0
+    usual = LEAST_STEPS if smallest_batch else 0
     for run in runs:
-        size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
-        fits = size <= LARGE or parameters <= WEIGHTS_PER_CHAR * facts.train_chars
+        units, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
+        fits = units <= LARGE or parameters <= WEIGHTS_PER_CHAR * size.train_chars
         fewest = FEW_STEPS if run.reads_seldom else usual
         in_enough_steps = run.limit != "minutes" or run.steps >= fewest  # a smaller one makes more
         if fits and in_enough_steps and run.chars >= CHARS_PER_PARAMETER * parameters:
@@ -335,44 +327,46 @@ def _largest_that_pays(runs: Iterable[_Run], facts: Facts, *, fewest_lanes: bool
     return run
 
 
-def _buy(
-    facts: Facts,
+def _allowed_run(
+    size: CorpusSize,
     epoch: Epoch,
     machine: Machine,
     config: TrainingConfig,
-    budget: Budget,
-    model_config: ModelConfig,
+    request: TrainingRequest,
+    network: ModelConfig,
 ) -> _Run:
-    parameters, shape = count_parameters(model_config), epoch.shape
+    """The run that the limits of a request allow this network."""
+    parameters, shape = count_parameters(network), epoch.shape
     per_step = OVERHEAD * machine.seconds_per_step(
         parameters, shape.batch_size, shape.sequence_length
     )
     per_char = FORWARD_PART * per_step / epoch.characters
-    per_evaluation = per_char * min(facts.val_chars, EVALUATED_CHARS)
+    per_evaluation = per_char * min(size.val_chars, EVALUATED_CHARS)
     limits: dict[str, float] = {}
     evaluations = EVALUATIONS
-    if budget.minutes is not None:
-        seconds = budget.minutes * 60
+    if request.minutes is not None:
+        seconds = request.minutes * 60
         affordable = EVALUATION_PART * seconds / max(per_evaluation, 1e-9)
         evaluations = round(np.clip(affordable, FEWEST_EVALUATIONS, MOST_EVALUATIONS))
         in_all = max(evaluations, seconds / SECONDS_BETWEEN)
         in_time = (seconds - in_all * per_evaluation) / per_step
         most = max(MOST_EPOCHS * epoch.steps, ENOUGH_STEPS)
         limits["enough" if in_time > most else "minutes"] = min(in_time, most)
-    if budget.epochs is not None:
-        limits["epochs"] = budget.epochs * epoch.steps
-    if budget.steps is not None:
-        limits["steps"] = budget.steps
+    if request.epochs is not None:
+        limits["epochs"] = request.epochs * epoch.steps
+    if request.steps is not None:
+        limits["steps"] = request.steps
     limit = min(limits, key=limits.__getitem__)
     steps = max(1, round(limits[limit]))
     epochs = steps / epoch.steps
     return _Run(
-        model_config,
+        network,
         config,
+        epoch,
         steps=steps,
         chars=steps * epoch.characters,
         epochs=epochs,
-        temptation=temptation(epochs, parameters, facts.train_chars),
+        overfitting_risk=overfitting_risk(epochs, parameters, size.train_chars),
         per_step=per_step,
         per_evaluation=per_evaluation,
         evaluations=evaluations,
@@ -380,56 +374,58 @@ def _buy(
     )
 
 
-def _first(asked: float | None, planned: float) -> Any:
-    return planned if asked is None else asked
-
-
 # --- in words ----------------------------------------------------------------------------------------------------------
 
 
 def _reasons(
-    facts: Facts,
-    machine: Machine,
+    size: CorpusSize,
     run: _Run,
+    config: TrainingConfig,
     wanted: TrainingConfig,
-    budget: Budget,
-    wishes: Wishes,
+    request: TrainingRequest,
 ) -> tuple[str, ...]:
-    speeds = sorted({t.hidden_size: t.chars / t.seconds for t in machine.trials}.items())
-    layers = run.model_config.num_layers
-    times = f"{layers} x " if layers > 1 else ""
-    measured = ", ".join(f"{speed:,.0f} with {times}{size} units" for size, speed in speeds)
-    size, parameters = run.model_config.hidden_size, count_parameters(run.model_config)
-    buyer = f"{run.steps:,} step{'s read' if run.steps > 1 else ' reads'}"
-    if run.limit == "minutes":
-        buyer = f"{budget.minutes:.3g} minute{'s buy' if budget.minutes != 1 else ' buys'}"
-    each = f"{run.chars / parameters:.3g} for each weight of {times}{size} units"
-    pays = run.chars >= CHARS_PER_PARAMETER * parameters
-    least = "" if pays else "; there is no smaller size"
-    why_size = "" if wishes.hidden_size else f" (at least {CHARS_PER_PARAMETER:g} pay{least})"
-    reasons = [f"characters a second, measured: {measured}"]
-    if run.limit == "enough":
-        reasons.append(f"there is time for more than {run.epochs:,.0f} epochs, which are enough")
-        buyer = f"{run.epochs:,.0f} epochs are"
-    reasons.append(f"{buyer} {run.chars:,.0f} characters, {each}{why_size}")
-    follows = []
-    if wishes.dropout is None or wishes.recurrent_dropout is None:
-        follows.append("some dropout" if any(dropouts(run.temptation)) else "no dropout")
-    if wishes.layer_norm is None and wishes.hidden_size is None and run.model_config.layer_norm:
-        follows.append("layer normalisation")
-    if follows:
-        by = f"{parameters / facts.train_chars:.2g} weights for each of its characters"
-        times_read = f"{run.epochs:.3g}"
-        often = "once" if times_read == "1" else f"{times_read} times"
-        reasons.append(f"the text is read {often}, with {by}: {', '.join(follows)}")
-    given = {name: value for name, value in dataclasses.asdict(wishes).items() if value is not None}
-    if given:
-        said = (name if value is not False else f"no {name}" for name, value in given.items())
-        reasons.append(f"given: {', '.join(said).replace('num_', '').replace('_', ' ')}")
+    """Why a run is planned so: its size, what works against overfitting, and what had to be changed."""
+    reasons = [_why_size(run, request), _against_overfitting(size, run, config)]
     shape = (run.config.batch_size, run.config.sequence_length)
     if shape != (wanted.batch_size, wanted.sequence_length):
         reasons.append(
-            f"{facts.train_chars:,} characters to train on are too few for {wanted.batch_size} lanes of "
-            f"{wanted.sequence_length}: using {shape[0]} of {shape[1]}"
+            f"{size.train_chars:,} training characters are too few for a batch of {wanted.batch_size} x "
+            f"{wanted.sequence_length}: using {shape[0]} x {shape[1]}"
         )
     return tuple(reasons)
+
+
+def _why_size(run: _Run, request: TrainingRequest) -> str:
+    """What the limit allows, and for which network: "2 minutes allow about 7.5 M characters at 67,000/s"."""
+    parameters = count_parameters(run.model_config)
+    speed = f"{run.epoch.characters / run.per_step:,.0f}/s"
+    characters = rounded_count(run.chars)
+    if run.limit == "minutes":
+        allows = f"{counted(request.minutes or 0, 'minute')} {_verb(request.minutes, 'allow')}"
+    elif run.limit == "enough":
+        allows = f"{run.epochs:,.0f} epochs are enough, and take less time than there is:"
+    else:
+        allows = f"{counted(run.steps, 'step')} {_verb(run.steps, 'read')}"
+    sentence = f"{allows} about {characters} characters at {speed}"
+    network = f"{run.model_config.num_layers} x {run.model_config.hidden_size} units"
+    each = run.chars / parameters
+    if "hidden_size" in request.given:
+        return f"{sentence}, {each:.2g} per parameter of {network}"
+    if each < CHARS_PER_PARAMETER:
+        return f"{sentence}: few even for the smallest network, {network}"
+    return f"{sentence}: enough for {network}"
+
+
+def _verb(number: float | None, verb: str) -> str:
+    return f"{verb}s" if number == 1 else verb
+
+
+def _against_overfitting(size: CorpusSize, run: _Run, config: TrainingConfig) -> str:
+    """How often the text is read, and what keeps the network from memorizing it."""
+    per_char = count_parameters(run.model_config) / size.train_chars
+    rates = [("dropout", config.dropout), ("weight drop", config.weight_drop)]
+    means = [f"{name} {rate:g}" for name, rate in rates if rate] or ["no dropout"]
+    if run.model_config.layer_norm:
+        means.append("layer normalization")
+    epochs = f"{counted(float(f'{run.epochs:.3g}'), 'epoch')}"
+    return f"{epochs}, {per_char:.2g} parameters per training character: {', '.join(means)}"

@@ -144,14 +144,14 @@ class Trainer:
                 config.seed,
                 self.device,
                 config.kernel,
-                recurrent_dropout=config.recurrent_dropout,
+                weight_drop=config.weight_drop,
             )
         if initial:
             initial.require_unedited("training")
             self.network.load_numpy(initial.weights)
         self._judge_start = initial is not None and len(corpus.val) > 1
         self.optimizer = Optimizer(self.network, config)
-        self._draws = config.dropout > 0 or config.recurrent_dropout > 0
+        self._draws = config.dropout > 0 or config.weight_drop > 0
         self._hopeless = HOPELESS * math.log(max(2, model_config.vocab_size))
         self._state_names = self.network.cell.states
         self.progress = _Progress()
@@ -171,8 +171,10 @@ class Trainer:
     @property
     def stopped_early(self) -> bool:
         """Whether the run has ended before its planned end: for `patience` evaluations none was the best."""
-        patient = self.progress.evaluations_since_best < self.config.patience
-        return bool(self.config.patience) and not patient and self.progress.step < self.config.steps
+        patience = self.config.patience
+        if patience is None or self.progress.step >= self.config.steps:
+            return False
+        return self.progress.evaluations_since_best >= patience
 
     @property
     def finished(self) -> bool:
@@ -220,7 +222,7 @@ class Trainer:
         step = self.progress.step
         if step % self.config.eval_every == 0 or step == self.config.steps:
             yield from self._evaluate()
-        if time.monotonic() - self._saved_at >= 60 * self.saving.minutes and not self.finished:
+        if time.monotonic() - self._saved_at >= 60 * self.saving.save_every and not self.finished:
             yield from self._save_last()
 
     def _step(self) -> Step:
@@ -259,7 +261,7 @@ class Trainer:
 
         A network that always goes on from a carried state never learns to start, as every sample does.
         """
-        every = 0 if self.corpus.config.lines else self.config.cold_every
+        every = None if self.corpus.config.lines else self.config.reset_every
         if self.batches.resets_state(step):
             self.progress.state = None
         elif every and self.progress.state:

@@ -9,13 +9,14 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from charrnn.config import SamplingConfig, require
+from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
 from charrnn.sampling.prime import before
 from charrnn.sampling.sampler import write
+from charrnn.settings import require
 from charrnn.text.vocabulary import name_characters
 from charrnn.web.data import page_data
 from charrnn.web.html import page_html

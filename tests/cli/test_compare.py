@@ -23,11 +23,11 @@ from helpers import (
 )
 
 from charrnn.checkpoint import load_checkpoint
-from charrnn.cli import compare
-from charrnn.cli.compare_talk import Row, table
-from charrnn.cli.console import can_print
+from charrnn.cli.compare import command as compare
+from charrnn.cli.compare.report import Row, table
 from charrnn.cli.progress import Stopper
-from charrnn.cli.runs import new_folders
+from charrnn.cli.run_names import new_folders
+from charrnn.cli.terminal import can_print
 from charrnn.config import MOST_UNITS, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.network.cells import CELLS
@@ -117,7 +117,7 @@ def test_all_networks_get_the_least_dropout_that_was_planned_for_any(
 ):
     import dataclasses
 
-    from charrnn.cli import compare
+    from charrnn.cli.compare import command as compare
 
     monkeypatch.chdir(tmp_path)
     planned, real = iter([0.3, 0.1, 0.2]), compare.plan_run

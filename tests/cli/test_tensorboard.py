@@ -111,7 +111,7 @@ def test_figures_and_samples_are_those_of_the_record(here, fake):
 def test_speed_counts_training_alone_and_a_run_without_validation_has_no_such_curve(
     fake, monkeypatch
 ):
-    from charrnn.cli import tensorboard
+    from charrnn.cli.train import tensorboard
     from charrnn.training.events import Evaluated, Saved, Step
 
     monkeypatch.setattr(tensorboard, "written", lambda _: "a\n# b")

@@ -16,7 +16,7 @@ from helpers import CLEAN, call_charrnn, make_text, own_signals
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.cli import train_talk
+from charrnn.cli.train import report as train_talk
 from charrnn.errors import DataError
 from charrnn.evaluation import baselines
 from charrnn.evaluation.baselines import measure_baselines
@@ -331,7 +331,7 @@ def test_a_byte_model_has_baselines_per_byte(here):
 def test_limits_that_bite_are_said(here, monkeypatch):
     monkeypatch.setattr(baselines, "MOST_TRAIN", 500)
     monkeypatch.setattr(baselines, "MOST_HELD_OUT", 100)
-    monkeypatch.setattr("charrnn.cli.baselines_talk.LONG", 1000)
+    monkeypatch.setattr("charrnn.cli.train.baselines.LONG", 1000)
     result = here("train", "corpus.txt", *SMALL)
     assert (
         figures_of(result)["unit"]

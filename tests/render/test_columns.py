@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from charrnn.cli.compare_talk import Row, bar_cells, table
+from charrnn.cli.compare.report import Row, bar_cells, table
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.interpret.context import Horizon

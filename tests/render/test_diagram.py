@@ -102,7 +102,7 @@ def test_the_diagram_of_a_run_and_the_networks_that_are_too_large_for_it(
             0,
             "--dropout",
             0,
-            "--recurrent-dropout",
+            "--weight-drop",
             0,
             "--lr",
             0.03,

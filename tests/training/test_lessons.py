@@ -144,7 +144,7 @@ def test_a_run_that_learns_its_text_by_heart_says_so_at_its_end(here, tmp_path):
     letters = torch.randint(97, 105, (600,), generator=draw)  # there is nothing else to learn
     (tmp_path / "text").write_text("".join(map(chr, letters.tolist())), encoding="utf-8")
     options = ("text", "--hidden-size", 48, "--dropout", 0, "--lr", 0.02, "--steps", 120)
-    options += ("--recurrent-dropout", 0)
+    options += ("--weight-drop", 0)
     result = here(*options, "--name", "a")
     (line,) = [line for line in result.err.splitlines() if "validation has risen" in line]
     assert line.startswith("note        validation has risen since step ")

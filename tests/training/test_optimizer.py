@@ -106,7 +106,7 @@ def test_holes_in_the_recurrent_weights_are_the_network_with_those_weights(
     config = ModelConfig(
         cell=cell, vocab_size=6, hidden_size=5, embedding_size=3, num_layers=num_layers
     )
-    network = make_network(config, 0.0, 1, CPU, recurrent_dropout=0.4)
+    network = make_network(config, 0.0, 1, CPU, weight_drop=0.4)
     ids = torch.randint(6, (9, 4), generator=torch.Generator().manual_seed(1))
     torch.manual_seed(5)
     with_holes, _ = network(ids, None)
@@ -127,7 +127,7 @@ def test_holes_in_the_recurrent_weights_are_the_network_with_those_weights(
 @pytest.mark.parametrize("cell", CELLS)
 def test_only_weights_that_were_there_learn_and_nothing_is_missing_when_judged(cell):
     config = ModelConfig(cell=cell, vocab_size=6, hidden_size=5, embedding_size=3)
-    network = make_network(config, 0.0, 1, CPU, recurrent_dropout=0.4)
+    network = make_network(config, 0.0, 1, CPU, weight_drop=0.4)
     ids = torch.randint(6, (9, 4), generator=torch.Generator().manual_seed(1))
     torch.manual_seed(5)
     logits, _ = network(ids, None)

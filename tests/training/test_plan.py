@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.cli.train_talk import plan_lines
+from charrnn.cli.train.report import plan_lines
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.network.shapes import count_parameters
 from charrnn.training import plan as plan_module
@@ -126,7 +126,7 @@ def test_the_largest_network_that_pays_is_taken(minutes, work, train_chars):
         {"hidden_size": 100},
         {"batch_size": 7},
         {"dropout": 0.0},
-        {"recurrent_dropout": 0.45},
+        {"weight_drop": 0.45},
         {"patience": 0},
     ],
 )
@@ -295,7 +295,7 @@ def test_a_text_too_short_for_the_lanes_is_said():
 
 def test_weights_that_a_text_has_no_characters_for_are_held_down_by_more_dropout():
     parts = [
-        plan(Budget(epochs=20), Facts(chars, 1000), hidden_size=256).config.recurrent_dropout
+        plan(Budget(epochs=20), Facts(chars, 1000), hidden_size=256).config.weight_drop
         for chars in (10**7, 10**6, 10**5, 10**4)
     ]
     assert parts[0] == parts[1] < parts[2] < parts[3]

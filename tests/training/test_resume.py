@@ -18,7 +18,7 @@ from helpers import CLEAN, call_charrnn, command, make_text, own_signals, precis
 import charrnn
 from charrnn.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.cli.progress import Stopper
-from charrnn.cli.resume import differences
+from charrnn.cli.train.resume import differences
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.text.corpus import read_corpus

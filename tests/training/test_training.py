@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.checkpoint import load_checkpoint
-from charrnn.cli.runs import resume_point
+from charrnn.cli.train.record import resume_point
 from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.evaluation.evaluate import evaluate
@@ -285,7 +285,7 @@ def test_sampling_in_the_middle_of_training_does_not_disturb_it(corpus, tmp_path
         {"clip": 0.0},
         {"warmup_steps": 0},
         {"weight_decay": 5.0},
-        {"cold_every": 2},
+        {"reset_every": 2},
         {"batch_size": 4},
         {"sequence_length": 12},
         *({"precision": precision} for precision in precisions()[1:]),
@@ -320,7 +320,7 @@ def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
 
     after = []
     monkeypatch.setattr(trainer_module, "train_step", watched)
-    trainer = make_trainer(corpus, tmp_path / "run", dataclasses.replace(CONFIG, cold_every=4))
+    trainer = make_trainer(corpus, tmp_path / "run", dataclasses.replace(CONFIG, reset_every=4))
     run_to_end(trainer)
     for step, state in enumerate(seen):
         if step % 21 == 0:

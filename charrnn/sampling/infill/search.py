@@ -25,7 +25,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.config import require
 from charrnn.errors import DataError, UsageError
 from charrnn.model import CharRNN, Float, States
 from charrnn.numerics import log_softmax, odds
@@ -34,6 +33,7 @@ from charrnn.sampling.constraint.bytes import BETWEEN, FORBIDDEN, Table, spellin
 from charrnn.sampling.infill.pruning import log_weights, prune
 from charrnn.sampling.infill.template import Gap, Template, parse_template
 from charrnn.sampling.rules import Float64, draw
+from charrnn.settings import require
 from charrnn.text.vocabulary import Ids
 
 BEAM, BEAM_OF_DRAWS = 512, 128

@@ -1,12 +1,13 @@
-"""Which checkpoint a command means: a file, a run's folder, a run's name, or the newest run."""
+"""Every way to name a run: the checkpoint that a command means, the folder of a new run, and the run to resume."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.console import say
-from charrnn.errors import CheckpointError
+from charrnn.cli.terminal import say
+from charrnn.errors import CheckpointError, UsageError
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -115,3 +116,95 @@ def reads_lines(loaded: "Checkpoint") -> bool:
     corpus = loaded.run.get("corpus")
     config = corpus.get("config") if isinstance(corpus, dict) else None
     return isinstance(config, dict) and config.get("lines") is True
+
+
+# --- the folders of runs ----------------------------------------------------------------------------------------------
+
+
+def new_folder(out: Path, name: str | None, corpus: list[str], *, overwrite: bool) -> Path:
+    """The folder of a new run: never one that holds another run, unless it is to be overwritten."""
+    return new_folders(out, name, corpus, [""], overwrite=overwrite)[0]
+
+
+def new_folders(
+    out: Path, name: str | None, corpus: list[str], endings: list[str], *, overwrite: bool
+) -> list[Path]:
+    """The folders of new runs that belong together: one name (and number) for all, and an ending for each.
+
+    Raises:
+        UsageError: the name cannot be a folder's, or there is such a run.
+    """
+    if name is not None:
+        folders = [out / checked_name(checked_name(name) + ending) for ending in endings]
+        for folder in folders:
+            require_unused(folder, overwrite=overwrite)
+        return folders
+    base = _name_of(corpus)
+    number = 1
+    while True:
+        stem = base if number == 1 else f"{base}-{number}"
+        folders = [out / f"{stem}{ending}" for ending in endings]
+        if overwrite or not any(map(_holds_run, folders)):
+            return folders
+        number += 1
+
+
+def require_unused(folder: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if the folder holds a run that is not to be overwritten."""
+    if _holds_run(folder) and not overwrite:
+        raise UsageError(
+            f"{folder} holds a run already",
+            f"go on with it: charrnn train --resume --name {folder.name}; start it afresh: --overwrite; "
+            "or choose another --name",
+        )
+
+
+def _holds_run(folder: Path) -> bool:
+    return any((folder / file).exists() for file in (LAST, "best.safetensors"))
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can be a folder's.
+
+    Raises:
+        UsageError: it is empty, a path, or has characters that some system refuses.
+    """
+    bad = not name or name.startswith((".", "-")) or len(name.encode()) > 200
+    if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
+        raise UsageError(
+            f"a run's name is a plain folder name, not {name!r}",
+            "for example --name plays; --out chooses where",
+        )
+    return name
+
+
+def _name_of(corpus: list[str]) -> str:
+    """A run's name from its corpus: "texts/War and Peace.txt.gz" -> "War-and-Peace"."""
+    if corpus[0] == "-":
+        return "stdin"
+    stem = Path(os.path.realpath(corpus[0])).name.removesuffix(".gz").rsplit(".", 1)[0] or "run"
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip(".-")
+    return plain[:60] or "run"
+
+
+def newest_run_of(out: Path, names: list[str]) -> Path:
+    """The run to resume when none is named: the newest of this corpus, or of all."""
+    for path in sorted(out.glob(f"*/{LAST}"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
+        if not names or _sources_of(path) == names:
+            return path
+    wanted = f" of {' '.join(names)}" if names else ""
+    raise CheckpointError(
+        f"there is no run{wanted} to resume under {out}/",
+        "name it with --name, or start one without --resume",
+    )
+
+
+def _sources_of(path: Path) -> object:
+    """What the run of a checkpoint was trained on; None if that cannot be told."""
+    from charrnn.checkpoint import load_checkpoint
+
+    try:
+        corpus = load_checkpoint(path).run.get("corpus")
+    except CheckpointError:
+        return None
+    return corpus.get("sources") if isinstance(corpus, dict) else None

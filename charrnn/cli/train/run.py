@@ -4,37 +4,28 @@ torch is imported by the functions that need it, and first by `start_torch`, onc
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from charrnn.cli.checkpoints import BEST, LAST, METRICS
-from charrnn.cli.console import say
-from charrnn.cli.runs import about_run, require_room, require_unused
-from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.cli.run_names import BEST, LAST, METRICS, require_unused
+from charrnn.cli.terminal import is_quiet, warn
+from charrnn.cli.train.record import about_run
+from charrnn.config import ModelConfig, SavingConfig, TrainingRequest
+from charrnn.errors import CheckpointError, EnvironmentFault
+from charrnn.wording import size
 
 if TYPE_CHECKING:
-    from charrnn.cli.init_from import Start
     from charrnn.cli.progress import Stopper
-    from charrnn.cli.tensorboard import TensorBoardLog
+    from charrnn.cli.train.start import Start
+    from charrnn.cli.train.tensorboard import TensorBoardLog
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
 
-Limits = tuple[float | None, float | None, int | None]
-"""A budget as it was asked for: minutes, epochs, steps."""
-
 SPIN_COUNT = "5000"
 """How long a thread of torch's waits busily for the others (GOMP_SPINCOUNT). The usual count is sixty times larger,
 and training beside another busy program can then become ten times slower."""
-
-
-def check_limits(limits: Limits) -> None:
-    """Raise UsageError if a budget is not a finite number above 0."""
-    for name, value in zip(("--minutes", "--epochs", "--steps"), limits, strict=True):
-        if value is not None and not 0 < value < 1e12:
-            raise UsageError(f"{name} must be a finite number above 0, not {value}")
 
 
 def prepare_process() -> None:
@@ -51,17 +42,18 @@ def prepare_process() -> None:
     keep_freed_memory()
 
 
-def start_torch(device: str, precision: str) -> str:
-    """The device to train on, by its definite name. The first moment that needs torch.
+def start_torch(request: TrainingRequest) -> str:
+    """The device to train on, by its definite name. This is what first imports torch.
 
     Raises:
-        EnvironmentFault: there is no such device, or it cannot train in this precision.
+        EnvironmentFault: there is no such device, or it cannot train in the precision that was given.
     """
     prepare_process()
     from charrnn.training.machine import choose_device, require_precision
 
-    chosen = choose_device(device)
-    require_precision(precision, chosen)
+    chosen = choose_device(request.given.get("device"))
+    if precision := request.given.get("precision"):
+        require_precision(precision, chosen)
     return str(chosen)
 
 
@@ -85,19 +77,13 @@ def held_folder(
         yield
 
 
-def plan_run(
-    text: "Corpus",
-    network: ModelConfig,
-    config: TrainingConfig,
-    limits: Limits,
-    wishes: Mapping[str, Any],
-) -> "Plan":
-    """Fix what a budget and the wishes (by their names in `plan.Wishes`) leave open, after measuring this machine."""
+def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, device: str) -> "Plan":
+    """Plan what a request leaves open, after measuring this machine."""
     from charrnn.training.measure import plan_here
-    from charrnn.training.plan import Budget, Facts, Wishes
+    from charrnn.training.plan import CorpusSize
 
-    facts = Facts(len(text.train), len(text.val), text.line_lengths(text.train))
-    return plan_here(facts, network, config, Budget(*limits), Wishes(**wishes))
+    size = CorpusSize(len(text.train), len(text.val), text.line_lengths(text.train))
+    return plan_here(size, network, request, device)
 
 
 def new_trainer(
@@ -106,22 +92,20 @@ def new_trainer(
     plan: "Plan",
     folder: Path,
     *,
-    asked: Mapping[str, Any],
+    request: TrainingRequest,
     saving: SavingConfig | None = None,
     start: "Start | None" = None,
 ) -> "Trainer":
-    """A run at its start, in a folder that is held. An old run that was there goes.
+    """A run at its start, in a folder that is held. An old run that was there is removed.
 
-    The options that were asked for are remembered; without a budget among them, the one that was planned with.
+    The request is recorded with the run; one without a limit with the time that was planned for it.
     """
-    from charrnn.training.plan import DEFAULT_MINUTES
+    from charrnn.training.plan import with_limit
     from charrnn.training.trainer import Trainer
     from charrnn.training.transfer import extended
 
     saving = saving or SavingConfig()
-    if not any(asked.get(budget) for budget in ("minutes", "epochs", "steps")):
-        asked = {**asked, "minutes": DEFAULT_MINUTES}
-    about = about_run(names, text, plan.config, folder, saving, asked)
+    about = about_run(names, text, plan.config, folder, saving, with_limit(request))
     about |= {"plan": list(plan.reasons)}
     if start:
         about["init_from"] = start.about()
@@ -134,6 +118,23 @@ def new_trainer(
     return trainer
 
 
+def require_room(folder: Path, *networks: ModelConfig, keep: int = 0) -> None:
+    """Raise EnvironmentFault if the disk has no room for the checkpoints of such networks, `keep` older ones too."""
+    import shutil
+
+    from charrnn.network.shapes import count_parameters
+
+    parameters = sum(map(count_parameters, networks))
+    # best: weights; last: weights, two moments, now and where the run may go back to; the old ones beside the new
+    need = parameters * 4 * (1 + 6 * (2 + keep))
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise EnvironmentFault(
+            f"the checkpoints need about {size(need)} in {folder}, where {size(free)} are free",
+            "choose another disk with --out",
+        )
+
+
 def _kept(folder: Path) -> list[str]:
     """The files of older checkpoints that the run in this folder says it has kept."""
     from charrnn.checkpoint import load_checkpoint
@@ -144,14 +145,12 @@ def _kept(folder: Path) -> list[str]:
     return []
 
 
-def drive(
-    trainer: "Trainer", stopper: "Stopper", *, quiet: bool, log: "TensorBoardLog | None" = None
-) -> None:
+def drive(trainer: "Trainer", stopper: "Stopper", *, log: "TensorBoardLog | None" = None) -> None:
     """Run the trainer to its end, or until a signal stops it; show its progress, and log it."""
     from charrnn.cli.progress import make_progress
 
     stopper.watch(trainer)
-    progress = make_progress(trainer, quiet=quiet)
+    progress = make_progress(trainer)
     told = False
     try:
         for event in trainer.run():
@@ -161,9 +160,9 @@ def drive(
                     told = True
                     progress.say("stopping after this step ... (Ctrl-C again to quit at once)")
             if log and (fault := log.show(event)):
-                (say if quiet else progress.say)(f"charrnn: {fault}")
+                (warn if is_quiet() else progress.say)(f"charrnn: {fault}")
     finally:
         if log and (fault := log.close()):
-            (say if quiet else progress.say)(f"charrnn: {fault}")
+            (warn if is_quiet() else progress.say)(f"charrnn: {fault}")
         with contextlib.suppress(OSError):
             progress.close()

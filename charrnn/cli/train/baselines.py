@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from charrnn.cli.console import print_wrapped, say
+from charrnn.cli.terminal import print_wrapped, say
 from charrnn.wording import counted
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.console import say
+from charrnn.cli.terminal import say
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.wording import counted, escape

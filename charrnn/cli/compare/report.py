@@ -1,4 +1,4 @@
-"""What `charrnn compare` has measured, as a table and as JSON."""
+"""The results of `charrnn compare`, as a table and as JSON."""
 
 import dataclasses
 import math
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.train_talk import judged_text
-from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.cli.train.report import judged_text
+from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import DivergedError
 from charrnn.render.bars import bar
 from charrnn.wording import counted
@@ -23,22 +23,22 @@ DISPENSABLE = (5, 3, 1, 2, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Trained:
     """One network, trained and judged."""
 
     run: Path
-    """Its folder."""
+    """The folder of its run."""
     config: ModelConfig
     training: TrainingConfig
     parameters: int
     steps: int
     epochs: float
     characters_seen: int
-    """Trained on, counting repeats."""
+    """Characters it was trained on, counting repeats."""
     seconds: float
-    """Spent on them, and on judging the network meanwhile."""
+    """Seconds of training, evaluations included."""
     nats: float | None
-    """Per character of validation text; None if training diverged."""
+    """Nats per character of validation text; None if training diverged."""
     diverged: DivergedError | None = None
 
     @property
@@ -48,11 +48,11 @@ class Row:
 
     @property
     def bits(self) -> float | None:
-        """Per character of validation text."""
+        """Bits per character of validation text; None if training diverged."""
         return None if self.nats is None else self.nats / math.log(2)
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures under the names that `compare --json` prints."""
+        """The metrics under the names that `compare --json` prints."""
         speed = self.chars_per_second
         return {
             "cell": self.config.cell,
@@ -73,16 +73,15 @@ class Row:
 
 @dataclass
 class Comparison:
-    """What was asked for, and what has been measured so far."""
+    """What is compared, and the results so far."""
 
     names: list[str]
-    """Of the texts, as they were given."""
+    """Names of the texts, as they were given."""
     text: "Corpus"
-    minutes: float | None
-    """For each network."""
-    steps: int | None
+    request: TrainingRequest
+    """What was asked for, of each network."""
     parameters: int | None
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Trained] = field(default_factory=list)
 
     @property
     def unit(self) -> str:
@@ -90,7 +89,7 @@ class Comparison:
         return "byte" if self.text.config.level == "byte" else "char"
 
     @property
-    def best(self) -> Row | None:
+    def best(self) -> Trained | None:
         """The network that needs the fewest bits."""
         judged = [row for row in self.rows if row.nats is not None]
         return min(judged, key=lambda row: row.nats or 0.0, default=None)
@@ -127,15 +126,15 @@ class Comparison:
                 "val_characters": len(text.val),
                 "fingerprint": text.fingerprint,
             },
-            "minutes": self.minutes,
-            "steps": self.steps,
+            "minutes": self.request.minutes,
+            "steps": self.request.steps,
             "parameters": self.parameters,
             "protocol": self.protocol[0],
             "networks": [row.as_dict() for row in self.rows],
         }
 
 
-def table(rows: Sequence[Row], unit: str, width: int, *, blocks: bool) -> list[str]:
+def table(rows: Sequence[Trained], unit: str, width: int, *, blocks: bool) -> list[str]:
     """A line a network, under a heading, with a bar that is longer the more bits it needs.
 
     A line too narrow for that has no bar, and then fewer columns; but the cell and its bits always.
@@ -158,7 +157,7 @@ def table(rows: Sequence[Row], unit: str, width: int, *, blocks: bool) -> list[s
     return shown
 
 
-def bar_cells(rows: Sequence[Row], unit: str, width: int) -> int:
+def bar_cells(rows: Sequence[Trained], unit: str, width: int) -> int:
     """The cells of the longest bar in a table; 0 if there is no room for bars."""
     room = width - _width_of(_columns(rows, unit)) - len(GAP)
     return 0 if room < SHORTEST_BAR else min(room, LONGEST_BAR)
@@ -168,7 +167,7 @@ Column = tuple[str, ...]
 """A heading, and a text for each network."""
 
 
-def _columns(rows: Sequence[Row], unit: str) -> list[Column]:
+def _columns(rows: Sequence[Trained], unit: str) -> list[Column]:
     heading = [
         "cell",
         "units",
@@ -181,7 +180,7 @@ def _columns(rows: Sequence[Row], unit: str) -> list[Column]:
     return list(zip(heading, *map(_cells, rows), strict=True))
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Trained) -> list[str]:
     def figure(value: float | None, form: str) -> str:
         return "-" if value is None else format(value, form)
 

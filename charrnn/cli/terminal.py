@@ -16,9 +16,28 @@ from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 from charrnn.wording import escape
 
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Silence everything on stderr but errors and warnings, until the command ends."""
+    global _quiet  # noqa: PLW0603 (one process obeys one command line)
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether --quiet was given."""
+    return _quiet
+
 
 def say(text: str = "") -> None:
-    """Talk: a line on stderr. Where nobody can hear it any more, a run goes on all the same."""
+    """Print a line on stderr, unless --quiet was given."""
+    if not _quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """Print a line on stderr, even with --quiet. If stderr is closed, the command continues."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 
@@ -59,9 +78,9 @@ def print_json(record: object) -> None:
 
 def report(error: CharrnnError) -> None:
     """An error as one line, and its hint as another."""
-    say(f"charrnn: {escape(error.message)}")
+    warn(f"charrnn: {escape(error.message)}")
     if error.hint:
-        say(f"         {escape(error.hint)}")
+        warn(f"         {escape(error.hint)}")
 
 
 def die_by_signal(number: int) -> NoReturn:

@@ -1,0 +1,1 @@
+"""`charrnn compare`: its command and its report."""

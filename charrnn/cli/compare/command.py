@@ -1,0 +1,328 @@
+"""`charrnn compare`: train several cells alike on one text, and set their metrics beside each other."""
+
+import contextlib
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.compare.report import Comparison, Trained, bar_cells, table
+from charrnn.cli.options import Changes, Given
+from charrnn.cli.run_names import RUNS, new_folders
+from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
+from charrnn.cli.train.command import CorpusNames
+from charrnn.cli.train.report import judge, sample_command, say_corpus, say_plan, say_stopped
+from charrnn.cli.train.run import (
+    drive,
+    held_folder,
+    new_trainer,
+    plan_run,
+    require_room,
+    start_torch,
+)
+from charrnn.config import (
+    MACHINE,
+    NETWORK,
+    SAVING,
+    CorpusConfig,
+    ModelConfig,
+    TrainingConfig,
+    TrainingRequest,
+)
+from charrnn.errors import DataError, DivergedError, SettingError, UsageError
+from charrnn.network.cells import CELLS, get_cell
+from charrnn.render.bars import EIGHTHS
+from charrnn.settings import check, setting
+from charrnn.wording import counted, duration
+
+if TYPE_CHECKING:
+    from charrnn.cli.progress import Stopper
+    from charrnn.evaluation.evaluate import Evaluation
+    from charrnn.text.corpus import Corpus
+    from charrnn.training.plan import Plan
+    from charrnn.training.trainer import Trainer
+
+EXAMPLES = (
+    "charrnn compare python",
+    "charrnn compare book.txt --cells lstm,gru --minutes 5",
+    "charrnn compare book.txt --parameters 350000 --json",
+)
+DEFAULT_MINUTES = 1.0
+"""Training time of each network if no limit is given."""
+WITHOUT = ("cell", "activation", "patience")
+"""Settings of `train` that would make the networks differ in more than their cell."""
+DIFFERENT = {
+    "minutes": {
+        "help": "Train each network for about this many minutes.",
+        "default_text": f"{DEFAULT_MINUTES:g}, if no other limit is given",
+    },
+    "hidden_size": {"default_text": f"{ModelConfig.hidden_size}"},
+    "num_layers": {"default_text": f"{ModelConfig.num_layers}"},
+    "layer_norm": {"default_text": "no"},
+    "batch_size": {"default_text": f"{TrainingConfig.batch_size}"},
+}
+"""What the settings of `train` say here, where nothing but dropout is planned."""
+CHANGES = Changes(without=WITHOUT, different=DIFFERENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Which cells are compared, and where their runs are kept."""
+
+    cells: str = setting(",".join(CELLS), "Cells to compare, separated by commas.", panel=NETWORK)
+    parameters: int | None = setting(
+        None,
+        "Choose each network's hidden size so that it has about this many parameters.",
+        low=1,
+        default_text="the same hidden size for all",
+        panel=NETWORK,
+    )
+    name: str | None = setting(
+        None,
+        "Name of the runs; -CELL is added for each.",
+        default_text="from the corpus",
+        panel=SAVING,
+    )
+    out: Path = setting(RUNS, "Folder of the runs.", panel=SAVING)
+    overwrite: bool = setting(False, "Replace runs of these names by new ones.", panel=SAVING)
+    json: bool = setting(False, "Print one JSON object instead of the table.", panel=SAVING)
+    cache: Path | None = setting(
+        None,
+        "Folder for downloads and large encoded corpora.",
+        default_text="the user's cache",
+        panel=MACHINE,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network that is going to be trained."""
+
+    network: ModelConfig
+    folder: Path
+    plan: "Plan"
+
+
+def compare(
+    corpus: CorpusNames = None,
+    *,
+    options: CompareOptions,
+    request: TrainingRequest,
+    config: CorpusConfig,
+    given: Given,
+) -> None:
+    """Train a network of each cell for the same time, and print how they compare.
+
+    All read the same text and are validated on the same text.
+    A longer bar means more bits per character: shorter is better.
+    Each network is kept as a run, checkpoints/NAME-CELL/.
+    """
+    if not corpus:
+        raise UsageError("which text?", "for example: charrnn compare corpus.txt")
+    if options.parameters is not None and "hidden_size" in given:
+        raise SettingError("{parameters} chooses the hidden sizes", "leave out {hidden_size}")
+    if not request.has_limit:
+        request = dataclasses.replace(request, minutes=DEFAULT_MINUTES)
+    plain = request.network(vocab_size=1)  # until the text has been read
+    networks = [dataclasses.replace(plain, cell=cell) for cell in _chosen(options.cells)]
+    endings = [f"-{network.cell}" for network in networks]
+    folders = new_folders(options.out, options.name, corpus, endings, overwrite=options.overwrite)
+    text = _read(corpus, config, options.cache)
+    networks = [_sized(network, text, options.parameters) for network in networks]
+    entries = _plan(text, networks, folders, request, options.out)
+    comparison = Comparison(corpus, text, request, options.parameters)
+    _train_all(comparison, entries, options)
+
+
+# --- before training ------------------------------------------------------------------------------
+
+
+def _chosen(cells: str) -> list[str]:
+    """The names of cells: "lstm, gru" -> ["lstm", "gru"].
+
+    Raises:
+        UsageError: there is none, one is unknown, or one stands there twice.
+    """
+    names = [name.strip() for name in cells.split(",")]
+    if not any(names):
+        raise SettingError("{cells} names no cell", f"the cells are {', '.join(CELLS)}")
+    for place, name in enumerate(names):
+        get_cell(name)
+        if name in names[:place]:
+            raise SettingError(
+                "{cells} names {name} twice", "one network of each cell is trained", name=name
+            )
+    return names
+
+
+def _read(names: list[str], config: CorpusConfig, cache: Path | None) -> "Corpus":
+    """The text, which must have a validation part."""
+    from charrnn.cli.inputs import open_corpus
+
+    text = open_corpus(names, config, cache=cache)
+    if len(text.val) < 2:
+        raise DataError(
+            f"no validation text to compare the networks on: {len(text.val)} of {len(text):,} characters",
+            "give a larger --val-fraction, or a longer text",
+        )
+    say_corpus(names, text)
+    return text
+
+
+def _sized(network: ModelConfig, text: "Corpus", parameters: int | None) -> ModelConfig:
+    """The network for this text's vocabulary, with a given number of parameters if there is one."""
+    from charrnn.network.shapes import hidden_size_for
+
+    network = dataclasses.replace(network, vocab_size=len(text.vocabulary))
+    if parameters is None:
+        return network
+    return dataclasses.replace(network, hidden_size=hidden_size_for(network, parameters))
+
+
+def _plan(
+    text: "Corpus",
+    networks: list[ModelConfig],
+    folders: list[Path],
+    request: TrainingRequest,
+    out: Path,
+) -> list[Entry]:
+    """Plan every run before the first starts, so that what cannot be trained is refused now, and the end foreseen."""
+    from charrnn.files import make_writable_folder
+
+    make_writable_folder(out)
+    require_room(out, *networks)
+    count = counted(len(networks), "network")
+    say(f"measuring   how fast this machine trains {count} ...")
+    device = start_torch(request)
+    plans = _alike(
+        [plan_run(text, network, _fixed(request, network), device) for network in networks]
+    )
+    total = duration(sum(plan.seconds for plan in plans))
+    say(f"total       about {total} for {count}, one after the other")
+    return [Entry(*of) for of in zip(networks, folders, plans, strict=True)]
+
+
+def _fixed(request: TrainingRequest, network: ModelConfig) -> TrainingRequest:
+    """The request with the shape of a network and its batch, so that only dropout is planned."""
+    fixed = {
+        "hidden_size": network.hidden_size,
+        "batch_size": request.training().batch_size,
+        "patience": None,
+    }
+    return dataclasses.replace(request, given={**request.given, **fixed})
+
+
+def _alike(plans: "list[Plan]") -> "list[Plan]":
+    """The plans with the same dropout and weight drop, the least of each, so that only the cells differ."""
+    same = {
+        name: min(getattr(plan.config, name) for plan in plans)
+        for name in ("dropout", "weight_drop")
+    }
+    return [
+        dataclasses.replace(plan, config=dataclasses.replace(plan.config, **same)) for plan in plans
+    ]
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def _train_all(comparison: Comparison, entries: list[Entry], options: CompareOptions) -> None:
+    """Train one network after the other. Whatever happens, the metrics of those that were finished are printed."""
+    from charrnn.cli.progress import Stopper
+
+    rows = comparison.rows
+    with Stopper() as stopper:
+        try:
+            for number, entry in enumerate(entries, 1):
+                if stopper.signal_number:
+                    break
+                say()
+                left = duration(sum(e.plan.seconds for e in entries[number - 1 :]))
+                say(f"total       about {left} to go")
+                say_plan(entry.plan, entry.folder, f"{number} of {len(entries)}")
+                row = _train(comparison, entry, stopper, overwrite=options.overwrite)
+                if row:
+                    rows.append(row)
+        finally:
+            gone = [OSError] if stopper.signal_number else []  # the terminal, with the signal
+            with contextlib.suppress(*gone):
+                _show(comparison, entries, as_json=options.json)
+    if stopper.signal_number and len(rows) < len(entries):
+        die_by_signal(stopper.signal_number)
+    diverged = [(row.config.cell, row.diverged) for row in rows if row.diverged]
+    if diverged:
+        cells = ", ".join(cell for cell, _ in diverged)
+        raise DivergedError(f"training diverged: {cells}", diverged[0][1].hint)
+
+
+def _train(
+    comparison: Comparison, entry: Entry, stopper: "Stopper", *, overwrite: bool
+) -> Trained | None:
+    """Train one network, and validate it; None if it was stopped. Divergence is a result too."""
+    names, text, network = comparison.names, comparison.text, entry.network
+    with held_folder(entry.folder, network, overwrite=overwrite):
+        request = comparison.request
+        trainer = new_trainer(names, text, entry.plan, entry.folder, request=request)
+        try:
+            drive(trainer, stopper)
+        except DivergedError as error:
+            warn(f"charrnn: {network.cell} diverged: {error.message}")
+            return _row(trainer, None, error)
+        if not trainer.finished:
+            say_stopped(trainer, names)
+            return None
+        row = _row(trainer, judge(trainer))
+    say(f"validation  {row.nats:.4f} nats, {row.bits:.4f} bits; saved to {entry.folder}")
+    return row
+
+
+def _row(
+    trainer: "Trainer", judged: "Evaluation | None", diverged: DivergedError | None = None
+) -> Trained:
+    from charrnn.network.shapes import count_parameters
+
+    progress, lanes = trainer.progress, trainer.batches
+    return Trained(
+        run=trainer.folder,
+        config=trainer.model_config,
+        training=trainer.config,
+        parameters=count_parameters(trainer.model_config),
+        steps=progress.step,
+        epochs=progress.step / lanes.steps_per_epoch,
+        characters_seen=lanes.characters_in(progress.step),
+        seconds=progress.seconds,
+        nats=judged.nats_per_char if judged else None,
+        diverged=diverged,
+    )
+
+
+# --- afterwards -----------------------------------------------------------------------------------
+
+
+def _show(comparison: Comparison, entries: list[Entry], *, as_json: bool) -> None:
+    """Print the metrics, which are the result, and report which networks were not finished."""
+    rows = comparison.rows
+    say()
+    if missing := [entry.network.cell for entry in entries[len(rows) :]]:
+        done = ", ".join(row.config.cell for row in rows) or "none"
+        say(f"finished: {done}; not finished: {', '.join(missing)}")
+    if not rows:
+        return
+    if as_json:
+        print(json.dumps(comparison.as_dict(), allow_nan=False), flush=True)
+    else:
+        unit, width = comparison.unit, terminal_width()
+        for line in table(rows, unit, width, blocks=can_print(EIGHTHS)):
+            print(line)
+        judged, timed = comparison.protocol
+        print_wrapped(judged)
+        bars = "; bar: bits, shorter is better" if bar_cells(rows, unit, width) else ""
+        print_wrapped(timed + bars)
+        sys.stdout.flush()
+    if comparison.best:
+        say(f"next: {sample_command(comparison.best.run)}")

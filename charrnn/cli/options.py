@@ -1,0 +1,287 @@
+"""From the settings of configs to the options of a command, and back.
+
+A command is a function of a few objects: configs, whose settings become options, and arguments declared in Typer's own
+way. `as_command` gives Typer a function with one parameter for each option, and calls the command with the configs that
+the options make. What a setting says of itself (see `charrnn.settings`) stands nowhere else.
+"""
+
+import dataclasses
+import inspect
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Any, NewType, Optional, get_type_hints
+
+import typer
+
+from charrnn.cli import terminal
+from charrnn.config import PANELS, ModelConfig, TrainingConfig, TrainingRequest
+from charrnn.errors import UsageError, spelled
+from charrnn.settings import Setting, expected_value, flags_of, is_config, settings_of, value_types
+
+OFF, AUTO = "off", "auto"
+"""The words on the command line for "turned off" and "left to the plan"."""
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+
+Given = NewType("Given", frozenset[str])
+"""The names of the settings and arguments that were typed, or stand in a run file."""
+
+Parse = Callable[[str], Any]
+Complete = Callable[[str], list[str]]
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting as an option."""
+
+    config: type
+    name: str
+    rule: Setting
+    default: Any
+    kind: type
+    may_be_off: bool
+    parse: Parse | None
+    complete: Complete | None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Its spellings, the usual one first."""
+        return flags_of(self.name, self.rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What is different about settings in one command."""
+
+    parse: Mapping[str, Parse] = field(default_factory=dict)
+    """For settings whose text on the command line has a form of its own: what turns it into the value."""
+    complete: Mapping[str, Complete] = field(default_factory=dict)
+    """For settings whose values the shell can complete: what gives those that begin so."""
+    without: Collection[str] = ()
+    """Settings that the command does not have as options."""
+    different: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What a setting says of itself instead, by the fields of `Setting`."""
+
+
+def as_command(function: Callable[..., object], changes: Changes | None = None) -> Command:
+    """The function that Typer is given for a command.
+
+    Args:
+        function: takes configs, arguments in Typer's way, and if it wants them `Given` and `typer.Context`.
+        changes: what is different about settings in this command.
+    """
+    changes = changes or Changes()
+    hints = get_type_hints(function, include_extras=True)
+    parameters = inspect.signature(function).parameters
+    groups = {name: hints[name] for name in parameters if is_config(hints[name])}
+    own = {n: p for n, p in parameters.items() if n not in groups and hints[n] is not Given}
+    options = {name: list(_options(config, changes)) for name, config in groups.items()}
+
+    def call(context: typer.Context, quiet: bool, **values: Any) -> None:
+        terminal.set_quiet(quiet)
+        given = Given(frozenset(n for n in context.params if was_given(context, n)))
+        arguments = {name: values[name] for name in own if name != "context"}
+        if "context" in own:
+            arguments["context"] = context
+        for name, config in groups.items():
+            arguments[name] = _made(config, options[name], values, given)
+        for name in parameters:
+            if hints[name] is Given:
+                arguments[name] = given
+        function(**arguments)
+
+    call.__doc__, call.__name__ = function.__doc__, function.__name__
+    signature = [_context_parameter()]
+    signature += [p.replace(annotation=hints[n]) for n, p in own.items() if n != "context"]
+    everything = sorted(
+        itertools.chain(*options.values()), key=lambda o: _panel_order(o.rule.panel)
+    )
+    spell = partial(_spell, {option.name: option.flags[0] for option in everything})
+    signature += [_parameter(option, spell) for option in everything]
+    signature.append(_quiet_parameter())
+    call.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in signature}
+    call.spelling = {option.name: option.flags[0] for option in everything}  # type: ignore[attr-defined]
+    return call
+
+
+def _options(config: type, changes: Changes) -> Iterator[Option]:
+    """The options of a config; those of a request include the network's and the training's."""
+    defaults = {f.name: f.default for f in dataclasses.fields(config)}
+    for name, rule in settings_of(config).items():
+        if rule.option and name not in changes.without:
+            kind, may_be_none = value_types(config)[name]
+            off = may_be_none and rule.can_be_off and (defaults[name] is not None or rule.planned)
+            own = dataclasses.replace(rule, **changes.different.get(name, {}))
+            parse, complete = changes.parse.get(name), changes.complete.get(name)
+            yield Option(config, name, own, defaults[name], kind, off, parse, complete)
+    if config is TrainingRequest:
+        for part in (ModelConfig, TrainingConfig):
+            yield from _options(part, changes)
+
+
+def _panel_order(panel: str) -> int:
+    """The place of a panel in the help; those that `PANELS` does not list come last."""
+    return PANELS.index(panel) if panel in PANELS else len(PANELS)
+
+
+def _made(config: type, options: list[Option], values: Mapping[str, Any], given: Given) -> Any:
+    """The config that was typed."""
+    own = {o.name: _value(o, values[o.name]) for o in options if o.name in given}
+    own = {name: value for name, value in own.items() if value is not MISSING}
+    if config is not TrainingRequest:
+        return config(**own)
+    request = settings_of(TrainingRequest)
+    rest = {name: own.pop(name) for name in list(own) if name not in request}
+    return TrainingRequest(**own, given=rest)
+
+
+def _value(option: Option, value: Any) -> Any:
+    """What an option's value on the command line means; MISSING: what the plan chooses."""
+    if value == AUTO and option.rule.planned:
+        return MISSING
+    if value == OFF and option.may_be_off:
+        return None
+    if isinstance(value, list):
+        return tuple(_text(option, part) for part in value)
+    return _text(option, value) if isinstance(value, str) else value
+
+
+def _text(option: Option, text: str) -> Any:
+    if option.parse:
+        return option.parse(text)
+    return unescaped(option.flags[0], text) if option.rule.escapes else text
+
+
+def unescaped(flag: str, text: str) -> str:
+    r"""Text in which \n, \t, \r, \0 and \\ stand for newline, tab, carriage return, zero byte and backslash."""
+    import re
+
+    def meaning(match: re.Match[str]) -> str:
+        if match[1] not in ESCAPES:
+            raise UsageError(
+                f"{flag} has \\{match[1]}, which is no escape",
+                r"escapes are \n, \t, \r, \0 and \\ for a backslash",
+            )
+        return ESCAPES[match[1]]
+
+    return re.sub(r"\\(.?)", meaning, text, flags=re.DOTALL)
+
+
+def was_given(context: typer.Context, name: str) -> bool:
+    """Whether a parameter was typed, or stands in a run file."""
+    source = getattr(context.get_parameter_source(name), "name", "")
+    return source in ("COMMANDLINE", "DEFAULT_MAP")
+
+
+def spell_as_options(command: Callable[..., Any] | None) -> Callable[[str, str], str]:
+    """How a command spells settings: "learning_rate" -> "--lr"."""
+    return partial(_spell, getattr(command, "spelling", {}))
+
+
+def _spell(flags: Mapping[str, str], name: str, value: str) -> str:
+    flag = flags.get(name, "--" + name.replace("_", "-"))
+    return f"{flag} {value}".rstrip()
+
+
+# --- parameters as Typer wants them -----------------------------------------------------------------------------------
+
+
+def _parameter(option: Option, spell: Callable[[str, str], str]) -> inspect.Parameter:
+    rule, flags = option.rule, option.flags
+    default: Any = None if rule.planned else option.default
+    if default is MISSING or default == ():
+        default = None
+    kind: Any
+    kind, settings = _kind(option)
+    shown: bool | str = default not in (None, "")
+    if rule.default_text is not None:
+        shown = spelled(rule.default_text, spell)
+    if option.kind is bool and (rule.planned or default):
+        flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
+    text = spelled(rule.help, spell) + (f" '{OFF}' turns it off." if option.may_be_off else "")
+    annotation: Any = Annotated[
+        kind,
+        typer.Option(
+            *flags,
+            help=text,
+            metavar=_metavar(option),
+            show_default=shown,
+            rich_help_panel=rule.panel or None,
+            **settings,
+        ),
+    ]
+    return _keyword(option.name, annotation, default)
+
+
+def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
+    """The type of an option for Typer, and what else Typer is given for it."""
+    if option.kind is bool:
+        return (bool | None if option.rule.planned else bool), {}
+    if option.kind is tuple:
+        return list[str] | None, {}
+    if option.rule.choices:
+        choices = option.rule.choices
+        return str | None, {
+            "autocompletion": beginning_with(choices),
+            "parser": partial(_word, choices),
+        }
+    if option.kind in (int, float) and option.may_be_off:
+        return str | None, {"parser": partial(_number_or_off, option)}
+    settings: dict[str, Any] = {"autocompletion": option.complete} if option.complete else {}
+    if issubclass(option.kind, StrEnum):
+        settings["case_sensitive"] = False
+    return Optional[option.kind], settings  # noqa: UP045 (a class at run time)
+
+
+def beginning_with(words: Iterable[str]) -> Complete:
+    """For the shell's completion: a function that gives the words that begin with what was typed."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+def _word(choices: tuple[str, ...], text: str) -> str:
+    """One of a few words, whatever the case of its letters."""
+    return next((choice for choice in choices if choice == str(text).lower()), str(text))
+
+
+def _number_or_off(option: Option, text: str) -> Any:
+    if str(text).lower() == OFF:
+        return OFF
+    try:
+        return option.kind(text)
+    except ValueError:
+        expected = expected_value(option.config, option.name)
+        raise UsageError(f"{option.flags[0]} must be {expected}, or {OFF}, not {text!r}") from None
+
+
+def _metavar(option: Option) -> str | None:
+    if option.rule.metavar:
+        return option.rule.metavar
+    if option.rule.choices:
+        return "[" + "|".join(option.rule.choices) + "]"
+    if option.may_be_off:
+        return "INTEGER" if option.kind is int else "FLOAT"
+    return None
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def _context_parameter() -> inspect.Parameter:
+    return inspect.Parameter(
+        "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+
+
+def _quiet_parameter() -> inspect.Parameter:
+    option = typer.Option("--quiet", "-q", help="Print nothing on stderr but errors.")
+    return _keyword("quiet", Annotated[bool, option], default=False)

@@ -1,0 +1,152 @@
+"""What a checkpoint records of its run, and how that is read back."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrnn.config import CorpusConfig, SavingConfig, TrainingConfig, TrainingRequest
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.settings import plain_value, settings_of
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.text.corpus import Corpus
+
+RENAMED = {
+    "weight_drop": "weight_drop",
+    "reset_every": "reset_every",
+    "minutes": "save_every",
+    "lr": "learning_rate",
+    "muon_lr": "muon_learning_rate",
+    "layers": "num_layers",
+    "glob": "globs",
+}
+"""Settings by the names that older checkpoints have for them."""
+NEVER_ZERO = ("reset_every", "clip", "patience", "threads")
+"""Settings that older checkpoints turn off by 0, instead of None."""
+
+
+def about_run(
+    names: list[str],
+    text: "Corpus",
+    config: TrainingConfig,
+    folder: Path,
+    saving: SavingConfig,
+    request: TrainingRequest,
+) -> dict[str, Any]:
+    """What a checkpoint records of its run.
+
+    Args:
+        names: names of the texts.
+        text: the corpus as it was read.
+        config: the settings as they were planned.
+        folder: the run's folder.
+        saving: how often the run is saved.
+        request: what was asked for.
+    """
+    return {
+        "name": folder.name,
+        "corpus": {
+            "sources": names,
+            "config": dataclasses.asdict(text.config),
+            "fingerprint": text.fingerprint,
+            "characters": len(text),
+            "distinct": text.distinct,
+            "files": text.num_sources,
+        },
+        "training": dataclasses.asdict(config),
+        "saving": dataclasses.asdict(saving),
+        "asked": requested(request),
+        "versions": versions(),
+        "machine": about_machine(config),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of the programs that compute a run."""
+    import platform
+    from importlib.metadata import version
+
+    return {
+        "charrnn": version("charrnn"),
+        "torch": version("torch"),
+        "python": platform.python_version(),
+    }
+
+
+def about_machine(config: TrainingConfig) -> dict[str, Any]:
+    """What else decides the last bits of a result. Imports torch."""
+    import platform
+
+    from charrnn.training.machine import processor
+
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        **processor(),
+        "device": config.device,
+        "threads": config.threads,
+    }
+
+
+def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
+    """The CorpusConfig that a checkpoint recorded.
+
+    Raises:
+        CheckpointError: it recorded none that makes sense.
+    """
+    try:
+        fields = dict(about["config"])
+        return CorpusConfig(**(fields | {"globs": tuple(fields["globs"])}))
+    except (KeyError, TypeError, UsageError) as error:
+        raise CheckpointError("the checkpoint does not say how its corpus was read") from error
+
+
+def requested(request: TrainingRequest) -> dict[str, Any]:
+    """A request as a checkpoint records it: its limits and what was given, by the names of the settings."""
+    limits = {name: getattr(request, name) for name in settings_of(request)}
+    given = {name: plain_value(value) for name, value in request.given.items()}
+    return {name: value for name, value in limits.items() if value is not None} | given
+
+
+def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Recorded settings by their present names, with None for what is off."""
+    settings = {RENAMED.get(name, name): value for name, value in recorded.items()}
+    off = {name: None for name in NEVER_ZERO if name in settings and not settings[name]}
+    if settings.get("kernel") == "auto":
+        settings["kernel"] = "fused"
+    return settings | off
+
+
+WHOLE_FIGURES = (
+    *("best_step", "train_chars_sum"),
+    *("evaluations_since_best", "halvings", "rollback_step"),
+)
+
+
+def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
+    """The settings of a run that was interrupted, and the steps it has made.
+
+    Raises:
+        CheckpointError: the checkpoint does not hold what resuming needs.
+    """
+    try:
+        config, step = TrainingConfig(**current(last.run["training"])), int(last.figures["step"])
+        corpus, figures = last.run["corpus"], last.figures
+        sound = (
+            all(isinstance(name, str) for name in corpus["sources"])
+            and isinstance(corpus["fingerprint"], str)
+            and isinstance(corpus["characters"], int)
+            and all(isinstance(figures[k], int) for k in WHOLE_FIGURES)
+            and all(isinstance(step, int) for step in figures.get("kept", ()))
+            and all(isinstance(figures[k], (int, float)) for k in ("train_nats_sum", "seconds"))
+            and isinstance(figures["best_val_nats_per_char"], (float, type(None)))
+        )
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise CheckpointError(f"{last.path} does not say how its run goes on") from error
+    if not sound:
+        raise CheckpointError(f"{last.path} does not say how its run goes on")
+    if step and not last.training:  # before the first step there is none
+        raise CheckpointError(f"{last.path} is a model without the state of its training")
+    return config, step

@@ -1,0 +1,247 @@
+"""`charrnn train --resume`: find the run, list exactly what differs from when it was started, and continue it."""
+
+import contextlib
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.run_names import LAST, checked_name, newest_run_of
+from charrnn.cli.terminal import say
+from charrnn.cli.train.record import (
+    about_machine,
+    corpus_config_of,
+    current,
+    resume_point,
+    versions,
+)
+from charrnn.cli.train.report import say_corpus, why_early
+from charrnn.cli.train.run import start_torch
+from charrnn.config import (
+    CorpusConfig,
+    ModelConfig,
+    SavingConfig,
+    TrainingConfig,
+    TrainingRequest,
+)
+from charrnn.errors import CheckpointError, DataError, SettingError, UsageError
+from charrnn.settings import plain_value, settings_of
+from charrnn.wording import counted
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.cli.train.command import Asked
+    from charrnn.text.corpus import Corpus
+    from charrnn.training.trainer import Trainer
+
+
+@contextlib.contextmanager
+def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer]":
+    """The run to continue, while its folder is held.
+
+    Args:
+        asked: the command line. Its settings must be those of the run, unless they are free to differ.
+        given: the names of the settings that were given.
+    """
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.files import locked
+
+    names, run = asked.names, asked.run
+    path = run.out / checked_name(run.name) / LAST if run.name else newest_run_of(run.out, names)
+    if not path.exists():
+        hint = "start one: charrnn train corpus.txt"
+        raise CheckpointError(f"there is no run to resume at {path}", hint)
+    with locked(path.parent):
+        last = load_checkpoint(path)
+        config, done = resume_point(last)
+        _require_own_settings(asked, given, last)
+        _require_unfinished(names, path.parent, config, last)
+        text = _same_corpus(names, last, path.parent, run.cache)
+        say_corpus(names or _sources(last), text)
+        part = 100 * done / config.steps
+        say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
+        if names and names != _sources(last):
+            say(f"note        the same text was called {_listed(last)} when the run began")
+        config = _on_this_machine(config, asked.request)
+        here = {"versions": versions(), "machine": about_machine(config)}
+        if changed := differences(last.run, here):
+            say(f"note        {changed}: the run continues, but not bit for bit the same")
+        saving = _saving(asked.saving, given, last)
+        about = {
+            **last.run,
+            **here,
+            "training": dataclasses.asdict(config),
+            "saving": dataclasses.asdict(saving),
+        }
+        from charrnn.training.trainer import Trainer
+
+        network = last.model.config
+        yield Trainer(text, network, config, path.parent, about=about, resume=last, saving=saving)
+
+
+# --- the settings -----------------------------------------------------------------------------------------------------
+
+
+def _require_own_settings(asked: "Asked", given: Collection[str], last: "Checkpoint") -> None:
+    """Raise SettingError if a setting was given that the run was not started with."""
+    wanted = dict(asked.request.given)
+    configs = (asked.request, asked.config)
+    wanted |= {n: getattr(c, n) for c in configs for n in settings_of(c) if n in given}
+    wrong = {
+        name: (own, value)
+        for name, value in wanted.items()
+        if not _is_free(name) and plain_value(value) not in (own := _own_values(last, name))
+    }
+    outside = [name for name in ("init_from", "extend_vocabulary", "plan_only") if name in given]
+    if not wrong and not outside:
+        return
+    differences = [_difference(name, value, own) for name, (own, value) in wrong.items()]
+    differences += [f"{{{name}}} was not given to this run" for name in outside]
+    raise SettingError(
+        f"{{resume}} continues with the run's own settings: {'; '.join(differences)}",
+        "leave that out, or start a new run without {resume}",
+    )
+
+
+def _is_free(name: str) -> bool:
+    """Whether a setting may differ when a run is resumed."""
+    configs = (ModelConfig, TrainingConfig, CorpusConfig, TrainingRequest)
+    return any(settings_of(config)[name].free for config in configs if name in settings_of(config))
+
+
+def _own_values(last: "Checkpoint", name: str) -> list[Any]:
+    """The values that a setting has in a run: the one that was planned, and the one that was given."""
+    run = last.run
+    homes = (dataclasses.asdict(last.model.config), run["training"], run["corpus"]["config"])
+    values = [plain_value(home[name]) for home in map(current, homes) if name in home]
+    asked = current(run.get("asked", {}))
+    return values if asked.get(name) is None else [*values, plain_value(asked[name])]
+
+
+def _difference(name: str, value: Any, own: list[Any]) -> str:
+    """A setting that is not the run's: "{learning_rate} is 0.004 in this run, not 0.01"."""
+    if not own or own[0] in ([], None):
+        return f"{{{name}}} was not given to this run"
+    return f"{{{name}}} is {_shown(own[0])} in this run, not {_shown(plain_value(value))}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        return "off"
+    if isinstance(value, list):
+        return " ".join(map(str, value)).replace("{", "{{").replace("}", "}}")
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _on_this_machine(config: TrainingConfig, request: TrainingRequest) -> TrainingConfig:
+    """The run's settings, computed where and with as many threads as this time is asked for."""
+    wanted = request.given if "device" in request.given else {"device": config.device}
+    device = start_torch(TrainingRequest(given={"device": wanted["device"]}))
+    threads = request.given.get("threads", config.threads)
+    return dataclasses.replace(config, device=device, threads=threads)
+
+
+def _saving(saving: SavingConfig, given: Collection[str], last: "Checkpoint") -> SavingConfig:
+    """How often the run is saved: as given now, otherwise as it was started."""
+    new = {name: getattr(saving, name) for name in settings_of(saving) if name in given}
+    try:
+        return SavingConfig(**{**current(last.run.get("saving", {})), **new})
+    except TypeError as error:
+        raise CheckpointError(f"{last.path} does not say how its run goes on") from error
+
+
+# --- the run, the text and the machine --------------------------------------------------------------------------------
+
+
+def _require_unfinished(
+    names: list[str], folder: Path, config: TrainingConfig, last: "Checkpoint"
+) -> None:
+    step, hint = last.figures["step"], "start a new run without --resume"
+    run = f"{folder}{_other_text(names, last)}"
+    if step >= config.steps:
+        raise UsageError(f"{run} is finished ({counted(config.steps, 'step')})", hint)
+    if config.patience and config.patience <= last.figures["evaluations_since_best"]:
+        raise UsageError(f"{run} is finished: it {why_early(step, config)}", hint)
+
+
+def _same_corpus(
+    names: list[str], last: "Checkpoint", folder: Path, cache: Path | None
+) -> "Corpus":
+    """The corpus of a run, read again.
+
+    Raises:
+        DataError: it is another, or has changed.
+    """
+    from charrnn.cli.inputs import open_corpus
+
+    about = last.run["corpus"]
+    config = corpus_config_of(about)
+    known = last.model.vocabulary  # of another text there may be more, which its figures will tell
+    text = open_corpus(
+        names or about["sources"],
+        config,
+        cache=cache,
+        vocabulary=known,
+        extend=not known.has_unknown,
+    )
+    if text.fingerprint == about["fingerprint"]:
+        return text
+    given, run = " ".join(names or about["sources"]), f"{folder}{_other_text(names, last)}"
+    raise DataError(
+        f"{given} is not the corpus of {run}: {_change(about, text)}",
+        "bring the old text back, or start a new run without --resume",
+    )
+
+
+def _change(about: Mapping[str, Any], text: "Corpus") -> str:
+    """How a text differs from what it was: "3,004 characters, 4 more than then"."""
+    unit = "bytes" if text.config.level == "byte" else "characters"
+    more, files = len(text) - about["characters"], about.get("files", text.num_sources)
+    size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than then"
+    changed = f"{len(text):,} {unit}, " + (size if more else "as many as then, but others")
+    return changed + (
+        f"; {text.num_sources:,} files, not {files:,}" if files != text.num_sources else ""
+    )
+
+
+def _other_text(names: list[str], last: "Checkpoint") -> str:
+    """What a run read, if other names were given."""
+    other = names and names != last.run["corpus"]["sources"]
+    return f" (which read {_listed(last)})" if other else ""
+
+
+def _sources(last: "Checkpoint") -> list[str]:
+    return list(last.run["corpus"]["sources"])
+
+
+def _listed(last: "Checkpoint") -> str:
+    return " ".join(_sources(last))
+
+
+WORDS = {
+    "system": "the system",
+    "machine": "the processor",
+    "instructions": "the processor's instructions",
+    "bfloat16": "bfloat16 on the processor",
+    "device": "the device",
+    "threads": "threads",
+}
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What may change the last bits of a result: "torch was 2.12.0 and is 2.13.0; threads were 2 and are 1"."""
+    found = []
+    for part in ("versions", "machine"):
+        then = before.get(part)
+        then = then if isinstance(then, dict) else {}
+        for name, value in now[part].items():
+            if (old := then.get(name, "not recorded")) != value:
+                were, are = ("were", "are") if name == "threads" else ("was", "is")
+                found.append(
+                    f"{WORDS.get(name, name)} {were} {_shown(old)} and {are} {_shown(value)}"
+                )
+    return "; ".join(found)

@@ -1,0 +1,159 @@
+"""`charrnn train --init-from`: the model that a run starts from, instead of random weights."""
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.run_names import open_checkpoint
+from charrnn.cli.terminal import say
+from charrnn.config import NETWORK, CorpusConfig, ModelConfig, TrainingRequest
+from charrnn.errors import SettingError
+from charrnn.settings import check, setting, settings_of
+from charrnn.wording import escape
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.model import CharRNN
+    from charrnn.text.vocabulary import Vocabulary
+
+HOW_TO_ADD = (
+    "--extend-vocabulary adds them to the model; with --min-count 2 as well, those that occur only once "
+    "become one unknown symbol"
+)
+MOST_SHOWN = 8
+"""Maximum added characters that are listed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOptions:
+    """The model that a run starts from."""
+
+    init_from: str | None = setting(
+        None,
+        "Start from this model (a .safetensors file, a run's folder or its name) instead of random weights. "
+        "The network keeps its shape.",
+        metavar="CHECKPOINT",
+        panel=NETWORK,
+    )
+    extend_vocabulary: bool = setting(
+        False,
+        "With {init_from}: add the characters that the model lacks.",
+        needs=("init_from",),
+        panel=NETWORK,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class Start:
+    """The model that a run starts from, and whether the text's other characters are added to it."""
+
+    checkpoint: "Checkpoint"
+    extend: bool
+
+    @property
+    def model(self) -> "CharRNN":
+        """The model as it was trained."""
+        return self.checkpoint.model
+
+    @property
+    def level(self) -> str:
+        """`char` or `byte`, as the model is."""
+        return self.model.vocabulary.level
+
+    def network(self, vocab_size: int) -> ModelConfig:
+        """The network of the run: the model's, with so many symbols."""
+        return dataclasses.replace(self.model.config, vocab_size=vocab_size)
+
+    def keeping_shape(self, request: TrainingRequest) -> TrainingRequest:
+        """The request with the model's shape, so that none of it is planned."""
+        shape = {
+            name: getattr(self.model.config, name)
+            for name, rule in settings_of(ModelConfig).items()
+            if rule.option
+        }
+        return dataclasses.replace(request, given={**request.given, **shape})
+
+    def about(self) -> dict[str, Any]:
+        """The record of it in the run's checkpoints: its file, that file's checksum, and its corpus's fingerprint."""
+        corpus = self.checkpoint.run.get("corpus")
+        return {
+            "path": str(self.checkpoint.path),
+            "sha256": self.checkpoint.sha256,
+            "fingerprint": corpus.get("fingerprint") if isinstance(corpus, dict) else None,
+        }
+
+
+def open_start(
+    options: StartOptions, request: TrainingRequest, config: CorpusConfig, given: Collection[str]
+) -> Start | None:
+    """The model to start from, or None.
+
+    Args:
+        options: which model.
+        request: what else was asked for.
+        config: how the text is to be read.
+        given: the names of the settings that were given.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it cannot be read.
+        SettingError: a setting differs from what the model is, or needs one that is not given.
+    """
+    if options.init_from is None:
+        return None
+    if config.min_count > 1 and not options.extend_vocabulary:
+        raise SettingError(
+            "with {init_from}, {min_count} only decides which characters are added to the model's own",
+            "add {extend_vocabulary}, or leave out {min_count}",
+        )
+    start = Start(open_checkpoint(options.init_from), options.extend_vocabulary)
+    wanted = dict(request.given) | ({"level": config.level} if "level" in given else {})
+    _require_agreement(wanted, start)
+    if start.extend and start.level == "byte":
+        raise SettingError(
+            "{path} is a byte model, which has every byte already",
+            "leave out {extend_vocabulary}",
+            path=start.checkpoint.path,
+        )
+    return start
+
+
+def _require_agreement(wanted: dict[str, Any], start: Start) -> None:
+    """Refuse a setting of the network that differs from the model's."""
+    own = dataclasses.asdict(start.model.config) | {"level": start.level}
+    for name, value in own.items():
+        if name in wanted and wanted[name] != value:
+            raise SettingError(
+                f"{{{name}}} is {{given}} here, but {{own}} in {{path}}",
+                "leave it out: with {init_from} the network keeps its shape",
+                given=_shown(wanted[name]),
+                own=_shown(value),
+                path=start.checkpoint.path,
+            )
+
+
+def _shown(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def say_start(start: Start, vocabulary: "Vocabulary") -> None:
+    """Report what the run starts from, and what is added to it."""
+    old = start.model.vocabulary
+    unit = "bytes" if start.level == "byte" else "characters"
+    added = sorted({*vocabulary.symbols.tolist()} - {*old.symbols.tolist()})
+    parts = [start.model.config.cell, f"{len(old):,} {unit}"]
+    if added:
+        shown = ", ".join(map(_character, added[:MOST_SHOWN]))
+        more = " ..." if len(added) > MOST_SHOWN else ""
+        parts.append(f"{len(added):,} added ({shown}{more})")
+    if vocabulary.has_unknown and not old.has_unknown:
+        parts.append("an unknown symbol added")
+    say(f"from        {escape(str(start.checkpoint.path))}: {', '.join(parts)}")
+
+
+def _character(point: int) -> str:
+    character = chr(point)
+    return character if character.isprintable() and character.strip() else f"U+{point:04X}"

@@ -1,0 +1,205 @@
+"""Settings: what a field of a config says of itself, and the one rule by which its value is checked.
+
+A config is a frozen dataclass whose fields are made by `setting`. The field holds everything that anyone needs to know
+of it: default, help, range, panel of the help, spelling on the command line, and which other settings it goes with. The
+checks, the options, the run file, the comparison of a resumed run and the reference are derived from it.
+
+Nothing here knows any particular setting.
+"""
+
+import dataclasses
+import math
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from charrnn.errors import SettingError
+
+UNBOUNDED = 1e12
+"""A number's bound that stands for "any finite number" and is not mentioned in messages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is known of one setting besides its name, type and default."""
+
+    help: str
+    """One or two sentences, for the command's help and the reference."""
+    low: float = 0
+    """The smallest value."""
+    high: float = UNBOUNDED
+    """The largest value."""
+    above: bool = False
+    """Whether `low` itself is excluded."""
+    choices: tuple[str, ...] = ()
+    """The words that a text may be, if it is one of a few."""
+    panel: str = ""
+    """The panel of the help that lists it."""
+    flags: tuple[str, ...] = ()
+    """Its spellings on the command line, the usual one first; empty: its name with dashes."""
+    metavar: str | None = None
+    """How the help names the value."""
+    default_text: str | None = None
+    """How the help describes the default, if its value says too little."""
+    planned: bool = False
+    """Whether a value that is not given is chosen by the plan of a run."""
+    option: bool = True
+    """Whether the command line has it."""
+    free: bool = False
+    """Whether it may differ when a run is resumed, because the result does not depend on it."""
+    needs: tuple[str, ...] = ()
+    """A setting without which this one has no effect, and the value that it must have, if it must have one."""
+    excludes: tuple[str, ...] = ()
+    """Settings that cannot be used together with this one."""
+    can_be_off: bool = True
+    """Whether None, if it is a value, turns the setting off, so that the command line takes the word for it."""
+    escapes: bool = False
+    r"""Whether a backslash and a letter, such as \n, stand for a character on the command line."""
+
+
+def setting(default: Any, help: str, **known: Any) -> Any:  # noqa: A002 (it is what the command line calls help)
+    """A field of a config: its default and what is known of it (see `Setting`)."""
+    return dataclasses.field(default=default, metadata={"setting": Setting(help=help, **known)})
+
+
+def settings_of(config: type | object) -> dict[str, Setting]:
+    """The settings of a config, or of a class of configs, by name and in order."""
+    fields = dataclasses.fields(config)  # type: ignore[arg-type]
+    return {f.name: f.metadata["setting"] for f in fields if "setting" in f.metadata}
+
+
+def is_config(kind: object) -> bool:
+    """Whether this is a class of configs."""
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind) and bool(settings_of(kind))
+
+
+@cache
+def value_types(config: type) -> dict[str, tuple[type, bool]]:
+    """The type of each setting's value, and whether it may be None ("off" or "not given")."""
+    hints = get_type_hints(config)
+    return {name: _without_none(hints[name]) for name in settings_of(config)}
+
+
+def _without_none(hint: Any) -> tuple[type, bool]:
+    if get_origin(hint) in (Union, types.UnionType):
+        others = [part for part in get_args(hint) if part is not type(None)]
+        return _plain(others[0]), len(others) < len(get_args(hint))
+    return _plain(hint), False
+
+
+def _plain(hint: Any) -> type:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return str
+    kind: type = origin or hint
+    return kind
+
+
+def check(config: object) -> None:
+    """Check every setting of a config, and which go together.
+
+    Raises:
+        SettingError: a value is of the wrong type or out of its range, or two settings conflict.
+    """
+    for name in settings_of(config):
+        check_value(type(config), name, getattr(config, name))
+    for name in _changed(config):
+        _check_companions(config, name, settings_of(config)[name])
+
+
+def check_value(config: type, name: str, value: object) -> None:
+    """Check one value of a setting.
+
+    Args:
+        config: the class that has the setting.
+        name: of the setting.
+        value: to check.
+
+    Raises:
+        SettingError: it is of the wrong type or out of its range.
+    """
+    rule, (kind, may_be_none) = settings_of(config)[name], value_types(config)[name]
+    if value is None and may_be_none:
+        return
+    if not _fits(value, kind, rule):
+        require(condition=False, name=name, expected=expected_value(config, name), found=value)
+
+
+def require(condition: bool, name: str, expected: str, found: object) -> None:
+    """Raise SettingError "NAME must be EXPECTED, not FOUND" unless the condition holds."""
+    if not condition:
+        raise SettingError(f"{{{name}}} must be {expected}, not {{found!r}}", found=found)
+
+
+def _fits(value: Any, kind: type, rule: Setting) -> bool:
+    if kind in (int, float):
+        kinds = int if kind is int else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+            return False
+        return rule.low <= value <= rule.high and not (rule.above and value == rule.low)
+    if rule.choices:
+        return value in rule.choices
+    return isinstance(value, kind)
+
+
+def expected_value(config: type, name: str) -> str:
+    """What a setting may be, in words: "a whole number from 1 to 4,096"."""
+    rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
+    if rule.choices:
+        return "one of " + ", ".join(rule.choices)
+    if kind in (int, float):
+        return _range(kind, rule)
+    words = {bool: "true or false", str: "text", tuple: "a tuple", Path: "a path"}
+    return words.get(kind, f"of type {kind.__name__}")
+
+
+def _range(kind: type, rule: Setting) -> str:
+    noun = "a whole number" if kind is int else "a number"
+    low = f"{rule.low:,}" if kind is int else f"{rule.low:g}"
+    high = f"{rule.high:,}" if kind is int else f"{rule.high:g}"
+    if rule.high >= UNBOUNDED and kind is float:
+        return f"{noun} above {low}" if rule.above else f"{noun}, {low} or more"
+    return f"{noun} above {low} and up to {high}" if rule.above else f"{noun} from {low} to {high}"
+
+
+def _changed(config: object) -> Iterator[str]:
+    """The names of the settings that do not have their default."""
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        if "setting" in field.metadata and getattr(config, field.name) != field.default:
+            yield field.name
+
+
+def _check_companions(config: object, name: str, rule: Setting) -> None:
+    changed = set(_changed(config))
+    for other in rule.excludes:
+        if other in changed:
+            raise SettingError(
+                f"{{{name}}} and {{{other}}} exclude each other", "leave one of them out"
+            )
+    if not rule.needs:
+        return
+    other, *values = rule.needs
+    if values and str(getattr(config, other)) not in values:
+        raise SettingError(f"{{{name}}} only applies with {{{other}:{values[0]}}}")
+    if not values and not getattr(config, other):
+        raise SettingError(f"{{{name}}} only applies with {{{other}}}")
+
+
+def flags_of(name: str, rule: Setting) -> tuple[str, ...]:
+    """The spellings of a setting on the command line, the usual one first."""
+    return rule.flags or ("--" + name.replace("_", "-"),)
+
+
+def plain_value(value: Any) -> Any:
+    """A setting's value as JSON and TOML have it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (tuple, list)):
+        return [plain_value(part) for part in value]
+    return value
