@@ -12,7 +12,7 @@ from charrnn.cli.terminal import can_print, terminal_width
 from charrnn.cli.visualize_options import HORIZON_WINDOWS
 
 if TYPE_CHECKING:
-    from charrnn.interpret.context import Horizon
+    from charrnn.interpret.context import ContextCurve
     from charrnn.model import CharRNN
 
 COLUMNS = ("context", "surprisal", "standard_error", "more", "more_standard_error", "windows")
@@ -37,30 +37,30 @@ def show_horizon(
     require_csv(csv)
     from threadpoolctl import threadpool_limits
 
-    from charrnn.interpret.context import horizon
+    from charrnn.interpret.context import context_curve
     from charrnn.render.bars import EIGHTHS
-    from charrnn.render.plot.picture import draw_horizon
-    from charrnn.render.views.context import horizon_lines
+    from charrnn.render.plot.picture import draw_context
+    from charrnn.render.views.context import context_lines
 
     with threadpool_limits(1, "blas"):  # more threads lose more on a busy machine than they gain
         ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
-        found = horizon(model, ids, windows=windows or HORIZON_WINDOWS, lines=lines)
+        found = context_curve(model, ids, windows=windows or HORIZON_WINDOWS, lines=lines)
     noun = "byte" if model.vocabulary.level == "byte" else "character"
     if pictures:
         colored = pictures.colored
         pictures.write_plot(
-            lambda kind: draw_horizon(found, noun, kind, colored=colored), quiet=quiet
+            lambda kind: draw_context(found, noun, kind, colored=colored), quiet=quiet
         )
     else:
         blocks = can_print(EIGHTHS)
-        for line in horizon_lines(found, noun, width or terminal_width(), blocks=blocks):
+        for line in context_lines(found, noun, width or terminal_width(), blocks=blocks):
             sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found), quiet=quiet)
 
 
-def _rows(found: "Horizon") -> Iterator[tuple[object, ...]]:
+def _rows(found: "ContextCurve") -> Iterator[tuple[object, ...]]:
     """A row for each context."""
-    columns = (found.mean, found.error, found.more, found.more_error)
-    for context, *figures in zip(found.contexts, *(c.tolist() for c in columns), strict=True):
-        yield (context, *figures, found.windows)
+    columns = (found.mean, found.error, found.excess, found.excess_error)
+    for context, *figures in zip(found.lengths, *(c.tolist() for c in columns), strict=True):
+        yield (context, *figures, found.num_places)

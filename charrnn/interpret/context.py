@@ -1,18 +1,19 @@
-"""How far back a model's memory helps: what it costs to predict a character from only the k characters before it.
+"""How much context a model uses: the cost of a character, given only the k characters before it.
 
-For each of some places in a text, and for each k, the model starts afresh, reads the k characters before the place, and
-predicts the one there. Every k is judged on the same characters, so that their costs can be compared place by place.
+For each of some places in a text, and for each context length k, the model starts from its initial state, reads the k
+characters before the place, and predicts the one there. Every k is judged on the same characters, so that the costs can
+be compared place by place.
 
     text     a b c d e f g h i        place 6, of g
-    k = 0                (g)          what the model expects before it has read anything
+    k = 0                (g)          the prediction before anything is read
     k = 1              f (g)
     k = 2            e f (g)
     k = 4        c d e f (g)
 
-In a text of lines a context begins at the earliest with the newline before its line, where the model starts too.
+In a text of lines a context begins no earlier than the newline before its line, where the state is reset too.
 
 Source: U. Khandelwal, H. He, P. Qi and D. Jurafsky, "Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use
-Context", ACL 2018, who call effective context size the k from which on the loss is within 1 % of that with all context.
+Context", ACL 2018, whose effective context size is the k from which on the loss is within 1 % of that with all context.
 """
 
 import itertools
@@ -31,82 +32,82 @@ from charrnn.text.lines import Positions, line_bounds
 from charrnn.text.vocabulary import Ids
 
 LONGEST = 256
-"""The longest context, if the text has so many characters."""
-LANES = 256
-"""Places judged side by side, at most."""
+"""Longest context by default, where the text has as many characters."""
+BATCH_ROWS = 256
+"""Maximum number of places judged side by side."""
 WITHIN = 0.01
-"""The part by which a loss may differ from that with the longest context and still count as equal."""
+"""Relative difference from the loss with the longest context up to which a loss counts as equal."""
 
 
 @dataclass(frozen=True)
-class Horizon:
-    """What predictions cost with contexts of several lengths."""
+class ContextCurve:
+    """The surprisal of the same N characters, given contexts of K lengths."""
 
-    contexts: tuple[int, ...]
-    """(K,) how many characters the model was given, rising."""
+    lengths: tuple[int, ...]
+    """(K,) the context lengths in characters, rising."""
     surprisal: npt.NDArray[np.float64]
-    """(K, N) what each of the N characters cost, in bits."""
+    """(K, N) the surprisal of each character in bits."""
 
     @property
-    def windows(self) -> int:
-        """N."""
+    def num_places(self) -> int:
+        """N, the characters that were judged."""
         return len(self.surprisal[0])
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
-        """(K,) bits per character."""
+        """The mean surprisal for each context length, (K,), in bits per character."""
         return np.asarray(self.surprisal.mean(axis=1))
 
     @property
     def error(self) -> npt.NDArray[np.float64]:
-        """(K,) the standard error of `mean`, over the places; not a number for a single one."""
+        """The standard error of `mean` over the places, (K,); NaN for a single place."""
         return _standard_error(self.surprisal)
 
     @property
-    def more(self) -> npt.NDArray[np.float64]:
-        """(K,) by how many bits `mean` exceeds that with the longest context."""
+    def excess(self) -> npt.NDArray[np.float64]:
+        """The bits per character by which `mean` exceeds that with the longest context, (K,)."""
         return np.asarray(self.mean - self.mean[-1])
 
     @property
-    def more_error(self) -> npt.NDArray[np.float64]:
-        """(K,) the standard error of `more`, from the differences place by place, which vary less than the costs."""
+    def excess_error(self) -> npt.NDArray[np.float64]:
+        """The standard error of `excess`, (K,), from differences place by place, which vary less than the costs."""
         return _standard_error(self.surprisal - self.surprisal[-1])
 
     @property
-    def reach(self) -> int:
-        """The least context from which on `mean` differs from that with the longest by at most WITHIN."""
-        beyond = np.flatnonzero(abs(self.more) > WITHIN * self.mean[-1])
-        return self.contexts[int(beyond[-1]) + 1] if len(beyond) else self.contexts[0]
+    def effective_length(self) -> int:
+        """The least length from which on `mean` differs from that with the longest by at most WITHIN."""
+        beyond = np.flatnonzero(abs(self.excess) > WITHIN * self.mean[-1])
+        return self.lengths[int(beyond[-1]) + 1] if len(beyond) else self.lengths[0]
 
 
-def contexts_up_to(longest: int) -> tuple[int, ...]:
-    """No context, and the powers of two up to a limit: 9 -> (0, 1, 2, 4, 8)."""
+def lengths_up_to(longest: int) -> tuple[int, ...]:
+    """Zero and the powers of two up to a limit: 9 -> (0, 1, 2, 4, 8)."""
     powers = (1 << k for k in itertools.count())
     return (0, *itertools.takewhile(lambda k: k <= longest, powers))
 
 
-def horizon(
+def context_curve(
     model: CharRNN,
     ids: Ids,
     *,
     windows: int,
-    contexts: Sequence[int] | None = None,
+    lengths: Sequence[int] | None = None,
     lines: bool = False,
-) -> Horizon:
-    """Measure what predictions cost with contexts of several lengths.
+) -> ContextCurve:
+    """Measure the surprisal of a text's characters, given contexts of several lengths.
 
     Args:
-        model: predicts; its units may be edited.
+        model: the model that predicts; its units may be edited.
         ids: (T,) the text.
-        windows: places that are judged, evenly spread over those that have the longest context before them; fewer if
-            there are not so many.
-        contexts: how many characters to give, rising; None is 0 and the powers of two up to LONGEST, but in a short
-            text up to half of it, and in lines until they have the longest whole.
-        lines: each line is an item of its own, of which every symbol may be judged, its newline too.
+        windows: the number of places to judge, evenly spread over those that have the longest context before them;
+            fewer where the text has fewer.
+        lengths: the context lengths, rising. None means 0 and the powers of two up to LONGEST; in a short text up to
+            half of it, and in lines until a context holds the longest line.
+        lines: whether each line is read by itself; every symbol of a line may then be judged, its newline too.
 
     Raises:
         DataError: the text is too short, or has no lines.
-        UsageError: lines of a model that knows no newline.
+        UsageError: the text is to be read as lines, but the model does not know the newline.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     starts, farthest = np.zeros(1, np.int64), len(ids) // 2  # no context goes back beyond a start
@@ -114,49 +115,57 @@ def horizon(
         ids = as_lines(model, ids)
         starts = line_bounds(ids, int(ids[0]))
         farthest = 2 * int(np.diff(starts).max()) - 1
-    contexts = contexts or contexts_up_to(min(LONGEST, farthest))
-    first = 1 if lines else max(1, contexts[-1])
-    if len(ids) <= first:
+    lengths = lengths or lengths_up_to(min(LONGEST, farthest))
+    places = _places(len(ids), 1 if lines else max(1, lengths[-1]), windows)
+    available = places - starts[np.searchsorted(starts, places) - 1]
+    groups = np.array_split(np.arange(len(places)), math.ceil(len(places) / BATCH_ROWS))
+    rows = [
+        [_surprisal(model, ids, places[part], np.minimum(k, available[part])) for part in groups]
+        for k in lengths
+    ]
+    curve = ContextCurve(tuple(lengths), np.array([np.concatenate(row) for row in rows]))
+    if not np.isfinite(curve.surprisal).all():
+        raise CheckpointError("the model's predictions are not finite: its weights are too large")
+    return curve
+
+
+def _places(length: int, first: int, windows: int) -> Positions:
+    """Places from `first` on, (N,), evenly spread over a text of a length.
+
+    Raises:
+        DataError: the text has none.
+    """
+    if length <= first:
         raise DataError(
             f"a context of {first:,} needs at least {first + 1:,} characters of text, "
-            f"but there are {len(ids):,}"
+            f"but there are {length:,}"
         )
-    places = np.linspace(first, len(ids) - 1, min(windows, len(ids) - first)).astype(np.int64)
-    room = places - starts[np.searchsorted(starts, places) - 1]
-    groups = np.array_split(np.arange(len(places)), math.ceil(len(places) / LANES))
-    surprisal = [
-        [_costs(model, ids, places[part], np.minimum(k, room[part])) for part in groups]
-        for k in contexts
-    ]
-    found = Horizon(tuple(contexts), np.array([np.concatenate(row) for row in surprisal]))
-    if not np.isfinite(found.surprisal).all():
-        raise CheckpointError("the model's predictions are not finite: its weights are too large")
-    return found
+    return np.linspace(first, length - 1, min(windows, length - first)).astype(np.int64)
 
 
-def _costs(
+def _surprisal(
     model: CharRNN, ids: Ids, places: Positions, lengths: Positions
 ) -> npt.NDArray[np.float64]:
-    """The bits of the symbols at some places (N,), each read afresh from so many symbols before (N,)."""
+    """The surprisal in bits of the symbols at some places (N,), given the context length of each (N,)."""
     state = model.initial_state(len(places))
     for back in range(int(lengths.max()), 0, -1):
         after, _ = model.advance(ids[np.maximum(places - back, 0)], state)
         state = after if (lengths >= back).all() else _where(lengths >= back, after, state)
     log_p = log_softmax(model.logits(state))  # (N, V)
-    costs = -np.take_along_axis(log_p, ids[places].astype(np.int64)[:, None], axis=1)[:, 0]
-    return np.asarray(costs / math.log(2))
+    nats = -np.take_along_axis(log_p, ids[places].astype(np.int64)[:, None], axis=1)[:, 0]
+    return np.asarray(nats / math.log(2))
 
 
-def _where(lanes: npt.NDArray[np.bool_], new: States, old: States) -> States:
-    """The new state of some lanes and the old one of the others."""
+def _where(rows: npt.NDArray[np.bool_], new: States, old: States) -> States:
+    """The new state in the batch rows that are true, (N,), and the old state in the others."""
     return tuple(
-        tuple(np.where(lanes[:, None], a, b) for a, b in zip(*pair, strict=True))
+        tuple(np.where(rows[:, None], a, b) for a, b in zip(*pair, strict=True))
         for pair in zip(new, old, strict=True)
     )
 
 
 def _standard_error(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Of the means of rows (K, N)."""
+    """The standard error of the mean of each row, (K, N) -> (K,); NaN where N is 1."""
     N = values.shape[1]
     if N < 2:
         return np.full(len(values), np.nan)

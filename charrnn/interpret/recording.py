@@ -1,12 +1,12 @@
-"""A text read by a model, with everything that happened on the way kept in arrays.
+"""A text read by a model, with every state, gate and prediction on the way kept in arrays.
 
-Column t of every array holds what was true after character t was read. A long text is read in parts, one Recording
-after the other; together they say what a single one would.
+Column t of every array belongs to the moment after character t was read. A long text is read in parts, one Recording
+after the other; together they hold what a single one would.
 
-A model of lines reads each from its first state on, and begins it by reading a newline. So the column of a newline
-shows the state in which the next line begins, and the guesses for its first character; what the newline cost is what it
-cost to end the line before it. A newline is read before the text: its first character costs something too, and `start`
-is 1.
+A model trained on lines is reset to its initial state before each line, and then reads a newline. So the column of a
+newline has the state in which the next line begins and the guesses for its first character, while its surprisal is the
+cost of ending the line before it. A newline is read before the text too: the first character of the text then has a
+surprisal, and `start` is 1.
 """
 
 import math
@@ -28,27 +28,29 @@ if TYPE_CHECKING:
 Ids = npt.NDArray[np.integer]
 
 PART = 1024
-"""Symbols whose logits are kept until all of them are looked at together; and of a part."""
+"""Symbols in a part, and symbols whose logits are held in memory together."""
 
 
 @dataclass(frozen=True)
 class RecordedModel:
-    """The model that was recorded."""
+    """What a recording says of its model."""
 
     fingerprint: str
-    """See CharRNN.fingerprint."""
+    """The model's CharRNN.fingerprint."""
     cell: str
+    """The name of the cell."""
     states: tuple[str, ...]
     """The letters of the cell's states; the first is its output, the last its memory."""
     gates: tuple[str, ...]
+    """The letters of the cell's gates."""
     edits: tuple[str, ...] = ()
-    """The units that were held or steered, each as "clamp L0.c.37=+1.0"."""
+    """The edits of the model's units, each as "clamp L0.c.37=+1.0"."""
     level: str = "char"
-    """What the symbols are: `char` or `byte`."""
+    """The kind of the symbols: `char` or `byte`."""
 
     @property
     def output(self) -> str:
-        """The state that others see; see `Cell.output`."""
+        """The state that the next layer and the head see; see `Cell.output`."""
         return self.states[0]
 
     @property
@@ -59,48 +61,50 @@ class RecordedModel:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a model did while it read T symbols of a text, all or a part of them."""
+    """The states, gates and predictions of a model while it read T symbols: a text, or a part of one."""
 
     text: str
+    """The text of the symbols."""
     ids: npt.NDArray[np.int32]
     """(T,) the symbols read."""
     pieces: tuple[str, ...]
-    """(T,) what each symbol adds to the text; at level byte empty until a character is whole."""
+    """(T,) the characters that each symbol adds to the text; at level byte none until a character is whole."""
     surprisal: "Float"
-    """(T,) what each symbol cost in bits, given those before it; 0 for a first symbol before which nothing was read."""
+    """(T,) the surprisal of each symbol in bits, given those before it; 0 for a symbol before which none was read."""
     arrays: Mapping[str, "Float"]
-    """(T, L, H) for each state and gate of the cell, by its letter."""
+    """The values (T, L, H) of each recorded state and gate, by its letter."""
     next_ids: npt.NDArray[np.int32]
     """(T, K) the likeliest symbols for position t + 1, best first."""
     next_probabilities: "Float"
-    """(T, K) their probabilities."""
+    """(T, K) the probabilities of `next_ids`."""
     next_text: tuple[str, ...]
     """(V,) how each symbol is shown."""
     source: RecordedModel
+    """The model that read the text."""
     start: int = 0
-    """The symbols of the text that were read before these."""
+    """The symbols read before this part."""
     start_char: int = 0
-    """The same in characters."""
+    """The characters read before this part."""
     following: int | None = None
-    """The symbol of the text that comes after these, if there is one."""
+    """The symbol that follows this part in the text; None at its end, or if it is not known yet."""
 
     @property
     def mean_surprisal(self) -> float:
-        """The mean surprisal in bits per symbol, without a first symbol before which nothing was read."""
+        """The mean surprisal in bits per symbol, without a first symbol before which none was read."""
         costs = self.surprisal[int(self.start == 0) :]
         return float(costs.mean()) if len(costs) else 0.0
 
     @property
     def symbol_noun(self) -> str:
-        """What a symbol of this text is: a character, or a byte if some are parts of characters."""
+        """The noun for a symbol: "character", or "byte" if some symbols are parts of characters."""
         return "character" if all(self.pieces) else "byte"
 
     def save(self, path: Path) -> None:
-        """Write a file whose ending says its format; see `charrnn.interpret.dumps.writing.write`.
+        """Write the recording to a file whose ending names the format; see `charrnn.interpret.dumps.writing.write`.
 
         Raises:
-            UsageError: there is no such format.
-            EnvironmentFault: the file cannot be written, or what writes the format is not installed.
+            UsageError: the ending names no format.
+            EnvironmentFault: the file cannot be written, or the format needs a package that is not installed.
         """
         from charrnn.interpret.dumps.writing import write
 
@@ -115,11 +119,11 @@ def record(
     keep: Collection[str] | None = None,
     lines: bool = False,
 ) -> Recording:
-    """Read `text` symbol by symbol; see CharRNN.read.
+    """The recording of a text that a model reads.
 
     Args:
-        model: reads.
-        text: what it reads.
+        model: the model that reads.
+        text: the text to read.
         top: how many guesses to record at each position.
         keep: the states and gates to record; None records all.
         lines: whether the model was trained on lines.
@@ -140,18 +144,18 @@ def record_parts(
     lines: bool = False,
     length: int = PART,
 ) -> Iterator[Recording]:
-    """Read `text` in parts of `length` symbols, the last one shorter, so that memory does not grow with the text.
+    """The recordings of a text in parts of `length` symbols, so that memory does not grow with the text.
 
     Args:
-        model: reads.
-        text: what it reads.
+        model: the model that reads.
+        text: the text to read.
         top: how many guesses to record at each position.
         keep: the states and gates to record; None records all.
         lines: whether the model was trained on lines.
-        length: the symbols of a part.
+        length: the symbols of a part; the last may have fewer.
 
     Raises:
-        DataError: as `record`, at once.
+        DataError: the text is empty or has unknown characters; raised before the first part is asked for.
     """
     ids = _ids(model, text)
     return _parts(_Reader(model, top, keep, lines=lines), ids, length)
@@ -164,12 +168,12 @@ def record_live(
     before: str = "",
     keep: Collection[str] | None = None,
 ) -> Iterator[Recording]:
-    """Read a text that is still being written: for each part of it that has come a Recording.
+    """The recordings of a text that is still being generated, one for each part as soon as it arrives.
 
     Args:
-        model: reads.
-        texts: the parts; empty ones are passed over. What follows each is not known yet.
-        before: is read first, and not recorded.
+        model: the model that reads.
+        texts: the parts; empty ones are skipped. `Recording.following` is None for each.
+        before: text to read first, without recording it.
         keep: the states and gates to record; None records all.
 
     Raises:
@@ -184,7 +188,7 @@ def record_live(
 
 
 def _ids(model: "CharRNN", text: str) -> Ids:
-    """The symbols of a text, (T,), in the smallest type that holds them, for a text may be long."""
+    """The symbols of a text, (T,), in the smallest type that holds them, because a text may be long."""
     if not text:
         raise DataError("there is no text to read")
     vocabulary = model.vocabulary
@@ -192,6 +196,7 @@ def _ids(model: "CharRNN", text: str) -> Ids:
 
 
 def _parts(reader: "_Reader", ids: Ids, length: int) -> Iterator[Recording]:
+    """The recordings of symbols (T,), read `length` at a time."""
     for start in range(0, len(ids), length):
         end = start + length
         part = ids[start:end].astype(np.int32)
@@ -199,25 +204,25 @@ def _parts(reader: "_Reader", ids: Ids, length: int) -> Iterator[Recording]:
 
 
 class _Reader:
-    """A model in the midst of a text."""
+    """Reads a text part by part: the model, its state, and the place in the text."""
 
     def __init__(
         self, model: "CharRNN", top: int, keep: Collection[str] | None, *, lines: bool = False
     ) -> None:
-        self.model = model
-        self.place = self.chars = 0
-        """Symbols and characters read so far."""
+        self._model = model
+        self._num_symbols = self._num_chars = 0
+        """The symbols and characters read so far."""
         self._top = min(top, len(model.vocabulary))
         self._names = (*model.cell.states, *model.cell.gates)
         self._kept = [name for name in self._names if keep is None or name in keep]
         self._state = model.initial_state()
         self._last: npt.NDArray[np.float64] | None = None
-        """Log-probabilities (V,) after the symbol before this place."""
+        """The log-probabilities (V,) of the next symbol; None before the first one."""
         self._decode = model.vocabulary.decoder()
         self._shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
-        self._source = source_of(model)
+        self._source = recorded_model(model)
         self._newline: int | None = None
-        """What a line begins with, if the model starts afresh there."""
+        """The symbol at which the state is reset, if the model was trained on lines."""
         if lines:
             newline = model.vocabulary.encode("\n")
             self._newline = int(newline[0])
@@ -225,54 +230,53 @@ class _Reader:
 
     def read(self, ids: npt.NDArray[np.int32], following: int | None) -> Recording:
         """Read the next symbols (T,), after which `following` comes."""
-        first = self.place
-        T, config = len(ids), self.model.config
-        shape = (T, config.num_layers, config.hidden_size)
-        arrays = {name: np.empty(shape, np.float32) for name in self._kept}
-        surprisal = np.zeros(T, np.float32)
-        next_ids = np.empty((T, self._top), np.int32)
-        next_probabilities = np.empty((T, self._top), np.float32)
-        for start in range(0, T, PART):
-            part = slice(start, min(start + PART, T))
-            log_p = log_softmax(
-                self._step_through(ids[part], {k: a[part] for k, a in arrays.items()})
-            )
-            before = log_p[:-1] if self._last is None else np.vstack([self._last, log_p[:-1]])
-            given = len(log_p) - len(before)
-            costs = before[np.arange(len(before)), ids[part][given:]]
-            surprisal[part][given:] = -costs / math.log(2)
-            self._last = log_p[-1]
-            if self._top:
-                best = np.argsort(-log_p, axis=-1, kind="stable")[:, : self._top]
-                next_ids[part] = best
-                next_probabilities[part] = np.exp(np.take_along_axis(log_p, best, axis=-1))
+        T, config = len(ids), self._model.config
         pieces = tuple(self._decode(symbol) for symbol in ids.tolist())
-        read, start_char = "".join(pieces), self.chars
-        self.place += T
-        self.chars += len(read)
-        return Recording(
-            read,
-            ids,
-            pieces,
-            surprisal,
-            arrays,
-            next_ids,
-            next_probabilities,
-            self._shown,
-            self._source,
-            first,
-            start_char,
-            following,
+        shape = (T, config.num_layers, config.hidden_size)
+        recording = Recording(
+            text="".join(pieces),
+            ids=ids,
+            pieces=pieces,
+            surprisal=np.zeros(T, np.float32),
+            arrays={name: np.empty(shape, np.float32) for name in self._kept},
+            next_ids=np.empty((T, self._top), np.int32),
+            next_probabilities=np.empty((T, self._top), np.float32),
+            next_text=self._shown,
+            source=self._source,
+            start=self._num_symbols,
+            start_char=self._num_chars,
+            following=following,
         )
+        for start in range(0, T, PART):
+            self._fill(recording, slice(start, min(start + PART, T)))
+        self._num_symbols += T
+        self._num_chars += len(recording.text)
+        return recording
+
+    def _fill(self, recording: Recording, part: slice) -> None:
+        """Read a part of a recording's symbols, and fill its arrays there."""
+        ids = recording.ids[part]
+        log_p = log_softmax(
+            self._step_through(ids, {name: a[part] for name, a in recording.arrays.items()})
+        )
+        before = log_p[:-1] if self._last is None else np.vstack([self._last, log_p[:-1]])
+        skipped = len(log_p) - len(before)  # a symbol before which none was read
+        log_p_read = before[np.arange(len(before)), ids[skipped:]]
+        recording.surprisal[part][skipped:] = -log_p_read / math.log(2)
+        self._last = log_p[-1]
+        if self._top:
+            best = np.argsort(-log_p, axis=-1, kind="stable")[:, : self._top]
+            recording.next_ids[part] = best
+            recording.next_probabilities[part] = np.exp(np.take_along_axis(log_p, best, axis=-1))
 
     def _step_through(self, ids: npt.NDArray[np.int32], arrays: Mapping[str, "Float"]) -> "Float":
-        """Read symbols (T,), write down states and gates, and give the logits (T, V) after each."""
-        outputs = np.empty((len(ids), self.model.config.hidden_size), np.float32)
+        """Read symbols (T,), fill the arrays of states and gates, and return the logits (T, V) after each symbol."""
+        outputs = np.empty((len(ids), self._model.config.hidden_size), np.float32)
         wanted = [(k, arrays[name]) for k, name in enumerate(self._names) if name in arrays]
-        advance, state = self.model.advance, self._state
+        advance, state = self._model.advance, self._state
         for t, symbol in enumerate(ids.tolist()):
             if symbol == self._newline:
-                state = self.model.initial_state()
+                state = self._model.initial_state()
             state, gates = advance(symbol, state)
             for layer, own in enumerate(state):
                 values = (*own, *gates[layer])
@@ -280,17 +284,18 @@ class _Reader:
                     array[t, layer] = values[k]
             outputs[t] = state[-1][0]
         self._state = state
-        return self.model.head(outputs)
+        return self._model.head(outputs)
 
 
-def source_of(model: "CharRNN") -> RecordedModel:
-    """What a recording says of its model."""
+def recorded_model(model: "CharRNN") -> RecordedModel:
+    """What a recording says of a model."""
     cell, edits = model.cell, tuple(map(str, model.edits))
     level = model.vocabulary.level
     return RecordedModel(model.fingerprint, cell.name, cell.states, cell.gates, edits, level)
 
 
 def _shown(model: "CharRNN", symbol: int) -> str:
+    """A symbol as text; a byte that is no character in hexadecimal."""
     text = model.vocabulary.decode([symbol])
     if model.vocabulary.level == "byte" and symbol >= 128:
         return f"{symbol:02x}"
@@ -298,7 +303,7 @@ def _shown(model: "CharRNN", symbol: int) -> str:
 
 
 def num_bytes(model: "CharRNN", text: str, keep: Collection[str] | None = None) -> int:
-    """The memory that the arrays of a Recording of a text take."""
+    """The bytes that the arrays of a recording of `text` take; `keep` as for `record`."""
     arrays = len(model.cell.states) + len(model.cell.gates) if keep is None else len(keep)
     config = model.config
     return len(model.vocabulary.points(text)) * arrays * config.num_layers * config.hidden_size * 4

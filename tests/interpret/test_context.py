@@ -16,12 +16,12 @@ from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError
 from charrnn.interpret import context as module
-from charrnn.interpret.context import Horizon, contexts_up_to, horizon
+from charrnn.interpret.context import ContextCurve, context_curve, lengths_up_to
 from charrnn.network.shapes import weight_shapes
 from charrnn.numerics import log_softmax
 from charrnn.render.palette import line_colors
-from charrnn.render.plot.picture import draw_horizon
-from charrnn.render.views.context import horizon_lines
+from charrnn.render.plot.picture import draw_context
+from charrnn.render.views.context import context_lines
 from charrnn.text.vocabulary import Vocabulary
 
 V = 4
@@ -64,38 +64,38 @@ def cost(model, ids, place, context):
 def test_a_memory_of_three_characters_is_flat_from_three_on():
     model = order_3()
     ids = own_text(model, 2000)
-    found = horizon(model, ids, windows=900, contexts=range(9))
-    assert found.contexts == tuple(range(9))
+    found = context_curve(model, ids, windows=900, lengths=range(9))
+    assert found.lengths == tuple(range(9))
     np.testing.assert_allclose(
         found.surprisal[4:], np.broadcast_to(found.surprisal[3], (5, 900)), atol=1e-5
     )
-    assert (found.more[:3] > 5 * found.more_error[:3]).all()  # each of the three helps
+    assert (found.excess[:3] > 5 * found.excess_error[:3]).all()  # each of the three helps
     assert (np.diff(found.mean[:4]) < 0).all()
-    assert found.reach == 3
-    assert horizon(model, ids, windows=900).reach == 4  # of 0, 1, 2, 4, 8 ...
+    assert found.effective_length == 3
+    assert context_curve(model, ids, windows=900).effective_length == 4  # of 0, 1, 2, 4, 8 ...
 
 
 def test_without_context_it_is_what_the_start_says(tiny_model):
     ids = tiny_model.vocabulary.encode(make_text(700))
-    found = horizon(tiny_model, ids, windows=50)
+    found = context_curve(tiny_model, ids, windows=50)
     start = log_softmax(tiny_model.logits(tiny_model.initial_state())) / math.log(2)
-    places = np.linspace(found.contexts[-1], len(ids) - 1, 50).astype(int)
+    places = np.linspace(found.lengths[-1], len(ids) - 1, 50).astype(int)
     np.testing.assert_allclose(found.surprisal[0], -start[ids[places]], rtol=1e-5)
 
 
 def test_every_context_by_brute_force_on_the_same_characters(tiny_model):
     ids = tiny_model.vocabulary.encode(make_text(120))
-    found = horizon(tiny_model, ids, windows=7)
-    assert found.contexts == (0, 1, 2, 4, 8, 16, 32)
+    found = context_curve(tiny_model, ids, windows=7)
+    assert found.lengths == (0, 1, 2, 4, 8, 16, 32)
     places = np.linspace(32, 119, 7).astype(int)
-    expected = [[cost(tiny_model, ids, t, k) for t in places] for k in found.contexts]
+    expected = [[cost(tiny_model, ids, t, k) for t in places] for k in found.lengths]
     np.testing.assert_allclose(found.surprisal, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.mean, np.mean(expected, axis=1), rtol=1e-4)
 
 
 def test_all_that_comes_before_is_what_reading_says(tiny_model):
     text = make_text(60)
-    found = horizon(tiny_model, tiny_model.vocabulary.encode(text), windows=1, contexts=(59,))
+    found = context_curve(tiny_model, tiny_model.vocabulary.encode(text), windows=1, lengths=(59,))
     assert found.surprisal.item() == pytest.approx(
         float(tiny_model.read(text).surprisal[59]), rel=1e-4
     )
@@ -103,22 +103,25 @@ def test_all_that_comes_before_is_what_reading_says(tiny_model):
 
 def test_groups_of_lanes_give_what_all_at_once_give(tiny_model, monkeypatch):
     ids = tiny_model.vocabulary.encode(make_text(300))
-    at_once = horizon(tiny_model, ids, windows=23)
-    monkeypatch.setattr(module, "LANES", 5)
+    at_once = context_curve(tiny_model, ids, windows=23)
+    monkeypatch.setattr(module, "BATCH_ROWS", 5)
     np.testing.assert_allclose(
-        horizon(tiny_model, ids, windows=23).surprisal, at_once.surprisal, rtol=1e-4, atol=1e-5
+        context_curve(tiny_model, ids, windows=23).surprisal,
+        at_once.surprisal,
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
 def test_a_model_of_lines_starts_at_each(tiny_model):
     """A context begins at the newline before the line at the earliest, however long it may be."""
     ids = tiny_model.vocabulary.encode("de\n\ntext\nf")
-    found = horizon(tiny_model, ids, windows=99, lines=True)
+    found = context_curve(tiny_model, ids, windows=99, lines=True)
     items = tiny_model.vocabulary.encode("\nde\ntext\nf\n")
-    assert found.contexts == (0, 1, 2, 4, 8)
-    assert found.windows == len(items) - 1
+    assert found.lengths == (0, 1, 2, 4, 8)
+    assert found.num_places == len(items) - 1
     begins = [0, 0, 0, 3, 3, 3, 3, 3, 8, 8]
-    for k, context in enumerate(found.contexts):
+    for k, context in enumerate(found.lengths):
         expected = [
             cost(tiny_model, items, t, min(context, t - begins[t - 1]))
             for t in range(1, len(items))
@@ -127,31 +130,31 @@ def test_a_model_of_lines_starts_at_each(tiny_model):
     whole = charrnn.evaluate(tiny_model, ids, lines=True)
     assert found.mean[-1] == pytest.approx(whole.bits_per_char, rel=1e-4)
     with pytest.raises(DataError, match="no lines"):
-        horizon(tiny_model, ids[2:4], windows=9, lines=True)
+        context_curve(tiny_model, ids[2:4], windows=9, lines=True)
 
 
 def test_edits_count(tiny_model):
     ids = tiny_model.vocabulary.encode(make_text(100))
     held = tiny_model.edited([charrnn.Edit("clamp", "L1.h.*", 0.0)])
-    bits = horizon(held, ids, windows=9).surprisal
+    bits = context_curve(held, ids, windows=9).surprisal
     np.testing.assert_allclose(bits, np.broadcast_to(bits[0], bits.shape), rtol=1e-6)
 
 
 def test_places_are_spread_and_fewer_if_there_are_not_so_many():
     model = order_3()
     ids = np.random.default_rng(0).integers(0, V, 20).astype(np.int32)
-    assert horizon(model, ids, windows=500).windows == 20 - 8
-    assert horizon(model, ids, windows=3, contexts=(0, 2)).windows == 3
-    assert horizon(model, ids[:2], windows=3).contexts == (0, 1)
+    assert context_curve(model, ids, windows=500).num_places == 20 - 8
+    assert context_curve(model, ids, windows=3, lengths=(0, 2)).num_places == 3
+    assert context_curve(model, ids[:2], windows=3).lengths == (0, 1)
 
 
 def test_errors_are_those_of_means_and_of_differences():
     bits = np.array([[4.0, 6.0, 8.0], [1.0, 3.0, 5.0]])
-    found = Horizon((0, 1), bits)
+    found = ContextCurve((0, 1), bits)
     np.testing.assert_allclose(found.error, [2 / math.sqrt(3)] * 2)
-    np.testing.assert_allclose(found.more, [3, 0])
-    np.testing.assert_allclose(found.more_error, [0, 0])
-    assert np.isnan(Horizon((0, 1), bits[:, :1]).error).all()
+    np.testing.assert_allclose(found.excess, [3, 0])
+    np.testing.assert_allclose(found.excess_error, [0, 0])
+    assert np.isnan(ContextCurve((0, 1), bits[:, :1]).error).all()
 
 
 @pytest.mark.parametrize(
@@ -165,25 +168,25 @@ def test_errors_are_those_of_means_and_of_differences():
     ],
 )
 def test_the_reach_is_where_it_stays_within_one_percent(means, reach):
-    assert Horizon((0, 1, 2, 4), np.array(means)[:, None]).reach == reach
+    assert ContextCurve((0, 1, 2, 4), np.array(means)[:, None]).effective_length == reach
 
 
 def test_contexts_are_powers_of_two():
-    assert contexts_up_to(0) == (0,)
-    assert contexts_up_to(1) == (0, 1)
-    assert contexts_up_to(9) == (0, 1, 2, 4, 8)
-    assert contexts_up_to(16) == (0, 1, 2, 4, 8, 16)
+    assert lengths_up_to(0) == (0,)
+    assert lengths_up_to(1) == (0, 1)
+    assert lengths_up_to(9) == (0, 1, 2, 4, 8)
+    assert lengths_up_to(16) == (0, 1, 2, 4, 8, 16)
 
 
 def test_what_cannot_be_measured_is_refused():
     model = order_3()
     with pytest.raises(DataError, match=r"context of 9 needs at least 10 .* but there are 9"):
-        horizon(model, np.zeros(9, np.int32), windows=1, contexts=(0, 9))
+        context_curve(model, np.zeros(9, np.int32), windows=1, lengths=(0, 9))
     with pytest.raises(DataError, match="at least"):
-        horizon(model, np.zeros(0, np.int32), windows=1)
+        context_curve(model, np.zeros(0, np.int32), windows=1)
     broken = {**model.weights, "head.bias": np.full(V, np.nan, np.float32)}
     with pytest.raises(CheckpointError, match="not finite"):
-        horizon(
+        context_curve(
             LanguageModel(model.config, model.vocabulary, broken), np.zeros(9, np.int32), windows=1
         )
 
@@ -192,9 +195,9 @@ def test_what_cannot_be_measured_is_refused():
 
 
 def test_a_table():
-    found = Horizon((0, 1, 2), np.array([[4.0, 6.0], [2.0, 3.0], [2.0, 2.99]]))
+    found = ContextCurve((0, 1, 2), np.array([[4.0, 6.0], [2.0, 3.0], [2.0, 2.99]]))
     assert (
-        "\n".join(horizon_lines(found, "character", 57))
+        "\n".join(context_lines(found, "character", 57))
         == """\
 bits per character, given only the k characters before
 it; every k from a cold start and on the same 2
@@ -205,7 +208,7 @@ characters
       2    2.495    0.495     +0.000    0.000  █████
 within 1 % of the bits with 2 characters: from k = 1 on"""
     )
-    assert "#####" in "\n".join(horizon_lines(found, "byte", 57, blocks=False))
+    assert "#####" in "\n".join(context_lines(found, "byte", 57, blocks=False))
 
 
 @pytest.fixture
@@ -224,7 +227,7 @@ def test_the_table_and_the_file_say_what_was_measured(see, tmp_path, tiny_model,
     arguments = ("tiny", "corpus.txt", "--horizon", "--windows", 60, "--csv", tmp_path / "h.csv")
     result = see(*arguments)
     text = (workplace / "corpus.txt").read_text()
-    found = horizon(tiny_model, tiny_model.vocabulary.encode(text), windows=60)
+    found = context_curve(tiny_model, tiny_model.vocabulary.encode(text), windows=60)
     rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
     assert [int(row["context"]) for row in rows] == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
     np.testing.assert_allclose([float(row["surprisal"]) for row in rows], found.mean, rtol=1e-4)
@@ -232,7 +235,7 @@ def test_the_table_and_the_file_say_what_was_measured(see, tmp_path, tiny_model,
     assert {row["windows"] for row in rows} == {"60"}
     table = [line.split() for line in result.out.splitlines() if line[:7].strip().isdigit()]
     assert [line[1] for line in table] == [f"{m:.3f}" for m in found.mean]
-    assert f"from k = {found.reach} on" in result.out
+    assert f"from k = {found.effective_length} on" in result.out
     assert "wrote" in result.err
 
 
@@ -292,8 +295,8 @@ def texts_in(svg):
 @needs_matplotlib
 def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
     bits = np.random.default_rng(0).normal([[9], [5], [3], [2], [2]], 0.5, (5, 40))
-    found = Horizon((0, 1, 2, 4, 8), bits)
-    svg = draw_horizon(found, "character", "svg")
+    found = ContextCurve((0, 1, 2, 4, 8), bits)
+    svg = draw_context(found, "character", "svg")
     color = "stroke: #{:02x}{:02x}{:02x}".format(*line_colors()[0])
     strokes = [points for points, style in strokes_in(svg) if color in style]
     (curve,) = (points for points in strokes if len(points) == 5)
@@ -307,10 +310,14 @@ def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
     heights = abs(np.diff(bars[:, :, 1], axis=1))[:, 0]
     np.testing.assert_allclose(heights, -2 * slope * found.error, atol=1e-3)
     dashed = [p for p, style in strokes_in(svg) if "dasharray: 3.7" in style]
-    assert dashed[0][0, 0] == pytest.approx(curve[found.contexts.index(found.reach), 0], abs=1e-3)
+    assert dashed[0][0, 0] == pytest.approx(
+        curve[found.lengths.index(found.effective_length), 0], abs=1e-3
+    )
     words = texts_in(svg)
     assert [word for word in words if word.isdigit()][:5] == ["0", "1", "2", "4", "8"]
-    assert f"within 1 % of the bits with 8 characters: from k = {found.reach} on" in words
+    assert (
+        f"within 1 % of the bits with 8 characters: from k = {found.effective_length} on" in words
+    )
     assert "k, from a cold start; the same 40 characters for each" in words
 
 

@@ -31,7 +31,7 @@ from charrnn.interpret.dumps.header import Header
 from charrnn.interpret.dumps.lstmvis import shown_words, write_folder
 from charrnn.interpret.dumps.reading import Dump
 from charrnn.interpret.dumps.writing import WRITERS, dump, write
-from charrnn.interpret.recording import Recording, record, record_parts, source_of
+from charrnn.interpret.recording import Recording, record, record_parts, recorded_model
 from charrnn.interpret.units import Unit, parse_units
 from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
@@ -477,7 +477,7 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
         ({"units": ["L0.c.99"]}, "units 0 to 2"),
         ({"source": {}}, "header is malformed"),
         (
-            {"source": dataclasses.asdict(source_of(make_model())) | {"states": []}},
+            {"source": dataclasses.asdict(recorded_model(make_model())) | {"states": []}},
             "header is malformed",
         ),
         ({"length": float("inf")}, "header is malformed"),

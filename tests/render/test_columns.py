@@ -15,12 +15,12 @@ from rich.cells import cell_len
 from charrnn.cli.compare.report import Row, bar_cells, table
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
-from charrnn.interpret.context import Horizon
+from charrnn.interpret.context import ContextCurve
 from charrnn.interpret.gates import GateUse, Saturation
 from charrnn.render.ansi import Look, legend
 from charrnn.render.columns import NARROWEST, tight_lines, wrapped
 from charrnn.render.palette import ColorMode, diverging
-from charrnn.render.views.context import horizon_lines
+from charrnn.render.views.context import context_lines
 from charrnn.render.views.gates import gate_lines
 from charrnn.render.views.saliency import saliency_lines, saliency_scene
 from charrnn.render.views.scene import Block
@@ -61,11 +61,11 @@ def test_columns_that_do_not_fit_are_left_out_whole():
 def a_horizon():
     contexts = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
     means = np.linspace(12.5, 1.5, len(contexts))[:, None]
-    return Horizon(contexts, np.random.default_rng(1).normal(means, 1, (len(contexts), 50)))
+    return ContextCurve(contexts, np.random.default_rng(1).normal(means, 1, (len(contexts), 50)))
 
 
 def horizon_at(width):
-    return list(horizon_lines(a_horizon(), "character", width))
+    return list(context_lines(a_horizon(), "character", width))
 
 
 def gates_at(width):
@@ -115,9 +115,9 @@ def test_tables_keep_to_the_width_and_their_figures_are_whole(at, width):
 
 
 def test_a_horizon_has_no_negative_zero():
-    found = Horizon((0, 1), np.array([[1.0, 1.0], [1 + 1e-6, 1 + 1e-6]]))
-    assert (found.more < 0).any()
-    assert "-0.000" not in "".join(horizon_lines(found, "character", 80))
+    found = ContextCurve((0, 1), np.array([[1.0, 1.0], [1 + 1e-6, 1 + 1e-6]]))
+    assert (found.excess < 0).any()
+    assert "-0.000" not in "".join(context_lines(found, "character", 80))
 
 
 def test_a_narrow_horizon_leaves_out_its_errors():

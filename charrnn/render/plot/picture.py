@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from charrnn.interpret.context import Horizon
+    from charrnn.interpret.context import ContextCurve
 
 Kind = Literal["png", "svg"]
 
@@ -61,7 +61,7 @@ def draw_scatter(scatter: Scatter, kind: Kind, *, colored: bool = True) -> bytes
     return _drawn(lambda figure: _draw_squares(figure, scatter, colored=colored), size, kind)
 
 
-def draw_horizon(found: "Horizon", noun: str, kind: Kind, *, colored: bool = True) -> bytes:
+def draw_context(found: "ContextCurve", noun: str, kind: Kind, *, colored: bool = True) -> bytes:
     """The same for what a character costs with more and more context.
 
     Args:
@@ -165,18 +165,18 @@ def _mark(number: int, *, colored: bool) -> dict[str, Any]:
     return {"marker": marker, "facecolors": [color], "alpha": 0.6, "edgecolors": "white"}
 
 
-def _draw_contexts(axes: "Axes", found: "Horizon", noun: str, color: object) -> None:
+def _draw_contexts(axes: "Axes", found: "ContextCurve", noun: str, color: object) -> None:
     """A curve over contexts that stand evenly apart, since most are twice the one before, and a line at the reach."""
     from charrnn.render.views.context import cost_name, judged, reach_words
 
-    places, bits = range(len(found.contexts)), found.mean.tolist()
+    places, bits = range(len(found.lengths)), found.mean.tolist()
     axis = bits_axis(bits, MOST_TICKS)
     look: Any = {"color": color, "marker": ".", "capsize": 3, "elinewidth": 1}
     curve = axes.errorbar(places, bits, found.error, label="mean ± standard error", **look)
-    reach = found.contexts.index(found.reach)
+    reach = found.lengths.index(found.effective_length)
     line = axes.axvline(reach, color="0.5", linestyle="--", linewidth=1)
     line.set_label(reach_words(found, noun))
-    axes.set_xticks(places, [f"{context:,}" for context in found.contexts])
+    axes.set_xticks(places, [f"{context:,}" for context in found.lengths])
     axes.set_yticks([value for value, _ in axis.ticks], [label for _, label in axis.ticks])
     axes.set_xlabel(f"k, from a cold start; the same {judged(found, noun)} for each")
     axes.set_title(cost_name(noun))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from charrnn.interpret.context import WITHIN, Horizon
+from charrnn.interpret.context import WITHIN, ContextCurve
 from charrnn.render.bars import bar
 from charrnn.render.columns import tight_lines, wrapped
 from charrnn.wording import counted
@@ -12,7 +12,9 @@ COLUMNS = (7, 9, 9, 11, 9)
 """Cells of the figures, where there is room."""
 
 
-def horizon_lines(found: Horizon, noun: str, width: int, *, blocks: bool = True) -> Iterator[str]:
+def context_lines(
+    found: ContextCurve, noun: str, width: int, *, blocks: bool = True
+) -> Iterator[str]:
     """The lines: a row for each context, and how far the context reaches. A narrow line has fewer figures, and no bar.
 
     Args:
@@ -31,12 +33,12 @@ def horizon_lines(found: Horizon, noun: str, width: int, *, blocks: bool = True)
     yield from wrapped(reach_words(found, noun), width)
 
 
-def _columns(found: Horizon) -> list[list[str]]:
+def _columns(found: ContextCurve) -> list[list[str]]:
     """Each with its heading, the most important first."""
-    rows = zip(found.mean, found.error, found.more, found.more_error, strict=True)
+    rows = zip(found.mean, found.error, found.excess, found.excess_error, strict=True)
     figures = [(f"{m:.3f}", f"{e:.3f}", f"{o:+z.3f}", f"{oe:.3f}") for m, e, o, oe in rows]
-    heads = ("bits", "± s.e.", f"over {found.contexts[-1]:,}", "± s.e.")
-    contexts = ["k", *(f"{context:,}" for context in found.contexts)]
+    heads = ("bits", "± s.e.", f"over {found.lengths[-1]:,}", "± s.e.")
+    contexts = ["k", *(f"{context:,}" for context in found.lengths)]
     return [contexts, *map(list, zip(heads, *figures, strict=True))]
 
 
@@ -56,12 +58,12 @@ def cost_name(noun: str) -> str:
     return f"bits per {noun}, given only the k {noun}s before it"
 
 
-def judged(found: Horizon, noun: str) -> str:
+def judged(found: ContextCurve, noun: str) -> str:
     """On how much of a text: "512 characters"."""
-    return counted(found.windows, noun)
+    return counted(found.num_places, noun)
 
 
-def reach_words(found: Horizon, noun: str) -> str:
+def reach_words(found: ContextCurve, noun: str) -> str:
     """From which context on more of it hardly helps."""
-    symbols = counted(found.contexts[-1], noun)
-    return f"within {100 * WITHIN:g} % of the bits with {symbols}: from k = {found.reach:,} on"
+    symbols = counted(found.lengths[-1], noun)
+    return f"within {100 * WITHIN:g} % of the bits with {symbols}: from k = {found.effective_length:,} on"
