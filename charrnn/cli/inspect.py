@@ -93,6 +93,12 @@ def inspect(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    toml: Annotated[
+        bool,
+        typer.Option(
+            "--toml", help="Print the run file with which 'train --config' repeats the run."
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
     ] = False,
@@ -135,6 +141,11 @@ def inspect(
             "add one of them, or leave this out",
         )
     loaded = open_checkpoint(checkpoint, quiet=quiet)
+    if toml:
+        from charrnn.cli.run_file import run_file_of
+
+        print(run_file_of(loaded), end="")
+        return
     facts = _facts(loaded)
     try:
         lines = [json.dumps(facts, allow_nan=False)] if as_json else _lines(loaded, facts)

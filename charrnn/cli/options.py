@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, NewType, Optional, get_type_hints
 
 import typer
@@ -62,6 +63,8 @@ class Changes:
     """For settings whose values the shell can complete: what gives those that begin so."""
     without: Collection[str] = ()
     """Settings that the command does not have as options."""
+    run_file: Callable[[typer.Context, Path | None], Path | None] | None = None
+    """The callback of `--config`, in a command that takes its options from a file too."""
     different: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What a setting says of itself instead, by the fields of `Setting`."""
 
@@ -101,6 +104,8 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
     )
     spell = partial(_spell, {option.name: option.flags[0] for option in everything})
     signature += [_parameter(option, spell) for option in everything]
+    if changes.run_file:
+        signature.append(_run_file_parameter(changes.run_file))
     signature.append(_quiet_parameter())
     call.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in signature}
@@ -280,6 +285,18 @@ def _context_parameter() -> inspect.Parameter:
     return inspect.Parameter(
         "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
     )
+
+
+def _run_file_parameter(callback: Callable[..., Any]) -> inspect.Parameter:
+    option = typer.Option(
+        "--config",
+        metavar="FILE.toml",
+        help="Read options from this file; what is typed takes precedence.",
+        callback=callback,
+        is_eager=True,
+        show_default=False,
+    )
+    return _keyword("config_file", Annotated[Path | None, option], default=None)
 
 
 def _quiet_parameter() -> inspect.Parameter:

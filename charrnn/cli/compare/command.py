@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.compare.report import Comparison, Trained, bar_cells, table
 from charrnn.cli.options import Changes, Given
+from charrnn.cli.run_file import apply_run_file
 from charrnn.cli.run_names import RUNS, new_folders
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
 from charrnn.cli.train.command import CorpusNames
@@ -64,7 +65,7 @@ DIFFERENT = {
     "batch_size": {"default_text": f"{TrainingConfig.batch_size}"},
 }
 """What the settings of `train` say here, where nothing but dropout is planned."""
-CHANGES = Changes(without=WITHOUT, different=DIFFERENT)
+CHANGES = Changes(run_file=apply_run_file, without=WITHOUT, different=DIFFERENT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from charrnn.cli.options import Changes, Given, beginning_with
+from charrnn.cli.run_file import apply_run_file
 from charrnn.cli.run_names import RUNS, complete_checkpoint, new_folder
 from charrnn.cli.terminal import die_by_signal, is_quiet, say
 from charrnn.cli.train.report import (
@@ -52,7 +53,10 @@ EXAMPLES = (
     "charrnn train names.txt --lines",
 )
 
-CHANGES = Changes(complete={"init_from": complete_checkpoint, "cell": beginning_with(CELLS)})
+CHANGES = Changes(
+    run_file=apply_run_file,
+    complete={"init_from": complete_checkpoint, "cell": beginning_with(CELLS)},
+)
 
 CorpusNames = Annotated[
     list[str] | None,

@@ -1,0 +1,115 @@
+"""Run files: the options of a command line as TOML, to be read by `--config` and written by `inspect --toml`.
+
+A key is an option without its dashes: `hidden-size = 256`; `corpus` holds the names of the texts. What is typed on the
+command line takes precedence over the file.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from charrnn.cli.train.record import corpus_config_of, current
+from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.files import environment_fault
+from charrnn.settings import flags_of, plain_value, settings_of, value_types
+from charrnn.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+NOT_IN_A_FILE = ("config_file", "help", "quiet", "resume", "overwrite", "plan_only")
+"""Parameters of a command that say what to do now, not how a run is made."""
+OFF = "off"
+
+
+def apply_run_file(context: typer.Context, path: Path | None) -> Path | None:
+    """Take the values of a run file as the defaults of a command line (the callback of `--config`).
+
+    Raises:
+        UsageError: the file has a key that is no option of the command.
+        DataError: it is no TOML.
+        EnvironmentFault: it cannot be read.
+    """
+    if path is None:
+        return None
+    parameters: dict[str, Any] = {}
+    for parameter in context.command.params:
+        if parameter.name not in NOT_IN_A_FILE:
+            names = [n.lstrip("-") for n in (*parameter.opts, *parameter.secondary_opts)]
+            parameters |= dict.fromkeys([parameter.name, *names], parameter)
+    values = {}
+    for key, value in _read(path).items():
+        parameter = parameters.get(key)
+        if parameter is None:
+            raise UsageError(
+                f"{path}: {key!r} is no option of '{context.command_path}'",
+                did_you_mean(key, [n for n in parameters if len(n) > 1]),
+            )
+        several = getattr(parameter, "multiple", False) or parameter.nargs == -1
+        values[parameter.name] = [value] if several and not isinstance(value, list) else value
+    context.default_map = values
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise environment_fault("read", path, error) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is not valid TOML: {error}") from error
+
+
+def run_file_of(loaded: "Checkpoint") -> str:
+    """The run file with which `train --config` repeats a run: every setting as it was planned.
+
+    Raises:
+        CheckpointError: the checkpoint does not record its run.
+    """
+    import tomli_w
+
+    try:
+        run = loaded.run
+        network = {**loaded.model.config.__dict__}
+        training = current(run["training"])
+        saving = current(run.get("saving", {}))
+        corpus = corpus_config_of(run["corpus"]).__dict__
+        names = [str(name) for name in run["corpus"]["sources"]]
+        start = run.get("init_from", {})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{loaded.path} does not record how its run was made") from error
+    parts: list[tuple[str, dict[str, Any]]] = [
+        ("Text", {"corpus": names} | _values(CorpusConfig, corpus)),
+        ("Network", _values(ModelConfig, network)),
+        ("Training", {"steps": training.get("steps")} | _values(TrainingConfig, training)),
+        ("Saving", _values(SavingConfig, saving)),
+    ]
+    if start:
+        extend = {"extend-vocabulary": True} if start.get("extend") else {}
+        parts.insert(1, ("Start", {"init-from": str(start.get("path"))} | extend))
+    sections = [f"# {title}\n{tomli_w.dumps(values)}" for title, values in parts if values]
+    return "\n".join(sections)
+
+
+def _values(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a config with recorded values; those that the command line would choose anyway are left out."""
+    values = {}
+    for name, rule in settings_of(config).items():
+        if not rule.option or name not in recorded:
+            continue
+        value = plain_value(recorded[name])
+        default = plain_value(getattr(config, name, None))
+        if value == default and not rule.planned:
+            continue
+        _, may_be_none = value_types(config)[name]
+        if value is None:
+            if may_be_none and rule.can_be_off and (rule.planned or default is not None):
+                value = OFF
+            else:
+                continue
+        values[flags_of(name, rule)[0].lstrip("-")] = value
+    return values
