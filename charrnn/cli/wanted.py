@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from charrnn.interpret.recording import Recording
-    from charrnn.interpret.units import Network, Unit
+    from charrnn.interpret.units import Architecture, Unit
     from charrnn.render.views.heatmap import HeatMap
 
 Units = tuple["Unit", ...]
@@ -67,7 +67,7 @@ class Asked:
     sort: Sort | None
 
 
-def find_wanted(network: "Network", asked: Asked) -> Wanted:
+def find_wanted(network: "Architecture", asked: Asked) -> Wanted:
     """What the options mean for a network.
 
     Raises:

@@ -1,21 +1,21 @@
 """Edits: units held at a value, or steered, while a model reads and writes.
 
 An edit is a value that knows no model: `clamp L0.c.37=+1` holds a unit, `steer L0.h.0-15=-0.5` adds to sixteen. `edited`
-makes a model that obeys, and sampling, evaluation, recording ... need to know nothing of it.
+makes a model that applies it; sampling, evaluation and recording need not know of it.
 
-An edit acts inside the step, on a state that has just been computed and before anything has used it:
+An edit acts inside the step, on a state that has just been computed and before it is used:
 
     c' = f ⊙ c + i ⊙ g      is edited here
     h' = o ⊙ tanh(c')       sees the edited c', and is edited here
     logits = W_y h' + b     see the edited h', as does the layer above, and the next step
 
-With layer normalisation the output and the layer above see up(h') instead (`charrnn.network.stack`): where one unit is
-edited, its neighbours come up larger or smaller too.
+With layer normalization the output and the layer above see up(h') instead (`charrnn.network.stack`): where one unit is
+edited, its neighbors come up larger or smaller too.
 
-A clamp holds from the state before the first character on. What is steered is changed at every step, and so not before
-the first character. In a memory that keeps what it is given, such as an LSTM's c, a steer adds up from step to step.
+A clamp holds from the initial state on. A steer is added at every step, and so not to the initial state. In a memory
+that keeps what it is given, such as an LSTM's c, it adds up from step to step.
 
-Gates are not edited: they are no state.
+Gates cannot be edited: they are not state.
 """
 
 import re
@@ -36,17 +36,17 @@ Float = npt.NDArray[np.float32]
 Kind = Literal["clamp", "steer"]
 
 LARGEST = 1e6
-"""The largest value: far beyond what a state reaches, and far below where float32 overflows."""
+"""The largest value of an edit: far beyond what a state reaches, and far below where float32 overflows."""
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What is done to some units' state at every step.
+    """A change of some units' state at every step.
 
     Raises:
-        UsageError: the kind is unknown, or the value not a number from -LARGEST to LARGEST (DataError, if the edit
-            stands in a file).
+        UsageError: the kind is unknown, or the value is not a number from -LARGEST to LARGEST (DataError if the edit
+            comes from a file).
     """
 
     kind: Kind
@@ -54,8 +54,9 @@ class Edit:
     address: str
     """The units, such as `L0.c.37`, `L0.h.0-15` or `L*.c.37`; a state, not a gate."""
     value: float
+    """The value to set or to add, from -LARGEST to LARGEST."""
     where: str = field(default="", compare=False)
-    """The file and the line in which it stands."""
+    """The file and the line that the edit comes from, for errors."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -70,7 +71,7 @@ class Edit:
         """The units that a model has at the address.
 
         Raises:
-            UsageError: it has none, or they are gates (DataError, if the edit stands in a file).
+            UsageError: the model has none, or they are gates (DataError if the edit comes from a file).
         """
         try:
             units = parse_units(self.address, model)
@@ -85,22 +86,22 @@ class Edit:
         return units
 
     def fault(self, message: str, hint: str = "") -> CharrnnError:
-        """An error in this edit."""
+        """An error in this edit: a DataError that names the file and line, or else a UsageError."""
         return (
             DataError(f"{self.where}: {message}", hint) if self.where else UsageError(message, hint)
         )
 
 
 def parse_edit(text: str, kind: Kind, *, where: str = "") -> Edit:
-    """The edit of a text such as `L0.c.37=+1`.
+    """The edit that a text such as `L0.c.37=+1` describes.
 
     Args:
         text: an address, an equals sign and a number.
-        kind: what is done with the number.
-        where: the file and the line in which it stands, for errors.
+        kind: whether to set the state to the number, or to add it.
+        where: the file and the line that the text comes from, for errors.
 
     Raises:
-        UsageError: it is none (DataError, if it stands in a file).
+        UsageError: the text describes no edit (DataError if it comes from a file).
     """
     address, equals, value = (part.strip() for part in text.partition("="))
     edit = Edit(kind, address, 0.0, where)
@@ -112,16 +113,16 @@ def parse_edit(text: str, kind: Kind, *, where: str = "") -> Edit:
 
 
 def parse_edits(text: str, name: str) -> Iterator[Edit]:
-    """The edits of a file: one on a line, as `clamp L0.c.37=+1` or `steer L0.h.0-15=-0.5`.
+    """The edits in a file: one on a line, as `clamp L0.c.37=+1` or `steer L0.h.0-15=-0.5`.
 
-    Empty lines, and what comes after a `#`, are left out.
+    Empty lines and comments, from a `#` on, are skipped.
 
     Args:
-        text: the file's.
-        name: the file's, for errors.
+        text: the content of the file.
+        name: the name of the file, for errors.
 
     Raises:
-        DataError: a line is no edit.
+        DataError: a line describes no edit.
     """
     for number, line in enumerate(text.split("\n"), 1):
         words = line.partition("#")[0].split(maxsplit=1)
@@ -136,27 +137,27 @@ def parse_edits(text: str, name: str) -> Iterator[Edit]:
 
 
 def _expected_value(address: str, found: str) -> str:
+    """The message about a value that is out of range or no number."""
     return (
         f"{address}: the value must be a number from {-LARGEST:,.0f} to {LARGEST:,.0f}, not {found}"
     )
 
 
-# --- a model that obeys ------------------------------------------------------------------------------------------------
+# --- an edited model ------------------------------------------------------------------------------------------------
 
 
 def edited(model: Model, edits: Iterable[Edit]) -> Model:
-    """A model with units held at a value or steered, in all that it reads and writes.
+    """A copy of a model that applies edits in all that it reads and generates.
 
-    It shares the weights, which no edit changes; the model given stays as it is. The edits of an edited
-    model are kept, and these come to them.
+    The copy shares the weights, which no edit changes; the given model stays as it is.
 
     Args:
-        model: as trained, or edited before.
-        edits: what to clamp, and what to add.
+        model: the model; edits that it has already are kept.
+        edits: the edits to apply.
 
     Raises:
-        UsageError: the model has no such unit, it is no state, or it is clamped and edited once
-            more (DataError, if the edit stands in a file).
+        UsageError: the model has no such unit, it is not a state, or it is clamped and edited again
+            (DataError if the edit comes from a file).
     """
     every = (*model.edits, *edits)
     of_layers = edited_ops(every, model)
@@ -176,26 +177,26 @@ def edited(model: Model, edits: Iterable[Edit]) -> Model:
 
 
 class Change(NamedTuple):
-    """What is done to one state of one layer."""
+    """The edits of one state of one layer."""
 
     clamped: npt.NDArray[np.intp]
-    """The units that are held ..."""
+    """The indices of the clamped units."""
     held: Float
-    """... each at this value."""
+    """The value of each clamped unit."""
     steered: npt.NDArray[np.intp]
-    """The units that are steered ..."""
+    """The indices of the steered units."""
     added: Float
-    """... each by this."""
+    """The number added to each steered unit."""
 
 
 class EditedOps(NumpyOps):
-    """NumPy's functions for the steps of one layer, whose states are edited as soon as they are there."""
+    """The functions of a layer's step in NumPy, which edit each state as soon as it is computed."""
 
     def __init__(self, changes: Mapping[str, Change]) -> None:
         self._changes = changes
 
     def state(self, name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:  # type: ignore[override]
-        """The state, (N, H) or (H,), after the edits."""
+        """A state, (N, H) or (H,), after the edits."""
         change = self._changes.get(name)
         if change is None:
             return x
@@ -205,7 +206,7 @@ class EditedOps(NumpyOps):
         return x
 
     def start(self, name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The same for the state before the first character: only what is clamped is edited."""
+        """The initial state, (N, H) or (H,), with clamped units at their values; steered units are unchanged."""
         change = self._changes.get(name)
         if change is None:
             return x
@@ -215,11 +216,11 @@ class EditedOps(NumpyOps):
 
 
 def edited_ops(edits: Iterable[Edit], model: CharRNN) -> list[EditedOps | None]:
-    """The functions with which each layer obeys the edits; None for a layer that has none.
+    """The functions with which each layer applies the edits; None for a layer without edits.
 
     Raises:
-        UsageError: the model has no such unit, it is no state, or it is clamped and edited once more (DataError,
-            if the edit stands in a file).
+        UsageError: the model has no such unit, it is not a state, or it is clamped and edited again (DataError if the
+            edit comes from a file).
     """
     clamps: dict[Unit, float] = {}
     steers: dict[Unit, float] = {}
@@ -243,6 +244,7 @@ def edited_ops(edits: Iterable[Edit], model: CharRNN) -> list[EditedOps | None]:
 def _ops_of(
     layer: int, clamps: Mapping[Unit, float], steers: Mapping[Unit, float]
 ) -> EditedOps | None:
+    """The functions with which one layer applies its edits; None if it has none."""
     names = {unit.what for unit in (*clamps, *steers) if unit.layer == layer}
     changes = {
         name: Change(*_numbers(clamps, layer, name), *_numbers(steers, layer, name))
@@ -254,6 +256,6 @@ def _ops_of(
 def _numbers(
     values: Mapping[Unit, float], layer: int, name: str
 ) -> tuple[npt.NDArray[np.intp], Float]:
-    """The units of one state of one layer, and their values."""
+    """The indices of the edited units of one state of one layer, and their values."""
     own = {u.index: x for u, x in values.items() if (u.layer, u.what) == (layer, name)}
     return np.array(list(own), np.intp), np.array(list(own.values()), np.float32)

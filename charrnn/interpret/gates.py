@@ -1,7 +1,7 @@
-"""How the gates of a network are used: the part of the time that each is shut, is open, and how long memories last.
+"""How the gates of a network are used: the fraction of time each is shut or open, and how long memories last.
 
-A gate is left-saturated where it is below 0.1 (shut), right-saturated where it is above 0.9 (open). What is averaged is
-time, for every unit by itself. A text is read in parts, and only sums are kept.
+A gate is left-saturated where it is below 0.1 (shut), right-saturated where it is above 0.9 (open). Averages are over
+time, for each unit by itself. A text is read in parts, of which only sums are kept.
 
 Source: A. Karpathy, J. Johnson and L. Fei-Fei, "Visualizing and Understanding Recurrent Networks", 2015
 (arXiv:1506.02078), which draws every unit of a gate as a point: right-saturated across, left-saturated up.
@@ -24,35 +24,35 @@ if TYPE_CHECKING:
     from charrnn.model import Float
     from charrnn.network.cells.base import Cell
 
-Parts = npt.NDArray[np.float64]
+Fractions = npt.NDArray[np.float64]
 
 SHUT, OPEN = 0.1, 0.9
-"""Below and above these a gate is saturated, as in the paper."""
+"""The values below and above which a gate is saturated, as in the paper."""
 
 
 @dataclass(frozen=True)
 class GateUse:
-    """How one gate of every unit was used, arrays (L, H)."""
+    """How one gate was used by each unit, as arrays (L, H)."""
 
     name: str
-    """Its letter."""
-    left: Parts
-    """The part of the time below SHUT, from 0 to 1."""
-    right: Parts
-    """The part of the time above OPEN."""
-    mean: Parts
-    """The value, on average over time."""
-    keeps: bool
-    """Whether the unit's memory is multiplied by it: the forget gate of an LSTM, the update gate z of a GRU."""
+    """The letter of the gate."""
+    left: Fractions
+    """The fraction of time below SHUT."""
+    right: Fractions
+    """The fraction of time above OPEN."""
+    mean: Fractions
+    """The mean value over time."""
+    is_memory_gate: bool
+    """Whether the unit's memory is multiplied by it, as by the forget gate of an LSTM or the update gate z of a GRU."""
 
     @property
-    def time_scale(self) -> Parts | None:
-        """1 / (1 - mean), in characters, of a gate that keeps; infinite if it was never below 1.
+    def time_scale(self) -> Fractions | None:
+        """1 / (1 - mean) in symbols, for a memory gate (else None); infinite if it was never below 1.
 
-        A memory that loses the part 1 - mean at each step has after so many steps about 1/e left. The mean is that
-        over time, so a unit that keeps everything and is emptied every 50 characters has 50.
+        A memory that loses the fraction 1 - mean at each step has about 1/e left after as many steps. The mean is over
+        time, so a unit that keeps everything and is emptied every 50 symbols has a time scale of 50.
         """
-        if not self.keeps:
+        if not self.is_memory_gate:
             return None
         lost = 1 - self.mean
         return np.divide(1, lost, out=np.full_like(lost, np.inf), where=lost > 0)
@@ -63,13 +63,13 @@ class Saturation:
     """How the gates of a network were used while it read a text."""
 
     symbols: int
-    """T, how many were read."""
+    """T, the symbols read."""
     gates: tuple[GateUse, ...]
-    """In the order of the cell, without candidates."""
+    """The sigmoid gates, in the order of the cell."""
 
 
 def sigmoid_gates(cell: "Cell") -> tuple[str, ...]:
-    """The gates of a cell that can saturate at 0 and at 1; the candidates (g of an LSTM, n of a GRU) are no such gates.
+    """The gates of a cell from 0 to 1, which can saturate; not its candidates (g of an LSTM, n of a GRU).
 
     Raises:
         UsageError: the cell has none.
@@ -82,14 +82,13 @@ def sigmoid_gates(cell: "Cell") -> tuple[str, ...]:
 
 
 def saturation(parts: "Iterable[Recording]") -> Saturation:
-    """How the gates were used in a text.
+    """How the gates were used while a text was read.
 
     Args:
-        parts: the recordings of the text, one after the other, with the arrays of the cell's sigmoid gates; of a
-            short text it may be one: saturation([recording]).
+        parts: the consecutive recordings of the text, with the arrays of the cell's sigmoid gates.
 
     Raises:
-        DataError: there are none.
+        DataError: there are no recordings.
         UsageError: the cell has no gates.
         CheckpointError: a gate is not a number, as happens when a model's weights are enormous.
     """
@@ -111,7 +110,7 @@ def saturation(parts: "Iterable[Recording]") -> Saturation:
     return Saturation(symbols, tuple(gates))
 
 
-def _sums(values: "Float") -> Parts:
-    """Of a gate (T, L, H), over time: where it is shut, where it is open, its values. Shape (3, L, H)."""
+def _sums(values: "Float") -> Fractions:
+    """The sums over time, (3, L, H), of a gate (T, L, H): steps at which it is shut, at which it is open, its values."""
     counts = [np.count_nonzero(part, axis=0) for part in (values < SHUT, values > OPEN)]
     return np.stack([*counts, values.sum(axis=0, dtype=np.float64)])

@@ -1,4 +1,4 @@
-"""An order of units in which similar ones are neighbours."""
+"""An order of units in which similar ones are neighbors."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,11 +7,11 @@ import numpy.typing as npt
 def similarity_order(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     """An order of units by the correlation of their values over the text.
 
-    The units are joined to a tree by average linkage (Sokal and Michener 1958), found by following nearest neighbours
-    (Murtagh 1983), and the order is that of its leaves: of two branches those ends come together that are most alike.
+    The units are joined to a tree by average linkage (Sokal and Michener 1958), built along nearest-neighbor chains
+    (Murtagh 1983), and the order is that of its leaves. Two branches are joined at the ends that are most alike.
 
     Args:
-        values: (T, n), a column a unit. One that never changes, or is not finite, is like no other.
+        values: (T, n), a column for each unit. A unit that never changes, or is not finite, correlates with no other.
 
     Returns:
         (n,) the columns in their new order.
@@ -42,7 +42,7 @@ def similarity_order(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
 
 
 def correlations(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """The correlation of each unit with each other over the text, from values (T, n). Shape (n, n)."""
+    """The correlation of each unit with each other over the text, from values (T, n) to (n, n)."""
     x: npt.NDArray[np.float64] = values.astype(np.float64)
     x[:, ~np.isfinite(x).all(axis=0)] = 0
     x -= x.mean(axis=0)
@@ -51,7 +51,7 @@ def correlations(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 def _joined(a: list[int], b: list[int], similarity: npt.NDArray[np.float64]) -> list[int]:
-    """Two branches as one, turned so that the ends that meet are most alike."""
+    """Two branches as one, reversed where needed so that the ends that meet are most alike."""
     ways = [(first, second) for first in (a, a[::-1]) for second in (b, b[::-1])]
     first, second = max(ways, key=lambda way: similarity[way[0][-1], way[1][0]])
     return first + second

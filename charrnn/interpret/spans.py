@@ -1,18 +1,17 @@
 """Which units are on exactly in a span of text, and where else they are on together.
 
-The question is LSTMVis's. A unit is on where its value is at least a threshold. It fits a span if it is off before it,
-on throughout it, and off after it, over as many characters of context as one asks for; without context it only has to
-be on. That is all or nothing, so besides there is a margin: by how much the unit keeps to this at the place where it
-keeps to it least. Units that mean something by being far *below* zero are found through `both_signs`.
+The question is that of LSTMVis. A unit is on where its value is at least a threshold. It fits a span if it is on
+throughout it and off in its context, some characters before and after. That is all or nothing, so there is a margin
+besides: how far the unit is on the right side of the threshold, where it is least so. `both_signs` does the same for
+units that signal something by being far *below* zero.
 
-The other places are runs of characters where many of the units found are on, ranked by how many are on all along, then
-by how few others are, then by length. Values are best given as parts of a unit's scale, so that one threshold suits
-all.
+The other places are runs of characters where many of these units are on, ranked by how many are on throughout, then by
+how few others are, then by length. Values should be fractions of a unit's scale, so that one threshold suits all.
 
 Source: H. Strobelt, S. Gehrmann, H. Pfister and A. Rush, "LSTMVis: A Tool for Visual Analysis of Hidden State Dynamics
-in Recurrent Neural Networks", IEEE TVCG 24(1), 2018 (arXiv:1606.07461), whose signature is ours with positive values
-and whose matches come from runs of equal counts. Ours are of counts that do not fall below a number; the ranking is
-theirs.
+in Recurrent Neural Networks", IEEE TVCG 24(1), 2018 (arXiv:1606.07461), whose signature is this one for positive
+values. The ranking is theirs; their matches are runs of equal counts, these are runs in which the count does not fall
+below a number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,23 +26,25 @@ Values = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 
 THRESHOLD = 0.3
-"""From which on a unit is on, as a part of its scale; LSTMVis begins with the same."""
-LEAST, MOST = 2, 50
-"""The length of a run, and the number of places."""
+"""The value from which on a unit is on, as a fraction of its scale; also the default of LSTMVis."""
+MIN_LENGTH, MAX_PLACES = 2, 50
+"""The minimum length of a run, and the maximum number of places."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Characters `start` to before `stop`, and how much context before and after them counts.
+    """The characters from `start` to before `stop`, and the context before and after them in which units are off.
 
     Raises:
-        UsageError: it is empty, begins before the text, or a context is negative.
+        UsageError: the span is empty or begins before the text, or a context is negative.
     """
 
     start: int
     stop: int
     left: int = 0
+    """Characters of context before the span."""
     right: int = 0
+    """Characters of context after the span."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.stop:
@@ -56,9 +57,9 @@ class Span:
             )
 
     def within(self, length: int) -> tuple[slice, Flags]:
-        """The characters that count in a text of a length, and for each of them whether a unit is to be on.
+        """The characters of the span and its context in a text of a length, and whether each is in the span.
 
-        Context that the text does not have does not count.
+        Context beyond the ends of the text is left out.
 
         Raises:
             UsageError: the text ends before the span does.
@@ -79,28 +80,28 @@ class Place:
     start: int
     stop: int
     shared: int
-    """How many of the units in question are on all along."""
+    """The number of the given units that are on throughout."""
     union: int
-    """How many units are in question, or on all along."""
+    """The number of units that are given or on throughout."""
 
     @property
     def jaccard(self) -> float:
-        """Their likeness, from 0 to 1."""
+        """The Jaccard similarity of the units that are given and those on throughout, from 0 to 1."""
         return self.shared / self.union
 
 
 def both_signs(values: Values) -> Values:
-    """Values (T, U) and behind them their negatives, (T, 2U)."""
+    """Values (T, U) followed by their negatives, (T, 2U)."""
     return np.concatenate([values, -values], axis=1)
 
 
 def margins(values: Values, span: Span, threshold: float = THRESHOLD) -> Values:
-    """By how much each unit fits a span, at the place where it fits least.
+    """How well each unit fits a span, at the character where it fits least.
 
     Args:
         values: (T, U).
-        span: where the units are to be on, and in whose context off.
-        threshold: from which on a unit is on.
+        span: the span in which units should be on, with the context in which they should be off.
+        threshold: the value from which on a unit is on.
 
     Returns:
         (U,) the smallest of value - threshold in the span and threshold - value in its context: above 0 if the unit
@@ -115,7 +116,7 @@ def margins(values: Values, span: Span, threshold: float = THRESHOLD) -> Values:
 
 
 def fits(values: Values, span: Span, threshold: float = THRESHOLD) -> Flags:
-    """Whether each unit (U,) is on throughout a span and off in its context; see `margins`."""
+    """Whether each unit is on throughout a span and off in its context, (U,); see `margins`."""
     part, inside = span.within(len(values))
     return np.asarray(((values[part] >= threshold) == inside[:, None]).all(axis=0))
 
@@ -125,45 +126,46 @@ def similar(
     units: Sequence[int],
     threshold: float = THRESHOLD,
     *,
-    least: int = LEAST,
-    most: int = MOST,
+    min_length: int = MIN_LENGTH,
+    max_places: int = MAX_PLACES,
 ) -> list[Place]:
-    """Where some units are on together.
+    """The places where some units are on together.
 
-    For every number of them, from all down to one, the longest runs in which never fewer are on. Of each run it counts
-    which units, of all, are on from its start to its end.
+    Candidates are, for each number of units from all down to one, the longest runs in which no fewer are on. For each
+    run the units are counted that are on from its start to its end.
 
     Args:
         values: (T, U).
-        units: the columns in question, each once.
-        threshold: from which on a unit is on.
-        least: the characters of a run, at least.
-        most: places to find at most.
+        units: the columns of the given units, each once.
+        threshold: the value from which on a unit is on.
+        min_length: the minimum number of characters of a run.
+        max_places: the maximum number of places.
 
     Returns:
-        The best first: most units shared, then fewest in the union, then longest, then earliest.
+        The places, best first: most units shared, then fewest in the union, then longest, then earliest.
     """
     on = np.asarray(values >= threshold)
     counts = on[:, list(units)].sum(axis=1)
-    found: dict[tuple[int, int], Place] = {}
+    places: dict[tuple[int, int], Place] = {}
     for depth in range(len(units), 0, -1):
         for start, stop in _runs(counts >= depth):
-            if stop - start >= least and (start, stop) not in found:
-                found[start, stop] = _place(on, units, start, stop)
-        if sum(place.shared >= depth for place in found.values()) >= most:
-            break  # a run with fewer on shares fewer
-    places = [place for place in found.values() if place.shared]
-    places.sort(key=lambda p: (-p.shared, p.union, p.start - p.stop, p.start))
-    return places[:most]
+            if stop - start >= min_length and (start, stop) not in places:
+                places[start, stop] = _place(on, units, start, stop)
+        if sum(place.shared >= depth for place in places.values()) >= max_places:
+            break  # runs with fewer units on share fewer
+    ranked = [place for place in places.values() if place.shared]
+    ranked.sort(key=lambda p: (-p.shared, p.union, p.start - p.stop, p.start))
+    return ranked[:max_places]
 
 
 def _place(on: Flags, units: Sequence[int], start: int, stop: int) -> Place:
+    """A run, with the number of units that are on throughout."""
     throughout = np.asarray(on[start:stop].all(axis=0))
     shared = int(throughout[list(units)].sum())
     return Place(start, stop, shared, int(throughout.sum()) + len(units) - shared)
 
 
 def _runs(flags: Flags) -> Iterator[tuple[int, int]]:
-    """Start and stop of each longest stretch of True in (T,)."""
+    """The start and stop of each maximal run of True in (T,)."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
     return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

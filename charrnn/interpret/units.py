@@ -24,58 +24,61 @@ NEARLY = re.compile(
     r"\s*L?(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)[.:]?(?P<what>[a-z_]+)[.:]?(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)\s*",
     re.ASCII | re.IGNORECASE,
 )
-"""What somebody may type who means an address: in small letters, or without dots."""
+"""A near-miss address: lower case, or missing dots."""
 
 
-class Network(Protocol):
-    """A model, or what is known of one: its shape, and the names of its states and gates."""
+class Architecture(Protocol):
+    """The shape of a network and the names of its states and gates: a model, or what a dump tells of one."""
 
     @property
     def config(self) -> ModelConfig:
-        """Its shape."""
+        """The shape of the network."""
 
     @property
     def cell(self) -> Cell:
-        """Its names."""
+        """The cell, which names its states and gates."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One number of a network's state."""
+    """One number of a layer's state or gate."""
 
     layer: int
+    """The layer, counted from 0."""
     what: str
+    """The letter of the state or gate."""
     index: int
+    """The place in the state or gate, from 0 to H - 1."""
 
     def __str__(self) -> str:
         return f"L{self.layer}.{self.what}.{self.index}"
 
 
-def parse_unit(address: str, model: Network) -> Unit:
+def parse_unit(address: str, model: Architecture) -> Unit:
     """The unit at an address.
 
     Raises:
-        UsageError: it is no address, or the model has no such layer, state, gate or unit.
+        UsageError: the text is no address, or the model has no such layer, state, gate or unit.
     """
     if not ADDRESS.fullmatch(address):
         expected = "a unit's address looks like L0.c.37 (layer, state or gate, index)"
-        raise UsageError(f"{expected}, not {address!r}", _meant(address, model))
+        raise UsageError(f"{expected}, not {address!r}", _near_miss(address, model))
     (unit,) = parse_units(address, model)
     return unit
 
 
-def parse_units(address: str, model: Network) -> tuple[Unit, ...]:
+def parse_units(address: str, model: Architecture) -> tuple[Unit, ...]:
     """The units at an address that may have ranges and stars, layer by layer.
 
     Raises:
-        UsageError: it is no address, or the model has no such layer, state, gate or unit.
+        UsageError: the text is no address, or the model has no such layer, state, gate or unit.
     """
     match = ADDRESSES.fullmatch(address)
     if not match:
         expected = (
             "units' addresses look like L0.c.37, L0.c.0-15 or L*.c.37 (layer, state or gate, index)"
         )
-        raise UsageError(f"{expected}, not {address!r}", _meant(address, model))
+        raise UsageError(f"{expected}, not {address!r}", _near_miss(address, model))
     require_array(match["what"], model)
     config = model.config
     layers = _numbers(match["layers"], config.num_layers, f"{address}: the model has layer")
@@ -83,20 +86,24 @@ def parse_units(address: str, model: Network) -> tuple[Unit, ...]:
     return tuple(Unit(layer, match["what"], index) for layer in layers for index in units)
 
 
-def _numbers(part: str, count: int, there_are: str) -> range:
-    """The numbers below `count` that a part of an address means: "2-4" -> 2, 3, 4."""
+def _numbers(part: str, count: int, noun: str) -> range:
+    """The numbers in a part of an address, all below `count`: "2-4" -> 2, 3, 4.
+
+    Raises:
+        UsageError: a number is too large, or a range is empty; `noun` begins the message.
+    """
     if part == "*":
         return range(count)
     first, _, last = part.partition("-")
     low, high = int(first), int(last or first)
     if max(low, high) >= count:
-        raise UsageError(f"{there_are}s 0 to {count - 1}" if count > 1 else f"{there_are} 0 only")
+        raise UsageError(f"{noun}s 0 to {count - 1}" if count > 1 else f"{noun} 0 only")
     if low > high:
-        raise UsageError(f"{there_are}s {high}-{low}, not {part}: a range begins at its lower end")
+        raise UsageError(f"{noun}s {high}-{low}, not {part}: a range begins at its lower end")
     return range(low, high + 1)
 
 
-def require_array(what: str, model: Network) -> None:
+def require_array(what: str, model: Architecture) -> None:
     """Raise UsageError unless the model's cell has a state or gate of this name."""
     cell = model.cell
     names = (*cell.states, *cell.gates)
@@ -108,24 +115,24 @@ def require_array(what: str, model: Network) -> None:
         raise UsageError(message, did_you_mean(what, names))
 
 
-def _meant(address: str, model: Network) -> str:
-    """A hint with the address that somebody most likely meant, if the model has such units."""
+def _near_miss(address: str, model: Architecture) -> str:
+    """A hint with the address that was most likely meant, or an empty string if the model has no such units."""
     match = NEARLY.fullmatch(address)
     if not match:
         return ""
-    meant = f"L{match['layers']}.{match['what'].lower()}.{match['units']}"
+    address = f"L{match['layers']}.{match['what'].lower()}.{match['units']}"
     try:
-        parse_units(meant, model)
+        parse_units(address, model)
     except UsageError:
         return ""
-    return f"did you mean {meant}?"
+    return f"did you mean {address}?"
 
 
 def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """How much each unit looks like a memory, from values (T, L, H). Shape (L, H).
+    """How much each unit looks like a memory, from values (T, L, H) to scores (L, H).
 
-    The score is standard deviation times autocorrelation at distance 1, a negative one counting
-    as 0. A unit that swings far and holds what it has taken (inside a quotation, along a line)
+    The score is the standard deviation times the autocorrelation at lag 1 (0 if that is negative), both of
+    the tanh of the values. A unit that swings far and holds its value (inside a quotation, along a line)
     scores high; one that flickers with every character, or hardly moves, scores low.
     """
     x: npt.NDArray[np.float64] = np.tanh(values.astype(np.float64))
@@ -133,20 +140,20 @@ def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     variance: npt.NDArray[np.float64] = (x**2).mean(axis=0)
     if len(x) < 2:
         return variance
-    together = (x[1:] * x[:-1]).sum(axis=0)
-    correlation = together / np.maximum((x**2).sum(axis=0), 1e-12)
+    covariance = (x[1:] * x[:-1]).sum(axis=0)
+    correlation = covariance / np.maximum((x**2).sum(axis=0), 1e-12)
     return np.asarray(np.sqrt(variance) * np.maximum(correlation, 0))
 
 
 def most_interesting(
     values: npt.NDArray[np.float32], what: str, count: int
 ) -> list[tuple[Unit, float]]:
-    """The units of a recorded array (T, L, H) with the highest `interest`, best first."""
+    """The units of a recorded array (T, L, H) with the highest `interest` and their scores, best first."""
     return highest(interest(values), what, count)
 
 
 def highest(scores: npt.NDArray[np.float64], what: str, count: int) -> list[tuple[Unit, float]]:
-    """The units of a state or gate with the highest scores, (L, H), best first."""
+    """The `count` units of a state or gate with the highest scores (L, H), and these, best first."""
     order = np.argsort(-scores, axis=None, kind="stable")[:count]
     places = zip(*np.unravel_index(order, scores.shape), strict=True)
     return [(Unit(int(layer), what, int(k)), float(scores[layer, k])) for layer, k in places]

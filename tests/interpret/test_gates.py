@@ -186,7 +186,9 @@ def test_right_is_across_and_left_is_up():
         drawn = cells_of(list(scatter_lines(scatter(square([point])), 17, ColorMode.none)))
         dots = [(r, c) for r in range(6) for c in range(12) if "\u2800" < drawn[r][c] <= "\u28ff"]
         assert dots == [(row, column)]
-    always_open = GateUse("f", np.array([[0.0]]), np.array([[1.0]]), np.array([[0.97]]), keeps=True)
+    always_open = GateUse(
+        "f", np.array([[0.0]]), np.array([[1.0]]), np.array([[0.97]]), is_memory_gate=True
+    )
     lines = list(gate_lines(Saturation(9, (always_open,)), "character", 24, ColorMode.none))
     assert next(line for line in lines if line.startswith("  0 ┤"))[-1] > "\u2800"
 

@@ -95,7 +95,7 @@ def test_bits_are_what_evaluate_says(level, tiny_model, byte_model):
     model = {"char": tiny_model, "byte": byte_model}[level]
     text = "def wrap(text, width=70):\n    return text\n" * 3 + ("é中🙂" if level == "byte" else "")
     recording = model.read(text)
-    cost = charrnn.evaluate(model, model.vocabulary.encode(text), lanes=1)
+    cost = charrnn.evaluate(model, model.vocabulary.encode(text), streams=1)
     assert recording.surprisal[0] == 0
     assert recording.surprisal.shape == recording.ids.shape
     assert recording.surprisal.sum() / (len(recording.ids) - 1) == pytest.approx(

@@ -73,8 +73,8 @@ def places_by_trying_everything(values, units, threshold, least):
 def test_places_are_those_that_trying_everything_finds(data, values, threshold, least, most):
     units = data.draw(st.lists(st.integers(0, values.shape[1] - 1), min_size=1, unique=True))
     expected = places_by_trying_everything(values, units, threshold, least)
-    assert similar(values, units, threshold, least=least, most=99) == expected
-    assert similar(values, units, threshold, least=least, most=most) == expected[:most]
+    assert similar(values, units, threshold, min_length=least, max_places=99) == expected
+    assert similar(values, units, threshold, min_length=least, max_places=most) == expected[:most]
 
 
 def test_a_pattern_planted_twice_is_found_where_it_was_planted():

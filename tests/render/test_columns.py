@@ -71,7 +71,7 @@ def horizon_at(width):
 def gates_at(width):
     rng = np.random.default_rng(0)
     uses = [
-        GateUse(name, *(rng.random((3, 256)) / 2 for _ in range(3)), keeps=name == "f")
+        GateUse(name, *(rng.random((3, 256)) / 2 for _ in range(3)), is_memory_gate=name == "f")
         for name in "ifo"
     ]
     return list(gate_lines(Saturation(1_234_567, tuple(uses)), "character", width, ColorMode.none))
