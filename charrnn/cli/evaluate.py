@@ -164,7 +164,7 @@ def _text_of(
 def _own_corpus(loaded: "Checkpoint") -> Any:
     """The corpus that the model was trained on, read again and compared."""
     from charrnn.cli.inputs import open_corpus
-    from charrnn.cli.runs import corpus_config_of
+    from charrnn.cli.train.record import corpus_config_of
 
     about = loaded.run.get("corpus")
     names = about.get("sources") if isinstance(about, dict) else None

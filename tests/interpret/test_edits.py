@@ -517,7 +517,8 @@ EDITS = [Edit("clamp", "L0.c.3", 1.0), Edit("steer", "L2.h.0-2", -0.5)]
 def test_evaluate_judges_the_edited_model(call, options, how):
     model = charrnn.load("checkpoints/random/best.safetensors")
     ids = model.vocabulary.encode(make_text(1500))
-    settings = {how[0][2:]: how[1] if len(how) > 1 else True} if how else {}
+    names = {"--window": "window", "--lanes": "streams", "--lines": "lines"}
+    settings = {names[how[0]]: how[1] if len(how) > 1 else True} if how else {}
     result = call("evaluate", "random", "book.txt", "--json", *options, *how)
     found, plain = json.loads(result.out), call("evaluate", "random", "book.txt", "--json", *how)
     expected = evaluate(model.edited(EDITS), ids, **settings)

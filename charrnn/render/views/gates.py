@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from charrnn.interpret.gates import OPEN, SHUT, GateUse, Parts, Saturation
+from charrnn.interpret.gates import OPEN, SHUT, Fractions, GateUse, Saturation
 from charrnn.interpret.units import highest
 from charrnn.render.columns import tight_lines, wrapped
 from charrnn.render.palette import ColorMode
@@ -108,7 +108,7 @@ def _side_by_side(names: Sequence[str], tables: dict[str, list[list[str]]]) -> I
             yield (f"{first:<{BEFORE}}" + "".join(f"{text:<{ENTRY}}" for text in row)).rstrip()
 
 
-def _column(gate: GateUse, values: Parts) -> list[str]:
+def _column(gate: GateUse, values: Fractions) -> list[str]:
     """The units with the highest values."""
     return [f"{u!s:<10}{_percent(v):>9}" for u, v in highest(values, gate.name, EXTREMES)]
 
