@@ -43,12 +43,12 @@ def apply_run_file(context: typer.Context, path: Path | None) -> Path | None:
             parameters |= dict.fromkeys([parameter.name, *names], parameter)
     values = {}
     for key, value in _read(path).items():
-        parameter = parameters.get(key)
-        if parameter is None:
+        if key not in parameters:
             raise UsageError(
                 f"{path}: {key!r} is no option of '{context.command_path}'",
                 did_you_mean(key, [n for n in parameters if len(n) > 1]),
             )
+        parameter = parameters[key]
         several = getattr(parameter, "multiple", False) or parameter.nargs == -1
         values[parameter.name] = [value] if several and not isinstance(value, list) else value
     context.default_map = values

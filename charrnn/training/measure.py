@@ -96,7 +96,7 @@ def plan_here(
     timed = request.minutes is not None
     sizes: Sequence[int] = PROBES
     if not request.leaves_open("hidden_size"):
-        sizes = (network.hidden_size,)
+        sizes = (request.given["hidden_size"],)
     elif not timed:
         untimed = Machine("cpu", 1, "float32", "loop", (Trial(1, 1, 1, 1, 1.0),))
         network = make_plan(size, untimed, network, request).model_config

@@ -226,7 +226,7 @@ def _choose_run(
     batch_sizes = (config.batch_size,) if "batch_size" in request.given else BATCH_SIZES
     sizes = [units for units in SIZES if request.minutes or units <= LARGEST_UNTIMED]
     if "hidden_size" in request.given:
-        sizes = [network.hidden_size]
+        sizes = [request.given["hidden_size"]]
     for batch_size in batch_sizes:
         wanted = dataclasses.replace(config, batch_size=batch_size)
         fitting, epoch = reading(size, wanted)

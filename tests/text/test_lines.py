@@ -18,7 +18,13 @@ from torch.nn.functional import cross_entropy
 
 import charrnn
 from charrnn.checkpoint import load_checkpoint
-from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig, TrainingConfig
+from charrnn.config import (
+    CorpusConfig,
+    ModelConfig,
+    SamplingConfig,
+    TrainingConfig,
+    TrainingRequest,
+)
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.numerics import log_softmax
@@ -41,7 +47,7 @@ from charrnn.training.events import Evaluated, Step
 from charrnn.training.measure import plan_here
 from charrnn.training.network import make_network
 from charrnn.training.optimizer import Optimizer
-from charrnn.training.plan import Budget, Facts, Wishes
+from charrnn.training.plan import CorpusSize
 from charrnn.training.step import train_step
 from charrnn.training.trainer import Trainer
 
@@ -327,18 +333,16 @@ def test_padding_does_not_change_the_loss():
 
 def test_a_plan_knows_the_steps_of_an_epoch():
     corpus = read("\n".join(NAMES * 20))
-    facts = Facts(len(corpus.train), len(corpus.val), corpus.line_lengths(corpus.train))
+    size = CorpusSize(len(corpus.train), len(corpus.val), corpus.line_lengths(corpus.train))
     measured = []
 
     def measure(_, tried):
         measured.append((tried.batch_size, tried.sequence_length))
         return 0.01
 
-    config = TrainingConfig(
-        batch_size=8, sequence_length=32, precision="float32", kernel="fused", threads=1
-    )
-    wishes = Wishes(hidden_size=256, batch_size=8)
-    plan = plan_here(facts, ModelConfig(vocab_size=30), config, Budget(epochs=3), wishes, measure)
+    given = {"batch_size": 8, "sequence_length": 32, "precision": "float32", "kernel": "fused"}
+    request = TrainingRequest(epochs=3, given={**given, "threads": 1, "hidden_size": 256})
+    plan = plan_here(size, ModelConfig(vocab_size=30), request, "cpu", measure)
     batches = make_batches(corpus, plan.config)
     assert plan.config.steps == 3 * batches.steps_per_epoch
     assert (plan.config.batch_size, plan.config.sequence_length) == (8, 32)

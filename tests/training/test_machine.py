@@ -4,13 +4,13 @@ import pytest
 import torch
 from helpers import call_charrnn, make_text, precisions
 
-from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import EnvironmentFault
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
 from charrnn.training.machine import require_precision, supports_bfloat16
 from charrnn.training.measure import plan_here, try_machine
-from charrnn.training.plan import Budget, Facts, Wishes
+from charrnn.training.plan import CorpusSize
 from charrnn.training.trainer import Trainer
 
 LOW = TrainingConfig(precision="bfloat16", batch_size=3, sequence_length=5, steps=2)
@@ -59,15 +59,16 @@ def test_bfloat16_where_there_is_none_is_refused_before_anything_is_measured(no_
     with pytest.raises(EnvironmentFault):
         try_machine(NETWORK, LOW, (4,), measure)
     with pytest.raises(EnvironmentFault):
-        plan_here(Facts(900, 100), NETWORK, LOW, Budget(steps=2), Wishes(), measure)
+        request = TrainingRequest(steps=2, given={"precision": "bfloat16"})
+        plan_here(CorpusSize(900, 100), NETWORK, request, "cpu", measure)
 
 
 def test_auto_does_not_try_bfloat16_where_there_is_none(no_bfloat16):
     def measure(_, config):
         return 0.1 if config.precision == "bfloat16" else 1.0
 
-    auto = TrainingConfig(precision="auto", threads=1)
-    assert try_machine(NETWORK, auto, (4,), measure).precision == "float32"
+    config = TrainingConfig(threads=1)
+    assert try_machine(NETWORK, config, (4,), measure).precision == "float32"
 
 
 @pytest.mark.parametrize("command", ["train", "compare"])

@@ -1,4 +1,4 @@
-"""The plan of a run: a pure function of the text, the machine and the budget; and how the machine is measured."""
+"""The plan of a run: a pure function of the corpus, the machine and the request; and how the machine is measured."""
 
 import dataclasses
 import itertools
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.cli.train.report import plan_lines
-from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.network.shapes import count_parameters
 from charrnn.training import plan as plan_module
 from charrnn.training.measure import plan_here, seconds_per_step, try_machine
@@ -24,16 +24,14 @@ from charrnn.training.plan import (
     MOST_NORMALIZED,
     SIZES,
     WEIGHTS_PER_CHAR,
-    Budget,
-    Facts,
+    CorpusSize,
     Machine,
     Trial,
-    Wishes,
     dropouts,
     make_plan,
 )
 
-PLAYS = Facts(1_003_854, 111_540)
+PLAYS = CorpusSize(1_003_854, 111_540)
 NETWORK = ModelConfig(vocab_size=65)
 
 
@@ -47,40 +45,45 @@ def machine(work=1.0, sizes=(256, 512)):
     return Machine("cpu", 2, "float32", "fused", tuple(trials))
 
 
-def plan(budget, facts=PLAYS, *, work=15.0, network=NETWORK, **wishes):
-    config = TrainingConfig()
-    return make_plan(facts, machine(work), network, config, budget, Wishes(**wishes))
+def limits(**given):
+    """Limits of a request."""
+    return given
 
 
-# --- from a budget to steps --------------------------------------------------------------------------------------------
+def plan(limits, size=PLAYS, *, work=15.0, network=None, **given):
+    request = TrainingRequest(**limits, given=given)
+    return make_plan(size, machine(work), network or request.network(65), request)
+
+
+# --- from a limit to steps  --------------------------------------------------------------------------------------------
 
 
 def test_minutes_become_steps_less_the_time_of_evaluations():
-    made = plan(Budget(minutes=2), hidden_size=256)
+    made = plan(limits(minutes=2), hidden_size=256)
     per_step = 15e-12 * count_parameters(NETWORK) * 64 * 64
     assert 0.8 * 120 / per_step < made.config.steps < 120 / per_step
     assert made.seconds == pytest.approx(120, rel=0.02)
 
 
 @pytest.mark.parametrize(
-    ("budget", "steps"),
+    ("limit", "steps"),
     [
-        (Budget(steps=321), 321),
-        (Budget(epochs=2), 2 * math.ceil(1_003_853 * 0.99 / 64 / 64)),
-        (Budget(epochs=2, steps=321), 321),
-        (Budget(minutes=1, steps=10**9), plan(Budget(minutes=1), batch_size=64).config.steps),
-        (Budget(), plan(Budget(minutes=5), batch_size=64).config.steps),
-        (Budget(epochs=1e-9), 1),
+        (limits(steps=321), 321),
+        (limits(epochs=2), 2 * math.ceil(1_003_853 * 0.99 / 64 / 64)),
+        (limits(epochs=2, steps=321), 321),
+        (limits(minutes=1, steps=10**9), plan(limits(minutes=1), batch_size=64).config.steps),
+        (limits(), plan(limits(minutes=5), batch_size=64).config.steps),
+        (limits(epochs=1e-9), 1),
     ],
 )
-def test_the_first_budget_to_run_out_counts(budget, steps):
-    assert plan(budget, batch_size=64).config.steps == steps
+def test_the_first_limit_to_be_reached_ends_the_run(limit, steps):
+    assert plan(limit, batch_size=64).config.steps == steps
 
 
 @pytest.mark.parametrize("limit", [{"steps": 321}, {"epochs": 0.5}, {"epochs": 1}], ids=str)
 def test_a_time_that_does_not_end_the_run_decides_nothing_and_is_not_said_to(limit):
-    text = Facts(20_000, 2000) if limit == {"epochs": 1} else PLAYS
-    alone, timed = (plan(Budget(**limit, minutes=m), text) for m in (None, 1000))
+    text = CorpusSize(20_000, 2000) if limit == {"epochs": 1} else PLAYS
+    alone, timed = (plan(limits(**limit, minutes=m), text) for m in (None, 1000))
     assert timed.model_config == alone.model_config
     assert timed.config.batch_size == alone.config.batch_size
     assert timed.reasons == alone.reasons
@@ -88,28 +91,31 @@ def test_a_time_that_does_not_end_the_run_decides_nothing_and_is_not_said_to(lim
 
 
 def test_one_is_singular():
-    once = plan(Budget(minutes=1, epochs=1), hidden_size=64)
-    assert any("is read once, with" in reason for reason in once.reasons)
-    assert any(line.endswith(" = 1 epoch") for line in plan_lines(once))
-    assert any("1 minute buys" in reason for reason in plan(Budget(minutes=1)).reasons)
+    once = plan(limits(minutes=1, epochs=1), hidden_size=64)
+    assert any(reason.startswith("1 epoch, ") for reason in once.reasons)
+    assert any("1 minute allows" in reason for reason in plan(limits(minutes=1)).reasons)
+    assert any("1 step reads" in reason for reason in plan(limits(steps=1)).reasons)
+    assert any(
+        line.startswith("run         1 step of ") for line in plan_lines(plan(limits(steps=1)))
+    )
 
 
 def test_more_time_buys_a_larger_network():
-    text = Facts(10**8, 10**6)
-    made = [plan(Budget(minutes=m), text) for m in (0.02, 0.2, 2, 20, 200)]
+    text = CorpusSize(10**8, 10**6)
+    made = [plan(limits(minutes=m), text) for m in (0.02, 0.2, 2, 20, 200)]
     sizes = [one.model_config.hidden_size for one in made]
     assert sizes == sorted(set(sizes))
     assert set(sizes) <= set(SIZES)
 
 
 def test_a_faster_machine_buys_a_larger_network():
-    sizes = [plan(Budget(minutes=2), work=w).model_config.hidden_size for w in (200, 20, 2)]
+    sizes = [plan(limits(minutes=2), work=w).model_config.hidden_size for w in (200, 20, 2)]
     assert sizes == sorted(set(sizes))
 
 
 @given(st.floats(0.05, 500), st.floats(0.1, 200), st.integers(2000, 10**8))
 def test_the_largest_network_that_pays_is_taken(minutes, work, train_chars):
-    made = plan(Budget(minutes=minutes), Facts(train_chars, 1000), work=work)
+    made = plan(limits(minutes=minutes), CorpusSize(train_chars, 1000), work=work)
     config = made.config
     read = config.steps * config.batch_size * config.sequence_length
     parameters = count_parameters(made.model_config)
@@ -127,35 +133,38 @@ def test_the_largest_network_that_pays_is_taken(minutes, work, train_chars):
         {"batch_size": 7},
         {"dropout": 0.0},
         {"weight_drop": 0.45},
-        {"patience": 0},
+        {"patience": None},
+        {"warmup_steps": 7},
+        {"eval_every": 3},
+        {"layer_norm": False},
+        {"precision": "bfloat16"},
+        {"threads": 5},
     ],
 )
-def test_what_was_asked_for_is_obeyed_and_said(given):
-    made = plan(Budget(minutes=3), **given)
+def test_a_setting_that_was_given_is_kept(given):
+    made = plan(limits(minutes=3), **given)
     (name, value), *_ = given.items()
-    of = made.model_config if name == "hidden_size" else made.config
+    of = made.model_config if name in ("hidden_size", "layer_norm") else made.config
     assert getattr(of, name) == value
-    assert any(name.replace("_", " ") in reason for reason in made.reasons)
-    assert plan(Budget(minutes=3)).config.dropout != 0.0
+    assert plan(limits(minutes=3)).config.dropout != 0.0
 
 
 def test_settings_that_are_not_planned_stay():
-    config = TrainingConfig(learning_rate=0.123, clip=7.0, seed=5, sequence_length=48)
-    made = make_plan(PLAYS, machine(), NETWORK, config, Budget(steps=50), Wishes()).config
+    given = {"learning_rate": 0.123, "clip": 7.0, "seed": 5, "sequence_length": 48}
+    made = plan(limits(steps=50), **given).config
     kept = [getattr(made, n) for n in ("learning_rate", "clip", "seed", "sequence_length")]
     assert kept == [0.123, 7.0, 5, 48]
 
 
 def test_without_a_time_the_size_follows_from_the_characters_alone():
-    budget = Budget(steps=3000)
-    slow, fast = (plan(budget, work=work) for work in (1000, 1))
+    slow, fast = (plan(limits(steps=3000), work=work) for work in (1000, 1))
     assert slow.model_config == fast.model_config
-    largest = plan(Budget(steps=10**7), Facts(10**8, 1000)).model_config.hidden_size
+    largest = plan(limits(steps=10**7), CorpusSize(10**8, 1000)).model_config.hidden_size
     assert largest == plan_module.LARGEST_UNTIMED
 
 
 @pytest.mark.parametrize(
-    ("cell", "wishes", "layers"),
+    ("cell", "given", "layers"),
     [
         ("lstm", {}, 2),
         ("gru", {}, 1),
@@ -164,13 +173,13 @@ def test_without_a_time_the_size_follows_from_the_characters_alone():
         ("gru", {"num_layers": 2, "hidden_size": 64}, 2),
     ],
 )
-def test_an_lstm_whose_size_is_planned_has_two_layers_unless_told_otherwise(cell, wishes, layers):
-    asked = ModelConfig(cell=cell, vocab_size=65, num_layers=wishes.get("num_layers", 1))
-    assert plan_module.layered(asked, Wishes(**wishes)).num_layers == layers
+def test_an_lstm_whose_size_is_planned_has_two_layers_unless_given_otherwise(cell, given, layers):
+    request = TrainingRequest(given={"cell": cell, **given})
+    assert plan_module.layered(request.network(65), request).num_layers == layers
 
 
 @pytest.mark.parametrize(
-    ("cell", "wishes", "few", "many"),
+    ("cell", "given", "few", "many"),
     [
         ("lstm", {}, True, False),
         ("gru", {}, False, False),
@@ -182,34 +191,32 @@ def test_an_lstm_whose_size_is_planned_has_two_layers_unless_told_otherwise(cell
         ("lstm", {"hidden_size": 64, "layer_norm": True}, True, True),
     ],
 )
-def test_an_lstm_whose_size_is_planned_is_normalised_if_the_text_is_read_a_few_times_only(
-    cell, wishes, few, many
+def test_an_lstm_whose_size_is_planned_is_normalized_if_the_text_is_read_a_few_times_only(
+    cell, given, few, many
 ):
-    asked = ModelConfig(cell=cell, vocab_size=65, layer_norm=wishes.get("layer_norm", False))
     for epochs, expected in ((1, few), (3, few), (40, many)):
-        made = plan(Budget(epochs=epochs), network=asked, **wishes)
+        made = plan(limits(epochs=epochs), cell=cell, **given)
         assert made.model_config.layer_norm == expected
-        told = any("layer normalisation" in reason for reason in made.reasons)
-        assert told == (expected and not {"layer_norm", "hidden_size"} & wishes.keys())
+        assert any("layer normalization" in reason for reason in made.reasons) == expected
 
 
 @pytest.mark.parametrize("steps", [FEW_STEPS + 50, FEWEST_STEPS - 200])
-def test_a_normalised_network_needs_fewer_steps_before_its_lanes_are_halved(steps):
+def test_a_normalized_network_needs_fewer_steps_before_its_batch_is_halved(steps):
     minutes = steps * 15e-12 * count_parameters(NETWORK) * 64 * 64 * 1.1 / 60
     for layer_norm, lanes in ((True, 64), (False, 32)):
         network = dataclasses.replace(NETWORK, layer_norm=layer_norm)
-        made = plan(Budget(minutes=minutes), network=network, hidden_size=256)
+        made = plan(limits(minutes=minutes), network=network, hidden_size=256)
         assert made.config.batch_size == lanes
 
 
-def test_layers_are_normalised_up_to_so_much_temptation():
-    text = Facts(10**6, 10**5)
+def test_layers_are_normalized_up_to_an_overfitting_risk():
+    text = CorpusSize(10**6, 10**5)
     for factor in (0.5, 0.99, 1.01, 2):
-        made = plan(Budget(epochs=factor * MOST_NORMALIZED), text, network=NETWORK, batch_size=64)
-        tempted = plan_module.temptation(
+        made = plan(limits(epochs=factor * MOST_NORMALIZED), text, network=NETWORK, batch_size=64)
+        risk = plan_module.overfitting_risk(
             made.epochs, count_parameters(made.model_config), text.train_chars
         )
-        assert made.model_config.layer_norm == (tempted <= MOST_NORMALIZED)
+        assert made.model_config.layer_norm == (risk <= MOST_NORMALIZED)
 
 
 @pytest.mark.parametrize("minutes", [0.3, 0.8, 2, 3.7, 11, 30])
@@ -223,8 +230,9 @@ def test_a_network_is_chosen_by_the_speed_of_what_will_be_trained(minutes):
         per_char = slower * 15e-12 * count_parameters(network)
         return per_char * config.batch_size * config.sequence_length
 
-    text, config = Facts(3 * 10**6, 10**5), TrainingConfig(precision="float32", threads=1)
-    made = plan_here(text, NETWORK, config, Budget(minutes=minutes), Wishes(), measure)
+    text = CorpusSize(3 * 10**6, 10**5)
+    request = TrainingRequest(minutes=minutes, given=PLAIN)
+    made = plan_here(text, NETWORK, request, "cpu", measure)
     assert made.model_config in tried
     assert made.seconds == pytest.approx(60 * minutes, rel=0.03)
     read = made.config.steps * made.config.batch_size * made.config.sequence_length
@@ -235,34 +243,25 @@ def test_a_network_is_chosen_by_the_speed_of_what_will_be_trained(minutes):
 
 def test_it_is_said_where_even_the_smallest_network_does_not_pay():
     for steps, told in ((20, True), (3000, False)):
-        made = plan(Budget(steps=steps))
+        made = plan(limits(steps=steps))
         each = made.config.steps * made.config.batch_size * 64 / count_parameters(made.model_config)
         assert (each < CHARS_PER_PARAMETER) == told
-        assert any("there is no smaller size" in reason for reason in made.reasons) == told
-
-
-def test_what_is_not_wanted_is_said_so():
-    made = plan(Budget(minutes=2), layer_norm=False)
-    assert not made.model_config.layer_norm
-    assert "given: no layer norm" in made.reasons
-    made = plan(Budget(minutes=2), layer_norm=True)
-    assert made.model_config.layer_norm
-    assert "given: layer norm" in made.reasons
+        assert any("few even for the smallest network" in reason for reason in made.reasons) == told
 
 
 def test_a_short_run_has_fewer_lanes_and_so_more_steps():
-    assert plan(Budget(minutes=30)).config.batch_size == 64
-    assert plan(Budget(minutes=0.02)).config.batch_size < 64
+    assert plan(limits(minutes=30)).config.batch_size == 64
+    assert plan(limits(minutes=0.02)).config.batch_size < 64
 
 
 @pytest.mark.parametrize(("layer_norm", "least"), [(True, FEW_STEPS), (False, LEAST_STEPS)])
 def test_a_network_that_would_learn_in_too_few_steps_is_not_taken(layer_norm, least):
-    text = Facts(10**8, 10**6)
+    text = CorpusSize(10**8, 10**6)
     for minutes in (0.05, 0.1, 0.15, 0.3, 1):
-        made = plan(Budget(minutes=minutes), text, work=60, layer_norm=layer_norm)
+        made = plan(limits(minutes=minutes), text, work=60, layer_norm=layer_norm)
         place, lanes = SIZES.index(made.model_config.hidden_size), made.config.batch_size
         larger = plan(
-            Budget(minutes=minutes),
+            limits(minutes=minutes),
             text,
             work=60,
             network=made.model_config,
@@ -272,20 +271,22 @@ def test_a_network_that_would_learn_in_too_few_steps_is_not_taken(layer_norm, le
         each = larger.config.steps * lanes * 64 / count_parameters(larger.model_config)
         assert place == 0 or made.config.steps >= least
         assert each < CHARS_PER_PARAMETER or larger.config.steps < least
-    assert plan(Budget(minutes=0.02), text, work=60).model_config.hidden_size == SIZES[0]
+    assert plan(limits(minutes=0.02), text, work=60).model_config.hidden_size == SIZES[0]
 
 
 def test_a_small_text_is_not_read_for_ever():
-    made = plan(Budget(minutes=60), Facts(200_000, 5_000), work=1)
+    made = plan(limits(minutes=60), CorpusSize(200_000, 5_000), work=1)
     assert made.epochs == pytest.approx(MOST_EPOCHS, rel=0.01)
     assert made.seconds < 3600
-    assert plan(Budget(minutes=60), Facts(2_000, 200), work=1).config.steps == ENOUGH_STEPS
+    assert plan(limits(minutes=60), CorpusSize(2_000, 200), work=1).config.steps == ENOUGH_STEPS
     assert any("enough" in reason for reason in made.reasons)
-    assert plan(Budget(epochs=1000), Facts(50_000, 5_000)).epochs == pytest.approx(1000, rel=0.01)
+    assert plan(limits(epochs=1000), CorpusSize(50_000, 5_000)).epochs == pytest.approx(
+        1000, rel=0.01
+    )
 
 
 def test_a_text_too_short_for_the_lanes_is_said():
-    made = plan(Budget(steps=5), Facts(120, 10), batch_size=64)
+    made = plan(limits(steps=5), CorpusSize(120, 10), batch_size=64)
     assert (made.config.batch_size, made.config.sequence_length) == (1, 64)
     assert "120 characters" in made.reasons[-1]
 
@@ -295,7 +296,7 @@ def test_a_text_too_short_for_the_lanes_is_said():
 
 def test_weights_that_a_text_has_no_characters_for_are_held_down_by_more_dropout():
     parts = [
-        plan(Budget(epochs=20), Facts(chars, 1000), hidden_size=256).config.weight_drop
+        plan(limits(epochs=20), CorpusSize(chars, 1000), hidden_size=256).config.weight_drop
         for chars in (10**7, 10**6, 10**5, 10**4)
     ]
     assert parts[0] == parts[1] < parts[2] < parts[3]
@@ -329,8 +330,13 @@ def test_the_time_of_a_step_is_the_measured_one_or_lies_between():
     )
 
 
-def measured(config, measure, budget=Budget(steps=9), network=NETWORK):  # noqa: B008
-    return plan_here(PLAYS, network, config, budget, Wishes(), measure)
+PLAIN = {"precision": "float32", "threads": 1}
+"""Settings that leave nothing but the kernel to be measured."""
+
+
+def measured(given, measure, limit=None):
+    request = TrainingRequest(**(limit or {"steps": 9}), given=given)
+    return plan_here(PLAYS, request.network(65), request, "cpu", measure)
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(2.0, "bfloat16"), (1.0, "float32")])
@@ -340,7 +346,7 @@ def test_bfloat16_is_chosen_only_if_it_is_faster(gain, expected, monkeypatch):
     def measure(_, config):
         return 0.01 / (gain if config.precision == "bfloat16" else 1)
 
-    assert measured(TrainingConfig(precision="auto"), measure).config.precision == expected
+    assert measured({}, measure).config.precision == expected
 
 
 @pytest.mark.parametrize(
@@ -359,11 +365,9 @@ def test_the_faster_of_torch_s_kernel_and_the_loop_steps_through_time(cell, loop
     def measure(_, config):
         return 0.01 * (loop_takes if config.kernel == "loop" else 1)
 
-    network = ModelConfig(cell=cell, vocab_size=9)
-    config = TrainingConfig(precision="float32", threads=1)
-    assert measured(config, measure, network=network).config.kernel == expected
-    given = dataclasses.replace(config, kernel="loop")
-    assert measured(given, measure, network=network).config.kernel == "loop"
+    given = {**PLAIN, "cell": cell}
+    assert measured(given, measure).config.kernel == expected
+    assert measured({**given, "kernel": "loop"}, measure).config.kernel == "loop"
 
 
 @pytest.mark.parametrize(("slower_beside_others", "expected"), [(1.0, 4), (20.0, 1)])
@@ -375,9 +379,9 @@ def test_one_thread_is_chosen_where_several_hinder_each_other(
     def measure(_, config):
         return 0.01 * (slower_beside_others / 3 if config.threads == 4 else 1)
 
-    config = TrainingConfig(precision="float32")
-    assert measured(config, measure).config.threads == expected
-    assert measured(dataclasses.replace(config, threads=3), measure).config.threads == 3
+    given = {"precision": "float32"}
+    assert measured(given, measure).config.threads == expected
+    assert measured({**given, "threads": 3}, measure).config.threads == 3
 
 
 def test_with_time_for_a_budget_the_chosen_size_is_measured_too():
@@ -387,19 +391,18 @@ def test_with_time_for_a_budget_the_chosen_size_is_measured_too():
         tried.append(network.hidden_size)
         return 1e-11 * count_parameters(network) * config.batch_size * config.sequence_length
 
-    config = TrainingConfig(precision="float32", threads=1)
-    made = measured(config, measure, Budget(minutes=2))
+    made = measured(PLAIN, measure, limits(minutes=2))
     assert set(plan_module.PROBES) <= set(tried)
     assert made.model_config.hidden_size in tried
     tried.clear()
-    made = measured(config, measure, Budget(minutes=0.5))
+    made = measured(PLAIN, measure, limits(minutes=0.5))
     assert tried[-1] == made.model_config.hidden_size not in plan_module.PROBES
     assert made.seconds == pytest.approx(30, rel=0.05)
     tried.clear()
-    made = measured(config, measure, Budget(minutes=2))
+    made = measured(PLAIN, measure, limits(minutes=2))
     assert made.seconds == pytest.approx(120, rel=0.05)
     tried.clear()
-    made = measured(config, measure, Budget(steps=2000))
+    made = measured(PLAIN, measure, limits(steps=2000))
     assert set(tried) == {made.model_config.hidden_size}
 
 
@@ -413,7 +416,7 @@ def test_what_else_runs_for_a_moment_does_not_count(busy):
         return slower * 1e-11 * count_parameters(network) * 64 * 64
 
     config, sizes = TrainingConfig(precision="float32", threads=1), (512, 256)
-    made = try_machine(ModelConfig(vocab_size=65), config, sizes, measure)
+    made = try_machine(ModelConfig(vocab_size=65), config, sizes, measure, choose=())
     assert [trial.hidden_size for trial in made.trials] == list(sizes)
     for trial in made.trials:
         assert trial.seconds == pytest.approx(1e-11 * trial.parameters * 64 * 64)
@@ -421,7 +424,7 @@ def test_what_else_runs_for_a_moment_does_not_count(busy):
 
 def test_measuring_a_real_step_takes_some_time(monkeypatch):
     monkeypatch.setattr("charrnn.training.measure.TRIAL_SECONDS", 0.01)
-    config = TrainingConfig(batch_size=2, sequence_length=3, precision="auto")
+    config = TrainingConfig(batch_size=2, sequence_length=3)
     made = try_machine(ModelConfig(vocab_size=9), config, (8, 16))
     assert [t.hidden_size for t in made.trials] == [8, 16]
     assert all(t.seconds > 0 for t in made.trials)
