@@ -26,6 +26,7 @@ from charrnn.errors import CharrnnError, CheckpointError, UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS, get_cell
+from charrnn.network.heads import LINEAR, Head
 from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
@@ -117,15 +118,19 @@ def _checksum(header: str, tensors: Arrays) -> str:
 # --- reading -----------------------------------------------------------------------------------------------------------
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, head: Head = LINEAR) -> Checkpoint:
     """Read and check a checkpoint.
+
+    Args:
+        path: of the file.
+        head: the one that the network was trained with; the file does not name it.
 
     Raises:
         CheckpointError: there is none, or it is damaged, not ours, from a later version, or at odds with itself.
     """
     content = _read(path)
     try:
-        return _parse(path, content)
+        return _parse(path, content, head)
     except CheckpointError:
         raise
     except (
@@ -166,7 +171,7 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _parse(path: Path, content: bytes) -> Checkpoint:
+def _parse(path: Path, content: bytes, head: Head) -> Checkpoint:
     metadata, entries = _outer_header(path, content)
     header = _inner_header(path, metadata)
     config = _model_config(header["config"])
@@ -175,11 +180,12 @@ def _parse(path: Path, content: bytes) -> Checkpoint:
         raise CheckpointError(
             f"{path}: the vocabulary has {len(vocabulary):,} symbols, the network {config.vocab_size:,}"
         )
-    _require_shapes(path, entries, config)
+    shapes = weight_shapes(config, head)
+    _require_shapes(path, entries, shapes)
     tensors = load_tensors(content)
     if _checksum(metadata["header"], tensors) != metadata.get("sha256"):
         raise CheckpointError(f"{path}: checksum mismatch, the file is damaged", _DAMAGED)
-    weights = {name: tensors[name] for name in weight_shapes(config)}
+    weights = {name: tensors[name] for name in shapes}
     _require_finite(path, weights)
     training = {
         n.removeprefix(TRAINING_PREFIX): a
@@ -189,7 +195,7 @@ def _parse(path: Path, content: bytes) -> Checkpoint:
     figures, run = header["figures"], header["run"]
     if not (isinstance(figures, dict) and isinstance(run, dict)):
         raise CheckpointError(f"{path}: figures and run must be objects")
-    model = CharRNN(config, vocabulary, weights)
+    model = CharRNN(config, vocabulary, weights, head)
     return Checkpoint(model, figures, run, training, path, len(content), metadata["sha256"])
 
 
@@ -283,18 +289,18 @@ def _vocabulary(fields: Mapping[str, Any]) -> Vocabulary:
     return Vocabulary("char", symbols, has_unknown=fields["has_unknown"] is True)
 
 
-def _require_shapes(path: Path, entries: Mapping[str, Any], config: ModelConfig) -> None:
-    """The network's tensors are all there, float32, with the shapes that the config asks for."""
-    for name, shape in weight_shapes(config).items():
+def _require_shapes(
+    path: Path, entries: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Check that the network's tensors are all there, float32, with the shapes that its config asks for."""
+    for name, shape in shapes.items():
         entry = entries.get(name)
         if entry is None:
             raise CheckpointError(f"{path} lacks the tensor {name}")
         if (entry["dtype"], tuple(entry["shape"])) != ("F32", shape):
             found = f"{entry['dtype']} {entry['shape']}"[:60]
             raise CheckpointError(f"{path}: {name} is {found}, expected F32 {list(shape)}")
-    other = [
-        n for n in entries if n not in weight_shapes(config) and not n.startswith(TRAINING_PREFIX)
-    ]
+    other = [n for n in entries if n not in shapes and not n.startswith(TRAINING_PREFIX)]
     if other:
         raise CheckpointError(
             f"{path} has a tensor that no part of the network uses: {other[0][:60]!r}"

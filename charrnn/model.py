@@ -4,7 +4,9 @@
 
 State is a value, passed in and returned; a model remembers nothing between calls and can serve several threads.
 
-Legend for shapes: N lanes, T time steps, V symbols, E embedding size, H hidden size, L layers.
+    ids -> embedding -> stack of recurrent layers (`charrnn.network.stack`) -> head (`charrnn.network.heads`) -> logits
+
+Legend for shapes: N streams side by side, T time steps, V symbols, E embedding size, H hidden size, L layers.
 """
 
 import copy
@@ -21,6 +23,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Ops, State
+from charrnn.network.heads import LINEAR, Head, head_weights
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import advance, make_layer, upwards
@@ -38,37 +41,34 @@ LARGEST_TABLE = 1 << 24
 
 
 class CharRNN:
-    """A character-level recurrent language model.
+    """A character-level recurrent network. What one does with it is in `charrnn.LanguageModel` and the rooms above.
 
     Args:
         config: the shape of the network.
-        vocabulary: the symbols that it reads and writes.
-        weights: the arrays named by `weight_shapes`, float32.
+        vocabulary: the symbols that it reads.
+        weights: the arrays named by `charrnn.network.shapes.weight_shapes`, float32.
+        head: what it makes of the stack's outputs.
 
     Raises:
         CheckpointError: a weight is missing, superfluous or of the wrong shape.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights) -> None:
-        expected = weight_shapes(config)
-        found = {name: tuple(array.shape) for name, array in weights.items()}
-        if found != expected:
-            wrong = sorted(expected.keys() ^ found.keys()) or [
-                n for n in expected if expected[n] != found[n]
-            ]
-            raise CheckpointError(f"the weights do not fit the network: {wrong[0]}")
+    def __init__(
+        self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights, head: Head = LINEAR
+    ) -> None:
+        _require_shapes(weights, weight_shapes(config, head))
         self.config = config
         self.vocabulary = vocabulary
         self.weights = dict(weights)
         self.cell = get_cell(config.cell, config.activation)
+        self.head_kind = head
         self.edits: tuple[Any, ...] = ()
-        """What `with_ops` has changed, in words or as values that print as such; empty for a model as trained."""
+        """The edits that `with_ops` was given; empty for a model as trained."""
         self._layers = [
             make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T))
             for k in range(config.num_layers)
         ]
-        self._head = np.ascontiguousarray(weights["head.weight"].T)  # (H, V)
-        self._head_bias = weights["head.bias"]
+        self._head_weights = {n: np.asfortranarray(w) for n, w in head_weights(weights).items()}
         self._project = self._input_projection()
         zeros = np.zeros((config.num_layers, config.hidden_size), np.float32)
         self._start = {k: weights.get(f"start.{k}", zeros) for k in self.cell.states}  # (L, H) each
@@ -88,30 +88,39 @@ class CharRNN:
         config = dataclasses.asdict(self.config)
         if not self.config.layer_norm:  # so that models from before it keep theirs
             del config["layer_norm"]
-        facts = config, self.vocabulary.level, self.vocabulary.has_unknown
-        digest = hashlib.sha256(repr(facts).encode())
+        identity = config, self.vocabulary.level, self.vocabulary.has_unknown
+        digest = hashlib.sha256(repr(identity).encode())
         digest.update(np.asarray(self.vocabulary.symbols, np.int64).tobytes())
         for name in sorted(self.weights):
             digest.update(np.ascontiguousarray(self.weights[name]).tobytes())
         return digest.hexdigest()[:16]
 
-    def initial_state(self, num_lanes: int | None = None) -> States:
-        """The state before any character: (N, H) each, or (H,) when `num_lanes` is None.
+    # --- reading -------------------------------------------------------------------------------------------------------
 
-        Zeros, or what the network has learnt to start from; where a unit is clamped, its value.
+    def initial_state(self, num_streams: int | None = None) -> States:
+        """The state before any character: (N, H) each, or (H,) when `num_streams` is None.
+
+        Zeros, or the learned initial state; where a unit is clamped, its value.
         """
         H = self.config.hidden_size
-        shape = (H,) if num_lanes is None else (num_lanes, H)
+        shape = (H,) if num_streams is None else (num_streams, H)
         return tuple(
             tuple(np.broadcast_to(start[layer], shape).copy() for start in self._start.values())
             for layer in range(self.config.num_layers)
         )
 
+    def inputs(self, ids: Any) -> Float:
+        """The input of layer 0 for symbols (N,): W_ih · embedding + biases, (N, B·H).
+
+        A network that reads something beside the symbol adds it here; its twin in torch is `Network.inputs`.
+        """
+        return self._project(ids)
+
     def advance(self, ids: Any, state: States) -> tuple[States, Gates]:
-        """Read one symbol a lane, without asking what comes next.
+        """Read one symbol a stream, without computing what comes next.
 
         Args:
-            ids: an id for one lane, or an array (N,).
+            ids: an id for one stream, or an array (N,).
             state: the state before it; it is not changed.
 
         Returns:
@@ -120,23 +129,30 @@ class CharRNN:
         output = None
         if self.cell.feeds_back == "output":
             output = NumpyOps.softmax(self.logits(state))
-        return advance(self.cell, self._layers, self._project(ids), state, NumpyOps, output=output)
+        return advance(self.cell, self._layers, self.inputs(ids), state, NumpyOps, output=output)
 
     def head(self, outputs: Float) -> Float:
-        """The unnormalised log-probabilities of the next symbol after outputs (..., H) of the top layer: (..., V)."""
+        """The logits after outputs of the top layer: unnormalized log-probabilities of the next symbol.
+
+        Args:
+            outputs: (..., H).
+
+        Returns:
+            (..., V)
+        """
         outputs = upwards(self._layers[-1], outputs, NumpyOps)
-        logits: Float = outputs.dot(self._head) + self._head_bias
+        logits: Float = self.head_kind.logits(outputs, self._head_weights, NumpyOps)
         return logits
 
     def logits(self, state: States) -> Float:
-        """The same for a state: (N, V), or (V,) for one lane."""
+        """The logits after a state, (N, V), or (V,) for one stream."""
         return self.head(state[-1][0])
 
     def step(self, ids: Any, state: States) -> tuple[Float, States, Gates]:
-        """Read one symbol a lane and say what may come next.
+        """Read one symbol a stream and predict the next.
 
         Args:
-            ids: an id for one lane, or an array (N,).
+            ids: an id for one stream, or an array (N,).
             state: the state before it; it is not changed.
 
         Returns:
@@ -146,10 +162,10 @@ class CharRNN:
         return self.logits(state), state, gates
 
     def run(self, ids: Any, state: States) -> tuple[Float, States]:
-        """Read several symbols a lane, one after another.
+        """Read several symbols a stream, one after another.
 
         Args:
-            ids: (T,) for one lane, or (T, N).
+            ids: (T,) for one stream, or (T, N).
             state: the state before them; it is not changed.
 
         Returns:
@@ -162,6 +178,13 @@ class CharRNN:
             outputs[t] = state[-1][0]
         return outputs, state
 
+    # --- the same network, changed ------------------------------------------------------------------------------------
+
+    @property
+    def start(self) -> dict[str, Float]:
+        """The state before any character, of all layers: (L, H) for each letter."""
+        return dict(self._start)
+
     def with_ops(
         self, ops: Sequence[Ops | None], start: Mapping[str, Float], edits: Sequence[Any]
     ) -> Self:
@@ -170,7 +193,7 @@ class CharRNN:
         Args:
             ops: for each layer the functions of its step; None: NumPy's own.
             start: the state before any character, (L, H) for each letter.
-            edits: what these change, for whoever reads `edits`.
+            edits: descriptions of what these change; they become the attribute `edits`.
         """
         other = copy.copy(self)
         other.edits, other._start = tuple(edits), dict(start)  # noqa: SLF001 (a copy of ours)
@@ -180,12 +203,16 @@ class CharRNN:
         ]
         return other
 
-    @property
-    def start(self) -> dict[str, Float]:
-        """The state before any character: (L, H) for each letter."""
-        return dict(self._start)
-
     def require_unedited(self, what: str) -> None:
         """Raise UsageError if units are edited, for what knows nothing but the weights."""
         if self.edits:
             raise UsageError(f"{what} knows a model's weights, and not that units are edited")
+
+
+def _require_shapes(weights: Weights, expected: Mapping[str, tuple[int, ...]]) -> None:
+    shapes = {name: tuple(array.shape) for name, array in weights.items()}
+    if shapes != expected:
+        wrong = sorted(expected.keys() ^ shapes.keys()) or [
+            n for n in expected if expected[n] != shapes[n]
+        ]
+        raise CheckpointError(f"the weights do not fit the network: {wrong[0]}")

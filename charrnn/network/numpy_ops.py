@@ -15,7 +15,7 @@ HALF = np.array(0.5, np.float32)
 
 
 class NumpyOps:
-    """See `charrnn.network.cells.base.Ops`."""
+    """The functions of a step; see `charrnn.network.cells.base.Ops`."""
 
     tanh = staticmethod(np.tanh)
 
@@ -32,6 +32,15 @@ class NumpyOps:
     def product(x: npt.NDArray[Any], weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The matrix product; for a vector `dot` is faster than @."""
         y: npt.NDArray[Any] = x.dot(weight)
+        return y
+
+    @staticmethod
+    def linear(
+        x: npt.NDArray[Any], weight: npt.NDArray[Any], bias: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
+        """W x + b; fastest for a matrix in Fortran's order, whose transpose is contiguous."""
+        y: npt.NDArray[Any] = x.dot(weight.T)
+        y += bias
         return y
 
     @staticmethod
@@ -71,7 +80,7 @@ class NumpyOps:
 
     @staticmethod
     def state(name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:  # noqa: ARG004 (for editors)
-        """As it is."""
+        """Identity."""
         return x
 
     softmax = staticmethod(softmax)

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from charrnn.config import MAX_UNITS, ModelConfig
 from charrnn.errors import UsageError
 from charrnn.network.cells import get_cell
+from charrnn.network.heads import LINEAR, PREFIX, Head
 from charrnn.network.stack import layer_names, norm_names
 
 ROUND = 8
@@ -15,7 +16,7 @@ WITHIN = 0.02
 """The part of the wanted parameters by which a rounded hidden size may miss them."""
 
 
-def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+def weight_shapes(config: ModelConfig, head: Head = LINEAR) -> dict[str, tuple[int, ...]]:
     """The name and shape of every weight of a network; the names are torch's own where torch has such a cell."""
     V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
     cell = get_cell(config.cell, config.activation)
@@ -34,7 +35,7 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             shapes |= dict.fromkeys(norm_names(layer), (H,))
     if config.learn_start:
         shapes |= {f"start.{letter}": (config.num_layers, H) for letter in cell.states}
-    return shapes | {"head.weight": (V, H), "head.bias": (V,)}
+    return shapes | {PREFIX + name: shape for name, shape in head.shapes(config).items()}
 
 
 def count_parameters(config: ModelConfig) -> int:
@@ -43,11 +44,11 @@ def count_parameters(config: ModelConfig) -> int:
 
 
 def hidden_size_for(config: ModelConfig, parameters: int) -> int:
-    """The hidden size with which a network has about so many parameters.
+    """The hidden size with which a network has about a given number of parameters.
 
     Args:
         config: the network; its own hidden size does not count.
-        parameters: how many are wanted.
+        parameters: the number wanted.
 
     Returns:
         The size that comes nearest; but a multiple of ROUND, which processors like, if it comes near enough (WITHIN).

@@ -1,11 +1,11 @@
 """Layers stacked on each other: the step of a whole network, for any cell, on NumPy arrays and torch tensors alike.
 
-With layer normalisation (J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016) a layer's output h is
-normalised on its way up, to the next layer and from the top one to the output layer:
+With layer normalization (J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016) a layer's output h is
+normalized on its way up, to the next layer and from the top one to the head:
 
     up(h) = (h - mean(h)) / √(variance(h) + EPSILON) ⊙ gain + shift        over the units of the layer
 
-What the layer itself is given of h at the next time step stays as it is, and so does the cell's step.
+The h that the layer itself is given at the next time step stays as it is, and so does the cell's step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,28 +16,28 @@ from charrnn.network.cells.base import Array, Blocks, Cell, Ops, State, Weights
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer's weights as a step wants them."""
+    """A layer's weights, laid out for a step."""
 
     weight_ih: Array
     """(E or H, B·H): transposed."""
     bias: Array
-    """(B·H,) what is added to W_ih · input."""
+    """(B·H,) added to W_ih · input."""
     recurrent: Weights
-    """`weight_hh` transposed, the cell's own vectors, and `bias_hh` if it is no part of x: what a step is given."""
+    """The weights that a step is given: `weight_hh` transposed, the cell's own vectors, and `bias_hh` if not in x."""
     norm: tuple[Array, Array] | None = None
-    """The gain and shift, (H,) each, with which its output is normalised on its way up; None: it is not."""
+    """The gain and shift of layer normalization, (H,) each; None: the output goes up as it is."""
     ops: Ops | None = None
-    """The functions for this layer, if they are not those for all: they edit its states."""
+    """Functions for this layer alone, which edit its states; None: the functions of the whole stack."""
 
 
 def layer_names(cell: Cell, layer: int) -> dict[str, str]:
-    """What the weights of a layer are called in a network, by their short names: `weight_ih` -> `rnn.weight_ih_l0`."""
+    """The names of a layer's weights in a network, by their short names: `weight_ih` -> `rnn.weight_ih_l0`."""
     short = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *cell.vectors)
     return {name: f"rnn.{name}_l{layer}" for name in short}
 
 
 def norm_names(layer: int) -> tuple[str, str]:
-    """What the gain and the shift of a layer's normalisation are called in a network that has them."""
+    """The names of the gain and the shift of a layer's normalization in a network."""
     return f"norm.weight_l{layer}", f"norm.bias_l{layer}"
 
 
@@ -66,7 +66,7 @@ def make_layer(
 
 
 def upwards(layer: Layer, h: Array, ops: Ops) -> Array:
-    """A layer's output (N, H) as the next layer, or the output layer, is given it."""
+    """A layer's output (N, H) as the next layer, or the head, is given it."""
     return h if layer.norm is None else ops.layer_norm(h, *layer.norm)
 
 
@@ -99,8 +99,8 @@ def advance(
         if below:
             x = ops.product(upwards(below, states[-1][0], ops), layer.weight_ih) + layer.bias
         fed_back = before if output is None else (output,)
-        after, opened = cell.step(x, fed_back, layer.recurrent, layer.ops or ops)
+        after, values = cell.step(x, fed_back, layer.recurrent, layer.ops or ops)
         states.append(after)
-        gates.append(opened[: len(cell.gates)])
+        gates.append(values[: len(cell.gates)])
         below = layer
     return tuple(states), tuple(gates)

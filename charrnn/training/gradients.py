@@ -21,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import cross_entropy
 
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
+from charrnn.network.heads import head_weights
 from charrnn.network.stack import advance, make_layer, upwards
 from charrnn.text.vocabulary import Ids
 from charrnn.training.ops import TorchOps
@@ -181,15 +182,17 @@ class Reader:
             make_layer(model.cell, weights, k, Tensor.t) for k in range(model.config.num_layers)
         ]
         self.embedding = weights["embedding.weight"]
-        self.head = weights["head.weight"], weights["head.bias"]
+        self._head = head_weights(weights)
 
     def first_state(self, num_lanes: int) -> States:
         """The state before any character."""
         return tuple(tuple(map(_tensor, layer)) for layer in self.model.initial_state(num_lanes))
 
     def logits(self, state: States) -> Tensor:
-        """What the top layer says of the next symbol, (N, V)."""
-        return linear(upwards(self.layers[-1], state[-1][0], TorchOps), *self.head)
+        """The logits of the next symbol after a state, (N, V)."""
+        outputs = upwards(self.layers[-1], state[-1][0], TorchOps)
+        logits: Tensor = self.model.head_kind.logits(outputs, self._head, TorchOps)
+        return logits
 
     def step(self, symbols: Ids, state: States) -> States:
         """Read one symbol a lane, (N,)."""

@@ -1,4 +1,4 @@
-"""The functions that a cell's step needs, and its step backwards, for torch."""
+"""The functions that a cell's step and its backward step need, for torch."""
 
 from typing import cast
 
@@ -10,7 +10,7 @@ from charrnn.network.cells.base import EPSILON
 
 
 class TorchOps:
-    """See `charrnn.network.cells.base.Ops`: functions that torch can differentiate."""
+    """The functions of a step that torch can differentiate; see `charrnn.network.cells.base.Ops`."""
 
     sigmoid = staticmethod(torch.sigmoid)
     relu = staticmethod(torch.relu)
@@ -21,6 +21,7 @@ class TorchOps:
         return torch.rsub(torch.sigmoid(x + x), -1, alpha=-2)
 
     product = staticmethod(torch.matmul)
+    linear = staticmethod(functional.linear)
 
     @staticmethod
     def addcmul(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -39,12 +40,12 @@ class TorchOps:
 
     @staticmethod
     def state(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)
-        """As it is."""
+        """Identity."""
         return x
 
 
 class TorchGradientOps(TorchOps):
-    """See `charrnn.network.cells.base.GradientOps`: what the step backwards needs besides."""
+    """The functions that a backward step needs besides; see `charrnn.network.cells.base.GradientOps`."""
 
     @staticmethod
     def dsigmoid(d: Tensor, y: Tensor) -> Tensor:

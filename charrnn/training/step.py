@@ -2,12 +2,12 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from charrnn.config import TrainingConfig
 from charrnn.training.machine import autocast
 from charrnn.training.network import Network, TorchState
 from charrnn.training.optimizer import Optimizer
+from charrnn.training.task import NEXT_CHARACTER, Task
 
 
 def train_step(
@@ -18,18 +18,29 @@ def train_step(
     state: TorchState,
     config: TrainingConfig,
     rate: float = 1.0,
+    task: Task = NEXT_CHARACTER,
 ) -> tuple[float, TorchState]:
-    """One update on a batch (T, N): forward, backward through T steps, clip, update at this part of the largest rates.
+    """One update: forward, backward through T steps, clip the gradient, update the weights.
+
+    Args:
+        network: it is changed.
+        optimizer: of its weights.
+        inputs: (T, N) the characters read.
+        targets: (T, N) the characters that follow them.
+        state: the state before, or None for that before any character.
+        config: precision and clip count.
+        rate: the part of the largest learning rates.
+        task: gives the loss.
 
     Returns:
-        The loss in nats per character, and the state to carry on, cut off from this step's gradient.
+        The loss, and the state to carry on, cut off from this step's gradient.
     """
     with autocast(inputs.device, config.precision):
-        logits, state = network(inputs, state)
-    loss = cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+        logits, after = network(inputs, state)
+    loss = task.loss(logits, targets)
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     if config.clip:
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
     optimizer.step(rate)
-    return loss.item(), tuple(s.detach() for s in state or ())
+    return loss.item(), tuple(s.detach() for s in after)

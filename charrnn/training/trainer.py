@@ -25,6 +25,7 @@ from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.files import make_writable_folder
 from charrnn.model import CharRNN
+from charrnn.network.heads import LINEAR, Head
 from charrnn.text.corpus import Corpus
 from charrnn.training.data import IGNORED, make_batches
 from charrnn.training.events import (
@@ -55,7 +56,7 @@ from charrnn.training.state import (
     optimizer_tensors,
 )
 from charrnn.training.step import train_step
-from charrnn.training.validation import validate
+from charrnn.training.task import NEXT_CHARACTER, Task
 
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 HOPELESS = 20.0
@@ -109,6 +110,8 @@ class Trainer:
         saving: how often last.safetensors is written.
         initial: a model to start from, instead of random weights; it is judged before the first step, and may stay
             the best.
+        head: what the network makes of its stack's outputs.
+        task: what it is trained for.
 
     Raises:
         EnvironmentFault: the precision is bfloat16, and the device has none; or the memory is full.
@@ -125,11 +128,14 @@ class Trainer:
         resume: Checkpoint | None = None,
         saving: SavingConfig | None = None,
         initial: CharRNN | None = None,
+        head: Head = LINEAR,
+        task: Task = NEXT_CHARACTER,
     ) -> None:
         self.corpus = corpus
         self.model_config = model_config
         self.config = config
         self.folder = folder
+        self.head, self.task = head, task
         self.about = dict(about or {})
         self.saving = saving or SavingConfig()
         self.stop_requested = False
@@ -145,6 +151,7 @@ class Trainer:
                 self.device,
                 config.kernel,
                 weight_drop=config.weight_drop,
+                head=head,
             )
         if initial:
             initial.require_unedited("training")
@@ -239,6 +246,7 @@ class Trainer:
                 progress.state,
                 self.config,
                 self._rate(progress.step),
+                self.task,
             )
         progress.step += 1
         if not loss < self._hopeless:  # also if it is NaN
@@ -265,8 +273,8 @@ class Trainer:
         if self.batches.resets_state(step):
             self.progress.state = None
         elif every and self.progress.state:
-            lanes = slice(-step % every, None, every)
-            self.progress.state = self.network.restart(self.progress.state, lanes)
+            rows = slice(-step % every, None, every)
+            self.progress.state = self.network.reset(self.progress.state, rows)
 
     # --- diverging -----------------------------------------------------------------------------------------------------
 
@@ -338,8 +346,8 @@ class Trainer:
             yield self._save_best(val_nats)
 
     def validate(self) -> float | None:
-        """Nats per character on validation text; see `validation.validate`."""
-        return validate(self.network, self.corpus, self.config.precision)
+        """The loss on validation text, nats per character in a language model; None without such text."""
+        return self.task.validate(self.network, self.corpus, self.config.precision)
 
     def _on_device(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -348,7 +356,8 @@ class Trainer:
 
     def snapshot(self) -> CharRNN:
         """The network as it is now, in NumPy."""
-        return CharRNN(self.model_config, self.corpus.vocabulary, self.network.to_numpy())
+        weights = self.network.to_numpy()
+        return CharRNN(self.model_config, self.corpus.vocabulary, weights, self.head)
 
     def _save_best(self, val_nats: float | None) -> Event:
         progress = self.progress

@@ -1,4 +1,4 @@
-"""A layer unrolled over time, forwards by a cell's `step` and backwards by its `back`: backpropagation through time.
+"""A layer unrolled over time by a cell's `step`, and back by its `backward`: backpropagation through time.
 
 torch can differentiate a loop over `step` by itself. Written out, it is faster on a processor, because
 
@@ -21,7 +21,7 @@ from charrnn.training.ops import TorchGradientOps
 def unroll(
     cell: Cell,
     x: Tensor,
-    ids: Tensor | None,
+    rows: Tensor | None,
     state: Sequence[Tensor],
     weights: Weights,
     dtype: torch.dtype,
@@ -29,11 +29,11 @@ def unroll(
     """All time steps of one layer.
 
     Args:
-        cell: it must have a `back`.
+        cell: it must have a `backward`.
         x: W_ih · input + bias, (T, N, B·H), or a table of it for every symbol, (V, B·H).
-        ids: (T, N), the rows of the table to take; None if there is no table.
+        rows: (T, N), the rows of the table to take; None if there is no table.
         state: the state before, (N, H) each.
-        weights: those that the step is given.
+        weights: see `Layer.recurrent`.
         dtype: of the matrix products; everything else is computed in float32 at least.
 
     Returns:
@@ -46,7 +46,7 @@ def unroll(
         torch.is_grad_enabled(),
         tuple(weights),
         x,
-        ids,
+        rows,
         *weights.values(),
         *(s.to(full) for s in state),
     )
@@ -62,7 +62,7 @@ class _Unrolled(torch.autograd.Function):
         keep: bool,
         names: Any,
         x: Tensor,
-        ids: Tensor | None,
+        rows: Tensor | None,
         *rest: Tensor,
     ) -> Any:
         weights: dict[str, Any] = dict(zip(names, rest, strict=False))
@@ -70,28 +70,28 @@ class _Unrolled(torch.autograd.Function):
         state = tuple(rest[len(names) :])
         full = torch.promote_types(dtype, torch.float32)
         # h before each step, and after the last
-        T = len(x) if ids is None else len(ids)
+        T = len(x) if rows is None else len(rows)
         kept = torch.empty(T + 1, *state[0].shape, dtype=dtype, device=x.device)
-        taken = []
+        traces = []
         weights["weight_hh"] = weight
         low = dtype == torch.bfloat16
         with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.inference_mode():
-            for x_t, slot in zip(inputs.steps(x, ids, full), kept.unbind(), strict=False):
+            for x_t, slot in zip(inputs.steps(x, rows, full), kept.unbind(), strict=False):
                 slot.copy_(state[0])
                 after, gates = cell.step(x_t, state, weights, TorchGradientOps)
                 if keep:
-                    taken.append(StepTrace(state, after, gates))
+                    traces.append(StepTrace(state, after, gates))
                 state = after
             kept[-1].copy_(state[0])
-        ctx.cell, ctx.names, ctx.weights, ctx.taken = cell, names, weights, taken
-        ctx.weight, ctx.kept, ctx.ids, ctx.num_inputs = weight, kept, ids, len(x)
-        return kept[1:], *(s.clone() for s in state)  # what holds `taken` must not be in it
+        ctx.cell, ctx.names, ctx.weights, ctx.traces = cell, names, weights, traces
+        ctx.weight, ctx.kept, ctx.rows, ctx.num_inputs = weight, kept, rows, len(x)
+        return kept[1:], *(s.clone() for s in state)  # what the traces hold must not be in it
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         cell, weights, kept = ctx.cell, ctx.weights, ctx.kept
-        T, N, rows = len(kept) - 1, kept.shape[1], ctx.weight.shape[1]
-        dx = torch.empty(T, N, rows, dtype=kept.dtype, device=kept.device)
+        T, N, width = len(kept) - 1, kept.shape[1], ctx.weight.shape[1]
+        dx = torch.empty(T, N, width, dtype=kept.dtype, device=kept.device)
         products = (
             torch.empty_like(dx) if not cell.folds_bias else dx
         )  # the gradient of h · weight_hh
@@ -102,26 +102,26 @@ class _Unrolled(torch.autograd.Function):
             slots, product_slots = dx.unbind(), products.unbind()
             for t in reversed(range(T)):
                 d_after = (dh + outputs[t], *others)
-                found = cell.backward(d_after, ctx.taken.pop(), weights, TorchGradientOps)
-                slots[t].copy_(side_by_side(found.x))
-                if found.product is not None:
-                    product_slots[t].copy_(side_by_side(found.product))
-                for name, factors in found.vectors.items():
+                step = cell.backward(d_after, ctx.traces.pop(), weights, TorchGradientOps)
+                slots[t].copy_(_side_by_side(step.x))
+                if step.product is not None:
+                    product_slots[t].copy_(_side_by_side(step.product))
+                for name, factors in step.vectors.items():
                     totals[name].addcmul_(*factors)
-                own, *others = found.state
+                own, *others = step.state
                 through = product_slots[t] @ weight
                 dh = through.to(dh.dtype) if own is None else own + through
-        found_weights = {"weight_hh": product_over_time(kept[:-1], products)}
+        d_weights = {"weight_hh": product_over_time(kept[:-1], products)}
         if not cell.folds_bias:
-            found_weights["bias_hh"] = products.sum((0, 1), dtype=dh.dtype)
-        found_weights |= {name: total.sum(0) for name, total in totals.items()}
+            d_weights["bias_hh"] = products.sum((0, 1), dtype=dh.dtype)
+        d_weights |= {name: total.sum(0) for name, total in totals.items()}
         ctx.kept = ctx.weights = None
         states = (d.clone() for d in (dh, *others))
-        dx = inputs.gradient(dx, ctx.ids, ctx.num_inputs)
-        found_in_order = (found_weights[name] for name in ctx.names)
-        return None, None, None, None, dx, None, *found_in_order, *states
+        dx = inputs.gradient(dx, ctx.rows, ctx.num_inputs)
+        in_order = (d_weights[name] for name in ctx.names)
+        return None, None, None, None, dx, None, *in_order, *states
 
 
-def side_by_side(blocks: Sequence[Tensor]) -> Tensor:
+def _side_by_side(blocks: Sequence[Tensor]) -> Tensor:
     """The blocks as one array, (N, B·H)."""
     return blocks[0] if len(blocks) == 1 else torch.cat(tuple(blocks), -1)

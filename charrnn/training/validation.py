@@ -1,7 +1,10 @@
-"""How good a network is on validation text, while it is being trained."""
+"""The validation loss of a network that is being trained."""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from charrnn.config import Precision
@@ -19,9 +22,21 @@ EVALUATION_LOGITS = 1 << 24
 """Numbers in the logits of one chunk, at most."""
 
 
+Costs = Callable[[Tensor, Tensor], Tensor]
+"""From logits (T, N, V) and targets (T, N) to the cost of each target, (T, N)."""
+
+
+def next_character_costs(logits: Tensor, targets: Tensor) -> Tensor:
+    """The cross-entropy of each target, in nats."""
+    flat = logits.float().flatten(0, 1)
+    return cross_entropy(flat, targets.flatten(), reduction="none").view_as(targets)
+
+
 @torch.no_grad()
-def validate(network: Network, corpus: Corpus, precision: Precision) -> float | None:
-    """Nats per character on a corpus's validation text, or None if it has fewer than two characters.
+def validate(
+    network: Network, corpus: Corpus, precision: Precision, costs: Costs = next_character_costs
+) -> float | None:
+    """The mean cost of a character on a corpus's validation text, or None if it has fewer than two characters.
 
     Read in streams that are warmed up, so that it comes close to one pass with the state carried; of a text longer
     than EVALUATED_CHARS, stretches spread evenly over it. A text of lines is read line by line, or its first
@@ -36,9 +51,9 @@ def validate(network: Network, corpus: Corpus, precision: Precision) -> float | 
     else:
         parts = [_laid(ids)]
     network.eval()
-    nats = sum(_nats(network, ids, laid, precision) for laid in parts)
+    total = sum(_total(network, ids, laid, precision, costs) for laid in parts)
     network.train()
-    return nats / sum(int((laid.end - laid.begin).sum()) for laid in parts)
+    return total / sum(int((laid.end - laid.begin).sum()) for laid in parts)
 
 
 def _laid(ids: Ids) -> Streams:
@@ -49,11 +64,11 @@ def _laid(ids: Ids) -> Streams:
     return excerpts(len(ids), num_streams, EVALUATED_CHARS // num_streams, EVALUATION_WARM_UP)
 
 
-def _nats(network: Network, ids: Ids, laid: Streams, precision: Precision) -> float:
-    """The nats of what these streams score."""
+def _total(network: Network, ids: Ids, laid: Streams, precision: Precision, costs: Costs) -> float:
+    """The cost of all characters that these streams score."""
     vocab_size, device = network.embedding.num_embeddings, network.embedding.weight.device
     chunk_length = EVALUATION_LOGITS // (len(laid.first) * vocab_size)
-    nats = 0.0
+    total = 0.0
     state: TorchState = None
     for chunk in laid.chunks(ids, max(1, min(256, chunk_length))):
         inputs, targets, scored = (
@@ -62,6 +77,5 @@ def _nats(network: Network, ids: Ids, laid: Streams, precision: Precision) -> fl
         )
         with autocast(device, precision):
             logits, state = network(inputs, state)
-        costs = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
-        nats += costs[scored.flatten()].sum(dtype=torch.float64).item()
-    return nats
+        total += costs(logits, targets)[scored].sum(dtype=torch.float64).item()
+    return total

@@ -26,9 +26,10 @@ from charrnn.text.sources import file_source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.events import Step, Stopped
 from charrnn.training.machine import autocast
-from charrnn.training.network import Network, fits_kernel
+from charrnn.training.network import Network
 from charrnn.training.ops import TorchGradientOps, TorchOps
 from charrnn.training.optimizer import Optimizer
+from charrnn.training.stack import fits_kernel
 from charrnn.training.step import train_step
 from charrnn.training.trainer import Trainer
 
@@ -79,7 +80,7 @@ def make_network(config, way=None, *, dropout=0.0, seed=1):
     torch.manual_seed(seed)
     network = Network(config, dropout, "fused" if way == "fused" else "loop")
     if way == "step by step":
-        network.cell = dataclasses.replace(network.cell, backward=None)
+        network.stack.cell = dataclasses.replace(network.cell, backward=None)
     with torch.no_grad():
         for vector in (*network.start.values(), *network.norm.values()):
             vector.add_(torch.randn_like(vector), alpha=0.5)
@@ -494,7 +495,7 @@ def test_all_ways_through_time_have_the_same_gradients(
 def test_inputs_from_a_table_and_inputs_from_a_product_are_the_same(monkeypatch, name, activation):
     config = make_config(name, activation, 2)
     table = gradients(make_network(config, "unrolled").double())
-    monkeypatch.setattr("charrnn.training.network.MOST_SYMBOLS", V - 1)
+    monkeypatch.setattr("charrnn.training.inputs.MOST_SYMBOLS", V - 1)
     product = gradients(make_network(config, "unrolled").double())
     for parameter_name, gradient in product.items():
         torch.testing.assert_close(gradient, table[parameter_name], atol=1e-12, rtol=1e-10)
@@ -538,7 +539,7 @@ def test_without_a_gradient_no_step_is_kept(name, activation):
         most = max(most, sum(ref() is not None for ref in made))
         return after, gates
 
-    network.cell = dataclasses.replace(network.cell, step=watched)
+    network.stack.cell = dataclasses.replace(network.cell, step=watched)
     with torch.no_grad():
         network(torch.from_numpy(random_ids(60, N)), None)
     assert len(made) >= 120
@@ -624,7 +625,7 @@ def test_the_first_state_gets_a_gradient_at_the_start_and_where_lanes_restart(
     assert all(g is None for g in by_start(state, 1))
 
     def restarted():
-        return network.restart(state, slice(1, None, 3))
+        return network.reset(state, slice(1, None, 3))
 
     for ours, theirs in zip(by_start(restarted(), 1), by_start(None, 1), strict=True):
         torch.testing.assert_close(ours, theirs)
@@ -638,7 +639,7 @@ def test_restarting_changes_only_the_lanes_asked_for(name, activation, way, lear
     with torch.no_grad():
         _, state = network(torch.from_numpy(random_ids(T, 5)), None)
     before = [s.clone() for s in state]
-    after = network.restart(state, slice(1, None, 3))
+    after = network.reset(state, slice(1, None, 3))
     firsts = network.first_state(5)
     assert len(after) == len(firsts) == len(network.cell.states)
     for old, given, new, first in zip(before, state, after, firsts, strict=True):
@@ -966,7 +967,7 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     for letter in "smuv":
         out = call_charrnn(capsys, "visualize", "t", "import", "--what", letter, "-q").out
         assert f".{letter}." in out
-    assert ".m." in call_charrnn(capsys, "visualize", "t", "import", "-q").out
+    assert ".m." in call_charrnn(capsys, "visualize", "t", "import", "-q").out  # the memory
     assert "surprisal" in call_charrnn(capsys, "visualize", "t", "import", "--surprisal", "-q").out
     assert "toy" in call_charrnn(capsys, "inspect", "--gradients", "t", "corpus.txt", "-q").out
     call_charrnn(capsys, "visualize", "t", "import", "--dump", "out.npz", "-q")

@@ -354,7 +354,7 @@ def make_network(name, activation, num_layers, *, learn_start=True, seed=1):
 
 def step_by_step(network):
     """The same network, differentiated by torch alone."""
-    network.cell = dataclasses.replace(network.cell, backward=None)
+    network.stack.cell = dataclasses.replace(network.cell, backward=None)
     return network
 
 
@@ -374,7 +374,7 @@ class ForwardMode:
     """
 
     def __init__(self, network):
-        self.cell, self.num_layers = network.cell, network.num_layers
+        self.cell, self.num_layers = network.cell, network.config.num_layers
         self.named = {n: p.detach() for n, p in network.named_parameters()}
         self.theta = torch.cat([p.flatten() for p in self.named.values()])
         self.state = self.first(self.theta)

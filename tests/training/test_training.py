@@ -26,7 +26,8 @@ from charrnn.training.data import BatchShape, StreamBatches
 from charrnn.training.events import Evaluated, Saved, SaveFailed, Step, Stopped
 from charrnn.training.machine import choose_device
 from charrnn.training.metrics import read_rows
-from charrnn.training.network import LockedDropout, make_network
+from charrnn.training.network import make_network
+from charrnn.training.parameters import LockedDropout
 from charrnn.training.schedule import learning_rate
 from charrnn.training.trainer import Trainer
 

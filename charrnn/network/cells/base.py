@@ -42,6 +42,9 @@ class Ops(Protocol):
     def product(self, x: Array, weight: Array, /) -> Array:
         """The matrix product of (N, H) and (H, B·H)."""
 
+    def linear(self, x: Array, weight: Array, bias: Array, /) -> Array:
+        """W x + b, (..., A), for x (..., H), a matrix in torch's layout, (A, H), and a vector (A,)."""
+
     def addcmul(self, a: Array, b: Array, c: Array, /) -> Array:
         """The sum of a and b ⊙ c."""
 

@@ -1,0 +1,171 @@
+"""The recurrent layers of a network through all time steps of a chunk: the twin of `charrnn.network.stack` in torch.
+
+There are three ways through time, which compute the same: torch's fused kernel, for the cells that torch has; our own
+loop over a cell's `step` and `backward` (`charrnn.training.unroll`); and the plain loop over `step`, which torch
+differentiates, for a cell that has no `backward`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from charrnn.config import Kernel
+from charrnn.network.cells.base import Cell
+from charrnn.network.stack import Layer, advance, layer_names, make_layer, norm_names, upwards
+from charrnn.training.inputs import Inputs
+from charrnn.training.ops import TorchOps
+from charrnn.training.unroll import unroll
+
+States = tuple[Tensor, ...]
+"""(L, N, H) for each state of the cell."""
+Feedback = Callable[[Tensor], Tensor]
+"""From an output of the top layer (N, H) to the distribution that the next step is given, (N, V)."""
+
+
+def fits_kernel(cell: Cell, kernel: Kernel) -> bool:
+    """Whether a cell can be stepped through time in this way."""
+    return kernel != "fused" or cell.torch_class is not None
+
+
+class Stack:
+    """The recurrent layers of a network. Its modules hold the parameters, and belong to the network.
+
+    Args:
+        cell: computes each layer.
+        rnn: the weights of the layers, see `charrnn.training.parameters.recurrent_layers`.
+        norms: the gains and shifts of layer normalization, or empty.
+        num_layers: L.
+        kernel: `fused`, `loop`, or `auto`: fused if torch has a kernel for the cell.
+        weight_drop: the part of the recurrent weights that is zeroed in training, one mask for all batch rows and time
+            steps of a chunk: DropConnect (S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM
+            Language Models", 2018).
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        rnn: nn.Module,
+        norms: nn.ParameterDict,
+        num_layers: int,
+        kernel: Kernel,
+        weight_drop: float,
+    ) -> None:
+        assert fits_kernel(cell, kernel)
+        self.cell, self.rnn, self.norms, self.num_layers = cell, rnn, norms, num_layers
+        self.kernel = kernel if cell.torch_class else "loop"
+        self.weight_drop = weight_drop
+
+    def through(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
+        """All time steps of a chunk.
+
+        Args:
+            inputs: a vector for each symbol.
+            state: the state before.
+
+        Returns:
+            The outputs of the top layer, (T, N, H), as the head is given them, and the state after.
+        """
+        if self.kernel != "loop":
+            outputs, state = self._fused(inputs, state)
+        elif self.cell.backward:
+            outputs, state = self._unrolled(inputs, state)
+        else:
+            return self.step_by_step(inputs, state)
+        return self._upwards(outputs, self.num_layers - 1), state
+
+    def _upwards(self, outputs: Tensor, layer: int) -> Tensor:
+        """A layer's outputs (T, N, H) as the next layer, or the head, is given them."""
+        if not len(self.norms):
+            return outputs
+        gain, shift = (self.norms[name.removeprefix("norm.")] for name in norm_names(layer))
+        return TorchOps.layer_norm(outputs, gain, shift)
+
+    # --- by torch's kernel -------------------------------------------------------------------------------------------
+
+    def _fused(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
+        x, L = inputs.vectors(), self.num_layers  # (T, N, E)
+        if not len(self.norms):
+            return self._kernel(x, state, range(L))
+        after = []
+        for k in range(L):
+            x = self._upwards(x, k - 1) if k else x
+            x, last = self._kernel(x, tuple(s[k : k + 1] for s in state), range(k, k + 1))
+            after.append(last)
+        return x, tuple(torch.cat(layers) for layers in zip(*after, strict=True))
+
+    def _kernel(self, x: Tensor, state: States, layers: range) -> tuple[Tensor, States]:
+        """Some of the layers, by the function behind torch's module, which takes the weights as arguments."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        weights = [self._weight(f"{n}_l{k}") for k in layers for n in names]
+        state = tuple(s.contiguous() for s in state)
+        function = getattr(torch, str(self.rnn.mode).lower())  # torch.lstm, gru, rnn_tanh, rnn_relu
+        outputs, *after = function(
+            x,
+            state if len(state) > 1 else state[0],
+            weights,
+            True,  # with biases
+            len(layers),
+            0.0,  # dropout between layers
+            self.rnn.training,
+            False,  # one direction
+            False,  # time first
+        )
+        return outputs, tuple(after)
+
+    # --- by a loop ---------------------------------------------------------------------------------------------------
+
+    def _unrolled(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
+        layers, after = self._layers(), []
+        x, rows = inputs.projected(layers[0].weight_ih, layers[0].bias)
+        dtype = _product_dtype(x)
+        for k, layer in enumerate(layers):
+            if k:
+                x, rows = linear(self._upwards(x, k - 1), layer.weight_ih.t(), layer.bias), None
+            before = [s[k] for s in state]
+            x, last = unroll(self.cell, x, rows, before, layer.recurrent, dtype)
+            after.append(last)
+        return x, tuple(torch.stack(layers) for layers in zip(*after, strict=True))
+
+    def step_by_step(
+        self, inputs: Inputs, state: States, feedback: Feedback | None = None
+    ) -> tuple[Tensor, States]:
+        """All time steps by the cell's own `step`, which torch differentiates; see `through`.
+
+        Args:
+            inputs: a vector for each symbol.
+            state: the state before.
+            feedback: for a cell whose output comes back: called once for the state before, and after each step.
+        """
+        layers, outputs = self._layers(), []
+        states = tuple(tuple(s[k] for s in state) for k in range(self.num_layers))
+        x = inputs.vectors() @ layers[0].weight_ih + layers[0].bias  # (T, N, B·H)
+        y = feedback(upwards(layers[-1], states[-1][0], TorchOps)) if feedback else None
+        for x_t in x.unbind():
+            states, _ = advance(self.cell, layers, x_t, states, TorchOps, output=y)
+            outputs.append(upwards(layers[-1], states[-1][0], TorchOps))
+            y = feedback(outputs[-1]) if feedback else None
+        return torch.stack(outputs), tuple(torch.stack(s) for s in zip(*states, strict=True))
+
+    # --- the weights -------------------------------------------------------------------------------------------------
+
+    def _weight(self, name: str) -> Tensor:
+        """A weight of the layers, with holes in training if it is a recurrent matrix."""
+        weight = self.rnn.get_parameter(name)
+        if not (self.rnn.training and self.weight_drop and name.startswith("weight_hh")):
+            return weight
+        keep = 1 - self.weight_drop
+        return weight * torch.empty_like(weight).bernoulli_(keep).div_(keep)
+
+    def _layers(self) -> list[Layer]:
+        names = [n for k in range(self.num_layers) for n in layer_names(self.cell, k).values()]
+        weights = {name: self._weight(name.removeprefix("rnn.")) for name in names}
+        weights |= {f"norm.{name}": vector for name, vector in self.norms.items()}
+        return [make_layer(self.cell, weights, k, Tensor.t) for k in range(self.num_layers)]
+
+
+def _product_dtype(x: Tensor) -> torch.dtype:
+    """The dtype of autocast's matrix products, or that of x."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
