@@ -13,7 +13,8 @@ ROOT = Path(charrnn.__file__).parent
 
 FLOORS = [  # from the ground up; a module may import from its own part and from the floors below
     {"errors", "wording"},
-    {"config", "numerics"},
+    {"numerics", "settings"},
+    {"config"},
     {"files"},
     {"text"},
     {"network"},

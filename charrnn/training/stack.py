@@ -24,11 +24,6 @@ Feedback = Callable[[Tensor], Tensor]
 """From an output of the top layer (N, H) to the distribution that the next step is given, (N, V)."""
 
 
-def fits_kernel(cell: Cell, kernel: Kernel) -> bool:
-    """Whether a cell can be stepped through time in this way."""
-    return kernel != "fused" or cell.torch_class is not None
-
-
 class Stack:
     """The recurrent layers of a network. Its modules hold the parameters, and belong to the network.
 
@@ -37,7 +32,7 @@ class Stack:
         rnn: the weights of the layers, see `charrnn.training.parameters.recurrent_layers`.
         norms: the gains and shifts of layer normalization, or empty.
         num_layers: L.
-        kernel: `fused`, `loop`, or `auto`: fused if torch has a kernel for the cell.
+        kernel: `fused`: torch's kernel, where it has one for the cell; `loop`: charrnn's own loop.
         weight_drop: the part of the recurrent weights that is zeroed in training, one mask for all batch rows and time
             steps of a chunk: DropConnect (S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM
             Language Models", 2018).
@@ -52,7 +47,6 @@ class Stack:
         kernel: Kernel,
         weight_drop: float,
     ) -> None:
-        assert fits_kernel(cell, kernel)
         self.cell, self.rnn, self.norms, self.num_layers = cell, rnn, norms, num_layers
         self.kernel = kernel if cell.torch_class else "loop"
         self.weight_drop = weight_drop

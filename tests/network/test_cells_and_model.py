@@ -29,7 +29,6 @@ from charrnn.training.machine import autocast
 from charrnn.training.network import Network
 from charrnn.training.ops import TorchGradientOps, TorchOps
 from charrnn.training.optimizer import Optimizer
-from charrnn.training.stack import fits_kernel
 from charrnn.training.step import train_step
 from charrnn.training.trainer import Trainer
 
@@ -47,7 +46,7 @@ VARIANTS = [(name, how) for name, cell in CELLS.items() for how in cell.activati
 
 def ways_of(cell):
     """How a cell can go through time: torch's kernel, its own step and step backwards, the step alone."""
-    fused = ["fused"] if fits_kernel(cell, "fused") else []
+    fused = ["fused"] if cell.torch_class else []
     return [*fused, *(["unrolled"] if cell.backward else []), "step by step"]
 
 
@@ -743,7 +742,7 @@ def tensors_in(folder):
         (name, how, kernel)
         for name, how in VARIANTS
         for kernel in ("fused", "loop")
-        if fits_kernel(CELLS[name], kernel)
+        if kernel == "loop" or CELLS[name].torch_class
     ],
 )
 def test_every_cell_resumes_bit_for_bit(corpus, tmp_path, name, activation, kernel, precision):
