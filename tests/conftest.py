@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
-from helpers import Result, make_text, run_charrnn
+from helpers import Result, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
 
 import charrnn
@@ -45,21 +44,6 @@ def charrnn_in(tmp_path: Path) -> Callable[..., Result]:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with corpus.txt and two runs under checkpoints/: `bytes` and, newest, `tiny`. Not to be changed."""
     return made_once(tmp_path_factory, "workplace", _fill_workplace)
-
-
-def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
-    """A folder that one of the processes that run the tests fills, and all of them read."""
-    shared = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder, filled = shared / name, shared / f"{name}.filled"
-    with FileLock(shared / f"{name}.lock"):
-        if not filled.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            fill(folder)
-            filled.touch()
-    return folder
 
 
 def _fill_workplace(folder: Path) -> None:

@@ -3,15 +3,18 @@
 import atexit
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
+from filelock import FileLock
 from prepared import BRIEF, Server
 
 
@@ -111,6 +114,21 @@ def call_charrnn(capsys: pytest.CaptureFixture[str], *arguments: object, status:
     captured = capsys.readouterr()
     assert left.value.code == status, captured
     return Result(status, captured.out, captured.err)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
+    """A folder that one of the processes that run the tests fills, and all of them read."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, filled = shared / name, shared / f"{name}.filled"
+    with FileLock(shared / f"{name}.lock"):
+        if not filled.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            fill(folder)
+            filled.touch()
+    return folder
 
 
 def precisions() -> list[str]:

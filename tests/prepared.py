@@ -46,14 +46,11 @@ class Server:
         assert self._process.stdout
         assert self._process.stdout.read(1) == b"."  # it listens
         self._process.stdout.close()
-
-    def program(self) -> Path:
-        """A program that does what `charrnn` does, by this server."""
-        path = self.folder / "charrnn"
+        self.program = self.folder / "charrnn"
+        """Does what `charrnn` does, by this server; but a signal sent to it does not reach the command."""
         start = f"{sys.executable} -I -S {__file__} {self.address}"
-        path.write_text(f'#!/bin/sh\nexec {start} "$@"\n', encoding="utf-8")
-        path.chmod(0o755)
-        return path
+        self.program.write_text(f'#!/bin/sh\nexec {start} "$@"\n', encoding="utf-8")
+        self.program.chmod(0o755)
 
     def run(
         self,
@@ -71,8 +68,8 @@ class Server:
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait()
-        for path in (self.address, self.folder / "charrnn"):
-            path.unlink(missing_ok=True)
+        for path in (self.address, self.program):
+            path.unlink()
         self.folder.rmdir()
 
 
