@@ -39,8 +39,16 @@ PROMPT, RULES, ENDS, INFILLING, SEVERAL, OUTPUT, EDITS = (
     "Output",
     "Edited units",
 )
+SHOWN, READING, COLORS, GENERATED, FILES = (
+    "What is shown",
+    "What is read",
+    "Colors and layout",
+    "Generated text",
+    "Output files",
+)
 PANELS = (
-    *("", BUDGET, TEXT, NETWORK, LEARNING, SAVING, MACHINE),
+    *("", SHOWN, READING, COLORS, GENERATED, FILES),
+    *(BUDGET, TEXT, NETWORK, LEARNING, SAVING, MACHINE),
     *(PROMPT, RULES, ENDS, INFILLING, SEVERAL, OUTPUT, EDITS),
 )
 """The panels of the commands' help, in order."""

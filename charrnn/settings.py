@@ -10,7 +10,7 @@ Nothing here knows any particular setting.
 import dataclasses
 import math
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -107,8 +107,19 @@ def check(config: object) -> None:
     """
     for name in settings_of(config):
         check_value(type(config), name, getattr(config, name))
-    for name in _changed(config):
-        _check_companions(config, name, settings_of(config)[name])
+    check_together(config)
+
+
+def check_together(*configs: object) -> None:
+    """Check which settings go together, in one config or across several.
+
+    Raises:
+        SettingError: two settings exclude each other, or one lacks another that it needs.
+    """
+    values = {name: getattr(config, name) for config in configs for name in settings_of(config)}
+    changed = {name: rule for config in configs for name, rule in _changed(config)}
+    for name, rule in changed.items():
+        _check_companions(name, rule, values, changed)
 
 
 def check_value(config: type, name: str, value: object) -> None:
@@ -166,26 +177,27 @@ def _range(kind: type, rule: Setting) -> str:
     return f"{noun} above {low} and up to {high}" if rule.above else f"{noun} from {low} to {high}"
 
 
-def _changed(config: object) -> Iterator[str]:
-    """The names of the settings that do not have their default."""
+def _changed(config: object) -> Iterator[tuple[str, Setting]]:
+    """The settings that do not have their default."""
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         if "setting" in field.metadata and getattr(config, field.name) != field.default:
-            yield field.name
+            yield field.name, field.metadata["setting"]
 
 
-def _check_companions(config: object, name: str, rule: Setting) -> None:
-    changed = set(_changed(config))
+def _check_companions(
+    name: str, rule: Setting, values: Mapping[str, Any], changed: Collection[str]
+) -> None:
     for other in rule.excludes:
         if other in changed:
             raise SettingError(
                 f"{{{name}}} and {{{other}}} exclude each other", "leave one of them out"
             )
-    if not rule.needs:
+    other, *wanted = rule.needs or ("",)
+    if other not in values:  # it needs none, or one of another config
         return
-    other, *values = rule.needs
-    if values and str(getattr(config, other)) not in values:
-        raise SettingError(f"{{{name}}} only applies with {{{other}:{values[0]}}}")
-    if not values and not getattr(config, other):
+    if wanted and str(values[other]) not in wanted:
+        raise SettingError(f"{{{name}}} only applies with {{{other}:{wanted[0]}}}")
+    if not wanted and not values[other]:
         raise SettingError(f"{{{name}}} only applies with {{{other}}}")
 
 

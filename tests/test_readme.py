@@ -347,7 +347,9 @@ RELEASED = {
         --svg --png --gates --saliency --target --horizon --windows --csv --html""",
     "serve": "--port --open --quiet",
     "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
-    "inspect": "--gradients --distance --fresh --curve --png --svg --json --quiet",
+    "gradients": "--distance --fresh --json --quiet",
+    "curve": "--png --svg --json --quiet",
+    "inspect": "--json --toml --quiet",
     "corpora": "--json",
 }
 

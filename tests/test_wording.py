@@ -90,7 +90,7 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(call):
 def test_a_word_that_is_taken_for_a_text_may_have_been_meant_as_a_run(call, workplace):
     said = "no run is called 'tiyn'; did you mean tiny?"
     assert said in call("visualize", "tiyn").err
-    assert said in call("inspect", "tiyn", "--gradients").err
+    assert said in call("gradients", "tiyn").err
     assert said in call("evaluate", "tiyn", status=3).err
     assert "did you mean" not in call("visualize", "tiyn", "-q").err
     assert "did you mean" not in call("visualize", "tiny", "tiyn").err

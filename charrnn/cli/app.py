@@ -13,7 +13,7 @@ from charrnn.errors import SettingError, UsageError
 
 VERBS = {
     "Main": ("train", "sample", "visualize"),
-    "Understand": ("serve",),
+    "Understand": ("gradients", "curve", "serve"),
     "Measure": ("evaluate", "compare"),
     "Manage": ("inspect", "corpora"),
 }

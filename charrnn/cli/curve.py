@@ -1,4 +1,4 @@
-"""What `charrnn inspect --curve` does: how good runs became while they were trained, drawn from metrics.jsonl."""
+"""`charrnn curve`: the losses of runs while they were trained, read from metrics.jsonl."""
 
 import dataclasses
 import json
@@ -8,24 +8,32 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from charrnn.cli.extras import require_extra
-from charrnn.cli.pictures import PLOT_EXTRA, check_picture, write_picture
-from charrnn.cli.run_names import METRICS, find_checkpoint
+import typer
+
+from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.run_names import METRICS, complete_checkpoint, find_checkpoint
 from charrnn.cli.terminal import can_print, say, terminal_color, terminal_width
+from charrnn.config import FILES
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.settings import check, setting
 from charrnn.wording import duration
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.render.plot.curves import Plot, Point
 
-Row = dict[str, Any]
-"""The figures of one evaluation."""
+EXAMPLES = (
+    "charrnn curve",
+    "charrnn curve plays-lstm plays-gru",
+    "charrnn curve plays --svg curve.svg",
+)
+Evaluated = dict[str, Any]
+"""The metrics of one evaluation."""
 TRAIN, VALIDATION = "train_nats_per_char", "val_nats_per_char"
 MOST_RUNS = len(string.ascii_lowercase)
-"""In one drawing: each has a letter."""
+"""Maximum runs in one drawing: each has a letter."""
 
 
 @dataclass(frozen=True)
@@ -35,50 +43,65 @@ class Run:
     name: str
     metrics: Path
     unit: str
-    """What it reads: "character" or "byte"."""
+    """What the model reads: "character" or "byte"."""
     planned_steps: int
     held_out: str
-    """Says which text it is validated on."""
-    rows: list[Row]
-    """One or more."""
+    """The text on which the run is validated, as its fingerprint and fractions."""
+    rows: list[Evaluated]
+    """One or more, from the first to the last."""
 
     @property
-    def judged(self) -> list[Row]:
+    def judged(self) -> list[Evaluated]:
         """The evaluations on validation text."""
         return [row for row in self.rows if row[VALIDATION] is not None]
 
     @property
-    def best(self) -> Row:
-        """The one with the lowest validation loss, the first of equals."""
+    def best(self) -> Evaluated:
+        """The evaluation with the lowest validation loss, the first of equals."""
         return min(self.judged, key=lambda row: row[VALIDATION])
 
 
-def show_curve(
-    names: Sequence[str], png: Path | None, svg: Path | None, *, as_json: bool, quiet: bool
-) -> None:
-    """Draw the curves of runs.
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CHECKPOINT...]",
+        help="Runs to draw: .safetensors files, folders or names; without any, the newest run.",
+        show_default=False,
+        autocompletion=complete_checkpoint,
+    ),
+]
 
-    Args:
-        names: what the command line calls them; none at all is the newest run.
-        png: a picture to write, instead of drawing with characters.
-        svg: the same.
-        as_json: print the figures, instead of drawing with characters.
-        quiet: say nothing on stderr.
+
+@dataclass(frozen=True, kw_only=True)
+class CurveOptions:
+    """What is printed of learning curves."""
+
+    json: bool = setting(
+        False, "Print the evaluations of every run as one JSON object.", panel=FILES
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def curve(
+    checkpoints: Checkpoints = None, *, options: CurveOptions, pictures: PictureOptions
+) -> None:
+    """Draw the learning curves of runs.
+
+    They show bits per character against training time. They are read from metrics.jsonl beside the checkpoint, while the run is trained or later.
+    For one run, the curves of training and validation text are drawn; for several, those of validation text.
     """
-    kinds: tuple[tuple[Path | None, Literal["png", "svg"]], ...] = ((png, "png"), (svg, "svg"))
-    pictures = [(path, kind) for path, kind in kinds if path]
-    for path, kind in pictures:
-        check_picture(path, kind)
-        require_extra(*PLOT_EXTRA, f"--{kind}")
-    runs = _read(names, quiet=quiet)
+    pictures.require("curve")
+    runs = _read(checkpoints or [])
     plot = _plot(runs)
-    if len({run.held_out for run in runs}) > 1 and not quiet:
+    if len({run.held_out for run in runs}) > 1:
         say("charrnn: these runs are validated on different texts")
-    for path, kind in pictures:
+    if pictures:
         from charrnn.render.plot.picture import draw_picture
 
-        write_picture(path, draw_picture(plot, kind), quiet=quiet)
-    if as_json:
+        pictures.write_plot(lambda kind: draw_picture(plot, kind))
+    if options.json:
         print(_json(runs))
     elif not pictures:
         from charrnn.render.plot.curves import DRAWN_WITH, plot_lines
@@ -91,12 +114,12 @@ def show_curve(
 # --- what is read ---------------------------------------------------------------------------------
 
 
-def _read(names: Sequence[str], *, quiet: bool) -> list[Run]:
+def _read(names: Sequence[str]) -> list[Run]:
     """The runs, each once."""
     if len(names) > MOST_RUNS:
-        raise UsageError(f"--curve draws up to {MOST_RUNS} runs at once, not {len(names)}")
+        raise UsageError(f"at most {MOST_RUNS} runs fit into one drawing, not {len(names)}")
     wanted: Sequence[str | None] = names or [None]
-    paths = [find_checkpoint(name, quiet=quiet) for name in wanted]
+    paths = [find_checkpoint(name) for name in wanted]
     runs = [_read_run(path) for path in {path.resolve().parent: path for path in paths}.values()]
     if len({run.unit for run in runs}) > 1:
         kinds = ", ".join(f"{run.name} reads {run.unit}s" for run in runs)
@@ -104,7 +127,7 @@ def _read(names: Sequence[str], *, quiet: bool) -> list[Run]:
     unjudged = [run.name for run in runs if not run.judged]
     if unjudged and len(runs) > 1:
         raise UsageError(
-            f"{unjudged[0]} was trained without validation text and has no curve beside others",
+            f"{unjudged[0]} was trained without validation text, so that it cannot be drawn beside others",
             "leave it out, or draw it alone",
         )
     count = Counter(run.name for run in runs)
@@ -117,9 +140,11 @@ def _read_run(path: Path) -> Run:
 
     loaded, metrics = load_checkpoint(path), path.parent / METRICS
     try:
-        planned_steps, held_out = _facts(loaded)
+        planned_steps, held_out = _plan_of(loaded)
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{path}: it does not say how its run was planned") from error
+        raise CheckpointError(
+            f"{path}: the record of how its run was planned is damaged"
+        ) from error
     return Run(
         name=metrics.resolve().parent.name,
         metrics=metrics,
@@ -130,17 +155,16 @@ def _read_run(path: Path) -> Run:
     )
 
 
-def _facts(loaded: "Checkpoint") -> tuple[int, str]:
-    """The steps that were planned, and which text validates."""
+def _plan_of(loaded: "Checkpoint") -> tuple[int, str]:
+    """The steps that were planned, and the text on which the run is validated."""
     corpus = loaded.run.get("corpus", {})
     split = [corpus.get("config", {}).get(f"{part}_fraction") for part in ("val", "test")]
-    return int(
-        loaded.run.get("training", {}).get("steps", 0)
-    ), f"{corpus.get('fingerprint')} {split}"
+    steps = loaded.run.get("training", {}).get("steps", 0)
+    return int(steps), f"{corpus.get('fingerprint')} {split}"
 
 
 def _with_folder(run: Run) -> Run:
-    """The run, called by its folder, since another has the same name."""
+    """The run, named by its folder, because another has the same name."""
     return dataclasses.replace(run, name=str(run.metrics.parent))
 
 
@@ -177,16 +201,16 @@ def _plot(runs: Sequence[Run]) -> "Plot":
     return Plot(f"{run.name}: {title}{so_far}", lines, steps)
 
 
-def _points(rows: Sequence[Row], what: str) -> "list[Point]":
+def _points(rows: Sequence[Evaluated], what: str) -> "list[Point]":
     return [(row["seconds"], row[what] / math.log(2)) for row in rows]
 
 
-def _bits(row: Row, what: str) -> str:
+def _bits(row: Evaluated, what: str) -> str:
     return f"{row[what] / math.log(2):.3f}"
 
 
 def _best(run: Run) -> str:
-    """The best point in words, and where the curve ends if that is elsewhere."""
+    """The best point in words, and the end of the curve if it is another point."""
     best, last = run.best, run.judged[-1]
     text = f"best {_bits(best, VALIDATION)} at step {best['step']:,} ({duration(best['seconds'])})"
     if best is last:
@@ -195,8 +219,8 @@ def _best(run: Run) -> str:
 
 
 def _json(runs: Sequence[Run]) -> str:
-    """The rows of each run, as they are in its file."""
-    facts = [
+    """The evaluations of each run, as its file has them."""
+    shown = [
         {
             "name": run.name,
             "path": str(run.metrics),
@@ -207,4 +231,4 @@ def _json(runs: Sequence[Run]) -> str:
         }
         for run in runs
     ]
-    return json.dumps({"runs": facts}, allow_nan=False)
+    return json.dumps({"runs": shown}, allow_nan=False)

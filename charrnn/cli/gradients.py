@@ -1,4 +1,4 @@
-"""What `charrnn inspect --gradients` does: how far back the gradient reaches, in trained and in fresh networks."""
+"""`charrnn gradients`: how far back the gradient reaches, in trained and in untrained networks."""
 
 import dataclasses
 import json
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.run_names import find_checkpoint, is_checkpoint, say_near_run
+from charrnn.cli.reading import TextArgument, checkpoint_and_text, known_text
+from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
 from charrnn.cli.terminal import can_print, print_wrapped, say, terminal_width
 from charrnn.config import ModelConfig, SamplingConfig
-from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS, get_cell
+from charrnn.settings import check, setting
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -19,59 +21,90 @@ if TYPE_CHECKING:
     from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.gradients import GradientReach
 
+EXAMPLES = (
+    "charrnn gradients plays book.txt",
+    "charrnn gradients plays book.txt --fresh lstm,elman --distance 100",
+    "charrnn gradients book.txt --fresh lstm,gru --json",
+)
 DISTANCE = 50
-"""How far back to look, if nothing is said; less in a short text, so that there is more than one window."""
+"""Default distance; a short text has a shorter one, so that there is more than one window."""
 OWN_TEXT = 1000
-"""Characters that the model writes itself when there is no text, besides those that the distance needs."""
-FRESH_SEED = 1
+"""Characters that the model generates if no text is given, besides those that the distance needs."""
+SEED = 1
+"""Seed of the untrained networks' weights."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A network and what was found."""
+    """A network and the reach of its gradient."""
 
     model: "CharRNN"
     seed: int | None
-    """Of its first weights, if it is fresh; None: it is trained."""
+    """Seed of an untrained network's weights; None if the network is trained."""
     reach: "GradientReach"
 
     @property
     def title(self) -> str:
-        """Such as "lstm, fresh"."""
+        """The network in words: "lstm, fresh"."""
         return f"{self.model.config.cell}, {'trained' if self.seed is None else 'fresh'}"
 
 
-def show_gradients(
-    checkpoint: str | None,
-    text: str | None,
-    distance: int | None,
-    fresh: str | None,
+@dataclass(frozen=True, kw_only=True)
+class GradientOptions:
+    """Where the gradient is measured, and in which networks."""
+
+    distance: int | None = setting(
+        None,
+        "Look this many characters back.",
+        low=1,
+        high=1000,
+        metavar="K",
+        default_text=f"{DISTANCE}, or half of a shorter text",
+    )
+    fresh: str | None = setting(
+        None,
+        f"Cells of the fresh (untrained) networks, separated by commas: {', '.join(CELLS)}.",
+        metavar="CELLS",
+        default_text="the checkpoint's own",
+    )
+    json: bool = setting(False, "Print one JSON object instead of the tables.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def gradients(
+    checkpoint: CheckpointArgument = None,
+    text: TextArgument = None,
     *,
-    as_json: bool,
-    quiet: bool,
+    options: GradientOptions,
 ) -> None:
-    """Measure how far back the gradient reaches and print it; the arguments are those of `inspect`."""
-    if text is None and checkpoint is not None and not is_checkpoint(checkpoint):
-        say_near_run(checkpoint, quiet=quiet)
-        checkpoint, text = None, checkpoint
-    cells = None if fresh is None else _cell_names(fresh)
-    path = _find(checkpoint, may_lack=cells is not None, quiet=quiet)
+    """Show how far back the gradient reaches.
+
+    A trained network is compared with untrained ones. Shown is the norm of the gradient of the loss at one character with respect to a layer's hidden state K characters
+    before, averaged over up to 64 windows of the text. The reach is the largest distance at which at least 1 % of the
+    gradient at distance 0 is left. "per step" is the factor by which each step back multiplies it (geometric mean).
+
+    The untrained networks have the checkpoint's sizes. If there is no checkpoint, --fresh measures them alone.
+    """
+    checkpoint, text = checkpoint_and_text(checkpoint, text)
+    cells = None if options.fresh is None else _cell_names(options.fresh)
+    path = _find(checkpoint, may_lack=cells is not None)
     trained = None if path is None else _load(path)
-    content = _content(text, trained, distance or DISTANCE, quiet=quiet)
-    vocabulary = trained.vocabulary if trained else _vocabulary_of(content)
+    read = _read(text, trained, options.distance or DISTANCE)
+    vocabulary = trained.vocabulary if trained else _vocabulary_of(read)
     config = trained.config if trained else ModelConfig(vocab_size=len(vocabulary))
-    ids = vocabulary.encode(content)
-    if distance is None:
-        distance = max(1, min(DISTANCE, (len(ids) - 1) // 2))
+    ids = vocabulary.encode(read)
+    distance = options.distance or max(1, min(DISTANCE, (len(ids) - 1) // 2))
     from charrnn.training.gradients import gradient_reach
 
     models: list[tuple[CharRNN, int | None]] = [(trained, None)] if trained else []
-    models += [(_fresh(name, config, vocabulary), FRESH_SEED) for name in cells or [config.cell]]
-    found = [Measured(m, seed, gradient_reach(m, ids, distance)) for m, seed in models]
-    if as_json:
-        print(json.dumps(_facts(path, len(ids), found), allow_nan=False))
+    models += [(_fresh(name, config, vocabulary), SEED) for name in cells or [config.cell]]
+    measured = [Measured(m, seed, gradient_reach(m, ids, distance)) for m, seed in models]
+    if options.json:
+        print(json.dumps(_as_dict(path, len(ids), measured), allow_nan=False))
     else:
-        _print(found, len(ids), vocabulary)
+        _print(measured, len(ids), vocabulary)
 
 
 # --- what is measured -----------------------------------------------------------------------------
@@ -89,10 +122,10 @@ def _cell_names(names: str) -> list[str]:
     return cells
 
 
-def _find(checkpoint: str | None, *, may_lack: bool, quiet: bool) -> Path | None:
-    """The checkpoint's file; None if there is none at all, and fresh networks were asked for."""
+def _find(checkpoint: str | None, *, may_lack: bool) -> Path | None:
+    """The checkpoint's file; None if there is none at all, which is allowed if untrained networks are named."""
     try:
-        return find_checkpoint(checkpoint, quiet=quiet)
+        return find_checkpoint(checkpoint)
     except CheckpointError:
         if checkpoint is None and may_lack:
             return None
@@ -105,23 +138,17 @@ def _load(path: Path) -> "CharRNN":
     return load_checkpoint(path).model
 
 
-def _content(text: str | None, model: "CharRNN | None", distance: int, *, quiet: bool) -> str:
-    from charrnn.cli.inputs import given_text, leave_out_unknown
-
+def _read(text: str | None, model: "CharRNN | None", distance: int) -> str:
+    """The text to measure on, or one that the model generates."""
     if text is not None:
-        read = given_text(text, model, quiet=quiet)
-        kept = leave_out_unknown(read, model, quiet=quiet)[0] if model else read
-        if not kept:
-            raise DataError("there is no text that the model could read")
-        return kept
+        return known_text(text, model)
     if model is None:
         raise UsageError(
-            "without a checkpoint there is nobody to write a text",
-            "give one: charrnn inspect --gradients book.txt --fresh lstm,elman",
+            "without a checkpoint a text is needed",
+            "give one: charrnn gradients book.txt --fresh lstm,elman",
         )
     length = OWN_TEXT + distance
-    if not quiet:
-        say(f"charrnn: no text given; reading {length:,} characters that the model writes itself")
+    say(f"charrnn: no text given; reading {length:,} characters that the model generates")
     from threadpoolctl import threadpool_limits
 
     from charrnn.sampling.sampler import sample
@@ -148,15 +175,15 @@ def _fresh(name: str, config: ModelConfig, vocabulary: "Vocabulary") -> "CharRNN
 
     activation = config.activation if config.activation in CELLS[name].activations else "tanh"
     config = dataclasses.replace(config, cell=name, activation=activation)
-    network = make_network(config, 0.0, FRESH_SEED, torch.device("cpu"))
+    network = make_network(config, 0.0, SEED, torch.device("cpu"))
     return CharRNN(config, vocabulary, network.to_numpy())
 
 
 # --- what is shown --------------------------------------------------------------------------------
 
 
-def _facts(path: Path | None, num_symbols: int, found: list[Measured]) -> dict[str, Any]:
-    reach = found[0].reach
+def _as_dict(path: Path | None, num_symbols: int, measured: list[Measured]) -> dict[str, Any]:
+    reach = measured[0].reach
     return {
         "path": None if path is None else str(path),
         "characters": num_symbols,
@@ -169,14 +196,14 @@ def _facts(path: Path | None, num_symbols: int, found: list[Measured]) -> dict[s
                 "trained": network.seed is None,
                 "seed": network.seed,
                 "config": dataclasses.asdict(network.model.config),
-                "layers": _layer_facts(network.reach),
+                "layers": _layers(network.reach),
             }
-            for network in found
+            for network in measured
         ],
     }
 
 
-def _layer_facts(found: "GradientReach") -> list[dict[str, Any]]:
+def _layers(found: "GradientReach") -> list[dict[str, Any]]:
     rows = zip(found.norms.tolist(), found.reach, found.per_step, strict=True)
     return [
         {"layer": layer, "norms": norms, "reach": reach, "per_step": per_step}
@@ -184,11 +211,11 @@ def _layer_facts(found: "GradientReach") -> list[dict[str, Any]]:
     ]
 
 
-def _print(found: list[Measured], num_symbols: int, vocabulary: "Vocabulary") -> None:
+def _print(measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary") -> None:
     from charrnn.render.bars import EIGHTHS
     from charrnn.render.views.fading import fading_lines
 
-    reach, config = found[0].reach, found[0].model.config
+    reach, config = measured[0].reach, measured[0].model.config
     symbols = counted(num_symbols, "byte" if vocabulary.level == "byte" else "character")
     windows = counted(reach.windows, "window")
     print_wrapped("The norm of d loss(t) / d h(t-k) at distance k, relative to that at k = 0:")
@@ -199,7 +226,7 @@ def _print(found: list[Measured], num_symbols: int, vocabulary: "Vocabulary") ->
         if config.num_layers > 1:
             top = ", the top" if layer + 1 == config.num_layers else ""
             print(f"layer {layer}{top}")
-        curves = [_curve(network, layer) for network in found]
+        curves = [_curve(network, layer) for network in measured]
         for line in fading_lines(curves, terminal_width(), blocks=blocks):
             print(line)
     print()

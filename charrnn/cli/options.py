@@ -20,7 +20,15 @@ import typer
 from charrnn.cli import terminal
 from charrnn.config import PANELS, ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import UsageError, spelled
-from charrnn.settings import Setting, expected_value, flags_of, is_config, settings_of, value_types
+from charrnn.settings import (
+    Setting,
+    check_together,
+    expected_value,
+    flags_of,
+    is_config,
+    settings_of,
+    value_types,
+)
 
 OFF, AUTO = "off", "auto"
 """The words on the command line for "turned off" and "left to the plan"."""
@@ -91,12 +99,13 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
             arguments["context"] = context
         for name, config in groups.items():
             arguments[name] = _made(config, options[name], values, given)
+        check_together(*(arguments[name] for name in groups))
         for name in parameters:
             if hints[name] is Given:
                 arguments[name] = given
         function(**arguments)
 
-    call.__doc__, call.__name__ = function.__doc__, function.__name__
+    call.__doc__, call.__name__ = _paragraphs(function.__doc__ or ""), function.__name__
     signature = [_context_parameter()]
     signature += [p.replace(annotation=hints[n]) for n, p in own.items() if n != "context"]
     everything = sorted(
@@ -111,6 +120,12 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
     call.__annotations__ = {p.name: p.annotation for p in signature}
     call.spelling = {option.name: option.flags[0] for option in everything}  # type: ignore[attr-defined]
     return call
+
+
+def _paragraphs(text: str) -> str:
+    """A docstring with each paragraph on one line, which Typer wraps itself."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
 
 
 def _options(config: type, changes: Changes) -> Iterator[Option]:

@@ -1,8 +1,11 @@
-"""The text that `charrnn visualize` reads, and the reading."""
+"""A model and the text that it reads, as the commands that look into a model take them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from charrnn.cli.run_names import is_checkpoint, say_near_run
 from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault
@@ -16,6 +19,40 @@ if TYPE_CHECKING:
 
 OWN_TEXT = 400
 """Characters that the model writes itself when there is no text."""
+
+
+TextArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TEXT|FILE|-]",
+        help="What the model reads: a text, a file, or - for standard input. Without one, it reads a text that it "
+        "generates.",
+        show_default=False,
+    ),
+]
+
+
+def checkpoint_and_text(checkpoint: str | None, text: str | None) -> tuple[str | None, str | None]:
+    """The checkpoint and the text that two arguments mean: a lone argument that names no checkpoint is a text."""
+    if text is not None or checkpoint is None or is_checkpoint(checkpoint):
+        return checkpoint, text
+    say_near_run(checkpoint, quiet=False)
+    return None, checkpoint
+
+
+def known_text(text: str, model: "CharRNN | None") -> str:
+    """The text that a TEXT argument means, without the characters that the model does not know.
+
+    Raises:
+        DataError: nothing is left of it.
+    """
+    from charrnn.cli.inputs import given_text, leave_out_unknown
+
+    read = given_text(text, model, quiet=False)
+    known = leave_out_unknown(read, model)[0] if model else read
+    if not known:
+        raise DataError("the model knows no character of the text" if read else "the text is empty")
+    return known
 
 
 def content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool) -> str:

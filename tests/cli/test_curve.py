@@ -1,4 +1,4 @@
-"""`charrnn inspect --curve`: axes that are round, curves that can be told apart, figures that are the run's own."""
+"""`charrnn curve`: axes that are round, curves that can be told apart, figures that are the run's own."""
 
 import json
 import math
@@ -257,7 +257,7 @@ ONE = [row(10, 2.5, 2.6), row(20, 1.75, 1.8), row(30, 1.8, 1.5)]
 
 @pytest.fixture
 def ask(workplace, tmp_path, monkeypatch, capsys):
-    """`charrnn inspect --curve` in a folder with the runs `one`, `two` and `bytes`."""
+    """`charrnn curve` in a folder with the runs `one`, `two` and `bytes`."""
     runs = tmp_path / "checkpoints"
     for source, name in (("bytes", "bytes"), ("tiny", "two"), ("tiny", "one")):
         shutil.copytree(workplace / "checkpoints" / source, runs / name)
@@ -266,8 +266,8 @@ def ask(workplace, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
-    def call(*arguments, verb=("inspect", "--curve"), **options):
-        return call_charrnn(capsys, *verb, *arguments, **options)
+    def call(*arguments, **options):
+        return call_charrnn(capsys, "curve", *arguments, **options)
 
     return call
 
@@ -287,8 +287,8 @@ def test_a_real_run_has_a_curve_whose_best_is_that_of_the_checkpoint(
     workplace, monkeypatch, capsys
 ):
     monkeypatch.chdir(workplace)
-    (shown,) = json.loads(call_charrnn(capsys, "inspect", "tiny", "--curve", "--json").out)["runs"]
-    figures = json.loads(call_charrnn(capsys, "inspect", "tiny", "--json").out)["figures"]
+    (shown,) = json.loads(call_charrnn(capsys, "curve", "tiny", "--json").out)["runs"]
+    figures = json.loads(call_charrnn(capsys, "inspect", "tiny", "--json").out)["metrics"]
     assert shown["rows"][-1]["step"] == 60
     by_step = {r["step"]: r["val_nats_per_char"] for r in shown["rows"]}
     assert by_step[figures["best_step"]] == figures["best_val_nats_per_char"]
@@ -352,7 +352,7 @@ def test_runs_on_different_texts_are_drawn_with_a_warning(ask, tmp_path, workpla
     assert "validated on different texts" in ask("one", "two").err
     assert ask("one", "two", "-q").err == ""
     save_checkpoint(path, dataclasses.replace(loaded, run={"corpus": "damaged"}))
-    assert "does not say how its run was planned" in ask("two", status=4).err
+    assert "record of how its run was planned is damaged" in ask("two", status=4).err
 
 
 def test_what_is_missing_empty_or_damaged_is_said(ask, tmp_path):
@@ -367,28 +367,15 @@ def test_what_is_missing_empty_or_damaged_is_said(ask, tmp_path):
     assert "no checkpoint or run called 'three'" in ask("two", "three", status=4).err
 
 
-def test_the_modes_of_inspect_do_not_mix(ask):
-    inspect = ("inspect",)
-    assert "different things" in ask("one", "--gradients", status=2).err
-    for option in (("--png", "a.png"), ("--svg", "a.svg")):
-        assert "goes with --curve only" in ask("one", *option, verb=inspect, status=2).err
-    for option in (("--distance", 3), ("--fresh", "gru")):
-        assert "goes with --gradients only" in ask("one", *option, status=2).err
-    assert "more than one CHECKPOINT with --curve" in ask("one", "two", verb=inspect, status=2).err
-    reads = ("inspect", "one", "--gradients")
-    assert "one text" in ask("to be", "or not", verb=reads, status=2).err
-
-
 def test_more_runs_than_letters_are_refused(ask):
-    assert "up to 26 runs" in ask(*["one"] * 27, status=2).err
+    assert "at most 26 runs" in ask(*["one"] * 27, status=2).err
 
 
 def test_a_pipe_gets_no_colours_and_a_terminal_without_dots_ascii(ask, tmp_path):
-    assert "\x1b" not in run_charrnn("inspect", "one", "--curve", cwd=tmp_path).out
+    assert "\x1b" not in run_charrnn("curve", "one", cwd=tmp_path).out
     forced = run_charrnn(
-        "inspect",
+        "curve",
         "one",
-        "--curve",
         cwd=tmp_path,
         env={"FORCE_COLOR": "1", "TERM": "xterm-256color"},
     )
@@ -396,8 +383,8 @@ def test_a_pipe_gets_no_colours_and_a_terminal_without_dots_ascii(ask, tmp_path)
     script = """
 import sys
 sys.stdout.reconfigure(encoding="cp1252")
-from charrnn.cli.inspect import inspect
-inspect("one", curve=True)
+from charrnn.cli.app import obey
+obey(["curve", "one"])
 """
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=True, env=CLEAN
@@ -409,8 +396,8 @@ inspect("one", curve=True)
 def test_a_curve_needs_no_torch(workplace):
     script = """
 import sys
-from charrnn.cli.inspect import inspect
-inspect("tiny", curve=True)
+from charrnn.cli.app import obey
+obey(["curve", "tiny"])
 print("torch" in sys.modules)
 """
     done = subprocess.run(

@@ -576,7 +576,7 @@ def test_inspect_shows_what_the_checkpoint_holds(workplace, tiny_model, capsys, 
         == len(facts["vocabulary"]["characters"])
         == len(tiny_model.vocabulary)
     )
-    assert facts["figures"] == loaded.figures
+    assert facts["metrics"] == loaded.figures
     assert not facts["resumable"]
     last = json.loads(
         call_charrnn(capsys, "inspect", "checkpoints/tiny/last.safetensors", "--json").out

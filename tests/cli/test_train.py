@@ -122,7 +122,7 @@ OPTIONS = [
     (("--test-fraction", 0.2), ("run", "corpus", "config", "test_fraction"), 0.2),
     (("--glob", "*.txt"), ("run", "corpus", "config", "globs"), ["*.txt"]),
     (("--name", "other"), ("run", "name"), "other"),
-    (("--epochs", 0.1), ("figures", "step"), 4),
+    (("--epochs", 0.1), ("metrics", "step"), 4),
     (("--minutes", 0.0005), ("run", "training", "steps"), None),
 ]
 

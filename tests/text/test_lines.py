@@ -614,7 +614,7 @@ def test_lines_of_a_model_of_running_text_can_be_judged_too(workplace, capsys, m
 
 
 def test_the_other_commands_take_a_model_of_lines(charrnn_here):
-    assert "each line an item" in charrnn_here("inspect", "names").out
+    assert "each line a text of its own" in charrnn_here("inspect", "names").out
     assert "coretta" in charrnn_here("visualize", "names", "coretta").out
     small = ("--hidden-size", 8, "--steps", 2, "--cells", "gru,elman", "-q")
     done = charrnn_here("compare", "names.txt", "--lines", *small)

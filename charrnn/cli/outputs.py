@@ -1,0 +1,170 @@
+"""The files that commands write instead of, or beside, what a terminal shows: pictures and tables."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.extras import require_extra
+from charrnn.cli.terminal import require_place, say
+from charrnn.config import FILES
+from charrnn.errors import SettingError, UsageError
+from charrnn.render.palette import ColorMode
+from charrnn.settings import check, setting
+from charrnn.wording import escape, size
+
+if TYPE_CHECKING:
+    from charrnn.render.grid import Sheet
+    from charrnn.render.plot.picture import Kind
+
+PLOT_EXTRA = ("matplotlib", "plot")
+PICTURE_WIDTH = 80
+"""Columns in a line of a picture, if no width is given."""
+NOT_DRAWN = ("follow", "html", "dump", "lstmvis")
+"""What is shown or written in another way than as a picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions:
+    """Pictures to write instead of printing to the terminal."""
+
+    svg: Path | None = setting(
+        None,
+        "Write an SVG picture instead of printing.",
+        metavar="FILE.svg",
+        excludes=NOT_DRAWN,
+        panel=FILES,
+    )
+    png: Path | None = setting(
+        None,
+        "Write a PNG picture, 192 dots per inch, instead of printing. Needs pip install 'charrnn\\[plot]'.",
+        metavar="FILE.png",
+        excludes=NOT_DRAWN,
+        panel=FILES,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def __bool__(self) -> bool:
+        return bool(self.svg or self.png)
+
+    def require(self, plot: str = "") -> None:
+        """Raise what would otherwise only show after all the work.
+
+        Args:
+            plot: the command whose picture is a plot, which matplotlib draws as SVG too.
+
+        Raises:
+            UsageError: a file cannot be written, or is not called as its kind is.
+            EnvironmentFault: what draws it is not installed.
+        """
+        if self.svg:
+            _check_picture(self.svg, "svg")
+            if plot:
+                require_extra(*PLOT_EXTRA, f"{plot} --svg")
+        if self.png:
+            _check_picture(self.png, "png")
+            require_extra(*PLOT_EXTRA, "--png")
+            if not plot:
+                require_extra("PIL", "plot", "--png")
+
+    def write(self, sheet: "Sheet") -> None:
+        """Write the pictures of a sheet, and report which characters the PNG cannot show."""
+        if self.svg:
+            from charrnn.render.svg import svg_of
+
+            _write_picture(self.svg, svg_of(sheet))
+        if self.png:
+            from charrnn.render.png import boxed, png_of
+
+            _write_picture(self.png, png_of(sheet))
+            _say_what_is_boxed(self.png, boxed(sheet))
+
+    def write_plot(self, draw: "Callable[[Kind], bytes]") -> None:
+        """Write the pictures that `draw` makes, one for each kind of file."""
+        if self.svg:
+            _write_picture(self.svg, draw("svg"))
+        if self.png:
+            _write_picture(self.png, draw("png"))
+
+
+def require_picture_colors(mode: ColorMode | None) -> None:
+    """Raise SettingError for colors of a terminal, which no picture has."""
+    if mode in (ColorMode.ansi16, ColorMode.ansi256):
+        raise SettingError(
+            "a picture has all colors or none, not those of {color:{mode}}",
+            "leave out {color}, or give {color:none} for black on white",
+            mode=mode,
+        )
+
+
+def _check_picture(path: Path, kind: str) -> None:
+    option = f"--{kind}"
+    require_place(path)
+    if path.suffix.lower() != f".{kind}":
+        raise UsageError(
+            f"{option} writes a .{kind} file, not {str(path)!r}", f"{option} {path.stem}.{kind}"
+        )
+
+
+def _write_picture(path: Path, content: bytes) -> None:
+    from charrnn.files import write_atomically
+
+    write_atomically(path, content)
+    say(f"charrnn: wrote {escape(str(path))} ({size(len(content))})")
+
+
+def _say_what_is_boxed(png: Path, characters: Collection[str]) -> None:
+    from charrnn.text.vocabulary import name_characters
+
+    if characters:
+        say(
+            f"charrnn: a box in {escape(png.name)} stands for a character that its font lacks: "
+            f"{name_characters(sorted(characters))}; an .svg is shown with its viewer's fonts"
+        )
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """A table to write beside what is printed or drawn."""
+
+    csv: Path | None = setting(
+        None, "Also write the values as a table.", metavar="FILE.csv", panel=FILES
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def require(self) -> None:
+        """Raise UsageError unless the table can be written, as far as one can tell beforehand."""
+        if self.csv is None:
+            return
+        require_place(self.csv)
+        if self.csv.suffix != ".csv":
+            hint = f"--csv {self.csv.stem}.csv"
+            raise UsageError(f"a table is a .csv file, not {str(self.csv)!r}", hint)
+
+    def write(self, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write the table, if there is to be one, with the names of its columns in the first row.
+
+        Raises:
+            EnvironmentFault: the file cannot be written.
+        """
+        if self.csv is None:
+            return
+        import csv
+        import io
+
+        from charrnn.files import replacing
+
+        with replacing(self.csv) as file:
+            text = io.TextIOWrapper(file, "utf-8", newline="")
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(names)
+            writer.writerows(rows)
+            text.detach()
+        say(f"charrnn: wrote {escape(str(self.csv))} ({size(self.csv.stat().st_size)})")
