@@ -1,4 +1,4 @@
-"""A palette of the terminal for a page: on a light ground as it is, on a dark one from the ground to the same hues."""
+"""The colors of a page: the palette of the terminal on a light background, and a darkened one on a dark background."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,14 @@ from charrnn.render.palette import (
     rising_colors,
 )
 
-DARK_GROUND = (24, 25, 29)
+DARK_BACKGROUND = (24, 25, 29)
+"""The color of zero in the dark theme."""
 
 
 def ramps(palette: Palette = Palette.rdbu) -> dict[str, dict[str, list[str]]]:
-    """Colours as "red green blue", the most negative level first, for each theme and kind of value.
+    """Colors as "red green blue", the most negative level first, for each theme and kind of value.
 
-    What is below zero and what is above are called by the `hues` of the theme.
+    The `hues` of a theme are the names of its colors below and above zero.
     """
     value, chance = diverging_colors(palette), rising_colors()
     neutral = len(value) // 2
@@ -39,11 +40,12 @@ def ramps(palette: Palette = Palette.rdbu) -> dict[str, dict[str, list[str]]]:
 
 
 def _dark(side: Sequence[Color]) -> list[Color]:
-    """From the dark ground to the lightest colour of a side of a ramp that bears white ink, or to its last."""
+    """One side of a ramp for the dark theme: from its background to the lightest color that bears white text."""
     end = next((color for color in side if ink_on(color) == WHITE), side[-1])
     steps = len(side) - 1
-    return [between((DARK_GROUND, end), k / steps) for k in range(steps + 1)]
+    return [between((DARK_BACKGROUND, end), k / steps) for k in range(steps + 1)]
 
 
 def _named(color: Color) -> str:
+    """A color as "red green blue"."""
     return "{} {} {}".format(*color)

@@ -1,11 +1,11 @@
-"""What the page shows of a reading, as JSON: numbers rounded and packed, text as labels that cannot act.
+"""The data of a page, as JSON: a recording with its numbers rounded and packed, and its text as harmless labels.
 
-How arrays are packed: see `charrnn.web.packing`. Values of units are whole numbers from -`levels` to `levels`, of which
-only zero is zero: see `quantised`.
+Arrays are packed by `charrnn.web.packing`. Values of units are whole numbers from -`levels` to `levels`, and 0 means
+exactly zero: see `quantized`.
 
-The values are nearly all of a page. So there are only as many levels as leave the page at a few megabytes. What the page
-says of them is about true (it has the middle of a level for each value in it), but which units are on from a border
-between levels on is exact; and so are the strongest units of each symbol, which go in besides.
+The values are most of a page, so there are only as many levels as keep it at a few megabytes. The page shows the middle
+of a level for each value in it, which is approximate. Which units are at or above a border between levels is exact, and
+so are the strongest units of each symbol, which are stored separately.
 """
 
 import collections
@@ -31,47 +31,48 @@ if TYPE_CHECKING:
     from charrnn.model import Float
 
 LEVELS = (112, 64, 32, 16)
-"""On each side of zero: multiples of the 16 of the terminal, so that the page has its colours."""
-FEW_CHARS = 4_000_000
-"""Of the page, for values; where they would take more, there are fewer levels."""
+"""Levels on each side of zero, most first: multiples of the terminal's 16, so that the page has the same colors."""
+MAX_VALUE_CHARS = 4_000_000
+"""Characters of a page that the values may take; if they take more, fewer levels are tried."""
 STRONGEST = 8
-"""Units of each symbol whose values go in finely: those farthest from zero, as parts of their scales."""
-FINE = 2000
-"""What a full scale is written as for them."""
+"""Number of units of each symbol whose values are stored finely: those farthest from zero, relative to their scales."""
+FULL_SCALE = 2000
+"""The number that stands for a full scale in these values."""
 TOGETHER = 64
-"""Units whose interest is computed together, in float64."""
-LONGEST = 1e9
-"""The longest time scale that is written."""
-MOST_MILLIBITS = 65535
-CHANCES = 4000
-"""What a probability of 1 is written as."""
+"""Units whose interest is computed together, to bound memory."""
+LONGEST_TIME_SCALE = 1e9
+"""The number that replaces longer time scales and infinity."""
+MAX_MILLIBITS = 65535
+"""Maximum surprisal in thousandths of a bit: what two bytes hold."""
+CERTAIN = 4000
+"""The number that stands for a probability of 1."""
 
 
 @dataclass
-class Reading:
-    """What was kept of the parts of a recording, for some units."""
+class _Collected:
+    """What a page needs of the parts of a recording, for some units."""
 
     units: tuple[Unit, ...]
     source: "RecordedModel | None" = None
     names: tuple[str, ...] = ()
     start: int = 0
-    """Symbols read before these."""
+    """The symbols read before the first part."""
     ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     surprisal: list["Float"] = field(default_factory=list)
     next_ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     next_probabilities: list["Float"] = field(default_factory=list)
     values: list["Float"] = field(default_factory=list)
-    """(part, U) each."""
+    """(T, U) for each part."""
 
-    def keeping(self, parts: "Iterable[Recording]") -> "Iterator[Recording]":
-        """The parts as they come, with what a page needs of them kept."""
+    def collecting(self, parts: "Iterable[Recording]") -> "Iterator[Recording]":
+        """The same parts, each collected when it is asked for."""
         for part in parts:
-            self.keep(part)
+            self.add(part)
             yield part
 
-    def keep(self, part: "Recording") -> None:
-        """Keep what a page needs of a part."""
+    def add(self, part: "Recording") -> None:
+        """Collect what a page needs of a part."""
         if not self.ids:
             self.source, self.names, self.start = part.source, part.next_text, part.start
         self.ids.append(part.ids)
@@ -93,75 +94,102 @@ def page_data(
     """The data of a page.
 
     Args:
-        parts: the recordings of the text, one after the other, with guesses, and with the arrays of `units`; if those
-            of the cell's sigmoid gates are there too, the page shows how they are used. Of a short text it may be one:
-            page_data([recording], ...).
-        units: whose values go in, one or more.
-        title: what was read by whom.
-        first: what the text is coloured by at first: the address of a unit, or "surprisal"; by default the unit with
+        parts: the consecutive recordings of the text, with guesses, and with the arrays of `units`; if they have those
+            of the cell's sigmoid gates too, the page shows how the gates are used.
+        units: one or more units whose values are in the page.
+        title: the title of the page.
+        first: what the text is colored by at first: the address of a unit, or "surprisal"; by default the unit with
             the highest interest, among those of the cell's memory if there are any.
 
     Raises:
-        CheckpointError: what the model says is not a number, as happens when its weights are enormous.
+        CheckpointError: a prediction is not finite, as happens when a model's weights are enormous.
     """
-    reading = Reading(tuple(dict.fromkeys(units)))
-    gates = _gates(reading.keeping(parts))
-    assert reading.source, "a text has at least one symbol"
-    values = np.nan_to_num(np.concatenate(reading.values), copy=False)  # (T, U)
-    surprisal = np.concatenate(reading.surprisal)
-    if not np.isfinite(surprisal).all():
-        raise CheckpointError("the model's probabilities are not finite: its weights are too large")
-    costs = surprisal[int(reading.start == 0) :]  # a symbol that was given costs nothing
-    ids = np.concatenate(reading.ids)
-    table, columns = _labels(reading.pieces, ids)
-    about, scales = _units(values, reading.units)
-    order = sorted(range(len(about)), key=lambda u: -about[u]["interest"])
-    shares = values[:, order] / scales[order]
-    levels, packed = _values(shares, ids)
-    strongest, strengths = _strongest(shares)
+    collected = _Collected(tuple(dict.fromkeys(units)))
+    gates = _gates(collected.collecting(parts))
+    source = collected.source
+    assert source, "a text has at least one symbol"
+    ids = np.concatenate(collected.ids)
+    described, values = _values(collected, ids)
     return {
         "title": "".join(map(glyph, title)),
         "source": {
-            "cell": reading.source.cell,
-            "fingerprint": reading.source.fingerprint,
-            "edits": list(reading.source.edits),
+            "cell": source.cell,
+            "fingerprint": source.fingerprint,
+            "edits": list(source.edits),
         },
-        "noun": "character" if all(reading.pieces) else "byte",
-        "length": len(ids),
-        "start": reading.start,
-        "labels": [label for label, _ in table],
-        "breaks": [k for k, (_, ends) in enumerate(table) if ends],
-        "columns": pack(columns),
-        "ids": pack(ids),
-        "names": ["".join(map(glyph, name)) for name in reading.names],
-        "surprisal": pack(np.minimum(np.rint(surprisal * 1000), MOST_MILLIBITS).astype("<u2")),
-        "meanSurprisal": round(float(costs.mean()) if len(costs) else 0.0, 4),
-        "mostSurprisal": MOST_BITS,
-        "guesses": pack(np.concatenate(reading.next_ids)),
-        "chances": pack(
-            np.rint(np.concatenate(reading.next_probabilities) * CHANCES).astype("<u2")
-        ),
-        "certain": CHANCES,
-        "levels": levels,
-        **packed,
-        "fine": FINE,
-        "strongest": pack(strongest),
-        "strengths": pack(strengths),
-        "units": [about[u] for u in order],
-        "first": first or about[_most_interesting(about, order, reading.source.memory)]["name"],
+        **_text(collected, ids),
+        **_predictions(collected),
+        **values,
+        "units": described,
+        "first": first or _most_interesting(described, source.memory)["name"],
         "gates": gates,
     }
 
 
-def _most_interesting(about: Sequence[Mapping[str, Any]], order: Sequence[int], memory: str) -> int:
-    """The first unit in the order that is one of the memory's, or the first of all if none is."""
-    return next((u for u in order if about[u]["what"] == memory), order[0])
+def _text(collected: _Collected, ids: npt.NDArray[np.int32]) -> dict[str, Any]:
+    """The symbols of the text, and how they are shown."""
+    table, columns = _labels(collected.pieces, ids)
+    return {
+        "noun": "character" if all(collected.pieces) else "byte",
+        "length": len(ids),
+        "start": collected.start,
+        "labels": [label for label, _ in table],
+        "breaks": [k for k, (_, ends) in enumerate(table) if ends],
+        "columns": pack(columns),
+        "ids": pack(ids),
+        "names": ["".join(map(glyph, name)) for name in collected.names],
+    }
+
+
+def _predictions(collected: _Collected) -> dict[str, Any]:
+    """The surprisal of each symbol, and the guesses for the next.
+
+    Raises:
+        CheckpointError: a prediction is not finite.
+    """
+    surprisal = np.concatenate(collected.surprisal)
+    if not np.isfinite(surprisal).all():
+        raise CheckpointError("the model's probabilities are not finite: its weights are too large")
+    costs = surprisal[int(collected.start == 0) :]  # the first symbol of all is not predicted
+    probabilities = np.concatenate(collected.next_probabilities)
+    return {
+        "surprisal": pack(np.minimum(np.rint(surprisal * 1000), MAX_MILLIBITS).astype("<u2")),
+        "meanSurprisal": round(float(costs.mean()) if len(costs) else 0.0, 4),
+        "mostSurprisal": MOST_BITS,
+        "guesses": pack(np.concatenate(collected.next_ids)),
+        "chances": pack(np.rint(probabilities * CERTAIN).astype("<u2")),
+        "certain": CERTAIN,
+    }
+
+
+def _values(
+    collected: _Collected, ids: npt.NDArray[np.int32]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The units by interest, and their values, packed."""
+    values = np.nan_to_num(np.concatenate(collected.values), copy=False)  # (T, U)
+    described, scales = _units(values, collected.units)
+    order = sorted(range(len(described)), key=lambda u: -described[u]["interest"])
+    fractions = values[:, order] / scales[order]
+    levels, packed = _in_levels(fractions, ids)
+    strongest, strengths = _strongest(fractions)
+    return [described[u] for u in order], {
+        "levels": levels,
+        **packed,
+        "fine": FULL_SCALE,
+        "strongest": pack(strongest),
+        "strengths": pack(strengths),
+    }
+
+
+def _most_interesting(units: Sequence[Mapping[str, Any]], memory: str) -> Mapping[str, Any]:
+    """The first of the units that belongs to the memory, or else the first of all."""
+    return next((unit for unit in units if unit["what"] == memory), units[0])
 
 
 def _labels(
     pieces: Sequence[str], ids: npt.NDArray[np.int32]
 ) -> tuple[list[tuple[str, bool]], npt.NDArray[np.int64]]:
-    """How each symbol is shown and whether it ends a line: a table, and each position's row (T,)."""
+    """A table of how symbols are shown and whether they end a line, and the row of each position (T,)."""
     rows: dict[tuple[str, bool], int] = {}
     columns = [
         rows.setdefault(("".join(map(glyph, p)) or f"{s:02x}", p.endswith("\n")), len(rows))
@@ -173,14 +201,14 @@ def _labels(
 def _units(
     values: "Float", units: Sequence[Unit]
 ) -> tuple[list[dict[str, Any]], npt.NDArray[np.float32]]:
-    """What is known of each unit, and the value (U,) of its full colour: see `charrnn.render.views.scene.unit_block`."""
+    """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.scene.unit_block`."""
     some = [values[:, None, k : k + TOGETHER] for k in range(0, len(units), TOGETHER)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
     reach = np.abs(values).max(axis=0)
     is_cell = np.array([u.what == "c" for u in units], bool)
     scales = np.where(is_cell | (reach > 1), np.maximum(reach, 1e-6), 1.0).astype(np.float32)
     lows, highs = values.min(axis=0), values.max(axis=0)
-    about = [
+    described = [
         {
             "name": str(unit),
             "layer": unit.layer,
@@ -194,11 +222,11 @@ def _units(
         }
         for k, unit in enumerate(units)
     ]
-    return about, scales
+    return described, scales
 
 
 def _gates(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
-    """Of each gate that can saturate: the part of the time that each unit's (L, H) is shut, open, and its time scale."""
+    """For each sigmoid gate, and each unit (L, H): the fractions of time shut and open, and the time scale."""
     first = next(parts)
     gates = get_cell(first.source.cell).sigmoids
     if not gates or not first.arrays.keys() >= set(gates):
@@ -216,43 +244,43 @@ def _gates(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
 
 
 def _finite(scales: npt.NDArray[np.float64]) -> list[list[float]]:
-    """Time scales (L, H) for JSON, which has no infinity."""
-    return np.minimum(scales, LONGEST).round(2).tolist()  # type: ignore[no-any-return]
+    """Time scales (L, H) without infinity, which JSON does not have."""
+    return np.minimum(scales, LONGEST_TIME_SCALE).round(2).tolist()  # type: ignore[no-any-return]
 
 
-def _values(
-    parts: npt.NDArray[np.floating[Any]], ids: npt.NDArray[np.int32]
+def _in_levels(
+    fractions: npt.NDArray[np.floating[Any]], ids: npt.NDArray[np.int32]
 ) -> tuple[int, dict[str, Any]]:
-    """How many levels there are, and parts of the scale (T, U) in them, packed."""
+    """The number of levels, and the values (T, U), as fractions of the scale, packed in these."""
     for levels in LEVELS:
-        packed = pack_values(quantised(parts.T, levels), ids, levels)
-        if len(packed["differences"]["data"]) <= FEW_CHARS:
+        packed = pack_values(quantized(fractions.T, levels), ids, levels)
+        if len(packed["differences"]["data"]) <= MAX_VALUE_CHARS:
             break
     return levels, packed
 
 
-def quantised(parts: npt.NDArray[np.floating[Any]], levels: int) -> npt.NDArray[np.int8]:
-    """Parts (U, T) from -1 to 1 in levels, as many as they reach into: level k is from (k - 1)/levels on, 0 is zero.
+def quantized(fractions: npt.NDArray[np.floating[Any]], levels: int) -> npt.NDArray[np.int8]:
+    """Fractions (U, T) from -1 to 1 as levels: level k > 0 holds those from (k - 1)/levels on, level 0 only zero.
 
-    So at least m/levels is what has a level above m, exactly; and (k - 1/2)/levels is off by half a level at most.
+    A fraction is at least m/levels exactly if its level is above m, and (k - 1/2)/levels is off by at most half a level.
     """
-    whole = np.empty(parts.shape, np.int8)
-    for row, numbers in zip(whole, parts, strict=True):
+    whole = np.empty(fractions.shape, np.int8)
+    for row, numbers in zip(whole, fractions, strict=True):
         reached = np.floor(np.abs(numbers.astype(np.float64)) * levels) + 1
         row[:] = np.sign(numbers) * np.minimum(reached, levels)
     return whole
 
 
 def _strongest(
-    parts: npt.NDArray[np.floating[Any]],
+    fractions: npt.NDArray[np.floating[Any]],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]:
-    """The units that are farthest from zero, of equals the first, and their parts of the scale, both (T, K).
+    """The units farthest from zero, the first of equal ones, and their values in FULL_SCALE, (T, K) each.
 
     Args:
-        parts: of the scales, (T, U).
+        fractions: (T, U) the values as fractions of the scales.
     """
-    some = np.array_split(parts, -(-len(parts) // PART))
+    some = np.array_split(fractions, -(-len(fractions) // PART))
     units = [np.argsort(-np.abs(rows), axis=1, kind="stable")[:, :STRONGEST] for rows in some]
     chosen = np.concatenate(units)
-    found = np.take_along_axis(parts, chosen, axis=1)
-    return chosen, np.rint(found * FINE).astype("<i2")
+    values = np.take_along_axis(fractions, chosen, axis=1)
+    return chosen, np.rint(values * FULL_SCALE).astype("<i2")

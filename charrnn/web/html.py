@@ -1,7 +1,7 @@
-"""The page as one file: template, style, script and data, with a policy that lets it do nothing else.
+"""The page as one file: template, style, script and data, with a policy that forbids everything else.
 
-The script may run because its hash stands in the policy; nothing may be fetched, no other script, style, picture or font
-be used. Text is data: it stands in JSON in which no `<` is left, and the script shows it as text only.
+The script may run because the policy has its hash; nothing may be fetched, and no other script, style, picture or font
+may be used. Text is data: it is in JSON without any `<`, and the script shows it as text only.
 """
 
 import base64
@@ -17,18 +17,18 @@ from charrnn.render.palette import Palette
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("decode.js", "spans.js", "text.js", "panels.js", "charts.js", "page.js")
-"""In this order they are one script; live.js comes last on a page that is served."""
+"""The files that make up the script, in this order; live.js follows on a page that is served."""
 
 
 def page_html(
     data: Mapping[str, Any], palette: Palette = Palette.rdbu, *, live: bool = False
 ) -> str:
-    """The whole page.
+    """The whole page as HTML.
 
     Args:
-        data: see `charrnn.web.data.page_data`.
-        palette: the colours of values below and above zero.
-        live: whether there is a server that answers the page: see `charrnn.web`. The data then has `live` too.
+        data: see `charrnn.web.data.page_data`; for a live page with the key `live`.
+        palette: the colors of values below and above zero.
+        live: whether a server answers the page; see `charrnn.web.live`.
     """
     from charrnn.web.colors import ramps
 
@@ -43,7 +43,7 @@ def page_html(
 
 
 def page_policy(*, live: bool = False) -> str:
-    """What the page may do, as a Content-Security-Policy: run its own script, and if it is live ask its own server."""
+    """The Content-Security-Policy of the page: it may run its own script and, if it is live, ask its own server."""
     connect = "'self'" if live else "'none'"
     return "; ".join(
         (
@@ -60,22 +60,26 @@ def page_policy(*, live: bool = False) -> str:
 
 
 def _script(*, live: bool) -> str:
+    """The script of the page."""
     return "\n".join(_read(name) for name in (*SCRIPTS, *(["live.js"] if live else [])))
 
 
 def _style(*, live: bool) -> str:
+    """The style sheet of the page."""
     return _read("page.css") + (_read("live.css") if live else "")
 
 
 def as_json(data: Mapping[str, Any]) -> str:
-    """JSON in ASCII that may stand in a script element: nothing in it ends one, or begins a comment."""
+    """JSON in ASCII that is safe in a script element: nothing in it ends the element or begins a comment."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _read(name: str) -> str:
+    """The content of a static file."""
     return (STATIC / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
+    """The hash of a script or style, as a Content-Security-Policy names it."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -1,8 +1,8 @@
-"""The page of a live model, and what can be asked of it: to read a text, and to write on. It knows no HTTP.
+"""The page of a live model and its two actions: reading a text, and continuing one. It knows no HTTP.
 
-A request is a value and the model remembers nothing, so that the same request always has the same reply, and several can
-be answered at once. Whoever wants another temperature in the midst of a text asks for the rest of it: with what is
-`written` already, and the next of the seed's streams of random numbers (`index`).
+A request is a value and no state is kept between requests, so that the same request always has the same reply and
+several can be answered at once. To change the temperature in the middle of a text, request the remainder: with the text
+`written` so far, and the next of the seed's streams of random numbers (`index`).
 """
 
 import time
@@ -26,27 +26,30 @@ if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.sampling.stream import Piece
 
-MOST_CHARS = 2000
-"""Of a text that is read, or written on; and that one request may have written."""
-MOST_INDEX = 10**6
+MAX_CHARS = 2000
+"""Maximum characters of a text that is read or continued, and of one that is generated."""
+MAX_INDEX = 10**6
+"""Maximum number of a stream of random numbers."""
 GUESSES = 5
-"""For the next character, after each."""
+"""Guesses at each character."""
 BEGINNING = SamplingConfig(length=400, seed=1)
-"""What the model writes for the page to begin with; the page begins with these settings too."""
-TEXTS = ("prime", "written", "edits")
+"""The settings with which the page opens, and with which its first text is generated."""
+TEXTS = ("prompt", "written", "edits")
+"""The fields of a request for more text that are texts."""
 SETTINGS = ("length", "temperature", "top_p", "seed")
-"""The fields of SamplingConfig that a request may have."""
+"""The fields of SamplingConfig that a request for more text may have."""
 
 Line = dict[str, object]
+"""A line of a reply, which becomes JSON."""
 
 
 class Live:
-    """Answers requests with a model.
+    """A model that answers requests.
 
     Args:
-        model: reads and writes.
-        title: of the page.
-        lines: whether the model was trained on lines, and so reads and writes each from its first state on.
+        model: the model that reads and generates.
+        title: the title of the page.
+        lines: whether the model was trained on lines; its state is then reset before each.
     """
 
     def __init__(self, model: "CharRNN", title: str, *, lines: bool = False) -> None:
@@ -56,66 +59,68 @@ class Live:
         ]
 
     def page(self) -> str:
-        """The page, with a text that the model has written and read."""
+        """The page as HTML, with a text that the model has generated and read."""
         settings = {name: getattr(BEGINNING, name) for name in SETTINGS}
         text = "".join(str(line["text"]) for line in self.write(settings))
-        about = {
+        live = {
             "text": text,
             "settings": settings,
-            "mostChars": MOST_CHARS,
+            "mostChars": MAX_CHARS,
             "states": list(self._model.cell.states),
         }
-        return page_html({**self._read(self._model, text), "live": about}, live=True)
+        return page_html({**self._read(self._model, text), "live": live}, live=True)
 
     def read(self, request: Any) -> Generator[Line, None, None]:
         """Read a text.
 
         Args:
-            request: `text`; and `edits`, the lines of a file of edits, such as "clamp L0.c.37=+1".
+            request: an object with `text`, and `edits`: lines such as "clamp L0.c.37=+1".
 
         Yields:
-            One line with `data`: see `charrnn.web.data.page_data`, None if nothing is left to read; and, where the
-            model does not know all characters, `unknown`, those that were left out, and `names`, what they are called.
+            One line. Its `data` is described at `charrnn.web.data.page_data`; it is None if the model knows none of the
+            characters. Characters that the model does not know are skipped: they are listed in `unknown`, and described
+            in `names`.
 
         Raises:
-            UsageError, DataError: the request cannot be obeyed.
+            UsageError, DataError: the request is invalid.
         """
-        asked = _asked(request, ("text", "edits"))
-        text = _text(asked, "text")
+        fields = _fields(request, ("text", "edits"))
+        text = _text(fields, "text")
         _require_short(text)
         kept, unknown = self._known(text)
-        model = self._edited(asked)
+        model = self._edited(fields)
         line: Line = {"data": None if unknown and not kept else self._read(model, kept)}
         yield line | ({"unknown": unknown, "names": name_characters(unknown)} if unknown else {})
 
     def _known(self, text: str) -> tuple[str, list[str]]:
-        """A text without the characters that the model does not know, and these, each once."""
+        """A text without the characters that the model does not know, and these characters, each once."""
         unknown = self._model.vocabulary.missing(text)
         return text.translate(dict.fromkeys(map(ord, unknown))), unknown
 
     def _read(self, model: "CharRNN", text: str) -> Line:
+        """The data of a page for a text that a model reads."""
         letters = {*model.cell.states, *model.cell.sigmoids}
         parts = record_parts(model, text, top=GUESSES, keep=letters, lines=self._lines)
         return page_data(parts, self._units, title=self._title)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
-        """Write on.
+        """Continue a text.
 
         Args:
-            request: `prime`, and what is `written` after it (without a prime the model begins as in `sampler.sample`;
-                characters that it does not know are left out); `edits`, as for reading; `length`, `temperature`,
-                `top_p` and `seed`, as in SamplingConfig; `index`, which of the seed's streams of random numbers;
-                `speed`, the most characters a second.
+            request: an object with any of `prompt` and the text `written` after it (characters that the model does not
+                know are skipped); `edits`, as for `read`; `length`, `temperature`, `top_p` and `seed`, as in
+                SamplingConfig; `index`, the stream of random numbers; `speed`, the maximum characters per second.
 
         Yields:
-            Lines with `text`, what is new, and `index`, the stream that drew it; in the last, `stop` says why it ends.
+            Lines with new `text`, and `index`, the stream of random numbers from which it was drawn. In the last line
+            `stop` says why the text ends; in the others it is None.
 
         Raises:
-            UsageError, DataError: the request cannot be obeyed.
+            UsageError, DataError: the request is invalid.
         """
-        asked = _asked(request, (*TEXTS, *SETTINGS, "index", "speed"))
-        pause = _pause(asked.get("speed"))
-        for piece in self._pieces(asked):
+        fields = _fields(request, (*TEXTS, *SETTINGS, "index", "speed"))
+        pause = _pause(fields.get("speed"))
+        for piece in self._pieces(fields):
             parts = (list(piece.text) or [""]) if pause else [piece.text]
             for part in parts[:-1]:
                 yield {"text": part, "index": piece.index, "stop": None}
@@ -123,53 +128,59 @@ class Live:
             yield {"text": parts[-1], "index": piece.index, "stop": piece.stop}
             time.sleep(pause * len(parts[-1]))
 
-    def _pieces(self, asked: Mapping[str, Any]) -> Iterator["Piece"]:
-        config = SamplingConfig(**{name: asked[name] for name in SETTINGS if name in asked})
-        require(config.length <= MOST_CHARS, "length", f"{MOST_CHARS:,} at most", config.length)
-        index = asked.get("index", 0)
+    def _pieces(self, fields: Mapping[str, Any]) -> Iterator["Piece"]:
+        """The pieces of the continuation of a text, generated one after the other."""
+        config = SamplingConfig(**{name: fields[name] for name in SETTINGS if name in fields})
+        require(config.length <= MAX_CHARS, "length", f"at most {MAX_CHARS:,}", config.length)
+        index = fields.get("index", 0)
         whole = isinstance(index, int) and not isinstance(index, bool)
-        require(whole and 0 <= index <= MOST_INDEX, "index", f"from 0 to {MOST_INDEX:,}", index)
-        prime, written = _text(asked, "prime"), _text(asked, "written")
-        _require_short(prime + written)
-        prime, written = self._known(prime)[0], self._known(written)[0]
-        model = self._edited(asked)
+        require(whole and 0 <= index <= MAX_INDEX, "index", f"from 0 to {MAX_INDEX:,}", index)
+        prompt, written = _text(fields, "prompt"), _text(fields, "written")
+        _require_short(prompt + written)
+        prompt, written = self._known(prompt)[0], self._known(written)[0]
+        model = self._edited(fields)
         if self._lines:
-            return write_lines(model, (prime + written).rpartition("\n")[2], config, index)
-        return write(model, before(model, prime, line=False) + written, config, indices=(index,))
+            return write_lines(model, (prompt + written).rpartition("\n")[2], config, index)
+        return write(model, before(model, prompt, line=False) + written, config, indices=(index,))
 
-    def _edited(self, asked: Mapping[str, Any]) -> "CharRNN":
-        edits = tuple(parse_edits(_text(asked, "edits"), "units held"))
+    def _edited(self, fields: Mapping[str, Any]) -> "CharRNN":
+        """The model with the edits of a request."""
+        edits = tuple(parse_edits(_text(fields, "edits"), "edits"))
         return edited(self._model, edits) if edits else self._model
 
 
 # --- requests ----------------------------------------------------------------------------------------------------------
 
 
-def _asked(request: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
-    """A request that is an object and has no fields but these."""
+def _fields(request: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """The fields of a request, which must be an object without fields of other names."""
     if not isinstance(request, dict):
-        raise UsageError("a request is an object")
+        raise UsageError("a request must be an object")
     if strange := sorted(request.keys() - set(names)):
-        raise UsageError(f"a request has no {strange[0][:40]!r}; it may have {', '.join(names)}")
+        raise UsageError(
+            f"unknown field {strange[0][:40]!r} in the request; the fields are {', '.join(names)}"
+        )
     return request
 
 
-def _text(asked: Mapping[str, Any], name: str) -> str:
-    text = asked.get(name, "")
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    """A field that is a text; empty if it is not there."""
+    text = fields.get(name, "")
     require(isinstance(text, str), name, "a text", text)
     return str(text)
 
 
 def _require_short(text: str) -> None:
-    if len(text) > MOST_CHARS:
+    """Raise UsageError if a text is longer than MAX_CHARS."""
+    if len(text) > MAX_CHARS:
         raise UsageError(
-            f"a live text has {MOST_CHARS:,} characters at most, not {len(text):,}",
-            "charrnn visualize --html shows longer ones",
+            f"a live text has at most {MAX_CHARS:,} characters, not {len(text):,}",
+            "a page in a file can show a longer one",
         )
 
 
 def _pause(speed: object) -> float:
-    """Seconds from one character to the next."""
+    """The pause in seconds after each character, for a speed in characters per second; 0 for None."""
     if speed is None:
         return 0.0
     number = isinstance(speed, (int, float)) and not isinstance(speed, bool)

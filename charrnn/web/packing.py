@@ -1,14 +1,14 @@
-"""Arrays as text, in as few characters as are safe in a page.
+"""Arrays packed into text, with few characters, all of them safe in a page.
 
 A packed array is `{"type": "i1" | "i2" | "u2" | "u4", "size": bytes, "data": text}`: little-endian numbers, zlib
-(RFC 1950) of that many bytes, and their bits in thirteens, each as two of 91 characters, the first of them worth 91. The
-characters are all of printable ASCII but the space, `"`, `<` and the backslash, so that the text may stand in JSON, and
-that in a script element.
+(RFC 1950) to that many bytes, and those written 13 bits at a time as two of 91 characters, the first of them worth 91.
+The characters are all of printable ASCII but the space, `"`, `<` and the backslash, so that the text is safe in JSON
+in a script element.
 
-The values of units are nearly all of a page, and look like noise. But where the same characters led to two places, the
-values there are alike. So each unit's values are taken in the order of what led to them, and of each the difference
-from the one before it is kept. How differences are spread depends on the two values before: those after like pairs
-stand together, so that zlib finds a code for each kind.
+The values of units are most of a page, and look like noise. But after the same characters they are alike. So each
+unit's values are sorted by the characters before them, and each is replaced by its difference from the previous one.
+The distribution of a difference depends on the two values before it: differences after similar pairs are put together,
+so that zlib finds a code for each kind of pair.
 """
 
 import zlib
@@ -19,20 +19,22 @@ import numpy.typing as npt
 
 CHARACTERS = np.array([c for c in range(0x21, 0x7F) if chr(c) not in '"<\\'], np.uint8)
 BITS = 13
-"""In two characters: 91 * 91 is a little more than 1 << 13."""
+"""Bits in two characters: 91 * 91 is a little more than 1 << 13."""
 CONTEXT = 8
-"""Symbols that places are sorted by."""
+"""Number of symbols by which places are sorted."""
 COARSE = 16
-"""Levels on each side of zero that tell the kinds of pairs apart: a divisor of all that values may have."""
+"""Levels on each side of zero that distinguish kinds of pairs; a divisor of all numbers of levels."""
 KINDS = 2 * COARSE + 1
+"""Kinds of a single value; pairs have the square of this."""
 TOGETHER = 64
-"""Units whose pairs are sorted together."""
+"""Units whose pairs are sorted together, to bound memory."""
 
 Packed = dict[str, str | int]
+"""A packed array, as it is in the JSON."""
 
 
 def pack(numbers: npt.NDArray[Any], strategy: int = zlib.Z_DEFAULT_STRATEGY) -> Packed:
-    """An array as text; but for `i1` and `i2`, numbers are never negative, and take two bytes or four."""
+    """An array packed into text: int8 and int16 keep their type, others, never negative, become uint16 or uint32."""
     if numbers.dtype not in (np.dtype("i1"), np.dtype("<i2")):
         small = not numbers.size or int(numbers.max()) < 1 << 16
         numbers = numbers.astype("<u2" if small else "<u4")
@@ -42,7 +44,7 @@ def pack(numbers: npt.NDArray[Any], strategy: int = zlib.Z_DEFAULT_STRATEGY) -> 
 
 
 def _written(data: bytes) -> str:
-    """Bytes in the characters of a packed array."""
+    """Bytes as the characters of a packed array."""
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     thirteens = np.pad(bits, (0, -len(bits) % BITS)).reshape(-1, BITS)
     numbers = np.packbits(np.pad(thirteens, ((0, 0), (16 - BITS, 0))), axis=1).view(">u2")
@@ -51,12 +53,12 @@ def _written(data: bytes) -> str:
 
 
 def pack_values(values: npt.NDArray[np.int8], ids: npt.NDArray[Any], levels: int) -> dict[str, Any]:
-    """The values of units, as `differences` and how many there are of each kind of pair before them, `counts`.
+    """The values of units as `differences`, grouped by the kind of pair before them, and the `counts` of each kind.
 
     Args:
-        values: of each unit at each place, (U, T), whole numbers from -`levels` to `levels`.
-        ids: of the symbols, (T,).
-        levels: on each side of zero, a multiple of COARSE, under 128.
+        values: (U, T) the level of each unit at each place, from -`levels` to `levels`.
+        ids: (T,) the symbols.
+        levels: the levels on each side of zero: a multiple of COARSE below 128.
     """
     order = by_context(ids)
     streams: list[list[npt.NDArray[np.int8]]] = [[] for _ in range(KINDS * KINDS)]
@@ -77,9 +79,9 @@ def pack_values(values: npt.NDArray[np.int8], ids: npt.NDArray[Any], levels: int
 
 
 def by_context(ids: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """The places (T,) of a text, sorted by their symbols, of equals by the symbols before, and so on, CONTEXT of them.
+    """The places (T,) of a text, sorted by their last CONTEXT symbols, the most recent first.
 
-    Before the text there is none, which is less than any; of places that are equal the first comes first.
+    Before the text counts as a symbol less than any; equal places keep their order.
     """
     padded = np.concatenate([np.full(CONTEXT - 1, -1), ids])
     return np.lexsort([padded[k : k + len(ids)] for k in range(CONTEXT)])

@@ -1,9 +1,9 @@
-"""HTTP on this machine's loopback: who is let in, and replies that come line by line. It knows no model.
+"""An HTTP server on the loopback interface: access control, and replies sent line by line. It knows no model.
 
-A page and some actions stand under an address with a random token, `http://127.0.0.1:PORT/TOKEN/`. An action gets what
-was sent as JSON and yields values, each of which leaves at once as a line of JSON. Whoever does not know the token is
-refused, and so is a browser that another site has led here: by the Host that it asks for (DNS rebinding) and by the
-Origin that it comes from. Each connection is for one request, which costs little where nothing is far away.
+A page and some actions have addresses with a random token, `http://127.0.0.1:PORT/TOKEN/`. An action is given the JSON
+value that was sent and yields values, each of which is sent at once as a line of JSON. A request without the token is
+refused, and so is that of a browser which another site has led here: by its Host header (DNS rebinding) or its Origin.
+Each connection serves one request, which costs little on one machine.
 """
 
 import contextlib
@@ -20,29 +20,29 @@ from typing import Any, NoReturn
 from charrnn.errors import CharrnnError, EnvironmentFault
 
 LOOPBACK = "127.0.0.1"
-MOST_BYTES = 1 << 16
-"""Of a request's body."""
-MOST_DIGITS = 20
-"""Of a whole number: more than any setting has, and few enough for a float."""
+MAX_BYTES = 1 << 16
+"""Maximum size of a request's body in bytes."""
+MAX_DIGITS = 20
+"""Maximum digits of a whole number: more than any setting has, and few enough for a float."""
 PATIENCE = 30.0
-"""Seconds that a client may take to send its request, or to take a line of the reply."""
+"""Seconds that a client may take to send its request, or to receive a line of the reply."""
 
 Action = Callable[[Any], Generator[object, None, None]]
-"""From what was asked to the lines of the reply. A CharrnnError that it raises becomes the last line; closing the
-generator ends the work."""
+"""A function from a request to the lines of the reply. A CharrnnError that it raises becomes the last line; closing the
+generator ends its work."""
 
 
 class Server(ThreadingMixIn, TCPServer):
-    """Serves a page and actions to whoever has the address; each request in a thread of its own.
+    """A server of a page and actions, for clients that have its address; each request runs in its own thread.
 
     Args:
-        page: HTML in UTF-8.
-        policy: its Content-Security-Policy.
-        actions: what can be asked for with POST, by name.
-        port: to listen on; 0 takes any that is free.
+        page: the HTML of the page in UTF-8.
+        policy: the Content-Security-Policy of the page.
+        actions: the actions that a POST request can name.
+        port: the port to listen on; 0 takes any free port.
 
     Raises:
-        EnvironmentFault: the port is taken, or not for us.
+        EnvironmentFault: the port is in use, or not permitted.
     """
 
     daemon_threads = True
@@ -57,22 +57,22 @@ class Server(ThreadingMixIn, TCPServer):
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
             raise EnvironmentFault(
-                f"cannot serve on port {port}: {error.strerror}", "--port 0 takes any that is free"
+                f"cannot serve on port {port}: {error.strerror}", "port 0 takes any free port"
             ) from error
         port = self.server_address[1]
         self.address = f"http://{LOOPBACK}:{port}/{self.token}/"
         ending = "" if port == 80 else f":{port}"
         self.hosts = {LOOPBACK + ending, "localhost" + ending}
-        """Under which a browser may ask for us."""
+        """Accepted Host headers."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away; anything else is a fault of ours."""
+        """Report an error, unless it is only that the client went away."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 class _RefusedError(Exception):
-    """A request that is not for us, or that we cannot read."""
+    """A request that is refused: it is not for this server, or cannot be read."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -80,63 +80,67 @@ class _RefusedError(Exception):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Answers one request."""
+
     server: Server
     timeout = PATIENCE
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        with self._refusals_told():
-            self._require_ours("GET", {""})
+        """Send the page."""
+        with self._refusals_sent():
+            self._require_allowed("GET", {""})
             self._begin(HTTPStatus.OK, "text/html; charset=utf-8")
             self.wfile.write(self.server.page)
 
     def do_POST(self) -> None:
-        with self._refusals_told():
-            name = self._require_ours("POST", self.server.actions)
+        """Send the reply of an action."""
+        with self._refusals_sent():
+            name = self._require_allowed("POST", self.server.actions)
             if self.headers.get("Origin") not in {f"http://{host}" for host in self.server.hosts}:
                 raise _RefusedError(HTTPStatus.FORBIDDEN, "the request comes from another page")
             with contextlib.closing(self.server.actions[name](self._body())) as lines:
                 self._send(lines)
 
-    # --- what is asked --------------------------------------------------------------------------------
+    # --- the request ----------------------------------------------------------------------------------
 
-    def _require_ours(self, method: str, names: Collection[str]) -> str:
-        """The name that is asked for, which is one of these."""
+    def _require_allowed(self, method: str, names: Collection[str]) -> str:
+        """The name in the request's address, which must be one of `names`."""
         if self.headers.get("Host") not in self.server.hosts:
-            raise _RefusedError(HTTPStatus.FORBIDDEN, "this server has another address")
+            raise _RefusedError(HTTPStatus.FORBIDDEN, "the request is for another host")
         token, slash, name = self.path.partition("?")[0].removeprefix("/").partition("/")
         if not secrets.compare_digest(token.encode(), self.server.token.encode()):
-            message = "the address lacks the token that charrnn serve has printed"
+            message = "the address lacks the token that this server printed"
             raise _RefusedError(HTTPStatus.FORBIDDEN, message)
         if not slash or name not in {"", *self.server.actions}:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+            raise _RefusedError(HTTPStatus.NOT_FOUND, "nothing is at this address")
         if name not in names:
-            message = f"{method} is not for this address"
+            message = f"this address does not take {method}"
             raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, message)
         return name
 
     def _body(self) -> Any:
-        """What was sent, read as JSON."""
+        """The JSON value that was sent."""
         if self.headers.get_content_type() != "application/json":
             message = "a request must be application/json"
             raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdecimal()):
             raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "a request must have a Content-Length")
-        if len(length) > 9 or int(length) > MOST_BYTES:
-            message = f"a request may have {MOST_BYTES:,} bytes"
+        if len(length) > 9 or int(length) > MAX_BYTES:
+            message = f"a request may have at most {MAX_BYTES:,} bytes"
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         try:
             return json.loads(
                 self.rfile.read(int(length)), parse_constant=_refuse_constant, parse_int=_whole
             )
         except (ValueError, RecursionError) as error:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the request is no JSON") from error
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the request is not valid JSON") from error
 
-    # --- what is answered -----------------------------------------------------------------------------
+    # --- the reply ------------------------------------------------------------------------------------
 
     def _send(self, lines: Iterator[object]) -> None:
-        """Send each line as soon as it is there."""
+        """Send each line as soon as the action yields it."""
         self._begin(HTTPStatus.OK, "application/x-ndjson")
         try:
             for line in lines:
@@ -145,24 +149,25 @@ class _Handler(BaseHTTPRequestHandler):
             self._line({"error": error.message, "hint": error.hint})
 
     @contextlib.contextmanager
-    def _refusals_told(self) -> Iterator[None]:
-        """Answer a request that is refused with one line that says why."""
+    def _refusals_sent(self) -> Iterator[None]:
+        """Answer a refused request with one line that says why."""
         try:
             yield
         except _RefusedError as refused:
-            self._tell(refused.status, refused.message)
+            self._refuse(refused.status, refused.message)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no HTTP, in words that are not the client's own: so the base class calls it."""
+        """Refuse a request that is not HTTP, without repeating the client's words; the base class calls this."""
         del message, explain
-        self._tell(code, HTTPStatus(code).phrase)
+        self._refuse(code, HTTPStatus(code).phrase)
 
-    def _tell(self, status: int, error: str) -> None:
+    def _refuse(self, status: int, error: str) -> None:
+        """Send an error as the whole reply."""
         self._begin(status, "application/json")
         self._line({"error": error, "hint": ""})
 
     def _begin(self, status: int, content_type: str) -> None:
-        """The headers of every reply: nobody keeps, frames, guesses at or passes on what is here."""
+        """Send the headers of a reply: it may not be cached, framed, sniffed, or read by other sites."""
         self.send_response(status)
         for name, value in (
             ("Content-Type", content_type),
@@ -177,21 +182,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _line(self, value: object) -> None:
+        """Send a value as a line of JSON."""
         self.wfile.write(json.dumps(value, separators=(",", ":")).encode() + b"\n")
 
     def version_string(self) -> str:
-        """What the header Server says."""
+        """The value of the Server header."""
         return "charrnn"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-        """Say nothing."""
+        """Write no log."""
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
+    """A whole number, unless it has so many digits that reading it takes long."""
+    if len(digits) > MAX_DIGITS:
         raise ValueError("a whole number is too long")
     return int(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    """Refuse NaN and infinities, which JSON does not have."""
+    raise ValueError(f"{name} is not a number in JSON")

@@ -26,7 +26,7 @@ from charrnn.render.glyphs import glyph
 from charrnn.render.palette import ColorMode, Palette, diverging
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.web.colors import ramps
-from charrnn.web.data import LEVELS, page_data, quantised
+from charrnn.web.data import LEVELS, page_data, quantized
 from charrnn.web.html import as_json, page_html
 from charrnn.web.packing import pack_values
 
@@ -80,7 +80,7 @@ def true_parts(model, text, data):
 def levels(request, monkeypatch):
     """The most levels that a page has, and the fewest, as if the text were long."""
     few = 0 if request.param == LEVELS[-1] else 1 << 30
-    monkeypatch.setattr("charrnn.web.data.FEW_CHARS", few)
+    monkeypatch.setattr("charrnn.web.data.MAX_VALUE_CHARS", few)
     return request.param
 
 
@@ -92,7 +92,7 @@ SHARES = st.floats(-1, 1, width=32) | st.integers(-16, 16).map(lambda k: k / 16)
 
 @given(arrays(np.float32, (3, 7), elements=SHARES), st.sampled_from(LEVELS))
 def test_levels_say_exactly_what_is_at_least_so_many_of_them(parts, levels):
-    found = quantised(parts, levels)
+    found = quantized(parts, levels)
     assert np.sign(found).tolist() == np.sign(parts).tolist()
     assert np.abs(found).max() <= levels
     for m in range(1, levels):
@@ -198,10 +198,10 @@ def test_the_more_there_is_the_fewer_levels_but_never_fewer_than_the_terminals(m
     values = record(model, "abcdefgabc" * 30).arrays["h"].reshape(300, -1)
     order = [u["layer"] * 5 + u["index"] for u in data_of(model, "abcdefgabc" * 30)["units"]]
     ids = model.vocabulary.encode("abcdefgabc" * 30)
-    packed = pack_values(quantised(values[:, order].T, levels), np.array(ids), levels)
-    monkeypatch.setattr("charrnn.web.data.FEW_CHARS", len(packed["differences"]["data"]))
+    packed = pack_values(quantized(values[:, order].T, levels), np.array(ids), levels)
+    monkeypatch.setattr("charrnn.web.data.MAX_VALUE_CHARS", len(packed["differences"]["data"]))
     assert data_of(model, "abcdefgabc" * 30)["levels"] == levels
-    monkeypatch.setattr("charrnn.web.data.FEW_CHARS", 0)
+    monkeypatch.setattr("charrnn.web.data.MAX_VALUE_CHARS", 0)
     assert (
         data_of(model, "abcdefgabc" * 30)["levels"]
         == len(diverging(ColorMode.truecolor).codes) // 2
@@ -494,7 +494,7 @@ def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
         assert marked == [k == came for k in range(3)]
         assert page.locator("#guesses [aria-current=true]").count() == sum(marked)
         if t:
-            assert texts(page, "#cost") == [f"cost {recording.surprisal[t]:.2f} bits"]
+            assert texts(page, "#cost") == [f"surprisal {recording.surprisal[t]:.2f} bits"]
         best = np.argsort(-np.abs(true[t]), kind="stable")[:8]
         assert page.locator("#strongest .name").all_text_contents() == [names[u] for u in best]
         found = [float(f.replace("−", "-")) for f in texts(page, "#strongest .figure")]
@@ -696,7 +696,7 @@ def test_a_selection_may_end_between_paragraphs(look, tiny_model):
 def test_thresholds_are_those_at_which_the_search_is_exact(look, tiny_model, levels):
     page, data = look(tiny_model, TEXT)
     page.evaluate("select(40, 42)")
-    slider = page.get_by_label("On from")
+    slider = page.get_by_label("Threshold")
     true = both_signs(true_parts(tiny_model, TEXT, data))
     at = round(0.3 * levels)
     assert texts(page, "#threshold-value") == [f"{at}/{levels}"]

@@ -24,8 +24,8 @@ from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
 from charrnn.web.data import page_data
 from charrnn.web.html import page_html, page_policy
-from charrnn.web.live import GUESSES, MOST_CHARS, Live
-from charrnn.web.server import MOST_BYTES, Server
+from charrnn.web.live import GUESSES, MAX_CHARS, Live
+from charrnn.web.server import MAX_BYTES, Server
 
 POLICY = "default-src 'none'"
 
@@ -191,7 +191,7 @@ def test_the_address_has_a_slash_at_its_end(server):
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
-        (b"1" * (MOST_BYTES + 1), {}, 413),
+        (b"1" * (MAX_BYTES + 1), {}, 413),
         (b"1", {"Content_Length": "9" * 30}, 413),
         (b"1", {"Content_Length": "-1"}, 411),
         (b"1", {"Content_Length": "1_0"}, 411),
@@ -251,7 +251,7 @@ def test_a_port_that_is_taken_is_told(server):
     port = server.server_address[1]
     with pytest.raises(EnvironmentFault, match=f"port {port}") as found:
         Server(b"", POLICY, {}, port)
-    assert "--port 0" in found.value.hint
+    assert "port 0" in found.value.hint
 
 
 # --- replies that come line by line ---------------------------------------------------------------
@@ -372,44 +372,44 @@ def test_writing_is_what_the_model_samples(any_model):
     model = live(any_model)
     for settings in ({}, {"temperature": 0.3}, {"temperature": 1.4, "top_p": 0.7}, {"seed": 2}):
         expected = any_model.sample("def ", **({"seed": 1, "length": 40} | settings))
-        assert written(model, prime="def ", **settings) == "".join(expected)
+        assert written(model, prompt="def ", **settings) == "".join(expected)
     assert written(model) == "".join(any_model.sample(seed=1, length=40))
 
 
 def test_a_clamp_is_the_edited_models_and_the_same_seed_tells_them_apart(tiny_model):
     held = tiny_model.edited([Edit("clamp", "L1.h.5", 3.0), Edit("clamp", "L1.h.7", -3.0)])
     edits = "clamp L1.h.5=3\nclamp L1.h.7=-3"
-    found = written(live(tiny_model), prime="def ", edits=edits)
+    found = written(live(tiny_model), prompt="def ", edits=edits)
     assert found == "".join(held.sample("def ", seed=1, length=40))
-    assert found != written(live(tiny_model), prime="def ")
+    assert found != written(live(tiny_model), prompt="def ")
 
 
 def test_another_temperature_in_the_midst_goes_on_with_the_next_random_numbers(any_model):
     from charrnn.sampling.sampler import sample
 
     model = live(any_model)
-    for prime in ("def ", ""):
-        first = written(model, prime=prime)[:17]
-        rest = written(model, prime=prime, written=first, index=1, temperature=1.3)
+    for prompt in ("def ", ""):
+        first = written(model, prompt=prompt)[:17]
+        rest = written(model, prompt=prompt, written=first, index=1, temperature=1.3)
         config = SamplingConfig(seed=1, length=40, temperature=1.3)
-        read = (prime or "\n") + first  # without a prime a model reads a newline
+        read = (prompt or "\n") + first  # without a prompt a model reads a newline
         assert rest == "".join(sample(any_model, read, config, index=1))
 
 
 def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
     from charrnn.sampling.sampler import sample
 
-    def line(prime, index, length):
+    def line(prompt, index, length):
         config = SamplingConfig(seed=1, length=length, line=True)
-        return "".join(sample(tiny_model, prime, config, index=index))
+        return "".join(sample(tiny_model, prompt, config, index=index))
 
-    expected, index, prime = "", 4, "ab"
+    expected, index, prompt = "", 4, "ab"
     while len(expected) < 300:
-        expected += line(prime, index, 300 - len(expected))
-        index, prime = index + 1, ""
+        expected += line(prompt, index, 300 - len(expected))
+        index, prompt = index + 1, ""
     model = live(tiny_model, lines=True)
     assert expected.count("\n") > 3
-    assert written(model, prime="first\nab", index=4, length=300) == expected
+    assert written(model, prompt="first\nab", index=4, length=300) == expected
     assert list(model.write({"length": 300, "seed": 1}))[-1]["index"] > 3
 
 
@@ -460,28 +460,28 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
 @pytest.mark.parametrize(
     ("action", "request_", "said"),
     [
-        ("read", None, "a request is an object"),
+        ("read", None, "must be an object"),
         ("read", {"text": ""}, "no text"),
         ("read", {"text": 1}, "text must be a text"),
-        ("read", {"text": "a" * (MOST_CHARS + 1)}, "2,000 characters at most"),
-        ("read", {"text": "a", "what": "h"}, "no 'what'"),
-        ("read", {"text": "a", "edits": "L0.c.3=1"}, "units held, line 1: a line looks like"),
+        ("read", {"text": "a" * (MAX_CHARS + 1)}, "at most 2,000 characters"),
+        ("read", {"text": "a", "what": "h"}, "unknown field 'what'"),
+        ("read", {"text": "a", "edits": "L0.c.3=1"}, "edits, line 1: a line looks like"),
         ("read", {"text": "a", "edits": "clamp L7.c.3=1"}, "layers 0 to 1"),
         ("read", {"text": "a", "edits": "clamp L0.f.3=1"}, "f is a gate"),
         ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}, "edits must be a text"),
-        ("write", {"prime": "a" * 1500, "written": "b" * 501}, "2,000 characters at most"),
-        ("write", {"length": MOST_CHARS + 1}, "length must be 2,000 at most"),
+        ("write", {"prompt": "a" * 1500, "written": "b" * 501}, "at most 2,000 characters"),
+        ("write", {"length": MAX_CHARS + 1}, "length must be at most 2,000"),
         ("write", {"length": -1}, "length must be"),
         ("write", {"length": True}, "length must be"),
-        ("write", {"temperature": -1}, "temp must be"),
-        ("write", {"temperature": "hot"}, "temp must be"),
-        ("write", {"top_p": 0}, "top-p must be"),
+        ("write", {"temperature": -1}, "temperature must be"),
+        ("write", {"temperature": "hot"}, "temperature must be"),
+        ("write", {"top_p": 0}, "top_p must be"),
         ("write", {"seed": 1.5}, "seed must be"),
         ("write", {"index": -1}, "index must be"),
         ("write", {"index": 0.5}, "index must be"),
         ("write", {"speed": 0}, "speed must be"),
         ("write", {"speed": "fast"}, "speed must be"),
-        ("write", {"match": "a+"}, "no 'match'"),
+        ("write", {"match": "a+"}, "unknown field 'match'"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused_before_the_first_line(tiny_model, action, request_, said):
@@ -493,7 +493,7 @@ def test_what_cannot_be_obeyed_is_refused_before_the_first_line(tiny_model, acti
 def test_the_readme_says_how_long_a_live_text_may_be():
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     section = readme.partition("\n## Live\n")[2].partition("\n## ")[0]
-    assert f"{MOST_CHARS:,} characters" in " ".join(section.split())
+    assert f"{MAX_CHARS:,} characters" in " ".join(section.split())
 
 
 @pytest.mark.parametrize("lines", [False, True])
@@ -505,10 +505,10 @@ def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on
         "names": "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE), 😀 (U+1F600 GRINNING FACE), "
         "\\ud800 (U+D800 unnamed)",
     }
-    assert written(model, prime="dé😀ef ") == written(model, prime="def ")
-    first = {"prime": "d", "index": 1}
+    assert written(model, prompt="dé😀ef ") == written(model, prompt="def ")
+    first = {"prompt": "d", "index": 1}
     assert written(model, written="é😀f", **first) == written(model, written="f", **first)
-    assert written(model, prime="é") == written(model)
+    assert written(model, prompt="é") == written(model)
     (line,) = model.read({"text": "éé"})
     assert (line["data"], line["unknown"]) == (None, ["é"])
 
@@ -567,7 +567,7 @@ def test_the_command_serves_until_ctrl_c_whoever_goes_away(workplace, tiny_model
             reply = fetch(address, "write", {"length": 2000, "seed": 1, "speed": 1000})
             reply.readline()
             reply.close()  # writing to it would end a command that does not expect it
-        with fetch(address, "write", {"prime": "def ", "seed": 3, "length": 30}) as reply:
+        with fetch(address, "write", {"prompt": "def ", "seed": 3, "length": 30}) as reply:
             text = "".join(line["text"] for line in lines(reply.read()))
         assert text == "".join(tiny_model.sample("def ", seed=3, length=30))
         assert process.poll() is None
@@ -602,7 +602,7 @@ def test_a_port_that_is_taken_is_one_line(workplace, server):
     done = run_charrnn("serve", "tiny", "--port", port, cwd=workplace, status=6)
     said, hint = done.err.splitlines()
     assert f"cannot serve on port {port}: Address already in use" in said
-    assert "--port 0" in hint
+    assert "port 0" in hint
     assert done.out == ""
 
 
@@ -654,7 +654,7 @@ def until(page, condition, argument=None):
 
 def read(page, text):
     """Wait until a text is what the page has read."""
-    until(page, "text => page.live.shown === text && !page.live.reading.isAtWork", text)
+    until(page, "text => page.live.shown === text && !page.live.reading.isRunning", text)
 
 
 def test_what_is_typed_is_read_at_once(page, tiny_model):
@@ -737,7 +737,7 @@ def test_again_is_the_next_seed_from_the_same_beginning(page, tiny_model):
     page.locator("#live-speed").fill("5")
     page.click("#live-write")
     read(page, "def " + "".join(tiny_model.sample("def ", seed=1, length=40)))
-    page.get_by_role("button", name="Again, seed 2").click()
+    page.get_by_role("button", name="Try again, seed 2").click()
     read(page, "def " + "".join(tiny_model.sample("def ", seed=2, length=40)))
 
 
@@ -762,7 +762,7 @@ def test_escape_stops_the_writing_wherever_the_keyboard_is(page, place):
         page.locator(f"#{place}").focus()
     focused = page.evaluate("document.activeElement.id")
     page.keyboard.press("Escape")
-    until(page, "() => !page.live.writing && !page.live.reading.isAtWork")
+    until(page, "() => !page.live.writing && !page.live.reading.isRunning")
     assert 2 < len(page.evaluate("page.live.written")) < 1500
     assert not page.locator("#help").is_visible()
     after = {"live-stop": "live-again", "": "ask" if place == "ask" else ""}.get(focused, focused)
@@ -806,7 +806,7 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     page.locator("#search").fill("L1.h.5")
     page.locator("#list [role=option]:visible", has_text="L1.h.5").first.click()
     unit = page.locator("#unit-name").text_content()
-    page.get_by_role("button", name=f"Hold {unit}").click()
+    page.get_by_role("button", name=f"Edit {unit}").click()
     page.get_by_label(f"Value for {unit}", exact=True).fill("5")
     held = tiny_model.edited([Edit("clamp", unit, 5.0)])
     expected = "def " + "".join(held.sample("def ", seed=1, length=80))
@@ -814,22 +814,22 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     until(page, "text => $('live-held').textContent === text", expected)
     assert page.locator("#live-plain").text_content() == plain
     same = next(k for k in range(84) if plain[k] != expected[k])
-    assert f"The same for {same - 4} characters" in page.locator("#live-differ").text_content()
+    assert f"Identical for {same - 4} characters" in page.locator("#live-differ").text_content()
     until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+5.0")
     until(page, "() => page.view.levels.every((level) => level === 16)")
 
     page.locator("#live-speed").fill("5")
     page.click("#live-write")
     read(page, expected)
-    page.get_by_label(f"{unit} is held").uncheck()
+    page.get_by_label(f"Apply the edit of {unit}").uncheck()
     assert not page.locator("#live-compare").is_visible()
     until(page, "text => !$('summary').textContent.includes(text)", "clamp")
-    page.get_by_label("What is done").select_option("steer")
-    page.get_by_label(f"{unit} is held").check()
+    page.get_by_label("Kind of edit").select_option("steer")
+    page.get_by_label(f"Apply the edit of {unit}").check()
     steered = tiny_model.edited([Edit("steer", unit, 5.0)])
     expected = "def " + "".join(steered.sample("def ", seed=1, length=80))
     until(page, "text => $('live-held').textContent === text", expected)
-    page.get_by_role("button", name=f"Let {unit} go").click()
+    page.get_by_role("button", name=f"Remove the edit of {unit}").click()
     assert page.locator("#live-list li").count() == 0
 
 
@@ -858,7 +858,7 @@ def test_what_the_model_does_not_know_is_told_and_the_rest_goes_on(page, tiny_mo
     read(page, "def")
     assert told.text_content() == ""
     page.fill("#live-text", "é")
-    until(page, "() => $('live-status').textContent.includes('nothing to read that the model')")
+    until(page, "() => $('live-status').textContent.includes('the model knows none')")
     assert page.locator("#live-trouble").text_content() == ""
 
 
@@ -876,11 +876,11 @@ def test_a_setting_that_is_wrong_is_told_beside_its_field(page, name, wrong, ran
     assert (field.get_attribute("min"), field.get_attribute("max")) == (str(low), str(high))
     for value in wrong:
         field.fill(value)
-        assert told.text_content() == f"It must be a whole number from {range_}."
+        assert told.text_content() == f"Enter a whole number from {range_}."
         assert field.get_attribute("aria-invalid") == "true"
         page.locator("#live-text").press("Control+Enter")
         assert page.evaluate("document.activeElement.id") == f"live-{name}"
-        assert "nothing is written" in page.locator("#live-trouble").text_content()
+        assert "enter a number" in page.locator("#live-trouble").text_content()
         field.fill(str(high))
         assert told.text_content() == range_
         assert page.locator("#live-trouble").text_content() == ""
@@ -904,17 +904,17 @@ def test_a_comparison_that_holds_no_more_is_marked_until_it_is_made_anew(page, t
     marked = page.evaluate(
         "() => ($('live-again').click(), [$('live-compare').ariaBusy, $('live-differ').textContent])"
     )
-    assert marked == ["true", "Being made anew …"]
+    assert marked == ["true", "Updating …"]
     until(page, "text => $('live-plain').textContent === text", comparison(2))
     until(page, "() => $('live-compare').ariaBusy === 'false'")
     assert page.evaluate("() => Boolean(page.live.writing)")  # it does not wait for the end
     assert "random numbers" in page.locator("#live-differ").text_content()
 
     page.fill("#live-seed", "-5")
-    assert "a setting is wrong" in page.locator("#live-differ").text_content()
+    assert "out of range" in page.locator("#live-differ").text_content()
     page.fill("#live-seed", "2")
     page.locator("#live-list .name").fill("L9.h.0")
-    until(page, "() => $('live-differ').textContent.includes('none for what is set now')")
+    until(page, "() => $('live-differ').textContent.includes('no comparison for the current')")
     assert page.locator("#live-compare").get_attribute("aria-busy") == "true"
 
 
@@ -926,7 +926,7 @@ def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
     until(page, "() => page.live.written.length === 20 && !page.live.writing")
     text = page.input_value("#live-text")
     page.click("#live-clear")
-    until(page, "() => $('live-status').textContent === 'there is nothing to read'")
+    until(page, "() => $('live-status').textContent === 'nothing to read'")
     for place in ("text", "detail", "units", "map"):
         assert not page.locator(f"#{place}").is_visible()
     assert "characters" not in page.locator("#summary").text_content()
@@ -949,8 +949,8 @@ def test_the_list_of_keys_has_those_of_the_live_part(page):
     page.click("#ask")
     keys = page.locator("#help dt").all_text_contents()
     told = dict(zip(keys, page.locator("#help dd").all_text_contents(), strict=True))
-    assert told["Ctrl Enter "] == "let the model write on"
-    assert told["Esc "] == "while it writes: stop it"
+    assert told["Ctrl Enter "] == "continue the text"
+    assert told["Esc "] == "stop generating"
 
 
 def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):
@@ -964,14 +964,14 @@ def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):
     value = page.get_by_label(f"Value for {unit}", exact=True)
     present = tiny_model.read("def a(b)").arrays["c"][6, 1, int(unit.rpartition(".")[2])]
     assert float(value.input_value()) == pytest.approx(present, abs=0.05)
-    slider = page.get_by_label(f"Value for {unit}, by a slider")
+    slider = page.get_by_label(f"Value for {unit} (slider)")
     assert float(slider.input_value()) == float(value.input_value())
 
     value.fill("0.5")
-    page.get_by_label(f"{unit} is held").uncheck()
+    page.get_by_label(f"Apply the edit of {unit}").uncheck()
     page.click("#live-hold")
     assert page.locator("#live-list li").count() == 1
-    assert page.get_by_label(f"{unit} is held").is_checked()
+    assert page.get_by_label(f"Apply the edit of {unit}").is_checked()
     assert value.input_value() == "0.5"
     until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+0.5")
     assert page.locator("#live-trouble").text_content() == ""

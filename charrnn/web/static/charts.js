@@ -1,8 +1,8 @@
-// The heat map of all units, and the scatter of their gates: canvases. What they show is said in words beside them.
+// The heat map of all units and the scatter plots of their gates, drawn on canvases; the notes say the same in words.
 
 const ZOOMS = [100, 300, 1000, 3000];
 
-// A canvas of a size in CSS pixels, sharp on every screen; its context counts in CSS pixels.
+// Set the size of a canvas in CSS pixels, sharp on every screen; the context returned counts in CSS pixels.
 function prepare(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = Math.round(width * ratio);
@@ -48,7 +48,7 @@ class HeatMap {
     });
   }
 
-  // The symbols shown: a window that moves only when the cursor leaves it.
+  // The number of symbols shown, from `from` on: a window that moves only when the cursor leaves it.
   window() {
     const { at, data } = this.page;
     const size = Math.min(data.length, Number(this.zoom.value));
@@ -85,7 +85,7 @@ class HeatMap {
     this.tell(null);
   }
 
-  // A picture with a pixel for each unit and column; a column of several symbols has their mean.
+  // An image with a pixel for each unit and column; a column of several symbols has their mean.
   image(units, size, columns) {
     const { data, ramps } = this.page;
     const picture = new ImageData(columns, units.length);
@@ -127,7 +127,7 @@ class HeatMap {
 
 // --- gates --------------------------------------------------------------------------------------------------------------
 
-const LAYERS = ["--layer-0", "--layer-1", "--layer-2", "--layer-3"]; // their colours, again from the first
+const LAYERS = ["--layer-0", "--layer-1", "--layer-2", "--layer-3"]; // the colors of the layers, repeated after the last
 
 class GatePlots {
   constructor(section, box, note, page) {
@@ -157,7 +157,7 @@ class GatePlots {
     $("layers").replaceChildren(...(layers ?? []));
   }
 
-  // The points of a gate: where they are, and which unit they pick (-1: its values are not in the page).
+  // The points of a gate: where they are, and which unit they select (-1 if its values are not in the page).
   points(gate) {
     const { data } = this.page;
     return gate.left.flatMap((row, layer) =>

@@ -1,11 +1,11 @@
 "use strict";
-// From the data in the page, or from a server, to what the page shows: arrays unpacked, text as labels.
+// From the data in the page, or from a server, to the data that the page shows: arrays are unpacked.
 
-const SURPRISAL = -1; // in the place of a unit's index: colour by surprisal
+const SURPRISAL = -1; // in the place of a unit's index: color by surprisal
 
 const TYPES = { i1: Int8Array, i2: Int16Array, u2: Uint16Array, u4: Uint32Array };
 
-// An array: little-endian numbers, zlib, thirteen bits in two of 91 characters. See charrnn/page/packing.py.
+// An array: little-endian numbers, zlib, thirteen bits in two of 91 characters. See charrnn/web/packing.py.
 async function unpack({ type, size, data }) {
   const bytes = new Uint8Array(size);
   const digit = (k) => {
@@ -21,8 +21,8 @@ async function unpack({ type, size, data }) {
   return new TYPES[type](await new Response(stream).arrayBuffer());
 }
 
-const CONTEXT = 8; // symbols that places are sorted by
-const COARSE = 16; // levels on each side of zero that tell the kinds of pairs apart
+const CONTEXT = 8; // number of symbols by which places are sorted
+const COARSE = 16; // levels on each side of zero that distinguish kinds of pairs
 
 // The values of the units, one unit after the other, from differences: see `pack_values` in packing.py.
 function valuesOf({ ids, levels, differences, counts }) {
@@ -44,7 +44,7 @@ function valuesOf({ ids, levels, differences, counts }) {
   return values;
 }
 
-// The places sorted by their symbols, of equals by the symbols before, and so on.
+// The places sorted by their symbols, the most recent first.
 function byContext(ids) {
   return Uint32Array.from(ids.keys()).sort((a, b) => {
     for (let k = 0; k < CONTEXT; k++) {
@@ -55,7 +55,7 @@ function byContext(ids) {
   });
 }
 
-// All packed arrays of the raw data in the place of their texts; `show` takes what this gives.
+// The raw data with all packed arrays unpacked, as `show` takes it.
 async function decode(raw) {
   const entries = Object.entries(raw).map(async ([key, value]) => [
     key,
@@ -68,14 +68,14 @@ async function decode(raw) {
   return data;
 }
 
-// A unit's value at a place as a part of its scale: the middle of its level, half a level from the true one at most. So what
-// is at least a whole number of levels is so in truth, and no other: see `quantised` in data.py.
+// A unit's value at a place as a fraction of its scale: the middle of its level, off by at most half a level. It is at least
+// a whole number of levels exactly if the true value is: see `quantized` in data.py.
 function partAt(data, unit, t) {
   const level = data.values[unit * data.length + t];
   return (level - Math.sign(level) / 2) / data.levels;
 }
 
-// The same in words, in its own unit of measure.
+// A unit's value at a place, in words.
 function about(data, unit, t) {
   const { scale } = data.units[unit];
   return rounded(partAt(data, unit, t) * scale, scale / data.levels);
@@ -83,7 +83,7 @@ function about(data, unit, t) {
 
 const visible = (label) => (label === " " ? "␣" : label);
 const signed = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
-// A number that is known to within half a step: no more decimals than it bears, and "≈" where the last is uncertain.
+// A number known to within half a step: only significant decimals, and "≈" where the last is uncertain.
 const rounded = (value, step) =>
   (step > 0.01 ? "≈" : "") + signed(value, Math.max(0, Math.min(2, Math.ceil(-Math.log10(step)))));
 const counted = (number) => number.toLocaleString("en");

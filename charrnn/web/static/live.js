@@ -1,22 +1,22 @@
-// The live part: what is typed is read, the model writes on, units are held. What is asked: see charrnn/serve/live.py.
+// The live part: typed text is read, the model continues it, units are edited. The requests: see charrnn/web/live.py.
 
-const SPEEDS = [5, 12, 30, 80, 200, null]; // characters a second; null: as fast as it goes
-const PAUSE = 100; // milliseconds in which keys and moves of a slider are gathered before they are answered
-const COMPARED = 400; // characters that are written twice, to be compared
-const STEP = 0.05; // of the slider of a unit that is held
-const SHOWN_BEFORE = 60; // characters before them that are shown
-const GONE = "the model does not answer: is charrnn serve still running?";
+const SPEEDS = [5, 12, 30, 80, 200, null]; // characters per second; null is as fast as possible
+const PAUSE = 100; // milliseconds for which key presses and slider moves are gathered into one request
+const COMPARED = 400; // maximum characters generated for a comparison
+const STEP = 0.05; // step of the slider of an edited unit
+const SHOWN_BEFORE = 60; // characters of the prompt shown before a compared text
+const GONE = "no answer from the model: is charrnn serve still running?";
 
-const ANEW = "Being made anew …";
+const UPDATING = "Updating …";
 const LIVE_KEYS = [
-  [["Ctrl", "Enter"], "let the model write on"],
-  [["Esc"], "while it writes: stop it"],
+  [["Ctrl", "Enter"], "continue the text"],
+  [["Esc"], "stop generating"],
 ];
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const count = (text) => [...text].length; // as Python counts characters
 
-// The lines of a reply, as many at a time as have come.
+// The lines of a reply, in groups as they arrive.
 async function* ask(name, request, signal) {
   const headers = { "Content-Type": "application/json" };
   const gone = () => {
@@ -46,28 +46,28 @@ async function written(request) {
   return text;
 }
 
-// Does something again and again, but never twice at once: what is asked for meanwhile is done once, afterwards.
+// Work that is repeated but never runs twice at once: requests that arrive meanwhile are served by one more run.
 class Repeated {
   constructor(work, failed) {
-    Object.assign(this, { work, failed, isWanted: false, isAtWork: false });
+    Object.assign(this, { work, failed, isWanted: false, isRunning: false });
   }
 
   async ask() {
     this.isWanted = true;
-    if (this.isAtWork) return;
-    this.isAtWork = true;
+    if (this.isRunning) return;
+    this.isRunning = true;
     while (this.isWanted) {
       await wait(PAUSE);
       this.isWanted = false;
       await this.work().catch((error) => this.failed(error));
     }
-    this.isAtWork = false;
+    this.isRunning = false;
   }
 }
 
 class Live {
-  constructor(about, ramps) {
-    Object.assign(this, { about, ramps, prime: "", written: "", index: 0, writing: null, plain: new Map() });
+  constructor(settings, ramps) {
+    Object.assign(this, { start: settings, ramps, prompt: "", written: "", index: 0, writing: null, plain: new Map() });
     this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
     this.reading = new Repeated(() => this.read(), this.fail);
@@ -76,7 +76,7 @@ class Live {
       (error) => this.failToCompare(error),
     );
     this.turning = new Repeated(async () => this.turn(), this.fail);
-    this.edits = new Edits(about, () => this.edit());
+    this.edits = new Edits(settings, () => this.edit());
     this.fill();
     this.listen();
     this.buttons();
@@ -84,9 +84,9 @@ class Live {
   }
 
   fill() {
-    const { text, settings, mostChars } = this.about;
+    const { text, settings, mostChars } = this.start;
     this.box.value = this.shown = text;
-    for (const [name, value] of Object.entries({ ...settings, speed: 2 })) $(`live-${name}`).value = value;
+    for (const [name, value] of Object.entries({ ...settings, speed: 2 })) $(`live-${name}`).value = value ?? 1; // top_p
     $("live-length").max = mostChars;
     this.sayValues();
     $("live").hidden = false;
@@ -112,7 +112,7 @@ class Live {
     document.addEventListener("keydown", (event) => this.escape(event), { capture: true });
   }
 
-  // Escape stops the writing wherever the keyboard is, and does nothing else then, but that it closes a dialog.
+  // Escape stops generation wherever the focus is, and then does nothing else but close a dialog.
   escape(event) {
     if (event.key !== "Escape" || !this.writing) return;
     this.stop();
@@ -129,13 +129,13 @@ class Live {
     $("live-status").textContent = text;
   }
 
-  // --- what is set ---
+  // --- settings ---
 
   number(name) {
     return $(`live-${name}`).valueAsNumber;
   }
 
-  // The first setting that cannot be obeyed, if there is one.
+  // The first invalid setting, if there is one.
   get wrong() {
     return [...$("live-settings").querySelectorAll("input")].find((input) => !input.checkValidity());
   }
@@ -144,19 +144,19 @@ class Live {
     return !this.wrong;
   }
 
-  // What each number may be, and whether it is that.
+  // Show the range of each number, and whether the number is in it.
   sayRanges() {
     for (const input of $("live-settings").querySelectorAll("[type=number]")) {
       const isWrong = !input.checkValidity();
       const range = `${counted(Number(input.min))} to ${counted(Number(input.max))}`;
       input.ariaInvalid = String(isWrong);
-      $(`${input.id}-range`).textContent = isWrong ? `It must be a whole number from ${range}.` : range;
+      $(`${input.id}-range`).textContent = isWrong ? `Enter a whole number from ${range}.` : range;
     }
   }
 
   settings() {
     const [temperature, top_p, seed] = ["temperature", "top_p", "seed"].map((name) => this.number(name));
-    return { temperature, top_p, seed, edits: this.edits.text };
+    return { temperature, top_p: top_p < 1 ? top_p : null, seed, edits: this.edits.text };
   }
 
   sayValues() {
@@ -173,7 +173,7 @@ class Live {
     }
   }
 
-  // What is set counts from the next character on, and for the comparison.
+  // Settings apply from the next character on, and to the comparison.
   set() {
     this.sayValues();
     this.buttons();
@@ -196,7 +196,7 @@ class Live {
     this.compareAnew();
   }
 
-  // As if it was deleted by hand, so that the browser can undo it.
+  // As if the user deleted the text, so that the browser can undo it.
   clear() {
     this.box.focus();
     this.box.select();
@@ -207,11 +207,11 @@ class Live {
     const text = this.box.value;
     if (!text) {
       this.leaveOut();
-      return this.showNothing("there is nothing to read");
+      return this.showNothing("nothing to read");
     }
     for await (const [{ data, unknown, names }] of ask("read", { text, edits: this.edits.text })) {
       this.leaveOut(unknown, names);
-      if (!data) return this.showNothing("there is nothing to read that the model knows");
+      if (!data) return this.showNothing("the model knows none of these characters");
       const decoded = await decode(data);
       $("main").classList.remove("empty");
       show({ ...decoded, ramps: this.ramps });
@@ -219,11 +219,11 @@ class Live {
       this.shown = text;
       if (isNew) this.follow();
       if (!this.writing)
-        this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanSurprisal.toFixed(2)} bits each`);
+        this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanSurprisal.toFixed(2)} bits per ${data.noun}`);
     }
   }
 
-  // Where there is nothing to read, nothing of an older text is shown.
+  // With nothing to read, nothing of an earlier text is shown.
   showNothing(why) {
     this.shown = "";
     $("main").classList.add("empty");
@@ -233,58 +233,58 @@ class Live {
 
   leaveOut(unknown = [], names = "") {
     this.unknown = new Set(unknown);
-    $("live-left-out").textContent = names && `Left out, as the model does not know them: ${names}`;
+    $("live-left-out").textContent = names && `Skipped, because the model does not know them: ${names}`;
   }
 
   known(text) {
     return [...text].filter((character) => !this.unknown.has(character)).join("");
   }
 
-  // Let the page's cursor stand on the character before the caret, or on the last one while the model writes.
+  // Move the page's cursor to the character before the caret, or to the last one during generation.
   follow() {
     if (!this.shown || (!this.writing && this.box.value !== this.shown)) return;
     const before = this.known(this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd));
     go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
   }
 
-  // --- writing ---
+  // --- generating ---
 
-  // Whether a setting is wrong; then it says which.
+  // Whether a setting is invalid; if so, say which.
   refuses() {
     const { wrong } = this;
     if (!wrong) return false;
     wrong.focus();
-    this.fail(new Error(`${wrong.labels[0].textContent.trim()}: nothing is written before this is a number in its range`));
+    this.fail(new Error(`${wrong.labels[0].textContent.trim()}: enter a number in the given range first`));
     return true;
   }
 
   write() {
     if (this.writing || this.refuses()) return;
-    this.prime = this.box.value;
+    this.prompt = this.box.value;
     this.written = "";
     this.box.scrollTop = this.box.scrollHeight;
     this.compareAnew();
-    this.wanted = Math.min(this.number("length"), this.about.mostChars - count(this.prime));
+    this.wanted = Math.min(this.number("length"), this.start.mostChars - count(this.prompt));
     if (this.wanted > 0) this.goOn(0);
-    else this.fail(new Error(`the text is full: it has ${counted(count(this.prime))} characters`));
+    else this.fail(new Error(`the text is full: ${counted(count(this.prompt))} characters`));
   }
 
-  // The settings are other ones: what is being written goes on with them.
+  // The settings changed: generation goes on with the new ones.
   turn() {
     if (this.writing) this.goOn(this.index + 1);
   }
 
-  // Once more from where the last writing began, with the next seed.
+  // Generate again from where the last generation began, with the next seed.
   writeAgain() {
     if (this.refuses()) return;
     $("live-seed").value = this.number("seed") + 1;
     this.sayValues();
     if (this.refuses()) return;
-    this.box.value = this.prime;
+    this.box.value = this.prompt;
     this.write();
   }
 
-  // Write what is left, with the settings as they are now, and with a stream of random numbers that is not used yet.
+  // Generate the remainder with the current settings and an unused stream of random numbers.
   async goOn(index) {
     if (!this.isSet) return;
     this.writing?.abort();
@@ -300,19 +300,19 @@ class Live {
   }
 
   async append(index, signal) {
-    const { box, prime } = this;
+    const { box, prompt } = this;
     const speed = SPEEDS[this.number("speed")];
     const length = this.wanted - count(this.written);
-    const request = { ...this.settings(), prime, written: this.written, index, length, ...(speed && { speed }) };
+    const request = { ...this.settings(), prompt, written: this.written, index, length, ...(speed && { speed }) };
     let stop = null;
     for await (const lines of ask("write", request, signal)) {
       if (signal.aborted) return;
       ({ index: this.index, stop } = lines.at(-1));
       const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 8;
       this.written += lines.map(({ text }) => text).join("");
-      box.value = prime + this.written;
+      box.value = prompt + this.written;
       if (isAtEnd) box.scrollTop = box.scrollHeight;
-      this.say(`${counted(count(this.written))} of ${counted(this.wanted)} written`);
+      this.say(`${counted(count(this.written))} of ${counted(this.wanted)} characters generated`);
       this.reading.ask();
     }
     if (!stop) throw new Error(GONE);
@@ -332,20 +332,20 @@ class Live {
   }
 
   get isAsWritten() {
-    return this.written !== "" && this.box.value === this.prime + this.written;
+    return this.written !== "" && this.box.value === this.prompt + this.written;
   }
 
   buttons() {
     const [write, stop, again] = [$("live-write"), $("live-stop"), $("live-again")];
-    const focused = document.activeElement; // before it falls to the body, as a button is disabled
+    const focused = document.activeElement; // before it moves to the body, as a button is disabled
     write.disabled = Boolean(this.writing);
     stop.disabled = !this.writing;
     again.disabled = Boolean(this.writing) || !this.isAsWritten;
-    again.textContent = `Again, seed ${this.number("seed") + 1 || "…"}`;
+    again.textContent = `Try again, seed ${this.number("seed") + 1 || "…"}`;
     if (focused.disabled) this.focusNear(focused);
   }
 
-  // The keyboard goes from a button that starts the writing to the one that stops it; from there on to Again, if it
+  // The focus goes from a button that starts generation to the one that stops it; from there back to Try again, if it
   // came from there, or to the text.
   focusNear(button) {
     const [stop, again] = [$("live-stop"), $("live-again")];
@@ -357,45 +357,45 @@ class Live {
 
   // --- comparing ---
 
-  // Until a comparison is there that holds for what is set, the last one is marked as an older one.
+  // Until there is a comparison for the current settings, the last one is marked as outdated.
   compareAnew() {
     if (this.edits.text === "") return;
     $("live-compare").ariaBusy = "true";
-    $("live-differ").textContent = this.isSet ? ANEW : "Of before: a setting is wrong.";
+    $("live-differ").textContent = this.isSet ? UPDATING : "Outdated: a setting is out of range.";
     this.comparing.ask();
   }
 
-  // With units held: how the text goes on as the model is, and how so, with the same random numbers.
+  // With edited units: the continuation without and with the edits, from the same random numbers.
   async compare() {
     if (this.edits.text === "" || !this.isSet) return;
-    const prime = this.writing || this.isAsWritten ? this.prime : this.box.value;
-    const request = { ...this.settings(), prime, length: Math.min(this.number("length"), COMPARED) };
-    const plain = await this.asItIs({ ...request, edits: "" });
+    const prompt = this.writing || this.isAsWritten ? this.prompt : this.box.value;
+    const request = { ...this.settings(), prompt, length: Math.min(this.number("length"), COMPARED) };
+    const plain = await this.unedited({ ...request, edits: "" });
     const held = await written(request);
     if (this.edits.text === "") return;
-    const isOld = this.comparing.isWanted; // something else was set meanwhile
-    showDifference(prime, plain, held);
+    const isOld = this.comparing.isWanted; // a setting changed meanwhile
+    showDifference(prompt, plain, held);
     $("live-compare").ariaBusy = String(isOld);
-    if (isOld) $("live-differ").textContent = ANEW;
+    if (isOld) $("live-differ").textContent = UPDATING;
   }
 
   failToCompare(error) {
-    $("live-differ").textContent = "Of before: there is none for what is set now.";
+    $("live-differ").textContent = "Outdated: there is no comparison for the current settings.";
     this.fail(error);
   }
 
-  async asItIs(request) {
+  async unedited(request) {
     const key = JSON.stringify(request);
     if (!this.plain.has(key)) this.plain = new Map([[key, await written(request)]]);
     return this.plain.get(key);
   }
 }
 
-function showDifference(prime, plain, held) {
+function showDifference(prompt, plain, held) {
   const [a, b] = [[...plain], [...held]];
   const differs = a.findIndex((character, k) => character !== b[k]);
   const same = differs < 0 ? a.length : differs;
-  const before = count(prime) > SHOWN_BEFORE ? `…${[...prime].slice(-SHOWN_BEFORE).join("")}` : prime;
+  const before = count(prompt) > SHOWN_BEFORE ? `…${[...prompt].slice(-SHOWN_BEFORE).join("")}` : prompt;
   for (const [id, text] of Object.entries({ "live-plain": a, "live-held": b })) {
     const known = element("span", { className: "known", textContent: before + text.slice(0, same).join("") });
     const other = element("span", { className: "other", textContent: text.slice(same).join("") });
@@ -404,11 +404,11 @@ function showDifference(prime, plain, held) {
   $("live-compare").hidden = false;
   $("live-differ").textContent =
     same === a.length
-      ? `The same ${counted(same)} characters, with the same random numbers.`
-      : `The same for ${counted(same)} characters; then, though with the same random numbers, another text.`;
+      ? `Identical for all ${counted(same)} characters, with the same random numbers.`
+      : `Identical for ${counted(same)} characters, then different, with the same random numbers.`;
 }
 
-// --- units held --------------------------------------------------------------------------------------------------------
+// --- edited units ------------------------------------------------------------------------------------------------------
 
 class Edits {
   constructor({ states }, changed) {
@@ -418,7 +418,7 @@ class Edits {
     this.name();
   }
 
-  // The unit that the page shows, or the first one listed that can be held.
+  // The unit that the page shows, or the first in the list that can be edited.
   get unit() {
     const isState = ({ what }) => this.states.includes(what);
     const shown = page.data.units[page.unit];
@@ -426,16 +426,16 @@ class Edits {
   }
 
   name() {
-    $("live-hold").textContent = `Hold ${this.unit.name}`;
+    $("live-hold").textContent = `Edit ${this.unit.name}`;
   }
 
-  // As the lines of a file of edits.
+  // The edits as lines of text.
   get text() {
     const active = this.rows.filter(({ on }) => on.checked);
     return active.map(({ kind, unit, value }) => `${kind.value} ${unit.value.trim()}=${value.value}`).join("\n");
   }
 
-  // Hold the unit as it is at the cursor; if it is held already, go to where that is said.
+  // Clamp the unit to its value at the cursor; if it is edited already, go to its row.
   hold() {
     const { unit } = this;
     const row = this.rows.find((row) => row.unit.value.trim() === unit.name);
@@ -451,14 +451,14 @@ class Edits {
     const field = (type, label, rest) => element("input", { type, ariaLabel: label, ...rest });
     const choice = (value, textContent) => element("option", { value, textContent });
     const row = {
-      on: field("checkbox", `${name} is held`, { checked: true }),
+      on: field("checkbox", `Apply the edit of ${name}`, { checked: true }),
       unit: field("text", "Unit, or a range such as L0.h.0-15", { value: name, className: "name", spellcheck: false }),
-      kind: element("select", { ariaLabel: "What is done" }, choice("clamp", "held at"), choice("steer", "plus")),
+      kind: element("select", { ariaLabel: "Kind of edit" }, choice("clamp", "clamp to"), choice("steer", "add")),
       value: field("number", `Value for ${name}`, { step: "any", value: start }),
-      slider: field("range", `Value for ${name}, by a slider`, { min: -most, max: most, step: STEP, value: start }),
+      slider: field("range", `Value for ${name} (slider)`, { min: -most, max: most, step: STEP, value: start }),
     };
     const { on, unit, kind, value, slider } = row;
-    const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Let ${name} go` });
+    const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Remove the edit of ${name}` });
     const item = element("li", {}, on, unit, kind, value, remove, slider);
     slider.addEventListener("input", () => (value.value = slider.value));
     value.addEventListener("input", () => (slider.value = value.value));

@@ -1,8 +1,8 @@
-// The page: one object that holds all it shows, made anew by `show(data)`.
+// The page: one object that holds all it shows, set by `show(data)`.
 
 const page = {
   data: null, // what `decode` gives
-  unit: SURPRISAL, // the index of the unit that colours the text, or SURPRISAL
+  unit: SURPRISAL, // the index of the unit that colors the text, or SURPRISAL
   at: 0, // the cursor
   hovered: null, // the symbol under the pointer
   span: null, // {start, stop}: the selected symbols
@@ -10,13 +10,13 @@ const page = {
   column: null, // in pixels: where the cursor stays while it goes from row to row
   found: [], // the signals of the span, the clearest first
   places: [], // where they are on together
-  ramps: null, // the colours of the theme
-  pick, // colour by a unit
+  ramps: null, // the colors of the theme
+  pick, // color by a unit
   go, // move the cursor
   select, // select a span, or none
 };
 
-// Show data, for the first time or again; the unit and the place are kept as far as they are there.
+// Show data, for the first time or again; the unit and the cursor are kept if the data has them.
 function show(data) {
   const name = page.data?.units[page.unit]?.name ?? (page.data ? "surprisal" : data.first);
   Object.assign(page, { data, hovered: null, span: null, anchor: null });
@@ -44,10 +44,10 @@ function describe(data) {
   const kinds = Map.groupBy(data.units, (unit) => `L${unit.layer}.${unit.what}`);
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
-    `In this page: ${held || "no units"}, values rounded to ${data.levels} steps of their scale on each side of zero, ` +
-    `but each ${data.noun}'s strongest; ` +
-    `model ${data.source.fingerprint}. ` +
-    ($("live").hidden ? "The page fetches nothing and sends nothing." : "The page asks nobody but charrnn on this machine.");
+    `Units: ${held || "none"}. Values are rounded to ${data.levels} steps of a unit's scale on each side of zero, ` +
+    `except for the strongest of each ${data.noun}. ` +
+    `Model ${data.source.fingerprint}. ` +
+    ($("live").hidden ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
 }
 
 // --- what changes ------------------------------------------------------------------------------------------------------
@@ -55,14 +55,14 @@ function describe(data) {
 function pick(unit) {
   page.unit = unit;
   page.list.mark(unit);
-  colour();
+  recolor();
   page.map.draw();
   page.gates.draw();
   go(page.at);
   if (page.span) showSpan(page);
 }
 
-// Move the cursor to a symbol; with `reveal` the text scrolls to it.
+// Move the cursor to a symbol; `reveal` scrolls the text to it.
 function go(t, reveal = false) {
   page.at = Math.max(0, Math.min(t, page.data.length - 1));
   page.column = null;
@@ -92,7 +92,7 @@ function select(start, stop) {
   showSpan(page);
 }
 
-function colour() {
+function recolor() {
   const { data, unit } = page;
   const levels = new Int8Array(data.length);
   if (unit === SURPRISAL) {
@@ -111,7 +111,7 @@ function entitle() {
   $("unit-name").textContent = one ? one.name : "surprisal";
   $("unit-about").textContent = one
     ? [`${signed(one.low)} to ${signed(one.high)} here`, `interest ${one.interest.toFixed(2)}`, ...one.reasons].join(" · ")
-    : `bits that each ${data.noun} cost, ${data.meanSurprisal.toFixed(2)} on average`;
+    : `bits per ${data.noun}, ${data.meanSurprisal.toFixed(2)} on average`;
   const scale = one ? one.scale : data.mostSurprisal;
   const low = one ? `−${scale.toFixed(2)}` : "0";
   const colors = one ? ramps.value : ramps.value.slice(STEPS);
@@ -178,7 +178,7 @@ function takeSelection() {
   select(start, stop);
 }
 
-// Move the cursor, and select on the way if asked.
+// Move the cursor; `extend` selects the symbols in between.
 function move(t, extend) {
   if (!extend) return go(t, true);
   page.anchor ??= page.at;
@@ -186,14 +186,14 @@ function move(t, extend) {
   select(Math.min(page.anchor, page.at), Math.max(page.anchor, page.at) + 1);
 }
 
-// The same by rows of text.
+// Move the cursor by rows of text.
 function climb(rows, extend) {
   const column = page.column ?? middle(page.view.rect(page.at));
   move(page.view.below(page.at, rows, column), extend);
   page.column = column;
 }
 
-// The unit before or after among those that the search leaves.
+// Select the previous or next unit among those that match the search.
 function turn(by) {
   const { shown } = page.list;
   const place = shown.indexOf(page.unit);
@@ -225,7 +225,7 @@ const KEYS = {
   Escape: () => (getSelection().removeAllRanges(), select(0, 0)),
 };
 
-// Other ones where the keyboard is in the list of units.
+// The keys when the focus is in the list of units.
 const LIST_KEYS = {
   ...KEYS,
   ArrowUp: () => turn(-1),
@@ -286,7 +286,7 @@ async function open() {
   show(await decode(JSON.parse($("data").textContent)));
 }
 
-// The page is there when this has come true; whoever comes later can wait for it.
+// Resolved when the page is shown.
 const opened = open().catch((error) => {
   $("trouble").textContent = `This page cannot be shown: ${error.message}`;
   $("trouble").hidden = false;

@@ -1,7 +1,7 @@
-// What stands beside the text: the list of units, the character, the span.
+// The panels beside the text: the list of units, the character, the span.
 
 const $ = (id) => document.getElementById(id);
-const SHOWN = 12; // units found, places found
+const SHOWN = 12; // maximum units and places shown for a span
 
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -9,7 +9,7 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// One line of a list of bars: a label, a bar from the middle if `part` has a sign, a figure.
+// A line in a list of bars: a label, a bar (from the middle if `twoSided`), a number.
 function bar({ label, part, figure, colors, title = "", twoSided = false, onClick = null, marked = false }) {
   const name = element(onClick ? "button" : "span", { className: "name", textContent: label, title });
   if (onClick) {
@@ -48,7 +48,7 @@ class UnitList {
     const rows = data.units.map((unit, u) =>
       this.row(u, unit.name, unit.interest.toFixed(2), unit.interest / best, unit.reasons.join(", ")),
     );
-    this.rows = [this.row(SURPRISAL, "surprisal", "bits", 0, `what each ${data.noun} cost`), ...rows];
+    this.rows = [this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`), ...rows];
     this.box.replaceChildren(...this.rows);
     this.filter();
   }
@@ -68,7 +68,7 @@ class UnitList {
     return row;
   }
 
-  // Show the units whose name or reasons have all words of the search.
+  // Show the units whose names or reasons contain all words of the search.
   filter() {
     const words = this.field.value.toLowerCase().split(/\s+/).filter(Boolean);
     this.shown = [];
@@ -83,7 +83,7 @@ class UnitList {
     this.changed?.();
   }
 
-  // The rows that are on the screen at once, less one.
+  // The number of rows on a page of the list.
   perPage() {
     const { offsetHeight } = this.rows.find((row) => !row.hidden) ?? this.rows[0];
     return Math.max(1, Math.floor(this.box.clientHeight / offsetHeight) - 1);
@@ -106,7 +106,7 @@ function showCharacter(page, t) {
   $("glyph").textContent = visible(data.labels[data.columns[t]]);
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
   const cost = data.surprisal[t] / 1000;
-  $("cost").textContent = t + data.start ? `cost ${cost.toFixed(2)} bits` : "was given, so it cost nothing";
+  $("cost").textContent = t + data.start ? `surprisal ${cost.toFixed(2)} bits` : `the first ${data.noun} is not predicted`;
   const { chance } = page.ramps;
   const next = t + 1 < data.length ? data.ids[t + 1] : null;
   const guesses = Array.from({ length: data.choices }, (_, k) => {
@@ -117,13 +117,13 @@ function showCharacter(page, t) {
     return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
-  $("guesses").previousElementSibling.hidden = !data.choices; // a dump may have none
+  $("guesses").previousElementSibling.hidden = !data.choices; // a dump may have no guesses
   const count = data.strongest.length / data.length;
   const strongest = Array.from({ length: count }, (_, k) => unitBar(page, t * count + k));
   $("strongest").replaceChildren(...strongest);
 }
 
-// One of the units that are farthest from zero, as parts of their scales.
+// The bar of one of the strongest units of a symbol.
 function unitBar(page, place) {
   const { data } = page;
   const unit = data.strongest[place];
@@ -144,15 +144,15 @@ function unitBar(page, place) {
 const textOf = (data, start, stop) =>
   Array.from(data.columns.subarray(Math.max(0, start), stop), (column) => data.labels[column]).join("");
 
-const THRESHOLD = 0.3; // from which on a unit is on, to begin with; as in charrnn/analysis/spans.py
+const THRESHOLD = 0.3; // the initial threshold from which on a unit is on, as in charrnn/interpret/spans.py
 
-// The thresholds that can be asked for: the borders of the levels.
+// The thresholds to choose from: the borders between levels.
 function setThresholds({ levels }) {
   const slider = $("threshold");
   const before = slider.max ? slider.valueAsNumber / (Number(slider.max) + 1) : THRESHOLD;
   Object.assign(slider, { min: 1, max: levels - 1, value: Math.round(before * levels) });
   $("thresholds-note").textContent =
-    `Steps of 1/${levels} of a unit's scale, as values are kept: what is on is exact, margins are within half a step.`;
+    `In steps of 1/${levels} of a unit's scale, the precision of the page: which units are on is exact, margins are within half a step.`;
 }
 
 function showSpan(page) {
@@ -174,7 +174,7 @@ function showSpan(page) {
   page.found = found;
   $("found-note").textContent = exact.length
     ? `${counted(exact.length)} on exactly here${exact.length > SHOWN ? `, the ${SHOWN} clearest:` : ":"}`
-    : "None is on exactly here; the nearest:";
+    : "No unit is on exactly here. The nearest:";
   $("found").replaceChildren(...near.map((one) => foundBar(page, one, threshold)));
   const chosen = (exact.length ? exact : found.slice(0, 3)).slice(0, 50).map(({ index }) => index);
   const places = findPlaces(data, chosen, threshold).filter(
@@ -183,8 +183,8 @@ function showSpan(page) {
   page.places = places;
   const units = chosen.length === 1 ? "this unit is" : `these ${chosen.length} units are`;
   $("places-note").textContent = places.length
-    ? `Where ${exact.length ? units : "the nearest three are"} on, the most of them first.`
-    : "Nowhere else are they on for two characters or more.";
+    ? `Where ${exact.length ? units : "the nearest three are"} on, most units first.`
+    : "They are on nowhere else for two or more characters.";
   page.view.mark("place", places);
   $("places").replaceChildren(...places.slice(0, SHOWN).map((place) => placeRow(page, place, chosen.length)));
 }

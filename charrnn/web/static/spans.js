@@ -1,6 +1,6 @@
-// Which units are on exactly in a span of text, and where else they are on together: as charrnn/analysis/spans.py has it.
-// Of a unit u there are two signals: u itself, and below U + u its negative. Values are parts of the unit's scale. Thresholds
-// are whole numbers of levels: from them on, what is on here is on in truth. Margins are half a level off at most.
+// Which units are on exactly in a span of text, and where else they are on together: see charrnn/interpret/spans.py.
+// A unit u has two signals: u is its value, U + u its negative. Values are fractions of the unit's scale. Thresholds are
+// whole numbers of levels, so that which units are on is exact; margins are off by at most half a level.
 
 function signal(data, index) {
   const U = data.units.length;
@@ -10,7 +10,7 @@ function signal(data, index) {
   return { unit, negative, at: (t) => sign * partAt(data, unit, t) };
 }
 
-// For each signal by how much it keeps to "off before, on in the span, off after", at the worst place; and if it does.
+// How well each signal fits "off before, on in the span, off after" where it fits least, and whether it does; best first.
 function findUnits(data, { start, stop, left, right }, threshold) {
   const [first, last] = [Math.max(0, start - left), Math.min(data.length, stop + right)];
   return Array.from({ length: 2 * data.units.length }, (_, index) => {
@@ -26,7 +26,7 @@ function findUnits(data, { start, stop, left, right }, threshold) {
   }).sort((a, b) => b.margin - a.margin || a.index - b.index);
 }
 
-// Runs of two or more symbols where the chosen signals, or some of them, are on: see `similar` in spans.py.
+// Runs of symbols where the chosen signals, or some of them, are on: see `similar` in spans.py.
 function findPlaces(data, chosen, threshold, { least = 2, most = 50 } = {}) {
   const on = Array.from({ length: 2 * data.units.length }, (_, index) => {
     const { at } = signal(data, index);
@@ -60,7 +60,7 @@ function findPlaces(data, chosen, threshold, { least = 2, most = 50 } = {}) {
   return found.sort(order).slice(0, most);
 }
 
-// The longest stretches in which no count is below `depth`.
+// The maximal runs in which no count is below `depth`.
 function* runs(counts, depth) {
   let start = null;
   for (let t = 0; t <= counts.length; t++) {

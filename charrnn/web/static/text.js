@@ -1,10 +1,10 @@
-// The text: plain lines, coloured from outside by the CSS Custom Highlight API, so that it stays text for screen readers,
-// for finding and for copying. Only what is on the screen, and a little around it, is coloured.
+// The text: plain lines, colored from outside by the CSS Custom Highlight API, so that it stays text for screen readers,
+// search and copying. Only the part on the screen, and a little around it, is colored.
 
-const STEPS = 16; // levels of colour on each side of zero
+const STEPS = 16; // levels of color on each side of zero
 const stepOf = (part) => Math.sign(part) * Math.ceil(Math.min(1, Math.abs(part)) * STEPS - 1e-9); // only zero is neutral
-const SEGMENT = 256; // symbols of a text node at most
-const AROUND = 600; // symbols coloured beyond the screen
+const SEGMENT = 256; // maximum symbols of a text node
+const AROUND = 600; // symbols colored beyond the screen
 
 class TextView {
   constructor(box, lines, ring) {
@@ -33,9 +33,9 @@ class TextView {
   // Show the symbols of a text; `columns` are rows of the table `labels`.
   set({ labels, columns, endsLine, length }) {
     this.length = length;
-    this.offsets = new Uint32Array(length); // of a symbol in its text node
+    this.offsets = new Uint32Array(length); // offset of each symbol in its text node
     this.firsts = []; // the first symbol of each segment
-    this.nodes = []; // its text node
+    this.nodes = []; // the text node of each segment
     const fragment = new DocumentFragment();
     let line = null;
     let text = "";
@@ -72,7 +72,7 @@ class TextView {
     this.sheet.replaceSync(rules.join("\n"));
   }
 
-  // Colour by levels (T,) from -STEPS to STEPS.
+  // Color by levels (T,) from -STEPS to STEPS.
   paint(levels) {
     this.levels = levels;
     this.repaint();
@@ -119,7 +119,7 @@ class TextView {
     }
   }
 
-  // The symbols on the screen, from the first to before the last.
+  // The symbols on the screen: the first, and the one after the last.
   visible() {
     const { top, bottom } = this.box.getBoundingClientRect();
     const rect = (k) => this.nodes[k].parentNode.getBoundingClientRect();
@@ -151,7 +151,7 @@ class TextView {
     return range.getBoundingClientRect();
   }
 
-  // The symbol that begins at a place in the document, or after it, as selections have it; null outside of the text.
+  // The symbol that begins at or after a place in the document, as selections give it; null outside the text.
   symbolOf(node, offset) {
     if (!node || !this.lines.contains(node)) return null;
     const segment = this.nodes.indexOf(node);
@@ -178,8 +178,8 @@ class TextView {
     return [near, near - 1].find((t) => t >= 0 && t < this.length && isInside(this.rect(t), x, y)) ?? null;
   }
 
-  // The symbol so many rows of text below another one, or above it, that is nearest to x; in the first row or the last, if
-  // there are not so many.
+  // The symbol nearest to x that is some rows of text below another one, or above it; in the first or last row if there
+  // are fewer.
   below(t, rows, x) {
     const { top, bottom } = this.rect(t);
     const y = (top + bottom) / 2 + rows * this.pitch();
@@ -193,17 +193,17 @@ class TextView {
     return nearest;
   }
 
-  // From row to row, in pixels.
+  // The distance between rows in pixels.
   pitch() {
     return parseFloat(getComputedStyle(this.lines.querySelector("p")).lineHeight);
   }
 
-  // The rows that are on the screen at once, less one that stays there as one turns the page.
+  // The rows by which a page key moves: those on the screen, less one.
   perPage() {
     return Math.max(1, Math.floor(this.box.clientHeight / this.pitch()) - 1);
   }
 
-  // Put the ring around a symbol, and the symbol on the screen if asked.
+  // Put the ring around a symbol; `reveal` scrolls to it.
   point(t, reveal) {
     this.ringed = t;
     const origin = this.lines.getBoundingClientRect();
@@ -218,7 +218,7 @@ class TextView {
   }
 }
 
-// The first k below `count` for which `holds(k)`, which holds from some k on; or `count`.
+// The first k below `count` for which `holds(k)`, or `count`; `holds` must be true from some k on.
 function search(count, holds) {
   let [low, high] = [0, count];
   while (low < high) {
@@ -232,7 +232,7 @@ function search(count, holds) {
 const middle = ({ left, right }) => (left + right) / 2;
 const isInside = ({ left, right, top, bottom }, x, y) => x >= left && x < right && y >= top && y < bottom;
 
-// Whether black is easier to read on a colour "r g b" than white (relative luminance, WCAG 2).
+// Whether black is easier to read on a color "r g b" than white (relative luminance, WCAG 2).
 function isLight(color) {
   const [red, green, blue] = color.split(" ").map((part) => {
     const c = part / 255;
