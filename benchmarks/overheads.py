@@ -21,6 +21,7 @@ from charrnn.cli.inputs import open_corpus
 from charrnn.cli.progress import Stopper
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.training import trainer as trainer_module
+from charrnn.training.run_folder import RunFolder
 from charrnn.training.trainer import Trainer
 
 
@@ -66,7 +67,7 @@ def main(text_name: str, minutes: float) -> None:
     before = dict(clock.seconds)
     clock.around(trainer_module, "train_step", "network")
     clock.around(Trainer, "validate", "validation")
-    clock.around(Trainer, "_save", "saving")
+    clock.around(RunFolder, "save", "saving")
     with tempfile.TemporaryDirectory() as folder, Stopper() as stopper:
         trainer = new_trainer([text_name], text, plan, Path(folder), asked={"minutes": minutes})
         clock.around(trainer.batches, "batch", "reading batches")

@@ -46,7 +46,8 @@ from charrnn.training.plan import (
     make_plan,
     temptation,
 )
-from charrnn.training.trainer import BEST, Trainer
+from charrnn.training.run_folder import BEST
+from charrnn.training.trainer import Trainer
 
 MEASURED = ((1, 128), (1, 512), (2, 128), (2, 256), (2, 512))
 """Layers and units."""

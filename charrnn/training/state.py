@@ -1,4 +1,4 @@
-"""What a run consists of, as arrays by name: sets such as `weights`, `optimizer` and `state`, flattened with a dot.
+"""A run as arrays by name: sets such as `weights`, `optimizer` and `state`, flattened with a dot.
 
 {"state": {"h": tensor}}  <->  {"state.h": array}
 """
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from charrnn.training.network import Network, TorchState
 from charrnn.training.optimizer import Optimizer
 
 NumpyArrays = dict[str, npt.NDArray[Any]]
@@ -53,3 +54,26 @@ def load_optimizer_tensors(
     for name, parameter in network.named_parameters():
         state = {key: value.to(parameter.device) for key, value in kept[name].items()}
         optimizer.restore(parameter, state)
+
+
+def run_arrays(network: Network, optimizer: Optimizer, state: TorchState) -> NumpyArrays:
+    """Copies of everything that decides how a run goes on, but for a few numbers; `load_run` is the way back."""
+    carried = zip(network.cell.states, state or (), strict=False)
+    return flattened(
+        {
+            "weights": network.state_dict(),
+            "optimizer": optimizer_tensors(network, optimizer),
+            "state": {letter: value.float() for letter, value in carried},
+        }
+    )
+
+
+def load_run(
+    network: Network, optimizer: Optimizer, arrays: Mapping[str, npt.NDArray[Any]]
+) -> TorchState:
+    """Take over the arrays of `run_arrays`; the state that was carried, or None."""
+    network.load_numpy(one_set("weights", arrays))
+    load_optimizer_tensors(network, optimizer, one_set("optimizer", arrays))
+    carried, device = one_set("state", arrays), network.embedding.weight.device
+    letters = [letter for letter in network.cell.states if letter in carried]
+    return tuple(torch.from_numpy(carried[k].copy()).to(device) for k in letters) or None

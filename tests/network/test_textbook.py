@@ -524,7 +524,7 @@ def test_training_cuts_the_gradient_between_its_steps(name):
             ids[begin : begin + 6],
             ids[begin + 1 : begin + 7],
             state,
-            TrainingConfig(clip=0.0),
+            TrainingConfig(clip=None),
         )
         assert not any(s.requires_grad for s in state)
     found = torch.cat([p.grad.flatten() for p in network.parameters()])

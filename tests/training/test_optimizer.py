@@ -78,7 +78,7 @@ def test_muon_takes_the_matrices_of_the_layers_and_adamw_the_rest(cell):
 
 
 def test_a_rate_for_muon_is_refused_where_there_is_none():
-    with pytest.raises(UsageError, match="muon-lr must be left out with --optimizer adamw"):
+    with pytest.raises(UsageError, match="muon_learning_rate only applies"):
         TrainingConfig(optimizer="adamw", muon_learning_rate=0.1)
 
 

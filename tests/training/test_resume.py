@@ -23,11 +23,13 @@ from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConf
 from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
+from charrnn.training import run_folder
 from charrnn.training import trainer as trainer_module
 from charrnn.training.events import Evaluated, RolledBack, Saved, SaveFailed, Step, Stopped
 from charrnn.training.metrics import read_rows
-from charrnn.training.older import kept_name
-from charrnn.training.trainer import MOST_HALVINGS, Trainer
+from charrnn.training.rollback import MAX_HALVINGS
+from charrnn.training.run_folder import older_name
+from charrnn.training.trainer import Trainer
 
 CONFIG = TrainingConfig(
     steps=24,
@@ -41,7 +43,7 @@ CONFIG = TrainingConfig(
 )
 EPOCH = 21
 SHORT = dataclasses.replace(CONFIG, steps=9, eval_every=4)
-ALWAYS, NEVER = SavingConfig(minutes=0), SavingConfig(minutes=1e9)
+ALWAYS, NEVER = SavingConfig(save_every=0), SavingConfig(save_every=1e9)
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -159,7 +161,7 @@ def test_a_run_whose_best_checkpoint_was_removed_keeps_the_best_of_what_follows(
     (tmp_path / "run" / BEST).unlink()
     trainer = make_trainer(corpus, tmp_path / "run")
     trainer.validate = lambda: 1e3  # no later one is better
-    trainer._hopeless = math.inf
+    trainer._loss_limit = math.inf
     assert any(isinstance(event, Evaluated) and event.is_best for event in run(trainer))
     assert step_of(tmp_path / "run" / BEST) == trainer.progress.best_step == 24
 
@@ -202,7 +204,7 @@ def die_again_and_again(folder):
     """Runs that are killed until they come to their end; see the test below. To be called in a process of its own."""
     corpus = open_text(folder)
     run(make_trainer(corpus, folder / "whole", config=SHORT))  # and all that is imported late is
-    saving = SavingConfig(minutes=0, keep=1)
+    saving = SavingConfig(save_every=0, keep=1)
     deaths = {}
 
     def go_on(name):
@@ -336,7 +338,7 @@ def test_ctrl_c_stops_a_shells_loop(tmp_path):
 def test_the_clock_decides_when_to_save_and_the_end_is_always_saved(corpus, tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(trainer_module.time, "monotonic", lambda: now[0])
-    trainer, saved = make_trainer(corpus, tmp_path / "run", saving=SavingConfig(minutes=2)), []
+    trainer, saved = make_trainer(corpus, tmp_path / "run", saving=SavingConfig(save_every=2)), []
     for event in trainer.run():
         if isinstance(event, Step):
             now[0] += 25
@@ -346,24 +348,24 @@ def test_the_clock_decides_when_to_save_and_the_end_is_always_saved(corpus, tmp_
 
 
 def test_a_save_that_failed_is_tried_again_in_its_time(corpus, tmp_path, monkeypatch):
-    real = trainer_module.save_checkpoint
+    real = run_folder.save_checkpoint
 
     def full(path, checkpoint):
         if path.name == LAST and checkpoint.figures["step"] in (5, 6):
             raise EnvironmentFault("No space left on device")
         return real(path, checkpoint)
 
-    monkeypatch.setattr(trainer_module, "save_checkpoint", full)
+    monkeypatch.setattr(run_folder, "save_checkpoint", full)
     folder, seen = tmp_path / "run", []
-    trainer = make_trainer(corpus, folder, saving=SavingConfig(minutes=0, keep=99))
+    trainer = make_trainer(corpus, folder, saving=SavingConfig(save_every=0, keep=99))
     for event in trainer.run():
         seen.append(event)
         if isinstance(event, SaveFailed):
             assert step_of(folder / LAST) == 4
     assert sum(isinstance(e, SaveFailed) for e in seen) == 2
     assert seen[-1] == Stopped(24, finished=True)
-    assert not (folder / kept_name(5)).exists()
-    assert step_of(folder / kept_name(4)) == 4
+    assert not (folder / older_name(5)).exists()
+    assert step_of(folder / older_name(4)) == 4
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -378,16 +380,16 @@ def test_so_many_older_checkpoints_are_kept_and_no_other_file_is_touched(
         monkeypatch.setattr(os, "link", refuse)
     folder, mine = tmp_path / "run", b"not a checkpoint"
     folder.mkdir()
-    foreign = [folder / kept_name(step) for step in (3, 99)]
+    foreign = [folder / older_name(step) for step in (3, 99)]
     for path in foreign:
         path.write_bytes(mine)
-    saving = SavingConfig(minutes=0, keep=2)
+    saving = SavingConfig(save_every=0, keep=2)
     run(make_trainer(corpus, folder, saving=saving), stop_at=6)
-    ours = [folder / kept_name(step) for step in (4, 5)]
+    ours = [folder / older_name(step) for step in (4, 5)]
     assert sorted(folder.glob("step-*")) == sorted([*foreign, *ours])
     assert [step_of(path) for path in ours] == [4, 5]
     run(make_trainer(corpus, folder, saving=saving), stop_at=8)
-    ours = [folder / kept_name(step) for step in (6, 7)]
+    ours = [folder / older_name(step) for step in (6, 7)]
     assert sorted(folder.glob("step-*")) == sorted([*foreign, *ours])
     assert all(path.read_bytes() == mine for path in foreign)
     run(make_trainer(corpus, folder))  # not asked to keep any: those that there are stay
@@ -498,9 +500,7 @@ def test_a_run_that_always_diverges_gives_up_and_leaves_good_checkpoints_alone(
                 with torch.no_grad():
                     trainer.network.head.weight[0, 0] = math.nan
     back = spoilt_after // 7 * 7
-    assert [(to, n) for _, to, n in rollbacks(seen)] == [
-        (back, n + 1) for n in range(MOST_HALVINGS)
-    ]
+    assert [(to, n) for _, to, n in rollbacks(seen)] == [(back, n + 1) for n in range(MAX_HALVINGS)]
     assert "--lr" in caught.value.hint
     assert "halved 3 times, to 0.0025" in caught.value.message
     assert (f"the best checkpoint, of step {back}" in caught.value.message) == (back > 0)
@@ -533,7 +533,7 @@ def test_weights_that_are_not_finite_are_never_saved(corpus, tmp_path, how):
 
 
 def test_a_hopeless_rate_is_halved_three_times(corpus, tmp_path):
-    config = dataclasses.replace(CONFIG, learning_rate=1e4, clip=0.0, warmup_steps=0)
+    config = dataclasses.replace(CONFIG, learning_rate=1e4, clip=None, warmup_steps=0)
     seen = []
     with pytest.raises(DivergedError, match="the loss became"):
         for event in make_trainer(corpus, tmp_path / "run", config=config).run():
@@ -718,8 +718,8 @@ def test_starting_afresh_removes_the_older_checkpoints_of_the_run_and_nothing_el
     options = ("train", "corpus.txt", *SMALL, "--name", "run", "-q")
     here(*options, "--steps", 4, "--save-every", 0, "--keep", 2)
     folder = tmp_path / "checkpoints" / "run"
-    (folder / kept_name(77)).write_bytes(b"mine")
-    assert (folder / kept_name(3)).exists()
-    assert len(here("sample", folder / kept_name(3), "--length", 5, "-q").out) == 5
+    (folder / older_name(77)).write_bytes(b"mine")
+    assert (folder / older_name(3)).exists()
+    assert len(here("sample", folder / older_name(3), "--length", 5, "-q").out) == 5
     here(*options, "--steps", 2, "--overwrite")
-    assert [p.name for p in folder.glob("step-*")] == [kept_name(77)]
+    assert [p.name for p in folder.glob("step-*")] == [older_name(77)]

@@ -102,8 +102,8 @@ def test_a_device_that_is_none_is_refused(name):
         TrainingConfig(device=name)
 
 
-def test_auto_is_a_device_that_exists():
-    assert choose_device("auto").type in ("cpu", "cuda")
+def test_without_a_name_the_device_is_one_that_exists():
+    assert choose_device(None).type in ("cpu", "cuda")
 
 
 # --- the trainer -------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_of_a_long_validation_text_stretches_all_over_it_are_scored(corpus, tmp_
 
 
 def test_a_hopeless_loss_counts_as_diverged(corpus, tmp_path):
-    config = dataclasses.replace(CONFIG, learning_rate=1e4, clip=0.0, warmup_steps=0)
+    config = dataclasses.replace(CONFIG, learning_rate=1e4, clip=None, warmup_steps=0)
     with pytest.raises(DivergedError):
         run_to_end(make_trainer(corpus, tmp_path / "run", config))
 
@@ -283,7 +283,7 @@ def test_sampling_in_the_middle_of_training_does_not_disturb_it(corpus, tmp_path
         {"seed": 2},
         {"learning_rate": 0.01},
         {"clip": 0.1},
-        {"clip": 0.0},
+        {"clip": None},
         {"warmup_steps": 0},
         {"weight_decay": 5.0},
         {"reset_every": 2},
@@ -338,7 +338,7 @@ def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(corpus, tmp_pat
         raise EnvironmentFault(f"cannot write {path}: No space left on device")
 
     monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
-    trainer, seen = make_trainer(corpus, tmp_path / "run", saving=SavingConfig(minutes=0)), []
+    trainer, seen = make_trainer(corpus, tmp_path / "run", saving=SavingConfig(save_every=0)), []
     with pytest.raises(EnvironmentFault, match="No space"):
         for event in trainer.run():
             seen.append(event)  # noqa: PERF402 (what was seen before the error counts)

@@ -75,7 +75,7 @@ def _amount(text: "Corpus", part: "Ids") -> int:
 def report_lessons(trainer: "Trainer") -> None:
     """Report what the curve of a finished run teaches."""
     config = trainer.config
-    for note in run_lessons(trainer.metrics.rows, (config.dropout, config.weight_drop)):
+    for note in run_lessons(trainer.files.metrics.rows, (config.dropout, config.weight_drop)):
         say(f"note        {note}")
 
 

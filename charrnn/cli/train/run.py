@@ -138,10 +138,10 @@ def require_room(folder: Path, *networks: ModelConfig, keep: int = 0) -> None:
 def _kept(folder: Path) -> list[str]:
     """The files of older checkpoints that the run in this folder says it has kept."""
     from charrnn.checkpoint import load_checkpoint
-    from charrnn.training.older import kept_name
+    from charrnn.training.run_folder import older_name
 
     with contextlib.suppress(CheckpointError, TypeError, ValueError):
-        return [kept_name(step) for step in load_checkpoint(folder / LAST).figures.get("kept", ())]
+        return [older_name(step) for step in load_checkpoint(folder / LAST).figures.get("kept", ())]
     return []
 
 

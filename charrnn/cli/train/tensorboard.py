@@ -95,7 +95,7 @@ class TensorBoardLog:
             writer.add_scalar(f"{bits}/train", event.train_nats / math.log(2), step)
         if event.val_nats is not None:
             writer.add_scalar(f"{bits}/validation", event.val_nats / math.log(2), step)
-        row = self.trainer.metrics.rows[-1]
+        row = self.trainer.files.metrics.rows[-1]
         writer.add_scalar("learning_rate", row["learning_rate"], step)
         if self.until > self.since:
             speed = self.characters / (self.until - self.since)

@@ -1,0 +1,105 @@
+"""The folder of a run: best.safetensors, last.safetensors, step-00001200.safetensors (older ones), metrics.jsonl."""
+
+import contextlib
+import dataclasses
+import filecmp
+from pathlib import Path
+
+from charrnn.checkpoint import Checkpoint, save_checkpoint
+from charrnn.errors import EnvironmentFault
+from charrnn.files import give_second_name, make_writable_folder
+from charrnn.training.events import Saved, SaveFailed
+from charrnn.training.metrics import Metrics
+
+BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
+
+
+def older_name(step: int) -> str:
+    """The file of the older checkpoint of a step: 1200 -> "step-00001200.safetensors"."""
+    return f"step-{step:08}.safetensors"
+
+
+class RunFolder:
+    """Writes the files of a run.
+
+    Args:
+        path: of the folder.
+        keep: how many older checkpoints to keep beside the last; 0: none is made, and none made before is removed.
+    """
+
+    def __init__(self, path: Path, keep: int) -> None:
+        self.path = path
+        self.metrics = Metrics(path / METRICS)
+        self.last_step: int | None = None
+        """The step of last.safetensors; None: there is none yet."""
+        self.unsaved: dict[str, EnvironmentFault] = {}
+        """The files whose latest save failed, and why."""
+        self.older = OlderCheckpoints(path, keep, [])
+
+    def resume(self, last: Checkpoint) -> None:
+        """Take over the files of a run up to its last checkpoint."""
+        self.last_step = last.figures["step"]
+        self.older.steps = list(last.figures.get("kept", ()))
+        self.metrics.read(up_to_step=self.last_step)
+
+    def save(self, name: str, checkpoint: Checkpoint) -> Saved | SaveFailed:
+        """Write BEST or LAST, and the metrics. The LAST before becomes an older checkpoint, if those are kept."""
+        path, step = self.path / name, checkpoint.figures["step"]
+        try:
+            make_writable_folder(self.path)
+            if name == LAST:
+                checkpoint = self._with_older(checkpoint)
+            self.metrics.write()  # first: a run that is resumed leaves out rows that are too new, but can make up none
+            num_bytes = save_checkpoint(path, checkpoint)
+        except EnvironmentFault as fault:
+            self.unsaved[name] = fault
+            return SaveFailed(fault)
+        self.unsaved.pop(name, None)
+        if name == LAST:
+            self.last_step = step
+            self.older.remove_oldest()
+        return Saved(path, num_bytes)
+
+    def _with_older(self, checkpoint: Checkpoint) -> Checkpoint:
+        """A last checkpoint that names the older ones, to which the one before it comes."""
+        if self.last_step and self.last_step != checkpoint.figures["step"]:
+            self.older.keep(self.path / LAST, self.last_step)
+        if not self.older.steps:
+            return checkpoint
+        figures = {**checkpoint.figures, "kept": self.older.steps}
+        return dataclasses.replace(checkpoint, figures=figures)
+
+
+class OlderCheckpoints:
+    """The older checkpoints of a run. It never touches other files.
+
+    Args:
+        folder: of the run.
+        most: how many to keep; 0: none is made, and none that was made before is removed.
+        steps: the steps of those that exist.
+    """
+
+    def __init__(self, folder: Path, most: int, steps: list[int]) -> None:
+        self.folder = folder
+        self.most = most
+        self.steps = list(steps)
+
+    def keep(self, last: Path, step: int) -> None:
+        """Give the last checkpoint, of this step, a second name before a new one takes its place.
+
+        Raises:
+            EnvironmentFault: it cannot be written.
+        """
+        older = self.folder / older_name(step)
+        if not self.most or not last.exists():
+            return
+        if older.exists() and step not in self.steps and not filecmp.cmp(older, last):
+            return  # not ours
+        give_second_name(last, older)
+        self.steps = [*(s for s in self.steps if s != step), step]
+
+    def remove_oldest(self) -> None:
+        """Remove the oldest, if there are too many. Call it when the new checkpoint is safe."""
+        while self.most and len(self.steps) > self.most:
+            with contextlib.suppress(OSError):
+                (self.folder / older_name(self.steps.pop(0))).unlink(missing_ok=True)
