@@ -15,10 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from charrnn.cli.runs import corpus_config_of
-
 from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.cli.inputs import open_corpus
+from charrnn.cli.train.record import corpus_config_of
 from charrnn.evaluation.evaluate import evaluate
 
 WINDOWS = (None, 64, 256)

@@ -8,8 +8,8 @@ what will be done, all definite.
 """
 
 import dataclasses
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -57,6 +57,7 @@ MAX_UNITS = 65_536
 """Maximum hidden units per layer."""
 MAX_SEED = 2**63 - 1
 LARGE_COUNT = 10**12
+LARGEST_FLOAT = sys.float_info.max
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -438,14 +439,14 @@ class SamplingConfig:
     temperature: float = setting(
         0.8,
         "Divides the logits: below 1 safer, above 1 bolder; 0 always takes the likeliest character.",
-        high=math.inf,
+        high=LARGEST_FLOAT,
         flags=("--temp", "--temperature"),
         panel=RULES,
     )
     temperature_to: float | None = setting(
         None,
         "Move from {temperature} to this temperature in equal steps until the last character.",
-        high=math.inf,
+        high=LARGEST_FLOAT,
         flags=("--temp-to",),
         panel=RULES,
     )

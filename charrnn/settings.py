@@ -149,7 +149,9 @@ def require(condition: bool, name: str, expected: str, found: object) -> None:
 def _fits(value: Any, kind: type, rule: Setting) -> bool:
     if kind in (int, float):
         kinds = int if kind is int else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            return False
+        if isinstance(value, float) and not math.isfinite(value):
             return False
         return rule.low <= value <= rule.high and not (rule.above and value == rule.low)
     if rule.choices:
@@ -172,7 +174,7 @@ def _range(kind: type, rule: Setting) -> str:
     noun = "a whole number" if kind is int else "a number"
     low = f"{rule.low:,}" if kind is int else f"{rule.low:g}"
     high = f"{rule.high:,}" if kind is int else f"{rule.high:g}"
-    if rule.high >= UNBOUNDED and kind is float:
+    if rule.high >= UNBOUNDED:
         return f"{noun} above {low}" if rule.above else f"{noun}, {low} or more"
     return f"{noun} above {low} and up to {high}" if rule.above else f"{noun} from {low} to {high}"
 

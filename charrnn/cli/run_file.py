@@ -89,7 +89,7 @@ def run_file_of(loaded: "Checkpoint") -> str:
         ("Saving", _values(SavingConfig, saving)),
     ]
     if start:
-        extend = {"extend-vocabulary": True} if start.get("extend") else {}
+        extend = {"extend-vocabulary": True} if start.get("extend_vocabulary") else {}
         parts.insert(1, ("Start", {"init-from": str(start.get("path"))} | extend))
     sections = [f"# {title}\n{tomli_w.dumps(values)}" for title, values in parts if values]
     return "\n".join(sections)

@@ -24,11 +24,11 @@ from helpers import (
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.compare import command as compare
-from charrnn.cli.compare.report import Row, table
+from charrnn.cli.compare.report import Trained, table
 from charrnn.cli.progress import Stopper
 from charrnn.cli.run_names import new_folders
 from charrnn.cli.terminal import can_print
-from charrnn.config import MOST_UNITS, ModelConfig, TrainingConfig
+from charrnn.config import MAX_UNITS, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.network.cells import CELLS
 from charrnn.network.shapes import ROUND, WITHIN, count_parameters, hidden_size_for
@@ -173,7 +173,7 @@ def make_row(cell, nats, **figures):
     config = ModelConfig(cell=cell, vocab_size=50, hidden_size=96)
     known = {"run": None, "config": config, "training": TrainingConfig(), "parameters": 54321}
     progress = {"steps": 40, "epochs": 1.5, "characters_seen": 123_456, "seconds": 2.0}
-    return Row(**(known | progress | figures), nats=nats)
+    return Trained(**(known | progress | figures), nats=nats)
 
 
 def test_the_table_is_as_wide_as_asked():
@@ -263,9 +263,9 @@ def test_the_hidden_size_for_a_number_of_parameters_is_the_nearest_or_a_round_on
 def test_a_number_of_parameters_that_no_hidden_size_gives_is_refused(cell):
     config = ModelConfig(cell=cell, vocab_size=31, embedding_size=7)
     least = count_parameters(dataclasses.replace(config, hidden_size=1))
-    most = count_parameters(dataclasses.replace(config, hidden_size=MOST_UNITS))
+    most = count_parameters(dataclasses.replace(config, hidden_size=MAX_UNITS))
     assert hidden_size_for(config, least) == 1
-    assert hidden_size_for(config, most) == MOST_UNITS
+    assert hidden_size_for(config, most) == MAX_UNITS
     for parameters in (-5, 0, least - 1, most + 1):
         with pytest.raises(UsageError, match=f"from {least:,} to {most:,} for this {cell} network"):
             hidden_size_for(config, parameters)
@@ -326,17 +326,17 @@ def test_every_option_reaches_the_runs(here, tmp_path, monkeypatch):
 def test_a_minute_each_is_the_default_and_steps_are_a_budget_of_their_own(
     here, corpus, monkeypatch
 ):
-    budgets = []
+    limits = []
 
-    def planned(text, network, config, limits, dropout):
-        budgets.append(limits)
+    def planned(text, network, request, device):
+        limits.append((request.minutes, request.epochs, request.steps))
         raise EnvironmentFault("that is all")
 
     monkeypatch.setattr(compare, "plan_run", planned)
     here("compare", "corpus.txt", status=6)
     here("compare", "corpus.txt", "--steps", 5, status=6)
     here("compare", "corpus.txt", "--minutes", 0.5, "--steps", 5, status=6)
-    assert budgets == [(1.0, None, None), (None, None, 5), (0.5, None, 5)]
+    assert limits == [(1.0, None, None), (None, None, 5), (0.5, None, 5)]
 
 
 def test_bytes_can_be_compared(here, corpus):
@@ -432,11 +432,11 @@ def test_compare_imports_no_torch_before_it_has_read_the_corpus(tmp_path):
 def failing(cell, error):
     """A `drive` that trains every network but that of one cell."""
 
-    def drive(trainer, stopper, *, quiet):
+    def drive(trainer, stopper):
         if trainer.model_config.cell == cell:
             trainer.progress.step = 2
             raise error
-        real(trainer, stopper, quiet=quiet)
+        real(trainer, stopper)
 
     real = compare.drive
     return drive
@@ -460,7 +460,7 @@ def test_a_cell_that_diverges_does_not_spoil_the_others(here, corpus, monkeypatc
 
 
 def test_a_comparison_in_which_all_diverge_has_a_table_and_status_5(here, corpus):
-    options = (*SMALL, "--steps", 12, "--lr", 1e12, "--clip", 0, "--cells", "lstm,elman", "-q")
+    options = (*SMALL, "--steps", 12, "--lr", 1e12, "--clip", "off", "--cells", "lstm,elman", "-q")
     result = here("compare", "corpus.txt", *options, status=5)
     assert [line.split()[-4] for line in result.out.splitlines()[1:3]] == ["diverged"] * 2
     assert "training diverged: lstm, elman" in result.err
@@ -497,7 +497,7 @@ def test_an_interrupt_stops_cleanly_and_prints_what_was_finished(corpus, tmp_pat
     said = err.decode()
     assert "stopping after this step" in said
     assert "finished: lstm; not finished: elman, gru" in said
-    assert "go on with: charrnn train corpus.txt --resume --name corpus-elman" in said
+    assert "to resume: charrnn train corpus.txt --resume --name corpus-elman" in said
     assert "3 of 3" not in said
     assert 0 < load_checkpoint(second).figures["step"] < 600
 

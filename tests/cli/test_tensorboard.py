@@ -189,7 +189,7 @@ def test_a_stopped_run_says_how_it_goes_on_with_its_log(here, fake, monkeypatch)
 
     monkeypatch.setattr(Trainer, "_step", step_and_stop)
     result = train(here, "--steps", 4, "--tensorboard", "my logs")
-    command = "go on with: charrnn train corpus.txt --resume --name a --tensorboard 'my logs'"
+    command = "to resume: charrnn train corpus.txt --resume --name a --tensorboard 'my logs'"
     assert command in result.err.splitlines()
 
 

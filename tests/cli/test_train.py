@@ -59,7 +59,7 @@ def test_a_run_says_what_it_read_what_it_trains_and_what_to_type_next(charrnn_in
     result = charrnn_in("train", "corpus.txt", *SMALL, "--steps", 30)
     for said in (
         "corpus.txt: 3,000 characters, 72 distinct",
-        "2,700 to train, then 300 to validate",
+        "2,700 for training, then 300 for validation",
         "lstm, 1 layer of 12 units",
         "parameters",
         "float32",
@@ -107,7 +107,7 @@ OPTIONS = [
     (("--lr", 0.013), ("run", "training", "learning_rate"), 0.013),
     (("--clip", 0.5), ("run", "training", "clip"), 0.5),
     (("--patience", 3), ("run", "training", "patience"), 3),
-    (("--save-every", 0.5), ("run", "saving", "minutes"), 0.5),
+    (("--save-every", 0.5), ("run", "saving", "save_every"), 0.5),
     (("--keep", 2), ("run", "saving", "keep"), 2),
     (("--seed", 77), ("run", "training", "seed"), 77),
     (("--device", "cpu"), ("run", "training", "device"), "cpu"),
@@ -205,7 +205,7 @@ def test_the_python_corpus_is_there_without_a_download(charrnn_in):
         ("a line\r\nanother\r\n" * 40, "CR LF line ends became LF"),
         ("\ufeffa text with a mark\n" * 1 + "more\n" * 80, "byte order mark found"),
         ("aaaaaaaaaaaaaaaaaaaa", "only one distinct character"),
-        ("ab", "nothing to validate on"),
+        ("ab", "no validation text"),
         ("abcdefghij" * 3, "too few for"),
     ],
 )
@@ -380,9 +380,7 @@ def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
     assert process.returncode == -number
     said = err.decode()
     assert "stopping after this step" in said
-    resume = shlex.split(
-        next(s for s in said.splitlines() if "go on with: " in s).split(": ", 1)[1]
-    )
+    resume = shlex.split(next(s for s in said.splitlines() if "to resume: " in s).split(": ", 1)[1])
     at = load_checkpoint(folder / "last.safetensors").figures["step"]
     assert 0 < at < 500
     resumed = charrnn_in(*resume[1:])
@@ -487,7 +485,7 @@ def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
 @pytest.mark.parametrize("steps", [12, 200])
 @pytest.mark.parametrize("val_fraction", [0, 0.1])
 def test_a_diverging_run_ends_with_status_5(charrnn_in, corpus, steps, val_fraction):
-    settings = ("--lr", 1e12, "--clip", 0, "--steps", steps, "--val-fraction", val_fraction)
+    settings = ("--lr", 1e12, "--clip", "off", "--steps", steps, "--val-fraction", val_fraction)
     result = charrnn_in("train", "corpus.txt", *SMALL, *settings, status=5)
     assert " became " in result.err
     assert "--lr" in result.err
@@ -514,7 +512,7 @@ def test_resume_finds_the_run_of_its_corpus_whatever_its_name(charrnn_in, tmp_pa
 def test_a_run_says_where_it_is_kept_before_it_begins(here, corpus):
     for folder in ("checkpoints/corpus", "checkpoints/corpus-2"):
         said = here("train", "corpus.txt", *SMALL, "--steps", 2).err
-        assert said.index(f"kept in {folder};") < said.index("step 1")
+        assert said.index(f"saving to {folder};") < said.index("step 1")
 
 
 # --- on a terminal -----------------------------------------------------------------------------------------------------

@@ -331,6 +331,7 @@ def test_a_run_says_and_keeps_what_it_started_from(here, workplace):
         "path": "checkpoints/tiny/best.safetensors",
         "sha256": tiny.sha256,
         "fingerprint": tiny.run["corpus"]["fingerprint"],
+        "extend_vocabulary": True,
     }
     row = f"started as  checkpoints/tiny/best.safetensors (sha256 {tiny.sha256[:12]})\n"
     assert row in here("inspect", "new").out
@@ -355,7 +356,10 @@ def test_a_vocabulary_that_suffices_is_kept_whole(here, tiny_model):
 
 def test_a_model_with_an_unknown_symbol_reads_all_others_as_that(here):
     result = here("train", "new.txt", "--init-from", "unknowing.safetensors", *QUICK)
-    assert "note        1 character that the model lacks became the unknown symbol" in result.err
+    assert (
+        "note        1 character became the unknown symbol (not in the model's vocabulary)"
+        in result.err
+    )
     assert "added" not in result.err
     facts = json.loads(here("inspect", "new", "--json").out)
     assert facts["vocabulary"]["has_unknown"]
@@ -368,7 +372,7 @@ def test_rare_characters_become_an_unknown_symbol_that_the_model_gets(here):
     extend = ("--init-from", "tiny", "--extend-vocabulary", "--min-count", 2)
     result = here("train", "rare.txt", *extend, *QUICK)
     assert "7 added (ß, à, è, é, û, —, ☃), an unknown symbol added\n" in result.err
-    assert "note        1 rare character became the unknown symbol" in result.err
+    assert "note        1 character became the unknown symbol (rare ones)" in result.err
 
 
 def test_a_byte_model_stays_one_and_needs_no_option_to_say_so(here):
@@ -411,7 +415,7 @@ REFUSED = [
     (("bytes", "--level", "char"), 2, "--level is char here, but byte in"),
     (("bytes", "--layers", "9"), 2, KEEPS),
     (("bytes", "--extend-vocabulary"), 2, "a byte model, which has every byte already"),
-    (("bytes", "--encoding", "latin-1"), 2, "encoding must be left out with --level byte"),
+    (("bytes", "--encoding", "latin-1"), 2, "encoding only applies with --level char"),
     (("tiny", "--min-count", "2"), 2, "add --extend-vocabulary"),
     (("tiny",), 3, "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE)"),
     (("tiny",), 3, "--extend-vocabulary adds them to the model"),
@@ -428,7 +432,7 @@ def test_what_cannot_be_is_refused_in_one_line_before_training(here, arguments, 
 
 def test_extending_needs_a_model_to_extend(here):
     result = here("train", "new.txt", "--extend-vocabulary", *QUICK, status=2)
-    assert "--extend-vocabulary goes with --init-from only" in result.err
+    assert "--extend-vocabulary only applies with --init-from" in result.err
 
 
 def test_a_run_that_is_resumed_cannot_start_from_another_model(here):
@@ -447,7 +451,7 @@ def test_resuming_needs_nothing_of_the_old_model(here):
     shutil.rmtree("checkpoints/tiny")
     result = here("train", "--resume", "--name", "rare")
     assert "at step 4 of 6" in result.err
-    assert "note        1 rare character became the unknown symbol" in result.err
+    assert "note        1 character became the unknown symbol (rare ones)" in result.err
     after = load_checkpoint(path)
     assert after.figures["step"] == 6
     assert after.run["init_from"] == last.run["init_from"]
@@ -472,7 +476,7 @@ def test_resuming_reads_strangers_as_the_model_did(here):
 
 
 def test_a_start_that_is_never_surpassed_is_said(here):
-    wild = ("--lr", 1, "--clip", 0, "--init-from", "tiny")
+    wild = ("--lr", 1, "--clip", "off", "--init-from", "tiny")
     result = here("train", "corpus.txt", *wild, *QUICK, "-q")
     assert "no step made it better: this is the model that the run started from" in result.out
     best = load_checkpoint(Path("checkpoints/corpus/best.safetensors"))

@@ -596,8 +596,8 @@ def unfinished(here, tmp_path):
     [
         STARTED,
         ("train", "--steps", 3, "--dropout", 0, "--cell", "lstm"),
-        ("train", "--threads", 0, "--device", "auto", "--save-every", 7, "--keep", 1),
-        ("train", "corpus.txt", "--minutes", "5.0", "--lr", "4e-3", "--patience", 0),
+        ("train", "--threads", 1, "--device", "auto", "--save-every", 7, "--keep", 1),
+        ("train", "corpus.txt", "--minutes", "5.0", "--lr", "4e-3", "--patience", "off"),
     ],
     ids=str,
 )
@@ -624,7 +624,7 @@ def test_resume_accepts_the_runs_own_values(unfinished, tmp_path, again):
             ("--hidden-size", 9, "--seed", 5),
             "--hidden-size is 12 in this run, not 9; --seed is 1 in",
         ),
-        (("--overwrite",), "--overwrite starts a run afresh"),
+        (("--overwrite",), "--overwrite and --resume exclude each other"),
     ],
     ids=str,
 )
@@ -690,7 +690,7 @@ def test_nothing_differs_from_itself():
 def test_a_run_that_stopped_early_says_why_and_is_finished(here, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "validate", lambda self: float(self.progress.step))
     ended = here("train", "corpus.txt", *SMALL, "--steps", 100, "--patience", 2)
-    why = "stopped early at step 27: no better validation for 2 evaluations"
+    why = "stopped early at step 27: no better validation loss in 2 evaluations"
     assert why in ended.err
     assert "step 9;" in ended.out
     refused = here("train", "corpus.txt", "--resume", status=2)

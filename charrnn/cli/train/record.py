@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 RENAMED = {
     "weight_drop": "weight_drop",
     "reset_every": "reset_every",
-    "minutes": "save_every",
     "lr": "learning_rate",
     "muon_lr": "muon_learning_rate",
     "layers": "num_layers",
@@ -113,6 +112,10 @@ def requested(request: TrainingRequest) -> dict[str, Any]:
 def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Recorded settings by their present names, with None for what is off."""
     settings = {RENAMED.get(name, name): value for name, value in recorded.items()}
+    if (
+        "keep" in settings and "minutes" in settings
+    ):  # how often a run was saved, not how long it was to take
+        settings["save_every"] = settings.pop("minutes")
     off = {name: None for name in NEVER_ZERO if name in settings and not settings[name]}
     if settings.get("kernel") == "auto":
         settings["kernel"] = "fused"

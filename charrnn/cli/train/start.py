@@ -84,7 +84,7 @@ class Start:
             "path": str(self.checkpoint.path),
             "sha256": self.checkpoint.sha256,
             "fingerprint": corpus.get("fingerprint") if isinstance(corpus, dict) else None,
-            "extend": self.extend,
+            "extend_vocabulary": self.extend,
         }
 
 

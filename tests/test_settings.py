@@ -1,0 +1,209 @@
+"""Settings: one declaration, from which the check, the help, the run file, resume and the reference follow."""
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from helpers import CLEAN, make_text, own_signals
+from hypothesis import given
+from hypothesis import strategies as st
+
+import charrnn
+from charrnn.config import (
+    CorpusConfig,
+    ModelConfig,
+    SamplingConfig,
+    SavingConfig,
+    TrainingConfig,
+    TrainingRequest,
+)
+from charrnn.errors import SettingError
+from charrnn.settings import check, expected_value, setting, settings_of, value_types
+
+CONFIGS = (CorpusConfig, ModelConfig, TrainingConfig, SavingConfig, SamplingConfig, TrainingRequest)
+SETTINGS = [(config, name) for config in CONFIGS for name in settings_of(config)]
+
+
+def made(config, **values):
+    """A config with what it cannot do without."""
+    needed = {"vocab_size": 3} if config is ModelConfig else {}
+    return config(**(needed | values))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Toy:
+    """A config for the rule itself."""
+
+    size: int = setting(3, "Size.", low=1, high=9)
+    rate: float | None = setting(None, "Rate.", above=True, high=1)
+    word: str = setting("one", "Word.", choices=("one", "two"))
+    names: tuple[str, ...] = setting((), "Names.")
+    only_two: bool = setting(False, "Needs two.", needs=("word", "two"))
+    with_rate: bool = setting(False, "Needs a rate.", needs=("rate",))
+    alone: bool = setting(False, "Excludes names.", excludes=("names",))
+
+    def __post_init__(self):
+        check(self)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"size": 0}, "size must be a whole number from 1 to 9, not 0"),
+        ({"size": 10}, "size must be a whole number from 1 to 9, not 10"),
+        ({"size": 3.0}, "size must be a whole number from 1 to 9, not 3.0"),
+        ({"size": True}, "size must be a whole number from 1 to 9, not True"),
+        ({"size": None}, "size must be a whole number from 1 to 9, not None"),
+        ({"rate": 0}, "rate must be a number above 0 and up to 1, not 0"),
+        ({"rate": float("nan")}, "rate must be a number above 0 and up to 1, not nan"),
+        ({"rate": "{x}"}, "rate must be a number above 0 and up to 1, not '{x}'"),
+        ({"word": "three"}, "word must be one of one, two, not 'three'"),
+        ({"names": "ab"}, "names must be a tuple, not 'ab'"),
+        ({"only_two": True}, "only_two only applies with word='two'"),
+        ({"with_rate": True}, "with_rate only applies with rate"),
+        ({"alone": True, "names": ("a",)}, "alone and names exclude each other"),
+    ],
+)
+def test_a_value_out_of_range_or_a_conflict_is_named_with_what_was_expected(values, said):
+    with pytest.raises(SettingError) as error:
+        Toy(**values)
+    assert str(error.value) == said
+
+
+def test_what_is_within_range_is_accepted():
+    Toy(size=9, rate=1, word="two", names=("a",), only_two=True, with_rate=True)
+
+
+def test_an_error_is_spelled_for_python_and_for_the_command_line():
+    error = SettingError("{rate} needs {word:two}, not {found!r}", "leave {rate} out", found="{x}")
+    assert (error.message, error.hint) == ("rate needs word='two', not '{x}'", "leave rate out")
+    spelled = error.spelled(lambda name, value: f"--{name} {value}".strip())
+    assert spelled == ("--rate needs --word two, not '{x}'", "leave --rate out")
+
+
+@pytest.mark.parametrize(("config", "name"), SETTINGS, ids=lambda v: getattr(v, "__name__", v))
+def test_every_setting_says_what_it_is_and_refuses_what_it_cannot_be(config, name):
+    rule = settings_of(config)[name]
+    assert rule.help.endswith(".")
+    assert rule.help[0].isupper() or rule.help.startswith("muon")
+    assert rule.panel or not rule.option
+    with pytest.raises(
+        SettingError, match=f"^{name} must be {re.escape(expected_value(config, name))}"
+    ):
+        made(config, **{name: object()})
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [(c, n) for c, n in SETTINGS if value_types(c)[n][0] in (int, float)],
+    ids=lambda v: getattr(v, "__name__", v),
+)
+def test_every_number_has_bounds_both_ways(config, name):
+    for value in (
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        -1,
+        10**400,
+        2**70 if name != "top_k" else 10**12,
+    ):
+        if value == 2**70 and settings_of(config)[name].high >= 2**70:
+            continue
+        with pytest.raises(SettingError, match=name):
+            made(config, **{name: value})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["hidden_size", "dropout", "clip", "cell", "steps"]),
+        st.none() | st.integers() | st.text(),
+    )
+)
+def test_a_request_is_refused_or_makes_definite_configs(given):
+    try:
+        request = TrainingRequest(given=given)
+    except SettingError:
+        return
+    assert isinstance(request.network(5), ModelConfig)
+    assert isinstance(request.training(), TrainingConfig)
+
+
+# --- adding a setting ---------------------------------------------------------------------------------------------------
+
+NEW_FIELD = """    gradient_noise: float = setting(
+        0.25,
+        "Standard deviation of noise added to gradients.",
+        high=3,
+        panel=LEARNING,
+    )
+    seed: int = setting("""
+
+
+@pytest.fixture(scope="module")
+def with_a_new_setting(tmp_path_factory):
+    """A copy of the package in which TrainingConfig has one field more, and a folder with a text."""
+    folder = tmp_path_factory.mktemp("new")
+    package = folder / "lib" / "charrnn"
+    shutil.copytree(
+        Path(charrnn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    source = (package / "config.py").read_text(encoding="utf-8")
+    before, training, after = source.partition("class TrainingConfig:")
+    changed = before + training + after.replace("    seed: int = setting(", NEW_FIELD, 1)
+    assert changed != source
+    (package / "config.py").write_text(changed, encoding="utf-8")
+    (folder / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
+    return folder
+
+
+def run_in(folder, *arguments, status=0):
+    """The copy's `charrnn ARGUMENTS`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "charrnn", *map(str, arguments)],
+        cwd=folder,
+        env=CLEAN | {"PYTHONPATH": str(folder / "lib"), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        preexec_fn=own_signals,
+        check=False,
+    )
+    assert done.returncode == status, done
+    return done.stdout + done.stderr
+
+
+def test_a_new_setting_is_an_option_and_is_checked_kept_compared_and_written(with_a_new_setting):
+    folder = with_a_new_setting
+    said = run_in(folder, "train", "--help")
+    assert re.search(r"--gradient-noise .*Standard deviation of noise added to gradients", said)
+    assert "[default: 0.25]" in said
+    said = run_in(folder, "train", "corpus.txt", "--gradient-noise", 4, status=2)
+    assert "--gradient-noise must be a number from 0 to 3, not 4" in said
+    small = ("--hidden-size", 4, "--steps", 3, "--precision", "float32", "--threads", 1)
+    run_in(folder, "train", "corpus.txt", "--name", "a", "--gradient-noise", 1.5, *small, "-q")
+    written = tomllib.loads(run_in(folder, "inspect", "a", "--toml"))
+    assert written["gradient-noise"] == 1.5
+    said = run_in(folder, "train", "--resume", "--name", "a", "--gradient-noise", 2, status=2)
+    assert "--gradient-noise is 1.5 in this run, not 2" in said
+
+
+def test_a_new_setting_stands_in_the_reference(with_a_new_setting):
+    folder, docs = with_a_new_setting, Path(__file__).parents[1] / "docs" / "_ext"
+    script = (
+        f"import sys; sys.path.insert(0, {str(docs)!r}); import reference_text as r;"
+        "print(r.command_reference())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=CLEAN | {"PYTHONPATH": str(folder / "lib")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--gradient-noise" in done.stdout
+    assert "Standard deviation of noise added to gradients" in done.stdout
