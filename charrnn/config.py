@@ -441,7 +441,18 @@ class SamplingConfig:
         "Divides the logits: below 1 safer, above 1 bolder; 0 always takes the likeliest character.",
         high=LARGEST_FLOAT,
         flags=("--temp", "--temperature"),
-        panel=RULES,
+    )
+    length: int = setting(
+        1000,
+        "Characters to generate after the prompt.",
+        high=10**15,
+        flags=("--length", "-n"),
+    )
+    seed: int | None = setting(
+        None,
+        "Seed of the random draws.",
+        high=MAX_SEED,
+        default_text="random, printed on stderr",
     )
     temperature_to: float | None = setting(
         None,
@@ -510,20 +521,6 @@ class SamplingConfig:
         metavar="REGEX",
         excludes=("ban", "stop", "until_sentence"),
         panel=RULES,
-    )
-    seed: int | None = setting(
-        None,
-        "Seed of the random draws.",
-        high=MAX_SEED,
-        default_text="random, printed on stderr",
-        panel=RULES,
-    )
-    length: int = setting(
-        1000,
-        "Characters to generate after the prompt.",
-        high=10**15,
-        flags=("--length", "-n"),
-        panel=ENDS,
     )
     stop: tuple[str, ...] = setting(
         (),

@@ -303,7 +303,7 @@ def test_defaults_come_from_the_configs():
             "level": CorpusConfig.level,
         },
         "sample": {
-            "temp": SamplingConfig.temperature,
+            "temperature": SamplingConfig.temperature,
             "length": SamplingConfig.length,
             "top_k": SamplingConfig.top_k,
             "top_p": SamplingConfig.top_p,
@@ -337,11 +337,11 @@ RELEASED = {
         --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite
         --device --precision
         --threads --cache --json --quiet""",
-    "sample": """--temp --length --prime --prime-file --seed --top-k --top-p --count --clamp --steer --steer-file
-        --quiet --unknown --temp-from --temp-to --min-p --typical --repetition-penalty --repetition-window
-        --no-repeat-ngram --ban --bias --match --fill --beam --fill-newlines --stop --until-sentence --max-chars --lines
-        --separator --unique --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color
-        --palette --interactive""",
+    "sample": """--prompt --temp --length --seed --interactive --count --prompt-file --unknown --temp-to --top-k --top-p
+        --min-p --typical --repetition-penalty --repetition-window --no-repeat-ngram --ban --bias --match --stop
+        --until-sentence --max-chars --lines --infill --beam --infill-newlines --separator --unique --novel
+        --novel-length --best-of --json --log-probabilities --show-probabilities --color --palette --clamp --steer
+        --steer-file --quiet""",
     "visualize": """--unit --what --predictions --diagram --surprisal --sort --dump --lstmvis --from --max-chars --color
         --width --clamp --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
         --svg --png --gates --saliency --target --horizon --windows --csv --html""",

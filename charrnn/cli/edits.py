@@ -1,19 +1,22 @@
 """The options that edit a model's units while a command uses it: --clamp, --steer and --steer-file."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charrnn.cli.terminal import say
-from charrnn.wording import escape
+from charrnn.config import EDITS
+from charrnn.settings import check, setting
+from charrnn.wording import escape, listed
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
 
-NAMED = 4
-"""Edits that stderr names, at most; of the others it says how many there are."""
+MAX_NAMED = 4
+"""Maximum edits that are named on stderr."""
 
 Clamp = Annotated[
     list[str] | None,
@@ -44,34 +47,64 @@ SteerFile = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class EditOptions:
+    """How a model's units are edited."""
+
+    clamp: tuple[str, ...] = setting(
+        (),
+        "Hold a unit's state at a value from the start, such as L0.c.37=+1. May be repeated.",
+        metavar="UNIT=VALUE",
+        panel=EDITS,
+    )
+    steer: tuple[str, ...] = setting(
+        (),
+        "Add to a unit's state at every character, such as L0.h.37=-0.5. May be repeated.",
+        metavar="UNIT=VALUE",
+        panel=EDITS,
+    )
+    steer_file: Path | None = setting(
+        None,
+        "Read edits from a file with a line 'clamp UNIT=VALUE' or 'steer UNIT=VALUE' for each.",
+        metavar="FILE",
+        panel=EDITS,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def edited(self, model: "CharRNN") -> "CharRNN":
+        """The model with its units edited; the edits are reported on stderr.
+
+        Raises:
+            UsageError: an option is not an edit, or does not fit the model.
+            DataError: the file cannot be read, or has a line that is not an edit or does not fit the model.
+        """
+        if not (self.clamp or self.steer or self.steer_file):
+            return model
+        from charrnn.cli.inputs import read_text
+        from charrnn.interpret import edits as interpreted
+        from charrnn.text.sources import file_source
+
+        edits = [interpreted.parse_edit(text, "clamp") for text in self.clamp]
+        edits += [interpreted.parse_edit(text, "steer") for text in self.steer]
+        if self.steer_file is not None:
+            text = read_text(file_source(self.steer_file), None)
+            edits += interpreted.parse_edits(text, str(self.steer_file))
+        result = interpreted.edited(model, edits)
+        named = escape(listed(list(map(str, edits)), MAX_NAMED)) or "none"
+        say(f"charrnn: edited units: {named}")
+        return result
+
+
 def edited(
     model: "CharRNN",
     clamp: Sequence[str] | None,
     steer: Sequence[str] | None,
     steer_file: Path | None,
     *,
-    quiet: bool,
+    quiet: bool = False,  # noqa: ARG001
 ) -> "CharRNN":
-    """The model as the three options want it; stderr says how.
-
-    Raises:
-        UsageError: an option is no edit, or does not fit the model.
-        DataError: the file cannot be read, or has a line that is no edit or does not fit the model.
-    """
-    if not (clamp or steer or steer_file):
-        return model
-    from charrnn.cli.inputs import read_text
-    from charrnn.interpret import edits as obeyed
-    from charrnn.interpret.edits import parse_edit, parse_edits
-    from charrnn.text.sources import file_source
-
-    edits = [parse_edit(text, "clamp") for text in clamp or ()]
-    edits += [parse_edit(text, "steer") for text in steer or ()]
-    if steer_file is not None:
-        edits += parse_edits(read_text(file_source(steer_file), None), str(steer_file))
-    found = obeyed.edited(model, edits)
-    if not quiet:
-        named = ", ".join(map(str, edits[:NAMED]))
-        more = f" and {len(edits) - NAMED:,} more" if len(edits) > NAMED else ""
-        say(f"charrnn: units are edited: {escape(named + more) if edits else 'none'}")
-    return found
+    """The model as three options of a command edit it; see `EditOptions.edited`."""
+    options = EditOptions(clamp=tuple(clamp or ()), steer=tuple(steer or ()), steer_file=steer_file)
+    return options.edited(model)

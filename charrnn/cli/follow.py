@@ -25,7 +25,7 @@ def sampling_config(
     length: int | None, temp: float | None, seed: int | None, *, line: bool
 ) -> "SamplingConfig":
     """How `charrnn sample` would write with these options."""
-    from charrnn.cli.sample_input import fresh_seed
+    from charrnn.cli.sample.command import fresh_seed
     from charrnn.config import SamplingConfig
 
     return SamplingConfig(

@@ -29,6 +29,7 @@ from charrnn.settings import (
     settings_of,
     value_types,
 )
+from charrnn.wording import did_you_mean
 
 OFF, AUTO = "off", "auto"
 """The words on the command line for "turned off" and "left to the plan"."""
@@ -51,7 +52,7 @@ class Option:
     rule: Setting
     default: Any
     kind: type
-    may_be_off: bool
+    may_be_none: bool
     parse: Parse | None
     complete: Complete | None
 
@@ -59,6 +60,12 @@ class Option:
     def flags(self) -> tuple[str, ...]:
         """Its spellings, the usual one first."""
         return flags_of(self.name, self.rule)
+
+    @property
+    def may_be_off(self) -> bool:
+        """Whether the word `off` is one of its values."""
+        has_other_default = self.default is not None or self.rule.planned
+        return self.may_be_none and self.rule.can_be_off and has_other_default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +141,9 @@ def _options(config: type, changes: Changes) -> Iterator[Option]:
     for name, rule in settings_of(config).items():
         if rule.option and name not in changes.without:
             kind, may_be_none = value_types(config)[name]
-            off = may_be_none and rule.can_be_off and (defaults[name] is not None or rule.planned)
             own = dataclasses.replace(rule, **changes.different.get(name, {}))
             parse, complete = changes.parse.get(name), changes.complete.get(name)
-            yield Option(config, name, own, defaults[name], kind, off, parse, complete)
+            yield Option(config, name, own, defaults[name], kind, may_be_none, parse, complete)
     if config is TrainingRequest:
         for part in (ModelConfig, TrainingConfig):
             yield from _options(part, changes)
@@ -220,7 +226,7 @@ def _parameter(option: Option, spell: Callable[[str, str], str]) -> inspect.Para
     shown: bool | str = default not in (None, "")
     if rule.default_text is not None:
         shown = spelled(rule.default_text, spell)
-    if option.kind is bool and (rule.planned or default):
+    if option.kind is bool and (option.may_be_none or rule.planned or default):
         flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
     text = spelled(rule.help, spell) + (f" '{OFF}' turns it off." if option.may_be_off else "")
     annotation: Any = Annotated[
@@ -240,7 +246,7 @@ def _parameter(option: Option, spell: Callable[[str, str], str]) -> inspect.Para
 def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
     """The type of an option for Typer, and what else Typer is given for it."""
     if option.kind is bool:
-        return (bool | None if option.rule.planned else bool), {}
+        return (bool | None if option.may_be_none or option.rule.planned else bool), {}
     if option.kind is tuple:
         return list[str] | None, {}
     if option.rule.choices:
@@ -251,9 +257,10 @@ def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
         }
     if option.kind in (int, float) and option.may_be_off:
         return str | None, {"parser": partial(_number_or_off, option)}
-    settings: dict[str, Any] = {"autocompletion": option.complete} if option.complete else {}
     if issubclass(option.kind, StrEnum):
-        settings["case_sensitive"] = False
+        parser, words = partial(_member, option), _words(option)
+        return Optional[option.kind], {"parser": parser, "autocompletion": beginning_with(words)}  # noqa: UP045
+    settings: dict[str, Any] = {"autocompletion": option.complete} if option.complete else {}
     return Optional[option.kind], settings  # noqa: UP045 (a class at run time)
 
 
@@ -271,6 +278,21 @@ def _word(choices: tuple[str, ...], text: str) -> str:
     return next((choice for choice in choices if choice == str(text).lower()), str(text))
 
 
+def _words(option: Option) -> list[str]:
+    """The words that an option takes whose values are an enum's; `auto` stands for None."""
+    words = list(map(str, option.kind))  # type: ignore[call-overload]
+    return [AUTO, *words] if option.may_be_none else words
+
+
+def _member(option: Option, text: str) -> Any:
+    """The member of an enum that a word names, whatever the case of its letters."""
+    word, words = str(text).lower(), _words(option)
+    if word not in words:
+        message = f"{option.flags[0]} must be one of {', '.join(words)}, not {str(text)!r}"
+        raise UsageError(message, did_you_mean(word, words))
+    return None if word == AUTO and option.may_be_none else option.kind(word)
+
+
 def _number_or_off(option: Option, text: str) -> Any:
     if str(text).lower() == OFF:
         return OFF
@@ -286,6 +308,8 @@ def _metavar(option: Option) -> str | None:
         return option.rule.metavar
     if option.rule.choices:
         return "[" + "|".join(option.rule.choices) + "]"
+    if issubclass(option.kind, StrEnum):
+        return "[" + "|".join(_words(option)) + "]"
     if option.may_be_off:
         return "INTEGER" if option.kind is int else "FLOAT"
     return None

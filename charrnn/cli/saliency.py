@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.options import unescaped
 from charrnn.cli.pictures import Pictures
 from charrnn.cli.reading import content
-from charrnn.cli.sample_input import unescaped
 from charrnn.cli.showing import Style
 from charrnn.cli.table import require_csv, write_csv
 from charrnn.cli.terminal import can_print

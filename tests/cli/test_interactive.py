@@ -19,8 +19,8 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from test_sampling import make_model
 
-from charrnn.cli.interactive import HELP, has_screen
-from charrnn.cli.screen import Screen
+from charrnn.cli.sample.interactive import HELP, has_screen
+from charrnn.cli.sample.screen import Screen
 from charrnn.config import SamplingConfig
 from charrnn.sampling.session import Session, first_word
 from charrnn.text.vocabulary import Vocabulary
@@ -94,7 +94,7 @@ def test_the_text_is_saved(together, tmp_path):
     path = tmp_path / "story.txt"
     _, talk = together(f":line def\n:save {path}\nab\n:save {path}")
     assert path.read_text() == "def\nab"
-    assert f"wrote {path} (6 characters)" in talk
+    assert f"saved {path} (6 characters)" in talk
     _, talk = together("x", f":save {path}")
     assert "there already" in talk
     assert f":save! {path} replaces it" in talk
@@ -106,11 +106,11 @@ def test_the_text_is_saved(together, tmp_path):
     ("line", "said"),
     [
         (":nonsense", "no command :nonsense"),
-        (":word many", "no number of words"),
-        (":word 0", "no number of words"),
-        (":temp", "no temperature"),
+        (":word many", "not a number of words"),
+        (":word 0", "not a number of words"),
+        (":temp", "not a temperature"),
         (":temp -1", "temp"),
-        (":back", "no step to take back"),
+        (":back", "no step to undo"),
         (":save", "needs a name"),
         (":save /nowhere/x", "/nowhere/x"),
         ("é\x1b", "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE)"),
@@ -140,7 +140,7 @@ def test_quiet_says_errors_only_and_does_everything(together, tiny_model):
 
 
 def test_it_goes_on_from_a_prime_and_obeys_the_other_options(together, tiny_model):
-    options = ("--prime", "def", "--temp", 0.3, "--stop", "e", "--top-k", 4)
+    options = ("--prompt", "def", "--temp", 0.3, "--stop", "e", "--top-k", 4)
     expected = sampled(tiny_model, "def", temperature=0.3, stop=("e",), top_k=4)
     assert together("", options=options)[0] == "def" + expected
 
@@ -165,23 +165,9 @@ def test_a_closed_standard_input_is_told(capsys, monkeypatch, workplace):
     assert "standard input, which is closed" in said
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        *(("--count", 2), ("--json",), ("--unique",), ("--best-of", 2), ("--separator", "x")),
-        *(("--fill", "a_"), ("--novel", "corpus.txt"), ("--show-probabilities",)),
-        *(("--temp-from", 1, "--temp-to", 2), ("--prime-file", "-")),
-    ],
-)
-def test_what_makes_no_sense_together_is_refused(capsys, monkeypatch, workplace, options):
-    monkeypatch.chdir(workplace)
-    said = call_charrnn(capsys, "sample", "--interactive", *options, status=2).err
-    assert "--interactive" in said
-
-
 def test_ctrl_c_in_a_pipe_stops_the_writing_and_then_leaves_with_the_text(workplace):
     with subprocess.Popen(
-        command("sample", "--interactive", "--length", 10**9, "--prime", "def"),
+        command("sample", "--interactive", "--length", 10**9, "--prompt", "def"),
         cwd=workplace,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -367,10 +353,10 @@ def test_the_text_is_saved_under_a_name_that_is_asked_for(tmp_path):
     assert played.session.text == "aba"
     played = Played(SAVE, str(path), ENTER, text="cd", leave=CTRL_C * 2)
     assert path.read_text() == "ab"
-    assert "there already: Enter once more replaces it" in played.message
+    assert "there already: press Enter again to replace it" in played.message
     played = Played(SAVE, str(path), ENTER, ENTER, text="cd")
     assert path.read_text() == "cd"
-    assert f"wrote {path} (2 characters)" in played.message
+    assert f"saved {path} (2 characters)" in played.message
 
 
 def test_saving_can_be_given_up(tmp_path):
@@ -438,7 +424,7 @@ LEAVES = "\x1b[?1049l"
 
 @pytest.mark.parametrize("leave", [CTRL_C, ESCAPE])
 def test_a_terminal_is_left_as_it_was_with_the_text_on_it(workplace, leave):
-    terminal = Terminal("sample", *SETTINGS, "--prime", "def", cwd=workplace)
+    terminal = Terminal("sample", *SETTINGS, "--prompt", "def", cwd=workplace)
     terminal.wait_for("3 characters")
     terminal.type("s" + leave)
     status, seen = terminal.rest()
@@ -452,7 +438,7 @@ def test_with_standard_output_elsewhere_the_screen_is_on_stderr_and_the_text_goe
     workplace, tmp_path
 ):
     with (tmp_path / "out.txt").open("wb") as out:
-        terminal = Terminal("sample", *SETTINGS, "--prime", "def", cwd=workplace, stdout=out)
+        terminal = Terminal("sample", *SETTINGS, "--prompt", "def", cwd=workplace, stdout=out)
         terminal.wait_for("3 characters")
         terminal.type(CTRL_C)
         assert terminal.rest()[0] == 0
@@ -471,7 +457,7 @@ def test_a_dumb_terminal_is_talked_to_by_lines(workplace, tiny_model):
 
 
 def test_ctrl_c_leaves_a_dumb_terminal_with_the_text(workplace):
-    terminal = Terminal("sample", *SETTINGS, "--prime", "def", cwd=workplace, term="dumb")
+    terminal = Terminal("sample", *SETTINGS, "--prompt", "def", cwd=workplace, term="dumb")
     terminal.wait_for("> ")
     os.killpg(terminal.process.pid, signal.SIGINT)
     status, seen = terminal.rest()

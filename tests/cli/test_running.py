@@ -24,7 +24,7 @@ import charrnn
 from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.cli.app import app
-from charrnn.cli.sample_output import CHARACTERS_PER_WRITE
+from charrnn.cli.sample.output import CHARACTERS_PER_WRITE
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.network.shapes import weight_shapes
@@ -121,8 +121,8 @@ def refused(capsys, monkeypatch, workplace):
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
-        (("-n", 7, "--prime", "def "), {"length": 7, "prime": "def "}),
-        (("--length", 0, "--prime", "def "), {"length": 0, "prime": "def "}),
+        (("-n", 7, "--prompt", "def "), {"length": 7, "prime": "def "}),
+        (("--length", 0, "--prompt", "def "), {"length": 0, "prime": "def "}),
         (("--temp", 0, "--seed", 2), {"temperature": 0.0, "seed": 2}),
         (("--temperature", "1e30", "--top-k", 4), {"temperature": 1e30, "top_k": 4}),
         (("--temp", "1e-40"), {"temperature": 1e-40}),
@@ -165,7 +165,7 @@ def test_the_prime_comes_from_a_file_or_from_standard_input(tmp_path, workplace,
     prime = "import re\n\n"
     (tmp_path / "prime.txt").write_bytes(prime.encode().replace(b"\n", b"\r\n"))
     model = workplace / BEST
-    options = ("--prime-file", source, "-n", 9, "--temp", 0, "-q")
+    options = ("--prompt-file", source, "-n", 9, "--temp", 0, "-q")
     result = run_charrnn("sample", model, *options, cwd=tmp_path, stdin=prime.encode())
     assert result.out.startswith(prime)
     assert len(result.out) == len(prime) + 9
@@ -189,7 +189,7 @@ def test_a_pipe_gets_utf_8_whatever_the_locale(tmp_path, env):
 def test_a_byte_model_hands_on_a_prime_that_is_no_utf_8_as_it_came(workplace):
     prime = b"\xff\x80caf\xe9\r\n"
     done = subprocess.run(
-        command("sample", "bytes", "-q", "-n", "5", "--prime-file", "-"),
+        command("sample", "bytes", "-q", "-n", "5", "--prompt-file", "-"),
         cwd=workplace,
         input=prime,
         capture_output=True,
@@ -234,7 +234,7 @@ def test_a_terminal_that_knows_only_ascii_gets_escapes(tmp_path):
         ("--top-k", -1),
         ("--count", 0),
         ("--seed", -1),
-        ("--prime-file", "corpus.txt", "--prime", "a"),
+        ("--prompt-file", "corpus.txt", "--prompt", "a"),
     ],
 )
 def test_a_setting_out_of_its_range_is_a_usage_error_that_names_it(refused, options):
@@ -242,19 +242,19 @@ def test_a_setting_out_of_its_range_is_a_usage_error_that_names_it(refused, opti
 
 
 def test_a_prime_with_unknown_characters_is_refused_by_name(refused, tmp_path):
-    said = refused(3, "sample", "-q", "--prime", "aé\x1b\udcff")
-    assert "the prime text has characters that are not among the model's" in said
+    said = refused(3, "sample", "-q", "--prompt", "aé\x1b\udcff")
+    assert "the prompt has characters that are not among the model's" in said
     assert "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE)" in said
     assert all(text in said for text in ("U+001B", "U+DCFF"))
     assert "\x1b" not in said
     (tmp_path / "prime").write_text("漢")
-    assert "U+6F22" in refused(3, "sample", "--prime-file", tmp_path / "prime")
+    assert "U+6F22" in refused(3, "sample", "--prompt-file", tmp_path / "prime")
     (tmp_path / "prime").write_bytes(b"caf\xe9 au lait")
-    said = refused(3, "sample", "-q", "--prime-file", tmp_path / "prime")
+    said = refused(3, "sample", "-q", "--prompt-file", tmp_path / "prime")
     assert "0xE9" in said
     assert "iconv" in said  # --encoding is an option of train, not of sample
     assert "--encoding" not in said
-    assert "no-such-file" in refused(3, "sample", "--prime-file", "no-such-file")
+    assert "no-such-file" in refused(3, "sample", "--prompt-file", "no-such-file")
 
 
 # --- which checkpoint -----------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_a_terminal_gets_a_newline_at_the_end_if_the_text_has_none(workplace, mo
         recorder = Recorder(is_terminal=True)
         monkeypatch.setattr(sys, "stdout", recorder)
         app(
-            ["sample", str(workplace / BEST), "--prime", prime, "-n", "0", "-q"],
+            ["sample", str(workplace / BEST), "--prompt", prime, "-n", "0", "-q"],
             standalone_mode=False,
         )
         assert recorder.getvalue() == "def\n"
@@ -657,7 +657,7 @@ def test_help_shows_its_brackets():
         ("sample -n 1.5", "--length must be a valid integer, not '1.5'", "charrnn sample"),
         (
             "sample --count=0",
-            "--count must be greater than or equal to 1, not '0'",
+            "--count must be a whole number from 1 to 1,000,000,000,000, not 0",
             "charrnn sample",
         ),
         ("train --minutes", "option '--minutes' requires an argument", "charrnn train"),

@@ -1,4 +1,4 @@
-"""`charrnn sample`: its rules, ends, forms, fillings and JSON as people type them."""
+"""`charrnn sample`: its rules, ends, constraints, infillings and JSON as people type them."""
 
 import json
 import re
@@ -8,8 +8,15 @@ import pytest
 from helpers import call_charrnn, run_charrnn
 from test_running import BEST, expected_text
 
+from charrnn.cli.app import app
+from charrnn.cli.sample.infill import InfillOptions
+from charrnn.cli.sample.interactive import InteractiveOptions
+from charrnn.cli.sample.output import OutputOptions
+from charrnn.cli.sample.prompt import PromptOptions
+from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.config import SamplingConfig
 from charrnn.sampling.sampler import collect, in_order, write
+from charrnn.settings import settings_of
 
 PLAIN = ("sample", BEST, "-q", "--seed", 1, "-n", 60)
 
@@ -22,7 +29,7 @@ def _in_the_workplace(workplace, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "settings"),
     [
-        (("--temp-from", 1.2, "--temp-to", 0.1), {"temperature": 1.2, "temperature_to": 0.1}),
+        (("--temp", 1.2, "--temp-to", 0.1), {"temperature": 1.2, "temperature_to": 0.1}),
         (("--temp-to", 0.1), {"temperature_to": 0.1}),
         (("--min-p", 0.2), {"min_p": 0.2}),
         (("--typical", 0.3), {"typical": 0.3}),
@@ -61,14 +68,14 @@ def test_a_separator_stands_between_samples_and_nowhere_else(capsys, tiny_model)
 
 
 def test_json_tells_each_sample_and_how_likely_it_is(capsys, tiny_model):
-    options = ("--count", 3, "--json", "--prime", "def ", "--stop", "e")
+    options = ("--count", 3, "--json", "--prompt", "def ", "--stop", "e")
     records = [json.loads(x) for x in call_charrnn(capsys, *PLAIN, *options).out.splitlines()]
     config = SamplingConfig(length=60, seed=1, stop=("e",), log_probabilities=True)
     pieces = write(tiny_model, "def ", config, indices=range(3), lanes=3)
     samples = list(collect(in_order(pieces), "def ", config))
     assert [r["text"] for r in records] == [s.text for s in samples]
     assert [r["stop"] for r in records] == [s.stop for s in samples]
-    assert {(r["prime"], r["seed"]) for r in records} == {("def ", 1)}
+    assert {(r["prompt"], r["seed"]) for r in records} == {("def ", 1)}
     for record, sample in zip(records, samples, strict=True):
         mean = sample.mean_log_probability
         assert record["mean_log_probability"] == (pytest.approx(mean) if sample.text else None)
@@ -123,7 +130,7 @@ def test_few_streams_have_one_thread_and_many_may_have_more(capsys, monkeypatch)
 
 def test_a_closed_standard_input_is_told(capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    assert "is closed" in call_charrnn(capsys, *PLAIN, "--prime-file", "-", status=2).err
+    assert "is closed" in call_charrnn(capsys, *PLAIN, "--prompt-file", "-", status=2).err
 
 
 def test_a_corpus_that_cannot_be_read_gets_no_hint_of_train(capsys, tmp_path):
@@ -142,8 +149,8 @@ def test_a_form_is_matched_in_full_by_every_sample(capsys):
     assert all(re.fullmatch(pattern, text) and len(text) <= 60 for text in texts)
 
 
-def test_a_character_that_a_prime_begins_is_printed_once(workplace):
-    asked = ("sample", "bytes", "-q", "--seed", 2, "--length", 5, "--prime-file", "-")
+def test_a_character_that_a_prompt_begins_is_printed_once(workplace):
+    asked = ("sample", "bytes", "-q", "--seed", 2, "--length", 5, "--prompt-file", "-")
     result = run_charrnn(*asked, cwd=workplace, stdin=b"caf\xc3")
     written = result.out
     assert written.startswith("caf")
@@ -158,9 +165,9 @@ def test_a_byte_model_writes_whole_characters_even_if_it_would_rather_not(capsys
 
 
 def test_a_gap_is_filled_and_the_rest_stays(capsys):
-    out = call_charrnn(capsys, "sample", BEST, "-q", "--fill", "def ____(self)").out
+    out = call_charrnn(capsys, "sample", BEST, "-q", "--infill", "def ____(self)").out
     assert re.fullmatch(r"def .{4}\(self\)", out)
-    asked = ("--fill", r"a\__{2,3}b", "--temp", 1, "--seed", 3, "--count", 4, "--json")
+    asked = ("--infill", r"a\__{2,3}b", "--temp", 1, "--seed", 3, "--count", 4, "--json")
     records = [
         json.loads(x) for x in call_charrnn(capsys, "sample", BEST, "-q", *asked).out.splitlines()
     ]
@@ -168,8 +175,8 @@ def test_a_gap_is_filled_and_the_rest_stays(capsys):
     assert all(r["text"] == f"a_{r['gaps'][0]}b" for r in records)
 
 
-def test_unknown_characters_of_the_prime_can_be_left_out(capsys, tiny_model):
-    asked = ("sample", BEST, "--seed", 1, "-n", 60, "--prime", "défα ")
+def test_unknown_characters_of_the_prompt_can_be_left_out(capsys, tiny_model):
+    asked = ("sample", BEST, "--seed", 1, "-n", 60, "--prompt", "défα ")
     result = call_charrnn(capsys, *asked, "--unknown", "skip")
     assert result.out == expected_text(tiny_model, prime="df ")
     assert "U+00E9" in result.err
@@ -179,46 +186,140 @@ def test_unknown_characters_of_the_prime_can_be_left_out(capsys, tiny_model):
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
-        (("--temp", 1, "--temp-from", 1, "--temp-to", 1), 2, "--temp and --temp-from"),
-        (("--temp-from", 1), 2, "without --temp-to"),
-        (("--temp-from", "nan", "--temp-to", 1), 2, "--temp-from must be"),
-        (("--beam", 3), 2, "without --fill"),
-        (("--fill-newlines",), 2, "without --fill"),
-        (("--fill", "a_", "--stop", "x"), 2, "--fill and --stop"),
-        (("--fill", "a_", "--prime", "x"), 2, "--fill and --prime"),
-        (("--fill", "a_", "--seed", 1), 2, "--seed means nothing"),
-        (("--fill", "ab"), 2, "gap"),
-        (("--fill", "a_{0}"), 2, "a gap's length must be"),
-        (("--novel-length", 3), 2, "without --novel"),
+        (("--temp-to", "nan"), 2, "--temp-to must be"),
+        (("--infill", "ab"), 2, "gap"),
+        (("--infill", "a_{0}"), 2, "a gap's length must be"),
         (("--best-of", 10**30), 2, "--best-of must be"),
-        (("--log-probabilities",), 2, "without --json"),
-        (("--json", "--separator", "x"), 2, "--json and --separator"),
-        (("--match", "a", "--ban", "b"), 2, "--match and --ban"),
-        (("--match", "a", "--stop", "b"), 2, "--match and --stop"),
         (("--match", "("), 2, "not a valid regular expression"),
         (("--match", "漢"), 2, "U+6F22"),
         (("--match", "a{61}", "-n", 60), 2, "--length 61"),
         (("--match", "a{61}", "--max-chars", 60), 2, "--max-chars 61"),
-        (("--stop", ""), 2, "stop must be"),
+        (("--stop", ""), 2, "--stop must be"),
         (("--stop", r"\q"), 2, r"\q"),
         (("--ban", "漢"), 3, "--ban: not among"),
         (("--bias", "a"), 2, "CHARS=VALUE"),
         (("--bias", "a=nan"), 2, "CHARS=VALUE"),
-        (("--bias", "a=1", "--ban", "a"), 2, "bias"),
-        (("--min-p", 2), 2, "min-p"),
-        (("--typical", 0), 2, "typical"),
-        (("--repetition-penalty", 0), 2, "repetition-penalty"),
-        (("--repetition-penalty", 1e20), 2, "from 1e-12 to 1e12, not 1e+20"),
-        (("--repetition-window", 5), 2, "repetition-window"),
-        (("--no-repeat-ngram", -1), 2, "no-repeat-ngram"),
-        (("--max-chars", -1), 2, "max-chars"),
+        (("--bias", "a=1", "--ban", "a"), 2, "--bias must"),
+        (("--min-p", 2), 2, "--min-p must"),
+        (("--typical", 0), 2, "--typical must"),
+        (("--repetition-penalty", 0), 2, "--repetition-penalty must"),
+        (("--repetition-penalty", 1e20), 2, "--repetition-penalty must"),
+        (("--no-repeat-ngram", -1), 2, "--no-repeat-ngram must"),
+        (("--max-chars", -1), 2, "--max-chars must"),
+        (("--unknown", "ski"), 2, "--unknown must be one of refuse, skip, not 'ski'"),
+        (("--color", "17"), 2, "--color must be one of auto, none, 16, 256, truecolor, not '17'"),
         (("--novel", "no-such-book.txt"), 3, "no-such-book.txt"),
-        (("--lines", "--prime", r"a" + "\n"), 2, "--no-lines"),
+        (("--lines", "--prompt", "a\n"), 2, "--no-lines"),
     ],
     ids=str,
 )
-def test_what_cannot_be_obeyed_is_refused_before_anything_is_written(capsys, options, status, said):
+def test_what_is_out_of_range_is_refused_before_anything_is_written(capsys, options, status, said):
+    require_refused(capsys, options, said, status)
+
+
+def require_refused(capsys, options, said, status=2):
     result = call_charrnn(capsys, "sample", BEST, "-q", *options, status=status)
     assert said in result.err
     assert result.out == ""
     assert len(result.err.splitlines()) <= 2
+
+
+VALUES = {
+    "prompt": "x",
+    "prompt_file": "corpus.txt",
+    "unknown": "skip",
+    "temperature_to": 1,
+    "top_k": 3,
+    "top_p": 0.5,
+    "min_p": 0.5,
+    "typical": 0.5,
+    "repetition_penalty": 2,
+    "no_repeat_ngram": 2,
+    "ban": "b",
+    "bias": "b=1",
+    "match": "a",
+    "length": 9,
+    "stop": "b",
+    "max_chars": 9,
+    "count": 2,
+    "separator": "x",
+    "novel": "corpus.txt",
+    "best_of": 2,
+    "infill": "a_",
+}
+"""A value for each setting that takes one, other than its default."""
+
+
+def typed(setting):
+    """A setting as it is typed."""
+    flag = command_of("sample").spelling[setting]
+    return (flag, VALUES[setting]) if setting in VALUES else (flag,)
+
+
+def command_of(verb):
+    return next(c.callback for c in app.registered_commands if c.name == verb)
+
+
+GROUPS = (InfillOptions, InteractiveOptions, OutputOptions, PromptOptions, SelectionOptions)
+RULES = {
+    name: rule
+    for group in (*GROUPS, SamplingConfig)
+    for name, rule in settings_of(group).items()
+    if rule.option
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        *(("prompt", "prompt_file"), ("separator", "json"), ("show_probabilities", "json")),
+        *(("match", "ban"), ("match", "stop"), ("match", "until_sentence")),
+        *(("infill", other) for other in ("prompt", "prompt_file", "unknown", "top_k", "length")),
+        *(("infill", other) for other in ("temperature_to", "bias", "match", "stop", "max_chars")),
+        *(("infill", other) for other in ("unique", "novel", "best_of", "show_probabilities")),
+        *(("interactive", other) for other in ("infill", "temperature_to", "count", "unique")),
+        *(("interactive", other) for other in ("separator", "novel", "best_of", "json")),
+        ("interactive", "show_probabilities"),
+    ],
+)
+def test_two_settings_that_exclude_each_other_are_refused(capsys, first, second):
+    assert second in RULES[first].excludes
+    names = " and ".join(str(typed(name)[0]) for name in (first, second))
+    require_refused(capsys, (*typed(first), *typed(second)), f"{names} exclude each other")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--beam", 3), "--beam only applies with --infill"),
+        (("--infill-newlines",), "--infill-newlines only applies with --infill"),
+        (("--novel-length", 3), "--novel-length only applies with --novel"),
+        (("--log-probabilities",), "--log-probabilities only applies with --json"),
+        (("--color", "16"), "--color only applies with --show-probabilities"),
+        (("--palette", "vik"), "--palette only applies with --show-probabilities"),
+        (("--repetition-window", 5), "--repetition-window only applies with --repetition-penalty"),
+        (("--infill", "a_", "--seed", 1), "--seed has no effect"),
+        (("--infill", "a_", "--seed", 1, "--temp", 0), "--seed has no effect"),
+        (("--interactive", "--prompt-file", "-"), "--interactive reads standard input itself"),
+    ],
+    ids=str,
+)
+def test_a_setting_without_what_it_needs_is_refused(capsys, options, said):
+    require_refused(capsys, options, said)
+
+
+def test_every_rule_names_settings_that_the_command_has():
+    for name, rule in RULES.items():
+        assert {*rule.excludes, *rule.needs[:1]} <= RULES.keys(), name
+
+
+def test_an_infilling_takes_every_setting_of_samples_that_it_does_not_refuse(capsys):
+    asked = ("--temp", 0.5, "--seed", 3, "--ban", "e", "--count", 2, "--separator", "|")
+    out = call_charrnn(capsys, "sample", BEST, "-q", "--infill", "a____b", *asked).out
+    first, second = out.split("|")
+    assert first != second
+    assert "e" not in out
+    again = call_charrnn(capsys, "sample", BEST, "-q", "--infill", "a____b", *asked).out
+    assert again == out
+    lines = call_charrnn(capsys, "sample", BEST, "-q", "--fill", "a____b", "--lines").out
+    assert re.fullmatch(r"a.{4}b\n", lines)

@@ -1,7 +1,7 @@
-"""The screen of `charrnn sample --interactive`: the text, how it goes on, and the keys.
+"""The screen of `charrnn sample --interactive`: the text, the suggestion, and the keys.
 
-The model writes in a thread, one suggestion at a time; whatever is typed meanwhile ends that. All that a text can do is
-in `charrnn.sampling.session`.
+The model generates in a thread, one suggestion at a time; whatever is typed meanwhile stops it. The steps themselves
+are those of `charrnn.sampling.session`.
 """
 
 import asyncio
@@ -36,24 +36,25 @@ if TYPE_CHECKING:
     from charrnn.sampling.session import Draft, Session
     from charrnn.sampling.stopping import StopReason
 
-KEYS = "Tab word  End all  ^R again  ^Z back  ↑↓ temperature  ^S save  Esc leave"
+KEYS = "Tab word  End all  ^R again  ^Z undo  ↑↓ temperature  ^S save  Esc leave"
+"""The line of help below the text."""
 PAUSE = 0.05
-"""Seconds without a key before the model begins to write."""
+"""Seconds without a key before the model begins to generate."""
 REDRAW = 0.03
-"""Seconds between two pictures, at least."""
+"""Minimum seconds between two redraws."""
 STEP = 0.1
-"""Of the temperature."""
-GREY = "#808080"
-"""For what is suggested; it can be read on black and on white."""
+"""Temperature change per key press."""
+GRAY = "#808080"
+"""The color of suggestions; it can be read on black and on white."""
 
 
 class Screen:
     """A session on a terminal that can show text at any place.
 
     Args:
-        session: what is written.
-        keys: what is typed, or None: what is typed on the terminal.
-        output: what shows it, or None: standard output, or stderr if the former goes elsewhere.
+        session: the text and its suggestions.
+        keys: where keys come from; None: the terminal.
+        output: where the screen is shown; None: standard output, or stderr if standard output is no terminal.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Screen:
         self._changed = asyncio.Event()
         self._name = TextArea(height=1, prompt="save as: ", multiline=False)
         self._replaces = ""
-        """A name of a file that is there; a second Enter replaces it."""
+        """The name of an existing file that a second Enter replaces."""
         self._text = Window(
             FormattedTextControl(self._shown, focusable=True),
             wrap_lines=True,
@@ -84,10 +85,10 @@ class Screen:
         self._app.timeoutlen = 0.3  # Escape alone leaves, but with a letter it is some Alt key
 
     def run(self) -> None:
-        """Show it until somebody leaves."""
+        """Show the screen until a key leaves it."""
         self._app.run(pre_run=self._begin)
 
-    # --- what is seen -----------------------------------------------------------------------------------
+    # --- what is shown ----------------------------------------------------------------------------------
 
     def _layout(self) -> Layout:
         is_naming = Condition(self._is_naming)
@@ -100,7 +101,7 @@ class Screen:
         return Layout(HSplit([self._text, state, *below]), focused_element=self._text)
 
     def _half(self) -> int:
-        """The rows that the suggestion has below the cursor, if the text is long."""
+        """The rows below the cursor that are kept for the suggestion, if the text is long."""
         return self._app.output.get_size().rows // 2
 
     def _is_naming(self) -> bool:
@@ -120,10 +121,10 @@ class Screen:
         session = self._session
         if self._message:
             return f" {self._message}"
-        ended = "" if session.stop else "   writing ..."
+        running = "" if session.stop else "   generating ..."
         return (
             f" temperature {session.temperature:g}   seed {session.seed}, draw {session.draft.index}"
-            f"   {counted(len(session.text), 'character')}{ended}"
+            f"   {counted(len(session.text), 'character')}{running}"
         )
 
     # --- the model writes -------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ class Screen:
         self._changed.set()
 
     async def _follow(self) -> None:
-        """Have written what is wanted, whenever that is something else."""
+        """Generate the current suggestion whenever it changes."""
         while True:
             await self._changed.wait()
             await asyncio.sleep(PAUSE)
@@ -143,20 +144,20 @@ class Screen:
                 await asyncio.to_thread(self._write, self._session.draft, loop)
 
     def _write(self, draft: "Draft", loop: asyncio.AbstractEventLoop) -> None:
-        """Write a draft in this thread, until another is wanted."""
+        """Generate a draft in this thread, until another takes its place."""
         try:
             for written, stop in self._session.run(draft):
                 if self._leaving or self._session.draft != draft:
                     return
                 loop.call_soon_threadsafe(self._receive, draft, written, stop)
         except CharrnnError as error:
-            loop.call_soon_threadsafe(self._tell, error)
+            loop.call_soon_threadsafe(self._show_error, error)
 
     def _receive(self, draft: "Draft", written: str, stop: "StopReason | None") -> None:
         self._session.receive(draft, written, stop)
         self._app.invalidate()
 
-    def _tell(self, error: CharrnnError) -> None:
+    def _show_error(self, error: CharrnnError) -> None:
         self._message = escape(error.message)
         self._app.invalidate()
 
@@ -190,17 +191,17 @@ class Screen:
         return bindings
 
     def _do(self, step: Callable[[], object]) -> None:
-        """Take a step; what forbids it is said in the line of the state."""
+        """Take a step; an error is shown in the status line."""
         self._message = ""
         try:
             step()
         except CharrnnError as error:
-            self._tell(error)
+            self._show_error(error)
         self._changed.set()
 
     def _type(self, event: KeyPressEvent) -> None:
         key = event.key_sequence[0].key
-        if isinstance(key, Keys):  # one that means nothing here
+        if isinstance(key, Keys):  # one without a function here
             return
         self._do(lambda: self._session.type(event.data))
 
@@ -210,10 +211,10 @@ class Screen:
 
     def _back(self) -> None:
         if not self._session.back():
-            raise UsageError("there is no step to take back")
+            raise UsageError("there is no step to undo")
 
     def _warmer(self, step: float) -> None:
-        """Raise or lower the temperature to the next multiple of a step."""
+        """Raise or lower the temperature to the next multiple of STEP."""
         self._session.set_temperature(max(0.0, round(self._session.temperature + step, 1)))
 
     def _leave(self) -> None:
@@ -230,26 +231,26 @@ class Screen:
         self._app.layout.focus(self._text)
 
     def _save(self) -> None:
-        """Save under the name that was typed; a file that is there is replaced if Enter comes twice."""
+        """Save under the name that was typed; an existing file is replaced if Enter is pressed twice."""
         name = self._name.text.strip()
         if not name:
-            raise UsageError("a file needs a name; Escape goes back")
+            raise UsageError("the file needs a name; Escape goes back")
         try:
             self._session.save(Path(name).expanduser(), replace=name == self._replaces)
         except UsageError as error:
             self._replaces = name
-            hint = error.hint or "Enter once more replaces it"
+            hint = error.hint or "press Enter again to replace it"
             raise UsageError(f"{error.message}: {hint}") from error
-        self._message = f"wrote {escape(name)} ({counted(len(self._session.text), 'character')})"
+        self._message = f"saved {escape(name)} ({counted(len(self._session.text), 'character')})"
         self._write_on()
 
 
 def _for_screen(text: str) -> str:
-    """Text without tabs, and without characters that act."""
+    """Text without tabs and control characters."""
     return harmless(text).expandtabs(8)
 
 
 def _style() -> Style:
-    """Without colours, what is suggested is slanted instead of grey."""
-    suggestion = "italic" if os.environ.get("NO_COLOR") else f"fg:{GREY}"
+    """The style of the screen: without colors, suggestions are italic instead of gray."""
+    suggestion = "italic" if os.environ.get("NO_COLOR") else f"fg:{GRAY}"
     return Style.from_dict({"suggestion": suggestion, "state": "reverse"})

@@ -1,20 +1,25 @@
 """`charrnn sample --interactive`: a person and a model write a text in turn.
 
-Here is the form for a pipe, and for terminals that know no more than lines; the other is in `screen.py`. In both the
-talk goes to the terminal or to stderr, and standard output gets the text that came of it, at the end.
+`LineInterface` is for a pipe, and for terminals that can only print lines; `screen.py` is for all others. In both the
+conversation takes place on the terminal or on stderr, and standard output gets the text at the end.
 """
 
 import contextlib
+import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import report
-from charrnn.errors import CharrnnError, UsageError
+from charrnn.cli.sample.prompt import PromptOptions
+from charrnn.cli.sample.selection import SelectionOptions
+from charrnn.cli.terminal import is_quiet, report
+from charrnn.errors import CharrnnError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
+from charrnn.settings import check, setting, settings_of
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -22,45 +27,76 @@ if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.sampling.session import Session
 
-SUGGESTED = 200
-"""Characters of a suggestion, unless --length says otherwise."""
-SHOWN_BEFORE = 60
-"""Characters of the text that are repeated before a suggestion, at most."""
+SUGGESTION_LENGTH = 200
+"""Characters of a suggestion, unless --length gives another number."""
+MAX_CONTEXT = 60
+"""Maximum characters of the text that are repeated before a suggestion."""
 HELP = """\
 TEXT           add this to the text
-:line [TEXT]   the same, and a newline after it
+:line [TEXT]   add this and a newline
 (empty line)   accept the whole suggestion
-:word [N]      accept its next word, or N words
-:again         another suggestion
-:temp X        the same random numbers at another temperature
-:back          take the last step back
+:word [N]      accept its next word, or its next N words
+:again         get another suggestion
+:temp X        get a suggestion at another temperature, from the same random numbers
+:back          undo the last step
 :show          show the text
-:save FILE     write the text to a file; :save! replaces one that is there
-:quit          leave, and write the text to standard output
-A text that begins with a colon is typed with two."""
+:save FILE     save the text to a file; :save! replaces an existing one
+:quit          leave, and print the text on standard output
+Type a text that begins with a colon with two colons."""
 
 
-def write_together(model: "CharRNN", config: "SamplingConfig", text: str, *, quiet: bool) -> None:
-    """Let a person write a text with a model, and write it to standard output.
+@dataclass(frozen=True, kw_only=True)
+class InteractiveOptions:
+    """Whether a person and the model write the text in turn."""
+
+    interactive: bool = setting(
+        False,
+        "Write a text together with the model: type, see how it might continue, accept that word by word, or ask for "
+        f"another suggestion. Suggestions have {SUGGESTION_LENGTH} characters unless {{length}} is given.",
+        excludes=(
+            *("infill", "temperature_to", "json", "show_probabilities"),
+            *(name for name in settings_of(SelectionOptions) if name != "lines"),
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def require_input(self, prompt: PromptOptions) -> None:
+        """Raise SettingError if standard input is needed for typing and is closed, or is needed for the prompt too."""
+        if self.interactive and prompt.prompt_file == "-":
+            raise SettingError(
+                "{interactive} reads standard input itself", "give {prompt_file} a file"
+            )
+        if self.interactive and sys.stdin is None:
+            raise SettingError("{interactive} reads standard input, which is closed")
+
+
+def write_together(
+    model: "CharRNN", config: "SamplingConfig", text: str, given: Collection[str]
+) -> None:
+    """Let a person write a text with a model, and print it on standard output.
 
     Args:
         model: suggests.
         config: how to draw, and where a suggestion ends.
-        text: what there is already.
-        quiet: without a screen, say nothing on stderr but errors.
+        text: the text to begin with.
+        given: the names of the settings that were given.
     """
     from threadpoolctl import threadpool_limits
 
     from charrnn.sampling.session import Session
 
+    if "length" not in given:
+        config = dataclasses.replace(config, length=SUGGESTION_LENGTH)
     session = Session(model, config, text)
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         if has_screen():
-            from charrnn.cli.screen import Screen
+            from charrnn.cli.sample.screen import Screen
 
             Screen(session).run()
         else:
-            Lines(session, quiet=quiet).run()
+            LineInterface(session).run()
     _print_text(session.text)
 
 
@@ -79,16 +115,15 @@ def _print_text(text: str) -> None:
     sys.stdout.flush()
 
 
-class Lines:
-    """Reads a line, does what it says, and shows how the text goes on."""
+class LineInterface:
+    """A session by lines: reads a line, does what it says, and shows how the text might continue."""
 
-    def __init__(self, session: "Session", *, quiet: bool) -> None:
+    def __init__(self, session: "Session") -> None:
         self._session = session
-        self._quiet = quiet
 
     def run(self) -> None:
-        """Go on until the input ends, or somebody leaves."""
-        self._put("charrnn: type how the text begins or goes on; :help tells the rest\n")
+        """Read lines until the input ends or one is `:quit`."""
+        self._put("charrnn: type the text to begin or continue with; :help lists the commands\n")
         with _ctrl_c_raises(), contextlib.suppress(KeyboardInterrupt):
             self._suggest()
             for line in self._lines():
@@ -100,7 +135,7 @@ class Lines:
                     report(error)
 
     def _lines(self) -> Iterator[str]:
-        """The lines that come in; a terminal is asked for each."""
+        """The lines of standard input; a terminal shows a prompt for each."""
         is_terminal = sys.stdin.isatty()
         encoding = (sys.stdin.encoding or "utf-8") if is_terminal else "utf-8"
         while True:
@@ -115,7 +150,7 @@ class Lines:
         """Do what a line says.
 
         Raises:
-            CharrnnError: it means nothing, or it cannot be done; the text is as it was.
+            CharrnnError: it is no command, or cannot be carried out; the text has not changed.
         """
         session = self._session
         steps: dict[str, Callable[[str], object]] = {
@@ -142,12 +177,12 @@ class Lines:
         elif command in steps:
             steps[command](rest)
         else:
-            raise UsageError(f"there is no command {command}", ":help tells what there is")
+            raise UsageError(f"there is no command {command}", ":help lists the commands")
         self._suggest()
 
     def _back(self) -> None:
         if not self._session.back():
-            raise UsageError("there is no step to take back")
+            raise UsageError("there is no step to undo")
 
     def _accept_words(self, count: int) -> None:
         for _ in range(count):
@@ -157,20 +192,20 @@ class Lines:
 
     def _save(self, name: str, *, replace: bool) -> None:
         if not name:
-            raise UsageError("a file needs a name", ":save story.txt")
+            raise UsageError("the file needs a name", "for example :save story.txt")
         try:
             self._session.save(Path(name).expanduser(), replace=replace)
         except UsageError as error:
             hint = error.hint or f":save! {name} replaces it"
             raise UsageError(error.message, hint) from error
         self._put(
-            f"charrnn: wrote {harmless(name)} ({counted(len(self._session.text), 'character')})\n"
+            f"charrnn: saved {harmless(name)} ({counted(len(self._session.text), 'character')})\n"
         )
 
     def _suggest(self) -> None:
-        """Show the end of the text, and how it goes on; Ctrl-C stops that."""
+        """Show the end of the text and the suggestion; Ctrl-C stops that."""
         session = self._session
-        last = session.text.rpartition("\n")[2][-SHOWN_BEFORE:]
+        last = session.text.rpartition("\n")[2][-MAX_CONTEXT:]
         with contextlib.suppress(KeyboardInterrupt):
             self._put(harmless(last) + "|" + harmless(session.suggestion))
             for part in session.write():
@@ -178,7 +213,7 @@ class Lines:
         self._put("\n")
 
     def _put(self, text: str) -> None:
-        if not self._quiet:
+        if not is_quiet():
             with contextlib.suppress(OSError):
                 sys.stderr.write(text)
                 sys.stderr.flush()
@@ -188,7 +223,7 @@ def _count(text: str) -> int:
     if not text:
         return 1
     if not (text.isdecimal() and 0 < int(text) <= 10_000):
-        raise UsageError(f"{text!r} is no number of words", ":word 3 accepts three words")
+        raise UsageError(f"{text!r} is not a number of words", ":word 3 accepts three words")
     return int(text)
 
 
@@ -196,7 +231,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"{text!r} is no temperature", ":temp 0.5") from None
+        raise UsageError(f"{text!r} is not a temperature", "for example :temp 0.5") from None
 
 
 @contextlib.contextmanager

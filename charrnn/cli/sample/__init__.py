@@ -1,0 +1,1 @@
+"""`charrnn sample`: the command, and what only it needs."""

@@ -1,0 +1,125 @@
+"""`charrnn sample`: generate text with a trained model."""
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING
+
+from charrnn.cli.edits import EditOptions
+from charrnn.cli.options import Changes, Given
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines
+from charrnn.cli.sample.infill import InfillOptions, write_infillings
+from charrnn.cli.sample.interactive import InteractiveOptions, write_together
+from charrnn.cli.sample.output import JsonOutput, Output, OutputOptions, TextOutput, make_output
+from charrnn.cli.sample.prompt import PromptOptions, parse_bias, read_prompt
+from charrnn.cli.sample.selection import SelectionOptions, make_selection
+from charrnn.cli.terminal import say
+from charrnn.config import SamplingConfig
+from charrnn.wording import counted
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+    from charrnn.sampling.selection import Selection
+
+EXAMPLES = (
+    "charrnn sample --prompt 'def ' --temp 0.5 --length 400",
+    "charrnn sample names --count 20 --unique",
+    "charrnn sample --infill 'ROMEO: ____ the sun'",
+)
+CHANGES = Changes(parse={"bias": parse_bias})
+
+MAX_WAITING = 1 << 21
+"""Maximum characters of samples that are generated side by side: all but the first sample wait for their turn."""
+MANY_STREAMS = 8
+"""The number of parallel streams from which a second thread pays for their matrix products."""
+
+
+def sample(
+    checkpoint: CheckpointArgument = None,
+    *,
+    prompt: PromptOptions,
+    config: SamplingConfig,
+    interactive: InteractiveOptions,
+    infill: InfillOptions,
+    selection: SelectionOptions,
+    output: OutputOptions,
+    edits: EditOptions,
+    given: Given,
+) -> None:
+    """Generate text with a trained model.
+
+    Characters are printed as they are generated. Standard output gets the prompt and what follows it, and nothing else.
+    A model that was trained with --lines generates whole lines.
+    """
+    interactive.require_input(prompt)
+    loaded = open_checkpoint(checkpoint)
+    model = edits.edited(loaded.model)
+    config = dataclasses.replace(
+        config,
+        seed=fresh_seed() if config.seed is None else config.seed,
+        line=reads_lines(loaded) if selection.lines is None else selection.lines,
+        log_probabilities=output.needs_log_probabilities or selection.best_of > 1,
+    )
+    if infill.infill is not None:
+        write_infillings(model, infill, config, selection, as_json=output.json, given=given)
+        return
+    text = read_prompt(prompt, model, config)
+    end = config.temperature_to
+    to = "" if end is None else f" to {end:g}"
+    say(f"charrnn: temperature {config.temperature:g}{to}, seed {config.seed}")
+    if interactive.interactive:
+        write_together(model, config, text, given)
+        return
+    made = make_output(output, text, selection.separator, lines=config.line)
+    _generate(model, config, make_selection(selection, model), made)
+    if config.line and made.cut_off:
+        _say_cut_off(config, made.cut_off, selection.count)
+
+
+def fresh_seed() -> int:
+    """A random seed."""
+    import secrets
+
+    return secrets.randbelow(2**32)
+
+
+def _generate(
+    model: "CharRNN", config: SamplingConfig, selection: "Selection", output: Output
+) -> None:
+    """Generate the samples that a selection keeps, and write them.
+
+    One stream has one thread: more would wait for each other at every character, and many times as long if another
+    program keeps a core busy.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.sampling.sampler import collect, in_order, write
+    from charrnn.sampling.selection import select
+
+    wanted = selection.count * selection.best_of
+    indices = itertools.count() if selection.drops else range(wanted)
+    streams = _num_streams(config, wanted)
+    with threadpool_limits(None if streams >= MANY_STREAMS else 1, "blas"):
+        pieces = in_order(write(model, output.prompt, config, indices=indices, lanes=streams))
+        if selection.is_plain and not isinstance(output, JsonOutput):
+            assert isinstance(output, TextOutput)
+            output.stream(pieces)
+        else:
+            output.write(select(collect(pieces, output.prompt, config), selection))
+
+
+def _num_streams(config: SamplingConfig, wanted: int) -> int:
+    """The number of samples that are generated side by side."""
+    from charrnn.sampling.sampler import LANES
+    from charrnn.sampling.stopping import most_characters
+
+    fitting = MAX_WAITING // max(most_characters(config), 1)
+    return max(1, min(LANES, wanted, fitting))
+
+
+def _say_cut_off(config: SamplingConfig, number: int, count: int) -> None:
+    """Report how many lines ended only because they were long enough."""
+    from charrnn.sampling.stopping import limiting_option
+
+    verb = "was" if number == 1 else "were"
+    lines = f"{number:,} of {counted(count, 'line')}"
+    say(f"charrnn: {lines} {verb} cut off by {limiting_option(config)}")

@@ -1,0 +1,172 @@
+"""`charrnn sample --infill`: a template with its gaps filled."""
+
+import dataclasses
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from charrnn.cli.sample.selection import SelectionOptions
+from charrnn.cli.terminal import print_json, say, terminal_color
+from charrnn.config import INFILLING, SamplingConfig
+from charrnn.errors import SettingError
+from charrnn.render.palette import ColorMode
+from charrnn.settings import check, setting, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from charrnn.model import CharRNN
+    from charrnn.sampling.infill.search import Filling
+    from charrnn.sampling.infill.template import Template
+
+APPLICABLE = (*("temperature", "seed", "ban"), *("lines", "count", "separator"))
+"""The settings of samples that apply to infilling too."""
+INAPPLICABLE = tuple(
+    name
+    for config in (SamplingConfig, SelectionOptions)
+    for name, rule in settings_of(config).items()
+    if rule.option and name not in APPLICABLE
+)
+"""The settings of samples that apply only where a text is continued."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfillOptions:
+    """A template, and how its gaps are filled."""
+
+    infill: str | None = setting(
+        None,
+        "Fill the gaps of this text: ____ is a gap of four characters, _{{2,12}} one of two to twelve, "
+        r"\_ an underscore. The most likely filling; with {temperature} above 0, a random draw.",
+        flags=("--infill", "--fill"),
+        metavar="TEXT",
+        excludes=(*("prompt", "prompt_file", "unknown"), *INAPPLICABLE, "show_probabilities"),
+        panel=INFILLING,
+    )
+    beam: int | None = setting(
+        None,
+        "With {infill}: number of hypotheses that the search keeps at each character.",
+        low=1,
+        high=10**9,
+        default_text="512, or 128 for random draws",
+        needs=("infill",),
+        panel=INFILLING,
+    )
+    infill_newlines: bool = setting(
+        False,
+        "With {infill}: allow newlines in gaps.",
+        flags=("--infill-newlines", "--fill-newlines"),
+        needs=("infill",),
+        panel=INFILLING,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def write_infillings(
+    model: "CharRNN",
+    options: InfillOptions,
+    config: SamplingConfig,
+    selection: SelectionOptions,
+    *,
+    as_json: bool,
+    given: Collection[str],
+) -> None:
+    """Write a template with its gaps filled, once or several times, to standard output.
+
+    A terminal shows the text of the gaps underlined, and bold if it has enough colors; a pipe gets exactly the text.
+    The likeliest fillings are written unless a temperature above 0 was given.
+
+    Raises:
+        SettingError: a seed was given, and nothing is drawn.
+        CharrnnError: see `charrnn.sampling.infill.search.fill`.
+    """
+    from charrnn.sampling.infill.search import default_beam, fill
+    from charrnn.sampling.infill.template import parse_template
+    from charrnn.sampling.logits import Chooser
+
+    temperature = config.temperature if "temperature" in given else 0.0
+    if "seed" in given and not temperature:
+        raise SettingError(
+            "{seed} has no effect: {infill} takes the most likely filling", "add {temperature:0.8}"
+        )
+    template = parse_template(options.infill or "")
+    fillings = fill(
+        model,
+        template,
+        count=selection.count,
+        beam=options.beam,
+        temperature=temperature,
+        seed=config.seed,
+        banned=Chooser(config, model.vocabulary).banned,
+        newlines=options.infill_newlines,
+        line=config.line,
+    )
+    how = f"temperature {temperature:g}, seed {config.seed}" if temperature else "most likely first"
+    say(f"charrnn: infilling, {how}, beam {options.beam or default_beam(temperature):,}")
+    if as_json:
+        written = list(_json(fillings, config.seed if temperature else None))
+    else:
+        written = list(_texts(fillings, template, selection.separator, lines=config.line))
+    sys.stdout.flush()
+    _say_how_likely(written, selection.count)
+
+
+def _texts(
+    fillings: "Iterable[Filling]", template: "Template", separator: str | None, *, lines: bool
+) -> "Iterator[Filling]":
+    """Write fillings as text, and pass them on.
+
+    Without a separator there is an empty line between two fillings, or a newline after each that is a line.
+    """
+    out, is_terminal = sys.stdout, sys.stdout.isatty()
+    mode = terminal_color() if is_terminal else ColorMode.none
+    usual, last = ("\n" if lines else "\n\n"), ""
+    for number, filling in enumerate(fillings):
+        if number:
+            out.write(usual if separator is None else separator)
+        for piece, in_gap in template.pieces(filling.gaps):
+            out.write(_shown(piece, mode, in_gap=in_gap) if is_terminal else piece)
+        out.flush()
+        last = filling.text
+        yield filling
+    ends_line = lines and separator is None
+    if ends_line or (is_terminal and not last.endswith("\n")):
+        out.write("\n")
+
+
+def _json(fillings: "Iterable[Filling]", seed: int | None) -> "Iterator[Filling]":
+    """Write fillings as lines of JSON, and pass them on."""
+    for index, filling in enumerate(fillings):
+        record = {
+            "index": index,
+            "seed": seed,
+            **dataclasses.asdict(filling),
+            "mean_log_probability": filling.mean_log_probability,
+        }
+        print_json(record)
+        yield filling
+
+
+def _shown(piece: str, mode: ColorMode, *, in_gap: bool) -> str:
+    """A piece for a terminal."""
+    from charrnn.render.ansi import BOLD_UNDERLINED, PLAIN, UNDERLINED
+    from charrnn.render.glyphs import harmless
+
+    if not in_gap or mode == ColorMode.none:
+        return harmless(piece)
+    # many terminals with 16 colors show bold black as gray
+    mark = UNDERLINED if mode == ColorMode.ansi16 else BOLD_UNDERLINED
+    return mark + harmless(piece) + PLAIN
+
+
+def _say_how_likely(written: "Sequence[Filling]", count: int) -> None:
+    best = max(written, key=lambda filling: filling.log_probability)
+    say(
+        f"charrnn: log-probability {best.log_probability:.2f} nats, "
+        f"{best.mean_log_probability:.2f} per character" + (" (the best)" if count > 1 else "")
+    )
+    if len(written) < count:
+        say(f"charrnn: only {len(written):,} of {count:,} fillings were found")

@@ -1,0 +1,98 @@
+"""The prompt of `charrnn sample`: where it comes from, and what the model cannot read of it."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from charrnn.cli.options import unescaped
+from charrnn.config import PROMPT, SamplingConfig
+from charrnn.errors import DataError, UsageError
+from charrnn.settings import check, setting
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+
+
+class Unknown(StrEnum):
+    """What to do with prompt characters that the model has never seen."""
+
+    refuse = "refuse"
+    skip = "skip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptOptions:
+    """The text that samples continue."""
+
+    prompt: str | None = setting(
+        None,
+        "Text to continue; it is printed first. Without one, a new line begins.",
+        flags=("--prompt", "--prime"),
+        excludes=("prompt_file",),
+    )
+    prompt_file: str | None = setting(
+        None,
+        "Read the prompt from a file; - is standard input.",
+        flags=("--prompt-file", "--prime-file"),
+        metavar="FILE|-",
+        panel=PROMPT,
+    )
+    unknown: Unknown = setting(
+        Unknown.refuse,
+        "What to do with prompt characters that the model has never seen.",
+        panel=PROMPT,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def read_prompt(options: PromptOptions, model: "CharRNN", config: SamplingConfig) -> str:
+    """The prompt. For a single line a file's prompt has no newline at its end.
+
+    Raises:
+        UsageError: a single line is wanted, and the prompt has several.
+        DataError: it cannot be read, or has characters that the model does not know.
+    """
+    text = options.prompt or ""
+    if options.prompt_file is not None:
+        from charrnn.cli.inputs import file_text
+
+        text = file_text(options.prompt_file, model)
+        text = text.removesuffix("\n") if config.line else text
+    if config.line and "\n" in text:
+        raise UsageError(
+            "the prompt has a newline, but single lines are generated", "add --no-lines"
+        )
+    if options.unknown is Unknown.skip:
+        from charrnn.cli.inputs import leave_out_unknown
+
+        text, _ = leave_out_unknown(text, model)
+    try:
+        model.vocabulary.encode(text)
+    except DataError as error:
+        raise DataError(
+            f"the prompt has characters that are {error.message}",
+            error.hint or "add --unknown skip to leave them out",
+        ) from error
+    return text
+
+
+def parse_bias(text: str) -> tuple[str, float]:
+    """The characters and the value of --bias: "e=-2" -> ("e", -2.0); the characters may include `=`.
+
+    Raises:
+        UsageError: the text has no value.
+    """
+    characters, equals, value = text.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (equals and characters and math.isfinite(number)):
+        raise UsageError(
+            f"--bias must be CHARS=VALUE with a finite number, not {text!r}",
+            "for example --bias e=-2",
+        )
+    return unescaped("--bias", characters), number
