@@ -36,6 +36,11 @@ States = tuple[State, ...]
 Gates = tuple[tuple[Float, ...], ...]
 """The gates of each layer, in the order of `Cell.gates`."""
 
+FINGERPRINTED = (
+    *("cell", "vocab_size", "embedding_size", "hidden_size"),
+    *("num_layers", "activation", "layer_norm", "learn_start"),
+)
+"""The fields of ModelConfig in the order in which `CharRNN.fingerprint` hashes them, whatever their order there."""
 LARGEST_TABLE = 1 << 24
 """Numbers in the table of input projections above which they are computed at each step."""
 
@@ -85,7 +90,8 @@ class CharRNN:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of SHA-256 over config, vocabulary and weights; edits do not change it."""
-        config = dataclasses.asdict(self.config)
+        values = dataclasses.asdict(self.config)
+        config = {name: values[name] for name in sorted(values, key=FINGERPRINTED.index)}
         if not self.config.layer_norm:  # so that models from before it keep theirs
             del config["layer_norm"]
         identity = config, self.vocabulary.level, self.vocabulary.has_unknown

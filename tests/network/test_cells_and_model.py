@@ -16,6 +16,7 @@ from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.model import FINGERPRINTED
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.network.cells.base import Cell
 from charrnn.network.numpy_ops import NumpyOps
@@ -982,3 +983,19 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     result = call_charrnn(capsys, "sample", "t", "-q", status=4)
     assert "unknown cell 'toy'" in names_in_error(result)
     assert "lstm, gru, elman, jordan, peephole" in names_in_error(result)
+
+
+@pytest.mark.parametrize(
+    ("more", "fingerprint"),
+    [
+        ({}, "baf0dbc74fd975ef"),
+        ({"layer_norm": True}, "d668c12080a86a94"),
+        ({"learn_start": True, "cell": "gru"}, "23a2bdae5e476eac"),
+    ],
+)
+def test_a_fingerprint_is_the_same_in_every_version(more, fingerprint):
+    config = ModelConfig(vocab_size=4, embedding_size=3, hidden_size=5, num_layers=2, **more)
+    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
+    model = LanguageModel(config, Vocabulary("char", range(97, 101)), weights)
+    assert model.fingerprint == fingerprint
+    assert {field.name for field in dataclasses.fields(config)} == set(FINGERPRINTED)
