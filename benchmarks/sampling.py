@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
-from charrnn.sampling.sampler import sample, write
+from charrnn.sampling.sampler import generate, sample
 from charrnn.training.network import Network, make_network
 
 LENGTH = 4000
@@ -58,7 +58,7 @@ def one_stream(model: LanguageModel) -> float:
 def side_by_side(model: LanguageModel) -> float:
     """The same with 64 samples at once, and as many threads as there are."""
     config = SamplingConfig(length=LENGTH // 8, seed=1)
-    pieces = write(model, "", config, indices=range(LANES), lanes=LANES)
+    pieces = generate(model, "", config, indices=range(LANES), batch_size=LANES)
     return per_second(config.length * LANES, lambda: list(pieces))
 
 

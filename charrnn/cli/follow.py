@@ -83,8 +83,7 @@ def follow(
     from charrnn.render.ansi import legend
     from charrnn.render.views.rows import LiveRows, bits_block
     from charrnn.render.views.scene import surprisal_values
-    from charrnn.sampling.prime import before
-    from charrnn.sampling.sampler import sample
+    from charrnn.sampling.sampler import full_prompt, sample
 
     if wanted.maps:
         raise UsageError(
@@ -108,7 +107,7 @@ def follow(
         for line in legend(block, look.mode, look=look, has_bits=wanted.bits):
             sys.stdout.write(line + "\n")
         rows = LiveRows(look, style.columns(), block, bits=wanted.bits)
-        hidden = before(model, prime, line=config.line).removesuffix(prime)
+        hidden = full_prompt(model, prime, line=config.line).removesuffix(prime)
         recordings = record_live(model, _texts(prime, written), before=hidden, keep=names)
         _draw(rows, recordings, lambda recording: values(recording).tolist(), bits=wanted.bits)
 

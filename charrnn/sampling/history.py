@@ -1,4 +1,4 @@
-"""What one sample remembers of what it wrote, for the rules against repetition; bounded, however long it becomes."""
+"""What one sample remembers of its symbols for the rules against repetition; bounded, however long the sample."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 
 from charrnn.sampling.rules import Mask
 
-LOOK_BACK = 10_000
-"""The n-grams that are remembered: one that was written longer ago may come again."""
+MAX_NGRAMS = 10_000
+"""N-grams remembered: an older one may be repeated."""
 
 
-class Recent:
-    """Which symbols stand among the last few.
+class RecentSymbols:
+    """Which symbols occur among the last few.
 
     Args:
         num_symbols: V.
@@ -24,20 +24,20 @@ class Recent:
         self._symbols: deque[int] = deque()
         self._counts = np.zeros(num_symbols, np.int64)
 
-    def remember(self, symbol: int) -> None:
-        """Note the next symbol, and forget the one that leaves the window."""
+    def append(self, symbol: int) -> None:
+        """Add the next symbol, and drop the one that leaves the window."""
         self._symbols.append(symbol)
         self._counts[symbol] += 1
         if len(self._symbols) > self._window:
             self._counts[self._symbols.popleft()] -= 1
 
     def mask(self) -> Mask:
-        """(V,) which symbols are in the window."""
+        """The symbols in the window, (V,)."""
         return self._counts > 0
 
 
-class Ngrams:
-    """Which symbols would complete an n-gram that was written before, among the last LOOK_BACK of them.
+class SeenNgrams:
+    """Which symbols would repeat one of the last MAX_NGRAMS n-grams.
 
     Args:
         num_symbols: V.
@@ -47,21 +47,21 @@ class Ngrams:
     def __init__(self, num_symbols: int, length: int) -> None:
         self._num_symbols = num_symbols
         self._length = length
-        self._last: deque[int] = deque(maxlen=length - 1)
-        self._written: deque[tuple[tuple[int, ...], int]] = deque()
+        self._context: deque[int] = deque(maxlen=length - 1)
+        self._ngrams: deque[tuple[tuple[int, ...], int]] = deque()
         self._followers: dict[tuple[int, ...], Counter[int]] = {}
 
-    def remember(self, symbol: int) -> None:
-        """Note the next symbol, and forget the n-gram that is too old."""
-        if len(self._last) == self._length - 1:
-            context = tuple(self._last)
-            self._written.append((context, symbol))
+    def append(self, symbol: int) -> None:
+        """Add the next symbol, and drop the n-gram that has become too old."""
+        if len(self._context) == self._length - 1:
+            context = tuple(self._context)
+            self._ngrams.append((context, symbol))
             self._followers.setdefault(context, Counter())[symbol] += 1
-            if len(self._written) > LOOK_BACK:
-                self._forget(*self._written.popleft())
-        self._last.append(symbol)
+            if len(self._ngrams) > MAX_NGRAMS:
+                self._drop(*self._ngrams.popleft())
+        self._context.append(symbol)
 
-    def _forget(self, context: tuple[int, ...], symbol: int) -> None:
+    def _drop(self, context: tuple[int, ...], symbol: int) -> None:
         followers = self._followers[context]
         followers[symbol] -= 1
         if not followers[symbol]:
@@ -70,23 +70,25 @@ class Ngrams:
             del self._followers[context]
 
     def mask(self) -> Mask:
-        """(V,) which symbols would repeat an n-gram."""
+        """The symbols that would repeat an n-gram, (V,)."""
         mask = np.zeros(self._num_symbols, np.bool_)
-        followers = self._followers.get(tuple(self._last))
+        followers = self._followers.get(tuple(self._context))
         if followers:
             mask[list(followers)] = True
         return mask
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Of one sample: the symbols of the penalty's window, and the n-grams; None for a rule that is off."""
+class History:
+    """The symbols of one sample, as far as the rules against repetition need them."""
 
-    recent: Recent | None
-    ngrams: Ngrams | None
+    recent: RecentSymbols | None
+    """The window of the repetition penalty; None if that rule is off."""
+    ngrams: SeenNgrams | None
+    """The n-grams not to be repeated; None if that rule is off."""
 
-    def remember(self, symbol: int) -> None:
-        """Note that the sample goes on with this symbol."""
+    def append(self, symbol: int) -> None:
+        """Add the sample's next symbol."""
         for part in (self.recent, self.ngrams):
             if part is not None:
-                part.remember(symbol)
+                part.append(symbol)

@@ -1,4 +1,4 @@
-r"""Whether a sample says anything that its training text does not say already.
+r"""Whether a sample is new, or copied from its training text.
 
     the corpus "ada\nmarie\ngrace\n", and a longest run of 3
 
@@ -8,7 +8,7 @@ r"""Whether a sample says anything that its training text does not say already.
     gradam\n        novel          "gra" and "ada" are no more than 3
 
 Both answers are exact. A run is looked up by a hash of its characters, and every hit is confirmed in the text itself.
-The one compromise: the index takes 8 bytes for each character of the corpus, whatever the alphabet, beside the texts.
+The one compromise: besides the texts, the index takes 8 bytes for each character of the corpus, whatever the alphabet.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,25 +22,25 @@ from charrnn.text.vocabulary import code_points
 Hashes = npt.NDArray[np.uint64]
 
 MULTIPLIER = 0x9E3779B97F4A7C15
-"""Odd, and far from any small fraction of 2^64, so that short runs of near code points do not meet."""
+"""Odd, and far from any simple fraction of 2^64, so that short runs of close code points do not collide."""
 PIECE = 1 << 20
-"""Characters that are hashed together."""
+"""Characters hashed at once."""
 
 
 class Novelty:
     """Compares samples with a corpus.
 
     Args:
-        texts: the corpus. No line and no run goes from one text to the next.
-        longest: the characters that a sample may share with it in one run, at least 1.
+        texts: the corpus. No line or run extends from one text to the next.
+        longest: the longest run of characters that a sample may share with it, at least 1.
 
     Raises:
-        UsageError: `longest` is no whole number above 0.
+        UsageError: `longest` is not a whole number above 0.
     """
 
     def __init__(self, texts: Iterable[str], longest: int) -> None:
         is_whole = isinstance(longest, int) and not isinstance(longest, bool)
-        require(is_whole and longest >= 1, "novel-length", "a whole number above 0", longest)
+        require(is_whole and longest >= 1, "novel_length", "a whole number above 0", longest)
         self._texts = list(texts)
         self._num_chars = longest + 1
         self._lines = frozenset(line for text in self._texts for line in text.split("\n"))
@@ -50,18 +50,15 @@ class Novelty:
         self._hashes.sort()
 
     def is_novel(self, sample: str) -> bool:
-        """Whether a sample is neither copied nor shares a run."""
+        """Whether a sample is neither copied nor shares a long run."""
         return not self.is_copied(sample) and not self.shares_run(sample)
 
     def is_copied(self, sample: str) -> bool:
-        """Whether each line of a sample that is not empty is a whole line of the corpus.
-
-        A sample without such a line says nothing, and so nothing new: it counts as copied.
-        """
+        """Whether every non-empty line of a sample is a whole line of the corpus; true if it has no such line."""
         return all(line in self._lines for line in sample.split("\n") if line)
 
     def shares_run(self, sample: str) -> bool:
-        """Whether more than `longest` characters in a row of a sample, line ends included, stand in the corpus."""
+        """Whether a run of more than `longest` characters of a sample, newlines included, occurs in the corpus."""
         n = self._num_chars
         hashes = run_hashes(sample, n)
         places = np.searchsorted(self._hashes, hashes)
@@ -74,10 +71,10 @@ class Novelty:
 
 
 def run_hashes(text: str, num_chars: int) -> Hashes:
-    """A hash of each run of `num_chars` characters of a text of n, (n - num_chars + 1,), or none if it is shorter.
+    """A hash of each run of `num_chars` characters of a text of n, (n - num_chars + 1,); empty if it is shorter.
 
-    The hash of the run c_1 ... c_k is the sum of c_i m^(k - i) modulo 2^64 (Karp and Rabin 1987), and that of two runs
-    in a row h m^(length of the second) + h'. So runs are doubled in length, and put together from powers of two.
+    The hash of the run c_1 ... c_k is the sum of c_i m^(k - i) modulo 2^64 (Karp and Rabin 1987), and that of two
+    adjacent runs h m^(length of the second) + h'. So runs are doubled in length, and joined from powers of two.
     """
     num_runs = len(text) - num_chars + 1
     if num_runs < 1:
@@ -96,7 +93,7 @@ def run_hashes(text: str, num_chars: int) -> Hashes:
 
 
 def _joined(first: Hashes, first_chars: int, second: Hashes, second_chars: int) -> Hashes:
-    """The hashes of the runs of one length that are followed by those of another."""
+    """The hashes of runs of one length, each joined with the run of another length that follows it."""
     num_runs = len(second) - first_chars
     joined = first[:num_runs] * np.uint64(pow(MULTIPLIER, second_chars, 1 << 64))
     joined += second[first_chars:]

@@ -1,25 +1,25 @@
-"""What may come next, and how likely: each rule is a small function over logits, and knows no model.
+"""The rules of sampling, each a small function over logits that knows no model.
 
-Logits are float64, (..., V): of one lane, (V,), or of N lanes, (N, V), each treated as if it were alone. A symbol that
-is removed has the logit -inf. No rule changes what it is given, one that is off returns it untouched, and each leaves at
-least one symbol of every lane. The order in which `Chooser` applies them:
+Logits are float64, (..., V): one row, (V,), or N rows, (N, V), each treated as if it were alone. A symbol that is
+removed has the logit -inf. No rule changes its argument, one that is off returns it untouched, and each leaves at least
+one symbol in every row. The order in which `LogitsProcessor` applies them:
 
     ban                 never these                       first, so that no rule counts what cannot come
     bias                these more, or less               in logits of the model itself
-    repetition_penalty  those just written less           Keskar et al. 2019, "CTRL"
+    repetition_penalty  recent symbols less               Keskar et al. 2019, "CTRL"
     no_repeat_ngram     no n-gram twice                   Paulus et al. 2017, "A Deep Reinforced Model for Abstractive
                                                           Summarization"
     temperature         bolder or safer                   softmax(logits / temperature)
-    top_k               the k likeliest                   Fan et al. 2018, "Hierarchical Neural Story Generation"
-    typical             those that surprise as expected   Meister et al. 2022, "Locally Typical Sampling"
+    top_k               the k most likely                 Fan et al. 2018, "Hierarchical Neural Story Generation"
+    typical             of about expected surprisal       Meister et al. 2022, "Locally Typical Sampling"
     top_p               the nucleus                       Holtzman et al. 2020, "The Curious Case of Neural Text
                                                           Degeneration"
-    min_p               none far below the likeliest      Nguyen et al. 2024, "Turning Up the Heat: Min-p Sampling"
+    min_p               none far below the most likely    Nguyen et al. 2024, "Turning Up the Heat: Min-p Sampling"
 
-The rules after temperature look at what it made of the logits, and each at what the one before has left: its
-probabilities are those of the symbols that remain. Then `numerics.odds` or `softmax`, and `draw`.
+The rules after temperature see the logits that it made, and each the symbols that the one before has left: its
+probabilities are those of the symbols that remain. Then come `numerics.odds` or `softmax`, and `draw`.
 
-The one compromise: nothing is guarded against numbers that no float32 model has. Logits beyond 1e150 may overflow.
+The one compromise: nothing guards against numbers that no float32 model has. Logits beyond 1e150 may overflow.
 """
 
 import math
@@ -34,16 +34,16 @@ Mask = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]
 
 MODEST = 300.0
-"""If a lane's logits, divided by the temperature, have a smaller norm, no exponential overflows, nor do all vanish."""
+"""Norm of a row's logits, divided by the temperature, below which no exponential overflows and not all vanish."""
 SMALL = 1e-100
-"""No quotient by a temperature above this can overflow."""
+"""Temperature above which no quotient can overflow."""
 
 
 def finite(logits: npt.NDArray[np.floating]) -> Float64:
-    """The same logits, (..., V), in float64.
+    """Logits, (..., V), in float64.
 
     Raises:
-        CheckpointError: one is infinite or no number, as happens when a model's weights are enormous.
+        CheckpointError: one is infinite or NaN, as happens when a model's weights are enormous.
     """
     numbers = logits.astype(np.float64)
     squares = numbers.dot(numbers) if numbers.ndim == 1 else np.vdot(numbers, numbers)
@@ -67,9 +67,9 @@ def bias(logits: Float64, added: Float64 | None) -> Float64:
 def repetition_penalty(logits: Float64, recent: Mask | None, penalty: float) -> Float64:
     """Multiply the log-probability of the symbols in a mask, (V,) or (..., V), by `penalty`.
 
-    Above 1 they become less likely, below 1 likelier; 1, or None for the mask, is off. The paper divides logits, which
-    favours a symbol whose logit is negative and depends on a constant that a softmax ignores. Log-probabilities are
-    never positive, and adding a constant to all logits changes nothing here.
+    Above 1 they become less likely, below 1 more likely; 1, or None for the mask, is off. The paper divides logits,
+    which favors a symbol whose logit is negative and depends on a constant that a softmax ignores. Log-probabilities
+    are never positive, and adding a constant to all logits changes nothing here.
     """
     if recent is None or penalty == 1:
         return logits
@@ -80,7 +80,7 @@ def repetition_penalty(logits: Float64, recent: Mask | None, penalty: float) -> 
 def no_repeat_ngram(logits: Float64, repeats: Mask | None) -> Float64:
     """Remove the symbols that would repeat an n-gram, (V,) or (..., V); None is off.
 
-    In a lane where they are all that is left the rule gives way: the text goes on, and repeats.
+    In a row where no other symbol is left the rule gives way: the text goes on, and repeats.
     """
     if repeats is None:
         return logits
@@ -93,30 +93,30 @@ def no_repeat_ngram(logits: Float64, repeats: Mask | None) -> Float64:
 
 
 def temperature(logits: Float64, divisor: float | Float64) -> Float64:
-    """Divide the logits by a temperature, a number or one for each lane, (...,); the number 1 is off.
+    """Divide the logits by a temperature, a number or one for each row, (...,); the number 1 is off.
 
-    No temperature above 0 overflows. Temperature 0 is the limit: only the likeliest symbol stays, the first of them if
-    several are.
+    No temperature above 0 overflows. Temperature 0 is the limit: only the most likely symbol stays, on a tie the one
+    with the lowest id.
     """
     if isinstance(divisor, np.ndarray):
-        cold = divisor == 0
-        divided = _divided(logits, np.where(cold, 1.0, divisor)[..., np.newaxis])
-        return np.where(cold[..., np.newaxis], _likeliest(logits), divided)
+        greedy = divisor == 0
+        divided = _divided(logits, np.where(greedy, 1.0, divisor)[..., np.newaxis])
+        return np.where(greedy[..., np.newaxis], _most_likely(logits), divided)
     if divisor == 0:
-        return _likeliest(logits)
+        return _most_likely(logits)
     if divisor < SMALL:
         return _divided(logits, divisor)
     return logits if divisor == 1 else logits / divisor
 
 
 def _divided(logits: Float64, divisor: float | Float64) -> Float64:
-    """By small numbers too: the largest logit becomes 0 then, and the others -inf at worst, a probability of 0."""
+    """Logits divided by a number above 0; if it is tiny, the largest becomes 0 and the others -inf at worst."""
     origin = np.where(divisor < SMALL, logits.max(axis=-1, keepdims=True), 0.0)
     with np.errstate(over="ignore"):
         return (logits - origin) / divisor
 
 
-def _likeliest(logits: Float64) -> Float64:
+def _most_likely(logits: Float64) -> Float64:
     first = logits.argmax(axis=-1, keepdims=True)
     return np.where(np.arange(logits.shape[-1]) == first, 0.0, -np.inf)
 
@@ -130,10 +130,9 @@ def top_k(logits: Float64, k: int) -> Float64:
 
 
 def typical(logits: Float64, mass: float) -> Float64:
-    """Keep the fewest symbols that together have the probability `mass` and surprise most nearly as expected.
+    """Keep the symbols whose surprisal is closest to the entropy, as few as have the probability `mass` together.
 
-    How much a symbol surprises is -log p, and the entropy is what is expected of it. On a tie the lower ids are kept.
-    1 is off.
+    The surprisal of a symbol is -log p, and the entropy its expectation. On a tie the lower ids are kept; 1 is off.
     """
     if mass >= 1:
         return logits
@@ -147,7 +146,7 @@ def typical(logits: Float64, mass: float) -> Float64:
 
 
 def top_p(logits: Float64, mass: float) -> Float64:
-    """Keep the fewest likeliest symbols that together have the probability `mass`; on a tie the lower ids. 1 is off."""
+    """Keep the most likely symbols, as few as have the probability `mass` together; on a tie the lower ids. 1 is off."""
     if mass >= 1:
         return logits
     p = softmax(logits)
@@ -155,16 +154,16 @@ def top_p(logits: Float64, mass: float) -> Float64:
     return _keep(logits, p, largest_first, _reaching(largest_first, mass))
 
 
-def min_p(logits: Float64, part: float) -> Float64:
-    """Remove the symbols that are less likely than this part of the likeliest's probability; 0 is off."""
-    if part == 0:
+def min_p(logits: Float64, fraction: float) -> Float64:
+    """Remove the symbols whose probability is below this fraction of the largest; 0 is off."""
+    if fraction == 0:
         return logits
-    threshold = logits.max(axis=-1, keepdims=True) + math.log(part)
+    threshold = logits.max(axis=-1, keepdims=True) + math.log(fraction)
     return np.where(logits < threshold, -np.inf, logits)
 
 
 def _reaching(ordered: Float64, mass: float) -> Ids:
-    """How many of the probabilities, (..., V), it takes from the first on to reach `mass`, (..., 1)."""
+    """How many of the probabilities, (..., V), from the first on, it takes to reach `mass`: (..., 1)."""
     short: Ids = (ordered.cumsum(axis=-1) < mass).sum(axis=-1, keepdims=True)
     return np.minimum(short + 1, ordered.shape[-1])
 
@@ -175,7 +174,7 @@ def _keep(logits: Float64, scores: Float64, largest_first: Float64, count: Ids) 
     Args:
         logits: (..., V).
         scores: (..., V).
-        largest_first: the same, sorted: a partial sort of numbers costs far less than one of ids that is stable.
+        largest_first: the scores, sorted: sorting numbers costs far less than a stable sort of ids.
         count: at least 1.
     """
     threshold = np.take_along_axis(largest_first, count - 1, axis=-1)
@@ -188,11 +187,11 @@ def _keep(logits: Float64, scores: Float64, largest_first: Float64, count: Ids) 
 
 
 def tempered_odds(logits: npt.NDArray[np.floating], divisor: Float64) -> Float64:
-    """`odds(temperature(finite(logits), divisor))`, but for a common factor: sooner, for one lane of modest logits.
+    """The same as `odds(temperature(finite(logits), divisor))` up to a common factor; faster for one row.
 
     Args:
         logits: (V,) or (N, V), a model's own.
-        divisor: (), at least SMALL. As an array, which NumPy need not convert at each call.
+        divisor: (), at least SMALL; an array, which NumPy need not convert at each call.
 
     Raises:
         CheckpointError: see `finite`.
@@ -205,20 +204,21 @@ def tempered_odds(logits: npt.NDArray[np.floating], divisor: Float64) -> Float64
 
 
 def draw(p: Float64, u: float | Float64) -> Ids:
-    """The symbol at which the cumulated probability passes `u`: the inverse of the distribution function.
+    """The symbol at which the cumulative probability passes `u`: inverse transform sampling.
 
     Args:
-        p: (..., V) probabilities, or odds: each lane is taken relative to its sum.
-        u: (...,) from 0 up to, not including, 1.
+        p: (..., V) probabilities or odds; each row is taken relative to its sum.
+        u: (...,) uniform random numbers in [0, 1).
 
     Returns:
-        (...,) ids, of symbols whose probability is above 0.
+        (...,) ids of symbols whose probability is above 0.
     """
-    if p.ndim == 1:  # the faster way for one lane
-        cumulated = np.add.accumulate(p)
-        found: Ids = cumulated.searchsorted(u * cumulated[-1], side="right")
-        return found
-    cumulated = np.add.accumulate(p, axis=-1)
-    passed = cumulated > (u * cumulated[..., -1])[..., np.newaxis]
-    ids: Ids = passed.argmax(axis=-1)
+    ids: Ids
+    if p.ndim == 1:  # the faster way for one row
+        cumulative = np.add.accumulate(p)
+        ids = cumulative.searchsorted(u * cumulative[-1], side="right")
+        return ids
+    cumulative = np.add.accumulate(p, axis=-1)
+    passed = cumulative > (u * cumulative[..., -1])[..., np.newaxis]
+    ids = passed.argmax(axis=-1)
     return ids

@@ -1,112 +1,105 @@
-"""The loop that writes: draw a symbol, hand out the text it completes, read it, again.
+"""The generating loop: draw a symbol, hand out the text that it completes, let the model read it, again.
 
 Every sample has its own stream of random numbers, made from (seed, index): a sample does not depend on how many others
-are asked for. One stream multiplies a vector with the weights; several are lanes of one matrix, which is several times
+are asked for. One sample multiplies a vector with the weights; several are rows of one matrix, which is several times
 faster in all. The two round differently (no logit of two trained models by more than 0.00002, in 2,000 characters): a
-text that is written in both ways is the same unless a random number falls into so small a gap between two symbols, and
-is as likely in any case.
+text that is generated in both ways is the same unless a random number falls into so small a gap between two symbols,
+and is equally likely in any case.
 """
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
 from charrnn.network.shapes import count_parameters
 from charrnn.numerics import log_softmax
-from charrnn.sampling.logits import Chooser
-from charrnn.sampling.prime import after, before
-from charrnn.sampling.stopping import StopReason, limiting_option, most_characters
-from charrnn.sampling.stream import Piece, Writer, mean, memories_of
+from charrnn.sampling.batch import MAX_BATCH, STRIDE, Batch
+from charrnn.sampling.logits import LogitsProcessor
+from charrnn.sampling.stopping import StopReason, limiting_setting, max_characters
+from charrnn.sampling.stream import Piece, SampleStream, histories_of, mean
 
 if TYPE_CHECKING:
-    from charrnn.model import CharRNN, States
-    from charrnn.sampling.constraint.automaton import Form
+    from charrnn.model import CharRNN, Float, States
+    from charrnn.sampling.constraint.automaton import Constraint
 
-Float = npt.NDArray[np.float32]
-LANES = 64
-"""Samples that are written side by side, at most."""
-STRIDE = 16
-"""Symbols that are drawn for a lane before its text is looked at, at most, where only their number decides."""
-WEIGHTS_A_PIECE = 1 << 22
-"""The weights that one stream reads for such a piece, so that it is there before anybody waits for it."""
+WEIGHTS_PER_PIECE = 1 << 22
+"""Weights that one sample multiplies with for a piece, so that the piece comes before a reader has to wait for it."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample, whole."""
+    """A complete sample."""
 
     index: int
+    """Its number among the samples of its seed."""
     seed: int | None
-    prime: str
+    prompt: str
     text: str
-    """What was written after the prime."""
+    """What was generated after the prompt."""
     stop: StopReason
     log_probabilities: tuple[float, ...] = ()
-    """Of each character in nats, as the model alone gives it; empty unless asked for."""
+    """Log-probability of each character in nats, under the model alone; empty unless asked for."""
 
     @property
     def mean_log_probability(self) -> float:
-        """Nats per character; NaN if there is none, or if it was not asked for."""
+        """Nats per character; NaN for an empty sample, or if log-probabilities were not asked for."""
         return mean(self.log_probabilities)
 
 
 def sample(
-    model: "CharRNN", prime: str, config: SamplingConfig, *, index: int = 0
+    model: "CharRNN", prompt: str, config: SamplingConfig, *, index: int = 0
 ) -> Iterator[str]:
-    """Write one sample, handed out as it is made.
+    """Generate one sample, handed out as it is made.
 
     Args:
-        model: writes.
-        prime: read first. Without one the model reads a newline, if it knows it, so that the text begins as a line
-            does; else it starts from its first state. With `config.line` it always reads a newline, then the prime.
+        model: generates.
+        prompt: read first. If it is empty the model reads a newline, if it knows it, so that the text begins like a
+            line; otherwise it starts from its initial state. With `config.line` the model always reads a newline, then
+            the prompt.
         config: how to draw, and where to end.
-        index: which of several samples of the same seed this is.
+        index: the sample's number among those of its seed.
 
     Raises:
-        DataError: the prime has characters that the model does not know (raised at once, not at the first character),
-            or one line is asked for and the prime has several.
-        UsageError: a rule or a form cannot be obeyed.
+        DataError: the prompt has characters that the model does not know (raised at once, not at the first character),
+            or one line is asked for and the prompt has several.
+        UsageError: a rule or a constraint cannot be satisfied.
     """
-    pieces = write(model, prime, config, indices=(index,))
+    pieces = generate(model, prompt, config, indices=(index,))
     return (piece.text for piece in pieces if piece.text)
 
 
-def write(
+def generate(
     model: "CharRNN",
-    prime: str,
+    prompt: str,
     config: SamplingConfig,
     *,
     indices: Iterable[int] = (0,),
-    lanes: int = 1,
+    batch_size: int = 1,
 ) -> Iterator[Piece]:
-    """Write samples, and hand out their pieces as they are made; each sample's last one has a `stop`.
+    """Generate samples, and hand out their pieces as they are made; the last piece of each has a `stop`.
 
-    Closing the generator ends the writing. Nothing is shared between two of them, so that each may run in a thread of
-    its own.
+    Closing the generator ends the sampling. Two of them share nothing, so that each may run in a thread of its own.
 
     Args:
-        model: writes.
-        prime: see `sample`.
+        model: generates.
+        prompt: see `sample`.
         config: how to draw, and where to end.
-        indices: which samples of the seed; there may be no end of them.
-        lanes: how many are written side by side; their pieces are then mixed.
+        indices: which samples of the seed; may be infinite.
+        batch_size: samples generated side by side, which mixes their pieces; at most MAX_BATCH count.
 
     Raises:
         DataError, UsageError: see `sample`.
     """
-    return _Run(model, prime, config).pieces(iter(indices), lanes)
+    return _Run(model, prompt, config).pieces(iter(indices), batch_size)
 
 
 def in_order(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Pieces in the order in which their samples were begun; those of the first unfinished sample as they come."""
+    """Mixed pieces sorted by sample, in the order in which the samples began; the first unfinished one comes live."""
     waiting: dict[int, list[Piece]] = defaultdict(list)
     begun: list[int] = []
     for piece in pieces:
@@ -123,20 +116,21 @@ def in_order(pieces: Iterable[Piece]) -> Iterator[Piece]:
             del waiting[begun.pop(0)]
 
 
-def collect(pieces: Iterable[Piece], prime: str, config: SamplingConfig) -> Iterator[Sample]:
-    """Whole samples, made of pieces in order."""
+def collect(pieces: Iterable[Piece], prompt: str, config: SamplingConfig) -> Iterator[Sample]:
+    """Complete samples, made of pieces in order."""
     texts: list[str] = []
-    told: list[float] = []
+    log_probs: list[float] = []
     for piece in pieces:
         texts.append(piece.text)
-        told.extend(piece.log_probabilities)
+        log_probs.extend(piece.log_probabilities)
         if piece.stop:
-            yield Sample(piece.index, config.seed, prime, "".join(texts), piece.stop, tuple(told))
-            texts, told = [], []
+            text = "".join(texts)
+            yield Sample(piece.index, config.seed, prompt, text, piece.stop, tuple(log_probs))
+            texts, log_probs = [], []
 
 
 def sample_lines(model: "CharRNN", seed: int, length: int) -> Iterator[str]:
-    """Whole lines, one after another, each begun afresh, until `length` characters are written; the last may be cut."""
+    """Lines, each from the initial state, until `length` characters are generated; the last one may be cut off."""
     index = 0
     while length > 0:
         config = SamplingConfig(length=length, seed=seed, line=True)
@@ -146,158 +140,115 @@ def sample_lines(model: "CharRNN", seed: int, length: int) -> Iterator[str]:
         index += 1
 
 
+def full_prompt(model: "CharRNN", prompt: str, *, line: bool) -> str:
+    """The text that a model reads for a prompt: with a newline before it for a line, or a newline if it is empty.
+
+    A model that does not know the newline reads nothing for an empty prompt.
+    """
+    if line:
+        return "\n" + prompt
+    return prompt or ("" if model.vocabulary.missing("\n") else "\n")
+
+
+def read_prompt(model: "CharRNN", ids: Iterable[int]) -> "tuple[Float, States]":
+    """The logits (V,) after these symbols, read one by one from the initial state, and the state."""
+    state = model.initial_state()
+    for symbol in ids:
+        state, _ = model.advance(symbol, state)
+    return model.logits(state), state
+
+
 class _Run:
-    """What the samples of one prime and one config share."""
+    """What the samples of one prompt and one config share."""
 
-    def __init__(self, model: "CharRNN", prime: str, config: SamplingConfig) -> None:
-        if config.line and "\n" in prime:
-            raise DataError("the prime has a newline, and cannot begin one line")
+    def __init__(self, model: "CharRNN", prompt: str, config: SamplingConfig) -> None:
+        if config.line and "\n" in prompt:
+            raise DataError("the prompt has a newline, and cannot begin one line")
         if config.line and model.vocabulary.missing("\n"):
-            raise DataError(
-                "the model knows no newline, so it cannot write lines", "add --no-lines"
-            )
-        self.model, self.config, self.prime_text = model, config, prime
-        read = before(model, prime, line=config.line)
-        self.prime: list[int] = model.vocabulary.encode(read).tolist()
-        self.chooser = Chooser(config, model.vocabulary)
-        self.form: Form | None = None
+            raise DataError("the model does not know the newline, so it cannot generate lines")
+        self.model, self.config, self.prompt = model, config, prompt
+        read = full_prompt(model, prompt, line=config.line)
+        self.prompt_ids: list[int] = model.vocabulary.encode(read).tolist()
+        self.processor = LogitsProcessor(config, model.vocabulary)
+        self.constraint: Constraint | None = None
         if config.match is not None:
-            from charrnn.sampling.constraint.automaton import compile_form
+            from charrnn.sampling.constraint.automaton import compile_constraint
 
-            self.form = compile_form(config.match, model.vocabulary)
-            self.form.require(most_characters(config), limiting_option(config))
+            self.constraint = compile_constraint(config.match, model.vocabulary)
+            self.constraint.require(max_characters(config), limiting_setting(config))
 
-    def pieces(self, indices: Iterator[int], lanes: int) -> Iterator[Piece]:
-        """See `write`."""
-        if reason := self.begin(0).ends.reason:  # there is nothing to write
+    def pieces(self, indices: Iterator[int], batch_size: int) -> Iterator[Piece]:
+        """The pieces of these samples; see `generate`."""
+        if reason := self.begin(0).stopping.reason:  # there is nothing to generate
             yield from (Piece(index, "", (), reason) for index in indices)
-        elif lanes > 1:
-            yield from self._side_by_side(indices, min(lanes, LANES))
+        elif batch_size > 1:
+            yield from self._in_batches(indices, min(batch_size, MAX_BATCH))
         else:
             for index in indices:
                 yield from self._one(index)
 
-    def begin(self, index: int) -> Writer:
-        """A sample of which nothing is written."""
-        memory = self.chooser.new_memory(self.prime)
-        prime = self.prime_text, self.prime
-        return Writer(self.model.vocabulary, self.config, prime, index, self.form, memory)
+    def begin(self, index: int) -> SampleStream:
+        """The stream of a sample, before its first character."""
+        return SampleStream(
+            self.model.vocabulary,
+            self.config,
+            (self.prompt, self.prompt_ids),
+            index,
+            self.constraint,
+            self.processor.new_history(self.prompt_ids),
+        )
 
     @cached_property
-    def primed(self) -> "tuple[Float, States]":
-        """The logits (V,) after the prime, and the state."""
-        return after(self.model, self.prime)
+    def start(self) -> "tuple[Float, States]":
+        """The logits (V,) after the prompt, and the state."""
+        return read_prompt(self.model, self.prompt_ids)
 
     def _one(self, index: int) -> Iterator[Piece]:
-        """A sample by itself: each product is one of a vector and a matrix."""
-        writer = self.begin(index)
-        if writer.in_bulk:
-            yield from self._in_bulk(writer)
+        """The pieces of a sample generated by itself: each product is one of a vector and a matrix."""
+        stream = self.begin(index)
+        if stream.in_bulk:
+            yield from self._in_bulk(stream)
             return
-        memories = memories_of([writer])
-        choose, step, tells = self.chooser.choose, self.model.step, self.config.log_probabilities
-        logits, state = self.primed
+        histories, reports = histories_of([stream]), self.config.log_probabilities
+        draw, step = self.processor.draw, self.model.step
+        logits, state = self.start
         while True:
-            u, written, allowed = writer.uniform.next(), writer.ends.written, writer.allowed()
-            symbol = int(choose(logits, u, written=written, memories=memories, allowed=allowed))
-            piece = writer.take(symbol, log_softmax(logits)[symbol].item() if tells else 0.0)
+            u, position, allowed = stream.uniform.next(), stream.stopping.num_read, stream.allowed()
+            symbol = int(draw(logits, u, position=position, histories=histories, allowed=allowed))
+            piece = stream.read(symbol, log_softmax(logits)[symbol].item() if reports else 0.0)
             if piece.text or piece.stop:
                 yield piece
             if piece.stop:
                 break
-            if writer.memory:
-                writer.memory.remember(symbol)
+            if stream.history:
+                stream.history.append(symbol)
             logits, state, _ = step(symbol, state)
 
-    def _in_bulk(self, writer: Writer) -> Iterator[Piece]:
-        """The same where only the number of symbols decides: some at a time, fewer the larger the network is."""
-        choose, step = self.chooser.choose, self.model.step
-        stride = min(max(1, WEIGHTS_A_PIECE // count_parameters(self.model.config)), STRIDE)
-        logits, state = self.primed
+    def _in_bulk(self, stream: SampleStream) -> Iterator[Piece]:
+        """The pieces of a sample whose end depends on its length alone: several symbols each."""
+        draw, step = self.processor.draw, self.model.step
+        stride = min(max(1, WEIGHTS_PER_PIECE // count_parameters(self.model.config)), STRIDE)
+        logits, state = self.start
         while True:
             symbols = []
-            for written, u in enumerate(writer.uniform.take(stride).tolist(), writer.ends.written):
-                symbols.append(symbol := int(choose(logits, u, written=written)))
+            for position, u in enumerate(
+                stream.uniform.take(stride).tolist(), stream.stopping.num_read
+            ):
+                symbols.append(symbol := int(draw(logits, u, position=position)))
                 logits, state, _ = step(symbol, state)
-            piece = writer.take_all(symbols)
+            piece = stream.read_all(symbols)
             yield piece
             if piece.stop:
                 break
 
-    def _side_by_side(self, indices: Iterator[int], lanes: int) -> Iterator[Piece]:
-        """Samples in lanes: each product is one of two matrices. Where one ends, the next begins in its lane."""
-        block = _Block(self, [self.begin(index) for index in itertools.islice(indices, lanes)])
-        while block.writers:
+    def _in_batches(self, indices: Iterator[int], batch_size: int) -> Iterator[Piece]:
+        """The pieces of samples generated side by side; where one ends, the next begins in its row."""
+        streams = [self.begin(index) for index in itertools.islice(indices, batch_size)]
+        batch = Batch(self.model, self.processor, self.start, streams)
+        while batch.streams:
             ended = []
-            for lane, piece in enumerate(block.advance()):
+            for row, piece in enumerate(batch.advance()):
                 yield piece
                 if piece.stop:
-                    ended.append(lane)
-            block.replace(ended, [self.begin(i) for i in itertools.islice(indices, len(ended))])
-
-
-class _Block:
-    """The lanes of several samples, N of them."""
-
-    def __init__(self, run: _Run, writers: list[Writer]) -> None:
-        self.run = run
-        self.writers = writers
-        self._first = run.primed
-        lanes = len(writers)
-        self._logits = np.repeat(self._first[0][None], lanes, axis=0)
-        self._state = _each(lambda a: np.repeat(a[None], lanes, axis=0), self._first[1])
-        self._stride = STRIDE if writers[0].in_bulk else 1
-
-    def advance(self) -> list[Piece]:
-        """Draw some symbols in every lane; the piece of each."""
-        run, lanes = self.run, len(self.writers)
-        written = np.array([writer.ends.written for writer in self.writers])
-        u = np.stack([writer.uniform.take(self._stride) for writer in self.writers])  # (N, stride)
-        symbols = np.empty((lanes, self._stride), np.int64)
-        nats = np.empty((lanes, self._stride)) if run.config.log_probabilities else None
-        memories = memories_of(self.writers)
-        for k in range(self._stride):
-            chosen = run.chooser.choose(
-                self._logits,
-                u[:, k],
-                written=written + k,
-                memories=memories,
-                allowed=self._allowed(),
-            )
-            symbols[:, k] = chosen
-            if nats is not None:
-                nats[:, k] = log_softmax(self._logits)[np.arange(lanes), chosen]
-            for memory, symbol in zip(memories or (), chosen.tolist(), strict=False):
-                memory.remember(symbol)
-            self._logits, self._state, _ = run.model.step(chosen, self._state)
-        return [
-            writer.take_all(symbols[lane].tolist(), None if nats is None else nats[lane].tolist())
-            for lane, writer in enumerate(self.writers)
-        ]
-
-    def _allowed(self) -> npt.NDArray[np.bool_] | None:
-        if self.run.form is None and self.run.model.vocabulary.level == "char":
-            return None
-        everything = np.ones(self._logits.shape[1], np.bool_)
-        masks = [writer.allowed() for writer in self.writers]
-        return np.stack([everything if mask is None else mask for mask in masks])
-
-    def replace(self, ended: list[int], writers: list[Writer]) -> None:
-        """Begin other samples in lanes that have ended; lanes for which there is none go."""
-        first_logits, first_state = self._first
-        for lane, writer in zip(ended, writers, strict=False):
-            self.writers[lane] = writer
-            self._logits[lane] = first_logits
-            for layer, first in zip(self._state, first_state, strict=True):
-                for array, begin in zip(layer, first, strict=True):
-                    array[lane] = begin
-        if gone := ended[len(writers) :]:
-            kept = [lane for lane in range(len(self.writers)) if lane not in gone]
-            self.writers = [self.writers[lane] for lane in kept]
-            self._logits = self._logits[kept]
-            self._state = _each(lambda a: a[kept], self._state)
-
-
-def _each(function: Callable[[Float], Float], state: "States") -> "States":
-    """A state with a function applied to all its arrays."""
-    return tuple(tuple(map(function, layer)) for layer in state)
+                    ended.append(row)
+            batch.replace(ended, [self.begin(i) for i in itertools.islice(indices, len(ended))])

@@ -1,9 +1,8 @@
-"""A text that a person and a model write together. It knows no terminal, and starts no thread.
+"""A text that a user and a model write together. It knows no terminal, and starts no thread.
 
-The person's part is the text; the model's is a suggestion of how it goes on. A suggestion is what a `Draft` writes, and
-a draft is a value: the same one always writes the same. So a suggestion that is left half written is simply written
-again if it is wanted after all, and nothing of the network's state has to be kept; the price is that the text is read
-anew for each draft.
+The user's part is the text; the model's is a suggestion of how it goes on. A suggestion is generated from a `Draft`, and
+a draft is a value: the same one always gives the same text. So an unfinished suggestion is simply generated again if it
+is wanted after all, and no state of the network has to be kept; the price is that the text is read anew for each draft.
 """
 
 import dataclasses
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.files import environment_fault, write_atomically
-from charrnn.sampling.sampler import write
+from charrnn.sampling.sampler import generate
 from charrnn.sampling.stopping import StopReason
 from charrnn.sampling.stream import Piece
 
@@ -25,223 +24,224 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a suggestion depends on, beside the model and the rules."""
+    """Everything that a suggestion depends on, besides the model and the rules."""
 
     text: str
-    """What it goes on from."""
+    """The text that it continues."""
     temperature: float
     index: int
-    """Which stream of random numbers of the seed."""
+    """Number of its random stream among those of the seed."""
 
 
 @dataclass(frozen=True)
-class _Moment:
-    """Everything that `back` brings back."""
+class _Snapshot:
+    """Everything that `undo` restores."""
 
     text: str
     draft: Draft
-    written: str = ""
-    """What the draft has written so far; `text` is its beginning and a part of this."""
+    generated: str = ""
+    """What the draft has generated so far; `text` is the draft's text and a part of this."""
     stop: StopReason | None = None
     """Why the draft ended, if it has."""
 
 
 class Session:
-    """A text, a suggestion of how it goes on, and the way back.
+    """A text, a suggestion of how it goes on, and undo.
 
-    At every moment `draft.text` and what that draft has written begin with `text`; the rest is the suggestion. Whatever
-    stays within that (accepting a part of it, typing what it says, deleting what was accepted) leaves the suggestion as
-    it is, and anything else begins another draft, with the next stream of random numbers. When all of a complete
-    suggestion is accepted, the next one begins. The same seed and the same steps give the same text.
+    `text` is always a prefix of `draft.text` followed by what that draft has generated; the rest is the suggestion. A
+    change within that (accepting a part of it, typing the same, deleting what was accepted) leaves the suggestion as it
+    is; any other begins a new draft, with the next random stream. When all of a complete suggestion is accepted, the
+    next one begins. The same seed and the same steps give the same text.
 
     Args:
-        model: suggests.
-        config: how to draw, and where a suggestion ends. With `line` each suggestion goes on from the text's last line.
-        text: what there is already.
+        model: makes the suggestions.
+        config: how to draw, and where a suggestion ends. With `line` each suggestion continues the text's last line.
+        text: the text to begin with.
 
     Raises:
         DataError: the text has characters that the model does not know.
-        UsageError: a rule or a form cannot be obeyed.
+        UsageError: a rule or a constraint cannot be satisfied.
     """
 
     def __init__(self, model: "CharRNN", config: SamplingConfig, text: str = "") -> None:
         self._model, self._config = model, config
-        self._now = _Moment(text, Draft(text, config.temperature, 0))
+        self._now = _Snapshot(text, Draft(text, config.temperature, 0))
         model.vocabulary.encode(text)
-        self._pieces(self.draft)  # it says at once what cannot be obeyed
-        self._before: list[_Moment] = []
+        self._pieces(self.draft)  # raises at once what cannot be satisfied
+        self._before: list[_Snapshot] = []
         self._types_word = False
         self._saved: set[Path] = set()
 
     @property
     def text(self) -> str:
-        """What is accepted."""
+        """The accepted text."""
         return self._now.text
 
     @property
     def suggestion(self) -> str:
-        """How it goes on, as far as that is written."""
-        return (self.draft.text + self._now.written)[len(self.text) :]
+        """The suggested continuation, as far as it has been generated."""
+        return (self.draft.text + self._now.generated)[len(self.text) :]
 
     @property
     def draft(self) -> Draft:
-        """What writes the suggestion."""
+        """The draft from which the suggestion is generated."""
         return self._now.draft
 
     @property
     def temperature(self) -> float:
-        """Of the suggestion."""
+        """The suggestion's temperature."""
         return self.draft.temperature
 
     @property
     def seed(self) -> int | None:
-        """Of all suggestions."""
+        """The session's seed."""
         return self._config.seed
 
     @property
     def stop(self) -> StopReason | None:
-        """Why the suggestion ended; None while it is being written."""
+        """Why the suggestion ended; None while it is being generated."""
         return self._now.stop
 
-    # --- the model writes -----------------------------------------------------------------------------
+    # --- the model's part -----------------------------------------------------------------------------
 
     def run(self, draft: Draft) -> Iterator[tuple[str, StopReason | None]]:
-        """Write a draft; hand out again and again all that it has written, at last with the reason why it ended.
+        """Generate a draft; after each piece yield all of its text so far, and at the end why it ended.
 
-        It changes nothing here, so that it may run in a thread of its own; closing it ends the writing.
+        The session does not change, so that this may run in a thread of its own; closing the iterator ends it.
         """
-        written = ""
+        generated = ""
         for piece in self._pieces(draft):
-            written += piece.text
-            yield written, piece.stop
+            generated += piece.text
+            yield generated, piece.stop
 
     def _pieces(self, draft: Draft) -> Iterator[Piece]:
         config = dataclasses.replace(self._config, temperature=draft.temperature)
-        prime = draft.text.rpartition("\n")[2] if config.line else draft.text
-        return write(self._model, prime, config, indices=(draft.index,))
+        prompt = draft.text.rpartition("\n")[2] if config.line else draft.text
+        return generate(self._model, prompt, config, indices=(draft.index,))
 
-    def receive(self, draft: Draft, written: str, stop: StopReason | None) -> None:
-        """Take what a draft has written, if it is still the one that is wanted and this is news."""
+    def receive(self, draft: Draft, generated: str, stop: StopReason | None) -> None:
+        """Take what a draft has generated, unless it is no longer the current one or this is not new."""
         now = self._now
-        if draft == now.draft and now.stop is None and (stop or len(written) > len(now.written)):
-            self._now = dataclasses.replace(now, written=written, stop=stop)
+        is_new = stop or len(generated) > len(now.generated)
+        if draft == now.draft and now.stop is None and is_new:
+            self._now = dataclasses.replace(now, generated=generated, stop=stop)
 
-    def write(self) -> Iterator[str]:
-        """Write the suggestion to its end, and hand out its parts as they come.
+    def generate(self) -> Iterator[str]:
+        """Generate the suggestion to its end, and hand out its parts as they come.
 
-        It ends early if the text is changed meanwhile so that another suggestion is wanted.
+        Ends early if the text changes meanwhile so that a new draft begins.
         """
         draft = self.draft
         if self.stop:
             return
-        for written, stop in self.run(draft):
+        for generated, stop in self.run(draft):
             if draft != self.draft:
                 return
-            known = len(self._now.written)
-            self.receive(draft, written, stop)
-            if new := written[known:]:
+            known = len(self._now.generated)
+            self.receive(draft, generated, stop)
+            if new := generated[known:]:
                 yield new
 
-    # --- the person writes ----------------------------------------------------------------------------
+    # --- the user's part ----------------------------------------------------------------------------
 
     def edit(self, text: str) -> None:
-        """Let the text be this.
+        """Replace the text.
 
         Raises:
-            DataError: it has characters that the model does not know; nothing has changed.
+            DataError: the new one has characters that the model does not know; nothing has changed.
         """
         now, draft = self._now, self.draft
         if text == now.text:
             return
         self._model.vocabulary.encode(text)
-        whole = draft.text + now.written
+        whole = draft.text + now.generated
         if (
             len(text) < len(draft.text)
             or not whole.startswith(text)
             or (text == whole and now.stop)
         ):
-            self._step(_Moment(text, Draft(text, draft.temperature, draft.index + 1)))
+            self._step(_Snapshot(text, Draft(text, draft.temperature, draft.index + 1)))
         else:
             self._step(dataclasses.replace(now, text=text))
 
     def type(self, text: str) -> None:
-        """Add to the text. The characters of a word that are typed one by one are taken back as one.
+        """Append to the text. The characters of a word that are typed one by one are undone together.
 
         Raises:
-            DataError: the model does not know one of them; none is added.
+            DataError: the model does not know one of the characters; none is added.
         """
-        count, goes_on = len(self._before), self._types_word
+        count, continues_word = len(self._before), self._types_word
         self.edit(self.text + text)
-        if goes_on and len(self._before) > count and not text.isspace():
+        if continues_word and len(self._before) > count and not text.isspace():
             self._before.pop()
         self._types_word = len(text) == 1
 
     def delete(self) -> None:
-        """Take the last character away."""
+        """Delete the last character."""
         self.edit(self.text[:-1])
 
     def delete_word(self) -> None:
-        """Take the last word away, and the white space after it."""
+        """Delete the last word, and the white space after it."""
         kept = self.text.rstrip()
         while kept and not kept[-1].isspace():
             kept = kept[:-1]
         self.edit(kept)
 
     def accept_word(self) -> str:
-        """Make the suggestion's next word a part of the text, with the white space before it.
+        """Move the suggestion's next word to the text, with the white space before it.
 
         Returns:
-            What was accepted; of a word that is half written, the half.
+            What was accepted; of an incomplete word, what there is of it.
         """
         word = first_word(self.suggestion)
         self.edit(self.text + word)
         return word
 
     def accept_all(self) -> str:
-        """Make all of the suggestion that is written a part of the text, and return it."""
+        """Move all of the suggestion so far to the text, and return it."""
         rest = self.suggestion
         self.edit(self.text + rest)
         return rest
 
     def regenerate(self) -> None:
-        """Begin another suggestion, with the next stream of random numbers."""
-        self._step(_Moment(self.text, Draft(self.text, self.temperature, self.draft.index + 1)))
+        """Begin a new suggestion, with the next random stream."""
+        self._step(_Snapshot(self.text, Draft(self.text, self.temperature, self.draft.index + 1)))
 
     def set_temperature(self, temperature: float) -> None:
-        """Begin a suggestion at another temperature, with the same random numbers.
+        """Begin a suggestion at another temperature, with the same random stream.
 
         Raises:
-            UsageError: it is no temperature.
+            UsageError: it is not a valid temperature.
         """
         dataclasses.replace(self._config, temperature=temperature)  # checks it
         if temperature != self.temperature:
-            self._step(_Moment(self.text, Draft(self.text, temperature, self.draft.index)))
+            self._step(_Snapshot(self.text, Draft(self.text, temperature, self.draft.index)))
 
-    def back(self) -> bool:
-        """Take the last step back: text, suggestion and temperature are what they were. False: there is none."""
+    def undo(self) -> bool:
+        """Undo the last step: restore text, suggestion and temperature. False if there is none."""
         self._types_word = False
         if not self._before:
             return False
         self._now = self._before.pop()
         return True
 
-    def _step(self, moment: _Moment) -> None:
+    def _step(self, snapshot: _Snapshot) -> None:
         self._types_word = False
         self._before.append(self._now)
-        self._now = moment
+        self._now = snapshot
 
     # --- keeping --------------------------------------------------------------------------------------
 
     def save(self, path: Path, *, replace: bool = False) -> None:
-        """Write the text, exactly and as UTF-8, to a file; see `write_atomically`.
+        """Write the text to a file, as UTF-8 and unchanged; see `write_atomically`.
 
         Args:
             path: the file.
-            replace: whether one may be replaced that this session has not written.
+            replace: whether to replace a file that this session has not written.
 
         Raises:
-            UsageError: there is such a file, or the path is no file's.
-            EnvironmentFault: it cannot be written.
+            UsageError: there is such a file, or the path cannot name a file.
+            EnvironmentFault: the file cannot be written.
         """
         try:
             if path.is_dir() or not path.name:
@@ -259,7 +259,7 @@ class Session:
 
 
 def first_word(text: str) -> str:
-    r"""The first word, and the white space before it: "\n  to be" -> "\n  to"."""
+    r"""The first word, with the white space before it: "\n  to be" -> "\n  to"."""
     end = len(text) - len(text.lstrip())
     while end < len(text) and not text[end].isspace():
         end += 1

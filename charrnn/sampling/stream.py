@@ -1,4 +1,7 @@
-"""One sample while it is being written: what is drawn goes in, what can be handed out comes out. It knows no network."""
+"""One sample while it is being generated: drawn symbols go in, text that can be handed out comes out.
+
+It knows no network.
+"""
 
 import math
 from collections.abc import Sequence
@@ -9,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
-from charrnn.sampling.constraint.bytes import LONGEST_BEGINNING, Speller
-from charrnn.sampling.stopping import Ends, StopReason
+from charrnn.sampling.stopping import StoppingCriteria, StopReason
+from charrnn.text.utf8 import LONGEST_BEGINNING, Utf8Reader
 from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from charrnn.sampling.constraint.automaton import Form, State
-    from charrnn.sampling.history import Memory
+    from charrnn.sampling.constraint.automaton import Constraint, ConstraintState
+    from charrnn.sampling.history import History
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -23,17 +28,17 @@ class Piece:
     """The next part of a sample."""
 
     index: int
-    """Which sample of its seed."""
+    """The sample's number among those of its seed."""
     text: str
     log_probabilities: tuple[float, ...] = ()
-    """Of each character in nats, as the model alone gives it; empty unless asked for."""
+    """Log-probability of each character in nats, under the model alone; empty unless asked for."""
     stop: StopReason | None = None
-    """In a sample's last piece why it ended."""
+    """Why the sample ended; set only on its last piece."""
 
 
 @dataclass
-class Uniform:
-    """The stream of random numbers of one sample, from 0 up to 1, made from (seed, index)."""
+class UniformNumbers:
+    """The random numbers of one sample, uniform in [0, 1), determined by (seed, index)."""
 
     seed: int | None
     index: int
@@ -45,154 +50,152 @@ class Uniform:
         """The next number."""
 
     def take(self, count: int) -> npt.NDArray[np.float64]:
-        """The next so many, the same as one by one."""
+        """The next `count` numbers, the same as one by one."""
         return self._generator.random(count)
 
 
 @dataclass(slots=True)
-class _Place:
-    """How far a sample has come in a form."""
+class _Match:
+    """How far a sample has come in matching a constraint."""
 
-    form: "Form"
-    state: "State"
+    constraint: "Constraint"
+    state: "ConstraintState"
 
     def advance(self, symbol: int) -> None:
-        self.state = self.form.advance(self.state, symbol)
+        self.state = self.constraint.advance(self.state, symbol)
 
-    def allowed(self, left: int) -> npt.NDArray[np.bool_]:
-        return self.form.allowed(self.state, left)
+    def allowed(self, left: int) -> Mask:
+        return self.constraint.allowed(self.state, left)
 
-    def accepts(self) -> bool:
-        return self.form.accepts(self.state)
+    def is_complete(self) -> bool:
+        return self.constraint.accepts(self.state)
 
     def is_left_by(self, symbol: int, left: int) -> bool:
-        """Whether the text was complete, and this goes on with something else; elsewhere only what fits is drawn."""
-        return self.accepts() and not self.allowed(left)[symbol]
+        """Whether the match is complete and this symbol does not extend it."""
+        return self.is_complete() and not self.allowed(left)[symbol]
 
-    def may_go_on(self) -> bool:
-        return self.form.may_go_on(self.state)
+    def can_go_on(self) -> bool:
+        return self.constraint.can_go_on(self.state)
 
 
-class Writer:
-    """A sample that is being written.
+class SampleStream:
+    """A sample that is being generated.
 
     Args:
         vocabulary: turns symbols into text.
         config: where the sample ends.
-        before: the prime text, and the ids that the model has read for it.
-        index: which sample of its seed it is.
-        form: what it has to match, if anything.
-        memory: of what it has written, if a rule looks back.
+        prompt: the prompt, and the ids that the model has read for it.
+        index: the sample's number among those of its seed.
+        constraint: what the sample has to match, if anything.
+        history: the symbols generated so far, if a rule looks back.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         config: SamplingConfig,
-        before: tuple[str, Sequence[int]],
+        prompt: tuple[str, Sequence[int]],
         index: int = 0,
-        form: "Form | None" = None,
-        memory: "Memory | None" = None,
+        constraint: "Constraint | None" = None,
+        history: "History | None" = None,
     ) -> None:
-        prime, prime_ids = before
+        text, ids = prompt
         self.index = index
-        self.memory = memory
-        self.ends = Ends(config, prime)
-        self.uniform = Uniform(config.seed, index)
-        self._form = None if form is None else _Place(form, form.start)
+        self.history = history
+        self.stopping = StoppingCriteria(config, text)
+        self.uniform = UniformNumbers(config.seed, index)
+        self._match = None if constraint is None else _Match(constraint, constraint.start)
         self._decode = vocabulary.decoder()
         is_byte = vocabulary.level == "byte"
-        self._speller = Speller() if is_byte and form is None else None
-        for symbol in prime_ids[-LONGEST_BEGINNING:] if is_byte else ():
+        self._utf8 = Utf8Reader() if is_byte and constraint is None else None
+        for symbol in ids[-LONGEST_BEGINNING:] if is_byte else ():
             self._decode(
                 symbol
-            )  # a prime may end within a character, which the first bytes then complete
-            if self._speller:
-                self._speller.advance(symbol)
-        self._tells = config.log_probabilities
-        self._nats = 0.0
-        self._told: list[float] = []
+            )  # a prompt may end within a character, completed by the first bytes
+            if self._utf8:
+                self._utf8.advance(symbol)
+        self._reports_log_probs = config.log_probabilities
+        self._log_p = 0.0
+        self._log_probs: list[float] = []
         self.in_bulk = (
             vocabulary.level == "char"
-            and form is None
-            and memory is None
-            and not self._tells
-            and not self.ends.needs_every_character
+            and constraint is None
+            and history is None
+            and not self._reports_log_probs
+            and not self.stopping.needs_every_character
         )
-        """Whether nothing but the number of symbols decides."""
-        if self._form and not self._form.may_go_on():
-            self.ends.reason = "form"
+        """Whether only the number of symbols decides where the sample ends."""
+        if self._match and not self._match.can_go_on():
+            self.stopping.reason = "match"
 
     @property
     def left(self) -> int:
-        """Characters that may still be written."""
-        return self.ends.most - self.ends.written
+        """Characters that may still be generated."""
+        return self.stopping.max_characters - self.stopping.num_read
 
-    def take_all(self, symbols: Sequence[int], nats: Sequence[float] | None = None) -> Piece:
+    def read_all(self, symbols: Sequence[int], log_probs: Sequence[float] | None = None) -> Piece:
         """Read symbols up to where the sample ends; the rest are ignored.
 
         Args:
-            symbols: drawn one after the other.
-            nats: the log-probability of each, if they are to be told.
+            symbols: drawn one after another.
+            log_probs: the log-probability of each, if they are reported.
         """
         if self.in_bulk:
             text = "".join(map(self._decode, symbols[: self.left]))
-            self.ends.count(len(text))
-            return Piece(self.index, text, (), self.ends.reason)
+            self.stopping.count(len(text))
+            return Piece(self.index, text, (), self.stopping.reason)
         pieces = []
-        for symbol, nat in zip(symbols, nats or [0.0] * len(symbols), strict=True):
-            pieces.append(self.take(symbol, nat))
+        for symbol, log_p in zip(symbols, log_probs or [0.0] * len(symbols), strict=True):
+            pieces.append(self.read(symbol, log_p))
             if pieces[-1].stop:
                 break
         text = "".join(piece.text for piece in pieces)
-        each = tuple(nat for piece in pieces for nat in piece.log_probabilities)
+        each = tuple(log_p for piece in pieces for log_p in piece.log_probabilities)
         return Piece(self.index, text, each, pieces[-1].stop)
 
-    def take(self, symbol: int, nats: float = 0.0) -> Piece:
-        """Read the symbol that was drawn, and its log-probability; hand out what that decides."""
-        if self._form and self._form.is_left_by(symbol, self.left):
-            self.ends.reason = "form"
-            return self._piece(self.ends.rest())
-        if self._speller:
-            self._speller.advance(symbol)
-        out = ""
-        self._nats += nats
+    def read(self, symbol: int, log_p: float = 0.0) -> Piece:
+        """Read the symbol that was drawn, and its log-probability; return what can be handed out now."""
+        if self._match and self._match.is_left_by(symbol, self.left):
+            self.stopping.reason = "match"
+            return self._piece(self.stopping.flush())
+        if self._utf8:
+            self._utf8.advance(symbol)
+        text = ""
+        self._log_p += log_p
         for character in self._decode(symbol):
-            if self.ends.reason is None:
-                self._told.append(self._nats)
-                self._nats = 0.0
-                out += self.ends.take(character)
-        if self._form:
-            self._form.advance(symbol)
-            if self.ends.reason or not self._form.may_go_on():
-                self.ends.reason = "form"  # also where the length is reached: it is a match by then
-        return self._piece(out)
+            if self.stopping.reason is None:
+                self._log_probs.append(self._log_p)
+                self._log_p = 0.0
+                text += self.stopping.read(character)
+        if self._match:
+            self._match.advance(symbol)
+            if self.stopping.reason or not self._match.can_go_on():
+                self.stopping.reason = "match"  # at the full length too: it is a match by then
+        return self._piece(text)
 
     def _piece(self, text: str) -> Piece:
-        told = self._told[: len(text)] if self._tells else []
-        self._told = self._told[len(text) :] if self._tells else []
-        return Piece(self.index, text, tuple(told), self.ends.reason)
+        log_probs = self._log_probs[: len(text)] if self._reports_log_probs else []
+        self._log_probs = self._log_probs[len(text) :] if self._reports_log_probs else []
+        return Piece(self.index, text, tuple(log_probs), self.stopping.reason)
 
-    def allowed(self) -> npt.NDArray[np.bool_] | None:
-        """What may be drawn next; None: everything.
+    def allowed(self) -> Mask | None:
+        """The symbols that may be drawn next, (V,); None allows all.
 
-        Of bytes those that make whole characters, or go on with the one that is begun.
-
-        Where the form is complete everything is: a symbol that leaves it ends the sample, so that it ends as likely
-        as the model would go on with something else.
+        Of bytes, those that continue or begin a well-formed character. Where a constraint is matched in full, all: a
+        symbol that leaves the match ends the sample, so that it ends as often as the model would go on differently.
         """
-        if self._speller:
-            return self._speller.allowed()
-        if self._form is None or self._form.accepts():
+        if self._utf8:
+            return self._utf8.allowed()
+        if self._match is None or self._match.is_complete():
             return None
-        return self._form.allowed(self.left)
+        return self._match.allowed(self.left)
 
 
 def mean(log_probabilities: Sequence[float]) -> float:
-    """Nats per character; of none, NaN."""
+    """The mean of log-probabilities in nats per character; NaN if there are none."""
     return math.fsum(log_probabilities) / len(log_probabilities) if log_probabilities else math.nan
 
 
-def memories_of(writers: Sequence[Writer]) -> "list[Memory] | None":
-    """The memory of each, or None if no rule looks back."""
-    return [writer.memory for writer in writers if writer.memory] or None
+def histories_of(streams: Sequence[SampleStream]) -> "list[History] | None":
+    """The history of each stream, or None if no rule looks back."""
+    return [stream.history for stream in streams if stream.history] or None

@@ -1,94 +1,92 @@
-"""Characters as the bytes of a byte model: which bytes may begin one, go on with it and end it.
+"""How symbols spell characters: one symbol each in a model of characters, up to four bytes in a model of bytes.
 
-It knows only classes: each character belongs to one, and class NONE is of those that nobody wants.
-
-Source: The Unicode Standard, table 3-7 (well-formed UTF-8 byte sequences).
+The bytes follow table 3-7 of the Unicode Standard, "Well-Formed UTF-8 Byte Sequences": no overlong forms, no surrogates,
+nothing beyond U+10FFFF.
 """
+
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.text.vocabulary import Vocabulary
+
 Mask = npt.NDArray[np.bool_]
+Table = npt.NDArray[np.int8]
 
-NONE = 0
-"""The class of characters that are never wanted, and of what is no character."""
-CONTINUATION = 0x80
-"""The first byte that goes on with a character; there are 64."""
-SURROGATES = (0xD800, 0xE000)
-END = 0x110000
+FORBIDDEN = -1
+BETWEEN = 0
+"""The state between two characters. In state 1, 2 or 3, as many more bytes of any kind must follow."""
+AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4 = 4, 5, 6, 7
+"""The states in which the next byte has a narrower range."""
 
-SCALARS: npt.NDArray[np.uint32] = np.concatenate(
-    [np.arange(SURROGATES[0], dtype="<u4"), np.arange(SURROGATES[1], END, dtype="<u4")]
+UTF8 = (  # state, first and last byte, next state
+    (BETWEEN, 0x00, 0x7F, BETWEEN),
+    (BETWEEN, 0xC2, 0xDF, 1),
+    (BETWEEN, 0xE0, 0xEF, 2),
+    (BETWEEN, 0xE0, 0xE0, AFTER_E0),
+    (BETWEEN, 0xED, 0xED, AFTER_ED),
+    (BETWEEN, 0xF1, 0xF3, 3),
+    (BETWEEN, 0xF0, 0xF0, AFTER_F0),
+    (BETWEEN, 0xF4, 0xF4, AFTER_F4),
+    (1, 0x80, 0xBF, BETWEEN),
+    (2, 0x80, 0xBF, 1),
+    (3, 0x80, 0xBF, 2),
+    (AFTER_E0, 0xA0, 0xBF, 1),
+    (AFTER_ED, 0x80, 0x9F, 1),
+    (AFTER_F0, 0x90, 0xBF, 2),
+    (AFTER_F4, 0x80, 0x8F, 2),
 )
-"""Every code point that UTF-8 can write."""
 
 
-def character_length(lead: int) -> int:
-    """The bytes of a character that begins with this one: 1 to 4, or 0 if none does."""
-    for length, first, last in ((1, 0, 0x7F), (2, 0xC2, 0xDF), (3, 0xE0, 0xEF), (4, 0xF0, 0xF4)):
-        if first <= lead <= last:
-            return length
-    return 0
+LONGEST_BEGINNING = 3
+"""Maximum bytes of an incomplete character."""
 
 
-class CharacterBytes:
-    """The bytes of classes of characters.
+class Utf8Reader:
+    """Reads the bytes of a text, and knows which may come next."""
 
-    Args:
-        classes: the class of each of SCALARS.
-        num_classes: how many there are, NONE among them.
-    """
+    def __init__(self) -> None:
+        self._state = BETWEEN
 
-    def __init__(self, classes: npt.NDArray[np.int32], num_classes: int) -> None:
-        self._num_classes = num_classes
-        self._classes = np.full(5 << 18, NONE, np.int32)  # by code point, to the end of F4's
-        self._classes[SCALARS] = classes
-        self._cached: dict[bytes, Mask] = {}
-        self._first = np.zeros((256, num_classes), bool)
-        self._first[np.arange(128), self._classes[:128]] = True
-        for lead in range(128, 256):
-            if character_length(lead):
-                self._first[lead] = self._within(bytes([lead])).any(axis=0)
+    def advance(self, byte: int) -> None:
+        """Read a byte; one that does not fit begins a new character."""
+        table = _byte_table()
+        state = int(table[self._state, byte])
+        self._state = state if state != FORBIDDEN else max(int(table[BETWEEN, byte]), BETWEEN)
 
-    def possible(self, begun: bytes, wanted: Mask) -> Mask:
-        """Which bytes (256,) may follow those of a begun character if it must be of a wanted class.
-
-        Args:
-            begun: none, or the first bytes of a character.
-            wanted: for each class whether it is; shape (C,).
-        """
-        wanted = wanted.copy()
-        wanted[NONE] = False
-        if not begun:
-            return self._first @ wanted
-        mask = np.zeros(256, bool)
-        mask[CONTINUATION : CONTINUATION + 64] = self._within(begun) @ wanted
+    def allowed(self) -> Mask:
+        """The bytes that may come next, (256,)."""
+        mask: Mask = _byte_table()[self._state] != FORBIDDEN
         return mask
 
-    def read(self, begun: bytes, byte: int) -> tuple[bytes, int | None]:
-        """The bytes of the character that is begun after one more, or none and the class of the one that it ends."""
-        whole = begun + bytes([byte])
-        if len(whole) < character_length(whole[0]):
-            return whole, None
-        try:
-            return b"", int(self._classes[ord(whole.decode())])
-        except UnicodeDecodeError:
-            return b"", NONE
 
-    def _within(self, begun: bytes) -> Mask:
-        """For each of the 64 bytes that may come next, the classes of the characters that it leads to: (64, C)."""
-        if begun in self._cached:
-            return self._cached[begun]
-        length = character_length(begun[0])
-        value = begun[0] & (0x7F >> length)
-        for byte in begun[1:]:
-            value = value << 6 | byte & 0x3F
-        size = 64 ** (length - len(begun))
-        block = self._classes[value * size : (value + 1) * size].reshape(64, -1)
-        within = np.zeros((64, self._num_classes), bool)
-        within[np.arange(64)[:, None], block] = True
-        overlong = {b"\xe0": 0xA0, b"\xf0": 0x90}.get(begun, CONTINUATION)
-        within[: overlong - CONTINUATION] = False
-        if len(begun) == 1:  # these few take long to make
-            self._cached[begun] = within
-        return within
+@cache
+def _byte_table() -> Table:
+    return spelling_table(Vocabulary.of_bytes(), np.zeros(256, np.bool_))
+
+
+def spelling_table(vocabulary: Vocabulary, banned: Mask) -> Table:
+    """The automaton that accepts symbols which spell complete characters.
+
+    Args:
+        vocabulary: the symbols.
+        banned: symbols that are never used, (V,). The unknown symbol never is.
+
+    Returns:
+        The state after each symbol in each state, (S, V); FORBIDDEN if the symbol may not stand there or would lead to
+        no complete character. If no character can be spelt, the row of BETWEEN is FORBIDDEN throughout.
+    """
+    if vocabulary.level == "byte":
+        table = np.full((8, 256), FORBIDDEN, np.int8)
+        for state, first, last, following in UTF8:
+            table[state, first : last + 1] = following
+    else:
+        table = np.full((1, len(vocabulary)), BETWEEN, np.int8)
+    if vocabulary.unknown_id is not None:
+        table[:, vocabulary.unknown_id] = FORBIDDEN
+    table[:, banned] = FORBIDDEN
+    for _ in table:  # a way to a dead end is one too; no way is longer than the number of states
+        dead_ends = (table == FORBIDDEN).all(axis=1)
+        table[(table != FORBIDDEN) & dead_ends[table]] = FORBIDDEN
+    return table

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from charrnn.sampling.sampler import write
+from charrnn.sampling.sampler import generate
 
 if TYPE_CHECKING:
     from charrnn.config import SamplingConfig
@@ -29,7 +29,7 @@ def write_lines(
     left = config.length
     while True:
         line = dataclasses.replace(config, length=left, line=True)
-        for piece in write(model, begun, line, indices=(index,)):
+        for piece in generate(model, begun, line, indices=(index,)):
             left -= len(piece.text)
             yield piece if left <= 0 else dataclasses.replace(piece, stop=None)
         if left <= 0:

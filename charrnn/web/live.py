@@ -14,8 +14,7 @@ from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
-from charrnn.sampling.prime import before
-from charrnn.sampling.sampler import write
+from charrnn.sampling.sampler import full_prompt, generate
 from charrnn.settings import require
 from charrnn.text.vocabulary import name_characters
 from charrnn.web.data import page_data
@@ -140,8 +139,10 @@ class Live:
         prompt, written = self._known(prompt)[0], self._known(written)[0]
         model = self._edited(fields)
         if self._lines:
-            return write_lines(model, (prompt + written).rpartition("\n")[2], config, index)
-        return write(model, before(model, prompt, line=False) + written, config, indices=(index,))
+            return write_lines(model, (prompt + written).rpartition("
+")[2], config, index)
+        read = full_prompt(model, prompt, line=False) + written
+        return generate(model, read, config, indices=(index,))
 
     def _edited(self, fields: Mapping[str, Any]) -> "CharRNN":
         """The model with the edits of a request."""

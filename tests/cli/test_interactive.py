@@ -22,6 +22,7 @@ from test_sampling import make_model
 from charrnn.cli.sample.interactive import HELP, has_screen
 from charrnn.cli.sample.screen import Screen
 from charrnn.config import SamplingConfig
+from charrnn.sampling.sampler import generate
 from charrnn.sampling.session import Session, first_word
 from charrnn.text.vocabulary import Vocabulary
 
@@ -42,10 +43,9 @@ def together(workplace):
 
 
 def sampled(model, text, index=0, **options):
-    from charrnn.sampling.sampler import write
 
     config = SamplingConfig(**({"seed": 5, "length": 40} | options))
-    return "".join(piece.text for piece in write(model, text, config, indices=[index]))
+    return "".join(piece.text for piece in generate(model, text, config, indices=[index]))
 
 
 # --- lines ----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from charrnn.cli.sample.output import OutputOptions
 from charrnn.cli.sample.prompt import PromptOptions
 from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.config import SamplingConfig
-from charrnn.sampling.sampler import collect, in_order, write
+from charrnn.sampling.sampler import collect, generate, in_order
 from charrnn.settings import settings_of
 
 PLAIN = ("sample", BEST, "-q", "--seed", 1, "-n", 60)
@@ -71,7 +71,7 @@ def test_json_tells_each_sample_and_how_likely_it_is(capsys, tiny_model):
     options = ("--count", 3, "--json", "--prompt", "def ", "--stop", "e")
     records = [json.loads(x) for x in call_charrnn(capsys, *PLAIN, *options).out.splitlines()]
     config = SamplingConfig(length=60, seed=1, stop=("e",), log_probabilities=True)
-    pieces = write(tiny_model, "def ", config, indices=range(3), lanes=3)
+    pieces = generate(tiny_model, "def ", config, indices=range(3), batch_size=3)
     samples = list(collect(in_order(pieces), "def ", config))
     assert [r["text"] for r in records] == [s.text for s in samples]
     assert [r["stop"] for r in records] == [s.stop for s in samples]
@@ -87,7 +87,7 @@ def test_json_tells_each_sample_and_how_likely_it_is(capsys, tiny_model):
 
 def test_best_of_writes_the_likeliest_of_each_group(capsys, tiny_model):
     config = SamplingConfig(length=60, seed=1, log_probabilities=True)
-    pieces = write(tiny_model, "", config, indices=range(6), lanes=6)
+    pieces = generate(tiny_model, "", config, indices=range(6), batch_size=6)
     samples = list(collect(in_order(pieces), "", config))
     best = [max(samples[k : k + 3], key=lambda s: s.mean_log_probability) for k in (0, 3)]
     out = call_charrnn(capsys, *PLAIN, "--count", 2, "--best-of", 3).out
@@ -109,7 +109,7 @@ def test_unique_and_novel_drop_samples(capsys, tmp_path):
 def test_a_search_that_finds_too_little_says_so(capsys):
     asked = ("sample", BEST, "-q", "--temp", 0, "-n", 3, "--count", 2, "--unique")
     result = call_charrnn(capsys, *asked, status=3)
-    assert "found only 1 of 2 samples;" in result.err
+    assert "only 1 of 2 samples could be kept;" in result.err
     assert len(result.out) == 3
 
 

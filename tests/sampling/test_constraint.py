@@ -1,4 +1,4 @@
-"""Text that fits a form: every law against `re.fullmatch`, or against all texts that there are."""
+"""Text that matches a constraint: every law against `re.fullmatch`, or against all texts that there are."""
 
 import random
 import re
@@ -16,11 +16,11 @@ from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.model import CharRNN
 from charrnn.network.shapes import weight_shapes
-from charrnn.sampling.constraint import automaton as form
+from charrnn.sampling.constraint import automaton
 from charrnn.sampling.constraint import regex as expression
-from charrnn.sampling.constraint.automaton import compile_form
-from charrnn.sampling.sampler import collect, in_order, write
-from charrnn.text.utf8 import SCALARS
+from charrnn.sampling.constraint.automaton import compile_constraint
+from charrnn.sampling.constraint.bytes import SCALARS
+from charrnn.sampling.sampler import collect, generate, in_order
 from charrnn.text.vocabulary import Vocabulary
 
 BYTES = Vocabulary.of_bytes()
@@ -88,7 +88,7 @@ def matching(pattern):
 @settings(max_examples=150)
 @given(patterns, st.sampled_from([letters(SMALL), BYTES]))
 def test_a_text_is_accepted_if_and_only_if_re_matches_it_in_full(pattern, vocabulary):
-    shape = compile_form(pattern, vocabulary)
+    shape = compile_constraint(pattern, vocabulary)
     found = {text for text in TEXTS[:121] if shape.accepts(read(shape, text))}
     assert found == {text for text in matching(pattern) if len(text) < 5}
 
@@ -98,20 +98,20 @@ def test_a_text_is_accepted_if_and_only_if_re_matches_it_in_full(pattern, vocabu
 def test_what_is_allowed_is_what_some_match_of_at_most_the_length_goes_on_with(
     pattern, length, data
 ):
-    shape = compile_form(pattern, letters(SMALL))
+    shape = compile_constraint(pattern, letters(SMALL))
     text = data.draw(st.sampled_from([t for t in TEXTS if len(t) <= length]))
     going_on = [t for t in matching(pattern) if len(t) <= length and t.startswith(text)]
     expected = {t[len(text)] for t in going_on if t != text}
     state = read(shape, text)
     assert set(allowed_texts(shape, state, length - len(text))) == expected
     if expected:
-        assert shape.may_go_on(state)
+        assert shape.can_go_on(state)
 
 
 @settings(max_examples=100)
 @given(patterns)
 def test_the_shortest_match_is_the_shortest_of_all_texts(pattern):
-    shortest = compile_form(pattern, letters(SMALL)).shortest
+    shortest = compile_constraint(pattern, letters(SMALL)).shortest
     lengths = [len(text) for text in matching(pattern)]
     assert shortest == min(lengths) if lengths else shortest is None or shortest > 5
 
@@ -153,7 +153,7 @@ def test_one_character_matches_as_re_says_in_every_alphabet(flags, part):
     if flags == "(?a)" and part == "(?-i:s)":
         part = "(?u:\\w)"
     for vocabulary in (WIDE, BYTES):
-        shape = compile_form(flags + part, vocabulary)
+        shape = compile_constraint(flags + part, vocabulary)
         for character in map(chr, WIDE.symbols.tolist()):
             expected = re.fullmatch(flags + part, character) is not None
             assert shape.accepts(read(shape, character)) == expected, character
@@ -163,7 +163,7 @@ def test_one_character_matches_as_re_says_in_every_alphabet(flags, part):
     "pattern", ["^ab$", r"\Aab\Z", "^(?:ab$|^b)$", "(^a)?b", "(?m)^ab$", "^^ab$$"]
 )
 def test_anchors_at_the_edges_say_nothing_new(pattern):
-    shape = compile_form(pattern, letters(SMALL))
+    shape = compile_constraint(pattern, letters(SMALL))
     assert {t for t in TEXTS if shape.accepts(read(shape, t))} == matching(pattern) != set()
 
 
@@ -171,21 +171,21 @@ def test_anchors_at_the_edges_say_nothing_new(pattern):
 
 
 def test_a_dead_end_is_never_entered():
-    shape = compile_form("a*b|c|ad+", letters("ac"))
+    shape = compile_constraint("a*b|c|ad+", letters("ac"))
     assert allowed_texts(shape, shape.start, 100) == "c"
-    assert not shape.may_go_on(read(shape, "c"))
-    assert not shape.may_go_on(read(shape, "a"))
+    assert not shape.can_go_on(read(shape, "c"))
+    assert not shape.can_go_on(read(shape, "a"))
     assert not shape.accepts(read(shape, "a"))
 
 
 def test_the_unknown_symbol_is_never_allowed():
-    shape = compile_form("(?s:.)*", Vocabulary("char", [97, 98], has_unknown=True))
+    shape = compile_constraint("(?s:.)*", Vocabulary("char", [97, 98], has_unknown=True))
     assert shape.allowed(shape.start, 5).tolist() == [True, True, False]
     assert not shape.accepts(shape.advance(shape.start, 2))
 
 
 def test_the_last_character_must_finish_the_match():
-    shape = compile_form("[ab]*c", letters("abc"))
+    shape = compile_constraint("[ab]*c", letters("abc"))
     assert [allowed_texts(shape, shape.start, n) for n in (0, 1, 2)] == ["", "c", "abc"]
 
 
@@ -216,14 +216,14 @@ def test_the_last_character_must_finish_the_match():
 )
 def test_what_cannot_be_done_is_named_in_one_line(pattern, words):
     with pytest.raises(UsageError, match=words) as caught:
-        compile_form(pattern, ASCII)
+        compile_constraint(pattern, ASCII)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
 
 
 def test_a_repeat_of_nothing_costs_nothing():
     for pattern in ("(){4000000000}", "(){7,4000000000}", "(()*)*", "(((a?)?)*)+"):
-        shape = compile_form(pattern, ASCII)
+        shape = compile_constraint(pattern, ASCII)
         assert shape.accepts(shape.start)
 
 
@@ -238,16 +238,16 @@ def test_a_repeat_of_nothing_costs_nothing():
     ],
 )
 def test_what_the_vocabulary_lacks_is_named(pattern, known, missing):
-    shape = compile_form(pattern, letters(known))
+    shape = compile_constraint(pattern, letters(known))
     assert shape.shortest is None
-    assert not shape.may_go_on(shape.start)
+    assert not shape.can_go_on(shape.start)
     assert re.search(missing, shape.describe_missing())
     with pytest.raises(UsageError, match=missing):
         shape.require(1000)
 
 
 def test_a_length_too_short_for_any_match_is_refused():
-    shape = compile_form(r"\d{4}-\d\d-\d\d|(?:漢|😀){12}", BYTES)
+    shape = compile_constraint(r"\d{4}-\d\d-\d\d|(?:漢|😀){12}", BYTES)
     shape.require(10)
     assert shape.describe_missing() == ""
     with pytest.raises(
@@ -263,7 +263,7 @@ def test_a_length_too_short_for_any_match_is_refused():
     "pattern", ["[\U0000d7ff-\U0000e001]", "😀|漢|a", "[é-ô\U0001f600-\U0001f6a0]"]
 )
 def test_at_level_byte_exactly_the_encodings_of_matching_characters_are_spelt(pattern):
-    shape = compile_form(pattern, BYTES)
+    shape = compile_constraint(pattern, BYTES)
     spelt, waiting = set(), [(shape.start, b"")]
     while waiting:
         state, text = waiting.pop()
@@ -277,7 +277,7 @@ def test_at_level_byte_exactly_the_encodings_of_matching_characters_are_spelt(pa
 
 @pytest.mark.parametrize("pattern", [".", r"\w", r"\W", "[^a-\U0001f600]"])
 def test_at_level_byte_a_large_class_has_the_characters_that_re_gives_it(pattern):
-    shape = compile_form(pattern, BYTES)
+    shape = compile_constraint(pattern, BYTES)
     edges = [0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x3FFFF, 0x10FFFF]
     for character in map(chr, [*edges, *random.Random(1).choices(SCALARS.tolist(), k=2000)]):
         state, possible = shape.start, True
@@ -290,7 +290,7 @@ def test_at_level_byte_a_large_class_has_the_characters_that_re_gives_it(pattern
 
 @cache
 def any_text():
-    return compile_form("(?s:.)*", BYTES)
+    return compile_constraint("(?s:.)*", BYTES)
 
 
 @settings(max_examples=200)
@@ -309,13 +309,13 @@ def test_bytes_are_accepted_if_and_only_if_they_are_whole_characters(text):
 
 
 def test_at_level_byte_a_begun_character_counts_as_one_that_is_left():
-    shape = compile_form("é|漢a", BYTES)
+    shape = compile_constraint("é|漢a", BYTES)
     first, second = "é".encode()
     assert np.flatnonzero(shape.allowed(shape.start, 1)).tolist() == [first]
     state = shape.advance(shape.start, first)
     assert not shape.accepts(state)
     assert np.flatnonzero(shape.allowed(state, 1)).tolist() == [second]
-    assert shape.may_go_on(state)
+    assert shape.can_go_on(state)
     assert shape.shortest == 1
 
 
@@ -336,24 +336,24 @@ def walk(shape, seed, length):
 
 def test_a_form_with_more_states_than_memory_is_walked_in_little(monkeypatch):
     pattern = "(a|b)*a(a|b){40}"
-    plain = walk(compile_form(pattern, letters("ab")), 1, 600)
-    monkeypatch.setattr(form, "MOST_CELLS", 1000)
-    shape = compile_form(pattern, letters("ab"))
+    plain = walk(compile_constraint(pattern, letters("ab")), 1, 600)
+    monkeypatch.setattr(automaton, "MAX_NUMBERS", 1000)
+    shape = compile_constraint(pattern, letters("ab"))
     assert walk(shape, 1, 600) == plain
     assert re.fullmatch(pattern, plain)
-    assert len(shape._subsets._known) < 1000
+    assert len(shape._dfa._known) < 1000
 
 
 def test_threads_may_share_a_form(monkeypatch):
-    monkeypatch.setattr(form, "MOST_CELLS", 2000)
-    shape = compile_form("((a|b)*a(a|b){9}c)*", letters("abc"))
+    monkeypatch.setattr(automaton, "MAX_NUMBERS", 2000)
+    shape = compile_constraint("((a|b)*a(a|b){9}c)*", letters("abc"))
     alone = [walk(shape, seed, 300) for seed in range(8)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda seed: walk(shape, seed, 300), range(8))) == alone
 
 
 def test_repeats_within_repeats_do_not_double():
-    shape = compile_form("(" * 40 + "a" + "+)" * 40, letters("a"))
+    shape = compile_constraint("(" * 40 + "a" + "+)" * 40, letters("a"))
     assert allowed_texts(shape, shape.start, 1) == "a"
     assert shape.shortest == 1
 
@@ -361,13 +361,13 @@ def test_repeats_within_repeats_do_not_double():
 def test_many_words_and_long_repeats_are_no_trouble():
     generator = random.Random(1)
     words = {"".join(generator.choices("abcdefgh", k=generator.randint(3, 9))) for _ in range(3000)}
-    shape = compile_form("|".join(sorted(words)), ASCII)
+    shape = compile_constraint("|".join(sorted(words)), ASCII)
     assert all(walk(shape, seed, 9) in words for seed in range(50))
-    assert len(walk(compile_form(".{5000}", ASCII), 1, 5000)) == 5000
+    assert len(walk(compile_constraint(".{5000}", ASCII), 1, 5000)) == 5000
     assert expression.MOST_NODES > 5000
 
 
-# --- a model that writes under a form -------------------------------------------------------------
+# --- a model that writes under a constraint -------------------------------------------------------------
 
 
 def make_model(vocabulary, seed=1):
@@ -380,11 +380,13 @@ def make_model(vocabulary, seed=1):
     return CharRNN(config, vocabulary, weights)
 
 
-def samples(model, pattern, length, lanes):
-    """Samples of the real sampler under a form."""
+def samples(model, pattern, length, size):
+    """Samples of the real sampler under a constraint."""
     config = SamplingConfig(match=pattern, length=length, temperature=1.0, seed=2)
     return list(
-        collect(in_order(write(model, "", config, indices=range(150), lanes=lanes)), "", config)
+        collect(
+            in_order(generate(model, "", config, indices=range(150), batch_size=size)), "", config
+        )
     )
 
 
@@ -402,7 +404,7 @@ FORMS = [
 @pytest.mark.parametrize("vocabulary", [ASCII, BYTES, WIDE], ids=["ascii", "bytes", "wide"])
 @pytest.mark.parametrize(("pattern", "length"), FORMS)
 def test_every_sample_matches_in_full_and_obeys_the_length(pattern, length, vocabulary):
-    shape = compile_form(pattern, vocabulary)
+    shape = compile_constraint(pattern, vocabulary)
     if shape.shortest is None:
         with pytest.raises(UsageError, match="lack"):
             shape.require(length)
@@ -412,7 +414,7 @@ def test_every_sample_matches_in_full_and_obeys_the_length(pattern, length, voca
     assert [s.text for s in samples(make_model(vocabulary), pattern, length, 32)] == [
         s.text for s in written
     ]
-    assert {s.stop for s in written} == {"form"}
+    assert {s.stop for s in written} == {"match"}
     texts = [s.text for s in written]
     for text in texts:
         assert re.fullmatch(pattern, text), text
@@ -422,5 +424,5 @@ def test_every_sample_matches_in_full_and_obeys_the_length(pattern, length, voca
 
 def test_compiling_leaves_the_warning_filters_alone():
     before = list(warnings.filters)
-    compile_form("[a-z]+", ASCII)
+    compile_constraint("[a-z]+", ASCII)
     assert warnings.filters == before

@@ -1,4 +1,4 @@
-"""Filling gaps: the search against all fillings there are, scored one symbol at a time."""
+"""Infilling gaps: the search against all fillings there are, scored one symbol at a time."""
 
 import contextlib
 import itertools
@@ -18,11 +18,11 @@ from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
 from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode
-from charrnn.sampling.constraint.bytes import BETWEEN, FORBIDDEN, spelling
-from charrnn.sampling.infill import search as filling
+from charrnn.sampling.infill import search as search_module
 from charrnn.sampling.infill.pruning import prune
-from charrnn.sampling.infill.search import BEAM, BEAM_OF_DRAWS, fill
-from charrnn.sampling.infill.template import MOST_CHARACTERS, Gap, Template, parse_template
+from charrnn.sampling.infill.search import BEAM, BEAM_OF_DRAWS, infill
+from charrnn.sampling.infill.template import MAX_CHARACTERS, Gap, Template, parse_template
+from charrnn.text.utf8 import BETWEEN, FORBIDDEN, spelling_table
 from charrnn.text.vocabulary import Vocabulary
 
 ABCD = Vocabulary("char", sorted(map(ord, "abcd")))
@@ -104,14 +104,14 @@ TEMPLATES = ["ab___ca", "b_{1,3}dd", "a_{2}b_{1,2}", "_{1,2}a_{1,2}c", "c____"]
 def test_a_wide_beam_finds_what_trying_everything_finds(cell, text):
     model = make_model(cell=cell)
     expected = by_brute_force(model, text, "abcd")
-    found = list(fill(model, text, count=EVERYTHING, beam=EVERYTHING))
+    found = list(infill(model, text, count=EVERYTHING, beam=EVERYTHING))
     assert len(found) == len(expected)
     assert_same(found, expected)
 
 
 def test_relu_and_one_layer_too():
     model = make_model(cell="elman", activation="relu", scale=0.5)
-    found = list(fill(model, "a___b", count=EVERYTHING, beam=EVERYTHING))
+    found = list(infill(model, "a___b", count=EVERYTHING, beam=EVERYTHING))
     assert_same(found, by_brute_force(model, "a___b", "abcd"))
 
 
@@ -120,7 +120,7 @@ def test_relu_and_one_layer_too():
 def test_a_narrow_beam_scores_what_it_finds_right(text, beam):
     model = make_model(seed=2)
     chances = dict(by_brute_force(model, text, "abcd"))
-    found = list(fill(model, text, count=beam, beam=beam))
+    found = list(infill(model, text, count=beam, beam=beam))
     assert 1 <= len(found) <= beam
     assert len({f.text for f in found}) == len(found)
     scores = [f.log_probability for f in found]
@@ -136,7 +136,7 @@ def test_what_follows_decides():
     model, found = make_model(seed=3), set()
     for behind in ("", "aa", "bb", "cc", "dd"):
         text = "a__" + behind
-        best = next(fill(model, text))
+        best = next(infill(model, text))
         assert best.text == by_brute_force(model, text, "abcd")[0][0]
         found.add(best.gaps)
     assert len(found) > 1
@@ -150,7 +150,7 @@ def test_a_gap_at_the_start_begins_a_line_and_a_line_ends(options, before, behin
     model = make_model(ABC_LINES)
     for text in ("__a", "__", "_{1,2}b_"):
         expected = by_brute_force(model, text, "abc", read_first=before, read_last=behind)
-        found = list(fill(model, text, count=EVERYTHING, beam=EVERYTHING, **options))
+        found = list(infill(model, text, count=EVERYTHING, beam=EVERYTHING, **options))
         assert_same(found, expected)
         assert {f.characters - len(f.text) for f in found} == {len(behind)}
 
@@ -158,14 +158,14 @@ def test_a_gap_at_the_start_begins_a_line_and_a_line_ends(options, before, behin
 def test_a_line_reads_a_newline_before_its_text():
     model = make_model(ABC_LINES)
     expected = by_brute_force(model, "ab__", "abc", read_first="\n", read_last="\n")
-    assert_same(list(fill(model, "ab__", count=9, beam=99, line=True)), expected)
+    assert_same(list(infill(model, "ab__", count=9, beam=99, line=True)), expected)
 
 
 # --- what may stand in a gap ----------------------------------------------------------------------
 
 
 def written_in_gaps(model, text, **options):
-    found = fill(model, text, count=EVERYTHING, beam=EVERYTHING, **options)
+    found = infill(model, text, count=EVERYTHING, beam=EVERYTHING, **options)
     return set("".join(g for f in found for g in f.gaps))
 
 
@@ -179,7 +179,7 @@ def test_banned_symbols_and_the_unknown_one_are_never_written():
     model = make_model(Vocabulary("char", sorted(map(ord, "abcd")), has_unknown=True))
     assert written_in_gaps(model, "é__?") == set("abcd")
     banned = np.array([False, True, False, True, False])
-    found = list(fill(model, "é__?", count=EVERYTHING, beam=EVERYTHING, banned=banned))
+    found = list(infill(model, "é__?", count=EVERYTHING, beam=EVERYTHING, banned=banned))
     assert_same(found, by_brute_force(model, "é__?", "ac"))
 
 
@@ -211,14 +211,14 @@ def test_a_gap_of_a_byte_model_is_counted_in_whole_characters(text):
     assert {len(c.encode()) for c in alphabet} == {1, 2, 3, 4}
     read_first = "\n" if text.startswith("_") else ""
     expected = by_brute_force(model, text, alphabet, read_first=read_first)
-    found = list(fill(model, text, count=EVERYTHING, beam=EVERYTHING, banned=all_but(FEW)))
+    found = list(infill(model, text, count=EVERYTHING, beam=EVERYTHING, banned=all_but(FEW)))
     assert_same(found, expected)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0, 50.0])
 def test_a_narrow_beam_over_all_bytes_writes_whole_characters(temperature):
     model = make_model(BYTES, scale=0.1)
-    for f in fill(model, "é____ü_{1,3}", count=4, beam=6, temperature=temperature, seed=1):
+    for f in infill(model, "é____ü_{1,3}", count=4, beam=6, temperature=temperature, seed=1):
         assert len(f.gaps[0]) == 4
         assert 1 <= len(f.gaps[1]) <= 3
         expected = log_probability(model, "é", f.text[1:])
@@ -234,7 +234,7 @@ def spells(table, symbols):
     return state == BETWEEN
 
 
-FREE = spelling(BYTES, np.zeros(256, np.bool_))
+FREE = spelling_table(BYTES, np.zeros(256, np.bool_))
 
 
 @given(st.binary(max_size=6) | st.text(max_size=3).map(lambda t: t.encode("utf-8", "replace")))
@@ -255,9 +255,11 @@ def test_the_first_and_last_character_of_each_range_of_utf8_can_be_spelt():
 
 
 def test_no_byte_leads_to_characters_of_which_a_part_is_banned():
-    table = spelling(BYTES, all_but(b"a\xc3\xe2\x82"))  # \xc3\x82 is whole, \xe2\x82 wants a third
+    table = spelling_table(
+        BYTES, all_but(b"a\xc3\xe2\x82")
+    )  # \xc3\x82 is whole, \xe2\x82 wants a third
     assert set(np.flatnonzero(table[BETWEEN] != FORBIDDEN).tolist()) == {ord("a"), 0xC3, 0xE2}
-    table = spelling(BYTES, all_but(b"a\xc3\xf0\xe0\x82"))
+    table = spelling_table(BYTES, all_but(b"a\xc3\xf0\xe0\x82"))
     assert set(np.flatnonzero(table[BETWEEN] != FORBIDDEN).tolist()) == {ord("a"), 0xC3}
 
 
@@ -278,7 +280,7 @@ def test_draws_come_as_often_as_the_posterior_says(text, temperature):
     expected = posterior(model, text, temperature)
     found = [
         f.text
-        for f in fill(model, text, count=draws, beam=EVERYTHING, temperature=temperature, seed=1)
+        for f in infill(model, text, count=draws, beam=EVERYTHING, temperature=temperature, seed=1)
     ]
     cells, rest = [], [0.0, 0.0]
     for whole, chance in expected.items():
@@ -302,13 +304,13 @@ def test_what_a_narrow_beam_keeps_stands_for_all_there_is(text, temperature):
     model = make_model(seed=6, scale=0.8)
     scored = by_brute_force(model, text, "abcd")
     truth = math.fsum(math.exp(p / temperature) for _, p in scored)
-    table = spelling(ABCD, np.zeros(4, np.bool_))
-    search = filling._Search(model, parse_template(text), 3, table, line=False)
+    table = spelling_table(ABCD, np.zeros(4, np.bool_))
+    search = search_module._Search(model, parse_template(text), 3, table, line=False)
     sums = []
     for seed in range(300):
-        lanes = search._run(temperature, np.random.default_rng(seed))
-        assert len(lanes) <= 3
-        sums.append(np.exp(lanes.log_p / temperature - lanes.log_kept).sum() / truth)
+        hypotheses = search._run(temperature, np.random.default_rng(seed))
+        assert len(hypotheses) <= 3
+        sums.append(np.exp(hypotheses.log_p / temperature - hypotheses.log_kept).sum() / truth)
     assert abs(np.mean(sums) - 1) < 4 * np.std(sums) / math.sqrt(len(sums)) + 1e-4
     assert np.std(sums) > 1e-3  # the beam was too narrow for all
 
@@ -318,7 +320,7 @@ def test_the_same_seed_gives_the_same_draws_however_many_are_asked_for():
 
     def draws(seed, count):
         options = {"count": count, "beam": 9, "temperature": 1.0, "seed": seed}
-        return [f.text for f in fill(model, "a_____b_{1,3}", **options)]
+        return [f.text for f in infill(model, "a_____b_{1,3}", **options)]
 
     first = draws(1, 12)
     assert draws(1, 12) == first
@@ -331,14 +333,14 @@ def test_the_same_seed_gives_the_same_draws_however_many_are_asked_for():
 @pytest.mark.parametrize("temperature", [5e-324, 1e-30, 1e-4])
 def test_a_low_temperature_draws_the_likeliest(temperature):
     model = make_model(seed=7)
-    best = next(fill(model, "ab_{1,6}ca", beam=30))
-    for f in fill(model, "ab_{1,6}ca", beam=30, count=3, temperature=temperature, seed=1):
+    best = next(infill(model, "ab_{1,6}ca", beam=30))
+    for f in infill(model, "ab_{1,6}ca", beam=30, count=3, temperature=temperature, seed=1):
         assert f == best
 
 
 @pytest.mark.parametrize("temperature", [1e30, 1e308])
 def test_a_high_temperature_draws_anything(temperature):
-    found = fill(make_model(), "a_b", beam=99, count=200, temperature=temperature, seed=1)
+    found = infill(make_model(), "a_b", beam=99, count=200, temperature=temperature, seed=1)
     letters = [f.gaps[0] for f in found]
     assert min(letters.count(c) for c in "abcd") > 25  # of 50
 
@@ -444,13 +446,13 @@ def test_a_template_reads_as_its_writer_means_it(text, texts, gaps):
         ("a_{1,2,3}", "1 or more"),
         ("a_{" + "9" * 5000 + "}", "1 or more"),
         ("a_{1,999999999}", "together, not"),
-        ("_" * 600 + "a" + "_" * (MOST_CHARACTERS - 599), "together, not"),
+        ("_" * 600 + "a" + "_" * (MAX_CHARACTERS - 599), "together, not"),
         ("a_{2}_{3}", "touch"),
     ],
 )
 def test_a_template_that_cannot_be_filled_is_refused(text, said):
     with pytest.raises(UsageError, match=said):
-        fill(make_model(), text)
+        infill(make_model(), text)
 
 
 @pytest.mark.parametrize(
@@ -458,9 +460,9 @@ def test_a_template_that_cannot_be_filled_is_refused(text, said):
     [
         ({"count": 0}, "count must be"),
         ({"beam": 0}, "beam must be"),
-        ({"temperature": -1.0}, "temp must be"),
-        ({"temperature": math.nan}, "temp must be"),
-        ({"temperature": math.inf}, "temp must be"),
+        ({"temperature": -1.0}, "temperature must be"),
+        ({"temperature": math.nan}, "temperature must be"),
+        ({"temperature": math.inf}, "temperature must be"),
         ({"seed": -1}, "seed must be"),
         ({"count": BEAM + 1}, "cannot find 513"),
         ({"count": 9, "beam": 8}, "cannot find 9"),
@@ -470,26 +472,26 @@ def test_a_template_that_cannot_be_filled_is_refused(text, said):
 )
 def test_a_search_that_cannot_be_done_is_refused(options, said):
     with pytest.raises(UsageError, match=said):
-        fill(make_model(), "a_b", **options)
+        infill(make_model(), "a_b", **options)
 
 
 def test_bytes_that_make_no_character_leave_nothing_to_write():
     with pytest.raises(UsageError, match="are banned"):
-        fill(make_model(BYTES), "a_b", banned=all_but(b"\xc3\xff"))
+        infill(make_model(BYTES), "a_b", banned=all_but(b"\xc3\xff"))
 
 
 def test_strangers_in_the_template_are_refused_with_their_names():
     for text in ("é_a", "a_é", "a_b_é"):
         with pytest.raises(DataError, match=r"template .*U\+00E9 LATIN SMALL LETTER E WITH ACUTE"):
-            fill(make_model(), text)
+            infill(make_model(), text)
 
 
 def test_one_line_holds_no_newline():
     model = make_model(ABC_LINES)
     with pytest.raises(DataError, match="one line"):
-        fill(model, "a\n_", line=True)
+        infill(model, "a\n_", line=True)
     with pytest.raises(DataError, match="one line"):
-        fill(model, "a_", line=True, newlines=True)
+        infill(model, "a_", line=True, newlines=True)
 
 
 def test_a_model_that_overflows_is_named():
@@ -502,7 +504,7 @@ def test_a_model_that_overflows_is_named():
             np.errstate(invalid="ignore"),
             pytest.raises(CheckpointError, match="weights are too large"),
         ):
-            next(fill(model, "a_b", temperature=temperature))
+            next(infill(model, "a_b", temperature=temperature))
 
 
 # --- the command line -----------------------------------------------------------------------------
@@ -515,7 +517,7 @@ def write(capsys, text, **options):
 
 
 def test_a_pipe_gets_exactly_the_texts(capsys):
-    expected = [f.text for f in fill(make_model(), "ab__c", count=3, beam=99)]
+    expected = [f.text for f in infill(make_model(), "ab__c", count=3, beam=99)]
     assert write(capsys, "ab__c").out == expected[0]
     assert write(capsys, "ab__c", count=3).out == "\n\n".join(expected)
     assert write(capsys, "ab__c", count=3, separator="|").out == "|".join(expected)
@@ -523,7 +525,7 @@ def test_a_pipe_gets_exactly_the_texts(capsys):
 
 def test_lines_end_as_lines(capsys):
     model = make_model(ABC_LINES)
-    expected = [f.text for f in fill(model, "ab__c", count=3, beam=99, line=True)]
+    expected = [f.text for f in infill(model, "ab__c", count=3, beam=99, line=True)]
     config = SamplingConfig(temperature=0.0, seed=1, line=True)
     cli.write_fillings(model, "ab__c", config, count=3, beam=99)
     assert capsys.readouterr().out == "".join(text + "\n" for text in expected)
@@ -542,7 +544,7 @@ def test_lines_end_as_lines(capsys):
 def test_a_terminal_shows_what_was_filled_in(capsys, monkeypatch, mode, start, end):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(cli, "terminal_color", lambda: mode)
-    best = next(fill(make_model(), "ab__c_a", beam=99))
+    best = next(infill(make_model(), "ab__c_a", beam=99))
     first, second = best.gaps
     expected = f"ab{start}{first}{end}c{start}{second}{end}a\n"
     assert write(capsys, "ab__c_a").out == expected
@@ -557,7 +559,7 @@ def test_controls_of_a_template_do_not_act_on_a_terminal(capsys, monkeypatch):
 
 
 def test_stderr_says_how_it_was_filled_and_how_likely_it_is(capsys):
-    best = next(fill(make_model(), "ab_c", beam=99))
+    best = next(infill(make_model(), "ab_c", beam=99))
     said = write(capsys, "ab_c").err
     assert "likeliest first, beam 99" in said
     assert f"{best.log_probability:.2f} nats" in said
@@ -570,7 +572,7 @@ def test_stderr_says_how_it_was_filled_and_how_likely_it_is(capsys):
 
 
 def test_json_tells_the_gaps_and_how_likely_they_are(capsys):
-    best, second = itertools.islice(fill(make_model(), "ab__c_d", count=2, beam=999), 2)
+    best, second = itertools.islice(infill(make_model(), "ab__c_d", count=2, beam=999), 2)
     records = [
         json.loads(line)
         for line in write(capsys, "ab__c_d", count=2, beam=999, as_json=True).out.splitlines()

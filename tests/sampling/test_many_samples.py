@@ -13,9 +13,10 @@ from test_sampling import make_model
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
 from charrnn.model import CharRNN
+from charrnn.sampling.batch import STRIDE
 from charrnn.sampling.novelty import Novelty
-from charrnn.sampling.sampler import STRIDE, Sample, collect, in_order, write
-from charrnn.sampling.selection import MOST_DROPPED, Selection, select
+from charrnn.sampling.sampler import Sample, collect, generate, in_order
+from charrnn.sampling.selection import MAX_REJECTED, Selection, select
 from charrnn.sampling.stream import Piece
 from charrnn.text.vocabulary import Vocabulary
 
@@ -23,9 +24,9 @@ LINES = Vocabulary("char", [10, *range(97, 103)])
 BYTES = Vocabulary.of_bytes()
 
 
-def samples_of(model, prime="", *, count=5, lanes=1, **settings):
+def samples_of(model, prime="", *, count=5, batch_size=1, **settings):
     config = SamplingConfig(**({"length": 50, "temperature": 1.0, "seed": 3} | settings))
-    pieces = write(model, prime, config, indices=range(count), lanes=lanes)
+    pieces = generate(model, prime, config, indices=range(count), batch_size=batch_size)
     return list(collect(in_order(pieces), prime, config))
 
 
@@ -44,27 +45,27 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize("lanes", [2, 3, 64])
-def test_side_by_side_each_sample_is_what_it_is_alone(settings, lanes):
+@pytest.mark.parametrize("size", [2, 3, 64])
+def test_side_by_side_each_sample_is_what_it_is_alone(settings, size):
     model = make_model()
     alone = samples_of(model, "abc", log_probabilities=True, **settings)
-    together = samples_of(model, "abc", lanes=lanes, log_probabilities=True, **settings)
+    together = samples_of(model, "abc", batch_size=size, log_probabilities=True, **settings)
     assert [s.text for s in together] == [s.text for s in alone]
     assert [s.stop for s in together] == [s.stop for s in alone]
     assert [s.index for s in together] == [0, 1, 2, 3, 4]
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.log_probabilities, other.log_probabilities, rtol=1e-4)
-    plain = samples_of(model, "abc", lanes=lanes, **settings)
+    plain = samples_of(model, "abc", batch_size=size, **settings)
     assert [s.text for s in plain] == [s.text for s in alone]
 
 
 @pytest.mark.parametrize("vocabulary", [LINES, BYTES], ids=["char", "byte"])
-def test_lines_end_in_their_lanes_and_others_begin_there(vocabulary):
+def test_lines_end_in_their_rows_and_others_begin_there(vocabulary):
     bias = np.zeros(len(vocabulary))
     bias[vocabulary.encode("\n")] = math.log(len(vocabulary) / 8)
     model = make_model(vocabulary, bias=bias)
     alone = samples_of(model, count=40, line=True)
-    together = samples_of(model, count=40, lanes=7, line=True)
+    together = samples_of(model, count=40, batch_size=7, line=True)
     assert together == alone
     assert {s.stop for s in alone} <= {"line", "length"}
     assert all(s.text.count("\n") == (s.stop == "line") for s in alone)
@@ -73,9 +74,9 @@ def test_lines_end_in_their_lanes_and_others_begin_there(vocabulary):
 
 def test_a_sample_does_not_depend_on_how_many_there_are():
     model = make_model()
-    ten = samples_of(model, count=10, lanes=10)
-    for count, lanes in ((1, 1), (3, 2), (10, 1)):
-        few = samples_of(model, count=count, lanes=lanes)
+    ten = samples_of(model, count=10, batch_size=10)
+    for count, size in ((1, 1), (3, 2), (10, 1)):
+        few = samples_of(model, count=count, batch_size=size)
         assert [s.text for s in few] == [s.text for s in ten[:count]]
 
 
@@ -107,12 +108,12 @@ class CountingModel(CharRNN):
         return super().advance(ids, state)
 
 
-@pytest.mark.parametrize("lanes", [1, 8])
-def test_closing_the_generator_ends_the_writing_of_any_number_of_samples(lanes):
+@pytest.mark.parametrize("size", [1, 8])
+def test_closing_the_generator_ends_the_writing_of_any_number_of_samples(size):
     plain = make_model()
     model = CountingModel(plain.config, plain.vocabulary, plain.weights)
     config = SamplingConfig(length=10**15, seed=1)
-    pieces = write(model, "ab", config, indices=itertools.count(), lanes=lanes)
+    pieces = generate(model, "ab", config, indices=itertools.count(), batch_size=size)
     for _ in range(20):
         next(pieces)
     steps = model.steps
@@ -204,4 +205,4 @@ def test_a_search_without_success_ends_and_says_what_was_found():
     found = []
     with pytest.raises(DataError, match=re.escape("only 2 of 5 samples")) as caught:
         found.extend(s.text for s in select(samples, Selection(count=5, unique=True)))
-    assert f"{MOST_DROPPED} repeats" in caught.value.message
+    assert f"{MAX_REJECTED} repeats" in caught.value.message

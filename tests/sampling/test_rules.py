@@ -12,10 +12,10 @@ from charrnn import numerics
 from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.numerics import log_softmax
-from charrnn.sampling import history as memory_module
+from charrnn.sampling import history as history_module
 from charrnn.sampling import rules
-from charrnn.sampling.history import Ngrams, Recent
-from charrnn.sampling.logits import Chooser
+from charrnn.sampling.history import RecentSymbols, SeenNgrams
+from charrnn.sampling.logits import LogitsProcessor
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("char", range(97, 104))  # a to g
@@ -339,12 +339,12 @@ def test_draw_reaches_no_removed_symbol_at_the_ends_of_the_unit_interval(logits)
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("temperature", [0, 0.8])
 def test_logits_that_overflowed_are_refused(wrong, temperature):
-    chooser = Chooser(SamplingConfig(temperature=temperature), LETTERS)
+    processor = LogitsProcessor(SamplingConfig(temperature=temperature), LETTERS)
     logits = np.zeros((3, 7), np.float32)
     logits[1, 4] = wrong
     for broken in (logits, logits[1]):
         with pytest.raises(CheckpointError, match="weights are too large"):
-            chooser.choose(broken, np.zeros(broken.shape[:-1]))
+            processor.draw(broken, np.zeros(broken.shape[:-1]))
 
 
 def test_the_largest_float32_logits_are_not_refused():
@@ -352,7 +352,8 @@ def test_the_largest_float32_logits_are_not_refused():
     logits[1:] *= -1
     for temperature in (0, 1e-300, 1.0, 1e300):
         assert (
-            int(Chooser(SamplingConfig(temperature=temperature), LETTERS).choose(logits, 0.1)) == 0
+            int(LogitsProcessor(SamplingConfig(temperature=temperature), LETTERS).draw(logits, 0.1))
+            == 0
         )
 
 
@@ -422,29 +423,29 @@ CHI_SQUARE_LIMIT = 26.0
 """Exceeded once in 4000 draws with 6 degrees of freedom, and less often with fewer."""
 
 
-def chooser_and_memories(settings, count=1):
-    chooser = Chooser(SamplingConfig(**({"temperature": 1.0} | settings)), LETTERS)
-    memories = [chooser.new_memory(WRITTEN) for _ in range(count)]
-    return chooser, None if memories[0] is None else memories
+def processor_and_histories(settings, count=1):
+    processor = LogitsProcessor(SamplingConfig(**({"temperature": 1.0} | settings)), LETTERS)
+    histories = [processor.new_history(WRITTEN) for _ in range(count)]
+    return processor, None if histories[0] is None else histories
 
 
 @pytest.mark.parametrize("settings", COMBINATIONS, ids=str)
 def test_the_rules_are_applied_in_the_documented_order(settings):
-    chooser, memories = chooser_and_memories(settings)
-    found = chooser.probabilities(MASS.astype(np.float32), memories=memories)
+    processor, histories = processor_and_histories(settings)
+    found = processor.probabilities(MASS.astype(np.float32), histories=histories)
     np.testing.assert_allclose(found, expected_probabilities(settings), rtol=1e-9)
 
 
 @pytest.mark.parametrize("settings", COMBINATIONS, ids=str)
 def test_symbols_come_as_often_as_the_rules_say(settings):
     draws = 6000
-    chooser, _ = chooser_and_memories(settings)
-    memory = chooser.new_memory(WRITTEN)
+    processor, _ = processor_and_histories(settings)
+    history = processor.new_history(WRITTEN)
     u = np.random.default_rng(3).random(draws)
-    drawn = chooser.choose(
+    drawn = processor.draw(
         np.tile(MASS.astype(np.float32), (draws, 1)),
         u,
-        memories=None if memory is None else [memory] * draws,
+        histories=None if history is None else [history] * draws,
     )
     found, expected = np.bincount(drawn, minlength=7), np.array(expected_probabilities(settings))
     assert not found[expected == 0].any()
@@ -462,8 +463,8 @@ ORDER_MATTERS = {
 
 @pytest.mark.parametrize(("settings", "kept"), ORDER_MATTERS.values(), ids=ORDER_MATTERS)
 def test_a_rule_sees_what_the_ones_before_it_left(settings, kept):
-    chooser, memories = chooser_and_memories(settings)
-    p = chooser.probabilities(MASS.astype(np.float32), memories=memories)
+    processor, histories = processor_and_histories(settings)
+    p = processor.probabilities(MASS.astype(np.float32), histories=histories)
     assert np.count_nonzero(p) == kept
 
 
@@ -492,48 +493,50 @@ model_logits = st.lists(st.floats(-LARGEST, LARGEST), min_size=7, max_size=7)
 @given(configs(), st.lists(model_logits, min_size=1, max_size=4), st.booleans(), st.data())
 def test_with_any_settings_each_lane_is_chosen_as_if_it_were_alone(config, rows, masked, data):
     logits = np.array(rows, np.float32)
-    chooser = Chooser(config, LETTERS)
+    processor = LogitsProcessor(config, LETTERS)
     histories = [data.draw(st.lists(st.integers(0, 6), max_size=12)) for _ in logits]
-    memories = [chooser.new_memory(history) for history in histories]
-    looks_back = memories[0] is not None
+    kept = [processor.new_history(history) for history in histories]
+    looks_back = kept[0] is not None
     u = np.array([data.draw(st.floats(0, 1, exclude_max=True)) for _ in logits])
     written = np.arange(len(logits)) * 2
     allowed = None
     if masked:
         allowed = data.draw(masks(logits))
         allowed[:, 4] = True  # e, which no ban above names
-    ids = chooser.choose(
-        logits, u, written=written, memories=memories if looks_back else None, allowed=allowed
+    ids = processor.draw(
+        logits, u, position=written, histories=kept if looks_back else None, allowed=allowed
     )
     for n, lane in enumerate(logits):
         settings = {
             "written": int(written[n]),
-            "memories": memories[n : n + 1] if looks_back else None,
+            "histories": kept[n : n + 1] if looks_back else None,
             "allowed": None if allowed is None else allowed[n],
         }
-        p = chooser.probabilities(lane, **settings)
+        p = processor.probabilities(lane, **settings)
         assert not np.isnan(p).any()
         assert p.sum() == pytest.approx(1)
         assert p[ids[n]] > 0
-        assert int(chooser.choose(lane, float(u[n]), **settings)) == ids[n]
+        assert int(processor.draw(lane, float(u[n]), **settings)) == ids[n]
         assert chr(97 + ids[n]) not in config.ban
         assert allowed is None or allowed[n, ids[n]]
 
 
 def test_the_temperature_moves_in_equal_steps_from_the_first_character_to_the_last():
     config = SamplingConfig(length=5, temperature=2.0, temperature_to=0.5)
-    chooser = Chooser(config, LETTERS)
+    processor = LogitsProcessor(config, LETTERS)
     logits = MASS.astype(np.float32)
     expected = [softmax([x / t for x in MASS]) for t in (2.0, 1.625, 1.25, 0.875, 0.5, 0.5)]
     for written, p in enumerate(expected):  # the last is behind the end, where it stays
-        np.testing.assert_allclose(chooser.probabilities(logits, written=written), p, rtol=1e-9)
-    together = chooser.probabilities(np.tile(logits, (6, 1)), written=np.arange(6))
+        np.testing.assert_allclose(processor.probabilities(logits, position=written), p, rtol=1e-9)
+    together = processor.probabilities(np.tile(logits, (6, 1)), position=np.arange(6))
     np.testing.assert_allclose(together, expected, rtol=1e-9)
 
 
 def test_one_character_has_the_first_temperature():
-    chooser = Chooser(SamplingConfig(length=1, temperature=0, temperature_to=9.0), LETTERS)
-    assert chooser.probabilities(MASS.astype(np.float32)).tolist() == [0, 0, 0, 1, 0, 0, 0]
+    processor = LogitsProcessor(
+        SamplingConfig(length=1, temperature=0, temperature_to=9.0), LETTERS
+    )
+    assert processor.probabilities(MASS.astype(np.float32)).tolist() == [0, 0, 0, 1, 0, 0, 0]
 
 
 # --- what a sample remembers ----------------------------------------------------------------------
@@ -543,19 +546,19 @@ histories = st.lists(st.integers(0, 4), max_size=60)
 
 @given(histories, st.integers(1, 9))
 def test_recent_symbols_are_those_of_the_window(history, window):
-    recent = Recent(5, window)
+    recent = RecentSymbols(5, window)
     for symbol in history:
-        recent.remember(symbol)
+        recent.append(symbol)
     assert set(np.flatnonzero(recent.mask())) == set(history[-window:])
 
 
 @given(histories, st.integers(1, 5), st.sampled_from([1, 3, 10, 10_000]))
 def test_a_symbol_repeats_an_ngram_when_a_naive_search_finds_it(history, length, look_back):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory_module, "LOOK_BACK", look_back)
-        ngrams = Ngrams(5, length)
+        patch.setattr(history_module, "MAX_NGRAMS", look_back)
+        ngrams = SeenNgrams(5, length)
         for symbol in history:
-            ngrams.remember(symbol)
+            ngrams.append(symbol)
     starts = range(len(history) - length + 1)
     written = [tuple(history[at : at + length]) for at in starts][-look_back:]
     before = tuple(history[len(history) - length + 1 :])
@@ -563,36 +566,36 @@ def test_a_symbol_repeats_an_ngram_when_a_naive_search_finds_it(history, length,
     assert ngrams.mask().tolist() == expected
 
 
-def test_a_memory_stays_small_however_much_is_written(monkeypatch):
-    monkeypatch.setattr(memory_module, "LOOK_BACK", 50)
+def test_a_history_stays_small_however_much_is_written(monkeypatch):
+    monkeypatch.setattr(history_module, "MAX_NGRAMS", 50)
     config = SamplingConfig(repetition_penalty=1.2, repetition_window=7, no_repeat_ngram=4)
-    memory = Chooser(config, LETTERS).new_memory()
+    history = LogitsProcessor(config, LETTERS).new_history()
     for symbol in np.random.default_rng(1).integers(0, 7, 3000).tolist():
-        memory.remember(symbol)
-    held = [*vars(memory.recent).values(), *vars(memory.ngrams).values()]
+        history.append(symbol)
+    held = [*vars(history.recent).values(), *vars(history.ngrams).values()]
     sizes = [len(x) for x in held if isinstance(x, (deque, dict, np.ndarray))]
     assert len(sizes) == 5
     assert max(sizes) == 50
 
 
-def test_only_rules_that_look_back_have_a_memory():
-    def memory_of(**settings):
-        return Chooser(SamplingConfig(**settings), LETTERS).new_memory()
+def test_only_rules_that_look_back_have_a_history():
+    def history_of(**settings):
+        return LogitsProcessor(SamplingConfig(**settings), LETTERS).new_history()
 
-    assert memory_of() is memory_of(ban="a", top_k=3, typical=0.5) is None
-    assert memory_of(no_repeat_ngram=2).recent is None
-    assert memory_of(repetition_penalty=0.9).ngrams is None
+    assert history_of() is history_of(ban="a", top_k=3, typical=0.5) is None
+    assert history_of(no_repeat_ngram=2).recent is None
+    assert history_of(repetition_penalty=0.9).ngrams is None
 
 
 @given(st.integers(1, 3), st.integers(0, 10**6))
 def test_no_ngram_is_written_twice_while_another_symbol_is_left(length, seed):
-    chooser = Chooser(SamplingConfig(no_repeat_ngram=length, ban="efg"), LETTERS)
+    processor = LogitsProcessor(SamplingConfig(no_repeat_ngram=length, ban="efg"), LETTERS)
     generator, written = np.random.default_rng(seed), [0, 1]
-    memory = chooser.new_memory(written)
+    history = processor.new_history(written)
     for _ in range(30):
         logits = generator.normal(0, 3, 7).astype(np.float32)
-        symbol = int(chooser.choose(logits, generator.random(), memories=[memory]))
-        memory.remember(symbol)
+        symbol = int(processor.draw(logits, generator.random(), histories=[history]))
+        history.append(symbol)
         grams = [written[at : at + length] for at in range(len(written) - length + 1)]
         before = written[len(written) - length + 1 :]
         others = [s for s in range(4) if [*before, s] not in grams]
@@ -605,8 +608,8 @@ def test_no_ngram_is_written_twice_while_another_symbol_is_left(length, seed):
 
 def test_the_unknown_symbol_is_banned_and_nothing_else_by_default():
     with_unknown = Vocabulary("char", range(97, 104), has_unknown=True)
-    assert Chooser(SamplingConfig(), with_unknown).banned.tolist() == [False] * 7 + [True]
-    assert Chooser(SamplingConfig(), LETTERS).banned is None
+    assert LogitsProcessor(SamplingConfig(), with_unknown).banned.tolist() == [False] * 7 + [True]
+    assert LogitsProcessor(SamplingConfig(), LETTERS).banned is None
 
 
 @pytest.mark.parametrize("has_unknown", [False, True])
@@ -616,36 +619,36 @@ def test_characters_that_the_model_does_not_know_are_named(settings, has_unknown
     with pytest.raises(
         DataError, match=r"not among the model's 7 characters: é \(U\+00E9 .*, z \(U\+007A"
     ):
-        Chooser(SamplingConfig(**settings), vocabulary)
+        LogitsProcessor(SamplingConfig(**settings), vocabulary)
 
 
 def test_of_a_byte_model_ascii_characters_can_be_named_and_no_others():
-    chooser = Chooser(SamplingConfig(ban="\x00a\x7f", bias=(("b", 2.0),)), BYTES)
-    assert np.flatnonzero(chooser.banned).tolist() == [0, 97, 127]
-    p = chooser.probabilities(np.zeros(256, np.float32))
+    processor = LogitsProcessor(SamplingConfig(ban="\x00a\x7f", bias=(("b", 2.0),)), BYTES)
+    assert np.flatnonzero(processor.banned).tolist() == [0, 97, 127]
+    p = processor.probabilities(np.zeros(256, np.float32))
     assert p[98] == pytest.approx(p[99] * math.exp(2.0 / SamplingConfig.temperature))
     for characters in ("é", "a\udc80"):
         with pytest.raises(DataError, match="only ASCII characters"):
-            Chooser(SamplingConfig(ban=characters), BYTES)
+            LogitsProcessor(SamplingConfig(ban=characters), BYTES)
 
 
 def test_banning_everything_is_refused():
     with pytest.raises(UsageError, match="no character"):
-        Chooser(SamplingConfig(ban="gfedcba"), LETTERS)
+        LogitsProcessor(SamplingConfig(ban="gfedcba"), LETTERS)
     with_unknown = Vocabulary("char", range(97, 104), has_unknown=True)
     with pytest.raises(UsageError, match="no character"):
-        Chooser(SamplingConfig(ban="gfedcba"), with_unknown)
+        LogitsProcessor(SamplingConfig(ban="gfedcba"), with_unknown)
 
 
 def test_only_what_is_allowed_is_chosen_and_it_is_refused_to_ban_all_of_it():
-    chooser = Chooser(SamplingConfig(ban="ab"), LETTERS)
+    processor = LogitsProcessor(SamplingConfig(ban="ab"), LETTERS)
     logits = np.zeros((2, 7), np.float32)
     allowed = np.zeros((2, 7), np.bool_)
     allowed[0, [0, 2]] = allowed[1, [1, 6]] = True
-    assert chooser.choose(logits, np.array([0.0, 0.9]), allowed=allowed).tolist() == [2, 6]
+    assert processor.draw(logits, np.array([0.0, 0.9]), allowed=allowed).tolist() == [2, 6]
     allowed[1, 6] = False
     with pytest.raises(UsageError, match="banned"):
-        chooser.choose(logits, np.zeros(2), allowed=allowed)
+        processor.draw(logits, np.zeros(2), allowed=allowed)
 
 
 @pytest.mark.parametrize(

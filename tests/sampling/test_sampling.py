@@ -12,7 +12,7 @@ from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.network.shapes import count_parameters, weight_shapes
 from charrnn.sampling import sampler
-from charrnn.sampling.logits import Chooser
+from charrnn.sampling.logits import LogitsProcessor
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("char", range(97, 104))  # a to g
@@ -149,12 +149,12 @@ def test_the_unknown_symbol_is_read_but_never_written(temperature):
 def test_a_byte_model_writes_whole_characters_as_a_decoder_would(likely, monkeypatch):
     symbols = []
 
-    class RecordingChooser(Chooser):
-        def choose(self, *args, **kwargs):
-            symbols.append(int(super().choose(*args, **kwargs)))
+    class RecordingProcessor(LogitsProcessor):
+        def draw(self, *args, **kwargs):
+            symbols.append(int(super().draw(*args, **kwargs)))
             return symbols[-1]
 
-    monkeypatch.setattr(sampler, "Chooser", RecordingChooser)
+    monkeypatch.setattr(sampler, "LogitsProcessor", RecordingProcessor)
     bias = np.full(256, -50.0)
     bias[list(likely)] = 0.0
     model = make_model(Vocabulary.of_bytes(), bias=bias)

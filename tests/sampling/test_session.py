@@ -12,6 +12,7 @@ from test_sampling import LETTERS, make_model
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.sampling import sampler
+from charrnn.sampling.sampler import generate
 from charrnn.sampling.session import Session, first_word
 from charrnn.text.vocabulary import Vocabulary
 
@@ -26,7 +27,7 @@ def make_session(text="", model=MODEL, **options):
 
 def written(session):
     """Have the suggestion written to its end, and give it."""
-    for _ in session.write():
+    for _ in session.generate():
         pass
     return session.suggestion
 
@@ -37,10 +38,9 @@ def seen(session):
 
 def sampled(text, index=0, model=MODEL, **options):
     """What `write` gives for one stream of the seed."""
-    from charrnn.sampling.sampler import write
 
     config = SamplingConfig(**({"seed": 7, "length": 30} | options))
-    return "".join(piece.text for piece in write(model, text, config, indices=[index]))
+    return "".join(piece.text for piece in generate(model, text, config, indices=[index]))
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +59,12 @@ def test_the_first_suggestion_is_what_sample_writes(text):
 def test_the_parts_of_a_suggestion_come_one_by_one_and_make_it_up():
     session = make_session("ab")
     parts, grown = [], []
-    for part in session.write():
+    for part in session.generate():
         parts.append(part)
         grown.append(session.suggestion)
     assert len(parts) == 30
     assert grown == ["".join(parts[: k + 1]) for k in range(30)]
-    assert (session.stop, list(session.write())) == ("length", [])
+    assert (session.stop, list(session.generate())) == ("length", [])
 
 
 def test_another_suggestion_is_another_and_the_same_steps_give_the_same():
@@ -167,7 +167,7 @@ def test_after_all_of_a_suggestion_the_next_stream_goes_on():
 
 def test_half_a_suggestion_can_be_accepted_and_the_other_half_still_comes():
     session, whole = make_session("ab"), sampled("ab")
-    parts = session.write()
+    parts = session.generate()
     for _ in range(10):
         next(parts)
     assert session.accept_all() == whole[:10]
@@ -225,7 +225,7 @@ def test_unknown_characters_change_nothing():
     with pytest.raises(DataError, match=r"é \(U\+00E9"):
         session.type("cé")
     assert seen(session) == before
-    assert not session.back()
+    assert not session.undo()
 
 
 @pytest.mark.parametrize("temperature", [-1, float("nan"), float("inf")])
@@ -254,7 +254,7 @@ STEPS = {
     "delete": Session.delete,
     "delete word": Session.delete_word,
     "write": written,
-    "part": lambda session: next(session.write(), None),
+    "part": lambda session: next(session.generate(), None),
     "colder": lambda session: session.set_temperature(session.temperature / 2),
     "type": lambda session: session.type("ca b"),
     "a": lambda session: session.type("a"),
@@ -274,7 +274,7 @@ def test_every_step_can_be_taken_back_and_the_invariant_holds(steps):
         assert whole.startswith(session.text + session.suggestion)
         assert session.text.startswith(session.draft.text)
         before.append(seen(session))
-    while session.back():
+    while session.undo():
         # what the model wrote meanwhile is no step: the moment comes back in its last form
         assert seen(session) in before
     assert session.text == "ab"
@@ -298,21 +298,21 @@ def test_back_brings_back_text_suggestion_and_temperature():
         moments.append(seen(session))
     assert len(set(moments)) == len(moments)
     for moment in reversed(moments[:-1]):
-        assert session.back()
+        assert session.undo()
         assert seen(session) == moment
-    assert not session.back()
+    assert not session.undo()
 
 
 def test_a_suggestion_that_was_left_half_written_is_written_to_its_end_after_the_way_back():
     session = make_session("ab")
-    parts = session.write()
+    parts = session.generate()
     for _ in range(5):
         next(parts)
     session.regenerate()
     assert list(parts) == []
-    session.back()
+    session.undo()
     assert session.suggestion == sampled("ab")[:5]
-    assert "".join(session.write()) == sampled("ab")[5:]
+    assert "".join(session.generate()) == sampled("ab")[5:]
 
 
 def test_a_word_typed_letter_by_letter_is_taken_back_as_one():
@@ -320,7 +320,7 @@ def test_a_word_typed_letter_by_letter_is_taken_back_as_one():
     for character in "ab cd":
         session.type(character)
     found = []
-    while session.back():
+    while session.undo():
         found.append(session.text)
     assert found == ["ab", ""]
 
@@ -330,10 +330,10 @@ def test_what_comes_between_parts_what_is_typed():
     session.type("a")
     session.regenerate()
     session.type("b")
-    session.back()
+    session.undo()
     assert session.text == "a"
     session.type("c")
-    session.back()
+    session.undo()
     assert session.text == "a"
 
 
@@ -345,7 +345,7 @@ def test_a_step_that_changes_nothing_is_none():
     session.type("")
     session.edit("")
     session.set_temperature(session.temperature)
-    assert not session.back()
+    assert not session.undo()
 
 
 # --- threads --------------------------------------------------------------------------------------

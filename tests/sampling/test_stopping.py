@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
-from charrnn.sampling.stopping import Ends, SentenceEnd
+from charrnn.sampling.stopping import SentenceEnd, StoppingCriteria
 
 texts = st.text("ab.", max_size=30)
 stops = st.lists(st.text("ab.", min_size=1, max_size=8), max_size=3).map(tuple)
@@ -16,9 +16,9 @@ stops = st.lists(st.text("ab.", min_size=1, max_size=8), max_size=3).map(tuple)
 
 def read(text, prime="", **settings):
     """What is handed out of a text, how, and why it ended."""
-    ends = Ends(SamplingConfig(**({"length": 10**6} | settings)), prime)
-    out = "".join(ends.take(character) for character in text if ends.reason is None)
-    return out + ("" if ends.reason else ends.rest()), ends.reason
+    ends = StoppingCriteria(SamplingConfig(**({"length": 10**6} | settings)), prime)
+    out = "".join(ends.read(character) for character in text if ends.reason is None)
+    return out + ("" if ends.reason else ends.flush()), ends.reason
 
 
 @given(st.text("ab.", max_size=8), texts, stops)
@@ -44,10 +44,10 @@ def test_a_stop_text_is_never_handed_out_whatever_precedes_it(prime, text, stops
 
 @given(texts, stops)
 def test_only_what_may_become_a_stop_text_is_held_back(text, stops):
-    ends = Ends(SamplingConfig(length=10**6, stop=stops))
+    ends = StoppingCriteria(SamplingConfig(length=10**6, stop=stops))
     out = ""
     for number, character in enumerate(text, 1):
-        out += ends.take(character)
+        out += ends.read(character)
         if ends.reason:
             break
         held = text[len(out) : number]
@@ -98,7 +98,7 @@ def test_a_sentence_is_looked_for_only_after_the_length(text, length):
     out, reason = read(text, length=length, until_sentence=True)
     over, end = SentenceEnd(), None
     for at, character in enumerate(text):
-        if over.is_over(character) and at >= length:
+        if over.is_before(character) and at >= length:
             end = at
             break
     assert (out, reason) == ((text, None) if end is None else (text[:end], "sentence"))

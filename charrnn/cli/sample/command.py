@@ -92,14 +92,16 @@ def _generate(
     """
     from threadpoolctl import threadpool_limits
 
-    from charrnn.sampling.sampler import collect, in_order, write
+    from charrnn.sampling.sampler import collect, generate, in_order
     from charrnn.sampling.selection import select
 
     wanted = selection.count * selection.best_of
-    indices = itertools.count() if selection.drops else range(wanted)
+    indices = itertools.count() if selection.rejects else range(wanted)
     streams = _num_streams(config, wanted)
     with threadpool_limits(None if streams >= MANY_STREAMS else 1, "blas"):
-        pieces = in_order(write(model, output.prompt, config, indices=indices, lanes=streams))
+        pieces = in_order(
+            generate(model, output.prompt, config, indices=indices, batch_size=streams)
+        )
         if selection.is_plain and not isinstance(output, JsonOutput):
             assert isinstance(output, TextOutput)
             output.stream(pieces)
@@ -109,17 +111,18 @@ def _generate(
 
 def _num_streams(config: SamplingConfig, wanted: int) -> int:
     """The number of samples that are generated side by side."""
-    from charrnn.sampling.sampler import LANES
-    from charrnn.sampling.stopping import most_characters
+    from charrnn.sampling.batch import MAX_BATCH
+    from charrnn.sampling.stopping import max_characters
 
-    fitting = MAX_WAITING // max(most_characters(config), 1)
-    return max(1, min(LANES, wanted, fitting))
+    fitting = MAX_WAITING // max(max_characters(config), 1)
+    return max(1, min(MAX_BATCH, wanted, fitting))
 
 
 def _say_cut_off(config: SamplingConfig, number: int, count: int) -> None:
     """Report how many lines ended only because they were long enough."""
-    from charrnn.sampling.stopping import limiting_option
+    from charrnn.sampling.stopping import limiting_setting, max_characters
 
     verb = "was" if number == 1 else "were"
     lines = f"{number:,} of {counted(count, 'line')}"
-    say(f"charrnn: {lines} {verb} cut off by {limiting_option(config)}")
+    option = "--" + limiting_setting(config).replace("_", "-")
+    say(f"charrnn: {lines} {verb} cut off by {option} {max_characters(config)}")

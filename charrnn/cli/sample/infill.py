@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from charrnn.model import CharRNN
-    from charrnn.sampling.infill.search import Filling
+    from charrnn.sampling.infill.search import Infilling
     from charrnn.sampling.infill.template import Template
 
 APPLICABLE = (*("temperature", "seed", "ban"), *("lines", "count", "separator"))
@@ -81,11 +81,11 @@ def write_infillings(
 
     Raises:
         SettingError: a seed was given, and nothing is drawn.
-        CharrnnError: see `charrnn.sampling.infill.search.fill`.
+        CharrnnError: see `charrnn.sampling.infill.search.infill`.
     """
-    from charrnn.sampling.infill.search import default_beam, fill
+    from charrnn.sampling.infill.search import default_beam, infill
     from charrnn.sampling.infill.template import parse_template
-    from charrnn.sampling.logits import Chooser
+    from charrnn.sampling.logits import LogitsProcessor
 
     temperature = config.temperature if "temperature" in given else 0.0
     if "seed" in given and not temperature:
@@ -93,14 +93,14 @@ def write_infillings(
             "{seed} has no effect: {infill} takes the most likely filling", "add {temperature:0.8}"
         )
     template = parse_template(options.infill or "")
-    fillings = fill(
+    fillings = infill(
         model,
         template,
         count=selection.count,
         beam=options.beam,
         temperature=temperature,
         seed=config.seed,
-        banned=Chooser(config, model.vocabulary).banned,
+        banned=LogitsProcessor(config, model.vocabulary).banned,
         newlines=options.infill_newlines,
         line=config.line,
     )
@@ -115,8 +115,8 @@ def write_infillings(
 
 
 def _texts(
-    fillings: "Iterable[Filling]", template: "Template", separator: str | None, *, lines: bool
-) -> "Iterator[Filling]":
+    fillings: "Iterable[Infilling]", template: "Template", separator: str | None, *, lines: bool
+) -> "Iterator[Infilling]":
     """Write fillings as text, and pass them on.
 
     Without a separator there is an empty line between two fillings, or a newline after each that is a line.
@@ -137,7 +137,7 @@ def _texts(
         out.write("\n")
 
 
-def _json(fillings: "Iterable[Filling]", seed: int | None) -> "Iterator[Filling]":
+def _json(fillings: "Iterable[Infilling]", seed: int | None) -> "Iterator[Infilling]":
     """Write fillings as lines of JSON, and pass them on."""
     for index, filling in enumerate(fillings):
         record = {
@@ -162,7 +162,7 @@ def _shown(piece: str, mode: ColorMode, *, in_gap: bool) -> str:
     return mark + harmless(piece) + PLAIN
 
 
-def _say_how_likely(written: "Sequence[Filling]", count: int) -> None:
+def _say_how_likely(written: "Sequence[Infilling]", count: int) -> None:
     best = max(written, key=lambda filling: filling.log_probability)
     say(
         f"charrnn: log-probability {best.log_probability:.2f} nats, "

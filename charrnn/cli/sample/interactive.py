@@ -181,13 +181,13 @@ class LineInterface:
         self._suggest()
 
     def _back(self) -> None:
-        if not self._session.back():
+        if not self._session.undo():
             raise UsageError("there is no step to undo")
 
     def _accept_words(self, count: int) -> None:
         for _ in range(count):
             self._session.accept_word()
-            for _ in self._session.write():  # the next one, if that was its last word
+            for _ in self._session.generate():  # the next one, if that was its last word
                 pass
 
     def _save(self, name: str, *, replace: bool) -> None:
@@ -208,7 +208,7 @@ class LineInterface:
         last = session.text.rpartition("\n")[2][-MAX_CONTEXT:]
         with contextlib.suppress(KeyboardInterrupt):
             self._put(harmless(last) + "|" + harmless(session.suggestion))
-            for part in session.write():
+            for part in session.generate():
                 self._put(harmless(part))
         self._put("\n")
 

@@ -254,7 +254,7 @@ class JsonOutput:
             record: dict[str, Any] = {
                 "index": sample.index,
                 "seed": sample.seed,
-                "prompt": sample.prime,
+                "prompt": sample.prompt,
                 "text": sample.text,
                 "stop": sample.stop,
                 "mean_log_probability": mean if math.isfinite(mean) else None,

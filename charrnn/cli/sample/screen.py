@@ -210,7 +210,7 @@ class Screen:
         self._do(lambda: self._session.type(text))
 
     def _back(self) -> None:
-        if not self._session.back():
+        if not self._session.undo():
             raise UsageError("there is no step to undo")
 
     def _warmer(self, step: float) -> None:

@@ -1,11 +1,11 @@
 """A regular expression as a nondeterministic automaton over an alphabet.
 
 Python's own `re` reads the expression, and `re` itself is asked which characters each part of it matches, so that
-an expression means here what it means to `re.fullmatch`: Unicode classes, flags and upper and lower case included.
-What no such automaton can do (back references, lookaround ...) is refused by name.
+an expression means here what it means to `re.fullmatch`: Unicode classes, flags and case folding included. What no such
+automaton can do (back references, lookaround ...) is refused by name.
 
 The automaton is Thompson's: nodes that read one character of a set, and nodes that only branch. An expression of n
-characters, its repeats written out, has about n nodes, whatever its determinised form would have.
+characters, its repeats written out, has about n nodes, however many its deterministic form would have.
 
 The compromise: `re`'s parse tree is no public interface of Python (`re._parser`; hypothesis reads it too).
 
@@ -20,17 +20,21 @@ from dataclasses import dataclass
 from re import _compiler, _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
-from charrnn.errors import UsageError
+from charrnn.errors import SettingError, UsageError
+from charrnn.text.vocabulary import name_characters
+from charrnn.wording import listed, quoted
 
-MOST_NODES = 200_000
-"""Of an automaton, repeats written out."""
+MAX_NODES = 200_000
+"""Maximum nodes of an automaton, its repeats written out."""
 NEVER = 1 << 62
-"""More characters than any text has."""
+"""A distance for what cannot be reached: more characters than any text has."""
+MISSING = 1 << 40
+"""The cost of a character that the vocabulary lacks: fewest of these first, then fewest characters."""
 
 ACCEPT = 0
-"""The node at which a text matches."""
+"""The node at which the text matches."""
 BRANCHES = -1
-"""What a node reads that reads nothing."""
+"""What a node reads that only branches."""
 
 Runs = list[tuple[int, int]]
 """A set of characters as ranges (first, past the last) of indices into an alphabet."""
@@ -52,33 +56,24 @@ REFUSED = {
 }
 
 
-def shown(pattern: str, most: int = 60) -> str:
-    """An expression in quotes for a message, its middle left out if it is long."""
-    text = repr(pattern)
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
-
-
 @dataclass(frozen=True)
 class Automaton:
-    """Nodes and what they read; node ACCEPT is the end.
-
-    Args:
-        start: the node before the first character.
-        reads: for each node the set that its character is from (an index of `sets`), or BRANCHES.
-        targets: for each node the nodes that may come next.
-        sets: the different sets of characters.
-        parts: for each set the part of `re`'s tree that it stands for, and the flags there.
-    """
+    """Nodes and what they read; node ACCEPT is the end."""
 
     start: int
+    """The node before the first character."""
     reads: list[int]
+    """For each node the set of its character, as an index of `sets`, or BRANCHES."""
     targets: list[tuple[int, ...]]
+    """For each node the nodes that may come next."""
     sets: list[Runs]
+    """The distinct sets of characters."""
     parts: list[tuple[Any, int]]
+    """For each set the part of `re`'s tree that it stands for, and the flags there."""
 
 
 class _Edge(NamedTuple):
-    """Whether nothing stands before, or after, a part of the expression."""
+    """Whether a part of the expression stands at its beginning, or at its end."""
 
     first: bool
     last: bool
@@ -90,7 +85,7 @@ def compile_expression(pattern: str, alphabet: str) -> Automaton:
     Raises:
         UsageError: the expression is not valid, is no regular language, or is too large.
     """
-    name = shown(pattern)
+    name = quoted(pattern)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # "possible nested set": its meaning is about to change
@@ -101,7 +96,7 @@ def compile_expression(pattern: str, alphabet: str) -> Automaton:
         where = "" if error.pos is None else f" at position {error.pos}"
         raise UsageError(
             f"not a valid regular expression: {name}: {error.msg}{where}",
-            "the syntax is that of Python's re; a \\ before a special character takes it as it is",
+            "the syntax is that of Python's re; \\ before a special character makes it literal",
         ) from error
     except (Warning, OverflowError) as error:
         raise UsageError(f"not a clear regular expression: {name}: {error}") from error
@@ -111,7 +106,7 @@ def compile_expression(pattern: str, alphabet: str) -> Automaton:
 
 
 class _Builder:
-    """Makes nodes from the end of the expression to its start: each part is told the node that follows it."""
+    """Makes nodes from the end of the expression to its start: each part is given the node that follows it."""
 
     def __init__(self, name: str, alphabet: str) -> None:
         self.name, self.alphabet = name, alphabet
@@ -121,11 +116,11 @@ class _Builder:
         self._known: dict[tuple[str, int], int] = {}
 
     def add(self, reads: int, targets: tuple[int, ...]) -> int:
-        if len(self.reads) == MOST_NODES:
+        if len(self.reads) == MAX_NODES:
             raise UsageError(
                 f"the expression {self.name} is too large: with its repeats written out, "
-                f"it has more than {MOST_NODES:,} parts",
-                "take smaller numbers in {m,n}, or * and +",
+                f"it has more than {MAX_NODES:,} parts",
+                "use smaller numbers in {m,n}, or * and +",
             )
         self.reads.append(reads)
         self.targets.append(targets)
@@ -161,14 +156,16 @@ class _Builder:
             case "AT" if self.holds(value.name, edge):
                 return after
         refused = value.name if op is _constants.AT else op.name
-        raise UsageError(
-            f"--match cannot do {REFUSED.get(refused, refused)}, as in {self.name}",
-            "the expression always stands for the whole text",
+        raise SettingError(
+            "{match} cannot have {part}, as in {expression}",
+            "the expression always matches the whole text",
+            part=REFUSED.get(refused, refused),
+            expression=self.name,
         )
 
     @staticmethod
     def holds(anchor: str, edge: _Edge) -> bool:
-        """Whether an anchor says what is true anyhow of a text that matches in full."""
+        """Whether an anchor is redundant, because the whole text must match anyway."""
         begins = edge.first and anchor in ("AT_BEGINNING", "AT_BEGINNING_STRING")
         return begins or (edge.last and anchor in ("AT_END", "AT_END_STRING"))
 
@@ -212,7 +209,7 @@ def _combined(flags: int, added: int, removed: int) -> int:
 
 
 def runs(part: tuple[Any, Any], flags: int, alphabet: str) -> Runs:
-    """Which characters of an alphabet a part matches that stands for one character: `re` says so itself."""
+    """The characters of an alphabet that a one-character part of an expression matches, according to `re` itself."""
     op, value = part
     if op is _constants.LITERAL and not flags & re.IGNORECASE:
         index = alphabet.find(chr(value))
@@ -225,14 +222,14 @@ def runs(part: tuple[Any, Any], flags: int, alphabet: str) -> Runs:
 
 
 def distances(automaton: Automaton, costs: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The least that it costs to get from each node to ACCEPT, and the next node on that way (Dijkstra 1959).
+    """The cheapest way from each node to ACCEPT (Dijkstra 1959).
 
     Args:
-        automaton: its nodes are asked about.
-        costs: of one character from each set; NEVER for a set that is empty.
+        automaton: the nodes.
+        costs: the cost of one character from each set; NEVER for an empty set.
 
     Returns:
-        Costs, NEVER for a node with no way to ACCEPT; and nodes, of no meaning there.
+        The cost from each node, NEVER if there is no way; and the next node on the way, meaningless if there is none.
     """
     sources: list[list[int]] = [[] for _ in automaton.reads]
     for node, targets in enumerate(automaton.targets):
@@ -251,3 +248,42 @@ def distances(automaton: Automaton, costs: Sequence[int]) -> tuple[list[int], li
                 least[source], following[source] = cost + step[source], node
                 heapq.heappush(queue, (least[source], source))
     return least, following
+
+
+def missing_characters(automaton: Automaton, everything: str) -> str:
+    """What an alphabet lacks for a match, in words: the fewest characters that would have to be added.
+
+    Args:
+        automaton: an expression over an alphabet with whose characters nothing matches.
+        everything: all characters that there are.
+    """
+    wanted = [
+        "" if have else _first_characters(runs(*part, everything), everything)
+        for have, part in zip(automaton.sets, automaton.parts, strict=True)
+    ]
+    costs = [
+        1 if have else MISSING if named else NEVER
+        for have, named in zip(automaton.sets, wanted, strict=True)
+    ]
+    least, following = distances(automaton, costs)
+    if least[automaton.start] == NEVER:
+        return "no text at all does"
+    node, missing = automaton.start, dict[str, None]()
+    while node != ACCEPT:
+        one = automaton.reads[node]
+        if one != BRANCHES and costs[one] == MISSING:
+            missing[wanted[one]] = None
+        node = following[node]
+    return "they lack " + listed(list(missing))
+
+
+def _first_characters(ranges: Runs, alphabet: str, most: int = 2) -> str:
+    """The characters of a set in words: all, or the first of many."""
+    total = sum(end - first for first, end in ranges)
+    characters = [
+        c for first, end in ranges[:most] for c in alphabet[first : min(end, first + most)]
+    ]
+    if total == 1:
+        return name_characters(characters)
+    more = f" or {total - most:,} more" if total > most else ""
+    return "any of " + name_characters(characters[:most]) + more if total else ""

@@ -1,4 +1,4 @@
-"""Which of many hypotheses go on: the best ones, or a sample that stands for all.
+"""Which hypotheses of a beam search go on: the best, or a weighted sample that stands for all.
 
 Knows numbers only, no text and no model.
 """
@@ -9,18 +9,18 @@ import numpy.typing as npt
 from charrnn.numerics import require_finite, reverse_log_cumsum
 from charrnn.sampling.rules import Float64
 
-COUNTS = -1e6
-"""A hypothesis whose log of p^(1/temperature) is further below that of the best has a weight of 0."""
+NEGLIGIBLE = -1e6
+"""Log of p^(1/temperature), relative to the best hypothesis, below which the weight is 0."""
 
 
 def log_weights(log_p: Float64, log_kept: Float64, temperature: float) -> Float64:
-    """What each hypothesis counts in a sample, (N,): p^(1/temperature) / (the chance with which it was kept), as a log.
+    """Log of each hypothesis's weight in a sample, (N,): p^(1/temperature) / (the chance with which it was kept).
 
-    They are right up to a term that is the same for all. Temperature 0 is for the best ones and has no weights.
+    Correct up to a constant. The temperature is above 0: at 0 the best are kept, without weights.
     """
     with np.errstate(over="ignore"):
         below = (log_p - log_p.max()) / temperature
-    below[below < COUNTS] = -np.inf
+    below[below < NEGLIGIBLE] = -np.inf
     weights: Float64 = below - log_kept
     return weights
 
@@ -32,25 +32,24 @@ def prune(
     temperature: float,
     generator: np.random.Generator,
 ) -> tuple[npt.NDArray[np.intp], Float64]:
-    """Choose at most `width` of N hypotheses.
+    """Keep at most `width` of N hypotheses.
 
-    At temperature 0 they are the likeliest. Above it they are drawn without replacement, so that each counts on average
-    as if nothing had been left out: those whose weight is above a threshold c stay for certain, any other stays with
-    probability weight / c, which its `log_kept` remembers; c is such that `width` stay. As the temperature falls this
-    becomes the first.
+    At temperature 0 they are the most likely. Above it they are drawn without replacement, unbiased: those whose weight
+    is above a threshold c are kept for certain, any other with probability weight / c, which its `log_kept` records; c
+    is such that `width` are kept. As the temperature falls, the second becomes the first.
 
     Args:
-        log_p: (N,) their log-probabilities.
-        log_kept: (N,) the logs of the chances with which they were kept until now.
-        width: how many may stay.
+        log_p: log-probabilities, (N,).
+        log_kept: logs of the chances with which they were kept until now, (N,).
+        width: how many may be kept.
         temperature: 0 or more; see `log_weights`.
-        generator: decides, with one number.
+        generator: draws one number.
 
     Returns:
-        The indices of those that stay, rising, and the new `log_kept` of each.
+        The indices of those that are kept, rising, and the new `log_kept` of each.
 
     Raises:
-        CheckpointError: log-probabilities are not finite, as those of enormous weights are.
+        CheckpointError: log-probabilities are not finite, as happens when a model's weights are enormous.
 
     Source: the optimal resampling of P. Fearnhead and P. Clifford, "On-line inference for hidden Markov models via
     particle filters", Journal of the Royal Statistical Society B 65, 2003, with systematic draws.
@@ -59,13 +58,13 @@ def prune(
     if len(log_p) <= width:
         return np.arange(len(log_p)), log_kept
     if temperature == 0:
-        least = np.partition(log_p, -width)[-width]  # sorting only these is faster, of very many
+        least = np.partition(log_p, -width)[-width]  # sorting only these is faster
         good = (log_p >= least).nonzero()[0]
         best = np.sort(good[np.argsort(-log_p[good], kind="stable")[:width]])
         return best, log_kept[best]
     weights = log_weights(log_p, log_kept, temperature)
     order = np.lexsort((-log_p, -weights))
-    if not np.isfinite(weights[order[width]]):  # hardly anything counts at this temperature
+    if not np.isfinite(weights[order[width]]):  # almost all weights are 0 at this temperature
         best = np.sort(order[:width])
         return best, log_kept[best]
     weights = weights[order]
@@ -81,9 +80,10 @@ def prune(
 
 
 def _threshold(weights: Float64, width: int) -> tuple[int, float]:
-    """How many of the logs of weights, largest first, are above the threshold c, and the log of c.
+    """How many of the log-weights, largest first, are above the threshold c, and the log of c.
 
-    The sum of min(1, weight / c) is `width`: if k weights are above it, c is the sum of the others over (width - k).
+    c is such that min(1, weight / c) sums to `width`: with k weights above it, c is the sum of the others divided by
+    (width - k).
     """
     rest = reverse_log_cumsum(weights)[:width]
     log_c = rest - np.log(width - np.arange(width))

@@ -1,21 +1,21 @@
-"""What may stand in the gaps of a text, given both sides: a beam search over a model that reads forwards.
+"""Infilling: what may stand in the gaps of a text, given both sides, by beam search over a model that reads forwards.
 
     ROMEO: ____ the sun        p(gap | "ROMEO: ", " the sun") ∝ p(gap | "ROMEO: ") · p(" the sun" | "ROMEO: " gap)
 
-The model itself only looks back. So the search keeps many beginnings of a gap side by side, as lanes of one batch, adds
-a character to each, and lets those that are complete read the text behind the gap: what they are judged by is the
-log-probability of both. More lanes begin to read that text than go on writing (WIDER), and half of them drop out at
-each of its characters, so that a gap whose end is unlikely by itself is not lost before it is seen to fit.
+The model itself only looks back. So the search keeps many hypotheses of a gap side by side, as rows of one batch, adds a
+character to each, and lets the complete ones read the text behind the gap: they are judged by the log-probability of
+both. More hypotheses begin to read that text than go on growing (READ_FACTOR), and half of them are dropped at each of
+its characters, so that a gap whose end is unlikely by itself is not lost before it is seen to fit.
 
-With several gaps the lanes that have read up to a gap are the beginnings for the next. With a gap of several lengths
-all lengths compete by the log-probability of gap and text behind it, which is the true posterior; a longer gap has
-more characters to pay for, and is chosen if it fits so much better.
+With several gaps the hypotheses that have read up to a gap are the beginnings for the next. With a gap of variable
+length all lengths compete by the log-probability of gap and text behind it, which is the true posterior; a longer gap
+has more characters to pay for, and wins if it fits that much better.
 
-At a temperature above 0 the lanes are not the best but a sample (see `prune`), and the filling is drawn from them:
-sequential Monte Carlo on the way to p(gaps | text around them)^(1/temperature). Where the beam holds all that could
-stand there, this is exact; where it does not, it comes the nearer the wider the beam.
+At a temperature above 0 the hypotheses are not the best but a sample (see `prune`), and the infilling is drawn from
+them: sequential Monte Carlo towards p(gaps | text around them)^(1/temperature). If the beam holds all that could stand
+there, this is exact; if not, a wider beam comes closer.
 
-The honest compromise: no search that prunes can promise the very best filling; a wider beam looks further.
+The compromise: no search that prunes can promise the very best infilling; a wider beam looks further.
 """
 
 import math
@@ -25,47 +25,47 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import DataError, UsageError
-from charrnn.model import CharRNN, Float, States
+from charrnn.errors import DataError, SettingError, UsageError
+from charrnn.model import CharRNN
 from charrnn.numerics import log_softmax, odds
-from charrnn.sampling import prime
-from charrnn.sampling.constraint.bytes import BETWEEN, FORBIDDEN, Table, spelling
+from charrnn.sampling.infill.hypotheses import NOTHING, Hypotheses
 from charrnn.sampling.infill.pruning import log_weights, prune
 from charrnn.sampling.infill.template import Gap, Template, parse_template
-from charrnn.sampling.rules import Float64, draw
+from charrnn.sampling.rules import draw
+from charrnn.sampling.sampler import full_prompt, read_prompt
 from charrnn.settings import require
+from charrnn.text.utf8 import BETWEEN, FORBIDDEN, Table, spelling_table
 from charrnn.text.vocabulary import Ids
 
 BEAM, BEAM_OF_DRAWS = 512, 128
-"""Lanes that go on at each character, unless the user says otherwise. A sample needs fewer to be as good."""
-WIDER = 8
-"""Times as many lanes begin to read the text behind a gap."""
-MOST_NUMBERS = 1 << 26
-"""In the logits and states of all lanes, at most."""
-NOTHING = -1
-"""Stands in `_Lanes.written` where no symbol was written."""
+"""Default beam width for the most likely infillings and for draws, which need fewer hypotheses to be as good."""
+READ_FACTOR = 8
+"""How many times the beam begins to read the text behind a gap."""
+MAX_NUMBERS = 1 << 26
+"""Memory limit: numbers in the logits and states of all hypotheses."""
 
 
 @dataclass(frozen=True)
-class Filling:
+class Infilling:
     """One way to fill the gaps of a template."""
 
     gaps: tuple[str, ...]
-    """What stands in each."""
+    """The text in each gap."""
     text: str
     """The whole text."""
     log_probability: float
-    """Of all from the first gap to the end, given what precedes it, in nats; of a line with its end."""
+    """Log-probability, in nats, of everything from the first gap to the end, given what precedes it; of a line with
+    the newline that ends it."""
     characters: int
-    """That this is the log-probability of."""
+    """Number of characters that `log_probability` covers."""
 
     @property
     def mean_log_probability(self) -> float:
-        """The same per character."""
+        """Log-probability per character, in nats."""
         return self.log_probability / self.characters
 
 
-def fill(
+def infill(
     model: CharRNN,
     template: str | Template,
     *,
@@ -76,31 +76,30 @@ def fill(
     banned: npt.NDArray[np.bool_] | None = None,
     newlines: bool = False,
     line: bool = False,
-) -> Iterator[Filling]:
+) -> Iterator[Infilling]:
     """Fill the gaps of a text.
 
     Args:
-        model: judges the fillings.
+        model: judges the infillings.
         template: the text, with underscores for what is missing: see `parse_template`. If it begins with a gap, the
-            model reads a newline first, if it knows it, so that the text begins as a line does.
-        count: how many fillings. Fewer come if the search ends with fewer different ones.
-        beam: lanes that go on at each character; None: BEAM for the likeliest, BEAM_OF_DRAWS for draws.
-        temperature: 0 gives the likeliest fillings, each once, best first. Above it they are draws, each from a search
-            of its own, so that they do not depend on how many are asked for; a filling may come twice.
-        seed: with the draw's number it makes its stream of random numbers; None takes a fresh one.
-        banned: (V,) symbols that are not written into a gap. The unknown symbol never is.
+            model reads a newline first, if it knows it, so that the text begins like a line.
+        count: how many infillings. Fewer come if the search ends with fewer different ones.
+        beam: hypotheses kept at each character; None: BEAM for the most likely, BEAM_OF_DRAWS for draws.
+        temperature: 0 gives the most likely infillings, each once, best first. Above it they are draws, each from a
+            search of its own, so that they do not depend on how many are asked for; one may come twice.
+        seed: with the draw's number it determines its random numbers; None takes a fresh one.
+        banned: symbols that no gap may hold, (V,). The unknown symbol is never used.
         newlines: whether a gap may hold newlines.
         line: the template is a whole line, as a model of lines reads it: between two newlines.
 
     Raises:
-        DataError: the text has characters that the model does not know, or lines where one is wanted (both are raised
-            at once, as is what follows).
-        UsageError: the template has no gap, or a setting cannot be obeyed: nothing may be written, or the search
-            would need too much memory.
+        DataError: the text has characters that the model does not know, or lines where one is wanted. Raised at once,
+            not at the first infilling, like what follows.
+        UsageError: the template has no gap, nothing may stand in it, or the search would need too much memory.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
     Example:
-        next(fill(model, "ROMEO: ____ the sun")).text
+        next(infill(model, "ROMEO: ____ the sun")).text
     """
     if isinstance(template, str):
         template = parse_template(template)
@@ -108,34 +107,36 @@ def fill(
     _check(count, beam, temperature, seed)
     if line and (newlines or any("\n" in text for text in template.texts)):
         raise DataError("the template has a newline, and is to be one line")
-    search = _Search(model, template, beam, _table(model, banned, newlines=newlines), line=line)
+    table = _gap_table(model, banned, newlines=newlines)
+    search = _Search(model, template, beam, table, line=line)
     return search.best(count) if temperature == 0 else search.draws(count, temperature, seed)
 
 
 def default_beam(temperature: float) -> int:
-    """The beam if none is asked for."""
+    """The beam width if none is given."""
     return BEAM_OF_DRAWS if temperature else BEAM
 
 
 def _check(count: int, beam: int, temperature: float, seed: int | None) -> None:
     require(beam >= 1, "beam", "a whole number, 1 or more", beam)
     require(count >= 1, "count", "a whole number, 1 or more", count)
-    fits = 0 <= temperature < math.inf
-    require(fits, "temp", "a finite number, 0 or more", temperature)
+    is_valid = 0 <= temperature < math.inf
+    require(is_valid, "temperature", "a finite number, 0 or more", temperature)
     require(seed is None or seed >= 0, "seed", "a whole number, 0 or more", seed)
     if temperature == 0 and count > beam:
-        raise UsageError(
-            f"a beam of {beam:,} cannot find {count:,} fillings", f"take --beam {count} or more"
+        raise SettingError(
+            f"a beam of {beam:,} cannot find {count:,} infillings",
+            f"set {{beam}} to {count:,} or more",
         )
 
 
-def _table(model: CharRNN, banned: npt.NDArray[np.bool_] | None, *, newlines: bool) -> Table:
-    """What may be written into a gap."""
+def _gap_table(model: CharRNN, banned: npt.NDArray[np.bool_] | None, *, newlines: bool) -> Table:
+    """The spelling table of what a gap may hold."""
     vocabulary = model.vocabulary
     mask = np.zeros(len(vocabulary), np.bool_) if banned is None else banned.copy()
     if not newlines and "\n" not in vocabulary.missing("\n"):
         mask[vocabulary.encode("\n")] = True
-    table = spelling(vocabulary, mask)
+    table = spelling_table(vocabulary, mask)
     if (table[BETWEEN] == FORBIDDEN).all():
         raise UsageError(
             f"nothing may stand in the gap: all of the model's {len(vocabulary):,} symbols are banned"
@@ -143,61 +144,22 @@ def _table(model: CharRNN, banned: npt.NDArray[np.bool_] | None, *, newlines: bo
     return table
 
 
-@dataclass(frozen=True)
-class _Lanes:
-    """N hypotheses. Legend: N lanes, V symbols, W places for symbols in all gaps."""
-
-    log_p: Float64
-    """(N,) log-probability of all from the first gap on."""
-    log_kept: Float64
-    """(N,) see `prune`."""
-    written: npt.NDArray[np.int32]
-    """(N, W) the symbols in the gaps, each at its place, or NOTHING."""
-    logits: Float
-    """(N, V) for the next symbol."""
-    state: States
-
-    def __len__(self) -> int:
-        return len(self.log_p)
-
-    def take(self, lanes: npt.NDArray[np.integer | np.bool_]) -> "_Lanes":
-        """Some of the lanes."""
-        return _Lanes(
-            self.log_p[lanes],
-            self.log_kept[lanes],
-            self.written[lanes],
-            self.logits[lanes],
-            tuple(tuple(array[lanes] for array in layer) for layer in self.state),
-        )
-
-    def with_more(self, other: "_Lanes") -> "_Lanes":
-        """These lanes and others."""
-        pairs = zip(self.state, other.state, strict=True)
-        return _Lanes(
-            np.concatenate([self.log_p, other.log_p]),
-            np.concatenate([self.log_kept, other.log_kept]),
-            np.concatenate([self.written, other.written]),
-            np.concatenate([self.logits, other.logits]),
-            tuple(tuple(map(np.concatenate, zip(*pair, strict=True))) for pair in pairs),
-        )
-
-
 class _Search:
-    """A template, ready to be filled by a model; see `fill` for the arguments."""
+    """A template ready to be filled by a model; see `infill` for the arguments."""
 
     def __init__(
         self, model: CharRNN, template: Template, beam: int, table: Table, *, line: bool
     ) -> None:
         self.model, self.template, self.beam, self.table = model, template, beam, table
         self.places = 4 if model.vocabulary.level == "byte" else 1
-        """For the symbols of a character."""
+        """Places for the symbols of one character."""
         self._check_memory()
         first, *others = template.texts
         behind = [*others[:-1], others[-1] + "\n" * line]
         self.characters_behind = sum(map(len, behind))
         try:
             self.behind = [model.vocabulary.encode(text) for text in behind]
-            self.start = self._start(prime.before(model, first, line=line))
+            self.start = self._start(full_prompt(model, first, line=line))
         except DataError as error:
             raise DataError(
                 f"the template has characters that are {error.message}", error.hint
@@ -206,18 +168,18 @@ class _Search:
     def _check_memory(self) -> None:
         config, width = self.model.config, self.template.longest * self.places
         units = config.num_layers * config.hidden_size * len(self.model.cell.states)
-        most = MOST_NUMBERS // (WIDER * (config.vocab_size + units + width))
-        if self.beam > most:
-            raise UsageError(
+        largest = MAX_NUMBERS // (READ_FACTOR * (config.vocab_size + units + width))
+        if self.beam > largest:
+            raise SettingError(
                 f"a beam of {self.beam:,} would need too much memory with this model",
-                f"take --beam {most} or less",
+                f"set {{beam}} to {largest:,} or less",
             )
 
-    def _start(self, before: str) -> _Lanes:
-        """One lane that has read what precedes the first gap."""
-        logits, state = prime.after(self.model, self.model.vocabulary.encode(before).tolist())
+    def _start(self, text: str) -> Hypotheses:
+        """One hypothesis, which has read the text before the first gap."""
+        logits, state = read_prompt(self.model, self.model.vocabulary.encode(text).tolist())
         width = self.template.longest * self.places
-        return _Lanes(
+        return Hypotheses(
             np.zeros(1),
             np.zeros(1),
             np.full((1, width), NOTHING, np.int32),
@@ -225,125 +187,127 @@ class _Search:
             tuple(tuple(array[None] for array in layer) for layer in state),
         )
 
-    def best(self, count: int) -> Iterator[Filling]:
-        """The likeliest fillings that the search finds."""
-        found = self._run(0.0, np.random.default_rng(0))
-        for lane in np.argsort(-found.log_p, kind="stable")[:count]:
-            yield self._filling(found, int(lane))
+    def best(self, count: int) -> Iterator[Infilling]:
+        """The most likely infillings that the search finds."""
+        hypotheses = self._run(0.0, np.random.default_rng(0))
+        for row in np.argsort(-hypotheses.log_p, kind="stable")[:count]:
+            yield self._infilling(hypotheses, int(row))
 
-    def draws(self, count: int, temperature: float, seed: int | None) -> Iterator[Filling]:
-        """A filling from each of `count` searches."""
+    def draws(self, count: int, temperature: float, seed: int | None) -> Iterator[Infilling]:
+        """One infilling from each of `count` searches."""
         entropy = np.random.SeedSequence(seed).entropy
         for index in range(count):
-            stream = np.random.SeedSequence(entropy, spawn_key=(index,))
-            generator = np.random.default_rng(stream)
-            found = self._run(temperature, generator)
-            weights = log_weights(found.log_p, found.log_kept, temperature)
-            yield self._filling(found, int(draw(odds(weights), generator.random())))
+            seeds = np.random.SeedSequence(entropy, spawn_key=(index,))
+            generator = np.random.default_rng(seeds)
+            hypotheses = self._run(temperature, generator)
+            weights = log_weights(hypotheses.log_p, hypotheses.log_kept, temperature)
+            yield self._infilling(hypotheses, int(draw(odds(weights), generator.random())))
 
-    def _filling(self, lanes: _Lanes, lane: int) -> Filling:
-        gaps = self._gaps(lanes.written[lane])
+    def _infilling(self, hypotheses: Hypotheses, row: int) -> Infilling:
+        gaps = self._gaps(hypotheses.symbols[row])
         text = "".join(piece for piece, _ in self.template.pieces(gaps))
         characters = sum(map(len, gaps)) + self.characters_behind
-        return Filling(gaps, text, float(lanes.log_p[lane]), characters)
+        return Infilling(gaps, text, float(hypotheses.log_p[row]), characters)
 
-    def _gaps(self, written: Ids) -> tuple[str, ...]:
-        """What stands in each gap of a lane, from its symbols (W,)."""
+    def _gaps(self, symbols: Ids) -> tuple[str, ...]:
+        """The text in each gap, from a hypothesis's symbols (W,)."""
         ends = np.cumsum([gap.longest * self.places for gap in self.template.gaps])[:-1]
-        parts = np.split(written, ends)
+        parts = np.split(symbols, ends)
         return tuple(self.model.vocabulary.decode(part[part != NOTHING]) for part in parts)
 
-    def _run(self, temperature: float, generator: np.random.Generator) -> _Lanes:
-        """The lanes that have filled all gaps and read all texts; at most `beam`, no two of the same text."""
-        run = _Run(self, temperature, generator)
-        lanes, place = self.start, 0
+    def _run(self, temperature: float, generator: np.random.Generator) -> Hypotheses:
+        """The hypotheses that have filled all gaps and read all texts; at most `beam`, no two with the same text."""
+        beam_pass = _Pass(self, temperature, generator)
+        hypotheses, place = self.start, 0
         for gap, behind in zip(self.template.gaps, self.behind, strict=True):
-            lanes = run.fill_gap(lanes, gap, place, behind)
+            hypotheses = beam_pass.fill_gap(hypotheses, gap, place, behind)
             place += gap.longest * self.places
-        return lanes
+        return hypotheses
 
-    def distinct(self, lanes: _Lanes) -> _Lanes:
-        """The first lane of each text: several gaps of several lengths can divide one text in several ways."""
+    def distinct(self, hypotheses: Hypotheses) -> Hypotheses:
+        """The first hypothesis of each text: gaps of variable length can divide one text in several ways."""
         if len(self.template.gaps) == 1:
-            return lanes
+            return hypotheses
         first: dict[str, int] = {}
-        for lane, written in enumerate(lanes.written):
-            pieces = self.template.pieces(self._gaps(written))
-            first.setdefault("".join(piece for piece, _ in pieces), lane)
-        return lanes.take(np.array(list(first.values())))
+        for row, symbols in enumerate(hypotheses.symbols):
+            pieces = self.template.pieces(self._gaps(symbols))
+            first.setdefault("".join(piece for piece, _ in pieces), row)
+        return hypotheses.take(np.array(list(first.values())))
 
 
 @dataclass(frozen=True)
-class _Run:
-    """One pass of a search from the first gap to the end."""
+class _Pass:
+    """One pass of the beam from the first gap to the end."""
 
     search: _Search
     temperature: float
     generator: np.random.Generator
 
-    def fill_gap(self, lanes: _Lanes, gap: Gap, place: int, behind: Ids) -> _Lanes:
-        """The lanes that have filled a gap and read the text behind it.
+    def fill_gap(self, growing: Hypotheses, gap: Gap, place: int, behind: Ids) -> Hypotheses:
+        """The hypotheses that have filled a gap and read the text behind it.
 
         Args:
-            lanes: those that stand before the gap.
+            growing: those that stand before the gap.
             gap: how many characters it may have.
-            place: of its first symbol in `written`.
-            behind: (T,) the text behind it.
+            place: place of its first symbol in `symbols`.
+            behind: the text behind it, (T,).
         """
-        beam, found = self.search.beam, lanes.take(np.arange(0))
+        beam, filled = self.search.beam, growing.none()
         for length in range(1, gap.longest + 1):
-            complete = length >= gap.shortest
-            lanes = self._one_more(lanes, place, beam * WIDER if complete else beam)
-            if complete:
-                found = found.with_more(self._read(lanes, behind))
-                found = self._narrow(self.search.distinct(found), beam)
-                lanes = self._narrow(lanes, beam)
+            is_complete = length >= gap.shortest
+            growing = self._grow(growing, place, beam * READ_FACTOR if is_complete else beam)
+            if is_complete:
+                filled = filled.with_more(self._read(growing, behind))
+                filled = self._narrow(self.search.distinct(filled), beam)
+                growing = self._narrow(growing, beam)
             place += self.search.places
-        return found
+        return filled
 
-    def _one_more(self, lanes: _Lanes, place: int, width: int) -> _Lanes:
-        """At most `width` lanes, one character longer; in a model of bytes by one to four symbols."""
-        table, whole = self.search.table, lanes.take(np.arange(0))
-        spelt = np.full(len(lanes), BETWEEN)
-        while len(lanes):
+    def _grow(self, hypotheses: Hypotheses, place: int, width: int) -> Hypotheses:
+        """At most `width` hypotheses, one character longer; in a model of bytes by one to four symbols."""
+        table, complete = self.search.table, hypotheses.none()
+        spelt = np.full(len(hypotheses), BETWEEN)
+        while len(hypotheses):
             parents, symbols = (table[spelt] != FORBIDDEN).nonzero()
-            log_p = lanes.log_p[parents] + log_softmax(lanes.logits)[parents, symbols]
-            chosen, log_kept = prune(
-                np.concatenate([whole.log_p, log_p]),
-                np.concatenate([whole.log_kept, lanes.log_kept[parents]]),
+            log_p = hypotheses.log_p[parents] + log_softmax(hypotheses.logits)[parents, symbols]
+            kept, log_kept = prune(
+                np.concatenate([complete.log_p, log_p]),
+                np.concatenate([complete.log_kept, hypotheses.log_kept[parents]]),
                 width,
                 self.temperature,
                 self.generator,
             )
-            old, new = chosen[chosen < len(whole)], chosen[chosen >= len(whole)] - len(whole)
-            whole = replace(whole.take(old), log_kept=log_kept[: len(old)])
+            old, new = kept[kept < len(complete)], kept[kept >= len(complete)] - len(complete)
+            complete = replace(complete.take(old), log_kept=log_kept[: len(old)])
             parents, symbols = parents[new], symbols[new]
-            lanes = replace(lanes.take(parents), log_p=log_p[new], log_kept=log_kept[len(old) :])
-            lanes.written[:, place] = symbols
-            lanes = self._step(lanes, symbols)
+            hypotheses = replace(
+                hypotheses.take(parents), log_p=log_p[new], log_kept=log_kept[len(old) :]
+            )
+            hypotheses.symbols[:, place] = symbols
+            hypotheses = self._step(hypotheses, symbols)
             spelt = table[spelt[parents], symbols]
-            whole = whole.with_more(lanes.take(spelt == BETWEEN))
-            lanes, spelt = lanes.take(spelt != BETWEEN), spelt[spelt != BETWEEN]
+            complete = complete.with_more(hypotheses.take(spelt == BETWEEN))
+            hypotheses, spelt = hypotheses.take(spelt != BETWEEN), spelt[spelt != BETWEEN]
             place += 1
-        return whole
+        return complete
 
-    def _read(self, lanes: _Lanes, text: Ids) -> _Lanes:
-        """Let the lanes read a text; half of them drop out at each symbol until the beam is left."""
+    def _read(self, hypotheses: Hypotheses, text: Ids) -> Hypotheses:
+        """Let the hypotheses read a text; half of them are dropped at each symbol until the beam is left."""
         for symbol in text.tolist():
-            cost = log_softmax(lanes.logits)[:, symbol]
-            lanes = replace(lanes, log_p=lanes.log_p + cost)
-            lanes = self._narrow(lanes, max(self.search.beam, len(lanes) // 2))
-            lanes = self._step(lanes, np.full(len(lanes), symbol))
-        return lanes
+            log_p = log_softmax(hypotheses.logits)[:, symbol]
+            hypotheses = replace(hypotheses, log_p=hypotheses.log_p + log_p)
+            hypotheses = self._narrow(hypotheses, max(self.search.beam, len(hypotheses) // 2))
+            hypotheses = self._step(hypotheses, np.full(len(hypotheses), symbol))
+        return hypotheses
 
-    def _step(self, lanes: _Lanes, symbols: Ids) -> _Lanes:
-        """Each lane reads its symbol."""
-        logits, state, _ = self.search.model.step(symbols, lanes.state)
-        return replace(lanes, logits=logits, state=state)
+    def _step(self, hypotheses: Hypotheses, symbols: Ids) -> Hypotheses:
+        """Let each hypothesis read its symbol, (N,)."""
+        logits, state, _ = self.search.model.step(symbols, hypotheses.state)
+        return replace(hypotheses, logits=logits, state=state)
 
-    def _narrow(self, lanes: _Lanes, width: int) -> _Lanes:
-        """At most `width` of the lanes."""
-        chosen, log_kept = prune(
-            lanes.log_p, lanes.log_kept, width, self.temperature, self.generator
+    def _narrow(self, hypotheses: Hypotheses, width: int) -> Hypotheses:
+        """At most `width` of the hypotheses."""
+        kept, log_kept = prune(
+            hypotheses.log_p, hypotheses.log_kept, width, self.temperature, self.generator
         )
-        return replace(lanes.take(chosen), log_kept=log_kept)
+        return replace(hypotheses.take(kept), log_kept=log_kept)

@@ -1,7 +1,7 @@
-r"""A text with gaps, as people write it: 'ROMEO: ____ the sun'.
+r"""A text with gaps, as a user types it: 'ROMEO: ____ the sun'.
 
     ____       a gap of four characters: as many as there are underscores
-    _{7}       a gap of seven; what stands in braces counts, not the underscores
+    _{7}       a gap of seven; the number in braces counts, not the underscores
     _{2,12}    a gap of two to twelve
     \_  \{  \\ an underscore, a brace after a gap, a backslash; any other backslash is itself
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from charrnn.errors import UsageError
 
-MOST_CHARACTERS = 1000
-"""In all gaps of a template together."""
+MAX_CHARACTERS = 1000
+"""Maximum characters in all gaps of a template together."""
 
 _TOKEN = re.compile(
     r"\\(?P<literal>[\\_{])|(?P<gap>_+)(?:\{(?P<length>[0-9,]+)\})?|(?P<plain>\\|[^\\_]+)"
@@ -24,27 +24,28 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Gap:
-    """Where text is missing."""
+    """A place where text is missing."""
 
     shortest: int
-    """Characters, 1 or more."""
+    """Minimum characters, at least 1."""
     longest: int
+    """Maximum characters."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """Fixed texts and the gaps between them: texts[0], gaps[0], texts[1], ..., the last of the texts."""
+    """Fixed texts and the gaps between them: texts[0], gaps[0], texts[1], ..., gaps[-1], texts[-1]."""
 
     texts: tuple[str, ...]
     gaps: tuple[Gap, ...]
 
     @property
     def longest(self) -> int:
-        """Characters in all gaps together, at most."""
+        """Maximum characters in all gaps together."""
         return sum(gap.longest for gap in self.gaps)
 
     def pieces(self, fillings: Sequence[str]) -> Iterator[tuple[str, bool]]:
-        """The filled text in pieces, each with whether it stood in a gap."""
+        """The filled text in pieces, each with whether it stands in a gap."""
         yield self.texts[0], False
         for filling, text in zip(fillings, self.texts[1:], strict=True):
             yield filling, True
@@ -52,10 +53,10 @@ class Template:
 
 
 def parse_template(template: str) -> Template:
-    r"""The template that a text says.
+    r"""Parse a template.
 
     Raises:
-        UsageError: it has no gap, a gap's length makes no sense, gaps touch or are too long.
+        UsageError: it has no gap, a gap has no valid length, gaps touch or are too long.
 
     Example:
         parse_template(r"a_{2,5}b\_") -> Template(texts=("a", "b_"), gaps=(Gap(2, 5),))
@@ -76,11 +77,11 @@ def parse_template(template: str) -> Template:
     if not gaps:
         raise UsageError(
             "the template has no gap",
-            "write underscores where text is missing: --fill 'ROMEO: ____ the sun'",
+            "write underscores where text is missing: 'ROMEO: ____ the sun'",
         )
-    if result.longest > MOST_CHARACTERS:
+    if result.longest > MAX_CHARACTERS:
         raise UsageError(
-            f"gaps may have {MOST_CHARACTERS:,} characters together, not {result.longest:,}"
+            f"gaps may have {MAX_CHARACTERS:,} characters together, not {result.longest:,}"
         )
     return result
 
