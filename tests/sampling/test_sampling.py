@@ -193,7 +193,7 @@ def test_the_generator_works_only_when_asked_and_needs_no_end():
 def test_the_larger_a_network_the_shorter_its_pieces(monkeypatch):
     model = make_model()
     assert len(next(model.sample(length=1000, seed=1))) == sampler.STRIDE
-    monkeypatch.setattr(sampler, "WEIGHTS_A_PIECE", count_parameters(model.config))
+    monkeypatch.setattr(sampler, "WEIGHTS_PER_PIECE", count_parameters(model.config))
     assert len(next(model.sample(length=1000, seed=1))) == 1
 
 

@@ -117,8 +117,8 @@ def test_a_line_ends_with_its_newline():
     assert read("ab\ncd", line=True, stop=("b\n",)) == ("a", "stop")
 
 
-def test_an_empty_stop_text_and_a_form_with_other_ends_are_refused():
+def test_an_empty_stop_text_and_a_constraint_with_other_ends_are_refused():
     with pytest.raises(UsageError, match="stop must be"):
         SamplingConfig(stop=("a", ""))
-    with pytest.raises(UsageError, match="match must be"):
+    with pytest.raises(UsageError, match="match and until_sentence exclude each other"):
         SamplingConfig(match="a+", until_sentence=True)
