@@ -139,8 +139,7 @@ class Live:
         prompt, written = self._known(prompt)[0], self._known(written)[0]
         model = self._edited(fields)
         if self._lines:
-            return write_lines(model, (prompt + written).rpartition("
-")[2], config, index)
+            return write_lines(model, (prompt + written).rpartition("\n")[2], config, index)
         read = full_prompt(model, prompt, line=False) + written
         return generate(model, read, config, indices=(index,))
 
