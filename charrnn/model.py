@@ -40,7 +40,7 @@ FINGERPRINTED = (
     *("cell", "vocab_size", "embedding_size", "hidden_size"),
     *("num_layers", "activation", "layer_norm", "learn_start"),
 )
-"""The fields of ModelConfig in the order in which `CharRNN.fingerprint` hashes them, whatever their order there."""
+"""The fields of ModelConfig that every fingerprint includes, in their order there."""
 LARGEST_TABLE = 1 << 24
 """Numbers in the table of input projections above which they are computed at each step."""
 
@@ -90,11 +90,7 @@ class CharRNN:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of SHA-256 over config, vocabulary and weights; edits do not change it."""
-        values = dataclasses.asdict(self.config)
-        config = {name: values[name] for name in sorted(values, key=FINGERPRINTED.index)}
-        if not self.config.layer_norm:  # so that models from before it keep theirs
-            del config["layer_norm"]
-        identity = config, self.vocabulary.level, self.vocabulary.has_unknown
+        identity = _fingerprinted(self.config), self.vocabulary.level, self.vocabulary.has_unknown
         digest = hashlib.sha256(repr(identity).encode())
         digest.update(np.asarray(self.vocabulary.symbols, np.int64).tobytes())
         for name in sorted(self.weights):
@@ -222,3 +218,19 @@ def _require_shapes(weights: Weights, expected: Mapping[str, tuple[int, ...]]) -
             n for n in expected if expected[n] != shapes[n]
         ]
         raise CheckpointError(f"the weights do not fit the network: {wrong[0]}")
+
+
+def _fingerprinted(config: ModelConfig) -> dict[str, Any]:
+    """The settings in a fingerprint.
+
+    A setting that came later counts only where it is not the default, as layer_norm does, so that models from before it
+    keep their fingerprints.
+    """
+    values = {name: getattr(config, name) for name in FINGERPRINTED}
+    if not config.layer_norm:
+        del values["layer_norm"]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name not in FINGERPRINTED and value != field.default:
+            values[field.name] = value
+    return values
