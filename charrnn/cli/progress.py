@@ -64,13 +64,14 @@ def written(trainer: "Trainer") -> str:
     from threadpoolctl import threadpool_limits
 
     from charrnn.config import SamplingConfig
-    from charrnn.sampling.sampler import sample, sample_lines
+    from charrnn.sampling.sampler import generate_lines, sample
 
-    model, seed = trainer.snapshot(), trainer.progress.step
+    model = trainer.snapshot()
+    config = SamplingConfig(length=SAMPLE_LENGTH, seed=trainer.progress.step)
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         if trainer.corpus.config.lines:
-            return "".join(sample_lines(model, seed, SAMPLE_LENGTH))
-        return "".join(sample(model, "", SamplingConfig(length=SAMPLE_LENGTH, seed=seed)))
+            return "".join(piece.text for piece in generate_lines(model, "", config))
+        return "".join(sample(model, "", config))
 
 
 class _Shown:

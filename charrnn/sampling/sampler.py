@@ -7,6 +7,7 @@ text that is generated in both ways is the same unless a random number falls int
 and is equally likely in any case.
 """
 
+import dataclasses
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -129,15 +130,32 @@ def collect(pieces: Iterable[Piece], prompt: str, config: SamplingConfig) -> Ite
             texts, log_probs = [], []
 
 
-def sample_lines(model: "CharRNN", seed: int, length: int) -> Iterator[str]:
-    """Lines, each from the initial state, until `length` characters are generated; the last one may be cut off."""
-    index = 0
-    while length > 0:
-        config = SamplingConfig(length=length, seed=seed, line=True)
-        for text in sample(model, "", config, index=index):
-            yield text
-            length -= len(text)
-        index += 1
+def generate_lines(
+    model: "CharRNN", prompt: str, config: SamplingConfig, *, index: int = 0
+) -> Iterator[Piece]:
+    """Generate line after line, each from the initial state, until `config.length` characters are generated.
+
+    Args:
+        model: generates.
+        prompt: the beginning of the first line; the others begin with nothing.
+        config: how to draw.
+        index: the number of the first line among the samples of the seed; each other line has the next one.
+
+    Yields:
+        The pieces of all lines; only the very last one has a `stop`.
+
+    Raises:
+        DataError, UsageError: see `sample`.
+    """
+    left = config.length
+    while True:
+        line = dataclasses.replace(config, length=left, line=True)
+        for piece in generate(model, prompt, line, indices=(index,)):
+            left -= len(piece.text)
+            yield piece if left <= 0 else dataclasses.replace(piece, stop=None)
+        if left <= 0:
+            return
+        prompt, index = "", index + 1
 
 
 def full_prompt(model: "CharRNN", prompt: str, *, line: bool) -> str:

@@ -14,12 +14,11 @@ from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
-from charrnn.sampling.sampler import full_prompt, generate
+from charrnn.sampling.sampler import full_prompt, generate, generate_lines
 from charrnn.settings import require
 from charrnn.text.vocabulary import name_characters
 from charrnn.web.data import page_data
 from charrnn.web.html import page_html
-from charrnn.web.lines import write_lines
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -139,7 +138,8 @@ class Live:
         prompt, written = self._known(prompt)[0], self._known(written)[0]
         model = self._edited(fields)
         if self._lines:
-            return write_lines(model, (prompt + written).rpartition("\n")[2], config, index)
+            begun = (prompt + written).rpartition("\n")[2]
+            return generate_lines(model, begun, config, index=index)
         read = full_prompt(model, prompt, line=False) + written
         return generate(model, read, config, indices=(index,))
 

@@ -28,7 +28,7 @@ from charrnn.config import (
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.numerics import log_softmax
-from charrnn.sampling.sampler import sample, sample_lines
+from charrnn.sampling.sampler import generate_lines, sample
 from charrnn.text import corpus as corpus_module
 from charrnn.text import lines as lines_module
 from charrnn.text.corpus import Corpus, read_corpus
@@ -519,7 +519,8 @@ def test_a_line_is_cut_off_by_its_length_and_begun_by_one_line_only(model):
 
 
 def test_lines_are_written_one_after_another_up_to_a_length(model):
-    text = "".join(sample_lines(model, 1, 60))
+    config = SamplingConfig(length=60, seed=1)
+    text = "".join(piece.text for piece in generate_lines(model, "", config))
     assert len(text) == 60
     first = "".join(sample(model, "", SamplingConfig(length=60, seed=1, line=True)))
     assert text.startswith(first)
