@@ -38,7 +38,7 @@ def train(
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     took = time.perf_counter() - began
-    trained = load_checkpoint(out / name / "last.safetensors").figures["seconds"]
+    trained = load_checkpoint(out / name / "last.safetensors").metrics["seconds"]
     return load_checkpoint(out / name / "best.safetensors"), trained, took
 
 
@@ -58,7 +58,7 @@ def row(text: str, minutes: float, found: Checkpoint, trained: float, took: floa
     """A line of the table."""
     shape, training = found.model.config, found.run["training"]
     network = f"{shape.cell} {shape.num_layers} x {shape.hidden_size}"
-    steps, epochs = found.figures["step"], found.figures["epoch"]
+    steps, epochs = found.metrics["step"], found.metrics["epoch"]
     chars = steps * training["batch_size"] * training["sequence_length"]
     dropouts = f"{training['dropout']:g} {training['weight_drop']:g}"
     carried, cold_64, cold_256 = judge(found)

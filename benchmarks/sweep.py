@@ -129,7 +129,7 @@ def train(job: tuple[str, float, str, Plan]) -> tuple[float, float, float]:
             if isinstance(event, Evaluated):
                 train_nats = event.train_nats
         best = load_checkpoint(Path(folder) / BEST)
-    return evaluate(best.model, corpus.val).nats_per_char, best.figures["epoch"], train_nats
+    return evaluate(best.model, corpus.val).nats_per_char, best.metrics["epoch"], train_nats
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ class Checkpoint:
     """What a file holds."""
 
     model: CharRNN
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     """How good it is and when: step, epoch, nats per character on validation text ..."""
     run: Mapping[str, Any] = field(default_factory=dict)
     """How it came to be: the training and corpus settings, the corpus's fingerprint, versions."""
@@ -101,7 +101,7 @@ def _header(checkpoint: Checkpoint) -> dict[str, Any]:
             "symbols": vocabulary.symbols.tolist() if vocabulary.level == "char" else [],
             "has_unknown": vocabulary.has_unknown,
         },
-        "figures": dict(checkpoint.figures),
+        "figures": dict(checkpoint.metrics),
         "run": dict(checkpoint.run),
     }
 

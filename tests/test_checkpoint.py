@@ -153,7 +153,7 @@ def test_everything_comes_back_bit_for_bit(vocabulary, num_layers, tmp_path):
     assert found.model.vocabulary.symbols.tolist() == vocabulary.symbols.tolist()
     assert found.model.vocabulary.level == vocabulary.level
     assert found.model.vocabulary.has_unknown == vocabulary.has_unknown
-    assert (found.figures, found.run) == (made.figures, made.run)
+    assert (found.metrics, found.run) == (made.metrics, made.run)
     assert (found.path, found.num_bytes) == (path, size)
     assert size == path.stat().st_size
 
@@ -193,7 +193,7 @@ def test_any_content_survives_the_round_trip(symbols, has_unknown, figures, run,
     assert_same_arrays(found.training, arrays)
     assert found.model.vocabulary.symbols.tolist() == points
     assert found.model.vocabulary.has_unknown == has_unknown
-    assert (found.figures, found.run) == (figures, run)
+    assert (found.metrics, found.run) == (figures, run)
 
 
 def test_a_figure_that_is_no_number_is_not_written(tmp_path):
@@ -298,7 +298,7 @@ def test_a_pickle_is_refused_and_not_run(protocol, tmp_path):
 def test_a_checkpoint_that_begins_like_a_pickle_is_read(start):
     growing = (Checkpoint(MODEL, {"padding": "x" * 8 * k}) for k in range(100))
     data = next(data for data in map(bytes_of, growing) if data.startswith(start))
-    assert parse(data).figures.keys() == {"padding"}
+    assert parse(data).metrics.keys() == {"padding"}
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "np", "header": "{}"}])

@@ -84,7 +84,7 @@ def _as_dict(loaded: "Checkpoint") -> dict[str, Any]:
             else "",
         },
         "resumable": bool(loaded.training),
-        "metrics": dict(loaded.figures),
+        "metrics": dict(loaded.metrics),
         "run": dict(loaded.run),
     }
 
@@ -96,7 +96,7 @@ def _lines(loaded: "Checkpoint", shown: dict[str, Any]) -> list[str]:
 def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
     from charrnn.network.shapes import describe
 
-    vocabulary, metrics = shown["vocabulary"], loaded.figures
+    vocabulary, metrics = shown["vocabulary"], loaded.metrics
     kind = "model and training state, can be resumed" if shown["resumable"] else "model"
     rows = [
         ("file", f"{shown['path']} ({size(shown['bytes'])}, checksum ok, {kind})"),

@@ -38,13 +38,13 @@ class RunFolder:
 
     def resume(self, last: Checkpoint) -> None:
         """Take over the files of a run up to its last checkpoint."""
-        self.last_step = last.figures["step"]
-        self.older.steps = list(last.figures.get("kept", ()))
+        self.last_step = last.metrics["step"]
+        self.older.steps = list(last.metrics.get("kept", ()))
         self.metrics.read(up_to_step=self.last_step)
 
     def save(self, name: str, checkpoint: Checkpoint) -> Saved | SaveFailed:
         """Write BEST or LAST, and the metrics. The LAST before becomes an older checkpoint, if those are kept."""
-        path, step = self.path / name, checkpoint.figures["step"]
+        path, step = self.path / name, checkpoint.metrics["step"]
         try:
             make_writable_folder(self.path)
             if name == LAST:
@@ -62,12 +62,12 @@ class RunFolder:
 
     def _with_older(self, checkpoint: Checkpoint) -> Checkpoint:
         """A last checkpoint that names the older ones, to which the one before it comes."""
-        if self.last_step and self.last_step != checkpoint.figures["step"]:
+        if self.last_step and self.last_step != checkpoint.metrics["step"]:
             self.older.keep(self.path / LAST, self.last_step)
         if not self.older.steps:
             return checkpoint
-        figures = {**checkpoint.figures, "kept": self.older.steps}
-        return dataclasses.replace(checkpoint, figures=figures)
+        metrics = {**checkpoint.metrics, "kept": self.older.steps}
+        return dataclasses.replace(checkpoint, metrics=metrics)
 
 
 class OlderCheckpoints:

@@ -67,7 +67,7 @@ class Trainer:
         model_config: the network.
         config: the run; its device exists.
         folder: where best.safetensors, last.safetensors and metrics.jsonl go.
-        about: what the checkpoints should say of the run (corpus, versions, plan).
+        metadata: what the checkpoints keep about the run (corpus, versions, plan).
         resume: a last.safetensors to go on from; corpus and configs are those of its run.
         saving: how often last.safetensors is written.
         initial: a model to start from, instead of random weights; it is judged before the first step, and may stay
@@ -86,7 +86,7 @@ class Trainer:
         config: TrainingConfig,
         folder: Path,
         *,
-        about: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         resume: Checkpoint | None = None,
         saving: SavingConfig | None = None,
         initial: CharRNN | None = None,
@@ -95,7 +95,7 @@ class Trainer:
     ) -> None:
         self.corpus, self.model_config, self.config = corpus, model_config, config
         self.head, self.task = head, task
-        self.folder, self.about = folder, dict(about or {})
+        self.folder, self.metadata = folder, dict(metadata or {})
         self.saving = saving or SavingConfig()
         self.stop_requested = False
         """Set it to stop after the step that is being made."""
@@ -315,7 +315,7 @@ class Trainer:
 
     def _checkpoint(self, training: Arrays, **more: Any) -> Checkpoint:
         metrics = self.progress.as_metrics(self.epoch) | more
-        return Checkpoint(self.snapshot(), metrics, self.about, training)
+        return Checkpoint(self.snapshot(), metrics, self.metadata, training)
 
     def _arrays(self) -> NumpyArrays:
         return run_arrays(self.network, self.optimizer, self.state)
@@ -325,12 +325,12 @@ class Trainer:
 
     def _resume(self, last: Checkpoint) -> None:
         """Go on from a last.safetensors."""
-        self.progress = Progress.from_metrics(last.figures)
+        self.progress = Progress.from_metrics(last.metrics)
         if not (self.folder / BEST).exists():  # it was removed: the next one is the best
             self.progress.best_nats = None
         now = {WEIGHTS + name: array for name, array in last.model.weights.items()}
         now |= {n: a for n, a in last.training.items() if not n.startswith(ROLLBACK)}
         self.state = load_run(self.network, self.optimizer, now)
         before = one_set("rollback", last.training)
-        self._rollback_point = RollbackPoint(last.figures["rollback_step"], before or now)
+        self._rollback_point = RollbackPoint(last.metrics["rollback_step"], before or now)
         self.files.resume(last)

@@ -499,7 +499,7 @@ def test_an_interrupt_stops_cleanly_and_prints_what_was_finished(corpus, tmp_pat
     assert "finished: lstm; not finished: elman, gru" in said
     assert "to resume: charrnn train corpus.txt --resume --name corpus-elman" in said
     assert "3 of 3" not in said
-    assert 0 < load_checkpoint(second).figures["step"] < 600
+    assert 0 < load_checkpoint(second).metrics["step"] < 600
 
 
 def test_a_signal_between_two_runs_stops_the_next_at_once():

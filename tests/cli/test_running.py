@@ -470,7 +470,7 @@ def test_each_part_of_the_models_own_corpus_can_be_scored(figures, workplace, ti
     for split, part in parts.items():
         expected = evaluate(tiny_model, part).as_dict()
         assert figures("tiny", "--split", split) == pytest.approx(expected)
-    last = load_checkpoint(workplace / BEST).figures["best_val_nats_per_char"]
+    last = load_checkpoint(workplace / BEST).metrics["best_val_nats_per_char"]
     assert figures("--split", "val")["nats_per_char"] == pytest.approx(last, rel=1e-2)
 
 
@@ -576,7 +576,7 @@ def test_inspect_shows_what_the_checkpoint_holds(workplace, tiny_model, capsys, 
         == len(facts["vocabulary"]["characters"])
         == len(tiny_model.vocabulary)
     )
-    assert facts["metrics"] == loaded.figures
+    assert facts["metrics"] == loaded.metrics
     assert not facts["resumable"]
     last = json.loads(
         call_charrnn(capsys, "inspect", "checkpoints/tiny/last.safetensors", "--json").out

@@ -306,7 +306,7 @@ def test_a_taken_name_is_never_overwritten_unless_asked(here, corpus, tmp_path):
     assert "--overwrite" in refused.err
     assert (tmp_path / "checkpoints/corpus/best.safetensors").read_bytes() == before
     here("train", "corpus.txt", *SMALL, "--steps", 3, "--name", "corpus", "--overwrite", "-q")
-    assert load_checkpoint(tmp_path / "checkpoints/corpus/best.safetensors").figures["step"] == 3
+    assert load_checkpoint(tmp_path / "checkpoints/corpus/best.safetensors").metrics["step"] == 3
 
 
 def test_an_overwrite_that_cannot_start_leaves_the_old_run_alone(here, corpus, tmp_path):
@@ -381,7 +381,7 @@ def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
     said = err.decode()
     assert "stopping after this step" in said
     resume = shlex.split(next(s for s in said.splitlines() if "to resume: " in s).split(": ", 1)[1])
-    at = load_checkpoint(folder / "last.safetensors").figures["step"]
+    at = load_checkpoint(folder / "last.safetensors").metrics["step"]
     assert 0 < at < 500
     resumed = charrnn_in(*resume[1:])
     assert f"resuming    checkpoints/stopped at step {at:,} of 500" in resumed.err
@@ -398,16 +398,16 @@ def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_
     process.kill()
     process.communicate()
     (folder / ".best.safetensors.tmp-999").write_bytes(b"half")
-    step = load_checkpoint(folder / "last.safetensors").figures["step"]
+    step = load_checkpoint(folder / "last.safetensors").metrics["step"]
     second = start(("train", "--resume"), tmp_path)
     deadline = time.monotonic() + 120
-    while load_checkpoint(folder / "last.safetensors").figures["step"] == step:
+    while load_checkpoint(folder / "last.safetensors").metrics["step"] == step:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     second.send_signal(signal.SIGINT)
     _, err = second.communicate(timeout=60)
     assert f"at step {step:,} of" in err.decode()
-    assert load_checkpoint(folder / "last.safetensors").figures["step"] > step
+    assert load_checkpoint(folder / "last.safetensors").metrics["step"] > step
     assert not list(folder.glob(".*.tmp-*"))
 
 
@@ -423,7 +423,7 @@ def test_an_ignored_interrupt_stays_ignored(corpus, tmp_path):
     os.kill(child, signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode == 0
-    assert load_checkpoint(folder / "last.safetensors").figures["step"] == 500
+    assert load_checkpoint(folder / "last.safetensors").metrics["step"] == 500
 
 
 def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
@@ -451,7 +451,7 @@ def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
         seen += os.read(ours, 4096)
     os.close(ours)
     assert process.wait(timeout=60) == -signal.SIGHUP
-    assert load_checkpoint(folder / "last.safetensors").figures["step"] > 0
+    assert load_checkpoint(folder / "last.safetensors").metrics["step"] > 0
 
 
 def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path):

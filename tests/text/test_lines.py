@@ -466,7 +466,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, st
             assert {k: v.tobytes() for k, v in ours.items()} == {
                 k: v.tobytes() for k, v in theirs.items()
             }
-        assert {**one.figures, "seconds": 0} == {**two.figures, "seconds": 0}
+        assert {**one.metrics, "seconds": 0} == {**two.metrics, "seconds": 0}
 
 
 # --- scoring and sampling ---------------------------------------------------------------------------------------------
@@ -631,6 +631,6 @@ def test_a_run_of_lines_is_resumed_by_command(charrnn_here, place):
     unfinished = dataclasses.replace(last, run={**last.run, "training": training})
     charrnn.checkpoint.save_checkpoint(path, unfinished)
     charrnn_here("train", "names.txt", "--resume", "--name", "short")
-    assert load_checkpoint(path).figures["step"] == 15
+    assert load_checkpoint(path).metrics["step"] == 15
     refused = charrnn_here("train", "names.txt", "--resume", "--lines", status=2)
     assert "finished" in refused.err

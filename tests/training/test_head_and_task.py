@@ -128,7 +128,7 @@ def test_a_run_with_a_toy_head_resumes_bit_for_bit(corpus, tmp_path):
     for event in parts.run():
         parts.stop_requested |= isinstance(event, Evaluated)
     last = load_checkpoint(tmp_path / "parts" / "last.safetensors", head=BOTTLENECK)
-    assert last.figures["step"] == 20
+    assert last.metrics["step"] == 20
     resumed = make_trainer(corpus, tmp_path / "parts", resume=last)
     list(resumed.run())
     ours, theirs = (t.network.to_numpy() for t in (resumed, whole))

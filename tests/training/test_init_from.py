@@ -254,7 +254,7 @@ def test_if_no_step_makes_it_better_the_start_is_the_best(corpus, tmp_path, monk
     monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
     list(make_trainer(corpus, tmp_path / "run").run())
     best = load_checkpoint(tmp_path / "run" / "best.safetensors")
-    assert best.figures["best_step"] == best.figures["step"] == 0
+    assert best.metrics["best_step"] == best.metrics["step"] == 0
     weights = random_model(corpus.vocabulary).weights
     assert all((best.model.weights[name] == weights[name]).all() for name in weights)
 
@@ -284,7 +284,7 @@ def test_a_stopped_run_that_started_from_a_model_resumes_bit_for_bit(corpus, tmp
     for event in stopped.run():
         stopped.stop_requested |= isinstance(event, Step) and event.step == stop_at
     last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
-    assert last.figures["step"] == stop_at
+    assert last.metrics["step"] == stop_at
     list(make_trainer(corpus, tmp_path / "parts", resume=last).run())
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
@@ -453,7 +453,7 @@ def test_resuming_needs_nothing_of_the_old_model(here):
     assert "at step 4 of 6" in result.err
     assert "note        1 character became the unknown symbol (rare ones)" in result.err
     after = load_checkpoint(path)
-    assert after.figures["step"] == 6
+    assert after.metrics["step"] == 6
     assert after.run["init_from"] == last.run["init_from"]
     assert after.model.vocabulary.has_unknown
 
@@ -469,7 +469,7 @@ def test_resuming_reads_strangers_as_the_model_did(here):
     save_checkpoint(path, dataclasses.replace(last, run={**last.run, "training": training}))
     here("train", "--resume", "--name", "other", "-q")
     after = load_checkpoint(path)
-    assert after.figures["step"] == 6
+    assert after.metrics["step"] == 6
     coarse = load_checkpoint(Path("checkpoints/coarse/best.safetensors")).model.vocabulary
     assert (after.model.vocabulary.symbols == coarse.symbols).all()
     assert "validation: best" in here("curve", "other").out.replace("v ", "")

@@ -89,7 +89,7 @@ def run(trainer, *, stop_at=None, kill_at=None, spoilt=lambda _step, _halvings: 
 def without_clocks(path):
     loaded = load_checkpoint(path)
     tensors = {**loaded.model.weights, **loaded.training}
-    figures = {k: v for k, v in loaded.figures.items() if k != "seconds"}
+    figures = {k: v for k, v in loaded.metrics.items() if k != "seconds"}
     arrays = {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in tensors.items()}
     return arrays, figures, loaded.run
 
@@ -105,7 +105,7 @@ def metrics(folder):
 
 
 def step_of(path):
-    return load_checkpoint(path).figures["step"]
+    return load_checkpoint(path).metrics["step"]
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_a_save_that_failed_is_tried_again_in_its_time(corpus, tmp_path, monkeyp
     real = run_folder.save_checkpoint
 
     def full(path, checkpoint):
-        if path.name == LAST and checkpoint.figures["step"] in (5, 6):
+        if path.name == LAST and checkpoint.metrics["step"] in (5, 6):
             raise EnvironmentFault("No space left on device")
         return real(path, checkpoint)
 
@@ -451,7 +451,7 @@ def test_a_run_that_diverges_once_goes_on_from_its_latest_evaluation_with_half_t
     for row, good in zip(rows, metrics(tmp_path / "good"), strict=True):
         assert row["learning_rate"] == good["learning_rate"] / 2 ** row["halvings"]
         assert (row["train_nats_per_char"] == good["train_nats_per_char"]) == (row["step"] <= back)
-    assert load_checkpoint(folder / LAST).figures["halvings"] == 1
+    assert load_checkpoint(folder / LAST).metrics["halvings"] == 1
 
 
 SPOILT = {(17, 0), (9, 1), (22, 1), (23, 2)}

@@ -197,9 +197,9 @@ def test_the_best_checkpoint_is_kept_when_later_ones_are_worse(corpus, tmp_path,
     trainer = make_trainer(corpus, tmp_path / "run")
     run_to_end(trainer)
     best = load_checkpoint(tmp_path / "run" / "best.safetensors")
-    assert best.figures["step"] == best.figures["best_step"] == 14
-    assert best.figures["best_val_nats_per_char"] == 1.0
-    assert load_checkpoint(tmp_path / "run" / "last.safetensors").figures["step"] == 24
+    assert best.metrics["step"] == best.metrics["best_step"] == 14
+    assert best.metrics["best_val_nats_per_char"] == 1.0
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").metrics["step"] == 24
     assert not best.training
 
 
@@ -207,7 +207,7 @@ def test_without_validation_text_the_last_is_the_best(corpus, tmp_path):
     all_train = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0))
     events = run_to_end(make_trainer(all_train, tmp_path / "run"))
     assert {e.val_nats for e in events if isinstance(e, Evaluated)} == {None}
-    assert load_checkpoint(tmp_path / "run" / "best.safetensors").figures["step"] == 24
+    assert load_checkpoint(tmp_path / "run" / "best.safetensors").metrics["step"] == 24
 
 
 def contents(folder):
@@ -220,7 +220,7 @@ def contents(folder):
     parts = []
     for each in (last, best):
         tensors = {**each.model.weights, **each.training}
-        figures = {k: v for k, v in each.figures.items() if k != "seconds"}
+        figures = {k: v for k, v in each.metrics.items() if k != "seconds"}
         parts.append(({k: (v.dtype.str, v.tobytes()) for k, v in tensors.items()}, figures))
     return parts, rows
 
@@ -361,7 +361,7 @@ def test_a_best_checkpoint_that_was_not_written_is_not_believed_in(corpus, tmp_p
     trainer = make_trainer(corpus, tmp_path / "run")
     events = run_to_end(trainer)
     assert events[-1].finished
-    best = load_checkpoint(tmp_path / "run" / "best.safetensors").figures
+    best = load_checkpoint(tmp_path / "run" / "best.safetensors").metrics
     assert (best["step"], best["best_step"], best["best_val_nats_per_char"]) == (21, 21, 2.0)
 
 

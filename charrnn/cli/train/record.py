@@ -135,8 +135,8 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
         CheckpointError: the checkpoint does not hold what resuming needs.
     """
     try:
-        config, step = TrainingConfig(**current(last.run["training"])), int(last.figures["step"])
-        corpus, figures = last.run["corpus"], last.figures
+        config, step = TrainingConfig(**current(last.run["training"])), int(last.metrics["step"])
+        corpus, figures = last.run["corpus"], last.metrics
         sound = (
             all(isinstance(name, str) for name in corpus["sources"])
             and isinstance(corpus["fingerprint"], str)

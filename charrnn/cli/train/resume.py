@@ -76,7 +76,7 @@ def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer
         from charrnn.training.trainer import Trainer
 
         network = last.model.config
-        yield Trainer(text, network, config, path.parent, about=about, resume=last, saving=saving)
+        yield Trainer(text, network, config, path.parent, metadata=about, resume=last, saving=saving)
 
 
 # --- the settings -----------------------------------------------------------------------------------------------------
@@ -160,11 +160,11 @@ def _saving(saving: SavingConfig, given: Collection[str], last: "Checkpoint") ->
 def _require_unfinished(
     names: list[str], folder: Path, config: TrainingConfig, last: "Checkpoint"
 ) -> None:
-    step, hint = last.figures["step"], "start a new run without --resume"
+    step, hint = last.metrics["step"], "start a new run without --resume"
     run = f"{folder}{_other_text(names, last)}"
     if step >= config.steps:
         raise UsageError(f"{run} is finished ({counted(config.steps, 'step')})", hint)
-    if config.patience and config.patience <= last.figures["evaluations_since_best"]:
+    if config.patience and config.patience <= last.metrics["evaluations_since_best"]:
         raise UsageError(f"{run} is finished: it {why_early(step, config)}", hint)
 
 

@@ -111,7 +111,7 @@ def new_trainer(
         about["init_from"] = start.about()
     initial = extended(start.model, text.vocabulary) if start else None
     trainer = Trainer(
-        text, plan.model_config, plan.config, folder, about=about, saving=saving, initial=initial
+        text, plan.model_config, plan.config, folder, metadata=about, saving=saving, initial=initial
     )
     for file in (*_kept(folder), LAST, BEST, METRICS):  # --overwrite: the new run can start
         (folder / file).unlink(missing_ok=True)
@@ -141,7 +141,7 @@ def _kept(folder: Path) -> list[str]:
     from charrnn.training.run_folder import older_name
 
     with contextlib.suppress(CheckpointError, TypeError, ValueError):
-        return [older_name(step) for step in load_checkpoint(folder / LAST).figures.get("kept", ())]
+        return [older_name(step) for step in load_checkpoint(folder / LAST).metrics.get("kept", ())]
     return []
 
 
