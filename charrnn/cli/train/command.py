@@ -15,7 +15,7 @@ from charrnn.cli.terminal import die_by_signal, is_quiet, say
 from charrnn.cli.train.report import (
     print_plan,
     print_result,
-    report_lessons,
+    report_advice,
     say_corpus,
     say_plan,
     say_stopped,
@@ -219,7 +219,7 @@ def _run(trainer: "Trainer", asked: Asked) -> None:
         return
     if trainer.stopped_early:
         say(why_early(trainer.progress.step, trainer.config))
-    report_lessons(trainer)
+    report_advice(trainer)
     print_result(trainer, baselines=asked.run.baselines and not is_quiet())
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
         sys.stdout.flush()

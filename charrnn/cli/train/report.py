@@ -7,7 +7,7 @@ from charrnn.cli.run_names import BEST, LAST, RUNS
 from charrnn.cli.terminal import say
 from charrnn.cli.train.baselines import print_line
 from charrnn.config import TrainingConfig
-from charrnn.training.lessons import run_lessons, vocabulary_lessons
+from charrnn.training.advice import run_advice, vocabulary_advice
 from charrnn.wording import counted, duration, size
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _notes(text: "Corpus", unit: str) -> list[str]:
     elif text.distinct == 1:
         notes.append("only one distinct character: there is nothing to learn")
     elif text.distinct == len(text.vocabulary) and text.config.level == "char":
-        notes += vocabulary_lessons(
+        notes += vocabulary_advice(
             text.distinct, text.singletons
         )  # the vocabulary is this text's own
     return notes
@@ -72,10 +72,10 @@ def _amount(text: "Corpus", part: "Ids") -> int:
     return len(part) if lengths is None else len(lengths)
 
 
-def report_lessons(trainer: "Trainer") -> None:
+def report_advice(trainer: "Trainer") -> None:
     """Report what the curve of a finished run teaches."""
     config = trainer.config
-    for note in run_lessons(trainer.files.metrics.rows, (config.dropout, config.weight_drop)):
+    for note in run_advice(trainer.files.metrics.rows, (config.dropout, config.weight_drop)):
         say(f"note        {note}")
 
 

@@ -76,7 +76,9 @@ def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer
         from charrnn.training.trainer import Trainer
 
         network = last.model.config
-        yield Trainer(text, network, config, path.parent, metadata=about, resume=last, saving=saving)
+        yield Trainer(
+            text, network, config, path.parent, metadata=about, resume=last, saving=saving
+        )
 
 
 # --- the settings -----------------------------------------------------------------------------------------------------

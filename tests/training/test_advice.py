@@ -1,4 +1,4 @@
-"""What a run says of itself: only what is true, in one line, and nothing where there is nothing to say."""
+"""Advice at the end of a run: only what is true, in one line, and none where nothing is certain."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers import call_charrnn
 
-from charrnn.training.lessons import run_lessons, vocabulary_lessons
+from charrnn.training.advice import run_advice, vocabulary_advice
 
 
 def rows(val, train):
@@ -25,17 +25,18 @@ def rows(val, train):
 
 LINE = {
     "risen": (
-        "validation has risen since step 300 (2.10 to 2.40 bits) while training fell (2.00 to 1.40): "
-        "more dropout (it was 0.1 and 0.1 recurrent), a smaller network or more text"
+        "validation loss has risen since step 300 (2.10 to 2.40 bits) while training loss fell (2.00 to 1.40): "
+        "try more dropout (it was 0.1, weight drop 0.1), a smaller network or more text"
     ),
     "hardly": (
-        "validation has hardly fallen since step 400 (2.10 to 2.09 bits) while training fell (1.90 to 1.50): "
-        "more dropout (it was 0.1 and 0.1 recurrent), a smaller network or more text"
+        "validation loss has hardly fallen since step 400 (2.10 to 2.09 bits) while training loss fell (1.90 to 1.50): "
+        "try more dropout (it was 0.1, weight drop 0.1), a smaller network or more text"
     ),
-    "fell": "both curves still fell from step 400 to the end (validation 2.60 to 2.20 bits): train longer",
+    "fell": "training and validation loss were still falling from step 400 to the end (validation 2.60 to 2.20 bits): "
+    "train longer",
     "flat": (
-        "both curves were flat from step 400 to the end (validation 2.50 to 2.49 bits): "
-        "a larger network, or train longer"
+        "training and validation loss were flat from step 400 to the end (validation 2.50 to 2.49 bits): "
+        "try a larger network, or train longer"
     ),
 }
 FALLING = [3.2, 3.0, 2.8, 2.6, 2.5, 2.4, 2.3, 2.2]
@@ -60,7 +61,7 @@ LEVEL = [3.0, 2.7, 2.55, 2.50, 2.50, 2.495, 2.49, 2.49]
     ],
 )
 def test_a_curve_that_teaches_something_has_a_line(val, train, line):
-    assert run_lessons(rows(val, train), (0.1, 0.1)) == [LINE[line]]
+    assert run_advice(rows(val, train), (0.1, 0.1)) == [LINE[line]]
 
 
 @pytest.mark.parametrize(
@@ -87,21 +88,21 @@ def test_a_curve_that_teaches_something_has_a_line(val, train, line):
     ],
 )
 def test_a_curve_that_teaches_nothing_certain_has_none(val, train):
-    assert run_lessons(rows(val, train), (0.1, 0.1)) == []
+    assert run_advice(rows(val, train), (0.1, 0.1)) == []
 
 
 def test_a_run_without_validation_text_has_none():
     unjudged = [{**row, "val_nats_per_char": None} for row in rows(FALLING, FALLING)]
-    assert run_lessons(unjudged, (0.0, 0.0)) == []
-    assert run_lessons([], (0.0, 0.0)) == []
+    assert run_advice(unjudged, (0.0, 0.0)) == []
+    assert run_advice([], (0.0, 0.0)) == []
 
 
 @pytest.mark.parametrize("damage", [{"train_nats_per_char": math.nan}, {"val_nats_per_char": "2"}])
 def test_figures_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
     first, *others = rows(FALLING, FALLING)
-    assert run_lessons([first | damage, *others], (0.0, 0.0)) == []
-    assert run_lessons([{"step": 1}, *others], (0.0, 0.0)) == []
-    assert run_lessons([{**row, "step": 801 - row["step"]} for row in (first, *others)], (0.0, 0.0))
+    assert run_advice([first | damage, *others], (0.0, 0.0)) == []
+    assert run_advice([{"step": 1}, *others], (0.0, 0.0)) == []
+    assert run_advice([{**row, "step": 801 - row["step"]} for row in (first, *others)], (0.0, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_figures_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
 )
 def test_many_characters_that_occur_once_are_worth_a_line(distinct, seldom, said):
     line = f"{seldom:,} of {distinct:,} characters occur only once: --min-count 2 would make them one unknown symbol"
-    assert vocabulary_lessons(distinct, seldom) == [line] * said
+    assert vocabulary_advice(distinct, seldom) == [line] * said
 
 
 # --- where they are said --------------------------------------------------------------------------
@@ -146,9 +147,11 @@ def test_a_run_that_learns_its_text_by_heart_says_so_at_its_end(here, tmp_path):
     options = ("text", "--hidden-size", 48, "--dropout", 0, "--lr", 0.02, "--steps", 120)
     options += ("--weight-drop", 0)
     result = here(*options, "--name", "a")
-    (line,) = [line for line in result.err.splitlines() if "validation has risen" in line]
-    assert line.startswith("note        validation has risen since step ")
-    assert line.endswith("more dropout (it was 0 and 0 recurrent), a smaller network or more text")
+    (line,) = [line for line in result.err.splitlines() if "validation loss has risen" in line]
+    assert line.startswith("note        validation loss has risen since step ")
+    assert line.endswith(
+        "try more dropout (it was 0, weight drop 0), a smaller network or more text"
+    )
     record = (tmp_path / "checkpoints" / "a" / "metrics.jsonl").read_text().splitlines()
-    assert [line[12:]] == run_lessons([json.loads(row) for row in record], (0.0, 0.0))
+    assert [line[12:]] == run_advice([json.loads(row) for row in record], (0.0, 0.0))
     assert here(*options, "--name", "b", "-q").err == ""
