@@ -19,8 +19,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from charrnn.errors import SettingError
 
-UNBOUNDED = 1e12
-"""A number's bound that stands for "any finite number" and is not mentioned in messages."""
+LARGE = 1e12
+"""A bound from here on stands for "any finite number"; messages mention it only where it is exceeded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Setting:
     """One or two sentences, for the command's help and the reference."""
     low: float = 0
     """The smallest value."""
-    high: float = UNBOUNDED
+    high: float = LARGE
     """The largest value."""
     above: bool = False
     """Whether `low` itself is excluded."""
@@ -137,7 +137,9 @@ def check_value(config: type, name: str, value: object) -> None:
     if value is None and may_be_none:
         return
     if not _fits(value, kind, rule):
-        require(condition=False, name=name, expected=expected_value(config, name), found=value)
+        require(
+            condition=False, name=name, expected=expected_value(config, name, value), found=value
+        )
 
 
 def require(condition: bool, name: str, expected: str, found: object) -> None:
@@ -159,22 +161,22 @@ def _fits(value: Any, kind: type, rule: Setting) -> bool:
     return isinstance(value, kind)
 
 
-def expected_value(config: type, name: str) -> str:
-    """What a setting may be, in words: "a whole number from 1 to 4,096"."""
+def expected_value(config: type, name: str, found: Any = None) -> str:
+    """What a setting may be, in words: "a whole number from 1 to 4,096"; `found` is what it is instead."""
     rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
     if rule.choices:
         return "one of " + ", ".join(rule.choices)
     if kind in (int, float):
-        return _range(kind, rule)
+        return _range(kind, rule, found)
     words = {bool: "true or false", str: "text", tuple: "a tuple", Path: "a path"}
     return words.get(kind, f"of type {kind.__name__}")
 
 
-def _range(kind: type, rule: Setting) -> str:
+def _range(kind: type, rule: Setting, found: Any) -> str:
     noun = "a whole number" if kind is int else "a number"
-    low = f"{rule.low:,}" if kind is int else f"{rule.low:g}"
-    high = f"{rule.high:,}" if kind is int else f"{rule.high:g}"
-    if rule.high >= UNBOUNDED:
+    low, high = (f"{int(b):,}" if kind is int else f"{b:g}" for b in (rule.low, rule.high))
+    exceeded = isinstance(found, (int, float)) and found > rule.high
+    if rule.high >= LARGE and not exceeded:
         return f"{noun} above {low}" if rule.above else f"{noun}, {low} or more"
     return f"{noun} above {low} and up to {high}" if rule.above else f"{noun} from {low} to {high}"
 

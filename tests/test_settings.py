@@ -104,26 +104,15 @@ def test_every_setting_says_what_it_is_and_refuses_what_it_cannot_be(config, nam
     ids=lambda v: getattr(v, "__name__", v),
 )
 def test_every_number_has_bounds_both_ways(config, name):
-    for value in (
-        float("nan"),
-        float("inf"),
-        -float("inf"),
-        -1,
-        10**400,
-        2**70 if name != "top_k" else 10**12,
-    ):
-        if value == 2**70 and settings_of(config)[name].high >= 2**70:
-            continue
+    for value in (float("nan"), float("inf"), -float("inf"), -1, 10**400):
         with pytest.raises(SettingError, match=name):
             made(config, **{name: value})
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["hidden_size", "dropout", "clip", "cell", "steps"]),
-        st.none() | st.integers() | st.text(),
-    )
-)
+NAMES = st.sampled_from(["hidden_size", "dropout", "clip", "cell", "steps"])
+
+
+@given(st.dictionaries(NAMES, st.none() | st.integers() | st.text()))
 def test_a_request_is_refused_or_makes_definite_configs(given):
     try:
         request = TrainingRequest(given=given)

@@ -288,7 +288,7 @@ def test_a_small_text_is_not_read_for_ever():
 def test_a_text_too_short_for_the_lanes_is_said():
     made = plan(limits(steps=5), CorpusSize(120, 10), batch_size=64)
     assert (made.config.batch_size, made.config.sequence_length) == (1, 64)
-    assert "120 characters" in made.reasons[-1]
+    assert "120 training characters" in made.reasons[-1]
 
 
 # --- dropout -----------------------------------------------------------------------------------------------------------
