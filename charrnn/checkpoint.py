@@ -42,13 +42,13 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds."""
+    """The content of a checkpoint file."""
 
     model: CharRNN
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    """How good it is and when: step, epoch, nats per character on validation text ..."""
+    """Step, epoch, nats per character on validation text ...; the file calls them figures."""
     run: Mapping[str, Any] = field(default_factory=dict)
-    """How it came to be: the training and corpus settings, the corpus's fingerprint, versions."""
+    """The settings of the run, the corpus's fingerprint, versions."""
     training: Arrays = field(default_factory=dict)
     """Optimizer moments and carried state, empty in a file that is only a model."""
     path: Path | None = None
@@ -83,7 +83,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
 
 
 def _in_one_order(content: bytes) -> bytes:
-    """The same file with sorted metadata: safetensors writes them in an order that changes from call to call."""
+    """A file's content with sorted metadata, which safetensors writes in an order that changes from call to call."""
     (length,) = struct.unpack("<Q", content[:8])
     table = json.loads(content[8 : 8 + length])
     table["__metadata__"] = dict(sorted(table["__metadata__"].items()))

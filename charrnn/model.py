@@ -79,7 +79,7 @@ class CharRNN:
         self._start = {k: weights.get(f"start.{k}", zeros) for k in self.cell.states}  # (L, H) each
 
     def _input_projection(self) -> Callable[[Any], Float]:
-        """From ids to W_ih · embedding + biases of layer 0, (N, B·H): rows of a table, if it is not too large."""
+        """The function behind `inputs`: it takes rows of a table, if that is not too large."""
         embedding, first = self.weights["embedding.weight"], self._layers[0]
         weight, bias = first.weight_ih, first.bias
         if len(embedding) * weight.shape[1] > LARGEST_TABLE:

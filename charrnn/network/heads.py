@@ -1,7 +1,8 @@
-"""What a network makes of the outputs of its stack. Like a cell, a head is one function over NumPy or torch arrays.
+"""Heads: from the outputs of a network's stack to logits. A head is one function over arrays, NumPy's and torch's alike.
 
-A language model's head gives a logit for every symbol. Another head is another `Head`, in a file of its own: `CharRNN`,
-`charrnn.training.network.Network` and `Trainer` take it as an argument, and know nothing more of it.
+Like a cell, a head knows its weights and nothing of text. A language model's gives a logit for every symbol. Another
+head is another `Head`, in a file of its own: `CharRNN`, `charrnn.training.network.Network` and `Trainer` take it as an
+argument, and know nothing more of it.
 """
 
 from collections.abc import Callable, Mapping

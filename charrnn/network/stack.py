@@ -66,7 +66,7 @@ def make_layer(
 
 
 def upwards(layer: Layer, h: Array, ops: Ops) -> Array:
-    """A layer's output (N, H) as the next layer, or the head, is given it."""
+    """A layer's output (N, H) on its way up to the next layer, or to the head."""
     return h if layer.norm is None else ops.layer_norm(h, *layer.norm)
 
 

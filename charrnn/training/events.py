@@ -1,4 +1,4 @@
-"""What a training run tells whoever runs it."""
+"""The events that a training run yields, in the order in which they happen."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,19 +8,19 @@ from charrnn.errors import EnvironmentFault
 
 @dataclass(frozen=True)
 class Step:
-    """One update was made."""
+    """One optimizer step was made."""
 
     step: int
     """Updates so far."""
     loss: float
     """Nats per character of this step's text, before the update."""
     characters: int
-    """Read in this step."""
+    """Characters read in this step."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The network was judged on validation text."""
+    """The network was evaluated on validation text."""
 
     step: int
     epoch: float
@@ -41,7 +41,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class SaveFailed:
-    """A checkpoint could not be written; training goes on, and the next is tried in its time."""
+    """A checkpoint could not be written; training goes on, and the next save is tried in its time."""
 
     fault: EnvironmentFault
 
@@ -51,20 +51,20 @@ class RolledBack:
     """The run diverged, and goes on from its latest good evaluation, or its start, with half the learning rate."""
 
     step: int
-    """Where it was noticed."""
+    """The step at which divergence was noticed."""
     to_step: int
-    """Where it goes on from."""
+    """The step from which the run goes on."""
     reason: str
     """Such as "the loss became nan"."""
     halvings: int
     """How often the rate has been halved in this run, this time counted."""
     learning_rate: float
-    """The largest of the run from now on."""
+    """The peak learning rate of the run from now on."""
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The run is over: it is finished, or somebody asked it to stop."""
+    """The run is over: it is finished, or `stop_requested` was set."""
 
     step: int
     finished: bool

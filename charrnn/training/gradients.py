@@ -5,12 +5,12 @@ state after character t-k. The gradient is what passes through h(t-k), all its w
 the layer above, by the output. (An LSTM's c has a way of its own, which does not lead through the h of the same step.)
 
 One backward pass gives all distances at once, because on its way to h(t-K) the gradient passes every h in between. So
-the text is cut into windows, which are read side by side as lanes:
+the text is cut into windows, which are read side by side:
 
     text      a b c d e f g h i j k l
-    lane 0   (a b)c d e f                the loss is that of g, after f; distances 0 to 3 are f e d c
-    lane 1       (c d)e f g h            that of i, after h
-    lane 2           (e f)g h i j        that of k, after j      (a b) warm the state up, without a gradient
+    window 0 (a b)c d e f                the loss is that of g, after f; distances 0 to 3 are f e d c
+    window 1     (c d)e f g h            that of i, after h
+    window 2         (e f)g h i j        that of k, after j      (a b) warm the state up, without a gradient
 
 It is computed in float64: what has faded to 1e-40 is still a number.
 """
@@ -33,7 +33,7 @@ from charrnn.training.ops import TorchOps
 WINDOWS = 64
 """Windows in a text, at most."""
 WARM_UP = 128
-"""Characters that a window reads before those that have a gradient, if the text has so many."""
+"""Characters that a window reads before those that have a gradient, if the text is that long."""
 REACHED = 0.01
 """The part of the norm at distance 0 that still counts as reached."""
 TAPE = 1 << 25
@@ -52,13 +52,13 @@ class GradientReach:
     norms: npt.NDArray[np.float64]
     """(L, K+1) the norm of d loss(t) / d h(t-k) over the units of a layer, the mean over the windows."""
     windows: int
-    """How many there were."""
+    """The windows that were measured."""
     warm_up: int
-    """Characters that a window read before those that have a gradient, at most."""
+    """Characters read in each window before those that have a gradient, at most."""
 
     @property
     def distance(self) -> int:
-        """K."""
+        """The farthest distance, K."""
         return len(self.norms[0]) - 1
 
     @property
@@ -111,12 +111,12 @@ def gradient_reach(
 
 
 def _spread(first: int, last: int, most: int) -> npt.NDArray[np.int64]:
-    """At most so many different positions from `first` to `last`: (10, 20, 3) -> [10, 15, 20]."""
+    """At most `most` different positions from `first` to `last`: (10, 20, 3) -> [10, 15, 20]."""
     return np.linspace(first, last, min(most, last - first + 1)).astype(np.int64)
 
 
 def _num_groups(model: CharRNN, num_windows: int, distance: int) -> int:
-    """In how many groups the windows are to be read, so that torch keeps no more numbers than TAPE."""
+    """The groups in which the windows are read, so that torch keeps no more numbers than TAPE."""
     V, H, L = model.config.vocab_size, model.config.hidden_size, model.config.num_layers
     kept = num_windows * (distance + 1) * (ARRAYS_PER_STEP * H * L + V)
     return min(num_windows, 1 + kept // TAPE)
@@ -144,7 +144,7 @@ def _norms(
         state = reader.step(ids[ends - k], state)
         hidden += [layer[0] for layer in state]
     targets = torch.from_numpy(ids[ends + 1].astype(np.int64))
-    # lanes know nothing of each other: the gradient of the sum holds the gradient of each
+    # windows are independent: the gradient of the sum holds the gradient of each
     loss = cross_entropy(reader.logits(state), targets, reduction="sum")
     found = torch.autograd.grad(loss, hidden, allow_unused=True, materialize_grads=True)
     gradients = torch.stack(found)  # ((K+1)·L, N, H), farthest first
@@ -155,9 +155,9 @@ def _norms(
 
 @torch.no_grad()
 def warm(reader: "Reader", ids: Ids, begin: npt.NDArray[np.int64], length: int) -> States:
-    """The state of each lane before position `begin`, after reading the `length` characters before it.
+    """The state of each window before position `begin`, after reading the `length` characters before it.
 
-    A lane that would start before the text waits in its first state until the text begins.
+    A window that would start before the text waits in its initial state until the text begins.
     """
     state = reader.first_state(len(begin))
     for back in range(length, 0, -1):
@@ -184,9 +184,9 @@ class Reader:
         self.embedding = weights["embedding.weight"]
         self._head = head_weights(weights)
 
-    def first_state(self, num_lanes: int) -> States:
+    def first_state(self, num_windows: int) -> States:
         """The state before any character."""
-        return tuple(tuple(map(_tensor, layer)) for layer in self.model.initial_state(num_lanes))
+        return tuple(tuple(map(_tensor, layer)) for layer in self.model.initial_state(num_windows))
 
     def logits(self, state: States) -> Tensor:
         """The logits of the next symbol after a state, (N, V)."""
@@ -195,11 +195,11 @@ class Reader:
         return logits
 
     def step(self, symbols: Ids, state: States) -> States:
-        """Read one symbol a lane, (N,)."""
+        """The state after reading one symbol in each window, (N,)."""
         return self.step_on(self.embedding[torch.from_numpy(symbols.astype(np.int64))], state)
 
     def step_on(self, embedded: Tensor, state: States) -> States:
-        """Read a symbol's vector a lane, (N, E)."""
+        """The state after reading one symbol's vector in each window, (N, E)."""
         cell, first = self.model.cell, self.layers[0]
         x = embedded @ first.weight_ih + first.bias  # (N, B·H)
         output = torch.softmax(self.logits(state), -1) if cell.feeds_back == "output" else None

@@ -1,4 +1,4 @@
-"""What a stack reads: a vector for each symbol, and for each step of a layer W_ih · input + bias.
+"""The inputs of a stack: a vector for each symbol, and for each step of a layer W_ih · input + bias.
 
 The latter is computed for all time steps in one product; or, for layer 0 and a small vocabulary, once for each symbol: a
 table of which each step then takes the rows of its symbols. That saves the largest arrays that a step would read and

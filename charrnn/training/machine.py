@@ -1,4 +1,4 @@
-"""The machine that trains: its device, its memory allocator, and how fast it is."""
+"""The machine that trains: its device, arithmetic, threads, clock and memory."""
 
 import contextlib
 import ctypes
@@ -86,7 +86,7 @@ def require_precision(precision: str, device: torch.device) -> None:
 
 
 def processor() -> dict[str, Any]:
-    """What of the processor decides how torch computes: its instructions, and whether it has some for bfloat16."""
+    """The processor's part in how torch computes: its instructions, and whether it has some for bfloat16."""
     bfloat16 = supports_bfloat16(torch.device("cpu"))
     return {"instructions": torch.backends.cpu.get_cpu_capability(), "bfloat16": bfloat16}
 
@@ -139,7 +139,7 @@ def thread_count(threads: int | None) -> Iterator[None]:
 
 
 def synchronized_clock(device: torch.device) -> float:
-    """Seconds, after everything that the device was told to do is done."""
+    """Seconds on a clock that is read when the device has done all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
@@ -147,7 +147,7 @@ def synchronized_clock(device: torch.device) -> float:
 
 @contextlib.contextmanager
 def memory_faults(batch_size: int) -> Iterator[None]:
-    """Turn torch's ways of saying that the memory is full into an EnvironmentFault with what to try."""
+    """Turn torch's errors of a full memory into an EnvironmentFault with what to try."""
     signs = ("out of memory", "allocate memory", "alloc_failed")
     try:
         yield

@@ -1,4 +1,4 @@
-"""The record of a run: metrics.jsonl, one JSON object an evaluation."""
+"""The metrics of a run: metrics.jsonl, one JSON object for each evaluation."""
 
 import json
 import math
@@ -21,7 +21,7 @@ class Metrics:
         self.rows: list[dict[str, Any]] = []
 
     def add(self, **row: Any) -> None:
-        """Keep the figures of one evaluation."""
+        """Keep the metrics of one evaluation."""
         self.rows.append(row)
 
     def write(self) -> None:
@@ -52,26 +52,26 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-FIGURES = ("epoch", "train_nats_per_char", "val_nats_per_char", "learning_rate", "seconds")
-"""Of a row, besides its step: finite numbers, 0 or more. val_nats_per_char is null without validation text,
+NUMBERS = ("epoch", "train_nats_per_char", "val_nats_per_char", "learning_rate", "seconds")
+"""The finite numbers, 0 or more, that a row has besides its step. val_nats_per_char is null without validation text,
 train_nats_per_char where a model that the run starts from is judged before the first step."""
 
 
 def load_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file, each with a step and all FIGURES, in the order of steps and of time.
+    """The rows of a metrics file, each with a step and all NUMBERS, in the order of steps and of time.
 
     Raises:
         CheckpointError: there is no such file, no row in it, or a line that no run writes.
     """
     if not path.is_file():
         hint = "a run keeps it beside its checkpoints; a checkpoint that was moved has none"
-        raise CheckpointError(f"there is no record of training {path}", hint)
+        raise CheckpointError(f"there are no metrics at {path}", hint)
     rows: list[dict[str, Any]] = []
     step, seconds = -1, 0.0
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
         row = _row(line)
         if row is None or row["step"] <= step or row["seconds"] < seconds:
-            raise CheckpointError(f"{path}, line {number}: this is no row of a run's figures")
+            raise CheckpointError(f"{path}, line {number}: this is no row of a run's metrics")
         rows.append(row)
         step, seconds = row["step"], row["seconds"]
     if not rows:
@@ -87,16 +87,16 @@ def _row(line: str) -> dict[str, Any] | None:
         return None
     if not isinstance(row, dict) or type(row.get("step")) is not int:
         return None
-    figures = {name: row.get(name) for name in FIGURES}
+    numbers = {name: row.get(name) for name in NUMBERS}
     optional = ["val_nats_per_char", *(["train_nats_per_char"] if row["step"] == 0 else [])]
     for name in optional:
-        if figures[name] is None:
-            figures.pop(name)
+        if numbers[name] is None:
+            numbers.pop(name)
             row[name] = None
-    sound = all(_is_figure(value) for value in figures.values())
+    sound = all(_is_number(value) for value in numbers.values())
     others = all(not isinstance(value, float) or math.isfinite(value) for value in row.values())
     return row if sound and others else None
 
 
-def _is_figure(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return type(value) in (int, float) and 0 <= value < 1e15  # type: ignore[operator]

@@ -78,7 +78,7 @@ class Optimizer:
     """Updates all weights of a network.
 
     Args:
-        network: its recurrent layers' weights are named rnn.*, its learnt first states start.*.
+        network: its recurrent layers' weights are named rnn.*, its learned initial states start.*.
         config: the learning rates, at their largest, the decay, and the precision of Muon's products.
     """
 
@@ -94,7 +94,7 @@ class Optimizer:
         decay = config.weight_decay
         groups: list[dict[str, Any]] = [
             {"params": matrices},
-            {"params": others, "weight_decay": 0.0},  # biases, peepholes, norms, first states
+            {"params": others, "weight_decay": 0.0},  # biases, peepholes, norms, initial states
         ]
         self.parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(
@@ -116,14 +116,14 @@ class Optimizer:
             part.step()
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
         for part in self.parts:
             part.zero_grad()
 
     def state_of(self, parameter: Tensor) -> dict[str, Tensor]:
-        """What is kept for a weight beside itself, such as moments; nothing before the first update."""
+        """The moments that are kept for a weight; nothing before the first update."""
         return dict(self._part_of[parameter].state.get(parameter, {}))
 
     def restore(self, parameter: Tensor, state: dict[str, Tensor]) -> None:
-        """Go on from what `state_of` gave."""
+        """Take over the moments that `state_of` gave."""
         self._part_of[parameter].state[parameter] = state

@@ -26,7 +26,7 @@ from charrnn.training.gradients import ARRAYS_PER_STEP, TAPE, Reader, warm
 REACH = 1000
 """Characters before the prediction that get a gradient, at most."""
 WARM_UP = 1024
-"""Characters that are read before those, without a gradient, if the text has so many."""
+"""Characters read before those, without a gradient, if the text is that long."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,20 @@ class Saliency:
     place: int
     """T, the position of the symbol that is predicted, from 0."""
     target: int
-    """The symbol whose probability was asked for."""
+    """The symbol whose probability is explained."""
     probability: float
-    """How likely the model found it."""
+    """The probability that the model gives it."""
     norms: npt.NDArray[np.float64]
     """(K,) of the K symbols before the place, in the order of the text."""
 
     @property
     def start(self) -> int:
-        """The position of the first of them."""
+        """The position of the first character that has a norm."""
         return self.place - len(self.norms)
 
     @property
     def half(self) -> int:
-        """In how many symbols, counted backwards from the place, half of the sum of all norms lies."""
+        """The number of symbols, counted backwards from the place, that hold half of the sum of all norms."""
         so_far = np.cumsum(self.norms[::-1])
         return int(np.searchsorted(so_far, so_far[-1] / 2)) + 1
 
@@ -103,7 +103,7 @@ def saliency(
 
 
 def _affordable(model: CharRNN) -> int:
-    """The characters of which torch can keep what it needs to go back."""
+    """The characters for which torch can keep what a backward pass needs."""
     config = model.config
     return max(
         1,

@@ -6,7 +6,7 @@ from charrnn.config import TrainingConfig
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:
-    """The part of the largest learning rates at a step.
+    """The learning rate at a step, as a part of the largest.
 
     A straight warm-up, then half a cosine down to `final_learning_rate` at the run's last step.
 

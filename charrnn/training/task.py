@@ -1,4 +1,4 @@
-"""What a network is trained for: the loss of a chunk, and what validation reports.
+"""Tasks: the loss of a chunk, and the loss that validation reports.
 
 Another task is another `Task`, in a file of its own; `train_step` and `Trainer` take it as an argument, and know nothing
 more of it. What its logits mean is a matter of the head (`charrnn.network.heads`).

@@ -1,8 +1,8 @@
 """A trained model for a larger vocabulary: where a run that starts from another model begins.
 
-It is NumPy alone. Symbols are matched by what they are, never by their numbers. What a model has for each symbol (its
-embedding, its row of the output layer, and where the output is fed back the weights from it) goes with the symbol; a
-new symbol gets the mean of what the old ones have. So its logit is the mean of the others' logits, after any text.
+It is NumPy alone. Symbols are matched by their characters, never by their ids. The weights of each symbol (its
+embedding, its row of the head, and where the output is fed back those that read it) go with the symbol; a new symbol
+gets the mean of the old ones' weights. So its logit is the mean of the others' logits, after any text.
 """
 
 import dataclasses

@@ -360,7 +360,7 @@ def test_what_is_missing_empty_or_damaged_is_said(ask, tmp_path):
     for content, said in (
         (b"", "has not been evaluated yet"),
         (b'{"step": 3}\n', "line 1"),
-        (None, "there is no record of training checkpoints/one/metrics.jsonl"),
+        (None, "there are no metrics at checkpoints/one/metrics.jsonl"),
     ):
         metrics.write_bytes(content) if content is not None else metrics.unlink()
         assert said in ask("one", status=4).err

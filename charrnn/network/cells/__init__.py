@@ -25,7 +25,7 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
     if name not in CELLS:
         raise UsageError(f"unknown cell {name[:60]!r}", f"the cells are {', '.join(CELLS)}")
     cell = CELLS[name]
-    if activation == "tanh":  # what every cell computes with if nothing is said
+    if activation == "tanh":  # what every cell computes with by default
         return cell
     if activation not in cell.activations:
         free = [other.name for other in CELLS.values() if activation in other.activations]
