@@ -346,11 +346,11 @@ RELEASED = {
         --width --clamp --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
         --svg --png --gates --saliency --target --horizon --windows --csv --html""",
     "serve": "--port --open --quiet",
-    "evaluate": "--window --split --lanes --lines --baselines --clamp --steer --steer-file --json --quiet",
+    "evaluate": "--window --split --streams --lines --baselines --clamp --steer --steer-file --json --quiet",
     "gradients": "--distance --fresh --json --quiet",
     "curve": "--png --svg --json --quiet",
     "inspect": "--json --toml --quiet",
-    "corpora": "--json",
+    "corpora": "--json --quiet",
 }
 
 

@@ -88,7 +88,7 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(call):
 
 
 def test_a_word_that_is_taken_for_a_text_may_have_been_meant_as_a_run(call, workplace):
-    said = "no run is called 'tiyn'; did you mean tiny?"
+    said = "there is no run 'tiyn'; did you mean tiny?"
     assert said in call("visualize", "tiyn").err
     assert said in call("gradients", "tiyn").err
     assert said in call("evaluate", "tiyn", status=3).err
@@ -195,13 +195,12 @@ def test_a_word_is_taken_as_it_is():
             "--sort is address, similarity or interest, not 'x'",
         ),
         (("visualize", "tiny", "d", "--color", "8"), "--color is auto, none, 16, 256 or truecolor"),
-        (("sample", "tiny", "--color", "8"), "--color is auto, none, 16, 256 or truecolor"),
-        (("sample", "tiny", "--unknown", "x"), "--unknown is refuse or skip, not 'x'"),
-        (("evaluate", "tiny", "--split", "vall"), "did you mean val?"),
         (
-            ("sample", "tiny", "--color", "auto"),
-            "--color means nothing without --show-probabilities",
+            ("sample", "tiny", "--color", "8"),
+            "--color must be one of auto, none, 16, 256, truecolor, not '8'",
         ),
+        (("sample", "tiny", "--unknown", "x"), "--unknown must be one of refuse, skip, not 'x'"),
+        (("evaluate", "tiny", "--split", "vall"), "did you mean val?"),
     ],
 )
 def test_another_word_is_refused_in_one_line(call, arguments, said):

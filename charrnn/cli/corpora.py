@@ -1,41 +1,61 @@
 """`charrnn corpora`: the texts that are known by name."""
 
 import json
-from typing import Annotated
-
-import typer
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from charrnn.cli.inputs import user_cache
+from charrnn.settings import check, setting
+
+if TYPE_CHECKING:
+    from charrnn.text.catalogue import Entry
+
+EXAMPLES = ("charrnn corpora", "charrnn corpora --json", "charrnn train shakespeare --minutes 5")
+INDENT = 13
+"""Cells before the text of an entry."""
 
 
-def corpora(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a corpus.")
-    ] = False,
-) -> None:
-    """List the corpora known by name: size, licence, and where each comes from."""
+@dataclass(frozen=True, kw_only=True)
+class CorporaOptions:
+    """How the corpora are listed."""
+
+    json: bool = setting(False, "Print one JSON object per corpus.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def corpora(options: CorporaOptions) -> None:
+    """List the corpora known by name: size, license, and origin."""
     from charrnn.text.catalogue import CATALOGUE, is_cached
 
     cache = user_cache()
-    if as_json:
-        for e in CATALOGUE.values():
-            row = {
-                "name": e.name,
-                "what": e.what,
-                "size": e.size,
-                "licence": e.licence,
-                "origin": e.origin,
-            }
-            print(json.dumps(row | {"sha256": e.sha256, "here": is_cached(e, cache)}))
-        return
-    for e in CATALOGUE.values():
-        here = "on this machine" if is_cached(e, cache) else "downloaded when asked for"
-        print(f"{e.name:<13}{e.size}, {e.licence}, {here}")
-        print(f"{'':<13}{e.what}")
-        pinned = (
-            ""
-            if e.sha256 or e.name == "python"
-            else " (no published checksum: the first download's is kept)"
-        )
-        print(f"{'':<13}from {e.origin}{pinned}\n")
-    print(f"Train on one with: charrnn train NAME. Downloads are kept in {cache}.")
+    for entry in CATALOGUE.values():
+        if options.json:
+            _print_json(entry, here=is_cached(entry, cache))
+        else:
+            _print(entry, here=is_cached(entry, cache))
+    if not options.json:
+        print(f"Train on one with: charrnn train NAME. Downloads are kept in {cache}.")
+
+
+def _print_json(entry: "Entry", *, here: bool) -> None:
+    record = {
+        "name": entry.name,
+        "what": entry.what,
+        "size": entry.size,
+        "licence": entry.licence,
+        "origin": entry.origin,
+        "sha256": entry.sha256,
+        "here": here,
+    }
+    print(json.dumps(record))
+
+
+def _print(entry: "Entry", *, here: bool) -> None:
+    where = "on this machine" if here else "downloaded when first used"
+    print(f"{entry.name:<{INDENT}}{entry.size}, {entry.licence}, {where}")
+    print(f"{'':<{INDENT}}{entry.what}")
+    is_pinned = entry.sha256 or entry.name == "python"
+    note = "" if is_pinned else " (no published checksum: that of the first download is kept)"
+    print(f"{'':<{INDENT}}from {entry.origin}{note}\n")

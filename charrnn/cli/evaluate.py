@@ -1,13 +1,13 @@
 """`charrnn evaluate`: how well a model predicts a text."""
 
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.choices import one_of
-from charrnn.cli.edits import Clamp, Steer, SteerFile, edited
+from charrnn.cli.edits import EditOptions
 from charrnn.cli.run_names import (
     CheckpointArgument,
     is_checkpoint,
@@ -17,10 +17,22 @@ from charrnn.cli.run_names import (
 )
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
-from charrnn.errors import DataError, UsageError
+from charrnn.config import LARGE_COUNT
+from charrnn.errors import DataError, SettingError
+from charrnn.settings import check, setting
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.evaluation.evaluate import Evaluation
+    from charrnn.model import CharRNN
+    from charrnn.text.corpus import Corpus
+    from charrnn.text.vocabulary import Ids, Vocabulary
+
+EXAMPLES = (
+    "charrnn evaluate book.txt",
+    "charrnn evaluate plays --split val --baselines",
+    "charrnn evaluate plays book.txt --window 64 --json",
+)
 
 
 class Split(StrEnum):
@@ -31,145 +43,149 @@ class Split(StrEnum):
     test = "test"
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """Which text is scored, and how it is read."""
+
+    split: Split | None = setting(
+        None,
+        "Score a part of the model's own corpus instead of a file.",
+    )
+    window: int | None = setting(
+        None,
+        "Reset the state every W characters, as models with a fixed context window are evaluated.",
+        low=1,
+        high=LARGE_COUNT,
+        metavar="W",
+        excludes=("streams",),
+    )
+    streams: int | None = setting(
+        None,
+        "Stretches of the text that are read in parallel; 1 reads the text in strictly one pass.",
+        low=1,
+        high=LARGE_COUNT,
+        default_text="one per 8,192 characters",
+    )
+    lines: bool | None = setting(
+        None,
+        "Score each line by itself: reset the state before it, and include its newline.",
+        default_text="as the model was trained",
+    )
+    baselines: bool = setting(
+        False,
+        "With {split} val or test: also report what simpler models, fitted on the training text, need for that part.",
+        needs=("split", "val", "test"),
+    )
+    json: bool = setting(False, "Print one JSON object.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+FileArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="FILE|-", help="The text to score; - is standard input.", show_default=False
+    ),
+]
+
+
 def evaluate(
     checkpoint: CheckpointArgument = None,
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE|-", help="The text to score; - is standard input.", show_default=False
-        ),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(
-            "--window",
-            min=1,
-            help="Reset the state every W characters, as windowed models are judged.",
-            show_default=False,
-        ),
-    ] = None,
-    split: Annotated[
-        Split | None,
-        typer.Option(
-            "--split",
-            **one_of("--split", Split),
-            help="Score a part of the model's own corpus instead of a file.",
-            show_default=False,
-        ),
-    ] = None,
-    lanes: Annotated[
-        int | None,
-        typer.Option(
-            "--lanes",
-            min=1,
-            help="Stretches read side by side; 1 is strictly one pass.",
-            show_default="one per 8,192 characters",
-        ),
-    ] = None,
-    baselines: Annotated[
-        bool,
-        typer.Option(
-            "--baselines",
-            help="With --split val or test: also say what simpler models need for the same text.",
-        ),
-    ] = False,
-    lines: Annotated[
-        bool | None,
-        typer.Option(
-            "--lines/--no-lines",
-            help="Each line is an item of its own: reset the state before it, and count its end.",
-            show_default="as the model was trained",
-        ),
-    ] = None,
-    clamp: Clamp = None,
-    steer: Steer = None,
-    steer_file: SteerFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
-    ] = False,
+    file: FileArgument = None,
+    *,
+    options: EvaluateOptions,
+    edits: EditOptions,
 ) -> None:
     """Score a text: nats and bits per character, perplexity, accuracy.
 
-    The state is carried through the whole text; the first character is given, not predicted. A byte model's
-    figures are per byte. A model that was trained with --lines is judged line by line.
+    The state is carried through the whole text; the first character is read, not predicted. The metrics of a byte model
+    are per byte. A model that was trained with --lines is scored line by line.
     """
+    split = options.split
     if file is None and split is None and checkpoint is not None and not is_checkpoint(checkpoint):
-        say_near_run(checkpoint, quiet=quiet)
+        say_near_run(checkpoint)
         checkpoint, file = None, checkpoint
     if (file is None) == (split is None):
-        raise UsageError(
-            "give a FILE (or -), or --split val", "for example: charrnn evaluate book.txt"
+        raise SettingError(
+            "give either a FILE (or -) or {split}", "for example: charrnn evaluate book.txt"
         )
-    if window and lanes:
-        raise UsageError(
-            "--window and --lanes exclude each other", "cold windows are lanes already"
+    loaded = open_checkpoint(checkpoint)
+    lines = reads_lines(loaded) if options.lines is None else options.lines
+    if lines and (options.window or options.streams):
+        raise SettingError(
+            "{window} and {streams} do not apply where lines are scored one by one",
+            "add --no-lines",
         )
-    part = split.value if split else "file"
-    if baselines and part not in ("val", "test"):
-        raise UsageError(
-            "--baselines needs --split val or --split test: they are fitted on the training text",
-            "for example: charrnn evaluate --split val --baselines",
-        )
-    loaded = open_checkpoint(checkpoint, quiet=quiet)
-    lines = reads_lines(loaded) if lines is None else lines
-    if lines and (window or lanes):
-        raise UsageError(
-            "lines are judged one by one, without --window or --lanes", "add --no-lines"
-        )
-    model = edited(loaded.model, clamp, steer, steer_file, quiet=quiet)
+    model = edits.edited(loaded.model)
+    corpus = _own_corpus(loaded) if split else None
+    result = _score(model, corpus, options, file=str(file), lines=lines)
+    if options.json:
+        _print_json(result, model, options, corpus)
+        return
+    unit = "byte" if model.vocabulary.level == "byte" else "char"
+    _print_table(result, unit)
+    if options.baselines and corpus:
+        print_table(corpus, str(split))
+
+
+def _score(
+    model: "CharRNN", corpus: "Corpus | None", options: EvaluateOptions, *, file: str, lines: bool
+) -> "Evaluation":
+    """The score of a part of the corpus, or without a corpus of a file's text."""
     from charrnn.evaluation.evaluate import evaluate as score
 
-    corpus: Any = _own_corpus(loaded) if split else None
-    ids, unknown = _text_of(loaded, file, corpus, split, quiet=quiet)
-    result = score(model, ids, window=window, streams=lanes, lines=lines, unknown=unknown)
-    if not as_json:
-        _print_table(result, "byte" if model.vocabulary.level == "byte" else "char")
-        if baselines:
-            print_table(corpus, part, quiet=quiet)
-        return
-    figures = result.as_dict()
-    if model.edits:
-        figures["edits"] = list(map(str, model.edits))
-    if baselines:
-        figures["baselines"] = measured(corpus, part, quiet=quiet).as_dict()
-    print(json.dumps(figures, allow_nan=False))
+    left_out = 0
+    if corpus and options.split:
+        ids = _part_of(corpus, options.split)
+    else:
+        ids, left_out = _read(file, model)
+    unknown = left_out or _count_unknown(ids, model.vocabulary)
+    return score(
+        model, ids, window=options.window, streams=options.streams, lines=lines, unknown=unknown
+    )
 
 
-def _text_of(
-    loaded: "Checkpoint", file: str | None, corpus: Any, split: Split | None, *, quiet: bool
-) -> tuple[Any, int]:
-    """The ids to score, and how many of the text's characters are unknown."""
+def _part_of(corpus: "Corpus", split: Split) -> "Ids":
+    """The symbols of a part of a corpus.
+
+    Raises:
+        DataError: it has no such part.
+    """
+    ids: Ids = getattr(corpus, split.value)
+    if len(ids) < 2:
+        raise DataError(
+            f"the model's corpus has no {split} part", "choose another --split, or give a FILE"
+        )
+    return ids
+
+
+def _read(file: str, model: "CharRNN") -> "tuple[Ids, int]":
+    """The symbols of a file's text, and the number of its characters that were left out because they are unknown."""
     from charrnn.cli.inputs import file_text, leave_out_unknown
 
-    vocabulary = loaded.model.vocabulary
-    if split is not None:
-        ids = getattr(corpus, split.value)
-        if len(ids) < 2:
-            raise DataError(
-                f"the model's corpus has no {split.value} part",
-                "choose another --split, or give a FILE",
-            )
-    else:
-        text, left_out = leave_out_unknown(
-            file_text(str(file), loaded.model), loaded.model, quiet=quiet
-        )
-        ids = vocabulary.encode(text)
-        if left_out:
-            return ids, left_out
-    unknown = 0 if vocabulary.unknown_id is None else int((ids == vocabulary.unknown_id).sum())
-    return ids, unknown
+    text, left_out = leave_out_unknown(file_text(file, model), model)
+    return model.vocabulary.encode(text), left_out
 
 
-def _own_corpus(loaded: "Checkpoint") -> Any:
-    """The corpus that the model was trained on, read again and compared."""
+def _count_unknown(ids: "Ids", vocabulary: "Vocabulary") -> int:
+    """The number of characters that are read as the model's unknown symbol."""
+    return 0 if vocabulary.unknown_id is None else int((ids == vocabulary.unknown_id).sum())
+
+
+def _own_corpus(loaded: "Checkpoint") -> "Corpus":
+    """The corpus that the model was trained on, read again and compared.
+
+    Raises:
+        DataError: the checkpoint does not record it, or it cannot be read again, or it has changed.
+    """
     from charrnn.cli.inputs import open_corpus
     from charrnn.cli.train.record import corpus_config_of
 
     about = loaded.run.get("corpus")
     names = about.get("sources") if isinstance(about, dict) else None
     if not (isinstance(about, dict) and isinstance(names, list) and names):
-        raise DataError("the checkpoint does not say where its corpus is", "give a FILE")
+        raise DataError("the checkpoint does not record where its corpus is", "give a FILE")
     if "-" in names:
         raise DataError(
             "the model's corpus came from standard input and cannot be read again", "give a FILE"
@@ -183,14 +199,23 @@ def _own_corpus(loaded: "Checkpoint") -> Any:
     return corpus
 
 
-def _print_table(result: Any, unit: str) -> None:
+def _print_json(
+    result: "Evaluation", model: "CharRNN", options: EvaluateOptions, corpus: "Corpus | None"
+) -> None:
+    metrics: dict[str, Any] = result.as_dict()
+    if model.edits:
+        metrics["edits"] = list(map(str, model.edits))
+    if options.baselines and corpus:
+        metrics["baselines"] = measured(corpus, str(options.split)).as_dict()
+    print(json.dumps(metrics, allow_nan=False))
+
+
+def _print_table(result: "Evaluation", unit: str) -> None:
     from charrnn.evaluation.evaluate import WARM_UP
 
     how = result.protocol
     if result.window is None and result.lines is None and result.streams > 1:
-        how += (
-            f" ({result.streams} stretches side by side, each after {WARM_UP:,} {unit}s of warm-up)"
-        )
+        how += f" ({result.streams} streams in parallel, each after {WARM_UP:,} {unit}s of warm-up)"
     what = "bytes" if unit == "byte" else "characters"
     print_wrapped(f"{what:<{LABEL}}{result.characters:,}, {how}", LABEL)
     print(f"nats per {unit:<9}{result.nats_per_char:.4f}")

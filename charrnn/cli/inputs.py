@@ -1,11 +1,11 @@
-"""Where a command's texts come from: corpora, files and standard input; and the user's cache."""
+"""Every way to name a text: corpora, files and standard input; and the user's cache."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.terminal import say
+from charrnn.cli.terminal import is_quiet, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.wording import counted, escape
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from charrnn.text.vocabulary import Vocabulary
 
 FILE_ENDINGS = (".txt", ".md", ".csv", ".json", ".jsonl", ".html", ".py", ".tex", ".log", ".gz")
-"""Of words that are taken for a file's name, even if there is none."""
+"""Endings of words that are taken for a file's name even if there is no such file."""
 
 
 def user_cache() -> Path:
@@ -31,7 +31,7 @@ def stdin_source() -> "Source":
     """Standard input as a source.
 
     Raises:
-        UsageError: it is closed, or a terminal, and nobody is going to type a corpus.
+        UsageError: it is closed, or a terminal.
     """
     from charrnn.text.sources import spooled_source
 
@@ -69,7 +69,7 @@ def open_corpus(
 
     folder = cache or user_cache()
     notes = Notes()
-    bar = None if quiet else _bar
+    bar = None if quiet or is_quiet() else _bar
     sources = find_sources(
         list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
     )
@@ -107,10 +107,10 @@ def read_text(source: "Source", model: "CharRNN | None") -> str:
 
 
 def without_training_hint(error: DataError) -> DataError:
-    """An error in a text, its hint not for `train`, which has --encoding and --level."""
+    """An error in a text with a hint for commands that lack the options --encoding and --level of `train`."""
     hint = error.hint
     if "--encoding" in hint or "--level" in hint:
-        hint = "turn it into UTF-8 first: iconv -f ITS-ENCODING -t UTF-8"
+        hint = "convert it to UTF-8 first: iconv -f ITS-ENCODING -t UTF-8"
     return DataError(error.message, hint)
 
 
@@ -121,10 +121,10 @@ def file_text(name: str, model: "CharRNN | None") -> str:
     return read_text(stdin_source() if name == "-" else file_source(Path(name)), model)
 
 
-def given_text(text: str, model: "CharRNN | None", *, quiet: bool) -> str:
+def given_text(text: str, model: "CharRNN | None", *, quiet: bool = False) -> str:
     """What a TEXT argument means: a file's text, that of standard input for `-`, or itself.
 
-    A word that is no file is read as text, and stderr says so, because it may be a misspelt name.
+    A word that is no file is read as text, which is reported because it may be a misspelled name.
 
     Raises:
         DataError: it ends as the names of files do, but there is no such file, or it cannot be read.
@@ -132,7 +132,7 @@ def given_text(text: str, model: "CharRNN | None", *, quiet: bool) -> str:
     is_word = not any(map(str.isspace, text))
     is_file = text == "-" or _is_file(text) or (is_word and text.endswith(FILE_ENDINGS))
     if is_word and not (is_file or quiet):  # it looks like a name
-        say(f"charrnn: no file is called {escape(text[:60])!r}; reading it as text")
+        say(f"charrnn: there is no file {escape(text[:60])!r}; reading it as text")
     return file_text(text, model) if is_file else text
 
 
@@ -144,7 +144,7 @@ def _is_file(text: str) -> bool:
 
 
 def leave_out_unknown(text: str, model: "CharRNN", *, quiet: bool = False) -> tuple[str, int]:
-    """The text without the characters that the model does not know, and how many those were.
+    """The text without the characters that the model does not know, and the number of those left out.
 
     They are named on stderr.
     """

@@ -279,9 +279,9 @@ def _word(choices: tuple[str, ...], text: str) -> str:
 
 
 def _words(option: Option) -> list[str]:
-    """The words that an option takes whose values are an enum's; `auto` stands for None."""
+    """The words that an option takes whose values are an enum's: `auto` too, for a default that depends."""
     words = list(map(str, option.kind))  # type: ignore[call-overload]
-    return [AUTO, *words] if option.may_be_none else words
+    return [AUTO, *words] if option.may_be_none and option.rule.default_text else words
 
 
 def _member(option: Option, text: str) -> Any:
@@ -290,7 +290,7 @@ def _member(option: Option, text: str) -> Any:
     if word not in words:
         message = f"{option.flags[0]} must be one of {', '.join(words)}, not {str(text)!r}"
         raise UsageError(message, did_you_mean(word, words))
-    return None if word == AUTO and option.may_be_none else option.kind(word)
+    return None if word == AUTO else option.kind(word)
 
 
 def _number_or_off(option: Option, text: str) -> Any:

@@ -19,7 +19,7 @@ TRAIN_ONE = "train one: charrnn train corpus.txt"
 
 
 def complete_checkpoint(incomplete: str) -> list[str]:
-    """The names of runs, for the shell."""
+    """The names of runs that begin so, for the shell's completion."""
     return sorted(
         p.parent.name for p in RUNS.glob(f"*/{BEST}") if p.parent.name.startswith(incomplete)
     )
@@ -41,7 +41,7 @@ def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
     """The file that CHECKPOINT means.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is no such checkpoint.
     """
     if name is not None:
         path = _named(name)
@@ -77,17 +77,17 @@ def _named(name: str) -> Path | None:
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether a lone argument means a checkpoint, be it a missing one, rather than a text."""
+    """Whether a lone argument means a checkpoint, even a missing one, rather than a text."""
     return name.endswith(".safetensors") or (_named(name) or Path()).suffix == ".safetensors"
 
 
-def say_near_run(text: str, *, quiet: bool) -> None:
-    """Say which run somebody may have meant who gave but one word, which is no run and is taken for a text."""
+def say_near_run(text: str, *, quiet: bool = False) -> None:
+    """Suggest a similarly named run when a lone word was read as text."""
     if quiet:
         return
     meant = did_you_mean(text, complete_checkpoint("")) if text.isprintable() else ""
     if meant and not Path(text).exists():
-        say(f"charrnn: no run is called {text!r}; {meant}")
+        say(f"charrnn: there is no run {text!r}; {meant}")
 
 
 def _newest() -> Path | None:
@@ -105,14 +105,14 @@ def open_checkpoint(name: str | None, *, quiet: bool = False) -> "Checkpoint":
 
 
 def title_of(loaded: "Checkpoint") -> str:
-    """The name that a user knows a checkpoint by: its run's folder, or its file if it is no run's."""
+    """The name that users know a checkpoint by: its run's folder, or its own file name outside a run."""
     assert loaded.path
     path = loaded.path.absolute()
     return path.parent.name if path.name in (BEST, LAST) else path.stem
 
 
 def reads_lines(loaded: "Checkpoint") -> bool:
-    """Whether a model was trained on lines, each an item of its own."""
+    """Whether a model was trained on lines, each a sequence of its own."""
     corpus = loaded.run.get("corpus")
     config = corpus.get("config") if isinstance(corpus, dict) else None
     return isinstance(config, dict) and config.get("lines") is True
@@ -153,14 +153,14 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     """Raise UsageError if the folder holds a run that is not to be overwritten."""
     if _holds_run(folder) and not overwrite:
         raise UsageError(
-            f"{folder} holds a run already",
-            f"go on with it: charrnn train --resume --name {folder.name}; start it afresh: --overwrite; "
+            f"{folder} already holds a run",
+            f"to resume: charrnn train --resume --name {folder.name}; to start over: --overwrite; "
             "or choose another --name",
         )
 
 
 def _holds_run(folder: Path) -> bool:
-    return any((folder / file).exists() for file in (LAST, "best.safetensors"))
+    return any((folder / file).exists() for file in (LAST, BEST))
 
 
 def checked_name(name: str) -> str:
@@ -200,7 +200,7 @@ def newest_run_of(out: Path, names: list[str]) -> Path:
 
 
 def _sources_of(path: Path) -> object:
-    """What the run of a checkpoint was trained on; None if that cannot be told."""
+    """The names of the texts that the run of a checkpoint was trained on; None if they are not recorded."""
     from charrnn.checkpoint import load_checkpoint
 
     try:

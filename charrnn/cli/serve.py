@@ -3,50 +3,50 @@
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines, title_of
 from charrnn.cli.terminal import say
-from charrnn.cli.visualize_options import Quiet
+from charrnn.settings import check, setting
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.web.server import Server
 
+EXAMPLES = ("charrnn serve", "charrnn serve plays --port 8000", "charrnn serve plays --no-open")
 
-def serve(
-    checkpoint: CheckpointArgument = None,
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port", min=0, max=65535, help="The port to listen on; 0 takes any that is free."
-        ),
-    ] = 0,
-    open_page: Annotated[
-        bool | None,
-        typer.Option(
-            "--open/--no-open",
-            help="Open the page in a browser.",
-            show_default="if there is a display",
-        ),
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Open a page on which a live model reads what you type, and writes on.
 
-    Standard output gets its address. Only this machine can reach it, and only with the token in the address.
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """Where the page is served, and whether it is opened."""
+
+    port: int = setting(0, "The port to listen on; 0 takes any free one.", high=65_535)
+    open_page: bool | None = setting(
+        None,
+        "Open the page in a browser.",
+        flags=("--open",),
+        default_text="if there is a display",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> None:
+    """Open a page on which a live model reads what you type, and continues it.
+
+    Its address is printed on standard output. Only this machine can reach it, and only with the token in the address.
     Ctrl-C ends it.
     """
-    loaded = open_checkpoint(checkpoint, quiet=quiet)
+    loaded = open_checkpoint(checkpoint)
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"), _server(loaded, port) as server:  # more slow one stream down
+    # more threads slow one stream down
+    with threadpool_limits(1, "blas"), _server(loaded, options.port) as server:
         print(server.address, flush=True)
-        if not quiet:
-            say("charrnn: the page is for this machine alone; Ctrl-C ends it")
-        if _has_display() if open_page is None else open_page:
+        say("charrnn: only this machine can reach the page; Ctrl-C ends it")
+        if _has_display() if options.open_page is None else options.open_page:
             _open(server.address)
         _survive_clients()
         server.serve_forever()
@@ -64,7 +64,7 @@ def _server(loaded: "Checkpoint", port: int) -> "Server":
 
 
 def _survive_clients() -> None:
-    """A client that goes away is no end of ours: let writing to it be an error, which elsewhere ends a command."""
+    """Let writing to a client that has gone be an error, not the end of this process."""
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
@@ -80,4 +80,4 @@ def _open(address: str) -> None:
     import webbrowser
 
     if not webbrowser.open(address):
-        say("charrnn: there is no browser to open it with; open the address yourself")
+        say("charrnn: no browser was found; open the address yourself")

@@ -362,7 +362,7 @@ def test_a_name_that_is_taken_is_refused_before_training_unless_it_may_be_overwr
     before = best.read_bytes()
     asked = ("--cells", "lstm,elman", "--name", "mine")
     refused = here("compare", "corpus.txt", *TINY, *asked, status=2)
-    assert "checkpoints/mine-elman holds a run already" in refused.err
+    assert "checkpoints/mine-elman already holds a run" in refused.err
     assert "--overwrite" in refused.err
     assert not (tmp_path / "checkpoints" / "mine-lstm").exists()
     assert best.read_bytes() == before

@@ -52,7 +52,7 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
     call, request, run, options, prime
 ):
     model = request.getfixturevalue(MODELS[run])
-    text = call("sample", run, *options, *(("--prime", prime) if prime else ())).out
+    text = call("sample", run, *options, *(("--prompt", prime) if prime else ())).out
     assert text.startswith(prime)
     start = () if prime else ("\n",)  # what sample lets a model read before it writes
     reading = model.read("".join(start) + text)

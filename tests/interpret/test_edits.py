@@ -513,11 +513,11 @@ EDITS = [Edit("clamp", "L0.c.3", 1.0), Edit("steer", "L2.h.0-2", -0.5)]
 
 
 @pytest.mark.parametrize("options", [OPTIONS, ("--steer-file", "edits.txt")])
-@pytest.mark.parametrize("how", [(), ("--window", 16), ("--lanes", 1), ("--lines",)])
+@pytest.mark.parametrize("how", [(), ("--window", 16), ("--streams", 1), ("--lines",)])
 def test_evaluate_judges_the_edited_model(call, options, how):
     model = charrnn.load("checkpoints/random/best.safetensors")
     ids = model.vocabulary.encode(make_text(1500))
-    names = {"--window": "window", "--lanes": "streams", "--lines": "lines"}
+    names = {"--window": "window", "--streams": "streams", "--lines": "lines"}
     settings = {names[how[0]]: how[1] if len(how) > 1 else True} if how else {}
     result = call("evaluate", "random", "book.txt", "--json", *options, *how)
     found, plain = json.loads(result.out), call("evaluate", "random", "book.txt", "--json", *how)
@@ -526,7 +526,7 @@ def test_evaluate_judges_the_edited_model(call, options, how):
     assert found.pop("edits") == ["clamp L0.c.3=+1.0", "steer L2.h.0-2=-0.5"]
     assert found["bits_per_char"] != json.loads(plain.out)["bits_per_char"]
     assert found.keys() == json.loads(plain.out).keys()
-    assert "units are edited: clamp L0.c.3=+1.0, steer L2.h.0-2=-0.5\n" in result.err
+    assert "edited units: clamp L0.c.3=+1.0, steer L2.h.0-2=-0.5\n" in result.err
     assert "edited" not in plain.err
     assert call("evaluate", "random", "book.txt", *options, *how, "-q").err == ""
 
@@ -549,12 +549,12 @@ def test_visualize_shows_the_edited_model(call):
 
 def test_sample_writes_with_the_edited_model(call):
     edited = charrnn.load("checkpoints/random/best.safetensors").edited(EDITS)
-    asked = ("--length", 60, "--seed", 5, "--temp", 1, "--prime", "def ")
+    asked = ("--length", 60, "--seed", 5, "--temp", 1, "--prompt", "def ")
     expected = "def " + "".join(edited.sample("def ", length=60, seed=5, temperature=1.0))
     result = call("sample", "random", *asked, *OPTIONS)
     assert result.out.removesuffix("\n") == expected.removesuffix("\n")
     assert call("sample", "random", *asked).out != result.out
-    assert "units are edited" in result.err
+    assert "edited units" in result.err
 
 
 def test_of_many_edits_the_first_are_named(call, tmp_path):
@@ -563,7 +563,7 @@ def test_of_many_edits_the_first_are_named(call, tmp_path):
     said = call("evaluate", "random", "book.txt", "--steer-file", "many.txt").err
     assert "L0.h.3=+0.0 and 2 more\n" in said
     said = call("evaluate", "random", "book.txt", "--steer-file", "none.txt").err
-    assert "units are edited: none\n" in said
+    assert "edited units: none\n" in said
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def narrow(workplace, monkeypatch, capsys):
     "arguments",
     [
         ("inspect", "tiny"),
-        ("evaluate", "tiny", "corpus.txt", "--lanes", 4, "-q"),
+        ("evaluate", "tiny", "corpus.txt", "--streams", 4, "-q"),
         ("evaluate", "tiny", "--split", "val", "--baselines", "-q"),
         ("inspect", "tiny", "def wrap(text):", "--gradients", "-q"),
     ],

@@ -157,7 +157,7 @@ def test_the_split_depends_on_its_seed_alone():
 
 
 def test_the_split_seed_is_refused_without_lines():
-    with pytest.raises(UsageError, match="split-seed must be left out without --lines"):
+    with pytest.raises(UsageError, match="split_seed only applies with lines"):
         CorpusConfig(split_seed=2)
 
 
@@ -571,13 +571,13 @@ def test_sample_writes_one_line_each(charrnn_here):
     assert "\n\n" not in done.out
     again = charrnn_here("sample", "names", "--count", 3, "--seed", 1, "--temp", 0.5)
     assert done.out.startswith(again.out)
-    begun = charrnn_here("sample", "names", "--count", 4, "--seed", 1, "--prime", "cor")
+    begun = charrnn_here("sample", "names", "--count", 4, "--seed", 1, "--prompt", "cor")
     assert all(line.startswith("cor") for line in begun.out.splitlines())
     assert len(begun.out.splitlines()) == 4
 
 
 def test_a_line_that_was_cut_off_is_said(charrnn_here):
-    done = charrnn_here("sample", "names", "--count", 5, "--length", 1, "--prime", "nichola")
+    done = charrnn_here("sample", "names", "--count", 5, "--length", 1, "--prompt", "nichola")
     assert done.out.count("\n") == 5
     assert "lines were cut off by --length 1" in done.err
     whole = charrnn_here("sample", "names", "--count", 5, "--seed", 1)
@@ -585,10 +585,10 @@ def test_a_line_that_was_cut_off_is_said(charrnn_here):
 
 
 def test_a_prime_begins_a_single_line(charrnn_here, place):
-    done = charrnn_here("sample", "names", "--prime", "a\nb", status=2)
+    done = charrnn_here("sample", "names", "--prompt", "a\nb", status=2)
     assert "newline" in done.err
     (place / "prime.txt").write_text("cor\n")
-    assert charrnn_here("sample", "names", "--prime-file", "prime.txt").out.startswith("cor")
+    assert charrnn_here("sample", "names", "--prompt-file", "prime.txt").out.startswith("cor")
 
 
 def test_evaluate_judges_a_model_of_lines_line_by_line(charrnn_here, trained, place):

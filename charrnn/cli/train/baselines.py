@@ -1,4 +1,4 @@
-"""How `train` and `evaluate` say what simpler models need for a held-out text."""
+"""How `train` and `evaluate` report what simpler models need for a held-out text."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
 
 LABEL = 18
-"""Cells before the figures of a table."""
+"""Cells before the numbers of a table."""
 LONG = 1 << 20
-"""Characters of a corpus above which one waits for seconds, and is told for what."""
+"""Characters of a corpus above which measuring takes seconds, which is reported."""
 
 
-def measured(corpus: "Corpus", split: str, *, quiet: bool = False) -> "Baselines":
+def measured(corpus: "Corpus", split: str) -> "Baselines":
     """The baselines of a held-out part of a corpus, "val" or "test".
 
-    What has been printed so far is written out first: whoever has seen enough may type Ctrl-C.
+    Standard output is flushed first, so that Ctrl-C loses nothing that has been printed.
     """
     from charrnn.evaluation.baselines import measure_baselines
 
     sys.stdout.flush()
-    if len(corpus) > LONG and not quiet:
-        say("measuring the baselines; everything is kept, Ctrl-C if you have seen enough")
+    if len(corpus) > LONG:
+        say("measuring the baselines; the results above are final, Ctrl-C skips the rest")
     held_out = corpus.test if split == "test" else corpus.val
     chosen_elsewhere = split == "test" and len(corpus.val) >= 2
     return measure_baselines(
@@ -47,9 +47,9 @@ def print_line(corpus: "Corpus") -> None:
     print(f"baselines: {', '.join(figures)} bits per {unit}{which}")
 
 
-def print_table(corpus: "Corpus", split: str, *, quiet: bool) -> None:
+def print_table(corpus: "Corpus", split: str) -> None:
     """The baselines of a held-out part, a line each."""
-    found = measured(corpus, split, quiet=quiet)
+    found = measured(corpus, split)
     unit = "byte" if corpus.config.level == "byte" else "char"
     held_out = corpus.test if split == "test" else corpus.val
     cut = found.characters < len(held_out) - 1
