@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from charrnn.interpret.recording import PART, RecordedModel, Recording
-from charrnn.render.ansi import Look, text_lines
+from charrnn.render.ansi import lines_of
+from charrnn.render.look import Look
 from charrnn.render.palette import ColorMode
-from charrnn.render.views.scene import make_scenes, unit_block, unit_values
+from charrnn.render.views.text import text_parts, text_rows, unit_scale, unit_values
 
 CHARACTERS = 100_000
 WIDTH = 100
@@ -52,13 +53,14 @@ def recordings(text: str, num_guesses: int) -> Iterator[Recording]:
 
 def seconds(parts: list[Recording], look: Look, *, bits: bool) -> float:
     """The least time of several that writing all lines takes."""
-    block = unit_block(parts[0], 0, "h", 0)
+    scale = unit_scale(parts[0], 0, "h", 0)
     found = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryFile("w", encoding="utf-8") as file:
             began = time.perf_counter()
-            scenes = make_scenes(parts, block, unit_values(0, "h", 0), bits=bits)
-            file.writelines(line + "\n" for line in text_lines(scenes, look, WIDTH))
+            shown = text_parts(parts, unit_values(0, "h", 0), surprisal=bits)
+            rows = text_rows(shown, scale, look, WIDTH)
+            file.writelines(line + "\n" for line in lines_of(rows))
             file.flush()
             found.append(time.perf_counter() - began)
     return min(found)

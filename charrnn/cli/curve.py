@@ -105,10 +105,12 @@ def curve(
     if options.json:
         print(_json(runs))
     elif not pictures:
-        from charrnn.render.plot.curves import DRAWN_WITH, plot_lines
+        from charrnn.render.ansi import lines_of
+        from charrnn.render.plot.curves import DRAWN_WITH, plot_rows
 
         braille = can_print(DRAWN_WITH)
-        for line in plot_lines(plot, terminal_width(), terminal_color(), braille=braille):
+        rows = plot_rows(plot, terminal_width(), terminal_color(), braille=braille)
+        for line in lines_of(rows):
             print(line)
 
 

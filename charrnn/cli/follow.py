@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from charrnn.config import SamplingConfig
     from charrnn.interpret.recording import Recording
     from charrnn.model import CharRNN
-    from charrnn.render.views.rows import LiveRows
+    from charrnn.render.views.live import LiveText
 
 
 def sampling_config(
@@ -80,9 +80,10 @@ def follow(
     from threadpoolctl import threadpool_limits
 
     from charrnn.interpret.recording import record, record_live
-    from charrnn.render.ansi import legend
-    from charrnn.render.views.rows import LiveRows, bits_block
-    from charrnn.render.views.scene import surprisal_values
+    from charrnn.render.ansi import lines_of
+    from charrnn.render.views.live import LiveText, live_surprisal_scale
+    from charrnn.render.views.scale import legend_rows
+    from charrnn.render.views.text import surprisal_values
     from charrnn.sampling.sampler import full_prompt, sample
 
     if wanted.maps:
@@ -97,19 +98,19 @@ def follow(
         written = sample(model, prime, config)  # says at once what is wrong with the prime
         if wanted.surprisal:
             title = "surprisal   bits of each symbol, by the model's own probability"
-            coloring: Coloring = bits_block(title), surprisal_values, set()
+            coloring: Coloring = live_surprisal_scale(title), surprisal_values, set()
         else:
             own = content(None, model, None, quiet=True)
             first = record(model, own, keep=wanted.arrays(model.cell.memory))
             where = f"in {counted(len(own), 'character')} that it wrote before"
             coloring = colorings(first, wanted, where)[0]
-        block, values, names = coloring
-        for line in legend(block, look.mode, look=look, has_bits=wanted.bits):
+        scale, values, names = coloring
+        for line in lines_of(legend_rows(scale, look, has_surprisal=wanted.bits)):
             sys.stdout.write(line + "\n")
-        rows = LiveRows(look, style.columns(), block, bits=wanted.bits)
+        live = LiveText(scale, look, style.columns(), surprisal=wanted.bits)
         hidden = full_prompt(model, prime, line=config.line).removesuffix(prime)
         recordings = record_live(model, _texts(prime, written), before=hidden, keep=names)
-        _draw(rows, recordings, lambda recording: values(recording).tolist(), bits=wanted.bits)
+        _draw(live, recordings, lambda recording: values(recording).tolist(), bits=wanted.bits)
 
 
 def _texts(prime: str, written: Iterator[str]) -> Iterator[str]:
@@ -122,14 +123,15 @@ def _texts(prime: str, written: Iterator[str]) -> Iterator[str]:
 
 
 def _draw(
-    rows: "LiveRows",
+    live: "LiveText",
     recordings: "Iterable[Recording]",
     values: "Callable[[Recording], list[float]]",
     *,
     bits: bool,
 ) -> None:
     """Write each part as it comes. After Ctrl-C the row is completed, and nothing else."""
-    from charrnn.render.views.scene import columns_of
+    from charrnn.render.ansi import piece_of
+    from charrnn.render.views.symbols import columns_of
 
     ours = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     if ours:
@@ -138,12 +140,13 @@ def _draw(
     try:
         for recording in recordings:
             costs = recording.surprisal.tolist() if bits else ()
-            sys.stdout.write(rows.shown(columns_of(recording), values(recording), costs))
+            rows = live.shown(columns_of(recording), values(recording), costs)
+            sys.stdout.write(piece_of(rows))
             sys.stdout.flush()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         interrupted = True
-    sys.stdout.write(rows.end())
+    sys.stdout.write(piece_of(live.end()))
     sys.stdout.flush()
     if interrupted:
         die_by_signal(signal.SIGINT)

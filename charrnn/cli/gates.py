@@ -75,9 +75,10 @@ def _show(
     quiet: bool,
 ) -> None:
     """Print or draw what was found in a text of this level, and write the table."""
+    from charrnn.render.ansi import lines_of
     from charrnn.render.plot.curves import DRAWN_WITH
     from charrnn.render.plot.picture import draw_scatter
-    from charrnn.render.views.gates import gate_lines, gate_scatter
+    from charrnn.render.views.gates import gate_rows, gate_scatter
 
     noun = "byte" if level == "byte" else "character"
     if pictures:
@@ -85,7 +86,7 @@ def _show(
         pictures.write_plot(lambda kind: draw_scatter(drawn, kind, colored=colored), quiet=quiet)
     else:
         mode, braille = style.look().mode, can_print(DRAWN_WITH)
-        for line in gate_lines(found, noun, style.columns(), mode, braille=braille):
+        for line in lines_of(gate_rows(found, noun, style.columns(), mode, braille=braille)):
             sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found), quiet=quiet)

@@ -213,8 +213,9 @@ def _layers(found: "GradientReach") -> list[dict[str, Any]]:
 
 
 def _print(measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary") -> None:
-    from charrnn.render.bars import EIGHTHS
-    from charrnn.render.views.fading import fading_lines
+    from charrnn.render.ansi import lines_of
+    from charrnn.render.tables import EIGHTHS
+    from charrnn.render.views.fading import fading_rows
 
     reach, config = measured[0].reach, measured[0].model.config
     symbols = counted(num_symbols, "byte" if vocabulary.level == "byte" else "character")
@@ -228,7 +229,7 @@ def _print(measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary")
             top = ", the top" if layer + 1 == config.num_layers else ""
             print(f"layer {layer}{top}")
         curves = [_curve(network, layer) for network in measured]
-        for line in fading_lines(curves, terminal_width(), blocks=blocks):
+        for line in lines_of(fading_rows(curves, terminal_width(), blocks=blocks)):
             print(line)
     print()
     print_wrapped("reach: the farthest distance at which 1 % of the gradient is left")

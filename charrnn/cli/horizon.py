@@ -38,9 +38,10 @@ def show_horizon(
     from threadpoolctl import threadpool_limits
 
     from charrnn.interpret.context import context_curve
-    from charrnn.render.bars import EIGHTHS
+    from charrnn.render.ansi import lines_of
     from charrnn.render.plot.picture import draw_context
-    from charrnn.render.views.context import context_lines
+    from charrnn.render.tables import EIGHTHS
+    from charrnn.render.views.context import context_rows
 
     with threadpool_limits(1, "blas"):  # more threads lose more on a busy machine than they gain
         ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
@@ -53,7 +54,8 @@ def show_horizon(
         )
     else:
         blocks = can_print(EIGHTHS)
-        for line in context_lines(found, noun, width or terminal_width(), blocks=blocks):
+        rows = context_rows(found, noun, width or terminal_width(), blocks=blocks)
+        for line in lines_of(rows):
             sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found), quiet=quiet)

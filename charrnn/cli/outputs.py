@@ -14,7 +14,7 @@ from charrnn.settings import check, setting
 from charrnn.wording import escape, size
 
 if TYPE_CHECKING:
-    from charrnn.render.grid import Sheet
+    from charrnn.render.grid import Grid
     from charrnn.render.plot.picture import Kind
 
 PLOT_EXTRA = ("matplotlib", "plot")
@@ -69,17 +69,17 @@ class PictureOptions:
             if not plot:
                 require_extra("PIL", "plot", "--png")
 
-    def write(self, sheet: "Sheet") -> None:
-        """Write the pictures of a sheet, and report which characters the PNG cannot show."""
+    def write(self, grid: "Grid") -> None:
+        """Write the pictures of a grid, and report which characters the PNG cannot show."""
         if self.svg:
             from charrnn.render.svg import svg_of
 
-            _write_picture(self.svg, svg_of(sheet))
+            _write_picture(self.svg, svg_of(grid))
         if self.png:
             from charrnn.render.png import boxed, png_of
 
-            _write_picture(self.png, png_of(sheet))
-            _say_what_is_boxed(self.png, boxed(sheet))
+            _write_picture(self.png, png_of(grid))
+            _say_what_is_boxed(self.png, boxed(grid))
 
     def write_plot(self, draw: "Callable[[Kind], bytes]") -> None:
         """Write the pictures that `draw` makes, one for each kind of file."""

@@ -12,7 +12,7 @@ from charrnn.render.palette import ColorMode
 from charrnn.wording import escape, size
 
 if TYPE_CHECKING:
-    from charrnn.render.grid import Sheet
+    from charrnn.render.grid import Grid
     from charrnn.render.plot.picture import Kind
 
 PLOT_EXTRA = ("matplotlib", "plot")
@@ -62,18 +62,18 @@ class Pictures:
         """The colours that they have."""
         return ColorMode.truecolor if self.colored else ColorMode.none
 
-    def write(self, sheet: "Sheet", *, quiet: bool) -> None:
-        """Draw a sheet, and say which characters the PNG cannot show."""
+    def write(self, grid: "Grid", *, quiet: bool) -> None:
+        """Draw a grid, and say which characters the PNG cannot show."""
         if self.svg:
             from charrnn.render.svg import svg_of
 
-            write_picture(self.svg, svg_of(sheet), quiet=quiet)
+            write_picture(self.svg, svg_of(grid), quiet=quiet)
         if self.png:
             from charrnn.render.png import boxed, png_of
 
-            write_picture(self.png, png_of(sheet), quiet=quiet)
+            write_picture(self.png, png_of(grid), quiet=quiet)
             if not quiet:
-                _say_what_is_boxed(self.png, boxed(sheet))
+                _say_what_is_boxed(self.png, boxed(grid))
 
     def write_plot(self, draw: "Callable[[Kind], bytes]", *, quiet: bool) -> None:
         """Write what `draw` makes of each kind of file."""

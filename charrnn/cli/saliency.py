@@ -17,7 +17,8 @@ from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
-    from charrnn.render.views.scene import Scene
+    from charrnn.render.views.scale import Scale
+    from charrnn.render.views.text import TextPart
     from charrnn.text.vocabulary import Ids, Vocabulary
     from charrnn.training.saliency import Saliency
 
@@ -44,14 +45,15 @@ def show_saliency(
     ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
     at = _place(place, len(ids), _noun(model.vocabulary))
     found = _found(model, ids, at, wanted, lines=lines)
-    scene = _scene(found, ids, model.vocabulary)
+    part, scale = _text(found, ids, model.vocabulary)
     if pictures:
-        from charrnn.render.grid import make_sheet
+        from charrnn.render.views.saliency import saliency_rows
+        from charrnn.render.views.scale import described
 
-        look = style.look(pictures.mode)
-        pictures.write(make_sheet(scene, pictures.width, look), quiet=quiet)
+        rows = list(saliency_rows(part, scale, style.look(pictures.mode), pictures.width))
+        pictures.write(described(rows, [scale]), quiet=quiet)
     else:
-        for line in _lines(found, scene, _noun(model.vocabulary), style):
+        for line in _lines(found, part, scale, _noun(model.vocabulary), style):
             sys.stdout.write(line + "\n")
     if csv:
         write_csv(csv, COLUMNS, _rows(found, ids, model.vocabulary), quiet=quiet)
@@ -95,24 +97,28 @@ def _noun(vocabulary: "Vocabulary") -> str:
     return "byte" if vocabulary.level == "byte" else "character"
 
 
-def _scene(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "Scene":
-    from charrnn.render.views.saliency import saliency_scene
+def _text(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "tuple[TextPart, Scale]":
+    from charrnn.render.views.saliency import saliency_text
 
     decode = vocabulary.decoder()
     symbols = [(s, decode(s)) for s in ids[found.start : found.place].tolist()]
     is_part = vocabulary.level == "byte" and found.target >= 128  # of a character
     target = (found.target, "" if is_part else vocabulary.decode([found.target]))
     where = f"at {found.place:,}" if found.place < len(ids) else "after the text"
-    return saliency_scene(f"{where}, p {found.probability:.3g}", symbols, target, found.norms)
+    return saliency_text(f"{where}, p {found.probability:.3g}", symbols, target, found.norms)
 
 
-def _lines(found: "Saliency", scene: "Scene", noun: str, style: Style) -> Iterator[str]:
-    from charrnn.render.bars import EIGHTHS
-    from charrnn.render.columns import wrapped
-    from charrnn.render.views.saliency import saliency_lines
+def _lines(
+    found: "Saliency", part: "TextPart", scale: "Scale", noun: str, style: Style
+) -> Iterator[str]:
+    from charrnn.render.ansi import lines_of
+    from charrnn.render.tables import EIGHTHS, wrapped
+    from charrnn.render.views.saliency import saliency_rows, strongest_rows
 
     width, look, blocks = style.columns(), style.look(), can_print(EIGHTHS)
-    yield from saliency_lines(scene, found.place, found.norms, width, look, blocks=blocks)
+    yield from lines_of(saliency_rows(part, scale, look, width))
+    yield ""
+    yield from lines_of(strongest_rows(part, found.place, found.norms, width, blocks=blocks))
     yield ""
     count = counted(len(found.norms), noun)
     half = f"half of the sum of the norms lies in the last {found.half:,} of {count}"

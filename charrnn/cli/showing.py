@@ -14,9 +14,11 @@ from charrnn.render.palette import ColorMode, Palette
 if TYPE_CHECKING:
     from charrnn.interpret.recording import Recording
     from charrnn.model import CharRNN
-    from charrnn.render.ansi import Look
-    from charrnn.render.grid import Sheet
-    from charrnn.render.views.scene import Block, Values
+    from charrnn.render.grid import Grid, GridRow
+    from charrnn.render.look import Look
+    from charrnn.render.views.heatmap import HeatMap
+    from charrnn.render.views.scale import Scale
+    from charrnn.render.views.text import Values
 
 FIRST_LOOK = 10_000
 """Characters that are read before the first line is written: they decide scales, and which units are interesting."""
@@ -35,10 +37,12 @@ class Style:
 
     def look(self, mode: ColorMode | None = None) -> "Look":
         """The same for the renderer; `mode` says what a picture can show."""
-        from charrnn.render.ansi import UNBOUNDED, Look
+        from charrnn.render.look import UNBOUNDED, Look
 
+        if mode:
+            return Look(mode, self.palette, self.digits, is_picture=True)
         line = self.columns() if sys.stdout.isatty() else UNBOUNDED
-        return Look(mode or self.color or terminal_color(), self.palette, self.digits, line)
+        return Look(self.color or terminal_color(), self.palette, self.digits, line)
 
     def columns(self) -> int:
         """Cells in a line."""
@@ -131,7 +135,7 @@ def show(
         EnvironmentFault: the pager cannot be started, or memory is short.
     """
     if pictures:
-        pictures.write(_sheet(readings, wanted, style, pictures), quiet=quiet)
+        pictures.write(_picture(readings, wanted, style, pictures), quiet=quiet)
         return
     lines = shown_lines(readings, wanted, style)
     if pager:
@@ -144,57 +148,62 @@ def show(
 
 
 def shown_lines(readings: Readings, wanted: Wanted, style: Style) -> Iterator[str]:
-    """The lines of every block, one after the other, and then those of heat maps."""
+    """The lines of every coloring, one after the other, and then those of heat maps."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.render.ansi import legend, text_lines
-    from charrnn.render.views.heatmap import heat_map_lines, heat_map_parts
-    from charrnn.render.views.scene import make_scenes
+    from charrnn.render.ansi import lines_of
 
-    look, width = style.look(), style.columns()
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         first, where = readings.first(wanted)
-        blocks = colorings(first, wanted, where)
-        for number, (block, values, letters) in enumerate(blocks):
-            if number:
-                yield ""
-            yield from legend(
-                block,
-                look.mode,
-                look=look,
-                has_guesses=wanted.predictions > 0,
-                has_bits=wanted.bits,
-            )
-            parts = readings.parts(letters, wanted.predictions)
-            yield from text_lines(make_scenes(parts, block, values, bits=wanted.bits), look, width)
-        for number, shown in enumerate(heat_maps(first, wanted, where), len(blocks)):
-            if number:
-                yield ""
-            parts = readings.parts({shown.units[0].what}, wanted.predictions)
-            yield from heat_map_lines(heat_map_parts(parts, shown), shown, look, width)
+        colored, maps = colorings(first, wanted, where), heat_maps(first, wanted, where)
+        rows = _rows(readings, wanted, colored, maps, style.look(), style.columns())
+        yield from lines_of(rows)
 
 
-def _sheet(readings: Readings, wanted: Wanted, style: Style, pictures: Pictures) -> "Sheet":
+def _picture(readings: Readings, wanted: Wanted, style: Style, pictures: Pictures) -> "Grid":
     """What pictures show: all of the text at once."""
     from threadpoolctl import threadpool_limits
 
-    from charrnn.render.grid import make_sheet, stacked
-    from charrnn.render.views.heatmap import heat_map_sheet
-    from charrnn.render.views.scene import columns_of, make_scene
+    from charrnn.render.views.scale import described
 
     with threadpool_limits(1, "blas"):
         recording = readings.whole(wanted.arrays(readings.memory), wanted.predictions)
-    look, width, sheets = style.look(pictures.mode), pictures.width, []
-    if blocks := [block for block, *_ in colorings(recording, wanted, "")]:
-        scene = make_scene(recording, blocks, bits=wanted.bits)
-        sheets.append(make_sheet(scene, width, look))
-    columns = columns_of(recording)
-    maps = heat_maps(recording, wanted)
-    return stacked([*sheets, *(heat_map_sheet(columns, shown, look, width) for shown in maps)])
+    colored, maps = colorings(recording, wanted, ""), heat_maps(recording, wanted)
+    look, whole = style.look(pictures.mode), OneReading(recording)
+    rows = list(_rows(whole, wanted, colored, maps, look, pictures.width))
+    return described(rows, [scale for scale, *_ in colored] + [shown.scale for shown in maps])
 
 
-Coloring = tuple["Block", "Values", set[str]]
-"""A block, its values in a part of the text, and the states and gates that these need."""
+def _rows(
+    readings: Readings,
+    wanted: Wanted,
+    colored: "list[Coloring]",
+    maps: "list[HeatMap]",
+    look: "Look",
+    width: int,
+) -> "Iterator[GridRow]":
+    """The rows of every coloring, one after the other, and then those of heat maps."""
+    from charrnn.render.grid import GAP
+    from charrnn.render.views.heatmap import heat_map_parts, heat_map_rows
+    from charrnn.render.views.scale import legend_rows
+    from charrnn.render.views.text import text_parts, text_rows
+
+    has_guesses = wanted.predictions > 0
+    for number, (scale, values, letters) in enumerate(colored):
+        if number:
+            yield GAP
+        yield from legend_rows(scale, look, has_guesses=has_guesses, has_surprisal=wanted.bits)
+        parts = readings.parts(letters, wanted.predictions)
+        yield from text_rows(text_parts(parts, values, surprisal=wanted.bits), scale, look, width)
+    for number, shown in enumerate(maps, len(colored)):
+        if number:
+            yield GAP
+        parts = readings.parts({shown.units[0].what}, wanted.predictions)
+        yield from heat_map_rows(heat_map_parts(parts, shown), shown, look, width)
+
+
+Coloring = tuple["Scale", "Values", set[str]]
+"""A scale, its values in a part of the text, and the states and gates that these need."""
 
 
 def colorings(first: "Recording", wanted: Wanted, where: str) -> list[Coloring]:
@@ -206,23 +215,23 @@ def colorings(first: "Recording", wanted: Wanted, where: str) -> list[Coloring]:
         where: what that is of the text; empty if it is all.
     """
     from charrnn.interpret.units import most_interesting
-    from charrnn.render.views.scene import (
+    from charrnn.render.views.text import (
         HERE,
-        surprisal_block,
+        surprisal_scale,
         surprisal_values,
-        unit_block,
+        unit_scale,
         unit_values,
     )
 
     found: list[Coloring] = []
     if wanted.surprisal:
-        found.append((surprisal_block(first, where), surprisal_values, set()))
+        found.append((surprisal_scale(first, where), surprisal_values, set()))
     chosen = [(unit, "") for unit in wanted.units]
     if letter := wanted.choose_among(first.source.memory):
         count = 1 if wanted.predictions or wanted.bits else INTERESTING
         best = most_interesting(first.arrays[letter], letter, count)
         chosen += [(unit, f", interest {score:.2f}") for unit, score in best]
     for unit, note in chosen:
-        block = unit_block(first, unit.layer, unit.what, unit.index, note, where or HERE)
-        found.append((block, unit_values(unit.layer, unit.what, unit.index), {unit.what}))
+        scale = unit_scale(first, unit.layer, unit.what, unit.index, note, where or HERE)
+        found.append((scale, unit_values(unit.layer, unit.what, unit.index), {unit.what}))
     return found

@@ -61,7 +61,7 @@ def print_wrapped(text: str, indent: int = 0) -> None:
     if not sys.stdout.isatty():
         print(text)
         return
-    from charrnn.render.columns import wrapped
+    from charrnn.render.tables import wrapped
 
     print(*wrapped(text, terminal_width(), " " * indent), sep="\n")
 

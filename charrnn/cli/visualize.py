@@ -235,7 +235,8 @@ def _draw(
     quiet: bool,
 ) -> None:
     """Draw a small network while it reads a text."""
-    from charrnn.render.views.diagram import diagram_lines, diagram_sheet
+    from charrnn.render.ansi import lines_of
+    from charrnn.render.views.diagram import diagram_picture, diagram_rows
 
     symbols, units = len(model.vocabulary), model.config.num_layers * model.config.hidden_size
     if symbols + units > DRAWN_ROWS:
@@ -248,10 +249,8 @@ def _draw(
     output = model.cell.output
     recording = recorded(model, read, predictions or symbols, {output}, lines=lines)
     if pictures:
-        width, colored = pictures.width, pictures.colored
-        sheet = diagram_sheet(recording, output, width, colored=colored, palette=style.palette)
-        pictures.write(sheet, quiet=quiet)
+        look = style.look(pictures.mode)
+        pictures.write(diagram_picture(recording, output, look, pictures.width), quiet=quiet)
         return
-    mode, width = style.look().mode, style.columns()
-    for line in diagram_lines(recording, output, mode, width, palette=style.palette):
+    for line in lines_of(diagram_rows(recording, output, style.look(), style.columns())):
         sys.stdout.write(line + "\n")

@@ -9,7 +9,7 @@ JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def glyph(character: str) -> str:
-    r"""Something to see for one character, which joins with no neighbour and is no control.
+    r"""Something to see for one character, which joins with no neighbor and is no control.
 
     "\n" -> "↵", "\x1b" -> "␛", a combining accent -> the accent on a circle, and "▯" for what
     nobody can see or nobody knows how wide it is.
@@ -47,7 +47,7 @@ def _is_inner_hangul(point: int) -> bool:
 
 
 def is_harmless(character: str) -> bool:
-    """Whether a terminal may have it as it is: it cannot move the cursor, colour, turn writing."""
+    """Whether a terminal may have it as it is: it cannot move the cursor, color, turn writing."""
     if character in "\n\t" or character in JOINERS:
         return True
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -1,22 +1,21 @@
-"""Colours for numbers: by default blue below zero, red above, zero neutral; and green for probabilities.
+"""Colors for numbers: by default blue below zero, red above, zero neutral; and green for probabilities.
 
-Every ramp is a list of levels, the neutral one in the middle or first; each kind of terminal has
-its own, because the rounding of a fine ramp to few colours loses the order and even the sign.
-Foreground and background are always both set.
+A ramp is a list of levels, the neutral one in the middle or first. Each color mode has ramps of its own, because
+rounding a fine ramp to few colors loses the order and even the sign. Foreground and background are always both set.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
 class ColorMode(StrEnum):
-    """What a terminal can show."""
+    """The colors that a terminal can show."""
 
     none = "none"
     ansi16 = "16"
@@ -25,7 +24,7 @@ class ColorMode(StrEnum):
 
 
 class Palette(StrEnum):
-    """Which colours stand for values below and above zero."""
+    """The colors of values below and above zero."""
 
     rdbu = "rdbu"
     """Blue below, red above: ColorBrewer's RdBu (Brewer and Harrower, colorbrewer2.org), in eleven classes."""
@@ -35,47 +34,75 @@ class Palette(StrEnum):
     """Red below, blue above, the other way round: as in The Unreasonable Effectiveness of Recurrent Neural Networks."""
 
 
-RESET = "\x1b[0m"
-
-Color = tuple[int, int, int]
+RGB = tuple[int, int, int]
 """Red, green and blue, from 0 to 255."""
+Color = RGB | int
+"""A color, or its number among the 256 of a terminal; the first 16 look as the terminal likes."""
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 
+@dataclass(frozen=True, eq=False)
+class Paint:
+    """How a cell looks, on a terminal or in a picture. Equal paints are one object, which is fast to look up."""
+
+    foreground: Color | None = None
+    """The color of the text; None leaves the medium's own."""
+    background: Color | None = None
+    """The color behind the text; None leaves the medium's own."""
+    bold: bool = False
+    underlined: bool = False
+
+    def __new__(
+        cls,
+        foreground: Color | None = None,
+        background: Color | None = None,
+        bold: bool = False,
+        underlined: bool = False,
+    ) -> Self:
+        """The paint of these properties, made at its first use."""
+        key = (foreground, background, bold, underlined)
+        paint: Self = _PAINTS.setdefault(key, super().__new__(cls))
+        return paint
+
+
+_PAINTS: dict[tuple[Color | None, Color | None, bool, bool], Any] = {}
+PLAIN = Paint()
+
+
 @dataclass(frozen=True)
 class _Side:
-    """The colours of one side of zero, in the order in which they leave it."""
+    """The colors of one side of zero, from the palest to the darkest."""
 
-    anchors: tuple[Color, ...]
-    """For true colour, at even distances: red, green and blue from 0 to 255. The first is neutral."""
-    cube: tuple[Color, ...]
-    """Cells of the 6 x 6 x 6 cube of the 256 colours, each darker than the one before."""
-    few: tuple[tuple[int, int], ...]
-    """Background and ink of the 16 colours."""
-
-
-def _cells(*cells: str) -> tuple[Color, ...]:
-    """Cells of the cube, each given as its red, green and blue: "543" -> (5, 4, 3)."""
-    return tuple((int(cell[0]), int(cell[1]), int(cell[2])) for cell in cells)
+    anchors: tuple[RGB, ...]
+    """True colors at even distances; the first is neutral."""
+    cube: tuple[int, ...]
+    """Colors of the 256, each darker than the one before."""
+    few: tuple[Paint, ...]
+    """Two of the 16 colors, with their ink."""
 
 
-NEUTRAL_CELL = (5, 5, 5)
+def _cube(*cells: str) -> tuple[int, ...]:
+    """Numbers of colors in the 6 x 6 x 6 cube, each given as its red, green and blue: "543" -> 229."""
+    return tuple(16 + int(cell, base=6) for cell in cells)
+
+
+NEUTRAL_256 = 231
 TRUECOLOR_LEVELS = 16
-"""On each side of neutral."""
+"""The levels on each side of neutral in true color."""
 
-# What the 16 colours are depends on the terminal. Ink can be read on these in the classic ones; on bright blue it could
+# What the 16 colors are depends on the terminal. Ink can be read on these in the classic ones; on bright blue it could
 # not, which is too dark for black in some terminals and too light for white in others.
-NEUTRAL_16 = (107, 30)
-REDS_16, BLUES_16 = ((101, 30), (41, 97)), ((106, 30), (44, 97))
-YELLOW_TO_RED_16, GREENS_16 = ((103, 30), (41, 97)), ((102, 30), (42, 30))
+NEUTRAL_16 = Paint(0, 15)
+REDS_16, BLUES_16 = (Paint(0, 9), Paint(15, 1)), (Paint(0, 14), Paint(15, 4))
+YELLOW_TO_RED_16, GREENS_16 = (Paint(0, 11), Paint(15, 1)), (Paint(0, 10), Paint(0, 2))
 
 _RDBU_RED = _Side(
     (
         *((247, 247, 247), (253, 219, 199), (244, 165, 130)),
         *((214, 96, 77), (178, 24, 43), (103, 0, 31)),
     ),
-    _cells("544", "533", "522", "511", "411", "500", "400", "300", "200", "100"),
+    _cube("544", "533", "522", "511", "411", "500", "400", "300", "200", "100"),
     REDS_16,
 )
 _RDBU_BLUE = _Side(
@@ -83,7 +110,7 @@ _RDBU_BLUE = _Side(
         *((247, 247, 247), (209, 229, 240), (146, 197, 222)),
         *((67, 147, 195), (33, 102, 172), (5, 48, 97)),
     ),
-    _cells("455", "345", "245", "234", "134", "124", "024", "014", "013", "002"),
+    _cube("455", "345", "245", "234", "134", "124", "024", "014", "013", "002"),
     BLUES_16,
 )
 _VIK_BROWN = _Side(
@@ -91,7 +118,7 @@ _VIK_BROWN = _Side(
         *((236, 229, 224), (225, 184, 160), (205, 137, 97)),
         *((183, 90, 38), (133, 34, 6), (89, 0, 8)),
     ),
-    _cells("543", "532", "432", "421", "321", "410", "310", "300", "200", "100"),
+    _cube("543", "532", "432", "421", "321", "410", "310", "300", "200", "100"),
     YELLOW_TO_RED_16,
 )
 _VIK_BLUE = _Side(
@@ -99,22 +126,22 @@ _VIK_BLUE = _Side(
         *((236, 229, 224), (167, 201, 218), (84, 150, 183)),
         *((17, 100, 150), (2, 58, 123), (0, 18, 97)),
     ),
-    _cells("455", "344", "234", "134", "123", "023", "013", "012", "002", "001"),
+    _cube("455", "344", "234", "134", "123", "023", "013", "012", "002", "001"),
     BLUES_16,
 )
 _KARPATHY_BLUE = _Side(
     ((255, 255, 255), (92, 173, 214)),
-    _cells("455", "345", "344", "245", "145", "234", "134", "034"),
+    _cube("455", "345", "344", "245", "145", "234", "134", "034"),
     BLUES_16,
 )
 _KARPATHY_RED = _Side(
     ((255, 255, 255), (214, 92, 92)),
-    _cells("544", "533", "433", "522", "422", "511", "411", "311"),
+    _cube("544", "533", "433", "522", "422", "511", "411", "311"),
     REDS_16,
 )
 _GREEN = _Side(
     ((244, 244, 244), (178, 226, 176), (84, 172, 100), (10, 98, 52)),
-    _cells("454", "353", "252", "141", "040", "030", "020", "010"),
+    _cube("454", "353", "252", "141", "040", "030", "020", "010"),
     GREENS_16,
 )
 SIDES = {
@@ -128,28 +155,28 @@ HUES = {
     Palette.vik: ("blue", "brown"),
     Palette.karpathy: ("red", "blue"),
 }
-"""What they are called."""
+"""The names of each palette's colors: below zero and above."""
 
 # Curves have the terminal's own background, black or white: each can be seen on both.
 # Blue, orange, green, magenta, teal, ochre.
-LINE_CUBE = ((0, 2, 5), (4, 1, 0), (0, 2, 0), (4, 1, 4), (0, 2, 2), (3, 2, 0))
-LINE_16 = (94, 31, 32, 35, 36, 33)
+LINE_256 = _cube("025", "410", "020", "414", "022", "320")
+LINE_16 = (12, 1, 2, 5, 6, 3)
 CUBE_STEPS = (0, 95, 135, 175, 215, 255)
-"""What the six values of the cube are in red, green or blue."""
+"""The six values of red, green or blue in the cube."""
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """Escape sequences from the most negative level over neutral to the most positive."""
+    """Paints from the most negative level over neutral to the most positive."""
 
-    codes: tuple[str, ...]
+    paints: tuple[Paint, ...]
     neutral: int
     """The index of the neutral level: 0 if there are no negative ones."""
 
     @property
     def highest(self) -> int:
         """The levels above neutral, and below it if there are any."""
-        return len(self.codes) - 1 - self.neutral
+        return len(self.paints) - 1 - self.neutral
 
     def levels(self, values: "npt.ArrayLike", scale: float) -> list[int]:
         """The levels of values (T,); `scale` is the value of the last level, which stays beyond it.
@@ -162,22 +189,23 @@ class Ramp:
 
         parts = np.asarray(values, np.float64) / (scale if scale > 0 else np.inf)
         place = np.clip(np.nan_to_num(parts), -1.0, 1.0) * self.highest
-        away = np.copysign(np.ceil(np.abs(place)), place)
-        levels: list[int] = (away if self.neutral else np.rint(place)).astype(int).tolist()
-        return levels if self.neutral else [max(level, 0) for level in levels]
+        away = np.ceil(np.abs(place)) if self.neutral else np.rint(np.maximum(place, 0.0))
+        levels: list[int] = np.copysign(away, place).astype(int).tolist()
+        return levels
 
     def level(self, value: float, scale: float) -> int:
         """The level of one value."""
         return self.levels([value], scale)[0]
 
-    def code(self, value: float, scale: float) -> str:
-        """The escape sequence for a value."""
-        return self.codes[self.neutral + self.level(value, scale)]
+    def of(self, values: "npt.ArrayLike", scale: float) -> list[Paint]:
+        """The paints of values (T,) on a scale."""
+        paints, neutral = self.paints, self.neutral
+        return [paints[neutral + level] for level in self.levels(values, scale)]
 
 
 @cache
 def diverging(mode: ColorMode, palette: Palette = Palette.rdbu) -> Ramp:
-    """From the colour of the lowest values over neutral to that of the highest."""
+    """The ramp from the color of the lowest values over neutral to that of the highest."""
     below, above = SIDES[palette]
     negative = _side(mode, below)
     return Ramp((*reversed(negative), _neutral(mode, below), *_side(mode, above)), len(negative))
@@ -185,76 +213,50 @@ def diverging(mode: ColorMode, palette: Palette = Palette.rdbu) -> Ramp:
 
 @cache
 def one_sided(mode: ColorMode, palette: Palette = Palette.rdbu) -> Ramp:
-    """From neutral to the colour of the highest values, for what is never below zero."""
+    """The ramp from neutral to the color of the highest values, for what is never below zero."""
     above = SIDES[palette][1]
     return Ramp((_neutral(mode, above), *_side(mode, above)), 0)
 
 
-def diverging_colors(palette: Palette = Palette.rdbu) -> tuple[Color, ...]:
-    """The grounds of `diverging` in true colour, in the order of its codes."""
-    below, above = SIDES[palette]
-    return (*reversed(_shades(below)), below.anchors[0], *_shades(above))
-
-
-def one_sided_colors(palette: Palette = Palette.rdbu) -> tuple[Color, ...]:
-    """The same of `one_sided`."""
-    above = SIDES[palette][1]
-    return (above.anchors[0], *_shades(above))
-
-
-def rising_colors() -> tuple[Color, ...]:
-    """The same of `rising`."""
-    return (_GREEN.anchors[0], *_shades(_GREEN))
-
-
-def line_colors() -> tuple[Color, ...]:
-    """The colours of curves."""
-    return tuple((CUBE_STEPS[r], CUBE_STEPS[g], CUBE_STEPS[b]) for r, g, b in LINE_CUBE)
-
-
-def inks(mode: ColorMode) -> tuple[str, ...]:
-    """The escape sequences of curves: one for each colour, or a single empty one without colours."""
-    if mode == ColorMode.none:
-        return ("",)
-    if mode == ColorMode.ansi16:
-        return tuple(f"\x1b[{code}m" for code in LINE_16)
-    return tuple(f"\x1b[38;5;{16 + 36 * r + 6 * g + b}m" for r, g, b in LINE_CUBE)
-
-
 @cache
 def rising(mode: ColorMode) -> Ramp:
-    """From neutral to green, for probabilities."""
+    """The ramp from neutral to green, for probabilities."""
     return Ramp((_neutral(mode, _GREEN), *_side(mode, _GREEN)), 0)
 
 
-def _side(mode: ColorMode, side: _Side) -> list[str]:
+def line_paints(mode: ColorMode) -> tuple[Paint, ...]:
+    """The paints of curves: one for each color, or a single plain one without colors."""
+    if mode == ColorMode.none:
+        return (PLAIN,)
+    return tuple(map(Paint, LINE_16 if mode == ColorMode.ansi16 else LINE_256))
+
+
+def _side(mode: ColorMode, side: _Side) -> tuple[Paint, ...]:
     """The levels on one side of neutral, the weakest first."""
     if mode == ColorMode.none:
-        return [""] * TRUECOLOR_LEVELS
+        return (PLAIN,) * TRUECOLOR_LEVELS
     if mode == ColorMode.ansi16:
-        return [f"\x1b[{ink};{ground}m" for ground, ink in side.few]
-    if mode == ColorMode.ansi256:
-        return [_from_cube(cell) for cell in side.cube]
-    return [_true(color) for color in _shades(side)]
+        return side.few
+    return tuple(map(_on, side.cube if mode == ColorMode.ansi256 else _shades(side)))
 
 
-def _shades(side: _Side) -> list[Color]:
-    """The true colours on one side of neutral, the weakest first."""
+def _shades(side: _Side) -> list[RGB]:
+    """The true colors on one side of neutral, the weakest first."""
     parts = (k / TRUECOLOR_LEVELS for k in range(1, TRUECOLOR_LEVELS + 1))
     return [between(side.anchors, part) for part in parts]
 
 
-def _neutral(mode: ColorMode, side: _Side) -> str:
+def _neutral(mode: ColorMode, side: _Side) -> Paint:
     return {
-        ColorMode.none: "",
-        ColorMode.ansi16: "\x1b[{1};{0}m".format(*NEUTRAL_16),
-        ColorMode.ansi256: _from_cube(NEUTRAL_CELL),
-        ColorMode.truecolor: _true(side.anchors[0]),
+        ColorMode.none: PLAIN,
+        ColorMode.ansi16: NEUTRAL_16,
+        ColorMode.ansi256: _on(NEUTRAL_256),
+        ColorMode.truecolor: _on(side.anchors[0]),
     }[mode]
 
 
-def between(anchors: Sequence[Color], part: float) -> Color:
-    """The colour at a part (0 to 1) of the way along the anchors."""
+def between(anchors: Sequence[RGB], part: float) -> RGB:
+    """The color at a part (0 to 1) of the way along the anchors."""
     place = part * (len(anchors) - 1)
     index = min(int(place), len(anchors) - 2)
     rest = place - index
@@ -263,24 +265,28 @@ def between(anchors: Sequence[Color], part: float) -> Color:
     return red, green, blue
 
 
-def _is_light(color: Color) -> bool:
-    """Whether black ink is easier to read on a colour than white (relative luminance, WCAG 2)."""
+def rgb(color: Color) -> RGB:
+    """Red, green and blue of a color; one of the first 16 as a classic terminal shows it."""
+    if not isinstance(color, int):
+        return color
+    if color < 16:
+        red, green, blue = (color >> bit & 1 for bit in range(3))
+        level = 205 if color < 8 else 255
+        return red * level, green * level, blue * level
+    red, green, blue = ((color - 16) // place % 6 for place in (36, 6, 1))
+    return CUBE_STEPS[red], CUBE_STEPS[green], CUBE_STEPS[blue]
+
+
+def ink_on(color: RGB) -> RGB:
+    """Black or white, whichever is easier to read on a color (relative luminance, WCAG 2)."""
     parts = (v / 255 for v in color)
     red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
+    return BLACK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else WHITE
 
 
-def ink_on(color: Color) -> Color:
-    """Black or white, whichever is easier to read on a colour."""
-    return BLACK if _is_light(color) else WHITE
-
-
-def _true(color: Color) -> str:
-    ink = ink_on(color)
-    return f"\x1b[38;2;{ink[0]};{ink[1]};{ink[2]};48;2;{color[0]};{color[1]};{color[2]}m"
-
-
-def _from_cube(cell: Color) -> str:
-    red, green, blue = cell
-    ink = 16 if _is_light((CUBE_STEPS[red], CUBE_STEPS[green], CUBE_STEPS[blue])) else 231
-    return f"\x1b[38;5;{ink};48;5;{16 + 36 * red + 6 * green + blue}m"
+def _on(background: Color) -> Paint:
+    """The paint of a background, with ink that can be read on it."""
+    ink = ink_on(rgb(background))
+    if isinstance(background, int):
+        return Paint(16 if ink == BLACK else 231, background)
+    return Paint(ink, background)

@@ -1,6 +1,6 @@
-"""A sheet as PNG, drawn by Pillow with the font that comes with matplotlib; both are imported when they are needed.
+"""A grid as PNG, drawn by Pillow with the font that comes with matplotlib; both are imported when they are needed.
 
-That font has Latin, Greek, Cyrillic, Arabic and many signs, but no Chinese, Japanese, Korean or colour emoji: what it
+That font has Latin, Greek, Cyrillic, Arabic and many signs, but no Chinese, Japanese, Korean or color emoji: what it
 lacks is drawn as a box.
 """
 
@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from charrnn.errors import UsageError
-from charrnn.render.grid import (
+from charrnn.render.grid import Grid
+from charrnn.render.palette import Paint, rgb
+from charrnn.render.pixels import (
     BASELINE,
     CELL_WIDTH,
     FONT_SIZE,
     MARGIN,
     PAPER,
     ROW_HEIGHT,
-    Cell,
-    Sheet,
+    ink_of,
+    is_even,
     row_height,
+    size_of,
 )
 
 if TYPE_CHECKING:
@@ -30,14 +33,14 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 SCALE = 2
-"""Pixels of the file for each of the sheet, so that projectors and print are sharp."""
+"""Pixels of the file for each of the layout, so that projectors and print are sharp."""
 DOTS_PER_INCH = 96 * SCALE
 MOST_PIXELS = 32_000
-"""On a side: what programs that show pictures can be trusted with."""
+"""The largest side that programs for pictures can be trusted with."""
 
 
-def png_of(sheet: Sheet) -> bytes:
-    """The file's content: the same for the same sheet with the same Pillow and matplotlib.
+def png_of(grid: Grid) -> bytes:
+    """The content of the file: the same for the same grid with the same Pillow and matplotlib.
 
     Raises:
         UsageError: the picture would be too large for most programs.
@@ -45,7 +48,8 @@ def png_of(sheet: Sheet) -> bytes:
     """
     from PIL import Image, ImageDraw
 
-    size = (sheet.width * SCALE, sheet.height * SCALE)
+    width, height = size_of(grid)
+    size = (width * SCALE, height * SCALE)
     if max(size) > MOST_PIXELS:
         raise UsageError(
             f"the picture would have {size[0]:,} x {size[1]:,} pixels; "
@@ -55,51 +59,55 @@ def png_of(sheet: Sheet) -> bytes:
     image = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(image)
     y = MARGIN
-    for row in sheet.rows:
+    for row in grid.rows:
         x = MARGIN
-        for cell in row:
-            _draw_cell(draw, cell, x * SCALE, y * SCALE)
-            x += cell.width * CELL_WIDTH
+        for text, width, paint in zip(row.texts, row.widths, row.paints, strict=True):
+            _draw_background(draw, paint, width, x * SCALE, y * SCALE)
+            _draw_text(draw, text, paint, x * SCALE, y * SCALE)
+            x += width * CELL_WIDTH
         y += row_height(row)
     content = io.BytesIO()
     image.save(content, "PNG", dpi=(DOTS_PER_INCH, DOTS_PER_INCH), optimize=True)
     return content.getvalue()
 
 
-def boxed(sheet: Sheet) -> set[str]:
-    """The characters of a sheet that are drawn as boxes because the font lacks them."""
-    return {c for row in sheet.rows for cell in row for c in cell.label if not _has(c)}
+def boxed(grid: Grid) -> set[str]:
+    """The characters of a grid that are drawn as boxes because the font lacks them."""
+    return {c for row in grid.rows for text in row.texts for c in text if not _has(c)}
 
 
-def _draw_cell(draw: "ImageDraw", cell: Cell, x: int, y: int) -> None:
-    """One cell, its upper left corner at (x, y)."""
-    style, width, baseline = cell.style, CELL_WIDTH * SCALE, y + BASELINE * SCALE
-    if style.ground:
-        draw.rectangle(
-            (x, y, x + cell.width * width - 1, y + ROW_HEIGHT * SCALE - 1), fill=style.ground
-        )
-    font = _font(bold=style.bold)
-    for label, place, cells in _pieces(cell):
+def _draw_background(draw: "ImageDraw", paint: Paint, cells: int, x: int, y: int) -> None:
+    """The background of cells whose upper left corner is at (x, y)."""
+    if paint.background is not None and cells:
+        right, bottom = x + cells * CELL_WIDTH * SCALE - 1, y + ROW_HEIGHT * SCALE - 1
+        draw.rectangle((x, y, right, bottom), fill=rgb(paint.background))
+
+
+def _draw_text(draw: "ImageDraw", text: str, paint: Paint, x: int, y: int) -> None:
+    """The text of a cell whose upper left corner is at (x, y)."""
+    width, baseline = CELL_WIDTH * SCALE, y + BASELINE * SCALE
+    font, ink = _font(bold=paint.bold), ink_of(paint)
+    for label, place, cells in _pieces(text):
         left = x + place * width
         if all(map(_has, label)):
             middle = left + cells * width / 2
             for character in label:  # a mark has the width of its circle, and stands over it
-                draw.text((middle, baseline), character, fill=style.ink, font=font, anchor="ms")
+                draw.text((middle, baseline), character, fill=ink, font=font, anchor="ms")
         else:
             edge = SCALE * 2
             box = (left + edge, y + 3 * edge, left + cells * width - edge, baseline)
-            draw.rectangle(box, outline=style.ink, width=SCALE)
-    if style.underlined:
-        end = x + cell_len(cell.label) * width - 1
-        draw.rectangle((x, baseline + 2 * SCALE, end, baseline + 3 * SCALE), fill=style.ink)
+            draw.rectangle(box, outline=ink, width=SCALE)
+    if paint.underlined:
+        end = x + cell_len(text) * width - 1
+        draw.rectangle((x, baseline + 2 * SCALE, end, baseline + 3 * SCALE), fill=ink)
 
 
-def _pieces(cell: Cell) -> Iterator[tuple[str, int, int]]:
-    """What is drawn by itself: a text, its first cell and its number of cells; a long label letter by letter."""
-    if not cell.is_plain:
-        yield cell.label, 0, cell_len(cell.label)
+def _pieces(text: str) -> Iterator[tuple[str, int, int]]:
+    """What is drawn by itself: a label, its first cell and its number of cells; a long label letter by letter."""
+    if not is_even(text):
+        yield text, 0, cell_len(text)
         return
-    for place, character in enumerate(cell.label):
+    for place, character in enumerate(text):
         if character != " ":
             yield character, place, 1
 

@@ -1,6 +1,6 @@
-"""A sheet as SVG: rectangles and text, which can be selected and searched; no script, no style sheet, no other file.
+"""A grid as SVG: rectangles and text, which can be selected and searched; no script, no style sheet, no other file.
 
-Each run of cells with the same look begins at its own place and has its own length, so that text and colours agree in
+Each run of cells of the same paint begins at its own place and has its own length, so that text and colors agree in
 every viewer, whatever font it has.
 """
 
@@ -10,92 +10,101 @@ from itertools import groupby
 
 from rich.cells import cell_len
 
-from charrnn.render.grid import (
+from charrnn.render.grid import Grid, GridRow, padded
+from charrnn.render.palette import BLACK, RGB, Paint, rgb
+from charrnn.render.pixels import (
     BASELINE,
     CELL_WIDTH,
     FONT_SIZE,
     MARGIN,
     PAPER,
     ROW_HEIGHT,
-    Cell,
-    Row,
-    Sheet,
+    ink_of,
+    is_even,
     row_height,
+    size_of,
 )
-from charrnn.render.palette import BLACK, Color
 
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-LOOK = 'xml:space="preserve" direction="ltr" unicode-bidi="bidi-override"'
-"""Of a row: all its spaces, and from left to right whatever its script."""
+TEXT_ATTRIBUTES = 'xml:space="preserve" direction="ltr" unicode-bidi="bidi-override"'
+"""The attributes of a row: all its spaces count, and it goes from left to right whatever its script."""
 CORNER = 6
 """The radius of the paper's corners."""
 
 
-def svg_of(sheet: Sheet) -> bytes:
-    """The file's content: the same for the same sheet, always."""
-    size = f'width="{sheet.width}" height="{sheet.height}"'
+def svg_of(grid: Grid) -> bytes:
+    """The content of the file, always the same for the same grid."""
+    width, height = size_of(grid)
+    size = f'width="{width}" height="{height}"'
     tops, top = [], MARGIN
-    for row in sheet.rows:
+    for row in grid.rows:
         tops.append(top)
         top += row_height(row)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {sheet.width} {sheet.height}">',
-        f"<title>charrnn: {escape(sheet.title)}</title>",
-        f"<desc>{escape(sheet.description)}</desc>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">',
+        f"<title>charrnn: {escape(grid.title)}</title>",
+        f"<desc>{escape(grid.description)}</desc>",
         f'<rect {size} rx="{CORNER}" fill="{_hex(PAPER)}"/>',
         '<g shape-rendering="crispEdges">',
-        *(part for row, y in zip(sheet.rows, tops, strict=True) for part in _grounds(row, y)),
+        *(part for row, y in zip(grid.rows, tops, strict=True) for part in _backgrounds(row, y)),
         "</g>",
         (
             f'<g font-family="{FONTS}" font-size="{FONT_SIZE}" fill="{_hex(BLACK)}" '
             'style="font-variant-ligatures:none">'
         ),
-        *(_text(row, y + BASELINE) for row, y in zip(sheet.rows, tops, strict=True) if row),
+        *(_text(row, y + BASELINE) for row, y in zip(grid.rows, tops, strict=True) if row.texts),
         "</g>",
         "</svg>",
     ]
     return ("\n".join(parts) + "\n").encode()
 
 
-def _grounds(row: Row, y: int) -> Iterator[str]:
-    """A rectangle for each run of cells with the same colour."""
+def _backgrounds(row: GridRow, y: int) -> Iterator[str]:
+    """A rectangle for each run of cells with the same background."""
     x = MARGIN
-    for ground, run in groupby(row, key=lambda cell: cell.style.ground):
-        width = sum(cell.width for cell in run) * CELL_WIDTH
-        if ground:
-            yield (
-                f'<rect x="{x}" y="{y}" width="{width}" height="{ROW_HEIGHT}" fill="{_hex(ground)}"/>'
-            )
+    cells = zip(row.widths, row.paints, strict=True)
+    for background, run in groupby(cells, key=lambda cell: cell[1].background):
+        width = sum(cells for cells, _ in run) * CELL_WIDTH
+        if background is not None:
+            fill = _hex(rgb(background))
+            yield f'<rect x="{x}" y="{y}" width="{width}" height="{ROW_HEIGHT}" fill="{fill}"/>'
         x += width
 
 
-def _text(row: Row, y: int) -> str:
+def _text(row: GridRow, y: int) -> str:
     """The text of a row."""
-    return f'<text y="{y}" {LOOK}>{"".join(_spans(row))}</text>'
+    return f'<text y="{y}" {TEXT_ATTRIBUTES}>{"".join(_spans(row))}</text>'
 
 
-def _spans(row: Row) -> Iterator[str]:
+def _spans(row: GridRow) -> Iterator[str]:
+    """The runs of cells that can be written together, and each other cell by itself."""
     column = 0
-    for (_, is_plain), run in groupby(row, key=lambda cell: (cell.style, cell.is_plain)):
-        cells = list(run)
-        if is_plain:
-            text = "".join(c.label + " " * (c.width - len(c.label)) for c in cells)
-            if any(c.label for c in cells):
+    cells = zip(row.texts, row.widths, row.paints, strict=True)
+    for (paint, is_run), run in groupby(cells, key=lambda cell: (cell[2], _is_run(*cell))):
+        found = list(run)
+        if is_run:
+            text = "".join(padded(text, width) for text, width, _ in found)
+            if any(text for text, *_ in found):
                 length = f' textLength="{len(text) * CELL_WIDTH}"' if len(text) > 1 else ""
-                yield _span(text, f'x="{_x(column)}"{length}', cells[0])
-            column += sum(c.width for c in cells)
+                yield _span(text, f'x="{_x(column)}"{length}', paint)
+            column += len(text)
             continue
-        for cell in cells:
-            place = f'x="{_x(column + cell_len(cell.label) / 2)}" text-anchor="middle"'
-            yield _span(cell.label, place, cell)
-            column += cell.width
+        for text, width, _ in found:
+            place = f'x="{_x(column + cell_len(text) / 2)}" text-anchor="middle"'
+            yield _span(text, place, paint)
+            column += width
 
 
-def _span(text: str, place: str, cell: Cell) -> str:
-    style = cell.style
-    look = f' fill="{_hex(style.ink)}"' if style.ink != BLACK else ""
-    look += ' font-weight="bold"' if style.bold else ""
-    look += ' text-decoration="underline"' if style.underlined else ""
+def _is_run(text: str, width: int, paint: Paint) -> bool:  # noqa: ARG001 (a cell has all three)
+    """Whether a cell can be written together with its neighbors."""
+    return not paint.underlined and is_even(text)
+
+
+def _span(text: str, place: str, paint: Paint) -> str:
+    ink = ink_of(paint)
+    look = f' fill="{_hex(ink)}"' if ink != BLACK else ""
+    look += ' font-weight="bold"' if paint.bold else ""
+    look += ' text-decoration="underline"' if paint.underlined else ""
     return f"<tspan {place}{look}>{escape(text, quote=False)}</tspan>"
 
 
@@ -103,5 +112,5 @@ def _x(column: float) -> str:
     return f"{MARGIN + column * CELL_WIDTH:g}"
 
 
-def _hex(color: Color) -> str:
+def _hex(color: RGB) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from charrnn.render.palette import (
     HUES,
+    RGB,
     WHITE,
-    Color,
+    ColorMode,
     Palette,
+    Ramp,
     between,
-    diverging_colors,
+    diverging,
     ink_on,
-    rising_colors,
+    rgb,
+    rising,
 )
 
 DARK_BACKGROUND = (24, 25, 29)
@@ -22,7 +25,8 @@ def ramps(palette: Palette = Palette.rdbu) -> dict[str, dict[str, list[str]]]:
 
     The `hues` of a theme are the names of its colors below and above zero.
     """
-    value, chance = diverging_colors(palette), rising_colors()
+    mode = ColorMode.truecolor
+    value, chance = _backgrounds(diverging(mode, palette)), _backgrounds(rising(mode))
     neutral = len(value) // 2
     below, above = value[neutral::-1], value[neutral:]
     return {
@@ -39,13 +43,18 @@ def ramps(palette: Palette = Palette.rdbu) -> dict[str, dict[str, list[str]]]:
     }
 
 
-def _dark(side: Sequence[Color]) -> list[Color]:
+def _backgrounds(ramp: Ramp) -> list[RGB]:
+    """The background colors of a ramp, from its lowest level."""
+    return [rgb(paint.background or 0) for paint in ramp.paints]
+
+
+def _dark(side: Sequence[RGB]) -> list[RGB]:
     """One side of a ramp for the dark theme: from its background to the lightest color that bears white text."""
     end = next((color for color in side if ink_on(color) == WHITE), side[-1])
     steps = len(side) - 1
     return [between((DARK_BACKGROUND, end), k / steps) for k in range(steps + 1)]
 
 
-def _named(color: Color) -> str:
+def _named(color: RGB) -> str:
     """A color as "red green blue"."""
     return "{} {} {}".format(*color)

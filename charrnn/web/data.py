@@ -23,7 +23,7 @@ from charrnn.interpret.recording import PART
 from charrnn.interpret.units import Unit, interest
 from charrnn.network.cells import get_cell
 from charrnn.render.glyphs import glyph
-from charrnn.render.views.scene import MOST_BITS
+from charrnn.render.views.scale import FULL_SURPRISAL
 from charrnn.web.packing import pack, pack_values
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
     return {
         "surprisal": pack(np.minimum(np.rint(surprisal * 1000), MAX_MILLIBITS).astype("<u2")),
         "meanSurprisal": round(float(costs.mean()) if len(costs) else 0.0, 4),
-        "mostSurprisal": MOST_BITS,
+        "mostSurprisal": FULL_SURPRISAL,
         "guesses": pack(np.concatenate(collected.next_ids)),
         "chances": pack(np.rint(probabilities * CERTAIN).astype("<u2")),
         "certain": CERTAIN,
@@ -201,7 +201,7 @@ def _labels(
 def _units(
     values: "Float", units: Sequence[Unit]
 ) -> tuple[list[dict[str, Any]], npt.NDArray[np.float32]]:
-    """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.scene.unit_block`."""
+    """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.text.unit_scale`."""
     some = [values[:, None, k : k + TOGETHER] for k in range(0, len(units), TOGETHER)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
     reach = np.abs(values).max(axis=0)

@@ -32,7 +32,7 @@ from charrnn.config import MAX_UNITS, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.network.cells import CELLS
 from charrnn.network.shapes import ROUND, WITHIN, count_parameters, hidden_size_for
-from charrnn.render.bars import bar
+from charrnn.render.tables import bar
 
 SHAPE = ("--embedding-size", 4, "--batch-size", 6, "--sequence-length", 10)
 SMALL = ("--hidden-size", 12, *SHAPE, "--precision", "float32")

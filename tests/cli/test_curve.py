@@ -10,11 +10,13 @@ from importlib.util import find_spec
 
 import pytest
 from helpers import CLEAN, call_charrnn, run_charrnn
+from paints import escape, line_colors
 
 from charrnn.errors import CheckpointError
-from charrnn.render.palette import CUBE_STEPS, ColorMode, inks, line_colors
+from charrnn.render.ansi import lines_of
+from charrnn.render.palette import CUBE_STEPS, ColorMode, line_paints
 from charrnn.render.plot.axes import bits_axis, step_axis, time_axis
-from charrnn.render.plot.curves import Line, Plot, plot_lines, seconds_at
+from charrnn.render.plot.curves import Line, Plot, plot_rows, seconds_at
 from charrnn.training.metrics import load_rows
 
 needs_matplotlib = pytest.mark.skipif(
@@ -89,7 +91,7 @@ TWO = Plot("bits per character", [Line("v", "down", FALLING, "best"), Line("t", 
 
 
 def drawn(plot, width=60, mode=ColorMode.none, **options):
-    return list(plot_lines(plot, width, mode, **options))
+    return list(lines_of(plot_rows(plot, width, mode, **options)))
 
 
 def body(lines):
@@ -157,7 +159,7 @@ def test_without_colour_letters_tell_curves_apart_and_one_curve_needs_none():
 @pytest.mark.parametrize("mode", [ColorMode.ansi16, ColorMode.ansi256, ColorMode.truecolor])
 def test_with_colour_each_curve_has_its_own_and_no_letters(mode):
     text = "\n".join(drawn(TWO, mode=mode))
-    first, second, *_ = inks(mode)
+    first, second, *_ = map(escape, line_paints(mode))
     for code, name in ((first, "down"), (second, "up")):
         assert text.count(code) > 4
         assert f"{code}⠒⠒\x1b[0m {name}" in text
@@ -379,7 +381,7 @@ def test_a_pipe_gets_no_colours_and_a_terminal_without_dots_ascii(ask, tmp_path)
         cwd=tmp_path,
         env={"FORCE_COLOR": "1", "TERM": "xterm-256color"},
     )
-    assert inks(ColorMode.ansi256)[0] in forced.out
+    assert escape(line_paints(ColorMode.ansi256)[0]) in forced.out
     script = """
 import sys
 sys.stdout.reconfigure(encoding="cp1252")

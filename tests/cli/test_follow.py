@@ -10,13 +10,16 @@ import sys
 import numpy as np
 import pytest
 from helpers import CLEAN, call_charrnn, command, make_text, own_signals
+from paints import code_of
 
 from charrnn.cli import sample as sample_command
 from charrnn.cli import visualize as visualize_command
-from charrnn.render.palette import RESET, ColorMode, Palette, diverging, one_sided
-from charrnn.render.views.scene import MOST_BITS, columns_of
+from charrnn.render.ansi import RESET
+from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
+from charrnn.render.views.scale import FULL_SURPRISAL
+from charrnn.render.views.symbols import columns_of
 
-SGR = re.compile(r"(\x1b\[[\d;]+m)([^\x1b]*)\x1b\[0m")
+SGR = re.compile(r"(\x1b\[[\d;]+m)([^\x1b]*)", re.DOTALL)
 
 
 @pytest.fixture
@@ -63,14 +66,14 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
     seen = painted(body_of(call(*see, "--unit", "L1.h.7").out))
     assert "".join(label for label, _ in seen) == "".join(labels)
     values = reading.arrays["h"][len(start) :, 1, 7]
-    codes = diverging(ColorMode.ansi256).code
-    expected = [(x, codes(v, 1.0)) for k, v in zip(labels, values, strict=True) for x in k]
+    ramp = diverging(ColorMode.ansi256)
+    expected = [(x, code_of(ramp, v, 1.0)) for k, v in zip(labels, values, strict=True) for x in k]
     assert seen == expected
 
     seen = painted(body_of(call(*see, "--surprisal").out))
-    bits, codes = reading.surprisal[len(start) :], one_sided(ColorMode.ansi256).code
+    bits, ramp = reading.surprisal[len(start) :], one_sided(ColorMode.ansi256)
     near = [
-        {codes(b + d, MOST_BITS) for d in (-1e-4, 0, 1e-4)}
+        {code_of(ramp, b + d, FULL_SURPRISAL) for d in (-1e-4, 0, 1e-4)}
         for k, b in zip(labels, bits, strict=True)
         for _ in k
     ]

@@ -13,27 +13,50 @@ import pytest
 from helpers import CLEAN, call_charrnn, command, run_charrnn
 from hypothesis import given
 from hypothesis import strategies as st
+from paints import code_of, codes_of
 from rich.cells import cell_len
 
 from charrnn.cli.sample.output import SurprisalOutput
+from charrnn.render.ansi import RESET, lines_of, piece_of
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import RESET, ColorMode, Palette, one_sided
-from charrnn.render.views.rows import SurprisalRows, surprisal_legend
-from charrnn.render.views.scene import MOST_BITS
+from charrnn.render.look import Look
+from charrnn.render.palette import ColorMode, Palette, one_sided
+from charrnn.render.views.live import LiveSurprisal, surprisal_legend
+from charrnn.render.views.scale import FULL_SURPRISAL
 from charrnn.sampling.stream import Piece
 
 COLORFUL = [ColorMode.ansi16, ColorMode.ansi256, ColorMode.truecolor]
-PAINTED = re.compile(r"(\x1b\[[\d;]+m)([^\x1b]*)\x1b\[0m|([^\x1b])", re.DOTALL)
+PAINTED = re.compile(r"(\x1b\[[\d;]+m)|([^\x1b])", re.DOTALL)
 
 
 def characters_of(painted):
     """(shown, code) for each character of a row's text; the code is empty where it is plain."""
-    for code, run, plain in PAINTED.findall(painted):
-        yield from ((c, code) for c in run) if code else [(plain, "")]
+    color = ""
+    for code, character in PAINTED.findall(painted):
+        if character:
+            yield character, color
+        else:
+            color = "" if code == RESET else code
 
 
 def level(bits, mode):
-    return one_sided(mode).code(bits, MOST_BITS)
+    return code_of(one_sided(mode), bits, FULL_SURPRISAL)
+
+
+class Written:
+    """What a terminal is sent while text comes."""
+
+    def __init__(self, mode, width):
+        self._live = LiveSurprisal(Look(mode), width)
+
+    def plain(self, text):
+        return piece_of(self._live.plain(text))
+
+    def scored(self, text, surprisal):
+        return piece_of(self._live.scored(text, surprisal))
+
+    def end(self):
+        return piece_of(self._live.end())
 
 
 TEXTS = st.text(st.sampled_from("ab \n\té漢\x1b"), max_size=30)
@@ -52,8 +75,8 @@ def judged(draw):
 def test_each_character_has_the_colour_of_its_bits_in_rows_no_wider_than_asked(
     mode, parts, width, prime
 ):
-    rows = SurprisalRows(mode, width)
-    out = rows.plain(prime) + "".join(rows.judged(*part) for part in parts) + rows.end()
+    rows = Written(mode, width)
+    out = rows.plain(prime) + "".join(rows.scored(*part) for part in parts) + rows.end()
     found = list(characters_of(out))
     shown = [pair for pair in found if pair[0] != "\n"]
     expected = [(glyph(c), "") for c in prime if c != "\n"]
@@ -67,8 +90,8 @@ def test_each_character_has_the_colour_of_its_bits_in_rows_no_wider_than_asked(
 
 @given(parts=judged(), width=st.integers(2, 20))
 def test_without_colour_a_digit_stands_under_each_character(parts, width):
-    rows = SurprisalRows(ColorMode.none, width)
-    out = "".join(rows.judged(*part) for part in parts) + rows.end()
+    rows = Written(ColorMode.none, width)
+    out = "".join(rows.scored(*part) for part in parts) + rows.end()
     lines = out.split("\n")
     assert lines.pop() == ""
     texts, digits, gaps = lines[::3], lines[1::3], lines[2::3]
@@ -79,16 +102,16 @@ def test_without_colour_a_digit_stands_under_each_character(parts, width):
         assert len(row) <= cell_len(text)
         places = [cell_len(text[:k]) for k in range(len(text))]
         below += [int(row[place]) for place in places]
-    expected = [round(9 * min(b / MOST_BITS, 1)) for _, bits in parts for b in bits]
+    expected = [round(9 * min(b / FULL_SURPRISAL, 1)) for _, bits in parts for b in bits]
     assert below == expected
 
 
 @given(parts=judged(), width=st.integers(2, 20), mode=st.sampled_from(list(ColorMode)))
 def test_how_the_text_is_cut_into_parts_changes_nothing_that_is_seen(parts, width, mode):
     def seen(parts):
-        rows = SurprisalRows(mode, width)
+        rows = Written(mode, width)
         return list(
-            characters_of("".join(rows.judged(text, bits) for text, bits in parts) + rows.end())
+            characters_of("".join(rows.scored(text, bits) for text, bits in parts) + rows.end())
         )
 
     whole = "".join(text for text, _ in parts), [b for _, bits in parts for b in bits]
@@ -96,29 +119,33 @@ def test_how_the_text_is_cut_into_parts_changes_nothing_that_is_seen(parts, widt
 
 
 def test_no_colour_is_left_on_after_any_part():
-    rows = SurprisalRows(ColorMode.truecolor, 10)
+    rows = Written(ColorMode.truecolor, 10)
     for character in "ab\nc":
-        out = rows.judged(character, [3.0])
+        out = rows.scored(character, [3.0])
         assert out.removesuffix("\n").endswith(RESET)
 
 
 def test_the_prime_has_neither_colour_nor_digits_and_its_newlines_are_obeyed():
-    rows = SurprisalRows(ColorMode.none, 10)
-    out = rows.plain("ab\nc\t") + rows.judged("d\n", [8, 4]) + rows.plain("x") + rows.end()
+    rows = Written(ColorMode.none, 10)
+    out = rows.plain("ab\nc\t") + rows.scored("d\n", [8, 4]) + rows.plain("x") + rows.end()
     assert out == "ab\nc→d↵\n  94\n\nx\n"
 
 
+def legend(mode, *palette, in_color):
+    return list(lines_of(surprisal_legend(Look(mode, *palette), in_color=in_color)))
+
+
 def test_the_legend_has_the_ends_of_the_scale():
-    assert "9 is 8.00" in list(surprisal_legend(ColorMode.none, in_color=False))[-1]
-    (line,) = surprisal_legend(ColorMode.ansi256, in_color=False)
+    assert "9 is 8.00" in legend(ColorMode.none, in_color=False)[-1]
+    (line,) = legend(ColorMode.ansi256, in_color=False)
     assert "white, 0, to red, 8 or more" in line
-    bar = list(surprisal_legend(ColorMode.ansi256, in_color=True))[-1]
+    bar = legend(ColorMode.ansi256, in_color=True)[-1]
     assert level(0, ColorMode.ansi256) in bar
     assert level(8, ColorMode.ansi256) in bar
-    (line,) = surprisal_legend(ColorMode.ansi256, Palette.vik, in_color=False)
+    (line,) = legend(ColorMode.ansi256, Palette.vik, in_color=False)
     assert "white, 0, to brown" in line
-    bar = list(surprisal_legend(ColorMode.truecolor, Palette.vik, in_color=True))[-1]
-    assert one_sided(ColorMode.truecolor, Palette.vik).code(8, MOST_BITS) in bar
+    bar = legend(ColorMode.truecolor, Palette.vik, in_color=True)[-1]
+    assert code_of(one_sided(ColorMode.truecolor, Palette.vik), 8, FULL_SURPRISAL) in bar
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -162,7 +189,7 @@ def test_the_colours_are_those_of_the_palette(sampled, palette):
     seen = sampled(*OPTIONS, *asked).out
     codes = {code for _, code in characters_of(seen)} - {""}
     assert len(codes) > 3
-    assert codes <= set(one_sided(ColorMode.truecolor, palette).codes)
+    assert codes <= set(codes_of(one_sided(ColorMode.truecolor, palette)))
 
 
 def test_a_pipe_gets_digits_and_the_talk_goes_to_stderr(sampled):

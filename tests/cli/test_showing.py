@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from helpers import call_charrnn, make_text, run_charrnn
+from paints import code_of
 
 import charrnn
 from charrnn.api import LanguageModel
@@ -19,7 +20,7 @@ from charrnn.errors import DataError
 from charrnn.interpret.units import Unit, most_interesting, parse_units
 from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
-from charrnn.render.views.scene import MOST_BITS
+from charrnn.render.views.scale import FULL_SURPRISAL
 from charrnn.text.vocabulary import Vocabulary
 
 TEXT = "def wrap(text):"
@@ -68,7 +69,7 @@ def test_bits_stand_under_the_text_and_are_those_of_the_reading(see, tiny_model)
     seen = see("tiny", TEXT, "--unit", "L0.h.3", "--bits", "--color", "256").out.split("\n")
     ramp = one_sided(ColorMode.ansi256)
     assert painted_cells(seen[-2]) == [
-        (digit, ramp.code(b, MOST_BITS)) for digit, b in zip(expected, bits, strict=True)
+        (digit, code_of(ramp, b, FULL_SURPRISAL)) for digit, b in zip(expected, bits, strict=True)
     ]
     assert "the bits that it cost" in seen[2]
     cost = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(TEXT), streams=1)
@@ -122,7 +123,7 @@ def test_a_palette_colours_the_values(see, tiny_model, color, palette):
     ramp = diverging(ColorMode(color), palette)
     values = tiny_model.read(TEXT).arrays["h"][:, 0, 3]
     assert [code for _, code in painted_cells(out.split("\n")[2])] == [
-        ramp.code(value, 1.0) for value in values
+        code_of(ramp, value, 1.0) for value in values
     ]
 
 

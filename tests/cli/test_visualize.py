@@ -18,7 +18,7 @@ import charrnn
 from charrnn.cli import reading
 from charrnn.interpret.units import most_interesting
 from charrnn.render.palette import ColorMode
-from charrnn.render.views.scene import make_scene
+from charrnn.render.views.symbols import columns_of
 
 TEXT = "def wrap(text):"
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -155,7 +155,7 @@ def test_without_a_text_the_model_reads_what_it_writes(see, arguments, tiny_mode
     result = see(*arguments, "--unit", "L0.h.3", "--width", 1000)
     model = byte_model if arguments == ("bytes",) else tiny_model
     written = model.read("".join(model.sample(length=400, seed=1)))
-    assert text_of(result.out) == "".join(c.label for c in make_scene(written, []).columns)
+    assert text_of(result.out) == "".join(c.label for c in columns_of(written))
     assert "400 characters that the model writes itself" in result.err
 
 

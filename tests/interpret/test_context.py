@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from helpers import call_charrnn, make_text, run_charrnn
+from paints import line_colors
 
 import charrnn
 from charrnn.api import LanguageModel
@@ -19,9 +20,9 @@ from charrnn.interpret import context as module
 from charrnn.interpret.context import ContextCurve, context_curve, lengths_up_to
 from charrnn.network.shapes import weight_shapes
 from charrnn.numerics import log_softmax
-from charrnn.render.palette import line_colors
+from charrnn.render.ansi import lines_of
 from charrnn.render.plot.picture import draw_context
-from charrnn.render.views.context import context_lines
+from charrnn.render.views.context import context_rows
 from charrnn.text.vocabulary import Vocabulary
 
 V = 4
@@ -197,7 +198,7 @@ def test_what_cannot_be_measured_is_refused():
 def test_a_table():
     found = ContextCurve((0, 1, 2), np.array([[4.0, 6.0], [2.0, 3.0], [2.0, 2.99]]))
     assert (
-        "\n".join(context_lines(found, "character", 57))
+        "\n".join(lines_of(context_rows(found, "character", 57)))
         == """\
 bits per character, given only the k characters before
 it; every k from a cold start and on the same 2
@@ -208,7 +209,7 @@ characters
       2    2.495    0.495     +0.000    0.000  █████
 within 1 % of the bits with 2 characters: from k = 1 on"""
     )
-    assert "#####" in "\n".join(context_lines(found, "byte", 57, blocks=False))
+    assert "#####" in "\n".join(lines_of(context_rows(found, "byte", 57, blocks=False)))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from helpers import call_charrnn, make_text
 from hypothesis import given
 from hypothesis import strategies as st
+from paints import line_colors
 
 from charrnn.api import LanguageModel
 from charrnn.cli.gates import show_gates
@@ -23,13 +24,18 @@ from charrnn.interpret.recording import RecordedModel, Recording, record_parts
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
-from charrnn.render.palette import ColorMode, line_colors
+from charrnn.render.ansi import lines_of
+from charrnn.render.palette import ColorMode
 from charrnn.render.plot.picture import draw_scatter
-from charrnn.render.plot.scatter import Scatter, Square, scatter_lines
-from charrnn.render.views.gates import gate_lines
+from charrnn.render.plot.scatter import Scatter, Square, scatter_rows
+from charrnn.render.views.gates import gate_rows
 from charrnn.text.vocabulary import Vocabulary
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def scatter_lines(drawn, width, mode, **options):
+    return lines_of(scatter_rows(drawn, width, mode, **options))
 
 
 def recording(arrays, cell="lstm"):
@@ -189,7 +195,9 @@ def test_right_is_across_and_left_is_up():
     always_open = GateUse(
         "f", np.array([[0.0]]), np.array([[1.0]]), np.array([[0.97]]), is_memory_gate=True
     )
-    lines = list(gate_lines(Saturation(9, (always_open,)), "character", 24, ColorMode.none))
+    lines = list(
+        lines_of(gate_rows(Saturation(9, (always_open,)), "character", 24, ColorMode.none))
+    )
     assert next(line for line in lines if line.startswith("  0 ┤"))[-1] > "\u2800"
 
 

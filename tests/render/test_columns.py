@@ -10,20 +10,22 @@ import pytest
 from helpers import call_charrnn
 from hypothesis import given
 from hypothesis import strategies as st
+from paints import codes_of
 from rich.cells import cell_len
 
-from charrnn.cli.compare.report import Row, bar_cells, table
+from charrnn.cli.compare.report import Trained, bar_cells, table
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.interpret.context import ContextCurve
 from charrnn.interpret.gates import GateUse, Saturation
-from charrnn.render.ansi import Look, legend
-from charrnn.render.columns import NARROWEST, tight_lines, wrapped
+from charrnn.render.ansi import lines_of
+from charrnn.render.look import Look
 from charrnn.render.palette import ColorMode, diverging
-from charrnn.render.views.context import context_lines
-from charrnn.render.views.gates import gate_lines
-from charrnn.render.views.saliency import saliency_lines, saliency_scene
-from charrnn.render.views.scene import Block
+from charrnn.render.tables import NARROWEST, tight_lines, wrapped
+from charrnn.render.views.context import context_rows
+from charrnn.render.views.gates import gate_rows
+from charrnn.render.views.saliency import saliency_rows, saliency_text, strongest_rows
+from charrnn.render.views.scale import Scale, legend_rows
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -65,7 +67,7 @@ def a_horizon():
 
 
 def horizon_at(width):
-    return list(context_lines(a_horizon(), "character", width))
+    return list(lines_of(context_rows(a_horizon(), "character", width)))
 
 
 def gates_at(width):
@@ -74,14 +76,16 @@ def gates_at(width):
         GateUse(name, *(rng.random((3, 256)) / 2 for _ in range(3)), is_memory_gate=name == "f")
         for name in "ifo"
     ]
-    return list(gate_lines(Saturation(1_234_567, tuple(uses)), "character", width, ColorMode.none))
+    saturation = Saturation(1_234_567, tuple(uses))
+    return list(lines_of(gate_rows(saturation, "character", width, ColorMode.none)))
 
 
 def saliency_at(width):
     norms = np.arange(1.0, 30.0)
-    scene = saliency_scene("at 29, p 0.5", [(0, "a")] * 29, (3, "d"), norms)
+    part, scale = saliency_text("at 29, p 0.5", [(0, "a")] * 29, (3, "d"), norms)
     look = Look(ColorMode.truecolor, line=width)
-    return [SGR.sub("", line) for line in saliency_lines(scene, 29, norms, width, look)]
+    rows = [*saliency_rows(part, scale, look, width), *strongest_rows(part, 29, norms, width)]
+    return [SGR.sub("", line) for line in lines_of(rows)]
 
 
 def compare_at(width):
@@ -92,7 +96,7 @@ def a_row(cell, nats, **figures):
     config = ModelConfig(cell=cell, vocab_size=50, hidden_size=1096)
     known = {"run": Path(cell), "config": config, "training": TrainingConfig(), "parameters": 54321}
     progress = {"steps": 1040, "epochs": 1.5, "characters_seen": 123_456_789, "seconds": 2.0}
-    return Row(**(known | progress | figures), nats=nats)
+    return Trained(**(known | progress | figures), nats=nats)
 
 
 ROWS = [a_row("peephole", 2 * math.log(2)), a_row("gru", None, diverged=DivergedError("nan"))]
@@ -117,7 +121,7 @@ def test_tables_keep_to_the_width_and_their_figures_are_whole(at, width):
 def test_a_horizon_has_no_negative_zero():
     found = ContextCurve((0, 1), np.array([[1.0, 1.0], [1 + 1e-6, 1 + 1e-6]]))
     assert (found.excess < 0).any()
-    assert "-0.000" not in "".join(context_lines(found, "character", 80))
+    assert "-0.000" not in "".join(lines_of(context_rows(found, "character", 80)))
 
 
 def test_a_narrow_horizon_leaves_out_its_errors():
@@ -162,16 +166,17 @@ def test_a_narrow_comparison_has_the_cells_and_their_bits():
 @pytest.mark.parametrize("mode", [ColorMode.ansi16, ColorMode.ansi256, ColorMode.truecolor])
 @pytest.mark.parametrize("width", [30, 40, 80])
 def test_a_narrow_legend_has_fewer_colours_but_both_ends_and_zero(mode, width):
-    block = Block("L0.c.3   -6.36 to +2.17", (1.0,), 6.36, signed=True, may_exceed=True)
-    look = Look(mode, line=width)
-    lines = list(legend(block, mode, look=look, has_bits=True, has_guesses=True))
+    scale = Scale("L0.c.3   -6.36 to +2.17", 6.36, is_signed=True, is_exceeded=True)
+
+    def legend(look):
+        return list(lines_of(legend_rows(scale, look, has_surprisal=True, has_guesses=True)))
+
+    lines = legend(Look(mode, line=width))
     assert all(cell_len(SGR.sub("", line)) <= width for line in lines)
-    bar, codes = lines[1], diverging(mode).codes
+    bar, codes = lines[1], codes_of(diverging(mode))
     assert all(code in bar for code in (codes[0], codes[-1]))
     assert re.search(r" 0 |\x1b\[[0-9;]*m0", bar)
-    assert " ".join(lines[2:]) == " ".join(
-        list(legend(block, mode, has_bits=True, has_guesses=True))[2:]
-    )
+    assert " ".join(lines[2:]) == " ".join(legend(Look(mode))[2:])
 
 
 @pytest.fixture

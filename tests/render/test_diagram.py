@@ -9,8 +9,10 @@ from helpers import call_charrnn, run_charrnn
 from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.network.shapes import weight_shapes
+from charrnn.render.ansi import lines_of
+from charrnn.render.look import Look
 from charrnn.render.palette import ColorMode
-from charrnn.render.views.diagram import diagram_lines
+from charrnn.render.views.diagram import diagram_rows
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -28,7 +30,7 @@ def small_model(symbols="ehlo", num_layers=1, hidden_size=3):
 
 
 def rows_of(model, text, mode=ColorMode.none, width=200, top=99):
-    return list(diagram_lines(model.read(text, top=top), "h", mode, width))
+    return list(lines_of(diagram_rows(model.read(text, top=top), "h", Look(mode), width)))
 
 
 def test_every_number_of_the_diagram_is_the_network_s():

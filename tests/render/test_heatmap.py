@@ -1,5 +1,6 @@
 """Heat maps: a row a unit under the text, at any width; and an order in which similar units are neighbours."""
 
+import dataclasses
 import itertools
 import re
 
@@ -8,18 +9,19 @@ import pytest
 from helpers import call_charrnn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paints import code_of
 from rich.cells import cell_len
 
 from charrnn.interpret.ordering import correlations, similarity_order
 from charrnn.interpret.recording import record_parts
-from charrnn.interpret.units import interest, parse_units
-from charrnn.render.ansi import Look
-from charrnn.render.glyphs import glyph
-from charrnn.render.graphemes import Graphemes
+from charrnn.interpret.units import Unit, interest, parse_units
+from charrnn.render.ansi import lines_of as lowered
+from charrnn.render.look import Look
 from charrnn.render.palette import ColorMode, diverging
-from charrnn.render.views.heatmap import HeatMap, heat_map, heat_map_lines, heat_map_parts
-from charrnn.render.views.scene import Column
-from charrnn.render.views.scene import columns_of as columns_of_recording
+from charrnn.render.views.heatmap import HeatMap, heat_map, heat_map_parts, heat_map_rows
+from charrnn.render.views.scale import Scale
+from charrnn.render.views.symbols import columns_of as columns_of_recording
+from charrnn.render.views.symbols import symbol_columns
 
 TEXT = "def wrap(text):\n    return text\n"
 ESCAPE = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -28,14 +30,19 @@ CELLS = re.compile(r"(\x1b\[[0-9;]+m)( +)")
 
 
 def columns_of(text):
-    begins = Graphemes().begins(tuple(text))
-    each = zip(text, map(glyph, text), begins, strict=True)
-    return [Column(g, cell_len(g), c == "\n", b) for c, g, b in each]
+    return symbol_columns(text, range(len(text)))
+
+
+def a_map(names, values):
+    """Units on one scale of 1."""
+    signed = bool((np.nan_to_num(values) < 0).any())
+    return HeatMap(names, [1.0] * len(names), Scale("title", 1.0, signed)), values
 
 
 def lines_of(columns, shown, look, width):
-    """A heat map that comes in one part."""
-    return list(heat_map_lines([(columns, shown)], shown, look, width))
+    """A heat map that comes in one part, with its values."""
+    units, values = shown
+    return list(lowered(heat_map_rows([(columns, values)], units, look, width)))
 
 
 def bands(lines):
@@ -57,7 +64,7 @@ def test_every_value_has_the_colour_of_its_level_in_the_cells_of_its_character(
     columns = columns_of(text)
     values = np.random.default_rng(seed).normal(0, 0.6, (3, len(text))).astype(np.float32)
     names = ["L0.h.0", "L0.h.11", "L10.h.2"]
-    lines = lines_of(columns, HeatMap("title", names, values, 1.0), Look(mode), width)
+    lines = lines_of(columns, a_map(names, values), Look(mode), width)
     found = bands(lines)
     assert all(len(band) == 4 for band in found)
     texts = "".join(band[0][8:] for band in found)
@@ -74,7 +81,7 @@ def test_every_value_has_the_colour_of_its_level_in_the_cells_of_its_character(
                 cells += blanks
         widths = [max(1, c.width) for c in columns]
         expected = [
-            [ramp.code(float(v), 1.0)] * w for v, w in zip(values[row - 1], widths, strict=True)
+            [code_of(ramp, float(v), 1.0)] * w for v, w in zip(values[row - 1], widths, strict=True)
         ]
         assert codes == list(itertools.chain(*expected))
         assert len(cells) == sum(widths)
@@ -84,7 +91,7 @@ def test_every_value_has_the_colour_of_its_level_in_the_cells_of_its_character(
 def test_without_colour_signs_and_digits_give_the_values(width):
     text = "ab\ncdefgh"
     values = np.linspace(-1.2, 1.2, 9, dtype=np.float32)
-    shown = HeatMap("t", ["L0.h.3", "L0.h.12"], np.stack([values, abs(values)]), 1.0)
+    shown = a_map(["L0.h.3", "L0.h.12"], np.stack([values, abs(values)]))
     found = bands(lines_of(columns_of(text), shown, Look(ColorMode.none), width))
     assert len(found) == {9: 9, 20: 1, 1000: 1}[width]
     if width > 9:
@@ -104,17 +111,17 @@ def test_without_colour_signs_and_digits_give_the_values(width):
 def test_one_scale_holds_for_all_rows():
     """Two units, one ten times the other, have different colours."""
     values = np.array([[0.1], [1.0]], np.float32)
-    shown = HeatMap("t", ["a", "b"], values, 1.0)
+    shown = a_map(["a", "b"], values)
     lines = lines_of(columns_of("a"), shown, Look(ColorMode.truecolor), 80)
     small, large = (CELLS.search(line)[1] for line in lines[-2:])
     ramp = diverging(ColorMode.truecolor)
-    assert (small, large) == (ramp.code(0.1, 1), ramp.code(1, 1))
+    assert (small, large) == (code_of(ramp, 0.1, 1), code_of(ramp, 1, 1))
     assert small != large
 
 
 def test_what_is_not_finite_spoils_nothing_else():
     values = np.array([[0.5, -1.0], [np.nan, np.inf]], np.float32)
-    shown = HeatMap("t", ["a", "b"], values, 1.0)
+    shown = a_map(["a", "b"], values)
     *_, good, bad = lines_of(columns_of("ab"), shown, Look(ColorMode.none), 80)
     assert good == "a 49"
     assert bad == "b ?9"
@@ -126,7 +133,7 @@ def test_what_is_not_finite_spoils_nothing_else():
 def test_no_line_parts_an_accent_from_its_letter():
     text = "ae\N{COMBINING ACUTE ACCENT}" * 9
     columns = columns_of(text)
-    shown = HeatMap("t", ["u"], np.zeros((1, len(text)), np.float32), 1.0)
+    shown = a_map(["u"], np.zeros((1, len(text)), np.float32))
     for width in range(6, 20):
         bands_found = bands(lines_of(columns, shown, Look(ColorMode.none), width))
         assert len(bands_found) > 1
@@ -138,19 +145,66 @@ def test_no_line_parts_an_accent_from_its_letter():
 def test_a_map_that_comes_in_parts_is_the_same(tiny_model, mode, length):
     text = TEXT * 9
     units = parse_units("L*.h.0-3", tiny_model)
-    whole = heat_map(tiny_model.read(text), "L*.h.0-3", units)
-    expected = lines_of(columns_of_recording(tiny_model.read(text)), whole, Look(mode), 40)
+    recording = tiny_model.read(text)
+    whole = heat_map(recording, "L*.h.0-3", units)
+    shown = whole, whole.values(recording)
+    expected = lines_of(columns_of_recording(recording), shown, Look(mode), 40)
     parts = heat_map_parts(record_parts(tiny_model, text, length=length), whole)
-    assert list(heat_map_lines(parts, whole, Look(mode), 40)) == expected
+    assert list(lowered(heat_map_rows(parts, whole, Look(mode), 40))) == expected
     assert len(expected) > 30
 
 
 def test_digits_can_stand_in_the_colours():
     values = np.array([[-0.5, 1.0]], np.float32)
-    shown, look = HeatMap("t", ["a"], values, 1.0), Look(ColorMode.ansi16, digits=True)
+    shown, look = a_map(["a"], values), Look(ColorMode.ansi16, digits=True)
     *_, said, _, row = lines_of(columns_of("ab"), shown, look, 80)
     assert ESCAPE.sub("", row) == "a 49"
     assert said == "digits: size of the value, 9 is 1.00"
+
+
+# --- a scale for each unit ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_row_may_have_its_own_scale(tiny_model, mode):
+    """A row has the colors that its unit would have by itself, whatever the other units do."""
+    recording, look = tiny_model.read(TEXT), Look(mode, digits=True)
+    units = parse_units("L*.c.0-3", tiny_model)
+    columns = columns_of_recording(recording)
+    shown = heat_map(recording, "L*.c.0-3", units, scale="unit")
+    rows = bands(lines_of(columns, (shown, shown.values(recording)), look, 10**6))[-1]
+    for unit, values in zip(units, shown.values(recording), strict=True):
+        alone = heat_map(recording, str(unit), [unit])
+        assert alone.full == [shown.full[units.index(unit)]] == [np.abs(values).max()]
+        row = lines_of(columns, (alone, values[None]), look, 10**6)[-1]
+        assert row in rows
+    together = heat_map(recording, "L*.c.0-3", units)
+    assert set(together.full) == {np.abs(together.values(recording)).max()}
+    assert len(set(shown.full)) == len(units)
+
+
+def test_the_legend_says_that_each_row_has_its_own_scale(tiny_model):
+    recording, units = tiny_model.read(TEXT), parse_units("L0.c.*", tiny_model)
+    maps = [heat_map(recording, "L0.c.*", units, scale=scale) for scale in ("all", "unit")]
+    parts = [(columns_of_recording(recording), maps[0].values(recording))]
+    look = Look(ColorMode.truecolor)
+    lines = [list(lowered(heat_map_rows(parts, shown, look, 80))) for shown in maps]
+    said = "each row has its own scale: 1.00 is the largest absolute value of its unit"
+    assert [said in part for part in lines] == [False, True]
+    assert lines[0][0] == lines[1][0]
+    assert ESCAPE.sub("", lines[1][1]).split() == ["-1.00", "0", "+1.00"]
+
+
+def test_a_unit_that_is_always_zero_or_not_finite_has_a_scale(tiny_model):
+    recording = tiny_model.read("abc")
+    values = np.zeros((3, 1, 2), np.float32)
+    values[1:, 0, 1] = np.nan, 0.5
+    recording = dataclasses.replace(recording, arrays={"c": values})
+    shown = heat_map(recording, "L0.c.0-1", [Unit(0, "c", 0), Unit(0, "c", 1)], scale="unit")
+    *_, silent, other = lines_of(
+        columns_of("abc"), (shown, shown.values(recording)), Look(ColorMode.none), 80
+    )
+    assert (silent, other) == ("L0.c.0 000", "L0.c.1 0?9")
 
 
 # --- order ----------------------------------------------------------------------------------------

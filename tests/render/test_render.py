@@ -2,27 +2,41 @@
 
 import re
 import unicodedata
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from paints import code_of, codes_of, escape
 from rich.cells import cell_len
 from wcwidth import iter_graphemes
 
 from charrnn.interpret.recording import RecordedModel, Recording
-from charrnn.render.ansi import Look, terminal_lines, text_lines
+from charrnn.render.ansi import line_of, lines_of
 from charrnn.render.glyphs import glyph, harmless, one_line
 from charrnn.render.graphemes import Graphemes
-from charrnn.render.palette import ColorMode, Palette, diverging, one_sided, rising
-from charrnn.render.views.scene import (
-    MOST_BITS,
-    make_scene,
-    make_scenes,
-    surprisal_block,
-    unit_block,
+from charrnn.render.grid import GAP, GridRow, row_of, words
+from charrnn.render.look import Look
+from charrnn.render.palette import (
+    PLAIN,
+    ColorMode,
+    Paint,
+    Palette,
+    diverging,
+    one_sided,
+    rgb,
+    rising,
+)
+from charrnn.render.views.scale import FULL_SURPRISAL, Scale, legend_rows
+from charrnn.render.views.text import (
+    TextPart,
+    surprisal_scale,
+    surprisal_values,
+    text_parts,
+    text_rows,
+    unit_scale,
     unit_values,
 )
 
@@ -167,11 +181,12 @@ def contrast(one, other):
 @pytest.mark.parametrize("palette", Palette)
 @pytest.mark.parametrize(("mode", "least"), [(FEW, 2), (MANY, 8), (TRUE, 16)])
 def test_colours_are_distinct_and_darken_away_from_zero(mode, least, palette):
-    assert len(diverging(mode, palette).codes) == 2 * diverging(mode, palette).highest + 1
+    assert len(diverging(mode, palette).paints) == 2 * diverging(mode, palette).highest + 1
     for ramp in (diverging(mode, palette), one_sided(mode, palette), rising(mode)):
         assert ramp.highest >= least
-        assert len(set(ramp.codes)) == len(ramp.codes)
-        grounds = [colors(code)[1] for code in ramp.codes]
+        codes = codes_of(ramp)
+        assert len(set(codes)) == len(codes)
+        grounds = [colors(code)[1] for code in codes]
         light = [luminance(ground) for ground in grounds]
         assert all(a < b for a, b in pairwise(light[: ramp.neutral + 1]))
         assert all(a > b for a, b in pairwise(light[ramp.neutral :]))
@@ -184,11 +199,11 @@ def test_colours_are_distinct_and_darken_away_from_zero(mode, least, palette):
 @pytest.mark.parametrize(("palette", "high"), [("rdbu", 1), ("vik", 1), ("karpathy", -1)])
 def test_blue_is_below_zero_and_red_above_but_for_karpathy_and_likely_is_green(mode, palette, high):
     ramp = diverging(mode, Palette(palette))
-    for index, code in enumerate(ramp.codes):
+    for index, code in enumerate(codes_of(ramp)):
         red, _, blue = colors(code)[1]
         if index != ramp.neutral:
             assert np.sign(red - blue) == high * np.sign(index - ramp.neutral)
-    for code in rising(mode).codes[1:]:
+    for code in codes_of(rising(mode))[1:]:
         red, green, blue = colors(code)[1]
         assert green > max(red, blue)
 
@@ -198,7 +213,7 @@ def test_blue_is_below_zero_and_red_above_but_for_karpathy_and_likely_is_green(m
 @pytest.mark.parametrize("sixteen", [SIXTEEN, XTERM])
 def test_ink_can_be_read_on_every_colour(mode, palette, sixteen, monkeypatch):
     monkeypatch.setitem(globals(), "SIXTEEN", sixteen)
-    for code in (*diverging(mode, palette).codes, *rising(mode).codes):
+    for code in (*codes_of(diverging(mode, palette)), *codes_of(rising(mode))):
         assert contrast(*colors(code)) >= 4.5, code
 
 
@@ -217,7 +232,8 @@ def test_levels_are_monotone_sign_exact_and_use_the_whole_ramp(mode, scale, pale
         middle = level - np.sign(level) / 2
         assert abs(middle / highest - value / scale) <= 0.5 / highest + 1e-9
         assert ramp.level(-value, scale) == -level
-    assert ramp.code(0.0, scale) == ramp.code(-0.0, scale) == ramp.codes[highest]
+    assert ramp.of([0.0, -0.0], scale) == [ramp.paints[highest]] * 2
+    assert ramp.of(values, scale) == [ramp.paints[highest + level] for level in levels]
     assert [ramp.level(k * scale, scale) for k in (-9, 9)] == [-highest, highest]
 
 
@@ -229,7 +245,7 @@ def test_twenty_one_steps_keep_their_order_and_sign(mode, palette):
     levels = ramp.levels(steps, 1.0)
     assert levels == sorted(levels)
     assert [np.sign(level) for level in levels] == [np.sign(step) for step in steps]
-    assert len(set(levels)) == min(21, len(ramp.codes))
+    assert len(set(levels)) == min(21, len(ramp.paints))
 
 
 @given(st.floats(allow_nan=False), st.sampled_from(list(ColorMode)))
@@ -247,7 +263,21 @@ def test_what_is_no_number_is_neutral(value, scale):
 
 def test_a_one_sided_ramp_has_nothing_below_zero_and_takes_the_nearest_level():
     assert [rising(MANY).level(v, 1.0) for v in (-1, 0, 0.05, 0.5, 1)] == [0, 0, 0, 4, 8]
-    assert one_sided(TRUE).codes == diverging(TRUE).codes[16:]
+    assert one_sided(TRUE).paints == diverging(TRUE).paints[16:]
+
+
+def test_equal_paints_are_one_object():
+    assert Paint((1, 2, 3), None, underlined=True) is Paint(foreground=(1, 2, 3), underlined=True)
+    assert Paint() is PLAIN
+    assert Paint(bold=True) is not PLAIN
+
+
+@pytest.mark.parametrize("number", range(256))
+def test_a_numbered_color_is_the_terminal_s(number):
+    code = escape(Paint(number, 255 - number))
+    if 16 <= number < 232 and 16 <= 255 - number < 232:
+        assert colors(code) == (rgb(number), rgb(255 - number))
+    assert re.fullmatch(r"\x1b\[(3\d|9\d|38;5;\d+);(4\d|10\d|48;5;\d+)m", code)
 
 
 # --- layout ---------------------------------------------------------------------------------------
@@ -274,8 +304,37 @@ def make_recording(text, values, guesses=(), names=""):
     )
 
 
-def scene_of(recording):
-    return make_scene(recording, [unit_block(recording, 0, "h", 0)])
+@dataclass(frozen=True)
+class Shown:
+    """A text with its scale."""
+
+    part: TextPart
+    scale: Scale
+
+    @property
+    def depth(self):
+        """The guesses under each symbol."""
+        return len(self.part.guesses[0]) if self.part.guesses else 0
+
+    def rows(self, look, width):
+        """A legend, and the text folded at the width."""
+        yield from legend_rows(self.scale, look, has_guesses=self.depth > 0)
+        yield from text_rows([self.part], self.scale, look, width)
+
+
+def by_unit(recording, what="h", note=""):
+    """A recording colored by its unit."""
+    (part,) = text_parts([recording], unit_values(0, what, 0))
+    return Shown(part, unit_scale(recording, 0, what, 0, note))
+
+
+def by_surprisal(recording):
+    (part,) = text_parts([recording], surprisal_values)
+    return Shown(part, surprisal_scale(recording))
+
+
+def terminal_lines(shown, mode, width):
+    return lines_of(shown.rows(Look(mode), width))
 
 
 @st.composite
@@ -290,10 +349,10 @@ def recordings(draw, most_guesses):
 
 
 def stretches(scene, mode, width):
-    """The rows of each folded line of a scene's only block: the text, its values, its guesses."""
-    num_guesses, has_digits = len(scene.guesses[0]), mode == NONE
+    """The rows of each folded line of a text: the text, its values, its guesses."""
+    num_guesses, has_digits = scene.depth, mode == NONE
     lines = list(terminal_lines(scene, mode, width))[3 if num_guesses else 2 :]
-    depth = 1 + has_digits * (1 + scene.blocks[0].signed) + num_guesses
+    depth = 1 + has_digits * (1 + scene.scale.is_signed) + num_guesses
     gap = 1 if num_guesses or has_digits else 0
     assert all(line == "" for line in lines[depth :: depth + gap] if gap)
     return [lines[k : k + depth] for k in range(0, len(lines), depth + gap)]
@@ -342,7 +401,8 @@ def stripped(row):
 
 def levels_of(codes, ramp):
     """The part of the full scale that each colour stands for: the middle of its level."""
-    levels = [ramp.codes.index(c) - ramp.neutral for c in codes]
+    known = codes_of(ramp)
+    levels = [known.index(c) - ramp.neutral for c in codes]
     return [(level - np.sign(level) / 2) / ramp.neutral for level in levels]
 
 
@@ -351,7 +411,7 @@ def levels_of(codes, ramp):
 @given(recording=recordings(0), width=st.integers(1, 30))
 @example(recording=make_recording("a\x1b[31mb中\n\n", [0.5] * 10), width=3)
 def test_every_symbol_has_one_group_of_cells_with_its_value(mode, recording, width):
-    scene = scene_of(recording)
+    scene = by_unit(recording)
     labels, offsets, codes, digits, signs = [], [], [], [], []
     for rows in stretches(scene, mode, width):
         text = cells(rows[0])
@@ -394,7 +454,7 @@ CLUSTERS = st.sampled_from(
 @example(text="abe\u0301", width=3)
 def test_no_line_breaks_a_grapheme_that_fits_it(mode, text, width):
     recording = make_recording(text, [0.5] * len(text))
-    scene = scene_of(recording)
+    scene = by_unit(recording)
     found = [rows[0] for rows in stretches(scene, mode, width)]
     assert all(cell_len(stripped(row)) <= width or len(cells(row)) == 1 for row in found)
     ends = set(np.cumsum([len(cells(row)) for row in found]).tolist())
@@ -413,12 +473,18 @@ def test_a_text_in_parts_is_shown_as_the_whole_is(recording, width, data):
     digits = data.draw(st.booleans())
     T = len(recording.text)
     cuts = sorted(data.draw(st.sets(st.integers(1, T), max_size=4)) | {0, T})
-    block = unit_block(recording, 0, "h", 0)
-    scene = make_scene(recording, [block], bits=True)
-    whole = list(text_lines([scene], Look(mode, digits=digits), width))
-    parts = [part_of(recording, a, b) for a, b in pairwise(cuts)]
-    scenes = make_scenes(parts, block, unit_values(0, "h", 0), bits=True)
-    assert list(text_lines(scenes, Look(mode, digits=digits), width)) == whole
+    scale, look, values = (
+        unit_scale(recording, 0, "h", 0),
+        Look(mode, digits=digits),
+        unit_values(0, "h", 0),
+    )
+
+    def lines(recordings):
+        parts = text_parts(recordings, values, surprisal=True)
+        return list(lines_of(text_rows(parts, scale, look, width)))
+
+    whole = lines([recording])
+    assert lines(part_of(recording, a, b) for a, b in pairwise(cuts)) == whole
 
 
 @given(st.lists(st.text(CHARACTER, max_size=6), max_size=5))
@@ -441,14 +507,14 @@ def test_the_bytes_of_a_grapheme_belong_together():
 @settings(max_examples=100)
 @given(recording=recordings(3), width=st.integers(1, 30))
 def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_marked(mode, recording, width):
-    scene = scene_of(recording)
+    scene = by_unit(recording)
     ramp, mark, t = rising(mode), int(mode == NONE), 0
     for rows in stretches(scene, mode, width):
         first, place, parsed = t, 0, [cells(row) for row in rows]
-        while place < cell_len(stripped(rows[0])):
+        while place in parsed[0]:
             assert parsed[0][place][0] == glyph(recording.text[t])
             for row, s, chance in zip(
-                parsed[-len(scene.guesses[t]) :],
+                parsed[-scene.depth :],
                 recording.next_ids[t],
                 recording.next_probabilities[t],
                 strict=True,
@@ -460,13 +526,13 @@ def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_marked(mode, 
                 assert label == glyph(recording.next_text[s])
                 star = row.get(place + cell_len(label), ("",))[0] == "*"
                 assert came == (underlined if mode != NONE else star)
-                assert mode == NONE or color == ramp.codes[ramp.level(chance, 1.0)]
+                assert mode == NONE or color == code_of(ramp, chance, 1.0)
             widest = max(cell_len(glyph(recording.next_text[s])) for s in recording.next_ids[t])
-            place += max(scene.columns[t].width, widest + mark)
+            place += max(scene.part.columns[t].width, widest + mark)
             t += 1
-        assert place == cell_len(stripped(rows[0]))
         assert place <= width or t == first + 1
-        assert all(cell_len(stripped(row)) == place for row in rows) or mode == NONE
+        filled = [cell_len(stripped(row)) for row in rows]
+        assert set(filled) == {place} if mode != NONE else max(filled) <= place
     assert t == len(recording.text)
 
 
@@ -475,7 +541,7 @@ def shown(scene, mode, width):
 
 
 def test_the_plain_form_gives_sign_and_size_in_digits():
-    scene = scene_of(make_recording("a中\té\nb", [0.04, -0.5, 1, -1, 0.3, 0.06]))
+    scene = by_unit(make_recording("a中\té\nb", [0.04, -0.5, 1, -1, 0.3, 0.06]))
     assert shown(scene, NONE, 3) == (
         "L0.h.0   -1.00 to +1.00 here\n"
         "under each character: sign and size of the value, 9 is 1.00\n"
@@ -485,7 +551,7 @@ def test_the_plain_form_gives_sign_and_size_in_digits():
 
 def test_the_plain_form_stars_the_guess_that_came():
     guesses = [[(1, 0.9), (2, 0.1)], [(3, 0.6), (2, 0.4)], [(0, 0.5), (1, 0.5)], [(0, 1), (2, 0)]]
-    scene = scene_of(make_recording("ab中\n", [0.5, 1, 0, 0], guesses, "ab中\n"))
+    scene = by_unit(make_recording("ab中\n", [0.5, 1, 0, 0], guesses, "ab中\n"))
     assert shown(scene, NONE, 80) == (
         "L0.h.0   +0.00 to +1.00 here\n"
         "under each character: size of the value, 9 is 1.00\n"
@@ -498,7 +564,7 @@ def test_the_plain_form_stars_the_guess_that_came():
 
 
 def test_the_coloured_form_has_a_bar_of_its_colours_and_underlines_the_guess_that_came():
-    scene = scene_of(make_recording("ab", [0, -1], [[(1, 0.9)], [(0, 0.1)]], "ab"))
+    scene = by_unit(make_recording("ab", [0, -1], [[(1, 0.9)], [(0, 0.1)]], "ab"))
     zero, low = "\x1b[30;107m", "\x1b[97;44m"
     assert shown(scene, FEW, 80) == (
         "L0.h.0   -1.00 to +0.00 here\n"
@@ -510,7 +576,7 @@ def test_the_coloured_form_has_a_bar_of_its_colours_and_underlines_the_guess_tha
 
 
 def test_true_colour_and_256_colours_set_ink_and_ground():
-    scene = scene_of(make_recording("ab", [0, -1]))
+    scene = by_unit(make_recording("ab", [0, -1]))
     assert list(terminal_lines(scene, TRUE, 9))[2] == (
         "\x1b[38;2;0;0;0;48;2;247;247;247ma\x1b[38;2;255;255;255;48;2;5;48;97mb\x1b[0m"
     )
@@ -518,6 +584,47 @@ def test_true_colour_and_256_colours_set_ink_and_ground():
         list(terminal_lines(scene, MANY, 9))[2]
         == "\x1b[38;5;16;48;5;231ma\x1b[38;5;231;48;5;18mb\x1b[0m"
     )
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+RED, BLUE = Paint((0, 0, 0), (255, 0, 0)), Paint((0, 0, 0), (0, 0, 255))
+PAINTS = [PLAIN, RED, BLUE, Paint(bold=True), Paint(12), Paint(0, 9, underlined=True)]
+
+
+@st.composite
+def grid_rows(draw):
+    """Any cells: labels, blanks, more width than needed, any paint."""
+    labels = st.sampled_from(["", " ", "a", "ab", "中", "◌\u0301", "é"])
+    texts = draw(st.lists(labels, max_size=12))
+    widths = [max(cell_len(text) + draw(st.integers(0, 2)), 1) for text in texts]
+    return GridRow(texts, widths, [draw(st.sampled_from(PAINTS)) for _ in texts])
+
+
+@given(grid_rows())
+def test_every_cell_of_a_row_has_its_place_and_its_color_on_a_terminal(row):
+    line = line_of(row)
+    found, place = cells(line.replace("\x1b[1m", "")), 0
+    for text, width, paint in zip(row.texts, row.widths, row.paints, strict=True):
+        color = Paint(paint.foreground, paint.background)
+        code = "" if color is PLAIN else escape(color)
+        if text.strip():
+            label = next(iter(cells(text[:1]).values()))[0] if len(text) > 1 else text
+            assert found[place][0].startswith(label)
+            assert found[place][1:] == (code, paint.underlined)
+        elif paint.background:
+            assert all(found[place + k][:2] == (" ", code) for k in range(width))
+        place += width
+    assert cell_len(stripped(line)) <= place
+    assert line.count("\x1b[22;24m") == sum(p.bold or p.underlined for p in row.paints)
+
+
+def test_blanks_at_the_end_of_a_line_are_left_out_but_not_the_spaces_of_a_text():
+    row = words("a ") + words("", width=3) + words("b", width=4)
+    assert line_of(row) == "a    b"
+    assert line_of(words("a ") + words("", width=3)) == "a "
+    assert line_of(words("", RED, 2)) == escape(RED) + "  \x1b[0m"
+    assert line_of(GAP) == line_of(row_of([])) == ""
 
 
 # --- scenes ---------------------------------------------------------------------------------------
@@ -532,53 +639,41 @@ def test_a_byte_that_completes_no_character_is_shown_by_its_number():
     }
     nothing = np.zeros((4, 0))
     recording = replace(recording, **parts, **values, next_ids=nothing, next_probabilities=nothing)
-    assert [c.label for c in scene_of(recording).columns] == ["e4", "b8", "中", "↵"]
-    assert [c.ends_line for c in scene_of(recording).columns] == [False, False, False, True]
-    assert "2.000 bits per byte on average, 3.0 at most" in surprisal_block(recording).title
+    assert [c.label for c in by_unit(recording).part.columns] == ["e4", "b8", "中", "↵"]
+    assert [c.ends_line for c in by_unit(recording).part.columns] == [False, False, False, True]
+    assert "2.000 bits per byte on average, 3.0 at most" in surprisal_scale(recording).title
 
 
 def test_a_cell_is_scaled_by_the_most_it_reaches_and_all_else_by_one():
     recording = make_recording("abc", [0.5, -0.25, 0.125])
-    assert unit_block(recording, 0, "c", 0).scale == 0.5
-    assert unit_block(recording, 0, "h", 0).scale == 1
+    assert unit_scale(recording, 0, "c", 0).full == 0.5
+    assert unit_scale(recording, 0, "h", 0).full == 1
     silent = make_recording("abc", [0, 0, 0])
-    assert (
-        list(terminal_lines(make_scene(silent, [unit_block(silent, 0, "c", 0)]), NONE, 9))[3]
-        == "000"
-    )
+    assert list(terminal_lines(by_unit(silent, "c"), NONE, 9))[3] == "000"
 
 
 @pytest.mark.parametrize(("what", "signed"), [("f", False), ("g", True), ("h", True)])
 def test_of_a_part_of_a_text_only_what_cannot_be_negative_has_no_sign(what, signed):
     recording = make_recording("abc", [0.5, 0.25, 0.125])
     recording = replace(recording, arrays=dict.fromkeys("hcifgo", recording.arrays["h"]))
-    assert not unit_block(recording, 0, what, 0).signed
-    assert unit_block(recording, 0, what, 0, where="in the first 3 characters").signed is signed
+    assert not unit_scale(recording, 0, what, 0).is_signed
+    part = unit_scale(recording, 0, what, 0, where="in the first 3 characters")
+    assert part.is_signed is signed
 
 
 def test_surprisal_is_shown_in_bits_beyond_whose_scale_the_colour_stays():
     recording = make_recording("abc", [0, 4, 12])
-    block = surprisal_block(recording)
-    assert block.title == "surprisal   8.000 bits per character on average, 12.0 at most"
-    lines = list(terminal_lines(make_scene(recording, [block]), FEW, 9))
+    colored = by_surprisal(recording)
+    title = "surprisal   8.000 bits per character on average, 12.0 at most"
+    assert colored.scale.title == title
+    lines = list(terminal_lines(colored, FEW, 9))
     assert stripped(lines[1]) == "0   8.00 or more"
     assert lines[2].startswith("\x1b[30;107ma\x1b[30;101mb\x1b[97;41mc")
-    calm = make_recording("ab", [0, MOST_BITS])
-    assert "or more" not in shown(make_scene(calm, [surprisal_block(calm)]), NONE, 9)
-
-
-def test_blocks_stand_apart_and_each_has_its_legend():
-    recording = make_recording("ab", [0.5, 0.5])
-    blocks = [unit_block(recording, 0, what, 0, ", a note") for what in "hc"]
-    assert (
-        shown(make_scene(recording, blocks), TRUE, 9).count(
-            "\n\nL0.c.0   +0.50 to +0.50 here, a note\n"
-        )
-        == 1
-    )
+    calm = make_recording("ab", [0, FULL_SURPRISAL])
+    assert "or more" not in shown(by_surprisal(calm), NONE, 9)
 
 
 def test_what_is_no_number_is_shown_and_stops_nothing():
     recording = make_recording("ab", [float("nan"), 1])
-    assert shown(scene_of(recording), NONE, 9).endswith("ab\n?9")
-    assert shown(scene_of(recording), TRUE, 9)
+    assert shown(by_unit(recording), NONE, 9).endswith("ab\n?9")
+    assert shown(by_unit(recording), TRUE, 9)

@@ -12,7 +12,8 @@ from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.stack import advance, make_layer, upwards
-from charrnn.render.views.fading import Curve, fading_lines, shown_distances
+from charrnn.render.ansi import lines_of
+from charrnn.render.views.fading import Curve, fading_rows, shown_distances
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import gradients
 from charrnn.training.gradients import GradientReach, gradient_reach
@@ -241,7 +242,7 @@ GROWING = Curve("elman, trained", [1, 10, 100, 1e3, 1e4, 1e5], {"reach": "5 or m
 
 def test_a_table_of_one_curve():
     assert (
-        "\n".join(fading_lines([FADING], 34))
+        "\n".join(lines_of(fading_rows([FADING], 34)))
         == """\
           lstm, fresh
 distance          1e-8           1
@@ -255,18 +256,18 @@ distance          1e-8           1
 
 
 def test_a_table_in_ascii_with_fewer_cells():
-    lines = list(fading_lines([FADING], 10, blocks=False))
+    lines = list(lines_of(fading_rows([FADING], 10, blocks=False)))
     assert lines[2] == "       0  1.0e+00 ##########"
     assert lines[4] == "       2  3.2e-04 ######"
     assert all(line.isascii() for line in lines)
 
 
 def test_curves_stand_side_by_side_on_the_same_axis_or_below_each_other():
-    wide = list(fading_lines([FADING, GROWING], 80))
+    wide = list(lines_of(fading_rows([FADING, GROWING], 80)))
     assert wide[1].split() == ["distance", "1e-8", "1e5", "1e-8", "1e5"]
     bars = [row.split()[2::2] for row in wide[2:4]]
     assert len(bars[0][0]) == len(bars[0][1]) < len(bars[1][1])
     assert wide[6].split()[-1] == "█" * 24
-    narrow = list(fading_lines([FADING, GROWING], 40))
+    narrow = list(lines_of(fading_rows([FADING, GROWING], 40)))
     assert len(narrow) == 2 * len(wide) + 1
     assert max(map(len, narrow)) <= 40

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import CLEAN, call_charrnn, make_text
+from paints import codes_of, diverging_colors
 
 from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
@@ -19,9 +20,11 @@ from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import advance, make_layer
 from charrnn.numerics import log_softmax
-from charrnn.render.ansi import Look
-from charrnn.render.palette import ColorMode, Palette, diverging, diverging_colors
-from charrnn.render.views.saliency import saliency_lines, saliency_scene
+from charrnn.render.ansi import lines_of
+from charrnn.render.grid import GAP
+from charrnn.render.look import Look
+from charrnn.render.palette import ColorMode, Palette, diverging
+from charrnn.render.views.saliency import saliency_rows, saliency_text, strongest_rows
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import saliency as module
 from charrnn.training.network import make_network
@@ -179,10 +182,14 @@ def test_what_cannot_be_measured_is_refused():
 
 
 def draw(norms, width=54, **options):
-    symbols = [(0, "a"), (1, "\n"), (2, "中")]
-    scene = saliency_scene("at 1,003, p 0.5", symbols, (3, "d"), np.array(norms))
-    look = Look(ColorMode.none)
-    return list(saliency_lines(scene, 1003, np.array(norms), width, look, **options))
+    return drawn("at 1,003, p 0.5", [(0, "a"), (1, "\n"), (2, "中")], 1003, norms, width, **options)
+
+
+def drawn(title, symbols, place, norms, width, **options):
+    part, scale = saliency_text(title, symbols, (3, "d"), np.array(norms))
+    text = saliency_rows(part, scale, Look(ColorMode.none), width)
+    strongest = strongest_rows(part, place, np.array(norms), width, **options)
+    return list(lines_of([*text, GAP, *strongest]))
 
 
 def test_the_text_the_target_and_the_strongest():
@@ -205,8 +212,7 @@ a↵
 
 
 def test_a_space_is_shown_in_the_table():
-    scene = saliency_scene("", [(0, " ")], (0, "d"), np.ones(1))
-    lines = list(saliency_lines(scene, 1, np.ones(1), 54, Look(ColorMode.none)))
+    lines = drawn("", [(0, " ")], 1, [1.0], 54)
     assert lines[2] == " [d]"
     assert " 1        1  ␣  █" in lines[-1]
 
@@ -284,15 +290,16 @@ def test_a_long_text_is_looked_at_near_the_place_only(see, tmp_path):
 def test_in_colours_the_largest_is_darkest(see, color):
     out = see("tiny", TEXT, "--saliency", 9, "--color", color).out
     ramp = diverging(ColorMode(color))
-    assert ramp.codes[-1] in out.split("\n")[2]
-    assert not any(code in out for code in ramp.codes[: ramp.neutral])  # nothing is below zero
+    codes = codes_of(ramp)
+    assert codes[-1] in out.split("\n")[2]
+    assert not any(code in out for code in codes[: ramp.neutral])  # nothing is below zero
 
 
 def test_palettes_and_digits_are_obeyed(see):
     shown = ("--saliency", 9, "--color", "truecolor")
     for palette in Palette:
         out = see("tiny", TEXT, *shown, "--palette", palette).out
-        assert diverging(ColorMode.truecolor, palette).codes[-1] in out.split("\n")[2]
+        assert codes_of(diverging(ColorMode.truecolor, palette))[-1] in out.split("\n")[2]
     plain = see("tiny", TEXT, "--saliency", 9).out.split("\n")
     digits = see("tiny", TEXT, *shown, "--digits").out.split("\n")
     assert digits[2] == plain[1]

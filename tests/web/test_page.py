@@ -11,6 +11,7 @@ from helpers import call_charrnn, make_text
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from paints import codes_of
 from test_packing import unpack, values_of
 
 from charrnn.api import LanguageModel
@@ -204,7 +205,7 @@ def test_the_more_there_is_the_fewer_levels_but_never_fewer_than_the_terminals(m
     monkeypatch.setattr("charrnn.web.data.MAX_VALUE_CHARS", 0)
     assert (
         data_of(model, "abcdefgabc" * 30)["levels"]
-        == len(diverging(ColorMode.truecolor).codes) // 2
+        == len(diverging(ColorMode.truecolor).paints) // 2
     )
 
 
@@ -253,7 +254,7 @@ def test_the_page_is_one_file_with_a_strict_policy():
 
 @pytest.mark.parametrize("palette", Palette)
 def test_ramps_are_the_terminals_with_their_zero_on_the_ground(palette):
-    codes = diverging(ColorMode.truecolor, palette).codes
+    codes = codes_of(diverging(ColorMode.truecolor, palette))
     light, dark = ramps(palette)["light"], ramps(palette)["dark"]
     assert [color.replace(" ", ";") for color in light["value"]] == [
         code.rsplit("48;2;", 1)[1][:-1] for code in codes

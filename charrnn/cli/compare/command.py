@@ -34,7 +34,7 @@ from charrnn.config import (
 )
 from charrnn.errors import DataError, DivergedError, SettingError, UsageError
 from charrnn.network.cells import CELLS, get_cell
-from charrnn.render.bars import EIGHTHS
+from charrnn.render.tables import EIGHTHS
 from charrnn.settings import check, setting
 from charrnn.wording import counted, duration
 

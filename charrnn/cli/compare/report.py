@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.train.report import judged_text
 from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import DivergedError
-from charrnn.render.bars import bar
+from charrnn.render.tables import bar
 from charrnn.wording import counted
 
 if TYPE_CHECKING:

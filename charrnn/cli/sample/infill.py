@@ -152,14 +152,13 @@ def _json(fillings: "Iterable[Infilling]", seed: int | None) -> "Iterator[Infill
 
 def _shown(piece: str, mode: ColorMode, *, in_gap: bool) -> str:
     """A piece for a terminal."""
-    from charrnn.render.ansi import BOLD_UNDERLINED, PLAIN, UNDERLINED
+    from charrnn.render.ansi import MARKS, marked
     from charrnn.render.glyphs import harmless
 
     if not in_gap or mode == ColorMode.none:
         return harmless(piece)
-    # many terminals with 16 colors show bold black as gray
-    mark = UNDERLINED if mode == ColorMode.ansi16 else BOLD_UNDERLINED
-    return mark + harmless(piece) + PLAIN
+    is_bold = mode != ColorMode.ansi16  # many terminals with 16 colors show bold black as gray
+    return marked(harmless(piece), MARKS[is_bold, True])
 
 
 def _say_how_likely(written: "Sequence[Infilling]", count: int) -> None:

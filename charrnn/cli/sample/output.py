@@ -202,22 +202,25 @@ class SurprisalOutput(TextOutput):
         color: ColorMode | None = None,
         palette: Palette = Palette.rdbu,
     ) -> None:
-        from charrnn.render.views.rows import SurprisalRows
+        from charrnn.render.ansi import piece_of
+        from charrnn.render.look import Look
+        from charrnn.render.views.live import LiveSurprisal
 
         super().__init__(prompt, separator, lines=lines)
-        self._mode, self._palette = color or terminal_color(), palette
-        self._rows = SurprisalRows(self._mode, terminal_width(), palette)
-        self._show = self._rows.plain
+        self._look = Look(color or terminal_color(), palette)
+        self._live, self._piece_of = LiveSurprisal(self._look, terminal_width()), piece_of
+        self._show = lambda text: piece_of(self._live.plain(text))
         self._count, self._total, self._highest = 0, 0.0, 0.0
 
     def stream(self, pieces: "Iterable[Piece]") -> None:
         """Write the pieces of samples, one sample after the other, with a legend before and the mean after them."""
-        from charrnn.render.views.rows import surprisal_legend
+        from charrnn.render.ansi import lines_of
+        from charrnn.render.views.live import surprisal_legend
 
-        for line in surprisal_legend(self._mode, self._palette, in_color=sys.stderr.isatty()):
+        for line in lines_of(surprisal_legend(self._look, in_color=sys.stderr.isatty())):
             say(f"charrnn: {line}")
         super().stream(pieces)
-        sys.stdout.write(self._rows.end())
+        sys.stdout.write(self._piece_of(self._live.end()))
         sys.stdout.flush()
         if self._count:
             mean = self._total / self._count
@@ -230,7 +233,7 @@ class SurprisalOutput(TextOutput):
         self._count += len(surprisal)
         self._total += math.fsum(surprisal)
         self._highest = max(self._highest, *surprisal)
-        return self._rows.judged(piece.text, surprisal)
+        return self._piece_of(self._live.scored(piece.text, surprisal))
 
 
 class JsonOutput:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-"""Of time, in seconds, the longest first."""
+"""The units of time, in seconds, the longest first."""
 LEAST_SPAN = 0.01
-"""Of an axis of bits: what differs by less is noise, and is not magnified."""
+"""The least range of an axis of bits: what differs by less is noise, and is not magnified."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def bits_axis(values: Sequence[float], most: int) -> Axis:
 
     Args:
         values: one or more, 0 or above.
-        most: ticks.
+        most: the largest number of ticks.
     """
     low, high = min(values), max(values)
     if high - low < LEAST_SPAN:
@@ -47,11 +47,11 @@ def bits_axis(values: Sequence[float], most: int) -> Axis:
 
 
 def time_axis(seconds: float, most: int) -> Axis:
-    """An axis from 0 to so many seconds, in the unit that suits its ticks: 130 -> 0, 30, 60, 90, 120 s.
+    """An axis of time from 0, in the unit that suits its ticks: 130 -> 0, 30, 60, 90, 120 s.
 
     Args:
         seconds: where it ends; above 0.
-        most: ticks.
+        most: the largest number of ticks.
     """
     step = next(step for step in _time_steps(seconds) if seconds / step < most)
     name, unit = next((n, u) for n, u in UNITS if u <= step or u == 1)
@@ -60,7 +60,7 @@ def time_axis(seconds: float, most: int) -> Axis:
 
 
 def step_axis(last: int, most: int) -> Axis:
-    """An axis from 0 to so many steps."""
+    """An axis of steps from 0 to the last, with at most `most` ticks."""
     step = next(step for step in _round_steps(last) if step >= 1 and last / step < most)
     ticks = [(k * step, f"{k * step:,.0f}") for k in range(int(last / step + 1e-9) + 1)]
     return Axis("step", 0.0, last, ticks)

@@ -1,7 +1,7 @@
 """Curves over time, drawn with characters: Braille dots where they can be shown, letters where not.
 
 A Braille character has 2 x 4 dots, so that a curve is eight times as fine as the text. Where several curves cannot be
-told apart by colour, letters stand on them.
+told apart by color, letters stand on them.
 """
 
 import itertools
@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from charrnn.render.glyphs import one_line
-from charrnn.render.palette import RESET, ColorMode, inks
+from charrnn.render.grid import GridRow, row_of, words
+from charrnn.render.palette import PLAIN, ColorMode, Paint, line_paints
 from charrnn.render.plot.axes import Axis, bits_axis, step_axis, time_axis
 
 BRAILLE = 0x2800
@@ -18,7 +19,7 @@ BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a character's dots, from the top row to the bottom row."""
 DRAWN_WITH = "\N{BRAILLE PATTERN DOTS-25}\N{BOX DRAWINGS LIGHT VERTICAL AND LEFT}│└─┬"
-"""What must be printable for a drawing with dots."""
+"""The characters that must be printable for a drawing with dots."""
 FEWEST_ROWS, MOST_ROWS = 10, 18
 CELLS_A_TICK = 10
 CELLS_A_LETTER = 8
@@ -30,7 +31,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """A curve and what the legend says of it."""
+    """A curve, with its name and a note for the legend."""
 
     letter: str
     name: str
@@ -41,12 +42,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Plot:
-    """What is drawn."""
+    """Curves on the same axes."""
 
     title: str
     lines: Sequence[Line]
     steps: Sequence[tuple[int, float]] = ()
-    """Of a single run: steps, and the seconds by which they had been made, both rising; they get an axis too."""
+    """The steps of a single run, and the seconds at which each was done, both rising; they get an axis too."""
 
     @property
     def seconds(self) -> float:
@@ -60,7 +61,7 @@ class Plot:
 
 
 def seconds_at(step: float, steps: Sequence[tuple[int, float]]) -> float:
-    """When a step was made: between two evaluations, as if all steps took the same time."""
+    """The time of a step, in seconds: between two evaluations, as if all steps took the same time."""
     known = [(0, 0.0), *steps]
     for (step_a, at_a), (step_b, at_b) in itertools.pairwise(known):
         if step_a < step_b and step <= step_b:
@@ -68,13 +69,15 @@ def seconds_at(step: float, steps: Sequence[tuple[int, float]]) -> float:
     return known[-1][1]
 
 
-def plot_lines(plot: Plot, width: int, mode: ColorMode, *, braille: bool = True) -> Iterator[str]:
-    """The lines of a plot: the title, the curves with their axes, and a legend.
+def plot_rows(
+    plot: Plot, width: int, mode: ColorMode, *, braille: bool = True
+) -> Iterator[GridRow]:
+    """The rows of a plot: the title, the curves with their axes, and a legend.
 
     Args:
         plot: what to draw.
-        width: of a line, in cells; below 24 it is taken for 24.
-        mode: the colours that the terminal can show.
+        width: columns in a line; below 24 it is taken for 24.
+        mode: the colors that the medium can show.
         braille: draw with dots; if not, with ASCII.
     """
     width = max(24, width)
@@ -83,24 +86,25 @@ def plot_lines(plot: Plot, width: int, mode: ColorMode, *, braille: bool = True)
     names = max(4, *(len(label) for _, label in bits.ticks))  # "step" has to fit too
     columns = width - names - 2
     time = time_axis(plot.seconds, max(2, columns // CELLS_A_TICK))
-    colors = inks(mode)
-    codes = [colors[k % len(colors)] for k in range(len(plot.lines))]
-    lettered = not braille or 1 < len(plot.lines) > len(set(codes))
-    yield from textwrap.wrap(one_line(plot.title), width)
-    body = _body(plot, (rows, columns), time, bits, codes, braille=braille, lettered=lettered)
+    colors = line_paints(mode)
+    paints = [colors[k % len(colors)] for k in range(len(plot.lines))]
+    lettered = not braille or 1 < len(plot.lines) > len(set(paints))
+    yield from map(words, textwrap.wrap(one_line(plot.title), width))
+    body = _body(plot, (rows, columns), time, bits, paints, braille=braille, lettered=lettered)
     tick, edge, corner, floor, down = "┤│└─┬" if braille else "+|+-+"
     labels = {cell_at(1 - bits.part(value), rows): label for value, label in bits.ticks}
     for row, cells in enumerate(body):
         label = labels.get(row, "")
-        yield f"{label:>{names}} {tick if label else edge}{cells}".rstrip()
+        yield words(f"{label:>{names}} {tick if label else edge}") + cells
     marks = {cell_at(time.part(value), columns) for value, _ in time.ticks}
     below = "".join(down if column in marks else floor for column in range(columns))
-    yield f"{'':{names}} {corner}{below}"
-    yield f"{time.name:>{names}}  {_labels(time, columns)}".rstrip()
+    yield words(f"{'':{names}} {corner}{below}")
+    yield words(f"{time.name:>{names}}  {_labels(time, columns)}".rstrip())
     if plot.steps:
-        yield f"{'step':>{names}}  {_labels(_steps_on(time, plot, columns), columns)}".rstrip()
-    for line, code in zip(plot.lines, codes, strict=True):
-        yield from _legend(line, code, width, lettered=lettered)
+        steps = _labels(_steps_on(time, plot, columns), columns)
+        yield words(f"{'step':>{names}}  {steps}".rstrip())
+    for line, paint in zip(plot.lines, paints, strict=True):
+        yield from _legend(line, paint, width, lettered=lettered)
 
 
 # --- the axes -------------------------------------------------------------------------------------
@@ -119,7 +123,7 @@ def _steps_on(time: Axis, plot: Plot, columns: int) -> Axis:
 
 
 def _labels(axis: Axis, columns: int) -> str:
-    """The labels of an axis, each centred under its place; one that would touch the one before is left out."""
+    """The labels of an axis, each centered under its place; one that would touch the one before is left out."""
     text = ""
     for value, label in axis.ticks:
         start = cell_at(axis.part(value), columns) - len(label) // 2
@@ -133,6 +137,8 @@ def _labels(axis: Axis, columns: int) -> str:
 
 Dot = tuple[int, int]
 """Row and column, from the top left."""
+BLANK = ("", 1, PLAIN)
+"""A cell without a dot."""
 
 
 def _body(
@@ -140,12 +146,12 @@ def _body(
     size: tuple[int, int],
     time: Axis,
     bits: Axis,
-    codes: Sequence[str],
+    paints: Sequence[Paint],
     *,
     braille: bool,
     lettered: bool,
-) -> Iterator[str]:
-    """The rows of characters between the axes. Where curves meet, the first has the colour."""
+) -> Iterator[GridRow]:
+    """The rows of characters between the axes. Where curves meet, the first has the color."""
     rows, columns = size
     high, wide = (4, 2) if braille else (1, 1)  # dots in a character
     patterns: dict[Dot, int] = {}
@@ -166,26 +172,12 @@ def _body(
         if lettered:
             chosen = _lettered(cells, number, len(plot.lines)) if braille else cells
             letters |= dict.fromkeys(chosen, line.letter)
+    shown = {
+        cell: (letters.get(cell) or chr(BRAILLE + pattern), 1, paints[owners[cell]])
+        for cell, pattern in patterns.items()
+    }
     for row in range(rows):
-        yield joined(
-            [
-                _character((row, column), patterns, owners, letters, codes)
-                for column in range(columns)
-            ]
-        )
-
-
-def _character(
-    cell: Dot,
-    patterns: dict[Dot, int],
-    owners: dict[Dot, int],
-    letters: dict[Dot, str],
-    codes: Sequence[str],
-) -> tuple[str, str]:
-    """What stands in a cell, and the escape sequence that colours it."""
-    if cell not in patterns:
-        return " ", ""
-    return letters.get(cell) or chr(BRAILLE + patterns[cell]), codes[owners[cell]]
+        yield row_of(shown.get((row, column), BLANK) for column in range(columns))
 
 
 def _trace(dots: Sequence[Dot]) -> Iterator[Dot]:
@@ -205,9 +197,9 @@ def _lettered(cells: Sequence[Dot], number: int, count: int) -> list[Dot]:
     """The cells of a curve that get its letter: evenly apart, and not where the other curves have theirs.
 
     Args:
-        cells: of the curve, from its start.
-        number: of the curve among all, from 0.
-        count: of all curves.
+        cells: the cells of the curve, from its start.
+        number: the place of the curve among all, from 0.
+        count: the number of curves.
     """
     apart = max(CELLS_A_LETTER, 2 * count)
     phase = number * apart // count
@@ -216,18 +208,9 @@ def _lettered(cells: Sequence[Dot], number: int, count: int) -> list[Dot]:
     return chosen or [cells[-1]]
 
 
-def joined(cells: Sequence[tuple[str, str]]) -> str:
-    """Cells as one line; neighbours of the same colour share an escape sequence."""
-    line = ""
-    for code, run in itertools.groupby(cells, key=lambda cell: cell[1]):
-        text = "".join(character for character, _ in run)
-        line += code + text + RESET if code else text
-    return line
-
-
-def _legend(line: Line, code: str, width: int, *, lettered: bool) -> Iterator[str]:
-    """What a curve is called and what is said of it, folded."""
+def _legend(line: Line, paint: Paint, width: int, *, lettered: bool) -> Iterator[GridRow]:
+    """The name of a curve and its note, folded."""
     key = line.letter if lettered else DRAWN_WITH[0] * 2
     text = one_line(f"{line.name}: {line.note}" if line.note else line.name)
     for number, part in enumerate(textwrap.wrap(text, width - len(key) - 1)):
-        yield f"{joined([(key, code)])} {part}" if not number else " " * (len(key) + 1) + part
+        yield words("" if number else key, PLAIN if number else paint, len(key)) + words(f" {part}")

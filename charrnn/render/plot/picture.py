@@ -1,4 +1,4 @@
-"""A plot, a scatter or a horizon as a PNG or SVG picture, drawn by matplotlib, imported when one is asked for.
+"""Curves, points and the loss by context length as PNG or SVG pictures, by matplotlib, imported when needed.
 
 No window and no global state of matplotlib's: the figure is made and written by itself.
 """
@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from charrnn.render.glyphs import one_line
-from charrnn.render.palette import line_colors
+from charrnn.render.palette import ColorMode, line_paints, rgb
 from charrnn.render.plot.axes import bits_axis, step_axis, time_axis
 from charrnn.render.plot.curves import Plot, seconds_at
 from charrnn.render.plot.scatter import Scatter
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 Kind = Literal["png", "svg"]
 
 INCHES, DOTS_PER_INCH = (8.0, 5.0), 192
-MARGIN = 0.04
-"""Above and below the curves, as a part of the axis."""
+AXIS_MARGIN = 0.04
+"""The room above and below the curves, as a fraction of the axis."""
 MOST_TICKS = 9
 SQUARE_INCHES = 2.6
-"""A square of points and the air around it."""
+"""The size of a square of points with the air around it."""
 MARKERS = "os^Dv<>P"
-"""Of groups that colours do not tell apart."""
+"""The markers of groups that colors do not tell apart."""
 
 
 def draw_picture(plot: Plot, kind: Kind) -> bytes:
-    """The file's content. The same plot gives the same bytes with the same matplotlib.
+    """The bytes of a picture of curves: the same for the same plot with the same matplotlib.
 
     Args:
         plot: what to draw.
@@ -47,12 +47,12 @@ def draw_picture(plot: Plot, kind: Kind) -> bytes:
 
 
 def draw_scatter(scatter: Scatter, kind: Kind, *, colored: bool = True) -> bytes:
-    """The same for points in squares, side by side.
+    """The bytes of a picture of points in squares, side by side.
 
     Args:
         scatter: what to draw.
-        kind: as above.
-        colored: give each group a colour; without, black marks of its own.
+        kind: PNG, or SVG with its text as text.
+        colored: give each group a color; if not, black markers of its own.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -62,13 +62,13 @@ def draw_scatter(scatter: Scatter, kind: Kind, *, colored: bool = True) -> bytes
 
 
 def draw_context(found: "ContextCurve", noun: str, kind: Kind, *, colored: bool = True) -> bytes:
-    """The same for what a character costs with more and more context.
+    """The bytes of a picture of the loss by context length, with standard errors.
 
     Args:
-        found: what to draw, each cost with its standard error.
+        found: what to draw.
         noun: what a symbol is, "character" or "byte".
-        kind: as above.
-        colored: draw the curve in a colour; without, in black.
+        kind: PNG, or SVG with its text as text.
+        colored: draw the curve in a color; if not, in black.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -96,8 +96,9 @@ def _drawn(draw: "Callable[[Figure], None]", inches: tuple[float, float], kind: 
 
 
 def _colors() -> list[tuple[float, ...]]:
-    """The colours of lines and points, as matplotlib has them."""
-    return [tuple(part / 255 for part in color) for color in line_colors()]
+    """The colors of lines and points, as matplotlib has them."""
+    inks = [paint.foreground or 0 for paint in line_paints(ColorMode.truecolor)]
+    return [tuple(part / 255 for part in rgb(ink)) for ink in inks]
 
 
 def _draw(axes: "Axes", plot: Plot) -> None:
@@ -108,8 +109,8 @@ def _draw(axes: "Axes", plot: Plot) -> None:
         stroke = strokes[number // len(colors) % len(strokes)]
         axes.plot(x, y, color=colors[number % len(colors)], linestyle=stroke, marker=".")
     time, bits = time_axis(plot.seconds, MOST_TICKS), bits_axis(plot.bits, MOST_TICKS)
-    margin = MARGIN * (bits.high - bits.low)
-    axes.set_xlim(time.low, time.high * (1 + MARGIN / 2))
+    margin = AXIS_MARGIN * (bits.high - bits.low)
+    axes.set_xlim(time.low, time.high * (1 + AXIS_MARGIN / 2))
     axes.set_ylim(bits.low - margin, bits.high + margin)
     axes.set_xticks([value for value, _ in time.ticks], [label for _, label in time.ticks])
     axes.set_yticks([value for value, _ in bits.ticks], [label for _, label in bits.ticks])

@@ -1,35 +1,33 @@
 """Points in unit squares, drawn with characters: Braille dots where they can be shown, digits where not.
 
-Groups of points are told apart by colour; where there are not enough colours, by the digit of the group.
+Groups of points are told apart by color; where there are not enough colors, by the digit of the group.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from charrnn.render.palette import ColorMode, inks
-from charrnn.render.plot.curves import BRAILLE, DOTS, DRAWN_WITH, Dot, cell_at, joined
+from charrnn.render.grid import GridRow, row_of, words
+from charrnn.render.palette import PLAIN, ColorMode, Paint, line_paints
+from charrnn.render.plot.curves import BLANK, BRAILLE, DOTS, DRAWN_WITH, Dot, cell_at
 
 FEWEST_COLUMNS, MOST_COLUMNS = 12, 32
-"""Of a square, in cells; it has half as many rows."""
+"""The columns of a square; it has half as many rows."""
 HIGH, WIDE = len(DOTS), len(DOTS[0])
-"""Dots in a character."""
-GAP = 2
-"""Cells between two squares."""
+"""The dots in a character, from top to bottom and from left to right."""
+BETWEEN = 2
+"""The columns between two squares."""
 MARKS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Of the groups, where colours do not tell them apart."""
-
-Cell = tuple[str, str]
-"""A character, and the escape sequence that colours it."""
+"""The marks of groups that colors do not tell apart."""
 
 
 @dataclass(frozen=True)
 class Square:
-    """Points and what they are."""
+    """Groups of points, and what they are."""
 
     title: str
     groups: Sequence[Sequence[tuple[float, float]]]
-    """For each group its points, x and y from 0 to 1."""
+    """The points of each group, x and y from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -38,84 +36,80 @@ class Scatter:
 
     squares: Sequence[Square]
     names: Sequence[str]
-    """Of the groups."""
+    """The names of the groups."""
     across: str = ""
+    """The name of the horizontal axis."""
     up: str = ""
-    """What the axes say."""
+    """The name of the vertical axis."""
 
 
-def scatter_lines(
-    scatter: Scatter,
-    width: int,
-    mode: ColorMode,
-    *,
-    braille: bool = True,
-) -> Iterator[str]:
-    """The lines of some squares, as many side by side as fit, and a legend of the groups; what axes say is not there.
+def scatter_rows(
+    scatter: Scatter, width: int, mode: ColorMode, *, braille: bool = True
+) -> Iterator[GridRow]:
+    """As many squares side by side as fit, and a legend of the groups; the names of the axes are not there.
 
     Args:
         scatter: what is drawn.
-        width: of a line, in cells.
-        mode: the colours that the terminal can show.
+        width: columns in a line.
+        mode: the colors that the medium can show.
         braille: draw with dots; if not, with ASCII.
     """
-    squares, names, colors = scatter.squares, scatter.names, inks(mode)
-    codes = [colors[k % len(colors)] for k in range(len(names))]
-    marked = not braille or 1 < len(names) > len(set(codes))
+    squares, names, colors = scatter.squares, scatter.names, line_paints(mode)
+    paints = [colors[k % len(colors)] for k in range(len(names))]
+    marked = not braille or 1 < len(names) > len(set(paints))
     frame = len("0.5 ┤")
-    columns = (width + GAP) // len(squares) - GAP - frame
+    columns = (width + BETWEEN) // len(squares) - BETWEEN - frame
     columns = max(FEWEST_COLUMNS, min(MOST_COLUMNS, columns)) // 2 * 2
-    beside = max(1, (width + GAP) // (frame + columns + GAP))
-    drawn = [list(_square(s, columns, codes, braille=braille, marked=marked)) for s in squares]
+    beside = max(1, (width + BETWEEN) // (frame + columns + BETWEEN))
+    drawn = [list(_square(s, columns, paints, braille=braille, marked=marked)) for s in squares]
     for first in range(0, len(squares), beside):
         for rows in zip(*drawn[first : first + beside], strict=True):
-            yield (" " * GAP).join(rows).rstrip()
+            first_row, *others = rows
+            yield sum((words("", width=BETWEEN) + row for row in others), first_row)
     if len(names) > 1:
         keys = [MARKS[k % len(MARKS)] if marked else DRAWN_WITH[0] * 2 for k in range(len(names))]
-        yield from _legend(list(zip(keys, codes, names, strict=True)), width)
+        yield from _legend(list(zip(keys, paints, names, strict=True)), width)
 
 
-def _legend(entries: Sequence[tuple[str, str, str]], width: int) -> Iterator[str]:
-    """What each mark or colour means, as many beside each other as fit: marks, colours and names."""
-    between, line, used = " " * 3, "", 0
-    for key, code, name in entries:
-        cells = len(key) + 1 + len(name)
-        if line and used + len(between) + cells > width:
+def _legend(entries: Sequence[tuple[str, Paint, str]], width: int) -> Iterator[GridRow]:
+    """The meaning of each mark or color, as many beside each other as fit."""
+    line = GridRow()
+    for key, paint, name in entries:
+        entry = words(key, paint) + words(f" {name}")
+        if line.texts and line.width + 3 + entry.width > width:
             yield line
-            line, used = "", 0
-        line += (between if line else "") + f"{joined([(key, code)])} {name}"
-        used += (len(between) if used else 0) + cells
+            line = GridRow()
+        line = line + words("", width=3) + entry if line.texts else entry
     yield line
 
 
 def _square(
-    square: Square, columns: int, codes: Sequence[str], *, braille: bool, marked: bool
-) -> Iterator[str]:
+    square: Square, columns: int, paints: Sequence[Paint], *, braille: bool, marked: bool
+) -> Iterator[GridRow]:
     """The rows of one square, all of the same width: title, points, axis."""
     tick, edge, corner, floor, down = "┤│└─┬" if braille else "+|+-+"
     rows = columns // 2
     values = {1: "1", 0.5: "0.5", 0: "0"}
     ticks = {cell_at(1 - v, HIGH * rows) // HIGH: label for v, label in values.items()}
     width = len("0.5 ┤") + columns
-    yield square.title[:width].center(width)
-    cells = _cells(square, (rows, columns), codes, marked=marked)
+    yield words(square.title[:width].center(width).rstrip(), width=width)
+    cells = _cells(square, (rows, columns), paints, marked=marked)
     for row in range(rows):
-        blank = "·" if braille else "."
-        diagonal = {cell_at(row / (rows - 1), columns): blank}
-        shown = [cells.get((row, k), (diagonal.get(k, " "), "")) for k in range(columns)]
+        diagonal = {cell_at(row / (rows - 1), columns): ("·" if braille else ".", 1, PLAIN)}
+        shown = [cells.get((row, k), diagonal.get(k, BLANK)) for k in range(columns)]
         label = ticks.get(row, "")
-        yield f"{label:>3} {tick if label else edge}{joined(shown)}"
+        yield words(f"{label:>3} {tick if label else edge}") + row_of(shown)
     marks = {cell_at(v, WIDE * columns) // WIDE for v in values}
     below = "".join(down if k in marks else floor for k in range(columns))
-    yield f"{'':3} {corner}{below}"
+    yield words(f"{'':3} {corner}{below}")
     axis = f"0{'0.5':^{columns - 2}}1"
-    yield f"{'':5}{axis}"
+    yield words(f"{'':5}{axis}")
 
 
 def _cells(
-    square: Square, size: tuple[int, int], codes: Sequence[str], *, marked: bool
-) -> dict[Dot, Cell]:
-    """What stands in the cells that have points. The group with the most points in a cell has its colour, or digit."""
+    square: Square, size: tuple[int, int], paints: Sequence[Paint], *, marked: bool
+) -> dict[Dot, tuple[str, int, Paint]]:
+    """The cells that have points. The group with the most points in a cell gives it its color, or its mark."""
     rows, columns = size
     patterns: dict[Dot, int] = {}
     owners: dict[Dot, Counter[int]] = {}
@@ -129,7 +123,8 @@ def _cells(
     return {
         cell: (
             MARKS[most[cell] % len(MARKS)] if marked else chr(BRAILLE + pattern),
-            codes[most[cell]],
+            1,
+            paints[most[cell]],
         )
         for cell, pattern in patterns.items()
     }

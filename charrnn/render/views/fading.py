@@ -5,25 +5,27 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from charrnn.render.bars import bar
 from charrnn.render.glyphs import one_line
+from charrnn.render.grid import GAP, GridRow, words
+from charrnn.render.tables import bar
 
 LOWEST = -8
-"""The axis begins at ten to this."""
+"""The power of ten at which the axis begins."""
 FEWEST_CELLS, MOST_CELLS = 10, 24
-"""Of a bar."""
-GAP = "  "
+"""The least and largest width of the axis."""
+BETWEEN = "  "
+"""The blanks before each curve."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What is left at each distance."""
+    """What is left of something at each distance."""
 
     title: str
     values: Sequence[float]
     """At distance 0, 1, 2 ...: 0 or more."""
-    figures: Mapping[str, str]
-    """What stands below, by the names of their rows, which all curves share."""
+    metrics: Mapping[str, str]
+    """What stands below the curve; all curves have the same names."""
 
 
 def shown_distances(last: int) -> list[int]:
@@ -34,38 +36,39 @@ def shown_distances(last: int) -> list[int]:
     return [step for step in small if step < last] + [*more, last]
 
 
-def fading_lines(curves: Sequence[Curve], width: int, *, blocks: bool = True) -> Iterator[str]:
-    """The lines of a table: one row a distance, as many curves side by side as fit, the others below.
+def fading_rows(curves: Sequence[Curve], width: int, *, blocks: bool = True) -> Iterator[GridRow]:
+    """A table with a row for each distance, as many curves side by side as fit, the others below.
 
     Args:
         curves: of the same distances, one or more.
-        width: of a line, in cells.
+        width: columns in a line.
         blocks: draw the bars with block characters; if not, with ASCII.
     """
     rows = shown_distances(len(curves[0].values) - 1)
-    names = ["distance", *curves[0].figures]
+    names = ["distance", *curves[0].metrics]
     name_width = max(map(len, names))
     number_width = max(len(_number(c.values[k])) for c in curves for k in rows)
-    frame = number_width + 1 + len(GAP)
+    frame = number_width + 1 + len(BETWEEN)
     abreast = max(1, min(len(curves), (width - name_width) // (frame + FEWEST_CELLS)))
     cells = (width - name_width) // abreast - frame
     cells = max(FEWEST_CELLS, min(MOST_CELLS, cells))
     highest = max(_end_of_axis(c.values[k]) for c in curves for k in rows)
     for first in range(0, len(curves), abreast):
         if first:
-            yield ""
+            yield GAP
         part = curves[first : first + abreast]
         shape = (number_width, cells, highest)
         columns = [_column(curve, rows, *shape, blocks=blocks) for curve in part]
         labels = ["", names[0], *map(str, rows), *names[1:]]
         for label, *row in zip(labels, *columns, strict=True):
-            yield (label.rjust(name_width) + "".join(GAP + piece for piece in row)).rstrip()
+            line = label.rjust(name_width) + "".join(BETWEEN + piece for piece in row)
+            yield words(line.rstrip())
 
 
 def _column(
     curve: Curve, rows: Sequence[int], number_width: int, cells: int, highest: int, *, blocks: bool
 ) -> list[str]:
-    """The pieces of one curve, all of the same width, from its title down to its figures."""
+    """One curve from its title down to its metrics, all of the same width."""
     values = [curve.values[k] for k in rows]
     low, high = _power(LOWEST), _power(highest)
     axis = low + high.rjust(cells - len(low))
@@ -73,7 +76,7 @@ def _column(
     for value in values:
         drawn = bar(_part(value, highest), 1.0, cells, blocks=blocks)
         pieces.append(f"{_number(value):>{number_width}} {drawn}")
-    pieces += [f"{figure:>{number_width}}" for figure in curve.figures.values()]
+    pieces += [f"{figure:>{number_width}}" for figure in curve.metrics.values()]
     return [piece.ljust(number_width + 1 + cells) for piece in pieces]
 
 

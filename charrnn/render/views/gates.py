@@ -4,51 +4,52 @@ from collections.abc import Iterator, Sequence
 
 from charrnn.interpret.gates import OPEN, SHUT, Fractions, GateUse, Saturation
 from charrnn.interpret.units import highest
-from charrnn.render.columns import tight_lines, wrapped
+from charrnn.render.grid import GAP, GridRow, words
 from charrnn.render.palette import ColorMode
-from charrnn.render.plot.scatter import Scatter, Square, scatter_lines
+from charrnn.render.plot.scatter import Scatter, Square, scatter_rows
+from charrnn.render.tables import tight_lines, wrapped
 from charrnn.wording import counted
 
 EXTREMES = 3
-"""Units that are named for each gate and side."""
-COLUMNS = (5, 6, 9, 9, 8)
-"""Cells of the means, where there is room."""
-BEFORE, ENTRY = 6, 22
-"""The same of the extreme units: of the gate's name, and of each of the columns."""
+"""The number of units that are named for each gate and side."""
+MEAN_WIDTHS = (5, 6, 9, 9, 8)
+"""The widths of the columns of means, where there is room."""
+NAME_WIDTH, ENTRY_WIDTH = 6, 22
+"""The widths of the columns of extreme units: of the gate's name, and of each entry."""
 
 
-def gate_lines(
-    found: Saturation, noun: str, width: int, mode: ColorMode, *, braille: bool = True
-) -> Iterator[str]:
-    """The lines: a square for each gate with a point for each unit, then means by layer, then the extreme units.
+def gate_rows(
+    saturation: Saturation, noun: str, width: int, mode: ColorMode, *, braille: bool = True
+) -> Iterator[GridRow]:
+    """A square for each gate with a point for each unit, then means by layer, then the extreme units.
 
     Args:
-        found: what is shown.
+        saturation: of the gates.
         noun: what was read, "character" or "byte".
-        width: of a line of the drawing, in cells.
-        mode: the colours that the terminal can show.
+        width: columns in a line.
+        mode: the colors that the medium can show.
         braille: draw with dots; if not, with ASCII.
     """
-    L, H = found.gates[0].mean.shape
+    L, H = saturation.gates[0].mean.shape
     title = (
-        f"gates in {counted(found.symbols, noun)}, {counted(L * H, 'unit')}. "
+        f"gates in {counted(saturation.symbols, noun)}, {counted(L * H, 'unit')}. "
         f"Across: the part of the time that a unit's gate is above {OPEN} (right-saturated, open); "
         f"up: below {SHUT} (left-saturated, shut)."
     )
-    yield from wrapped(title, width)
-    yield ""
-    yield from scatter_lines(gate_scatter(found), width, mode, braille=braille)
-    yield ""
-    yield from _means(found, width)
-    yield ""
-    yield from _extremes(found, noun, width)
+    yield from map(words, wrapped(title, width))
+    yield GAP
+    yield from scatter_rows(gate_scatter(saturation), width, mode, braille=braille)
+    yield GAP
+    yield from map(words, _means(saturation, width))
+    yield GAP
+    yield from map(words, _extremes(saturation, noun, width))
 
 
-def gate_scatter(found: Saturation) -> Scatter:
+def gate_scatter(saturation: Saturation) -> Scatter:
     """A square for each gate, with a point for each unit: how often it is open across, and shut up."""
-    layers = [f"layer {layer}" for layer in range(len(found.gates[0].mean))]
+    layers = [f"layer {layer}" for layer in range(len(saturation.gates[0].mean))]
     return Scatter(
-        [_square(gate) for gate in found.gates],
+        [_square(gate) for gate in saturation.gates],
         layers,
         f"right-saturated (part of the time above {OPEN})",
         f"left-saturated (below {SHUT})",
@@ -61,34 +62,34 @@ def _square(gate: GateUse) -> Square:
     return Square(f"gate {gate.name}", groups)
 
 
-def _means(found: Saturation, width: int) -> Iterator[str]:
+def _means(saturation: Saturation, width: int) -> Iterator[str]:
     """A table of the means of layers; a narrow line leaves out the last."""
     rows = [("gate", "layer", "shut", "open", "mean")]
-    for gate in found.gates:
+    for gate in saturation.gates:
         for layer, parts in enumerate(zip(gate.left, gate.right, gate.mean, strict=True)):
             left, right, mean = (float(part.mean()) for part in parts)
             name = "" if layer else gate.name
             rows.append((name, f"{layer}", _percent(left), _percent(right), f"{mean:.3f}"))
-    if width < sum(COLUMNS):
+    if width < sum(MEAN_WIDTHS):
         first, *others = zip(*rows, strict=True)
         yield from tight_lines([[name.ljust(len("gate")) for name in first], *others], width)
         return
     for name, *figures in rows:
-        cells = zip(figures, COLUMNS[1:], strict=True)
-        yield f"{name:<{COLUMNS[0]}}" + "".join(text.rjust(w) for text, w in cells)
+        cells = zip(figures, MEAN_WIDTHS[1:], strict=True)
+        yield f"{name:<{MEAN_WIDTHS[0]}}" + "".join(text.rjust(w) for text, w in cells)
 
 
-def _extremes(found: Saturation, noun: str, width: int) -> Iterator[str]:
+def _extremes(saturation: Saturation, noun: str, width: int) -> Iterator[str]:
     """Tables of the units that are most often shut, most often open, and remember longest, side by side if they fit."""
     tables = {
-        "most often shut": [_column(gate, gate.left) for gate in found.gates],
-        "most often open": [_column(gate, gate.right) for gate in found.gates],
+        "most often shut": [_column(gate, gate.left) for gate in saturation.gates],
+        "most often open": [_column(gate, gate.right) for gate in saturation.gates],
     }
-    memory_gate = next((gate for gate in found.gates if gate.time_scale is not None), None)
+    memory_gate = next((gate for gate in saturation.gates if gate.time_scale is not None), None)
     if memory_gate:
         heading = f"time scale, 1/(1 - mean {memory_gate.name})"
-        tables[heading] = [_scales(gate, noun) for gate in found.gates]
-    lines = list(_side_by_side([gate.name for gate in found.gates], tables))
+        tables[heading] = [_scales(gate, noun) for gate in saturation.gates]
+    lines = list(_side_by_side([gate.name for gate in saturation.gates], tables))
     if max(map(len, lines)) <= width:
         yield from lines
         return
@@ -101,11 +102,16 @@ def _extremes(found: Saturation, noun: str, width: int) -> Iterator[str]:
 
 def _side_by_side(names: Sequence[str], tables: dict[str, list[list[str]]]) -> Iterator[str]:
     """The lines of tables that have as many entries for each gate, beside the names of the gates."""
-    yield f"{'gate':<{BEFORE}}" + "".join(f"{heading:<{ENTRY}}" for heading in tables).rstrip()
+    yield (
+        f"{'gate':<{NAME_WIDTH}}"
+        + "".join(f"{heading:<{ENTRY_WIDTH}}" for heading in tables).rstrip()
+    )
     for name, *columns in zip(names, *tables.values(), strict=True):
         for rank, row in enumerate(zip(*columns, strict=True)):
             first = "" if rank else name
-            yield (f"{first:<{BEFORE}}" + "".join(f"{text:<{ENTRY}}" for text in row)).rstrip()
+            yield (
+                f"{first:<{NAME_WIDTH}}" + "".join(f"{text:<{ENTRY_WIDTH}}" for text in row)
+            ).rstrip()
 
 
 def _column(gate: GateUse, values: Fractions) -> list[str]:

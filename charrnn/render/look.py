@@ -1,0 +1,61 @@
+"""What a view needs to know of the medium: its colors, its width for words, and the options of the reader."""
+
+from dataclasses import dataclass
+
+from charrnn.render.palette import PLAIN, ColorMode, Paint, Palette
+
+MARK = "*"
+"""The mark after a guess that came true, where it cannot be underlined."""
+UNBOUNDED = 1 << 30
+"""A line without an end, in columns."""
+FAINT = (90, 90, 90)
+"""The ink of explanations in a picture."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How things are drawn."""
+
+    mode: ColorMode
+    """The colors that the medium can show."""
+    palette: Palette = Palette.rdbu
+    digits: bool = False
+    """Signs and digits below what is colored. Without colors they always stand there."""
+    line: int = UNBOUNDED
+    """Columns in a line of a legend: its words are wrapped, and its bar has fewer colors."""
+    is_picture: bool = False
+    """For a picture: bold headings, faint explanations, air below a legend."""
+
+    @property
+    def has_color(self) -> bool:
+        """Whether values are colors."""
+        return self.mode != ColorMode.none
+
+    @property
+    def has_digits(self) -> bool:
+        """Whether values are digits."""
+        return self.digits or not self.has_color
+
+    @property
+    def heading(self) -> Paint:
+        """The paint of a title."""
+        return Paint(bold=True) if self.is_picture else PLAIN
+
+    @property
+    def note(self) -> Paint:
+        """The paint of an explanation."""
+        return Paint(FAINT) if self.is_picture else PLAIN
+
+    @property
+    def mark(self) -> str:
+        """What stands after a label that is to be marked; nothing where it can be underlined."""
+        return "" if self.has_color or self.is_picture else MARK
+
+    def marked(self, paint: Paint) -> Paint:
+        """The paint of a label that is to be marked."""
+        if self.mark:
+            return paint
+        bold = (
+            self.mode != ColorMode.ansi16
+        )  # many terminals with 16 colors show bold black as gray
+        return Paint(paint.foreground, paint.background, bold, underlined=True)
