@@ -1,1 +1,1 @@
-"""Understanding what units do, and what the curve of a run teaches."""
+"""Understanding a network: recordings of what its units do, edits of units, gates, context, dumps."""

@@ -24,10 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import CheckpointError, DataError
+from charrnn.errors import DataError
 from charrnn.evaluation.evaluate import as_lines
 from charrnn.model import CharRNN, States
-from charrnn.numerics import log_softmax
+from charrnn.numerics import log_softmax, require_finite
 from charrnn.text.lines import Positions, line_bounds
 from charrnn.text.vocabulary import Ids
 
@@ -124,8 +124,7 @@ def context_curve(
         for k in lengths
     ]
     curve = ContextCurve(tuple(lengths), np.array([np.concatenate(row) for row in rows]))
-    if not np.isfinite(curve.surprisal).all():
-        raise CheckpointError("the model's predictions are not finite: its weights are too large")
+    require_finite(float(curve.surprisal.sum()))
     return curve
 
 

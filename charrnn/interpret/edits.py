@@ -81,7 +81,7 @@ class Edit:
         if letter not in cell.states:
             states = f"state{'s'[: len(cell.states) - 1]} {' and '.join(cell.states)}"
             raise self.fault(
-                f"{self.address}: {letter} is a gate of the {cell.name} cell; an edit is of its {states}"
+                f"{self.address}: {letter} is a gate of the {cell.name} cell; only its {states} can be edited"
             )
         return units
 
@@ -232,7 +232,7 @@ def edited_ops(edits: Iterable[Edit], model: CharRNN) -> list[EditedOps | None]:
                     if unit in clamps and edit.kind == "clamp"
                     else "clamped and steered"
                 )
-                raise edit.fault(f"{unit} is {again}", "leave out one of the two")
+                raise edit.fault(f"{unit} is {again}", "remove one of the two edits")
             if edit.kind == "clamp":
                 clamps[unit] = edit.value
             else:

@@ -49,11 +49,11 @@ class Span:
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.stop:
             raise UsageError(
-                f"a span goes from a character to a later one, not from {self.start} to {self.stop}"
+                f"a span must end after its start, not go from {self.start} to {self.stop}"
             )
         if min(self.left, self.right) < 0:
             raise UsageError(
-                f"a context has 0 characters or more, not {min(self.left, self.right)}"
+                f"a context must have at least 0 characters, not {min(self.left, self.right)}"
             )
 
     def within(self, length: int) -> tuple[slice, Flags]:

@@ -1,1 +1,1 @@
-"""A page on which a reading can be looked at in a browser: one file that needs nothing but itself."""
+"""A recording as a page for the browser: a single file that needs nothing else, or served live with the model."""

@@ -67,13 +67,13 @@ def pack_values(values: npt.NDArray[np.int8], ids: npt.NDArray[Any], levels: int
         some = np.pad(values[start : start + TOGETHER, order], ((0, 0), (2, 0)))  # (u, 2 + T)
         coarse = (some.astype(np.int16) + levels) // (levels // COARSE)
         kinds = (KINDS * coarse[:, 1:-1] + coarse[:, :-2]).ravel()
-        found = np.bincount(kinds, minlength=len(streams))
+        sizes = np.bincount(kinds, minlength=len(streams))
         differences = np.diff(some[:, 1:]).ravel()  # modulo 256
         sorted_by_kind = differences[np.argsort(kinds, kind="stable")]
-        pieces = np.split(sorted_by_kind, found.cumsum()[:-1])
+        pieces = np.split(sorted_by_kind, sizes.cumsum()[:-1])
         for stream, piece in zip(streams, pieces, strict=True):
             stream.append(piece)
-        counts += found
+        counts += sizes
     differences = np.concatenate([piece for stream in streams for piece in stream])
     return {"differences": pack(differences, zlib.Z_RLE), "counts": pack(counts)}
 

@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError(HTTPStatus.FORBIDDEN, "the request is for another host")
         token, slash, name = self.path.partition("?")[0].removeprefix("/").partition("/")
         if not secrets.compare_digest(token.encode(), self.server.token.encode()):
-            message = "the address lacks the token that this server printed"
+            message = "the address lacks this server's token"
             raise _RefusedError(HTTPStatus.FORBIDDEN, message)
         if not slash or name not in {"", *self.server.actions}:
             raise _RefusedError(HTTPStatus.NOT_FOUND, "nothing is at this address")
@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _whole(digits: str) -> int:
-    """A whole number, unless it has so many digits that reading it takes long."""
+    """A whole number of at most MAX_DIGITS digits, since reading a long one takes time."""
     if len(digits) > MAX_DIGITS:
         raise ValueError("a whole number is too long")
     return int(digits)

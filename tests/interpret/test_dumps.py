@@ -468,7 +468,7 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
     ("changed", "said"),
     [
         ({"version": 3}, "version 3"),
-        ({"format": "a song"}, "no recording"),
+        ({"format": "a song"}, "not a recording"),
         ({"length": 10**15}, "damaged"),
         ({"length": -1}, "header is malformed"),
         ({"hidden_size": 4}, "damaged"),

@@ -1,4 +1,4 @@
-"""Dumps: Recordings in files, for other programs and for a later look.
+"""Dumps: recordings in files, for other programs and for showing again.
 
-A dump is written part by part while a model reads, so that its size is bounded by the disk and not by memory.
+A dump is written part by part while a model reads, so its size is limited by the disk and not by memory.
 """

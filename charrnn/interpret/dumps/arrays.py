@@ -29,7 +29,7 @@ CRC_PLACE = 14
 FIRST_DAY = 0x21
 """1 January 1980 as the date of every member, so that the same recording gives the same file."""
 LARGE = 0xFFFFFFFF
-"""In the place of a size or an offset: the true one is in the zip64 field."""
+"""Placeholder for a size or an offset that is in the zip64 field."""
 
 
 @dataclass

@@ -192,7 +192,7 @@ class Header:
         try:
             record = json.loads(text)
             if record.pop("format") != FORMAT:
-                raise DataError("it is no recording")
+                raise DataError("it is not a recording")
             version = record["version"]
             if version not in READABLE:
                 known = " and ".join(map(str, READABLE))
