@@ -68,7 +68,7 @@ class NumpyOps:
     ) -> npt.NDArray[Any]:
         """(x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
         y: npt.NDArray[Any]
-        if x.ndim == 1:  # one lane, for which `dot` takes half the time of sums
+        if x.ndim == 1:  # a single stream, for which `dot` takes half the time of sums
             y = x - x.dot(_ones(x.size)) / x.size
             y *= 1 / math.sqrt(y.dot(y) / x.size + EPSILON)
         else:

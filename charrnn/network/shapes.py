@@ -82,7 +82,7 @@ def describe(config: ModelConfig) -> str:
     cell = config.cell + (f" ({config.activation})" if config.activation != "tanh" else "")
     layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
     norm = ", layer norm" if config.layer_norm else ""
-    start = ", learnt start" if config.learn_start else ""
+    start = ", learned initial state" if config.learn_start else ""
     return (
         f"{cell}, {layers} of {config.hidden_size} units{norm}, embedding {config.embedding_size}{start}: "
         f"{count_parameters(config):,} parameters"

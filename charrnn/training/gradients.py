@@ -87,7 +87,7 @@ def gradient_reach(
         model: of any cell, trained or fresh.
         ids: (T,) the text.
         distance: K, how far back to look, 1 or more.
-        windows: places in the text where to look, evenly spread; fewer if there are not so many.
+        windows: places in the text where to look, evenly spread; fewer in a short text.
         warm_up: characters that a window reads before those that have a gradient. Near the text's beginning there are
             fewer, but the state is then what the whole text before gives.
 

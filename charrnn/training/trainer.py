@@ -37,7 +37,7 @@ from charrnn.training.machine import (
     require_precision,
     thread_count,
 )
-from charrnn.training.network import TorchState, make_network
+from charrnn.training.network import Network, TorchState, make_network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.progress import Progress
 from charrnn.training.rollback import (
@@ -102,19 +102,7 @@ class Trainer:
         self.device = torch.device(config.device)
         require_precision(config.precision, self.device)
         self.batches = make_batches(corpus, config)
-        with memory_faults(config.batch_size):
-            self.network = make_network(
-                model_config,
-                config.dropout,
-                config.seed,
-                self.device,
-                config.kernel,
-                weight_drop=config.weight_drop,
-                head=head,
-            )
-        if initial:
-            initial.require_unedited("training")
-            self.network.load_numpy(initial.weights)
+        self.network = self._make_network(initial)
         self._judge_start = initial is not None and len(corpus.val) > 1
         self.optimizer = Optimizer(self.network, config)
         self.progress = Progress()
@@ -126,6 +114,23 @@ class Trainer:
         self._rollback_point = RollbackPoint(0, {}) if resume else self._this_point()
         if resume:
             self._resume(resume)
+
+    def _make_network(self, initial: CharRNN | None) -> Network:
+        config = self.config
+        with memory_faults(config.batch_size):
+            network = make_network(
+                self.model_config,
+                config.dropout,
+                config.seed,
+                self.device,
+                config.kernel,
+                weight_drop=config.weight_drop,
+                head=self.head,
+            )
+        if initial:
+            initial.require_unedited("training")
+            network.load_numpy(initial.weights)
+        return network
 
     # --- the loop ------------------------------------------------------------------------------------------------------
 

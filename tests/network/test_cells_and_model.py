@@ -949,7 +949,7 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
     out = call_charrnn(
         capsys, "train", "corpus.txt", *shape, *size, "--steps", 40, "--name", "t", "--learn-start"
     ).err
-    assert "toy, 2 layers of 8 units, embedding 3, learnt start" in " ".join(out.split())
+    assert "toy, 2 layers of 8 units, embedding 3, learned initial state" in " ".join(out.split())
 
     model = charrnn.load(tmp_path / "checkpoints" / "t" / "best.safetensors")
     assert model.cell is TOY

@@ -12,7 +12,7 @@ All that such a network remembers must pass through its output: V probabilities 
 The gradient goes back through the softmax and W_y to the h before, which torch works out: there is no `backward`.
 
 With several layers y enters every one of them; each has a W_hh of its own. Before the first character h is zero (or
-learnt), so y is what the network expects without having read anything: softmax(b_y).
+learned), so y is what the network expects without having read anything: softmax(b_y).
 
 Source: M. Jordan, "Serial Order: A Parallel Distributed Processing Approach", ICS Report 8604, University of California,
 San Diego, 1986. His state units also kept a fading trace of earlier outputs; here, as usual in comparisons with Elman's
@@ -23,7 +23,7 @@ from charrnn.network.cells.base import Array, Blocks, Cell, Ops, State, Weights
 
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
-    """One time step of N lanes.
+    """One time step of N batch rows.
 
     Args:
         x: W_ih · input plus both biases, (N, H).

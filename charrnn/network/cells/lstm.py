@@ -39,7 +39,7 @@ from charrnn.network.cells.base import (
 
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
-    """One time step of N lanes.
+    """One time step of N batch rows.
 
     Args:
         x: W_ih · input plus both biases, (N, 4H).

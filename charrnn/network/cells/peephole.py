@@ -38,7 +38,7 @@ PEEPHOLES = ("weight_ci", "weight_cf", "weight_co")
 
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
-    """One time step of N lanes.
+    """One time step of N batch rows.
 
     Args:
         x: W_ih · input plus both biases, (N, 4H).
