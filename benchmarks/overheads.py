@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.cli.train.run import drive, new_trainer, plan_run, start_torch
+from charrnn.config import TrainingRequest
 
-start_torch("cpu", "float32")  # prepares the process
+DEVICE = start_torch(TrainingRequest(given={"device": "cpu"}))  # prepares the process
 
 from charrnn.cli.inputs import open_corpus
 from charrnn.cli.progress import Stopper
-from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.config import CorpusConfig
 from charrnn.training import trainer as trainer_module
 from charrnn.training.run_folder import RunFolder
 from charrnn.training.trainer import Trainer
@@ -60,19 +61,19 @@ def main(text_name: str, minutes: float) -> None:
     """Train, and print the parts."""
     clock = Clock()
     with clock.on("reading the text"):
-        text = open_corpus([text_name], CorpusConfig(), cache=None, quiet=True)
-    network = ModelConfig(vocab_size=len(text.vocabulary))
+        text = open_corpus([text_name], CorpusConfig(), cache=None)
+    request = TrainingRequest(minutes=minutes, given={"device": "cpu"})
     with clock.on("measuring the machine"):
-        plan = plan_run(text, network, TrainingConfig(precision="auto"), (minutes, None, None), {})
+        plan = plan_run(text, request.network(len(text.vocabulary)), request, DEVICE)
     before = dict(clock.seconds)
     clock.around(trainer_module, "train_step", "network")
     clock.around(Trainer, "validate", "validation")
     clock.around(RunFolder, "save", "saving")
     with tempfile.TemporaryDirectory() as folder, Stopper() as stopper:
-        trainer = new_trainer([text_name], text, plan, Path(folder), asked={"minutes": minutes})
+        trainer = new_trainer([text_name], text, plan, Path(folder), request=request)
         clock.around(trainer.batches, "batch", "reading batches")
         began = time.perf_counter()
-        drive(trainer, stopper, quiet=False)
+        drive(trainer, stopper)
         whole = time.perf_counter() - began
     parts = {name: s for name, s in clock.seconds.items() if name not in before}
     parts["progress, samples, events"] = whole - sum(parts.values())

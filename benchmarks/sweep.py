@@ -28,7 +28,13 @@ import torch
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.inputs import open_corpus
-from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.config import (
+    CorpusConfig,
+    ModelConfig,
+    SavingConfig,
+    TrainingConfig,
+    TrainingRequest,
+)
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.network.shapes import count_parameters
 from charrnn.text.corpus import Corpus
@@ -36,15 +42,13 @@ from charrnn.training.events import Evaluated
 from charrnn.training.measure import seconds_per_step, try_machine
 from charrnn.training.plan import (
     SIZES,
-    Budget,
-    Facts,
+    CorpusSize,
     Machine,
     Plan,
     Trial,
-    Wishes,
     dropouts,
     make_plan,
-    temptation,
+    overfitting_risk,
 )
 from charrnn.training.run_folder import BEST
 from charrnn.training.trainer import Trainer
@@ -64,7 +68,7 @@ def network_of(layers: int, size: int) -> ModelConfig:
 
 def measured() -> Machine:
     """This machine."""
-    config = TrainingConfig(dropout=0.1, weight_drop=0.1, precision="auto")
+    config = TrainingConfig(dropout=0.1, weight_drop=0.1)
     first = try_machine(ModelConfig(vocab_size=65), config, (256,))
     config = dataclasses.replace(config, precision=first.precision, threads=first.threads)
     config = dataclasses.replace(config, kernel=first.kernel)
@@ -84,43 +88,45 @@ def known(speeds: list[str]) -> Machine:
     return Machine("cpu", 2, "bfloat16", "fused", tuple(trials))
 
 
-def neighbours(
-    facts: Facts, machine: Machine, network: ModelConfig, budget: Budget
+def neighbors(
+    size: CorpusSize, machine: Machine, vocab_size: int, minutes: float
 ) -> dict[str, Plan]:
-    """The planned run and others that the same budget buys."""
+    """The planned run and others that the same time allows."""
 
-    def plan(network: ModelConfig, **wishes: Any) -> Plan:
-        return make_plan(facts, machine, network, TrainingConfig(), budget, Wishes(**wishes))
+    def plan(**given: Any) -> Plan:
+        request = TrainingRequest(minutes=minutes, given=given)
+        return make_plan(size, machine, request.network(vocab_size), request)
 
-    planned = plan(network)
+    planned = plan()
     shape = planned.model_config
-    place, lanes = SIZES.index(shape.hidden_size), planned.config.batch_size
-    found = {"planned": planned}
-    for name, size in (("smaller", place - 1), ("larger", place + 1)):
-        if 0 <= size < len(SIZES):
-            found[name] = plan(shape, hidden_size=SIZES[size], batch_size=lanes)
-    tempted = temptation(planned.epochs, count_parameters(shape), facts.train_chars)
+    place, rows = SIZES.index(shape.hidden_size), planned.config.batch_size
+    same = {"num_layers": shape.num_layers, "layer_norm": shape.layer_norm, "batch_size": rows}
+    plans = {"planned": planned}
+    for name, other in (("smaller", place - 1), ("larger", place + 1)):
+        if 0 <= other < len(SIZES):
+            plans[name] = plan(hidden_size=SIZES[other], **same)
+    risk = overfitting_risk(planned.epochs, count_parameters(shape), size.train_chars)
     for name, factor in (("less dropout", 1 / 4), ("more dropout", 4)):
-        dropout, recurrent = dropouts(tempted * factor)
-        wishes = {"dropout": dropout, "weight_drop": recurrent, "batch_size": lanes}
-        found[name] = plan(shape, hidden_size=shape.hidden_size, **wishes)
-    found["one layer"] = plan(dataclasses.replace(network, num_layers=1), num_layers=1)
-    other = {"layer_norm": not shape.layer_norm}
-    name = "not normalised" if shape.layer_norm else "normalised"
-    found[name] = plan(dataclasses.replace(network, **other), **other)
-    return found
+        dropout, weight_drop = dropouts(risk * factor)
+        rates = {"dropout": dropout, "weight_drop": weight_drop}
+        plans[name] = plan(hidden_size=shape.hidden_size, **same, **rates)
+    plans["one layer"] = plan(num_layers=1)
+    plans["not normalized" if shape.layer_norm else "normalized"] = plan(
+        layer_norm=not shape.layer_norm
+    )
+    return plans
 
 
 def read(text: str) -> Corpus:
     """A text, by a file's name or a corpus's."""
-    return open_corpus([text], CorpusConfig(), cache=None, quiet=True)
+    return open_corpus([text], CorpusConfig(), cache=None)
 
 
 def train(job: tuple[str, float, str, Plan]) -> tuple[float, float, float]:
     """The best model's nats per character with the state carried, its epoch, and the last training loss."""
     text, _, _, plan = job
     corpus = read(text)
-    config = dataclasses.replace(plan.config, threads=1, patience=0)
+    config = dataclasses.replace(plan.config, threads=1, patience=None)
     train_nats = 0.0
     with tempfile.TemporaryDirectory() as folder:
         saving = SavingConfig(save_every=1e9)
@@ -153,10 +159,9 @@ def main() -> None:
     jobs: list[tuple[str, float, str, Plan]] = []
     for text in asked.texts:
         corpus = read(text)
-        facts = Facts(len(corpus.train), len(corpus.val))
-        network = ModelConfig(vocab_size=len(corpus.vocabulary))
+        size = CorpusSize(len(corpus.train), len(corpus.val))
         for minutes in asked.minutes:
-            plans = neighbours(facts, machine, network, Budget(minutes=minutes))
+            plans = neighbors(size, machine, len(corpus.vocabulary), minutes)
             jobs += [(text, minutes, name, plan) for name, plan in plans.items()]
     torch.set_num_threads(1)
     rows: dict[tuple[str, float], list[tuple[str, Plan, float, float, float]]] = {}

@@ -122,7 +122,7 @@ def test_a_request_is_refused_or_makes_definite_configs(given):
     assert isinstance(request.training(), TrainingConfig)
 
 
-# --- adding a setting ---------------------------------------------------------------------------------------------------
+# --- adding a setting -----------------------------------------------------------
 
 NEW_FIELD = """    gradient_noise: float = setting(
         0.25,
