@@ -1,22 +1,235 @@
-"""The documentation says what the program does: its reference of commands and settings is complete."""
+"""Every command and every piece of Python in the README and on the site works; the reference is complete."""
 
 import dataclasses
 import importlib.util
+import itertools
+import os
 import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+import warnings
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from helpers import CLEAN, made_once, make_text, own_signals, prepared_server, run_charrnn
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+PAGES = {str(path.relative_to(ROOT)): path for path in sorted(DOCS.rglob("*.md"))}
+LIKE_PLAYS = ("plays-lstm", "plays-gru", "excerpt", "python")
+"""The runs that the pages name, beside plays, hello and names."""
+
+
+def blocks(page):
+    """The language and text of each fenced block of a page."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(page):
+    """What a reader types, in order: ("shell", line) or ("python", code)."""
+    for language, body in blocks(page):
+        if language == "python":
+            yield "python", body
+        elif language == "console":
+            shown = [line for line in body.splitlines() if line.startswith("$ ")]
+            yield from (("shell", line.removeprefix("$ ")) for line in shown)
+        elif language == "sh":
+            yield from (("shell", line) for line in body.splitlines() if line)
+
+
+# --- everything that is shown works ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    return made_once(tmp_path_factory, "reader", fill)
+
+
+def fill(folder):
+    """Make what a reader of the pages has: texts, and runs trained before."""
+    for name in ("corpus.txt", "book.txt", "part1.txt", "part2.txt", "excerpt.txt"):
+        (folder / name).write_text(make_text(5000), encoding="utf-8")
+    (folder / "src").mkdir()
+    (folder / "src" / "a.py").write_text(make_text(5000), encoding="utf-8")
+    (folder / "hello.txt").write_text("hello", encoding="utf-8")
+    (folder / "names.txt").write_text("ada\nmarie\ngrace\n" * 9, encoding="utf-8")
+    (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(5000))
+    for run, *shape in (
+        ("plays", "--hidden-size", 256, "--layers", 2),
+        ("hello", "--hidden-size", 3, "--val-fraction", 0),
+        ("names", "--hidden-size", 16, "--lines"),
+    ):
+        options = (*BRIEFLY.split(), *shape, "--name", run, "--steps", 3, "-q")
+        run_charrnn("train", f"{run}.txt", *options, cwd=folder)
+    for twin in LIKE_PLAYS:
+        shutil.copytree(folder / "checkpoints" / "plays", folder / "checkpoints" / twin)
+    shutil.copy(folder / "checkpoints" / "plays" / "best.safetensors", folder / "plays.safetensors")
+
+
+def make_unfinished_run(folder):
+    """A run of corpus.txt that was stopped: its plan asks for one step more than it has made."""
+    from charrnn.checkpoint import load_checkpoint, save_checkpoint
+
+    last = folder / "checkpoints" / "corpus" / "last.safetensors"
+    shutil.rmtree(last.parent, ignore_errors=True)
+    options = (*BRIEFLY.split(), "--name", "corpus", "--hidden-size", 16, "--steps", 2, "-q")
+    run_charrnn("train", "corpus.txt", *options, cwd=folder)
+    checkpoint = load_checkpoint(last)
+    training = {**checkpoint.run["training"], "steps": 3}
+    run = {**checkpoint.run, "training": training}
+    save_checkpoint(last, dataclasses.replace(checkpoint, run=run))
+
+
+@pytest.fixture
+def place(prepared, tmp_path):
+    """A copy of that folder, so that a page cannot rest on what another one leaves."""
+    return shutil.copytree(prepared, tmp_path / "reader", copy_function=os.link)
+
+
+NEEDS = {
+    "--png": "matplotlib",
+    "gates.svg": "matplotlib",
+    "context.svg": "matplotlib",
+    "curve.svg": "matplotlib",
+    "--tensorboard": "tensorboard",
+    ".parquet": "pyarrow",
+    "--lstmvis": "h5py",
+    "import pandas": "pandas",
+    "import polars": "polars",
+}
+"""What only an extra installs, or is for others to install, by what needs it."""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", [page for page in PAGES if [*commands(page)]])
+def test_what_a_page_shows_works(page, place, monkeypatch, subtests):
+    monkeypatch.chdir(place)
+    for kind, text in commands(page):
+        with subtests.test(text=text):
+            for sign, module in NEEDS.items():
+                if sign in text and not find_spec(module):
+                    pytest.skip(f"{module} is not installed")
+            if kind == "python":
+                run_python(text)
+            else:
+                run_shell(text, place)
+
+
+def run_python(code):
+    """Run a piece of Python in this process, where warnings are errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(code, "<documentation>", "exec"), {"__name__": "__main__"})
+
+
+def run_shell(line, place):
+    """Run a line in a shell, with `charrnn` in its path."""
+    if "pip install" in line:
+        line = " && ".join(part for part in line.split(" && ") if "charrnn " in part)
+    line = line.replace(".venv/bin/", "")
+    if line.startswith("charrnn serve"):
+        require_served(line, place)
+        return
+    if "--resume" in line:
+        make_unfinished_run(place)
+    env = CLEAN | {"COLUMNS": "80", "PAGER": "cat"}
+    env["PATH"] = os.pathsep.join([str(prepared_server().program.parent), CLEAN["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", shortened(line)],
+        cwd=place,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    closed_pipe = "| head" in line and done.returncode == 141
+    assert done.returncode == 0 or closed_pipe, done
+    assert "Traceback" not in done.stderr
+
+
+BRIEFLY = "--batch-size 4 --sequence-length 16 --max-chars 20000"
+
+
+def shortened(line):
+    """A training run that takes moments instead of minutes: the first limit that is reached ends it.
+
+    Where the line has such an option of its own, that one counts: what comes last wins.
+    """
+    if "--resume" in line:
+        return line
+    pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"
+    line = re.sub(pattern, rf"\1{BRIEFLY} \2 --steps 2", line)
+    line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured
+    return re.sub(r" --parameters \d+", " --parameters 20000", line)
+
+
+def require_served(line, place):
+    """Start a command that ends only with Ctrl-C, ask for the page at the address that it prints, and end it."""
+    path = str(Path(sys.executable).parent) + os.pathsep + CLEAN["PATH"]
+    options = {"cwd": place, "env": CLEAN | {"PATH": path}, "stdout": subprocess.PIPE, "text": True}
+    started = ["bash", "-euc", f"exec {line} --no-open"]
+    with subprocess.Popen(started, **options, preexec_fn=own_signals) as process:
+        try:
+            address = process.stdout.readline().strip()
+            with urllib.request.urlopen(address, timeout=10) as page:
+                assert b'id="live-text"' in page.read()
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == -signal.SIGINT
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+PICTURE = re.compile(r"^```console\n([^`]*)```\n\n!\[[^]\n]+\]\(([^)]+)\)$", re.MULTILINE)
+DRAWN = {
+    (block.splitlines()[-1].removeprefix("$ "), (path.parent / picture).resolve())
+    for path in PAGES.values()
+    for block, picture in PICTURE.findall(path.read_text(encoding="utf-8"))
+    if picture.endswith(".svg")
+}
+
+
+def test_every_picture_is_shown_below_the_command_that_draws_it():
+    drawn = {picture for _, picture in DRAWN}
+    assert drawn == set((DOCS / "pictures").glob("*.svg"))
+
+
+@pytest.mark.parametrize(("line", "picture"), sorted(DRAWN), ids=lambda value: Path(value).stem)
+def test_a_picture_is_what_its_command_draws(line, picture):
+    from xml.etree import ElementTree as ET
+
+    words = shlex.split(line)
+    options = dict(itertools.pairwise(words))
+    assert options["--svg"] == picture.name
+    elements = ET.parse(picture).getroot().iter("{http://www.w3.org/2000/svg}text")
+    title, *rows = ["".join(element.itertext()) for element in elements]
+    if words[1] == "gates":
+        assert {"gate i", "gate f", "gate o"} < {title, *rows}
+    elif words[1] == "context":
+        assert any("with 256 characters: from k = " in row for row in rows)
+    else:
+        assert options.get("--unit", "").split(".")[0] in title
+        shown = "".join(rows)
+        assert words[3].endswith(".txt") or words[3] in shown
+        assert len(shown) > int(options.get("--max-chars", 0))
+
+
+# --- the reference --------------------------------------------------------------------------------
 
 
 @cache
 def reference():
     """The module that writes the reference, which the site's extension imports too."""
-    spec = importlib.util.spec_from_file_location(
-        "reference_text", DOCS / "_ext" / "reference_text.py"
-    )
+    place = DOCS / "_ext" / "reference_text.py"
+    spec = importlib.util.spec_from_file_location("reference_text", place)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -37,8 +250,9 @@ def test_every_option_of_a_command_is_in_the_reference_with_its_help(name, comma
     signatures = [set(re.findall(r"--?[a-z][\w-]*", signature)) for signature in described]
     for option in reference().options(command):
         assert {*option.opts, *option.secondary_opts} in signatures
+        assert option.help
     assert len(described) == len(reference().options(command))
-    assert all(text.strip() for text in described.values())
+    assert command.help
 
 
 def test_every_setting_is_in_the_reference_with_its_meaning():

@@ -28,6 +28,7 @@ class Generated(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The parsed text."""
+        self.env.note_reread()  # what it depends on is the program, not the page
         return self.parse_text_to_nodes(self.text(), allow_section_headings=True)
 
 
@@ -91,6 +92,7 @@ class CellDocumentation(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Paragraphs, and the indented parts as literal blocks."""
+        self.env.note_reread()
         module = importlib.import_module(f"charrnn.network.cells.{self.arguments[0]}")
         found: list[nodes.Node] = []
         for block in blocks_of(inspect.getdoc(module) or ""):

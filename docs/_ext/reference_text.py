@@ -3,7 +3,6 @@
 Nothing here knows Sphinx, so that a test can ask for the text without building the site.
 """
 
-import ast
 import dataclasses
 import inspect
 import itertools
@@ -15,6 +14,8 @@ import typer
 
 import charrnn.config as config_module
 from charrnn.cli.app import app
+from charrnn.errors import spelled
+from charrnn.settings import Setting, expected_value, flags_of, is_config, settings_of
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -74,7 +75,9 @@ def _command(name: str, command: Any) -> str:
         parts += [f"```{{rubric}} {panel}\n:heading-level: 4\n```"] if panel else []
         parts += [_option(option) for option in members]
     if command.epilog:
-        parts.append(f"**Examples**\n\n```text\n{inspect.cleandoc(command.epilog)}\n```")
+        lines = inspect.cleandoc(command.epilog).splitlines()
+        shown = "\n".join(line.strip() for line in lines if line.strip().startswith("charrnn"))
+        parts.append(f"**Examples**\n\n```text\n{shown}\n```")
     return "\n\n".join(parts)
 
 
@@ -140,7 +143,7 @@ def _default(option: Any) -> str:
 def _prose(text: str) -> str:
     """Help as Markdown: Rich's markup left out, and options and addresses set as code."""
     text = re.sub(r"\[/?(?:bold|dim|italic|cyan|green|yellow|red|blue|magenta)[^\]]*\]", "", text)
-    text = text.replace("\\[", "[").replace("*", "\\*")
+    text = text.replace("\\[", "[").replace("\\", "\\\\").replace("*", "\\*")
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(p if p.startswith("`") else _with_code(p) for p in parts)
 
@@ -158,15 +161,8 @@ def _with_code(text: str) -> str:
 
 def config_classes() -> list[type]:
     """The config classes, in the order of their module."""
-    return [
-        thing
-        for name, thing in vars(config_module).items()
-        if dataclasses.is_dataclass(thing)
-        and isinstance(thing, type)
-        and not name.startswith("_")
-        and thing.__module__ == config_module.__name__
-        and name.endswith(("Config", "Request"))
-    ]
+    own = (kind for kind in vars(config_module).values() if is_config(kind))
+    return [kind for kind in own if kind.__module__ == config_module.__name__]
 
 
 def setting_reference() -> str:
@@ -175,44 +171,38 @@ def setting_reference() -> str:
 
 
 def _settings(cls: type) -> str:
-    said = field_docstrings(cls)
     parts = [
         f"(settings-{cls.__name__.lower()})=\n## {cls.__name__}",
         inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0],
     ]
-    rows = ["| setting | type | default | meaning |", "|---|---|---|---|"]
-    for field in dataclasses.fields(cls):
-        meaning = " ".join(str(field.metadata.get("help") or said.get(field.name, "")).split())
-        kind = _type_name(field.type)
-        cells = (f"`{field.name}`", f"`{kind}`", _default_of(field), _prose(meaning))
+    rows = ["| setting | option | allowed | default | meaning |", "|---|---|---|---|---|"]
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+    for name, rule in settings_of(cls).items():
+        option = f"`{flags_of(name, rule)[0]}`" if rule.option else ""
+        meaning = spelled(
+            rule.help, lambda other, value: f"`{other}={value}`" if value else f"`{other}`"
+        )
+        cells = (
+            f"`{name}`",
+            option,
+            _without_limit(expected_value(cls, name)),
+            _default_of(defaults[name], rule),
+            _prose(meaning),
+        )
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n\n".join([*parts, "\n".join(rows)])
 
 
-def _type_name(kind: Any) -> str:
-    text = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
-    if not isinstance(kind, (str, type)) or "[" in str(kind):
-        text = str(kind)
-    return re.sub(r"\b(?:typing|collections\.abc|charrnn\.\w+(?:\.\w+)*)\.", "", text)
+def _without_limit(expected: str) -> str:
+    """What a setting may be, without an upper bound that only keeps numbers sane."""
+    return re.sub(r"from (\S+) to (?:\d+,){3,}\d+", r"of \1 or more", expected)
 
 
-def _default_of(field: "dataclasses.Field[Any]") -> str:
-    if field.default is dataclasses.MISSING:
-        return "required" if field.default_factory is dataclasses.MISSING else ""
-    return f"`{field.default!r}`"
-
-
-def field_docstrings(cls: type) -> dict[str, str]:
-    """The text below each field of a class."""
-    (tree,) = ast.parse(inspect.cleandoc("\n" + inspect.getsource(cls))).body
-    assert isinstance(tree, ast.ClassDef)
-    found = {}
-    for before, after in itertools.pairwise(tree.body):
-        if (
-            isinstance(before, ast.AnnAssign)
-            and isinstance(before.target, ast.Name)
-            and isinstance(after, ast.Expr)
-            and isinstance(after.value, ast.Constant)
-        ):
-            found[before.target.id] = str(after.value.value)
-    return found
+def _default_of(default: Any, rule: Setting) -> str:
+    if default is dataclasses.MISSING:
+        return "required"
+    if rule.default_text:
+        return rule.default_text
+    if default is None:
+        return "planned" if rule.planned else "off"
+    return f"`{default!r}`"
