@@ -93,6 +93,12 @@ class DataError(CharrnnError):
     exit_status = 3
 
 
+class DataSettingError(SettingError, DataError):
+    """An error in a corpus or text whose message or hint names settings."""
+
+    exit_status = DataError.exit_status
+
+
 class CheckpointError(CharrnnError):
     """A checkpoint that is missing, damaged, not ours, or does not fit."""
 

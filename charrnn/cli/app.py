@@ -9,7 +9,7 @@ import typer
 from charrnn.cli import terminal
 from charrnn.cli.options import as_command, spell_as_options
 from charrnn.cli.refused import Refused, in_one_line
-from charrnn.errors import SettingError, UsageError
+from charrnn.errors import DataError, SettingError, UsageError
 
 VERBS = {
     "Main": ("train", "sample", "visualize"),
@@ -87,7 +87,8 @@ def obey(arguments: list[str]) -> None:
         raise in_one_line(refused, f"charrnn {verb}" if verb else "charrnn") from None
     except SettingError as error:
         callback = commands[verb].callback if verb else None
-        raise UsageError(*error.spelled(spell_as_options(callback))) from None
+        kind = DataError if isinstance(error, DataError) else UsageError
+        raise kind(*error.spelled(spell_as_options(callback))) from None
     if status:
         raise SystemExit(status)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import is_quiet, say
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, UsageError
+from charrnn.errors import DataError, DataSettingError, UsageError
 from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.text.corpus import Corpus
-    from charrnn.text.sources import Source
+    from charrnn.text.sources import TextSource
     from charrnn.text.vocabulary import Vocabulary
 
 FILE_ENDINGS = (".txt", ".md", ".csv", ".json", ".jsonl", ".html", ".py", ".tex", ".log", ".gz")
@@ -27,7 +27,7 @@ def user_cache() -> Path:
     return user_cache_path("charrnn")
 
 
-def stdin_source() -> "Source":
+def stdin_source() -> "TextSource":
     """Standard input as a source.
 
     Raises:
@@ -86,7 +86,7 @@ def open_corpus(
     )
 
 
-def read_text(source: "Source", model: "CharRNN | None") -> str:
+def read_text(source: "TextSource", model: "CharRNN | None") -> str:
     """A text for a model: decoded, its line ends kept or not as those of the model's corpus were.
 
     Without a model, it is read as a corpus is.
@@ -94,7 +94,8 @@ def read_text(source: "Source", model: "CharRNN | None") -> str:
     Raises:
         DataError: it is not UTF-8 and has no byte order mark.
     """
-    from charrnn.text.sources import Notes, byte_pieces, text_pieces
+    from charrnn.text.decoding import text_pieces
+    from charrnn.text.sources import Notes, byte_pieces
 
     if model and model.vocabulary.level == "byte":
         return b"".join(byte_pieces(source)).decode("utf-8", "surrogateescape")
@@ -107,9 +108,9 @@ def read_text(source: "Source", model: "CharRNN | None") -> str:
 
 
 def without_training_hint(error: DataError) -> DataError:
-    """An error in a text with a hint for commands that lack the options --encoding and --level of `train`."""
+    """An error in a text, with a hint that names no settings of `train`."""
     hint = error.hint
-    if "--encoding" in hint or "--level" in hint:
+    if isinstance(error, DataSettingError):
         hint = "convert it to UTF-8 first: iconv -f ITS-ENCODING -t UTF-8"
     return DataError(error.message, hint)
 

@@ -1,6 +1,6 @@
-"""Corpora known by name: one that every machine has, and four that are downloaded when they are asked for.
+"""Corpora known by name: one that every machine has, and four that are downloaded when first used.
 
-A download is checked against a checksum and kept in the user's cache; nothing here talks to the network until then.
+A download is checked against a checksum and kept in the user's cache; until then nothing here uses the network.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ from typing import Any
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.text.sources import Notes, Source, file_source, folder_sources
+from charrnn.text.folders import folder_sources
+from charrnn.text.sources import Notes, TextSource, file_source
 
 PYTHON_CHARS = 4_000_000
-"""Characters taken from the Python library unless --max-chars says otherwise."""
-
-
+"""Characters read of the Python library, unless `max_chars` is set."""
 TESTS = ("test", "tests", "idle_test")
 TABLES = ("encodings", "pydoc_data")
-"""Folders of generated files: numbers and names by the megabyte, which nobody wants to read or to be judged by."""
+"""Folders of generated files: megabytes of numbers and names, useless for training and evaluation."""
 FOREIGN = ("site-packages", "dist-packages", "__pycache__")
+"""Folders that are no part of the standard library."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +34,11 @@ class Entry:
     size: str
     licence: str
     origin: str
-    """Where it comes from: an address, or words."""
+    """Where it comes from: an address, or a description."""
     sha256: str | None = None
-    """The checksum of the download. Where none is published, the first download's is kept and checked from then on."""
+    """SHA-256 of the download; None if none is published: that of the first download is then kept and checked."""
     member: str | None = None
-    """The file to take out of a downloaded .zip."""
+    """The file inside a downloaded .zip."""
 
 
 PYTHON = Entry(
@@ -85,13 +85,13 @@ DOWNLOADS = (
 CATALOGUE = {entry.name: entry for entry in (PYTHON, *DOWNLOADS)}
 
 
-def python_sources(notes: Notes) -> list[Source]:
+def python_sources(notes: Notes) -> list[TextSource]:
     """The .py files of the running Python's standard library, in the order of their paths.
 
-    Its tests and its generated tables are left out.
+    Tests and generated tables are left out.
 
     Raises:
-        DataError: the library is not there as files (some packaged Pythons keep it in a .zip).
+        DataError: the library does not exist as files (some packaged Pythons keep it in a .zip).
     """
     folder = Path(sysconfig.get_paths()["stdlib"])
     skipped = (*TESTS, *TABLES, *FOREIGN)
@@ -106,7 +106,7 @@ def python_sources(notes: Notes) -> list[Source]:
 
 
 def is_cached(entry: Entry, cache: Path) -> bool:
-    """Whether the text is on this machine already."""
+    """Whether the text is already on this machine."""
     return entry is PYTHON or _path(entry, cache).is_file()
 
 
@@ -115,31 +115,31 @@ def _path(entry: Entry, cache: Path) -> Path:
     return cache / "corpora" / (entry.name + suffix)
 
 
-def fetch(entry: Entry, cache: Path, *, progress: Callable[[str], Any] | None = None) -> Source:
-    """The text of an entry that is downloaded, from the cache or else from its origin.
+def fetch(entry: Entry, cache: Path, *, progress: Callable[[str], Any] | None = None) -> TextSource:
+    """The text of a downloadable entry, from the cache or else from its origin.
 
     Args:
         entry: one of DOWNLOADS.
         cache: the folder that keeps downloads.
-        progress: given the entry's name, makes an object with tqdm's `total`, `update`, `reset` and `close`, which is
-            told of the bytes as they come; called only if there is something to download.
+        progress: makes a progress bar for the entry's name, an object with tqdm's `total`, `update`, `reset` and
+            `close`; called only if there is something to download.
 
     Raises:
         EnvironmentFault: there is no network, or the cache cannot be written.
-        DataError: what came is not the file that was expected.
+        DataError: the download is not the expected file.
     """
     path = _path(entry, cache)
     if not path.is_file():
         _download(entry, path, progress)
     expected = entry.sha256 or _pinned(path)
-    found = _sha256(path)
-    if expected not in (None, found):
+    actual = _sha256(path)
+    if expected not in (None, actual):
         raise DataError(
-            f"{path} is damaged: its SHA-256 begins with {found[:12]}, expected {str(expected)[:12]}",
+            f"{path} is damaged: its SHA-256 begins with {actual[:12]}, expected {str(expected)[:12]}",
             "remove the file and try again",
         )
     if expected is None:
-        _pin_path(path).write_text(found)
+        _pin_path(path).write_text(actual)
     return _member(path, entry.member) if entry.member else file_source(path)
 
 
@@ -147,7 +147,7 @@ def _download(entry: Entry, path: Path, progress: Callable[[str], Any] | None) -
     import pooch
     import requests
 
-    pooch.get_logger().setLevel("ERROR")  # we speak for ourselves
+    pooch.get_logger().setLevel("ERROR")  # errors are reported by our own exceptions
     bar = progress(entry.name) if progress else None
     if bar is not None and not bar.total:
         bar.total = 1  # tqdm's bar is false while its total is 0, and pooch leaves out a false one
@@ -196,13 +196,13 @@ def _pinned(path: Path) -> str | None:
     return pin.read_text().strip() if pin.is_file() else None
 
 
-def _member(path: Path, member: str) -> Source:
+def _member(path: Path, member: str) -> TextSource:
     import zipfile
 
     def reopen() -> Any:
         return zipfile.ZipFile(path).open(member)
 
-    return Source(f"{path}:{member}", reopen)
+    return TextSource(f"{path}:{member}", reopen)
 
 
 def find_sources(
@@ -211,16 +211,24 @@ def find_sources(
     *,
     cache: Path,
     notes: Notes,
-    stdin: Callable[[], Source],
+    stdin: Callable[[], TextSource],
     progress: Callable[[str], Any] | None = None,
-) -> list[Source]:
-    """What the CORPUS arguments name: files, folders, `-`, or corpora of the catalogue. A path that exists wins.
+) -> list[TextSource]:
+    """The sources that a user names: files, folders, `-`, or corpora of the catalogue; an existing path has precedence.
+
+    Args:
+        names: the names.
+        config: which files of a folder to read.
+        cache: the folder that keeps downloads.
+        notes: filled in with what a user should know.
+        stdin: gives the source for `-`.
+        progress: see `fetch`.
 
     Raises:
         DataError: one of them is none of these, or cannot be read.
         EnvironmentFault: a download failed.
     """
-    sources: list[Source] = []
+    sources: list[TextSource] = []
     for name in names:
         path = Path(name)
         if name == "-":
@@ -236,7 +244,7 @@ def find_sources(
     return sources
 
 
-def _named_file(path: Path) -> Source:
+def _named_file(path: Path) -> TextSource:
     try:
         return file_source(path)
     except DataError as error:

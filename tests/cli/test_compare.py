@@ -294,7 +294,7 @@ def test_the_characters_seen_are_those_of_the_batches():
 
 
 def test_every_option_reaches_the_runs(here, tmp_path, monkeypatch):
-    monkeypatch.setattr("charrnn.text.corpus.LARGE", 100)
+    monkeypatch.setattr("charrnn.text.numbering.MAX_IN_MEMORY", 100)
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_bytes(("caf\xe9 " + make_text(3000)).encode("latin-1"))
     (tmp_path / "texts" / "b.no").write_bytes(b"left out")

@@ -158,7 +158,7 @@ def test_every_option_reaches_the_run(here, corpus, option, place, expected):
 
 
 def test_out_and_cache_choose_the_folders(here, corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("charrnn.text.corpus.LARGE", 100)
+    monkeypatch.setattr("charrnn.text.numbering.MAX_IN_MEMORY", 100)
     folders = ("--out", "elsewhere", "--cache", "kept")
     result = here("train", "corpus.txt", *SMALL, "--steps", 3, "-q", *folders)
     assert (tmp_path / "elsewhere" / "corpus" / "best.safetensors").exists()

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.cli import fill as cli
+from charrnn.cli.sample import infill as cli
+from charrnn.cli.sample.infill import InfillOptions
+from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.model import CharRNN
@@ -510,9 +512,14 @@ def test_a_model_that_overflows_is_named():
 # --- the command line -----------------------------------------------------------------------------
 
 
-def write(capsys, text, **options):
-    config = SamplingConfig(temperature=options.pop("temperature", 0.0), seed=1)
-    cli.write_fillings(make_model(), text, config, **({"beam": 99} | options))
+def write(
+    capsys, text, model=None, *, temperature=0.0, line=False, beam=99, as_json=False, **several
+):
+    config = SamplingConfig(temperature=temperature, seed=1, line=line)
+    options, selection = InfillOptions(infill=text, beam=beam), SelectionOptions(**several)
+    cli.write_infillings(
+        model or make_model(), options, config, selection, as_json=as_json, given={"temperature"}
+    )
     return capsys.readouterr()
 
 
@@ -526,11 +533,10 @@ def test_a_pipe_gets_exactly_the_texts(capsys):
 def test_lines_end_as_lines(capsys):
     model = make_model(ABC_LINES)
     expected = [f.text for f in infill(model, "ab__c", count=3, beam=99, line=True)]
-    config = SamplingConfig(temperature=0.0, seed=1, line=True)
-    cli.write_fillings(model, "ab__c", config, count=3, beam=99)
-    assert capsys.readouterr().out == "".join(text + "\n" for text in expected)
-    cli.write_fillings(model, "ab__c", config, count=3, beam=99, separator="|")
-    assert capsys.readouterr().out == "|".join(expected)
+    out = write(capsys, "ab__c", model, line=True, count=3).out
+    assert out == "".join(text + "\n" for text in expected)
+    out = write(capsys, "ab__c", model, line=True, count=3, separator="|").out
+    assert out == "|".join(expected)
 
 
 @pytest.mark.parametrize(
@@ -554,21 +560,19 @@ def test_controls_of_a_template_do_not_act_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(cli, "terminal_color", lambda: ColorMode.none)
     model = make_model(Vocabulary("char", sorted(map(ord, "ab\x1b"))))
-    cli.write_fillings(model, "a\x1b__", SamplingConfig(temperature=0.0, seed=1), beam=99)
-    assert "\x1b" not in capsys.readouterr().out
+    assert "\x1b" not in write(capsys, "a\x1b__", model).out
 
 
 def test_stderr_says_how_it_was_filled_and_how_likely_it_is(capsys):
     best = next(infill(make_model(), "ab_c", beam=99))
     said = write(capsys, "ab_c").err
-    assert "likeliest first, beam 99" in said
+    assert "most likely first, beam 99" in said
     assert f"{best.log_probability:.2f} nats" in said
     assert "only" not in said
-    assert "only 4 different fillings were found, not 7" in write(capsys, "ab_c", count=7).err
+    assert "only 4 of 7 fillings were found" in write(capsys, "ab_c", count=7).err
     drawn = write(capsys, "ab_c", count=7, temperature=0.8, beam=None).err
     assert f"temperature 0.8, seed 1, beam {BEAM_OF_DRAWS}" in drawn
     assert "only" not in drawn
-    assert write(capsys, "ab_c", count=7, quiet=True).err == ""
 
 
 def test_json_tells_the_gaps_and_how_likely_they_are(capsys):

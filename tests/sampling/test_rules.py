@@ -470,18 +470,18 @@ def test_a_rule_sees_what_the_ones_before_it_left(settings, kept):
 
 @st.composite
 def configs(draw):
-    penalty = draw(st.sampled_from([1.0, 0.5, 1.3, 1e12]))
+    penalty = draw(st.sampled_from([None, 1.0, 0.5, 1.3, 1e12]))
     return SamplingConfig(
         length=5,
         temperature=draw(st.sampled_from([0.0, 1e-300, 0.8, 1.0, 1e300])),
         temperature_to=draw(st.sampled_from([None, 0.0, 2.0])),
-        top_k=draw(st.integers(0, 8)),
-        top_p=draw(st.sampled_from([1e-9, 0.5, 1.0])),
-        min_p=draw(st.sampled_from([0.0, 0.1, 1.0])),
-        typical=draw(st.sampled_from([1e-9, 0.5, 1.0])),
+        top_k=draw(st.none() | st.integers(1, 8)),
+        top_p=draw(st.sampled_from([None, 1e-9, 0.5, 1.0])),
+        min_p=draw(st.sampled_from([None, 0.0, 0.1, 1.0])),
+        typical=draw(st.sampled_from([None, 1e-9, 0.5, 1.0])),
         repetition_penalty=penalty,
-        repetition_window=16 if penalty == 1 else draw(st.sampled_from([1, 4, 16])),
-        no_repeat_ngram=draw(st.integers(0, 3)),
+        repetition_window=16 if penalty is None else draw(st.sampled_from([1, 4, 16])),
+        no_repeat_ngram=draw(st.none() | st.integers(1, 3)),
         ban=draw(st.sampled_from(["", "d", "abcfg"])),
         bias=draw(st.sampled_from([(), (("e", 1e12),), (("e", -1e12),)])),
     )
@@ -508,7 +508,7 @@ def test_with_any_settings_each_lane_is_chosen_as_if_it_were_alone(config, rows,
     )
     for n, lane in enumerate(logits):
         settings = {
-            "written": int(written[n]),
+            "position": int(written[n]),
             "histories": kept[n : n + 1] if looks_back else None,
             "allowed": None if allowed is None else allowed[n],
         }
@@ -654,12 +654,12 @@ def test_only_what_is_allowed_is_chosen_and_it_is_refused_to_ban_all_of_it():
 @pytest.mark.parametrize(
     ("setting", "name"),
     [
-        *(({"min_p": p}, "min-p") for p in (-0.1, 1.1, math.nan)),
+        *(({"min_p": p}, "min_p") for p in (-0.1, 1.1, math.nan)),
         *(({"typical": p}, "typical") for p in (0, -0.1, 1.1, math.nan)),
-        *(({"repetition_penalty": x}, "repetition-penalty") for x in (0, -1, math.inf)),
-        *(({"repetition_window": n}, "repetition-window") for n in (0, 1.5, 8)),
-        *(({"no_repeat_ngram": n}, "no-repeat-ngram") for n in (-1, 1.5, 1001)),
-        *(({"temperature_to": t}, "temp-to") for t in (-1e-9, math.nan, math.inf)),
+        *(({"repetition_penalty": x}, "repetition_penalty") for x in (0, -1, math.inf)),
+        *(({"repetition_window": n}, "repetition_window") for n in (0, 1.5, 8)),
+        *(({"no_repeat_ngram": n}, "no_repeat_ngram") for n in (0, 1.5, 1001)),
+        *(({"temperature_to": t}, "temperature_to") for t in (-1e-9, math.nan, math.inf)),
         *(({"bias": (("a", x),)}, "bias") for x in (math.nan, math.inf, "1")),
         ({"bias": (("", 1.0),)}, "bias"),
         ({"bias": (("ab", 1.0), ("cb", 2.0))}, "bias"),
@@ -670,5 +670,5 @@ def test_only_what_is_allowed_is_chosen_and_it_is_refused_to_ban_all_of_it():
     ],
 )
 def test_a_setting_out_of_its_range_is_refused(setting, name):
-    with pytest.raises(UsageError, match=f"^{name} must be"):
+    with pytest.raises(UsageError, match=f"^{name} (must|only applies)"):
         SamplingConfig(**setting)

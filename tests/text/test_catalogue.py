@@ -26,7 +26,7 @@ from charrnn.text.catalogue import (
     python_sources,
 )
 from charrnn.text.corpus import read_corpus
-from charrnn.text.sources import Notes, Source, byte_pieces
+from charrnn.text.sources import Notes, TextSource, byte_pieces
 
 TEXT = "To be, or not to be, that is the question: 生死\n".encode() * 50
 NAMES = CATALOGUE["names"]
@@ -91,7 +91,7 @@ def cache(tmp_path) -> Path:
     return tmp_path / "cache"
 
 
-def content_of(source: Source) -> bytes:
+def content_of(source: TextSource) -> bytes:
     return b"".join(byte_pieces(source))
 
 
@@ -122,7 +122,7 @@ def test_every_download_says_what_it_is_and_where_it_comes_from():
 
 
 @pytest.fixture(scope="module")
-def library() -> list[Source]:
+def library() -> list[TextSource]:
     return python_sources(Notes())
 
 
@@ -305,9 +305,9 @@ def test_progress_is_closed_after_a_failure(server, cache):
 # --- what the CORPUS arguments name ---
 
 
-def find(*names: str, cache: Path = Path("unused"), **settings) -> list[Source]:
-    def stdin() -> Source:
-        return Source("standard input", lambda: io.BytesIO(b"piped"))
+def find(*names: str, cache: Path = Path("unused"), **settings) -> list[TextSource]:
+    def stdin() -> TextSource:
+        return TextSource("standard input", lambda: io.BytesIO(b"piped"))
 
     config = CorpusConfig(**settings)
     return find_sources(list(names), config, cache=cache, notes=Notes(), stdin=stdin)

@@ -17,18 +17,19 @@ from hypothesis import strategies as st
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
-from charrnn.text import corpus as corpus_module
-from charrnn.text import sources as reading
+from charrnn.text import folders, numbering
+from charrnn.text import sources as sources_module
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.sources import Notes, Source, file_source, folder_sources, spooled_source
+from charrnn.text.folders import folder_sources
+from charrnn.text.sources import Notes, TextSource, file_source, spooled_source
 from charrnn.text.vocabulary import Vocabulary
 
 FAMILY = "\N{WOMAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
 TEXT = f"Ein Gruß,\n三字經 人之初 {FAMILY}\ncafe\u0301 \U0010fffd\n"
 
 
-def source_of(data: bytes, name: str = "a.txt") -> Source:
-    return Source(name, lambda: io.BytesIO(data))
+def source_of(data: bytes, name: str = "a.txt") -> TextSource:
+    return TextSource(name, lambda: io.BytesIO(data))
 
 
 def read(data: bytes, cache: Path = Path("unused"), **settings) -> Corpus:
@@ -87,7 +88,7 @@ def test_every_spelling_of_utf_8_takes_the_mark_off(name):
 )
 @pytest.mark.parametrize("piece", [1, 2, 3, 1000])
 def test_a_named_encoding_is_obeyed(encoding, text, piece, monkeypatch):
-    monkeypatch.setattr(reading, "PIECE", piece)
+    monkeypatch.setattr(sources_module, "PIECE", piece)
     assert text_of(read(text.encode(encoding), encoding=encoding)) == text
 
 
@@ -95,18 +96,18 @@ def test_a_named_encoding_is_obeyed(encoding, text, piece, monkeypatch):
 def test_what_is_no_encoding_of_text_is_refused(name):
     with pytest.raises(UsageError, match="no encoding") as caught:
         read(b"hello", encoding=name)
-    assert "--encoding cp1252" in caught.value.hint
+    assert "encoding='cp1252'" in caught.value.hint
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 5, 1000])
 def test_a_wrong_byte_is_named_with_its_offset_and_line(piece, monkeypatch):
-    monkeypatch.setattr(reading, "PIECE", piece)
+    monkeypatch.setattr(sources_module, "PIECE", piece)
     data = "é\n三\nabc".encode() + b"\xe9 Zwei\n"
     with pytest.raises(DataError) as caught:
         read(data)
     assert caught.value.message == "a.txt: byte 0xE9 at offset 10 (line 3) is not UTF-8"
-    assert "--encoding" in caught.value.hint
-    assert "--level byte" in caught.value.hint
+    assert "encoding" in caught.value.hint
+    assert "level='byte'" in caught.value.hint
 
 
 def test_the_offset_counts_the_mark_that_was_taken_off():
@@ -132,8 +133,8 @@ def test_the_hint_names_an_encoding_that_reads_the_text(encoding, text):
     data = text.encode(encoding)
     with pytest.raises(DataError) as caught:
         read(data)
-    assert "add --encoding " in caught.value.hint
-    named = caught.value.hint.split("add --encoding ")[1].split(";")[0]
+    assert "add encoding=" in caught.value.hint
+    named = caught.value.hint.split("add encoding=")[1].split(";")[0].strip("'")
     assert text_of(read(data, encoding=named)) == text
 
 
@@ -142,7 +143,7 @@ def test_utf_16_without_a_mark_is_recognised(encoding):
     data = ("Plain English.\n" * 5).encode(encoding)
     with pytest.raises(DataError, match="looks like UTF-16") as caught:
         read(data)
-    assert caught.value.hint == f"add --encoding {encoding}"
+    assert caught.value.hint == f"add encoding={encoding!r}"
     assert len(read(data, encoding=encoding)) == 75
 
 
@@ -150,7 +151,7 @@ def test_a_binary_file_is_sent_to_level_byte():
     data = b"\x89PNG\r\n\x1a\n" + bytes(range(1, 256)) + b"\0IHDR"
     with pytest.raises(DataError, match="looks binary: a NUL byte at offset 263") as caught:
         read(data)
-    assert "--level byte" in caught.value.hint
+    assert "level='byte'" in caught.value.hint
     corpus = read(data, level="byte")
     assert bytes(corpus.ids) == data
     assert corpus.fingerprint == hashlib.sha256(data).hexdigest()
@@ -171,7 +172,7 @@ def test_lone_surrogates_of_odd_encodings_are_refused():
 def test_pieces_of_any_size_give_the_same_text(piece, text):
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "PIECE", piece)
+        patch.setattr(sources_module, "PIECE", piece)
         kept = read(text.encode(), keep_newlines=True)
         assert text_of(kept) == text
         if len(plain) > 1:
@@ -193,7 +194,7 @@ def test_line_ends_become_lf_and_that_is_said(data, named):
     made, kept = read(data), read(data, keep_newlines=True)
     assert text_of(made) == data.decode().replace("\r\n", "\n").replace("\r", "\n")
     assert text_of(kept) == data.decode()
-    said = f"{named} line ends became LF (--keep-newlines keeps them)"
+    said = f"{named} line ends became LF ({{keep_newlines}} keeps them)"
     assert made.notes == ((said,) if named else ())
     assert kept.notes == ()
 
@@ -201,7 +202,7 @@ def test_line_ends_become_lf_and_that_is_said(data, named):
 def test_changed_line_ends_are_said_of_a_part_too():
     notes = read(b"a\r\nb\r\nc", max_chars=3).notes
     assert any("CR LF" in said for said in notes)
-    assert any("--max-chars" in said for said in notes)
+    assert any("max_chars" in said for said in notes)
 
 
 def test_bytes_are_kept_as_they_are():
@@ -242,7 +243,7 @@ def test_one_symbol_repeated_is_a_corpus():
     [("char", 4, "é三ab"), ("char", 7, "é三abcde"), ("byte", 6, "é三a"), ("char", 5, "é三abc")],
 )
 def test_max_chars_reads_no_further(level, most, expected, piece, monkeypatch):
-    monkeypatch.setattr(reading, "PIECE", piece)
+    monkeypatch.setattr(sources_module, "PIECE", piece)
     sources = [source_of("é三a".encode()), source_of(b""), source_of(b"bcde", "b.txt")]
     corpus = read_corpus(sources, CorpusConfig(level=level, max_chars=most), cache=Path("unused"))
     assert text_of(corpus) == expected
@@ -250,7 +251,7 @@ def test_max_chars_reads_no_further(level, most, expected, piece, monkeypatch):
 
 
 def test_what_lies_beyond_max_chars_may_be_damaged(monkeypatch):
-    monkeypatch.setattr(reading, "PIECE", 4)
+    monkeypatch.setattr(sources_module, "PIECE", 4)
     assert text_of(read(b"abcdefgh\xff", max_chars=6)) == "abcdef"
 
 
@@ -276,9 +277,9 @@ def test_min_count_without_rare_characters_makes_no_unknown_symbol():
 
 
 def test_a_min_count_that_no_character_reaches_says_what_would_do():
-    with pytest.raises(DataError, match="the commonest 3 times") as caught:
+    with pytest.raises(DataError, match="the most common one 3 times") as caught:
         read(b"aaabb", min_count=4)
-    assert caught.value.hint == "lower --min-count to 3 or less"
+    assert caught.value.hint == "lower min_count to 3 or less"
 
 
 def test_a_given_vocabulary_numbers_the_text():
@@ -348,18 +349,18 @@ def test_training_validation_and_test_text_follow_each_other():
 
 @pytest.fixture
 def small_limit(monkeypatch):
-    monkeypatch.setattr(corpus_module, "LARGE", 5)
+    monkeypatch.setattr(numbering, "MAX_IN_MEMORY", 5)
 
 
 def no_second_pass(monkeypatch):
-    monkeypatch.setattr(corpus_module, "_fill", lambda *_: pytest.fail("the ids were made again"))
+    monkeypatch.setattr(numbering, "_fill", lambda *_: pytest.fail("the ids were made again"))
 
 
 @pytest.mark.parametrize("settings", [{}, {"level": "byte"}, {"min_count": 2}, {"max_chars": 13}])
 def test_a_large_corpus_is_mapped_and_equals_a_small_one(settings, tmp_path, monkeypatch):
     data = TEXT.encode()
     small = read(data, **settings)
-    monkeypatch.setattr(corpus_module, "LARGE", 5)
+    monkeypatch.setattr(numbering, "MAX_IN_MEMORY", 5)
     large = read(data, tmp_path, **settings)
     assert isinstance(large.ids, np.memmap)
     assert not isinstance(small.ids, np.memmap)
@@ -390,7 +391,7 @@ def test_a_file_of_the_wrong_length_is_made_again(small_limit, tmp_path):
 
 
 def test_ids_are_kept_whole_or_not_at_all(small_limit, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_module, "_fill", lambda *_: (_ for _ in ()).throw(OSError(5, "oh")))
+    monkeypatch.setattr(numbering, "_fill", lambda *_: (_ for _ in ()).throw(OSError(5, "oh")))
     with pytest.raises(EnvironmentFault, match=r"cannot write .*: oh"):
         read(TEXT.encode(), tmp_path)
     assert list((tmp_path / "encoded").iterdir()) == []
@@ -398,7 +399,7 @@ def test_ids_are_kept_whole_or_not_at_all(small_limit, tmp_path, monkeypatch):
 
 def test_a_cache_without_room_is_refused_before_writing(small_limit, tmp_path, monkeypatch):
     free = dataclasses.make_dataclass("Usage", ["free"])(3)
-    monkeypatch.setattr(corpus_module.shutil, "disk_usage", lambda _: free)
+    monkeypatch.setattr(numbering.shutil, "disk_usage", lambda _: free)
     with pytest.raises(EnvironmentFault, match=r"the corpus needs 9 bytes in .* 3 are free"):
         read(b"abcdefghi", tmp_path)
 
@@ -408,9 +409,9 @@ def test_a_cache_without_room_is_refused_before_writing(small_limit, tmp_path, m
     "later", [b"abcabcab", b"abcabcabcd", b"abcabcabx", b"cbacbacba", b"abcabcabb", b"ab\xff", b""]
 )
 def test_a_corpus_that_changes_between_the_passes_is_refused(limit, later, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_module, "LARGE", limit)
+    monkeypatch.setattr(numbering, "MAX_IN_MEMORY", limit)
     versions = iter([b"abcabcabc", later])
-    source = Source("a.txt", lambda: io.BytesIO(next(versions)))
+    source = TextSource("a.txt", lambda: io.BytesIO(next(versions)))
     with pytest.raises(DataError):
         read_corpus([source], CorpusConfig(), cache=tmp_path)
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
@@ -496,11 +497,11 @@ def test_a_gz_bomb_is_stopped(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"a" * 300_000))
     source = file_source(path)
     assert len(read_corpus([source], CorpusConfig(), cache=tmp_path)) == 300_000
-    monkeypatch.setattr(reading, "LARGEST_EXPANSION", 2000)
-    monkeypatch.setattr(reading, "PIECE", 1000)
+    monkeypatch.setattr(sources_module, "MAX_EXPANSION", 2000)
+    monkeypatch.setattr(sources_module, "PIECE", 1000)
     with pytest.raises(DataError, match="refused as a bomb") as caught:
         read_corpus([source], CorpusConfig(), cache=tmp_path)
-    assert "--max-chars" in caught.value.hint
+    assert "max_chars" in caught.value.hint
     assert len(read_corpus([source], CorpusConfig(max_chars=1500), cache=tmp_path)) == 1500
 
 
@@ -546,7 +547,7 @@ def test_the_order_of_a_folder_does_not_depend_on_the_disk(tmp_path, monkeypatch
     def backwards(*arguments, **options):
         return reversed([(r, d[::-1], f[::-1]) for r, d, f in walk(*arguments, **options)])
 
-    monkeypatch.setattr(reading.os, "walk", backwards)
+    monkeypatch.setattr(folders.os, "walk", backwards)
     assert names(tmp_path) == expected
 
 
@@ -608,7 +609,7 @@ def test_bytes_take_every_file_of_a_folder(tmp_path):
 def test_a_folder_without_text_is_refused(files, tmp_path):
     with pytest.raises(DataError, match=r"no text file in .* matches \*\.txt") as caught:
         names(make_folder(tmp_path, files), "*.txt")
-    assert "--glob" in caught.value.hint
+    assert "globs=" in caught.value.hint
 
 
 def test_an_unknown_encoding_is_no_reason_to_skip_files(tmp_path):

@@ -29,8 +29,8 @@ from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.numerics import log_softmax
 from charrnn.sampling.sampler import generate_lines, sample
-from charrnn.text import corpus as corpus_module
 from charrnn.text import lines as lines_module
+from charrnn.text import numbering
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.lines import (
     count_repeated,
@@ -39,7 +39,7 @@ from charrnn.text.lines import (
     shuffled,
     whole_lines,
 )
-from charrnn.text.sources import Source
+from charrnn.text.sources import TextSource
 from charrnn.training import trainer as trainer_module
 from charrnn.training import validation
 from charrnn.training.data import IGNORED, BatchShape, LineBatches, make_batches
@@ -61,7 +61,7 @@ NAMES = [
 
 def read(*texts: str, cache: Path = Path("unused"), **settings) -> Corpus:
     sources = [
-        Source(f"{k}.txt", lambda text=text: io.BytesIO(text.encode()))
+        TextSource(f"{k}.txt", lambda text=text: io.BytesIO(text.encode()))
         for k, text in enumerate(texts)
     ]
     config = CorpusConfig(**({"lines": True} | settings))
@@ -186,9 +186,9 @@ def test_a_text_without_two_lines_is_refused(text):
 
 
 def test_a_newline_that_is_too_rare_is_refused():
-    with pytest.raises(DataError, match="--lines needs the newline") as error:
+    with pytest.raises(DataError, match="lines needs the newline") as error:
         read("aaaa\naaaa\n", min_count=3)
-    assert "--min-count" in error.value.hint
+    assert "min_count" in error.value.hint
 
 
 def test_two_lines_are_split_and_none_is_held_out_of_too_few():
@@ -207,7 +207,7 @@ def test_bytes_have_lines_too():
 def test_a_large_text_of_lines_is_mapped_from_a_file_of_its_own(tmp_path, monkeypatch):
     text = "\n".join(NAMES)
     in_memory = read(text)
-    monkeypatch.setattr(corpus_module, "LARGE", 50)
+    monkeypatch.setattr(numbering, "MAX_IN_MEMORY", 50)
     mapped, other = (read(text, cache=tmp_path, split_seed=seed) for seed in (1, 2))
     as_text = read(text, cache=tmp_path, lines=False)
     assert isinstance(mapped.ids, np.memmap)

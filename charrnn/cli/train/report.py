@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.options import spell_as_options
 from charrnn.cli.run_names import BEST, LAST, RUNS
 from charrnn.cli.terminal import say
 from charrnn.cli.train.baselines import print_line
 from charrnn.config import TrainingConfig
+from charrnn.errors import spelled
 from charrnn.training.advice import run_advice, vocabulary_advice
 from charrnn.wording import counted, duration, size
 
@@ -32,7 +34,8 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     )
     say(f"corpus      {' '.join(names)}: {whole}{files}, {text.distinct:,} distinct")
     say(f"split       {_split(text)}")
-    for note in [*text.notes, *_notes(text, unit)]:
+    spell = spell_as_options(None)
+    for note in [*(spelled(note, spell) for note in text.notes), *_notes(text, unit)]:
         say(f"note        {note}")
 
 

@@ -1,0 +1,169 @@
+"""From sources to ids, in two passes: one counts the characters, one numbers them.
+
+Small texts stay in memory. The ids of large ones lie in a file of the cache, mapped into memory, so that a text may be
+larger than the memory. The file is named by its content, and made as a whole or not at all.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import DataError, EnvironmentFault
+from charrnn.files import environment_fault
+from charrnn.text.decoding import text_pieces
+from charrnn.text.sources import Notes, TextSource, byte_pieces
+from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, code_points
+
+MAX_IN_MEMORY = 1 << 26
+"""Bytes of ids above which they live in a file."""
+CODE_POINTS = 0x110000
+"""The number of Unicode code points."""
+NEWLINE = ord("\n")
+
+
+def _pieces(
+    sources: Sequence[TextSource], config: CorpusConfig, notes: Notes
+) -> Iterator[npt.NDArray[np.integer]]:
+    """All sources as arrays of code points or bytes, at most `max_chars` in all."""
+    left = config.max_chars
+    for source in sources:
+        if left == 0:
+            notes.truncated = True
+            return
+        notes.num_read += 1
+        for piece in _source_pieces(source, config, notes):
+            if left is not None and len(piece) > left:
+                notes.truncated = True
+                yield piece[:left]
+                return
+            yield piece
+            left = None if left is None else left - len(piece)
+
+
+def _source_pieces(
+    source: TextSource, config: CorpusConfig, notes: Notes
+) -> Iterator[npt.NDArray[np.integer]]:
+    """A source in pieces; with `lines`, a last line without a newline gets one."""
+    pieces: Iterator[npt.NDArray[np.integer]]
+    if config.level == "byte":
+        pieces = (np.frombuffer(piece, np.uint8) for piece in byte_pieces(source))
+    else:
+        pieces = (code_points(piece) for piece in text_pieces(source, config, notes) if piece)
+    ended = True
+    for piece in pieces:
+        yield piece
+        ended = piece[-1] == NEWLINE
+    if config.lines and not ended:
+        yield np.array([NEWLINE], piece.dtype)
+
+
+def count(
+    sources: Sequence[TextSource], config: CorpusConfig, notes: Notes
+) -> tuple[npt.NDArray[np.int64], str]:
+    """How often each code point (or byte) occurs, (CODE_POINTS,), and the fingerprint of the text."""
+    counts = np.zeros(CODE_POINTS, np.int64)
+    digest = hashlib.sha256()
+    for piece in _pieces(sources, config, notes):
+        own = np.bincount(piece)
+        counts[: len(own)] += own
+        digest.update(_text_bytes(piece, config))
+    return counts, digest.hexdigest()
+
+
+def _text_bytes(points: npt.NDArray[np.integer], config: CorpusConfig) -> bytes:
+    """The bytes of a piece that the fingerprint is made of: its characters in UTF-8."""
+    if config.level == "byte":
+        return points.tobytes()
+    return points.tobytes().decode("utf-32-le", "surrogatepass").encode("utf-8", "surrogatepass")
+
+
+def number(
+    sources: Sequence[TextSource],
+    config: CorpusConfig,
+    vocabulary: Vocabulary,
+    total: int,
+    fingerprint: str,
+    cache: Path,
+) -> Ids:
+    """The ids of the whole text, in memory or, if large, mapped from the cache."""
+
+    def fill(ids: npt.NDArray[np.integer]) -> None:
+        _fill(ids, sources, config, vocabulary, fingerprint)
+
+    path = cache_path(vocabulary, fingerprint, cache)
+    return make_ids(total, vocabulary.dtype, path, fill)
+
+
+def cache_path(vocabulary: Vocabulary, fingerprint: str, cache: Path, order: str = "") -> Path:
+    """Where the ids of a text are cached, by text, vocabulary and order of lines."""
+    kept = hashlib.sha256(
+        vocabulary.symbols.tobytes() + bytes([vocabulary.has_unknown])
+    ).hexdigest()
+    name = f"{fingerprint[:32]}-{kept[:16]}{order}.{vocabulary.dtype.name}"
+    return cache / "encoded" / name
+
+
+def make_ids(
+    total: int, dtype: np.dtype[np.unsignedinteger], path: Path, fill: Callable[[Ids], None]
+) -> Ids:
+    """An array of `total` ids: filled in memory or, if large, mapped from a file, which is made unless it exists."""
+    if total * dtype.itemsize <= MAX_IN_MEMORY:
+        ids = np.empty(total, dtype)
+        fill(ids)
+        return ids
+    if not (path.is_file() and path.stat().st_size == total * dtype.itemsize):
+        _write_ids(path, dtype, total, fill)
+    return np.memmap(path, dtype, "r", shape=(total,))
+
+
+def _write_ids(
+    path: Path, dtype: np.dtype[np.unsignedinteger], total: int, fill: Callable[[Ids], None]
+) -> None:
+    need = total * dtype.itemsize
+    unfinished = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        if free < need:
+            raise EnvironmentFault(
+                f"the corpus needs {need:,} bytes in {path.parent}, where {free:,} are free",
+                "choose another cache folder",
+            )
+        ids = np.memmap(unfinished, dtype, "w+", shape=(total,))
+        fill(ids)
+        ids.flush()
+        del ids  # Windows renames no file that is mapped
+        unfinished.replace(path)
+    except OSError as error:
+        raise environment_fault("write", path, error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _fill(
+    ids: npt.NDArray[np.integer],
+    sources: Sequence[TextSource],
+    config: CorpusConfig,
+    vocabulary: Vocabulary,
+    fingerprint: str,
+) -> None:
+    at, digest = 0, hashlib.sha256()
+    for piece in _pieces(sources, config, Notes()):
+        numbers = vocabulary.lookup(piece)
+        end = at + len(piece)
+        if end > len(ids) or (numbers == NOT_IN_VOCABULARY).any():
+            break
+        ids[at:end] = numbers
+        at = end
+        digest.update(_text_bytes(piece, config))
+    if digest.hexdigest() == fingerprint:
+        return
+    raise DataError(
+        "the corpus changed while it was being read", "start again when nothing writes to it"
+    )
