@@ -64,7 +64,7 @@ def test_a_run_says_what_it_read_what_it_trains_and_what_to_type_next(charrnn_in
         "parameters",
         "float32",
         "30 steps of 6 x 10 characters",
-        "time        about 0:0",
+        ", learning rate 0.004 (Muon 0.02): about 0:0",
         "bits/char train",
         "(best)",
     ):
