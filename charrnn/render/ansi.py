@@ -1,6 +1,6 @@
 """Rows of cells as text for a terminal, with escape sequences for their colors."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from charrnn.render.grid import GridRow, padded
 from charrnn.render.palette import PLAIN, Color, Paint
@@ -32,17 +32,24 @@ def line_of(row: GridRow) -> str:
 
     Neighbors of the same color share an escape sequence. A mark is on the text of a cell, not on the blanks after it.
     """
-    row = row[: _length(row)]
-    texts, colors = _filled(row), list(map(_COLORS.__getitem__, row.paints))
-    if None in colors:
-        texts = list(map(_marked_cell, row.texts, texts, row.paints))
-        colors = [_COLORS[Paint(paint.foreground, paint.background)] for paint in row.paints]
-    if not any(colors):
-        return "".join(texts)
-    before = ["", *colors]
-    cells = zip(texts, colors, before, strict=False)
-    line = "".join([t if color == last else (color or RESET) + t for t, color, last in cells])
-    return line + RESET if colors[-1] else line
+    parts: list[str] = []
+    color = mark = ""
+    last = PLAIN
+    count = _length(row)
+    for text, width, paint in zip(row.texts[:count], row.widths, row.paints, strict=False):
+        if paint is not last:
+            last = paint
+            code, mark = _SEQUENCES[paint]
+            if code != color:
+                parts.append(code or RESET)
+                color = code
+        shown = text if len(text) == width == 1 else padded(text, width)
+        parts.append(marked(text, mark) + shown[len(text) :] if mark else shown)
+    if color:
+        parts.append(RESET)
+    elif parts:
+        parts[-1] = marked(row.texts[count - 1], mark)
+    return "".join(parts)
 
 
 def _length(row: GridRow) -> int:
@@ -53,40 +60,22 @@ def _length(row: GridRow) -> int:
     return count
 
 
-def _filled(row: GridRow) -> Sequence[str]:
-    """The texts of a row, each as wide as its cell; but not the last, if the blanks after it would not be seen."""
-    texts, widths = row.texts, row.widths
-    if not texts or ("".join(texts).isascii() and sum(map(len, texts)) == sum(widths)):
-        return texts
-    filled = [
-        text if len(text) == width == 1 else padded(text, width)
-        for text, width in zip(texts, widths, strict=True)
-    ]
-    if row.paints[-1].background is None:
-        filled[-1] = texts[-1]
-    return filled
-
-
-def _marked_cell(text: str, filled: str, paint: Paint) -> str:
-    return marked(text, MARKS[paint.bold, paint.underlined]) + filled[len(text) :]
-
-
 def marked(text: str, mark: str) -> str:
     """Text that is bold or underlined, by one of `MARKS`."""
     return f"{mark}{text}{UNMARKED}" if mark else text
 
 
-class _Colors(dict[Paint, str | None]):
-    """The escape sequence of each paint, made at its first use: "" for no color, None for a paint with a mark."""
+class _Sequences(dict[Paint, tuple[str, str]]):
+    """The escape sequences of each paint, made at its first use: of its color, "" for none, and of its mark."""
 
-    def __missing__(self, paint: Paint) -> str | None:
+    def __missing__(self, paint: Paint) -> tuple[str, str]:
         codes = [*_codes(paint.foreground, 30), *_codes(paint.background, 40)]
         color = f"\x1b[{';'.join(map(str, codes))}m" if codes else ""
-        self[paint] = None if paint.bold or paint.underlined else color
+        self[paint] = color, MARKS[paint.bold, paint.underlined]
         return self[paint]
 
 
-_COLORS = _Colors()
+_SEQUENCES = _Sequences()
 
 
 def _codes(color: Color | None, base: int) -> tuple[int, ...]:

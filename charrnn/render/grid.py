@@ -114,6 +114,9 @@ def fold(band: Band, width: int) -> Iterator[tuple[int, int]]:
     A grapheme that fits no line is broken where the line is full.
     """
     widths = band.rows[0].widths
+    if all(band.begins) and len(widths) == sum(widths):
+        yield from _fold_evenly(band.ends, width)
+        return
     first = used = 0
     group = before = 0  # where the grapheme begins, and the columns of its line before it
     for t, (cells, begins, ends) in enumerate(zip(widths, band.begins, band.ends, strict=True)):
@@ -129,3 +132,14 @@ def fold(band: Band, width: int) -> Iterator[tuple[int, int]]:
             first, used = t + 1, 0
     if first < len(widths):
         yield first, len(widths)
+
+
+def _fold_evenly(ends: Sequence[bool], width: int) -> Iterator[tuple[int, int]]:
+    """The lines of columns of one cell that may be broken anywhere, as most texts have them: see `fold`."""
+    first = 0
+    while first < len(ends):
+        full = min(first + width, len(ends))
+        line = ends[first:full]
+        last = first + line.index(True) + 1 if True in line else full
+        yield first, last
+        first = last

@@ -199,7 +199,7 @@ def narrow(workplace, monkeypatch, capsys):
         ("inspect", "tiny"),
         ("evaluate", "tiny", "corpus.txt", "--streams", 4, "-q"),
         ("evaluate", "tiny", "--split", "val", "--baselines", "-q"),
-        ("inspect", "tiny", "def wrap(text):", "--gradients", "-q"),
+        ("gradients", "tiny", "def wrap(text):", "-q"),
     ],
 )
 def test_a_fact_is_one_line_in_a_pipe_and_wrapped_on_a_terminal(narrow, arguments):
