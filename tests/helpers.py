@@ -12,10 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from filelock import FileLock
 from prepared import BRIEF, Server
+
+if TYPE_CHECKING:
+    from charrnn.model import CharRNN
+    from charrnn.text.vocabulary import Vocabulary
+
+Model = TypeVar("Model", bound="CharRNN")
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,42 @@ def precisions() -> list[str]:
     from charrnn.training.machine import supports_bfloat16
 
     return ["float32", "bfloat16"][: 1 + supports_bfloat16(torch.device("cpu"))]
+
+
+def random_model(
+    vocabulary: "Vocabulary | str",
+    *,
+    kind: type[Model] | None = None,
+    seed: int = 1,
+    scale: float = 1.0,
+    **shape: Any,
+) -> Model:
+    """A model with normally distributed weights.
+
+    Args:
+        vocabulary: its symbols, or the characters of a text.
+        kind: LanguageModel, if left out, or CharRNN.
+        seed: of the weights.
+        scale: their standard deviation; 0 for a model that expects nothing.
+        shape: fields of its ModelConfig; else 2 layers of 5 units and embeddings of 3.
+    """
+    import numpy as np
+
+    from charrnn.api import LanguageModel
+    from charrnn.config import ModelConfig
+    from charrnn.model import weight_shapes
+    from charrnn.text.vocabulary import Vocabulary
+
+    if isinstance(vocabulary, str):
+        vocabulary = Vocabulary("char", sorted(set(map(ord, vocabulary))))
+    shape = {"embedding_size": 3, "hidden_size": 5, "num_layers": 2} | shape
+    config = ModelConfig(vocab_size=len(vocabulary), **shape)
+    draw = np.random.default_rng(seed)
+    weights = {
+        name: draw.normal(0, scale, of).astype(np.float32)
+        for name, of in weight_shapes(config).items()
+    }
+    return (kind or LanguageModel)(config, vocabulary, weights)
 
 
 def make_text(num_chars: int = 6000) -> str:

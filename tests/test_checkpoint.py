@@ -13,6 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from helpers import random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load as load_tensors
@@ -20,10 +21,8 @@ from safetensors.numpy import save as save_tensors
 
 from charrnn import checkpoint as checkpoint_module
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
 from charrnn.model import CharRNN
-from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H, L = 4, 2, 3, 1
@@ -32,13 +31,7 @@ SYMBOLS = [10, 97, 233, 0x4E2D]
 
 def make_model(vocabulary: Vocabulary, **sizes: int) -> CharRNN:
     sizes = {"embedding_size": E, "hidden_size": H, "num_layers": L} | sizes
-    config = ModelConfig(vocab_size=len(vocabulary), **sizes)
-    random = np.random.default_rng(5)
-    weights = {
-        name: random.normal(size=shape).astype(np.float32)
-        for name, shape in weight_shapes(config).items()
-    }
-    return CharRNN(config, vocabulary, weights)
+    return random_model(vocabulary, kind=CharRNN, seed=5, **sizes)
 
 
 MODEL = make_model(Vocabulary("char", SYMBOLS))

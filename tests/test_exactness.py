@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers import random_model
 
 from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
@@ -19,21 +20,12 @@ every_depth = pytest.mark.parametrize("num_layers", [1, 2, 3])
 
 
 def make_model(name, activation, num_layers, *, layer_norm=False):
-    config = ModelConfig(
-        cell=name,
-        vocab_size=V,
-        embedding_size=E,
-        hidden_size=H,
-        num_layers=num_layers,
-        activation=activation,
-        layer_norm=layer_norm,
+    shape = {"cell": name, "activation": activation, "layer_norm": layer_norm}
+    sizes = {"embedding_size": E, "hidden_size": H, "num_layers": num_layers}
+    scale = 0.4 if activation == "relu" else 0.8
+    return random_model(
+        "abcdefghijklmnopqrstuvwxyz"[:V], seed=num_layers, scale=scale, **shape, **sizes
     )
-    rng = np.random.default_rng(num_layers)
-    weights = {
-        n: rng.normal(scale=0.4 if activation == "relu" else 0.8, size=s).astype(np.float32)
-        for n, s in weight_shapes(config).items()
-    }
-    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
 
 
 def sigmoid(x):

@@ -1,18 +1,15 @@
 """The words of messages: how many there are, what was meant, and options that take one of a few words."""
 
 import pytest
-from helpers import call_charrnn
+from helpers import call_charrnn, random_model
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.cli.choices import one_of
-from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.interpret.units import parse_unit, parse_units
 from charrnn.model import CharRNN
-from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode, Palette
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted, did_you_mean, nearest, size
 
 
@@ -102,12 +99,7 @@ def test_a_word_that_is_taken_for_a_text_may_have_been_meant_as_a_run(call, work
 
 
 def make_model(cell="lstm", **shape):
-    """Weights are all that it has not: addresses need none that differ from 0."""
-    import numpy as np
-
-    config = ModelConfig(cell=cell, vocab_size=3, embedding_size=2, **shape)
-    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
-    return CharRNN(config, Vocabulary("char", range(97, 100)), weights)
+    return random_model("abc", kind=CharRNN, scale=0, cell=cell, **({"num_layers": 1} | shape))
 
 
 SMALL = make_model(num_layers=2, hidden_size=5)

@@ -17,7 +17,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
-from test_sampling import make_model
+from sampling_models import make_model
 
 from charrnn.cli.sample.interactive import HELP, has_screen
 from charrnn.cli.sample.screen import Screen

@@ -19,13 +19,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals
+from helpers import CLEAN, call_charrnn, command, make_text, own_signals, random_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.api import LanguageModel
-from charrnn.config import ModelConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.interpret.dumps.header import Header
 from charrnn.interpret.dumps.lstmvis import shown_words, write_folder
@@ -33,7 +31,6 @@ from charrnn.interpret.dumps.reading import Dump
 from charrnn.interpret.dumps.writing import WRITERS, dump, write
 from charrnn.interpret.recording import Recording, record, record_parts, recorded_model
 from charrnn.interpret.units import Unit, parse_units
-from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = "hcifgo"
@@ -44,15 +41,9 @@ every_ending = pytest.mark.parametrize("ending", WRITERS)
 
 
 def make_model(level="char", text=TEXT, cell="lstm"):
-    """Random weights, 2 layers of 3 units."""
-    symbols = range(256) if level == "byte" else sorted(set(map(ord, text)))
-    config = ModelConfig(
-        vocab_size=len(symbols), embedding_size=4, hidden_size=3, num_layers=2, cell=cell
-    )
-    rng = np.random.default_rng(2)
-    shapes = weight_shapes(config)
-    weights = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
-    return LanguageModel(config, Vocabulary(level, symbols), weights)
+    """2 layers of 3 units."""
+    symbols = Vocabulary.of_bytes() if level == "byte" else text
+    return random_model(symbols, seed=2, cell=cell, embedding_size=4, hidden_size=3)
 
 
 def cut(recording, length):

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import call_charrnn, make_text
+from helpers import call_charrnn, make_text, random_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,21 +34,10 @@ every_state = pytest.mark.parametrize(
 
 
 def make_model(cell="lstm", num_layers=L, *, scale=0.7, vocabulary=LETTERS):
-    config = ModelConfig(
-        cell=cell,
-        vocab_size=len(vocabulary),
-        embedding_size=E,
-        hidden_size=H,
-        num_layers=num_layers,
-        learn_start=True,
-        layer_norm=True,
+    sizes = {"embedding_size": E, "hidden_size": H, "num_layers": num_layers}
+    return random_model(
+        vocabulary, scale=scale, cell=cell, **sizes, learn_start=True, layer_norm=True
     )
-    rng = np.random.default_rng(1)
-    weights = {
-        name: rng.normal(0, scale, shape).astype(np.float32)
-        for name, shape in weight_shapes(config).items()
-    }
-    return LanguageModel(config, vocabulary, weights)
 
 
 def run(model, ids=IDS, num_lanes=None):

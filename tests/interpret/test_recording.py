@@ -5,14 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import random_model
 
 import charrnn
 from charrnn.api import LanguageModel
-from charrnn.config import ModelConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.interpret.recording import num_bytes, record, record_live, record_parts
-from charrnn.network.shapes import weight_shapes
-from charrnn.text.vocabulary import Vocabulary
 
 V, E, H = 7, 5, 6
 TEXT = "abcdefgfedcba"
@@ -21,13 +19,11 @@ LETTERS = ("h", "c", "i", "f", "g", "o")
 
 def make_model(num_layers=2, **planted):
     """Random weights over the letters a to g; `planted` replaces some, "." written as "__"."""
-    config = ModelConfig(vocab_size=V, embedding_size=E, hidden_size=H, num_layers=num_layers)
-    rng = np.random.default_rng(num_layers)
-    shapes = weight_shapes(config)
-    weights = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
+    sizes = {"embedding_size": E, "hidden_size": H, "num_layers": num_layers}
+    model = random_model("abcdefg"[:V], seed=num_layers, **sizes)
     for name, value in planted.items():
-        weights[name.replace("__", ".")][...] = value
-    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
+        model.weights[name.replace("__", ".")][...] = value
+    return LanguageModel(model.config, model.vocabulary, model.weights)
 
 
 def torch_states(model, ids):

@@ -9,13 +9,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from helpers import random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
-from charrnn.model import CharRNN
-from charrnn.network.shapes import weight_shapes
 from charrnn.sampling.constraint import automaton
 from charrnn.sampling.constraint import regex as expression
 from charrnn.sampling.constraint.automaton import compile_constraint
@@ -370,16 +369,6 @@ def test_many_words_and_long_repeats_are_no_trouble():
 # --- a model that writes under a constraint -------------------------------------------------------------
 
 
-def make_model(vocabulary, seed=1):
-    config = ModelConfig(vocab_size=len(vocabulary), embedding_size=5, hidden_size=7, num_layers=1)
-    generator = np.random.default_rng(seed)
-    weights = {
-        name: generator.normal(0, 1, shape).astype(np.float32)
-        for name, shape in weight_shapes(config).items()
-    }
-    return CharRNN(config, vocabulary, weights)
-
-
 def samples(model, pattern, length, size):
     """Samples of the real sampler under a constraint."""
     config = SamplingConfig(match=pattern, length=length, temperature=1.0, seed=2)
@@ -410,10 +399,11 @@ def test_every_sample_matches_in_full_and_obeys_the_length(pattern, length, voca
             shape.require(length)
         return
     shape.require(length)
-    written = samples(make_model(vocabulary), pattern, length, 1)
-    assert [s.text for s in samples(make_model(vocabulary), pattern, length, 32)] == [
-        s.text for s in written
-    ]
+    written = samples(random_model(vocabulary, hidden_size=7, num_layers=1), pattern, length, 1)
+    assert [
+        s.text
+        for s in samples(random_model(vocabulary, hidden_size=7, num_layers=1), pattern, length, 32)
+    ] == [s.text for s in written]
     assert {s.stop for s in written} == {"match"}
     texts = [s.text for s in written]
     for text in texts:

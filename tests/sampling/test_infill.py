@@ -8,17 +8,17 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import random_model
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.cli.sample import infill as cli
 from charrnn.cli.sample.infill import InfillOptions
 from charrnn.cli.sample.selection import SelectionOptions
-from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
-from charrnn.network.shapes import weight_shapes
 from charrnn.render.palette import ColorMode
 from charrnn.sampling.infill import search as search_module
 from charrnn.sampling.infill.pruning import prune
@@ -33,23 +33,10 @@ EVERYTHING = 2000
 """A beam wider than any number of fillings here."""
 
 
-def make_model(vocabulary=ABCD, *, cell="lstm", seed=1, scale=1.5, **more):
-    config = ModelConfig(
-        vocab_size=len(vocabulary),
-        embedding_size=3,
-        hidden_size=5,
-        num_layers=2,
-        cell=cell,
-        learn_start=True,
-        layer_norm=True,
-        **more,
+def make_model(vocabulary=ABCD, *, scale=1.5, **more):
+    return random_model(
+        vocabulary, kind=CharRNN, scale=scale, learn_start=True, layer_norm=True, **more
     )
-    generator = np.random.default_rng(seed)
-    weights = {
-        name: generator.normal(0, scale, shape).astype(np.float32)
-        for name, shape in weight_shapes(config).items()
-    }
-    return CharRNN(config, vocabulary, weights)
 
 
 def log_probability(model, before, rest):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_sampling import make_model
+from sampling_models import make_model
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError

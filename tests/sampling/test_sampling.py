@@ -6,30 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sampling_models import LETTERS, make_model
 
 from charrnn.api import LanguageModel
-from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, UsageError
-from charrnn.network.shapes import count_parameters, weight_shapes
+from charrnn.network.shapes import count_parameters
 from charrnn.sampling import sampler
 from charrnn.sampling.logits import LogitsProcessor
 from charrnn.text.vocabulary import Vocabulary
-
-LETTERS = Vocabulary("char", range(97, 104))  # a to g
-
-
-def make_model(vocabulary=LETTERS, *, seed=1, scale=2.0, bias=None):
-    """A model with random weights; with a bias, one that expects the same whatever it has read."""
-    config = ModelConfig(vocab_size=len(vocabulary), embedding_size=5, hidden_size=6, num_layers=2)
-    generator = np.random.default_rng(seed)
-    weights = {
-        name: generator.normal(0, scale, shape).astype(np.float32) * ("bias" not in name)
-        for name, shape in weight_shapes(config).items()
-    }
-    if bias is not None:
-        weights["head.weight"][:] = 0
-        weights["head.bias"] = np.asarray(bias, np.float32)
-    return LanguageModel(config, vocabulary, weights)
 
 
 def text_of(model, prime="", **settings):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_sampling import LETTERS, make_model
+from sampling_models import LETTERS, make_model
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError

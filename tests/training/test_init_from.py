@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import call_charrnn, make_text
+from helpers import call_charrnn, make_text, random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.config import CorpusConfig, TrainingConfig
 from charrnn.errors import DataError, DivergedError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
-from charrnn.network.shapes import weight_shapes
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
 from charrnn.text.vocabulary import Vocabulary
@@ -36,21 +35,9 @@ def of_text(text, *, has_unknown=False):
     return Vocabulary("char", sorted(set(map(ord, text))), has_unknown=has_unknown)
 
 
-def random_model(vocabulary, cell="lstm", num_layers=2, **shape):
-    config = ModelConfig(
-        cell=cell,
-        vocab_size=len(vocabulary),
-        embedding_size=4,
-        hidden_size=5,
-        num_layers=num_layers,
-        **shape,
-    )
-    draw = np.random.default_rng(3)
-    weights = {
-        name: draw.standard_normal(shape, dtype=np.float32) / 2
-        for name, shape in weight_shapes(config).items()
-    }
-    return CharRNN(config, vocabulary, weights)
+def make_model(vocabulary, cell="lstm", num_layers=2, **more):
+    shape = {"cell": cell, "num_layers": num_layers, "embedding_size": 4, **more}
+    return random_model(vocabulary, kind=CharRNN, seed=3, scale=0.5, **shape)
 
 
 def symbols_of(vocabulary):
@@ -84,7 +71,7 @@ def test_each_symbol_keeps_its_weights_and_a_new_one_gets_their_mean(
 ):
     old = of_text(old_text, has_unknown=was_unknown)
     new = of_text(old_text + more, has_unknown=was_unknown or is_unknown)
-    before = random_model(old, cell, learn_start=True, layer_norm=True)
+    before = make_model(old, cell, learn_start=True, layer_norm=True)
     after = extended(before, new)
     axes = dict(BY_SYMBOL)
     if cell == "jordan":
@@ -107,7 +94,7 @@ def test_each_symbol_keeps_its_weights_and_a_new_one_gets_their_mean(
 @pytest.mark.parametrize("cell", CELLS)
 def test_old_characters_have_the_logits_that_they_had_and_new_ones_their_mean(cell):
     text = "hello, old world"
-    before = random_model(of_text(text), cell)
+    before = make_model(of_text(text), cell)
     after = extended(before, of_text(text + "!Züé—", has_unknown=True))
     kept = after.vocabulary.encode("".join(map(chr, before.vocabulary.symbols)))
     new = np.setdiff1d(np.arange(len(after.vocabulary)), kept)
@@ -124,7 +111,7 @@ def test_old_characters_have_the_logits_that_they_had_and_new_ones_their_mean(ce
 
 def test_a_network_that_feeds_its_output_back_goes_on_the_same_if_new_symbols_are_never_expected():
     text = "hello, old world"
-    before = random_model(of_text(text), "jordan")
+    before = make_model(of_text(text), "jordan")
     after = extended(before, of_text(text + "!Züé—"))
     kept = after.vocabulary.encode("".join(map(chr, before.vocabulary.symbols)))
     never = np.setdiff1d(np.arange(len(after.vocabulary)), kept)
@@ -137,14 +124,14 @@ def test_a_network_that_feeds_its_output_back_goes_on_the_same_if_new_symbols_ar
 
 @pytest.mark.parametrize("vocabulary", [Vocabulary.of_bytes(), of_text("abc", has_unknown=True)])
 def test_with_nothing_to_add_every_weight_stays(vocabulary):
-    before = random_model(vocabulary)
+    before = make_model(vocabulary)
     after = extended(before, vocabulary)
     assert after.config == before.config
     assert all((after.weights[name] == before.weights[name]).all() for name in before.weights)
 
 
 def test_extending_leaves_the_old_model_alone():
-    before = random_model(of_text("ab"))
+    before = make_model(of_text("ab"))
     kept = {name: array.copy() for name, array in before.weights.items()}
     extended(before, of_text("abc")).weights["head.bias"][:] = 9
     assert all((before.weights[name] == kept[name]).all() for name in kept)
@@ -222,7 +209,7 @@ def corpus(tmp_path):
 
 
 def make_trainer(corpus, folder, **start):
-    model = random_model(corpus.vocabulary)
+    model = make_model(corpus.vocabulary)
     start = start or {"initial": model}
     folder.mkdir(exist_ok=True)
     return Trainer(corpus, model.config, CONFIG, folder, **start)
@@ -233,7 +220,7 @@ def test_the_start_is_judged_before_the_first_step(corpus, tmp_path):
     judged = events[0]
     assert isinstance(judged, Evaluated)
     assert (judged.step, judged.train_nats, judged.is_best) == (0, None, True)
-    model = random_model(corpus.vocabulary)
+    model = make_model(corpus.vocabulary)
     assert judged.val_nats == pytest.approx(evaluate(model, corpus.val).nats_per_char, abs=1e-5)
     rows = read_rows(tmp_path / "run" / "metrics.jsonl")
     assert [row["step"] for row in rows] == [0, 4, 8, 12]
@@ -255,7 +242,7 @@ def test_if_no_step_makes_it_better_the_start_is_the_best(corpus, tmp_path, monk
     list(make_trainer(corpus, tmp_path / "run").run())
     best = load_checkpoint(tmp_path / "run" / "best.safetensors")
     assert best.metrics["best_step"] == best.metrics["step"] == 0
-    weights = random_model(corpus.vocabulary).weights
+    weights = make_model(corpus.vocabulary).weights
     assert all((best.model.weights[name] == weights[name]).all() for name in weights)
 
 
@@ -303,9 +290,9 @@ def here(workplace, tmp_path, monkeypatch, capsys):
     shutil.copytree(workplace / "checkpoints", tmp_path / "checkpoints")
     (tmp_path / "corpus.txt").write_text(make_text(3000), encoding="utf-8")
     (tmp_path / "new.txt").write_text(NEW, encoding="utf-8")
-    unknowing = random_model(of_text(NEW.replace("☃", ""), has_unknown=True))
+    unknowing = make_model(of_text(NEW.replace("☃", ""), has_unknown=True))
     save_checkpoint(tmp_path / "unknowing.safetensors", Checkpoint(unknowing))
-    relu = random_model(of_text(make_text(3000)), "elman", 1, activation="relu", learn_start=True)
+    relu = make_model(of_text(make_text(3000)), "elman", 1, activation="relu", learn_start=True)
     save_checkpoint(tmp_path / "relu.safetensors", Checkpoint(relu))
     monkeypatch.chdir(tmp_path)
     before = torch.get_num_threads()

@@ -7,22 +7,19 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from helpers import call_charrnn, make_text
+from helpers import call_charrnn, make_text, random_model
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from paints import codes_of
 from test_packing import unpack, values_of
 
-from charrnn.api import LanguageModel
-from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.spans import Span, both_signs, fits, margins, similar
 from charrnn.interpret.units import Unit, most_interesting, parse_units
 from charrnn.network.cells import CELLS
-from charrnn.network.shapes import weight_shapes
 from charrnn.render.glyphs import glyph
 from charrnn.render.palette import ColorMode, Palette, diverging
 from charrnn.text.vocabulary import Vocabulary
@@ -38,23 +35,8 @@ HOSTILE = (
 )
 
 
-def make_model(cell="lstm", text="abcdefg", num_layers=2, *, level="char"):
-    vocabulary = (
-        Vocabulary("char", sorted(map(ord, set(text))))
-        if level == "char"
-        else Vocabulary.of_bytes()
-    )
-    config = ModelConfig(
-        cell=cell,
-        vocab_size=len(vocabulary),
-        embedding_size=3,
-        hidden_size=5,
-        num_layers=num_layers,
-    )
-    random = np.random.default_rng(2)
-    shapes = weight_shapes(config).items()
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
-    return LanguageModel(config, vocabulary, weights)
+def make_model(cell="lstm", text="abcdefg", *, level="char"):
+    return random_model(Vocabulary.of_bytes() if level == "byte" else text, seed=2, cell=cell)
 
 
 def data_of(model, text, *addresses, **settings):
