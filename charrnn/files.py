@@ -1,4 +1,4 @@
-"""Writing a file so that its path always holds the old content or the new, whole; and holding a run for one process.
+"""Atomic writing, so that a path always holds the complete old content or the complete new one; and locks on folders.
 
 Every checkpoint, record and dump goes through `replacing`, so that this is the one place to test against a full disk.
 """
@@ -62,9 +62,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def give_second_name(path: Path, second: Path) -> None:
-    """Let `second`, in the same folder, hold what `path` holds now, whatever takes its place there later.
+    """Make `second`, in the same folder, hold the present content of `path`, whatever replaces that later.
 
-    It is a hard link, or where there are none a copy; a file that was called so before is replaced.
+    It becomes a hard link, or a copy if there are none; an existing file is replaced.
 
     Raises:
         EnvironmentFault: neither can be made.
@@ -90,13 +90,13 @@ def _mode_of(path: Path) -> int | None:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(mode):  # renaming onto /dev/null would replace it for everybody
+    if not stat.S_ISREG(mode):  # renaming onto /dev/null would replace it for all users
         raise OSError(errno.EINVAL, "it is not a regular file")
     return stat.S_IMODE(mode)
 
 
 def _create(path: Path) -> IO[bytes]:
-    path.unlink(missing_ok=True)  # left by a dead process that had our number
+    path.unlink(missing_ok=True)  # left by a dead process with the same id
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.fdopen(os.open(path, flags, 0o666), "wb")
 
@@ -112,17 +112,17 @@ def _flush_folder(folder: Path) -> None:
 
 
 def remove_stale_temporaries(folder: Path) -> None:
-    """Remove what writers left in `folder` that died halfway. Call it while holding the folder's lock."""
+    """Remove the temporary files of dead writers in `folder`. Call it while holding the folder's lock."""
     for path in folder.glob(".*.tmp-*"):
         with contextlib.suppress(OSError):
             path.unlink()
 
 
 def make_writable_folder(folder: Path) -> None:
-    """Make `folder` and see that it can be written.
+    """Make `folder`, and check that it can be written.
 
     Raises:
-        UsageError: something that is no folder stands at the path.
+        UsageError: the path is not a folder.
         EnvironmentFault: it cannot be made or written.
     """
     probe = folder / f".probe.tmp-{os.getpid()}"
@@ -131,12 +131,9 @@ def make_writable_folder(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink(missing_ok=True)  # the holder of the folder's lock may have removed it
     except (FileExistsError, NotADirectoryError) as error:
-        raise UsageError(
-            f"{folder} is not a folder", "choose another with --out or --name"
-        ) from error
+        raise UsageError(f"{folder} is not a folder", "choose another folder or name") from error
     except OSError as error:
-        fault = environment_fault("write in", folder, error)
-        raise EnvironmentFault(fault.message, fault.hint and f"{fault.hint} with --out") from error
+        raise environment_fault("write in", folder, error) from error
 
 
 @contextlib.contextmanager
@@ -158,7 +155,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise environment_fault("lock", folder, error) from error
     try:
-        with contextlib.suppress(OSError):  # it only names the holder to others
+        with contextlib.suppress(OSError):  # it only tells other processes who holds the lock
             owner.write_text(str(os.getpid()))
         remove_stale_temporaries(folder)
         yield
@@ -174,4 +171,4 @@ def _raise_busy(folder: Path, owner: Path) -> NoReturn:
     except OSError:
         number = ""
     holder = f"process {number}" if number else "another process"
-    raise BusyError(f"{folder} is in use by {holder}", "choose another run with --name")
+    raise BusyError(f"{folder} is in use by {holder}", "choose another name")

@@ -1,17 +1,18 @@
-"""What simpler predictors need for a held-out text, in bits per character: what a network has to beat.
+"""Baselines: what simpler predictors need for a held-out text, in bits per character.
 
-All of them know what the network knows, the training text of the same split, and its alphabet of V symbols:
+All of them know what the network knows, the training text of the same split and its alphabet of V symbols:
 
     uniform    log2 V: knows the alphabet only
-    unigram    how often each symbol occurs in the training text, one added to every count: unseen symbols stay possible
-    gzip, xz   8 (bytes of the two texts compressed as one - bytes of the training text compressed) / characters: what
-               the held-out text costs one who has the training text. Both as UTF-8, the unknown symbol as U+FFFD, or as
-               they are at level byte; gzip at level 9 sees 32 KB back, xz at level 9 the whole text. They alone go on
-               learning while they read the held-out text, which helps them where it repeats itself
-    n-gram     modified Kneser-Ney (see ngram.py); the best of the orders 1 to HIGHEST_ORDER, chosen on validation text,
-               as the network's best checkpoint is: on that very text it looks a little better than it is
+    unigram    symbol frequencies of the training text, with one added to every count, so that unseen symbols stay
+               possible
+    gzip, xz   8 (bytes of the two texts compressed as one - bytes of the training text compressed) / characters. Both
+               texts are UTF-8, the unknown symbol U+FFFD, or plain bytes at level byte; gzip at level 9 looks 32 KB
+               back, xz at level 9 over the whole text. Only these two go on learning while they read the held-out
+               text, which helps them where it repeats itself
+    n-gram     modified Kneser-Ney (see ngram.py); the best of the orders 1 to HIGHEST_ORDER, chosen on validation text
+               like the network's best checkpoint: on that text it looks a little better than it is
 
-The probabilities are of every symbol of the text but the first, as in evaluation.py; a compressor pays for that too.
+Every symbol of the text but the first is predicted, as in evaluate.py; a compressor pays for the first too.
 """
 
 import math
@@ -27,37 +28,37 @@ from charrnn.evaluation.ngram import kneser_ney
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 HIGHEST_ORDER = 9
-MOST_TRAIN = 4_000_000
-"""Symbols at the end of a longer training text that are used."""
-MOST_HELD_OUT = 1 << 20
-"""Symbols at the beginning of a longer held-out text that are scored."""
+MAX_TRAIN = 4_000_000
+"""Maximum symbols used of the training text, from its end."""
+MAX_HELD_OUT = 1 << 20
+"""Maximum symbols scored of the held-out text, from its beginning."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baselines:
-    """Bits per character of one held-out text."""
+    """Bits per character of the baselines on one held-out text."""
 
     uniform: float
     unigram: float
     gzip: float
     xz: float | None
-    """None where Python was built without lzma."""
+    """None if Python was built without lzma."""
     ngrams: tuple[float, ...]
-    """By order, from 1."""
+    """Bits per character of the n-gram models of order 1, 2, ..."""
     order: int
-    """The order chosen."""
+    """The chosen order."""
     train_characters: int
-    """At the end of the training text: what was used of it."""
+    """Characters used of the training text, from its end."""
     characters: int
-    """Predictions scored."""
+    """Number of predictions scored."""
 
     @property
     def ngram(self) -> float:
-        """What the n-gram of the chosen order needs."""
+        """Bits per character of the n-gram model of the chosen order."""
         return self.ngrams[self.order - 1]
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures under the names that `evaluate --json` prints."""
+        """The metrics under the names that `evaluate --json` prints."""
         return {
             "uniform": self.uniform,
             "unigram": self.unigram,
@@ -74,15 +75,15 @@ class Baselines:
 def measure_baselines(
     train: Ids, held_out: Ids, vocabulary: Vocabulary, *, choose_on: Ids | None = None
 ) -> Baselines:
-    """The baselines of a held-out text.
+    """Measure the baselines of a held-out text.
 
-    Of longer texts, the last MOST_TRAIN symbols of the training text and the first MOST_HELD_OUT of the others count.
+    Only the last MAX_TRAIN symbols of the training text and the first MAX_HELD_OUT of the others are used.
 
     Args:
-        train: (n,) the training text.
-        held_out: (m,) the text to score.
-        vocabulary: of both.
-        choose_on: (k,) the text that chooses the order of the n-gram; None: the held-out text itself.
+        train: the training text, (n,).
+        held_out: the text to score, (m,).
+        vocabulary: the vocabulary of both.
+        choose_on: the text that chooses the order of the n-gram, (k,); None: the held-out text itself.
 
     Raises:
         DataError: the held-out text has fewer than two symbols: there is nothing to predict.
@@ -91,26 +92,26 @@ def measure_baselines(
         raise DataError(
             f"a text needs at least 2 characters to be scored, but this has {len(held_out)}"
         )
-    train, held_out = np.asarray(train[-MOST_TRAIN:]), np.asarray(held_out[:MOST_HELD_OUT])
-    before, after = _as_bytes(train, vocabulary), _as_bytes(held_out, vocabulary)
-    with ThreadPoolExecutor() as pool:  # compressing leaves Python's lock alone
-        sizes = [
-            pool.submit(compress, text)
-            for compress in (_xz_size, _gzip_size)
-            for text in (before, before + after)
-        ]
-        ngrams = _ngrams(train, held_out, len(vocabulary))
-        chosen = ngrams if choose_on is None else _ngrams(train, choose_on, len(vocabulary))
-        xz_before, xz_both, gzip_before, gzip_both = (size.result() for size in sizes)
+    train, held_out = np.asarray(train[-MAX_TRAIN:]), np.asarray(held_out[:MAX_HELD_OUT])
+    V, m = len(vocabulary), len(held_out)
+    before = _as_bytes(train, vocabulary)
+    both = before + _as_bytes(held_out, vocabulary)
+    with ThreadPoolExecutor() as pool:  # compressing releases Python's lock
+        xz = [pool.submit(_xz_size, text) for text in (before, both)]
+        gzip = [pool.submit(_gzip_size, text) for text in (before, both)]
+        ngrams = _ngrams(train, held_out, V)
+        chosen = ngrams if choose_on is None else _ngrams(train, choose_on, V)
+    xz_before, xz_both = (size.result() for size in xz)
+    gzip_before, gzip_both = (size.result() for size in gzip)
     return Baselines(
-        uniform=math.log2(len(vocabulary)),
-        unigram=_unigram(train, held_out, len(vocabulary)),
-        gzip=_marginal(gzip_before, gzip_both, len(held_out)),
-        xz=_marginal(xz_before, xz_both, len(held_out)) if xz_both else None,
+        uniform=math.log2(V),
+        unigram=_unigram(train, held_out, V),
+        gzip=_marginal(gzip_before, gzip_both, m),
+        xz=_marginal(xz_before, xz_both, m) if xz_both else None,
         ngrams=ngrams,
         order=1 + int(np.argmin(chosen)),
         train_characters=len(train),
-        characters=len(held_out) - 1,
+        characters=m - 1,
     )
 
 
@@ -120,18 +121,18 @@ def _unigram(train: Ids, text: Ids, num_symbols: int) -> float:
 
 
 def _ngrams(train: Ids, text: Ids, num_symbols: int) -> tuple[float, ...]:
-    """Bits per character of the models of each order."""
-    models = kneser_ney(train, np.asarray(text[:MOST_HELD_OUT]), num_symbols, HIGHEST_ORDER)
+    """Bits per character of the n-gram models of order 1, 2, ..., HIGHEST_ORDER."""
+    models = kneser_ney(train, np.asarray(text[:MAX_HELD_OUT]), num_symbols, HIGHEST_ORDER)
     return tuple(float(-np.log2(probabilities).mean()) for probabilities in models)
 
 
 def _marginal(before: int, both: int, characters: int) -> float:
-    """Bits per character of what makes `both` bytes of those `before`; a longer last match may even save some."""
+    """Bits per character that a text adds to a compressed size; a longer last match may even shrink it."""
     return max(0.0, 8 * (both - before) / characters)
 
 
 def _as_bytes(ids: Ids, vocabulary: Vocabulary) -> bytes:
-    """A text as a compressor reads it."""
+    """The bytes of a text for a compressor."""
     if vocabulary.level == "byte":
         return ids.astype(np.uint8).tobytes()
     return vocabulary.decode(ids).encode()
@@ -142,10 +143,7 @@ def _gzip_size(text: bytes) -> int:
 
 
 def _xz_size(text: bytes) -> int:
-    """As `xz -9` compresses, with a window as long as the text: shorter is quicker, longer finds nothing more.
-
-    0 where Python was built without lzma.
-    """
+    """The compressed size, as by `xz -9` with a window of the text's length; 0 if Python was built without lzma."""
     try:
         import lzma
     except ImportError:

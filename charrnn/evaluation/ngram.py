@@ -1,4 +1,4 @@
-"""Kneser-Ney n-grams: what can be predicted by counting alone.
+"""Kneser-Ney n-gram models: prediction by counting alone.
 
 The modified, interpolated form of Chen and Goodman ("An empirical study of smoothing techniques for language modeling",
 1999). For a context h, the same context h' without its first symbol, and a symbol w,
@@ -11,11 +11,11 @@ and p(w | h) = p(w | h') after a context that was never seen. The last h' is bel
 At the model's full order c counts how often hw occurs; at the orders below, how many different symbols stand before it.
 D takes off D1, D2 or D3 from a count of 1, 2, or 3 and more.
 
-There are no start symbols: the first symbols of a text have shorter contexts, and nothing before them.
+There are no start symbols: the first symbols of a text have shorter contexts.
 
-An n-gram is known by its rank among all of its length, those of the scored text included: one small number, however
-long it is and whatever the alphabet. An order costs one stable sort of single symbols, because what is shorter by one
-symbol is sorted already:
+An n-gram is identified by its rank among all of its length, those of the scored text included: one small number,
+whatever its length and the alphabet. An order costs one stable sort of single symbols, because the n-grams shorter by
+one symbol are sorted already:
 
     text                                      a b a b c
     1-grams and their places, sorted          a0 a2 b1 b3 c4
@@ -32,7 +32,7 @@ import numpy.typing as npt
 from charrnn.text.vocabulary import Ids
 
 FALLBACK = (0.5, 1.0, 1.5)
-"""D1, D2 and D3 where too few n-grams occur once, twice ... to estimate them."""
+"""D1, D2 and D3 if too few n-grams occur once, twice ... to estimate them."""
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -40,37 +40,38 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Grams:
-    """All n-grams of one length, G of them, in a training text of n symbols, a gap, and a scored text of m."""
+    """The G distinct n-grams of one length in a training text of n symbols, a gap, and a scored text of m."""
 
     length: int
+    """The length of the n-grams."""
     starts: Counts
-    """(P,) the places where one begins, sorted by n-gram."""
+    """Places where an n-gram begins, sorted by n-gram, (P,)."""
     ids: Counts
-    """(n + m + 2,) the id of the n-gram that begins at each place, where one does."""
+    """Id of the n-gram that begins at each place, where one does, (n + m + 2,)."""
     counts: Counts
-    """(G,) how often each occurs in the training text."""
+    """How often each occurs in the training text, (G,)."""
     context: Counts
-    """(G,) the id of the n-gram without its last symbol, among those one shorter."""
+    """Id of each n-gram without its last symbol, among those one shorter, (G,)."""
     suffix: Counts
-    """(G,) the id of the n-gram without its first symbol."""
+    """Id of each n-gram without its first symbol, (G,)."""
 
 
 def kneser_ney(train: Ids, text: Ids, num_symbols: int, highest: int) -> Iterator[Floats]:
-    """The probability of each symbol of a text but the first, by n-gram models of the orders 1, 2, ... `highest`.
+    """The probability of each symbol of a text but the first, under n-gram models of order 1, 2, ..., `highest`.
 
     Each is estimated on the training text alone, and its contexts are the text's own symbols.
 
     Args:
-        train: (n,) the training text.
-        text: (m,) the text to score, m at least 1.
+        train: the training text, (n,).
+        text: the text to score, (m,), m at least 1.
         num_symbols: V; all symbols are below it.
         highest: the order of the last model.
 
     Yields:
-        (m - 1,) the probabilities by the model of the next order; none is zero.
+        The probabilities under the model of the next order, (m - 1,); none is zero.
     """
     gap = len(train)
-    symbols = np.concatenate([train, text[:1], text])  # the symbol in the gap is never read
+    symbols = np.concatenate([train, text[:1], text])  # the symbol in the gap is never used
     places = np.arange(len(symbols) + 1)
     zero = np.zeros(1, np.int64)
     grams = _Grams(0, places, np.zeros_like(places), zero, zero, zero)
@@ -98,13 +99,13 @@ def _longer(grams: _Grams, symbols: Ids, gap: int) -> _Grams:
 
 
 def _left_neighbours(grams: _Grams, longer: _Grams) -> Counts:
-    """(G,) how many different symbols stand before each n-gram in the training text."""
+    """How many distinct symbols precede each n-gram in the training text, (G,)."""
     seen = longer.suffix[longer.counts > 0]
     return np.bincount(seen, minlength=len(grams.counts))
 
 
 def _interpolated(grams: _Grams, counts: Counts, below: Floats) -> Floats:
-    """The probability of each symbol by n-grams of one length and, `below` them, by those that are shorter: all (m,)."""
+    """The probability of each symbol by n-grams of one length, interpolated with that by shorter ones, `below`: (m,)."""
     discounts = np.array([0.0, *estimate_discounts(counts)])
     num_contexts = int(grams.context.max(initial=-1)) + 1
     total = np.bincount(grams.context, counts, num_contexts)
@@ -123,12 +124,12 @@ def _interpolated(grams: _Grams, counts: Counts, below: Floats) -> Floats:
 def estimate_discounts(counts: Counts) -> tuple[float, float, float]:
     """D1, D2 and D3, by Chen and Goodman's formulas from how many counts are 1, 2, 3 and 4.
 
-    They are FALLBACK if those numbers are zero, or give a discount that is not above 0 and at most the count itself.
+    FALLBACK if these numbers are zero, or give a discount outside of (0, count].
     """
     n1, n2, n3, n4 = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].tolist()
     if not (n1 and n2 and n3):
         return FALLBACK
     y = n1 / (n1 + 2 * n2)
-    found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-    possible = all(0 < discount <= most for most, discount in enumerate(found, start=1))
-    return found if possible else FALLBACK
+    discounts = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
+    possible = all(0 < discount <= count for count, discount in enumerate(discounts, start=1))
+    return discounts if possible else FALLBACK

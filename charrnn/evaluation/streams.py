@@ -69,7 +69,7 @@ class Streams:
             yield Chunk(ids[at], ids[at + 1], scored)
 
     def groups(self, size: int) -> Iterator["Streams"]:
-        """The same streams, at most `size` at a time."""
+        """These streams in groups of at most `size`."""
         for k in range(0, len(self), size):
             part = slice(k, k + size)
             yield Streams(self.first[part], self.begin[part], self.end[part])

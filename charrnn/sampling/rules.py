@@ -187,7 +187,7 @@ def _keep(logits: Float64, scores: Float64, largest_first: Float64, count: Ids) 
 
 
 def tempered_odds(logits: npt.NDArray[np.floating], divisor: Float64) -> Float64:
-    """The same as `odds(temperature(finite(logits), divisor))` up to a common factor; faster for one row.
+    """The value of `odds(temperature(finite(logits), divisor))`, up to a common factor; faster for one row.
 
     Args:
         logits: (V,) or (N, V), a model's own.

@@ -135,43 +135,41 @@ def read_corpus(
     notes = notes or Notes()
     counts, fingerprint = count(sources, config, notes)
     total = int(counts.sum())
-    _require_text(total, sources)
-    if counts[0xD800:0xE000].any():  # only odd encodings, such as unicode_escape, let them through
-        raise DataError("the text has lone surrogates, which are no characters")
+    _require_text(counts, sources)
     if vocabulary is None:
-        made = _vocabulary_of(counts, config)
+        vocabulary = _vocabulary_of(counts, config)
     elif extend:
-        made = _extended(vocabulary, counts, config.min_count)
-    else:
-        made = vocabulary
-    _require_known(counts, made, hint)
-    ids = number(sources, config, made, total, fingerprint, cache)
+        vocabulary = _extended(vocabulary, counts, config.min_count)
+    _require_known(counts, vocabulary, hint)
+    ids = number(sources, config, vocabulary, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
     if notes.truncated:
         sentences.append(f"stopped after {counted(total, 'character')} ({{max_chars}})")
     if config.lines:
-        ids, more = _by_lines(ids, made, config, fingerprint, cache)
+        ids, more = _by_lines(ids, vocabulary, config, fingerprint, cache)
         sentences += more
-    present = counts[counts > 0]
     return Corpus(
         ids,
-        made,
+        vocabulary,
         config,
         fingerprint,
-        len(present),
-        int((present == 1).sum()),
-        notes.num_read,
-        tuple(sentences),
-        num_unknown=len(_missing(counts, made)),
+        distinct=int((counts > 0).sum()),
+        singletons=int((counts == 1).sum()),
+        num_sources=notes.num_read,
+        notes=tuple(sentences),
+        num_unknown=len(_missing(counts, vocabulary)),
     )
 
 
-def _require_text(total: int, sources: Sequence[TextSource]) -> None:
+def _require_text(counts: npt.NDArray[np.int64], sources: Sequence[TextSource]) -> None:
+    total = int(counts.sum())
     name = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
     if total == 0:
         raise DataError(f"the corpus is empty ({name} has no characters)")
     if total < 2:
         raise DataError(f"the corpus needs at least 2 characters, but {name} has {total}")
+    if counts[0xD800:0xE000].any():  # only odd encodings, such as unicode_escape, let them through
+        raise DataError("the text has lone surrogates, which are no characters")
 
 
 def _missing(counts: npt.NDArray[np.int64], vocabulary: Vocabulary) -> npt.NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""From bytes to text: encodings, byte order marks and newlines; it knows no vocabulary."""
+"""Decoding: from bytes to text, with encodings, byte order marks and newlines. It knows no vocabulary."""
 
 import codecs
 import io

@@ -1,6 +1,6 @@
-"""A text whose lines are items of their own, such as names: where they stand, and how they are shuffled.
+"""A text whose lines are independent of each other, such as names: where they are, and how they are shuffled.
 
-    ↵ e m m a ↵ o l i v i a ↵ a v a ↵      the item "ava" is read as ↵ava and predicted as ava↵
+    ↵ e m m a ↵ o l i v i a ↵ a v a ↵      the line "ava" is read as ↵ava and predicted as ava↵
 
 Such a text begins and ends with a newline and has no empty line. Everything here works on ids, and knows of the
 vocabulary only the id of the newline.
@@ -16,34 +16,34 @@ from charrnn.text.vocabulary import Ids
 Positions = npt.NDArray[np.int64]
 
 PIECE = 1 << 22
-"""Ids looked at together, or items copied together."""
+"""Ids that are processed at once."""
 
 
 def shuffled(num: int, *seed: int) -> Positions:
-    """The numbers from 0 to num - 1 in an order that depends on the seed alone, whatever the version of NumPy."""
+    """The numbers from 0 to num - 1, in an order that depends only on the seed, in every version of NumPy."""
     return np.argsort(random_numbers(num, *seed), kind="stable")
 
 
 def random_numbers(num: int, *seed: int) -> npt.NDArray[np.uint64]:
-    """Random whole numbers, (num,), of which NumPy promises that they never change."""
+    """Random whole numbers, (num,), that are the same in every version of NumPy."""
     numbers: npt.NDArray[np.uint64] = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(num)
     return numbers
 
 
 def line_bounds(ids: Ids, newline: int) -> Positions:
-    """The newline before each item, and the one after the last, (items + 1,).
+    """The position of the newline before each line, and of the one after the last, (lines + 1,).
 
-    An item is read from its bound to the last symbol before the next, and each of these predicts its successor. What
-    stands before the first newline or after the last is no item.
+    A line is read from its bound to the last symbol before the next, and each of these predicts its successor. Symbols
+    before the first newline or after the last belong to no line.
     """
-    found = [
+    bounds = [
         np.flatnonzero(ids[k : k + PIECE] == newline) + k for k in range(0, max(1, len(ids)), PIECE)
     ]
-    return np.concatenate(found).astype(np.int64)
+    return np.concatenate(bounds).astype(np.int64)
 
 
 def whole_lines(ids: Ids, newline: int) -> Ids:
-    """Any text as items: "b a ↵ ↵ c" -> "↵ b a ↵ c ↵"."""
+    """Any text as lines: "b a ↵ ↵ c" -> "↵ b a ↵ c ↵"."""
     closed = np.concatenate([ids, [newline]]).astype(ids.dtype)
     starts, lengths = line_spans(closed, newline)
     made = np.empty(1 + int(lengths.sum()), ids.dtype)
@@ -52,7 +52,7 @@ def whole_lines(ids: Ids, newline: int) -> Ids:
 
 
 def line_spans(ids: Ids, newline: int) -> tuple[Positions, Positions]:
-    """Where each line that is not empty starts, and its symbols with the newline; a line without one does not count."""
+    """Start of each complete, non-empty line, and its length with the newline, (lines,) each."""
     ends = line_bounds(ids, newline) + 1
     lengths = np.diff(ends, prepend=0)
     full = lengths > 1
@@ -62,7 +62,7 @@ def line_spans(ids: Ids, newline: int) -> tuple[Positions, Positions]:
 def copy_lines(
     into: npt.NDArray[np.integer], ids: Ids, newline: int, starts: Positions, lengths: Positions
 ) -> None:
-    """Write a newline and then these lines, one after another; `into` has just the room for them."""
+    """Write a newline and then these lines, one after another, which fills `into`."""
     into[0], at = newline, 1
     step = max(1, PIECE * len(lengths) // max(1, len(into)))
     for k in range(0, len(lengths), step):
@@ -76,7 +76,7 @@ def copy_lines(
 
 
 def first_lines(ids: Ids, newline: int, most: int) -> Ids:
-    """The first items that have `most` symbols together, or the first one if it is longer."""
+    """The first lines that have at most `most` symbols together; at least one line."""
     if len(ids) <= most + 1:
         return ids
     bounds = line_bounds(ids, newline)
@@ -84,17 +84,17 @@ def first_lines(ids: Ids, newline: int, most: int) -> Ids:
     return ids[: bounds[last] + 1]
 
 
-def count_repeated(items: Ids, others: Ids, newline: int) -> int:
-    """How many items of one text also stand in another."""
-    wanted = [item for piece in _pieces(items, newline) for item in piece]
-    missing, found = set(wanted), set[str]()
+def count_repeated(ids: Ids, others: Ids, newline: int) -> int:
+    """How many lines of one text also occur in another."""
+    lines = [line for piece in _pieces(ids, newline) for line in piece]
+    distinct, repeated = set(lines), set[str]()
     for piece in _pieces(others, newline):
-        found |= missing.intersection(piece)
-    return sum(item in found for item in wanted)
+        repeated |= distinct.intersection(piece)
+    return sum(line in repeated for line in lines)
 
 
 def _pieces(ids: Ids, newline: int) -> Iterator[list[str]]:
-    """The items as strings of which each character stands for an id, some at a time."""
+    """The lines as strings in which each character stands for an id, some at a time."""
     bounds = line_bounds(ids, newline)
     step = max(1, PIECE * len(bounds) // max(1, len(ids)))
     for k in range(0, len(bounds) - 1, step):

@@ -106,6 +106,7 @@ class _BoundedGzip(gzip.GzipFile):
         self._so_far = 0
 
     def read(self, size: int | None = -1) -> bytes:
+        """Read bytes, as `GzipFile.read` does."""
         try:
             piece = super().read(size)
         except (EOFError, OSError, zlib.error) as error:

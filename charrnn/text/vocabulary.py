@@ -1,7 +1,7 @@
-"""Symbols and their numbers: characters in code point order, or the 256 bytes.
+"""Symbols and their ids: characters in code point order, or the 256 bytes.
 
-A vocabulary knows nothing of files or networks. Where rare characters were set aside, one unknown symbol stands for all
-of them: it has the last number, is read like any other, and is never written.
+A vocabulary knows nothing of files or networks. If rare characters were set aside, one unknown symbol stands for all of
+them: it has the last id, is read like any other, and is never generated.
 """
 
 import codecs
@@ -14,35 +14,36 @@ import numpy.typing as npt
 
 from charrnn.config import Level
 from charrnn.errors import DataError
-from charrnn.wording import counted
+from charrnn.wording import counted, escape, listed
 
 Ids = npt.NDArray[np.integer]
 
 UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
-"""How the unknown symbol, and bytes that are no UTF-8, are shown."""
+"""The text of the unknown symbol, and of bytes that are not valid UTF-8."""
 
 NOT_IN_VOCABULARY = -1
+"""The id of a character that a vocabulary without an unknown symbol lacks."""
 
 BLOCK = 1 << 18
-"""Characters that are looked at together where a text may be very long."""
+"""Characters of a long text that are processed at once."""
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
-    """The code points of a text: "hé" -> [104, 233]. A lone surrogate passes; no vocabulary has one."""
+    """The code points of a text: "hé" -> [104, 233]. A lone surrogate is let through; no vocabulary has one."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
 
 
 def blocks(text: str) -> Iterator[str]:
-    """A text in pieces of BLOCK characters, so that what is made of each takes little memory."""
+    """A text in blocks of BLOCK characters, which can be processed in little memory."""
     return (text[start : start + BLOCK] for start in range(0, len(text), BLOCK))
 
 
 class Vocabulary:
-    """A two-way table of symbols and ids.
+    """A two-way mapping between symbols and ids.
 
     Args:
         level: `char` or `byte`.
-        symbols: the characters' code points, each once, in rising order; at level byte they are 0 to 255.
+        symbols: the characters' code points, each once, in rising order; 0 to 255 at level byte.
         has_unknown: whether one more symbol stands for all other characters.
     """
 
@@ -59,7 +60,7 @@ class Vocabulary:
         return cls("byte", range(256))
 
     def __len__(self) -> int:
-        """V: the known symbols, and the unknown one if there is one."""
+        """The number of symbols V, with the unknown symbol if there is one."""
         return len(self.symbols) + self.has_unknown
 
     @property
@@ -74,17 +75,17 @@ class Vocabulary:
 
     @cached_property
     def _table(self) -> npt.NDArray[np.int32]:
-        """Ids by code point; the last entry answers for all code points beyond the largest known."""
+        """Ids by code point; the last entry is for all code points beyond the largest known."""
         missing = NOT_IN_VOCABULARY if self.unknown_id is None else self.unknown_id
         table = np.full(int(self.symbols[-1]) + 2, missing, np.int32)
         table[self.symbols] = np.arange(len(self.symbols))
         return table
 
     def extended(self, points: npt.ArrayLike, *, has_unknown: bool = False) -> "Vocabulary":
-        """This vocabulary with more characters, all in code point order; an unknown symbol stays, and stays last.
+        """This vocabulary with more characters, all in code point order; an unknown symbol stays last.
 
         Args:
-            points: code points; those that it has already change nothing.
+            points: code points; those that it already has change nothing.
             has_unknown: whether it gets an unknown symbol, if it has none.
         """
         if self.level == "byte":
@@ -93,13 +94,13 @@ class Vocabulary:
         return Vocabulary("char", symbols, has_unknown=has_unknown or self.has_unknown)
 
     def lookup(self, points: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-        """The ids of code points (or bytes); NOT_IN_VOCABULARY for strangers, if there is no unknown symbol."""
-        last = np.uint32(len(self._table) - 1)  # wider than the bytes that it is compared with
+        """The ids of code points (or bytes); without an unknown symbol, NOT_IN_VOCABULARY for those it lacks."""
+        last = np.uint32(len(self._table) - 1)  # wider than the bytes it is compared with
         ids: npt.NDArray[np.int32] = self._table[np.minimum(points, last)]
         return ids
 
     def points(self, text: str) -> npt.NDArray[np.integer]:
-        """A text as what this vocabulary counts: code points, or UTF-8 bytes.
+        """A text as code points, or as UTF-8 bytes at level byte.
 
         Raises:
             DataError: at level byte, it has a lone surrogate that stands for no byte.
@@ -109,7 +110,7 @@ class Vocabulary:
         try:
             return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8)
         except UnicodeEncodeError as error:
-            raise DataError(f"no UTF-8 has {name_characters(text[error.start])}") from error
+            raise DataError(f"UTF-8 has no {name_characters(text[error.start])}") from error
 
     def encode(self, text: str) -> npt.NDArray[np.int32]:
         """The ids of a text.
@@ -128,19 +129,19 @@ class Vocabulary:
     def missing(self, text: str) -> list[str]:
         """The characters of a text that the vocabulary lacks, each once, in order of appearance.
 
-        With an unknown symbol no text has any: all are read as that symbol.
+        Always empty with an unknown symbol, as which all of them are read.
         """
         if self.level == "byte" or self.has_unknown:
             return []
-        found: dict[str, None] = {}
+        missing: dict[str, None] = {}
         for block in blocks(text):
             known = self.lookup(code_points(block)) != NOT_IN_VOCABULARY
             if not known.all():
-                found |= dict.fromkeys(c for c, k in zip(block, known, strict=True) if not k)
-        return list(found)
+                missing |= dict.fromkeys(c for c, k in zip(block, known, strict=True) if not k)
+        return list(missing)
 
     def decode(self, ids: npt.ArrayLike) -> str:
-        """The text of ids; bytes that are no UTF-8 and the unknown symbol come out as U+FFFD."""
+        """The text of ids; invalid UTF-8 and the unknown symbol become U+FFFD."""
         numbers = np.asarray(ids, dtype=np.int64)
         if self.level == "byte":
             return numbers.astype(np.uint8).tobytes().decode("utf-8", "replace")
@@ -148,9 +149,9 @@ class Vocabulary:
         return with_unknown[numbers].astype("<u4").tobytes().decode("utf-32-le")
 
     def decoder(self) -> Callable[[int], str]:
-        """A function from each id in turn to the text that is complete with it.
+        """A function from each id in turn to the text that it completes.
 
-        At level byte the text is empty until a character's last byte has come, so that nobody sees half a character.
+        At level byte the text is empty until the last byte of a character.
         """
         if self.level == "byte":
             incremental = codecs.getincrementaldecoder("utf-8")("replace")
@@ -160,10 +161,6 @@ class Vocabulary:
 
 
 def name_characters(characters: Sequence[str], most: int = 8) -> str:
-    """Characters with code points and names, safe to print: "'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)"."""
-    named = [
-        f"{c if c.isprintable() else ascii(c)[1:-1]!s} (U+{ord(c):04X} {unicodedata.name(c, 'unnamed')})"
-        for c in characters[:most]
-    ]
-    more = len(characters) - most
-    return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
+    """Characters with code points and names, safe to print: "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE)"."""
+    named = [f"{escape(c)} (U+{ord(c):04X} {unicodedata.name(c, 'unnamed')})" for c in characters]
+    return listed(named, most)

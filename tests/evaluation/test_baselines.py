@@ -213,8 +213,8 @@ def test_the_order_is_the_best_one_on_the_text_that_chooses():
 
 
 def test_of_long_texts_the_nearest_part_counts(monkeypatch):
-    monkeypatch.setattr(baselines, "MOST_TRAIN", 2000)
-    monkeypatch.setattr(baselines, "MOST_HELD_OUT", 700)
+    monkeypatch.setattr(baselines, "MAX_TRAIN", 2000)
+    monkeypatch.setattr(baselines, "MAX_HELD_OUT", 700)
     found, vocabulary, (train, held_out) = of_text(TRAIN, HELD_OUT)
     assert (found.train_characters, found.characters) == (2000, 699)
     cut = measure_baselines(train[-2000:], held_out[:700], vocabulary)
@@ -223,7 +223,7 @@ def test_of_long_texts_the_nearest_part_counts(monkeypatch):
 
 
 def test_baselines_score_the_characters_that_the_end_of_a_run_scores():
-    assert baselines.MOST_HELD_OUT == train_talk.JUDGED_CHARS
+    assert baselines.MAX_HELD_OUT == train_talk.JUDGED_CHARS
 
 
 def test_rare_characters_are_one_symbol_for_all():
@@ -329,8 +329,8 @@ def test_a_byte_model_has_baselines_per_byte(here):
 
 
 def test_limits_that_bite_are_said(here, monkeypatch):
-    monkeypatch.setattr(baselines, "MOST_TRAIN", 500)
-    monkeypatch.setattr(baselines, "MOST_HELD_OUT", 100)
+    monkeypatch.setattr(baselines, "MAX_TRAIN", 500)
+    monkeypatch.setattr(baselines, "MAX_HELD_OUT", 100)
     monkeypatch.setattr("charrnn.cli.train.baselines.LONG", 1000)
     result = here("train", "corpus.txt", *SMALL)
     assert (

@@ -58,25 +58,37 @@ def prune(
     if len(log_p) <= width:
         return np.arange(len(log_p)), log_kept
     if temperature == 0:
-        least = np.partition(log_p, -width)[-width]  # sorting only these is faster
-        good = (log_p >= least).nonzero()[0]
-        best = np.sort(good[np.argsort(-log_p[good], kind="stable")[:width]])
+        best = _most_likely(log_p, width)
         return best, log_kept[best]
     weights = log_weights(log_p, log_kept, temperature)
     order = np.lexsort((-log_p, -weights))
     if not np.isfinite(weights[order[width]]):  # almost all weights are 0 at this temperature
         best = np.sort(order[:width])
         return best, log_kept[best]
-    weights = weights[order]
+    places, log_chance = _sample(weights[order], width, generator)
+    log_kept = log_kept[order[places]] + log_chance
+    rising = np.argsort(order[places])
+    return order[places][rising], log_kept[rising]
+
+
+def _most_likely(log_p: Float64, width: int) -> npt.NDArray[np.intp]:
+    """Indices of the `width` largest log-probabilities, rising; on a tie the first."""
+    least = np.partition(log_p, -width)[-width]  # sorting only these is faster
+    good = (log_p >= least).nonzero()[0]
+    return np.sort(good[np.argsort(-log_p[good], kind="stable")[:width]])
+
+
+def _sample(
+    weights: Float64, width: int, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], Float64]:
+    """Draw `width` places without replacement, given log-weights, largest first; also the log of each chance."""
     certain, log_c = _threshold(weights, width)
     chance = np.exp(weights[certain:] - log_c)
     reached = chance.cumsum() * ((width - certain) / chance.sum())
     drawn = reached.searchsorted(generator.random() + np.arange(width - certain), side="right")
     drawn = np.unique(np.minimum(drawn, len(reached) - 1))
     places = np.concatenate([np.arange(certain), certain + drawn])
-    log_kept = log_kept[order[places]] + np.minimum(weights[places] - log_c, 0.0)
-    rising = np.argsort(order[places])
-    return order[places][rising], log_kept[rising]
+    return places, np.minimum(weights[places] - log_c, 0.0)
 
 
 def _threshold(weights: Float64, width: int) -> tuple[int, float]:

@@ -264,7 +264,7 @@ class _Pass:
         return filled
 
     def _grow(self, hypotheses: Hypotheses, place: int, width: int) -> Hypotheses:
-        """At most `width` hypotheses, one character longer; in a model of bytes by one to four symbols."""
+        """Extend the hypotheses by one character, one to four symbols in a model of bytes, and keep at most `width`."""
         table, complete = self.search.table, hypotheses.none()
         spelt = np.full(len(hypotheses), BETWEEN)
         while len(hypotheses):
@@ -306,7 +306,7 @@ class _Pass:
         return replace(hypotheses, logits=logits, state=state)
 
     def _narrow(self, hypotheses: Hypotheses, width: int) -> Hypotheses:
-        """At most `width` of the hypotheses."""
+        """Prune the hypotheses to at most `width`."""
         kept, log_kept = prune(
             hypotheses.log_p, hypotheses.log_kept, width, self.temperature, self.generator
         )
