@@ -13,7 +13,7 @@ from charrnn.errors import DataError, SettingError, UsageError
 
 VERBS = {
     "Main": ("train", "sample", "visualize"),
-    "Understand": ("gradients", "curve", "serve"),
+    "Understand": ("gates", "saliency", "context", "gradients", "curve", "serve"),
     "Measure": ("evaluate", "compare"),
     "Manage": ("inspect", "corpora"),
 }

@@ -93,7 +93,7 @@ def curve(
     the run is trained or later. For one run, the curves of training and validation text are drawn; for several, those
     of validation text.
     """
-    pictures.require("curve")
+    pictures.require(plot="curve")
     runs = _read(checkpoints or [])
     plot = _plot(runs)
     if len({run.held_out for run in runs}) > 1:

@@ -1,106 +1,117 @@
-"""What `charrnn visualize --gates` does: read the whole text, and show how the gates were used."""
+"""`charrnn gates`: how the gates are used while the model reads a text."""
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.dumps import read_again
-from charrnn.cli.pictures import Pictures
-from charrnn.cli.reading import content, with_bar
-from charrnn.cli.showing import Style
-from charrnn.cli.table import require_csv, write_csv
+from charrnn.cli.edits import EditOptions
+from charrnn.cli.layout import PlotLayoutOptions
+from charrnn.cli.outputs import PictureOptions, TableOptions
+from charrnn.cli.reading import (
+    DumpOptions,
+    ReadingOptions,
+    TextArgument,
+    noun_of,
+    open_dump,
+    open_reader,
+    read_dump,
+    with_bar,
+)
+from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
 
 if TYPE_CHECKING:
+    from charrnn.cli.reading import Reader
     from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.gates import Saturation
-    from charrnn.model import CharRNN
 
+EXAMPLES = (
+    "charrnn gates",
+    "charrnn gates plays plays.txt --max-chars 100000 --csv gates.csv",
+    "charrnn gates --from states.npz --svg gates.svg",
+)
 COLUMNS = ("address", "layer", "gate", "unit", "left", "right", "mean", "time_scale")
 
 
-def show_gates(
-    model: "CharRNN",
-    text: str | None,
-    csv: Path | None,
-    max_chars: int | None,
-    style: Style,
-    pictures: Pictures | None,
+def gates(
+    checkpoint: CheckpointArgument = None,
+    text: TextArgument = None,
     *,
-    lines: bool,
-    quiet: bool,
+    reading: ReadingOptions,
+    dump: DumpOptions,
+    edits: EditOptions,
+    layout: PlotLayoutOptions,
+    pictures: PictureOptions,
+    table: TableOptions,
 ) -> None:
-    """Print how the gates were used, or draw it, and write a table if one is named; the arguments are `visualize`'s."""
+    """Show how often each unit's gates are open or shut.
+
+    A gate is open when it is above 0.9 and shut when it is below 0.1. Shown are a point for each unit, the means of
+    the layers, and the units that are most often open or shut. For a gate that keeps the memory, the time scale is how
+    long a memory lasts.
+    """
+    pictures.require(layout, plot="gates")
+    table.require()
+    if dump.from_dump:
+        dump.require_alone(checkpoint, text)
+        opened = open_dump(dump.from_dump)
+        saturation, noun = _of_dump(opened, reading), noun_of(opened.header.source.level)
+    else:
+        reader = open_reader(checkpoint, text, edits)
+        saturation, noun = _of_text(reader, reading), reader.noun
+    _show(saturation, noun, layout, pictures)
+    table.write(COLUMNS, _rows(saturation))
+
+
+def _of_text(reader: "Reader", reading: ReadingOptions) -> "Saturation":
     from threadpoolctl import threadpool_limits
 
     from charrnn.interpret.gates import saturation, sigmoid_gates
     from charrnn.interpret.recording import record_parts
 
+    model = reader.model
     names = sigmoid_gates(model.cell)
-    require_csv(csv)
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        read = content(text, model, max_chars, quiet=quiet)
-        length = len(model.vocabulary.points(read))
-        parts = record_parts(model, read, keep=names, lines=lines)
-        found = saturation(with_bar(parts, length, quiet=quiet))
-    _show(found, model.vocabulary.level, csv, style, pictures, quiet=quiet)
+        text = reader.text(reading.max_chars)
+        parts = record_parts(model, text, keep=names, lines=reader.lines)
+        return saturation(with_bar(parts, len(model.vocabulary.points(text))))
 
 
-def show_gates_again(
-    dump: "Dump",
-    csv: Path | None,
-    max_chars: int | None,
-    style: Style,
-    pictures: Pictures | None,
-    *,
-    quiet: bool,
-) -> None:
-    """The same of a dump, which has the gates."""
+def _of_dump(dump: "Dump", reading: ReadingOptions) -> "Saturation":
     from charrnn.interpret.gates import saturation, sigmoid_gates
 
-    require_csv(csv)
     names = sigmoid_gates(dump.network.cell)
-    found = saturation([read_again(dump, names, (), 0, max_chars, quiet=quiet)])
-    _show(found, dump.header.source.level, csv, style, pictures, quiet=quiet)
+    return saturation([read_dump(dump, names, most=reading.max_chars)])
 
 
 def _show(
-    found: "Saturation",
-    level: str,
-    csv: Path | None,
-    style: Style,
-    pictures: Pictures | None,
-    *,
-    quiet: bool,
+    saturation: "Saturation", noun: str, layout: PlotLayoutOptions, pictures: PictureOptions
 ) -> None:
-    """Print or draw what was found in a text of this level, and write the table."""
+    """Draw or print how the gates were used."""
     from charrnn.render.ansi import lines_of
     from charrnn.render.plot.curves import DRAWN_WITH
     from charrnn.render.plot.picture import draw_scatter
     from charrnn.render.views.gates import gate_rows, gate_scatter
 
-    noun = "byte" if level == "byte" else "character"
     if pictures:
-        drawn, colored = gate_scatter(found), pictures.colored
-        pictures.write_plot(lambda kind: draw_scatter(drawn, kind, colored=colored), quiet=quiet)
-    else:
-        mode, braille = style.look().mode, can_print(DRAWN_WITH)
-        for line in lines_of(gate_rows(found, noun, style.columns(), mode, braille=braille)):
-            sys.stdout.write(line + "\n")
-    if csv:
-        write_csv(csv, COLUMNS, _rows(found), quiet=quiet)
+        scatter, colored = gate_scatter(saturation), layout.is_picture_colored
+        pictures.write_plot(lambda kind: draw_scatter(scatter, kind, colored=colored))
+        return
+    braille = can_print(DRAWN_WITH)
+    rows = gate_rows(saturation, noun, layout.columns, layout.mode, braille=braille)
+    for line in lines_of(rows):
+        sys.stdout.write(line + "\n")
 
 
-def _rows(found: "Saturation") -> Iterator[tuple[object, ...]]:
-    """A row for each unit's gate."""
+def _rows(saturation: "Saturation") -> Iterator[tuple[object, ...]]:
+    """The rows of the table, one for each gate of each unit."""
     from charrnn.interpret.units import Unit
 
-    for gate in found.gates:
+    for gate in saturation.gates:
         for layer, unit in (
             (k, u) for k in range(len(gate.mean)) for u in range(len(gate.mean[0]))
         ):
             at = layer, unit
-            figures = (float(a[at]) for a in (gate.left, gate.right, gate.mean))
+            values = (float(a[at]) for a in (gate.left, gate.right, gate.mean))
             scale = "" if gate.time_scale is None else float(gate.time_scale[at])
-            yield (Unit(layer, gate.name, unit), layer, gate.name, unit, *figures, scale)
+            yield (Unit(layer, gate.name, unit), layer, gate.name, unit, *values, scale)

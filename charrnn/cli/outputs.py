@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.extras import require_extra
+from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.terminal import require_place, say
 from charrnn.config import FILES
-from charrnn.errors import SettingError, UsageError
-from charrnn.render.palette import ColorMode
+from charrnn.errors import UsageError
 from charrnn.settings import check, setting
 from charrnn.wording import escape, size
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from charrnn.render.plot.picture import Kind
 
 PLOT_EXTRA = ("matplotlib", "plot")
-PICTURE_WIDTH = 80
-"""Columns in a line of a picture, if no width is given."""
 NOT_DRAWN = ("follow", "html", "dump", "lstmvis")
 """What is shown or written in another way than as a picture."""
 
@@ -49,16 +47,19 @@ class PictureOptions:
     def __bool__(self) -> bool:
         return bool(self.svg or self.png)
 
-    def require(self, plot: str = "") -> None:
+    def require(self, layout: LayoutOptions | None = None, *, plot: str = "") -> None:
         """Raise what would otherwise only show after all the work.
 
         Args:
+            layout: the colors, which a picture may not have.
             plot: the command whose picture is a plot, which matplotlib draws as SVG too.
 
         Raises:
-            UsageError: a file cannot be written, or is not called as its kind is.
+            UsageError: a file cannot be written, or is not called as its kind is; or no picture has such colors.
             EnvironmentFault: what draws it is not installed.
         """
+        if self and layout:
+            _ = layout.is_picture_colored
         if self.svg:
             _check_picture(self.svg, "svg")
             if plot:
@@ -87,16 +88,6 @@ class PictureOptions:
             _write_picture(self.svg, draw("svg"))
         if self.png:
             _write_picture(self.png, draw("png"))
-
-
-def require_picture_colors(mode: ColorMode | None) -> None:
-    """Raise SettingError for colors of a terminal, which no picture has."""
-    if mode in (ColorMode.ansi16, ColorMode.ansi256):
-        raise SettingError(
-            "a picture has all colors or none, not those of {color:{mode}}",
-            "leave out {color}, or give {color:none} for black on white",
-            mode=mode,
-        )
 
 
 def _check_picture(path: Path, kind: str) -> None:

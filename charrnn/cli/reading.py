@@ -1,25 +1,35 @@
-"""A model and the text that it reads, as the commands that look into a model take them."""
+"""What the commands that look into a model read: a model and a text, or a dump of both."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.run_names import is_checkpoint, say_near_run
-from charrnn.cli.terminal import say
-from charrnn.config import SamplingConfig
-from charrnn.errors import DataError, EnvironmentFault
+from charrnn.cli.edits import EditOptions
+from charrnn.cli.run_names import (
+    is_checkpoint,
+    open_checkpoint,
+    reads_lines,
+    say_near_run,
+    title_of,
+)
+from charrnn.cli.terminal import is_quiet, say
+from charrnn.config import READING, SamplingConfig
+from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
+from charrnn.settings import check, setting
 from charrnn.wording import counted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.recording import Recording
+    from charrnn.interpret.units import Unit
     from charrnn.model import CharRNN
 
 OWN_TEXT = 400
-"""Characters that the model writes itself when there is no text."""
-
+"""Characters that the model generates if no text is given."""
 
 TextArgument = Annotated[
     str | None,
@@ -32,107 +42,242 @@ TextArgument = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """How much of a text is read."""
+
+    max_chars: int | None = setting(
+        None,
+        "Read at most this many characters.",
+        low=1,
+        default_text="all",
+        excludes=("follow",),
+        panel=READING,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DumpOptions:
+    """The dump that is read instead of a model and a text."""
+
+    from_dump: Path | None = setting(
+        None,
+        "Show this dump (.npz or .safetensors) again; needs no model.",
+        flags=("--from",),
+        metavar="FILE",
+        excludes=("clamp", "steer", "steer_file"),
+        panel=READING,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def require_alone(self, checkpoint: str | None, text: str | None) -> None:
+        """Raise SettingError if a model or a text is named beside the dump, which has both."""
+        if checkpoint is None:
+            return
+        noun = "checkpoint" if text is not None or is_checkpoint(checkpoint) else "text"
+        raise SettingError(
+            "{from_dump} takes no {noun}, but {given!r} was given",
+            "a dump is shown without its model; leave out the {noun}",
+            noun=noun,
+            given=checkpoint,
+        )
+
+
+# --- a model and its text -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model, edited as the options say, and the text that it is to read."""
+
+    model: "CharRNN"
+    argument: str | None
+    """The TEXT argument."""
+    lines: bool
+    """Whether the model was trained on lines, so that its state is reset at each."""
+    title: str
+    """The name of the model: its run, or its file."""
+
+    @property
+    def noun(self) -> str:
+        """What the model reads: "character" or "byte"."""
+        return noun_of(self.model.vocabulary.level)
+
+    def text(self, most: int | None) -> str:
+        """The text, at most `most` characters of it; without one, a text that the model generates.
+
+        Raises:
+            DataError: the model knows none of its characters.
+        """
+        if self.argument is None:
+            length = min(OWN_TEXT, most or OWN_TEXT)
+            say(
+                f"charrnn: no text given; reading {counted(length, 'character')} that the model generates"
+            )
+            return generated_text(self.model, length)
+        return known_text(self.argument, self.model, most)
+
+    def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":
+        """The recording of a text; see `charrnn.interpret.recording.record`.
+
+        Raises:
+            EnvironmentFault: it would not fit into memory.
+        """
+        from charrnn.interpret.recording import record
+
+        self.require_memory(text, keep)
+        return record(self.model, text, top=predictions, keep=keep, lines=self.lines)
+
+    def require_memory(self, text: str, keep: "Collection[str] | None") -> None:
+        """Raise EnvironmentFault if these states and gates of a whole text would not fit into memory."""
+        from charrnn.interpret.recording import num_bytes
+
+        _require_free(num_bytes(self.model, text, keep), len(text))
+
+
+def noun_of(level: str) -> str:
+    """What a model of this level reads: "character" or "byte"."""
+    return "byte" if level == "byte" else "character"
+
+
+def open_reader(
+    checkpoint: str | None,
+    text: str | None,
+    edits: EditOptions | None = None,
+    *,
+    says_lines: bool = True,
+) -> Reader:
+    """Load and edit the model, and decide what it reads.
+
+    Args:
+        checkpoint: the first argument of a command; if it names no checkpoint and there is no other, it is the text.
+        text: the second.
+        edits: to the model's units.
+        says_lines: whether stderr says that the state is reset at each line, if it is.
+    """
+    checkpoint, text = checkpoint_and_text(checkpoint, text)
+    loaded = open_checkpoint(checkpoint)
+    model = edits.edited(loaded.model) if edits else loaded.model
+    lines = reads_lines(loaded)
+    if lines and says_lines:
+        say("charrnn: the model was trained on lines; its state is reset at each")
+    return Reader(model, text, lines, title_of(loaded))
+
+
 def checkpoint_and_text(checkpoint: str | None, text: str | None) -> tuple[str | None, str | None]:
     """The checkpoint and the text that two arguments mean: a lone argument that names no checkpoint is a text."""
     if text is not None or checkpoint is None or is_checkpoint(checkpoint):
         return checkpoint, text
-    say_near_run(checkpoint, quiet=False)
+    say_near_run(checkpoint)
     return None, checkpoint
 
 
-def known_text(text: str, model: "CharRNN | None") -> str:
-    """The text that a TEXT argument means, without the characters that the model does not know.
+def generated_text(model: "CharRNN", length: int) -> str:
+    """A text that a model generates, the same at each call."""
+    from charrnn.sampling.sampler import sample
+
+    return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
+
+
+def known_text(text: str, model: "CharRNN | None", most: int | None = None) -> str:
+    """What a TEXT argument means, without the characters that the model does not know.
+
+    Args:
+        text: the argument: a text, a file, or `-`.
+        model: reads it; without one, every character is known.
+        most: maximum number of characters.
 
     Raises:
         DataError: nothing is left of it.
     """
     from charrnn.cli.inputs import given_text, leave_out_unknown
 
-    read = given_text(text, model, quiet=False)
+    read = given_text(text, model)
+    if most is not None and len(read) > most:
+        say(f"charrnn: the first {most:,} of {len(read):,} characters; --max-chars reads more")
+        read = read[:most]
     known = leave_out_unknown(read, model)[0] if model else read
     if not known:
         raise DataError("the model knows no character of the text" if read else "the text is empty")
     return known
 
 
-def content(text: str | None, model: "CharRNN", most: int | None, *, quiet: bool) -> str:
-    """What the model reads: a text, a file or standard input; without one, what it writes itself.
-
-    At most `most` characters of it, and only those that the model knows.
-
-    Raises:
-        DataError: none are left.
-    """
-    from charrnn.cli.inputs import given_text, leave_out_unknown
-    from charrnn.sampling.sampler import sample
-
-    if text is None:
-        length = min(OWN_TEXT, most or OWN_TEXT)
-        if not quiet:
-            say(
-                f"charrnn: no text given; reading {counted(length, 'character')} that the model writes itself"
-            )
-        return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
-    read = given_text(text, model, quiet=quiet)
-    kept, _ = leave_out_unknown(_shortened(read, most, quiet=quiet), model, quiet=quiet)
-    if not kept:
-        raise DataError("there is no text that the model could read")
-    return kept
-
-
-def _shortened(text: str, most: int | None, *, quiet: bool) -> str:
-    if most is None or len(text) <= most:
-        return text
-    if not quiet:
-        say(f"charrnn: the first {most:,} of {len(text):,} characters; --max-chars shows more")
-    return text[:most]
-
-
-def recorded(
-    model: "CharRNN",
-    text: str,
-    predictions: int,
-    keep: "Collection[str] | None",
-    *,
-    lines: bool,
-) -> "Recording":
-    """The recording of a text; see `charrnn.interpret.recording.record`.
-
-    Raises:
-        EnvironmentFault: it would not fit into memory.
-    """
-    from charrnn.interpret.recording import record
-
-    require_memory(model, text, keep)
-    return record(model, text, top=predictions, keep=keep, lines=lines)
-
-
-def with_bar(parts: "Iterable[Recording]", length: int, *, quiet: bool) -> "Iterator[Recording]":
-    """The parts, with a bar on stderr if it is a terminal and they take more than a second.
+def with_bar(parts: "Iterable[Recording]", length: int) -> "Iterator[Recording]":
+    """The parts of a text, with a bar on stderr if it is a terminal and they take more than a second.
 
     Args:
         parts: of a text.
         length: the symbols of all of them.
-        quiet: show no bar.
     """
     from tqdm import tqdm
 
-    disable = True if quiet else None
+    disable = True if is_quiet() else None
     with tqdm(total=length, unit="", unit_scale=True, disable=disable, delay=1, leave=False) as bar:
         for part in parts:
             yield part
             bar.update(len(part.ids))
 
 
-def require_memory(model: "CharRNN", text: str, keep: "Collection[str] | None") -> None:
-    """Raise EnvironmentFault if these states and gates of all of a text would not fit into memory."""
-    from charrnn.interpret.recording import num_bytes
-
-    require_free(num_bytes(model, text, keep), len(text))
+# --- a dump ---------------------------------------------------------------------------------------
 
 
-def require_free(need: int, characters: int) -> None:
-    """Raise EnvironmentFault unless there is so much memory for the states of so many characters."""
+def open_dump(path: Path) -> "Dump":
+    """A dump that can be shown again.
+
+    Raises:
+        DataError: it is another file, or damaged.
+        UsageError: its format cannot be shown.
+    """
+    from charrnn.interpret.dumps.reading import READABLE, Dump
+
+    if path.suffix not in READABLE:
+        raise UsageError(f"--from reads {' and '.join(READABLE)} files, not {str(path)!r}")
+    return Dump(path)
+
+
+def read_dump(
+    dump: "Dump",
+    arrays: "Collection[str]",
+    *,
+    units: "Sequence[Unit]" = (),
+    predictions: int = 0,
+    most: int | None,
+) -> "Recording":
+    """What a dump has of the beginning of its text.
+
+    Args:
+        dump: the dump to read.
+        arrays: the states and gates of which all units are needed.
+        units: single units that are needed.
+        predictions: guesses that are needed at each position.
+        most: maximum number of characters; None: all.
+
+    Raises:
+        UsageError: it lacks something that is needed.
+        DataError: it is damaged.
+        EnvironmentFault: it would not fit into memory.
+    """
+    for what in arrays or ("",):
+        dump.require(what, units, predictions)
+    keep = {unit.what for unit in units} | set(arrays)
+    header, there = dump.header, dump.header.characters
+    if most is not None and there > most:
+        say(f"charrnn: the first {most:,} of {there:,} characters; --max-chars reads more")
+    count = there if most is None else min(there, most)
+    _require_free(4 * count * len(keep) * header.layers * header.hidden_size, count)
+    return dump.read(keep=keep, top=predictions, characters=most)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def _require_free(need: int, characters: int) -> None:
+    """Raise EnvironmentFault unless this many bytes of memory are free."""
     free = _free_memory()
     if need > free:
         raise EnvironmentFault(
@@ -142,7 +287,7 @@ def require_free(need: int, characters: int) -> None:
 
 
 def _free_memory() -> float:
-    """The bytes that a process can have without swapping, where the system tells."""
+    """The bytes that a process can have without swapping; infinite where the system does not report them."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,18 +1,18 @@
-"""What `charrnn visualize --saliency` does: show what a prediction rests on."""
+"""`charrnn saliency`: which characters a prediction rests on."""
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from charrnn.cli.options import unescaped
-from charrnn.cli.pictures import Pictures
-from charrnn.cli.reading import content
-from charrnn.cli.showing import Style
-from charrnn.cli.table import require_csv, write_csv
+from charrnn.cli.layout import ColoringOptions
+from charrnn.cli.outputs import PictureOptions, TableOptions
+from charrnn.cli.reading import ReadingOptions, TextArgument, noun_of, open_reader
+from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
-from charrnn.errors import UsageError
+from charrnn.config import SHOWN
+from charrnn.errors import SettingError
+from charrnn.settings import check, setting
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -22,112 +22,157 @@ if TYPE_CHECKING:
     from charrnn.text.vocabulary import Ids, Vocabulary
     from charrnn.training.saliency import Saliency
 
+EXAMPLES = (
+    "charrnn saliency plays 'ROMEO: I had a dream tonight.'",
+    "charrnn saliency plays 'ROMEO: I had a dream tonight.' --position -3 --target m",
+    "charrnn saliency plays scene.txt --position 400 --svg saliency.svg",
+)
 COLUMNS = ("position", "back", "symbol", "text", "norm")
 
 
-def show_saliency(
-    model: "CharRNN",
-    text: str | None,
-    place: int,
-    target: str | None,
-    csv: Path | None,
-    max_chars: int | None,
-    style: Style,
-    pictures: Pictures | None,
+@dataclass(frozen=True, kw_only=True)
+class SaliencyOptions:
+    """The prediction that is explained."""
+
+    position: int = setting(
+        -1,
+        "Explain the prediction of the character at this position: from 0, or from the end if negative; the length of "
+        "the text is the position after it.",
+        low=-(10**12),
+        high=10**12,
+        metavar="T",
+        default_text="-1, the last character",
+        panel=SHOWN,
+    )
+    target: str | None = setting(
+        None,
+        "Explain the probability of this character instead of the one in the text.",
+        metavar="CHAR",
+        default_text="the one in the text; after the text, the most likely one",
+        escapes=True,
+        panel=SHOWN,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def saliency(
+    checkpoint: CheckpointArgument = None,
+    text: TextArgument = None,
     *,
-    lines: bool,
-    quiet: bool,
+    options: SaliencyOptions,
+    reading: ReadingOptions,
+    layout: ColoringOptions,
+    pictures: PictureOptions,
+    table: TableOptions,
 ) -> None:
-    """Print or draw how much each character mattered; the arguments are those of `visualize`."""
-    model.require_unedited("the gradient")
-    require_csv(csv)
-    wanted = None if target is None else _symbol(target, model.vocabulary)
-    ids = model.vocabulary.encode(content(text, model, max_chars, quiet=quiet))
-    at = _place(place, len(ids), _noun(model.vocabulary))
-    found = _found(model, ids, at, wanted, lines=lines)
-    part, scale = _text(found, ids, model.vocabulary)
+    """Color a text by how much each character matters for a prediction.
+
+    That is the norm of the gradient of the predicted character's log-probability with respect to each character before
+    it.
+    """
+    pictures.require(layout)
+    table.require()
+    reader = open_reader(checkpoint, text)
+    model, vocabulary = reader.model, reader.model.vocabulary
+    target = None if options.target is None else _symbol(options.target, vocabulary)
+    ids = vocabulary.encode(reader.text(reading.max_chars))
+    at = _place(options.position, len(ids), reader.noun)
+    result = _saliency(model, ids, at, target, lines=reader.lines)
+    part, scale = _text(result, ids, vocabulary)
     if pictures:
         from charrnn.render.views.saliency import saliency_rows
         from charrnn.render.views.scale import described
 
-        rows = list(saliency_rows(part, scale, style.look(pictures.mode), pictures.width))
-        pictures.write(described(rows, [scale]), quiet=quiet)
+        rows = list(saliency_rows(part, scale, layout.picture_look, layout.picture_columns))
+        pictures.write(described(rows, [scale]))
     else:
-        for line in _lines(found, part, scale, _noun(model.vocabulary), style):
+        for line in _lines(result, part, scale, reader.noun, layout):
             sys.stdout.write(line + "\n")
-    if csv:
-        write_csv(csv, COLUMNS, _rows(found, ids, model.vocabulary), quiet=quiet)
+    table.write(COLUMNS, _rows(result, ids, vocabulary))
 
 
-def _found(model: "CharRNN", ids: "Ids", at: int, target: int | None, *, lines: bool) -> "Saliency":
-    """What the prediction rests on; in a text of lines, what of its own line, and of the newline before it."""
+def _saliency(
+    model: "CharRNN", ids: "Ids", at: int, target: int | None, *, lines: bool
+) -> "Saliency":
+    """The saliency; in a text of lines, only of the prediction's own line and the newline before it."""
     import numpy as np
 
-    from charrnn.training.saliency import saliency
+    from charrnn.training.saliency import saliency as saliency_of
 
     if not lines:
-        return saliency(model, ids, at, target=target)
+        return saliency_of(model, ids, at, target=target)
     newline = model.vocabulary.encode("\n")
     begun = np.concatenate([newline, ids])  # one before the text too, which is not shown
     first = int(np.flatnonzero(begun[: at + 1] == newline)[-1])
-    found = saliency(model, begun[first:], at + 1 - first, target=target)
-    return replace(found, place=at, norms=found.norms[-at:])
+    result = saliency_of(model, begun[first:], at + 1 - first, target=target)
+    return replace(result, place=at, norms=result.norms[-at:])
 
 
-def _place(place: int, length: int, noun: str) -> int:
-    """The position that T means: from 0, or from the text's end if it is negative."""
-    at = place + length if place < 0 else place
+def _place(position: int, length: int, noun: str) -> int:
+    """The position from 0 of the prediction.
+
+    Raises:
+        SettingError: there is nothing before it, or it is beyond the end.
+    """
+    at = position + length if position < 0 else position
     if not 1 <= at <= length:
-        raise UsageError(
-            f"--saliency must be from 1 to {length:,} in a text of {counted(length, noun)}, not {place}",
-            f"it is the position from 0 of the {noun} that is predicted; -1 is the last",
+        raise SettingError(
+            "{position} must be from 1 to {length:,} in a text of {counted}, not {given}",
+            "it counts from 0; -1 is the last {noun}",
+            length=length,
+            counted=counted(length, noun),
+            given=position,
+            noun=noun,
         )
     return at
 
 
 def _symbol(target: str, vocabulary: "Vocabulary") -> int:
-    """The symbol that --target means."""
-    ids = vocabulary.encode(unescaped("--target", target))
+    """The symbol of the target.
+
+    Raises:
+        SettingError: it is several, or none.
+    """
+    ids = vocabulary.encode(target)
     if len(ids) != 1:
-        raise UsageError(f"--target must be one {_noun(vocabulary)}, not {len(ids):,}")
+        noun = noun_of(vocabulary.level)
+        raise SettingError("{target} must be one {noun}, not {count:,}", noun=noun, count=len(ids))
     return int(ids[0])
 
 
-def _noun(vocabulary: "Vocabulary") -> str:
-    return "byte" if vocabulary.level == "byte" else "character"
-
-
-def _text(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "tuple[TextPart, Scale]":
+def _text(result: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> "tuple[TextPart, Scale]":
     from charrnn.render.views.saliency import saliency_text
 
     decode = vocabulary.decoder()
-    symbols = [(s, decode(s)) for s in ids[found.start : found.place].tolist()]
-    is_part = vocabulary.level == "byte" and found.target >= 128  # of a character
-    target = (found.target, "" if is_part else vocabulary.decode([found.target]))
-    where = f"at {found.place:,}" if found.place < len(ids) else "after the text"
-    return saliency_text(f"{where}, p {found.probability:.3g}", symbols, target, found.norms)
+    symbols = [(s, decode(s)) for s in ids[result.start : result.place].tolist()]
+    is_part = vocabulary.level == "byte" and result.target >= 128  # of a character
+    target = (result.target, "" if is_part else vocabulary.decode([result.target]))
+    where = f"at {result.place:,}" if result.place < len(ids) else "after the text"
+    return saliency_text(f"{where}, p {result.probability:.3g}", symbols, target, result.norms)
 
 
 def _lines(
-    found: "Saliency", part: "TextPart", scale: "Scale", noun: str, style: Style
+    result: "Saliency", part: "TextPart", scale: "Scale", noun: str, layout: ColoringOptions
 ) -> Iterator[str]:
     from charrnn.render.ansi import lines_of
     from charrnn.render.tables import EIGHTHS, wrapped
     from charrnn.render.views.saliency import saliency_rows, strongest_rows
 
-    width, look, blocks = style.columns(), style.look(), can_print(EIGHTHS)
+    width, look, blocks = layout.columns, layout.look, can_print(EIGHTHS)
     yield from lines_of(saliency_rows(part, scale, look, width))
     yield ""
-    yield from lines_of(strongest_rows(part, found.place, found.norms, width, blocks=blocks))
+    yield from lines_of(strongest_rows(part, result.place, result.norms, width, blocks=blocks))
     yield ""
-    count = counted(len(found.norms), noun)
-    half = f"half of the sum of the norms lies in the last {found.half:,} of {count}"
+    count = counted(len(result.norms), noun)
+    half = f"half of the sum of the norms is in the last {result.half:,} of {count}"
     yield from wrapped(half, look.line)
 
 
-def _rows(found: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> Iterator[tuple[object, ...]]:
-    """A row for each symbol that was looked at."""
+def _rows(result: "Saliency", ids: "Ids", vocabulary: "Vocabulary") -> Iterator[tuple[object, ...]]:
+    """The rows of the table, one for each symbol before the prediction."""
     decode = vocabulary.decoder()
-    for position, norm in enumerate(found.norms.tolist(), found.start):
+    for position, norm in enumerate(result.norms.tolist(), result.start):
         symbol = int(ids[position])
-        yield (position, found.place - position, symbol, decode(symbol), norm)
+        yield (position, result.place - position, symbol, decode(symbol), norm)

@@ -12,8 +12,8 @@ import pytest
 from helpers import CLEAN, call_charrnn, command, make_text, own_signals
 from paints import code_of
 
+from charrnn.cli import reading
 from charrnn.cli import sample as sample_command
-from charrnn.cli import visualize as visualize_command
 from charrnn.render.ansi import RESET
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
 from charrnn.render.views.scale import FULL_SURPRISAL
@@ -70,7 +70,8 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
     expected = [(x, code_of(ramp, v, 1.0)) for k, v in zip(labels, values, strict=True) for x in k]
     assert seen == expected
 
-    seen = painted(body_of(call(*see, "--surprisal").out))
+    lines = body_of(call(*see, "--surprisal").out, 3).split("\n")
+    seen = painted("\n".join(lines[0::3]))
     bits, ramp = reading.surprisal[len(start) :], one_sided(ColorMode.ansi256)
     near = [
         {code_of(ramp, b + d, FULL_SURPRISAL) for d in (-1e-4, 0, 1e-4)}
@@ -81,7 +82,7 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
 
 
 def test_single_lines_are_those_of_sample(call, monkeypatch):
-    for place in (sample_command, visualize_command):
+    for place in (sample_command, reading):
         monkeypatch.setattr(place, "reads_lines", lambda _: True)
     options = ("--seed", 3, "-n", 200)
     line = call("sample", "tiny", *options).out
@@ -95,21 +96,26 @@ def test_single_lines_are_those_of_sample(call, monkeypatch):
 @pytest.mark.parametrize("palette", Palette)
 def test_rows_stand_under_each_line_without_colour_or_if_asked(call, tiny_model, palette):
     see = ("visualize", "tiny", "def f", "--follow", "--seed", 2, "-n", 70, "--unit", "L1.h.7")
-    see += ("--bits", "-q")
-    bare = body_of(call(*see).out, 3)
+    see += ("-q",)
+    bare = body_of(call(*see).out)
     colored = call(*see, "--digits", "--color", "truecolor", "--palette", palette).out
-    rows = re.sub(r"\x1b\[[\d;]*m", "", body_of(colored, 4))
+    rows = re.sub(r"\x1b\[[\d;]*m", "", body_of(colored, 3))
     assert rows == bare
     assert "\x1b" not in bare
     lines = bare.split("\n")
-    text = "".join(lines[0::5])
-    reading = tiny_model.read(text.replace("↵", "\n"))
-    values, bits = reading.arrays["h"][:, 1, 7], reading.surprisal
-    assert "".join(lines[1::5]) == "".join("- +"[int(np.sign(v)) + 1] for v in values)
-    assert "".join(lines[2::5]) == "".join(str(round(9 * abs(float(v)))) for v in values)
+    values = tiny_model.read("".join(lines[0::4]).replace("↵", "\n")).arrays["h"][:, 1, 7]
+    assert "".join(lines[1::4]) == "".join("- +"[int(np.sign(v)) + 1] for v in values)
+    assert "".join(lines[2::4]) == "".join(str(round(9 * abs(float(v)))) for v in values)
+    assert set(lines[3::4]) == {""}
+
+
+def test_bits_stand_under_a_text_that_is_coloured_by_surprisal(call, tiny_model):
+    see = ("visualize", "tiny", "def f", "--follow", "--seed", 2, "-n", 70, "--surprisal", "-q")
+    lines = body_of(call(*see).out, 3).split("\n")
+    bits = tiny_model.read("".join(lines[0::4]).replace("↵", "\n")).surprisal
     expected = "".join("+" if b >= 9.5 else str(round(float(b))) for b in bits)
-    assert "".join(lines[3::5]) == expected
-    assert set(lines[4::5]) == {""}
+    assert "".join(lines[2::4]) == expected
+    assert set(lines[3::4]) == {""}
 
 
 def test_without_a_unit_the_most_interesting_of_its_own_text_is_taken(call, tiny_model):
@@ -122,7 +128,7 @@ def test_without_a_unit_the_most_interesting_of_its_own_text_is_taken(call, tiny
         out = call("visualize", "tiny", "--follow", "-n", 5, "--what", what, "-q").out
         title, legend, *_ = out.split("\n")
         assert title.startswith(f"{unit}   ")
-        assert "in 400 characters that it wrote before" in title
+        assert "in 400 characters generated before" in title
         reach = abs(array[:, unit.layer, unit.index]).max()
         assert f"9 is {reach:.2f} or more" in legend or what == "h"
 
@@ -136,14 +142,14 @@ def test_the_seed_and_the_temperature_are_said_and_a_fresh_seed_is_another(call)
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--predictions", 2), "--follow and --predictions exclude each other"),
-        (("--max-chars", 2), "--length says how many"),
-        (("--pager",), "--follow and --pager exclude each other"),
+        (("--predictions", 2), "--predictions and --follow exclude each other"),
+        (("--max-chars", 2), "--max-chars and --follow exclude each other"),
+        (("--pager",), "--pager and --follow exclude each other"),
         (("--dump", "d.npz"), "--follow and --dump exclude each other"),
         (("--diagram",), "exclude each other"),
-        (("--unit", "L0.h.1", "--unit", "L0.h.2"), "colours a text once"),
-        (("--unit", "L0.h.1", "--surprisal"), "colours a text once"),
-        (("--temp", -1), "temp must be"),
+        (("--unit", "L0.h.1", "--unit", "L0.h.2"), "colors a text once"),
+        (("--unit", "L0.h.1", "--surprisal"), "colors a text once"),
+        (("--temp", -1), "--temp must be"),
         (("--length", -1), "--length"),
         (("--unit", "L9.h.1"), "layers 0 to 1"),
     ],
@@ -169,10 +175,10 @@ class Watched(io.StringIO):
 
 
 def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
-    from charrnn.cli import follow
-    from charrnn.cli.showing import Style
-    from charrnn.cli.wanted import Wanted
-    from charrnn.config import SamplingConfig
+    from charrnn.cli.layout import ColoringOptions
+    from charrnn.cli.reading import Reader
+    from charrnn.cli.visualize.follow import FollowOptions, follow
+    from charrnn.cli.visualize.selection import Selection
     from charrnn.sampling import sampler
 
     out, seen = Watched(), []
@@ -187,9 +193,10 @@ def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
 
     monkeypatch.setattr(sampler, "sample", slow)
     monkeypatch.setattr(sys, "stdout", out)
-    style = Style(ColorMode.ansi256, width=1000)
-    config = SamplingConfig(length=8, seed=1)
-    follow.follow(tiny_model, None, config, Wanted(surprisal=True), style, quiet=True)
+    layout = ColoringOptions(color=ColorMode.ansi256, width=1000)
+    reader = Reader(tiny_model, None, lines=False, title="tiny")
+    options = FollowOptions(follow=True, length=8, seed=1)
+    follow(reader, options, Selection(surprisal=True), layout)
     assert seen == list(range(8))
 
 

@@ -1,4 +1,4 @@
-"""Rows under the text, long texts in parts, palettes and the pager of `charrnn visualize`."""
+"""Rows under the text, long texts in parts, palettes, the pager, and the conflicts of `charrnn visualize`."""
 
 import itertools
 import os
@@ -11,10 +11,12 @@ from paints import code_of
 
 import charrnn
 from charrnn.api import LanguageModel
-from charrnn.cli import showing
-from charrnn.cli.pager import page
-from charrnn.cli.showing import ModelReadings, Style, shown_lines
-from charrnn.cli.wanted import Wanted
+from charrnn.cli.layout import ColoringOptions
+from charrnn.cli.reading import Reader
+from charrnn.cli.visualize import show
+from charrnn.cli.visualize.pager import page
+from charrnn.cli.visualize.selection import Selection
+from charrnn.cli.visualize.show import ModelReadings, shown_lines
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError
 from charrnn.interpret.units import Unit, most_interesting, parse_units
@@ -49,6 +51,11 @@ def painted_cells(line):
     return found
 
 
+def readings_of(model, text):
+    """A text that a model reads."""
+    return ModelReadings(Reader(model, None, lines=False, title=""), text)
+
+
 # --- rows under the text --------------------------------------------------------------------------
 
 
@@ -65,8 +72,9 @@ def test_digits_stand_under_a_coloured_text_as_they_do_without_colour(see, color
 def test_bits_stand_under_the_text_and_are_those_of_the_reading(see, tiny_model):
     bits = tiny_model.read(TEXT).surprisal
     expected = "".join("+" if b >= 9.5 else str(round(float(b))) for b in bits)
-    assert see("tiny", TEXT, "--unit", "L0.h.3", "--bits").out.split("\n")[-2] == expected
-    seen = see("tiny", TEXT, "--unit", "L0.h.3", "--bits", "--color", "256").out.split("\n")
+    assert see("tiny", TEXT, "--surprisal").out.split("\n")[-2] == expected
+    assert see("tiny", TEXT, "--unit", "L0.h.3", "--surprisal").out.split("\n")[-2] == expected
+    seen = see("tiny", TEXT, "--surprisal", "--color", "256").out.split("\n")
     ramp = one_sided(ColorMode.ansi256)
     assert painted_cells(seen[-2]) == [
         (digit, code_of(ramp, b, FULL_SURPRISAL)) for digit, b in zip(expected, bits, strict=True)
@@ -79,8 +87,8 @@ def test_bits_stand_under_the_text_and_are_those_of_the_reading(see, tiny_model)
 
 
 def test_all_rows_stand_in_their_order(see):
-    out = see("tiny", TEXT, "--unit", "L0.g.3", "--bits", "--predictions", 2, "--digits").out
-    lines = out.rstrip("\n").split("\n")
+    out = see("tiny", TEXT, "--unit", "L0.g.3", "--surprisal", "--predictions", 2, "--digits").out
+    lines = out.rstrip("\n").split("\n\n")[1].split("\n")
     assert [line.split(" ")[0] for line in lines[1:4]] == ["under", "then", "then"]
     text, signs, digits, bits, *guesses = lines[4:]
     assert re.sub(" +", "", text) == TEXT.replace(" ", "")
@@ -104,11 +112,15 @@ def successor_model():
 
 
 def test_the_guess_under_a_column_is_for_the_next_one():
-    wanted = Wanted(surprisal=True, predictions=1)
+    chosen = Selection(surprisal=True, predictions=1)
     lines = list(
-        shown_lines(ModelReadings(successor_model(), "abcdefga"), wanted, Style(ColorMode.none))
+        shown_lines(
+            readings_of(successor_model(), "abcdefga"),
+            chosen,
+            ColoringOptions(color=ColorMode.none),
+        )
     )
-    text, _, guesses = lines[-3:]
+    text, _, _, guesses = lines[-4:]
     assert text.replace(" ", "") == "abcdefga"
     assert guesses.replace(" ", "") == "b*c*d*e*f*g*a*b"
 
@@ -129,7 +141,7 @@ def test_a_palette_colours_the_values(see, tiny_model, color, palette):
 
 def test_the_help_says_which_palette_is_the_other_way_round(see):
     shown = re.sub(r"[\s│]+", " ", see("-h").out)
-    assert "karpathy has them the other way round" in shown
+    assert "karpathy is the reverse" in shown
 
 
 # --- long texts -----------------------------------------------------------------------------------
@@ -138,7 +150,7 @@ def test_the_help_says_which_palette_is_the_other_way_round(see):
 @pytest.fixture
 def short_look(monkeypatch):
     """The first look takes in 500 characters only."""
-    monkeypatch.setattr(showing, "FIRST_LOOK", 500)
+    monkeypatch.setattr(show, "FIRST_LOOK", 500)
 
 
 def without_legends(text):
@@ -153,7 +165,7 @@ def without_legends(text):
 @pytest.mark.parametrize(
     ("letters", "more"),
     [
-        ("", {"surprisal": True, "bits": True}),
+        ("", {"surprisal": True}),
         ("hg", {"surprisal": True}),
         ("h", {"predictions": 2}),
     ],
@@ -161,15 +173,15 @@ def without_legends(text):
 def test_a_text_longer_than_the_first_look_is_shown_as_if_it_were_not(
     tiny_model, monkeypatch, letters, more, mode
 ):
-    text, style = make_text(2600), Style(mode, width=70)
+    text, style = make_text(2600), ColoringOptions(color=mode, width=70)
     arrays = tiny_model.read(text).arrays
     both = [int(arrays[letter][:, 1].min(axis=0).argmin()) for letter in letters]  # both signs
     units = tuple(Unit(1, letter, k) for letter, k in zip(letters, both, strict=True))
-    wanted = Wanted(named=tuple((str(u), (u,)) for u in units), **more)
-    whole = "\n".join(shown_lines(ModelReadings(tiny_model, text), wanted, style))
+    chosen = Selection(named=tuple((str(u), (u,)) for u in units), **more)
+    whole = "\n".join(shown_lines(readings_of(tiny_model, text), chosen, style))
     assert "in the first" not in whole
-    monkeypatch.setattr(showing, "FIRST_LOOK", 500)
-    long = "\n".join(shown_lines(ModelReadings(tiny_model, text), wanted, style))
+    monkeypatch.setattr(show, "FIRST_LOOK", 500)
+    long = "\n".join(shown_lines(readings_of(tiny_model, text), chosen, style))
     assert long.split("\n")[0].count("in the first 500 characters") == 1
     assert len(without_legends(whole)) > 37
     assert without_legends(long) == without_legends(whole)
@@ -177,18 +189,20 @@ def test_a_text_longer_than_the_first_look_is_shown_as_if_it_were_not(
 
 def test_a_heat_map_of_a_long_text_comes_in_parts(tiny_model, monkeypatch):
     named = (("L0.h.0-3", parse_units("L0.h.0-3", tiny_model)),)
-    text, style = make_text(2600), Style(ColorMode.none, width=70)
-    whole = list(shown_lines(ModelReadings(tiny_model, text), Wanted(named=named), style))
-    monkeypatch.setattr(showing, "FIRST_LOOK", 500)
+    text, style = make_text(2600), ColoringOptions(color=ColorMode.none, width=70)
+    whole = list(shown_lines(readings_of(tiny_model, text), Selection(named=named), style))
+    monkeypatch.setattr(show, "FIRST_LOOK", 500)
     monkeypatch.setattr(ModelReadings, "whole", None)
-    long = list(shown_lines(ModelReadings(tiny_model, text), Wanted(named=named), style))
+    long = list(shown_lines(readings_of(tiny_model, text), Selection(named=named), style))
     assert "in the first 500 characters" in long[0]
     assert long[2:] == whole[2:]
 
 
 def test_interesting_units_are_chosen_by_the_first_look(tiny_model, short_look):
     text = make_text(2600)
-    lines = shown_lines(ModelReadings(tiny_model, text), Wanted(what="c"), Style(ColorMode.none))
+    lines = shown_lines(
+        readings_of(tiny_model, text), Selection(what="c"), ColoringOptions(color=ColorMode.none)
+    )
     found = [line.split()[0] for line in lines if line.startswith("L")]
     best = most_interesting(tiny_model.read(text[:500]).arrays["c"], "c", 3)
     assert found == [str(unit) for unit, _ in best]
@@ -204,7 +218,9 @@ def test_the_first_lines_come_before_the_text_is_read(tiny_model, monkeypatch, s
 
     monkeypatch.setattr(tiny_model, "advance", counted)
     lines = shown_lines(
-        ModelReadings(tiny_model, make_text(6000)), Wanted(what="h"), Style(ColorMode.none)
+        readings_of(tiny_model, make_text(6000)),
+        Selection(what="h"),
+        ColoringOptions(color=ColorMode.none),
     )
     for _ in range(10):
         next(lines)
@@ -217,9 +233,9 @@ def test_a_cell_s_scale_is_that_of_the_first_look_and_values_may_lie_beyond(tiny
     values = np.abs(tiny_model.read(text[:500]).arrays["c"])
     unit = Unit(1, "c", 20)
     lines = shown_lines(
-        ModelReadings(tiny_model, text),
-        Wanted(named=((str(unit), (unit,)),)),
-        Style(ColorMode.none, width=70),
+        readings_of(tiny_model, text),
+        Selection(named=((str(unit), (unit,)),)),
+        ColoringOptions(color=ColorMode.none, width=70),
     )
     assert f"9 is {values[:, 1, 20].max():.2f} or more" in list(lines)[1]
 
@@ -230,7 +246,7 @@ def test_with_a_pager_all_of_a_text_is_shown_and_without_2000_characters(workpla
     see = ("visualize", "tiny", long, "--surprisal", "--width", 2000, "-q")
     env = {"PAGER": "cat"}
     lengths = [
-        sum(map(len, run_charrnn(*see, *more, cwd=workplace, env=env).out.split("\n")[2::3]))
+        sum(map(len, run_charrnn(*see, *more, cwd=workplace, env=env).out.split("\n")[3::4]))
         for more in ((), ("--pager",), ("--pager", "--max-chars", 700))
     ]
     assert lengths == [2000, 2500, 700]
@@ -304,12 +320,12 @@ def test_an_error_waits_for_the_pager_to_be_left(tmp_path):
     ("options", "said"),
     [
         (("--palette", "viridis"), "--palette"),
-        (("--palette", "vik", "--color", "none"), "--palette means nothing with --color none"),
-        (("--diagram", "--bits"), "--diagram and --bits exclude each other"),
-        (("--diagram", "--pager"), "--diagram and --pager exclude each other"),
-        (("--length", 5), "--length means nothing without --follow"),
-        (("--temp", 1), "--temp means nothing without --follow"),
-        (("--seed", 1), "--seed means nothing without --follow"),
+        (("--palette", "vik", "--color", "none"), "--palette and --color none exclude each other"),
+        (("--diagram", "--surprisal"), "--surprisal and --diagram exclude each other"),
+        (("--diagram", "--pager"), "--pager and --diagram exclude each other"),
+        (("--length", 5), "--length only applies with --follow"),
+        (("--temp", 1), "--temp only applies with --follow"),
+        (("--seed", 1), "--seed only applies with --follow"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(see, options, said):

@@ -156,7 +156,7 @@ def test_without_a_text_the_model_reads_what_it_writes(see, arguments, tiny_mode
     model = byte_model if arguments == ("bytes",) else tiny_model
     written = model.read("".join(model.sample(length=400, seed=1)))
     assert text_of(result.out) == "".join(c.label for c in columns_of(written))
-    assert "400 characters that the model writes itself" in result.err
+    assert "400 characters that the model generates" in result.err
 
 
 def test_a_lone_name_that_is_no_run_is_a_text_but_a_missing_checkpoint_is_missed(see):
@@ -182,7 +182,7 @@ def test_unknown_characters_are_left_out_and_named(see):
     assert "U+4E2D" in result.err
     assert "U+001B" in result.err
     assert "\x1b" not in result.out + result.err
-    assert "no text" in see("tiny", "中\x1b", status=3).err
+    assert "knows no character" in see("tiny", "中\x1b", status=3).err
 
 
 def test_a_byte_model_reads_anything_and_shows_a_character_with_its_last_byte(see):
@@ -253,7 +253,7 @@ def test_free_memory_is_a_number_of_bytes():
         (("--unit", "L9.c.1"), "layers 0 to 1"),
         (("--unit", "L0.c.1", "--unit", "L0.x.1"), "states h c and the gates i f g o"),
         (("--what", "cell"), "states h c and the gates i f g o"),
-        (("--unit", "L0.c.1", "--what", "c"), "leave out --what c"),
+        (("--unit", "L0.c.1", "--what", "c"), "leave out --what"),
         (("--color", "8"), "--color"),
         (("--predictions", 51), "--predictions"),
         (("--predictions", -1), "--predictions"),
@@ -376,11 +376,10 @@ def test_what_ends_like_a_file_s_name_is_no_text(see):
 def test_help_tells_the_defaults(see):
     shown = re.sub(r"[\s│]+", " ", see("-h").out)
     for default in (
-        "else h)",
-        "0",
-        "--lstmvis, --gates, --saliency and --horizon)",
+        "otherwise h)",
+        "--dump and --lstmvis)",
         "none in a pipe)",
-        "(the terminal's)",
+        "(the terminal's; 80 in a picture)",
     ):
         assert f"{default}]" in shown
 
@@ -396,8 +395,6 @@ LINED = "def a\n  b\nreturn\n"
         (("--surprisal",), ""),
         (("--unit", "L0.h.3"), ""),
         (("--unit", "L0.h.3-5"), ""),
-        (("--gates",), ""),
-        (("--saliency", 13), ""),
         (("--html",), "f.html"),
         (("--dump",), "f.csv"),
         (("--unit", "L0.h.3", "--dump"), "f.npz"),
@@ -409,10 +406,10 @@ def test_every_view_of_a_run_of_lines_starts_at_each(
     monkeypatch.chdir(workplace)
     path, shown = tmp_path / file, []
     for lines in (False, True):
-        monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _, lines=lines: lines)
+        monkeypatch.setattr("charrnn.cli.reading.reads_lines", lambda _, lines=lines: lines)
         arguments = (*view, path) if file else view
         result = call_charrnn(capsys, "visualize", "tiny", LINED, *arguments)
-        assert ("starts afresh at each" in result.err) == lines
+        assert ("state is reset at each" in result.err) == lines
         shown.append(path.read_bytes() if file else result.out)
     assert shown[0] != shown[1]
 
@@ -421,23 +418,7 @@ def test_what_a_run_of_lines_costs_is_what_evaluate_says(
     workplace, capsys, monkeypatch, tiny_model
 ):
     monkeypatch.chdir(workplace)
-    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
+    monkeypatch.setattr("charrnn.cli.reading.reads_lines", lambda _: True)
     found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(LINED), lines=True)
     out = call_charrnn(capsys, "visualize", "tiny", LINED, "--surprisal").out
     assert out.startswith(f"surprisal   {found.bits_per_char:.3f} bits per character on average")
-
-
-def test_saliency_in_a_run_of_lines_is_that_within_the_line(workplace, capsys, monkeypatch):
-    monkeypatch.chdir(workplace)
-    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
-
-    def norms(text, place):
-        out = call_charrnn(capsys, "visualize", "tiny", text, "--saliency", place).out
-        rows = [line.split() for line in out.split("norm\n")[1].splitlines()]
-        return {tuple(row[1:3]) for row in rows if row and row[0].isdigit()}
-
-    assert norms(LINED, 8) == norms("xyz\n  b\n", 6)
-    assert len(norms(LINED, 8)) == 3
-    first = norms(LINED, 3), norms("\n" + LINED, 4)  # the newline before a text is not shown
-    assert first[0] < first[1]
-    assert [len(rows) for rows in first] == [3, 4]

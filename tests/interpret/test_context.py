@@ -1,15 +1,13 @@
 """What a character costs with more and more context: a planted memory, the start, and as people ask for it."""
 
-import csv
 import math
 import re
-import sys
 import xml.etree.ElementTree as ET
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from helpers import call_charrnn, make_text, run_charrnn
+from helpers import make_text
 from paints import line_colors
 
 import charrnn
@@ -212,68 +210,6 @@ within 1 % of the bits with 2 characters: from k = 1 on"""
     assert "#####" in "\n".join(lines_of(context_rows(found, "byte", 57, blocks=False)))
 
 
-@pytest.fixture
-def see(workplace, monkeypatch, capsys):
-    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(workplace)
-
-    def run(*arguments, status=0):
-        return call_charrnn(capsys, "visualize", *arguments, status=status)
-
-    return run
-
-
-def test_the_table_and_the_file_say_what_was_measured(see, tmp_path, tiny_model, workplace):
-    arguments = ("tiny", "corpus.txt", "--horizon", "--windows", 60, "--csv", tmp_path / "h.csv")
-    result = see(*arguments)
-    text = (workplace / "corpus.txt").read_text()
-    found = context_curve(tiny_model, tiny_model.vocabulary.encode(text), windows=60)
-    rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
-    assert [int(row["context"]) for row in rows] == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
-    np.testing.assert_allclose([float(row["surprisal"]) for row in rows], found.mean, rtol=1e-4)
-    np.testing.assert_allclose([float(r["standard_error"]) for r in rows], found.error, rtol=1e-3)
-    assert {row["windows"] for row in rows} == {"60"}
-    table = [line.split() for line in result.out.splitlines() if line[:7].strip().isdigit()]
-    assert [line[1] for line in table] == [f"{m:.3f}" for m in found.mean]
-    assert f"from k = {found.effective_length} on" in result.out
-    assert "wrote" in result.err
-
-
-def test_a_short_text_has_short_contexts(see):
-    out = see("tiny", "def wrap(text):", "--horizon").out
-    assert [line.split()[0] for line in out.splitlines()[3:-1]] == ["0", "1", "2", "4"]
-    assert "on the same 11 characters" in out.replace("\n", " ")
-    assert "at least 2 characters" in see("tiny", "d", "--horizon", status=3).err
-    assert "per byte" in see("bytes", "é", "--horizon").out
-
-
-def test_a_run_of_lines_is_said_to_start_at_each(see, monkeypatch):
-    monkeypatch.setattr("charrnn.cli.visualize.reads_lines", lambda _: True)
-    result = see("tiny", "def a\nf", "--horizon")
-    assert "starts afresh at each" in result.err
-    assert "on the same 8 characters" in result.out.replace("\n", " ")
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--horizon", "--color", "none"), "--color means nothing with --horizon alone"),
-        (("--horizon", "--svg", "h.svg", "--width", 60), "--width means nothing with --horizon"),
-        (("--horizon", "--svg", "h.svg", "--color", "16"), "not those of --color 16"),
-        (("--horizon", "--svg", "h.png"), "--svg writes a .svg file"),
-        (("--horizon", "--surprisal"), "--horizon and --surprisal exclude each other"),
-        (("--horizon", "--windows", 0), "--windows"),
-        (("--windows", 9), "--windows means nothing without --horizon"),
-        (("--horizon", "--csv", "h"), "a table is a .csv file"),
-    ],
-)
-def test_what_cannot_be_obeyed_is_refused(see, options, said):
-    result = see("tiny", "def", *options, "-q", status=2)
-    assert said in result.err
-    assert result.out == ""
-
-
 # --- the picture ----------------------------------------------------------------------------------
 
 needs_matplotlib = pytest.mark.skipif(
@@ -320,44 +256,3 @@ def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
         f"within 1 % of the bits with 8 characters: from k = {found.effective_length} on" in words
     )
     assert "k, from a cold start; the same 40 characters for each" in words
-
-
-@needs_matplotlib
-def test_a_picture_is_written_instead_of_the_table_and_is_the_same_each_time(see, tmp_path):
-    names = ("a.svg", "b.svg", "a.png", "c.svg")
-    a, b, png, black = (tmp_path / name for name in names)
-    arguments = ("tiny", "corpus.txt", "--horizon", "--windows", 20)
-    result = see(*arguments, "--svg", a, "--png", png, "--csv", tmp_path / "h.csv")
-    assert result.out == ""
-    assert result.err.count("wrote") == 3
-    see(*arguments, "--svg", b)
-    see(*arguments, "--svg", black, "--color", "none")
-    assert a.read_bytes() == b.read_bytes()
-    assert png.read_bytes().startswith(b"\x89PNG")
-    blue = "#{:02x}{:02x}{:02x}".format(*line_colors()[0])
-    assert blue in a.read_text(encoding="utf-8")
-    assert blue not in black.read_text(encoding="utf-8")
-
-
-@needs_matplotlib
-def test_a_single_place_has_no_error_and_is_drawn_all_the_same(see, tmp_path):
-    see("tiny", "de", "--horizon", "--svg", tmp_path / "h.svg")
-    words = texts_in((tmp_path / "h.svg").read_bytes())
-    assert "k, from a cold start; the same 1 character for each" in words
-
-
-def test_a_picture_of_the_horizon_needs_matplotlib(see, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    err = see("tiny", "def", "--horizon", "--svg", tmp_path / "h.svg", status=6).err
-    assert "--horizon --svg needs matplotlib, which is not installed" in err
-    assert not list(tmp_path.iterdir())
-
-
-@needs_matplotlib
-def test_a_setting_that_matplotlib_refuses_is_told_in_a_line(workplace):
-    arguments = ("visualize", "tiny", "def", "--horizon", "--svg", "h.svg", "-q")
-    err = run_charrnn(*arguments, cwd=workplace, env={"MPLBACKEND": "foo"}, status=6).err
-    assert "--horizon --svg needs matplotlib, which does not work: " in err
-    assert "'foo'" in err
-    assert len(err.splitlines()) == 1
-    assert not (workplace / "h.svg").exists()

@@ -647,15 +647,21 @@ def test_a_dump_of_chosen_units_shows_those(see, tmp_path):
 
 
 @pytest.mark.parametrize("ending", SEEN_AGAIN)
-def test_gates_of_a_dump_are_those_of_the_model(ending, see, tmp_path):
-    path, read = tmp_path / f"d{ending}", ("--gates", "--max-chars", 700)
+def test_gates_of_a_dump_are_those_of_the_model(ending, see, capsys, tmp_path):
+    def gates(*arguments, status=0):
+        return call_charrnn(capsys, "gates", *arguments, status=status)
+
+    path, read = tmp_path / f"d{ending}", ("--max-chars", 700)
     see("tiny", "corpus.txt", "--dump", path, "--max-chars", 900, "-q")
-    asked = see("--from", path, *read, "--csv", tmp_path / "again.csv")
-    assert asked.out == see("tiny", "corpus.txt", *read, "--csv", tmp_path / "model.csv").out != ""
+    asked = gates("--from", path, *read, "--csv", tmp_path / "again.csv")
+    shown = gates("tiny", "corpus.txt", *read, "--csv", tmp_path / "model.csv")
+    assert asked.out == shown.out != ""
     assert "the first 700 of 900 characters" in asked.err
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "model.csv").read_bytes()
+    assert "leave out the checkpoint" in gates("--from", path, "tiny", status=2).err
+    assert "exclude each other" in gates("--from", path, "--steer", "L0.h.1=1", status=2).err
     see("tiny", "abc", "--dump", path, "--what", "f", "-q")
-    assert "has no i; it has f" in see("--from", path, "--gates", status=2).err
+    assert "has no i; it has f" in gates("--from", path, status=2).err
 
 
 def data_in(path):
@@ -734,9 +740,7 @@ def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
     words, states, *_ = open_like_lstmvis(tmp_path / "d")
     assert words == list("import␣re")
     assert len(states) == 4
-    assert (
-        "something is there already" in see("tiny", "a", "--lstmvis", tmp_path / "d", status=2).err
-    )
+    assert "is not an empty folder" in see("tiny", "a", "--lstmvis", tmp_path / "d", status=2).err
     (tmp_path / "empty").mkdir()
     see("tiny", "import re", "--lstmvis", tmp_path / "empty", "--what", "i", "-q")
     assert len(open_like_lstmvis(tmp_path / "empty")[1]) == 2
@@ -761,7 +765,7 @@ def test_a_signal_leaves_nothing_half_written(options, number, workplace, tmp_pa
 @pytest.mark.parametrize("ending", [".npz", ".safetensors"])
 @pytest.mark.parametrize("options", [(), ("--unit", "L0.c.1"), ("--predictions", "3")])
 def test_the_size_of_a_large_dump_is_said_first(ending, options, see, tmp_path, monkeypatch):
-    monkeypatch.setattr("charrnn.cli.dumps.LARGE", 1000)
+    monkeypatch.setattr("charrnn.cli.visualize.dumps.LARGE", 1000)
     path = tmp_path / f"d{ending}"
     said = see("tiny", TEXT * 300, "--dump", path, *options).err
     assert said.index("will take") < said.index("wrote")
@@ -772,7 +776,7 @@ def test_the_size_of_a_large_dump_is_said_first(ending, options, see, tmp_path, 
 
 def test_a_pager_gets_all_of_a_dump(see, tmp_path, monkeypatch):
     pages = []
-    monkeypatch.setattr("charrnn.cli.pager.page", pages.extend)
+    monkeypatch.setattr("charrnn.cli.visualize.pager.page", pages.extend)
     see("tiny", make_text(2500), "--dump", tmp_path / "d.npz", "--unit", "L0.c.3")
     see("--from", tmp_path / "d.npz", "--unit", "L0.c.3", "--pager")
     direct = see("--from", tmp_path / "d.npz", "--unit", "L0.c.3", "--max-chars", 2500).out
@@ -800,29 +804,33 @@ def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
     [
         (("--from", "D", "tiny"), "leave out the checkpoint"),
         (("--from", "D", "some text"), "leave out the text"),
-        (("--from", "D", "--clamp", "L0.c.1=1"), "leave out --clamp"),
-        (("--from", "D", "--steer", "L0.c.1=1"), "leave out --steer"),
+        (("--from", "D", "--clamp", "L0.c.1=1"), "--from and --clamp exclude each other"),
+        (("--from", "D", "--steer", "L0.c.1=1"), "--from and --steer exclude each other"),
         (("--from", "D", "--dump", "x.npz"), "--from"),
-        (("--from", "D", "--diagram"), "--diagram draws"),
-        (("--from", "D", "--csv", "x.csv"), "leave out --csv"),
-        (("--from", "D", "--gates", "tiny"), "leave out the checkpoint"),
-        (("--from", "D", "--gates", "--html", "x.html"), "--gates and --html exclude each other"),
-        (("--from", "D", "--html", "x.html", "--pager"), "--html and --pager exclude each other"),
+        (("--from", "D", "--diagram"), "--diagram and --from exclude each other"),
+        (("--from", "D", "--follow"), "--follow and --from exclude each other"),
+        (("--from", "D", "--html", "x.html", "--pager"), "--pager and --html exclude each other"),
         (("--from", "D", "--html", "x.txt"), "a page is an .html file"),
         (("--from", "D", "--predictions", "2"), "has 1 guess at each position, not 2"),
         (("--from", "D", "--unit", "L9.c.1"), "layers 0 to 1"),
         (("--from", "D", "--what", "z"), "no 'z'"),
-        (("--from", "corpus.txt"), "--from shows .npz and .safetensors files"),
-        (("tiny", "a", "--dump", "D", "--surprisal"), "leave out --surprisal"),
-        (("tiny", "a", "--dump", "D", "--color", "16"), "leave out --color"),
-        (("tiny", "a", "--dump", "D", "--width", "16"), "leave out --width"),
+        (("--from", "corpus.txt"), "--from reads .npz and .safetensors files"),
+        (("tiny", "a", "--dump", "D", "--surprisal"), "--surprisal and --dump exclude each other"),
+        (("tiny", "a", "--dump", "D", "--color", "16"), "--color and --dump exclude each other"),
+        (("tiny", "a", "--dump", "D", "--width", "16"), "--width and --dump exclude each other"),
         (
             ("tiny", "a", "--dump", "D", "--unit", "L0.c.*", "--sort", "interest"),
-            "leave out --sort",
+            "--sort and --dump exclude each other",
         ),
         (("tiny", "a", "--dump", "D", "--lstmvis", "x"), "--dump and --lstmvis exclude each other"),
-        (("tiny", "a", "--lstmvis", "x", "--unit", "L0.c.1"), "leave out --unit"),
-        (("tiny", "a", "--lstmvis", "x", "--predictions", "1"), "leave out --predictions"),
+        (
+            ("tiny", "a", "--lstmvis", "x", "--unit", "L0.c.1"),
+            "--unit and --lstmvis exclude each other",
+        ),
+        (
+            ("tiny", "a", "--lstmvis", "x", "--predictions", "1"),
+            "--predictions and --lstmvis exclude each other",
+        ),
         (("tiny", "a", "--lstmvis", "nowhere/x"), "no folder 'nowhere'"),
         (("tiny", "a", "--dump", "x.pickle"), "or .parquet"),
     ],
@@ -847,7 +855,7 @@ def test_a_dump_takes_the_place_of_a_dump_only(ending, see, tmp_path):
     path.write_bytes(content)
     for options in ((), ("--unit", "L0.c.1")):
         result = see("tiny", "abc", "--dump", path, "-q", *options, status=2)
-        assert "is there already, and is no dump" in result.err
+        assert "exists and is not a dump" in result.err
     assert path.read_bytes() == content
     path.write_bytes(b"")
     see("tiny", "abc", "--dump", path, "-q")
@@ -866,5 +874,5 @@ def test_a_dump_that_cannot_fit_is_refused_before_the_reading(see, tmp_path, mon
 def test_showing_a_dump_needs_no_checkpoint(see, tmp_path, monkeypatch):
     see("tiny", "import re", "--dump", tmp_path / "d.npz", "-q")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charrnn.cli.visualize.open_checkpoint", pytest.fail)
+    monkeypatch.setattr("charrnn.cli.reading.open_checkpoint", pytest.fail)
     assert "L0.h.1   " in see("--from", "d.npz", "--unit", "L0.h.1").out

@@ -1,35 +1,25 @@
 """How gates are used: over time and not over units, in the whole text, and as people see it."""
 
-import csv
 import re
-import sys
 from importlib.util import find_spec
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from helpers import call_charrnn, make_text
 from hypothesis import given
 from hypothesis import strategies as st
 from paints import line_colors
 
-from charrnn.api import LanguageModel
-from charrnn.cli.gates import show_gates
-from charrnn.cli.showing import Style
-from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
-from charrnn.interpret import recording as recording_module
 from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation, saturation
 from charrnn.interpret.recording import RecordedModel, Recording, record_parts
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
-from charrnn.network.shapes import weight_shapes
 from charrnn.render.ansi import lines_of
 from charrnn.render.palette import ColorMode
 from charrnn.render.plot.picture import draw_scatter
 from charrnn.render.plot.scatter import Scatter, Square, scatter_rows
 from charrnn.render.views.gates import gate_rows
-from charrnn.text.vocabulary import Vocabulary
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -295,149 +285,3 @@ def test_in_a_picture_right_is_across_and_left_is_up():
                 slope, start = np.polyfit(parts[:, axis], places[:, axis], 1)
                 assert 50 < sign * slope < 300
                 assert abs(start + slope * parts[:, axis] - places[:, axis]).max() < 0.01
-
-
-@needs_matplotlib
-def test_a_picture_is_drawn_instead_of_lines_with_a_point_for_each_unit(see, tmp_path):
-    files = ("--svg", tmp_path / "g.svg", "--csv", tmp_path / "g.csv")
-    result = see("tiny", "def wrap(text):", "--gates", *files)
-    assert result.out == ""
-    assert result.err.count("wrote") == 2
-    drawn = points_in((tmp_path / "g.svg").read_bytes())
-    assert [len(points) for points, _ in drawn[:6]] == [24] * 6
-    said = texts_in(tmp_path / "g.svg")
-    assert {"gate i", "gate f", "gate o", "layer 0", "layer 1"} <= set(said)
-    assert "right-saturated (part of the time above 0.9)" in said
-
-
-@needs_matplotlib
-def test_without_colours_marks_tell_the_layers_and_both_kinds_are_the_same_each_time(see, tmp_path):
-    names = ("a.svg", "b.svg", "a.png", "b.png")
-    for svg, png in (("a.svg", "a.png"), ("b.svg", "b.png")):
-        files = ("--svg", tmp_path / svg, "--png", tmp_path / png)
-        see("tiny", "def wrap", "--gates", "--color", "none", *files, "-q")
-    a, b, c, d = ((tmp_path / name).read_bytes() for name in names)
-    assert (a, c) == (b, d)
-    assert c.startswith(b"\x89PNG")
-    groups = [g for g in ET.fromstring(a).iter(f"{SVG}g") if "PathC" in g.get("id", "")]
-    outlines = [next(group.iter(f"{SVG}path")).get("d") for group in groups]
-    assert ["C" in outline for outline in outlines] == [True, False] * 4  # circles and squares
-    assert all("fill: none" in list(group.iter())[-1].get("style") for group in groups)
-
-
-def test_a_picture_of_gates_needs_matplotlib(see, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for kind in ("svg", "png"):
-        err = see("tiny", "def", "--gates", f"--{kind}", tmp_path / f"g.{kind}", status=6).err
-        assert f"--{kind} needs matplotlib, which is not installed" in err
-        assert "pip install 'charrnn[plot]'" in err
-    assert not list(tmp_path.iterdir())
-
-
-# --- the command ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def see(workplace, monkeypatch, capsys):
-    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(workplace)
-
-    def run(*arguments, status=0):
-        return call_charrnn(capsys, "visualize", *arguments, status=status)
-
-    return run
-
-
-def test_the_tables_and_the_file_say_what_was_measured(see, tmp_path, tiny_model):
-    text = make_text(3000)
-    result = see("tiny", "corpus.txt", "--max-chars", 3000, "--gates", "--csv", tmp_path / "g.csv")
-    found = saturation([tiny_model.read(text)])
-    assert result.out.startswith("gates in 3,000 characters, 48 units.")
-    assert re.search(r"wrote .*g\.csv \(\d.* kB\)", result.err)
-    rows = list(csv.DictReader((tmp_path / "g.csv").read_text().splitlines()))
-    assert list(rows[0]) == [
-        "address",
-        "layer",
-        "gate",
-        "unit",
-        *["left", "right", "mean"],
-        "time_scale",
-    ]
-    assert len(rows) == 3 * 2 * 24
-    gates = {gate.name: gate for gate in found.gates}
-    for row in rows:
-        gate, at = gates[row["gate"]], (int(row["layer"]), int(row["unit"]))
-        assert row["address"] == f"L{at[0]}.{gate.name}.{at[1]}"
-        assert (float(row["left"]), float(row["right"])) == (gate.left[at], gate.right[at])
-        assert float(row["mean"]) == pytest.approx(gate.mean[at])
-        assert (row["time_scale"] == "") == (gate.name != "f")
-    longest = max((r for r in rows if r["gate"] == "f"), key=lambda r: float(r["time_scale"]))
-    assert f"{longest['address']:<10} {float(longest['time_scale']):.1f} characters" in result.out
-    most_open = max((r for r in rows if r["gate"] == "o"), key=lambda r: float(r["right"]))
-    assert f"{100 * float(most_open['right']):.1f} %" in result.out
-    layer = gates["f"].left[1].mean()
-    assert re.search(rf"^ +1 +{100 * layer:.1f} %", result.out, re.MULTILINE)
-
-
-def test_the_whole_text_is_read_in_parts(see, workplace, monkeypatch):
-    longest = 0
-    read = recording_module._Reader.read
-
-    def watched(self, ids, following):
-        nonlocal longest
-        part = read(self, ids, following)
-        longest = max(longest, len(part.ids))
-        assert set(part.arrays) == set("ifo")
-        return part
-
-    monkeypatch.setattr(recording_module._Reader, "read", watched)
-    assert "gates in 6,000 characters" in see("tiny", "corpus.txt", "--gates").out
-    assert longest == recording_module.PART
-
-
-def test_held_units_show_in_the_gates(see):
-    plain = see("tiny", "def wrap", "--gates").out
-    assert see("tiny", "def wrap", "--gates", "--clamp", "L0.h.*=0.9").out != plain
-
-
-def test_width_and_colour_are_obeyed(see):
-    wide, narrow = (see("tiny", "def wrap", "--gates", "--width", w).out for w in (100, 50))
-    assert len(narrow.splitlines()[0]) <= 50 < len(wide.splitlines()[0])
-    assert "\x1b[" in see("tiny", "def wrap", "--gates", "--color", "256").out
-    assert "\x1b[" not in wide
-
-
-def test_a_byte_model_counts_bytes_and_one_is_one(see):
-    assert "gates in 4 bytes" in see("bytes", "aé\n", "--gates").out
-    assert "gates in 1 character, 48" in see("tiny", "d", "--gates").out
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--gates", "--unit", "L0.f.1"), "--gates and --unit exclude each other"),
-        (("--gates", "--diagram"), "--diagram and --gates exclude each other"),
-        (("--gates", "--predictions", 1), "--gates and --predictions exclude each other"),
-        (("--gates", "--dump", "d.npz"), "--gates and --dump exclude each other"),
-        (("--csv", "g.csv"), "--csv means nothing without --gates or --saliency or --horizon"),
-        (("--gates", "--palette", "vik"), "--gates and --palette exclude each other"),
-        (("--gates", "--svg", "g.svg", "--width", 9), "--width means nothing with --gates --svg"),
-        (("--gates", "--svg", "g.svg", "--color", "16"), "not those of --color 16"),
-        (("--gates", "--csv", "g.txt"), "a table is a .csv file"),
-        (("--gates", "--csv", "nowhere/g.csv"), "there is no folder"),
-        (("--gates", "--csv", "."), "is a folder"),
-    ],
-)
-def test_what_cannot_be_obeyed_is_refused(see, options, said):
-    result = see("tiny", "def", *options, "-q", status=2)
-    assert said in result.err
-    assert result.out == ""
-
-
-def test_a_run_without_gates_is_refused_in_a_line():
-    config = ModelConfig(cell="elman", vocab_size=2, embedding_size=3, hidden_size=4)
-    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
-    model = LanguageModel(config, Vocabulary("char", [97, 98]), weights)
-    with pytest.raises(UsageError, match="the elman cell has no gates"):
-        show_gates(model, "ab", None, None, Style(), None, lines=False, quiet=True)

@@ -968,7 +968,7 @@ def test_a_toy_cell_can_do_all_that_the_others_can(toy, tmp_path, monkeypatch, c
         assert f".{letter}." in out
     assert ".m." in call_charrnn(capsys, "visualize", "t", "import", "-q").out  # the memory
     assert "surprisal" in call_charrnn(capsys, "visualize", "t", "import", "--surprisal", "-q").out
-    assert "toy" in call_charrnn(capsys, "inspect", "--gradients", "t", "corpus.txt", "-q").out
+    assert "toy" in call_charrnn(capsys, "gradients", "t", "corpus.txt", "-q").out
     call_charrnn(capsys, "visualize", "t", "import", "--dump", "out.npz", "-q")
     with np.load("out.npz", allow_pickle=False) as dump:
         assert set(dump) == {"header", "text", "ids", "offsets", "surprisal", "s", "m", "u", "v"}

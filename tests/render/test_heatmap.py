@@ -332,18 +332,31 @@ def test_units_are_sorted_as_asked(see, tiny_model):
     assert names_in(see("--unit", "L1.c.0-15").out) == plain
 
 
+def test_each_row_has_its_own_scale_if_asked(see, tiny_model):
+    values = tiny_model.read(TEXT).arrays["c"][:, 0, :4].T
+    for scale, full in (("all", [np.abs(values).max()] * 4), ("unit", np.abs(values).max(axis=1))):
+        out = see("--unit", "L0.c.0-3", "--scale", scale).out
+        for k in range(4):
+            digits = "".join(re.findall(rf"^L0\.c\.{k} +(\d+)", out, re.MULTILINE))
+            assert digits == "".join(str(round(9 * abs(float(v)) / full[k])) for v in values[k])
+        assert ("each row has its own scale" in out) == (scale == "unit")
+    assert see("--unit", "L0.c.0-3").out == see("--unit", "L0.c.0-3", "--scale", "all").out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--sort", "interest"), "--sort is for heat maps"),
-        (("--sort", "similarity", "--unit", "L0.c.1"), "--sort is for heat maps"),
-        (("--unit", "L0.h.0-3", "--predictions", 2), "coloured by one unit"),
+        (("--sort", "interest"), "--sort only applies to heat maps"),
+        (("--sort", "similarity", "--unit", "L0.c.1"), "--sort only applies to heat maps"),
+        (("--scale", "unit"), "--scale only applies to heat maps"),
+        (("--scale", "row", "--unit", "L0.c.*"), "--scale must be one of all, unit"),
+        (("--unit", "L0.h.0-3", "--predictions", 2), "colored by one unit"),
         (("--unit", "L0.h.3-0"), "begins at its lower end"),
         (("--unit", "L0.h.0-24"), "units 0 to 23"),
         (("--unit", "L2-3.h.0"), "layers 0 to 1"),
         (("--unit", "L*.z.*"), "no 'z'"),
         (("--unit", "*.h.*"), "addresses look like"),
-        (("--unit", "L0.h.0-3", "--what", "h"), "leave out --what h"),
+        (("--unit", "L0.h.0-3", "--what", "h"), "leave out --what"),
     ],
 )
 def test_what_makes_no_heat_map_is_refused(see, options, said):

@@ -542,7 +542,7 @@ def test_a_picture_goes_with_the_options_of_the_terminal(see, tmp_path):
 
 def test_heat_maps_come_after_what_colours_the_text_as_in_the_terminal(see, tmp_path):
     maps = ("--unit", "L0.c.*", "--sort", "similarity", "--unit", "L*.h.0-3")
-    for shown in (maps, (*maps, "--surprisal", "--unit", "L1.f.3", "--bits")):
+    for shown in (maps, (*maps, "--surprisal", "--unit", "L1.f.3")):
         see(*shown, "--color", "none", "--svg", tmp_path / "a.svg")
         lines = see(*shown, "--color", "none", "--width", 80).out.splitlines()
         rows = [row.rstrip() for row in text_of(tmp_path / "a.svg")]
@@ -561,7 +561,7 @@ def test_a_line_of_a_picture_has_80_cells(see, tmp_path, monkeypatch, capsys):
 
 
 def test_digits_bits_and_palettes_are_drawn_too(see, tmp_path):
-    svg, shown = tmp_path / "a.svg", ("--unit", "L0.h.3", "--bits", "--digits")
+    svg, shown = tmp_path / "a.svg", ("--unit", "L0.h.3", "--surprisal", "--digits")
     see(*shown, "--palette", "vik", "--svg", svg)
     rows = [row.rstrip() for row in text_of(svg)]
     lines = see(*shown, "--color", "none").out.splitlines()
@@ -595,7 +595,7 @@ def test_what_a_png_cannot_show_is_said(workplace, monkeypatch, capsys, tmp_path
     monkeypatch.chdir(workplace)
     arguments = ("bytes", "a中", "--unit", "L0.h.3", "--png", tmp_path / "a.png")
     said = call_charrnn(capsys, "visualize", *arguments).err
-    assert "a box in a.png stands for what its font lacks: 中 (U+4E2D" in said
+    assert "a box in a.png stands for a character that its font lacks: 中 (U+4E2D" in said
 
 
 @pytest.mark.parametrize(

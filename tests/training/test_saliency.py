@@ -1,15 +1,8 @@
 """What a prediction rests on: against finite differences, in a network that copies, and as people ask for it."""
 
-import csv
-import subprocess
-import sys
-from xml.etree import ElementTree as ET
-
 import numpy as np
 import pytest
 import torch
-from helpers import CLEAN, call_charrnn, make_text
-from paints import codes_of, diverging_colors
 
 from charrnn.api import LanguageModel
 from charrnn.config import ModelConfig
@@ -23,7 +16,7 @@ from charrnn.numerics import log_softmax
 from charrnn.render.ansi import lines_of
 from charrnn.render.grid import GAP
 from charrnn.render.look import Look
-from charrnn.render.palette import ColorMode, Palette, diverging
+from charrnn.render.palette import ColorMode
 from charrnn.render.views.saliency import saliency_rows, saliency_text, strongest_rows
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import saliency as module
@@ -221,149 +214,3 @@ def test_bars_in_ascii_and_no_gradient_at_all():
     assert draw([0.01, 0.03, 0.0], blocks=False)[-2].endswith("a  ########")
     assert "1.00 is a norm of 0" in draw([0.0, 0.0, 0.0])[0]
     assert "9" not in "".join(draw([0.0, 0.0, 0.0])[3:6])
-
-
-# --- the command ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def see(workplace, monkeypatch, capsys):
-    """`charrnn visualize ARGUMENTS` beside the corpus and its two runs."""
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(workplace)
-
-    def run(*arguments, status=0):
-        return call_charrnn(capsys, "visualize", *arguments, status=status)
-
-    return run
-
-
-@pytest.mark.parametrize(("given", "place"), [(9, 9), (-1, 14), (-14, 1), (15, 15)])
-def test_a_place_is_counted_from_0_or_from_the_end(see, tmp_path, tiny_model, given, place):
-    out = see("tiny", TEXT, "--saliency", given, "--csv", tmp_path / "s.csv", "-q").out
-    found = saliency(tiny_model, tiny_model.vocabulary.encode(TEXT), place)
-    rows = list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()))
-    assert "".join(row["text"] for row in rows) == TEXT[:place]
-    assert [int(row["position"]) for row in rows] == list(range(place))
-    assert [int(row["back"]) for row in rows] == list(range(place, 0, -1))
-    np.testing.assert_array_equal([float(row["norm"]) for row in rows], found.norms)
-    predicted = TEXT[place] if place < len(TEXT) else tiny_model.vocabulary.decode([found.target])
-    where = f"at {place}" if place < len(TEXT) else "after the text"
-    title, _, text, digits, *_ = out.split("\n")
-    shown = f"[{predicted}]".replace("\n", "↵")
-    assert title.startswith(f"saliency for {shown} {where}, p {found.probability:.3g} ")
-    assert text == TEXT[:place] + shown
-    expected = [str(round(9 * n / found.norms.max())) for n in found.norms]
-    assert digits == "".join(expected) + "0"
-    assert f"the last {found.half} of {place} character" in out
-
-
-def test_another_character_s_probability(see, tiny_model):
-    out = see("tiny", TEXT, "--saliency", 9, "--target", r"\n").out
-    ids = tiny_model.vocabulary.encode(TEXT + "\n")
-    found = saliency(tiny_model, ids, 9, target=int(ids[-1]))
-    assert out.startswith(f"saliency for [↵] at 9, p {found.probability:.3g} ")
-    assert out != see("tiny", TEXT, "--saliency", 9).out
-
-
-def test_a_byte_model_counts_bytes(see):
-    out = see("bytes", "aé中b", "--saliency", 5, "--width", 40).out
-    assert out.startswith("saliency for [ad] at 5")
-    assert out.split("\n")[2] == "ac3ée4b8[ad]"
-    assert "of 5 bytes" in out
-    assert (
-        "must be one byte, not 2"
-        in see("bytes", "ab", "--saliency", 1, "--target", "é", status=2).err
-    )
-
-
-def test_a_long_text_is_looked_at_near_the_place_only(see, tmp_path):
-    (tmp_path / "long.txt").write_text(make_text(2500), encoding="utf-8")
-    out = see("tiny", tmp_path / "long.txt", "--saliency", -1, "--csv", tmp_path / "s.csv").out
-    rows = list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()[:2]))
-    assert rows[0]["position"] == "1499"
-    assert "of 1,000 characters" in out
-    assert "[" + make_text(2500)[-1].replace("\n", "↵") + "]" in out
-
-
-@pytest.mark.parametrize("color", ["16", "256", "truecolor"])
-def test_in_colours_the_largest_is_darkest(see, color):
-    out = see("tiny", TEXT, "--saliency", 9, "--color", color).out
-    ramp = diverging(ColorMode(color))
-    codes = codes_of(ramp)
-    assert codes[-1] in out.split("\n")[2]
-    assert not any(code in out for code in codes[: ramp.neutral])  # nothing is below zero
-
-
-def test_palettes_and_digits_are_obeyed(see):
-    shown = ("--saliency", 9, "--color", "truecolor")
-    for palette in Palette:
-        out = see("tiny", TEXT, *shown, "--palette", palette).out
-        assert codes_of(diverging(ColorMode.truecolor, palette))[-1] in out.split("\n")[2]
-    plain = see("tiny", TEXT, "--saliency", 9).out.split("\n")
-    digits = see("tiny", TEXT, *shown, "--digits").out.split("\n")
-    assert digits[2] == plain[1]
-    assert digits[4].rstrip() == plain[3]
-
-
-def test_a_picture_has_the_text_and_its_colours(see, tmp_path):
-    svg = tmp_path / "s.svg"
-    for options in ((), ("--digits",), ("--color", "none"), ("--palette", "vik")):
-        result = see("tiny", TEXT, "--saliency", 9, "--svg", svg, *options)
-        assert result.out == ""
-        lines = see("tiny", TEXT, "--saliency", 9).out.split("\n")
-        rows = ["".join(row.itertext()) for row in ET.parse(svg).iter(f"{SVG}text")]
-        assert rows[0] == lines[0]
-        numbered = bool(options) and options[0] != "--palette"
-        assert rows[-2 if numbered else -1] == lines[2]
-        assert (rows[-1].rstrip() == lines[3]) == numbered
-        darkest = diverging_colors(Palette.vik if "vik" in options else Palette.rdbu)[-1]
-        fills = [rect.get("fill") for rect in ET.parse(svg).iter(f"{SVG}rect")]
-        dark = "#{:02x}{:02x}{:02x}".format(*darkest)
-        in_color = options != ("--color", "none")
-        assert (fills.count(dark) >= 2) == in_color  # in the legend and in the text
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--saliency", 0), "--saliency must be from 1 to 15"),
-        (("--saliency", 16), "not 16"),
-        (("--saliency", -15), "-1 is the last"),
-        (("--saliency", "x"), "--saliency"),
-        (("--saliency", 3, "--target", "de"), "must be one character, not 2"),
-        (("--saliency", 3, "--target", ""), "must be one character, not 0"),
-        (("--saliency", 3, "--clamp", "L0.h.1=0"), "units are edited"),
-        (("--saliency", 3, "--gates"), "--gates and --saliency exclude each other"),
-        (("--saliency", 3, "--unit", "L0.h.1"), "--saliency and --unit exclude each other"),
-        (("--saliency", 3, "--windows", 9), "--saliency and --windows exclude each other"),
-        (("--target", "d"), "--target means nothing without --saliency"),
-    ],
-)
-def test_what_cannot_be_obeyed_is_refused(see, options, said):
-    result = see("tiny", TEXT, *options, "-q", status=2)
-    assert said in result.err
-    assert result.out == ""
-
-
-def test_a_target_that_the_model_does_not_know_is_refused(see):
-    assert "not among" in see("tiny", TEXT, "--saliency", 3, "--target", "中", status=3).err
-
-
-def test_only_saliency_imports_torch(workplace):
-    script = "import atexit, sys; atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr))\n"
-    script += "from charrnn.cli.app import main; main()"
-    for option, expected in (
-        (("--gates",), "False"),
-        (("--horizon",), "False"),
-        (("--saliency", "-1"), "True"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", script, "visualize", "tiny", TEXT, *option, "-q"],
-            cwd=workplace,
-            env=CLEAN,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stderr.split() == [expected]

@@ -1,0 +1,129 @@
+"""How commands show things: the colors and the width of what is printed or drawn."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from charrnn.cli.terminal import terminal_color, terminal_width
+from charrnn.config import COLORS
+from charrnn.errors import SettingError
+from charrnn.render.palette import ColorMode, Palette
+from charrnn.settings import check, setting
+
+if TYPE_CHECKING:
+    from charrnn.render.look import Look
+
+PICTURE_WIDTH = 80
+"""Columns in a line of a picture, if no width is given."""
+IN_FILES = ("html", "dump", "lstmvis")
+"""What is written to a file in a layout of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutOptions:
+    """Colors and width."""
+
+    color: ColorMode | None = setting(
+        None,
+        "Colors to use.",
+        default_text="auto: what the terminal can show; none in a pipe",
+        excludes=IN_FILES,
+        panel=COLORS,
+    )
+    width: int | None = setting(
+        None,
+        "Columns in a line.",
+        low=1,
+        high=100_000,
+        default_text=f"the terminal's; {PICTURE_WIDTH} in a picture",
+        excludes=IN_FILES,
+        panel=COLORS,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def mode(self) -> ColorMode:
+        """The colors of the terminal."""
+        return self.color or terminal_color()
+
+    @property
+    def columns(self) -> int:
+        """Columns in a line of the terminal."""
+        return self.width or terminal_width()
+
+    @property
+    def picture_columns(self) -> int:
+        """Columns in a line of a picture."""
+        return self.width or PICTURE_WIDTH
+
+    @property
+    def is_picture_colored(self) -> bool:
+        """Whether a picture has colors.
+
+        Raises:
+            SettingError: the colors are those of a terminal, which no picture has.
+        """
+        if self.color in (ColorMode.ansi16, ColorMode.ansi256):
+            raise SettingError(
+                "a picture has all colors or none, not those of {color:{mode}}",
+                "leave out {color}, or give {color:none} for black on white",
+                mode=self.color,
+            )
+        return self.color != ColorMode.none
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotLayoutOptions(LayoutOptions):
+    """Colors and width of what is a plot as a picture, which has one size."""
+
+    width: int | None = setting(
+        None,
+        "Columns in a line.",
+        low=1,
+        high=100_000,
+        default_text="the terminal's",
+        excludes=("svg", "png"),
+        panel=COLORS,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColoringOptions(LayoutOptions):
+    """How a colored text looks."""
+
+    palette: Palette = setting(
+        Palette.rdbu,
+        "Colors below and above zero: rdbu is blue and red, vik is blue and brown; karpathy is the reverse, red and "
+        "blue.",
+        excludes=("dump", "lstmvis"),
+        panel=COLORS,
+    )
+    digits: bool = setting(
+        False,
+        "Below each character, show the sign and size of its value, from -9 to 9. Without colors they are always shown.",
+        excludes=("diagram", *IN_FILES),
+        panel=COLORS,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.palette != Palette.rdbu and self.color == ColorMode.none:
+            raise SettingError("{palette} and {color:none} exclude each other")
+
+    @property
+    def look(self) -> "Look":
+        """The look in the terminal."""
+        from charrnn.render.look import UNBOUNDED, Look
+
+        line = self.columns if sys.stdout.isatty() else UNBOUNDED
+        return Look(self.mode, self.palette, self.digits, line)
+
+    @property
+    def picture_look(self) -> "Look":
+        """The look of a picture."""
+        from charrnn.render.look import Look
+
+        mode = ColorMode.truecolor if self.is_picture_colored else ColorMode.none
+        return Look(mode, self.palette, self.digits, is_picture=True)

@@ -1,0 +1,174 @@
+"""`charrnn visualize`: color a text by what the model's units do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from charrnn.cli.edits import EditOptions
+from charrnn.cli.layout import ColoringOptions
+from charrnn.cli.options import Changes
+from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.reading import (
+    DumpOptions,
+    Reader,
+    ReadingOptions,
+    TextArgument,
+    open_dump,
+    open_reader,
+    read_dump,
+)
+from charrnn.cli.run_names import CheckpointArgument
+from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
+from charrnn.cli.visualize.dumps import require_dump, require_lstmvis, write_dump, write_lstmvis
+from charrnn.cli.visualize.follow import FollowOptions, follow
+from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
+from charrnn.cli.visualize.selection import ViewOptions, available, select
+from charrnn.cli.visualize.show import ModelReadings, OneReading, show
+from charrnn.config import COLORS, FILES
+from charrnn.errors import SettingError
+from charrnn.settings import check, setting
+
+EXAMPLES = (
+    "charrnn visualize",
+    "charrnn visualize plays 'To be, or not to be' --unit L0.c.7 --predictions 3",
+    "charrnn visualize plays plays.txt --unit 'L0.c.*' --sort similarity --svg cells.svg",
+)
+SHOWN_CHARS = 2000
+"""Maximum characters in the terminal or a picture, if no other number is given."""
+CHANGES = Changes(
+    different={
+        "max_chars": {
+            "default_text": f"{SHOWN_CHARS:,}; {DIAGRAM_CHARS} with --diagram, {PAGE_CHARS:,} with --html; all with "
+            "--pager, --dump and --lstmvis"
+        }
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Where the result goes, if neither to the terminal nor into a picture."""
+
+    html: Path | None = setting(
+        None,
+        "Write a page to explore in a browser: all units of --what, and those of --unit.",
+        metavar="FILE.html",
+        excludes=("dump", "lstmvis"),
+        panel=FILES,
+    )
+    dump: Path | None = setting(
+        None,
+        "Write numbers: text, ids, surprisal, and every state and gate, or those of {what} or {unit}: .npz, "
+        ".safetensors, .jsonl, .csv or .parquet.",
+        metavar="FILE",
+        excludes=("lstmvis", "from_dump"),
+        panel=FILES,
+    )
+    lstmvis: Path | None = setting(
+        None,
+        "Write the states, or the state or gate of {what}, as a folder that LSTMVis opens.",
+        metavar="FOLDER",
+        excludes=("from_dump",),
+        panel=FILES,
+    )
+    pager: bool = setting(
+        False,
+        "Show the text page by page, with the program that PAGER names, or less -R.",
+        excludes=("diagram", "follow", "svg", "png", "html", "dump", "lstmvis"),
+        panel=COLORS,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def require(self) -> None:
+        """Raise UsageError unless the files can be written, as far as one can tell beforehand."""
+        if self.html:
+            require_page(self.html)
+        if self.dump:
+            require_dump(self.dump)
+        if self.lstmvis:
+            require_lstmvis(self.lstmvis)
+
+
+def visualize(
+    checkpoint: CheckpointArgument = None,
+    text: TextArgument = None,
+    *,
+    view: ViewOptions,
+    reading: ReadingOptions,
+    dump: DumpOptions,
+    layout: ColoringOptions,
+    generated: FollowOptions,
+    pictures: PictureOptions,
+    output: OutputOptions,
+    edits: EditOptions,
+) -> None:
+    """Color a text by what the model's units do.
+
+    Red is above zero, blue below; near zero there is no color. A column shows the state after its character was read;
+    the predictions below it are for the next character. If no unit is named, the most interesting ones are shown: those
+    that vary most and hold their value longest (interest = standard deviation x lag-1 autocorrelation).
+    """
+    if view.unit and view.what and not output.html:
+        raise SettingError("{unit} names a state or gate already", "leave out {what}")
+    pictures.require(layout)
+    output.require()
+    if dump.from_dump:
+        dump.require_alone(checkpoint, text)
+        _show_dump(dump.from_dump, view, reading, layout, pictures, output)
+        return
+    reader = open_reader(checkpoint, text, edits, says_lines=not generated.follow)
+    if view.diagram:
+        draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
+    elif generated.follow:
+        follow(reader, generated, select(reader.model, view), layout)
+    elif output.html:
+        write_page(output.html, reader, view, layout.palette, reading.max_chars)
+    elif output.dump or output.lstmvis:
+        _write_numbers(reader, view, reading, output)
+    else:
+        chosen = select(reader.model, view)
+        readings = ModelReadings(reader, reader.text(_most(reading, output)))
+        show(readings, chosen, layout, pictures, pager=output.pager)
+
+
+def _most(reading: ReadingOptions, output: OutputOptions) -> int | None:
+    """The maximum number of characters that are shown."""
+    return reading.max_chars or (None if output.pager else SHOWN_CHARS)
+
+
+def _write_numbers(
+    reader: Reader, view: ViewOptions, reading: ReadingOptions, output: OutputOptions
+) -> None:
+    """Read a text and write what the model did to a file or a folder."""
+    chosen = select(reader.model, ViewOptions(unit=view.unit, what=view.what))
+    text = reader.text(reading.max_chars)
+    if output.dump:
+        write_dump(reader, text, output.dump, chosen, view.predictions or 0)
+    elif output.lstmvis:
+        write_lstmvis(reader, text, output.lstmvis, view.what)
+
+
+def _show_dump(
+    path: Path,
+    view: ViewOptions,
+    reading: ReadingOptions,
+    layout: ColoringOptions,
+    pictures: PictureOptions,
+    output: OutputOptions,
+) -> None:
+    """Show a dump as if the model read its text, or write its page."""
+    dump = open_dump(path)
+    if output.html:
+        write_dump_page(output.html, dump, view, layout.palette, reading.max_chars)
+        return
+    chosen = select(dump.network, available(view, dump))
+    letter = chosen.choose_among(dump.network.cell.memory)
+    recording = read_dump(
+        dump,
+        {letter} if letter else set(),
+        units=chosen.all_units,
+        predictions=chosen.predictions,
+        most=_most(reading, output),
+    )
+    show(OneReading(recording), chosen, layout, pictures, pager=output.pager)

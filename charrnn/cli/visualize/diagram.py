@@ -1,0 +1,53 @@
+"""`charrnn visualize --diagram`: a small network as a whole, drawn while it reads a text."""
+
+import sys
+
+from charrnn.cli.layout import ColoringOptions
+from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.reading import Reader
+from charrnn.errors import UsageError
+
+MAX_ROWS = 64
+"""Maximum hidden units and characters of a network that is drawn, together."""
+DIAGRAM_CHARS = 40
+"""Characters that are drawn, if no other number is given."""
+
+
+def draw_diagram(
+    reader: Reader,
+    predictions: int | None,
+    max_chars: int | None,
+    layout: ColoringOptions,
+    pictures: PictureOptions,
+) -> None:
+    """Print or draw a small network while it reads a text.
+
+    Args:
+        reader: the model and its text.
+        predictions: the number of likely next characters that are drawn; by default all characters.
+        max_chars: maximum characters to read; by default DIAGRAM_CHARS.
+        layout: colors and width.
+        pictures: the pictures to write instead of printing.
+
+    Raises:
+        UsageError: the network is too large.
+    """
+    from charrnn.render.ansi import lines_of
+    from charrnn.render.views.diagram import diagram_picture, diagram_rows
+
+    model = reader.model
+    symbols, units = len(model.vocabulary), model.config.num_layers * model.config.hidden_size
+    if symbols + units > MAX_ROWS:
+        raise UsageError(
+            f"a diagram is for networks with up to {MAX_ROWS} units and characters; this one has {units:,} and "
+            f"{symbols:,}",
+            "color a text instead: leave out --diagram",
+        )
+    text, output = reader.text(max_chars or DIAGRAM_CHARS), model.cell.output
+    recording = reader.recording(text, predictions or symbols, {output})
+    if pictures:
+        columns = layout.picture_columns
+        pictures.write(diagram_picture(recording, output, layout.picture_look, columns))
+        return
+    for line in lines_of(diagram_rows(recording, output, layout.look, layout.columns)):
+        sys.stdout.write(line + "\n")

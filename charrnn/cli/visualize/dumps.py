@@ -1,0 +1,146 @@
+"""`charrnn visualize --dump` and `--lstmvis`: what the model did, as numbers in files."""
+
+import shutil
+from pathlib import Path
+
+from charrnn.cli.reading import Reader, with_bar
+from charrnn.cli.terminal import require_place, say, undone_by_signals
+from charrnn.cli.visualize.selection import Selection
+from charrnn.errors import EnvironmentFault, UsageError
+from charrnn.wording import counted, escape, size
+
+OPENING = 1 << 16
+"""Bytes at the start of a file among which a dump has its sign."""
+LARGE = 1e8
+"""Bytes from which on the size of a file is reported before it is written."""
+BESIDE, A_GUESS = 20, 8
+"""Bytes for each character beside its states, in a dump of arrays: offset, id, surprisal and character; and for a
+guess."""
+DUMP_SIGNS = (
+    b"charrnn recording",
+    b"header.npy",
+    b"facts.npy",
+    b'{"position": ',
+    b"position,offset,id,",
+    b"PAR1",
+)
+"""Bytes of which one occurs at the start of every dump."""
+
+
+def require_dump(path: Path) -> None:
+    """Raise UsageError unless a dump can be written at this path, as far as one can tell beforehand."""
+    from charrnn.interpret.dumps.writing import writer_for
+
+    require_place(path)
+    writer_for(path)
+    _require_no_other(path)
+
+
+def require_lstmvis(folder: Path) -> None:
+    """Raise UsageError unless a folder can be made at this path, as far as one can tell beforehand."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"cannot write {str(folder)!r}: it exists and is not an empty folder")
+    require_place(folder, folder=True)
+
+
+def _require_no_other(path: Path) -> None:
+    """Raise UsageError if there is a file that does not begin as a dump does: it may be a checkpoint or a text."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(OPENING)
+    if start and not any(sign in start for sign in DUMP_SIGNS):
+        raise UsageError(
+            f"{str(path)!r} exists and is not a dump", "choose another name, or remove it"
+        )
+
+
+def write_dump(
+    reader: Reader, text: str, path: Path, chosen: Selection, predictions: int = 0
+) -> None:
+    """Read a text and write the dump.
+
+    Args:
+        reader: the model.
+        text: what it reads.
+        path: the file; its ending names the format.
+        chosen: the state or gate, or the units, to write; by default all.
+        predictions: guesses to write at each position.
+
+    Raises:
+        EnvironmentFault: there is no room for it.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.interpret.dumps.reading import READABLE
+    from charrnn.interpret.dumps.writing import dump
+
+    model, units, what = reader.model, chosen.all_units, chosen.what
+    arrays = len(model.cell.states) + len(model.cell.gates) if what is None else 1
+    config = model.config
+    columns = len(units) or arrays * config.num_layers * config.hidden_size
+    beside = BESIDE + A_GUESS * predictions if path.suffix in READABLE else 0
+    _announce(path, (4 * columns + beside) * len(text))
+    with undone_by_signals(), threadpool_limits(1, "blas"):  # more threads slow one stream down
+        count = dump(
+            model,
+            text,
+            path,
+            what=None if what is None else [what],
+            units=units or None,
+            top=predictions,
+            lines=reader.lines,
+            watched=with_bar,
+        )
+    taken = size(path.stat().st_size)
+    say(f"charrnn: wrote {escape(str(path))} ({taken}, {counted(count, reader.noun)})")
+
+
+def write_lstmvis(reader: Reader, text: str, folder: Path, what: str | None) -> None:
+    """Read a text and write the folder for LSTMVis.
+
+    Args:
+        reader: the model.
+        text: what it reads.
+        folder: the folder.
+        what: the state or gate to write; by default all states.
+
+    Raises:
+        EnvironmentFault: there is no room for it.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.interpret.dumps.lstmvis import write_folder
+
+    model = reader.model
+    arrays = len(model.cell.states) if what is None else 1
+    config = model.config
+    _announce(folder, 8 * arrays * config.num_layers * config.hidden_size * len(text))
+    chosen = None if what is None else [what]
+    with undone_by_signals(), threadpool_limits(1, "blas"):
+        count = write_folder(model, text, folder, what=chosen, lines=reader.lines, watched=with_bar)
+    taken = sum(path.stat().st_size for path in folder.iterdir())
+    say(f"charrnn: wrote {escape(str(folder))} ({size(taken)}, {counted(count, reader.noun)})")
+
+
+def _announce(path: Path, need: int) -> None:
+    """Report how large a large file will be.
+
+    Raises:
+        EnvironmentFault: there is no room for it.
+    """
+    _require_room(path, need)
+    if need >= LARGE:
+        say(
+            f"charrnn: {escape(str(path))} will take {size(need)} or more; --what or --unit chooses less"
+        )
+
+
+def _require_room(path: Path, need: int) -> None:
+    """Raise EnvironmentFault unless this many bytes are free where `path` is to be."""
+    free = shutil.disk_usage(path.parent).free
+    if need > free:
+        raise EnvironmentFault(
+            f"{path} would take at least {size(need)}, but {size(free)} are free there",
+            "read less with --max-chars, or choose with --what or --unit what is written",
+        )

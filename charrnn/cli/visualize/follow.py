@@ -1,0 +1,197 @@
+"""`charrnn visualize --follow`: the text that the model generates, colored while it is generated."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from charrnn.cli.layout import ColoringOptions
+from charrnn.cli.reading import OWN_TEXT, Reader, generated_text
+from charrnn.cli.terminal import die_by_signal, say
+from charrnn.cli.visualize.selection import NUMBERS, Selection
+from charrnn.cli.visualize.show import Coloring, colorings
+from charrnn.config import GENERATED, MAX_SEED, SamplingConfig
+from charrnn.errors import SettingError, UsageError
+from charrnn.settings import check, setting
+from charrnn.wording import counted
+
+if TYPE_CHECKING:
+    from charrnn.interpret.recording import Recording
+    from charrnn.model import CharRNN
+    from charrnn.render.views.live import LiveText
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowOptions:
+    """The text that is generated and colored at once."""
+
+    follow: bool = setting(
+        False,
+        "Color the text that the model generates, while it is generated: as 'charrnn sample' would after TEXT.",
+        excludes=("html", *NUMBERS, "from_dump"),
+        panel=GENERATED,
+    )
+    length: int | None = setting(
+        None,
+        "Generate this many characters.",
+        flags=("--length", "-n"),
+        default_text=str(SamplingConfig.length),
+        needs=("follow",),
+        panel=GENERATED,
+    )
+    temp: float | None = setting(
+        None,
+        "Temperature: low is safe, high is daring.",
+        default_text=f"{SamplingConfig.temperature:g}",
+        needs=("follow",),
+        panel=GENERATED,
+    )
+    seed: int | None = setting(
+        None,
+        "The same seed gives the same text.",
+        high=MAX_SEED,
+        default_text="random, printed to stderr",
+        needs=("follow",),
+        panel=GENERATED,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def sampling(self, *, line: bool) -> SamplingConfig:
+        """How 'charrnn sample' would generate with these options."""
+        from charrnn.cli.sample.command import fresh_seed
+
+        return SamplingConfig(
+            length=SamplingConfig.length if self.length is None else self.length,
+            temperature=SamplingConfig.temperature if self.temp is None else self.temp,
+            seed=fresh_seed() if self.seed is None else self.seed,
+            line=line,
+        )
+
+
+def follow(
+    reader: Reader, options: FollowOptions, chosen: Selection, layout: ColoringOptions
+) -> None:
+    """Print the prompt and what the model generates after it, each symbol colored as it comes.
+
+    A unit's scale, and which unit is interesting, are decided by a text that the model generates before.
+
+    Args:
+        reader: the model, and the prompt.
+        options: how to generate.
+        chosen: what to color by: one unit, or surprisal.
+        layout: colors and width.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.interpret.recording import record_live
+    from charrnn.render.ansi import lines_of
+    from charrnn.render.views.live import LiveText
+    from charrnn.render.views.scale import legend_rows
+    from charrnn.sampling.sampler import full_prompt, sample
+
+    _require_one(chosen)
+    model, look, has_bits = reader.model, layout.look, chosen.surprisal
+    config = options.sampling(line=reader.lines)
+    prompt = prompt_of(reader)
+    say(f"charrnn: temperature {config.temperature:g}, seed {config.seed}")
+    with threadpool_limits(1, "blas"):
+        generated = sample(model, prompt, config)  # reports at once what is wrong with the prompt
+        scale, values, names = _coloring(model, chosen)
+        for line in lines_of(legend_rows(scale, look, has_surprisal=has_bits)):
+            sys.stdout.write(line + "\n")
+        live = LiveText(scale, look, layout.columns, surprisal=has_bits)
+        hidden = full_prompt(model, prompt, line=config.line).removesuffix(prompt)
+        recordings = record_live(model, _texts(prompt, generated), before=hidden, keep=names)
+        _draw(live, recordings, lambda recording: values(recording).tolist(), bits=has_bits)
+
+
+def _require_one(chosen: Selection) -> None:
+    """Raise SettingError if the text would have to be colored more than once."""
+    if chosen.maps:
+        raise SettingError(
+            "{follow} colors by one unit, not by {address}",
+            "name one: {unit} L0.h.0",
+            address=chosen.maps[0][0],
+        )
+    if len(chosen.units) + chosen.surprisal + (chosen.what is not None) > 1:
+        raise SettingError(
+            "{follow} colors a text once: by one unit, by the most interesting one of {what}, or by {surprisal}",
+            "leave the others out",
+        )
+
+
+def _coloring(model: "CharRNN", chosen: Selection) -> Coloring:
+    """What colors the text."""
+    from charrnn.interpret.recording import record
+    from charrnn.render.views.live import live_surprisal_scale
+    from charrnn.render.views.text import surprisal_values
+
+    if chosen.surprisal:
+        title = "surprisal   bits of each symbol, by the model's own probability"
+        return live_surprisal_scale(title), surprisal_values, set()
+    own = generated_text(model, OWN_TEXT)
+    first = record(model, own, keep=chosen.arrays(model.cell.memory))
+    where = f"in {counted(len(own), 'character')} generated before"
+    return colorings(first, chosen, where)[0]
+
+
+def prompt_of(reader: Reader) -> str:
+    """What the model reads before it generates: a text, a file or standard input; without one nothing.
+
+    Raises:
+        UsageError: a single line is to be generated, and the prompt has several.
+    """
+    from charrnn.cli.inputs import given_text, leave_out_unknown
+
+    if reader.argument is None:
+        return ""
+    text, _ = leave_out_unknown(given_text(reader.argument, reader.model), reader.model)
+    text = text.removesuffix("\n") if reader.lines else text  # as a file's last line has its end
+    if reader.lines and "\n" in text:
+        raise UsageError(
+            "the model was trained on lines and continues a single one, but this text has several",
+            "give the beginning of a line",
+        )
+    return text
+
+
+def _texts(prompt: str, generated: Iterator[str]) -> Iterator[str]:
+    """The prompt in parts, because it may be long, and what is generated."""
+    from charrnn.interpret.recording import PART
+
+    for start in range(0, len(prompt), PART):
+        yield prompt[start : start + PART]
+    yield from generated
+
+
+def _draw(
+    live: "LiveText",
+    recordings: "Iterable[Recording]",
+    values: "Callable[[Recording], list[float]]",
+    *,
+    bits: bool,
+) -> None:
+    """Print each part as it comes. After Ctrl-C the line is completed, and nothing else."""
+    from charrnn.render.ansi import piece_of
+    from charrnn.render.views.symbols import columns_of
+
+    ours = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupted = False
+    try:
+        for recording in recordings:
+            costs = recording.surprisal.tolist() if bits else ()
+            rows = live.shown(columns_of(recording), values(recording), costs)
+            sys.stdout.write(piece_of(rows))
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        interrupted = True
+    sys.stdout.write(piece_of(live.end()))
+    sys.stdout.flush()
+    if interrupted:
+        die_by_signal(signal.SIGINT)

@@ -1,0 +1,112 @@
+"""`charrnn visualize --html`: the page, and the file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.reading import Reader, read_dump
+from charrnn.cli.terminal import require_place, say
+from charrnn.cli.visualize.selection import ViewOptions
+from charrnn.errors import UsageError
+from charrnn.files import write_atomically
+from charrnn.render.palette import Palette
+from charrnn.wording import counted, escape, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from charrnn.interpret.dumps.reading import Dump
+    from charrnn.interpret.units import Architecture, Unit
+
+GUESSES = 5
+"""Guesses at each character, if no other number is given."""
+PAGE_CHARS = 20_000
+"""Maximum characters on a page, if no other number is given."""
+
+
+def require_page(path: Path) -> None:
+    """Raise UsageError unless a page can be written at this path, as far as one can tell beforehand."""
+    require_place(path)
+    if path.suffix not in (".html", ".htm"):
+        raise UsageError(f"a page is an .html file, not {str(path)!r}", f"--html {path.stem}.html")
+
+
+def write_page(
+    path: Path, reader: Reader, view: ViewOptions, palette: Palette, max_chars: int | None
+) -> None:
+    """Read a text and write the page of it.
+
+    Args:
+        path: the file.
+        reader: the model and its text.
+        view: `what` is the state or gate whose units are all on the page, by default the cell's memory; `unit` adds
+            others, of which the first colors the text at first.
+        palette: colors of values below and above zero.
+        max_chars: maximum characters to read; by default PAGE_CHARS.
+
+    Raises:
+        UsageError: the model has no such unit.
+        EnvironmentFault: the file cannot be written, or the values would not fit into memory.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.interpret.recording import record_parts
+    from charrnn.interpret.units import parse_units
+    from charrnn.web.data import page_data
+
+    model = reader.model
+    units = _units(view, model)
+    shown = [*parse_units(f"L*.{view.what or model.cell.memory}.*", model), *units]
+    letters = {unit.what for unit in shown}
+    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        text = reader.text(max_chars or PAGE_CHARS)
+        reader.require_memory(text, letters)
+        keep = letters | set(model.cell.sigmoids)
+        top = view.predictions or GUESSES
+        parts = record_parts(model, text, top=top, keep=keep, lines=reader.lines)
+        data = page_data(parts, shown, title=reader.title, first=_first(view, units))
+    _write(path, data, palette)
+
+
+def write_dump_page(
+    path: Path, dump: "Dump", view: ViewOptions, palette: Palette, max_chars: int | None
+) -> None:
+    """Write the page of a dump, of what it has; see `write_page`."""
+    from charrnn.interpret.units import parse_units
+    from charrnn.web.data import page_data
+
+    header, cell = dump.header, dump.network.cell
+    units = _units(view, dump.network)
+    arrays: set[str] = set()
+    if header.units is not None and view.what is None:
+        shown = header.units
+    else:
+        letter = view.what or header.memory
+        shown = parse_units(f"L*.{letter}.*", dump.network)
+        has_gates = header.units is None and set(cell.sigmoids) <= set(header.arrays)
+        arrays = {letter, *(cell.sigmoids if has_gates else ())}
+    top = view.predictions or min(GUESSES, header.predictions)
+    shown = (*shown, *units)
+    recording = read_dump(dump, arrays, units=shown, predictions=top, most=max_chars or PAGE_CHARS)
+    data = page_data([recording], shown, title=dump.path.stem, first=_first(view, units))
+    _write(path, data, palette)
+
+
+def _units(view: ViewOptions, network: "Architecture") -> "list[Unit]":
+    """The units that are on the page besides those of a whole state or gate."""
+    from charrnn.interpret.units import parse_units
+
+    return [unit for address in view.unit for unit in parse_units(address, network)]
+
+
+def _first(view: ViewOptions, units: "Sequence[Unit]") -> str | None:
+    """What colors the text at first; None: the most interesting unit."""
+    return "surprisal" if view.surprisal else str(units[0]) if units else None
+
+
+def _write(path: Path, data: "dict[str, Any]", palette: Palette) -> None:
+    from charrnn.web.html import page_html
+
+    write_atomically(path, page_html(data, palette).encode("utf-8"))
+    count = counted(data["length"], data["noun"])
+    say(f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}, {count})")

@@ -1,0 +1,218 @@
+"""What `charrnn visualize` shows of a text: units by their addresses, one by one or as heat maps, and surprisal."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+from charrnn.config import SHOWN
+from charrnn.errors import SettingError
+from charrnn.settings import check, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from charrnn.interpret.dumps.reading import Dump
+    from charrnn.interpret.recording import Recording
+    from charrnn.interpret.units import Architecture, Unit
+    from charrnn.render.views.heatmap import HeatMap
+
+INTERESTING = 3
+"""Units that are shown if none is named."""
+NUMBERS = ("dump", "lstmvis")
+"""What is written as numbers."""
+NOT_ROWS = ("diagram", "follow", "html", *NUMBERS)
+"""What has no heat maps."""
+
+
+Sort = Literal["address", "similarity", "interest"]
+"""The order of the rows of a heat map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewOptions:
+    """What is shown of a text."""
+
+    unit: tuple[str, ...] = setting(
+        (),
+        "Color the text by this unit, such as L0.c.37. Several, such as L0.c.0-15 or L*.f.*, are shown as a heat map. "
+        "May be repeated.",
+        metavar="UNIT",
+        excludes=("diagram", "lstmvis"),
+        panel=SHOWN,
+    )
+    what: str | None = setting(
+        None,
+        "Choose the most interesting units of this state or gate of the cell: h c i f g o in an lstm.",
+        default_text="the memory: c where the cell has one, otherwise h",
+        metavar="ARRAY",
+        excludes=("diagram",),
+        panel=SHOWN,
+    )
+    surprisal: bool = setting(
+        False,
+        "Color the text by the surprisal of each character, and show it below in bits; + stands for 10 or more.",
+        excludes=("diagram", *NUMBERS),
+        panel=SHOWN,
+    )
+    predictions: int | None = setting(
+        None,
+        "Below each character, show the K most likely next characters.",
+        low=1,
+        high=50,
+        metavar="K",
+        excludes=("follow", "lstmvis"),
+        panel=SHOWN,
+    )
+    sort: Sort | None = setting(
+        None,
+        "Order of the rows of a heat map: by address, by similarity (correlated units next to each other), or by "
+        "interest (the most interesting first).",
+        choices=get_args(Sort),
+        default_text="address",
+        excludes=NOT_ROWS,
+        panel=SHOWN,
+    )
+    scale: Literal["all", "unit"] | None = setting(
+        None,
+        "Scale of the rows of a heat map: one for all, or one for each unit, so that one large unit does not wash the "
+        "others out.",
+        choices=("all", "unit"),
+        default_text="all",
+        excludes=NOT_ROWS,
+        panel=SHOWN,
+    )
+    diagram: bool = setting(
+        False,
+        "Draw a small network as a whole: input, hidden units, and the probabilities of the next character.",
+        excludes=("follow", "html", *NUMBERS, "from_dump"),
+        panel=SHOWN,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+Units = tuple["Unit", ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is shown of a text, in terms of one network."""
+
+    named: "tuple[tuple[str, Units], ...]" = ()
+    """The addresses that were given, and their units."""
+    what: str | None = None
+    """The state or gate among which interesting units are chosen, if one was named."""
+    surprisal: bool = False
+    predictions: int = 0
+    sort: Sort | None = None
+    scale: Literal["all", "unit"] = "all"
+
+    @property
+    def units(self) -> "Units":
+        """The units that color the text, one after the other."""
+        return tuple(units[0] for address, units in self.named if not is_range(address))
+
+    @property
+    def maps(self) -> "tuple[tuple[str, Units], ...]":
+        """Addresses of several units, each of them a heat map."""
+        return tuple(pair for pair in self.named if is_range(pair[0]))
+
+    @property
+    def all_units(self) -> "list[Unit]":
+        """The units that were named, each once."""
+        return list(dict.fromkeys(unit for _, units in self.named for unit in units))
+
+    def choose_among(self, memory: str) -> str | None:
+        """The state or gate whose most interesting units are shown, if any are.
+
+        Args:
+            memory: the state in which the cell remembers.
+        """
+        return self.what or (None if self.all_units or self.surprisal else memory)
+
+    def arrays(self, memory: str) -> set[str]:
+        """The states and gates that are needed.
+
+        Args:
+            memory: the state in which the cell remembers.
+        """
+        letter = self.choose_among(memory)
+        return {unit.what for unit in self.all_units} | ({letter} if letter else set())
+
+
+def select(network: "Architecture", view: ViewOptions) -> Selection:
+    """What the options mean for a network.
+
+    Raises:
+        UsageError: it has no such units, or an option has nothing to act on.
+    """
+    from charrnn.interpret.units import parse_units, require_array
+
+    if view.what is not None:
+        require_array(view.what, network)
+    named = tuple((address, parse_units(address, network)) for address in view.unit)
+    predictions, scale = view.predictions or 0, view.scale or "all"
+    chosen = Selection(named, view.what, view.surprisal, predictions, view.sort, scale)
+    for name in ("sort", "scale"):
+        if getattr(view, name) and not chosen.maps:
+            raise SettingError(
+                f"{{{name}}} only applies to heat maps", "name several units: {unit} 'L0.c.*'"
+            )
+    if predictions and chosen.maps and not (chosen.units or chosen.surprisal):
+        raise SettingError(
+            "{predictions} only applies to a text colored by one unit", "add {unit} L0.h.0"
+        )
+    return chosen
+
+
+def available(view: ViewOptions, dump: "Dump") -> ViewOptions:
+    """The options for a dump: if they name nothing, something that the dump has."""
+    header = dump.header
+    if view.unit or view.what or view.surprisal or not header.arrays:
+        return view
+    if header.units is not None:
+        return replace(view, unit=tuple(map(str, header.units[:INTERESTING])))
+    return replace(view, what=header.memory)
+
+
+def is_range(address: str) -> bool:
+    """Whether an address may mean several units, which are shown as a heat map."""
+    return "*" in address or "-" in address
+
+
+# --- heat maps ------------------------------------------------------------------------------------
+
+
+def heat_maps(recording: "Recording", chosen: Selection, where: str = "") -> "list[HeatMap]":
+    """The heat maps of a selection, in the order of their addresses.
+
+    Args:
+        recording: of a text.
+        chosen: what is shown.
+        where: what part of the text the recording is of; empty if it is all.
+    """
+    from charrnn.render.views.heatmap import heat_map
+
+    note = f", sorted by {chosen.sort}" if chosen.sort else ""
+    return [
+        heat_map(
+            recording, address, _sorted(recording, units, chosen.sort), note, where, chosen.scale
+        )
+        for address, units in chosen.maps
+    ]
+
+
+def _sorted(recording: "Recording", units: "Sequence[Unit]", sort: Sort | None) -> "list[Unit]":
+    """The units of a heat map in their order."""
+    import numpy as np
+
+    from charrnn.interpret.ordering import similarity_order
+    from charrnn.interpret.units import interest
+
+    if sort in (None, "address"):
+        return list(units)
+    values = np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units], axis=1)
+    if sort == "similarity":
+        return [units[k] for k in similarity_order(values)]
+    scores = interest(values[:, None])[0]
+    return [units[k] for k in np.argsort(-scores, kind="stable")]

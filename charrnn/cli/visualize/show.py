@@ -1,0 +1,205 @@
+"""A text in colors: in the terminal, line by line while the model reads, or as a picture."""
+
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from charrnn.cli.layout import ColoringOptions
+from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.reading import Reader
+from charrnn.cli.visualize.selection import INTERESTING, Selection, heat_maps
+
+if TYPE_CHECKING:
+    from charrnn.interpret.recording import Recording
+    from charrnn.render.grid import Grid, GridRow
+    from charrnn.render.look import Look
+    from charrnn.render.views.heatmap import HeatMap
+    from charrnn.render.views.scale import Scale
+    from charrnn.render.views.text import Values
+
+FIRST_LOOK = 10_000
+"""Characters that are read before the first line is printed: they decide scales, and which units are interesting."""
+
+
+class Readings(Protocol):
+    """A text that was read, or can be read as often as needed."""
+
+    memory: str
+    """The state in which the cell remembers; see `Cell.memory`."""
+
+    def first(self, chosen: Selection) -> "tuple[Recording, str]":
+        """The beginning of the text, and what part of the text that is in words; "" if it is all of it."""
+
+    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
+        """The whole text in parts, with some states and gates."""
+
+    def whole(self, letters: Collection[str], predictions: int) -> "Recording":
+        """The whole text at once."""
+
+
+class ModelReadings:
+    """A text that a model reads. If it is longer than the first look, it is read in parts, anew for each view."""
+
+    def __init__(self, reader: Reader, text: str) -> None:
+        self._reader, self._text = reader, text
+        self.memory = reader.model.cell.memory
+        self._first: Recording | None = None
+
+    def first(self, chosen: Selection) -> "tuple[Recording, str]":
+        """See `Readings.first`."""
+        names = chosen.arrays(self.memory)
+        first = self._reader.recording(self._text[:FIRST_LOOK], chosen.predictions, names)
+        if len(self._text) > FIRST_LOOK:
+            return first, f"in the first {FIRST_LOOK:,} characters"
+        self._first = first
+        return first, ""
+
+    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
+        """See `Readings.parts`."""
+        from charrnn.interpret.recording import record_parts
+
+        if self._first:
+            return [self._first]
+        model, lines = self._reader.model, self._reader.lines
+        return record_parts(model, self._text, top=predictions, keep=letters, lines=lines)
+
+    def whole(self, letters: Collection[str], predictions: int) -> "Recording":
+        """See `Readings.whole`."""
+        return self._first or self._reader.recording(self._text, predictions, letters)
+
+
+class OneReading:
+    """A recording that exists already."""
+
+    def __init__(self, recording: "Recording") -> None:
+        self._recording = recording
+        self.memory = recording.source.memory
+
+    def first(self, chosen: Selection) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is chosen)
+        """See `Readings.first`."""
+        return self._recording, ""
+
+    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":  # noqa: ARG002
+        """See `Readings.parts`."""
+        return [self._recording]
+
+    def whole(self, letters: Collection[str], predictions: int) -> "Recording":  # noqa: ARG002
+        """See `Readings.whole`."""
+        return self._recording
+
+
+def show(
+    readings: Readings,
+    chosen: Selection,
+    layout: ColoringOptions,
+    pictures: PictureOptions,
+    *,
+    pager: bool,
+) -> None:
+    """Print what is chosen of a text, show it in the user's pager, or write it as pictures.
+
+    Raises:
+        EnvironmentFault: the pager cannot be started, or memory is short.
+    """
+    if pictures:
+        pictures.write(_picture(readings, chosen, layout))
+        return
+    lines = shown_lines(readings, chosen, layout)
+    if pager:
+        from charrnn.cli.visualize.pager import page
+
+        page(lines)
+        return
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def shown_lines(readings: Readings, chosen: Selection, layout: ColoringOptions) -> Iterator[str]:
+    """The lines of every coloring, one after the other, and then those of heat maps."""
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.render.ansi import lines_of
+
+    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+        first, where = readings.first(chosen)
+        colored, maps = colorings(first, chosen, where), heat_maps(first, chosen, where)
+        rows = _rows(readings, chosen, colored, maps, layout.look, layout.columns)
+        yield from lines_of(rows)
+
+
+def _picture(readings: Readings, chosen: Selection, layout: ColoringOptions) -> "Grid":
+    """What pictures show: all of the text at once."""
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.render.views.scale import described
+
+    with threadpool_limits(1, "blas"):
+        recording = readings.whole(chosen.arrays(readings.memory), chosen.predictions)
+    colored, maps = colorings(recording, chosen, ""), heat_maps(recording, chosen)
+    whole = OneReading(recording)
+    rows = list(_rows(whole, chosen, colored, maps, layout.picture_look, layout.picture_columns))
+    return described(rows, [scale for scale, *_ in colored] + [shown.scale for shown in maps])
+
+
+def _rows(
+    readings: Readings,
+    chosen: Selection,
+    colored: "list[Coloring]",
+    maps: "list[HeatMap]",
+    look: "Look",
+    width: int,
+) -> "Iterator[GridRow]":
+    """The rows of every coloring, one after the other, and then those of heat maps."""
+    from charrnn.render.grid import GAP
+    from charrnn.render.views.heatmap import heat_map_parts, heat_map_rows
+    from charrnn.render.views.scale import legend_rows
+    from charrnn.render.views.text import text_parts, text_rows
+
+    for number, (scale, values, letters) in enumerate(colored):
+        if number:
+            yield GAP
+        guesses = chosen.predictions > 0
+        yield from legend_rows(scale, look, has_guesses=guesses, has_surprisal=chosen.surprisal)
+        read = readings.parts(letters, chosen.predictions)
+        parts = text_parts(read, values, surprisal=chosen.surprisal)
+        yield from text_rows(parts, scale, look, width)
+    for number, shown in enumerate(maps, len(colored)):
+        if number:
+            yield GAP
+        read = readings.parts({shown.units[0].what}, chosen.predictions)
+        yield from heat_map_rows(heat_map_parts(read, shown), shown, look, width)
+
+
+Coloring = tuple["Scale", "Values", set[str]]
+"""A scale, the function that gives its values in a part of a text, and the states and gates that this needs."""
+
+
+def colorings(first: "Recording", chosen: Selection, where: str) -> list[Coloring]:
+    """What colors a text, one after the other.
+
+    Args:
+        first: the beginning of the text.
+        chosen: what is shown.
+        where: what part of the text the beginning is; empty if it is all.
+    """
+    from charrnn.interpret.units import most_interesting
+    from charrnn.render.views.text import (
+        HERE,
+        surprisal_scale,
+        surprisal_values,
+        unit_scale,
+        unit_values,
+    )
+
+    result: list[Coloring] = []
+    if chosen.surprisal:
+        result.append((surprisal_scale(first, where), surprisal_values, set()))
+    units = [(unit, "") for unit in chosen.units]
+    if letter := chosen.choose_among(first.source.memory):
+        count = 1 if chosen.predictions else INTERESTING
+        best = most_interesting(first.arrays[letter], letter, count)
+        units += [(unit, f", interest {score:.2f}") for unit, score in best]
+    for unit, note in units:
+        scale = unit_scale(first, unit.layer, unit.what, unit.index, note, where or HERE)
+        result.append((scale, unit_values(unit.layer, unit.what, unit.index), {unit.what}))
+    return result
