@@ -342,9 +342,12 @@ RELEASED = {
         --until-sentence --max-chars --lines --infill --beam --infill-newlines --separator --unique --novel
         --novel-length --best-of --json --log-probabilities --show-probabilities --color --palette --clamp --steer
         --steer-file --quiet""",
-    "visualize": """--unit --what --predictions --diagram --surprisal --sort --dump --lstmvis --from --max-chars --color
-        --width --clamp --steer --steer-file --quiet --bits --digits --palette --follow --length --temp --seed --pager
-        --svg --png --gates --saliency --target --horizon --windows --csv --html""",
+    "visualize": """--unit --what --surprisal --predictions --sort --scale --diagram --max-chars --from --color --width
+        --palette --digits --pager --follow --length --temp --seed --svg --png --html --dump --lstmvis
+        --clamp --steer --steer-file --quiet""",
+    "gates": """--max-chars --from --color --width --svg --png --csv --clamp --steer --steer-file --quiet""",
+    "saliency": """--position --target --max-chars --color --width --palette --digits --svg --png --csv --quiet""",
+    "context": """--windows --max-chars --color --width --svg --png --csv --clamp --steer --steer-file --quiet""",
     "serve": "--port --open --quiet",
     "evaluate": "--window --split --streams --lines --baselines --clamp --steer --steer-file --json --quiet",
     "gradients": "--distance --fresh --json --quiet",

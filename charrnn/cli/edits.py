@@ -1,11 +1,8 @@
 """The options that edit a model's units while a command uses it: --clamp, --steer and --steer-file."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import say
 from charrnn.config import EDITS
@@ -17,34 +14,6 @@ if TYPE_CHECKING:
 
 MAX_NAMED = 4
 """Maximum edits that are named on stderr."""
-
-Clamp = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--clamp",
-        metavar="UNIT=VALUE",
-        help="Hold a unit's state at a value from the start, such as L0.c.37=+1. May be repeated.",
-        show_default=False,
-    ),
-]
-Steer = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--steer",
-        metavar="UNIT=VALUE",
-        help="Add to a unit's state at every character, such as L0.h.37=-0.5. May be repeated.",
-        show_default=False,
-    ),
-]
-SteerFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--steer-file",
-        metavar="FILE",
-        help="The same from a file: on each line 'clamp UNIT=VALUE' or 'steer UNIT=VALUE'.",
-        show_default=False,
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,16 +64,3 @@ class EditOptions:
         named = escape(listed(list(map(str, edits)), MAX_NAMED)) or "none"
         say(f"charrnn: edited units: {named}")
         return result
-
-
-def edited(
-    model: "CharRNN",
-    clamp: Sequence[str] | None,
-    steer: Sequence[str] | None,
-    steer_file: Path | None,
-    *,
-    quiet: bool = False,  # noqa: ARG001
-) -> "CharRNN":
-    """The model as three options of a command edit it; see `EditOptions.edited`."""
-    options = EditOptions(clamp=tuple(clamp or ()), steer=tuple(steer or ()), steer_file=steer_file)
-    return options.edited(model)

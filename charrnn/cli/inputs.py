@@ -58,7 +58,6 @@ def open_corpus(
     vocabulary: "Vocabulary | None" = None,
     extend: bool = False,
     hint: str = "",
-    quiet: bool = False,
 ) -> "Corpus":
     """Read the texts that CORPUS arguments name; for the rest see `read_corpus`."""
     import dataclasses
@@ -69,7 +68,7 @@ def open_corpus(
 
     folder = cache or user_cache()
     notes = Notes()
-    bar = None if quiet or is_quiet() else _bar
+    bar = None if is_quiet() else _bar
     sources = find_sources(
         list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
     )
@@ -122,7 +121,7 @@ def file_text(name: str, model: "CharRNN | None") -> str:
     return read_text(stdin_source() if name == "-" else file_source(Path(name)), model)
 
 
-def given_text(text: str, model: "CharRNN | None", *, quiet: bool = False) -> str:
+def given_text(text: str, model: "CharRNN | None") -> str:
     """What a TEXT argument means: a file's text, that of standard input for `-`, or itself.
 
     A word that is no file is read as text, which is reported because it may be a misspelled name.
@@ -132,7 +131,7 @@ def given_text(text: str, model: "CharRNN | None", *, quiet: bool = False) -> st
     """
     is_word = not any(map(str.isspace, text))
     is_file = text == "-" or _is_file(text) or (is_word and text.endswith(FILE_ENDINGS))
-    if is_word and not (is_file or quiet):  # it looks like a name
+    if is_word and not is_file:  # it looks like a name
         say(f"charrnn: there is no file {escape(text[:60])!r}; reading it as text")
     return file_text(text, model) if is_file else text
 
@@ -144,7 +143,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def leave_out_unknown(text: str, model: "CharRNN", *, quiet: bool = False) -> tuple[str, int]:
+def leave_out_unknown(text: str, model: "CharRNN") -> tuple[str, int]:
     """The text without the characters that the model does not know, and the number of those left out.
 
     They are named on stderr.
@@ -156,8 +155,7 @@ def leave_out_unknown(text: str, model: "CharRNN", *, quiet: bool = False) -> tu
 
     kept = text.translate(dict.fromkeys(map(ord, missing)))
     count = len(text) - len(kept)
-    if not quiet:
-        verb = "was" if count == 1 else "were"
-        what = f"{counted(count, 'character')} that the model does not know {verb} left out"
-        say(f"charrnn: {what}: {name_characters(missing)}")
+    verb = "was" if count == 1 else "were"
+    what = f"{counted(count, 'character')} that the model does not know {verb} left out"
+    say(f"charrnn: {what}: {name_characters(missing)}")
     return kept, count

@@ -37,7 +37,7 @@ CheckpointArgument = Annotated[
 ]
 
 
-def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
+def find_checkpoint(name: str | None) -> Path:
     """The file that CHECKPOINT means.
 
     Raises:
@@ -55,8 +55,7 @@ def find_checkpoint(name: str | None, *, quiet: bool = False) -> Path:
     found = _newest()
     if found is None:
         raise CheckpointError(f"there is no checkpoint under {RUNS}/", TRAIN_ONE)
-    if not quiet:
-        say(f"charrnn: newest checkpoint {found}")
+    say(f"charrnn: newest checkpoint {found}")
     return found
 
 
@@ -81,10 +80,8 @@ def is_checkpoint(name: str) -> bool:
     return name.endswith(".safetensors") or (_named(name) or Path()).suffix == ".safetensors"
 
 
-def say_near_run(text: str, *, quiet: bool = False) -> None:
+def say_near_run(text: str) -> None:
     """Suggest a similarly named run when a lone word was read as text."""
-    if quiet:
-        return
     meant = did_you_mean(text, complete_checkpoint("")) if text.isprintable() else ""
     if meant and not Path(text).exists():
         say(f"charrnn: there is no run {text!r}; {meant}")
@@ -96,9 +93,9 @@ def _newest() -> Path | None:
     return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
-def open_checkpoint(name: str | None, *, quiet: bool = False) -> "Checkpoint":
+def open_checkpoint(name: str | None) -> "Checkpoint":
     """Find and load a checkpoint."""
-    path = find_checkpoint(name, quiet=quiet)
+    path = find_checkpoint(name)
     from charrnn.checkpoint import load_checkpoint
 
     return load_checkpoint(path)
