@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from charrnn.errors import UsageError
 from charrnn.interpret.units import parse_unit, parse_units
 from charrnn.model import CharRNN
-from charrnn.wording import counted, did_you_mean, nearest, size
+from charrnn.wording import (
+    counted,
+    did_you_mean,
+    duration,
+    escape,
+    listed,
+    nearest,
+    quoted,
+    size,
+)
 
 
 @pytest.fixture
@@ -61,6 +70,18 @@ def test_one_of_something_is_said_as_one(call, arguments, status, said):
 
 
 # --- what was meant -------------------------------------------------------------------------------
+
+
+def test_long_lists_and_texts_are_cut_short():
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(["a", "b", "c", "d"], most=2) == "a, b and 2 more"
+    assert quoted("a\n") == r"'a\n'"
+    assert quoted("x" * 100, most=10) == "'xxxx ... xxxx'"
+    assert escape("a\x1b[") == r"a\x1b["
+
+
+def test_durations_are_minutes_or_hours():
+    assert [duration(s) for s in (-1, 0.4, 75, 4000)] == ["0:00", "0:00", "1:15", "1:06:40"]
 
 
 def test_the_nearest_word_is_found_in_small_letters_and_large():

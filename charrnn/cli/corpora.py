@@ -44,7 +44,7 @@ def _print_json(entry: "Entry", *, here: bool) -> None:
         "name": entry.name,
         "what": entry.what,
         "size": entry.size,
-        "licence": entry.licence,
+        "license": entry.license,
         "origin": entry.origin,
         "sha256": entry.sha256,
         "here": here,
@@ -54,7 +54,7 @@ def _print_json(entry: "Entry", *, here: bool) -> None:
 
 def _print(entry: "Entry", *, here: bool) -> None:
     where = "on this machine" if here else "downloaded when first used"
-    print(f"{entry.name:<{INDENT}}{entry.size}, {entry.licence}, {where}")
+    print(f"{entry.name:<{INDENT}}{entry.size}, {entry.license}, {where}")
     print(f"{'':<{INDENT}}{entry.what}")
     is_pinned = entry.sha256 or entry.name == "python"
     note = "" if is_pinned else " (no published checksum: that of the first download is kept)"

@@ -32,7 +32,7 @@ class Entry:
     name: str
     what: str
     size: str
-    licence: str
+    license: str
     origin: str
     """Where it comes from: an address, or a description."""
     sha256: str | None = None
@@ -45,7 +45,7 @@ PYTHON = Entry(
     name="python",
     what="your own Python's standard library: its .py files, without tests and generated tables",
     size=f"{PYTHON_CHARS:,} chars",
-    licence="PSF-2.0",
+    license="PSF-2.0",
     origin="this machine",
 )
 DOWNLOADS = (
@@ -53,7 +53,7 @@ DOWNLOADS = (
         name="shakespeare",
         what="tinyshakespeare: plays, the standard small benchmark",
         size="1,115,394 chars",
-        licence="public domain",
+        license="public domain",
         origin="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
     ),
@@ -61,7 +61,7 @@ DOWNLOADS = (
         name="names",
         what="32,033 first names, one a line (makemore)",
         size="228,145 chars",
-        licence="public domain",
+        license="public domain",
         origin="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
         sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
     ),
@@ -69,14 +69,14 @@ DOWNLOADS = (
         name="warpeace",
         what="Tolstoy, War and Peace, in English",
         size="about 3.2 M chars",
-        licence="public domain",
+        license="public domain",
         origin="https://cs.stanford.edu/people/karpathy/char-rnn/warpeace_input.txt",
     ),
     Entry(
         name="enwik8",
-        what="100 MB of Wikipedia in XML (Hutter Prize); best with --level byte",
+        what="100 MB of Wikipedia in XML (Hutter Prize); best at level byte",
         size="100,000,000 bytes",
-        licence="CC BY-SA, GFDL",
+        license="CC BY-SA, GFDL",
         origin="https://mattmahoney.net/dc/enwik8.zip",
         sha256="547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc",
         member="enwik8",

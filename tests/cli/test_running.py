@@ -633,8 +633,8 @@ def test_corpora_are_listed_for_people_and_for_programs(capsys):
     rows = [json.loads(line) for line in call_charrnn(capsys, "corpora", "--json").out.splitlines()]
     assert [row["name"] for row in rows] == list(CATALOGUE)
     for row in rows:
-        assert all(row[key] for key in ("what", "size", "licence", "origin"))
-        assert all(row[key] in listed for key in ("name", "what", "size", "licence", "origin"))
+        assert all(row[key] for key in ("what", "size", "license", "origin"))
+        assert all(row[key] in listed for key in ("name", "what", "size", "license", "origin"))
     assert rows[0]["here"]
 
 

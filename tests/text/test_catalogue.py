@@ -114,7 +114,7 @@ def test_every_download_says_what_it_is_and_where_it_comes_from():
     for entry in DOWNLOADS:
         assert entry.origin.startswith("https://")
         assert entry.sha256 is None or len(bytes.fromhex(entry.sha256)) == 32
-        assert entry.licence
+        assert entry.license
         assert (entry.member is not None) == entry.origin.endswith(".zip")
 
 

@@ -116,6 +116,7 @@ class _Builder:
         self._known: dict[tuple[str, int], int] = {}
 
     def add(self, reads: int, targets: tuple[int, ...]) -> int:
+        """Add a node, and return its number."""
         if len(self.reads) == MAX_NODES:
             raise UsageError(
                 f"the expression {self.name} is too large: with its repeats written out, "
@@ -137,6 +138,7 @@ class _Builder:
         return after
 
     def item(self, item: tuple[Any, Any], flags: int, after: int, edge: _Edge) -> int:
+        """The node that begins one item of `re`'s parse tree."""
         op, value = item
         match op.name:
             case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN":
