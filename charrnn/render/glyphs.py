@@ -9,10 +9,10 @@ JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def glyph(character: str) -> str:
-    r"""Something to see for one character, which joins with no neighbor and is no control.
+    r"""A visible form of one character, which joins with no neighbor and is no control.
 
     "\n" -> "↵", "\x1b" -> "␛", a combining accent -> the accent on a circle, and "▯" for what
-    nobody can see or nobody knows how wide it is.
+    cannot be seen or has no known width.
     """
     point, category = ord(character), unicodedata.category(character)
     if point < 0x7F:

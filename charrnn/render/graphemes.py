@@ -1,4 +1,4 @@
-"""Which symbols of a text belong together as what a reader takes for one character: a grapheme.
+"""Graphemes: the symbols of a text that a reader takes for one character.
 
 A letter with its accents, the two letters of a flag, the members of a family and what joins them, the bytes of a
 character: each of these symbols has values of its own and so cells of its own, but a line is not broken between them.
@@ -22,22 +22,22 @@ class Graphemes:
         """Whether a grapheme begins with each of the next symbols.
 
         Args:
-            pieces: what each adds to the text; at level byte empty until a character is whole. A symbol that ends a
-                part within a character is not said to begin one: nobody knows yet.
+            pieces: what each symbol adds to the text; at level byte empty until a character is whole. A part that ends
+                within a character has no beginning there, because it is not known yet.
         """
         text = "".join(pieces)
         is_first = self._first_characters(text)
         if len(text) == len(pieces) and all(pieces) and not self._is_within:
             return is_first
-        found, place, first = [False] * len(pieces), 0, None if self._is_within else 0
+        begins, place, first = [False] * len(pieces), 0, None if self._is_within else 0
         for k, piece in enumerate(pieces):
             if not piece:
                 continue
             if first is not None:
-                found[first] = is_first[place]
+                begins[first] = is_first[place]
             place, first = place + len(piece), k + 1
         self._is_within = bool(pieces) and not pieces[-1]
-        return found
+        return begins
 
     def _first_characters(self, text: str) -> list[bool]:
         """Whether a grapheme begins with each character of the next part of the text."""
@@ -47,7 +47,7 @@ class Graphemes:
             return [True] * len(text)
         clusters = list(iter_graphemes(known))
         is_first = [k == 0 for cluster in clusters for k in range(len(cluster))]
-        found = is_first[len(self._last) :]
+        beginning = len(self._last)
         if clusters:
             self._last = clusters[-1]
-        return found
+        return is_first[beginning:]

@@ -23,7 +23,7 @@ DRAWN_WITH = "\N{BRAILLE PATTERN DOTS-25}\N{BOX DRAWINGS LIGHT VERTICAL AND LEFT
 FEWEST_ROWS, MOST_ROWS = 10, 18
 CELLS_A_TICK = 10
 CELLS_A_LETTER = 8
-"""From one letter on a curve to the next, at least."""
+"""The least distance between two letters on a curve."""
 
 Point = tuple[float, float]
 """Seconds, and bits per character."""

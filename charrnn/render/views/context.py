@@ -68,6 +68,6 @@ def judged(found: ContextCurve, noun: str) -> str:
 
 
 def reach_words(found: ContextCurve, noun: str) -> str:
-    """From which context length on more of it hardly helps."""
+    """The context length beyond which more of it hardly helps, in words."""
     symbols = counted(found.lengths[-1], noun)
     return f"within {100 * WITHIN:g} % of the bits with {symbols}: from k = {found.effective_length:,} on"

@@ -48,6 +48,7 @@ def diagram_rows(recording: Recording, what: str, look: Look, width: int) -> Ite
     """
     sections = list(_sections(recording, what, look))
     name_width = max(cell_len(name) for _, rows in sections for name, _ in rows) + 2
+    name_width += look.is_picture  # air before the colors
     beside = max(1, (width - name_width) // ENTRY_WIDTH)
     for first in range(0, len(recording.ids), beside):
         if first:

@@ -23,7 +23,7 @@ class Curve:
 
     title: str
     values: Sequence[float]
-    """At distance 0, 1, 2 ...: 0 or more."""
+    """The values at distance 0, 1, 2 ...; never below 0."""
     metrics: Mapping[str, str]
     """What stands below the curve; all curves have the same names."""
 

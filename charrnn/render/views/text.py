@@ -43,7 +43,7 @@ class TextPart:
     columns: Sequence[Column]
     values: Sequence[float] | Float
     guesses: Sequence[Sequence[Guess]] = ()
-    """The same number for each column; empty if none are shown."""
+    """K guesses under each column; empty if none are shown."""
     surprisal: Sequence[float] = ()
     """The bits of each column's symbol; empty if they are not shown."""
 
