@@ -45,7 +45,7 @@ class HeatMap:
 
     def values(self, recording: Recording) -> Array:
         """The values of the units in a part of a text, (n, T)."""
-        return np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in self.units])
+        return _values(recording, self.units)
 
 
 def heat_map(
@@ -69,7 +69,7 @@ def heat_map(
         where: what the recording is of, if not of the whole text.
         scale: "unit" gives each row its own scale, so that one large unit does not wash the others out.
     """
-    values = np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units])
+    values = _values(recording, units)
     low, high = _extremes(values)
     reach = max(-low, high)
     full = max(reach, LEAST_FULL) if units[0].what == "c" or reach > 1 else 1.0
@@ -82,6 +82,10 @@ def heat_map(
         is_exceeded=bool(where),
     )
     return HeatMap(units, each, legend, scale)
+
+
+def _values(recording: Recording, units: Sequence[Unit]) -> Array:
+    return np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units])
 
 
 def _extremes(values: Array) -> tuple[float, float]:
