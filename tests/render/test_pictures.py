@@ -19,17 +19,8 @@ from hypothesis import strategies as st
 from paints import backgrounds, codes_of, diverging_colors
 from rich.cells import cell_len
 from test_diagram import small_model
-from test_render import (
-    BIDI,
-    FAMILY,
-    FLAG,
-    NASTY,
-    TONED,
-    by_surprisal,
-    by_unit,
-    make_recording,
-    recordings,
-)
+from test_glyphs import BIDI, FAMILY, FLAG, NASTY, TONED
+from test_text import by_surprisal, by_unit, make_recording, recordings
 
 from charrnn.errors import UsageError
 from charrnn.render.ansi import lines_of
@@ -226,7 +217,7 @@ def test_ink_is_legible_on_its_ground_and_both_are_always_set():
     assert (paper.get("fill"), root.findall(f"{SVG}g")[1].get("fill")) == ("#ffffff", "#000000")
     ((row,),) = stretches(scene, 80)
     inks = [span.get("fill", "#000000") for _, _, span in row.values()]
-    codes = codes_of(diverging(TRUE))  # with ink as the terminal gets it; test_render.py judges it
+    codes = codes_of(diverging(TRUE))  # with ink as the terminal gets it; test_palette.py judges it
     terminal = [hex_of(map(int, re.findall(r"\d+", code)[2:5])) for code in codes]
     assert inks == terminal
     assert set(inks) == {"#000000", "#ffffff"}
