@@ -5,15 +5,17 @@ run) and `sha256` (over the header and all tensors). Loading runs no code, and c
 before a network is built: a file that is damaged, or says something else than it holds, is refused.
 """
 
+import contextlib
 import dataclasses
 import hashlib
+import io
 import itertools
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +120,34 @@ def _checksum(header: str, tensors: Arrays) -> str:
 # --- reading -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What the header of a checkpoint says."""
+
+    config: ModelConfig
+    level: str
+    """What the model's symbols are: `char` or `byte`."""
+    metrics: Mapping[str, Any]
+    run: Mapping[str, Any]
+
+
+def load_summary(path: Path) -> Summary:
+    """Read the header of a checkpoint. Its tensors are not read, and so not checked.
+
+    Raises:
+        CheckpointError: there is none, or it is cut off, not ours, or from a later version.
+    """
+    content, num_bytes = _read_head(path)
+    with _as_one_error(path):
+        metadata, entries = _outer_header(path, content)
+        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+        if len(content) + end != num_bytes:
+            raise CheckpointError(f"{path} is truncated or damaged", _DAMAGED)
+        header = _inner_header(path, metadata)
+        config, level = _model_config(header["config"]), header["vocabulary"]["level"]
+        return Summary(config, level, *_metrics_and_run(path, header))
+
+
 def load_checkpoint(path: Path, head: Head = LINEAR) -> Checkpoint:
     """Read and check a checkpoint.
 
@@ -129,8 +159,15 @@ def load_checkpoint(path: Path, head: Head = LINEAR) -> Checkpoint:
         CheckpointError: there is none, or it is damaged, not ours, from a later version, or at odds with itself.
     """
     content = _read(path)
-    try:
+    with _as_one_error(path):
         return _parse(path, content, head)
+
+
+@contextlib.contextmanager
+def _as_one_error(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a file is parsed into a CheckpointError."""
+    try:
+        yield
     except CheckpointError:
         raise
     except (
@@ -155,6 +192,20 @@ def _one_line(error: Exception) -> str:
 
 
 def _read(path: Path) -> bytes:
+    with _opened(path) as file:
+        return file.read()
+
+
+def _read_head(path: Path) -> tuple[bytes, int]:
+    """What precedes the tensors of a file, and the size of the file in bytes."""
+    with _opened(path) as file:
+        start = file.read(8)
+        head = start + file.read(min(int.from_bytes(start, "little"), LARGEST_HEADER))
+        return head, file.seek(0, io.SEEK_END)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         if not path.exists():
             raise CheckpointError(
@@ -164,7 +215,8 @@ def _read(path: Path) -> bytes:
             raise CheckpointError(
                 f"{path} is not a regular file", "name a .safetensors file or a run"
             )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}"
@@ -192,11 +244,18 @@ def _parse(path: Path, content: bytes, head: Head) -> Checkpoint:
         for n, a in tensors.items()
         if n.startswith(TRAINING_PREFIX)
     }
-    figures, run = header["figures"], header["run"]
-    if not (isinstance(figures, dict) and isinstance(run, dict)):
-        raise CheckpointError(f"{path}: figures and run must be objects")
+    metrics, run = _metrics_and_run(path, header)
     model = CharRNN(config, vocabulary, weights, head)
-    return Checkpoint(model, figures, run, training, path, len(content), metadata["sha256"])
+    return Checkpoint(model, metrics, run, training, path, len(content), metadata["sha256"])
+
+
+def _metrics_and_run(
+    path: Path, header: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    metrics, run = header["figures"], header["run"]
+    if not (isinstance(metrics, dict) and isinstance(run, dict)):
+        raise CheckpointError(f"{path}: figures and run must be objects")
+    return metrics, run
 
 
 def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, Any]]:

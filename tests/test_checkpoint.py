@@ -375,12 +375,12 @@ def without(*keys):
 
 
 LIES = {
-    "huge hidden size": (config(hidden_size=10**9), "hidden-size must be"),
+    "huge hidden size": (config(hidden_size=10**9), "hidden_size must be"),
     "large hidden size": (config(hidden_size=65_536), r"expected F32 \[262144, 2\]"),
-    "negative hidden size": (config(hidden_size=-3), "hidden-size must be"),
-    "fractional hidden size": (config(hidden_size=3.0), "hidden-size must be"),
-    "hidden size in words": (config(hidden_size="3"), "hidden-size must be"),
-    "hidden size true": (config(hidden_size=True), "hidden-size must be"),
+    "negative hidden size": (config(hidden_size=-3), "hidden_size must be"),
+    "fractional hidden size": (config(hidden_size=3.0), "hidden_size must be"),
+    "hidden size in words": (config(hidden_size="3"), "hidden_size must be"),
+    "hidden size true": (config(hidden_size=True), "hidden_size must be"),
     "too many layers": (config(num_layers=10**6), "layers must be"),
     "one layer more": (config(num_layers=2), "lacks the tensor rnn.weight_ih_l1"),
     "another embedding": (config(embedding_size=5), r"\[4, 2\], expected F32 \[4, 5\]"),

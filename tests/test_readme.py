@@ -354,6 +354,7 @@ RELEASED = {
     "curve": "--png --svg --json --quiet",
     "inspect": "--json --toml --quiet",
     "corpora": "--json --quiet",
+    "runs": "--out --json --quiet",
 }
 
 

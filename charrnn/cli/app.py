@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.options import as_command, spell_as_options
+from charrnn.cli.options import as_command, as_typed
 from charrnn.cli.refused import Refused, in_one_line
-from charrnn.errors import DataError, SettingError, UsageError
+from charrnn.errors import SettingError, UsageError
 
 VERBS = {
     "Main": ("train", "sample", "visualize"),
     "Understand": ("gates", "saliency", "context", "gradients", "curve", "serve"),
     "Measure": ("evaluate", "compare"),
-    "Manage": ("inspect", "corpora"),
+    "Manage": ("inspect", "runs", "corpora"),
 }
 """The verbs in the panels of the help. Each is a module of this package, or a package with a module `command`."""
 
@@ -49,16 +49,22 @@ def charrnn(
     """Train character-level recurrent networks on any text, generate text with them, and see what their units do."""
 
 
-def _register() -> None:
-    for panel, verbs in VERBS.items():
-        for verb in verbs:
-            module = _module(verb)
-            function = getattr(module, verb)
-            changes = getattr(module, "CHANGES", None)
-            if hasattr(module, "EXAMPLES"):
-                function = as_command(function, changes)
-            epilog = "\n\n".join(("Examples:", *getattr(module, "EXAMPLES", ())))
-            app.command(verb, rich_help_panel=panel, epilog=epilog)(function)
+def _register(verb: str, panel: str) -> None:
+    """Add a verb to the application: a command, or a group of them if its module has SUBCOMMANDS."""
+    module = _module(verb)
+    function = getattr(module, verb)
+    if hasattr(module, "EXAMPLES"):
+        function = as_command(function, getattr(module, "CHANGES", None))
+    epilog = "\n\n".join(("Examples:", *getattr(module, "EXAMPLES", ())))
+    subcommands = getattr(module, "SUBCOMMANDS", ())
+    if not subcommands:
+        app.command(verb, rich_help_panel=panel, epilog=epilog)(function)
+        return
+    group = typer.Typer(rich_markup_mode="rich")
+    group.callback(invoke_without_command=True)(function)
+    for subcommand in subcommands:
+        group.command(subcommand.__name__)(as_command(subcommand))
+    app.add_typer(group, name=verb, rich_help_panel=panel, epilog=epilog)
 
 
 def _module(verb: str) -> Any:
@@ -67,7 +73,9 @@ def _module(verb: str) -> Any:
     return import_module(f"charrnn.cli.{verb}.command") if hasattr(module, "__path__") else module
 
 
-_register()
+for _panel, _verbs in VERBS.items():
+    for _verb in _verbs:
+        _register(_verb, _panel)
 
 
 def obey(arguments: list[str]) -> None:
@@ -77,18 +85,14 @@ def obey(arguments: list[str]) -> None:
         UsageError: it has something that no command takes.
         SystemExit: it ends with a status of its own.
     """
-    commands = {command.name: command for command in app.registered_commands}
-    verb = next((argument for argument in arguments[:1] if argument in commands), None)
     try:
         status = app(arguments, prog_name="charrnn", standalone_mode=False)
     except Refused as refused:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
-        raise in_one_line(refused, f"charrnn {verb}" if verb else "charrnn") from None
+        raise in_one_line(refused) from None
     except SettingError as error:
-        callback = commands[verb].callback if verb else None
-        kind = DataError if isinstance(error, DataError) else UsageError
-        raise kind(*error.spelled(spell_as_options(callback))) from None
+        raise as_typed(error, {}) from None
     if status:
         raise SystemExit(status)
 

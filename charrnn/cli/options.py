@@ -19,7 +19,7 @@ import typer
 
 from charrnn.cli import terminal
 from charrnn.config import PANELS, ModelConfig, TrainingConfig, TrainingRequest
-from charrnn.errors import UsageError, spelled
+from charrnn.errors import DataError, SettingError, UsageError, spelled
 from charrnn.settings import (
     Setting,
     check_together,
@@ -100,6 +100,12 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
 
     def call(context: typer.Context, quiet: bool, **values: Any) -> None:
         terminal.set_quiet(quiet)
+        try:
+            obey(context, values)
+        except SettingError as error:
+            raise as_typed(error, spelling) from None
+
+    def obey(context: typer.Context, values: Mapping[str, Any]) -> None:
         given = Given(frozenset(n for n in context.params if was_given(context, n)))
         arguments = {name: values[name] for name in own if name != "context"}
         if "context" in own:
@@ -118,14 +124,15 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
     everything = sorted(
         itertools.chain(*options.values()), key=lambda o: _panel_order(o.rule.panel)
     )
-    spell = partial(_spell, {option.name: option.flags[0] for option in everything})
+    spelling = {option.name: option.flags[0] for option in everything}
+    spell = spell_as_options(spelling)
     signature += [_parameter(option, spell) for option in everything]
     if changes.run_file:
         signature.append(_run_file_parameter(changes.run_file))
     signature.append(_quiet_parameter())
     call.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in signature}
-    call.spelling = {option.name: option.flags[0] for option in everything}  # type: ignore[attr-defined]
+    call.spelling = spelling  # type: ignore[attr-defined]
     return call
 
 
@@ -203,14 +210,20 @@ def was_given(context: typer.Context, name: str) -> bool:
     return source in ("COMMANDLINE", "DEFAULT_MAP")
 
 
-def spell_as_options(command: Callable[..., Any] | None) -> Callable[[str, str], str]:
-    """How a command spells settings: "learning_rate" -> "--lr"."""
-    return partial(_spell, getattr(command, "spelling", {}))
+def as_typed(error: SettingError, flags: Mapping[str, str]) -> DataError | UsageError:
+    """An error with its settings spelled as the options of a command are."""
+    kind = DataError if isinstance(error, DataError) else UsageError
+    return kind(*error.spelled(spell_as_options(flags)))
 
 
-def _spell(flags: Mapping[str, str], name: str, value: str) -> str:
-    flag = flags.get(name, "--" + name.replace("_", "-"))
-    return f"{flag} {value}".rstrip()
+def spell_as_options(flags: Mapping[str, str]) -> Callable[[str, str], str]:
+    """How a command with these options spells settings and their values: "learning_rate" -> "--lr"."""
+
+    def spell(name: str, value: str) -> str:
+        flag = flags.get(name, "--" + name.replace("_", "-"))
+        return f"{flag} {value}".rstrip()
+
+    return spell
 
 
 # --- parameters as Typer wants them -----------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def find_checkpoint(name: str | None) -> Path:
     return found
 
 
-def _of_run(folder: Path) -> Path | None:
+def checkpoint_of_run(folder: Path) -> Path | None:
     """The checkpoint of a run: its best, or its last if it was stopped before its first evaluation."""
     return next((folder / file for file in (BEST, LAST) if (folder / file).is_file()), None)
 
@@ -70,7 +70,7 @@ def _named(name: str) -> Path | None:
         path = Path(name)
         if path.exists() and not path.is_dir():
             return path
-        return _of_run(path) or _of_run(RUNS / name)
+        return checkpoint_of_run(path) or checkpoint_of_run(RUNS / name)
     except (OSError, ValueError):  # a name too long, or with a NUL
         return None
 
@@ -89,7 +89,7 @@ def say_near_run(text: str) -> None:
 
 def _newest() -> Path | None:
     """The checkpoint of the run that was written to last, or None."""
-    found = [path for folder in RUNS.glob("*/") if (path := _of_run(folder))]
+    found = [path for folder in RUNS.glob("*/") if (path := checkpoint_of_run(folder))]
     return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 

@@ -644,7 +644,7 @@ def test_the_command_line_helps(tmp_path):
     asked = run_charrnn("-h", cwd=tmp_path).out
     assert asked == run_charrnn("--help", cwd=tmp_path).out
     assert asked.split() == run_charrnn(cwd=tmp_path, status=2).out.split()
-    for verb in ("train", "sample", "visualize", "evaluate", "inspect", "corpora"):
+    for verb in ("train", "sample", "visualize", "evaluate", "inspect", "runs", "corpora"):
         assert f" {verb} " in asked
     assert "Did you mean 'sample'" in run_charrnn("smaple", cwd=tmp_path, status=2).err
     assert "--temp" in run_charrnn("sample", "--temq", 1, cwd=tmp_path, status=2).err

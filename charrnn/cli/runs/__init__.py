@@ -1,0 +1,1 @@
+"""`charrnn runs`: the command, and what only it needs."""

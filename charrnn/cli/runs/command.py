@@ -1,0 +1,180 @@
+"""`charrnn runs`: list the runs that there are, rename one, remove some."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charrnn.cli.run_names import RUNS, TRAIN_ONE, checked_name, complete_checkpoint
+from charrnn.cli.runs.listing import describe, runs_under, table
+from charrnn.cli.runs.own_files import is_run, own_files, size_on_disk
+from charrnn.cli.terminal import print_json, print_wrapped, say, terminal_width
+from charrnn.errors import BusyError, CheckpointError, SettingError, UsageError
+from charrnn.settings import check, setting
+from charrnn.wording import counted, did_you_mean, listed, size
+
+EXAMPLES = (
+    "charrnn runs",
+    "charrnn runs rename corpus plays",
+    "charrnn runs remove plays-2 plays-3",
+)
+
+RunName = Annotated[
+    str,
+    typer.Argument(metavar="OLD", help="The run's name.", autocompletion=complete_checkpoint),
+]
+RunNames = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME...", help="Names of runs.", autocompletion=complete_checkpoint),
+]
+NewName = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions:
+    """Where runs are kept."""
+
+    out: Path = setting(RUNS, "Folder of the runs.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """How runs are listed."""
+
+    json: bool = setting(False, "Print one JSON object per run.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveOptions:
+    """Whether runs are removed without asking."""
+
+    yes: bool = setting(
+        False, "Remove without asking; required where standard input is no terminal."
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def runs(context: typer.Context, *, where: FolderOptions, options: ListOptions) -> None:
+    """List, rename and remove runs.
+
+    Without a command, the runs are listed, the newest last: name, cell, layers x units, characters of the corpus, bits
+    per character (byte) of the validation text, time since the last checkpoint, size on disk. A run that cannot be read
+    is listed with the reason.
+    """
+    if context.invoked_subcommand:
+        return
+    found = [describe(folder) for folder in runs_under(where.out)]
+    if options.json:
+        for run in found:
+            print_json(run.as_dict())
+        return
+    if not found:
+        say(f"charrnn: there are no runs under {where.out}/; {TRAIN_ONE}")
+        return
+    width = terminal_width() if sys.stdout.isatty() else None
+    for line, indent in table(found, width):
+        print_wrapped(line, indent)
+    say(f"charrnn: {counted(len(found), 'run')} under {where.out}/, newest last")
+
+
+def rename(old: RunName, new: NewName, *, where: FolderOptions) -> None:
+    """Rename a run."""
+    folder, target = _folder_of(old, where.out), where.out / checked_name(new)
+    if os.path.lexists(target):
+        raise UsageError(f"{target} already exists", "choose another name")
+    with _held(folder):
+        pass  # a folder whose lock file is open cannot be renamed on every system
+    folder.rename(target)
+    say(f"charrnn: renamed {folder} to {target}")
+
+
+def remove(names: RunNames, *, where: FolderOptions, options: RemoveOptions) -> None:
+    """Remove runs.
+
+    Their checkpoints and metrics are removed, and their folders if nothing else is in them. If one of the runs is being
+    trained, none is removed.
+    """
+    folders = [_folder_of(name, where.out) for name in dict.fromkeys(names)]
+    with contextlib.ExitStack() as held:
+        for folder in folders:
+            held.enter_context(_held(folder))
+        if not (options.yes or _confirmed(folders)):
+            say("charrnn: nothing was removed")
+            return
+        for folder in folders:
+            for path in own_files(folder):
+                path.unlink(missing_ok=True)
+    for folder in folders:
+        _remove_folder(folder)
+
+
+SUBCOMMANDS = (rename, remove)
+
+
+def _folder_of(name: str, out: Path) -> Path:
+    """The folder of a run.
+
+    Raises:
+        UsageError: the name is none that a run can have.
+        CheckpointError: there is no such run.
+    """
+    folder = out / checked_name(name)
+    if not is_run(folder):
+        known = [run.name for run in runs_under(out)]
+        hint = did_you_mean(name, known) or (known and f"runs here: {listed(known)}") or TRAIN_ONE
+        raise CheckpointError(f"there is no run {name!r} under {out}/", hint)
+    return folder
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process.
+
+    Raises:
+        BusyError: the run is being trained.
+    """
+    from charrnn.files import locked
+
+    try:
+        with locked(folder):
+            yield
+    except BusyError as error:
+        raise BusyError(error.message, "wait until it is finished, or stop it first") from error
+
+
+def _confirmed(folders: list[Path]) -> bool:
+    """Whether the user agrees to remove these runs.
+
+    Raises:
+        SettingError: standard input is no terminal.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise SettingError("{yes} is required where standard input is no terminal", "add {yes}")
+    total = size(sum(map(size_on_disk, folders)))
+    names = listed([folder.name for folder in folders])
+    print(f"Remove {names} ({total})? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder without a run if nothing else is in it, and report what became of it."""
+    (folder / ".lock").unlink(missing_ok=True)
+    left = sorted(path.name for path in folder.iterdir())
+    if left:
+        say(f"charrnn: removed the run in {folder}, which also has {listed(left, 4)}")
+        return
+    folder.rmdir()
+    say(f"charrnn: removed {folder}")
