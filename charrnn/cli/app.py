@@ -90,11 +90,23 @@ def obey(arguments: list[str]) -> None:
     except Refused as refused:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
-        raise in_one_line(refused) from None
+        raise in_one_line(refused, _command_in(arguments)) from None
     except SettingError as error:
         raise as_typed(error, {}) from None
     if status:
         raise SystemExit(status)
+
+
+def _command_in(arguments: list[str]) -> str:
+    """The command that a command line begins with: "charrnn runs rename"."""
+    words = ["charrnn"]
+    known: Any = typer.main.get_command(app)
+    for argument in arguments:
+        known = getattr(known, "commands", {}).get(argument)
+        if known is None:
+            break
+        words.append(argument)
+    return " ".join(words)
 
 
 def main() -> None:

@@ -13,10 +13,13 @@ SHOULD_BE = "Input should be "
 """The beginning of pydantic's message about a value."""
 
 
-def in_one_line(refused: Any) -> UsageError:
-    """Typer's error as one of charrnn's; the hint names the command whose options were refused."""
-    context = getattr(refused, "ctx", None)
-    command = context.command_path if context else "charrnn"
+def in_one_line(refused: Any, command: str) -> UsageError:
+    """Typer's error as one of charrnn's.
+
+    Args:
+        refused: the error.
+        command: the command whose help the hint names.
+    """
     message: str = _of_a_value(refused) or refused.format_message()
     return UsageError(
         message[:1].lower() + message[1:].rstrip("."), f"run '{command} --help' for usage"
