@@ -98,7 +98,8 @@ def test_only_the_command_line_prints_exits_or_reads_its_surroundings(path):
     [
         ("import charrnn", {"torch", "numpy"}),
         ("import charrnn.cli.app", {"torch", "numpy"}),
-        ("import charrnn; charrnn.CharRNN; charrnn.evaluate; charrnn.Recording", {"torch"}),
+        ("import charrnn; charrnn.LanguageModel; charrnn.evaluate; charrnn.Recording", {"torch"}),
+        ("import charrnn.config, charrnn.training.plan, charrnn.training.data", {"torch"}),
         ("import charrnn.checkpoint, charrnn.sampling.sampler, charrnn.render.ansi", {"torch"}),
     ],
 )

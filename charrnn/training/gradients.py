@@ -99,7 +99,7 @@ def gradient_reach(
         short = f"a distance of {distance} needs at least {distance + 2} characters of text"
         hint = f"--distance {len(ids) - 2} is the farthest" if len(ids) > 2 else ""
         raise DataError(f"{short}, but there are {len(ids)}", hint)
-    reader = Reader(model)
+    reader = TorchModel(model)
     ends = _spread(distance, len(ids) - 2, windows)
     warm_up = min(warm_up, int(ends[-1]) - distance)
     total = np.zeros((model.config.num_layers, distance + 1))
@@ -123,7 +123,7 @@ def _num_groups(model: CharRNN, num_windows: int, distance: int) -> int:
 
 
 def _norms(
-    reader: "Reader", ids: Ids, ends: npt.NDArray[np.int64], distance: int, warm_up: int
+    reader: "TorchModel", ids: Ids, ends: npt.NDArray[np.int64], distance: int, warm_up: int
 ) -> npt.NDArray[np.float64]:
     """The norms of some windows.
 
@@ -154,7 +154,7 @@ def _norms(
 
 
 @torch.no_grad()
-def warm(reader: "Reader", ids: Ids, begin: npt.NDArray[np.int64], length: int) -> States:
+def warm(reader: "TorchModel", ids: Ids, begin: npt.NDArray[np.int64], length: int) -> States:
     """The state of each window before position `begin`, after reading the `length` characters before it.
 
     A window that would start before the text waits in its initial state until the text begins.
@@ -171,7 +171,7 @@ def warm(reader: "Reader", ids: Ids, begin: npt.NDArray[np.int64], length: int) 
     return state
 
 
-class Reader:
+class TorchModel:
     """A model's step in float64, as torch can differentiate it. The weights themselves get no gradient."""
 
     def __init__(self, model: CharRNN) -> None:

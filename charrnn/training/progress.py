@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """How far a run has come."""
 
     step: int = 0
@@ -53,7 +53,7 @@ class Progress:
         }
 
     @classmethod
-    def from_metrics(cls, metrics: Mapping[str, Any]) -> "Progress":
+    def from_metrics(cls, metrics: Mapping[str, Any]) -> "RunProgress":
         """The progress that a checkpoint keeps."""
         return cls(
             step=metrics["step"],

@@ -10,7 +10,7 @@ from charrnn.checkpoint import Arrays
 from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.training.network import Network
-from charrnn.training.progress import Progress
+from charrnn.training.progress import RunProgress
 
 DIVERGENCE_FACTOR = 20.0
 """A loss this many times that of guessing among all symbols alike counts as diverged."""
@@ -48,7 +48,7 @@ def halved(rate: float, halvings: int) -> float:
 
 
 def final_error(
-    reason: str, progress: Progress, config: TrainingConfig, best: Path
+    reason: str, progress: RunProgress, config: TrainingConfig, best: Path
 ) -> DivergedError:
     """The error of a run that gives up, with what to try instead.
 

@@ -21,7 +21,7 @@ import torch
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
 from charrnn.text.vocabulary import Ids
-from charrnn.training.gradients import ARRAYS_PER_STEP, TAPE, Reader, warm
+from charrnn.training.gradients import ARRAYS_PER_STEP, TAPE, TorchModel, warm
 
 REACH = 1000
 """Characters before the prediction that get a gradient, at most."""
@@ -84,7 +84,7 @@ def saliency(
         raise DataError(
             f"a prediction has a place from 1 to {len(ids):,} in this text, not {place:,}"
         )
-    reader = Reader(model)
+    reader = TorchModel(model)
     start = max(0, place - min(reach, _affordable(model)))
     state = warm(reader, ids, np.array([start]), min(warm_up, start))
     symbols = torch.from_numpy(ids[start:place].astype(np.int64))

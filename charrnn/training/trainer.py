@@ -39,7 +39,7 @@ from charrnn.training.machine import (
 )
 from charrnn.training.network import Network, TorchState, make_network
 from charrnn.training.optimizer import Optimizer
-from charrnn.training.progress import Progress
+from charrnn.training.progress import RunProgress
 from charrnn.training.rollback import (
     MAX_HALVINGS,
     Diverged,
@@ -105,7 +105,7 @@ class Trainer:
         self.network = self._make_network(initial)
         self._judge_start = initial is not None and len(corpus.val) > 1
         self.optimizer = Optimizer(self.network, config)
-        self.progress = Progress()
+        self.progress = RunProgress()
         self.state: TorchState = None
         """The state carried from step to step."""
         self.files = RunFolder(folder, self.saving.keep)
@@ -330,7 +330,7 @@ class Trainer:
 
     def _resume(self, last: Checkpoint) -> None:
         """Go on from a last.safetensors."""
-        self.progress = Progress.from_metrics(last.metrics)
+        self.progress = RunProgress.from_metrics(last.metrics)
         if not (self.folder / BEST).exists():  # it was removed: the next one is the best
             self.progress.best_nats = None
         now = {WEIGHTS + name: array for name, array in last.model.weights.items()}
