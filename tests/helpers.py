@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="CharRNN")
 
+BEST = "checkpoints/tiny/best.safetensors"
+"""A model of the workplace."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -181,6 +184,15 @@ def random_model(
         for name, of in weight_shapes(config).items()
     }
     return (kind or LanguageModel)(config, vocabulary, weights)
+
+
+def expected_text(model: Any, *, prime: str = "", index: int = 0, **settings: Any) -> str:
+    """What a sample of a model must be: by default 60 characters of the seed 1."""
+    from charrnn.config import SamplingConfig
+    from charrnn.sampling.sampler import sample
+
+    config = SamplingConfig(**({"length": 60, "seed": 1} | settings))
+    return prime + "".join(sample(model, prime, config, index=index))
 
 
 def make_text(num_chars: int = 6000) -> str:

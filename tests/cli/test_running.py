@@ -16,7 +16,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn
+from helpers import BEST, CLEAN, call_charrnn, command, expected_text, own_signals, run_charrnn
 from rich.text import Text
 from typer.main import get_command
 
@@ -25,15 +25,14 @@ from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.cli.app import app
 from charrnn.cli.sample.output import CHARACTERS_PER_WRITE
-from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.config import ModelConfig
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.network.shapes import weight_shapes
 from charrnn.render.glyphs import harmless
-from charrnn.sampling.sampler import STRIDE, sample
+from charrnn.sampling.sampler import STRIDE
 from charrnn.text.catalogue import CATALOGUE
 from charrnn.text.vocabulary import Vocabulary
 
-BEST = "checkpoints/tiny/best.safetensors"
 CONTROL_CHARACTERS = "\t\n\x07\x1b[]m\x7f\x9b\u202e\u2066"
 
 
@@ -54,11 +53,6 @@ def save_model(folder, vocabulary, **about):
     run.mkdir(parents=True)
     save_checkpoint(run / "best.safetensors", Checkpoint(model, **about))
     return model
-
-
-def expected_text(model, *, prime="", index=0, **settings):
-    config = SamplingConfig(**({"length": 60, "seed": 1} | settings))
-    return prime + "".join(sample(model, prime, config, index=index))
 
 
 def run_shell(line, cwd, env=None):

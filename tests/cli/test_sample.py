@@ -5,8 +5,7 @@ import re
 import sys
 
 import pytest
-from helpers import call_charrnn, run_charrnn
-from test_running import BEST, expected_text
+from helpers import BEST, call_charrnn, expected_text, run_charrnn
 
 from charrnn.cli.app import app
 from charrnn.cli.sample.infill import InfillOptions

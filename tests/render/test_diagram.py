@@ -2,31 +2,14 @@
 
 import re
 
-import numpy as np
 import pytest
 from helpers import call_charrnn, run_charrnn
+from recordings import small_model
 
-from charrnn.api import LanguageModel
-from charrnn.config import ModelConfig
-from charrnn.network.shapes import weight_shapes
 from charrnn.render.ansi import lines_of
 from charrnn.render.look import Look
 from charrnn.render.palette import ColorMode
 from charrnn.render.views.diagram import diagram_rows
-from charrnn.text.vocabulary import Vocabulary
-
-
-def small_model(symbols="ehlo", num_layers=1, hidden_size=3):
-    config = ModelConfig(
-        cell="elman",
-        vocab_size=len(symbols),
-        embedding_size=4,
-        hidden_size=hidden_size,
-        num_layers=num_layers,
-    )
-    rng = np.random.default_rng(1)
-    weights = {n: rng.normal(size=s).astype(np.float32) for n, s in weight_shapes(config).items()}
-    return LanguageModel(config, Vocabulary("char", sorted(map(ord, symbols))), weights)
 
 
 def rows_of(model, text, mode=ColorMode.none, width=200, top=99):

@@ -5,15 +5,10 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recordings import BIDI, FAMILY, FLAG, NASTY, TONED
 from rich.cells import cell_len
 
 from charrnn.render.glyphs import glyph, harmless, one_line
-
-BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-FAMILY, FLAG, TONED = "👨\u200d👩\u200d👧", "🇩🇪", "👍🏽"
-NASTY = (
-    "\n\t\r\x1b\x07\x00\x7f\x85\x9b中🙂◌\u0301\u20e3\u0903\u0e31\ufe0f\u2028\ud800\u0378\ue000 ﷽"
-)
 
 
 @pytest.mark.parametrize(

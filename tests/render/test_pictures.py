@@ -17,10 +17,19 @@ from helpers import call_charrnn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paints import backgrounds, codes_of, diverging_colors
+from recordings import (
+    BIDI,
+    FAMILY,
+    FLAG,
+    NASTY,
+    TONED,
+    by_surprisal,
+    by_unit,
+    make_recording,
+    recordings,
+    small_model,
+)
 from rich.cells import cell_len
-from test_diagram import small_model
-from test_glyphs import BIDI, FAMILY, FLAG, NASTY, TONED
-from test_text import by_surprisal, by_unit, make_recording, recordings
 
 from charrnn.errors import UsageError
 from charrnn.render.ansi import lines_of

@@ -1,7 +1,7 @@
 """Texts in colors: any text keeps its cells, any value its sign, and no text acts."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,11 +9,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from paints import code_of, codes_of, escape
+from recordings import (
+    CHARACTER,
+    FAMILY,
+    FLAG,
+    TONED,
+    by_surprisal,
+    by_unit,
+    make_recording,
+    recordings,
+)
 from rich.cells import cell_len
-from test_glyphs import BIDI, FAMILY, FLAG, NASTY, TONED
 from wcwidth import iter_graphemes
 
-from charrnn.interpret.recording import RecordedModel, Recording
 from charrnn.render.ansi import line_of, lines_of
 from charrnn.render.glyphs import glyph
 from charrnn.render.graphemes import Graphemes
@@ -26,11 +34,9 @@ from charrnn.render.palette import (
     diverging,
     rising,
 )
-from charrnn.render.views.scale import FULL_SURPRISAL, Scale, legend_rows
+from charrnn.render.views.scale import FULL_SURPRISAL
 from charrnn.render.views.text import (
-    TextPart,
     surprisal_scale,
-    surprisal_values,
     text_parts,
     text_rows,
     unit_scale,
@@ -42,70 +48,9 @@ MARKED = re.compile(r"\x1b\[([0-9;]*)m|(.)", re.DOTALL)
 
 # --- layout ---------------------------------------------------------------------------------------
 
-CHARACTER = st.sampled_from(NASTY + BIDI + FAMILY + FLAG + TONED) | st.characters()
-VALUE = st.floats(-1, 1, width=32)
-
-
-def make_recording(text, values, guesses=(), names=""):
-    """A recording of one unit, as h, c and bits; (T, K) guesses: a place in names, a chance."""
-    T, K = len(text), len(guesses[0]) if guesses else 0
-    array = np.array(values, np.float32)
-    pairs = np.array(guesses, np.float32).reshape(T, K, 2)
-    return Recording(
-        text=text,
-        ids=np.array([names.find(c) for c in text], np.int32),
-        pieces=tuple(text),
-        surprisal=np.abs(array),
-        arrays=dict.fromkeys("hc", array.reshape(T, 1, 1)),
-        next_ids=pairs[..., 0].astype(np.int32),
-        next_probabilities=pairs[..., 1],
-        next_text=tuple(names),
-        source=RecordedModel("0" * 16, "lstm", ("h", "c"), ()),
-    )
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A text with its scale."""
-
-    part: TextPart
-    scale: Scale
-
-    @property
-    def depth(self):
-        """The guesses under each symbol."""
-        return len(self.part.guesses[0]) if self.part.guesses else 0
-
-    def rows(self, look, width):
-        """A legend, and the text folded at the width."""
-        yield from legend_rows(self.scale, look, has_guesses=self.depth > 0)
-        yield from text_rows([self.part], self.scale, look, width)
-
-
-def by_unit(recording, what="h", note=""):
-    """A recording colored by its unit."""
-    (part,) = text_parts([recording], unit_values(0, what, 0))
-    return Shown(part, unit_scale(recording, 0, what, 0, note))
-
-
-def by_surprisal(recording):
-    (part,) = text_parts([recording], surprisal_values)
-    return Shown(part, surprisal_scale(recording))
-
 
 def terminal_lines(shown, mode, width):
     return lines_of(shown.rows(Look(mode), width))
-
-
-@st.composite
-def recordings(draw, most_guesses):
-    """Any text and any values; each symbol's guesses are distinct."""
-    text = draw(st.text(CHARACTER, min_size=1, max_size=20))
-    names = "".join(sorted({*text, *"abc"}))
-    K = draw(st.integers(min(1, most_guesses), most_guesses))
-    places = st.lists(st.integers(0, len(names) - 1), min_size=K, max_size=K, unique=True)
-    guesses = [[(place, draw(st.floats(0, 1))) for place in draw(places)] for _ in text]
-    return make_recording(text, [draw(VALUE) for _ in text], guesses, names)
 
 
 def stretches(scene, mode, width):

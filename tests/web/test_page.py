@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from paints import codes_of
-from test_packing import unpack, values_of
+from unpacking import unpack, values_of
 
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
