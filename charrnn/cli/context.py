@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import PlotLayoutOptions
-from charrnn.cli.outputs import PictureOptions, TableOptions
+from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
 from charrnn.cli.reading import ReadingOptions, TextArgument, open_reader
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
@@ -23,6 +23,7 @@ EXAMPLES = (
     "charrnn context plays plays.txt --windows 2000",
     "charrnn context plays plays.txt --svg context.svg --csv context.csv",
 )
+CHANGES = PLOTS
 COLUMNS = ("context", "surprisal", "standard_error", "more", "more_standard_error", "windows")
 
 

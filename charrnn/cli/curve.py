@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.outputs import PLOTS, PictureOptions
 from charrnn.cli.run_names import METRICS, complete_checkpoint, find_checkpoint
 from charrnn.cli.terminal import can_print, say, terminal_color, terminal_width
 from charrnn.config import FILES
@@ -29,6 +29,7 @@ EXAMPLES = (
     "charrnn curve plays-lstm plays-gru",
     "charrnn curve plays --svg curve.svg",
 )
+CHANGES = PLOTS
 Evaluated = dict[str, Any]
 """The metrics of one evaluation."""
 TRAIN, VALIDATION = "train_nats_per_char", "val_nats_per_char"

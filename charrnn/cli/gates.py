@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import PlotLayoutOptions
-from charrnn.cli.outputs import PictureOptions, TableOptions
+from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
 from charrnn.cli.reading import (
     DumpOptions,
     ReadingOptions,
@@ -30,6 +30,7 @@ EXAMPLES = (
     "charrnn gates plays plays.txt --max-chars 100000 --csv gates.csv",
     "charrnn gates --from states.npz --svg gates.svg",
 )
+CHANGES = PLOTS
 COLUMNS = ("address", "layer", "gate", "unit", "left", "right", "mean", "time_scale")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.reading import TextArgument, checkpoint_and_text, known_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
 from charrnn.cli.terminal import can_print, print_wrapped, say, terminal_width
-from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.config import OUTPUT, SHOWN, ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.settings import check, setting
@@ -60,14 +60,16 @@ class GradientOptions:
         high=1000,
         metavar="K",
         default_text=f"{DISTANCE}, or half of a shorter text",
+        panel=SHOWN,
     )
     fresh: str | None = setting(
         None,
         f"Cells of the fresh (untrained) networks, separated by commas: {', '.join(CELLS)}.",
         metavar="CELLS",
         default_text="the checkpoint's own",
+        panel=SHOWN,
     )
-    json: bool = setting(False, "Print one JSON object instead of the tables.")
+    json: bool = setting(False, "Print one JSON object instead of the tables.", panel=OUTPUT)
 
     def __post_init__(self) -> None:
         check(self)

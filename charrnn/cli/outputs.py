@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.extras import require_extra
 from charrnn.cli.layout import LayoutOptions
+from charrnn.cli.options import Changes
 from charrnn.cli.terminal import require_place, say
 from charrnn.config import FILES
 from charrnn.errors import UsageError
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from charrnn.render.plot.picture import Kind
 
 PLOT_EXTRA = ("matplotlib", "plot")
+PLOTS = Changes(
+    different={
+        "svg": {
+            "help": "Write an SVG picture instead of printing. Needs pip install 'charrnn\\[plot]'."
+        }
+    }
+)
+"""What a command says of its options whose picture is a plot."""
 NOT_DRAWN = ("follow", "html", "dump", "lstmvis")
 """What is shown or written in another way than as a picture."""
 

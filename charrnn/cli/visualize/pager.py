@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from charrnn.errors import EnvironmentFault
 
 USUAL = "less -R"
-"""Where PAGER names none; -R lets colours through."""
+"""The pager if PAGER names none; -R lets colors through."""
 
 
 def page(lines: Iterable[str]) -> None:
     """Show lines through the user's pager as they come, and wait until it is left.
 
-    PAGER names it, or it is less. When it is left early, no more lines are asked for.
+    PAGER names it; by default it is less. If it is left early, no more lines are generated.
 
     Raises:
         EnvironmentFault: there is no such program, or it fails.
@@ -45,7 +45,7 @@ def page(lines: Iterable[str]) -> None:
 
 
 def _feed(process: "subprocess.Popen[bytes]", lines: Iterable[str]) -> None:
-    """Hand lines on until there are no more, or nobody wants them."""
+    """Write lines to the pager until there are no more, or it is left."""
     assert process.stdin
     try:
         with contextlib.suppress(BrokenPipeError):
