@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
-from charrnn.errors import DataError, SettingError
+from charrnn.errors import DataSettingError, SettingError
 from charrnn.numerics import odds, softmax
 from charrnn.sampling import rules
 from charrnn.sampling.history import MAX_NGRAMS, History, RecentSymbols, SeenNgrams
@@ -206,7 +206,9 @@ def _ids(setting: str, characters: str, vocabulary: Vocabulary) -> npt.NDArray[n
         reason = f"not among the model's {counted(len(vocabulary.symbols), 'character')}"
     unknown = dict.fromkeys(c for c, k in zip(characters, known.tolist(), strict=True) if not k)
     if unknown:
-        raise DataError(
-            f"{setting} names characters that are {reason}: {name_characters(list(unknown))}"
+        raise DataSettingError(
+            f"{{{setting}}} names characters that are {{reason}}: {{names}}",
+            reason=reason,
+            names=name_characters(list(unknown)),
         )
     return vocabulary.lookup(points)

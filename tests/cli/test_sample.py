@@ -195,7 +195,7 @@ def test_unknown_characters_of_the_prompt_can_be_left_out(capsys, tiny_model):
         (("--match", "a{61}", "--max-chars", 60), 2, "--max-chars 61"),
         (("--stop", ""), 2, "--stop must be"),
         (("--stop", r"\q"), 2, r"\q"),
-        (("--ban", "漢"), 3, "--ban: not among"),
+        (("--ban", "漢"), 3, "--ban names characters that are not among"),
         (("--bias", "a"), 2, "CHARS=VALUE"),
         (("--bias", "a=nan"), 2, "CHARS=VALUE"),
         (("--bias", "a=1", "--ban", "a"), 2, "--bias must"),
