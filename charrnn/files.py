@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
 
-from charrnn.errors import BusyError, EnvironmentFault, UsageError
+from charrnn.errors import BusyError, EnvironmentFault, SettingError
 
 
 def environment_fault(action: str, path: Path, error: OSError) -> EnvironmentFault:
@@ -131,7 +131,9 @@ def make_writable_folder(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink(missing_ok=True)  # the holder of the folder's lock may have removed it
     except (FileExistsError, NotADirectoryError) as error:
-        raise UsageError(f"{folder} is not a folder", "choose another folder or name") from error
+        raise SettingError(
+            "{folder} is not a folder", "choose another with {out} or {name}", folder=folder
+        ) from error
     except OSError as error:
         raise environment_fault("write in", folder, error) from error
 

@@ -197,7 +197,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path, holder
     message = f"{tmp_path} is in use by process {holder.pid}"
     with pytest.raises(BusyError, match=re.escape(message)) as caught, locked(tmp_path):
         pytest.fail("two processes hold the same run")
-    assert "--name" in caught.value.hint
+    assert caught.value.hint == "choose another name"
     assert (tmp_path / ".lock-owner").read_text() == str(holder.pid)
 
 
@@ -281,7 +281,7 @@ def test_what_is_no_folder_is_a_mistake_of_use(name, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(UsageError, match="is not a folder") as caught:
         make_writable_folder(tmp_path / name)
-    assert "--out" in caught.value.hint
+    assert caught.value.hint == "choose another with out or name"
     assert (tmp_path / "file").read_bytes() == OLD
 
 
@@ -297,7 +297,7 @@ def test_a_folder_that_cannot_be_written_is_an_environment_fault(
     with pytest.raises(EnvironmentFault) as caught:
         make_writable_folder(tmp_path)
     assert caught.value.message == f"cannot write in {tmp_path}: {os.strerror(number)}"
-    assert "--out" in caught.value.hint
+    assert "choose another" in caught.value.hint
 
 
 def test_a_probe_that_the_lock_holder_swept_away_is_no_fault(tmp_path, monkeypatch):
