@@ -29,6 +29,24 @@ settings.register_profile(
 )
 settings.load_profile("tests")  # pytest --hypothesis-profile=hunt looks for new ones
 
+QUICK = {
+    "evaluation": ("test_evaluation",),
+    "interpret": ("test_recording", "test_spans"),
+    "render": ("test_glyphs", "test_palette"),
+    "sampling": ("test_sampling", "test_stopping"),
+    "text": ("test_vocabulary",),
+    "training": ("test_optimizer", "test_plan"),
+    "tests": ("test_exactness", "test_files", "test_settings"),
+}
+"""The modules that `pytest -m quick` runs, by their folder: each room, in less than a minute together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick modules."""
+    for item in items:
+        if item.path.stem in QUICK.get(item.path.parent.name, ()):
+            item.add_marker(pytest.mark.quick)
+
 
 @pytest.fixture
 def charrnn_in(tmp_path: Path) -> Callable[..., Result]:
