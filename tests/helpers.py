@@ -1,13 +1,17 @@
 """What tests share: a command runner, in a process of its own or in this one, and a text that every machine has."""
 
 import atexit
+import contextlib
 import functools
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +45,17 @@ CLEAN = {
     if not k.startswith(("COLUMNS", "NO_COLOR", "FORCE_", "COLORTERM"))
 } | {"OMP_NUM_THREADS": "1"}  # tests' networks are too small to share among threads
 FLAGS = ("-W", "error::DeprecationWarning:charrnn")
-READ_LATE = {"BROWSER", "COLUMNS", "LESS", "LINES", "PAGER", "PATH"}
+READ_LATE = {
+    "BROWSER",
+    "COLORTERM",
+    "COLUMNS",
+    "LESS",
+    "LINES",
+    "NO_COLOR",
+    "PAGER",
+    "PATH",
+    "TERM",
+}
 """What no module reads of the environment when it is imported."""
 
 
@@ -70,35 +84,67 @@ def run_charrnn(
     Python itself is started anew only where its environment may matter to how it starts.
     """
     env = env or {}
-    run = _run_prepared if env.keys() <= READ_LATE else _run_anew
-    result = run([str(a) for a in arguments], cwd, stdin, CLEAN | env)
+    run = _start_prepared if env.keys() <= READ_LATE else _start_anew
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
+        streams = (given.fileno(), out.fileno(), err.fileno())
+        ended = run([str(a) for a in arguments], cwd, CLEAN | env, streams)
+        out.seek(0)
+        err.seek(0)
+        result = Result(ended, out.read().decode(), err.read().decode())
     assert "Traceback" not in result.err, result.err
     assert status is None or result.status == status, result
     return result
 
 
-def _run_anew(arguments: list[str], cwd: Path, stdin: bytes, env: dict[str, str]) -> Result:
-    done = subprocess.run(
+def run_on_terminal(
+    *arguments: object, cwd: Path, env: dict[str, str] | None = None, columns: int = 0
+) -> str:
+    """What a terminal on standard output gets to see, with LF at the end of its lines; stderr must stay empty."""
+    env, seen = env or {}, bytearray()
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (20 * (columns > 0), columns))
+    reader = threading.Thread(target=_read_terminal, args=(ours, seen))
+    reader.start()
+    with TemporaryFile() as given, TemporaryFile() as err:
+        streams = (given.fileno(), theirs, err.fileno())
+        run = _start_prepared if env.keys() <= READ_LATE else _start_anew
+        status = run([str(a) for a in arguments], cwd, CLEAN | env, streams)
+        os.close(theirs)
+        reader.join()
+        os.close(ours)
+        err.seek(0)
+        assert (status, err.read()) == (0, b"")
+    return seen.replace(b"\r\n", b"\n").decode()
+
+
+def _start_anew(
+    arguments: list[str], cwd: Path, env: dict[str, str], streams: tuple[int, int, int]
+) -> int:
+    given, out, err = streams
+    return subprocess.run(
         command(*arguments),
         cwd=cwd,
-        input=stdin,
-        capture_output=True,
         env=env,
+        stdin=given,
+        stdout=out,
+        stderr=err,
         preexec_fn=own_signals,
         check=False,
-    )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    ).returncode
 
 
-def _run_prepared(arguments: list[str], cwd: Path, stdin: bytes, env: dict[str, str]) -> Result:
-    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
-        given.write(stdin)
-        given.seek(0)
-        streams = (given.fileno(), out.fileno(), err.fileno())
-        status = prepared_server().run(arguments, cwd=cwd, env=env, streams=streams)
-        out.seek(0)
-        err.seek(0)
-        return Result(status, out.read().decode(), err.read().decode())
+def _start_prepared(
+    arguments: list[str], cwd: Path, env: dict[str, str], streams: tuple[int, int, int]
+) -> int:
+    return prepared_server().run(arguments, cwd=cwd, env=env, streams=streams)
+
+
+def _read_terminal(descriptor: int, seen: bytearray) -> None:
+    with contextlib.suppress(OSError):  # Linux's way of saying that the other end is closed
+        while piece := os.read(descriptor, 65536):
+            seen += piece
 
 
 @functools.cache

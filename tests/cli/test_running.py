@@ -6,8 +6,6 @@ import json
 import math
 import os
 import pickle
-import pty
-import select
 import shlex
 import shutil
 import signal
@@ -16,7 +14,16 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import BEST, CLEAN, call_charrnn, command, expected_text, own_signals, run_charrnn
+from helpers import (
+    BEST,
+    CLEAN,
+    call_charrnn,
+    command,
+    expected_text,
+    own_signals,
+    run_charrnn,
+    run_on_terminal,
+)
 from rich.text import Text
 from typer.main import get_command
 
@@ -67,33 +74,6 @@ def run_shell(line, cwd, env=None):
         stdin=subprocess.DEVNULL,
         check=False,
     )
-
-
-def run_on_terminal(*arguments, cwd, env=None):
-    """What a terminal gets to see."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env=CLEAN | (env or {}),
-    )
-    os.close(theirs)
-    seen = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # Linux's way of saying that the other end is closed
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(ours)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, b"")
-    return seen.replace(b"\r\n", b"\n").decode()
 
 
 @pytest.fixture

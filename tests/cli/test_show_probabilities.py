@@ -3,14 +3,11 @@
 import io
 import json
 import math
-import os
-import pty
 import re
-import subprocess
 import sys
 
 import pytest
-from helpers import CLEAN, call_charrnn, command, run_charrnn
+from helpers import call_charrnn, run_charrnn, run_on_terminal
 from hypothesis import given
 from hypothesis import strategies as st
 from paints import code_of, codes_of
@@ -227,24 +224,6 @@ def test_nothing_written_is_nothing_shown(sampled):
 TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "40"}
 
 
-def on_terminal(*arguments, cwd, env):
-    """What a terminal on standard output gets to see."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command(*arguments), cwd=cwd, stdin=subprocess.DEVNULL, stdout=theirs, env=CLEAN | env
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while piece := os.read(ours, 65536):
-            seen += piece
-    except OSError:  # Linux's way of saying that the other end is closed
-        pass
-    os.close(ours)
-    assert process.wait(60) == 0
-    return seen.replace(b"\r\n", b"\n").decode()
-
-
 @pytest.mark.parametrize(
     ("env", "mode"),
     [
@@ -257,7 +236,7 @@ def on_terminal(*arguments, cwd, env):
 )
 def test_a_terminal_gets_the_colours_that_it_has(workplace, env, mode):
     options = ("sample", *OPTIONS, "-q", "--show-probabilities")
-    seen = on_terminal(*options, cwd=workplace, env=env)
+    seen = run_on_terminal(*options, cwd=workplace, env=env)
     wanted = run_charrnn(*options, "--color", mode, cwd=workplace, env=TERMINAL).out
     assert (
         "".join(c for c, _ in characters_of(seen)).rstrip()

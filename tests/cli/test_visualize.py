@@ -1,18 +1,21 @@
 """`charrnn visualize` as people run it: what it reads, what it shows, and what a terminal gets."""
 
-import fcntl
 import io
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals, run_charrnn
+from helpers import (
+    CLEAN,
+    call_charrnn,
+    command,
+    make_text,
+    own_signals,
+    run_charrnn,
+    run_on_terminal,
+)
 
 import charrnn
 from charrnn.cli import reading
@@ -275,33 +278,6 @@ def test_quiet_says_nothing(see, tmp_path):
 # --- terminals ------------------------------------------------------------------------------------
 
 
-def on_terminal(workplace, env, columns=33):
-    """What a terminal of 33 columns gets."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 20, columns, 0, 0))
-    arguments = command("visualize", "tiny", TEXT * 4, "--unit", "L0.h.3", "-q")
-    with subprocess.Popen(
-        arguments,
-        cwd=workplace,
-        stdin=subprocess.DEVNULL,
-        stdout=slave,
-        stderr=subprocess.PIPE,
-        env={k: v for k, v in CLEAN.items() if k != "TERM"} | env,
-        preexec_fn=own_signals,
-    ) as process:
-        os.close(slave)
-        pieces = []
-        try:
-            while piece := os.read(master, 4096):
-                pieces.append(piece)
-        except OSError:  # how Linux says that the other side has closed
-            pass
-        os.close(master)
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
-    return b"".join(pieces).decode().replace("\r\n", "\n")
-
-
 def widest(out):
     """The width of the text's first line, below title and legend."""
     lines = SGR.sub("", out).split("\n")
@@ -323,7 +299,8 @@ def widest(out):
     ],
 )
 def test_a_terminal_gets_the_colours_and_the_width_that_it_has(workplace, env, kind, width):
-    out = on_terminal(workplace, env)
+    shown = ("visualize", "tiny", TEXT * 4, "--unit", "L0.h.3", "-q")
+    out = run_on_terminal(*shown, cwd=workplace, env=env, columns=33)
     assert kinds_of(out) == {kind} - {None}
     assert ("\x1b" in out) == bool(kind)
     assert widest(out) == width

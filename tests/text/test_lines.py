@@ -557,7 +557,9 @@ def charrnn_here(place, trained, capsys, monkeypatch):
 def test_train_says_how_the_lines_are_split_and_judged(trained):
     total = len("\n".join(NAMES * 3)) + 1
     assert f"names.txt: 144 lines of {total:,} characters" in trained.err
-    assert "129 lines for training, then 15 for validation, drawn with --split-seed 4" in trained.err
+    assert (
+        "129 lines for training, then 15 for validation, drawn with --split-seed 4" in trained.err
+    )
     assert "1 empty line was left out" in trained.err
     assert "of 15 validation lines also occur in the training set" in trained.err
     assert "steps of about" in trained.err
