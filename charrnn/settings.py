@@ -200,7 +200,8 @@ def _check_companions(
     if other not in values:  # it needs none, or one of another config
         return
     if wanted and str(values[other]) not in wanted:
-        raise SettingError(f"{{{name}}} only applies with {{{other}:{wanted[0]}}}")
+        choices = " or ".join(f"{{{other}:{value}}}" for value in wanted)
+        raise SettingError(f"{{{name}}} only applies with {choices}")
     if not wanted and not values[other]:
         raise SettingError(f"{{{name}}} only applies with {{{other}}}")
 

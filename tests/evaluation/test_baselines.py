@@ -392,7 +392,7 @@ def test_on_test_text_the_order_is_chosen_by_validation_text(here, tmp_path, val
 def test_baselines_of_anything_but_a_held_out_part_are_refused(here, what):
     here("train", "corpus.txt", *SMALL, "-q")
     refused = here("evaluate", "corpus", *what, "--baselines", status=2)
-    assert "--baselines needs --split val or --split test" in refused.err
+    assert "--baselines only applies with --split val or --split test" in refused.err
     assert refused.out == ""
 
 
