@@ -1,6 +1,8 @@
 """The command `charrnn`: its verbs, its version and its help."""
 
+import os
 import sys
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -19,15 +21,6 @@ VERBS = {
 }
 """The verbs in the panels of the help. Each is a module of this package, or a package with a module `command`."""
 
-app = typer.Typer(
-    name="charrnn",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
-    epilog="Start with: charrnn train python   ·   charrnn sample --temp 0.8   ·   charrnn visualize",
-)
-
 
 def _show_version(wanted: bool) -> None:
     if wanted:
@@ -37,7 +30,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def charrnn(
     version: Annotated[
         bool,
@@ -49,10 +41,42 @@ def charrnn(
     """Train character-level recurrent networks on any text, generate text with them, and see what their units do."""
 
 
-def _register(verb: str, panel: str) -> None:
-    """Add a verb to the application: a command, or a group of them if its module has SUBCOMMANDS."""
-    module = _module(verb)
-    function = getattr(module, verb)
+@cache
+def application(verb: str | None = None, *, overview: bool = False) -> typer.Typer:
+    """The application.
+
+    Args:
+        verb: the only verb that is needed, so that the modules of the others are not imported; None: all.
+        overview: whether the verbs are only listed, so that their options are not made.
+    """
+    app = typer.Typer(
+        name="charrnn",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode="rich",
+        epilog="Start with: charrnn train python   ·   charrnn sample --temp 0.8   ·   charrnn visualize",
+    )
+    app.callback()(charrnn)
+    for panel, verbs in VERBS.items():
+        for name in verbs:
+            if overview:
+                app.command(name, help=_function(name).__doc__, rich_help_panel=panel)(_nothing)
+            elif verb in (None, name):
+                _register(app, name, panel)
+    return app
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """The attribute `app`: the application with all verbs, made when it is first used."""
+    if name == "app":
+        return application()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _register(app: typer.Typer, verb: str, panel: str) -> None:
+    """Add a verb to an application: a command, or a group of them if its module has SUBCOMMANDS."""
+    module, function = _module(verb), _function(verb)
     if hasattr(module, "EXAMPLES"):
         function = as_command(function, getattr(module, "CHANGES", None))
     epilog = "\n\n".join(("Examples:", *getattr(module, "EXAMPLES", ())))
@@ -73,9 +97,13 @@ def _module(verb: str) -> Any:
     return import_module(f"charrnn.cli.{verb}.command") if hasattr(module, "__path__") else module
 
 
-for _panel, _verbs in VERBS.items():
-    for _verb in _verbs:
-        _register(_verb, _panel)
+def _function(verb: str) -> Any:
+    """The function of a verb's command, whose docstring is its help."""
+    return getattr(_module(verb), verb)
+
+
+def _nothing() -> None:
+    """No-op: a verb in a list of verbs."""
 
 
 def obey(arguments: list[str]) -> None:
@@ -85,19 +113,29 @@ def obey(arguments: list[str]) -> None:
         UsageError: it has something that no command takes.
         SystemExit: it ends with a status of its own.
     """
+    app = _application_for(arguments)
     try:
         status = app(arguments, prog_name="charrnn", standalone_mode=False)
     except Refused as refused:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
-        raise in_one_line(refused, _command_in(arguments)) from None
+        raise in_one_line(refused, _command_in(app, arguments)) from None
     except SettingError as error:
         raise as_typed(error, {}) from None
     if status:
         raise SystemExit(status)
 
 
-def _command_in(arguments: list[str]) -> str:
+def _application_for(arguments: list[str]) -> typer.Typer:
+    """The application with as much as a command line, or the completion of one, needs of it."""
+    first = arguments[0] if arguments else ""
+    if any(first in verbs for verbs in VERBS.values()):
+        return application(first)
+    only_options = first.startswith("-") or not first
+    return application(overview=only_options and "_CHARRNN_COMPLETE" not in os.environ)
+
+
+def _command_in(app: typer.Typer, arguments: list[str]) -> str:
     """The command that a command line begins with: "charrnn runs rename"."""
     words = ["charrnn"]
     known: Any = typer.main.get_command(app)
