@@ -134,7 +134,7 @@ class CorpusConfig:
     def __post_init__(self) -> None:
         check(self)
         if self.val_fraction + self.test_fraction >= 1:
-            raise SettingError(
+            raise SettingError.naming(
                 "{val_fraction} plus {test_fraction} must be below 1, not {found:g}",
                 found=self.val_fraction + self.test_fraction,
             )
@@ -339,7 +339,7 @@ class TrainingConfig:
         check(self)
         # torch itself takes cuda:256 for cuda:0
         if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", self.device):
-            raise SettingError(
+            raise SettingError.naming(
                 "{device} must be cpu, cuda or cuda:N, not {found!r}", found=self.device
             )
 
@@ -429,7 +429,7 @@ def _home_of(name: str) -> type:
         rule = settings_of(config).get(name)
         if rule and rule.option:
             return config
-    raise SettingError("there is no setting {found!r}", found=name)
+    raise SettingError.naming("there is no setting {found!r}", found=name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -553,7 +553,7 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         check(self)
         if not all(self.stop):
-            raise SettingError("{stop} must be a text of at least one character, not ''")
+            raise SettingError.naming("{stop} must be a text of at least one character, not ''")
         _check_bias(self.ban, self.bias)
 
 
@@ -562,13 +562,15 @@ def _check_bias(ban: str, bias: tuple[tuple[str, float], ...]) -> None:
     named = set(ban)
     for characters, value in bias:
         if not isinstance(value, (int, float)) or not abs(value) <= 1e12:
-            raise SettingError(
+            raise SettingError.naming(
                 "{bias} must be a number from -1e12 to 1e12, not {found!r}", found=value
             )
         if not isinstance(characters, str) or not characters:
-            raise SettingError("{bias} must name characters, not {found!r}", found=characters)
+            raise SettingError.naming(
+                "{bias} must name characters, not {found!r}", found=characters
+            )
         if twice := "".join(sorted(named & set(characters))):
-            raise SettingError(
+            raise SettingError.naming(
                 "{bias} must name characters that have no other bias or ban, not {found!r}",
                 found=twice,
             )

@@ -5,7 +5,12 @@ An error's text is one line: what, where, expected, found. Its hint is what to t
 
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
-from typing import Any
+from typing import Any, Self
+
+Spell = Callable[[str, str], str]
+"""Spells a setting, given its name and a value, or ""."""
+Spelled = Callable[[Spell], tuple[str, str]]
+"""A message and a hint, with their settings spelled."""
 
 
 class CharrnnError(Exception):
@@ -22,6 +27,34 @@ class CharrnnError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self._spelled: Spelled | None = None
+
+    @classmethod
+    def naming(cls, message: str, hint: str = "", **values: object) -> Self:
+        """An error that names settings: in Python by their own names, on the command line by their options.
+
+        Args:
+            message: a template with each setting as its name in braces: "{stop} and {match} exclude each other";
+                "{optimizer:muon}" names a setting with a value.
+            hint: what to do, in the same form.
+            values: other parts of the two, by name.
+        """
+
+        def spelled_by(spell: Spell) -> tuple[str, str]:
+            return spelled(message, spell, **values), spelled(hint, spell, **values)
+
+        error = cls(*spelled_by(_in_python))
+        error._spelled = spelled_by
+        return error
+
+    @property
+    def names_settings(self) -> bool:
+        """Whether the message or the hint names settings."""
+        return self._spelled is not None
+
+    def typed(self, spell: "Spell") -> "CharrnnError":
+        """The error with its settings spelled by a function of a setting's name and its value, or ""."""
+        return type(self)(*self._spelled(spell)) if self._spelled else self
 
 
 class UsageError(CharrnnError):
@@ -31,28 +64,10 @@ class UsageError(CharrnnError):
 
 
 class SettingError(UsageError):
-    """An error that names settings: in Python by their own names, on the command line by their options.
-
-    Args:
-        template: the message, with each setting as its name in braces: "{stop} and {match} exclude each other";
-            "{optimizer:muon}" names a setting with a value.
-        hint: what to do, in the same form.
-        values: other parts of the template, by name.
-    """
-
-    def __init__(self, template: str, hint: str = "", **values: object) -> None:
-        self._template, self._hint, self._values = template, hint, values
-        super().__init__(*self.spelled(_in_python))
-
-    def spelled(self, spell: Callable[[str, str], str]) -> tuple[str, str]:
-        """The message and the hint, with settings spelled by a function of a setting's name and its value, or ""."""
-        return (
-            spelled(self._template, spell, **self._values),
-            spelled(self._hint, spell, **self._values),
-        )
+    """An invalid setting, or a conflict between settings, which the message names (see `CharrnnError.naming`)."""
 
 
-def spelled(template: str, spell: Callable[[str, str], str], **values: object) -> str:
+def spelled(template: str, spell: Spell, **values: object) -> str:
     """A text in which settings stand as names in braces, with each of them spelled.
 
     Args:
@@ -70,7 +85,7 @@ def _in_python(name: str, value: str) -> str:
 class _Speller(Formatter):
     """Fills in a template: known values as they are, everything else as a setting."""
 
-    def __init__(self, spell: Callable[[str, str], str]) -> None:
+    def __init__(self, spell: Spell) -> None:
         self._spell = spell
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002
@@ -80,7 +95,7 @@ class _Speller(Formatter):
 class _Spelled:
     """A setting in a template."""
 
-    def __init__(self, name: str, spell: Callable[[str, str], str]) -> None:
+    def __init__(self, name: str, spell: Spell) -> None:
         self._name, self._spell = name, spell
 
     def __format__(self, value: str) -> str:
@@ -91,12 +106,6 @@ class DataError(CharrnnError):
     """A corpus, prompt or text that cannot be read as asked."""
 
     exit_status = 3
-
-
-class DataSettingError(SettingError, DataError):
-    """An error in a corpus or text whose message or hint names settings."""
-
-    exit_status = DataError.exit_status
 
 
 class CheckpointError(CharrnnError):

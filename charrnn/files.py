@@ -131,7 +131,7 @@ def make_writable_folder(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink(missing_ok=True)  # the holder of the folder's lock may have removed it
     except (FileExistsError, NotADirectoryError) as error:
-        raise SettingError(
+        raise SettingError.naming(
             "{folder} is not a folder", "choose another with {out} or {name}", folder=folder
         ) from error
     except OSError as error:

@@ -145,7 +145,7 @@ def check_value(config: type, name: str, value: object) -> None:
 def require(condition: bool, name: str, expected: str, found: object) -> None:
     """Raise SettingError "NAME must be EXPECTED, not FOUND" unless the condition holds."""
     if not condition:
-        raise SettingError(f"{{{name}}} must be {expected}, not {{found!r}}", found=found)
+        raise SettingError.naming(f"{{{name}}} must be {expected}, not {{found!r}}", found=found)
 
 
 def _fits(value: Any, kind: type, rule: Setting) -> bool:
@@ -193,7 +193,7 @@ def _check_companions(
 ) -> None:
     for other in rule.excludes:
         if other in changed:
-            raise SettingError(
+            raise SettingError.naming(
                 f"{{{name}}} and {{{other}}} exclude each other", "leave one of them out"
             )
     other, *wanted = rule.needs or ("",)
@@ -201,9 +201,9 @@ def _check_companions(
         return
     if wanted and str(values[other]) not in wanted:
         choices = " or ".join(f"{{{other}:{value}}}" for value in wanted)
-        raise SettingError(f"{{{name}}} only applies with {choices}")
+        raise SettingError.naming(f"{{{name}}} only applies with {choices}")
     if not wanted and not values[other]:
-        raise SettingError(f"{{{name}}} only applies with {{{other}}}")
+        raise SettingError.naming(f"{{{name}}} only applies with {{{other}}}")
 
 
 def flags_of(name: str, rule: Setting) -> tuple[str, ...]:

@@ -80,10 +80,12 @@ def test_what_is_within_range_is_accepted():
 
 
 def test_an_error_is_spelled_for_python_and_for_the_command_line():
-    error = SettingError("{rate} needs {word:two}, not {found!r}", "leave {rate} out", found="{x}")
+    error = SettingError.naming(
+        "{rate} needs {word:two}, not {found!r}", "leave {rate} out", found="{x}"
+    )
     assert (error.message, error.hint) == ("rate needs word='two', not '{x}'", "leave rate out")
-    spelled = error.spelled(lambda name, value: f"--{name} {value}".strip())
-    assert spelled == ("--rate needs --word two, not '{x}'", "leave --rate out")
+    typed = error.typed(lambda name, value: f"--{name} {value}".strip())
+    assert (typed.message, typed.hint) == ("--rate needs --word two, not '{x}'", "leave --rate out")
 
 
 @pytest.mark.parametrize(("config", "name"), SETTINGS, ids=lambda v: getattr(v, "__name__", v))

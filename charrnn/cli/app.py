@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.options import as_command, as_typed
+from charrnn.cli.options import as_command
 from charrnn.cli.refused import Refused, in_one_line
-from charrnn.errors import SettingError, UsageError
+from charrnn.errors import UsageError
 
 VERBS = {
     "Main": ("train", "sample", "visualize"),
@@ -120,8 +120,6 @@ def obey(arguments: list[str]) -> None:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
         raise in_one_line(refused, _command_in(app, arguments)) from None
-    except SettingError as error:
-        raise as_typed(error, {}) from None
     if status:
         raise SystemExit(status)
 

@@ -62,7 +62,9 @@ def context(
     beginning of a line at most.
     """
     if layout.color and not pictures:
-        raise SettingError("{color} only applies with {svg} or {png}: the table has no colors")
+        raise SettingError.naming(
+            "{color} only applies with {svg} or {png}: the table has no colors"
+        )
     pictures.require(layout, plot="context")
     table.require()
     reader = open_reader(checkpoint, text, edits)

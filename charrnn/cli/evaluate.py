@@ -107,13 +107,13 @@ def evaluate(
         say_near_run(checkpoint)
         checkpoint, file = None, checkpoint
     if (file is None) == (split is None):
-        raise SettingError(
+        raise SettingError.naming(
             "give either a FILE (or -) or {split}", "for example: charrnn evaluate book.txt"
         )
     loaded = open_checkpoint(checkpoint)
     lines = reads_lines(loaded) if options.lines is None else options.lines
     if lines and (options.window or options.streams):
-        raise SettingError(
+        raise SettingError.naming(
             "{window} and {streams} do not apply where lines are scored one by one",
             "add --no-lines",
         )

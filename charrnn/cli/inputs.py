@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import is_quiet, say
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, DataSettingError, UsageError
+from charrnn.errors import DataError, UsageError
 from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read_text(source: "TextSource", model: "CharRNN | None") -> str:
 def without_training_hint(error: DataError) -> DataError:
     """An error in a text, with a hint that names no settings of `train`."""
     hint = error.hint
-    if isinstance(error, DataSettingError):
+    if error.names_settings:
         hint = "convert it to UTF-8 first: iconv -f ITS-ENCODING -t UTF-8"
     return DataError(error.message, hint)
 

@@ -66,7 +66,7 @@ class LayoutOptions:
             SettingError: the colors are those of a terminal, which no picture has.
         """
         if self.color in (ColorMode.ansi16, ColorMode.ansi256):
-            raise SettingError(
+            raise SettingError.naming(
                 "a picture has all colors or none, not those of {color:{mode}}",
                 "leave out {color}, or give {color:none} for black on white",
                 mode=self.color,
@@ -110,7 +110,7 @@ class ColoringOptions(LayoutOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.palette != Palette.rdbu and self.color == ColorMode.none:
-            raise SettingError("{palette} and {color:none} exclude each other")
+            raise SettingError.naming("{palette} and {color:none} exclude each other")
 
     @property
     def look(self) -> "Look":

@@ -18,8 +18,15 @@ from typing import Annotated, Any, NewType, Optional, get_type_hints
 import typer
 
 from charrnn.cli import terminal
-from charrnn.config import PANELS, ModelConfig, TrainingConfig, TrainingRequest
-from charrnn.errors import DataError, SettingError, UsageError, spelled
+from charrnn.config import (
+    PANELS,
+    CorpusConfig,
+    ModelConfig,
+    SamplingConfig,
+    TrainingConfig,
+    TrainingRequest,
+)
+from charrnn.errors import CharrnnError, UsageError, spelled
 from charrnn.settings import (
     Setting,
     check_together,
@@ -102,8 +109,10 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
         terminal.set_quiet(quiet)
         try:
             obey(context, values)
-        except SettingError as error:
-            raise as_typed(error, spelling) from None
+        except CharrnnError as error:
+            if not error.names_settings:
+                raise
+            raise error.typed(spell_as_options(spelling)) from None
 
     def obey(context: typer.Context, values: Mapping[str, Any]) -> None:
         given = Given(frozenset(n for n in context.params if was_given(context, n)))
@@ -210,20 +219,21 @@ def was_given(context: typer.Context, name: str) -> bool:
     return source in ("COMMANDLINE", "DEFAULT_MAP")
 
 
-def as_typed(error: SettingError, flags: Mapping[str, str]) -> DataError | UsageError:
-    """An error with its settings spelled as the options of a command are."""
-    kind = DataError if isinstance(error, DataError) else UsageError
-    return kind(*error.spelled(spell_as_options(flags)))
-
-
 def spell_as_options(flags: Mapping[str, str]) -> Callable[[str, str], str]:
     """How a command with these options spells settings and their values: "learning_rate" -> "--lr"."""
 
     def spell(name: str, value: str) -> str:
-        flag = flags.get(name, "--" + name.replace("_", "-"))
+        flag = flags.get(name) or _usual_flag(name)
         return f"{flag} {value}".rstrip()
 
     return spell
+
+
+def _usual_flag(name: str) -> str:
+    """The spelling of a setting that is no option of the command at hand."""
+    configs = (ModelConfig, TrainingConfig, CorpusConfig, SamplingConfig)
+    rules = (settings_of(config).get(name) for config in configs)
+    return flags_of(name, next((rule for rule in rules if rule), Setting(help="")))[0]
 
 
 # --- parameters as Typer wants them -----------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ class DumpOptions:
         if checkpoint is None:
             return
         noun = "checkpoint" if text is not None or is_checkpoint(checkpoint) else "text"
-        raise SettingError(
+        raise SettingError.naming(
             "{from_dump} takes no {noun}, but {given!r} was given",
             "a dump is shown without its model; leave out the {noun}",
             noun=noun,

@@ -118,7 +118,7 @@ def _place(position: int, length: int, noun: str) -> int:
     """
     at = position + length if position < 0 else position
     if not 1 <= at <= length:
-        raise SettingError(
+        raise SettingError.naming(
             "{position} must be from 1 to {length:,} in a text of {counted}, not {given}",
             "it counts from 0; -1 is the last {noun}",
             length=length,
@@ -138,7 +138,9 @@ def _symbol(target: str, vocabulary: "Vocabulary") -> int:
     ids = vocabulary.encode(target)
     if len(ids) != 1:
         noun = noun_of(vocabulary.level)
-        raise SettingError("{target} must be one {noun}, not {count:,}", noun=noun, count=len(ids))
+        raise SettingError.naming(
+            "{target} must be one {noun}, not {count:,}", noun=noun, count=len(ids)
+        )
     return int(ids[0])
 
 

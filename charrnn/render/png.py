@@ -51,10 +51,10 @@ def png_of(grid: Grid) -> bytes:
     width, height = size_of(grid)
     size = (width * SCALE, height * SCALE)
     if max(size) > MOST_PIXELS:
-        raise UsageError(
+        raise UsageError.naming(
             f"the picture would have {size[0]:,} x {size[1]:,} pixels; "
             f"a .png may have {MOST_PIXELS:,} on a side",
-            "show less with --max-chars, or write an .svg",
+            "show less with {max_chars}, or write an .svg",
         )
     image = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(image)

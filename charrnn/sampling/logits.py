@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
-from charrnn.errors import DataSettingError, SettingError
+from charrnn.errors import DataError, SettingError
 from charrnn.numerics import odds, softmax
 from charrnn.sampling import rules
 from charrnn.sampling.history import MAX_NGRAMS, History, RecentSymbols, SeenNgrams
@@ -140,7 +140,7 @@ class LogitsProcessor:
             return self.banned
         forbidden = ~allowed if self.banned is None else ~allowed | self.banned
         if forbidden.all(axis=-1).any():
-            raise SettingError("every character that may come next is banned by {ban}")
+            raise SettingError.naming("every character that may come next is banned by {ban}")
         return forbidden
 
     def _against_repetition(self, logits: Float64, histories: Sequence[History]) -> Float64:
@@ -183,7 +183,7 @@ def _banned(config: SamplingConfig, vocabulary: Vocabulary) -> Mask | None:
     if vocabulary.unknown_id is not None:
         mask[vocabulary.unknown_id] = True
     if mask.all():
-        raise SettingError("{ban} leaves no character that the model could generate")
+        raise SettingError.naming("{ban} leaves no character that the model could generate")
     return mask if mask.any() else None
 
 
@@ -206,7 +206,7 @@ def _ids(setting: str, characters: str, vocabulary: Vocabulary) -> npt.NDArray[n
         reason = f"not among the model's {counted(len(vocabulary.symbols), 'character')}"
     unknown = dict.fromkeys(c for c, k in zip(characters, known.tolist(), strict=True) if not k)
     if unknown:
-        raise DataSettingError(
+        raise DataError.naming(
             f"{{{setting}}} names characters that are {{reason}}: {{names}}",
             reason=reason,
             names=name_characters(list(unknown)),

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, DataSettingError
+from charrnn.errors import DataError
 from charrnn.text.lines import copy_lines, count_repeated, line_bounds, line_spans, shuffled
 from charrnn.text.numbering import NEWLINE, cache_path, count, make_ids, number
 from charrnn.text.sources import Notes, TextSource
@@ -198,7 +198,7 @@ def _vocabulary_of(counts: npt.NDArray[np.int64], config: CorpusConfig) -> Vocab
     common = np.flatnonzero(counts >= config.min_count)
     if not len(common):
         most = int(counts.max())
-        raise DataSettingError(
+        raise DataError.naming(
             f"no character occurs {config.min_count:,} times (the most common one {most:,} times)",
             f"lower {{min_count}} to {most} or less",
         )
@@ -212,12 +212,12 @@ def _by_lines(
     """The lines, shuffled, and notes about lines that are left out."""
     newline = int(vocabulary.lookup(np.array([NEWLINE]))[0])
     if newline in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
-        raise DataSettingError(
+        raise DataError.naming(
             "{lines} needs the newline among the characters", "lower {min_count}"
         )
     starts, lengths = line_spans(ids, newline)
     if len(starts) < 2:
-        raise DataSettingError(
+        raise DataError.naming(
             f"{{lines}} needs at least 2 lines that are not empty, but the text has {len(starts)}",
             "leave out {lines} to read it as one text",
         )

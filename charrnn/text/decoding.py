@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, DataSettingError, SettingError
+from charrnn.errors import DataError, SettingError
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 
 PROBE = 1 << 13
@@ -83,7 +83,7 @@ def _plain_name(encoding: str) -> str:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         return codecs.lookup(encoding).name
     except (LookupError, ValueError) as error:
-        raise SettingError(
+        raise SettingError.naming(
             "there is no encoding {name!r}", "for example {encoding:cp1252}", name=encoding
         ) from error
 
@@ -98,12 +98,12 @@ def _refuse_binary(source: TextSource, start: bytes) -> NoReturn:
     zeros = [start[k::2].count(0) / max(1, len(start[k::2])) for k in (0, 1)]
     if max(zeros) > 0.3 and min(zeros) < 0.1:
         encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        raise DataSettingError(
+        raise DataError.naming(
             "{name} has many NUL bytes and looks like UTF-16",
             f"add {{encoding:{encoding}}}",
             name=source.name,
         )
-    raise DataSettingError(
+    raise DataError.naming(
         "{name} looks binary: a NUL byte at offset {offset:,}",
         "a model of bytes can read it: {level:byte}",
         name=source.name,
@@ -125,7 +125,7 @@ def _refuse_encoding(
     if guess and guess.encoding not in ("utf_8", "ascii", encoding.replace("-", "_")):
         fit = guess.encoding
         hint = f"it may be {fit}: add {{encoding:{fit}}}; or train on bytes with {{level:byte}}"
-    raise DataSettingError(
+    raise DataError.naming(
         "{name}: {where} is not {expected}",
         hint,
         name=source.name,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, DataSettingError
+from charrnn.errors import DataError
 from charrnn.text.decoding import PROBE, looks_binary, text_pieces
 from charrnn.text.sources import Notes, TextSource, file_source
 
@@ -24,7 +24,7 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     in_order = sorted(paths, key=lambda p: p.relative_to(folder).parts)
     sources = [source for path in in_order if (source := _text_file(path, config, notes))]
     if not sources:
-        raise DataSettingError(
+        raise DataError.naming(
             "no text file in {folder} matches {patterns}",
             "choose files with {globs:'*.txt'}",
             folder=folder,

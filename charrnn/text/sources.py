@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from charrnn.errors import DataError, DataSettingError, EnvironmentFault
+from charrnn.errors import DataError, EnvironmentFault
 from charrnn.wording import nearest
 
 PIECE = 1 << 22
@@ -113,7 +113,7 @@ class _BoundedGzip(gzip.GzipFile):
             raise DataError(f"{self._path} is a damaged .gz file: {error}") from error
         self._so_far += len(piece)
         if self._so_far > self._limit:
-            raise DataSettingError(
+            raise DataError.naming(
                 "{path} expands to more than {limit:,} bytes, over 100 times its size: refused as a bomb",
                 "unpack it yourself, or read a part with {max_chars}",
                 path=self._path,

@@ -29,8 +29,8 @@ def choose_device(name: str | None) -> torch.device:
         return torch.device(name)
     device = torch.device(name)
     if not available:
-        raise EnvironmentFault(
-            f"CUDA is not available (torch {torch.__version__})", "use --device cpu"
+        raise EnvironmentFault.naming(
+            "CUDA is not available (torch {version})", "use {device:cpu}", version=torch.__version__
         )
     if (device.index or 0) >= torch.cuda.device_count():
         raise EnvironmentFault(
@@ -80,8 +80,8 @@ def require_precision(precision: str, device: torch.device) -> None:
     """
     if precision == "bfloat16" and not supports_bfloat16(device):
         kind = "GPU" if device.type == "cuda" else "processor"
-        raise EnvironmentFault(
-            f"this {kind} cannot train in bfloat16", "use --precision float32 in a new run"
+        raise EnvironmentFault.naming(
+            f"this {kind} cannot train in bfloat16", "use {precision:float32} in a new run"
         )
 
 
@@ -156,5 +156,5 @@ def memory_faults(batch_size: int) -> Iterator[None]:
         if isinstance(error, RuntimeError) and not any(sign in text for sign in signs):
             raise
         smaller = max(1, batch_size // 2)
-        hint = f"try --batch-size {smaller}, or a smaller --hidden-size"
-        raise EnvironmentFault("out of memory", hint) from error
+        hint = f"try {{batch_size:{smaller}}}, or a smaller {{hidden_size}}"
+        raise EnvironmentFault.naming("out of memory", hint) from error

@@ -62,9 +62,14 @@ def final_error(
     kept = f"; the best checkpoint, of step {progress.best_step:,}, is in {best}"
     muon = ""
     if config.optimizer == "muon":
-        muon = f" --muon-lr {halved(config.muon_learning_rate, progress.halvings) / 4:g}"
-    return DivergedError(
-        f"{reason} at step {progress.step:,}, although the learning rate was halved {progress.halvings} times, "
-        f"to {rate:g}" + (kept if best.exists() else ""),
-        f"try --lr {rate / 4:g}{muon}, or --clip {min(config.clip or 1, 1) / 2:g}",
+        muon_rate = halved(config.muon_learning_rate, progress.halvings) / 4
+        muon = f" and {{muon_learning_rate:{muon_rate:g}}}"
+    return DivergedError.naming(
+        "{reason} at step {step:,}, although the learning rate was halved {halvings} times, to {rate:g}{kept}",
+        f"try {{learning_rate:{rate / 4:g}}}{muon}, or {{clip:{min(config.clip or 1, 1) / 2:g}}}",
+        reason=reason,
+        step=progress.step,
+        halvings=progress.halvings,
+        rate=rate,
+        kept=kept if best.exists() else "",
     )

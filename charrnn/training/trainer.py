@@ -254,9 +254,10 @@ class Trainer:
         try:
             yield from self._evaluate()
         except Diverged as error:
-            raise DivergedError(
-                f"the model to start from is of no use on this text: {error}",
-                "leave out --init-from",
+            raise DivergedError.naming(
+                "the model to start from is of no use on this text: {reason}",
+                "leave out {init_from}",
+                reason=error,
             ) from error
 
     def _evaluate(self) -> Iterator[Event]:

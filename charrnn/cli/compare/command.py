@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.compare.report import Comparison, Trained, bar_cells, table
-from charrnn.cli.options import Changes, Given
+from charrnn.cli.options import Changes, Given, spell_as_options
 from charrnn.cli.run_file import apply_run_file
 from charrnn.cli.run_names import RUNS, new_folders
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
@@ -126,7 +126,9 @@ def compare(
     if not corpus:
         raise UsageError("which text?", "for example: charrnn compare corpus.txt")
     if options.parameters is not None and "hidden_size" in given:
-        raise SettingError("{parameters} chooses the hidden sizes", "leave out {hidden_size}")
+        raise SettingError.naming(
+            "{parameters} chooses the hidden sizes", "leave out {hidden_size}"
+        )
     if not request.has_limit:
         request = dataclasses.replace(request, minutes=DEFAULT_MINUTES)
     plain = request.network(vocab_size=1)  # until the text has been read
@@ -151,11 +153,11 @@ def _chosen(cells: str) -> list[str]:
     """
     names = [name.strip() for name in cells.split(",")]
     if not any(names):
-        raise SettingError("{cells} names no cell", f"the cells are {', '.join(CELLS)}")
+        raise SettingError.naming("{cells} names no cell", f"the cells are {', '.join(CELLS)}")
     for place, name in enumerate(names):
         get_cell(name)
         if name in names[:place]:
-            raise SettingError(
+            raise SettingError.naming(
                 "{cells} names {name} twice", "one network of each cell is trained", name=name
             )
     return names
@@ -258,7 +260,8 @@ def _train_all(comparison: Comparison, entries: list[Entry], options: CompareOpt
     diverged = [(row.config.cell, row.diverged) for row in rows if row.diverged]
     if diverged:
         cells = ", ".join(cell for cell, _ in diverged)
-        raise DivergedError(f"training diverged: {cells}", diverged[0][1].hint)
+        error = diverged[0][1].typed(spell_as_options({}))
+        raise DivergedError(f"training diverged: {cells}", error.hint)
 
 
 def _train(

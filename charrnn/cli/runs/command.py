@@ -162,7 +162,9 @@ def _confirmed(folders: list[Path]) -> bool:
         SettingError: standard input is no terminal.
     """
     if sys.stdin is None or not sys.stdin.isatty():
-        raise SettingError("{yes} is required where standard input is no terminal", "add {yes}")
+        raise SettingError.naming(
+            "{yes} is required where standard input is no terminal", "add {yes}"
+        )
     total = size(sum(map(size_on_disk, folders)))
     names = listed([folder.name for folder in folders])
     print(f"Remove {names} ({total})? [y/N] ", end="", file=sys.stderr, flush=True)

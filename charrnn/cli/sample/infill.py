@@ -89,7 +89,7 @@ def write_infillings(
 
     temperature = config.temperature if "temperature" in given else 0.0
     if "seed" in given and not temperature:
-        raise SettingError(
+        raise SettingError.naming(
             "{seed} has no effect: {infill} takes the most likely filling", "add {temperature:0.8}"
         )
     template = parse_template(options.infill or "")

@@ -65,11 +65,11 @@ class InteractiveOptions:
     def require_input(self, prompt: PromptOptions) -> None:
         """Raise SettingError if standard input is needed for typing and is closed, or is needed for the prompt too."""
         if self.interactive and prompt.prompt_file == "-":
-            raise SettingError(
+            raise SettingError.naming(
                 "{interactive} reads standard input itself", "give {prompt_file} a file"
             )
         if self.interactive and sys.stdin is None:
-            raise SettingError("{interactive} reads standard input, which is closed")
+            raise SettingError.naming("{interactive} reads standard input, which is closed")
 
 
 def write_together(

@@ -182,7 +182,7 @@ def _start(asked: Asked, start: Start | None) -> None:
     if start:
         say_start(start, text.vocabulary)
     if request.given.get("patience") and len(text.val) < 2:
-        raise SettingError(
+        raise SettingError.naming(
             "{patience} needs validation text, and there is none",
             "leave it out, or give a larger {val_fraction}",
         )

@@ -35,8 +35,8 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     say(f"corpus      {' '.join(names)}: {whole}{files}, {text.distinct:,} distinct")
     say(f"split       {_split(text)}")
     spell = spell_as_options({})
-    for note in [*(spelled(note, spell) for note in text.notes), *_notes(text, unit)]:
-        say(f"note        {note}")
+    for note in [*text.notes, *_notes(text, unit)]:
+        say(f"note        {spelled(note, spell)}")
 
 
 def _split(text: "Corpus") -> str:

@@ -99,7 +99,7 @@ def _require_own_settings(asked: "Asked", given: Collection[str], last: "Checkpo
         return
     differences = [_difference(name, value, own) for name, (own, value) in wrong.items()]
     differences += [f"{{{name}}} was not given to this run" for name in outside]
-    raise SettingError(
+    raise SettingError.naming(
         f"{{resume}} continues with the run's own settings: {'; '.join(differences)}",
         "leave that out, or start a new run without {resume}",
     )

@@ -106,7 +106,7 @@ def open_start(
     if options.init_from is None:
         return None
     if config.min_count > 1 and not options.extend_vocabulary:
-        raise SettingError(
+        raise SettingError.naming(
             "with {init_from}, {min_count} only decides which characters are added to the model's own",
             "add {extend_vocabulary}, or leave out {min_count}",
         )
@@ -114,7 +114,7 @@ def open_start(
     wanted = dict(request.given) | ({"level": config.level} if "level" in given else {})
     _require_agreement(wanted, start)
     if start.extend and start.level == "byte":
-        raise SettingError(
+        raise SettingError.naming(
             "{path} is a byte model, which has every byte already",
             "leave out {extend_vocabulary}",
             path=start.checkpoint.path,
@@ -127,7 +127,7 @@ def _require_agreement(wanted: dict[str, Any], start: Start) -> None:
     own = dataclasses.asdict(start.model.config) | {"level": start.level}
     for name, value in own.items():
         if name in wanted and wanted[name] != value:
-            raise SettingError(
+            raise SettingError.naming(
                 f"{{{name}}} is {{given}} here, but {{own}} in {{path}}",
                 "leave it out: with {init_from} the network keeps its shape",
                 given=_shown(wanted[name]),

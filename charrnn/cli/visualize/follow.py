@@ -111,13 +111,13 @@ def follow(
 def _require_one(chosen: Selection) -> None:
     """Raise SettingError if the text would have to be colored more than once."""
     if chosen.maps:
-        raise SettingError(
+        raise SettingError.naming(
             "{follow} colors by one unit, not by {address}",
             "name one: {unit} L0.h.0",
             address=chosen.maps[0][0],
         )
     if len(chosen.units) + chosen.surprisal + (chosen.what is not None) > 1:
-        raise SettingError(
+        raise SettingError.naming(
             "{follow} colors a text once: by one unit, by the most interesting one of {what}, or by {surprisal}",
             "leave the others out",
         )

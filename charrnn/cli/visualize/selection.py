@@ -155,11 +155,11 @@ def select(network: "Architecture", view: ViewOptions) -> Selection:
     chosen = Selection(named, view.what, view.surprisal, predictions, view.sort, scale)
     for name in ("sort", "scale"):
         if getattr(view, name) and not chosen.maps:
-            raise SettingError(
+            raise SettingError.naming(
                 f"{{{name}}} only applies to heat maps", "name several units: {unit} 'L0.c.*'"
             )
     if predictions and chosen.maps and not (chosen.units or chosen.surprisal):
-        raise SettingError(
+        raise SettingError.naming(
             "{predictions} only applies to a text colored by one unit", "add {unit} L0.h.0"
         )
     return chosen

@@ -30,9 +30,12 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
     if activation not in cell.activations:
         free = [other.name for other in CELLS.values() if activation in other.activations]
         choices = ", ".join(cell.activations) or "always tanh"
-        raise UsageError(
-            f"the {name} cell has no activation {activation[:60]!r}: {choices}",
-            f"leave out --activation, or take --cell {' or '.join(free)}" if free else "",
+        raise UsageError.naming(
+            "the {name} cell has no activation {found!r}: {choices}",
+            f"leave out {{activation}}, or take {{cell:{' or '.join(free)}}}" if free else "",
+            name=name,
+            found=activation[:60],
+            choices=choices,
         )
     step, backward = cell.activations[activation]
     return dataclasses.replace(cell, step=step, backward=backward)

@@ -222,7 +222,7 @@ class Constraint:
                 f"no text of the model's characters matches {quoted(self.pattern)}: {self.describe_missing()}"
             )
         if self.shortest > length:
-            raise SettingError(
+            raise SettingError.naming(
                 f"the shortest match of {{pattern}} has {counted(self.shortest, 'character')}, "
                 f"but the length is {length:,}",
                 f"allow it with {{{setting}:{self.shortest}}}",

@@ -158,7 +158,7 @@ class _Builder:
             case "AT" if self.holds(value.name, edge):
                 return after
         refused = value.name if op is _constants.AT else op.name
-        raise SettingError(
+        raise SettingError.naming(
             "{match} cannot have {part}, as in {expression}",
             "the expression always matches the whole text",
             part=REFUSED.get(refused, refused),

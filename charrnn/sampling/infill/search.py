@@ -124,7 +124,7 @@ def _check(count: int, beam: int, temperature: float, seed: int | None) -> None:
     require(is_valid, "temperature", "a finite number, 0 or more", temperature)
     require(seed is None or seed >= 0, "seed", "a whole number, 0 or more", seed)
     if temperature == 0 and count > beam:
-        raise SettingError(
+        raise SettingError.naming(
             f"a beam of {beam:,} cannot find {count:,} infillings",
             f"set {{beam}} to {count:,} or more",
         )
@@ -170,7 +170,7 @@ class _Search:
         units = config.num_layers * config.hidden_size * len(self.model.cell.states)
         largest = MAX_NUMBERS // (READ_FACTOR * (config.vocab_size + units + width))
         if self.beam > largest:
-            raise SettingError(
+            raise SettingError.naming(
                 f"a beam of {self.beam:,} would need too much memory with this model",
                 f"set {{beam}} to {largest:,} or less",
             )
