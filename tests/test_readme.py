@@ -348,7 +348,7 @@ RELEASED = {
         --palette --digits --pager --follow --length --temp --seed --svg --png --html --dump --lstmvis
         --clamp --steer --steer-file --quiet""",
     "gates": """--max-chars --from --color --width --svg --png --csv --clamp --steer --steer-file --quiet""",
-    "saliency": """--position --target --max-chars --color --width --palette --digits --svg --png --csv --quiet""",
+    "saliency": """--at --target --max-chars --color --width --palette --digits --svg --png --csv --quiet""",
     "context": """--windows --max-chars --color --width --svg --png --csv --clamp --steer --steer-file --quiet""",
     "serve": "--port --open --quiet",
     "evaluate": "--window --split --streams --lines --baselines --clamp --steer --steer-file --json --quiet",

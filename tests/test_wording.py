@@ -49,7 +49,7 @@ def test_only_one_thing_is_singular():
     ("arguments", "status", "said"),
     [
         (("visualize", "tiny", "--max-chars", 1), 0, "reading 1 character that"),
-        (("saliency", "tiny", "d", "--position", 5), 2, "in a text of 1 character, not 5"),
+        (("saliency", "tiny", "d", "--at", 5), 2, "in a text of 1 character, not 5"),
         (("gates", "tiny", "d"), 0, "gates in 1 character, 48 units"),
         (("visualize", "tiny", "d", "--unit", "L0.h.0-0"), 0, "1 unit,"),
         (

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "charrnn saliency plays 'ROMEO: I had a dream tonight.'",
-    "charrnn saliency plays 'ROMEO: I had a dream tonight.' --position -3 --target m",
-    "charrnn saliency plays scene.txt --position 400 --svg saliency.svg",
+    "charrnn saliency plays 'ROMEO: I had a dream tonight.' --at -3 --target m",
+    "charrnn saliency plays scene.txt --at 400 --svg saliency.svg",
 )
 COLUMNS = ("position", "back", "symbol", "text", "norm")
 
@@ -38,6 +38,7 @@ class SaliencyOptions:
         -1,
         "Explain the prediction of the character at this position: from 0, or from the end if negative; the length of "
         "the text is the position after it.",
+        flags=("--at",),
         low=-(10**12),
         high=10**12,
         metavar="T",

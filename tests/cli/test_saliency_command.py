@@ -31,7 +31,7 @@ def see(workplace, monkeypatch, capsys):
 
 @pytest.mark.parametrize(("given", "place"), [(9, 9), (-1, 14), (-14, 1), (15, 15)])
 def test_a_position_is_counted_from_0_or_from_the_end(see, tmp_path, tiny_model, given, place):
-    out = see("tiny", TEXT, "--position", given, "--csv", tmp_path / "s.csv", "-q").out
+    out = see("tiny", TEXT, "--at", given, "--csv", tmp_path / "s.csv", "-q").out
     found = saliency(tiny_model, tiny_model.vocabulary.encode(TEXT), place)
     rows = list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()))
     assert "".join(row["text"] for row in rows) == TEXT[:place]
@@ -50,27 +50,27 @@ def test_a_position_is_counted_from_0_or_from_the_end(see, tmp_path, tiny_model,
 
 
 def test_another_character_s_probability(see, tiny_model):
-    out = see("tiny", TEXT, "--position", 9, "--target", r"\n").out
+    out = see("tiny", TEXT, "--at", 9, "--target", r"\n").out
     ids = tiny_model.vocabulary.encode(TEXT + "\n")
     found = saliency(tiny_model, ids, 9, target=int(ids[-1]))
     assert out.startswith(f"saliency for [↵] at 9, p {found.probability:.3g} ")
-    assert out != see("tiny", TEXT, "--position", 9).out
+    assert out != see("tiny", TEXT, "--at", 9).out
 
 
 def test_a_byte_model_counts_bytes(see):
-    out = see("bytes", "aé中b", "--position", 5, "--width", 40).out
+    out = see("bytes", "aé中b", "--at", 5, "--width", 40).out
     assert out.startswith("saliency for [ad] at 5")
     assert out.split("\n")[2] == "ac3ée4b8[ad]"
     assert "of 5 bytes" in out
     assert (
         "must be one byte, not 2"
-        in see("bytes", "ab", "--position", 1, "--target", "é", status=2).err
+        in see("bytes", "ab", "--at", 1, "--target", "é", status=2).err
     )
 
 
 def test_a_long_text_is_looked_at_near_the_place_only(see, tmp_path):
     (tmp_path / "long.txt").write_text(make_text(2500), encoding="utf-8")
-    out = see("tiny", tmp_path / "long.txt", "--position", -1, "--csv", tmp_path / "s.csv").out
+    out = see("tiny", tmp_path / "long.txt", "--at", -1, "--csv", tmp_path / "s.csv").out
     rows = list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()[:2]))
     assert rows[0]["position"] == "1499"
     assert "of 1,000 characters" in out
@@ -79,7 +79,7 @@ def test_a_long_text_is_looked_at_near_the_place_only(see, tmp_path):
 
 @pytest.mark.parametrize("color", ["16", "256", "truecolor"])
 def test_in_colours_the_largest_is_darkest(see, color):
-    out = see("tiny", TEXT, "--position", 9, "--color", color).out
+    out = see("tiny", TEXT, "--at", 9, "--color", color).out
     ramp = diverging(ColorMode(color))
     codes = codes_of(ramp)
     assert codes[-1] in out.split("\n")[2]
@@ -87,11 +87,11 @@ def test_in_colours_the_largest_is_darkest(see, color):
 
 
 def test_palettes_and_digits_are_obeyed(see):
-    shown = ("--position", 9, "--color", "truecolor")
+    shown = ("--at", 9, "--color", "truecolor")
     for palette in Palette:
         out = see("tiny", TEXT, *shown, "--palette", palette).out
         assert codes_of(diverging(ColorMode.truecolor, palette))[-1] in out.split("\n")[2]
-    plain = see("tiny", TEXT, "--position", 9).out.split("\n")
+    plain = see("tiny", TEXT, "--at", 9).out.split("\n")
     digits = see("tiny", TEXT, *shown, "--digits").out.split("\n")
     assert digits[2] == plain[1]
     assert digits[4].rstrip() == plain[3]
@@ -100,9 +100,9 @@ def test_palettes_and_digits_are_obeyed(see):
 def test_a_picture_has_the_text_and_its_colours(see, tmp_path):
     svg = tmp_path / "s.svg"
     for options in ((), ("--digits",), ("--color", "none"), ("--palette", "vik")):
-        result = see("tiny", TEXT, "--position", 9, "--svg", svg, *options)
+        result = see("tiny", TEXT, "--at", 9, "--svg", svg, *options)
         assert result.out == ""
-        lines = see("tiny", TEXT, "--position", 9).out.split("\n")
+        lines = see("tiny", TEXT, "--at", 9).out.split("\n")
         rows = ["".join(row.itertext()) for row in ET.parse(svg).iter(f"{SVG}text")]
         assert rows[0] == lines[0]
         numbered = bool(options) and options[0] != "--palette"
@@ -118,12 +118,12 @@ def test_a_picture_has_the_text_and_its_colours(see, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--position", 0), "--position must be from 1 to 15"),
-        (("--position", 16), "not 16"),
-        (("--position", -15), "-1 is the last"),
-        (("--position", "x"), "--position"),
-        (("--position", 3, "--target", "de"), "must be one character, not 2"),
-        (("--position", 3, "--target", ""), "must be one character, not 0"),
+        (("--at", 0), "--at must be from 1 to 15"),
+        (("--at", 16), "not 16"),
+        (("--at", -15), "-1 is the last"),
+        (("--at", "x"), "--at"),
+        (("--at", 3, "--target", "de"), "must be one character, not 2"),
+        (("--at", 3, "--target", ""), "must be one character, not 0"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(see, options, said):
@@ -136,7 +136,7 @@ def test_saliency_in_a_run_of_lines_is_that_within_the_line(see, monkeypatch):
     monkeypatch.setattr("charrnn.cli.reading.reads_lines", lambda _: True)
 
     def norms(text, place):
-        out = see("tiny", text, "--position", place).out
+        out = see("tiny", text, "--at", place).out
         rows = [line.split() for line in out.split("norm\n")[1].splitlines()]
         return {tuple(row[1:3]) for row in rows if row and row[0].isdigit()}
 
@@ -149,11 +149,11 @@ def test_saliency_in_a_run_of_lines_is_that_within_the_line(see, monkeypatch):
 
 
 def test_the_last_character_is_explained_if_no_position_is_given(see):
-    assert see("tiny", TEXT).out == see("tiny", TEXT, "--position", -1).out
+    assert see("tiny", TEXT).out == see("tiny", TEXT, "--at", -1).out
 
 
 def test_a_target_that_the_model_does_not_know_is_refused(see):
-    assert "not among" in see("tiny", TEXT, "--position", 3, "--target", "中", status=3).err
+    assert "not among" in see("tiny", TEXT, "--at", 3, "--target", "中", status=3).err
 
 
 def test_only_saliency_imports_torch(workplace):
@@ -162,7 +162,7 @@ def test_only_saliency_imports_torch(workplace):
     for (verb, *options), expected in (
         (("gates",), "False"),
         (("context",), "False"),
-        (("saliency", "--position", "-1"), "True"),
+        (("saliency", "--at", "-1"), "True"),
     ):
         done = subprocess.run(
             [sys.executable, "-c", script, verb, "tiny", TEXT, *options, "-q"],
