@@ -216,7 +216,7 @@ def test_a_training_step_moves_the_weights_by_at_most_the_bound(clip):
     )
     ids = torch.from_numpy(np.random.default_rng(1).integers(0, 5, (41, 2)))
     distances = []
-    for bound in (0.0, clip):
+    for bound in (None, clip):
         torch.manual_seed(1)
         network = Network(config)
         with torch.no_grad():
@@ -232,7 +232,7 @@ def test_a_gradient_within_the_bound_is_left_alone():
     config = ModelConfig(cell="elman", vocab_size=5, embedding_size=3, hidden_size=4)
     ids = torch.from_numpy(np.random.default_rng(1).integers(0, 5, (10, 2)))
     distances = []
-    for bound in (0.0, 15.0):
+    for bound in (None, 15.0):
         torch.manual_seed(1)
         distances.append(movement(Network(config), TrainingConfig(clip=bound), ids))
     assert 0.01 < distances[0] == distances[1] < 15
