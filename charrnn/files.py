@@ -173,4 +173,6 @@ def _raise_busy(folder: Path, owner: Path) -> NoReturn:
     except OSError:
         number = ""
     holder = f"process {number}" if number else "another process"
-    raise BusyError(f"{folder} is in use by {holder}", "choose another name")
+    raise BusyError.naming(
+        "{folder} is in use by {holder}", "choose another {name}", folder=folder, holder=holder
+    )

@@ -131,9 +131,12 @@ def _write_ids(
         path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(path.parent).free
         if free < need:
-            raise EnvironmentFault(
-                f"the corpus needs {need:,} bytes in {path.parent}, where {free:,} are free",
-                "choose another cache folder",
+            raise EnvironmentFault.naming(
+                "the corpus needs {need:,} bytes in {folder}, where {free:,} are free",
+                "choose another folder with {cache}",
+                need=need,
+                folder=path.parent,
+                free=free,
             )
         ids = np.memmap(unfinished, dtype, "w+", shape=(total,))
         fill(ids)

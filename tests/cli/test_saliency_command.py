@@ -62,10 +62,7 @@ def test_a_byte_model_counts_bytes(see):
     assert out.startswith("saliency for [ad] at 5")
     assert out.split("\n")[2] == "ac3ée4b8[ad]"
     assert "of 5 bytes" in out
-    assert (
-        "must be one byte, not 2"
-        in see("bytes", "ab", "--at", 1, "--target", "é", status=2).err
-    )
+    assert "must be one byte, not 2" in see("bytes", "ab", "--at", 1, "--target", "é", status=2).err
 
 
 def test_a_long_text_is_looked_at_near_the_place_only(see, tmp_path):
