@@ -77,7 +77,7 @@ def write_infillings(
     """Write a template with its gaps filled, once or several times, to standard output.
 
     A terminal shows the text of the gaps underlined, and bold if it has enough colors; a pipe gets exactly the text.
-    The likeliest fillings are written unless a temperature above 0 was given.
+    The most likely fillings are written unless a temperature above 0 was given.
 
     Raises:
         SettingError: a seed was given, and nothing is drawn.
@@ -87,11 +87,7 @@ def write_infillings(
     from charrnn.sampling.infill.template import parse_template
     from charrnn.sampling.logits import LogitsProcessor
 
-    temperature = config.temperature if "temperature" in given else 0.0
-    if "seed" in given and not temperature:
-        raise SettingError.naming(
-            "{seed} has no effect: {infill} takes the most likely filling", "add {temperature:0.8}"
-        )
+    temperature = _temperature(config, given)
     template = parse_template(options.infill or "")
     fillings = infill(
         model,
@@ -112,6 +108,20 @@ def write_infillings(
         written = list(_texts(fillings, template, selection.separator, lines=config.line))
     sys.stdout.flush()
     _say_how_likely(written, selection.count)
+
+
+def _temperature(config: SamplingConfig, given: Collection[str]) -> float:
+    """The temperature of an infilling: 0, for the most likely one, unless another was given.
+
+    Raises:
+        SettingError: a seed was given, and nothing is drawn.
+    """
+    temperature = config.temperature if "temperature" in given else 0.0
+    if "seed" in given and not temperature:
+        raise SettingError.naming(
+            "{seed} has no effect: {infill} takes the most likely filling", "add {temperature:0.8}"
+        )
+    return temperature
 
 
 def _texts(
