@@ -4,12 +4,12 @@ import os
 import sys
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.options import as_command
 from charrnn.cli.refused import Refused, in_one_line
 from charrnn.errors import UsageError
 
@@ -47,7 +47,7 @@ def application(verb: str | None = None, *, overview: bool = False) -> typer.Typ
 
     Args:
         verb: the only verb that is needed, so that the modules of the others are not imported; None: all.
-        overview: whether the verbs are only listed, so that their options are not made.
+        overview: whether the verbs are only listed, so that their modules are not imported.
     """
     app = typer.Typer(
         name="charrnn",
@@ -61,7 +61,7 @@ def application(verb: str | None = None, *, overview: bool = False) -> typer.Typ
     for panel, verbs in VERBS.items():
         for name in verbs:
             if overview:
-                app.command(name, help=_function(name).__doc__, rich_help_panel=panel)(_nothing)
+                app.command(name, help=_summary(name), rich_help_panel=panel)(_nothing)
             elif verb in (None, name):
                 _register(app, name, panel)
     return app
@@ -76,7 +76,10 @@ def __getattr__(name: str) -> typer.Typer:
 
 def _register(app: typer.Typer, verb: str, panel: str) -> None:
     """Add a verb to an application: a command, or a group of them if its module has SUBCOMMANDS."""
-    module, function = _module(verb), _function(verb)
+    from charrnn.cli.options import as_command
+
+    module = _module(verb)
+    function = getattr(module, verb)
     if hasattr(module, "EXAMPLES"):
         function = as_command(function, getattr(module, "CHANGES", None))
     epilog = "\n\n".join(("Examples:", *getattr(module, "EXAMPLES", ())))
@@ -97,9 +100,16 @@ def _module(verb: str) -> Any:
     return import_module(f"charrnn.cli.{verb}.command") if hasattr(module, "__path__") else module
 
 
-def _function(verb: str) -> Any:
-    """The function of a verb's command, whose docstring is its help."""
-    return getattr(_module(verb), verb)
+def _summary(verb: str) -> str:
+    """The first line of a verb's help, from the source of its module: importing all modules would take longer."""
+    import ast
+
+    package = Path(__file__).parent
+    file = package / verb / "command.py"
+    source = (file if file.exists() else package / f"{verb}.py").read_text(encoding="utf-8")
+    functions = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    command = next(function for function in functions if function.name == verb)
+    return (ast.get_docstring(command) or "").partition("\n")[0]
 
 
 def _nothing() -> None:

@@ -34,7 +34,7 @@ class ServeOptions:
 
 
 def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> None:
-    """Open a page on which a live model reads what you type, and continues it.
+    """Open a page on which the model reads and continues what you type.
 
     Its address is printed on standard output. Only this machine can reach it, and only with the token in the address.
     Ctrl-C ends it.

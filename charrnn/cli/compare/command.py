@@ -117,7 +117,7 @@ def compare(
     config: CorpusConfig,
     given: Given,
 ) -> None:
-    """Train a network of each cell for the same time, and print how they compare.
+    """Train a network of each cell for the same time, and compare them.
 
     All read the same text and are validated on the same text.
     A longer bar means more bits per character: shorter is better.
