@@ -271,13 +271,13 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
     table = content[8 : 8 + length]
     # the format pads with spaces, and with nothing else
     if not (table.startswith(b"{") and table.rstrip(b" ").endswith(b"}")):
-        raise CheckpointError(f"{path} is damaged: its header is no JSON object", _DAMAGED)
+        raise CheckpointError(f"{path} is damaged: its header is not a JSON object", _DAMAGED)
     entries = _strict_json(table)
     metadata = entries.pop("__metadata__", None) if isinstance(entries, dict) else None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} is a safetensors file, but not a charrnn checkpoint")
     if not all(isinstance(value, str) for value in metadata.values()):
-        raise CheckpointError(f"{path} is damaged: its metadata are not all texts", _DAMAGED)
+        raise CheckpointError(f"{path} is damaged: its metadata are not all strings", _DAMAGED)
     return metadata, entries
 
 
@@ -315,7 +315,7 @@ def _strict_json(text: bytes) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            raise ValueError("a key stands twice in the header")
+            raise ValueError("a key occurs twice in the header")
         return made
 
     def refuse(constant: str) -> Any:

@@ -27,7 +27,7 @@ BUDGET, TEXT, NETWORK, LEARNING, SAVING, MACHINE = (
     "What to train on",
     "Network",
     "Training",
-    "Where it is kept",
+    "Saving",
     "Machine",
 )
 PROMPT, RULES, ENDS, INFILLING, SEVERAL, OUTPUT, EDITS = (
@@ -72,7 +72,7 @@ class CorpusConfig:
     )
     lines: bool = setting(
         False,
-        "Treat each line as a text of its own, such as a name: lines are shuffled, split as wholes, "
+        "Treat each line as a separate text, such as a name: lines are shuffled, never split, "
         "and the state is reset at each.",
         panel=TEXT,
     )
@@ -92,13 +92,13 @@ class CorpusConfig:
     )
     val_fraction: float = setting(
         0.1,
-        "Fraction of the text, after the training part, on which the model is validated.",
+        "Fraction of the text used for validation, after the training part.",
         high=0.999,
         panel=TEXT,
     )
     test_fraction: float = setting(
         0.0,
-        "Fraction at the end of the text that training never reads.",
+        "Fraction of the text held out for testing, at its end.",
         high=0.999,
         panel=TEXT,
     )
@@ -111,7 +111,7 @@ class CorpusConfig:
     )
     min_count: int = setting(
         1,
-        "Replace characters that occur fewer times than this by one unknown symbol.",
+        "Replace characters that occur fewer than this many times with one unknown symbol.",
         low=1,
         high=LARGE_COUNT,
         needs=("level", "char"),
@@ -126,7 +126,7 @@ class CorpusConfig:
     )
     keep_newlines: bool = setting(
         False,
-        "Keep CR LF and CR line ends instead of turning them into LF.",
+        "Keep CR LF and CR line endings instead of converting them to LF.",
         needs=("level", "char"),
         panel=TEXT,
     )
@@ -172,9 +172,9 @@ class ModelConfig:
     )
     layer_norm: bool = setting(
         False,
-        "Apply layer normalization to each layer's output on its way up.",
+        "Apply layer normalization to the output that each layer passes on to the next.",
         planned=True,
-        default_text="for an LSTM of planned size, where it pays",
+        default_text="for an LSTM of planned size, where it helps",
         panel=NETWORK,
     )
     activation: str = setting(
@@ -209,7 +209,7 @@ class TrainingConfig:
     )
     reset_every: int | None = setting(
         16,
-        "Reset the carried state of each stream once in this many steps, the streams in turn.",
+        "Reset each stream's carried state once every this many steps; the streams take turns.",
         low=1,
         high=LARGE_COUNT,
         panel=LEARNING,
@@ -224,7 +224,7 @@ class TrainingConfig:
     )
     weight_drop: float = setting(
         0.0,
-        "Fraction of the recurrent weights dropped in a training step (DropConnect).",
+        "Fraction of the recurrent weights dropped at each training step (DropConnect).",
         high=0.99,
         planned=True,
         default_text="from epochs and size",
@@ -232,7 +232,7 @@ class TrainingConfig:
     )
     optimizer: OptimizerName = setting(
         "muon",
-        "muon for the matrices of the recurrent layers with adamw for the rest, or adamw for all.",
+        "muon: Muon for the matrices of the recurrent layers, AdamW for the rest. adamw: AdamW for all.",
         choices=get_args(OptimizerName),
         panel=LEARNING,
     )
@@ -273,11 +273,11 @@ class TrainingConfig:
         panel=LEARNING,
     )
     clip: float | None = setting(
-        1.0, "Gradient clipping: the largest norm of a gradient.", above=True, panel=LEARNING
+        1.0, "Gradient clipping: maximum gradient norm.", above=True, panel=LEARNING
     )
     seed: int = setting(
         1,
-        "Seed of the initial weights, of all dropout and of the order of lines.",
+        "Random seed for the initial weights, dropout and the order of lines.",
         high=MAX_SEED,
         panel=LEARNING,
     )
@@ -312,12 +312,12 @@ class TrainingConfig:
         "Arithmetic of the network; weights are kept in float32.",
         choices=get_args(Precision),
         planned=True,
-        default_text="the faster one on a processor, measured",
+        default_text="on a CPU the faster one, measured",
         panel=MACHINE,
     )
     kernel: Kernel = setting(
         "fused",
-        "Step through time with torch's fused kernel, where it has one for the cell, or with charrnn's own loop.",
+        "Compute the recurrence with torch's fused kernel, if it has one for the cell, or with charrnn's own loop.",
         choices=get_args(Kernel),
         planned=True,
         default_text="the faster one, measured",
@@ -350,14 +350,14 @@ class SavingConfig:
 
     save_every: float = setting(
         2.0,
-        "Minutes between two checkpoints, from which a run can be resumed; 0 saves after every step.",
+        "Minutes between two checkpoints (a run resumes from the last one); 0 saves after every step.",
         metavar="MINUTES",
         free=True,
         panel=SAVING,
     )
     keep: int = setting(
         0,
-        "Keep this many older checkpoints beside the last, as step-00001200.safetensors.",
+        "Also keep this many older checkpoints, as step-00001200.safetensors.",
         high=10**6,
         free=True,
         panel=SAVING,
@@ -438,7 +438,7 @@ class SamplingConfig:
 
     temperature: float = setting(
         0.8,
-        "Divides the logits: below 1 safer, above 1 bolder; 0 always takes the likeliest character.",
+        "Sampling temperature: lower is safer, higher is bolder; 0 always takes the most likely character.",
         high=LARGEST_FLOAT,
         flags=("--temp", "--temperature"),
     )
@@ -462,7 +462,7 @@ class SamplingConfig:
         panel=RULES,
     )
     top_k: int | None = setting(
-        None, "Draw from the K likeliest characters only.", low=1, high=10**9, panel=RULES
+        None, "Draw only from the K most likely characters.", low=1, high=10**9, panel=RULES
     )
     top_p: float | None = setting(
         None,
@@ -473,7 +473,7 @@ class SamplingConfig:
     )
     min_p: float | None = setting(
         None,
-        "Exclude characters whose probability is below this fraction of the likeliest one's.",
+        "Exclude characters whose probability is below this fraction of the most likely one's.",
         high=1,
         panel=RULES,
     )
@@ -496,7 +496,7 @@ class SamplingConfig:
     )
     no_repeat_ngram: int | None = setting(
         None,
-        "Generate no sequence of N characters twice.",
+        "Never generate the same sequence of N characters twice.",
         low=1,
         high=1000,
         metavar="N",
@@ -524,7 +524,7 @@ class SamplingConfig:
     )
     stop: tuple[str, ...] = setting(
         (),
-        r"End before this text, which is not printed; \n is a newline. May be repeated.",
+        r"Stop before this text, which is not printed; \n is a newline. May be repeated.",
         metavar="TEXT",
         escapes=True,
         panel=ENDS,

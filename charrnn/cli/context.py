@@ -58,8 +58,8 @@ def context(
     """Show how much a longer context helps.
 
     The same characters are predicted after only the 0, 1, 2, 4 ... characters before them, from the initial state.
-    The context length is where more characters no longer help. A model that was trained on lines reads from the
-    beginning of a line at most.
+    The context length is where more characters no longer help. For a model that was trained on lines, no context
+    reaches past the beginning of the line.
     """
     if layout.color and not pictures:
         raise SettingError.naming(

@@ -36,7 +36,7 @@ def corpora(options: CorporaOptions) -> None:
         else:
             _print(entry, here=is_cached(entry, cache))
     if not options.json:
-        print(f"Train on one with: charrnn train NAME. Downloads are kept in {cache}.")
+        print(f"Train on one with: charrnn train NAME. Downloads are saved in {cache}.")
 
 
 def _print_json(entry: "Entry", *, here: bool) -> None:
@@ -57,5 +57,5 @@ def _print(entry: "Entry", *, here: bool) -> None:
     print(f"{entry.name:<{INDENT}}{entry.size}, {entry.license}, {where}")
     print(f"{'':<{INDENT}}{entry.what}")
     is_pinned = entry.sha256 or entry.name == "python"
-    note = "" if is_pinned else " (no published checksum: that of the first download is kept)"
+    note = "" if is_pinned else " (no published checksum: later downloads must match the first)"
     print(f"{'':<{INDENT}}from {entry.origin}{note}\n")

@@ -61,7 +61,7 @@ class EvaluateOptions:
     )
     streams: int | None = setting(
         None,
-        "Stretches of the text that are read in parallel; 1 reads the text in strictly one pass.",
+        "Number of segments of the text that are read in parallel; 1 reads the text in a single pass.",
         low=1,
         high=LARGE_COUNT,
         default_text="one per 8,192 characters",
@@ -73,7 +73,7 @@ class EvaluateOptions:
     )
     baselines: bool = setting(
         False,
-        "With {split} val or test: also report what simpler models, fitted on the training text, need for that part.",
+        "With {split} val or test: also report the bits per character of simpler models fitted on the training text.",
         needs=("split", "val", "test"),
     )
     json: bool = setting(False, "Print one JSON object.")

@@ -1,4 +1,4 @@
-"""`charrnn inspect`: what a checkpoint holds."""
+"""`charrnn inspect`: what a checkpoint contains."""
 
 import json
 import math
@@ -31,7 +31,7 @@ class InspectOptions:
     json: bool = setting(False, "Print one JSON object.", panel=OUTPUT)
     toml: bool = setting(
         False,
-        "Print the run file with which 'train --config' repeats the run.",
+        "Print a run file, with which 'charrnn train --config FILE' repeats the run.",
         excludes=("json",),
         panel=OUTPUT,
     )
@@ -41,9 +41,9 @@ class InspectOptions:
 
 
 def inspect(checkpoint: CheckpointArgument = None, *, options: InspectOptions) -> None:
-    """Show what a checkpoint holds.
+    """Show what a checkpoint contains.
 
-    That is its network, vocabulary and metrics, and how it was trained. Loading a checkpoint runs no code.
+    Prints its network, vocabulary and metrics, and how it was trained. Loading a checkpoint runs no code.
     """
     loaded = open_checkpoint(checkpoint)
     if options.toml:
@@ -55,7 +55,7 @@ def inspect(checkpoint: CheckpointArgument = None, *, options: InspectOptions) -
     try:
         lines = [json.dumps(shown, allow_nan=False)] if options.json else _lines(loaded, shown)
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{loaded.path}: its metadata is not what charrnn writes") from error
+        raise CheckpointError(f"{loaded.path}: its metadata was not written by charrnn") from error
     for line in lines:
         if options.json:
             print(line)
@@ -121,12 +121,12 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
     corpus = loaded.run.get("corpus", {})
     if corpus:
         sources = " ".join(corpus.get("sources", []))
-        lines = ", each line a text of its own" if reads_lines(loaded) else ""
+        lines = ", each line a separate text" if reads_lines(loaded) else ""
         rows.append(("corpus", f"{sources}: {counted(corpus.get('characters', 0), unit)}{lines}"))
     rows += [("planned", reason) for reason in loaded.run.get("plan", [])]
     start = loaded.run.get("init_from", {})
     if start:
-        rows.append(("started as", f"{start.get('path')} (sha256 {str(start.get('sha256'))[:12]})"))
+        rows.append(("init from", f"{start.get('path')} (sha256 {str(start.get('sha256'))[:12]})"))
     versions = loaded.run.get("versions", {})
     if versions:
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in versions.items())))
@@ -138,5 +138,5 @@ def _vocabulary_line(vocabulary: dict[str, Any]) -> str:
         return "256 bytes"
     characters = vocabulary["characters"]
     shown = characters if len(characters) <= 120 else characters[:120] + " ..."
-    extra = ", one of them for all unknown ones" if vocabulary["has_unknown"] else ""
+    extra = ", one of them the unknown symbol" if vocabulary["has_unknown"] else ""
     return f"{counted(vocabulary['size'], 'character')}{extra}: {shown}"

@@ -205,7 +205,7 @@ def unescaped(flag: str, text: str) -> str:
     def meaning(match: re.Match[str]) -> str:
         if match[1] not in ESCAPES:
             raise UsageError(
-                f"{flag} has \\{match[1]}, which is no escape",
+                f"{flag} has \\{match[1]}, which is not an escape",
                 r"escapes are \n, \t, \r, \0 and \\ for a backslash",
             )
         return ESCAPES[match[1]]
@@ -251,7 +251,7 @@ def _parameter(option: Option, spell: Callable[[str, str], str]) -> inspect.Para
         shown = spelled(rule.default_text, spell)
     if option.kind is bool and (option.may_be_none or rule.planned or default):
         flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
-    text = spelled(rule.help, spell) + (f" '{OFF}' turns it off." if option.may_be_off else "")
+    text = spelled(rule.help, spell) + (f" '{OFF}' disables it." if option.may_be_off else "")
     annotation: Any = Annotated[
         kind,
         typer.Option(
@@ -353,7 +353,7 @@ def _run_file_parameter(callback: Callable[..., Any]) -> inspect.Parameter:
     option = typer.Option(
         "--config",
         metavar="FILE.toml",
-        help="Read options from this file; what is typed takes precedence.",
+        help="Read options from this file; options on the command line take precedence.",
         callback=callback,
         is_eager=True,
         show_default=False,
@@ -362,5 +362,5 @@ def _run_file_parameter(callback: Callable[..., Any]) -> inspect.Parameter:
 
 
 def _quiet_parameter() -> inspect.Parameter:
-    option = typer.Option("--quiet", "-q", help="Print nothing on stderr but errors.")
+    option = typer.Option("--quiet", "-q", help="Print only errors on stderr.")
     return _keyword("quiet", Annotated[bool, option], default=False)

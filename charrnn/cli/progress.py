@@ -170,7 +170,7 @@ class Bar(_Shown):
             self.bar.update(self.trainer.batches.characters_in(event.to_step) - self.bar.n)
             self.rolled_back(event)
         elif isinstance(event, SaveFailed):
-            self.say(f"charrnn: {event.fault}; training goes on, and tries again later")
+            self.say(f"charrnn: {event.fault}; training continues and will try to save again")
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -202,7 +202,7 @@ class Lines(_Shown):
         elif isinstance(event, RolledBack):
             self.rolled_back(event)
         elif isinstance(event, SaveFailed):
-            self.say(f"charrnn: {event.fault}; training goes on, and tries again later")
+            self.say(f"charrnn: {event.fault}; training continues and will try to save again")
 
     def _line(self, step: int) -> None:
         self.last = time.monotonic()

@@ -45,7 +45,7 @@ def apply_run_file(context: typer.Context, path: Path | None) -> Path | None:
     for key, value in _read(path).items():
         if key not in parameters:
             raise UsageError(
-                f"{path}: {key!r} is no option of '{context.command_path}'",
+                f"{path}: {key!r} is not an option of '{context.command_path}'",
                 did_you_mean(key, [n for n in parameters if len(n) > 1]),
             )
         parameter = parameters[key]

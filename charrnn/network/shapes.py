@@ -67,7 +67,7 @@ def hidden_size_for(config: ModelConfig, parameters: int) -> int:
     if not least <= parameters <= most:
         raise UsageError(
             f"parameters must be from {least:,} to {most:,} for this {config.cell} network, not {parameters:,}",
-            "its embedding, layers and alphabet count too, whatever the hidden size",
+            "the embedding, layers and vocabulary also count, whatever the hidden size",
         )
     below = bisect_right(range(1, MAX_UNITS + 1), parameters, key=count)
     floor = below // ROUND * ROUND

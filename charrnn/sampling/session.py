@@ -247,7 +247,7 @@ class Session:
             if path.is_dir() or not path.name:
                 raise UsageError(f"{path} is a folder", "give the name of a file")
             if path.exists() and not replace and path.resolve() not in self._saved:
-                raise UsageError(f"{path} is there already")
+                raise UsageError(f"{path} already exists")
             write_atomically(path, self.text.encode("utf-8", "surrogateescape"))
             self._saved.add(path.resolve())
         except OSError as error:

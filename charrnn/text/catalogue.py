@@ -101,7 +101,7 @@ def python_sources(notes: Notes) -> list[TextSource]:
         return folder_sources(folder, config, notes)
     except DataError as error:
         raise DataError(
-            f"this Python's standard library is not in {folder}", "name a text file instead"
+            f"this Python's standard library is not in {folder}", "give a text file instead"
         ) from error
 
 
@@ -164,14 +164,14 @@ def _download(entry: Entry, path: Path, progress: Callable[[str], Any] | None) -
             error.response.close()  # pooch leaves it open
         raise EnvironmentFault(
             f"cannot download {entry.name} from {entry.origin}: {_reason(error)}",
-            "without a network, train on your own text or on the corpus called python",
+            "if you are offline, train on your own text or on the corpus called python",
         ) from error
     except ValueError as error:
         raise DataError(
             f"{entry.origin} no longer holds the {entry.name} corpus: its SHA-256 is not {str(entry.sha256)[:12]}..."
         ) from error
     except OSError as error:
-        raise EnvironmentFault(f"cannot keep {entry.name} in {path.parent}: {error}") from error
+        raise EnvironmentFault(f"cannot save {entry.name} in {path.parent}: {error}") from error
     finally:
         if bar is not None:
             bar.close()  # pooch does so only after a success

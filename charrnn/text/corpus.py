@@ -169,7 +169,7 @@ def _require_text(counts: npt.NDArray[np.int64], sources: Sequence[TextSource]) 
     if total < 2:
         raise DataError(f"the corpus needs at least 2 characters, but {name} has {total}")
     if counts[0xD800:0xE000].any():  # only odd encodings, such as unicode_escape, let them through
-        raise DataError("the text has lone surrogates, which are no characters")
+        raise DataError("the text has lone surrogates, which are not characters")
 
 
 def _missing(counts: npt.NDArray[np.int64], vocabulary: Vocabulary) -> npt.NDArray[np.intp]:
@@ -212,9 +212,7 @@ def _by_lines(
     """The lines, shuffled, and notes about lines that are left out."""
     newline = int(vocabulary.lookup(np.array([NEWLINE]))[0])
     if newline in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
-        raise DataError.naming(
-            "{lines} needs the newline among the characters", "lower {min_count}"
-        )
+        raise DataError.naming("{lines} needs the newline in the vocabulary", "lower {min_count}")
     starts, lengths = line_spans(ids, newline)
     if len(starts) < 2:
         raise DataError.naming(
@@ -224,7 +222,7 @@ def _by_lines(
     empty = len(line_bounds(ids, newline)) - len(starts)
     notes = [f"{empty:,} empty line{'s were' if empty > 1 else ' was'} left out"] if empty else []
     if ids[-1] != newline:
-        notes.append("the last line, which was cut off, was left out")
+        notes.append("the last line was cut off and left out")
     order = shuffled(len(starts), config.split_seed)
 
     def fill(made: npt.NDArray[np.integer]) -> None:

@@ -84,7 +84,7 @@ def _plain_name(encoding: str) -> str:
         return codecs.lookup(encoding).name
     except (LookupError, ValueError) as error:
         raise SettingError.naming(
-            "there is no encoding {name!r}", "for example {encoding:cp1252}", name=encoding
+            "unknown encoding {name!r}", "for example {encoding:cp1252}", name=encoding
         ) from error
 
 
@@ -105,7 +105,7 @@ def _refuse_binary(source: TextSource, start: bytes) -> NoReturn:
         )
     raise DataError.naming(
         "{name} looks binary: a NUL byte at offset {offset:,}",
-        "a model of bytes can read it: {level:byte}",
+        "a byte model can read it: {level:byte}",
         name=source.name,
         offset=start.index(0),
     )

@@ -128,7 +128,7 @@ def spooled_source(stream: BinaryIO | IO[bytes], name: str) -> TextSource:
     try:
         shutil.copyfileobj(stream, kept, PIECE)
     except OSError as error:
-        raise EnvironmentFault(f"cannot keep {name}: {error.strerror or error}") from error
+        raise EnvironmentFault(f"cannot store {name}: {error.strerror or error}") from error
 
     def reopen() -> IO[bytes]:
         kept.seek(0)

@@ -32,7 +32,7 @@ def vocabulary_advice(distinct: int, seldom: int) -> list[str]:
     if seldom < max(ONCE_ONLY, ONCE_ONLY_PART * distinct):
         return []
     text = f"{seldom:,} of {distinct:,} characters occur only once"
-    return [f"{text}: {{min_count:2}} would make them one unknown symbol"]
+    return [f"{text}: {{min_count:2}} would replace them with one unknown symbol"]
 
 
 def run_advice(rows: Sequence[Row], dropouts: tuple[float, float]) -> list[str]:

@@ -71,7 +71,7 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
         row = _row(line)
         if row is None or row["step"] <= step or row["seconds"] < seconds:
-            raise CheckpointError(f"{path}, line {number}: this is no row of a run's metrics")
+            raise CheckpointError(f"{path}, line {number}: this is not a row of a run's metrics")
         rows.append(row)
         step, seconds = row["step"], row["seconds"]
     if not rows:

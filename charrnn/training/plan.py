@@ -403,7 +403,7 @@ def _why_size(run: _Run, request: TrainingRequest) -> str:
     if run.limit == "minutes":
         allows = f"{counted(request.minutes or 0, 'minute')} {_verb(request.minutes, 'allow')}"
     elif run.limit == "enough":
-        allows = f"{run.epochs:,.0f} epochs are enough, and take less time than there is:"
+        allows = f"{run.epochs:,.0f} epochs are enough and end before the time limit:"
     else:
         allows = f"{counted(run.steps, 'step')} {_verb(run.steps, 'read')}"
     sentence = f"{allows} about {characters} characters at {speed}"
@@ -412,7 +412,7 @@ def _why_size(run: _Run, request: TrainingRequest) -> str:
     if "hidden_size" in request.given:
         return f"{sentence}, {each:.2g} per parameter of {network}"
     if each < CHARS_PER_PARAMETER:
-        return f"{sentence}: few even for the smallest network, {network}"
+        return f"{sentence}: not enough even for the smallest network, {network}"
     return f"{sentence}: enough for {network}"
 
 

@@ -255,7 +255,7 @@ class Trainer:
             yield from self._evaluate()
         except Diverged as error:
             raise DivergedError.naming(
-                "the model to start from is of no use on this text: {reason}",
+                "the initial model fails on this text: {reason}",
                 "leave out {init_from}",
                 reason=error,
             ) from error

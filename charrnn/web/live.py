@@ -175,7 +175,7 @@ def _require_short(text: str) -> None:
     if len(text) > MAX_CHARS:
         raise UsageError(
             f"a live text has at most {MAX_CHARS:,} characters, not {len(text):,}",
-            "a page in a file can show a longer one",
+            "charrnn visualize --html can show a longer one",
         )
 
 

@@ -196,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _whole(digits: str) -> int:
     """A whole number of at most MAX_DIGITS digits, since reading a long one takes time."""
     if len(digits) > MAX_DIGITS:
-        raise ValueError("a whole number is too long")
+        raise ValueError("an integer has too many digits")
     return int(digits)
 
 

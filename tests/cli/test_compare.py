@@ -380,7 +380,7 @@ def test_a_name_must_be_a_folders_with_the_cells_added(tmp_path):
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSED = [
-    ((), 2, "which text"),
+    ((), 2, "no corpus was given"),
     (("missing.txt",), 3, "cannot read 'missing.txt'"),
     (("corpus.txt", "--cells", "lstm,grue"), 2, "unknown cell 'grue'"),
     (("corpus.txt", "--cells", "lstm,grue"), 2, "lstm, gru, elman, jordan, peephole"),

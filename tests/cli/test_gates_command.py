@@ -158,7 +158,7 @@ def test_a_picture_is_drawn_instead_of_lines_with_a_point_for_each_unit(see, tmp
     assert [len(points) for points, _ in drawn[:6]] == [24] * 6
     said = texts_in(tmp_path / "g.svg")
     assert {"gate i", "gate f", "gate o", "layer 0", "layer 1"} <= set(said)
-    assert "right-saturated (part of the time above 0.9)" in said
+    assert "right-saturated (fraction of steps above 0.9)" in said
 
 
 @needs_matplotlib

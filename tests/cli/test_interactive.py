@@ -96,7 +96,7 @@ def test_the_text_is_saved(together, tmp_path):
     assert path.read_text() == "def\nab"
     assert f"saved {path} (6 characters)" in talk
     _, talk = together("x", f":save {path}")
-    assert "there already" in talk
+    assert "already exists" in talk
     assert f":save! {path} replaces it" in talk
     together("x", f":save! {path}")
     assert path.read_text() == "x"
@@ -353,7 +353,7 @@ def test_the_text_is_saved_under_a_name_that_is_asked_for(tmp_path):
     assert played.session.text == "aba"
     played = Played(SAVE, str(path), ENTER, text="cd", leave=CTRL_C * 2)
     assert path.read_text() == "ab"
-    assert "there already: press Enter again to replace it" in played.message
+    assert "already exists: press Enter again to replace it" in played.message
     played = Played(SAVE, str(path), ENTER, ENTER, text="cd")
     assert path.read_text() == "cd"
     assert f"saved {path} (2 characters)" in played.message

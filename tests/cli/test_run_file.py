@@ -75,8 +75,8 @@ def test_a_single_text_needs_no_list(here, tmp_path):
 @pytest.mark.parametrize(
     ("content", "status", "said"),
     [
-        ("hiden-size = 3\n", 2, "run.toml: 'hiden-size' is no option of 'charrnn train'"),
-        ("resume = true\n", 2, "'resume' is no option"),
+        ("hiden-size = 3\n", 2, "run.toml: 'hiden-size' is not an option of 'charrnn train'"),
+        ("resume = true\n", 2, "'resume' is not an option"),
         ("hidden-size = 0\n", 2, "--hidden-size must be a whole number from 1 to 65,536, not 0"),
         ("hidden-size = \n", 3, "run.toml is not valid TOML"),
         ("hidden-size = [1, 2]\n", 2, "--hidden-size"),

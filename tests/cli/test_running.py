@@ -596,7 +596,7 @@ def test_inspect_cannot_be_made_to_act_on_a_terminal(capsys, tmp_path, monkeypat
 def test_metrics_that_make_no_sense_are_refused(refused, tmp_path, monkeypatch, about):
     save_model(tmp_path, characters("ab"), **about)
     monkeypatch.chdir(tmp_path)
-    assert "not what charrnn writes" in refused(4, "inspect", "-q")
+    assert "not written by charrnn" in refused(4, "inspect", "-q")
 
 
 # --- corpora, help, completion, imports -----------------------------------------------------------

@@ -79,7 +79,7 @@ def test_bits_stand_under_the_text_and_are_those_of_the_reading(see, tiny_model)
     assert painted_cells(seen[-2]) == [
         (digit, code_of(ramp, b, FULL_SURPRISAL)) for digit, b in zip(expected, bits, strict=True)
     ]
-    assert "the bits that it cost" in seen[2]
+    assert "its surprisal in bits" in seen[2]
     cost = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(TEXT), streams=1)
     assert bits.sum(dtype=np.float64) == pytest.approx(
         cost.bits_per_char * (len(TEXT) - 1), abs=1e-4

@@ -160,7 +160,7 @@ def test_a_log_that_fails_warns_once_and_training_goes_on(here, fake, fails_at, 
     (warning,) = [line for line in result.err.splitlines() if "tensorboard" in line]
     reason = "OSError: [Errno 28] No space left on device"
     reason = "RuntimeError: two lines" if fails_at == "close" else reason
-    assert warning == f"charrnn: --tensorboard failed, training goes on without it ({reason})"
+    assert warning == f"charrnn: --tensorboard failed; training continues without it ({reason})"
     assert rows()[-1]["step"] == 24
     steps = list(fake.opened[0].scalars["learning_rate"])
     assert steps == ([2, 4, 6] if fails_at == 8 else list(range(2, 25, 2)))

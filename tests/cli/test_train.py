@@ -219,7 +219,7 @@ def test_unusual_corpora_train_and_sample(here, tmp_path, content, said):
 # --- what is refused ---------------------------------------------------------------------------------------------------
 
 REFUSED = [
-    (("train",), 2, "which text"),
+    (("train",), 2, "no corpus was given"),
     (("train", "missing.txt"), 3, "cannot read 'missing.txt'"),
     (("train", "corpus.tx"), 3, "did you mean corpus.txt"),
     (("train", "empty.txt"), 3, "empty"),

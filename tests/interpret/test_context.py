@@ -199,7 +199,7 @@ def test_a_table():
         "\n".join(lines_of(context_rows(found, "character", 57)))
         == """\
 bits per character, given only the k characters before
-it; every k from a cold start and on the same 2
+it; each k from the initial state and on the same 2
 characters
       k     bits   ± s.e.     over 2   ± s.e.
       0    5.000    1.000     +2.505    0.505  ██████████
@@ -255,4 +255,4 @@ def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
     assert (
         f"within 1 % of the bits with 8 characters: from k = {found.effective_length} on" in words
     )
-    assert "k, from a cold start; the same 40 characters for each" in words
+    assert "k, from the initial state; the same 40 characters for each" in words

@@ -260,7 +260,7 @@ def test_the_plain_form_stars_the_guess_that_came():
     assert shown(scene, NONE, 80) == (
         "L0.h.0   +0.00 to +1.00 here\n"
         "under each character: size of the value, 9 is 1.00\n"
-        "then the likeliest next characters, * after the one that came\n"
+        "then the most likely next characters, * after the actual one\n"
         "a  b  中↵\n"
         "4  9  0 0\n"
         "b* ↵  a a\n"
@@ -274,7 +274,7 @@ def test_the_coloured_form_has_a_bar_of_its_colours_and_underlines_the_guess_tha
     assert shown(scene, FEW, 80) == (
         "L0.h.0   -1.00 to +0.00 here\n"
         f"-1.00 {low} \x1b[30;106m {zero}0\x1b[30;101m \x1b[97;41m \x1b[0m +1.00\n"
-        "under each character: the likeliest next characters, green if likely; the one that came underlined\n"
+        "under each character: the most likely next characters, green if likely; the actual one underlined\n"
         f"{zero}a{low}b\x1b[0m\n"
         f"\x1b[30;42m\x1b[4mb\x1b[22;24m{zero}a\x1b[0m"
     )

@@ -404,7 +404,7 @@ def test_a_file_that_is_there_is_kept_unless_it_was_saved_before_or_is_to_be_rep
     path = tmp_path / "story.txt"
     path.write_text("old")
     session = make_session("ab")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         session.save(path)
     assert path.read_text() == "old"
     session.save(path, replace=True)

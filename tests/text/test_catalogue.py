@@ -211,7 +211,7 @@ def test_a_connection_that_breaks_off_leaves_nothing(server, cache, monkeypatch)
 def test_a_cache_that_cannot_be_written_is_named(server, tmp_path):
     (tmp_path / "cache").write_bytes(b"a file")
     error = refusal_of(EnvironmentFault, server.put(TEXT), tmp_path / "cache")
-    assert "cannot keep names in " in error.message
+    assert "cannot save names in " in error.message
 
 
 @pytest.mark.parametrize("pinned", [False, True])

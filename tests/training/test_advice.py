@@ -110,7 +110,8 @@ def test_figures_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
     [(5325, 312, True), (5325, 200, False), (900, 50, True), (60, 49, False), (65, 3, False)],
 )
 def test_many_characters_that_occur_once_are_worth_a_line(distinct, seldom, said):
-    line = f"{seldom:,} of {distinct:,} characters occur only once: --min-count 2 would make them one unknown symbol"
+    rare = f"{seldom:,} of {distinct:,} characters occur only once"
+    line = f"{rare}: --min-count 2 would replace them with one unknown symbol"
     assert vocabulary_advice(distinct, seldom) == [line] * said
 
 

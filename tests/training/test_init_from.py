@@ -230,7 +230,7 @@ def test_the_start_is_judged_before_the_first_step(corpus, tmp_path):
 
 def test_a_start_that_is_of_no_use_is_refused_in_words(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "validate", lambda _self: float("nan"))
-    with pytest.raises(DivergedError, match="model to start from is of no use") as error:
+    with pytest.raises(DivergedError, match="the initial model fails on this text") as error:
         list(make_trainer(corpus, tmp_path / "run").run())
     assert "--init-from" in error.value.hint
     assert not (tmp_path / "run" / "last.safetensors").exists()
@@ -320,9 +320,9 @@ def test_a_run_says_and_keeps_what_it_started_from(here, workplace):
         "fingerprint": tiny.run["corpus"]["fingerprint"],
         "extend_vocabulary": True,
     }
-    row = f"started as  checkpoints/tiny/best.safetensors (sha256 {tiny.sha256[:12]})\n"
+    row = f"init from   checkpoints/tiny/best.safetensors (sha256 {tiny.sha256[:12]})\n"
     assert row in here("inspect", "new").out
-    assert "started as" not in here("inspect", "tiny").out
+    assert "init from" not in here("inspect", "tiny").out
 
 
 def test_many_added_characters_are_not_all_shown_and_none_acts_on_the_terminal(here):
@@ -465,7 +465,10 @@ def test_resuming_reads_strangers_as_the_model_did(here):
 def test_a_start_that_is_never_surpassed_is_said(here):
     wild = ("--lr", 1, "--clip", "off", "--init-from", "tiny")
     result = here("train", "corpus.txt", *wild, *QUICK, "-q")
-    assert "no step improved on it: this is the model that the run started from" in result.out
+    assert (
+        "training did not improve on the model that the run started from, which was saved unchanged"
+        in result.out
+    )
     best = load_checkpoint(Path("checkpoints/corpus/best.safetensors"))
     tiny = load_checkpoint(Path("checkpoints/tiny/best.safetensors"))
     assert all((best.model.weights[n] == a).all() for n, a in tiny.model.weights.items())

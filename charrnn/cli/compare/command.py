@@ -121,10 +121,10 @@ def compare(
 
     All read the same text and are validated on the same text.
     A longer bar means more bits per character: shorter is better.
-    Each network is kept as a run, checkpoints/NAME-CELL/.
+    Each network is saved as a run, checkpoints/NAME-CELL/.
     """
     if not corpus:
-        raise UsageError("which text?", "for example: charrnn compare corpus.txt")
+        raise UsageError("no corpus was given", "for example: charrnn compare corpus.txt")
     if options.parameters is not None and "hidden_size" in given:
         raise SettingError.naming(
             "{parameters} chooses the hidden sizes", "leave out {hidden_size}"

@@ -60,7 +60,7 @@ class RemoveOptions:
     """Whether runs are removed without asking."""
 
     yes: bool = setting(
-        False, "Remove without asking; required where standard input is no terminal."
+        False, "Remove without asking; required if standard input is not a terminal."
     )
 
     def __post_init__(self) -> None:
@@ -163,7 +163,7 @@ def _confirmed(folders: list[Path]) -> bool:
     """
     if sys.stdin is None or not sys.stdin.isatty():
         raise SettingError.naming(
-            "{yes} is required where standard input is no terminal", "add {yes}"
+            "{yes} is required if standard input is not a terminal", "add {yes}"
         )
     total = size(sum(map(size_on_disk, folders)))
     names = listed([folder.name for folder in folders])

@@ -51,7 +51,7 @@ class InteractiveOptions:
 
     interactive: bool = setting(
         False,
-        "Write a text together with the model: type, see how it might continue, accept that word by word, or ask for "
+        "Write a text together with the model: type, see how it might continue, accept it word by word, or ask for "
         f"another suggestion. Suggestions have {SUGGESTION_LENGTH} characters unless {{length}} is given.",
         excludes=(
             *("infill", "temperature_to", "json", "show_probabilities"),

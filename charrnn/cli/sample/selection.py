@@ -19,7 +19,7 @@ class SelectionOptions:
     count: int = setting(1, "Number of samples.", low=1, high=LARGE_COUNT)
     lines: bool | None = setting(
         None,
-        "Generate single lines, each from its beginning to its newline.",
+        "Generate single lines, each up to its newline.",
         default_text="as the model was trained",
         panel=ENDS,
     )

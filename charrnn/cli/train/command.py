@@ -118,10 +118,10 @@ def train(
     saving: SavingConfig,
     given: Given,
 ) -> None:
-    """Train a network on a text and keep it under checkpoints/NAME/.
+    """Train a network on a text and save it under checkpoints/NAME/.
 
-    What is not given is planned: the size of the network, for example, from the time and the speed of this machine.
-    Ctrl-C stops cleanly; --resume continues exactly where the run stopped.
+    Settings that you leave out are planned: the size of the network, for example, from the time budget and the speed of
+    this machine. Ctrl-C stops cleanly; --resume continues exactly where the run stopped.
     """
     from charrnn.cli.train.resume import resumed_trainer
 
@@ -134,7 +134,7 @@ def train(
         return
     if not corpus:
         raise UsageError(
-            "which text?", "for example: charrnn train corpus.txt, or charrnn train python"
+            "no corpus was given", "for example: charrnn train corpus.txt, or charrnn train python"
         )
     asked = Asked(corpus, config, request, run, saving)
     start = open_start(start_options, request, config, given)

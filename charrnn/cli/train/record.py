@@ -99,7 +99,7 @@ def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
         fields = dict(about["config"])
         return CorpusConfig(**(fields | {"globs": tuple(fields["globs"])}))
     except (KeyError, TypeError, UsageError) as error:
-        raise CheckpointError("the checkpoint does not say how its corpus was read") from error
+        raise CheckpointError("the checkpoint does not record how its corpus was read") from error
 
 
 def requested(request: TrainingRequest) -> dict[str, Any]:
@@ -147,9 +147,11 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
             and isinstance(figures["best_val_nats_per_char"], (float, type(None)))
         )
     except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise CheckpointError(f"{last.path} does not say how its run goes on") from error
+        raise CheckpointError(f"{last.path} does not record how to resume its run") from error
     if not sound:
-        raise CheckpointError(f"{last.path} does not say how its run goes on")
+        raise CheckpointError(f"{last.path} does not record how to resume its run")
     if step and not last.training:  # before the first step there is none
-        raise CheckpointError(f"{last.path} is a model without the state of its training")
+        raise CheckpointError(
+            f"{last.path} holds a model without its training state, so its run cannot be resumed"
+        )
     return config, step

@@ -44,7 +44,7 @@ def _split(text: "Corpus") -> str:
     train, val, test = (_amount(text, part) for part in (text.train, text.val, text.test))
     noun = " lines" if text.config.lines else ""
     parts = f"{train:,}{noun} for training, then {val:,} for validation"
-    parts += f", {test:,} set aside for a test" if test else ""
+    parts += f", {test:,} held out for testing" if test else ""
     return parts + (f", drawn with --split-seed {text.config.split_seed}" if noun else "")
 
 
@@ -168,7 +168,9 @@ def print_result(trainer: "Trainer", *, baselines: bool) -> None:
         if baselines:
             print_line(trainer.corpus)
     if trainer.progress.best_step == 0:
-        print("no step improved on it: this is the model that the run started from")
+        print(
+            "training did not improve on the model that the run started from, which was saved unchanged"
+        )
     print(f"next: {sample_command(trainer.folder)}")
 
 

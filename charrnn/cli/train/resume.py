@@ -153,7 +153,7 @@ def _saving(saving: SavingConfig, given: Collection[str], last: "Checkpoint") ->
     try:
         return SavingConfig(**{**current(last.run.get("saving", {})), **new})
     except TypeError as error:
-        raise CheckpointError(f"{last.path} does not say how its run goes on") from error
+        raise CheckpointError(f"{last.path} does not record how to resume its run") from error
 
 
 # --- the run, the text and the machine --------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def _same_corpus(
     given, run = " ".join(names or about["sources"]), f"{folder}{_other_text(names, last)}"
     raise DataError(
         f"{given} is not the corpus of {run}: {_change(about, text)}",
-        "bring the old text back, or start a new run without --resume",
+        "restore the original text, or start a new run without --resume",
     )
 
 

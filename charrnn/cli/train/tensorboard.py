@@ -85,7 +85,7 @@ class TensorBoardLog:
         except Exception as error:  # noqa: BLE001 (whatever it is, the training matters more)
             self.writer = None
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            return f"--tensorboard failed, training goes on without it ({reason})"
+            return f"--tensorboard failed; training continues without it ({reason})"
         return None
 
     def _evaluated(self, event: Any) -> None:

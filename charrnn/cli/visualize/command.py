@@ -110,7 +110,7 @@ def visualize(
     that vary most and hold their value longest (interest = standard deviation x lag-1 autocorrelation).
     """
     if view.unit and view.what and not output.html:
-        raise SettingError.naming("{unit} names a state or gate already", "leave out {what}")
+        raise SettingError.naming("{unit} already names a state or gate", "leave out {what}")
     pictures.require(layout)
     output.require()
     if dump.from_dump:

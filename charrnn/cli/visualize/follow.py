@@ -42,7 +42,7 @@ class FollowOptions:
     )
     temp: float | None = setting(
         None,
-        "Temperature: low is safe, high is daring.",
+        "Sampling temperature: lower is safer, higher is bolder.",
         default_text=f"{SamplingConfig.temperature:g}",
         needs=("follow",),
         panel=GENERATED,

@@ -82,7 +82,7 @@ class ViewOptions:
     )
     diagram: bool = setting(
         False,
-        "Draw a small network as a whole: input, hidden units, and the probabilities of the next character.",
+        "Draw the complete network, if it is small: input, hidden units, and the probabilities of the next character.",
         excludes=("follow", "html", *NUMBERS, "from_dump"),
         panel=SHOWN,
     )

@@ -179,7 +179,7 @@ def _draw_contexts(axes: "Axes", found: "ContextCurve", noun: str, color: object
     line.set_label(reach_words(found, noun))
     axes.set_xticks(places, [f"{context:,}" for context in found.lengths])
     axes.set_yticks([value for value, _ in axis.ticks], [label for _, label in axis.ticks])
-    axes.set_xlabel(f"k, from a cold start; the same {judged(found, noun)} for each")
+    axes.set_xlabel(f"k, from the initial state; the same {judged(found, noun)} for each")
     axes.set_title(cost_name(noun))
     axes.grid(color="0.9")
     axes.set_axisbelow(True)

@@ -27,7 +27,9 @@ def context_rows(
 
 
 def _lines(found: ContextCurve, noun: str, width: int, *, blocks: bool) -> Iterator[str]:
-    title = f"{cost_name(noun)}; every k from a cold start and on the same {judged(found, noun)}"
+    title = (
+        f"{cost_name(noun)}; each k from the initial state and on the same {judged(found, noun)}"
+    )
     yield from wrapped(title, width)
     columns = _columns(found)
     if width < sum(NUMBER_WIDTHS):

@@ -66,7 +66,7 @@ def diagram_picture(recording: Recording, what: str, look: Look, width: int) -> 
     """A diagram as a picture: see `diagram_rows`."""
     return Grid(
         list(diagram_rows(recording, what, look, width)),
-        "a network, drawn whole",
+        "a complete network",
         f"Input, hidden units ({what}) and output of a network that reads {shown(recording.text)}",
     )
 
@@ -79,7 +79,7 @@ def _sections(recording: Recording, what: str, look: Look) -> Iterator[Section]:
     yield "one-hot", list(zip(symbols, one_hot, strict=True))
     yield "hidden", list(_hidden(recording, what))
     mark = f"{look.mark} after" if look.mark else "underlined:"
-    title = f"output: percent for each next character ({mark} the one that came)"
+    title = f"output: percent for each next character ({mark} the actual one)"
     yield title, list(zip(symbols, _outputs(recording, len(symbols)), strict=True))
 
 

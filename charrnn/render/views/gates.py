@@ -33,7 +33,7 @@ def gate_rows(
     L, H = saturation.gates[0].mean.shape
     title = (
         f"gates in {counted(saturation.symbols, noun)}, {counted(L * H, 'unit')}. "
-        f"Across: the part of the time that a unit's gate is above {OPEN} (right-saturated, open); "
+        f"Across: the fraction of time steps at which a unit's gate is above {OPEN} (right-saturated, open); "
         f"up: below {SHUT} (left-saturated, shut)."
     )
     yield from map(words, wrapped(title, width))
@@ -51,7 +51,7 @@ def gate_scatter(saturation: Saturation) -> Scatter:
     return Scatter(
         [_square(gate) for gate in saturation.gates],
         layers,
-        f"right-saturated (part of the time above {OPEN})",
+        f"right-saturated (fraction of steps above {OPEN})",
         f"left-saturated (below {SHUT})",
     )
 

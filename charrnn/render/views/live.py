@@ -145,7 +145,7 @@ def surprisal_legend(look: Look, *, in_color: bool) -> Iterator[GridRow]:
         look: how the text is drawn.
         in_color: whether the legend can have colors too.
     """
-    title = "bits of each character, by the model's own probability"
+    title = "surprisal of each character under the model, in bits"
     if in_color or not look.has_color:
         yield from legend_rows(live_surprisal_scale(title), look)
     else:

@@ -127,13 +127,13 @@ def _rows_below(
         yield f"{place} {rows} of the value, 9 is {scale.full:.2f}{_more(scale)}"
         place = "then"
     if has_surprisal:
-        yield f"{place} the bits that it cost, {MANY_BITS} for 10 or more"
+        yield f"{place} its surprisal in bits, {MANY_BITS} for 10 or more"
         place = "then"
     if has_guesses:
         green = ", green if likely" if look.has_color else ""
-        mark = f", {look.mark} after the one" if look.mark else "; the one"
-        came = f"{mark} that came" + ("" if look.mark else " underlined")
-        yield f"{place} the likeliest next characters{green}{came}"
+        mark = f", {look.mark} after the actual one" if look.mark else "; the actual one"
+        came = mark + ("" if look.mark else " underlined")
+        yield f"{place} the most likely next characters{green}{came}"
 
 
 def _more(scale: Scale) -> str:

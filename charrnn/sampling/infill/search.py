@@ -106,7 +106,7 @@ def infill(
     beam = default_beam(temperature) if beam is None else beam
     _check(count, beam, temperature, seed)
     if line and (newlines or any("\n" in text for text in template.texts)):
-        raise DataError("the template has a newline, and is to be one line")
+        raise DataError("the template has a newline, but a single line is generated")
     table = _gap_table(model, banned, newlines=newlines)
     search = _Search(model, template, beam, table, line=line)
     return search.best(count) if temperature == 0 else search.draws(count, temperature, seed)
@@ -139,7 +139,7 @@ def _gap_table(model: CharRNN, banned: npt.NDArray[np.bool_] | None, *, newlines
     table = spelling_table(vocabulary, mask)
     if (table[BETWEEN] == FORBIDDEN).all():
         raise UsageError(
-            f"nothing may stand in the gap: all of the model's {len(vocabulary):,} symbols are banned"
+            f"nothing can fill the gap: all of the model's {len(vocabulary):,} symbols are banned"
         )
     return table
 

@@ -67,7 +67,7 @@ def parse_template(template: str) -> Template:
             texts[-1] += token["literal"] or token["plain"]
         elif gaps and not texts[-1]:
             raise UsageError(
-                f"two gaps touch: {token.group()[:40]!r} stands right behind another",
+                f"two gaps touch: {token.group()[:40]!r} directly follows another",
                 "make them one, as in _{2,12}",
             )
         else:
