@@ -120,7 +120,7 @@ def test_speed_counts_training_alone_and_a_run_without_validation_has_no_such_cu
         progress=progress,
         corpus=SimpleNamespace(config=corpus),
         folder=Path("runs/a"),
-        metrics=SimpleNamespace(rows=[{"learning_rate": 0.5}]),
+        files=SimpleNamespace(metrics=SimpleNamespace(rows=[{"learning_rate": 0.5}])),
     )
     log = tensorboard.TensorBoardLog(Path("logs"), trainer)
     for step in (6, 7):

@@ -505,7 +505,7 @@ def test_what_the_font_lacks_is_known():
 def test_a_png_that_few_programs_could_show_is_refused():
     with pytest.raises(UsageError, match=r"pixels; a \.png may have 32,000") as refused:
         image_of(picture_of(by_unit(make_recording("\n" * 900, [0] * 900)), 80))
-    assert "--max-chars" in refused.value.hint
+    assert "max_chars" in refused.value.hint
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def test_figures_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
 )
 def test_many_characters_that_occur_once_are_worth_a_line(distinct, seldom, said):
     rare = f"{seldom:,} of {distinct:,} characters occur only once"
-    line = f"{rare}: --min-count 2 would replace them with one unknown symbol"
+    line = f"{rare}: {{min_count:2}} would replace them with one unknown symbol"
     assert vocabulary_advice(distinct, seldom) == [line] * said
 
 

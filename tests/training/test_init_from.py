@@ -232,7 +232,7 @@ def test_a_start_that_is_of_no_use_is_refused_in_words(corpus, tmp_path, monkeyp
     monkeypatch.setattr(Trainer, "validate", lambda _self: float("nan"))
     with pytest.raises(DivergedError, match="the initial model fails on this text") as error:
         list(make_trainer(corpus, tmp_path / "run").run())
-    assert "--init-from" in error.value.hint
+    assert "init_from" in error.value.hint
     assert not (tmp_path / "run" / "last.safetensors").exists()
 
 
