@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 import urllib.request
 import warnings
 from functools import cache
@@ -19,10 +20,12 @@ from pathlib import Path
 import pytest
 from helpers import CLEAN, made_once, make_text, own_signals, prepared_server, run_charrnn
 
+from charrnn.settings import settings_of
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-PAGES = {str(path.relative_to(ROOT)): path for path in sorted(DOCS.rglob("*.md"))}
+PAGES = {str(path.relative_to(ROOT)): path for path in (README, *sorted(DOCS.rglob("*.md")))}
 LIKE_PLAYS = ("plays-lstm", "plays-gru", "excerpt", "python")
 """The runs that the pages name, beside plays, hello and names."""
 
@@ -186,6 +189,43 @@ def require_served(line, place):
     assert process.returncode == -signal.SIGINT
 
 
+# --- the README -----------------------------------------------------------------------------------
+
+
+def test_the_readme_is_short_and_its_two_commands_install():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    installs = [line for kind, line in commands("README.md") if "pip install" in line]
+    assert len(installs) == 2
+    assert "charrnn train" in installs[0]
+    assert "charrnn sample" in installs[0]
+    assert "-m pytest" in installs[1]
+    assert "-m pytest" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_links_of_the_readme_lead_to_files():
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", README.read_text(encoding="utf-8"))
+    inside = [target for target in targets if "://" not in target]
+    assert inside
+    assert [target for target in inside if not (ROOT / target).exists()] == []
+
+
+def test_line_counts_of_the_guide_for_contributors_are_true_to_a_tenth():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    counts = re.findall(r"`(charrnn/[\w/]+\.py)`(?: \(|, has )(\d+) lines", text)
+    assert len(counts) == 3
+    for path, count in counts:
+        assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) == pytest.approx(
+            int(count), rel=0.1
+        )
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert f"version: {pyproject['project']['version']}\n" in citation
+
+
 # --- pictures -------------------------------------------------------------------------------------
 
 PICTURE = re.compile(r"^```console\n([^`]*)```\n\n!\[[^]\n]+\]\(([^)]+)\)$", re.MULTILINE)
@@ -193,7 +233,7 @@ DRAWN = {
     (block.splitlines()[-1].removeprefix("$ "), (path.parent / picture).resolve())
     for path in PAGES.values()
     for block, picture in PICTURE.findall(path.read_text(encoding="utf-8"))
-    if picture.endswith(".svg")
+    if picture.endswith(".svg") and "--svg" in block
 }
 
 
@@ -218,7 +258,7 @@ def test_a_picture_is_what_its_command_draws(line, picture):
     else:
         assert options.get("--unit", "").split(".")[0] in title
         shown = "".join(rows)
-        assert words[3].endswith(".txt") or words[3] in shown
+        assert Path(words[3]).suffix in (".txt", ".py") or words[3] in shown
         assert len(shown) > int(options.get("--max-chars", 0))
 
 
@@ -260,5 +300,5 @@ def test_every_setting_is_in_the_reference_with_its_meaning():
     for cls in reference().config_classes():
         section = text.split(f"## {cls.__name__}\n", 1)[1].split("\n## ", 1)[0]
         rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", section, re.MULTILINE))
-        assert list(rows) == [field.name for field in dataclasses.fields(cls)]
+        assert list(rows) == list(settings_of(cls))
         assert all(meaning.strip() for meaning in rows.values()), rows
