@@ -6,7 +6,7 @@ For each text and budget the plan is made as `charrnn train` makes it, from the 
 once at the start (nothing else should be running then; or give the --speeds of an idle hour). Then seven networks are
 trained, each for the steps that the same minutes buy it: the planned one, a smaller and a larger one, the planned one
 with less and with more dropout, the one that is planned with a single layer, and the planned one without layer
-normalisation, or with it.
+normalization, or with it.
 Training goes by steps, so it may take its time; as many trainings as there are processors run side by side, with a
 thread each. The constants of `charrnn/training/plan.py` were chosen by such tables.
 """

@@ -1,4 +1,4 @@
-"""charrnn: character-level recurrent language models, to train, to sample from, and to look into.
+"""charrnn: train, sample from and inspect character-level recurrent language models.
 
     import charrnn
 

@@ -18,7 +18,7 @@ from charrnn.sampling.sampler import sample
 
 
 class LanguageModel(CharRNN):
-    """A character-level recurrent language model: the network, and everything that one does with it.
+    """A character-level recurrent language model: the network, and everything to do with it.
 
     Args:
         config: the shape of the network.
@@ -30,7 +30,7 @@ class LanguageModel(CharRNN):
     """
 
     def sample(self, prompt: str = "", **settings: Any) -> Iterator[str]:
-        """Generate text, handed out as it is made; closing the iterator ends it.
+        """Generate text, piece by piece; closing the iterator ends it.
 
         Args:
             prompt: read before generating; it is not handed out.
@@ -58,7 +58,7 @@ class LanguageModel(CharRNN):
         return record(self, text, top=top)
 
     def edited(self, edits: Iterable[Edit]) -> Self:
-        """This model with units held at a value or steered, in all that it reads and generates.
+        """A copy of this model with some units clamped or steered whenever it reads or generates.
 
         It shares the weights, which no edit changes; this model stays as it is. The edits of an edited
         model are kept, and these come to them. See `charrnn.interpret.edits` for where they act.
@@ -85,7 +85,7 @@ class LanguageModel(CharRNN):
 
         Raises:
             DataError: the text is too short, or has characters that the model does not know.
-            UsageError: a window for lines, or lines for a model that does not know the newline.
+            UsageError: a window for lines, or lines for a model whose vocabulary has no newline.
         """
         return evaluate(self, self.vocabulary.encode(text), window=window, lines=lines)
 

@@ -1,4 +1,4 @@
-"""One .safetensors file that holds a model, and for resuming a run the state of its training.
+"""Checkpoints: a .safetensors file with a model and, for resuming a run, its training state.
 
 The file's metadata has the keys `format` ("charrnn"), `format_version`, `header` (JSON: config, vocabulary, figures,
 run) and `sha256` (over the header and all tensors). Loading runs no code, and checks everything against the header
@@ -37,7 +37,7 @@ FORMAT = "charrnn"
 FORMAT_VERSION = 1
 LARGEST_HEADER = 1 << 24
 TRAINING_PREFIX = "training."
-"""Before the names of tensors that only a resumed run needs."""
+"""Prefix of the names of tensors that only a resumed run needs."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -165,7 +165,7 @@ def load_checkpoint(path: Path, head: Head = LINEAR) -> Checkpoint:
 
 @contextlib.contextmanager
 def _as_one_error(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong while a file is parsed into a CheckpointError."""
+    """Turn any error while a file is parsed into a CheckpointError."""
     try:
         yield
     except CheckpointError:
@@ -197,7 +197,7 @@ def _read(path: Path) -> bytes:
 
 
 def _read_head(path: Path) -> tuple[bytes, int]:
-    """What precedes the tensors of a file, and the size of the file in bytes."""
+    """The header of a file, before its tensors, and the file's size in bytes."""
     with _opened(path) as file:
         start = file.read(8)
         head = start + file.read(min(int.from_bytes(start, "little"), LARGEST_HEADER))

@@ -190,7 +190,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """Everything that decides how a network is trained, and so what it becomes."""
+    """Everything that determines how a network is trained."""
 
     steps: int = setting(
         1000, "Optimizer steps of the whole run.", low=1, high=LARGE_COUNT, option=False
@@ -346,7 +346,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SavingConfig:
-    """How often a run is saved. Nothing here changes what becomes of it."""
+    """How often a run is saved. None of it changes the trained weights."""
 
     save_every: float = setting(
         2.0,
@@ -369,7 +369,7 @@ class SavingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRequest:
-    """A training run as it was asked for. What is left open here is decided by the plan.
+    """A request for a training run. Settings that are left open are chosen by the plan.
 
     The limits may be combined: the first one reached ends training. Without any, DEFAULT_MINUTES of the plan.
     """
@@ -434,7 +434,7 @@ def _home_of(name: str) -> type:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How the next character is drawn, again and again."""
+    """How characters are sampled."""
 
     temperature: float = setting(
         0.8,

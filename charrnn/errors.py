@@ -1,4 +1,4 @@
-"""What can go wrong, each kind with the exit status that the command line ends with.
+"""The errors of charrnn, each kind with its exit status on the command line.
 
 An error's text is one line: what, where, expected, found. Its hint is what to type next. Only `cli/` prints them.
 """
@@ -68,7 +68,7 @@ class SettingError(UsageError):
 
 
 def spelled(template: str, spell: Spell, **values: object) -> str:
-    """A text in which settings stand as names in braces, with each of them spelled.
+    """Replace the names of settings in braces, such as {seed}, by their spelling.
 
     Args:
         template: the text: "only with {level:char}".
@@ -109,7 +109,7 @@ class DataError(CharrnnError):
 
 
 class CheckpointError(CharrnnError):
-    """A checkpoint that is missing, damaged, not ours, or does not fit."""
+    """A checkpoint that is missing, damaged, from another program, or does not fit."""
 
     exit_status = 4
 

@@ -46,7 +46,7 @@ LARGEST_TABLE = 1 << 24
 
 
 class CharRNN:
-    """A character-level recurrent network. What one does with it is in `charrnn.LanguageModel` and the rooms above.
+    """A character-level recurrent network. Sampling, recording and scoring are in `charrnn.LanguageModel`.
 
     Args:
         config: the shape of the network.
@@ -190,7 +190,7 @@ class CharRNN:
     def with_ops(
         self, ops: Sequence[Ops | None], start: Mapping[str, Float], edits: Sequence[Any]
     ) -> Self:
-        """This network with other functions in its steps; it shares the weights, and this one stays as it is.
+        """A copy of this network with other functions in its steps; it shares the weights.
 
         Args:
             ops: for each layer the functions of its step; None: NumPy's own.
@@ -206,9 +206,9 @@ class CharRNN:
         return other
 
     def require_unedited(self, what: str) -> None:
-        """Raise UsageError if units are edited, for what knows nothing but the weights."""
+        """Raise UsageError if units are edited, for operations that would ignore the edits."""
         if self.edits:
-            raise UsageError(f"{what} knows a model's weights, and not that units are edited")
+            raise UsageError(f"{what} does not support edited units")
 
 
 def _require_shapes(weights: Weights, expected: Mapping[str, tuple[int, ...]]) -> None:

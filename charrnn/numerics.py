@@ -1,4 +1,4 @@
-"""Softmax and its relatives over NumPy arrays, written once for everything that runs a model.
+"""Softmax and related functions for NumPy arrays.
 
 All of them work over the last axis and subtract the maximum first, so that no exponential overflows.
 """

@@ -1,4 +1,4 @@
-"""Settings: what a field of a config says of itself, and the one rule by which its value is checked.
+"""Settings: the description of a config's field, and the check of its value against it.
 
 A config is a frozen dataclass whose fields are made by `setting`. The field holds everything that anyone needs to know
 of it: default, help, range, panel of the help, spelling on the command line, and which other settings it goes with. The
@@ -25,7 +25,7 @@ LARGE = 1e12
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is known of one setting besides its name, type and default."""
+    """The description of a setting, beyond its name, type and default."""
 
     help: str
     """One or two sentences, for the command's help and the reference."""
@@ -162,7 +162,7 @@ def _fits(value: Any, kind: type, rule: Setting) -> bool:
 
 
 def expected_value(config: type, name: str, found: Any = None) -> str:
-    """What a setting may be, in words: "a whole number from 1 to 4,096"; `found` is what it is instead."""
+    """The allowed values of a setting, in words: "a whole number from 1 to 4,096"; `found` is what it is instead."""
     rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
     if rule.choices:
         return "one of " + ", ".join(rule.choices)

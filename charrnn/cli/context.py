@@ -1,4 +1,4 @@
-"""`charrnn context`: how much context a model makes use of."""
+"""`charrnn context`: how much context a model uses."""
 
 import sys
 from collections.abc import Iterator

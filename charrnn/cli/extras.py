@@ -1,4 +1,4 @@
-"""What is installed only if somebody asked for it: `pip install 'charrnn[plot]'`."""
+"""Optional dependencies, installed as extras: `pip install 'charrnn[plot]'`."""
 
 from importlib import import_module
 
@@ -6,7 +6,7 @@ from charrnn.errors import EnvironmentFault
 
 
 def require_extra(module: str, extra: str, what: str) -> None:
-    """Import a module that an extra of this package installs.
+    """Import an optional module, or say which extra of this package installs it.
 
     Args:
         module: its name.

@@ -86,7 +86,7 @@ def open_corpus(
 
 
 def read_text(source: "TextSource", model: "CharRNN | None") -> str:
-    """A text for a model: decoded, its line ends kept or not as those of the model's corpus were.
+    """A text for a model: decoded, with line endings converted or kept as in the model's corpus.
 
     Without a model, it is read as a corpus is.
 

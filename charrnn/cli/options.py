@@ -1,4 +1,4 @@
-"""From the settings of configs to the options of a command, and back.
+"""Conversion between the settings of configs and the options of a command.
 
 A command is a function of a few objects: configs, whose settings become options, and arguments declared in Typer's own
 way. `as_command` gives Typer a function with one parameter for each option, and calls the command with the configs that
@@ -43,7 +43,7 @@ OFF, AUTO = "off", "auto"
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 
 Given = NewType("Given", frozenset[str])
-"""The names of the settings and arguments that were typed, or stand in a run file."""
+"""The names of the settings and arguments that were given on the command line or in a run file."""
 
 Parse = Callable[[str], Any]
 Complete = Callable[[str], list[str]]
@@ -80,15 +80,15 @@ class Changes:
     """What is different about settings in one command."""
 
     parse: Mapping[str, Parse] = field(default_factory=dict)
-    """For settings whose text on the command line has a form of its own: what turns it into the value."""
+    """Parsers of settings with their own syntax on the command line, by name."""
     complete: Mapping[str, Complete] = field(default_factory=dict)
-    """For settings whose values the shell can complete: what gives those that begin so."""
+    """Shell completions of settings' values, by name."""
     without: Collection[str] = ()
     """Settings that the command does not have as options."""
     run_file: Callable[[typer.Context, Path | None], Path | None] | None = None
     """The callback of `--config`, in a command that takes its options from a file too."""
     different: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What a setting says of itself instead, by the fields of `Setting`."""
+    """Replacements for fields of `Setting`, such as its help, by name."""
 
 
 def as_command(function: Callable[..., object], changes: Changes | None = None) -> Command:
@@ -171,7 +171,7 @@ def _panel_order(panel: str) -> int:
 
 
 def _made(config: type, options: list[Option], values: Mapping[str, Any], given: Given) -> Any:
-    """The config that was typed."""
+    """The config that the command line describes."""
     own = {o.name: _value(o, values[o.name]) for o in options if o.name in given}
     own = {name: value for name, value in own.items() if value is not MISSING}
     if config is not TrainingRequest:
@@ -214,7 +214,7 @@ def unescaped(flag: str, text: str) -> str:
 
 
 def was_given(context: typer.Context, name: str) -> bool:
-    """Whether a parameter was typed, or stands in a run file."""
+    """Whether a parameter was given on the command line or in a run file."""
     source = getattr(context.get_parameter_source(name), "name", "")
     return source in ("COMMANDLINE", "DEFAULT_MAP")
 
@@ -288,7 +288,7 @@ def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
 
 
 def beginning_with(words: Iterable[str]) -> Complete:
-    """For the shell's completion: a function that gives the words that begin with what was typed."""
+    """A function for shell completion: it returns the words that begin with the typed text."""
 
     def complete(incomplete: str) -> list[str]:
         return [word for word in words if word.startswith(incomplete)]
@@ -297,7 +297,7 @@ def beginning_with(words: Iterable[str]) -> Complete:
 
 
 def _word(choices: tuple[str, ...], text: str) -> str:
-    """One of a few words, whatever the case of its letters."""
+    """One of a few words, ignoring case."""
     return next((choice for choice in choices if choice == str(text).lower()), str(text))
 
 
@@ -308,7 +308,7 @@ def _words(option: Option) -> list[str]:
 
 
 def _member(option: Option, text: str) -> Any:
-    """The member of an enum that a word names, whatever the case of its letters."""
+    """The member of an enum that a word names, ignoring case."""
     word, words = str(text).lower(), _words(option)
     if word not in words:
         message = f"{option.flags[0]} must be one of {', '.join(words)}, not {str(text)!r}"

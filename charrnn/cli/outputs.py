@@ -26,7 +26,7 @@ PLOTS = Changes(
         }
     }
 )
-"""What a command says of its options whose picture is a plot."""
+"""Help of the picture options in a command whose picture is a plot."""
 NOT_DRAWN = ("follow", "html", "dump", "lstmvis")
 """What is shown or written in another way than as a picture."""
 
@@ -57,7 +57,7 @@ class PictureOptions:
         return bool(self.svg or self.png)
 
     def require(self, layout: LayoutOptions | None = None, *, plot: str = "") -> None:
-        """Raise what would otherwise only show after all the work.
+        """Raise errors that would otherwise appear only after all the work.
 
         Args:
             layout: the colors, which a picture may not have.
@@ -120,7 +120,7 @@ def _say_what_is_boxed(png: Path, characters: Collection[str]) -> None:
 
     if characters:
         say(
-            f"charrnn: a box in {escape(png.name)} stands for a character that its font lacks: "
+            f"charrnn: {escape(png.name)} shows boxes for characters that its font lacks: "
             f"{name_characters(sorted(characters))}; an .svg is shown with its viewer's fonts"
         )
 

@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 5.0
 SAMPLE_LENGTH = 160
 SMOOTHING = 0.98
-"""Of the training loss that is shown."""
+"""Decay rate of the running mean of the training loss that is shown."""
 
 
 class Progress(Protocol):
     """Shows a run's events."""
 
     def show(self, event: "Event") -> None:
-        """Take notice of one event."""
+        """Show one event."""
 
     def say(self, text: str) -> None:
         """Print a line without disturbing what is shown."""
 
     def close(self) -> None:
-        """The run is over."""
+        """End the display; the run is over."""
 
 
 def make_progress(trainer: "Trainer") -> Progress:
-    """The progress that fits stderr."""
+    """The kind of progress display that suits stderr."""
     if is_quiet():
         return Silence()
     return Bar(trainer) if sys.stderr.isatty() else Lines(trainer)
 
 
 class Silence:
-    """Shows nothing but failures to save."""
+    """Shows only failures to save."""
 
     def show(self, event: "Event") -> None:
         """Report a checkpoint that could not be written."""
@@ -53,14 +53,14 @@ class Silence:
             report(event.fault)
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """No-op."""
 
     def close(self) -> None:
-        """Nothing."""
+        """No-op."""
 
 
 def written(trainer: "Trainer") -> str:
-    """A little text by the network as it is now."""
+    """A short sample from the current network."""
     from threadpoolctl import threadpool_limits
 
     from charrnn.config import SamplingConfig
@@ -75,7 +75,7 @@ def written(trainer: "Trainer") -> str:
 
 
 class _Shown:
-    """What both kinds of progress keep."""
+    """State shared by both kinds of progress display."""
 
     def __init__(self, trainer: "Trainer") -> None:
         self.trainer = trainer
@@ -110,7 +110,7 @@ class _Shown:
         raise NotImplementedError
 
     def evaluated(self, event: Any) -> None:
-        """Say how good the network is, and let it write a little."""
+        """Show the losses of an evaluation and a short sample."""
         self.val_bits = None if event.val_nats is None else event.val_nats / math.log(2)
         val = [] if self.val_bits is None else [f"val {self.val_bits:.3f}"]
         best = " (best)" if event.is_best and self.val_bits is not None else ""
@@ -123,7 +123,7 @@ class _Shown:
         self.say(f"  {one_line(written(self.trainer))}")
 
     def rolled_back(self, event: Any) -> None:
-        """Say that the run goes on from an earlier point, and why."""
+        """Report that the run was rolled back, and why."""
         where = f"step {event.to_step:,}" if event.to_step else "the start"
         self.say(
             f"step {event.step:,}: {event.reason}; going back to {where}, with half the learning rate "
@@ -189,7 +189,7 @@ class Lines(_Shown):
         self.last = self.began
 
     def show(self, event: "Event") -> None:
-        """Print a line if the last is long enough ago, or if something happened."""
+        """Print a line if the last one is old enough, or if something happened."""
         from charrnn.training.events import Evaluated, RolledBack, SaveFailed, Step
 
         if isinstance(event, Step):
@@ -219,7 +219,7 @@ class Lines(_Shown):
         say(text)
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """No-op."""
 
 
 class Stopper:
@@ -235,7 +235,7 @@ class Stopper:
         self._before: dict[int, Any] = {}
 
     def watch(self, trainer: "Trainer") -> None:
-        """From now on it is this run that a signal stops; at once, if one has come already."""
+        """Let signals stop this run; at once if one has already arrived."""
         self.trainer = trainer
         if self.signal_number:
             trainer.stop_requested = True

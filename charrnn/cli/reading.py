@@ -203,7 +203,9 @@ def known_text(text: str, model: "CharRNN | None", most: int | None = None) -> s
         read = read[:most]
     known = leave_out_unknown(read, model)[0] if model else read
     if not known:
-        raise DataError("the model knows no character of the text" if read else "the text is empty")
+        raise DataError(
+            "the model knows none of the text's characters" if read else "the text is empty"
+        )
     return known
 
 

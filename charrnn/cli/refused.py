@@ -1,4 +1,4 @@
-"""A command line that Typer refuses, in the one line that every error of charrnn is."""
+"""Typer's errors for an invalid command line, in charrnn's one-line form."""
 
 from typing import Any
 

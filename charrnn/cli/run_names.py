@@ -19,7 +19,7 @@ TRAIN_ONE = "train one: charrnn train corpus.txt"
 
 
 def complete_checkpoint(incomplete: str) -> list[str]:
-    """The names of runs that begin so, for the shell's completion."""
+    """The names of runs with a given beginning, for shell completion."""
     return sorted(
         p.parent.name for p in RUNS.glob(f"*/{BEST}") if p.parent.name.startswith(incomplete)
     )
@@ -119,7 +119,7 @@ def reads_lines(loaded: "Checkpoint") -> bool:
 
 
 def new_folder(out: Path, name: str | None, corpus: list[str], *, overwrite: bool) -> Path:
-    """The folder of a new run: never one that holds another run, unless it is to be overwritten."""
+    """The folder of a new run: never one that holds another run, unless that one is to be overwritten."""
     return new_folders(out, name, corpus, [""], overwrite=overwrite)[0]
 
 

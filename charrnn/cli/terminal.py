@@ -1,4 +1,4 @@
-"""What every command shares in talking to people.
+"""Terminal input and output that all commands share.
 
 Results go to stdout, talk to stderr; an error is one line; a signal ends us as it ends any tool.
 """
@@ -52,7 +52,7 @@ def can_print(text: str) -> bool:
 
 
 def print_wrapped(text: str, indent: int = 0) -> None:
-    """Print a line. On a terminal it is wrapped between words; in a pipe other programs get it whole.
+    """Print a line, wrapped between words on a terminal and unbroken in a pipe.
 
     Args:
         text: has no newlines.
@@ -84,7 +84,7 @@ def report(error: CharrnnError) -> None:
 
 
 def die_by_signal(number: int) -> NoReturn:
-    """End as the signal would have ended us, so that a shell's loop stops too."""
+    """Exit as if killed by the signal, so that a shell's loop stops too."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)  # where signals do not kill
@@ -93,7 +93,7 @@ def die_by_signal(number: int) -> NoReturn:
 def require_place(path: Path, *, folder: bool = False) -> None:
     """Raise UsageError unless a file, or a folder, may be made at this path, as far as one can tell beforehand."""
     if path.is_dir() and not folder:
-        raise UsageError(f"cannot write {str(path)!r}: is a folder")
+        raise UsageError(f"cannot write {str(path)!r}: it is a folder")
     if not path.parent.is_dir():
         raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
 
@@ -130,7 +130,7 @@ def undone_by_signals() -> Iterator[None]:
 
 
 def run(command: Callable[[], object]) -> NoReturn:
-    """Run the command line and exit with the status that it deserves."""
+    """Run the command line and exit with its status."""
     status: object = 0
     fault: CharrnnError | None = None
     try:
@@ -177,7 +177,7 @@ def _prepare_streams() -> None:
 
 
 def _nowhere() -> TextIO:
-    """A stream that swallows everything, until the process ends."""
+    """A stream that discards everything, until the process ends."""
     return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
 
 

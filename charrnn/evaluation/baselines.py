@@ -1,4 +1,4 @@
-"""Baselines: what simpler predictors need for a held-out text, in bits per character.
+"""Baselines: bits per character of simpler predictors on a held-out text.
 
 All of them know what the network knows, the training text of the same split and its alphabet of V symbols:
 

@@ -49,7 +49,7 @@ class Evaluation:
     window: int | None
     """Characters after which the state is reset; None if it is carried."""
     streams: int
-    """Stretches of the text that were read side by side."""
+    """Segments of the text that were read in parallel."""
     lines: int | None = None
     """Lines scored, each from the initial state; None if the text was not read by lines."""
 
@@ -120,7 +120,7 @@ def evaluate(
 
     Raises:
         DataError: the text has fewer than two characters, or no line that is not empty.
-        UsageError: `lines` is combined with `window` or `streams`, or the model does not know the newline.
+        UsageError: `lines` is combined with `window` or `streams`, or the vocabulary has no newline.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     if len(ids) < 2:
@@ -144,7 +144,7 @@ def as_lines(model: CharRNN, ids: Ids) -> Ids:
     """A text as a model of lines reads it: from a newline to a newline, without empty lines.
 
     Raises:
-        UsageError: the model does not know the newline.
+        UsageError: the model's vocabulary has no newline.
         DataError: the text has no line that is not empty.
     """
     if model.vocabulary.missing("\n"):

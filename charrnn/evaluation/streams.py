@@ -1,4 +1,4 @@
-"""One long text cut into streams that can be read side by side.
+"""A long text cut into streams that are read in parallel.
 
     text        a b c d e f g h i j k l
     stream 0    a b c d e                scores b c d e
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from charrnn.text.vocabulary import Ids
 
 MAX_LINES = 256
-"""Maximum lines read side by side."""
+"""Maximum lines read in parallel."""
 
 
 @dataclass(frozen=True)

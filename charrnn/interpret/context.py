@@ -34,7 +34,7 @@ from charrnn.text.vocabulary import Ids
 LONGEST = 256
 """Longest context by default, where the text has as many characters."""
 BATCH_ROWS = 256
-"""Maximum number of places judged side by side."""
+"""Maximum number of positions evaluated in parallel."""
 WITHIN = 0.01
 """Relative difference from the loss with the longest context up to which a loss counts as equal."""
 
@@ -107,7 +107,7 @@ def context_curve(
 
     Raises:
         DataError: the text is too short, or has no lines.
-        UsageError: the text is to be read as lines, but the model does not know the newline.
+        UsageError: the text is to be read as lines, but the vocabulary has no newline.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     starts, farthest = np.zeros(1, np.int64), len(ids) // 2  # no context goes back beyond a start

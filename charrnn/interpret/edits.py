@@ -147,7 +147,7 @@ def _expected_value(address: str, found: str) -> str:
 
 
 def edited(model: Model, edits: Iterable[Edit]) -> Model:
-    """A copy of a model that applies edits in all that it reads and generates.
+    """A copy of a model that applies edits whenever it reads or generates.
 
     The copy shares the weights, which no edit changes; the given model stays as it is.
 

@@ -1,4 +1,4 @@
-"""Units by their addresses, and which of them are worth a look.
+"""Units by address, and the most interesting ones.
 
 An address is `L0.c.37`: layer (from 0), state or gate, index. An address of several units has a range, both ends
 included, or a star in the place of a number: `L1.h.0-15`, `L*.c.3`, `L0.h.*`.
@@ -28,7 +28,7 @@ NEARLY = re.compile(
 
 
 class Architecture(Protocol):
-    """The shape of a network and the names of its states and gates: a model, or what a dump tells of one."""
+    """The shape of a network and the names of its states and gates: a model, or of a recorded one."""
 
     @property
     def config(self) -> ModelConfig:

@@ -1,4 +1,4 @@
-"""Heads: from the outputs of a network's stack to logits. A head is one function over arrays, NumPy's and torch's alike.
+"""Heads map the outputs of a network's stack to logits. A head is one function over arrays, NumPy's and torch's alike.
 
 Like a cell, a head knows its weights and nothing of text. A language model's gives a logit for every symbol. Another
 head is another `Head`, in a file of its own: `CharRNN`, `charrnn.training.network.Network` and `Trainer` take it as an
@@ -12,7 +12,7 @@ from charrnn.config import ModelConfig
 from charrnn.network.cells.base import Array, Ops, Weights
 
 PREFIX = "head."
-"""Before the names of a head's weights in those of a network."""
+"""Prefix of the names of a head's weights in a network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Head:
     shapes: Callable[[ModelConfig], Mapping[str, tuple[int, ...]]]
     """shapes(config) -> the shape of each weight, by its name."""
     logits: Callable[[Array, Weights, Ops], Array]
-    """logits(outputs, weights, ops) -> what the head says after each output."""
+    """logits(outputs, weights, ops) -> the logits after each output."""
 
 
 def linear_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

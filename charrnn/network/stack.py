@@ -25,7 +25,7 @@ class Layer:
     recurrent: Weights
     """The weights that a step is given: `weight_hh` transposed, the cell's own vectors, and `bias_hh` if not in x."""
     norm: tuple[Array, Array] | None = None
-    """The gain and shift of layer normalization, (H,) each; None: the output goes up as it is."""
+    """The gain and shift of layer normalization, (H,) each; None: no normalization."""
     ops: Ops | None = None
     """Functions for this layer alone, which edit its states; None: the functions of the whole stack."""
 
@@ -66,7 +66,7 @@ def make_layer(
 
 
 def upwards(layer: Layer, h: Array, ops: Ops) -> Array:
-    """A layer's output (N, H) on its way up to the next layer, or to the head."""
+    """A layer's output (N, H), normalized if the layer says so, for the next layer or the head."""
     return h if layer.norm is None else ops.layer_norm(h, *layer.norm)
 
 

@@ -1,1 +1,1 @@
-"""Showing: data in, text out. Knows no torch, no files and no terminal's state."""
+"""Rendering: data in, text and pictures out. It knows no torch, no files and no terminal state."""

@@ -1,4 +1,4 @@
-"""How a character is shown so that it takes known cells and cannot act on a terminal."""
+"""Glyphs: visible forms of characters, with known widths and no effect on a terminal."""
 
 import unicodedata
 
@@ -47,14 +47,14 @@ def _is_inner_hangul(point: int) -> bool:
 
 
 def is_harmless(character: str) -> bool:
-    """Whether a terminal may have it as it is: it cannot move the cursor, color, turn writing."""
+    """Whether it is safe on a terminal: it cannot move the cursor, change colors or writing direction."""
     if character in "\n\t" or character in JOINERS:
         return True
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def harmless(text: str) -> str:
-    """Text for a terminal: newlines and tabs work, other controls are shown instead of obeyed."""
+    """Text for a terminal: newlines and tabs are kept, other control characters are made visible."""
     if text.isprintable():
         return text
     return "".join(c if is_harmless(c) else glyph(c) for c in text)

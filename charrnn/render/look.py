@@ -1,11 +1,11 @@
-"""What a view needs to know of the medium: its colors, its width for words, and the options of the reader."""
+"""The look of a view: the medium's colors, the width for words, and the reader's options."""
 
 from dataclasses import dataclass
 
 from charrnn.render.palette import PLAIN, ColorMode, Paint, Palette
 
 MARK = "*"
-"""The mark after a guess that came true, where it cannot be underlined."""
+"""The mark after a correct guess, if it cannot be underlined."""
 UNBOUNDED = 1 << 30
 """A line without an end, in columns."""
 FAINT = (90, 90, 90)
@@ -20,7 +20,7 @@ class Look:
     """The colors that the medium can show."""
     palette: Palette = Palette.rdbu
     digits: bool = False
-    """Signs and digits below what is colored. Without colors they always stand there."""
+    """Whether signs and digits are shown below colored text. Without colors they always are."""
     line: int = UNBOUNDED
     """Columns in a line of a legend: its words are wrapped, and its bar has fewer colors."""
     is_picture: bool = False
@@ -48,11 +48,11 @@ class Look:
 
     @property
     def mark(self) -> str:
-        """What stands after a label that is to be marked; nothing where it can be underlined."""
+        """The mark after a label; empty if the label can be underlined."""
         return "" if self.has_color or self.is_picture else MARK
 
     def marked(self, paint: Paint) -> Paint:
-        """The paint of a label that is to be marked."""
+        """The paint of a marked label."""
         if self.mark:
             return paint
         bold = (

@@ -1,4 +1,4 @@
-"""Several samples generated side by side, as the rows of one matrix."""
+"""Samples generated in parallel, as the rows of one matrix."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from charrnn.model import CharRNN, Float, States
 
 MAX_BATCH = 64
-"""Maximum samples generated side by side."""
+"""Maximum samples generated in parallel."""
 STRIDE = 16
 """Symbols drawn for a sample before its text is looked at, where only their number decides."""
 

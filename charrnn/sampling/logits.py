@@ -1,4 +1,4 @@
-"""All rules at once: from a model's logits to the next symbol, for one sample or for many side by side.
+"""The logits processor: all sampling rules, from logits to the next symbol, for one sample or a batch.
 
 What the settings and the vocabulary decide is worked out when a LogitsProcessor is made. It holds no state: what a
 sample has generated is in its `History`, so that one processor serves any number of samples and threads.

@@ -1,4 +1,4 @@
-"""The generating loop: draw a symbol, hand out the text that it completes, let the model read it, again.
+"""The generation loop: draw a symbol, yield the text that it completes, feed it to the model.
 
 Every sample has its own stream of random numbers, made from (seed, index): a sample does not depend on how many others
 are asked for. One sample multiplies a vector with the weights; several are rows of one matrix, which is several times
@@ -55,7 +55,7 @@ class Sample:
 def sample(
     model: "CharRNN", prompt: str, config: SamplingConfig, *, index: int = 0
 ) -> Iterator[str]:
-    """Generate one sample, handed out as it is made.
+    """Generate one sample, piece by piece.
 
     Args:
         model: generates.
@@ -82,7 +82,7 @@ def generate(
     indices: Iterable[int] = (0,),
     batch_size: int = 1,
 ) -> Iterator[Piece]:
-    """Generate samples, and hand out their pieces as they are made; the last piece of each has a `stop`.
+    """Generate samples, and yield their pieces as they are made; the last piece of each has a `stop`.
 
     Closing the generator ends the sampling. Two of them share nothing, so that each may run in a thread of its own.
 
@@ -161,7 +161,7 @@ def generate_lines(
 def full_prompt(model: "CharRNN", prompt: str, *, line: bool) -> str:
     """The text that a model reads for a prompt: with a newline before it for a line, or a newline if it is empty.
 
-    A model that does not know the newline reads nothing for an empty prompt.
+    A model without the newline in its vocabulary reads nothing for an empty prompt.
     """
     if line:
         return "\n" + prompt
@@ -181,9 +181,11 @@ class _Run:
 
     def __init__(self, model: "CharRNN", prompt: str, config: SamplingConfig) -> None:
         if config.line and "\n" in prompt:
-            raise DataError("the prompt has a newline, and cannot begin one line")
+            raise DataError("the prompt has a newline, so it cannot begin a single line")
         if config.line and model.vocabulary.missing("\n"):
-            raise DataError("the model does not know the newline, so it cannot generate lines")
+            raise DataError(
+                "the model has no newline in its vocabulary, so it cannot generate lines"
+            )
         self.model, self.config, self.prompt = model, config, prompt
         read = full_prompt(model, prompt, line=config.line)
         self.prompt_ids: list[int] = model.vocabulary.encode(read).tolist()

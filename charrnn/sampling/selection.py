@@ -67,7 +67,7 @@ def select(samples: Iterable[Sample], selection: Selection) -> Iterator[Sample]:
             why = " and ".join(f"{number:,} {name}" for name, number in reasons.items() if number)
             raise DataError(
                 f"only {kept:,} of {counted(selection.count, 'sample')} could be kept; the last {rejected:,} were "
-                f"rejected (in all {why})",
+                f"rejected (in total {why})",
                 "try fewer or longer samples, or a higher temperature",
             )
 

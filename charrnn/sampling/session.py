@@ -1,4 +1,4 @@
-"""A text that a user and a model write together. It knows no terminal, and starts no thread.
+"""An interactive session: a text that a user and a model write together. No terminal, no threads.
 
 The user's part is the text; the model's is a suggestion of how it goes on. A suggestion is generated from a `Draft`, and
 a draft is a value: the same one always gives the same text. So an unfinished suggestion is simply generated again if it
@@ -46,7 +46,7 @@ class _Snapshot:
 
 
 class Session:
-    """A text, a suggestion of how it goes on, and undo.
+    """A text, a suggested continuation, and undo.
 
     `text` is always a prefix of `draft.text` followed by what that draft has generated; the rest is the suggestion. A
     change within that (accepting a part of it, typing the same, deleting what was accepted) leaves the suggestion as it

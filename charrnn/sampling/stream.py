@@ -1,4 +1,4 @@
-"""One sample while it is being generated: drawn symbols go in, text that can be handed out comes out.
+"""A sample in progress: drawn symbols go in, finished text comes out.
 
 It knows no network.
 """

@@ -1,4 +1,4 @@
-"""Corpora known by name: one that every machine has, and four that are downloaded when first used.
+"""Corpora known by name: one from Python's own library, and four that are downloaded on first use.
 
 A download is checked against a checksum and kept in the user's cache; until then nothing here uses the network.
 """

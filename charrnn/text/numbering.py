@@ -168,5 +168,6 @@ def _fill(
     if digest.hexdigest() == fingerprint:
         return
     raise DataError(
-        "the corpus changed while it was being read", "start again when nothing writes to it"
+        "the corpus changed while it was being read",
+        "try again when no other program is writing to it",
     )

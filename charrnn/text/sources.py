@@ -1,4 +1,4 @@
-"""Where a text comes from: a file, a folder, standard input or a .gz file, read in pieces of bytes.
+"""Sources of text: a file, a folder, standard input or a .gz file, read as pieces of bytes.
 
 A source can be opened again and again, because a corpus is read twice: once to count its characters and once to number
 them.
@@ -30,7 +30,7 @@ class TextSource:
     """One text that can be read from the start again and again."""
 
     name: str
-    """What messages call it."""
+    """The source's name in messages."""
     open: Callable[[], IO[bytes]] = field(repr=False)
     """Opens its bytes."""
 
@@ -55,13 +55,15 @@ class Notes:
         sentences = []
         if self.skipped:
             parts = [f"{count:,} {kind}" for kind, count in sorted(self.skipped.items())]
-            sentences.append("left out of the folder: " + ", ".join(parts))
+            sentences.append("skipped in the folder: " + ", ".join(parts))
         if self.marks:
             sentences.append("byte order mark found: read as " + ", ".join(sorted(self.marks)))
         foreign = sorted({"\r\n": "CR LF", "\r": "CR"}[n] for n in self.newlines - {"\n"})
         if foreign and not keep_newlines:
             ends = " and ".join(foreign)
-            sentences.append(f"{ends} line ends became LF ({{keep_newlines}} keeps them)")
+            sentences.append(
+                f"{ends} line endings were converted to LF ({{keep_newlines}} keeps them)"
+            )
         return sentences
 
 
@@ -114,7 +116,7 @@ class _BoundedGzip(gzip.GzipFile):
         self._so_far += len(piece)
         if self._so_far > self._limit:
             raise DataError.naming(
-                "{path} expands to more than {limit:,} bytes, over 100 times its size: refused as a bomb",
+                "{path} expands to more than {limit:,} bytes, over 100 times its size: refused as a decompression bomb",
                 "unpack it yourself, or read a part with {max_chars}",
                 path=self._path,
                 limit=self._limit,

@@ -1,4 +1,4 @@
-"""Advice from a text and from the curve of a finished run, in one line each; none where nothing is certain.
+"""Advice from a text and from a finished run's curve, one line each; none if the evidence is weak.
 
 The learning rate falls to almost zero by the end of a run, which flattens every curve there: what counts is how far it
 fell in the whole second half.
@@ -20,9 +20,9 @@ validation fell by 3.5 to 6 % there were 6 to 12 % better with twice the steps; 
 NOTHING_LEFT = 0.1
 """Bits per character below which no advice is given: there is little left to gain."""
 ONCE_ONLY = 50
-"""Characters occurring once from which on they count; each has a row in the embedding and in the head to itself."""
+"""Minimum number of characters that occur once for advice; each has its own row in embedding and head."""
 ONCE_ONLY_PART = 0.05
-"""Part of all distinct characters that those must be, too."""
+"""Minimum fraction of the distinct characters that occur once for advice."""
 
 Row = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ def _if_overfitting(
     train: Sequence[float],
     dropouts: tuple[float, float],
 ) -> str:
-    """Advice if training went on to fall while validation rose or stood still; else empty."""
+    """Advice if training loss fell while validation loss rose or was flat; else empty."""
     best = val.index(min(val))
     risen = val[-1] > val[best] * (1 + RISE) and best < len(val) - 2 and train[-1] < train[best]
     near = next(k for k, bits in enumerate(val) if bits <= val[best] * (1 + RISE))

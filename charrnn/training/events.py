@@ -1,4 +1,4 @@
-"""The events that a training run yields, in the order in which they happen."""
+"""The events that a training run yields, in order."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,23 +41,23 @@ class Saved:
 
 @dataclass(frozen=True)
 class SaveFailed:
-    """A checkpoint could not be written; training goes on, and the next save is tried in its time."""
+    """A checkpoint could not be written; training continues, and the next save is tried as usual."""
 
     fault: EnvironmentFault
 
 
 @dataclass(frozen=True)
 class RolledBack:
-    """The run diverged, and goes on from its latest good evaluation, or its start, with half the learning rate."""
+    """The run diverged, and continues from its latest good evaluation or its start, at half the learning rate."""
 
     step: int
     """The step at which divergence was noticed."""
     to_step: int
-    """The step from which the run goes on."""
+    """The step from which the run continues."""
     reason: str
     """Such as "the loss became nan"."""
     halvings: int
-    """How often the rate has been halved in this run, this time counted."""
+    """How often the rate has been halved in this run, including this time."""
     learning_rate: float
     """The peak learning rate of the run from now on."""
 

@@ -111,7 +111,7 @@ def gradient_reach(
 
 
 def _spread(first: int, last: int, most: int) -> npt.NDArray[np.int64]:
-    """At most `most` different positions from `first` to `last`: (10, 20, 3) -> [10, 15, 20]."""
+    """Up to `most` distinct positions from `first` to `last`, evenly spread: (10, 20, 3) -> [10, 15, 20]."""
     return np.linspace(first, last, min(most, last - first + 1)).astype(np.int64)
 
 

@@ -19,7 +19,7 @@ MOST_SYMBOLS = 256
 
 
 class Inputs(NamedTuple):
-    """A vector for each symbol of a chunk, as it is or as the row of a table."""
+    """A vector for each symbol of a chunk, given directly or as the row of a table."""
 
     x: Tensor
     """(T, N, E), or with rows a table (V, E)."""

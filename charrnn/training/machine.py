@@ -1,4 +1,4 @@
-"""The machine that trains: its device, arithmetic, threads, clock and memory."""
+"""The training machine: device, precision, threads, clock and memory."""
 
 import contextlib
 import ctypes

@@ -35,7 +35,7 @@ from charrnn.training.step import train_step
 
 TRIAL_SECONDS = 0.4
 TRIAL_DROPOUT = 0.1
-"""Dropout while measuring, where it is not decided yet: what costs time is that there is some."""
+"""Dropout while measuring, before it is planned; any rate above 0 takes the same time."""
 SLOW_KERNELS = ("GRU", "RNN")
 """torch's kernels that may be slower than charrnn's loop on a processor; the LSTM's was not, where measured."""
 GAIN = 1.1

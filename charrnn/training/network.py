@@ -69,7 +69,7 @@ class Network(nn.Module):
         return tuple(self.start[k][:, None].expand(-1, num_rows, -1) for k in self.cell.states)
 
     def reset(self, state: States, rows: slice) -> States:
-        """The state with some batch rows as they are before any character."""
+        """The state with some batch rows reset to the initial state."""
         changed = tuple(s.clone() for s in state)
         for tensor, first in zip(changed, self.first_state(state[0].shape[1]), strict=True):
             tensor[:, rows] = first[:, rows].to(tensor.dtype)
@@ -119,7 +119,7 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def load_numpy(self, weights: Weights) -> None:
-        """Take over weights by their names in a checkpoint."""
+        """Load weights by their names in a checkpoint."""
         self.load_state_dict(
             {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         )

@@ -45,7 +45,7 @@ class TorchOps:
 
 
 class TorchGradientOps(TorchOps):
-    """The functions that a backward step needs besides; see `charrnn.network.cells.base.GradientOps`."""
+    """The additional functions for a backward step; see `charrnn.network.cells.base.GradientOps`."""
 
     @staticmethod
     def dsigmoid(d: Tensor, y: Tensor) -> Tensor:

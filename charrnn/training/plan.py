@@ -1,4 +1,4 @@
-"""From a request to a run: how large a network, how many steps, how much dropout.
+"""Planning a run from a request: the network's size, the steps and the dropout.
 
 A pure function of the size of the text, the speed of the machine and the request. Settings that were given are kept, and
 the rest is planned around them; from then on everything is in steps, so that a run can be repeated and resumed. The
@@ -147,7 +147,7 @@ class Machine:
 
 
 def _per_char(trial: Trial, chars: int) -> float:
-    """The time for a character, in steps of so many of them."""
+    """The seconds per character, in steps of `chars` characters."""
     slower: float = max(1.0, trial.chars / chars) ** SMALL_STEPS
     return trial.seconds / trial.chars * slower
 
@@ -242,14 +242,14 @@ def _choose_run(
 
 
 def layered(network: ModelConfig, request: TrainingRequest) -> ModelConfig:
-    """The network with its layers: as many as were given, or if its size is planned, as many as pay."""
+    """The network with its layers: the given number, or the planned one if its size is planned."""
     if "num_layers" in request.given or "hidden_size" in request.given:
         return network
     return dataclasses.replace(network, num_layers=LAYERS.get(network.cell, 1))
 
 
 def normalized(network: ModelConfig, risk: float, request: TrainingRequest) -> ModelConfig:
-    """The network with layer normalization if it was given, or if the size is planned and it pays."""
+    """The network with layer normalization if it was given, or if the size is planned and it helps."""
     if "layer_norm" in request.given or "hidden_size" in request.given:
         return network
     pays = network.cell in LAYERS and risk <= MOST_NORMALIZED

@@ -19,7 +19,7 @@ MAX_HALVINGS = 3
 
 
 class Diverged(Exception):  # noqa: N818 (caught by the trainer, which goes back; DivergedError is for the user)
-    """The loss or the weights are not numbers to go on with; the text says which."""
+    """The loss or the weights are not finite; the message says which."""
 
 
 @dataclass(frozen=True)

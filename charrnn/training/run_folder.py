@@ -37,7 +37,7 @@ class RunFolder:
         self.older = OlderCheckpoints(path, keep, [])
 
     def resume(self, last: Checkpoint) -> None:
-        """Take over the files of a run up to its last checkpoint."""
+        """Continue the files of a run from its last checkpoint."""
         self.last_step = last.metrics["step"]
         self.older.steps = list(last.metrics.get("kept", ()))
         self.metrics.read(up_to_step=self.last_step)

@@ -21,7 +21,7 @@ from charrnn.training.unroll import unroll
 States = tuple[Tensor, ...]
 """(L, N, H) for each state of the cell."""
 Feedback = Callable[[Tensor], Tensor]
-"""From an output of the top layer (N, H) to the distribution that the next step is given, (N, V)."""
+"""A function from the top layer's output (N, H) to the distribution that is fed back, (N, V)."""
 
 
 class Stack:

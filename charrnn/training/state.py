@@ -33,7 +33,7 @@ def one_set(part: str, arrays: Mapping[str, npt.NDArray[Any]]) -> NumpyArrays:
 
 
 def optimizer_tensors(network: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    """Everything that an optimizer keeps of each parameter: `exp_avg.head.weight`; nothing before its first step."""
+    """The optimizer's state for each parameter: `exp_avg.head.weight`; nothing before its first step."""
     return {
         f"{key}.{name}": value
         for name, parameter in network.named_parameters()
@@ -46,7 +46,7 @@ def load_optimizer_tensors(
     optimizer: Optimizer,
     arrays: Mapping[str, npt.NDArray[Any]],
 ) -> None:
-    """The way back from `optimizer_tensors`."""
+    """Load what `optimizer_tensors` returned."""
     kept: dict[str, dict[str, Tensor]] = {name: {} for name, _ in network.named_parameters()}
     for name, array in arrays.items():
         key, _, of = name.partition(".")
@@ -57,7 +57,7 @@ def load_optimizer_tensors(
 
 
 def run_arrays(network: Network, optimizer: Optimizer, state: TorchState) -> NumpyArrays:
-    """Copies of everything that decides how a run goes on, but for a few numbers; `load_run` is the way back."""
+    """Copies of all arrays that resuming a run needs; `load_run` is the inverse."""
     carried = zip(network.cell.states, state or (), strict=False)
     return flattened(
         {
@@ -71,7 +71,7 @@ def run_arrays(network: Network, optimizer: Optimizer, state: TorchState) -> Num
 def load_run(
     network: Network, optimizer: Optimizer, arrays: Mapping[str, npt.NDArray[Any]]
 ) -> TorchState:
-    """Take over the arrays of `run_arrays`; the state that was carried, or None."""
+    """Load the arrays of `run_arrays`; returns the carried state, or None."""
     network.load_numpy(one_set("weights", arrays))
     load_optimizer_tensors(network, optimizer, one_set("optimizer", arrays))
     carried, device = one_set("state", arrays), network.embedding.weight.device

@@ -56,7 +56,7 @@ from charrnn.training.step import train_step
 from charrnn.training.task import NEXT_CHARACTER, Task
 
 WEIGHTS, ROLLBACK = "weights.", "rollback."
-"""Before the names of arrays: the network's own, and those of the rollback point."""
+"""Prefixes of arrays' names: of the network, and of the rollback point."""
 
 
 class Trainer:
@@ -68,7 +68,7 @@ class Trainer:
         config: the run; its device exists.
         folder: where best.safetensors, last.safetensors and metrics.jsonl go.
         metadata: what the checkpoints keep about the run (corpus, versions, plan).
-        resume: a last.safetensors to go on from; corpus and configs are those of its run.
+        resume: the last.safetensors to resume from; corpus and configs are those of its run.
         saving: how often last.safetensors is written.
         initial: a model to start from, instead of random weights; it is judged before the first step, and may stay
             the best.
@@ -98,7 +98,7 @@ class Trainer:
         self.folder, self.metadata = folder, dict(metadata or {})
         self.saving = saving or SavingConfig()
         self.stop_requested = False
-        """Set it to stop after the step that is being made."""
+        """Set to True to stop after the current step."""
         self.device = torch.device(config.device)
         require_precision(config.precision, self.device)
         self.batches = make_batches(corpus, config)
@@ -179,7 +179,7 @@ class Trainer:
         yield Stopped(self.progress.step, self.finished, self.stopped_early)
 
     def _advance(self) -> Iterator[Event]:
-        """One step, and what is due after it."""
+        """One step, and any evaluation or save that is due after it."""
         yield self._step()
         step = self.progress.step
         if step % self.config.eval_every == 0 or step == self.config.steps:
@@ -239,7 +239,7 @@ class Trainer:
         """
         progress, point, step = self.progress, self._rollback_point, self.progress.step
         if progress.halvings >= MAX_HALVINGS:
-            if not point.step:  # an untrained network is of no use
+            if not point.step:  # an untrained network is worth nothing
                 (self.folder / LAST).unlink(missing_ok=True)
             raise final_error(reason, progress, self.config, self.folder / BEST)
         self.state = load_run(self.network, self.optimizer, point.arrays)
@@ -297,7 +297,7 @@ class Trainer:
     # --- saving --------------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> CharRNN:
-        """The network as it is now, in NumPy."""
+        """The current network, in NumPy."""
         weights = self.network.to_numpy()
         return CharRNN(self.model_config, self.corpus.vocabulary, weights, self.head)
 
@@ -330,7 +330,7 @@ class Trainer:
         return RollbackPoint(self.progress.step, self._arrays())
 
     def _resume(self, last: Checkpoint) -> None:
-        """Go on from a last.safetensors."""
+        """Restore the run from its last.safetensors."""
         self.progress = RunProgress.from_metrics(last.metrics)
         if not (self.folder / BEST).exists():  # it was removed: the next one is the best
             self.progress.best_nats = None

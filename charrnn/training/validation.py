@@ -23,7 +23,7 @@ EVALUATION_LOGITS = 1 << 24
 
 
 Costs = Callable[[Tensor, Tensor], Tensor]
-"""From logits (T, N, V) and targets (T, N) to the cost of each target, (T, N)."""
+"""A function from logits (T, N, V) and targets (T, N) to the cost of each target, (T, N)."""
 
 
 def next_character_costs(logits: Tensor, targets: Tensor) -> Tensor:

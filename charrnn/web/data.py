@@ -66,7 +66,7 @@ class _Collected:
     """(T, U) for each part."""
 
     def collecting(self, parts: "Iterable[Recording]") -> "Iterator[Recording]":
-        """The same parts, each collected before it is yielded."""
+        """Yield the parts of a recording unchanged, after collecting each."""
         for part in parts:
             self.add(part)
             yield part

@@ -118,7 +118,7 @@ def test_a_short_text_shortens_the_distance_only_if_none_was_given(ask):
         "         --distance 12 is the farthest",
     ]
     assert "at least 3 characters" in ask("tiny", "de", status=3).err
-    assert "knows no character of the text" in ask("tiny", "♞♞", status=3).err
+    assert "knows none of the text's characters" in ask("tiny", "♞♞", status=3).err
 
 
 def test_fresh_networks_need_no_checkpoint(ask, tmp_path, monkeypatch):

@@ -202,7 +202,7 @@ def test_the_python_corpus_is_there_without_a_download(charrnn_in):
     [
         ("床前明月光，疑是地上霜。\n" * 40, "13 distinct"),
         ("👩‍👩‍👧‍👦 family 🇩🇪 flags é\n" * 40, "distinct"),
-        ("a line\r\nanother\r\n" * 40, "CR LF line ends became LF"),
+        ("a line\r\nanother\r\n" * 40, "CR LF line endings were converted to LF"),
         ("\ufeffa text with a mark\n" * 1 + "more\n" * 80, "byte order mark found"),
         ("aaaaaaaaaaaaaaaaaaaa", "only one distinct character"),
         ("ab", "no validation text"),
@@ -476,7 +476,7 @@ def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
     process.communicate(timeout=60)
     corpus.write_text(corpus.read_text() + "more")
     changed = charrnn_in("train", "corpus.txt", "--resume", "--name", "long", status=3)
-    assert "3,004 characters, 4 more than then" in changed.err
+    assert "3,004 characters, 4 more than before" in changed.err
     elsewhere = charrnn_in("train", "--resume", "--name", "long", "--device", "cuda:99", status=3)
     assert "not the corpus" in elsewhere.err
     assert "no run to resume" in charrnn_in("train", "--resume", "--name", "none", status=4).err

@@ -547,7 +547,7 @@ def test_without_a_gradient_no_step_is_kept(name, activation):
 
 @every_way
 def test_the_gradients_in_every_precision_point_where_those_in_float32_do(name, activation, way):
-    # where most of a few units are 0, what normalisation divides by is as rough as they are
+    # where most of a few units are 0, what normalization divides by is as rough as they are
     config = make_config(name, activation, 2, learn_start=True, layer_norm=activation == "tanh")
     network = make_network(config, way)
     ids = torch.from_numpy(random_ids(T, N))
@@ -673,7 +673,7 @@ def test_every_cell_lowers_its_loss(name, activation, way, more):
 
 @every_cell
 def test_only_matrices_decay(name):
-    """Biases, peepholes, first states, and the gains and shifts of normalisation are left alone."""
+    """Biases, peepholes, first states, and the gains and shifts of normalization are left alone."""
     network = make_network(make_config(name, num_layers=2, learn_start=True, layer_norm=True))
     names = {parameter: n for n, parameter in network.named_parameters()}
     parts = Optimizer(network, TrainingConfig(weight_decay=0.5)).parts

@@ -595,7 +595,7 @@ def test_what_a_png_cannot_show_is_said(workplace, monkeypatch, capsys, tmp_path
     monkeypatch.chdir(workplace)
     arguments = ("bytes", "a中", "--unit", "L0.h.3", "--png", tmp_path / "a.png")
     said = call_charrnn(capsys, "visualize", *arguments).err
-    assert "a box in a.png stands for a character that its font lacks: 中 (U+4E2D" in said
+    assert "a.png shows boxes for characters that its font lacks: 中 (U+4E2D" in said
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def test_line_ends_become_lf_and_that_is_said(data, named):
     made, kept = read(data), read(data, keep_newlines=True)
     assert text_of(made) == data.decode().replace("\r\n", "\n").replace("\r", "\n")
     assert text_of(kept) == data.decode()
-    said = f"{named} line ends became LF ({{keep_newlines}} keeps them)"
+    said = f"{named} line endings were converted to LF ({{keep_newlines}} keeps them)"
     assert made.notes == ((said,) if named else ())
     assert kept.notes == ()
 
@@ -499,7 +499,7 @@ def test_a_gz_bomb_is_stopped(tmp_path, monkeypatch):
     assert len(read_corpus([source], CorpusConfig(), cache=tmp_path)) == 300_000
     monkeypatch.setattr(sources_module, "MAX_EXPANSION", 2000)
     monkeypatch.setattr(sources_module, "PIECE", 1000)
-    with pytest.raises(DataError, match="refused as a bomb") as caught:
+    with pytest.raises(DataError, match="refused as a decompression bomb") as caught:
         read_corpus([source], CorpusConfig(), cache=tmp_path)
     assert "max_chars" in caught.value.hint
     assert len(read_corpus([source], CorpusConfig(max_chars=1500), cache=tmp_path)) == 1500
@@ -567,7 +567,7 @@ def test_what_is_left_out_of_a_folder_is_counted(tmp_path):
         "neither file nor folder": 2,
     }
     (said,) = notes.sentences(keep_newlines=False)
-    assert said.startswith("left out of the folder: 2 .git folder, 2 binary, ")
+    assert said.startswith("skipped in the folder: 2 .git folder, 2 binary, ")
 
 
 def test_a_folder_that_cannot_be_listed_is_counted(tmp_path, monkeypatch):

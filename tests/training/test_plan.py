@@ -221,7 +221,7 @@ def test_layers_are_normalized_up_to_an_overfitting_risk():
 
 @pytest.mark.parametrize("minutes", [0.3, 0.8, 2, 3.7, 11, 30])
 def test_a_network_is_chosen_by_the_speed_of_what_will_be_trained(minutes):
-    """Where normalisation costs a tenth."""
+    """Where normalization costs a tenth."""
     tried = []
 
     def measure(network, config):

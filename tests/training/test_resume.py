@@ -646,9 +646,9 @@ def test_a_budget_that_was_not_given_is_the_one_that_was_planned_with(here, tmp_
 def test_resume_says_how_the_text_differs(unfinished, tmp_path):
     text, path = make_text(3000), tmp_path / "corpus.txt"
     for content, said in (
-        (text + "漢字ab", "3,004 characters, 4 more than then"),
-        (text[:-1], "2,999 characters, 1 fewer than then"),
-        (text[:-1] + "\n", "3,000 characters, as many as then, but others"),
+        (text + "漢字ab", "3,004 characters, 4 more than before"),
+        (text[:-1], "2,999 characters, 1 fewer than before"),
+        (text[:-1] + "\n", "3,000 characters, the same number as before, but different"),
     ):
         path.write_text(content, encoding="utf-8")
         refused = unfinished("train", "corpus.txt", "--resume", status=3)

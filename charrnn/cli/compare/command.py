@@ -1,4 +1,4 @@
-"""`charrnn compare`: train several cells alike on one text, and set their metrics beside each other."""
+"""`charrnn compare`: train several cells on one text with the same settings, and compare their metrics."""
 
 import contextlib
 import dataclasses
@@ -70,7 +70,7 @@ CHANGES = Changes(run_file=apply_run_file, without=WITHOUT, different=DIFFERENT)
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
-    """Which cells are compared, and where their runs are kept."""
+    """Which cells are compared, and where their runs are saved."""
 
     cells: str = setting(",".join(CELLS), "Cells to compare, separated by commas.", panel=NETWORK)
     parameters: int | None = setting(
@@ -194,7 +194,7 @@ def _plan(
     request: TrainingRequest,
     out: Path,
 ) -> list[Entry]:
-    """Plan every run before the first starts, so that what cannot be trained is refused now, and the end foreseen."""
+    """Plan every run before the first starts, so that errors show at once and the total time is known."""
     from charrnn.files import make_writable_folder
 
     make_writable_folder(out)
@@ -221,7 +221,7 @@ def _fixed(request: TrainingRequest, network: ModelConfig) -> TrainingRequest:
 
 
 def _alike(plans: "list[Plan]") -> "list[Plan]":
-    """The plans with the same dropout and weight drop, the least of each, so that only the cells differ."""
+    """The plans with the same dropout and weight drop, the lowest of each, so that only the cells differ."""
     same = {
         name: min(getattr(plan.config, name) for plan in plans)
         for name in ("dropout", "weight_drop")
@@ -235,7 +235,7 @@ def _alike(plans: "list[Plan]") -> "list[Plan]":
 
 
 def _train_all(comparison: Comparison, entries: list[Entry], options: CompareOptions) -> None:
-    """Train one network after the other. Whatever happens, the metrics of those that were finished are printed."""
+    """Train one network after the other. The metrics of finished ones are printed even after an error."""
     from charrnn.cli.progress import Stopper
 
     rows = comparison.rows

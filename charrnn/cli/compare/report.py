@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHORTEST_BAR, LONGEST_BAR = 8, 40
 GAP = "  "
 DISPENSABLE = (5, 3, 1, 2, 4)
-"""The columns that a narrow table leaves out, the first of these first: nats, because bits say the same, and so on."""
+"""The columns that a narrow table leaves out, in this order: first nats, which bits already say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +73,13 @@ class Trained:
 
 @dataclass
 class Comparison:
-    """What is compared, and the results so far."""
+    """The networks to compare, and the results so far."""
 
     names: list[str]
     """Names of the texts, as they were given."""
     text: "Corpus"
     request: TrainingRequest
-    """What was asked for, of each network."""
+    """The training request, the same for each network."""
     parameters: int | None
     rows: list[Trained] = field(default_factory=list)
 
@@ -90,13 +90,13 @@ class Comparison:
 
     @property
     def best(self) -> Trained | None:
-        """The network that needs the fewest bits."""
+        """The network with the fewest bits per character."""
         judged = [row for row in self.rows if row.nats is not None]
         return min(judged, key=lambda row: row.nats or 0.0, default=None)
 
     @property
     def protocol(self) -> tuple[str, str]:
-        """How the networks were judged, and how their speed was taken."""
+        """How the networks were evaluated, and how their speed was measured."""
         unit, judged = self.unit, len(judged_text(self.text))
         which = counted(judged - 1, unit)
         if judged < len(self.text.val):
@@ -135,7 +135,7 @@ class Comparison:
 
 
 def table(rows: Sequence[Trained], unit: str, width: int, *, blocks: bool) -> list[str]:
-    """A line a network, under a heading, with a bar that is longer the more bits it needs.
+    """A heading and a line per network, each with a bar as long as its bits per character.
 
     A line too narrow for that has no bar, and then fewer columns; but the cell and its bits always.
 
@@ -196,7 +196,7 @@ def _cells(row: Trained) -> list[str]:
 
 
 def _fitting(columns: list[Column], width: int) -> list[Column]:
-    """The columns that there is room for."""
+    """The columns that fit in the width."""
     left_out: set[int] = set()
     for place in DISPENSABLE:
         kept = [column for k, column in enumerate(columns) if k not in left_out]

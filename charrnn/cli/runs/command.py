@@ -37,7 +37,7 @@ NewName = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
 
 @dataclass(frozen=True, kw_only=True)
 class FolderOptions:
-    """Where runs are kept."""
+    """The folder that holds the runs."""
 
     out: Path = setting(RUNS, "Folder of the runs.")
 
@@ -156,7 +156,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _confirmed(folders: list[Path]) -> bool:
-    """Whether the user agrees to remove these runs.
+    """Ask the user whether to remove these runs.
 
     Raises:
         SettingError: standard input is no terminal.

@@ -14,7 +14,7 @@ OLDER = "step-*.safetensors"
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run, be it a broken one."""
+    """Whether a folder holds a run, even a broken one."""
     return any((folder / name).is_file() for name in MAIN_FILES)
 
 

@@ -101,7 +101,7 @@ def write_together(
 
 
 def has_screen() -> bool:
-    """Whether keys can be read one by one, and text can be shown at any place."""
+    """Whether the terminal reads single keys and can place text anywhere."""
     if os.environ.get("TERM", "xterm" if os.name == "nt" else "") in ("", "dumb", "unknown"):
         return False
     return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())

@@ -1,1 +1,1 @@
-"""`charrnn train`: its command, its report, and how a run is started, resumed and kept."""
+"""`charrnn train`: its command, its report, and how a run is started, resumed and saved."""

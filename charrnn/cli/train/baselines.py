@@ -1,4 +1,4 @@
-"""How `train` and `evaluate` report what simpler models need for a held-out text."""
+"""How `train` and `evaluate` report the baselines of a held-out text."""
 
 import sys
 from typing import TYPE_CHECKING

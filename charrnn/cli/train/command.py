@@ -70,7 +70,7 @@ CorpusNames = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Where a run is kept, and what is reported of it; nothing here changes what becomes of it."""
+    """Where a run is saved and what is reported; none of it changes the trained weights."""
 
     plan_only: bool = setting(False, "Measure, print the plan, and do not train.", panel=BUDGET)
     name: str | None = setting(

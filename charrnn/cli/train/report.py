@@ -76,7 +76,7 @@ def _amount(text: "Corpus", part: "Ids") -> int:
 
 
 def report_advice(trainer: "Trainer") -> None:
-    """Report what the curve of a finished run teaches."""
+    """Report advice drawn from the curve of a finished run."""
     config = trainer.config
     for note in run_advice(trainer.files.metrics.rows, (config.dropout, config.weight_drop)):
         say(f"note        {note}")
@@ -142,7 +142,7 @@ def judge(trainer: "Trainer") -> "Evaluation | None":
 
 
 def judged_text(text: "Corpus") -> "Ids":
-    """The first JUDGED_CHARS of the validation text, or the lines that are whole among them."""
+    """The first JUDGED_CHARS of the validation text, or the complete lines among them."""
     from charrnn.text.lines import first_lines
 
     if text.newline is None:

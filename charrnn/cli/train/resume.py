@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer]":
-    """The run to continue, while its folder is held.
+    """The run to continue; a context that locks its folder.
 
     Args:
         asked: the command line. Its settings must be those of the run, unless they are free to differ.
@@ -140,7 +140,7 @@ def _shown(value: Any) -> str:
 
 
 def _on_this_machine(config: TrainingConfig, request: TrainingRequest) -> TrainingConfig:
-    """The run's settings, computed where and with as many threads as this time is asked for."""
+    """The run's settings, with the device and threads that are asked for this time."""
     wanted = request.given if "device" in request.given else {"device": config.device}
     device = start_torch(TrainingRequest(given={"device": wanted["device"]}))
     threads = request.given.get("threads", config.threads)
@@ -200,11 +200,13 @@ def _same_corpus(
 
 
 def _change(about: Mapping[str, Any], text: "Corpus") -> str:
-    """How a text differs from what it was: "3,004 characters, 4 more than then"."""
+    """How a text differs from what it was: "3,004 characters, 4 more than before"."""
     unit = "bytes" if text.config.level == "byte" else "characters"
     more, files = len(text) - about["characters"], about.get("files", text.num_sources)
-    size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than then"
-    changed = f"{len(text):,} {unit}, " + (size if more else "as many as then, but others")
+    size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
+    changed = f"{len(text):,} {unit}, " + (
+        size if more else "the same number as before, but different"
+    )
     return changed + (
         f"; {text.num_sources:,} files, not {files:,}" if files != text.num_sources else ""
     )

@@ -1,4 +1,4 @@
-"""What `train` and `compare` share: one run, from its folder to its end.
+"""One training run, from its folder to its end, as `train` and `compare` share it.
 
 torch is imported by the functions that need it, and first by `start_torch`, once the text has been read and said.
 """
@@ -61,7 +61,7 @@ def start_torch(request: TrainingRequest) -> str:
 def held_folder(
     folder: Path, network: ModelConfig, *, overwrite: bool, keep: int = 0
 ) -> Iterator[None]:
-    """Hold the folder of a new run, which will keep so many older checkpoints, for this process.
+    """Lock the folder of a new run for this process, with room for its checkpoints.
 
     Raises:
         UsageError: it holds a run that is not to be overwritten.
@@ -96,7 +96,7 @@ def new_trainer(
     saving: SavingConfig | None = None,
     start: "Start | None" = None,
 ) -> "Trainer":
-    """A run at its start, in a folder that is held. An old run that was there is removed.
+    """The trainer of a new run, in a locked folder. An old run in the folder is removed.
 
     The request is recorded with the run; one without a limit with the time that was planned for it.
     """

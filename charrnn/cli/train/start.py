@@ -65,7 +65,7 @@ class Start:
         return self.model.vocabulary.level
 
     def network(self, vocab_size: int) -> ModelConfig:
-        """The network of the run: the model's, with so many symbols."""
+        """The network of the run: the model's, for a vocabulary of the given size."""
         return dataclasses.replace(self.model.config, vocab_size=vocab_size)
 
     def keeping_shape(self, request: TrainingRequest) -> TrainingRequest:
@@ -123,7 +123,7 @@ def open_start(
 
 
 def _require_agreement(wanted: dict[str, Any], start: Start) -> None:
-    """Refuse a setting of the network that differs from the model's."""
+    """Raise SettingError if a setting of the network differs from the model's."""
     own = dataclasses.asdict(start.model.config) | {"level": start.level}
     for name, value in own.items():
         if name in wanted and wanted[name] != value:

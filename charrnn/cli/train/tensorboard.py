@@ -1,4 +1,4 @@
-"""`charrnn train --tensorboard DIR`: a run's figures and a little of its writing, for TensorBoard to draw.
+"""`charrnn train --tensorboard DIR`: a run's metrics and samples as a TensorBoard log.
 
 Each run has a folder of its own in DIR, by its name. Nothing that goes wrong here stops the training.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_tensorboard(folder: Path) -> None:
-    """Raise what can be known before any work.
+    """Raise errors that can be known before any work.
 
     Raises:
         UsageError: something that is no folder stands at the path.
@@ -59,7 +59,7 @@ class TensorBoardLog:
             raise environment_fault("write in", where, error) from error
 
     def show(self, event: "Event") -> str | None:
-        """Take notice of an event.
+        """Log an event.
 
         Returns:
             Why it could not be written, the first time that something fails; from then on nothing more is written.

@@ -1,4 +1,4 @@
-"""`charrnn visualize --diagram`: a small network as a whole, drawn while it reads a text."""
+"""`charrnn visualize --diagram`: a complete small network, drawn while it reads a text."""
 
 import sys
 

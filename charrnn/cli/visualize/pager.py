@@ -57,7 +57,7 @@ def _feed(process: "subprocess.Popen[bytes]", lines: Iterable[str]) -> None:
 
 
 def _leave_signals_to_the_pager() -> Callable[[], None]:
-    """Have Ctrl-C and a closed pipe not end us, because the pager may go on; the way back."""
+    """Ignore Ctrl-C and a closed pipe while the pager runs; returns a function that undoes this."""
     before = {
         getattr(signal, name): signal.signal(getattr(signal, name), signal.SIG_IGN)
         for name in ("SIGINT", "SIGPIPE")

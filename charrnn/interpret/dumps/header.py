@@ -1,4 +1,4 @@
-"""What a dump holds and says of itself, whatever its format.
+"""The header of a dump, in any format: its arrays and their sizes.
 
 A dump has either whole states and gates, each an array (T, L, H) called by its letter, or chosen units, side by side in
 one array (T, n) called `values`. In a table each unit is a column called by its address.
@@ -49,7 +49,7 @@ class Spec(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a dump says of itself: the model, the text's sizes, and which arrays it holds."""
+    """The header of a dump: the model, the text's sizes, and the arrays."""
 
     source: RecordedModel
     symbols: tuple[str, ...]

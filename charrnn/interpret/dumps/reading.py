@@ -1,4 +1,4 @@
-"""Reading a dump back: the Recording as it was when the model read, without the model.
+"""Reading a dump back into a Recording, without the model.
 
 Nothing in the file is trusted: it may be damaged, or come from another program.
 """

@@ -1,4 +1,4 @@
-"""A recurrent cell: names for its states and gates, and one step in time as a function over arrays.
+"""Recurrent cells: the names of a cell's states and gates, and its time step as a function over arrays.
 
 A cell knows one time step and nothing of text, layers or training. The same step runs on NumPy arrays and on torch
 tensors: its caller hands in the functions that the two spell differently (`Ops`).
@@ -59,7 +59,7 @@ class Ops(Protocol):
 
 
 class GradientOps(Ops, Protocol):
-    """The functions that a backward step needs besides: derivatives, in terms of a function's value."""
+    """The additional functions for a backward step: derivatives, in terms of a function's value."""
 
     def dsigmoid(self, d: Array, y: Array, /) -> Array:
         """D · y · (1 - y), for y = sigmoid(x)."""

@@ -3,7 +3,7 @@
     y = softmax(W_y h + b_y)                      the output: the distribution over symbols that h gave
     h' = tanh(W_ih x + b_ih + W_hh y + b_hh)
 
-With layer normalisation it is W_y up(h) + b_y: see `charrnn.network.stack`.
+With layer normalization it is W_y up(h) + b_y: see `charrnn.network.stack`.
 
 State: h, of which y is a function; nothing else comes back. (`visualize --predictions` shows y.) No gates. W_hh is
 (H, V). H(E + V) + 2H weights a layer.

@@ -1,4 +1,4 @@
-"""Where an axis has its ticks, and what they are called: round numbers, and times as people say them."""
+"""The ticks of an axis and their labels: round numbers, and round times."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""A small network drawn as introductions draw it: what goes in, what the hidden units do, what comes out.
+"""A diagram of a small network, as in textbooks: input, hidden units and output.
 
 One column a character, from top to bottom its one-hot input, the activation of every hidden unit, and the confidence
 in every symbol of the vocabulary as the next, the right one marked.
@@ -23,7 +23,7 @@ ENTRY_WIDTH = 7
 
 @dataclass(frozen=True)
 class Entry:
-    """What stands in a column."""
+    """The content of a column."""
 
     text: str
     kind: Literal["sign", "activation", "chance"] = "sign"

@@ -1,4 +1,4 @@
-"""How something fades with distance: a small table with bars on a logarithmic axis, several curves side by side."""
+"""How a quantity fades with distance: a small table with bars on a logarithmic axis, several curves side by side."""
 
 import itertools
 import math
@@ -19,13 +19,13 @@ BETWEEN = "  "
 
 @dataclass(frozen=True)
 class Curve:
-    """What is left of something at each distance."""
+    """The remaining value at each distance."""
 
     title: str
     values: Sequence[float]
     """The values at distance 0, 1, 2 ...; never below 0."""
     metrics: Mapping[str, str]
-    """What stands below the curve; all curves have the same names."""
+    """Metrics printed below the curve; all curves have the same names."""
 
 
 def shown_distances(last: int) -> list[int]:

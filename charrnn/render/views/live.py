@@ -1,4 +1,4 @@
-"""Text that grows on a screen, each symbol colored by a value; without colors, with digits below.
+"""Live text: each symbol is colored as it arrives; without colors, digits below.
 
 It has the colors and rows of a text that is there already, see `charrnn.render.views.text`. Only its lines may break
 within a grapheme: what is on the screen is not taken back when an accent comes.
@@ -30,7 +30,7 @@ class LiveText:
         scale: of the values that color it.
         look: how it is drawn.
         width: columns in a line.
-        surprisal: whether the surprisal of each symbol stands under it.
+        surprisal: whether the surprisal of each symbol is shown below it.
     """
 
     def __init__(self, scale: Scale, look: Look, width: int, *, surprisal: bool = False) -> None:

@@ -51,7 +51,7 @@ class Scale:
 
 
 def digit_rows(values: "Values", scale: Scale) -> Iterator[list[str]]:
-    """What stands under values to give them in digits: their signs, if there are any, and their sizes."""
+    """The rows of digits below values: their signs, if any is negative, and their sizes."""
     if scale.is_signed:
         yield signs_of(values)
     yield digits_of(values, scale.full)
@@ -91,8 +91,8 @@ def legend_rows(
     Args:
         scale: of the values.
         look: how they are drawn.
-        has_guesses: whether guesses stand under the text.
-        has_surprisal: whether the surprisal of each symbol stands there.
+        has_guesses: whether guesses are shown below the text.
+        has_surprisal: whether the surprisal of each symbol is shown there.
     """
     yield from title_rows(scale.title, look)
     if look.has_color:
@@ -120,7 +120,7 @@ def note_rows(text: str, look: Look) -> Iterator[GridRow]:
 def _rows_below(
     scale: Scale, look: Look, *, has_guesses: bool, has_surprisal: bool
 ) -> Iterator[str]:
-    """What stands in the rows under each character."""
+    """Legend lines for the rows below each character."""
     place = "under each character:"
     if look.has_digits:
         rows = "sign and size" if scale.is_signed else "size"

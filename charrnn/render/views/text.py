@@ -1,4 +1,4 @@
-"""A text colored by one value for each of its symbols, with what stands under them: digits, surprisal, guesses."""
+"""A text colored by one value for each of its symbols, with rows below: digits, surprisal, guesses."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -96,7 +96,7 @@ class _LazyDfa:
         return transitions
 
     def _reached(self, nodes: Iterable[int]) -> frozenset[int]:
-        """The nodes that read, and ACCEPT, that branches lead to and from which a match can be completed."""
+        """The reading nodes, and ACCEPT, that are reached through branches and can still complete a match."""
         waiting, seen, reached = list(nodes), set[int](), []
         while waiting:
             node = waiting.pop()
@@ -204,7 +204,7 @@ class Constraint:
         return state.subset.accepts and not state.begun
 
     def can_go_on(self, state: ConstraintState) -> bool:
-        """Whether some longer text matches too."""
+        """Whether a longer text can match too."""
         return bool(self.allowed(state, NEVER).any())
 
     def require(self, length: int, setting: str = "length") -> None:

@@ -24,7 +24,7 @@ SCALARS: npt.NDArray[np.uint32] = np.concatenate(
 
 
 def character_length(lead: int) -> int:
-    """How many bytes a character has that begins with this one: 1 to 4, or 0 if none begins so."""
+    """The length in bytes of a character whose first byte this is: 1 to 4, or 0 if there is none."""
     for length, first, last in ((1, 0, 0x7F), (2, 0xC2, 0xDF), (3, 0xE0, 0xEF), (4, 0xF0, 0xF4)):
         if first <= lead <= last:
             return length

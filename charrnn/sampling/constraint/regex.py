@@ -99,7 +99,7 @@ def compile_expression(pattern: str, alphabet: str) -> Automaton:
             "the syntax is that of Python's re; \\ before a special character makes it literal",
         ) from error
     except (Warning, OverflowError) as error:
-        raise UsageError(f"not a clear regular expression: {name}: {error}") from error
+        raise UsageError(f"an ambiguous regular expression: {name}: {error}") from error
     except RecursionError as error:
         raise UsageError(f"the expression {name} is nested too deeply") from error
     return Automaton(start, builder.reads, builder.targets, builder.sets, builder.parts)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from charrnn.model import Float, States
 
 NOTHING = -1
-"""Stands in `Hypotheses.symbols` where there is no symbol."""
+"""Placeholder in `Hypotheses.symbols` where there is no symbol."""
 
 
 @dataclass(frozen=True)

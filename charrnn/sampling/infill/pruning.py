@@ -1,4 +1,4 @@
-"""Which hypotheses of a beam search go on: the best, or a weighted sample that stands for all.
+"""Pruning of a beam search: keep the best hypotheses, or a weighted sample that represents all.
 
 Knows numbers only, no text and no model.
 """

@@ -1,4 +1,4 @@
-"""Infilling: what may stand in the gaps of a text, given both sides, by beam search over a model that reads forwards.
+"""Infilling: fill the gaps of a text, given both sides, by beam search with a left-to-right model.
 
     ROMEO: ____ the sun        p(gap | "ROMEO: ", " the sun") ∝ p(gap | "ROMEO: ") · p(" the sun" | "ROMEO: " gap)
 

@@ -1,4 +1,4 @@
-r"""A text with gaps, as a user types it: 'ROMEO: ____ the sun'.
+r"""Templates for infilling, texts with gaps: 'ROMEO: ____ the sun'.
 
     ____       a gap of four characters: as many as there are underscores
     _{7}       a gap of seven; the number in braces counts, not the underscores
