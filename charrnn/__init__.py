@@ -6,7 +6,7 @@
     print("".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1)))
     recording = model.read("To be, or not to be")        # recording.arrays["c"] has shape (T, L, H)
 
-Importing this package imports neither torch nor NumPy; what needs them is loaded when it is first asked for.
+Importing this package imports neither torch nor NumPy; modules that need them are loaded on first use.
 """
 
 from importlib import import_module

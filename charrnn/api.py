@@ -1,6 +1,6 @@
 """A model for users of the library: what `charrnn.load` returns.
 
-Inside the package everything works on the network alone (`charrnn.model.CharRNN`), and each method here hands on to the
+Inside the package everything works on the network alone (`charrnn.model.CharRNN`), and each method here calls the
 module that does the work.
 """
 
@@ -33,7 +33,7 @@ class LanguageModel(CharRNN):
         """Generate text, piece by piece; closing the iterator ends it.
 
         Args:
-            prompt: read before generating; it is not handed out.
+            prompt: read before generating; it is not part of the result.
             settings: length, temperature, seed and so on: the fields of SamplingConfig.
 
         Raises:
@@ -50,7 +50,7 @@ class LanguageModel(CharRNN):
 
         Args:
             text: its characters must be known to the model.
-            top: how many of the likeliest next characters to record at each position.
+            top: how many of the most likely next characters to record at each position.
 
         Raises:
             DataError: the text is empty or has characters that the model does not know.
@@ -60,15 +60,15 @@ class LanguageModel(CharRNN):
     def edited(self, edits: Iterable[Edit]) -> Self:
         """A copy of this model with some units clamped or steered whenever it reads or generates.
 
-        It shares the weights, which no edit changes; this model stays as it is. The edits of an edited
-        model are kept, and these come to them. See `charrnn.interpret.edits` for where they act.
+        The copy shares the weights, which no edit changes; this model is unchanged. New edits are added to
+        those that the model already has. See `charrnn.interpret.edits` for where they act.
 
         Args:
-            edits: what to clamp, and what to add.
+            edits: the units to clamp or steer, with their values.
 
         Raises:
-            UsageError: the model has no such unit, it is no state, or it is clamped and edited once
-                more (DataError, if the edit stands in a file).
+            UsageError: the model has no such unit, it is not a state, or it is clamped and edited
+                again (DataError if the edit comes from a file).
 
         Example:
             model.edited([Edit("clamp", "L0.c.37", 1.0)]).sample("ROMEO:")
@@ -93,8 +93,8 @@ class LanguageModel(CharRNN):
         """Write the model to a .safetensors file, which `charrnn.load` and the command line read.
 
         Raises:
-            EnvironmentFault: it cannot be written.
-            UsageError: units are edited, which a file does not hold.
+            EnvironmentFault: the file cannot be written.
+            UsageError: units are edited; a file cannot store edits.
         """
         save_checkpoint(Path(path), Checkpoint(self))
 
@@ -106,7 +106,7 @@ def load(path: str | Path) -> LanguageModel:
         path: a .safetensors file that `charrnn train` wrote.
 
     Raises:
-        CheckpointError: there is no such file, or it is damaged or not ours.
+        CheckpointError: the file is missing, damaged, or not a charrnn checkpoint.
     """
     model = load_checkpoint(Path(path)).model
     return LanguageModel(model.config, model.vocabulary, model.weights)

@@ -2,7 +2,7 @@
 
 The file's metadata has the keys `format` ("charrnn"), `format_version`, `header` (JSON: config, vocabulary, figures,
 run) and `sha256` (over the header and all tensors). Loading runs no code, and checks everything against the header
-before a network is built: a file that is damaged, or says something else than it holds, is refused.
+before a network is built: a file that is damaged or inconsistent is refused.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
     """Write a checkpoint atomically and return its size in bytes.
 
     Raises:
-        EnvironmentFault: it cannot be written; what stood at `path` is intact.
+        EnvironmentFault: the file cannot be written; an old file at `path` is intact.
         UsageError: the model's units are edited.
     """
     checkpoint.model.require_unedited("a checkpoint")
@@ -135,7 +135,7 @@ def load_summary(path: Path) -> Summary:
     """Read the header of a checkpoint. Its tensors are not read, and so not checked.
 
     Raises:
-        CheckpointError: there is none, or it is cut off, not ours, or from a later version.
+        CheckpointError: the file is missing, truncated, not a charrnn checkpoint, or from a later version.
     """
     content, num_bytes = _read_head(path)
     with _as_one_error(path):
@@ -152,11 +152,11 @@ def load_checkpoint(path: Path, head: Head = LINEAR) -> Checkpoint:
     """Read and check a checkpoint.
 
     Args:
-        path: of the file.
-        head: the one that the network was trained with; the file does not name it.
+        path: the .safetensors file.
+        head: the head that the network was trained with; the file does not name it.
 
     Raises:
-        CheckpointError: there is none, or it is damaged, not ours, from a later version, or at odds with itself.
+        CheckpointError: the file is missing, damaged, inconsistent, not a charrnn checkpoint, or from a later version.
     """
     content = _read(path)
     with _as_one_error(path):

@@ -3,8 +3,8 @@
 Each setting is declared once, here: default, help, range, panel of the help. The command line, the run files, the
 comparison of a resumed run and the reference read them from here (see `charrnn.settings`).
 
-`TrainingRequest` is what was asked for, with everything else left to the plan; `ModelConfig` and `TrainingConfig` are
-what will be done, all definite.
+`TrainingRequest` is what the user asked for, with the rest left to the plan; `ModelConfig` and `TrainingConfig` are
+the complete settings that are used.
 """
 
 import dataclasses

@@ -6,7 +6,7 @@ State is a value, passed in and returned; a model remembers nothing between call
 
     ids -> embedding -> stack of recurrent layers (`charrnn.network.stack`) -> head (`charrnn.network.heads`) -> logits
 
-Legend for shapes: N streams side by side, T time steps, V symbols, E embedding size, H hidden size, L layers.
+Legend for shapes: N parallel streams, T time steps, V symbols, E embedding size, H hidden size, L layers.
 """
 
 import copy

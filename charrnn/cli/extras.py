@@ -11,7 +11,7 @@ def require_extra(module: str, extra: str, what: str) -> None:
     Args:
         module: its name.
         extra: the extra, as pyproject.toml calls it.
-        what: needs it.
+        what: the feature that needs it, for the error message.
 
     Raises:
         EnvironmentFault: it is not there, or it cannot be imported.

@@ -2,7 +2,7 @@
 
 A command is a function of a few objects: configs, whose settings become options, and arguments declared in Typer's own
 way. `as_command` gives Typer a function with one parameter for each option, and calls the command with the configs that
-the options make. What a setting says of itself (see `charrnn.settings`) stands nowhere else.
+the options make. The description of a setting is only in its config (see `charrnn.settings`).
 """
 
 import dataclasses

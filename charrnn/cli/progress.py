@@ -225,7 +225,7 @@ class Lines(_Shown):
 class Stopper:
     """While open, SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; a second SIGINT ends it at once.
 
-    The handler only takes note: whoever runs the loop does the talking, because printing from a handler may break in on
+    The handler only sets a flag, and the loop prints: printing from a handler may interrupt other
     printing, and a closed terminal cannot be printed to. Several runs may be watched, one after the other.
     """
 

@@ -157,7 +157,7 @@ def open_reader(
     Args:
         checkpoint: the first argument of a command; if it names no checkpoint and there is no other, it is the text.
         text: the second.
-        edits: to the model's units.
+        edits: the edits of the model's units.
         says_lines: whether stderr says that the state is reset at each line, if it is.
     """
     checkpoint, text = checkpoint_and_text(checkpoint, text)
@@ -213,7 +213,7 @@ def with_bar(parts: "Iterable[Recording]", length: int) -> "Iterator[Recording]"
     """The parts of a text, with a bar on stderr if it is a terminal and they take more than a second.
 
     Args:
-        parts: of a text.
+        parts: the parts of a text.
         length: the symbols of all of them.
     """
     from tqdm import tqdm

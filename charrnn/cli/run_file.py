@@ -1,7 +1,7 @@
 """Run files: the options of a command line as TOML, to be read by `--config` and written by `inspect --toml`.
 
-A key is an option without its dashes: `hidden-size = 256`; `corpus` holds the names of the texts. What is typed on the
-command line takes precedence over the file.
+A key is an option without its dashes: `hidden-size = 256`; `corpus` holds the names of the texts. Options on the
+command line take precedence over the file.
 """
 
 import tomllib
@@ -30,8 +30,8 @@ def apply_run_file(context: typer.Context, path: Path | None) -> Path | None:
     """Take the values of a run file as the defaults of a command line (the callback of `--config`).
 
     Raises:
-        UsageError: the file has a key that is no option of the command.
-        DataError: it is no TOML.
+        UsageError: the file has a key that is not an option of the command.
+        DataError: it is not TOML.
         EnvironmentFault: it cannot be read.
     """
     if path is None:

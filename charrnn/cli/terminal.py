@@ -1,6 +1,6 @@
 """Terminal input and output that all commands share.
 
-Results go to stdout, talk to stderr; an error is one line; a signal ends us as it ends any tool.
+Results go to stdout, reports to stderr; an error is one line; signals end the process as usual.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ def print_wrapped(text: str, indent: int = 0) -> None:
 
     Args:
         text: has no newlines.
-        indent: of all lines but the first, in cells.
+        indent: the indent of all lines but the first.
     """
     if not sys.stdout.isatty():
         print(text)
@@ -156,7 +156,7 @@ def run(command: Callable[[], object]) -> NoReturn:
 def _prepare_streams() -> None:
     """A pipe gets UTF-8 and LF whatever the locale; a terminal gets what it can show.
 
-    Bytes that are no UTF-8 (in a prime text or a path) leave through a pipe as they came.
+    Bytes that are not UTF-8 (in a prompt or a path) pass through a pipe unchanged.
 
     Raises:
         EnvironmentFault: standard output is closed.
@@ -182,7 +182,7 @@ def _nowhere() -> TextIO:
 
 
 def _let_signals_end_us() -> None:
-    """Ctrl-C and a closed pipe end us as they end any Unix tool; an ignored Ctrl-C stays so."""
+    """Let Ctrl-C and a closed pipe end the process, as in any Unix tool; an ignored Ctrl-C stays ignored."""
     for name in ("SIGINT", "SIGPIPE"):
         number = getattr(signal, name, None)
         if number is not None and (

@@ -7,7 +7,7 @@ All of them know what the network knows, the training text of the same split and
                possible
     gzip, xz   8 (bytes of the two texts compressed as one - bytes of the training text compressed) / characters. Both
                texts are UTF-8, the unknown symbol U+FFFD, or plain bytes at level byte; gzip at level 9 looks 32 KB
-               back, xz at level 9 over the whole text. Only these two go on learning while they read the held-out
+               back, xz at level 9 over the whole text. Only these two keep learning while they read the held-out
                text, which helps them where it repeats itself
     n-gram     modified Kneser-Ney (see ngram.py); the best of the orders 1 to HIGHEST_ORDER, chosen on validation text
                like the network's best checkpoint: on that text it looks a little better than it is

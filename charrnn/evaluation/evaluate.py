@@ -113,7 +113,7 @@ def evaluate(
         model: the model to judge.
         ids: the text, (T,).
         window: None carries the state through the whole text; W resets it every W characters.
-        streams: stretches of a carried text read side by side, each after WARM_UP unscored characters. 1 is strictly
+        streams: segments of a carried text read in parallel, each after WARM_UP unscored characters. 1 is strictly
             one pass; None takes one for every STREAM_LENGTH characters.
         lines: score each line by itself.
         unknown: how many unknown characters the text has; only passed on to the result.

@@ -8,7 +8,7 @@ The modified, interpolated form of Chen and Goodman ("An empirical study of smoo
     gamma(h)  =  sum over w of D(c(hw)) / c(h)
 
 and p(w | h) = p(w | h') after a context that was never seen. The last h' is below the empty context: there p is 1 / V.
-At the model's full order c counts how often hw occurs; at the orders below, how many different symbols stand before it.
+At the model's full order c counts how often hw occurs; at the orders below, how many different symbols precede it.
 D takes off D1, D2 or D3 from a count of 1, 2, or 3 and more.
 
 There are no start symbols: the first symbols of a text have shorter contexts.

@@ -149,10 +149,10 @@ def _expected_value(address: str, found: str) -> str:
 def edited(model: Model, edits: Iterable[Edit]) -> Model:
     """A copy of a model that applies edits whenever it reads or generates.
 
-    The copy shares the weights, which no edit changes; the given model stays as it is.
+    The copy shares the weights, which no edit changes; the given model is unchanged.
 
     Args:
-        model: the model; edits that it has already are kept.
+        model: the model; its existing edits are kept.
         edits: the edits to apply.
 
     Raises:

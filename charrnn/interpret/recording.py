@@ -74,7 +74,7 @@ class Recording:
     arrays: Mapping[str, "Float"]
     """The values (T, L, H) of each recorded state and gate, by its letter."""
     next_ids: npt.NDArray[np.int32]
-    """(T, K) the likeliest symbols for position t + 1, best first."""
+    """(T, K) the most likely symbols for position t + 1, best first."""
     next_probabilities: "Float"
     """(T, K) the probabilities of `next_ids`."""
     next_text: tuple[str, ...]

@@ -5,7 +5,7 @@ normalized on its way up, to the next layer and from the top one to the head:
 
     up(h) = (h - mean(h)) / √(variance(h) + EPSILON) ⊙ gain + shift        over the units of the layer
 
-The h that the layer itself is given at the next time step stays as it is, and so does the cell's step.
+The h that the layer itself is given at the next time step is not normalized, and the cell's step is unchanged.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ def make_layer(
     """The weights of a layer, out of those of the network.
 
     Args:
-        cell: whose weights they are.
+        cell: the cell whose weights they are.
         weights: arrays by their full names.
         layer: its number.
         transpose: swaps the two axes of a matrix.
@@ -82,7 +82,7 @@ def advance(
     """One time step of all layers.
 
     Args:
-        cell: computes each of them.
+        cell: the cell that computes each of them.
         layers: the weights.
         x: layer 0's W_ih · input + bias, (N, B·H).
         state: each layer's state before.

@@ -23,7 +23,7 @@ def lines_of(rows: Iterable[GridRow]) -> Iterator[str]:
 
 
 def piece_of(rows: Iterable[GridRow]) -> str:
-    """Rows of which the first goes on with a line on the screen, and the last may be gone on with."""
+    """Rows as text: the first continues the current line on the screen, and the last may be continued."""
     return "\n".join(map(line_of, rows))
 
 

@@ -14,7 +14,7 @@ class Graphemes:
 
     def __init__(self) -> None:
         self._last = ""
-        """The grapheme that the next part may go on with."""
+        """The last grapheme, which the next part may continue."""
         self._is_within = False
         """Whether the last part ended within the bytes of a character."""
 

@@ -1,4 +1,4 @@
-"""Where the cells of a grid stand in a picture, in pixels at 96 to the inch."""
+"""The positions of a grid's cells in a picture, in pixels at 96 to the inch."""
 
 import unicodedata
 from functools import lru_cache

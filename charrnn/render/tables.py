@@ -1,6 +1,6 @@
 """Tables without colors: wrapped words, columns as narrow as they can be, numbers as bars.
 
-No number is ever cut: a word that fits no line stands beyond its end.
+No number is ever cut: a word longer than the line extends beyond it.
 """
 
 import textwrap
@@ -47,7 +47,7 @@ def tight_lines(columns: Sequence[Sequence[str]], width: int, least: int = 1) ->
 
     Args:
         columns: each with its heading and a text a row.
-        width: of a line, in cells.
+        width: the width of a line, in cells.
         least: the number of columns that are never left out.
     """
     widths = [max(map(len, column)) for column in columns]

@@ -24,8 +24,8 @@ class Batch:
     """N samples of one prompt.
 
     Args:
-        model: generates.
-        processor: draws.
+        model: the model that generates.
+        processor: the rules for drawing symbols.
         start: the logits (V,) after the prompt, and the state.
         streams: the samples, N of them.
     """

@@ -80,7 +80,7 @@ def repetition_penalty(logits: Float64, recent: Mask | None, penalty: float) -> 
 def no_repeat_ngram(logits: Float64, repeats: Mask | None) -> Float64:
     """Remove the symbols that would repeat an n-gram, (V,) or (..., V); None is off.
 
-    In a row where no other symbol is left the rule gives way: the text goes on, and repeats.
+    In a row where no other symbol is left the rule is ignored, and the text repeats.
     """
     if repeats is None:
         return logits

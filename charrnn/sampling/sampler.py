@@ -58,7 +58,7 @@ def sample(
     """Generate one sample, piece by piece.
 
     Args:
-        model: generates.
+        model: the model that generates.
         prompt: read first. If it is empty the model reads a newline, if it knows it, so that the text begins like a
             line; otherwise it starts from its initial state. With `config.line` the model always reads a newline, then
             the prompt.
@@ -87,11 +87,11 @@ def generate(
     Closing the generator ends the sampling. Two of them share nothing, so that each may run in a thread of its own.
 
     Args:
-        model: generates.
+        model: the model that generates.
         prompt: see `sample`.
         config: how to draw, and where to end.
         indices: which samples of the seed; may be infinite.
-        batch_size: samples generated side by side, which mixes their pieces; at most MAX_BATCH count.
+        batch_size: samples generated in parallel, which mixes their pieces; at most MAX_BATCH count.
 
     Raises:
         DataError, UsageError: see `sample`.
@@ -136,7 +136,7 @@ def generate_lines(
     """Generate line after line, each from the initial state, until `config.length` characters are generated.
 
     Args:
-        model: generates.
+        model: the model that generates.
         prompt: the beginning of the first line; the others begin with nothing.
         config: how to draw.
         index: the number of the first line among the samples of the seed; each other line has the next one.

@@ -1,6 +1,6 @@
 """An interactive session: a text that a user and a model write together. No terminal, no threads.
 
-The user's part is the text; the model's is a suggestion of how it goes on. A suggestion is generated from a `Draft`, and
+The user's part is the text; the model's is a suggested continuation. A suggestion is generated from a `Draft`, and
 a draft is a value: the same one always gives the same text. So an unfinished suggestion is simply generated again if it
 is wanted after all, and no state of the network has to be kept; the price is that the text is read anew for each draft.
 """

@@ -11,7 +11,7 @@ class Step:
     """One optimizer step was made."""
 
     step: int
-    """Updates so far."""
+    """Optimizer steps so far."""
     loss: float
     """Nats per character of this step's text, before the update."""
     characters: int

@@ -1,4 +1,4 @@
-"""How far back the gradient reaches: the norm of d loss(t) / d h(t-k), for every distance k.
+"""The reach of the gradient: the norm of d loss(t) / d h(t-k), for every distance k.
 
 loss(t) is what predicting character t+1 costs, in nats, from the state after character t; h(t-k) is a layer's hidden
 state after character t-k. The gradient is what passes through h(t-k), all its ways onward counted: by the next step, by
@@ -37,7 +37,7 @@ WARM_UP = 128
 REACHED = 0.01
 """The part of the norm at distance 0 that still counts as reached."""
 TAPE = 1 << 25
-"""Numbers that torch may keep for one backward pass, roughly; with more, the windows go in groups."""
+"""Approximate limit of numbers that torch keeps for one backward pass; with more, windows are read in groups."""
 ARRAYS_PER_STEP = 16
 """Arrays (N, H) that torch keeps of a layer's step, roughly."""
 

@@ -40,9 +40,9 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed memory instead of handing it back to the kernel after every training step.
+    """Let glibc keep freed memory instead of returning it to the kernel after every training step.
 
-    torch frees and allocates the same large arrays at each step. By default glibc maps each one afresh, and the kernel
+    torch frees and allocates the same large arrays at each step. By default glibc maps each one anew, and the kernel
     fills it with zeros page by page; keeping them costs no more memory than the largest step and is much faster.
     Elsewhere than on Linux with glibc this does nothing.
     """

@@ -173,11 +173,11 @@ def make_plan(
     """Decide everything that a request leaves open.
 
     Args:
-        size: of the corpus.
-        machine: that will train.
-        network: as the request has it; its hidden size, layers and normalization are planned if the request leaves
+        size: the size of the corpus.
+        machine: the machine that will train.
+        network: the network of the request; its hidden size, layers and normalization are planned if the request leaves
             them open.
-        request: what was asked for.
+        request: the user's request.
     """
     request = with_limit(request)
     network = layered(network, request)
@@ -313,7 +313,7 @@ def _largest_that_pays(runs: Iterable[_Run], size: CorpusSize, *, smallest_batch
 
     Args:
         runs: what the limits allow, the largest network's first.
-        size: of the corpus.
+        size: the size of the corpus.
         smallest_batch: whether there is no smaller batch to try.
     """
     usual = LEAST_STEPS if smallest_batch else 0

@@ -10,7 +10,7 @@ class RunProgress:
     """How far a run has come."""
 
     step: int = 0
-    """Updates so far."""
+    """Optimizer steps so far."""
     best_nats: float | None = None
     """The least validation loss; None before the first evaluation, or without validation text."""
     best_step: int = 0

@@ -70,7 +70,7 @@ def saliency(
         ids: (N,) the text.
         place: T, from 1 to N: the position of the character that is predicted, from those before it. N is the one that
             would come after the text.
-        target: the symbol whose probability counts; None is the text's own, and after the text the likeliest.
+        target: the symbol whose probability counts; None is the text's own, and after the text the most likely one.
         reach: characters before the place to look at, at most; fewer if the network is so large that torch would have
             to keep more than TAPE numbers of them.
         warm_up: characters that are read before those, at most.

@@ -1,4 +1,4 @@
-"""One update of a network: truncated backpropagation through time on one batch."""
+"""One optimizer step of a network: truncated backpropagation through time on one batch."""
 
 import torch
 from torch import Tensor

@@ -219,7 +219,8 @@ class Trainer:
     def _reset_states(self, step: int) -> None:
         """Reset every state at an epoch's or a line's start, and those of some streams at other steps.
 
-        A network that always goes on from a carried state never learns to start, as every sample does.
+        A network that always continues from a carried state never learns to start from the initial state, as every
+        sample does.
         """
         every = None if self.corpus.config.lines else self.config.reset_every
         if self.batches.resets_state(step):

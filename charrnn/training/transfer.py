@@ -1,4 +1,4 @@
-"""A trained model for a larger vocabulary: where a run that starts from another model begins.
+"""Transfer of a trained model to a larger vocabulary, for a run that starts from it.
 
 It is NumPy alone. Symbols are matched by their characters, never by their ids. The weights of each symbol (its
 embedding, its row of the head, and where the output is fed back those that read it) go with the symbol; a new symbol
@@ -49,7 +49,7 @@ def old_places(old: Vocabulary, new: Vocabulary) -> Ids:
 
 
 def _carried(array: Float, places: Ids, axis: int) -> Float:
-    """An array with its symbols at their new places, and the mean of them where there was none."""
+    """An array with its symbols at their new places, and their mean for new symbols."""
     mean = array.mean(axis, keepdims=True, dtype=np.float64).astype(np.float32)
     with_mean = np.concatenate([array, mean], axis)
     assert NOT_IN_VOCABULARY == -1  # the last one, which is the mean

@@ -501,7 +501,7 @@ def test_a_run_that_always_diverges_gives_up_and_leaves_good_checkpoints_alone(
                     trainer.network.head.weight[0, 0] = math.nan
     back = spoilt_after // 7 * 7
     assert [(to, n) for _, to, n in rollbacks(seen)] == [(back, n + 1) for n in range(MAX_HALVINGS)]
-    assert "--lr" in caught.value.hint
+    assert "learning_rate" in caught.value.hint
     assert "halved 3 times, to 0.0025" in caught.value.message
     assert (f"the best checkpoint, of step {back}" in caught.value.message) == (back > 0)
     assert (folder / BEST).exists() == (folder / LAST).exists() == (back > 0)

@@ -149,7 +149,7 @@ def _chosen(cells: str) -> list[str]:
     """The names of cells: "lstm, gru" -> ["lstm", "gru"].
 
     Raises:
-        UsageError: there is none, one is unknown, or one stands there twice.
+        UsageError: there is none, one is unknown, or one is named twice.
     """
     names = [name.strip() for name in cells.split(",")]
     if not any(names):

@@ -28,9 +28,9 @@ EXAMPLES = (
 CHANGES = Changes(parse={"bias": parse_bias})
 
 MAX_WAITING = 1 << 21
-"""Maximum characters of samples that are generated side by side: all but the first sample wait for their turn."""
+"""Maximum characters of samples generated in parallel: all but the first wait for their turn to be printed."""
 MANY_STREAMS = 8
-"""The number of parallel streams from which a second thread pays for their matrix products."""
+"""The number of parallel streams from which on a second thread speeds up their matrix products."""
 
 
 def sample(
@@ -110,7 +110,7 @@ def _generate(
 
 
 def _num_streams(config: SamplingConfig, wanted: int) -> int:
-    """The number of samples that are generated side by side."""
+    """The number of samples that are generated in parallel."""
     from charrnn.sampling.batch import MAX_BATCH
     from charrnn.sampling.stopping import max_characters
 
@@ -119,7 +119,7 @@ def _num_streams(config: SamplingConfig, wanted: int) -> int:
 
 
 def _say_cut_off(config: SamplingConfig, number: int, count: int) -> None:
-    """Report how many lines ended only because they were long enough."""
+    """Report how many lines were cut off at the maximum length."""
     from charrnn.sampling.stopping import limiting_setting, max_characters
 
     verb = "was" if number == 1 else "were"

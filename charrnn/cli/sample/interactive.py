@@ -78,7 +78,7 @@ def write_together(
     """Let a person write a text with a model, and print it on standard output.
 
     Args:
-        model: suggests.
+        model: the model that makes suggestions.
         config: how to draw, and where a suggestion ends.
         text: the text to begin with.
         given: the names of the settings that were given.

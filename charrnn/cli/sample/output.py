@@ -75,7 +75,7 @@ class Output(Protocol):
     prompt: str
     """The text that each sample continues."""
     cut_off: int
-    """Number of samples so far that ended only because they were long enough."""
+    """Number of samples so far that were cut off at the maximum length."""
 
     def write(self, samples: "Iterable[Sample]") -> None:
         """Write whole samples."""

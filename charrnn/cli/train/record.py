@@ -42,7 +42,7 @@ def about_run(
         config: the settings as they were planned.
         folder: the run's folder.
         saving: how often the run is saved.
-        request: what was asked for.
+        request: the user's request.
     """
     return {
         "name": folder.name,

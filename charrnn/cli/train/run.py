@@ -1,6 +1,6 @@
 """One training run, from its folder to its end, as `train` and `compare` share it.
 
-torch is imported by the functions that need it, and first by `start_torch`, once the text has been read and said.
+torch is imported by the functions that need it, and first by `start_torch`, once the text has been read and reported.
 """
 
 import contextlib

@@ -95,7 +95,7 @@ def open_start(
 
     Args:
         options: which model.
-        request: what else was asked for.
+        request: the user's other settings.
         config: how the text is to be read.
         given: the names of the settings that were given.
 

@@ -22,7 +22,7 @@ def check_tensorboard(folder: Path) -> None:
     """Raise errors that can be known before any work.
 
     Raises:
-        UsageError: something that is no folder stands at the path.
+        UsageError: the path is not a folder.
         EnvironmentFault: tensorboard is missing, or the folder cannot be made.
     """
     require_extra("tensorboard", "tensorboard", "--tensorboard")
@@ -38,7 +38,7 @@ class TensorBoardLog:
     """Writes a run's evaluations to an event file. What a run that goes on had written later than its step is void.
 
     Args:
-        folder: of all runs.
+        folder: the TensorBoard folder of all runs.
         trainer: the run, before it starts.
 
     Raises:

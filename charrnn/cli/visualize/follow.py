@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FollowOptions:
-    """The text that is generated and colored at once."""
+    """The text that is generated and colored as it is generated."""
 
     follow: bool = setting(
         False,

@@ -141,7 +141,7 @@ class Selection:
 
 
 def select(network: "Architecture", view: ViewOptions) -> Selection:
-    """What the options mean for a network.
+    """Resolve the options for a network.
 
     Raises:
         UsageError: it has no such units, or an option has nothing to act on.
@@ -187,7 +187,7 @@ def heat_maps(recording: "Recording", chosen: Selection, where: str = "") -> "li
     """The heat maps of a selection, in the order of their addresses.
 
     Args:
-        recording: of a text.
+        recording: the recording of a text.
         chosen: what is shown.
         where: what part of the text the recording is of; empty if it is all.
     """

@@ -11,7 +11,7 @@ Where the reset gate acts: this is the variant of torch and cuDNN, r after the p
 gates. In the paper's main text r acts before it, tanh(W x + U (r ⊙ h)), and z has the other sense in some texts, h' =
 z ⊙ n + (1 - z) ⊙ h. Because r multiplies b_hn, the step adds b_hh itself; it is no part of x.
 
-Backwards, with q = W_hn h + b_hn and a what stands in the brackets:
+Backwards, with q = W_hn h + b_hn and a the expression in the brackets:
 
     da_n = dh' ⊙ (1 - z) ⊙ (1 - n²)        da_z = dh' ⊙ (h - n) ⊙ z ⊙ (1 - z)
     da_r = da_n ⊙ q ⊙ r ⊙ (1 - r)          dh = dh' ⊙ z + W_hᵀ (da_r, da_z, da_n ⊙ r)

@@ -10,14 +10,14 @@
 States: h, c. Gates: i, f, g, o, stacked in the matrices in this order, as in torch (char-rnn and torch-rnn use i, f, o,
 g). 4H(E + H) + 8H weights a layer.
 
-Backwards, with dh' and dc' the gradients of h' and c' from all that comes after, and a_i what stands in brackets:
+Backwards, with dh' and dc' the gradients of h' and c' from all that comes after, and a_i the expression in brackets:
 
     dc' += dh' ⊙ o ⊙ (1 - tanh²(c'))
     da_i = dc' ⊙ g ⊙ i ⊙ (1 - i)        da_f = dc' ⊙ c ⊙ f ⊙ (1 - f)
     da_g = dc' ⊙ i ⊙ (1 - g²)           da_o = dh' ⊙ tanh(c') ⊙ o ⊙ (1 - o)
     dc = dc' ⊙ f                        dh = W_hᵀ da
 
-The gradient of c passes from step to step through f alone: where f is 1, it arrives whole.
+The gradient of c passes from step to step through f alone: where f is 1, it is passed on undiminished.
 
 Source: S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997, with the forget gate
 of F. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual Prediction with LSTM", Neural Computation

@@ -16,7 +16,7 @@ Backwards as in the LSTM (see lstm.py), with three more ways for dc:
     dc' += dh' ⊙ o ⊙ (1 - tanh²(c')) + da_o ⊙ p_o
     dc = dc' ⊙ f + da_i ⊙ p_i + da_f ⊙ p_f
 
-(The paper cuts the gradient at the peepholes, and trained by a mixture of methods; this is the whole gradient.)
+(The paper cuts the gradient at the peepholes, and trained by a mixture of methods; this is the full gradient.)
 
 Source: F. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count", IJCNN 2000. They feed h back to the gates too,
 as here.

@@ -22,7 +22,7 @@ class Axis:
     """Values from low to high, rising, and their labels."""
 
     def part(self, value: float) -> float:
-        """Where a value stands: 0 at `low`, 1 at `high`."""
+        """The position of a value: 0 at `low`, 1 at `high`."""
         return (value - self.low) / (self.high - self.low)
 
 

@@ -42,7 +42,7 @@ def diagram_rows(recording: Recording, what: str, look: Look, width: int) -> Ite
 
     Args:
         recording: with the array `what`, and the guesses that are to be shown.
-        what: the state that is drawn, the hidden units.
+        what: the state that is drawn.
         look: how it is drawn.
         width: columns in a line.
     """

@@ -40,7 +40,7 @@ def fading_rows(curves: Sequence[Curve], width: int, *, blocks: bool = True) -> 
     """A table with a row for each distance, as many curves side by side as fit, the others below.
 
     Args:
-        curves: of the same distances, one or more.
+        curves: one or more curves over the same distances.
         width: columns in a line.
         blocks: draw the bars with block characters; if not, with ASCII.
     """
@@ -94,7 +94,7 @@ def _power(exponent: int) -> str:
 
 
 def _part(value: float, highest: int) -> float:
-    """Where a value stands on the axis: 0 at ten to LOWEST or below, 1 at ten to `highest` or above."""
+    """The position of a value on the axis: 0 at ten to LOWEST or below, 1 at ten to `highest` or above."""
     if value <= 0:
         return 0.0
     return min(1.0, max(0.0, (math.log10(value) - LOWEST) / (highest - LOWEST)))

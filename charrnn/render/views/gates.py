@@ -24,7 +24,7 @@ def gate_rows(
     """A square for each gate with a point for each unit, then means by layer, then the extreme units.
 
     Args:
-        saturation: of the gates.
+        saturation: how the gates were used.
         noun: what was read, "character" or "byte".
         width: columns in a line.
         mode: the colors that the medium can show.

@@ -62,10 +62,10 @@ def heat_map(
     is always its own largest absolute value.
 
     Args:
-        recording: of the text, or of its beginning; it has the arrays of the units.
+        recording: the recording of the text, or of its beginning; it has the arrays of the units.
         address: what the units are called together.
         units: in the order of the rows; one or more, all of one state or gate.
-        note: stands at the end of the title.
+        note: appended to the title.
         where: what the recording is of, if not of the whole text.
         scale: "unit" gives each row its own scale, so that one large unit does not wash the others out.
     """
@@ -112,10 +112,10 @@ def heat_map_rows(
 ) -> Iterator[GridRow]:
     """The lines of a heat map: a legend, then for each stretch of the text that fits, the text and a row a unit.
 
-    Nothing is kept of a part but the stretch that the next may go on with.
+    Only the last stretch of a part is kept, because the next part may continue it.
 
     Args:
-        parts: of the text.
+        parts: the parts of the text.
         shown: the units and their scales.
         look: how it is drawn; signs and digits take the place of colors, where there are none.
         width: columns in a line.

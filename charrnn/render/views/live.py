@@ -24,10 +24,10 @@ Placed = tuple[str, int, Paint]
 
 
 class LiveText:
-    """Folds text while it comes. Each method gives rows of which the first goes on with the last line before.
+    """Folds text as it arrives. Each method returns rows, the first of which continues the line before.
 
     Args:
-        scale: of the values that color it.
+        scale: the scale of the values that color it.
         look: how it is drawn.
         width: columns in a line.
         surprisal: whether the surprisal of each symbol is shown below it.
@@ -45,7 +45,7 @@ class LiveText:
         """What has not been given yet."""
 
     def plain(self, text: str) -> list[GridRow]:
-        """Text without values: newlines are obeyed, everything else has a glyph."""
+        """Text without values: newlines break the line, every other character has a glyph."""
         blanks = [("", PLAIN)] * self._depth
         for character in text:
             if character == "\n":
@@ -118,7 +118,7 @@ class LiveText:
 
 
 class LiveSurprisal(LiveText):
-    """Text while it comes, colored by the surprisal of its characters.
+    """Live text, colored by the surprisal of its characters.
 
     Args:
         look: how it is drawn.

@@ -31,7 +31,7 @@ def saliency_text(
     Args:
         title: what is known of the target, which comes before it.
         symbols: (K,) the text before the target.
-        target: what is predicted; it stands in brackets after the text.
+        target: the predicted symbol, shown in brackets after the text.
         norms: (K,) 0 or more.
     """
     largest = float(norms.max())
@@ -62,7 +62,7 @@ def strongest_rows(
     Args:
         part: the text: see `saliency_text`.
         place: the position of what is predicted.
-        norms: (K,) of the symbols before it.
+        norms: (K,) the norms of the symbols before it.
         width: columns in a line.
         blocks: draw bars with block characters; if not, with ASCII.
     """

@@ -89,7 +89,7 @@ def legend_rows(
     """The title of a scale, and what its colors and digits mean.
 
     Args:
-        scale: of the values.
+        scale: the scale of the values.
         look: how they are drawn.
         has_guesses: whether guesses are shown below the text.
         has_surprisal: whether the surprisal of each symbol is shown there.

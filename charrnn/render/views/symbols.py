@@ -20,7 +20,7 @@ class Column:
     """The cells that the label takes."""
     ends_line: bool
     begins: bool = True
-    """Whether a grapheme begins here; else it goes on, and no line is broken before it."""
+    """Whether a grapheme begins here; if not, no line is broken before this column."""
 
 
 def columns_of(recording: Recording, graphemes: Graphemes | None = None) -> list[Column]:

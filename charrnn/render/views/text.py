@@ -54,8 +54,8 @@ def text_parts(
     """The parts of a text; their guesses are those that were recorded.
 
     Args:
-        recordings: of the parts, in order.
-        values: that color each part.
+        recordings: the recordings of the parts, in order.
+        values: the values that color each part.
         surprisal: whether to show the surprisal of each symbol.
     """
     graphemes = Graphemes()
@@ -96,11 +96,11 @@ def unit_scale(
     """The scale of a unit: 1, but for a cell state c, or values beyond 1, the largest absolute value.
 
     Args:
-        recording: of the text, or of its beginning.
-        layer: the unit's.
+        recording: the recording of the text, or of its beginning.
+        layer: the unit's layer.
         what: the state or gate.
-        index: of the unit within its layer.
-        note: stands at the end of the title.
+        index: the unit's index within its layer.
+        note: appended to the title.
         where: what the recording is of, if not of the whole text: "in the first 10,000 characters".
     """
     values = unit_values(layer, what, index)(recording)
@@ -121,7 +121,7 @@ def surprisal_scale(recording: Recording, where: str = "") -> Scale:
     """The scale of a text's surprisal.
 
     Args:
-        recording: of the text, or of its beginning.
+        recording: the recording of the text, or of its beginning.
         where: what the recording is of, if not of the whole text.
     """
     place = f" {where}" if where else ""
@@ -137,11 +137,11 @@ def surprisal_scale(recording: Recording, where: str = "") -> Scale:
 def text_rows(parts: Iterable[TextPart], scale: Scale, look: Look, width: int) -> Iterator[GridRow]:
     """The lines of a text, folded at `width` columns, with the rows under each; the legend is not there.
 
-    Nothing is kept of a part but its last line, which the next may go on with.
+    Only the last line of a part is kept, because the next part may continue it.
 
     Args:
-        parts: of the text.
-        scale: of its values.
+        parts: the parts of the text.
+        scale: the scale of its values.
         look: how they are drawn.
         width: columns in a line.
     """

@@ -7,7 +7,7 @@ automaton can do (back references, lookaround ...) is refused by name.
 The automaton is Thompson's: nodes that read one character of a set, and nodes that only branch. An expression of n
 characters, its repeats written out, has about n nodes, however many its deterministic form would have.
 
-The compromise: `re`'s parse tree is no public interface of Python (`re._parser`; hypothesis reads it too).
+The compromise: `re`'s parse tree is not a public interface of Python (`re._parser`; hypothesis reads it too).
 
 Source: Thompson 1968, "Regular Expression Search Algorithm".
 """

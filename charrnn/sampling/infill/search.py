@@ -4,7 +4,7 @@
 
 The model itself only looks back. So the search keeps many hypotheses of a gap side by side, as rows of one batch, adds a
 character to each, and lets the complete ones read the text behind the gap: they are judged by the log-probability of
-both. More hypotheses begin to read that text than go on growing (READ_FACTOR), and half of them are dropped at each of
+both. More hypotheses read that text than continue to grow (READ_FACTOR), and half of them are dropped at each of
 its characters, so that a gap whose end is unlikely by itself is not lost before it is seen to fit.
 
 With several gaps the hypotheses that have read up to a gap are the beginnings for the next. With a gap of variable
@@ -12,8 +12,8 @@ length all lengths compete by the log-probability of gap and text behind it, whi
 has more characters to pay for, and wins if it fits that much better.
 
 At a temperature above 0 the hypotheses are not the best but a sample (see `prune`), and the infilling is drawn from
-them: sequential Monte Carlo towards p(gaps | text around them)^(1/temperature). If the beam holds all that could stand
-there, this is exact; if not, a wider beam comes closer.
+them: sequential Monte Carlo towards p(gaps | text around them)^(1/temperature). If the beam holds all possible
+fillings, this is exact; if not, a wider beam comes closer.
 
 The compromise: no search that prunes can promise the very best infilling; a wider beam looks further.
 """
@@ -80,14 +80,14 @@ def infill(
     """Fill the gaps of a text.
 
     Args:
-        model: judges the infillings.
+        model: the model that scores the infillings.
         template: the text, with underscores for what is missing: see `parse_template`. If it begins with a gap, the
             model reads a newline first, if it knows it, so that the text begins like a line.
-        count: how many infillings. Fewer come if the search ends with fewer different ones.
+        count: how many infillings. There are fewer if the search ends with fewer distinct ones.
         beam: hypotheses kept at each character; None: BEAM for the most likely, BEAM_OF_DRAWS for draws.
         temperature: 0 gives the most likely infillings, each once, best first. Above it they are draws, each from a
             search of its own, so that they do not depend on how many are asked for; one may come twice.
-        seed: with the draw's number it determines its random numbers; None takes a fresh one.
+        seed: determines the random numbers, together with the draw's number; None takes a random seed.
         banned: symbols that no gap may hold, (V,). The unknown symbol is never used.
         newlines: whether a gap may hold newlines.
         line: the template is a whole line, as a model of lines reads it: between two newlines.
@@ -95,7 +95,7 @@ def infill(
     Raises:
         DataError: the text has characters that the model does not know, or lines where one is wanted. Raised at once,
             not at the first infilling, like what follows.
-        UsageError: the template has no gap, nothing may stand in it, or the search would need too much memory.
+        UsageError: the template has no gap, nothing can fill it, or the search would need too much memory.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
     Example:
@@ -247,7 +247,7 @@ class _Pass:
         """The hypotheses that have filled a gap and read the text behind it.
 
         Args:
-            growing: those that stand before the gap.
+            growing: the hypotheses before the gap.
             gap: how many characters it may have.
             place: place of its first symbol in `symbols`.
             behind: the text behind it, (T,).
