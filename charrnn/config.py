@@ -429,7 +429,7 @@ def _home_of(name: str) -> type:
         rule = settings_of(config).get(name)
         if rule and rule.option:
             return config
-    raise SettingError.naming("there is no setting {found!r}", found=name)
+    raise SettingError.naming("unknown setting {found!r}", found=name)
 
 
 @dataclass(frozen=True, kw_only=True)

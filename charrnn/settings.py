@@ -127,8 +127,8 @@ def check_value(config: type, name: str, value: object) -> None:
 
     Args:
         config: the class that has the setting.
-        name: of the setting.
-        value: to check.
+        name: the name of the setting.
+        value: the value to check.
 
     Raises:
         SettingError: it is of the wrong type or out of its range.

@@ -120,8 +120,8 @@ def obey(arguments: list[str]) -> None:
     """Run a command line.
 
     Raises:
-        UsageError: it has something that no command takes.
-        SystemExit: it ends with a status of its own.
+        UsageError: the command line is invalid.
+        SystemExit: the command ends with its own status.
     """
     app = _application_for(arguments)
     try:

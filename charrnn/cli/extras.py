@@ -14,7 +14,7 @@ def require_extra(module: str, extra: str, what: str) -> None:
         what: the feature that needs it, for the error message.
 
     Raises:
-        EnvironmentFault: it is not there, or it cannot be imported.
+        EnvironmentFault: the module is not installed, or cannot be imported.
     """
     try:
         import_module(module)

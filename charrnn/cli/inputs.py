@@ -124,10 +124,10 @@ def file_text(name: str, model: "CharRNN | None") -> str:
 def given_text(text: str, model: "CharRNN | None") -> str:
     """What a TEXT argument means: a file's text, that of standard input for `-`, or itself.
 
-    A word that is no file is read as text, which is reported because it may be a misspelled name.
+    A word that is not a file is read as text, which is reported because it may be a misspelled name.
 
     Raises:
-        DataError: it ends as the names of files do, but there is no such file, or it cannot be read.
+        DataError: the text ends like a file name, but the file is missing or cannot be read.
     """
     is_word = not any(map(str.isspace, text))
     is_file = text == "-" or _is_file(text) or (is_word and text.endswith(FILE_ENDINGS))

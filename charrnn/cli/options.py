@@ -230,7 +230,7 @@ def spell_as_options(flags: Mapping[str, str]) -> Callable[[str, str], str]:
 
 
 def _usual_flag(name: str) -> str:
-    """The spelling of a setting that is no option of the command at hand."""
+    """The spelling of a setting that is not an option of the current command."""
     configs = (ModelConfig, TrainingConfig, CorpusConfig, SamplingConfig)
     rules = (settings_of(config).get(name) for config in configs)
     return flags_of(name, next((rule for rule in rules if rule), Setting(help="")))[0]

@@ -64,8 +64,8 @@ class PictureOptions:
             plot: the command whose picture is a plot, which matplotlib draws as SVG too.
 
         Raises:
-            UsageError: a file cannot be written, or is not called as its kind is; or no picture has such colors.
-            EnvironmentFault: what draws it is not installed.
+            UsageError: a file cannot be written or has the wrong ending, or the colors are only for terminals.
+            EnvironmentFault: a package that draws pictures is not installed.
         """
         if self and layout:
             _ = layout.is_picture_colored

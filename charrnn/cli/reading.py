@@ -193,7 +193,7 @@ def known_text(text: str, model: "CharRNN | None", most: int | None = None) -> s
         most: maximum number of characters.
 
     Raises:
-        DataError: nothing is left of it.
+        DataError: no known characters are left.
     """
     from charrnn.cli.inputs import given_text, leave_out_unknown
 

@@ -164,7 +164,7 @@ def checked_name(name: str) -> str:
     """The name, if it can be a folder's.
 
     Raises:
-        UsageError: it is empty, a path, or has characters that some system refuses.
+        UsageError: the name is empty, a path, or has characters that some system refuses.
     """
     bad = not name or name.startswith((".", "-")) or len(name.encode()) > 200
     if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):

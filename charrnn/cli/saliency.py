@@ -115,7 +115,7 @@ def _place(position: int, length: int, noun: str) -> int:
     """The position from 0 of the prediction.
 
     Raises:
-        SettingError: there is nothing before it, or it is beyond the end.
+        SettingError: the position is 0, or beyond the end.
     """
     at = position + length if position < 0 else position
     if not 1 <= at <= length:
@@ -134,7 +134,7 @@ def _symbol(target: str, vocabulary: "Vocabulary") -> int:
     """The symbol of the target.
 
     Raises:
-        SettingError: it is several, or none.
+        SettingError: the target is not exactly one symbol.
     """
     ids = vocabulary.encode(target)
     if len(ids) != 1:

@@ -37,7 +37,7 @@ def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> No
     """Open a page on which the model reads and continues what you type.
 
     Its address is printed on standard output. Only this machine can reach it, and only with the token in the address.
-    Ctrl-C ends it.
+    Ctrl-C stops the server.
     """
     loaded = open_checkpoint(checkpoint)
     from threadpoolctl import threadpool_limits
@@ -45,7 +45,7 @@ def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> No
     # more threads slow one stream down
     with threadpool_limits(1, "blas"), _server(loaded, options.port) as server:
         print(server.address, flush=True)
-        say("charrnn: only this machine can reach the page; Ctrl-C ends it")
+        say("charrnn: only this machine can reach the page; Ctrl-C stops the server")
         if _has_display() if options.open_page is None else options.open_page:
             _open(server.address)
         _survive_clients()

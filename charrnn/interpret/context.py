@@ -50,7 +50,7 @@ class ContextCurve:
 
     @property
     def num_places(self) -> int:
-        """N, the characters that were judged."""
+        """N, the number of characters that were scored."""
         return len(self.surprisal[0])
 
     @property

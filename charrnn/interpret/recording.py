@@ -68,7 +68,7 @@ class Recording:
     ids: npt.NDArray[np.int32]
     """(T,) the symbols read."""
     pieces: tuple[str, ...]
-    """(T,) the characters that each symbol adds to the text; at level byte none until a character is whole."""
+    """(T,) the characters that each symbol adds to the text; at level byte none until a character is complete."""
     surprisal: "Float"
     """(T,) the surprisal of each symbol in bits, given those before it; 0 for a symbol before which none was read."""
     arrays: Mapping[str, "Float"]
@@ -295,7 +295,7 @@ def recorded_model(model: "CharRNN") -> RecordedModel:
 
 
 def _shown(model: "CharRNN", symbol: int) -> str:
-    """A symbol as text; a byte that is no character in hexadecimal."""
+    """A symbol as text; a byte that is not a character in hexadecimal."""
     text = model.vocabulary.decode([symbol])
     if model.vocabulary.level == "byte" and symbol >= 128:
         return f"{symbol:02x}"

@@ -58,7 +58,7 @@ def parse_unit(address: str, model: Architecture) -> Unit:
     """The unit at an address.
 
     Raises:
-        UsageError: the text is no address, or the model has no such layer, state, gate or unit.
+        UsageError: the text is not an address, or the model has no such layer, state, gate or unit.
     """
     if not ADDRESS.fullmatch(address):
         expected = "a unit's address looks like L0.c.37 (layer, state or gate, index)"
@@ -71,7 +71,7 @@ def parse_units(address: str, model: Architecture) -> tuple[Unit, ...]:
     """The units at an address that may have ranges and stars, layer by layer.
 
     Raises:
-        UsageError: the text is no address, or the model has no such layer, state, gate or unit.
+        UsageError: the text is not an address, or the model has no such layer, state, gate or unit.
     """
     match = ADDRESSES.fullmatch(address)
     if not match:

@@ -9,7 +9,7 @@ JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def glyph(character: str) -> str:
-    r"""A visible form of one character, which joins with no neighbor and is no control.
+    r"""A visible form of one character, which is neither a control character nor joined to its neighbors.
 
     "\n" -> "↵", "\x1b" -> "␛", a combining accent -> the accent on a circle, and "▯" for what
     cannot be seen or has no known width.

@@ -30,7 +30,7 @@ class LogitsProcessor:
         vocabulary: the symbols to draw from. The unknown symbol is never drawn.
 
     Raises:
-        DataError: `ban` or `bias` names characters that are no symbols of the vocabulary. In a byte model only ASCII
+        DataError: `ban` or `bias` names characters that are not in the vocabulary. In a byte model only ASCII
             characters can be named: the bytes of others are shared among them.
         UsageError: everything is banned.
     """

@@ -54,7 +54,7 @@ class Novelty:
         return not self.is_copied(sample) and not self.shares_run(sample)
 
     def is_copied(self, sample: str) -> bool:
-        """Whether every non-empty line of a sample is a whole line of the corpus; true if it has no such line."""
+        """Whether every non-empty line of a sample is a line of the corpus; true if it has no such line."""
         return all(line in self._lines for line in sample.split("\n") if line)
 
     def shares_run(self, sample: str) -> bool:

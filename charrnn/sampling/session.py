@@ -2,7 +2,7 @@
 
 The user's part is the text; the model's is a suggested continuation. A suggestion is generated from a `Draft`, and
 a draft is a value: the same one always gives the same text. So an unfinished suggestion is simply generated again if it
-is wanted after all, and no state of the network has to be kept; the price is that the text is read anew for each draft.
+is wanted after all, and no state of the network has to be kept; but the text is read again for each draft.
 """
 
 import dataclasses
@@ -49,9 +49,9 @@ class Session:
     """A text, a suggested continuation, and undo.
 
     `text` is always a prefix of `draft.text` followed by what that draft has generated; the rest is the suggestion. A
-    change within that (accepting a part of it, typing the same, deleting what was accepted) leaves the suggestion as it
-    is; any other begins a new draft, with the next random stream. When all of a complete suggestion is accepted, the
-    next one begins. The same seed and the same steps give the same text.
+    change within that (accepting a part of it, typing the same, deleting what was accepted) leaves the suggestion
+    unchanged; any other begins a new draft, with the next random stream. When all of a complete suggestion is accepted,
+    the next one begins. The same seed and the same steps give the same text.
 
     Args:
         model: makes the suggestions.
@@ -120,7 +120,7 @@ class Session:
         return generate(self._model, prompt, config, indices=(draft.index,))
 
     def receive(self, draft: Draft, generated: str, stop: StopReason | None) -> None:
-        """Take what a draft has generated, unless it is no longer the current one or this is not new."""
+        """Accept generated text for a draft, unless the draft is outdated or the text is not new."""
         now = self._now
         is_new = stop or len(generated) > len(now.generated)
         if draft == now.draft and now.stop is None and is_new:

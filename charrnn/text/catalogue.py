@@ -22,7 +22,7 @@ TESTS = ("test", "tests", "idle_test")
 TABLES = ("encodings", "pydoc_data")
 """Folders of generated files: megabytes of numbers and names, useless for training and evaluation."""
 FOREIGN = ("site-packages", "dist-packages", "__pycache__")
-"""Folders that are no part of the standard library."""
+"""Folders that are not part of the standard library."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +225,7 @@ def find_sources(
         progress: see `fetch`.
 
     Raises:
-        DataError: one of them is none of these, or cannot be read.
+        DataError: a name is none of these, or cannot be read.
         EnvironmentFault: a download failed.
     """
     sources: list[TextSource] = []

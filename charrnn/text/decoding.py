@@ -22,7 +22,7 @@ BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of
 
 
 def looks_binary(start: bytes, encoding: str | None = None) -> bool:
-    """Whether a file that begins with these bytes is no text: they have a NUL, and are not UTF-16 or UTF-32."""
+    """Whether a file that begins with these bytes is binary: they have a NUL, and are not UTF-16 or UTF-32."""
     return b"\0" in start and not _encoding_of(start, encoding)[0].startswith(("utf-16", "utf-32"))
 
 

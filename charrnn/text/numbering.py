@@ -1,7 +1,7 @@
 """Numbering: from sources to ids, in two passes, one that counts the characters and one that numbers them.
 
 Small texts stay in memory. The ids of large ones lie in a file of the cache, mapped into memory, so that a text may be
-larger than the memory. The file is named by its content, and made as a whole or not at all.
+larger than the memory. The file is named by its content, and written completely or not at all.
 """
 
 import hashlib

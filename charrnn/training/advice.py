@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FEWEST_EVALUATIONS = 8
-"""Evaluations below which a run is not judged; with this many, its second half has four."""
+"""Minimum evaluations for advice on a run; with this many, its second half has four."""
 RISE = 0.01
 """Relative rise of validation over its best that counts; neighboring evaluations near a run's end differ by less."""
 OVERFITTING = 0.1

@@ -7,9 +7,9 @@
     stream 1  e f   |  g h                   f g  |  h i
     stream 2  i j   |  k l                   j k  |  l m
 
-A stream goes on where it stopped, so its state is carried from step to step; when all have reached their ends an epoch
+A stream continues where it stopped, so its state is carried from step to step; when all have reached their ends an epoch
 is over and the states are reset. Each epoch cuts the text elsewhere: all streams begin some characters later, up to a
-hundredth of a long text, which lies fallow in turn. Where a step reads is a function of its number alone: resuming needs
+hundredth of a long text, which is skipped in turn. Where a step reads is a function of its number alone: resuming needs
 no more.
 
 A text of lines is read line by line instead, lines of about the same length together (`LineBatches`).
@@ -126,7 +126,7 @@ class LineBatches:
         ids: (characters,) the text, from a newline to a newline.
         newline: its id.
         shape: N and T.
-        seed: of the shuffling, which depends on it and the number of the epoch.
+        seed: the seed of the shuffling, which depends on it and on the epoch's number.
     """
 
     def __init__(self, ids: Ids, newline: int, shape: BatchShape, seed: int) -> None:
@@ -176,7 +176,7 @@ def one_epoch(num_symbols: int, shape: BatchShape, lengths: Positions | None = N
     """The steps that read a text once in batches of a shape.
 
     Args:
-        num_symbols: of the text.
+        num_symbols: the symbols of the text.
         shape: N and T, which fit the text.
         lengths: in a text of lines the length of each, its newline included.
     """
@@ -206,7 +206,7 @@ class LineOrder:
     Args:
         lengths: (lines,) the targets of each: its characters and its newline.
         shape: N·T symbols are read by a step, or a little fewer, and T of a line.
-        seed: of the shuffling.
+        seed: the seed of the shuffling.
     """
 
     def __init__(self, lengths: Positions, shape: BatchShape, seed: int) -> None:

@@ -84,7 +84,7 @@ def gradient_reach(
     """Measure how far back the gradient reaches in a text.
 
     Args:
-        model: of any cell, trained or fresh.
+        model: the model, of any cell, trained or not.
         ids: (T,) the text.
         distance: K, how far back to look, 1 or more.
         windows: places in the text where to look, evenly spread; fewer in a short text.
@@ -128,7 +128,7 @@ def _norms(
     """The norms of some windows.
 
     Args:
-        reader: of the model.
+        reader: the model in torch.
         ids: (T,) the text.
         ends: (N,) for each window the position t of the last character that it reads.
         distance: K.

@@ -43,7 +43,7 @@ def steps(x: Tensor, rows: Tensor | None, dtype: torch.dtype) -> Iterator[Tensor
     Args:
         x: (T, N, A), or with rows the table (V, A).
         rows: (T, N), see `Inputs`.
-        dtype: in which the steps compute.
+        dtype: the dtype of the steps.
     """
     if rows is None:
         for x_t in x.unbind():

@@ -137,7 +137,7 @@ def try_machine(
     Args:
         model_config: the network, but for its hidden size.
         config: the run's settings so far.
-        hidden_sizes: to try.
+        hidden_sizes: the sizes to try.
         measure: measures a step.
         choose: which of precision, kernel and threads are chosen here; the others are as in the config.
 

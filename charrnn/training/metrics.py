@@ -13,7 +13,7 @@ class Metrics:
     """The evaluations of a run, in memory and on disk.
 
     Args:
-        path: the file; it is written whole each time, so that a reader never sees half a line.
+        path: the file; it is rewritten atomically each time, so that a reader never sees half a line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class Metrics:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file; a line that is no object with a step is passed over."""
+    """The rows of a metrics file; a line that is not an object with a step is skipped."""
     rows = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     for line in text.splitlines():
@@ -54,14 +54,14 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 NUMBERS = ("epoch", "train_nats_per_char", "val_nats_per_char", "learning_rate", "seconds")
 """The finite numbers, 0 or more, that a row has besides its step. val_nats_per_char is null without validation text,
-train_nats_per_char where a model that the run starts from is judged before the first step."""
+train_nats_per_char where an initial model is evaluated before the first step."""
 
 
 def load_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a metrics file, each with a step and all NUMBERS, in the order of steps and of time.
 
     Raises:
-        CheckpointError: there is no such file, no row in it, or a line that no run writes.
+        CheckpointError: there is no such file, no row in it, or an invalid line.
     """
     if not path.is_file():
         hint = "a run keeps it beside its checkpoints; a checkpoint that was moved has none"

@@ -27,7 +27,7 @@ def orthogonalized(matrix: Tensor, dtype: torch.dtype) -> Tensor:
 
     Args:
         matrix: (rows, columns).
-        dtype: of the products.
+        dtype: the dtype of the products.
     """
     a, b, c = NEWTON_SCHULZ
     x = matrix.to(dtype)
@@ -47,7 +47,7 @@ class Muon(torch.optim.Optimizer):
         params: matrices.
         lr: how far an update turns them.
         weight_decay: decoupled, as AdamW's.
-        dtype: of the products of the iteration.
+        dtype: the dtype of the iteration's products.
     """
 
     def __init__(

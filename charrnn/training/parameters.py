@@ -100,7 +100,7 @@ def initial_states(cell: Cell, config: ModelConfig) -> nn.ParameterDict:
 
 
 class LockedDropout(nn.Module):
-    """Dropout with one mask for all time steps of a chunk: a unit is gone for the whole of it, or stays.
+    """Dropout with one mask for all time steps of a chunk: a unit is dropped for the entire chunk, or kept.
 
     Such a mask keeps the noise of one unit from averaging out over time (Y. Gal and Z. Ghahramani, "A Theoretically
     Grounded Application of Dropout in Recurrent Neural Networks", 2016), and it takes T times fewer random numbers,

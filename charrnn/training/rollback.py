@@ -54,8 +54,8 @@ def final_error(
 
     Args:
         reason: what was noticed, such as "the loss became nan".
-        progress: of the run.
-        config: of the run.
+        progress: the run's progress.
+        config: the run's settings.
         best: where the best checkpoint is, if there is one.
     """
     rate = halved(config.learning_rate, progress.halvings)

@@ -23,7 +23,7 @@ class RunFolder:
     """Writes the files of a run.
 
     Args:
-        path: of the folder.
+        path: the folder.
         keep: how many older checkpoints to keep beside the last; 0: none is made, and none made before is removed.
     """
 
@@ -74,7 +74,7 @@ class OlderCheckpoints:
     """The older checkpoints of a run. It never touches other files.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
         most: how many to keep; 0: none is made, and none that was made before is removed.
         steps: the steps of those that exist.
     """

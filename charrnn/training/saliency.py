@@ -66,7 +66,7 @@ def saliency(
     """Measure how much each character before a place mattered for the prediction there.
 
     Args:
-        model: of any cell.
+        model: the model, of any cell.
         ids: (N,) the text.
         place: T, from 1 to N: the position of the character that is predicted, from those before it. N is the one that
             would come after the text.

@@ -23,14 +23,14 @@ def train_step(
     """One update: forward, backward through T steps, clip the gradient, update the weights.
 
     Args:
-        network: it is changed.
-        optimizer: of its weights.
+        network: the network; its weights are updated in place.
+        optimizer: the optimizer of its weights.
         inputs: (T, N) the characters read.
         targets: (T, N) the characters that follow them.
         state: the state before, or None for that before any character.
         config: precision and clip count.
         rate: the part of the largest learning rates.
-        task: gives the loss.
+        task: the task, which defines the loss.
 
     Returns:
         The loss, and the state to carry on, cut off from this step's gradient.

@@ -23,12 +23,12 @@ class Task(Protocol):
         """The loss of a chunk, a number that torch can differentiate.
 
         Args:
-            logits: (T, N, V) what the head says after each character.
+            logits: (T, N, V) the head's output after each character.
             targets: (T, N) the characters that follow; IGNORED ones are padding, and do not count.
         """
 
     def validate(self, network: Network, corpus: Corpus, precision: Precision) -> float | None:
-        """The mean loss on a corpus's validation text, to judge the network by; None if there is no such text."""
+        """The mean loss on a corpus's validation text, which ranks checkpoints; None if there is no such text."""
 
 
 class NextCharacter:

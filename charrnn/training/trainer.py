@@ -65,15 +65,15 @@ class Trainer:
     Args:
         corpus: the text.
         model_config: the network.
-        config: the run; its device exists.
+        config: the training settings; the device must exist.
         folder: where best.safetensors, last.safetensors and metrics.jsonl go.
-        metadata: what the checkpoints keep about the run (corpus, versions, plan).
+        metadata: what the checkpoints record of the run (corpus, versions, plan).
         resume: the last.safetensors to resume from; corpus and configs are those of its run.
         saving: how often last.safetensors is written.
-        initial: a model to start from, instead of random weights; it is judged before the first step, and may stay
+        initial: a model to start from, instead of random weights; it is evaluated before the first step, and may remain
             the best.
         head: what the network makes of its stack's outputs.
-        task: what it is trained for.
+        task: the task, which defines the loss.
 
     Raises:
         EnvironmentFault: the precision is bfloat16, and the device has none; or the memory is full.

@@ -18,8 +18,8 @@ def extended(model: CharRNN, vocabulary: Vocabulary) -> CharRNN:
     """The model with a vocabulary that has all of its symbols, and perhaps more.
 
     Args:
-        model: it is not changed.
-        vocabulary: of the same level.
+        model: the model, which is not changed.
+        vocabulary: the new vocabulary, of the same level.
 
     Returns:
         A model whose weights for the old symbols are the same numbers as before. Until the new symbols are trained, the

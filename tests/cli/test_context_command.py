@@ -37,7 +37,7 @@ def test_the_table_and_the_file_say_what_was_measured(see, tmp_path, tiny_model,
     assert {row["windows"] for row in rows} == {"60"}
     table = [line.split() for line in result.out.splitlines() if line[:7].strip().isdigit()]
     assert [line[1] for line in table] == [f"{m:.3f}" for m in found.mean]
-    assert f"from k = {found.effective_length} on" in result.out
+    assert f"context length {found.effective_length}: within" in result.out
     assert "wrote" in result.err
 
 

@@ -105,7 +105,7 @@ def test_the_text_is_saved(together, tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (":nonsense", "no command :nonsense"),
+        (":nonsense", "unknown command :nonsense"),
         (":word many", "not a number of words"),
         (":word 0", "not a number of words"),
         (":temp", "not a temperature"),

@@ -128,7 +128,7 @@ def test_a_model_of_lines_starts_at_each(tiny_model):
         np.testing.assert_allclose(found.surprisal[k], expected, rtol=1e-4, atol=1e-5)
     whole = charrnn.evaluate(tiny_model, ids, lines=True)
     assert found.mean[-1] == pytest.approx(whole.bits_per_char, rel=1e-4)
-    with pytest.raises(DataError, match="no lines"):
+    with pytest.raises(DataError, match="only empty lines"):
         context_curve(tiny_model, ids[2:4], windows=9, lines=True)
 
 
@@ -205,7 +205,8 @@ characters
       0    5.000    1.000     +2.505    0.505  ██████████
       1    2.500    0.500     +0.005    0.005  █████
       2    2.495    0.495     +0.000    0.000  █████
-within 1 % of the bits with 2 characters: from k = 1 on"""
+context length 1: within 1 % of the bits with 2
+characters"""
     )
     assert "#####" in "\n".join(lines_of(context_rows(found, "byte", 57, blocks=False)))
 
@@ -253,6 +254,7 @@ def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
     words = texts_in(svg)
     assert [word for word in words if word.isdigit()][:5] == ["0", "1", "2", "4", "8"]
     assert (
-        f"within 1 % of the bits with 8 characters: from k = {found.effective_length} on" in words
+        f"context length {found.effective_length}: within 1 % of the bits with 8 characters"
+        in words
     )
     assert "k, from the initial state; the same 40 characters for each" in words

@@ -574,7 +574,10 @@ def test_the_command_serves_until_ctrl_c_whoever_goes_away(workplace, tiny_model
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
         assert process.returncode == -signal.SIGINT  # which a shell calls 130
-        assert (out, err) == ("", "charrnn: only this machine can reach the page; Ctrl-C ends it\n")
+        assert (out, err) == (
+            "",
+            "charrnn: only this machine can reach the page; Ctrl-C stops the server\n",
+        )
 
 
 def test_a_browser_is_opened_where_there_is_a_display_or_if_asked(workplace, tmp_path):

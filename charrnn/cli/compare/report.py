@@ -24,7 +24,7 @@ DISPENSABLE = (5, 3, 1, 2, 4)
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """One network, trained and judged."""
+    """One network, trained and evaluated."""
 
     run: Path
     """The folder of its run."""

@@ -128,7 +128,7 @@ def _folder_of(name: str, out: Path) -> Path:
     """The folder of a run.
 
     Raises:
-        UsageError: the name is none that a run can have.
+        UsageError: the name is not valid for a run.
         CheckpointError: there is no such run.
     """
     folder = out / checked_name(name)
@@ -159,7 +159,7 @@ def _confirmed(folders: list[Path]) -> bool:
     """Ask the user whether to remove these runs.
 
     Raises:
-        SettingError: standard input is no terminal.
+        SettingError: standard input is not a terminal.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         raise SettingError.naming(

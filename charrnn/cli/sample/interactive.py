@@ -150,7 +150,7 @@ class LineInterface:
         """Do what a line says.
 
         Raises:
-            CharrnnError: it is no command, or cannot be carried out; the text has not changed.
+            CharrnnError: the line is not a command, or cannot be carried out; the text has not changed.
         """
         session = self._session
         steps: dict[str, Callable[[str], object]] = {
@@ -177,7 +177,7 @@ class LineInterface:
         elif command in steps:
             steps[command](rest)
         else:
-            raise UsageError(f"there is no command {command}", ":help lists the commands")
+            raise UsageError(f"unknown command {command}", ":help lists the commands")
         self._suggest()
 
     def _back(self) -> None:

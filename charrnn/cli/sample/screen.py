@@ -54,7 +54,7 @@ class Screen:
     Args:
         session: the text and its suggestions.
         keys: where keys come from; None: the terminal.
-        output: where the screen is shown; None: standard output, or stderr if standard output is no terminal.
+        output: where the screen is shown; None: standard output, or stderr if standard output is not a terminal.
     """
 
     def __init__(

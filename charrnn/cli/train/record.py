@@ -93,7 +93,7 @@ def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
     """The CorpusConfig that a checkpoint recorded.
 
     Raises:
-        CheckpointError: it recorded none that makes sense.
+        CheckpointError: the record is missing or invalid.
     """
     try:
         fields = dict(about["config"])

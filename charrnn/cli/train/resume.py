@@ -176,7 +176,7 @@ def _same_corpus(
     """The corpus of a run, read again.
 
     Raises:
-        DataError: it is another, or has changed.
+        DataError: the corpus is another one, or has changed.
     """
     from charrnn.cli.inputs import open_corpus
 

@@ -119,7 +119,7 @@ def new_trainer(
 
 
 def require_room(folder: Path, *networks: ModelConfig, keep: int = 0) -> None:
-    """Raise EnvironmentFault if the disk has no room for the checkpoints of such networks, `keep` older ones too."""
+    """Raise EnvironmentFault if the disk has no room for these networks' checkpoints, including `keep` older ones."""
     import shutil
 
     from charrnn.network.shapes import count_parameters

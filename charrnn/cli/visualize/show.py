@@ -38,7 +38,7 @@ class Readings(Protocol):
 
 
 class ModelReadings:
-    """A text that a model reads. If it is longer than the first look, it is read in parts, anew for each view."""
+    """A text that a model reads. If it is longer than FIRST_LOOK, it is read in parts, again for each view."""
 
     def __init__(self, reader: Reader, text: str) -> None:
         self._reader, self._text = reader, text

@@ -187,7 +187,7 @@ class Header:
         """The header in JSON that `to_json` wrote.
 
         Raises:
-            DataError: the text is no header of a dump, or of an unknown version.
+            DataError: the text is not a dump's header, or has an unknown version.
         """
         try:
             record = json.loads(text)

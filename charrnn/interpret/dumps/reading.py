@@ -51,7 +51,7 @@ class Dump:
         path: a .npz or .safetensors file that `charrnn.interpret.dumps.writing` or Recording.save wrote.
 
     Raises:
-        DataError: the file is no dump, or damaged.
+        DataError: the file is not a dump, or is damaged.
     """
 
     def __init__(self, path: Path) -> None:

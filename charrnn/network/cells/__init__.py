@@ -20,7 +20,7 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
     """The cell of this name, computing with this activation.
 
     Raises:
-        UsageError: there is no such cell, or it has no such choice.
+        UsageError: the cell is unknown, or does not support this activation.
     """
     if name not in CELLS:
         raise UsageError(f"unknown cell {name[:60]!r}", f"the cells are {', '.join(CELLS)}")

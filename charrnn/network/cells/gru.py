@@ -9,7 +9,7 @@ State: h. Gates: r, z, n, stacked in the matrices in this order. 3H(E + H) + 6H 
 
 Where the reset gate acts: this is the variant of torch and cuDNN, r after the product, so that one product serves all
 gates. In the paper's main text r acts before it, tanh(W x + U (r ⊙ h)), and z has the other sense in some texts, h' =
-z ⊙ n + (1 - z) ⊙ h. Because r multiplies b_hn, the step adds b_hh itself; it is no part of x.
+z ⊙ n + (1 - z) ⊙ h. Because r multiplies b_hn, the step adds b_hh itself; it is not part of x.
 
 Backwards, with q = W_hn h + b_hn and a the expression in the brackets:
 

@@ -72,4 +72,4 @@ def judged(found: ContextCurve, noun: str) -> str:
 def reach_words(found: ContextCurve, noun: str) -> str:
     """The context length beyond which more of it hardly helps, in words."""
     symbols = counted(found.lengths[-1], noun)
-    return f"within {100 * WITHIN:g} % of the bits with {symbols}: from k = {found.effective_length:,} on"
+    return f"context length {found.effective_length:,}: within {100 * WITHIN:g} % of the bits with {symbols}"

@@ -1,4 +1,4 @@
-"""A constraint on a text: the symbols that may come next if the whole is to match a regular expression.
+"""A constraint on a text: the symbols that may come next if the complete text is to match a regular expression.
 
 The automaton of the expression is made deterministic while it is walked, and its states are forgotten when they become
 too many, so that every expression needs bounded memory: (a|b)*a(a|b){30} has 2 ** 31 deterministic states. How many
@@ -241,7 +241,7 @@ def compile_constraint(pattern: str, vocabulary: Vocabulary) -> Constraint:
 
     Args:
         pattern: in the syntax of Python's `re`, flags such as (?i) and (?s) included: \d \w \s are Unicode's unless (?a)
-            is set, and a dot is no newline unless (?s) is.
+            is set, and a dot matches no newline unless (?s) is.
         vocabulary: the symbols of the texts.
 
     Raises:

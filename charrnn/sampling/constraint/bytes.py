@@ -11,7 +11,7 @@ import numpy.typing as npt
 Mask = npt.NDArray[np.bool_]
 
 NONE = 0
-"""The class of characters that are never wanted, and of byte sequences that are no character."""
+"""The class of characters that are never wanted, and of byte sequences that are not characters."""
 CONTINUATION = 0x80
 """The first continuation byte; there are 64 of them."""
 SURROGATES = (0xD800, 0xE000)

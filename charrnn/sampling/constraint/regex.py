@@ -83,7 +83,7 @@ def compile_expression(pattern: str, alphabet: str) -> Automaton:
     """The automaton of an expression over an alphabet: different characters, in any order.
 
     Raises:
-        UsageError: the expression is not valid, is no regular language, or is too large.
+        UsageError: the expression is not valid, is not a regular language, or is too large.
     """
     name = quoted(pattern)
     try:

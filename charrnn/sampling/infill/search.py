@@ -52,7 +52,7 @@ class Infilling:
     gaps: tuple[str, ...]
     """The text in each gap."""
     text: str
-    """The whole text."""
+    """The complete text, gaps filled."""
     log_probability: float
     """Log-probability, in nats, of everything from the first gap to the end, given what precedes it; of a line with
     the newline that ends it."""
