@@ -33,16 +33,7 @@ _HOMES = {
     "load": "charrnn.api",
 }
 
-__all__ = [
-    "CharRNN",
-    "CharrnnError",
-    "Edit",
-    "Evaluation",
-    "LanguageModel",
-    "Recording",
-    "evaluate",
-    "load",
-]
+__all__ = [*_HOMES]  # noqa: PLE0604 (the names are said once)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from typing import Any, Self
 
+OFF = "off"
+"""The name in templates, and the word on the command line, for a setting that is turned off; in Python it is None."""
 Spell = Callable[[str, str], str]
 """Spells a setting, given its name and a value, or ""."""
 Spelled = Callable[[Spell], tuple[str, str]]
@@ -79,6 +81,8 @@ def spelled(template: str, spell: Spell, **values: object) -> str:
 
 
 def _in_python(name: str, value: str) -> str:
+    if name == OFF:
+        return "None"
     return f"{name}={value!r}" if value else name
 
 

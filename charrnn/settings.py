@@ -137,9 +137,16 @@ def check_value(config: type, name: str, value: object) -> None:
     if value is None and may_be_none:
         return
     if not _fits(value, kind, rule):
-        require(
-            condition=False, name=name, expected=expected_value(config, name, value), found=value
-        )
+        expected = expected_value(config, name, value)
+        expected += ", or {off}" if may_be_off(config, name) else ""
+        require(condition=False, name=name, expected=expected, found=value)
+
+
+def may_be_off(config: type, name: str) -> bool:
+    """Whether None, as a value that was given, turns the setting off; the command line has the word OFF for it."""
+    rule, (_, may_be_none) = settings_of(config)[name], value_types(config)[name]
+    has_other_default = rule.planned or getattr(config, name, None) is not None
+    return may_be_none and rule.can_be_off and has_other_default
 
 
 def require(condition: bool, name: str, expected: str, found: object) -> None:

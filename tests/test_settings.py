@@ -178,6 +178,9 @@ def test_a_new_setting_is_an_option_and_is_checked_kept_compared_and_written(wit
     run_in(folder, "train", "corpus.txt", "--name", "a", "--gradient-noise", 1.5, *small, "-q")
     written = tomllib.loads(run_in(folder, "inspect", "a", "--toml"))
     assert written["gradient-noise"] == 1.5
+    (folder / "run.toml").write_text('corpus = "corpus.txt"\ngradient-noise = 2.5\n')
+    run_in(folder, "train", "--config", "run.toml", "--name", "b", *small, "-q")
+    assert tomllib.loads(run_in(folder, "inspect", "b", "--toml"))["gradient-noise"] == 2.5
     said = run_in(folder, "train", "--resume", "--name", "a", "--gradient-noise", 2, status=2)
     assert "--gradient-noise is 1.5 in this run, not 2" in said
 

@@ -26,20 +26,21 @@ from charrnn.config import (
     TrainingConfig,
     TrainingRequest,
 )
-from charrnn.errors import CharrnnError, UsageError, spelled
+from charrnn.errors import OFF, CharrnnError, UsageError, spelled
 from charrnn.settings import (
     Setting,
     check_together,
     expected_value,
     flags_of,
     is_config,
+    may_be_off,
     settings_of,
     value_types,
 )
 from charrnn.wording import did_you_mean
 
-OFF, AUTO = "off", "auto"
-"""The words on the command line for "turned off" and "left to the plan"."""
+AUTO = "auto"
+"""The word on the command line for a value that is left to the plan."""
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 
 Given = NewType("Given", frozenset[str])
@@ -71,8 +72,7 @@ class Option:
     @property
     def may_be_off(self) -> bool:
         """Whether the word `off` is one of its values."""
-        has_other_default = self.default is not None or self.rule.planned
-        return self.may_be_none and self.rule.can_be_off and has_other_default
+        return may_be_off(self.config, self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +223,7 @@ def spell_as_options(flags: Mapping[str, str]) -> Callable[[str, str], str]:
     """How a command with these options spells settings and their values: "learning_rate" -> "--lr"."""
 
     def spell(name: str, value: str) -> str:
-        flag = flags.get(name) or _usual_flag(name)
+        flag = OFF if name == OFF else flags.get(name) or _usual_flag(name)
         return f"{flag} {value}".rstrip()
 
     return spell

@@ -13,9 +13,9 @@ import typer
 
 from charrnn.cli.train.record import corpus_config_of, current
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
-from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.errors import OFF, CheckpointError, DataError, UsageError
 from charrnn.files import environment_fault
-from charrnn.settings import flags_of, plain_value, settings_of, value_types
+from charrnn.settings import flags_of, may_be_off, plain_value, settings_of
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 NOT_IN_A_FILE = ("config_file", "help", "quiet", "resume", "overwrite", "plan_only")
 """Parameters of a command that say what to do now, not how a run is made."""
-OFF = "off"
 
 
 def apply_run_file(context: typer.Context, path: Path | None) -> Path | None:
@@ -105,11 +104,7 @@ def _values(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
         default = plain_value(getattr(config, name, None))
         if value == default and not rule.planned:
             continue
-        _, may_be_none = value_types(config)[name]
-        if value is None:
-            if may_be_none and rule.can_be_off and (rule.planned or default is not None):
-                value = OFF
-            else:
-                continue
-        values[flags_of(name, rule)[0].lstrip("-")] = value
+        if value is None and not may_be_off(config, name):
+            continue
+        values[flags_of(name, rule)[0].lstrip("-")] = OFF if value is None else value
     return values

@@ -398,15 +398,14 @@ def _reasons(
 def _why_size(run: _Run, request: TrainingRequest) -> str:
     """What the limit allows, and for which network: "2 minutes allow about 7.5 M characters at 67,000/s"."""
     parameters = count_parameters(run.model_config)
-    speed = f"{run.epoch.characters / run.per_step:,.0f}/s"
-    characters = rounded_count(run.chars)
+    speed = f"{rounded_count(run.epoch.characters / run.per_step)}/s"
     if run.limit == "minutes":
         allows = f"{counted(request.minutes or 0, 'minute')} {_verb(request.minutes, 'allow')}"
     elif run.limit == "enough":
-        allows = f"{run.epochs:,.0f} epochs are enough and end before the time limit:"
+        allows = f"{run.epochs:,.0f} epochs, which are enough, read"
     else:
         allows = f"{counted(run.steps, 'step')} {_verb(run.steps, 'read')}"
-    sentence = f"{allows} about {characters} characters at {speed}"
+    sentence = f"{allows} about {rounded_count(run.chars)} characters at {speed}"
     network = f"{run.model_config.num_layers} x {run.model_config.hidden_size} units"
     each = run.chars / parameters
     if "hidden_size" in request.given:

@@ -723,3 +723,39 @@ def test_starting_afresh_removes_the_older_checkpoints_of_the_run_and_nothing_el
     assert len(here("sample", folder / older_name(3), "--length", 5, "-q").out) == 5
     here(*options, "--steps", 2, "--overwrite")
     assert [p.name for p in folder.glob("step-*")] == [older_name(77)]
+
+
+# --- runs of older versions -----------------------------------------------------
+
+
+def as_recorded_before(run):
+    """What a checkpoint recorded of its run before settings got the names of today, and None for off."""
+    old_names = {"weight_drop": "recurrent_dropout", "reset_every": "cold_every"}
+    training = {old_names.get(name, name): value for name, value in run["training"].items()}
+    training |= {name: 0 for name in ("clip", "patience", "cold_every") if training[name] is None}
+    asked = {"lr": 0.01, "layers": None, "recurrent_dropout": None, "steps": 9, "minutes": None}
+    saving = {"minutes": run["saving"]["save_every"], "keep": run["saving"]["keep"]}
+    return {**run, "training": training, "saving": saving, "asked": asked}
+
+
+def test_a_run_that_was_recorded_by_the_names_of_before_is_resumed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
+    options = ("--hidden-size", 6, "--precision", "float32", "--threads", 1, "--lr", 0.01)
+    off = ("--clip", "off", "--reset-every", "off", "--weight-drop", 0.1)
+    call_charrnn(capsys, "train", "corpus.txt", "--name", "a", "--steps", 9, *options, *off, "-q")
+    path = tmp_path / "checkpoints" / "a" / "last.safetensors"
+    last = load_checkpoint(path)
+    run = as_recorded_before(last.run)
+    run["training"]["steps"] = 12
+    save_checkpoint(path, dataclasses.replace(last, run=run))
+    call_charrnn(
+        capsys, "train", "--resume", "--name", "a", "--lr", 0.01, "--weight-drop", 0.1, "-q"
+    )
+    resumed = load_checkpoint(path)
+    assert resumed.metrics["step"] == 12
+    assert resumed.run["training"]["weight_drop"] == 0.1
+    assert resumed.run["training"]["clip"] is resumed.run["training"]["reset_every"] is None
+    written = call_charrnn(capsys, "inspect", "a", "--toml").out
+    assert "weight-drop = 0.1" in written
+    assert 'reset-every = "off"' in written

@@ -290,15 +290,15 @@ def _row(
 ) -> Trained:
     from charrnn.network.shapes import count_parameters
 
-    progress, lanes = trainer.progress, trainer.batches
+    progress, batches = trainer.progress, trainer.batches
     return Trained(
         run=trainer.folder,
         config=trainer.model_config,
         training=trainer.config,
         parameters=count_parameters(trainer.model_config),
         steps=progress.step,
-        epochs=progress.step / lanes.steps_per_epoch,
-        characters_seen=lanes.characters_in(progress.step),
+        epochs=progress.step / batches.steps_per_epoch,
+        characters_seen=batches.characters_in(progress.step),
         seconds=progress.seconds,
         nats=judged.nats_per_char if judged else None,
         diverged=diverged,

@@ -56,6 +56,7 @@ EXAMPLES = (
 CHANGES = Changes(
     run_file=apply_run_file,
     complete={"init_from": complete_checkpoint, "cell": beginning_with(CELLS)},
+    different={"cell": {"metavar": f"[{'|'.join(CELLS)}]"}},
 )
 
 CorpusNames = Annotated[

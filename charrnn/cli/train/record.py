@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
 
 RENAMED = {
-    "weight_drop": "weight_drop",
-    "reset_every": "reset_every",
+    "recurrent_dropout": "weight_drop",
+    "cold_every": "reset_every",
     "lr": "learning_rate",
     "muon_lr": "muon_learning_rate",
     "layers": "num_layers",
