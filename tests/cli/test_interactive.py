@@ -129,7 +129,7 @@ def test_help_tells_every_command_and_quit_leaves(together):
     assert HELP in talk
     names = re.findall(r"^:\w+", HELP, re.MULTILINE)
     assert len(names) == 8
-    assert "no command" not in together(*names)[1]
+    assert "unknown command" not in together(*names)[1]
 
 
 def test_quiet_says_errors_only_and_does_everything(together, tiny_model):

@@ -226,7 +226,7 @@ REFUSED = [
     (("train", "one.txt"), 3, "at least 2 characters"),
     (("train", "binary.dat"), 3, "--level byte"),
     (("train", "latin.txt"), 3, "byte 0xE9 at offset 3 (line 1) is not UTF-8"),
-    (("train", "corpus.txt", "--encoding", "klingon"), 2, "no encoding 'klingon'"),
+    (("train", "corpus.txt", "--encoding", "klingon"), 2, "unknown encoding 'klingon'"),
     (("train", "corpus.txt", "--level", "word"), 2, "level must be one of char, byte"),
     (("train", "corpus.txt", "--level", "byte", "--min-count", "3"), 2, "min-count"),
     (("train", "corpus.txt", "--min-count", "100000"), 3, "lower --min-count"),

@@ -329,7 +329,7 @@ def test_what_knows_only_weights_refuses_an_edited_model(tmp_path):
         lambda: extended(edited, Vocabulary("char", range(97, 110))),
         lambda: gradient_reach(edited, np.array(IDS, np.int32), 3),
     ):
-        with pytest.raises(UsageError, match="not that units are edited"):
+        with pytest.raises(UsageError, match="does not support edited units"):
             use()
     assert list(tmp_path.iterdir()) == []
 
