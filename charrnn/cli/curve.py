@@ -131,7 +131,7 @@ def _read(names: Sequence[str]) -> list[Run]:
     unjudged = [run.name for run in runs if not run.judged]
     if unjudged and len(runs) > 1:
         raise UsageError(
-            f"{unjudged[0]} was trained without validation text, so that it cannot be drawn beside others",
+            f"{unjudged[0]} was trained without validation text, so it cannot be drawn with others",
             "leave it out, or draw it alone",
         )
     count = Counter(run.name for run in runs)

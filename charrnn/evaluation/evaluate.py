@@ -148,9 +148,7 @@ def as_lines(model: CharRNN, ids: Ids) -> Ids:
         DataError: the text has no line that is not empty.
     """
     if model.vocabulary.missing("\n"):
-        raise UsageError(
-            "the model has no newline in its vocabulary, so it cannot be scored by lines"
-        )
+        raise UsageError("the model has no newline in its vocabulary, so lines cannot be scored")
     made = whole_lines(ids, int(model.vocabulary.encode("\n")[0]))
     if len(made) < 2:
         raise DataError("the text has only empty lines")

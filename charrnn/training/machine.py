@@ -79,7 +79,7 @@ def require_precision(precision: str, device: torch.device) -> None:
         EnvironmentFault: the precision is bfloat16, and the device has none.
     """
     if precision == "bfloat16" and not supports_bfloat16(device):
-        kind = "GPU" if device.type == "cuda" else "processor"
+        kind = "GPU" if device.type == "cuda" else "CPU"
         raise EnvironmentFault.naming(
             f"this {kind} cannot train in bfloat16", "use {precision:float32} in a new run"
         )

@@ -351,7 +351,7 @@ def test_each_row_has_its_own_scale_if_asked(see, tiny_model):
         (("--scale", "unit"), "--scale only applies to heat maps"),
         (("--scale", "row", "--unit", "L0.c.*"), "--scale must be one of all, unit"),
         (("--unit", "L0.h.0-3", "--predictions", 2), "colored by one unit"),
-        (("--unit", "L0.h.3-0"), "begins at its lower end"),
+        (("--unit", "L0.h.3-0"), "starts at its lower end"),
         (("--unit", "L0.h.0-24"), "units 0 to 23"),
         (("--unit", "L2-3.h.0"), "layers 0 to 1"),
         (("--unit", "L*.z.*"), "no 'z'"),
