@@ -109,7 +109,7 @@ class Dump:
             has = f"{addresses[0]} to {addresses[-1]}"
             missing = [unit for unit in units if unit not in header.units]
             if what:
-                raise UsageError(f"{self.path} only has the chosen units: {has}")
+                raise UsageError(f"{self.path} has only the chosen units: {has}")
         else:
             has = " ".join(header.arrays)
             missing = [unit for unit in units if unit.what not in header.arrays]
