@@ -83,7 +83,9 @@ def spelled(template: str, spell: Spell, **values: object) -> str:
 def _in_python(name: str, value: str) -> str:
     if name == OFF:
         return "None"
-    return f"{name}={value!r}" if value else name
+    if not value:
+        return name
+    return f"{name}={value}" if value[-1].isdigit() else f"{name}={value!r}"
 
 
 class _Speller(Formatter):

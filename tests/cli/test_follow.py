@@ -13,7 +13,7 @@ from helpers import CLEAN, call_charrnn, command, make_text, own_signals
 from paints import code_of
 
 from charrnn.cli import reading
-from charrnn.cli import sample as sample_command
+from charrnn.cli.sample import command as sample_command
 from charrnn.render.ansi import RESET
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
 from charrnn.render.views.scale import FULL_SURPRISAL

@@ -477,9 +477,9 @@ def test_strangers_in_the_template_are_refused_with_their_names():
 
 def test_one_line_holds_no_newline():
     model = make_model(ABC_LINES)
-    with pytest.raises(DataError, match="one line"):
+    with pytest.raises(DataError, match="single line is generated"):
         infill(model, "a\n_", line=True)
-    with pytest.raises(DataError, match="one line"):
+    with pytest.raises(DataError, match="single line is generated"):
         infill(model, "a_", line=True, newlines=True)
 
 

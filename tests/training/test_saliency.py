@@ -161,7 +161,7 @@ def test_what_cannot_be_measured_is_refused():
     for place in (0, T + 1, -1):
         with pytest.raises(DataError, match="from 1 to 9"):
             saliency(model, ids, place)
-    with pytest.raises(UsageError, match="units are edited"):
+    with pytest.raises(UsageError, match="does not support edited units"):
         saliency(model.edited([Edit("clamp", "L0.h.1", 0.5)]), ids, 3)
     relu = fresh("elman", activation="relu")
     grown = {"rnn.weight_hh_l0": np.full((H, H), 1e38, np.float32)}

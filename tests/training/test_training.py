@@ -397,7 +397,7 @@ def test_a_full_memory_says_what_to_try(corpus, tmp_path, monkeypatch, error):
     monkeypatch.setattr(trainer_module, "train_step", fail)
     with pytest.raises(EnvironmentFault) as caught:
         run_to_end(make_trainer(corpus, tmp_path / "run"))
-    assert "--batch-size 2" in caught.value.hint
+    assert "batch_size=2" in caught.value.hint
 
 
 def test_dropout_is_locked_over_time_and_keeps_the_mean():

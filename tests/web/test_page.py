@@ -1009,7 +1009,7 @@ def test_data_can_be_shown_again_and_unit_and_place_stay(look, tiny_model):
     [("gru", "char", "a"), ("elman", "char", "abc\n\ngfe" * 40), ("lstm", "byte", "né ☃\n" * 9)],
 )
 def test_every_kind_of_model_has_a_page(look, cell, level, text):
-    page, data = look(make_model(cell, text, 1, level=level), text)
+    page, data = look(make_model(cell, text, level=level), text)
     assert page.locator("#gates").is_visible() == bool(CELLS[cell].sigmoids)
     lasts = [re.search(r"lasts \S+ (\w+)", said) for said in texts(page, "figcaption")]
     kept = [gate for gate in data["gates"] if gate["scale"]]
