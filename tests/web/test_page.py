@@ -35,8 +35,9 @@ HOSTILE = (
 )
 
 
-def make_model(cell="lstm", text="abcdefg", *, level="char"):
-    return random_model(Vocabulary.of_bytes() if level == "byte" else text, seed=2, cell=cell)
+def make_model(cell="lstm", text="abcdefg", num_layers=2, *, level="char"):
+    symbols = Vocabulary.of_bytes() if level == "byte" else text
+    return random_model(symbols, seed=2, cell=cell, num_layers=num_layers)
 
 
 def data_of(model, text, *addresses, **settings):
