@@ -8,7 +8,7 @@ from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig, TrainingRe
 from charrnn.errors import EnvironmentFault
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
-from charrnn.training.machine import require_precision, supports_bfloat16
+from charrnn.training.machine import repeatable_draws, require_precision, supports_bfloat16
 from charrnn.training.measure import plan_here, try_machine
 from charrnn.training.plan import CorpusSize
 from charrnn.training.trainer import Trainer
@@ -84,3 +84,16 @@ def test_a_command_refuses_bfloat16_in_one_line(
     assert "float32" in result.err
     assert len(result.err.splitlines()) <= 2  # what is wrong, and what to type
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_draws_depend_on_the_seed_and_the_step_alone_and_leave_the_generator_as_it_was():
+    torch.manual_seed(1)
+    expected = torch.rand(2)
+    torch.manual_seed(1)
+    drawn = []
+    for seed, step in ((1, 0), (1, 1), (2, 0), (1, 0)):
+        with repeatable_draws(seed, step, CPU, needed=True):
+            drawn.append(tuple(torch.rand(3).tolist()))
+    assert drawn[0] == drawn[3]
+    assert len(set(drawn)) == 3
+    assert torch.equal(torch.rand(2), expected)
