@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from charrnn.cli.compare.report import Comparison, Trained, bar_cells, table
 from charrnn.cli.options import Changes, Given, spell_as_options
 from charrnn.cli.run_file import apply_run_file
-from charrnn.cli.run_names import RUNS, new_folders
+from charrnn.cli.run_names import new_folders
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
-from charrnn.cli.train.command import CorpusNames
+from charrnn.cli.train.command_line import CorpusNames, PlaceOptions
 from charrnn.cli.train.report import judge, sample_command, say_corpus, say_plan, say_stopped
 from charrnn.cli.train.run import (
     drive,
@@ -24,7 +24,6 @@ from charrnn.cli.train.run import (
     start_torch,
 )
 from charrnn.config import (
-    MACHINE,
     NETWORK,
     SAVING,
     CorpusConfig,
@@ -35,7 +34,7 @@ from charrnn.config import (
 from charrnn.errors import DataError, DivergedError, SettingError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.render.tables import EIGHTHS
-from charrnn.settings import check, setting
+from charrnn.settings import setting
 from charrnn.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ DIFFERENT = {
         "help": "Train each network for about this many minutes.",
         "default_text": f"{DEFAULT_MINUTES:g}, if no other limit is given",
     },
+    "name": {"help": "Name of the runs; -CELL is added for each."},
+    "overwrite": {"help": "Replace runs of these names by new ones."},
     "hidden_size": {"default_text": f"{ModelConfig.hidden_size}"},
     "num_layers": {"default_text": f"{ModelConfig.num_layers}"},
     "layer_norm": {"default_text": "no"},
@@ -69,7 +70,7 @@ CHANGES = Changes(run_file=apply_run_file, without=WITHOUT, different=DIFFERENT)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions:
+class CompareOptions(PlaceOptions):
     """Which cells are compared, and where their runs are saved."""
 
     cells: str = setting(",".join(CELLS), "Cells to compare, separated by commas.", panel=NETWORK)
@@ -80,24 +81,7 @@ class CompareOptions:
         default_text="the same hidden size for all",
         panel=NETWORK,
     )
-    name: str | None = setting(
-        None,
-        "Name of the runs; -CELL is added for each.",
-        default_text="from the corpus",
-        panel=SAVING,
-    )
-    out: Path = setting(RUNS, "Folder of the runs.", panel=SAVING)
-    overwrite: bool = setting(False, "Replace runs of these names by new ones.", panel=SAVING)
     json: bool = setting(False, "Print one JSON object instead of the table.", panel=SAVING)
-    cache: Path | None = setting(
-        None,
-        "Folder for downloads and large encoded corpora.",
-        default_text="the user's cache",
-        panel=MACHINE,
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True)

@@ -30,23 +30,23 @@ from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
-    from charrnn.cli.train.command import Asked
+    from charrnn.cli.train.command_line import CommandLine
     from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
 
 @contextlib.contextmanager
-def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer]":
+def resumed_trainer(command_line: "CommandLine", given: Collection[str]) -> "Iterator[Trainer]":
     """The run to continue; a context that locks its folder.
 
     Args:
-        asked: the command line. Its settings must be those of the run, unless they are free to differ.
+        command_line: the command line. Its settings must be those of the run, unless they are free to differ.
         given: the names of the settings that were given.
     """
     from charrnn.checkpoint import load_checkpoint
     from charrnn.files import locked
 
-    names, run = asked.names, asked.run
+    names, run = command_line.names, command_line.run
     path = run.out / checked_name(run.name) / LAST if run.name else newest_run_of(run.out, names)
     if not path.exists():
         hint = "start one: charrnn train corpus.txt"
@@ -54,7 +54,7 @@ def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer
     with locked(path.parent):
         last = load_checkpoint(path)
         config, done = resume_point(last)
-        _require_own_settings(asked, given, last)
+        _require_own_settings(command_line, given, last)
         _require_unfinished(names, path.parent, config, last)
         text = _same_corpus(names, last, path.parent, run.cache)
         say_corpus(names or _sources(last), text)
@@ -62,11 +62,11 @@ def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer
         say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
         if names and names != _sources(last):
             say(f"note        the same text was called {_listed(last)} when the run began")
-        config = _on_this_machine(config, asked.request)
+        config = _on_this_machine(config, command_line.request)
         here = {"versions": versions(), "machine": about_machine(config)}
         if changed := differences(last.run, here):
             say(f"note        {changed}: the run continues, but not bit for bit the same")
-        saving = _saving(asked.saving, given, last)
+        saving = _saving(command_line.saving, given, last)
         about = {
             **last.run,
             **here,
@@ -84,10 +84,12 @@ def resumed_trainer(asked: "Asked", given: Collection[str]) -> "Iterator[Trainer
 # --- the settings -----------------------------------------------------------------------------------------------------
 
 
-def _require_own_settings(asked: "Asked", given: Collection[str], last: "Checkpoint") -> None:
+def _require_own_settings(
+    command_line: "CommandLine", given: Collection[str], last: "Checkpoint"
+) -> None:
     """Raise SettingError if a setting was given that the run was not started with."""
-    wanted = dict(asked.request.given)
-    configs = (asked.request, asked.config)
+    wanted = dict(command_line.request.given)
+    configs = (command_line.request, command_line.config)
     wanted |= {n: getattr(c, n) for c in configs for n in settings_of(c) if n in given}
     wrong = {
         name: (own, value)

@@ -1,0 +1,80 @@
+"""What a command line of `train` asks for, beside the settings of `charrnn.config`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charrnn.cli.run_names import RUNS
+from charrnn.config import BUDGET, MACHINE, SAVING, CorpusConfig, SavingConfig, TrainingRequest
+from charrnn.settings import check, setting
+
+CorpusNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CORPUS...",
+        help="Files, folders, .gz files, - for standard input, or names that 'charrnn corpora' lists.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Where runs are saved."""
+
+    name: str | None = setting(
+        None, "Name of the run.", default_text="from the corpus", free=True, panel=SAVING
+    )
+    out: Path = setting(RUNS, "Folder of the runs.", free=True, panel=SAVING)
+    overwrite: bool = setting(False, "Replace the run of this name by a new one.", panel=SAVING)
+    cache: Path | None = setting(
+        None,
+        "Folder for downloads and large encoded corpora.",
+        default_text="the user's cache",
+        free=True,
+        panel=MACHINE,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(PlaceOptions):
+    """Where a run is saved and what is reported; none of it changes the trained weights."""
+
+    plan_only: bool = setting(False, "Measure, print the plan, and do not train.", panel=BUDGET)
+    resume: bool = setting(
+        False,
+        "Resume the run of this name, or the newest.",
+        free=True,
+        excludes=("overwrite",),
+        panel=SAVING,
+    )
+    tensorboard: Path | None = setting(
+        None,
+        "Log the run for TensorBoard too, in DIR/NAME (needs tensorboard).",
+        metavar="DIR",
+        free=True,
+        panel=SAVING,
+    )
+    baselines: bool = setting(
+        True,
+        "At the end, report what simpler models need for the validation text.",
+        free=True,
+        panel=SAVING,
+    )
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line of `train`."""
+
+    names: list[str]
+    """Names of the texts."""
+    config: CorpusConfig
+    request: TrainingRequest
+    run: RunOptions
+    saving: SavingConfig
