@@ -85,7 +85,8 @@ def _in_python(name: str, value: str) -> str:
         return "None"
     if not value:
         return name
-    return f"{name}={value}" if value[-1].isdigit() else f"{name}={value!r}"
+    is_number = value.replace(".", "").replace("e-", "").replace("e+", "").isdigit()
+    return f"{name}={value}" if is_number else f"{name}={value!r}"
 
 
 class _Speller(Formatter):
