@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,17 @@ def test_imports_go_down_the_floors(path):
         if ours == theirs or only_for_types:
             continue
         assert FLOOR_OF[theirs] < FLOOR_OF[ours], f"{path.name} imports {module}"
+
+
+def module_of(path):
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_two_files_import_each_other():
+    """Imports inside functions and for types count too."""
+    modules = {module_of(path) for path in FILES}
+    graph = {module_of(p): {m for m, _ in imports(p)} & modules - {module_of(p)} for p in FILES}
+    TopologicalSorter(graph).prepare()  # a CycleError lists the modules of a cycle
 
 
 def test_every_part_has_a_floor():

@@ -12,7 +12,6 @@ surprisal, and `start` is 1.
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,17 +97,6 @@ class Recording:
     def symbol_noun(self) -> str:
         """The noun for a symbol: "character", or "byte" if some symbols are parts of characters."""
         return "character" if all(self.pieces) else "byte"
-
-    def save(self, path: Path) -> None:
-        """Write the recording to a file whose ending names the format; see `charrnn.interpret.dumps.writing.write`.
-
-        Raises:
-            UsageError: the ending names no format.
-            EnvironmentFault: the file cannot be written, or the format needs a package that is not installed.
-        """
-        from charrnn.interpret.dumps.writing import write
-
-        write(path, [self], length=len(self.ids), characters=len(self.text))
 
 
 def record(

@@ -28,7 +28,7 @@ from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.interpret.dumps.header import Header
 from charrnn.interpret.dumps.lstmvis import shown_words, write_folder
 from charrnn.interpret.dumps.reading import Dump
-from charrnn.interpret.dumps.writing import WRITERS, dump, write
+from charrnn.interpret.dumps.writing import WRITERS, dump, save, write
 from charrnn.interpret.recording import Recording, record, record_parts, recorded_model
 from charrnn.interpret.units import Unit, parse_units
 from charrnn.text.vocabulary import Vocabulary
@@ -174,7 +174,7 @@ def test_what_is_written_does_not_depend_on_the_parts(ending, tmp_path):
 @every_ending
 def test_saving_a_recording_is_dumping_its_text(ending, tmp_path):
     model = make_model()
-    model.read(TEXT, top=2).save(tmp_path / f"saved{ending}")
+    save(model.read(TEXT, top=2), tmp_path / f"saved{ending}")
     assert dump(model, TEXT, tmp_path / f"dumped{ending}", top=2) == len(TEXT)
     saved, dumped = ((tmp_path / f"{name}{ending}").read_bytes() for name in ("saved", "dumped"))
     assert saved == dumped
@@ -183,9 +183,9 @@ def test_saving_a_recording_is_dumping_its_text(ending, tmp_path):
 def test_a_part_of_a_text_keeps_its_place_in_it(tmp_path):
     _, part, *_ = record_parts(make_model("byte"), TEXT, length=9)
     for ending in SEEN_AGAIN:
-        part.save(tmp_path / f"d{ending}")
+        save(part, tmp_path / f"d{ending}")
         assert_same(Dump(tmp_path / f"d{ending}").read(keep=LETTERS), part)
-    part.save(tmp_path / "d.csv")
+    save(part, tmp_path / "d.csv")
     rows = rows_of(tmp_path / "d.csv")
     assert (rows["position"][0], rows["offset"][0]) == ("9", str(part.start_char))
 
@@ -294,12 +294,12 @@ def test_numbers_that_are_not_finite_are_valid_json(tmp_path):
     arrays = {"h": recording.arrays["h"].copy()}
     arrays["h"][1, 0] = np.nan, np.inf, -np.inf
     broken = dataclasses.replace(recording, arrays=arrays)
-    broken.save(tmp_path / "d.jsonl")
+    save(broken, tmp_path / "d.jsonl")
     lines = (tmp_path / "d.jsonl").read_text().splitlines()
     rows = [json.loads(line, parse_constant=pytest.fail) for line in lines]
     assert [rows[1][f"L0.h.{k}"] for k in range(3)] == [None] * 3
     assert np.float32(rows[1]["L1.h.0"]) == arrays["h"][1, 1, 0]
-    broken.save(tmp_path / "d.csv")
+    save(broken, tmp_path / "d.csv")
     values = np.array(rows_of(tmp_path / "d.csv")["L0.h.1"], np.float32)
     np.testing.assert_array_equal(values, arrays["h"][:, 0, 1])
 
@@ -358,7 +358,7 @@ def test_a_full_disk_is_an_error_in_a_line_and_leaves_the_old_file(ending, tmp_p
     path.write_text("old")
     monkeypatch.setattr("charrnn.files._create", lambda _: FullDisk())
     with pytest.raises(EnvironmentFault, match="No space left on device") as caught:
-        make_model().read(TEXT).save(path)
+        save(make_model().read(TEXT), path)
     assert "\n" not in caught.value.message
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     assert path.read_text() == "old"
@@ -418,7 +418,7 @@ def test_a_byte_that_changed_is_found_or_harmless(tmp_path, ending, place, value
 
 def test_a_number_that_changed_in_an_npz_is_found(tmp_path):
     path, recording = tmp_path / "d.npz", make_model().read(TEXT)
-    recording.save(path)
+    save(recording, path)
     content = path.read_bytes()
     for values in (recording.surprisal, recording.arrays["h"], recording.arrays["o"]):
         place = content.index(values.tobytes()[-8:])

@@ -10,6 +10,7 @@ from helpers import random_model
 import charrnn
 from charrnn.api import LanguageModel
 from charrnn.errors import DataError, EnvironmentFault
+from charrnn.interpret.dumps.writing import save
 from charrnn.interpret.recording import num_bytes, record, record_live, record_parts
 
 V, E, H = 7, 5, 6
@@ -171,7 +172,7 @@ def test_memory_is_foretold_to_the_byte(byte_model, text, keep):
 def test_a_dump_is_read_without_pickle(level, text, tiny_model, byte_model, tmp_path):
     model = {"char": tiny_model, "byte": byte_model}[level]
     recording = model.read(text)
-    recording.save(tmp_path / "dump.npz")
+    save(recording, tmp_path / "dump.npz")
     with np.load(tmp_path / "dump.npz", allow_pickle=False) as file:
         found = dict(file)
     assert set(found) == {"header", "text", "ids", "offsets", "surprisal", *LETTERS}
@@ -189,7 +190,7 @@ def test_a_dump_is_read_without_pickle(level, text, tiny_model, byte_model, tmp_
 def test_a_dump_that_cannot_be_written_is_a_fault_of_the_machine(tmp_path):
     recording = make_model().read("abc")
     with pytest.raises(EnvironmentFault, match="cannot write"):
-        recording.save(tmp_path / "nowhere" / "dump.npz")
+        save(recording, tmp_path / "nowhere" / "dump.npz")
 
 
 def test_bytes_show_a_character_with_its_last(byte_model):

@@ -48,7 +48,7 @@ class Dump:
     """A dump that can be shown without its model.
 
     Args:
-        path: a .npz or .safetensors file that `charrnn.interpret.dumps.writing` or Recording.save wrote.
+        path: a .npz or .safetensors file that `charrnn.interpret.dumps.writing` wrote.
 
     Raises:
         DataError: the file is not a dump, or is damaged.

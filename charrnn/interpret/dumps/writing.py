@@ -75,6 +75,15 @@ def write(
         writer(file, header, itertools.chain([first], parts))
 
 
+def save(recording: Recording, path: Path) -> None:
+    """Write a single recording; errors as for `write`.
+
+    Example:
+        save(model.read("To be, or not to be"), Path("hamlet.npz"))
+    """
+    write(path, [recording], length=len(recording.ids), characters=len(recording.text))
+
+
 def dump(
     model: CharRNN,
     text: str,
