@@ -64,13 +64,13 @@ def written(trainer: "Trainer") -> str:
     from threadpoolctl import threadpool_limits
 
     from charrnn.config import SamplingConfig
-    from charrnn.sampling.sampler import generate_lines, sample
+    from charrnn.sampling.sampler import generate_items, sample
 
     model = trainer.snapshot()
     config = SamplingConfig(length=SAMPLE_LENGTH, seed=trainer.progress.step)
     with threadpool_limits(1, "blas"):  # more threads slow one stream down
         if trainer.corpus.config.lines:
-            return "".join(piece.text for piece in generate_lines(model, "", config))
+            return "".join(piece.text for piece in generate_items(model, "", config))
         return "".join(sample(model, "", config))
 
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import DataError, UsageError
-from charrnn.evaluation.streams import MAX_LINES, Streams, line_streams, stretches, windows
+from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, stretches, windows
 from charrnn.model import CharRNN
 from charrnn.numerics import log_softmax, require_finite
-from charrnn.text.lines import line_bounds, whole_lines
+from charrnn.text.items import item_bounds, whole_items
 from charrnn.text.vocabulary import Ids
 
 STREAM_LENGTH = 8192
@@ -128,19 +128,19 @@ def evaluate(
     if lines:
         if window is not None or streams is not None:
             raise UsageError("lines are scored one by one, without a window or streams")
-        ids = as_lines(model, ids)
+        ids = as_items(model, ids)
     layout = _layout(ids, window, streams, lines=lines)
     nats, correct = 0.0, 0
-    for group in layout.groups(MAX_LINES if lines else MAX_STREAMS):
+    for group in layout.groups(MAX_ITEMS if lines else MAX_STREAMS):
         group_nats, group_correct = _score(model, ids, group)
         nats += group_nats
         correct += group_correct
     require_finite(nats)
-    num_lines = len(layout) if lines else None
-    return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(layout), num_lines)
+    num_items = len(layout) if lines else None
+    return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(layout), num_items)
 
 
-def as_lines(model: CharRNN, ids: Ids) -> Ids:
+def as_items(model: CharRNN, ids: Ids) -> Ids:
     """A text as a model of lines reads it: from a newline to a newline, without empty lines.
 
     Raises:
@@ -149,7 +149,7 @@ def as_lines(model: CharRNN, ids: Ids) -> Ids:
     """
     if model.vocabulary.missing("\n"):
         raise UsageError("the model has no newline in its vocabulary, so lines cannot be scored")
-    made = whole_lines(ids, int(model.vocabulary.encode("\n")[0]))
+    made = whole_items(ids, int(model.vocabulary.encode("\n")[0]))
     if len(made) < 2:
         raise DataError("the text has only empty lines")
     return made
@@ -157,7 +157,7 @@ def as_lines(model: CharRNN, ids: Ids) -> Ids:
 
 def _layout(ids: Ids, window: int | None, streams: int | None, *, lines: bool) -> Streams:
     if lines:
-        return line_streams(line_bounds(ids, int(ids[0])))
+        return item_streams(item_bounds(ids, int(ids[0])))
     if window is not None:
         return windows(len(ids), window)
     num_streams = streams or min(MAX_STREAMS, max(1, len(ids) // STREAM_LENGTH))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from charrnn.text.vocabulary import Ids
 
-MAX_LINES = 256
+MAX_ITEMS = 256
 """Maximum lines read in parallel."""
 
 
@@ -91,7 +91,7 @@ def excerpts(num_symbols: int, num_streams: int, length: int, warm_up: int) -> S
     return Streams(np.maximum(begin - warm_up, 0), begin, begin + length)
 
 
-def line_streams(bounds: npt.NDArray[np.int64]) -> Streams:
+def item_streams(bounds: npt.NDArray[np.int64]) -> Streams:
     """One stream for each line, from the model's initial state, in order of rising length.
 
     Args:

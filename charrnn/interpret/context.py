@@ -25,10 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError
-from charrnn.evaluation.evaluate import as_lines
+from charrnn.evaluation.evaluate import as_items
 from charrnn.model import CharRNN, States
 from charrnn.numerics import log_softmax, require_finite
-from charrnn.text.lines import Positions, line_bounds
+from charrnn.text.items import Positions, item_bounds
 from charrnn.text.vocabulary import Ids
 
 LONGEST = 256
@@ -112,8 +112,8 @@ def context_curve(
     """
     starts, farthest = np.zeros(1, np.int64), len(ids) // 2  # no context goes back beyond a start
     if lines:
-        ids = as_lines(model, ids)
-        starts = line_bounds(ids, int(ids[0]))
+        ids = as_items(model, ids)
+        starts = item_bounds(ids, int(ids[0]))
         farthest = 2 * int(np.diff(starts).max()) - 1
     lengths = lengths or lengths_up_to(min(LONGEST, farthest))
     places = _places(len(ids), 1 if lines else max(1, lengths[-1]), windows)

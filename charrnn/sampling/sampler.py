@@ -130,7 +130,7 @@ def collect(pieces: Iterable[Piece], prompt: str, config: SamplingConfig) -> Ite
             texts, log_probs = [], []
 
 
-def generate_lines(
+def generate_items(
     model: "CharRNN", prompt: str, config: SamplingConfig, *, index: int = 0
 ) -> Iterator[Piece]:
     """Generate line after line, each from the initial state, until `config.length` characters are generated.

@@ -1,6 +1,6 @@
 """A corpus: a text as ids, its vocabulary, and its split into training, validation and test text.
 
-With `lines`, the ids are the lines, shuffled, with a newline before the first (see `lines.py`); each of the three parts
+With `lines`, the ids are the lines, shuffled, with a newline before the first (see `items.py`); each of the three parts
 begins and ends with a newline.
 """
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
-from charrnn.text.lines import copy_lines, count_repeated, line_bounds, line_spans, shuffled
+from charrnn.text.items import copy_items, count_repeated, item_bounds, item_spans, shuffled
 from charrnn.text.numbering import NEWLINE, cache_path, count, make_ids, number
 from charrnn.text.sources import Notes, TextSource
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, name_characters
@@ -52,39 +52,39 @@ class Corpus:
     @cached_property
     def split_points(self) -> tuple[int, int]:
         """Where validation and test text begin; a text too short to be split is all for training."""
-        n = len(self.ids) if self.newline is None else self.num_lines
+        n = len(self.ids) if self.end_id is None else self.num_items
         test = n - int(n * self.config.test_fraction + 1e-9)
         held_out = self.config.val_fraction + self.config.test_fraction
         val = int(n * (1 - held_out) + 1e-9)
-        if self.newline is not None:
+        if self.end_id is not None:
             val, test = (val, test) if val else (n, n)
             return int(self._bounds[val]), int(self._bounds[test])
         return (val, test) if val >= 2 else (n, n)
 
     @property
-    def newline(self) -> int | None:
+    def end_id(self) -> int | None:
         """The id that ends a line; None if the text is not one of lines."""
         return int(self.vocabulary.encode("\n")[0]) if self.config.lines else None
 
     @property
-    def num_lines(self) -> int:
+    def num_items(self) -> int:
         """The number of lines of a text of lines."""
         return len(self._bounds) - 1
 
     @cached_property
     def _bounds(self) -> npt.NDArray[np.int64]:
-        assert self.newline is not None
-        return line_bounds(self.ids, self.newline)
+        assert self.end_id is not None
+        return item_bounds(self.ids, self.end_id)
 
-    def line_lengths(self, part: Ids) -> npt.NDArray[np.int64] | None:
+    def item_lengths(self, part: Ids) -> npt.NDArray[np.int64] | None:
         """Lengths of the lines of `train`, `val` or `test`, with their newlines; None if it is not a text of lines."""
-        return None if self.newline is None else np.diff(line_bounds(part, self.newline))
+        return None if self.end_id is None else np.diff(item_bounds(part, self.end_id))
 
     @property
     def num_repeated(self) -> int:
         """How many lines of the validation text also occur in the training text."""
-        assert self.newline is not None
-        return count_repeated(self.val, self.train, self.newline)
+        assert self.end_id is not None
+        return count_repeated(self.val, self.train, self.end_id)
 
     @property
     def train(self) -> Ids:
@@ -213,20 +213,20 @@ def _by_lines(
     newline = int(vocabulary.lookup(np.array([NEWLINE]))[0])
     if newline in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
         raise DataError.naming("{lines} needs the newline in the vocabulary", "lower {min_count}")
-    starts, lengths = line_spans(ids, newline)
+    starts, lengths = item_spans(ids, newline)
     if len(starts) < 2:
         raise DataError.naming(
             f"{{lines}} needs at least 2 lines that are not empty, but the text has {len(starts)}",
             "leave out {lines} to read it as one text",
         )
-    empty = len(line_bounds(ids, newline)) - len(starts)
+    empty = len(item_bounds(ids, newline)) - len(starts)
     notes = [f"{empty:,} empty line{'s were' if empty > 1 else ' was'} left out"] if empty else []
     if ids[-1] != newline:
         notes.append("the last line was cut off and left out")
     order = shuffled(len(starts), config.split_seed)
 
     def fill(made: npt.NDArray[np.integer]) -> None:
-        copy_lines(made, ids, newline, starts[order], lengths[order])
+        copy_items(made, ids, newline, starts[order], lengths[order])
 
     path = cache_path(vocabulary, fingerprint, cache, f"-lines-{config.split_seed}")
     return make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, fill), notes

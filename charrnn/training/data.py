@@ -12,7 +12,7 @@ is over and the states are reset. Each epoch cuts the text elsewhere: all stream
 hundredth of a long text, which is skipped in turn. Where a step reads is a function of its number alone: resuming needs
 no more.
 
-A text of lines is read line by line instead, lines of about the same length together (`LineBatches`).
+A text of lines is read line by line instead, lines of about the same length together (`ItemBatches`).
 
 The module knows no torch: a plan counts steps before anything is trained.
 """
@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from charrnn.config import TrainingConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.lines import Positions, line_bounds, random_numbers, shuffled
+from charrnn.text.items import Positions, item_bounds, random_numbers, shuffled
 from charrnn.text.vocabulary import Ids
 
 FALLOW = 100
@@ -108,7 +108,7 @@ class StreamBatches:
         return read[:-1], read[1:]
 
 
-class LineBatches:
+class ItemBatches:
     """The batches of a text of lines, at each of which the state is reset.
 
         ↵ava↵emma↵leo↵theodore↵         N·T = 16: as many lines as have about 16 symbols
@@ -130,9 +130,9 @@ class LineBatches:
     """
 
     def __init__(self, ids: Ids, newline: int, shape: BatchShape, seed: int) -> None:
-        bounds = line_bounds(ids, newline)
+        bounds = item_bounds(ids, newline)
         self._ids, self._first = ids, bounds[:-1]
-        self.order = LineOrder(np.diff(bounds), shape, seed)
+        self.order = ItemOrder(np.diff(bounds), shape, seed)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -183,24 +183,24 @@ def one_epoch(num_symbols: int, shape: BatchShape, lengths: Positions | None = N
     N, T = shape.batch_size, shape.sequence_length
     if lengths is None:
         return Epoch(-(-shape.stream_length(num_symbols) // T), N * T, shape, None)
-    order = LineOrder(lengths, shape, 0)
+    order = ItemOrder(lengths, shape, 0)
     steps = order.steps_per_epoch
     parts = [order.part(step) for step in range(0, steps, -(-steps // MEASURED_STEPS))]
-    num_lines = np.mean([len(lines) for lines, _ in parts])
+    num_items = np.mean([len(lines) for lines, _ in parts])
     num_cells = np.mean([len(lines) * order.num_times(lines, offset) for lines, offset in parts])
-    mean = BatchShape(round(num_lines), max(1, round(num_cells / num_lines)))
+    mean = BatchShape(round(num_items), max(1, round(num_cells / num_items)))
     return Epoch(steps, int(lengths.sum()) / steps, mean, mean.batch_size)
 
 
-def make_batches(corpus: Corpus, config: TrainingConfig) -> StreamBatches | LineBatches:
+def make_batches(corpus: Corpus, config: TrainingConfig) -> StreamBatches | ItemBatches:
     """The batches of a corpus's training text."""
     shape = BatchShape(config.batch_size, config.sequence_length)
-    if corpus.newline is None:
+    if corpus.end_id is None:
         return StreamBatches(corpus.train, shape)
-    return LineBatches(corpus.train, corpus.newline, shape, config.seed)
+    return ItemBatches(corpus.train, corpus.end_id, shape, config.seed)
 
 
-class LineOrder:
+class ItemOrder:
     """The lines that each step reads.
 
     Args:

@@ -16,7 +16,7 @@ import numpy as np
 
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig, TrainingRequest
 from charrnn.network.shapes import count_parameters
-from charrnn.text.lines import Positions
+from charrnn.text.items import Positions
 from charrnn.training.data import BatchShape, Epoch, one_epoch
 from charrnn.wording import counted, rounded_count
 
@@ -79,7 +79,7 @@ class CorpusSize:
 
     train_chars: int
     val_chars: int
-    line_lengths: Positions | None = None
+    item_lengths: Positions | None = None
     """The lengths of the training lines, newlines included, in a corpus of lines."""
 
 
@@ -163,7 +163,7 @@ class Plan:
     chars_per_second: float
     reasons: tuple[str, ...] = ()
     """Why the run is planned so, and notes, in sentences."""
-    lines_per_step: int | None = None
+    items_per_step: int | None = None
     """Approximate lines read in a step, in a corpus of lines."""
 
 
@@ -262,7 +262,7 @@ def reading(size: CorpusSize, config: TrainingConfig) -> tuple[TrainingConfig, E
     config = dataclasses.replace(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )
-    return config, one_epoch(size.train_chars, shape, size.line_lengths)
+    return config, one_epoch(size.train_chars, shape, size.item_lengths)
 
 
 def _patience(size: CorpusSize, request: TrainingRequest) -> int | None:

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from charrnn.config import Precision
-from charrnn.evaluation.streams import MAX_LINES, Streams, excerpts, line_streams, stretches
+from charrnn.evaluation.streams import MAX_ITEMS, Streams, excerpts, item_streams, stretches
 from charrnn.text.corpus import Corpus
-from charrnn.text.lines import first_lines, line_bounds
+from charrnn.text.items import first_items, item_bounds
 from charrnn.text.vocabulary import Ids
 from charrnn.training.machine import autocast
 from charrnn.training.network import Network, TorchState
@@ -42,12 +42,12 @@ def validate(
     than EVALUATED_CHARS, stretches spread evenly over it. A text of lines is read line by line, or its first
     EVALUATED_CHARS are.
     """
-    ids, newline = corpus.val, corpus.newline
+    ids, newline = corpus.val, corpus.end_id
     if len(ids) < 2:
         return None
     if newline is not None:
-        ids = first_lines(ids, newline, EVALUATED_CHARS)
-        parts = list(line_streams(line_bounds(ids, newline)).groups(MAX_LINES))
+        ids = first_items(ids, newline, EVALUATED_CHARS)
+        parts = list(item_streams(item_bounds(ids, newline)).groups(MAX_ITEMS))
     else:
         parts = [_laid(ids)]
     network.eval()

@@ -14,7 +14,7 @@ from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
-from charrnn.sampling.sampler import full_prompt, generate, generate_lines
+from charrnn.sampling.sampler import full_prompt, generate, generate_items
 from charrnn.settings import require
 from charrnn.text.vocabulary import name_characters
 from charrnn.web.data import page_data
@@ -139,7 +139,7 @@ class Live:
         model = self._edited(fields)
         if self._lines:
             begun = (prompt + written).rpartition("\n")[2]
-            return generate_lines(model, begun, config, index=index)
+            return generate_items(model, begun, config, index=index)
         read = full_prompt(model, prompt, line=False) + written
         return generate(model, read, config, indices=(index,))
 

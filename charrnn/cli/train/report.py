@@ -30,7 +30,7 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
     lines = text.config.lines
     whole = (
-        f"{text.num_lines:,} lines of {len(text):,} {unit}" if lines else f"{len(text):,} {unit}"
+        f"{text.num_items:,} lines of {len(text):,} {unit}" if lines else f"{len(text):,} {unit}"
     )
     say(f"corpus      {' '.join(names)}: {whole}{files}, {text.distinct:,} distinct")
     say(f"split       {_split(text)}")
@@ -71,7 +71,7 @@ def _notes(text: "Corpus", unit: str) -> list[str]:
 
 def _amount(text: "Corpus", part: "Ids") -> int:
     """The size of a part: its characters, or its lines in a corpus of lines."""
-    lengths = text.line_lengths(part)
+    lengths = text.item_lengths(part)
     return len(part) if lengths is None else len(lengths)
 
 
@@ -106,8 +106,8 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
     threads = f", {counted(count, 'thread')}" if config.device == "cpu" else ""
     kernel = "fused kernel" if config.kernel == "fused" else "own loop"
     step = f"{config.batch_size} x {config.sequence_length} characters"
-    if plan.lines_per_step:
-        step = f"about {plan.lines_per_step:,} lines"
+    if plan.items_per_step:
+        step = f"about {plan.items_per_step:,} lines"
     rate = f"learning rate {config.learning_rate:g}"
     if config.optimizer == "muon":
         rate += f" (Muon {config.muon_learning_rate:g})"
@@ -143,11 +143,11 @@ def judge(trainer: "Trainer") -> "Evaluation | None":
 
 def judged_text(text: "Corpus") -> "Ids":
     """The first JUDGED_CHARS of the validation text, or the complete lines among them."""
-    from charrnn.text.lines import first_lines
+    from charrnn.text.items import first_items
 
-    if text.newline is None:
+    if text.end_id is None:
         return text.val[:JUDGED_CHARS]
-    return first_lines(text.val, text.newline, JUDGED_CHARS - 1)
+    return first_items(text.val, text.end_id, JUDGED_CHARS - 1)
 
 
 def print_result(trainer: "Trainer", *, baselines: bool) -> None:

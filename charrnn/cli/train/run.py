@@ -82,7 +82,7 @@ def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, dev
     from charrnn.training.measure import plan_here
     from charrnn.training.plan import CorpusSize
 
-    size = CorpusSize(len(text.train), len(text.val), text.line_lengths(text.train))
+    size = CorpusSize(len(text.train), len(text.val), text.item_lengths(text.train))
     return plan_here(size, network, request, device)
 
 

@@ -30,7 +30,7 @@ def random_numbers(num: int, *seed: int) -> npt.NDArray[np.uint64]:
     return numbers
 
 
-def line_bounds(ids: Ids, newline: int) -> Positions:
+def item_bounds(ids: Ids, newline: int) -> Positions:
     """The position of the newline before each line, and of the one after the last, (lines + 1,).
 
     A line is read from its bound to the last symbol before the next, and each of these predicts its successor. Symbols
@@ -42,24 +42,24 @@ def line_bounds(ids: Ids, newline: int) -> Positions:
     return np.concatenate(bounds).astype(np.int64)
 
 
-def whole_lines(ids: Ids, newline: int) -> Ids:
+def whole_items(ids: Ids, newline: int) -> Ids:
     """Any text as lines: "b a ↵ ↵ c" -> "↵ b a ↵ c ↵"."""
     closed = np.concatenate([ids, [newline]]).astype(ids.dtype)
-    starts, lengths = line_spans(closed, newline)
+    starts, lengths = item_spans(closed, newline)
     made = np.empty(1 + int(lengths.sum()), ids.dtype)
-    copy_lines(made, closed, newline, starts, lengths)
+    copy_items(made, closed, newline, starts, lengths)
     return made
 
 
-def line_spans(ids: Ids, newline: int) -> tuple[Positions, Positions]:
+def item_spans(ids: Ids, newline: int) -> tuple[Positions, Positions]:
     """Start of each complete, non-empty line, and its length with the newline, (lines,) each."""
-    ends = line_bounds(ids, newline) + 1
+    ends = item_bounds(ids, newline) + 1
     lengths = np.diff(ends, prepend=0)
     full = lengths > 1
     return (ends - lengths)[full], lengths[full]
 
 
-def copy_lines(
+def copy_items(
     into: npt.NDArray[np.integer], ids: Ids, newline: int, starts: Positions, lengths: Positions
 ) -> None:
     """Write a newline and then these lines, one after another, which fills `into`."""
@@ -75,11 +75,11 @@ def copy_lines(
         at += total
 
 
-def first_lines(ids: Ids, newline: int, most: int) -> Ids:
+def first_items(ids: Ids, newline: int, most: int) -> Ids:
     """The first lines that have at most `most` symbols together; at least one line."""
     if len(ids) <= most + 1:
         return ids
-    bounds = line_bounds(ids, newline)
+    bounds = item_bounds(ids, newline)
     last = max(1, int(np.searchsorted(bounds, most, side="right")) - 1)
     return ids[: bounds[last] + 1]
 
@@ -95,7 +95,7 @@ def count_repeated(ids: Ids, others: Ids, newline: int) -> int:
 
 def _pieces(ids: Ids, newline: int) -> Iterator[list[str]]:
     """The lines as strings in which each character stands for an id, some at a time."""
-    bounds = line_bounds(ids, newline)
+    bounds = item_bounds(ids, newline)
     step = max(1, PIECE * len(bounds) // max(1, len(ids)))
     for k in range(0, len(bounds) - 1, step):
         last = min(k + step, len(bounds) - 1)

@@ -28,21 +28,21 @@ from charrnn.config import (
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.numerics import log_softmax
-from charrnn.sampling.sampler import generate_lines, sample
-from charrnn.text import lines as lines_module
+from charrnn.sampling.sampler import generate_items, sample
+from charrnn.text import items as items_module
 from charrnn.text import numbering
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.lines import (
+from charrnn.text.items import (
     count_repeated,
-    first_lines,
-    line_bounds,
+    first_items,
+    item_bounds,
     shuffled,
-    whole_lines,
+    whole_items,
 )
 from charrnn.text.sources import TextSource
 from charrnn.training import trainer as trainer_module
 from charrnn.training import validation
-from charrnn.training.data import IGNORED, BatchShape, LineBatches, make_batches
+from charrnn.training.data import IGNORED, BatchShape, ItemBatches, make_batches
 from charrnn.training.events import Evaluated, Step
 from charrnn.training.measure import plan_here
 from charrnn.training.network import make_network
@@ -92,9 +92,9 @@ NEWLINE = ord("\n")
 @example("", 1)
 def test_a_text_becomes_lines_that_are_not_empty(text, piece):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines_module, "PIECE", piece)
-        found = whole_lines(ids_of(text), NEWLINE)
-        bounds = line_bounds(found, NEWLINE)
+        patch.setattr(items_module, "PIECE", piece)
+        found = whole_items(ids_of(text), NEWLINE)
+        bounds = item_bounds(found, NEWLINE)
     expected = [line for line in text.split("\n") if line]
     assert text_of(found) == "\n" + "".join(line + "\n" for line in expected)
     assert [text_of(found[a + 1 : b]) for a, b in pairwise(bounds)] == expected
@@ -110,7 +110,7 @@ def test_repeated_lines_are_counted(items, others, piece):
         ids_of("\n" + "".join(line + "\n" for line in some)) for some in (items, others)
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines_module, "PIECE", piece)
+        patch.setattr(items_module, "PIECE", piece)
         counted = count_repeated(found, among, NEWLINE)
     assert counted == sum(item in others for item in items)
 
@@ -121,7 +121,7 @@ def test_repeated_lines_are_counted(items, others, piece):
 )
 def test_the_first_lines_that_fit_are_taken_whole(most, expected):
     ids = ids_of("\nab\nc\ndefg\n")
-    assert text_of(first_lines(ids, NEWLINE, most)) == expected
+    assert text_of(first_items(ids, NEWLINE, most)) == expected
 
 
 def test_the_order_of_a_seed_never_changes():
@@ -142,9 +142,9 @@ def test_whole_lines_are_split_by_number():
     assert [len(part) for part in parts] == [30, 12, 6]
     assert Counter(chain(*parts)) == Counter(NAMES)
     assert list(chain(*parts)) != NAMES
-    assert corpus.num_lines == 48
+    assert corpus.num_items == 48
     assert len(corpus) == len("\n".join(NAMES)) + 1
-    assert corpus.line_lengths(corpus.val).tolist() == [len(line) + 1 for line in parts[1]]
+    assert corpus.item_lengths(corpus.val).tolist() == [len(line) + 1 for line in parts[1]]
 
 
 def test_the_split_depends_on_its_seed_alone():
@@ -201,7 +201,7 @@ def test_two_lines_are_split_and_none_is_held_out_of_too_few():
 def test_bytes_have_lines_too():
     corpus = read("é\nü\n", level="byte")
     assert sorted(lines_of(corpus)) == ["é", "ü"]
-    assert corpus.newline == NEWLINE
+    assert corpus.end_id == NEWLINE
 
 
 def test_a_large_text_of_lines_is_mapped_from_a_file_of_its_own(tmp_path, monkeypatch):
@@ -243,7 +243,7 @@ def read_items(batches, steps):
 
 
 def items_of(lines, shape, seed=1):
-    return LineBatches(ids_of("\n" + "".join(line + "\n" for line in lines)), NEWLINE, shape, seed)
+    return ItemBatches(ids_of("\n" + "".join(line + "\n" for line in lines)), NEWLINE, shape, seed)
 
 
 @given(
@@ -333,7 +333,7 @@ def test_padding_does_not_change_the_loss():
 
 def test_a_plan_knows_the_steps_of_an_epoch():
     corpus = read("\n".join(NAMES * 20))
-    size = CorpusSize(len(corpus.train), len(corpus.val), corpus.line_lengths(corpus.train))
+    size = CorpusSize(len(corpus.train), len(corpus.val), corpus.item_lengths(corpus.train))
     measured = []
 
     def measure(_, tried):
@@ -348,8 +348,8 @@ def test_a_plan_knows_the_steps_of_an_epoch():
     assert (plan.config.batch_size, plan.config.sequence_length) == (8, 32)
     shapes = [batches.batch(step)[0].shape for step in range(batches.steps_per_epoch)]
     cells = np.mean([T * N for T, N in shapes])
-    assert plan.lines_per_step == pytest.approx(np.mean([N for _, N in shapes]), abs=1)
-    assert measured[0][0] == plan.lines_per_step
+    assert plan.items_per_step == pytest.approx(np.mean([N for _, N in shapes]), abs=1)
+    assert measured[0][0] == plan.items_per_step
     assert math.prod(measured[0]) == pytest.approx(cells, rel=0.1)
 
 
@@ -415,10 +415,10 @@ def test_training_validation_and_evaluation_agree_with_reading_lines_one_by_one(
     assert found.nats_per_char == pytest.approx(expected, rel=1e-5)
     assert (found.lines, found.characters) == (12, characters)
     assert found.protocol == "12 lines, state reset at each, newline counted"
-    monkeypatch.setattr(validation, "MAX_LINES", 5)
+    monkeypatch.setattr(validation, "MAX_ITEMS", 5)
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
     monkeypatch.setattr(validation, "EVALUATED_CHARS", 40)
-    first = lines_of(corpus, first_lines(corpus.val, corpus.newline, 40))
+    first = lines_of(corpus, first_items(corpus.val, corpus.end_id, 40))
     assert 1 < len(first) < len(lines)
     expected = one_by_one(trainer.snapshot(), first) / sum(len(line) + 1 for line in first)
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
@@ -436,7 +436,7 @@ def test_every_line_starts_afresh_and_a_long_one_goes_on(corpus, tmp_path, monke
     run_to_end(trainer)
     for step, (fresh, first, _) in enumerate(seen):
         assert fresh == trainer.batches.resets_state(step)
-        assert fresh == (first == [corpus.newline] * len(first))
+        assert fresh == (first == [corpus.end_id] * len(first))
     assert 0 < sum(fresh for fresh, _, _ in seen) < len(seen)
 
 
@@ -520,7 +520,7 @@ def test_a_line_is_cut_off_by_its_length_and_begun_by_one_line_only(model):
 
 def test_lines_are_written_one_after_another_up_to_a_length(model):
     config = SamplingConfig(length=60, seed=1)
-    text = "".join(piece.text for piece in generate_lines(model, "", config))
+    text = "".join(piece.text for piece in generate_items(model, "", config))
     assert len(text) == 60
     first = "".join(sample(model, "", SamplingConfig(length=60, seed=1, line=True)))
     assert text.startswith(first)
