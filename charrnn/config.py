@@ -11,8 +11,8 @@ import dataclasses
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, get_args
 
 from charrnn.errors import SettingError
 from charrnn.settings import check, check_value, setting, settings_of
@@ -433,8 +433,8 @@ def _home_of(name: str) -> type:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplingConfig:
-    """How characters are sampled."""
+class BasicSamplingConfig:
+    """The settings of every generated text."""
 
     temperature: float = setting(
         0.8,
@@ -454,6 +454,21 @@ class SamplingConfig:
         high=MAX_SEED,
         default_text="random, printed on stderr",
     )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def seeded(self) -> Self:
+        """These settings, with a random seed if they have none."""
+        import secrets
+
+        return self if self.seed is not None else replace(self, seed=secrets.randbelow(2**32))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig(BasicSamplingConfig):
+    """How characters are sampled."""
+
     temperature_to: float | None = setting(
         None,
         "Move from {temperature} to this temperature in equal steps until the last character.",
@@ -551,7 +566,7 @@ class SamplingConfig:
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if not all(self.stop):
             raise SettingError.naming("{stop} must be a text of at least one character, not ''")
         _check_bias(self.ban, self.bias)

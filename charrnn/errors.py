@@ -36,7 +36,7 @@ class CharrnnError(Exception):
         """An error that names settings: in Python by their own names, on the command line by their options.
 
         Args:
-            message: a template with each setting as its name in braces: "{stop} and {match} exclude each other";
+            message: a template with each setting as its name in braces: "{stop} and {match} cannot be used together";
                 "{optimizer:muon}" names a setting with a value.
             hint: what to do, in the same form.
             values: other parts of the two, by name.

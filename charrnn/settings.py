@@ -55,6 +55,8 @@ class Setting:
     """A setting without which this one has no effect, and the value that it must have, if it must have one."""
     excludes: tuple[str, ...] = ()
     """Settings that cannot be used together with this one."""
+    allows: tuple[str, ...] | None = None
+    """The only settings that have an effect together with this one; None: all that it does not exclude."""
     can_be_off: bool = True
     """Whether None, if it is a value, turns the setting off, so that the command line takes the word for it."""
     escapes: bool = False
@@ -110,14 +112,19 @@ def check(config: object) -> None:
     check_together(config)
 
 
-def check_together(*configs: object) -> None:
+def check_together(*configs: object, rules: Mapping[str, Setting] | None = None) -> None:
     """Check which settings go together, in one config or across several.
 
+    Args:
+        configs: the configs to check.
+        rules: replacements for the settings' own rules, by name.
+
     Raises:
-        SettingError: two settings exclude each other, or one lacks another that it needs.
+        SettingError: two settings cannot be used together, or one lacks another that it needs.
     """
     values = {name: getattr(config, name) for config in configs for name in settings_of(config)}
     changed = {name: rule for config in configs for name, rule in _changed(config)}
+    changed |= {name: rule for name, rule in (rules or {}).items() if name in changed}
     for name, rule in changed.items():
         _check_companions(name, rule, values, changed)
 
@@ -198,10 +205,11 @@ def _changed(config: object) -> Iterator[tuple[str, Setting]]:
 def _check_companions(
     name: str, rule: Setting, values: Mapping[str, Any], changed: Collection[str]
 ) -> None:
-    for other in rule.excludes:
-        if other in changed:
+    for other in changed:
+        is_useless = rule.allows is not None and other not in (name, *rule.allows)
+        if is_useless or other in rule.excludes:
             raise SettingError.naming(
-                f"{{{name}}} and {{{other}}} exclude each other", "leave one of them out"
+                f"{{{name}}} and {{{other}}} cannot be used together", "leave one of them out"
             )
     other, *wanted = rule.needs or ("",)
     if other not in values:  # it needs none, or one of another config

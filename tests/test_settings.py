@@ -47,6 +47,7 @@ class Toy:
     only_two: bool = setting(False, "Needs two.", needs=("word", "two"))
     with_rate: bool = setting(False, "Needs a rate.", needs=("rate",))
     alone: bool = setting(False, "Excludes names.", excludes=("names",))
+    only_size: bool = setting(False, "Allows size.", allows=("size",))
 
     def __post_init__(self):
         check(self)
@@ -67,7 +68,8 @@ class Toy:
         ({"names": "ab"}, "names must be a tuple, not 'ab'"),
         ({"only_two": True}, "only_two only applies with word='two'"),
         ({"with_rate": True}, "with_rate only applies with rate"),
-        ({"alone": True, "names": ("a",)}, "alone and names exclude each other"),
+        ({"only_size": True, "rate": 1}, "only_size and rate cannot be used together"),
+        ({"alone": True, "names": ("a",)}, "alone and names cannot be used together"),
     ],
 )
 def test_a_value_out_of_range_or_a_conflict_is_named_with_what_was_expected(values, said):
@@ -78,6 +80,7 @@ def test_a_value_out_of_range_or_a_conflict_is_named_with_what_was_expected(valu
 
 def test_what_is_within_range_is_accepted():
     Toy(size=9, rate=1, word="two", names=("a",), only_two=True, with_rate=True)
+    Toy(size=9, only_size=True)
 
 
 def test_an_error_is_spelled_for_python_and_for_the_command_line():

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 PICTURE_WIDTH = 80
 """Columns in a line of a picture, if no width is given."""
-IN_FILES = ("html", "dump", "lstmvis")
-"""What is written to a file in a layout of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +25,6 @@ class LayoutOptions:
         None,
         "Colors to use.",
         default_text="auto: what the terminal can show; none in a pipe",
-        excludes=IN_FILES,
         panel=COLORS,
     )
     width: int | None = setting(
@@ -36,7 +33,6 @@ class LayoutOptions:
         low=1,
         high=100_000,
         default_text=f"the terminal's; {PICTURE_WIDTH} in a picture",
-        excludes=IN_FILES,
         panel=COLORS,
     )
 
@@ -97,20 +93,18 @@ class ColoringOptions(LayoutOptions):
         Palette.rdbu,
         "Colors below and above zero: rdbu is blue and red, vik is blue and brown; karpathy is the reverse, red and "
         "blue.",
-        excludes=("dump", "lstmvis"),
         panel=COLORS,
     )
     digits: bool = setting(
         False,
         "Below each character, show the sign and size of its value, from -9 to 9. Without colors they are always shown.",
-        excludes=("diagram", *IN_FILES),
         panel=COLORS,
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.palette != Palette.rdbu and self.color == ColorMode.none:
-            raise SettingError.naming("{palette} and {color:none} exclude each other")
+            raise SettingError.naming("{palette} and {color:none} cannot be used together")
 
     @property
     def look(self) -> "Look":

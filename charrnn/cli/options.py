@@ -121,7 +121,7 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
             arguments["context"] = context
         for name, config in groups.items():
             arguments[name] = _made(config, options[name], values, given)
-        check_together(*(arguments[name] for name in groups))
+        check_together(*(arguments[name] for name in groups), rules=rules)
         for name in parameters:
             if hints[name] is Given:
                 arguments[name] = given
@@ -133,6 +133,7 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
     everything = sorted(
         itertools.chain(*options.values()), key=lambda o: _panel_order(o.rule.panel)
     )
+    rules = {option.name: option.rule for option in everything}
     spelling = {option.name: option.flags[0] for option in everything}
     spell = spell_as_options(spelling)
     signature += [_parameter(option, spell) for option in everything]

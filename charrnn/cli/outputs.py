@@ -27,8 +27,6 @@ PLOTS = Changes(
     }
 )
 """Help of the picture options in a command whose picture is a plot."""
-NOT_DRAWN = ("follow", "html", "dump", "lstmvis")
-"""What is shown or written in another way than as a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +37,12 @@ class PictureOptions:
         None,
         "Write an SVG picture instead of printing.",
         metavar="FILE.svg",
-        excludes=NOT_DRAWN,
         panel=FILES,
     )
     png: Path | None = setting(
         None,
         "Write a PNG picture, 192 dots per inch, instead of printing. Needs pip install 'charrnn\\[plot]'.",
         metavar="FILE.png",
-        excludes=NOT_DRAWN,
         panel=FILES,
     )
 

@@ -51,7 +51,6 @@ class ReadingOptions:
         "Read at most this many characters.",
         low=1,
         default_text="all",
-        excludes=("follow",),
         panel=READING,
     )
 

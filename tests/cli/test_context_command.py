@@ -60,7 +60,7 @@ def test_a_run_of_lines_is_said_to_start_at_each(see, monkeypatch):
     ("options", "said"),
     [
         (("--color", "none"), "--color only applies with --svg or --png"),
-        (("--svg", "h.svg", "--width", 60), "--width and --svg exclude each other"),
+        (("--svg", "h.svg", "--width", 60), "--width and --svg cannot be used together"),
         (("--svg", "h.svg", "--color", "16"), "not those of --color 16"),
         (("--svg", "h.png"), "--svg writes a .svg file"),
         (("--windows", 0), "--windows"),

@@ -142,11 +142,11 @@ def test_the_seed_and_the_temperature_are_said_and_a_fresh_seed_is_another(call)
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--predictions", 2), "--predictions and --follow exclude each other"),
-        (("--max-chars", 2), "--max-chars and --follow exclude each other"),
-        (("--pager",), "--pager and --follow exclude each other"),
-        (("--dump", "d.npz"), "--follow and --dump exclude each other"),
-        (("--diagram",), "exclude each other"),
+        (("--predictions", 2), "--follow and --predictions cannot be used together"),
+        (("--max-chars", 2), "--follow and --max-chars cannot be used together"),
+        (("--pager",), "--follow and --pager cannot be used together"),
+        (("--dump", "d.npz"), "--follow and --dump cannot be used together"),
+        (("--diagram",), "cannot be used together"),
         (("--unit", "L0.h.1", "--unit", "L0.h.2"), "colors a text once"),
         (("--unit", "L0.h.1", "--surprisal"), "colors a text once"),
         (("--temp", -1), "--temp must be"),
@@ -177,8 +177,9 @@ class Watched(io.StringIO):
 def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
     from charrnn.cli.layout import ColoringOptions
     from charrnn.cli.reading import Reader
-    from charrnn.cli.visualize.follow import FollowOptions, follow
+    from charrnn.cli.visualize.follow import follow
     from charrnn.cli.visualize.selection import Selection
+    from charrnn.config import BasicSamplingConfig
     from charrnn.sampling import sampler
 
     out, seen = Watched(), []
@@ -195,8 +196,8 @@ def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
     monkeypatch.setattr(sys, "stdout", out)
     layout = ColoringOptions(color=ColorMode.ansi256, width=1000)
     reader = Reader(tiny_model, None, lines=False, title="tiny")
-    options = FollowOptions(follow=True, length=8, seed=1)
-    follow(reader, options, Selection(surprisal=True), layout)
+    config = BasicSamplingConfig(length=8, seed=1)
+    follow(reader, config, Selection(surprisal=True), layout)
     assert seen == list(range(8))
 
 

@@ -107,7 +107,7 @@ def test_a_byte_model_counts_bytes_and_one_is_one(see):
     [
         (("--unit", "L0.f.1"), "no such option: --unit"),
         (("--palette", "vik"), "no such option: --palette"),
-        (("--svg", "g.svg", "--width", 9), "--width and --svg exclude each other"),
+        (("--svg", "g.svg", "--width", 9), "--width and --svg cannot be used together"),
         (("--svg", "g.svg", "--color", "16"), "not those of --color 16"),
         (("--csv", "g.txt"), "a table is a .csv file"),
         (("--csv", "nowhere/g.csv"), "there is no folder"),

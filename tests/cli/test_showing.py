@@ -320,9 +320,12 @@ def test_an_error_waits_for_the_pager_to_be_left(tmp_path):
     ("options", "said"),
     [
         (("--palette", "viridis"), "--palette"),
-        (("--palette", "vik", "--color", "none"), "--palette and --color none exclude each other"),
-        (("--diagram", "--surprisal"), "--surprisal and --diagram exclude each other"),
-        (("--diagram", "--pager"), "--pager and --diagram exclude each other"),
+        (
+            ("--palette", "vik", "--color", "none"),
+            "--palette and --color none cannot be used together",
+        ),
+        (("--diagram", "--surprisal"), "--diagram and --surprisal cannot be used together"),
+        (("--diagram", "--pager"), "--diagram and --pager cannot be used together"),
         (("--length", 5), "--length only applies with --follow"),
         (("--temp", 1), "--temp only applies with --follow"),
         (("--seed", 1), "--seed only applies with --follow"),

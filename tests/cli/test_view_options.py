@@ -1,6 +1,7 @@
 """The options of the commands that look into a model: each has an effect, and each conflict is refused."""
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import get_type_hints
 
@@ -12,6 +13,7 @@ from charrnn.cli.context import context
 from charrnn.cli.gates import gates
 from charrnn.cli.gradients import gradients
 from charrnn.cli.saliency import saliency
+from charrnn.cli.visualize.command import CHANGES as VISUALIZE
 from charrnn.cli.visualize.command import visualize
 from charrnn.settings import flags_of, is_config, settings_of, value_types
 
@@ -50,7 +52,12 @@ def call(workplace, tmp_path, monkeypatch, capsys):
 def settings_by_name(verb):
     """The settings of a command, with the class that has each."""
     groups = [hint for hint in get_type_hints(COMMANDS[verb]).values() if is_config(hint)]
-    return {name: (group, rule) for group in groups for name, rule in settings_of(group).items()}
+    different = VISUALIZE.different if verb == "visualize" else {}
+    return {
+        name: (group, replace(rule, **different.get(name, {})))
+        for group in groups
+        for name, rule in settings_of(group).items()
+    }
 
 
 def typed(name, group, rule):
@@ -59,11 +66,26 @@ def typed(name, group, rule):
     return (flag,) if kind is bool else (flag, VALUES.get(name, 3))
 
 
+def refused_with(name, rule, known):
+    """The settings that a rule refuses, except those whose own rule names the pair first."""
+    refused = set(rule.excludes) & set(known)
+    if rule.allows is not None:
+        refused |= {other for other in known if not known[other][1].needs} - {name, *rule.allows}
+    before = list(known)[: list(known).index(name)]
+    firsts = {other for other in before if name in refused_by(other, known)}
+    return sorted(refused - firsts)
+
+
+def refused_by(name, known):
+    rule = known[name][1]
+    return set(known) - set(rule.allows) if rule.allows is not None else set(rule.excludes)
+
+
 def conflicts():
     for verb in COMMANDS:
         known = settings_by_name(verb)
         for name, (group, rule) in known.items():
-            for other in sorted(set(rule.excludes) & set(known)):
+            for other in refused_with(name, rule, known):
                 pair = typed(name, group, rule), typed(other, *known[other])
                 yield pytest.param(verb, *pair, id=f"{verb}-{name}-{other}")
 
@@ -71,7 +93,10 @@ def conflicts():
 @pytest.mark.parametrize(("verb", "first", "second"), list(conflicts()))
 def test_options_that_exclude_each_other_are_refused(call, verb, first, second):
     result = call(verb, *first, *second, "-q", status=2)
-    lines = [f"charrnn: {first[0]} and {second[0]} exclude each other", "leave one of them out"]
+    lines = [
+        f"charrnn: {first[0]} and {second[0]} cannot be used together",
+        "leave one of them out",
+    ]
     assert [line.strip() for line in result.err.splitlines()] == lines
     assert result.out == ""
 
@@ -80,13 +105,13 @@ def test_everything_that_excludes_is_known_to_some_command():
     known = {name for verb in COMMANDS for name in settings_by_name(verb)}
     for verb in COMMANDS:
         for _, rule in settings_by_name(verb).values():
-            assert {*rule.excludes, *rule.needs[:1]} <= known
+            assert {*rule.excludes, *(rule.allows or ()), *rule.needs[:1]} <= known
 
 
 def test_what_follow_needs_is_refused_without_it(call):
     known = settings_by_name("visualize")
     needing = [name for name, (_, rule) in known.items() if rule.needs]
-    assert needing == ["length", "temp", "seed"]
+    assert needing == ["temperature", "length", "seed"]
     for name in needing:
         options = typed(name, *known[name])
         said = call("visualize", "tiny", TEXT, *options, status=2).err
@@ -101,7 +126,7 @@ WITH = {
     ("saliency", "palette"): ("--color", "256"),
     ("saliency", "digits"): ("--color", "256"),
     ("context", "color"): ("--svg", "a.svg"),
-    **dict.fromkeys((("visualize", name) for name in ("length", "temp")), ("--follow",)),
+    **dict.fromkeys((("visualize", name) for name in ("length", "temperature")), ("--follow",)),
 }
 """What an option needs beside it to have an effect."""
 OTHERS = {("context", "color"): "none", ("gates", "width"): 40, ("context", "width"): 40}

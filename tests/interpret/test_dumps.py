@@ -659,7 +659,7 @@ def test_gates_of_a_dump_are_those_of_the_model(ending, see, capsys, tmp_path):
     assert "the first 700 of 900 characters" in asked.err
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "model.csv").read_bytes()
     assert "leave out the checkpoint" in gates("--from", path, "tiny", status=2).err
-    assert "exclude each other" in gates("--from", path, "--steer", "L0.h.1=1", status=2).err
+    assert "cannot be used together" in gates("--from", path, "--steer", "L0.h.1=1", status=2).err
     see("tiny", "abc", "--dump", path, "--what", "f", "-q")
     assert "has no i; it has f" in gates("--from", path, status=2).err
 
@@ -804,32 +804,47 @@ def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
     [
         (("--from", "D", "tiny"), "leave out the checkpoint"),
         (("--from", "D", "some text"), "leave out the text"),
-        (("--from", "D", "--clamp", "L0.c.1=1"), "--from and --clamp exclude each other"),
-        (("--from", "D", "--steer", "L0.c.1=1"), "--from and --steer exclude each other"),
+        (("--from", "D", "--clamp", "L0.c.1=1"), "--from and --clamp cannot be used together"),
+        (("--from", "D", "--steer", "L0.c.1=1"), "--from and --steer cannot be used together"),
         (("--from", "D", "--dump", "x.npz"), "--from"),
-        (("--from", "D", "--diagram"), "--diagram and --from exclude each other"),
-        (("--from", "D", "--follow"), "--follow and --from exclude each other"),
-        (("--from", "D", "--html", "x.html", "--pager"), "--pager and --html exclude each other"),
+        (("--from", "D", "--diagram"), "--diagram and --from cannot be used together"),
+        (("--from", "D", "--follow"), "--follow and --from cannot be used together"),
+        (
+            ("--from", "D", "--html", "x.html", "--pager"),
+            "--html and --pager cannot be used together",
+        ),
         (("--from", "D", "--html", "x.txt"), "a page is an .html file"),
         (("--from", "D", "--predictions", "2"), "has 1 guess at each position, not 2"),
         (("--from", "D", "--unit", "L9.c.1"), "layers 0 to 1"),
         (("--from", "D", "--what", "z"), "no 'z'"),
         (("--from", "corpus.txt"), "--from reads .npz and .safetensors files"),
-        (("tiny", "a", "--dump", "D", "--surprisal"), "--surprisal and --dump exclude each other"),
-        (("tiny", "a", "--dump", "D", "--color", "16"), "--color and --dump exclude each other"),
-        (("tiny", "a", "--dump", "D", "--width", "16"), "--width and --dump exclude each other"),
+        (
+            ("tiny", "a", "--dump", "D", "--surprisal"),
+            "--dump and --surprisal cannot be used together",
+        ),
+        (
+            ("tiny", "a", "--dump", "D", "--color", "16"),
+            "--dump and --color cannot be used together",
+        ),
+        (
+            ("tiny", "a", "--dump", "D", "--width", "16"),
+            "--dump and --width cannot be used together",
+        ),
         (
             ("tiny", "a", "--dump", "D", "--unit", "L0.c.*", "--sort", "interest"),
-            "--sort and --dump exclude each other",
+            "--dump and --sort cannot be used together",
         ),
-        (("tiny", "a", "--dump", "D", "--lstmvis", "x"), "--dump and --lstmvis exclude each other"),
+        (
+            ("tiny", "a", "--dump", "D", "--lstmvis", "x"),
+            "--dump and --lstmvis cannot be used together",
+        ),
         (
             ("tiny", "a", "--lstmvis", "x", "--unit", "L0.c.1"),
-            "--unit and --lstmvis exclude each other",
+            "--lstmvis and --unit cannot be used together",
         ),
         (
             ("tiny", "a", "--lstmvis", "x", "--predictions", "1"),
-            "--predictions and --lstmvis exclude each other",
+            "--lstmvis and --predictions cannot be used together",
         ),
         (("tiny", "a", "--lstmvis", "nowhere/x"), "no folder 'nowhere'"),
         (("tiny", "a", "--dump", "x.pickle"), "or .parquet"),

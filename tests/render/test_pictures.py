@@ -567,7 +567,7 @@ def test_digits_bits_and_palettes_are_drawn_too(see, tmp_path):
     lines = see(*shown, "--color", "none").out.splitlines()
     assert rows[-3:] == [line.rstrip() for line in lines[-3:]]
     assert hex_of(diverging_colors(Palette.vik)[-1]) in svg.read_text(encoding="utf-8")
-    assert "exclude each other" in see("--svg", svg, "--pager", status=2).err
+    assert "cannot be used together" in see("--svg", svg, "--pager", status=2).err
 
 
 def test_an_svg_needs_nothing_that_is_not_installed(see, tmp_path, monkeypatch):

@@ -120,5 +120,5 @@ def test_a_line_ends_with_its_newline():
 def test_an_empty_stop_text_and_a_constraint_with_other_ends_are_refused():
     with pytest.raises(UsageError, match="stop must be"):
         SamplingConfig(stop=("a", ""))
-    with pytest.raises(UsageError, match="match and until_sentence exclude each other"):
+    with pytest.raises(UsageError, match="match and until_sentence cannot be used together"):
         SamplingConfig(match="a+", until_sentence=True)

@@ -624,7 +624,7 @@ def test_resume_accepts_the_runs_own_values(unfinished, tmp_path, again):
             ("--hidden-size", 9, "--seed", 5),
             "--hidden-size is 12 in this run, not 9; --seed is 1 in",
         ),
-        (("--overwrite",), "--resume and --overwrite exclude each other"),
+        (("--overwrite",), "--resume and --overwrite cannot be used together"),
     ],
     ids=str,
 )

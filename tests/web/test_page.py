@@ -305,11 +305,11 @@ def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--color", "16"), "--color and --html exclude each other"),
-        (("--width", 40), "--width and --html exclude each other"),
+        (("--color", "16"), "--html and --color cannot be used together"),
+        (("--width", 40), "--html and --width cannot be used together"),
         (("--dump", "x.npz"), "--dump"),
         (("--diagram",), "--diagram"),
-        (("--sort", "interest"), "--sort and --html exclude each other"),
+        (("--sort", "interest"), "--html and --sort cannot be used together"),
         (("--unit", "L7.h.0"), "the model has layers 0 to 1"),
         (("--what", "z"), "the lstm cell has no 'z'"),
     ],

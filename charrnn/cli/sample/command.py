@@ -54,8 +54,7 @@ def sample(
     loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model)
     config = dataclasses.replace(
-        config,
-        seed=fresh_seed() if config.seed is None else config.seed,
+        config.seeded(),
         line=reads_lines(loaded) if selection.lines is None else selection.lines,
         log_probabilities=output.needs_log_probabilities or selection.best_of > 1,
     )
@@ -73,13 +72,6 @@ def sample(
     _generate(model, config, make_selection(selection, model), made)
     if config.line and made.cut_off:
         _say_cut_off(config, made.cut_off, selection.count)
-
-
-def fresh_seed() -> int:
-    """A random seed."""
-    import secrets
-
-    return secrets.randbelow(2**32)
 
 
 def _generate(

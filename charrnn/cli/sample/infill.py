@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.edits import EditOptions
 from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.cli.terminal import print_json, say, terminal_color
 from charrnn.config import INFILLING, SamplingConfig
@@ -20,16 +21,6 @@ if TYPE_CHECKING:
     from charrnn.sampling.infill.search import Infilling
     from charrnn.sampling.infill.template import Template
 
-APPLICABLE = (*("temperature", "seed", "ban"), *("lines", "count", "separator"))
-"""The settings of samples that apply to infilling too."""
-INAPPLICABLE = tuple(
-    name
-    for config in (SamplingConfig, SelectionOptions)
-    for name, rule in settings_of(config).items()
-    if rule.option and name not in APPLICABLE
-)
-"""The settings of samples that apply only where a text is continued."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class InfillOptions:
@@ -41,7 +32,10 @@ class InfillOptions:
         r"\_ an underscore. The most likely filling; with {temperature} above 0, a random draw.",
         flags=("--infill", "--fill"),
         metavar="TEXT",
-        excludes=(*("prompt", "prompt_file", "unknown"), *INAPPLICABLE, "show_probabilities"),
+        allows=(
+            *("beam", "infill_newlines", "temperature", "seed", "ban", "lines", "count"),
+            *("separator", "json", *settings_of(EditOptions)),
+        ),
         panel=INFILLING,
     )
     beam: int | None = setting(

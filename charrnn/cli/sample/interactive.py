@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.sample.prompt import PromptOptions
-from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.cli.terminal import is_quiet, report
 from charrnn.errors import CharrnnError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
-from charrnn.settings import check, setting, settings_of
+from charrnn.settings import check, setting
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ class InteractiveOptions:
         "Write a text together with the model: type, see how it might continue, accept it word by word, or ask for "
         f"another suggestion. Suggestions have {SUGGESTION_LENGTH} characters unless {{length}} is given.",
         excludes=(
-            *("infill", "temperature_to", "json", "show_probabilities"),
-            *(name for name in settings_of(SelectionOptions) if name != "lines"),
+            *("temperature_to", "count", "separator", "unique", "novel", "best_of"),
+            *("json", "show_probabilities"),
         ),
     )
 

@@ -23,9 +23,9 @@ from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
 from charrnn.cli.visualize.selection import ViewOptions, available, select
 from charrnn.cli.visualize.show import ModelReadings, OneReading, show
-from charrnn.config import COLORS, FILES
+from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting
+from charrnn.settings import check, setting, settings_of
 
 EXAMPLES = (
     "charrnn visualize",
@@ -39,20 +39,27 @@ CHANGES = Changes(
         "max_chars": {
             "default_text": f"{SHOWN_CHARS:,}; {DIAGRAM_CHARS} with --diagram, {PAGE_CHARS:,} with --html; all with "
             "--pager, --dump and --lstmvis"
-        }
+        },
+        **{
+            name: {"needs": ("follow",), "panel": GENERATED}
+            for name in settings_of(BasicSamplingConfig)
+        },
     }
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputOptions:
+class WritingOptions:
     """Where the result goes, if neither to the terminal nor into a picture."""
 
     html: Path | None = setting(
         None,
-        "Write a page to explore in a browser: all units of --what, and those of --unit.",
+        "Write a page to explore in a browser: all units of {what}, and those of {unit}.",
         metavar="FILE.html",
-        excludes=("dump", "lstmvis"),
+        allows=(
+            *("unit", "what", "surprisal", "predictions", "max_chars", "from_dump", "palette"),
+            *settings_of(EditOptions),
+        ),
         panel=FILES,
     )
     dump: Path | None = setting(
@@ -60,20 +67,20 @@ class OutputOptions:
         "Write numbers: text, ids, surprisal, and every state and gate, or those of {what} or {unit}: .npz, "
         ".safetensors, .jsonl, .csv or .parquet.",
         metavar="FILE",
-        excludes=("lstmvis", "from_dump"),
+        allows=("unit", "what", "predictions", "max_chars", *settings_of(EditOptions)),
         panel=FILES,
     )
     lstmvis: Path | None = setting(
         None,
         "Write the states, or the state or gate of {what}, as a folder that LSTMVis opens.",
         metavar="FOLDER",
-        excludes=("from_dump",),
+        allows=("what", "max_chars", *settings_of(EditOptions)),
         panel=FILES,
     )
     pager: bool = setting(
         False,
         "Show the text page by page, with the program that PAGER names, or less -R.",
-        excludes=("diagram", "follow", "svg", "png", "html", "dump", "lstmvis"),
+        excludes=("svg", "png"),
         panel=COLORS,
     )
 
@@ -98,9 +105,10 @@ def visualize(
     reading: ReadingOptions,
     dump: DumpOptions,
     layout: ColoringOptions,
-    generated: FollowOptions,
+    following: FollowOptions,
+    sampling: BasicSamplingConfig,
     pictures: PictureOptions,
-    output: OutputOptions,
+    output: WritingOptions,
     edits: EditOptions,
 ) -> None:
     """Color a text by what the model's units do.
@@ -117,11 +125,11 @@ def visualize(
         dump.require_alone(checkpoint, text)
         _show_dump(dump.from_dump, view, reading, layout, pictures, output)
         return
-    reader = open_reader(checkpoint, text, edits, says_lines=not generated.follow)
+    reader = open_reader(checkpoint, text, edits, says_lines=not following.follow)
     if view.diagram:
         draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
-    elif generated.follow:
-        follow(reader, generated, select(reader.model, view), layout)
+    elif following.follow:
+        follow(reader, sampling, select(reader.model, view), layout)
     elif output.html:
         write_page(output.html, reader, view, layout.palette, reading.max_chars)
     elif output.dump or output.lstmvis:
@@ -132,13 +140,13 @@ def visualize(
         show(readings, chosen, layout, pictures, pager=output.pager)
 
 
-def _most(reading: ReadingOptions, output: OutputOptions) -> int | None:
+def _most(reading: ReadingOptions, output: WritingOptions) -> int | None:
     """The maximum number of characters that are shown."""
     return reading.max_chars or (None if output.pager else SHOWN_CHARS)
 
 
 def _write_numbers(
-    reader: Reader, view: ViewOptions, reading: ReadingOptions, output: OutputOptions
+    reader: Reader, view: ViewOptions, reading: ReadingOptions, output: WritingOptions
 ) -> None:
     """Read a text and write what the model did to a file or a folder."""
     chosen = select(reader.model, ViewOptions(unit=view.unit, what=view.what))
@@ -155,7 +163,7 @@ def _show_dump(
     reading: ReadingOptions,
     layout: ColoringOptions,
     pictures: PictureOptions,
-    output: OutputOptions,
+    output: WritingOptions,
 ) -> None:
     """Show a dump as if the model read its text, or write its page."""
     dump = open_dump(path)

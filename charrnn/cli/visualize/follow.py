@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.reading import OWN_TEXT, Reader, generated_text
 from charrnn.cli.terminal import die_by_signal, say
-from charrnn.cli.visualize.selection import NUMBERS, Selection
+from charrnn.cli.visualize.selection import Selection
 from charrnn.cli.visualize.show import Coloring, colorings
-from charrnn.config import GENERATED, MAX_SEED, SamplingConfig
+from charrnn.config import GENERATED, BasicSamplingConfig, SamplingConfig
 from charrnn.errors import SettingError, UsageError
-from charrnn.settings import check, setting
+from charrnn.settings import check, setting, settings_of
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -29,50 +30,19 @@ class FollowOptions:
     follow: bool = setting(
         False,
         "Color the text that the model generates, while it is generated: as 'charrnn sample' would after TEXT.",
-        excludes=("html", *NUMBERS, "from_dump"),
-        panel=GENERATED,
-    )
-    length: int | None = setting(
-        None,
-        "Generate this many characters.",
-        flags=("--length", "-n"),
-        default_text=str(SamplingConfig.length),
-        needs=("follow",),
-        panel=GENERATED,
-    )
-    temp: float | None = setting(
-        None,
-        "Sampling temperature: lower is safer, higher is bolder.",
-        default_text=f"{SamplingConfig.temperature:g}",
-        needs=("follow",),
-        panel=GENERATED,
-    )
-    seed: int | None = setting(
-        None,
-        "The same seed gives the same text.",
-        high=MAX_SEED,
-        default_text="random, printed to stderr",
-        needs=("follow",),
+        allows=(
+            *("unit", "what", "surprisal", *settings_of(ColoringOptions)),
+            *(*settings_of(BasicSamplingConfig), *settings_of(EditOptions)),
+        ),
         panel=GENERATED,
     )
 
     def __post_init__(self) -> None:
         check(self)
 
-    def sampling(self, *, line: bool) -> SamplingConfig:
-        """How 'charrnn sample' would generate with these options."""
-        from charrnn.cli.sample.command import fresh_seed
-
-        return SamplingConfig(
-            length=SamplingConfig.length if self.length is None else self.length,
-            temperature=SamplingConfig.temperature if self.temp is None else self.temp,
-            seed=fresh_seed() if self.seed is None else self.seed,
-            line=line,
-        )
-
 
 def follow(
-    reader: Reader, options: FollowOptions, chosen: Selection, layout: ColoringOptions
+    reader: Reader, sampling: BasicSamplingConfig, chosen: Selection, layout: ColoringOptions
 ) -> None:
     """Print the prompt and what the model generates after it, each symbol colored as it comes.
 
@@ -80,7 +50,7 @@ def follow(
 
     Args:
         reader: the model, and the prompt.
-        options: how to generate.
+        sampling: how to generate; without a seed a random one is used.
         chosen: what to color by: one unit, or surprisal.
         layout: colors and width.
     """
@@ -94,7 +64,7 @@ def follow(
 
     _require_one(chosen)
     model, look, has_bits = reader.model, layout.look, chosen.surprisal
-    config = options.sampling(line=reader.lines)
+    config = SamplingConfig(**vars(sampling.seeded()), line=reader.lines)
     prompt = prompt_of(reader)
     say(f"charrnn: temperature {config.temperature:g}, seed {config.seed}")
     with threadpool_limits(1, "blas"):

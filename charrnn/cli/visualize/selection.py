@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+from charrnn.cli.edits import EditOptions
 from charrnn.config import SHOWN
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting
+from charrnn.settings import check, setting, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 
 INTERESTING = 3
 """Units that are shown if none is named."""
-NUMBERS = ("dump", "lstmvis")
-"""What is written as numbers."""
-NOT_ROWS = ("diagram", "follow", "html", *NUMBERS)
-"""What has no heat maps."""
-
 
 Sort = Literal["address", "similarity", "interest"]
 """The order of the rows of a heat map."""
@@ -36,7 +32,6 @@ class ViewOptions:
         "Color the text by this unit, such as L0.c.37. Several, such as L0.c.0-15 or L*.f.*, are shown as a heat map. "
         "May be repeated.",
         metavar="UNIT",
-        excludes=("diagram", "lstmvis"),
         panel=SHOWN,
     )
     what: str | None = setting(
@@ -44,13 +39,11 @@ class ViewOptions:
         "Choose the most interesting units of this state or gate of the cell: h c i f g o in an lstm.",
         default_text="the memory: c where the cell has one, otherwise h",
         metavar="ARRAY",
-        excludes=("diagram",),
         panel=SHOWN,
     )
     surprisal: bool = setting(
         False,
         "Color the text by the surprisal of each character, and show it below in bits; + stands for 10 or more.",
-        excludes=("diagram", *NUMBERS),
         panel=SHOWN,
     )
     predictions: int | None = setting(
@@ -59,7 +52,6 @@ class ViewOptions:
         low=1,
         high=50,
         metavar="K",
-        excludes=("follow", "lstmvis"),
         panel=SHOWN,
     )
     sort: Sort | None = setting(
@@ -68,7 +60,6 @@ class ViewOptions:
         "interest (the most interesting first).",
         choices=get_args(Sort),
         default_text="address",
-        excludes=NOT_ROWS,
         panel=SHOWN,
     )
     scale: Literal["all", "unit"] | None = setting(
@@ -77,13 +68,15 @@ class ViewOptions:
         "others out.",
         choices=("all", "unit"),
         default_text="all",
-        excludes=NOT_ROWS,
         panel=SHOWN,
     )
     diagram: bool = setting(
         False,
         "Draw the complete network, if it is small: input, hidden units, and the probabilities of the next character.",
-        excludes=("follow", "html", *NUMBERS, "from_dump"),
+        allows=(
+            *("predictions", "max_chars", "svg", "png", "color", "width", "palette"),
+            *settings_of(EditOptions),
+        ),
         panel=SHOWN,
     )
 
