@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -34,7 +35,11 @@ def charrnn(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            metavar="",
+            help="Show the version and exit.",
         ),
     ] = False,
 ) -> None:
@@ -55,7 +60,7 @@ def application(verb: str | None = None, *, overview: bool = False) -> typer.Typ
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode="rich",
-        epilog="Start with: charrnn train python   ·   charrnn sample --temp 0.8   ·   charrnn visualize",
+        epilog="Start with: charrnn train python · charrnn sample · charrnn visualize",
     )
     app.callback()(charrnn)
     for panel, verbs in VERBS.items():
@@ -82,16 +87,21 @@ def _register(app: typer.Typer, verb: str, panel: str) -> None:
     function = getattr(module, verb)
     if hasattr(module, "EXAMPLES"):
         function = as_command(function, getattr(module, "CHANGES", None))
-    epilog = "\n\n".join(("Examples:", *getattr(module, "EXAMPLES", ())))
-    subcommands = getattr(module, "SUBCOMMANDS", ())
+    epilog = _examples(getattr(module, "EXAMPLES", ()))
+    subcommands = getattr(module, "SUBCOMMANDS", {})
     if not subcommands:
         app.command(verb, rich_help_panel=panel, epilog=epilog)(function)
         return
     group = typer.Typer(rich_markup_mode="rich")
     group.callback(invoke_without_command=True)(function)
-    for subcommand in subcommands:
-        group.command(subcommand.__name__)(as_command(subcommand))
+    for subcommand, examples in subcommands.items():
+        group.command(subcommand.__name__, epilog=_examples(examples))(as_command(subcommand))
     app.add_typer(group, name=verb, rich_help_panel=panel, epilog=epilog)
+
+
+def _examples(lines: Iterable[str]) -> str:
+    """The examples at the end of a command's help."""
+    return "\n\n".join(("Examples:", *lines))
 
 
 def _module(verb: str) -> Any:
@@ -129,7 +139,7 @@ def obey(arguments: list[str]) -> None:
     except Refused as refused:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
-        raise in_one_line(refused, _command_in(app, arguments)) from None
+        raise in_one_line(refused, _command_in(app, arguments), _verbs_with) from None
     if status:
         raise SystemExit(status)
 
@@ -153,6 +163,12 @@ def _command_in(app: typer.Typer, arguments: list[str]) -> str:
             break
         words.append(argument)
     return " ".join(words)
+
+
+def _verbs_with(option: str) -> list[str]:
+    """The verbs that have an option."""
+    verbs: dict[str, Any] = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
+    return [verb for verb, known in verbs.items() if any(option in p.opts for p in known.params)]
 
 
 def main() -> None:

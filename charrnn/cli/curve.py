@@ -65,7 +65,7 @@ class Run:
 Checkpoints = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[CHECKPOINT...]",
+        metavar="CHECKPOINT",
         help="Runs to draw: .safetensors files, folders or names; without any, the newest run.",
         show_default=False,
         autocompletion=complete_checkpoint,

@@ -17,7 +17,7 @@ from charrnn.cli.run_names import (
 )
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
-from charrnn.config import LARGE_COUNT
+from charrnn.config import LARGE_COUNT, READING
 from charrnn.errors import DataError, SettingError
 from charrnn.settings import check, setting
 
@@ -49,7 +49,8 @@ class EvaluateOptions:
 
     split: Split | None = setting(
         None,
-        "Score a part of the model's own corpus instead of a file.",
+        "Score a part of the model's own corpus instead of a file: train, val or test.",
+        metavar="PART",
     )
     window: int | None = setting(
         None,
@@ -58,6 +59,7 @@ class EvaluateOptions:
         high=LARGE_COUNT,
         metavar="W",
         excludes=("streams",),
+        panel=READING,
     )
     streams: int | None = setting(
         None,
@@ -65,11 +67,13 @@ class EvaluateOptions:
         low=1,
         high=LARGE_COUNT,
         default_text="one per 8,192 characters",
+        panel=READING,
     )
     lines: bool | None = setting(
         None,
         "Score each line by itself: reset the state before it, and include its newline.",
         default_text="as the model was trained",
+        panel=READING,
     )
     baselines: bool = setting(
         False,

@@ -23,8 +23,9 @@ class LayoutOptions:
 
     color: ColorMode | None = setting(
         None,
-        "Colors to use.",
-        default_text="auto: what the terminal can show; none in a pipe",
+        "Colors to use: auto, none, 16, 256 or truecolor.",
+        metavar="COLORS",
+        default_text="what the terminal can show; none in a pipe",
         panel=COLORS,
     )
     width: int | None = setting(
@@ -93,6 +94,7 @@ class ColoringOptions(LayoutOptions):
         Palette.rdbu,
         "Colors below and above zero: rdbu is blue and red, vik is blue and brown; karpathy is the reverse, red and "
         "blue.",
+        metavar="PALETTE",
         panel=COLORS,
     )
     digits: bool = setting(

@@ -328,8 +328,8 @@ def _number_or_off(option: Option, text: str) -> Any:
 
 
 def _metavar(option: Option) -> str | None:
-    if option.rule.metavar:
-        return option.rule.metavar
+    if option.rule.metavar or option.kind is bool:
+        return option.rule.metavar or ""  # Typer's own would be <bool>
     if option.rule.choices:
         return "[" + "|".join(option.rule.choices) + "]"
     if issubclass(option.kind, StrEnum):
@@ -363,5 +363,5 @@ def _run_file_parameter(callback: Callable[..., Any]) -> inspect.Parameter:
 
 
 def _quiet_parameter() -> inspect.Parameter:
-    option = typer.Option("--quiet", "-q", help="Print only errors on stderr.")
+    option = typer.Option("--quiet", "-q", metavar="", help="Print only errors on stderr.")
     return _keyword("quiet", Annotated[bool, option], default=False)

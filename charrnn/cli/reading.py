@@ -34,7 +34,7 @@ OWN_TEXT = 400
 TextArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TEXT|FILE|-]",
+        metavar="TEXT|FILE|-",
         help="What the model reads: a text, a file, or - for standard input. Without one, it reads a text that it "
         "generates.",
         show_default=False,

@@ -1,10 +1,12 @@
 """Typer's errors for an invalid command line, in charrnn's one-line form."""
 
+from collections.abc import Callable
 from typing import Any
 
 import typer
 
 from charrnn.errors import UsageError
+from charrnn.wording import did_you_mean, listed
 
 Refused: type[Exception] = typer.BadParameter.__mro__[1]
 """The error that Typer raises for an invalid command line; it does not export it."""
@@ -13,17 +15,33 @@ SHOULD_BE = "Input should be "
 """The beginning of pydantic's message about a value."""
 
 
-def in_one_line(refused: Any, command: str) -> UsageError:
+def in_one_line(refused: Any, command: str, verbs_with: Callable[[str], list[str]]) -> UsageError:
     """Typer's error as one of charrnn's.
 
     Args:
         refused: the error.
         command: the command whose help the hint names.
+        verbs_with: the verbs that have an option.
     """
+    hint = ""
+    if hasattr(refused, "possibilities") and (option := getattr(refused, "option_name", "")):
+        refused.possibilities = ()  # Typer's own, which include distant ones
+        hint = _elsewhere(option, verbs_with(option)) or did_you_mean(option, _options(refused))
     message: str = _of_a_value(refused) or refused.format_message()
-    return UsageError(
-        message[:1].lower() + message[1:].rstrip("."), f"run '{command} --help' for usage"
-    )
+    message = message[:1].lower() + message[1:].rstrip(".")
+    return UsageError(message, hint or f"run '{command} --help' for usage")
+
+
+def _options(refused: Any) -> list[str]:
+    """The options of the command whose command line was refused."""
+    parameters = refused.ctx.command.params if refused.ctx else ()
+    return [option for p in parameters for option in p.opts if option.startswith("--")]
+
+
+def _elsewhere(option: str, verbs: list[str]) -> str:
+    """A hint to the verbs that have an option."""
+    names = [f"charrnn {verb}" for verb in verbs]
+    return f"{option} is an option of {listed(names, 4)}" if names else ""
 
 
 def _of_a_value(refused: Any) -> str:

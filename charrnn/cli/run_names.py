@@ -28,7 +28,7 @@ def complete_checkpoint(incomplete: str) -> list[str]:
 CheckpointArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[CHECKPOINT]",
+        metavar="CHECKPOINT",
         help="A .safetensors file, a run's folder or its name; without one, the newest run under "
         "checkpoints/.",
         show_default=False,

@@ -14,6 +14,12 @@ def test_every_command_and_parameter_has_help():
             assert getattr(parameter, "help", None), (name, parameter.name)
 
 
+def test_every_command_has_three_examples():
+    subcommands = COMMANDS["runs"].commands
+    for command in (*COMMANDS.values(), *subcommands.values()):
+        assert command.epilog.count("\n\ncharrnn ") == 3, command.name
+
+
 RELEASED = {
     "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation
         --learn-start --dropout --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip

@@ -105,8 +105,9 @@ def test_a_byte_model_counts_bytes_and_one_is_one(see):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--unit", "L0.f.1"), "no such option: --unit"),
+        (("--unit", "L0.f.1"), "--unit is an option of charrnn visualize"),
         (("--palette", "vik"), "no such option: --palette"),
+        (("--widht", "9"), "did you mean --width?"),
         (("--svg", "g.svg", "--width", 9), "--width and --svg cannot be used together"),
         (("--svg", "g.svg", "--color", "16"), "not those of --color 16"),
         (("--csv", "g.txt"), "a table is a .csv file"),

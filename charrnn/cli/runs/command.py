@@ -30,7 +30,7 @@ RunName = Annotated[
 ]
 RunNames = Annotated[
     list[str],
-    typer.Argument(metavar="NAME...", help="Names of runs.", autocompletion=complete_checkpoint),
+    typer.Argument(metavar="NAME", help="Names of runs.", autocompletion=complete_checkpoint),
 ]
 NewName = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
 
@@ -121,7 +121,19 @@ def remove(names: RunNames, *, where: FolderOptions, options: RemoveOptions) -> 
         _remove_folder(folder)
 
 
-SUBCOMMANDS = (rename, remove)
+SUBCOMMANDS = {
+    rename: (
+        "charrnn runs rename corpus plays",
+        "charrnn runs rename plays-2 plays-lstm",
+        "charrnn runs rename plays old-plays --out experiments",
+    ),
+    remove: (
+        "charrnn runs remove plays-2",
+        "charrnn runs remove plays-lstm plays-gru plays-elman",
+        "charrnn runs remove plays-2 --yes --out experiments",
+    ),
+}
+"""The commands of this verb, each with its examples."""
 
 
 def _folder_of(name: str, out: Path) -> Path:

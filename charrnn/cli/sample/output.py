@@ -48,7 +48,8 @@ class OutputOptions:
     )
     color: ColorMode | None = setting(
         None,
-        "With {show_probabilities}: the colors to use.",
+        "With {show_probabilities}: the colors to use: auto, none, 16, 256 or truecolor.",
+        metavar="COLORS",
         default_text="what the terminal can show; none in a pipe",
         needs=("show_probabilities",),
         panel=OUTPUT,
@@ -56,6 +57,7 @@ class OutputOptions:
     palette: Palette = setting(
         Palette.rdbu,
         "With {show_probabilities}: from white to red (rdbu), brown (vik) or blue (karpathy).",
+        metavar="PALETTE",
         needs=("show_probabilities",),
         panel=OUTPUT,
     )

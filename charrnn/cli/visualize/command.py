@@ -37,8 +37,8 @@ SHOWN_CHARS = 2000
 CHANGES = Changes(
     different={
         "max_chars": {
-            "default_text": f"{SHOWN_CHARS:,}; {DIAGRAM_CHARS} with --diagram, {PAGE_CHARS:,} with --html; all with "
-            "--pager, --dump and --lstmvis"
+            "default_text": f"{SHOWN_CHARS:,}; {DIAGRAM_CHARS} with {{diagram}}, {PAGE_CHARS:,} with {{html}}; all with "
+            "{pager}, {dump} and {lstmvis}"
         },
         **{
             name: {"needs": ("follow",), "panel": GENERATED}

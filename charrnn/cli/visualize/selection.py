@@ -59,6 +59,7 @@ class ViewOptions:
         "Order of the rows of a heat map: by address, by similarity (correlated units next to each other), or by "
         "interest (the most interesting first).",
         choices=get_args(Sort),
+        metavar="ORDER",
         default_text="address",
         panel=SHOWN,
     )
