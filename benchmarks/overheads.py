@@ -1,7 +1,7 @@
 """Where the time of a training goes, by `python benchmarks/overheads.py TEXT MINUTES`.
 
 A run as `charrnn train` plans and shows it (lines to stderr), with a clock around each part: the network (forwards,
-backwards, update), reading batches, judging on validation text, saving, and what is left: progress, samples, events.
+backwards, update), reading batches, validation, saving, and what is left: progress, samples, events.
 Beside the run itself stands what precedes it, reading the text and measuring the machine.
 """
 

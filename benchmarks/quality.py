@@ -1,11 +1,11 @@
-"""What a time buys: train on texts for so many minutes each, and judge by both protocols.
+"""The quality that a time budget buys: train on each text for some minutes, and evaluate by several protocols.
 
     python benchmarks/quality.py plays.txt names.txt python --minutes 1.6 10
 
-Each run is a process of its own, `charrnn train TEXT --minutes M` with what else is given after `--`; it plans itself,
-as it does for anybody. The best checkpoint is judged on the last tenth of the text: with the state carried through it,
-and in cold windows of 64 and 256 characters, all positions counted; lines are judged each from a cold start. Nothing
-else should be running.
+Each run is a process of its own, `charrnn train TEXT --minutes M` with the options given after `--`, planned as for any
+user. The best checkpoint is evaluated on the last tenth of the text: with the state carried through it, and with a
+reset every 64 and 256 characters, all positions counted; lines are scored each from the initial state. Nothing else
+should be running.
 """
 
 import argparse
@@ -24,7 +24,7 @@ WINDOWS = (None, 64, 256)
 """Protocols: None carries the state."""
 HEAD = (
     f"{'text':<14}{'minutes':>8}{'trained s':>10}{'took s':>8}  {'network':<14}"
-    f"{'chars seen':>12}{'epochs':>8}{'dropouts':>12}{'carried':>9}{'cold 64':>9}{'cold 256':>10}  nats per character"
+    f"{'chars seen':>12}{'epochs':>8}{'dropouts':>12}{'carried':>9}{'reset 64':>9}{'reset 256':>11}  nats per character"
 )
 
 
@@ -42,29 +42,27 @@ def train(
     return load_checkpoint(out / name / "best.safetensors"), trained, took
 
 
-def judge(found: Checkpoint) -> list[float]:
+def scores(best: Checkpoint) -> list[float]:
     """Nats per character of validation text, by each protocol."""
-    about = found.run["corpus"]
+    about = best.run["corpus"]
     config = corpus_config_of(about)
-    text = open_corpus(
-        list(about["sources"]), config, cache=None, vocabulary=found.model.vocabulary
-    )
+    text = open_corpus(list(about["sources"]), config, cache=None, vocabulary=best.model.vocabulary)
     if config.lines:
-        return [evaluate(found.model, text.val, lines=True).nats_per_char] * len(WINDOWS)
-    return [evaluate(found.model, text.val, window=w).nats_per_char for w in WINDOWS]
+        return [evaluate(best.model, text.val, lines=True).nats_per_char] * len(WINDOWS)
+    return [evaluate(best.model, text.val, window=w).nats_per_char for w in WINDOWS]
 
 
-def row(text: str, minutes: float, found: Checkpoint, trained: float, took: float) -> str:
+def row(text: str, minutes: float, best: Checkpoint, trained: float, took: float) -> str:
     """A line of the table."""
-    shape, training = found.model.config, found.run["training"]
+    shape, training = best.model.config, best.run["training"]
     network = f"{shape.cell} {shape.num_layers} x {shape.hidden_size}"
-    steps, epochs = found.metrics["step"], found.metrics["epoch"]
+    steps, epochs = best.metrics["step"], best.metrics["epoch"]
     chars = steps * training["batch_size"] * training["sequence_length"]
     dropouts = f"{training['dropout']:g} {training['weight_drop']:g}"
-    carried, cold_64, cold_256 = judge(found)
+    carried, reset_64, reset_256 = scores(best)
     return (
         f"{Path(text).stem[:13]:<14}{minutes:>8g}{trained:>10.0f}{took:>8.0f}  {network:<14}"
-        f"{chars:>12,}{epochs:>8.1f}{dropouts:>12}{carried:>9.4f}{cold_64:>9.4f}{cold_256:>10.4f}"
+        f"{chars:>12,}{epochs:>8.1f}{dropouts:>12}{carried:>9.4f}{reset_64:>9.4f}{reset_256:>11.4f}"
     )
 
 

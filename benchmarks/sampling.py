@@ -1,4 +1,4 @@
-"""How fast charrnn writes on this machine, by `python benchmarks/sampling.py [CHECKPOINT]`.
+"""How fast charrnn samples on this machine, by `python benchmarks/sampling.py [CHECKPOINT]`.
 
 Every figure is a ratio to something measured in the same run, in turns:
 
@@ -7,7 +7,7 @@ Every figure is a ratio to something measured in the same run, in turns:
   matrices, and a row of input weights, all from the cache;
 - 64 samples side by side against one stream, within the process and as whole commands;
 - the first character of `charrnn sample` against `python -c "import torch"`;
-- one stream with a neighbour on every core that does nothing but count, against one without.
+- one stream with a neighbor on every core that does nothing but count, against one without.
 
 The commands run the checkpoint, such as one of `charrnn train plays --minutes 2`; without one, a random network.
 """
@@ -32,7 +32,7 @@ from charrnn.sampling.sampler import generate, sample
 from charrnn.training.network import Network, make_network
 
 LENGTH = 4000
-LANES = 64
+BATCH_SIZE = 64
 
 
 def random_model(config: ModelConfig) -> tuple[LanguageModel, Network]:
@@ -56,10 +56,10 @@ def one_stream(model: LanguageModel) -> float:
 
 
 def side_by_side(model: LanguageModel) -> float:
-    """The same with 64 samples at once, and as many threads as there are."""
+    """Characters a second of 64 samples side by side, on all threads."""
     config = SamplingConfig(length=LENGTH // 8, seed=1)
-    pieces = generate(model, "", config, indices=range(LANES), batch_size=LANES)
-    return per_second(config.length * LANES, lambda: list(pieces))
+    pieces = generate(model, "", config, indices=range(BATCH_SIZE), batch_size=BATCH_SIZE)
+    return per_second(config.length * BATCH_SIZE, lambda: list(pieces))
 
 
 def bare_products(model: LanguageModel) -> float:
@@ -90,13 +90,13 @@ def torch_loop(network: Network) -> float:
     """Characters a second of a loop over nn.LSTM with sequences of one, on one thread."""
     length, threads = LENGTH // 4, torch.get_num_threads()
     torch.set_num_threads(1)
-    symbol, state, written = torch.zeros(1, 1, dtype=torch.long), None, []
+    symbol, state, text = torch.zeros(1, 1, dtype=torch.long), None, []
     began = time.perf_counter()
     for _ in range(length):
         outputs, state = network.rnn(network.embedding(symbol), state)
         chances = torch.softmax(network.head(outputs[0]) / 0.8, dim=-1)
         symbol = torch.multinomial(chances, 1)
-        written.append(VOCABULARY.symbols[symbol.item()])
+        text.append(VOCABULARY.symbols[symbol.item()])
     took = time.perf_counter() - began
     torch.set_num_threads(threads)
     return length / took
@@ -111,7 +111,7 @@ def stream_table() -> None:
     )
     for num_layers, hidden_size in ((1, 128), (1, 256), (1, 512), (2, 256)):
         model, network = random_model(config_of(hidden_size, num_layers))
-        found = median_ratios(
+        speeds = median_ratios(
             {
                 "torch": lambda n=network: torch_loop(n),
                 "bare": lambda m=model: bare_products(m),
@@ -121,9 +121,9 @@ def stream_table() -> None:
             "one",
         )
         print(
-            f"{f'{num_layers} x {hidden_size}':<10}{found['one'][0]:>12,.0f}{found['torch'][0]:>14,.0f}"
-            f"{1 / found['torch'][1]:>7.1f}{found['bare'][0]:>15,.0f}{1 / found['bare'][1]:>6.2f}"
-            f"{found['many'][0]:>12,.0f}{found['many'][1]:>7.1f}"
+            f"{f'{num_layers} x {hidden_size}':<10}{speeds['one'][0]:>12,.0f}{speeds['torch'][0]:>14,.0f}"
+            f"{1 / speeds['torch'][1]:>7.1f}{speeds['bare'][0]:>15,.0f}{1 / speeds['bare'][1]:>6.2f}"
+            f"{speeds['many'][0]:>12,.0f}{speeds['many'][1]:>7.1f}"
         )
 
 
@@ -148,7 +148,7 @@ def first_character(checkpoint: Path) -> float:
 def commands_table(checkpoint: Path) -> None:
     """Print what whole commands take."""
     here = Path.cwd()
-    found = median_ratios(
+    speeds = median_ratios(
         {
             "torch": lambda: seconds_of(["-c", "import torch"], here),
             "first": lambda: first_character(checkpoint),
@@ -156,10 +156,10 @@ def commands_table(checkpoint: Path) -> None:
         "torch",
     )
     print(
-        f"\nfirst character after {found['first'][0]:.2f} s, import torch {found['torch'][0]:.2f} s: ",
+        f"\nfirst character after {speeds['first'][0]:.2f} s, import torch {speeds['torch'][0]:.2f} s: ",
         end="",
     )
-    print(f"ratio {found['first'][1]:.2f}")
+    print(f"ratio {speeds['first'][1]:.2f}")
 
     def rate_of(count: int, length: int) -> Callable[[], float]:
         command = sample_command(checkpoint, "--count", count, "--length", length)
@@ -168,16 +168,18 @@ def commands_table(checkpoint: Path) -> None:
     print("\nwhole commands, characters a second")
     print(f"{'length':>8}{'--count 1':>12}{'--count 64':>12}{'ratio':>7}")
     for length in (200, 1000, 20_000):
-        found = median_ratios({"1": rate_of(1, length), "64": rate_of(64, length)}, "1")
-        print(f"{length:>8,}{found['1'][0]:>12,.0f}{found['64'][0]:>12,.0f}{found['64'][1]:>7.1f}")
+        speeds = median_ratios({"1": rate_of(1, length), "64": rate_of(64, length)}, "1")
+        print(
+            f"{length:>8,}{speeds['1'][0]:>12,.0f}{speeds['64'][0]:>12,.0f}{speeds['64'][1]:>7.1f}"
+        )
 
 
-def neighbour_table(checkpoint: Path) -> None:
+def neighbor_table(checkpoint: Path) -> None:
     """Print how much a stream suffers from programs that keep every core busy."""
     length = 50_000
     command = sample_command(checkpoint, "--length", length)
 
-    def with_neighbours(count: int) -> float:
+    def with_neighbors(count: int) -> float:
         spinning = [
             subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)
         ]
@@ -189,11 +191,11 @@ def neighbour_table(checkpoint: Path) -> None:
                 process.wait()
 
     cores = cpu_count() or 1
-    measures = {str(n): lambda n=n: with_neighbours(n) for n in (0, 1, cores)}
-    found = median_ratios(measures, "0")
+    measures = {str(n): lambda n=n: with_neighbors(n) for n in (0, 1, cores)}
+    speeds = median_ratios(measures, "0")
     print("\nwhole command of 50,000 characters beside programs that only count")
-    print(f"{'neighbours':>10}{'char/s':>10}{'ratio':>7}")
-    for name, (speed, ratio) in found.items():
+    print(f"{'neighbors':>10}{'char/s':>10}{'ratio':>7}")
+    for name, (speed, ratio) in speeds.items():
         print(f"{name:>10}{speed:>10,.0f}{ratio:>7.2f}")
 
 
@@ -211,7 +213,7 @@ def main(names: list[str]) -> None:
         if names:
             checkpoint = Path(names[0])
         commands_table(checkpoint)
-        neighbour_table(checkpoint)
+        neighbor_table(checkpoint)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from charrnn.training.step import train_step
 VOCABULARY = Vocabulary("char", range(32, 97))
 ROUNDS = 5
 SECONDS = 0.8
-"""Of each measurement in each round."""
+"""Length of each measurement in each round."""
 CPU = torch.device("cpu")
 
 
@@ -116,7 +116,7 @@ def precisions() -> list[Precision]:
 
 def training_table() -> None:
     """Print training speed against the matrix product."""
-    print("training, 64 lanes of 64 characters, 65 symbols, whole step")
+    print("training, 64 streams of 64 characters, 65 symbols, whole step")
     print(
         f"{'network':<14}{'precision':<12}{'char/s':>10}{'GFLOP/s':>10}{'float32 product':>18}{'ratio':>8}"
     )
@@ -126,13 +126,13 @@ def training_table() -> None:
             "product": lambda h=hidden_size: gemm_gflops(64, h)
         }
         measures |= {p: training_gflops(config, p) for p in precisions()}
-        found = median_ratios(measures, "product")
+        results = median_ratios(measures, "product")
         for precision in precisions():
-            gflops, ratio = found[precision]
+            gflops, ratio = results[precision]
             chars = gflops * 1e9 / 6 / matrix_weights(config)
             print(
                 f"{f'1 x {hidden_size}':<14}{precision:<12}{chars:>10,.0f}{gflops:>10.0f}"
-                f"{found['product'][0]:>18.0f}{ratio:>8.2f}"
+                f"{results['product'][0]:>18.0f}{ratio:>8.2f}"
             )
 
 
@@ -153,12 +153,12 @@ def cells_table() -> None:
             for kernel in kernels:
                 config = dataclasses.replace(like, hidden_size=size)
                 networks[f"{name} {kernel}"] = config, kernel
-        found = median_ratios(
+        results = median_ratios(
             {key: training_gflops(c, precision, k) for key, (c, k) in networks.items()},
             "lstm fused",
         )
         for key, (config, kernel) in networks.items():
-            gflops, ratio = found[key]
+            gflops, ratio = results[key]
             chars = gflops * 1e9 / 6 / matrix_weights(config)
             print(
                 f"{f'{config.cell} {config.hidden_size}':<16}{kernel:<8}{precision:<12}"
@@ -193,10 +193,10 @@ def startup_table() -> None:
         measures = {
             name: lambda a=arguments: seconds_of(a, folder) for name, arguments in commands.items()
         }
-        found = median_ratios(measures, 'python -c "import torch"')
+        results = median_ratios(measures, 'python -c "import torch"')
     print("\nstart-up, whole process")
     print(f"{'command':<30}{'seconds':>9}{'ratio':>8}")
-    for name, (seconds, ratio) in found.items():
+    for name, (seconds, ratio) in results.items():
         print(f"{name:<30}{seconds:>9.2f}{ratio:>8.2f}")
 
 

@@ -1,4 +1,4 @@
-"""Whether the plan's choices are good ones: train what was planned and its neighbours, and compare.
+"""Whether the plan's choices are good ones: train what was planned and its neighbors, and compare.
 
     python benchmarks/sweep.py plays.txt names.txt python --minutes 0.25 0.8 2.5
 
@@ -62,7 +62,7 @@ HEAD = (
 
 
 def network_of(layers: int, size: int) -> ModelConfig:
-    """Two layers are normalised, as they mostly are planned; without that they take a little less time."""
+    """A network over 65 symbols; two layers are normalized, as the plan mostly chooses."""
     return ModelConfig(vocab_size=65, num_layers=layers, hidden_size=size, layer_norm=layers > 1)
 
 

@@ -1,7 +1,7 @@
 """How long the terminal takes to show a text, by `python benchmarks/visualize.py [TEXT]`.
 
 The model's part is not measured: the values are made up, a slow wave with noise, and come in parts as a reading does.
-Every line is made and written to a file that is thrown away. The text is the file's first 100,000 characters, over and
+Every line is rendered and written to a temporary file. The text is the file's first 100,000 characters, over and
 over if it is shorter; without one, this script.
 """
 
@@ -25,7 +25,7 @@ ROUNDS = 5
 
 
 def recordings(text: str, num_guesses: int) -> Iterator[Recording]:
-    """The parts of a reading of a text, with made-up values of one unit, bits and guesses."""
+    """The parts of a reading of a text, with made-up values of one unit, surprisal and guesses."""
     names = tuple(sorted(set(text)))
     place = {name: k for k, name in enumerate(names)}
     ids = np.array([place[c] for c in text], np.int32)
@@ -51,19 +51,19 @@ def recordings(text: str, num_guesses: int) -> Iterator[Recording]:
         )
 
 
-def seconds(parts: list[Recording], look: Look, *, bits: bool) -> float:
+def seconds(parts: list[Recording], look: Look, *, surprisal: bool) -> float:
     """The least time of several that writing all lines takes."""
     scale = unit_scale(parts[0], 0, "h", 0)
-    found = []
+    times = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryFile("w", encoding="utf-8") as file:
             began = time.perf_counter()
-            shown = text_parts(parts, unit_values(0, "h", 0), surprisal=bits)
+            shown = text_parts(parts, unit_values(0, "h", 0), surprisal=surprisal)
             rows = text_rows(shown, scale, look, WIDTH)
             file.writelines(line + "\n" for line in lines_of(rows))
             file.flush()
-            found.append(time.perf_counter() - began)
-    return min(found)
+            times.append(time.perf_counter() - began)
+    return min(times)
 
 
 def main(names: list[str]) -> None:
@@ -71,14 +71,14 @@ def main(names: list[str]) -> None:
     source = Path(names[0] if names else __file__).read_text(encoding="utf-8")
     text = (source * (CHARACTERS // len(source) + 1))[:CHARACTERS]
     print(f"{CHARACTERS:,} characters, {WIDTH} columns, least of {ROUNDS}: seconds")
-    print(f"{'colours':<12}{'text':>8}{'+ digits':>10}{'+ bits':>8}{'+ 3 guesses':>13}")
+    print(f"{'colors':<12}{'text':>8}{'+ digits':>10}{'+ bits':>8}{'+ 3 guesses':>13}")
     plain, guessed = list(recordings(text, 0)), list(recordings(text, 3))
     for mode in ColorMode:
         columns = (
-            seconds(plain, Look(mode), bits=False),
-            seconds(plain, Look(mode, digits=True), bits=False),
-            seconds(plain, Look(mode, digits=True), bits=True),
-            seconds(guessed, Look(mode, digits=True), bits=True),
+            seconds(plain, Look(mode), surprisal=False),
+            seconds(plain, Look(mode, digits=True), surprisal=False),
+            seconds(plain, Look(mode, digits=True), surprisal=True),
+            seconds(guessed, Look(mode, digits=True), surprisal=True),
         )
         cells = "".join(f"{s:>{w}.2f}" for s, w in zip(columns, (8, 10, 8, 13), strict=True))
         print(f"{mode:<12}{cells}")
