@@ -17,20 +17,18 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import get_cell
-from charrnn.network.cells.base import Ops, State
+from charrnn.network.cells.base import Ops, State, Weights
 from charrnn.network.heads import LINEAR, Head, head_weights
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import advance, make_layer, upwards
+from charrnn.numerics import Float
 from charrnn.text.vocabulary import Vocabulary
 
-Float = npt.NDArray[np.float32]
-Weights = Mapping[str, Float]
 States = tuple[State, ...]
 """A state for each layer."""
 Gates = tuple[tuple[Float, ...], ...]

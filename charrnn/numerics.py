@@ -1,6 +1,6 @@
-"""Softmax and related functions for NumPy arrays.
+"""Softmax and related functions for NumPy arrays, and the names of the arrays' types.
 
-All of them work over the last axis and subtract the maximum first, so that no exponential overflows.
+All functions work over the last axis and subtract the maximum first, so that no exponential overflows.
 """
 
 import math
@@ -10,6 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import CheckpointError
+
+Float = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.integer]
+Mask = npt.NDArray[np.bool_]
 
 
 def odds(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -29,7 +34,7 @@ def softmax(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return p
 
 
-def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def log_softmax(logits: npt.NDArray[np.floating]) -> Float64:
     """Log-probabilities in nats, (..., V), always in float64."""
     log_p = logits.astype(np.float64)
     log_p -= log_p.max(axis=-1, keepdims=True)
@@ -37,13 +42,13 @@ def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return log_p
 
 
-def reverse_log_cumsum(log_x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def reverse_log_cumsum(log_x: Float64) -> Float64:
     """The log-sum-exp of each element and all that follow it, (N,) -> (N,)."""
-    sums: npt.NDArray[np.float64] = np.logaddexp.accumulate(log_x[::-1])[::-1]
+    sums: Float64 = np.logaddexp.accumulate(log_x[::-1])[::-1]
     return sums
 
 
-def require_finite(total: float) -> None:
+def require_finite_predictions(total: float) -> None:
     """Check that a sum over a model's predictions is finite.
 
     Raises:

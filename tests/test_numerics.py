@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.errors import CheckpointError
-from charrnn.numerics import log_softmax, odds, require_finite, reverse_log_cumsum, softmax
+from charrnn.numerics import (
+    log_softmax,
+    odds,
+    require_finite_predictions,
+    reverse_log_cumsum,
+    softmax,
+)
 
 rows = st.lists(st.floats(-700, 700), min_size=1, max_size=7)
 
@@ -50,7 +56,7 @@ def test_the_reverse_cumulative_sum_is_that_of_the_logs(row):
 
 
 def test_predictions_that_are_not_finite_are_refused():
-    require_finite(1e300)
+    require_finite_predictions(1e300)
     for total in (math.inf, -math.inf, math.nan):
         with pytest.raises(CheckpointError, match="not finite"):
-            require_finite(total)
+            require_finite_predictions(total)

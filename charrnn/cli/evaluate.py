@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.evaluation.evaluate import Evaluation
     from charrnn.model import CharRNN
+    from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
-    from charrnn.text.vocabulary import Ids, Vocabulary
+    from charrnn.text.vocabulary import Vocabulary
 
 EXAMPLES = (
     "charrnn evaluate book.txt",

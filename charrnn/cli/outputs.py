@@ -16,7 +16,7 @@ from charrnn.wording import escape, size
 
 if TYPE_CHECKING:
     from charrnn.render.grid import Grid
-    from charrnn.render.plot.picture import Kind
+    from charrnn.render.plot.picture import PlotFormat
 
 PLOT_EXTRA = ("matplotlib", "plot")
 PLOTS = Changes(
@@ -87,7 +87,7 @@ class PictureOptions:
             _write_picture(self.png, png_of(grid))
             _say_what_is_boxed(self.png, boxed(grid))
 
-    def write_plot(self, draw: "Callable[[Kind], bytes]") -> None:
+    def write_plot(self, draw: "Callable[[PlotFormat], bytes]") -> None:
         """Write the pictures that `draw` makes, one for each kind of file."""
         if self.svg:
             _write_picture(self.svg, draw("svg"))

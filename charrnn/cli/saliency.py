@@ -17,9 +17,10 @@ from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
+    from charrnn.numerics import Ids
     from charrnn.render.views.scale import Scale
     from charrnn.render.views.text import TextPart
-    from charrnn.text.vocabulary import Ids, Vocabulary
+    from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.saliency import Saliency
 
 EXAMPLES = (

@@ -25,7 +25,8 @@ import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.evaluation.ngram import kneser_ney
-from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.numerics import Ids
+from charrnn.text.vocabulary import Vocabulary
 
 HIGHEST_ORDER = 9
 MAX_TRAIN = 4_000_000

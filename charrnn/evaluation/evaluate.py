@@ -19,9 +19,8 @@ import numpy as np
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, stretches, windows
 from charrnn.model import CharRNN
-from charrnn.numerics import log_softmax, require_finite
+from charrnn.numerics import Ids, log_softmax, require_finite_predictions
 from charrnn.text.items import item_bounds, whole_items
-from charrnn.text.vocabulary import Ids
 
 STREAM_LENGTH = 8192
 """Characters per stream of a carried text: a shorter text is read in one stream."""
@@ -135,7 +134,7 @@ def evaluate(
         group_nats, group_correct = _score(model, ids, group)
         nats += group_nats
         correct += group_correct
-    require_finite(nats)
+    require_finite_predictions(nats)
     num_items = len(layout) if lines else None
     return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(layout), num_items)
 

@@ -29,13 +29,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.text.vocabulary import Ids
+from charrnn.numerics import Float64, Ids
 
 FALLBACK = (0.5, 1.0, 1.5)
 """D1, D2 and D3 if too few n-grams occur once, twice ... to estimate them."""
 
 Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class _Grams:
     """Id of each n-gram without its first symbol, (G,)."""
 
 
-def kneser_ney(train: Ids, text: Ids, num_symbols: int, highest: int) -> Iterator[Floats]:
+def kneser_ney(train: Ids, text: Ids, num_symbols: int, highest: int) -> Iterator[Float64]:
     """The probability of each symbol of a text but the first, under n-gram models of order 1, 2, ..., `highest`.
 
     Each is estimated on the training text alone, and its contexts are the text's own symbols.
@@ -104,7 +103,7 @@ def _left_neighbours(grams: _Grams, longer: _Grams) -> Counts:
     return np.bincount(seen, minlength=len(grams.counts))
 
 
-def _interpolated(grams: _Grams, counts: Counts, below: Floats) -> Floats:
+def _interpolated(grams: _Grams, counts: Counts, below: Float64) -> Float64:
     """The probability of each symbol by n-grams of one length, interpolated with that by shorter ones, `below`: (m,)."""
     discounts = np.array([0.0, *estimate_discounts(counts)])
     num_contexts = int(grams.context.max(initial=-1)) + 1

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.text.vocabulary import Ids
+from charrnn.numerics import Ids, Mask
 
 MAX_ITEMS = 256
 """Maximum lines read in parallel."""
@@ -27,11 +27,11 @@ MAX_ITEMS = 256
 class Chunk:
     """T time steps of N streams."""
 
-    inputs: npt.NDArray[np.integer]
+    inputs: Ids
     """Symbols read, (T, N)."""
-    targets: npt.NDArray[np.integer]
+    targets: Ids
     """Symbols that follow them, (T, N)."""
-    scored: npt.NDArray[np.bool_]
+    scored: Mask
     """Which predictions count, (T, N)."""
 
 

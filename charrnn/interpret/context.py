@@ -22,14 +22,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.errors import DataError
 from charrnn.evaluation.evaluate import as_items
 from charrnn.model import CharRNN, States
-from charrnn.numerics import log_softmax, require_finite
+from charrnn.numerics import Float64, Ids, Mask, log_softmax, require_finite_predictions
 from charrnn.text.items import Positions, item_bounds
-from charrnn.text.vocabulary import Ids
 
 LONGEST = 256
 """Longest context by default, where the text has as many characters."""
@@ -45,7 +43,7 @@ class ContextCurve:
 
     lengths: tuple[int, ...]
     """(K,) the context lengths in characters, rising."""
-    surprisal: npt.NDArray[np.float64]
+    surprisal: Float64
     """(K, N) the surprisal of each character in bits."""
 
     @property
@@ -54,22 +52,22 @@ class ContextCurve:
         return len(self.surprisal[0])
 
     @property
-    def mean(self) -> npt.NDArray[np.float64]:
+    def mean(self) -> Float64:
         """The mean surprisal for each context length, (K,), in bits per character."""
         return np.asarray(self.surprisal.mean(axis=1))
 
     @property
-    def error(self) -> npt.NDArray[np.float64]:
+    def error(self) -> Float64:
         """The standard error of `mean` over the places, (K,); NaN for a single place."""
         return _standard_error(self.surprisal)
 
     @property
-    def excess(self) -> npt.NDArray[np.float64]:
+    def excess(self) -> Float64:
         """The bits per character by which `mean` exceeds that with the longest context, (K,)."""
         return np.asarray(self.mean - self.mean[-1])
 
     @property
-    def excess_error(self) -> npt.NDArray[np.float64]:
+    def excess_error(self) -> Float64:
         """The standard error of `excess`, (K,), from differences place by place, which vary less than the costs."""
         return _standard_error(self.surprisal - self.surprisal[-1])
 
@@ -124,7 +122,7 @@ def context_curve(
         for k in lengths
     ]
     curve = ContextCurve(tuple(lengths), np.array([np.concatenate(row) for row in rows]))
-    require_finite(float(curve.surprisal.sum()))
+    require_finite_predictions(float(curve.surprisal.sum()))
     return curve
 
 
@@ -142,9 +140,7 @@ def _places(length: int, first: int, windows: int) -> Positions:
     return np.linspace(first, length - 1, min(windows, length - first)).astype(np.int64)
 
 
-def _surprisal(
-    model: CharRNN, ids: Ids, places: Positions, lengths: Positions
-) -> npt.NDArray[np.float64]:
+def _surprisal(model: CharRNN, ids: Ids, places: Positions, lengths: Positions) -> Float64:
     """The surprisal in bits of the symbols at some places (N,), given the context length of each (N,)."""
     state = model.initial_state(len(places))
     for back in range(int(lengths.max()), 0, -1):
@@ -155,7 +151,7 @@ def _surprisal(
     return np.asarray(nats / math.log(2))
 
 
-def _where(rows: npt.NDArray[np.bool_], new: States, old: States) -> States:
+def _where(rows: Mask, new: States, old: States) -> States:
     """The new state in the batch rows that are true, (N,), and the old state in the others."""
     return tuple(
         tuple(np.where(rows[:, None], a, b) for a, b in zip(*pair, strict=True))
@@ -163,7 +159,7 @@ def _where(rows: npt.NDArray[np.bool_], new: States, old: States) -> States:
     )
 
 
-def _standard_error(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _standard_error(values: Float64) -> Float64:
     """The standard error of the mean of each row, (K, N) -> (K,); NaN where N is 1."""
     N = values.shape[1]
     if N < 2:

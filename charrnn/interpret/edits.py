@@ -30,9 +30,9 @@ from charrnn.errors import CharrnnError, DataError, UsageError
 from charrnn.interpret.units import Unit, parse_units
 from charrnn.model import CharRNN
 from charrnn.network.numpy_ops import NumpyOps
+from charrnn.numerics import Float
 
 Model = TypeVar("Model", bound=CharRNN)
-Float = npt.NDArray[np.float32]
 Kind = Literal["clamp", "steer"]
 
 LARGEST = 1e6

@@ -12,19 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.network.cells import get_cell
+from charrnn.numerics import Float, Float64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from charrnn.interpret.recording import Recording
-    from charrnn.model import Float
     from charrnn.network.cells.base import Cell
 
-Fractions = npt.NDArray[np.float64]
 
 SHUT, OPEN = 0.1, 0.9
 """The values below and above which a gate is saturated, as in the paper."""
@@ -36,17 +34,17 @@ class GateUse:
 
     name: str
     """The letter of the gate."""
-    left: Fractions
+    left: Float64
     """The fraction of time below SHUT."""
-    right: Fractions
+    right: Float64
     """The fraction of time above OPEN."""
-    mean: Fractions
+    mean: Float64
     """The mean value over time."""
     is_memory_gate: bool
     """Whether the unit's memory is multiplied by it, as by the forget gate of an LSTM or the update gate z of a GRU."""
 
     @property
-    def time_scale(self) -> Fractions | None:
+    def time_scale(self) -> Float64 | None:
         """1 / (1 - mean) in symbols, for a memory gate (else None); infinite if it was never below 1.
 
         A memory that loses the fraction 1 - mean at each step has about 1/e left after as many steps. The mean is over
@@ -110,7 +108,7 @@ def saturation(parts: "Iterable[Recording]") -> Saturation:
     return Saturation(symbols, tuple(gates))
 
 
-def _sums(values: "Float") -> Fractions:
+def _sums(values: Float) -> Float64:
     """The sums over time, (3, L, H), of a gate (T, L, H): steps at which it is shut, at which it is open, its values."""
     counts = [np.count_nonzero(part, axis=0) for part in (values < SHUT, values > OPEN)]
     return np.stack([*counts, values.sum(axis=0, dtype=np.float64)])

@@ -3,8 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.numerics import Float, Float64
 
-def similarity_order(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+
+def similarity_order(values: Float) -> npt.NDArray[np.intp]:
     """An order of units by the correlation of their values over the text.
 
     The units are joined to a tree by average linkage (Sokal and Michener 1958), built along nearest-neighbor chains
@@ -41,16 +43,16 @@ def similarity_order(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     return np.array(order, np.intp)
 
 
-def correlations(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def correlations(values: Float) -> Float64:
     """The correlation of each unit with each other over the text, from values (T, n) to (n, n)."""
-    x: npt.NDArray[np.float64] = values.astype(np.float64)
+    x: Float64 = values.astype(np.float64)
     x[:, ~np.isfinite(x).all(axis=0)] = 0
     x -= x.mean(axis=0)
     x /= np.maximum(np.sqrt((x**2).sum(axis=0)), 1e-12)
     return np.asarray(x.T @ x)
 
 
-def _joined(a: list[int], b: list[int], similarity: npt.NDArray[np.float64]) -> list[int]:
+def _joined(a: list[int], b: list[int], similarity: Float64) -> list[int]:
     """Two branches as one, reversed where needed so that the ends that meet are most alike."""
     ways = [(first, second) for first in (a, a[::-1]) for second in (b, b[::-1])]
     first, second = max(ways, key=lambda way: similarity[way[0][-1], way[1][0]])

@@ -18,13 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError
-from charrnn.numerics import log_softmax
+from charrnn.numerics import Float, Float64, Ids, log_softmax
 from charrnn.text.vocabulary import blocks
 
 if TYPE_CHECKING:
-    from charrnn.model import CharRNN, Float
+    from charrnn.model import CharRNN
 
-Ids = npt.NDArray[np.integer]
 
 PART = 1024
 """Symbols in a part, and symbols whose logits are held in memory together."""
@@ -68,13 +67,13 @@ class Recording:
     """(T,) the symbols read."""
     pieces: tuple[str, ...]
     """(T,) the characters that each symbol adds to the text; at level byte none until a character is complete."""
-    surprisal: "Float"
+    surprisal: Float
     """(T,) the surprisal of each symbol in bits, given those before it; 0 for a symbol before which none was read."""
-    arrays: Mapping[str, "Float"]
+    arrays: Mapping[str, Float]
     """The values (T, L, H) of each recorded state and gate, by its letter."""
     next_ids: npt.NDArray[np.int32]
     """(T, K) the most likely symbols for position t + 1, best first."""
-    next_probabilities: "Float"
+    next_probabilities: Float
     """(T, K) the probabilities of `next_ids`."""
     next_text: tuple[str, ...]
     """(V,) how each symbol is shown."""
@@ -204,7 +203,7 @@ class _Reader:
         self._names = (*model.cell.states, *model.cell.gates)
         self._kept = [name for name in self._names if keep is None or name in keep]
         self._state = model.initial_state()
-        self._last: npt.NDArray[np.float64] | None = None
+        self._last: Float64 | None = None
         """The log-probabilities (V,) of the next symbol; None before the first one."""
         self._decode = model.vocabulary.decoder()
         self._shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
@@ -257,7 +256,7 @@ class _Reader:
             recording.next_ids[part] = best
             recording.next_probabilities[part] = np.exp(np.take_along_axis(log_p, best, axis=-1))
 
-    def _step_through(self, ids: npt.NDArray[np.int32], arrays: Mapping[str, "Float"]) -> "Float":
+    def _step_through(self, ids: npt.NDArray[np.int32], arrays: Mapping[str, Float]) -> Float:
         """Read symbols (T,), fill the arrays of states and gates, and return the logits (T, V) after each symbol."""
         outputs = np.empty((len(ids), self._model.config.hidden_size), np.float32)
         wanted = [(k, arrays[name]) for k, name in enumerate(self._names) if name in arrays]

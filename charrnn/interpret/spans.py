@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import UsageError
+from charrnn.numerics import Mask
 
 Values = npt.NDArray[np.floating]
-Flags = npt.NDArray[np.bool_]
 
 THRESHOLD = 0.3
 """The value from which on a unit is on, as a fraction of its scale; also the default of LSTMVis."""
@@ -56,7 +56,7 @@ class Span:
                 f"a context must have at least 0 characters, not {min(self.left, self.right)}"
             )
 
-    def within(self, length: int) -> tuple[slice, Flags]:
+    def within(self, length: int) -> tuple[slice, Mask]:
         """The characters of the span and its context in a text of a length, and whether each is in the span.
 
         Context beyond the ends of the text is left out.
@@ -115,7 +115,7 @@ def margins(values: Values, span: Span, threshold: float = THRESHOLD) -> Values:
     return np.asarray(np.where(inside[:, None], over, -over).min(axis=0))
 
 
-def fits(values: Values, span: Span, threshold: float = THRESHOLD) -> Flags:
+def fits(values: Values, span: Span, threshold: float = THRESHOLD) -> Mask:
     """Whether each unit is on throughout a span and off in its context, (U,); see `margins`."""
     part, inside = span.within(len(values))
     return np.asarray(((values[part] >= threshold) == inside[:, None]).all(axis=0))
@@ -158,14 +158,14 @@ def similar(
     return ranked[:max_places]
 
 
-def _place(on: Flags, units: Sequence[int], start: int, stop: int) -> Place:
+def _place(on: Mask, units: Sequence[int], start: int, stop: int) -> Place:
     """A run, with the number of units that are on throughout."""
     throughout = np.asarray(on[start:stop].all(axis=0))
     shared = int(throughout[list(units)].sum())
     return Place(start, stop, shared, int(throughout.sum()) + len(units) - shared)
 
 
-def _runs(flags: Flags) -> Iterator[tuple[int, int]]:
+def _runs(flags: Mask) -> Iterator[tuple[int, int]]:
     """The start and stop of each maximal run of True in (T,)."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
     return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

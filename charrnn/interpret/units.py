@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.network.cells.base import Cell
+from charrnn.numerics import Float, Float64
 from charrnn.wording import did_you_mean
 
 ADDRESS = re.compile(r"L[0-9]{1,3}\.[a-z_]+\.[0-9]{1,6}")
@@ -128,16 +128,16 @@ def _near_miss(address: str, model: Architecture) -> str:
     return f"did you mean {address}?"
 
 
-def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def interest(values: Float) -> Float64:
     """How much each unit looks like a memory, from values (T, L, H) to scores (L, H).
 
     The score is the standard deviation times the autocorrelation at lag 1 (0 if that is negative), both of
     the tanh of the values. A unit that swings far and holds its value (inside a quotation, along a line)
     scores high; one that flickers with every character, or hardly moves, scores low.
     """
-    x: npt.NDArray[np.float64] = np.tanh(values.astype(np.float64))
+    x: Float64 = np.tanh(values.astype(np.float64))
     x -= x.mean(axis=0)
-    variance: npt.NDArray[np.float64] = (x**2).mean(axis=0)
+    variance: Float64 = (x**2).mean(axis=0)
     if len(x) < 2:
         return variance
     covariance = (x[1:] * x[:-1]).sum(axis=0)
@@ -145,14 +145,12 @@ def interest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return np.asarray(np.sqrt(variance) * np.maximum(correlation, 0))
 
 
-def most_interesting(
-    values: npt.NDArray[np.float32], what: str, count: int
-) -> list[tuple[Unit, float]]:
+def most_interesting(values: Float, what: str, count: int) -> list[tuple[Unit, float]]:
     """The units of a recorded array (T, L, H) with the highest `interest` and their scores, best first."""
     return highest(interest(values), what, count)
 
 
-def highest(scores: npt.NDArray[np.float64], what: str, count: int) -> list[tuple[Unit, float]]:
+def highest(scores: Float64, what: str, count: int) -> list[tuple[Unit, float]]:
     """The `count` units of a state or gate with the highest scores (L, H), and these, best first."""
     order = np.argsort(-scores, axis=None, kind="stable")[:count]
     places = zip(*np.unravel_index(order, scores.shape), strict=True)

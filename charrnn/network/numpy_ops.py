@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.network.cells.base import EPSILON, Blocks
-from charrnn.numerics import softmax
+from charrnn.numerics import Float, softmax
 
 HALF = np.array(0.5, np.float32)
 """As an array, which NumPy need not convert at each call."""
@@ -87,5 +87,5 @@ class NumpyOps:
 
 
 @cache
-def _ones(size: int) -> npt.NDArray[np.float32]:
+def _ones(size: int) -> Float:
     return np.ones(size, np.float32)

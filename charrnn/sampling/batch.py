@@ -3,16 +3,15 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from charrnn.numerics import log_softmax
+from charrnn.numerics import Float, Mask, log_softmax
 from charrnn.sampling.logits import LogitsProcessor
 from charrnn.sampling.stream import Piece, SampleStream, histories_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from charrnn.model import CharRNN, Float, States
+    from charrnn.model import CharRNN, States
 
 MAX_BATCH = 64
 """Maximum samples generated in parallel."""
@@ -72,7 +71,7 @@ class Batch:
             for stream, own, log_p in zip(self.streams, symbols.tolist(), rows, strict=True)
         ]
 
-    def _allowed(self) -> npt.NDArray[np.bool_] | None:
+    def _allowed(self) -> Mask | None:
         """The symbols that each sample may have next, (N, V); None allows all."""
         if self.streams[0].in_bulk:
             return None

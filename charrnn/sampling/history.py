@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.sampling.rules import Mask
+from charrnn.numerics import Mask
 
 MAX_NGRAMS = 10_000
 """N-grams remembered: an older one may be repeated."""

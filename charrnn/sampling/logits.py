@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, SettingError
-from charrnn.numerics import odds, softmax
+from charrnn.numerics import Float64, Ids, Mask, odds, softmax
 from charrnn.sampling import rules
 from charrnn.sampling.history import MAX_NGRAMS, History, RecentSymbols, SeenNgrams
-from charrnn.sampling.rules import Float64, Ids, Mask
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points, name_characters
 from charrnn.wording import counted
 
@@ -78,7 +77,7 @@ class LogitsProcessor:
         logits: npt.NDArray[np.floating],
         u: float | Float64,
         *,
-        position: int | npt.NDArray[np.integer] = 0,
+        position: int | Ids = 0,
         histories: Sequence[History] | None = None,
         allowed: Mask | None = None,
     ) -> Ids:
@@ -107,7 +106,7 @@ class LogitsProcessor:
         self,
         logits: npt.NDArray[np.floating],
         *,
-        position: int | npt.NDArray[np.integer] = 0,
+        position: int | Ids = 0,
         histories: Sequence[History] | None = None,
         allowed: Mask | None = None,
     ) -> Float64:
@@ -117,7 +116,7 @@ class LogitsProcessor:
     def _process(
         self,
         logits: npt.NDArray[np.floating],
-        position: int | npt.NDArray[np.integer],
+        position: int | Ids,
         histories: Sequence[History] | None,
         allowed: Mask | None,
     ) -> Float64:
@@ -153,7 +152,7 @@ class LogitsProcessor:
             logits = rules.no_repeat_ngram(logits, repeats)
         return logits
 
-    def _temperature(self, position: int | npt.NDArray[np.integer]) -> float | Float64:
+    def _temperature(self, position: int | Ids) -> float | Float64:
         """The temperature at a position, or of each sample at its own: a straight line over `config.length`."""
         start, end = self.config.temperature, self.config.temperature_to
         if end is None:

@@ -49,10 +49,6 @@ class Novelty:
         del hashes
         self._hashes.sort()
 
-    def is_novel(self, sample: str) -> bool:
-        """Whether a sample is neither copied nor shares a long run."""
-        return not self.is_copied(sample) and not self.shares_run(sample)
-
     def is_copied(self, sample: str) -> bool:
         """Whether every non-empty line of a sample is a line of the corpus; true if it has no such line."""
         return all(line in self._lines for line in sample.split("\n") if line)

@@ -27,11 +27,15 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.numerics import log_softmax, odds, require_finite, softmax
-
-Float64 = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-Ids = npt.NDArray[np.intp]
+from charrnn.numerics import (
+    Float64,
+    Ids,
+    Mask,
+    log_softmax,
+    odds,
+    require_finite_predictions,
+    softmax,
+)
 
 MODEST = 300.0
 """Norm of a row's logits, divided by the temperature, below which no exponential overflows and not all vanish."""
@@ -47,7 +51,7 @@ def finite(logits: npt.NDArray[np.floating]) -> Float64:
     """
     numbers = logits.astype(np.float64)
     squares = numbers.dot(numbers) if numbers.ndim == 1 else np.vdot(numbers, numbers)
-    require_finite(float(squares))  # no square of a finite float32 overflows here
+    require_finite_predictions(float(squares))  # no square of a finite float32 overflows here
     return numbers
 
 

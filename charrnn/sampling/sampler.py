@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
 from charrnn.network.shapes import count_parameters
-from charrnn.numerics import log_softmax
+from charrnn.numerics import Float, log_softmax
 from charrnn.sampling.batch import MAX_BATCH, STRIDE, Batch
 from charrnn.sampling.logits import LogitsProcessor
 from charrnn.sampling.stopping import StopReason, limiting_setting, max_characters
 from charrnn.sampling.stream import Piece, SampleStream, histories_of, mean
 
 if TYPE_CHECKING:
-    from charrnn.model import CharRNN, Float, States
+    from charrnn.model import CharRNN, States
     from charrnn.sampling.constraint.automaton import Constraint
 
 WEIGHTS_PER_PIECE = 1 << 22

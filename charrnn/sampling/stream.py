@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
+from charrnn.numerics import Float64, Mask
 from charrnn.sampling.stopping import StoppingCriteria, StopReason
 from charrnn.text.utf8 import LONGEST_BEGINNING, Utf8Reader
 from charrnn.text.vocabulary import Vocabulary
@@ -19,8 +19,6 @@ from charrnn.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from charrnn.sampling.constraint.automaton import Constraint, ConstraintState
     from charrnn.sampling.history import History
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -49,7 +47,7 @@ class UniformNumbers:
         self.next = self._generator.random
         """The next number."""
 
-    def take(self, count: int) -> npt.NDArray[np.float64]:
+    def take(self, count: int) -> Float64:
         """The next `count` numbers, the same as one by one."""
         return self._generator.random(count)
 

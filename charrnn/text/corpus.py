@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
+from charrnn.numerics import Ids
 from charrnn.text.items import copy_items, count_repeated, item_bounds, item_spans, shuffled
 from charrnn.text.numbering import NEWLINE, cache_path, count, make_ids, number
 from charrnn.text.sources import Notes, TextSource
-from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, name_characters
+from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
 from charrnn.wording import counted
 
 
@@ -225,7 +226,7 @@ def _by_lines(
         notes.append("the last line was cut off and left out")
     order = shuffled(len(starts), config.split_seed)
 
-    def fill(made: npt.NDArray[np.integer]) -> None:
+    def fill(made: Ids) -> None:
         copy_items(made, ids, newline, starts[order], lengths[order])
 
     path = cache_path(vocabulary, fingerprint, cache, f"-lines-{config.split_seed}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.text.vocabulary import Ids
+from charrnn.numerics import Ids
 
 Positions = npt.NDArray[np.int64]
 
@@ -59,9 +59,7 @@ def item_spans(ids: Ids, newline: int) -> tuple[Positions, Positions]:
     return (ends - lengths)[full], lengths[full]
 
 
-def copy_items(
-    into: npt.NDArray[np.integer], ids: Ids, newline: int, starts: Positions, lengths: Positions
-) -> None:
+def copy_items(into: Ids, ids: Ids, newline: int, starts: Positions, lengths: Positions) -> None:
     """Write a newline and then these lines, one after another, which fills `into`."""
     into[0], at = newline, 1
     step = max(1, PIECE * len(lengths) // max(1, len(into)))

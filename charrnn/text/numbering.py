@@ -16,9 +16,10 @@ import numpy.typing as npt
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.files import environment_fault
+from charrnn.numerics import Ids
 from charrnn.text.decoding import text_pieces
 from charrnn.text.sources import Notes, TextSource, byte_pieces
-from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary, code_points
+from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
 
 MAX_IN_MEMORY = 1 << 26
 """Bytes of ids above which they live in a file."""
@@ -27,9 +28,7 @@ CODE_POINTS = 0x110000
 NEWLINE = ord("\n")
 
 
-def _pieces(
-    sources: Sequence[TextSource], config: CorpusConfig, notes: Notes
-) -> Iterator[npt.NDArray[np.integer]]:
+def _pieces(sources: Sequence[TextSource], config: CorpusConfig, notes: Notes) -> Iterator[Ids]:
     """All sources as arrays of code points or bytes, at most `max_chars` in all."""
     left = config.max_chars
     for source in sources:
@@ -46,11 +45,9 @@ def _pieces(
             left = None if left is None else left - len(piece)
 
 
-def _source_pieces(
-    source: TextSource, config: CorpusConfig, notes: Notes
-) -> Iterator[npt.NDArray[np.integer]]:
+def _source_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[Ids]:
     """A source in pieces; with `lines`, a last line without a newline gets one."""
-    pieces: Iterator[npt.NDArray[np.integer]]
+    pieces: Iterator[Ids]
     if config.level == "byte":
         pieces = (np.frombuffer(piece, np.uint8) for piece in byte_pieces(source))
     else:
@@ -76,7 +73,7 @@ def count(
     return counts, digest.hexdigest()
 
 
-def _text_bytes(points: npt.NDArray[np.integer], config: CorpusConfig) -> bytes:
+def _text_bytes(points: Ids, config: CorpusConfig) -> bytes:
     """The bytes of a piece that the fingerprint is made of: its characters in UTF-8."""
     if config.level == "byte":
         return points.tobytes()
@@ -93,7 +90,7 @@ def number(
 ) -> Ids:
     """The ids of the whole text, in memory or, if large, mapped from the cache."""
 
-    def fill(ids: npt.NDArray[np.integer]) -> None:
+    def fill(ids: Ids) -> None:
         _fill(ids, sources, config, vocabulary, fingerprint)
 
     path = cache_path(vocabulary, fingerprint, cache)
@@ -150,7 +147,7 @@ def _write_ids(
 
 
 def _fill(
-    ids: npt.NDArray[np.integer],
+    ids: Ids,
     sources: Sequence[TextSource],
     config: CorpusConfig,
     vocabulary: Vocabulary,

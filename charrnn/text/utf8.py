@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.numerics import Mask
 from charrnn.text.vocabulary import Vocabulary
 
-Mask = npt.NDArray[np.bool_]
 Table = npt.NDArray[np.int8]
 
 FORBIDDEN = -1

@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from charrnn.config import Level
 from charrnn.errors import DataError
+from charrnn.numerics import Ids
 from charrnn.wording import counted, escape, listed
-
-Ids = npt.NDArray[np.integer]
 
 UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
 """The text of the unknown symbol, and of bytes that are not valid UTF-8."""
@@ -93,13 +92,13 @@ class Vocabulary:
         symbols = np.union1d(self.symbols, np.asarray(points, np.uint32)).tolist()
         return Vocabulary("char", symbols, has_unknown=has_unknown or self.has_unknown)
 
-    def lookup(self, points: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    def lookup(self, points: Ids) -> npt.NDArray[np.int32]:
         """The ids of code points (or bytes); without an unknown symbol, NOT_IN_VOCABULARY for those it lacks."""
         last = np.uint32(len(self._table) - 1)  # wider than the bytes it is compared with
         ids: npt.NDArray[np.int32] = self._table[np.minimum(points, last)]
         return ids
 
-    def points(self, text: str) -> npt.NDArray[np.integer]:
+    def points(self, text: str) -> Ids:
         """A text as code points, or as UTF-8 bytes at level byte.
 
         Raises:

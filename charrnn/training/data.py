@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import TrainingConfig
+from charrnn.numerics import Ids
 from charrnn.text.corpus import Corpus
 from charrnn.text.items import Positions, item_bounds, random_numbers, shuffled
-from charrnn.text.vocabulary import Ids
 
 FALLOW = 100
 """The streams of an epoch leave out one part in this many of a text, to begin at different places in each epoch."""

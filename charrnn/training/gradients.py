@@ -27,7 +27,7 @@ from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
 from charrnn.network.heads import head_weights
 from charrnn.network.stack import advance, make_layer, upwards
-from charrnn.text.vocabulary import Ids
+from charrnn.numerics import Ids
 from charrnn.training.ops import TorchOps
 
 WINDOWS = 64

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.config import Kernel, ModelConfig
-from charrnn.model import Weights
 from charrnn.network.cells import get_cell
+from charrnn.network.cells.base import Weights
 from charrnn.network.heads import LINEAR, Head
 from charrnn.training.inputs import Inputs
 from charrnn.training.parameters import (

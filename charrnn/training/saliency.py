@@ -20,7 +20,7 @@ import torch
 
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
-from charrnn.text.vocabulary import Ids
+from charrnn.numerics import Ids
 from charrnn.training.gradients import ARRAYS_PER_STEP, TAPE, TorchModel, warm
 
 REACH = 1000

@@ -9,9 +9,10 @@ import dataclasses
 
 import numpy as np
 
-from charrnn.model import CharRNN, Float
+from charrnn.model import CharRNN
 from charrnn.network.shapes import weight_shapes
-from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Ids, Vocabulary
+from charrnn.numerics import Float, Ids
+from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary
 
 
 def extended(model: CharRNN, vocabulary: Vocabulary) -> CharRNN:

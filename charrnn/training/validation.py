@@ -9,9 +9,9 @@ from torch.nn.functional import cross_entropy
 
 from charrnn.config import Precision
 from charrnn.evaluation.streams import MAX_ITEMS, Streams, excerpts, item_streams, stretches
+from charrnn.numerics import Ids
 from charrnn.text.corpus import Corpus
 from charrnn.text.items import first_items, item_bounds
-from charrnn.text.vocabulary import Ids
 from charrnn.training.machine import autocast
 from charrnn.training.network import Network, TorchState
 from charrnn.training.plan import EVALUATED_CHARS

@@ -22,13 +22,13 @@ from charrnn.interpret.gates import saturation
 from charrnn.interpret.recording import PART
 from charrnn.interpret.units import Unit, interest
 from charrnn.network.cells import get_cell
+from charrnn.numerics import Float, Float64
 from charrnn.render.glyphs import glyph
 from charrnn.render.views.scale import FULL_SURPRISAL
 from charrnn.web.packing import pack, pack_values
 
 if TYPE_CHECKING:
     from charrnn.interpret.recording import RecordedModel, Recording
-    from charrnn.model import Float
 
 LEVELS = (112, 64, 32, 16)
 """Levels on each side of zero, most first: multiples of the terminal's 16, so that the page has the same colors."""
@@ -59,10 +59,10 @@ class _Collected:
     """The symbols read before the first part."""
     ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
-    surprisal: list["Float"] = field(default_factory=list)
+    surprisal: list[Float] = field(default_factory=list)
     next_ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
-    next_probabilities: list["Float"] = field(default_factory=list)
-    values: list["Float"] = field(default_factory=list)
+    next_probabilities: list[Float] = field(default_factory=list)
+    values: list[Float] = field(default_factory=list)
     """(T, U) for each part."""
 
     def collecting(self, parts: "Iterable[Recording]") -> "Iterator[Recording]":
@@ -198,9 +198,7 @@ def _labels(
     return list(rows), np.array(columns, np.int64)
 
 
-def _units(
-    values: "Float", units: Sequence[Unit]
-) -> tuple[list[dict[str, Any]], npt.NDArray[np.float32]]:
+def _units(values: Float, units: Sequence[Unit]) -> tuple[list[dict[str, Any]], Float]:
     """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.text.unit_scale`."""
     some = [values[:, None, k : k + TOGETHER] for k in range(0, len(units), TOGETHER)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
@@ -243,7 +241,7 @@ def _gates(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
     ]
 
 
-def _finite(scales: npt.NDArray[np.float64]) -> list[list[float]]:
+def _finite(scales: Float64) -> list[list[float]]:
     """Time scales (L, H) without infinity, which JSON does not have."""
     return np.minimum(scales, LONGEST_TIME_SCALE).round(2).tolist()  # type: ignore[no-any-return]
 

@@ -14,8 +14,8 @@ from charrnn.wording import counted, duration, size
 
 if TYPE_CHECKING:
     from charrnn.evaluation.evaluate import Evaluation
+    from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
-    from charrnn.text.vocabulary import Ids
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from charrnn.render.look import Look
     from charrnn.render.views.heatmap import HeatMap
     from charrnn.render.views.scale import Scale
-    from charrnn.render.views.text import Values
+    from charrnn.render.views.text import ValuesOf
 
 FIRST_LOOK = 10_000
 """Characters that are read before the first line is printed: they decide scales, and which units are interesting."""
@@ -170,7 +170,7 @@ def _rows(
         yield from heat_map_rows(heat_map_parts(read, shown), shown, look, width)
 
 
-Coloring = tuple["Scale", "Values", set[str]]
+Coloring = tuple["Scale", "ValuesOf", set[str]]
 """A scale, the function that gives its values in a part of a text, and the states and gates that this needs."""
 
 

@@ -19,6 +19,7 @@ from charrnn.interpret.recording import RecordedModel, Recording
 from charrnn.interpret.units import Unit, parse_unit
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
+from charrnn.numerics import Float
 
 FORMAT, VERSION = "charrnn recording", 2
 READABLE = (1, VERSION)
@@ -133,7 +134,7 @@ class Header:
         layers, units = range(self.layers), range(self.hidden_size)
         return [f"L{layer}.{a}.{k}" for a in self.arrays for layer in layers for k in units]
 
-    def table(self, part: Recording) -> npt.NDArray[np.float32]:
+    def table(self, part: Recording) -> Float:
         """The values of the dumped units in a part, (T, n), a column for each unit."""
         length = len(part.ids)
         if self.units is None:

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.dumps.arrays import SAFETENSORS_TYPES
-from charrnn.interpret.dumps.header import Header, Spec
+from charrnn.interpret.dumps.header import Array, Header, Spec
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
 
-Array = npt.NDArray[Any]
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, OverflowError),

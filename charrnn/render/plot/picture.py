@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from charrnn.interpret.context import ContextCurve
 
-Kind = Literal["png", "svg"]
+PlotFormat = Literal["png", "svg"]
 
 INCHES, DOTS_PER_INCH = (8.0, 5.0), 192
 AXIS_MARGIN = 0.04
@@ -33,7 +33,7 @@ MARKERS = "os^Dv<>P"
 """The markers of groups that colors do not tell apart."""
 
 
-def draw_picture(plot: Plot, kind: Kind) -> bytes:
+def draw_picture(plot: Plot, kind: PlotFormat) -> bytes:
     """The bytes of a picture of curves: the same for the same plot with the same matplotlib.
 
     Args:
@@ -46,7 +46,7 @@ def draw_picture(plot: Plot, kind: Kind) -> bytes:
     return _drawn(lambda figure: _draw(figure.add_subplot(), plot), INCHES, kind)
 
 
-def draw_scatter(scatter: Scatter, kind: Kind, *, colored: bool = True) -> bytes:
+def draw_scatter(scatter: Scatter, kind: PlotFormat, *, colored: bool = True) -> bytes:
     """The bytes of a picture of points in squares, side by side.
 
     Args:
@@ -61,7 +61,9 @@ def draw_scatter(scatter: Scatter, kind: Kind, *, colored: bool = True) -> bytes
     return _drawn(lambda figure: _draw_squares(figure, scatter, colored=colored), size, kind)
 
 
-def draw_context(found: "ContextCurve", noun: str, kind: Kind, *, colored: bool = True) -> bytes:
+def draw_context(
+    found: "ContextCurve", noun: str, kind: PlotFormat, *, colored: bool = True
+) -> bytes:
     """The bytes of a picture of the loss by context length, with standard errors.
 
     Args:
@@ -79,7 +81,9 @@ def draw_context(found: "ContextCurve", noun: str, kind: Kind, *, colored: bool 
     )
 
 
-def _drawn(draw: "Callable[[Figure], None]", inches: tuple[float, float], kind: Kind) -> bytes:
+def _drawn(
+    draw: "Callable[[Figure], None]", inches: tuple[float, float], kind: PlotFormat
+) -> bytes:
     """The file of what is drawn on a figure."""
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from charrnn.interpret.gates import OPEN, SHUT, Fractions, GateUse, Saturation
+from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation
 from charrnn.interpret.units import highest
+from charrnn.numerics import Float64
 from charrnn.render.grid import GAP, GridRow, words
 from charrnn.render.palette import ColorMode
 from charrnn.render.plot.scatter import Scatter, Square, scatter_rows
@@ -114,7 +115,7 @@ def _side_by_side(names: Sequence[str], tables: dict[str, list[list[str]]]) -> I
             ).rstrip()
 
 
-def _column(gate: GateUse, values: Fractions) -> list[str]:
+def _column(gate: GateUse, values: Float64) -> list[str]:
     """The units with the highest values."""
     return [f"{u!s:<10}{_percent(v):>9}" for u, v in highest(values, gate.name, EXTREMES)]
 

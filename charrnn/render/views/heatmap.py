@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
+from charrnn.numerics import Float
 from charrnn.render.graphemes import Graphemes
 from charrnn.render.grid import GAP, Band, GridRow, folded, words
 from charrnn.render.look import Look
@@ -27,8 +27,7 @@ ScaleOf = Literal["all", "unit"]
 LEAST_FULL = 1e-6
 """The full scale of a unit that is always zero."""
 
-Array = npt.NDArray[np.float32]
-Part = tuple[Sequence[Column], Array]
+Part = tuple[Sequence[Column], Float]
 """The columns of a part of a text, and the values of each unit there, (n, T)."""
 
 
@@ -43,7 +42,7 @@ class HeatMap:
     """The meaning of the colors."""
     scale_of: ScaleOf = "all"
 
-    def values(self, recording: Recording) -> Array:
+    def values(self, recording: Recording) -> Float:
         """The values of the units in a part of a text, (n, T)."""
         return _values(recording, self.units)
 
@@ -84,17 +83,17 @@ def heat_map(
     return HeatMap(units, each, legend, scale)
 
 
-def _values(recording: Recording, units: Sequence[Unit]) -> Array:
+def _values(recording: Recording, units: Sequence[Unit]) -> Float:
     return np.stack([recording.arrays[u.what][:, u.layer, u.index] for u in units])
 
 
-def _extremes(values: Array) -> tuple[float, float]:
+def _extremes(values: Float) -> tuple[float, float]:
     """The lowest and the highest value that is finite; both 0 if none is."""
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
-def _reach(values: Array) -> float:
+def _reach(values: Float) -> float:
     """The full scale of one unit: its largest absolute value."""
     low, high = _extremes(values)
     return max(-low, high, LEAST_FULL)
@@ -151,7 +150,7 @@ def _labels(name: str, look: Look) -> list[str]:
     return [name] if look.has_color else ["", name]
 
 
-def _band(columns: Sequence[Column], values: Array, shown: HeatMap, look: Look) -> Band:
+def _band(columns: Sequence[Column], values: Float, shown: HeatMap, look: Look) -> Band:
     """The rows of a part before they are folded."""
     widths, ramp = [c.width for c in columns], shown.scale.ramp(look)
     plain, blank = [PLAIN] * len(columns), [""] * len(columns)

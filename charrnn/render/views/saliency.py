@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from rich.cells import cell_len
 
+from charrnn.numerics import Float64
 from charrnn.render.grid import GridRow, words
 from charrnn.render.look import Look
 from charrnn.render.tables import bar
@@ -24,7 +24,7 @@ Symbol = tuple[int, str]
 
 
 def saliency_text(
-    title: str, symbols: Sequence[Symbol], target: Symbol, norms: npt.NDArray[np.float64]
+    title: str, symbols: Sequence[Symbol], target: Symbol, norms: Float64
 ) -> tuple[TextPart, Scale]:
     """A text colored by its norms as fractions of the largest.
 
@@ -52,7 +52,7 @@ def saliency_rows(part: TextPart, scale: Scale, look: Look, width: int) -> Itera
 def strongest_rows(
     part: TextPart,
     place: int,
-    norms: npt.NDArray[np.float64],
+    norms: Float64,
     width: int,
     *,
     blocks: bool = True,

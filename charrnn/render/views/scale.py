@@ -11,9 +11,9 @@ from charrnn.render.palette import Paint, Ramp, diverging, one_sided
 from charrnn.render.tables import wrapped
 
 if TYPE_CHECKING:
-    from charrnn.model import Float
+    from charrnn.numerics import Float
 
-    Values = Sequence[float] | Float
+    Numbers = Sequence[float] | Float
 
 FULL_SURPRISAL = 8.0
 """The surprisal with the full color, in bits."""
@@ -50,19 +50,19 @@ class Scale:
         return (one_sided if self.is_surprisal else diverging)(look.mode, look.palette)
 
 
-def digit_rows(values: "Values", scale: Scale) -> Iterator[list[str]]:
+def digit_rows(values: "Numbers", scale: Scale) -> Iterator[list[str]]:
     """The rows of digits below values: their signs, if any is negative, and their sizes."""
     if scale.is_signed:
         yield signs_of(values)
     yield digits_of(values, scale.full)
 
 
-def signs_of(values: "Values") -> list[str]:
+def signs_of(values: "Numbers") -> list[str]:
     """The signs of values; zero has none."""
     return ["-" if value < 0 else "+" if value > 0 else "" for value in values]
 
 
-def digits_of(values: "Values", full: float) -> list[str]:
+def digits_of(values: "Numbers", full: float) -> list[str]:
     """The sizes of values in ninths of the full scale."""
     import numpy as np
 

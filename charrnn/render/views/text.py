@@ -7,8 +7,8 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from charrnn.interpret.recording import Recording
-from charrnn.model import Float
 from charrnn.network.cells import get_cell
+from charrnn.numerics import Float
 from charrnn.render.graphemes import Graphemes
 from charrnn.render.grid import GAP, Band, GridRow, folded
 from charrnn.render.look import Look
@@ -24,7 +24,7 @@ from charrnn.render.views.symbols import Column, columns_of, shown
 
 HERE = "here"
 
-Values = Callable[[Recording], Float]
+ValuesOf = Callable[[Recording], Float]
 """The values that color a part of a text: one for each of its symbols, (T,)."""
 
 
@@ -49,7 +49,7 @@ class TextPart:
 
 
 def text_parts(
-    recordings: Iterable[Recording], values: Values, *, surprisal: bool = False
+    recordings: Iterable[Recording], values: ValuesOf, *, surprisal: bool = False
 ) -> Iterator[TextPart]:
     """The parts of a text; their guesses are those that were recorded.
 
@@ -80,7 +80,7 @@ def _guesses(recording: Recording) -> list[list[Guess]]:
 # --- what colors it -------------------------------------------------------------------------------
 
 
-def unit_values(layer: int, what: str, index: int) -> Values:
+def unit_values(layer: int, what: str, index: int) -> ValuesOf:
     """The values of a unit in a part of a text."""
     return lambda recording: recording.arrays[what][:, layer, index]
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import SettingError, UsageError
+from charrnn.numerics import Mask
 from charrnn.sampling.constraint.bytes import NONE, SCALARS, CharacterBytes
 from charrnn.sampling.constraint.regex import (
     ACCEPT,
@@ -31,8 +32,6 @@ from charrnn.sampling.constraint.regex import (
 )
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted, quoted
-
-Mask = npt.NDArray[np.bool_]
 
 MAX_NUMBERS = 400_000
 """Numbers that a constraint keeps about the states that it has visited."""

@@ -8,7 +8,7 @@ Source: The Unicode Standard, table 3-7 (well-formed UTF-8 byte sequences).
 import numpy as np
 import numpy.typing as npt
 
-Mask = npt.NDArray[np.bool_]
+from charrnn.numerics import Mask
 
 NONE = 0
 """The class of characters that are never wanted, and of byte sequences that are not characters."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.sampling.rules import Float64
+from charrnn.numerics import Float, Float64
 
 if TYPE_CHECKING:
-    from charrnn.model import Float, States
+    from charrnn.model import States
 
 NOTHING = -1
 """Placeholder in `Hypotheses.symbols` where there is no symbol."""
@@ -28,7 +28,7 @@ class Hypotheses:
     """Log of the chance with which each was kept until now, (N,); see `prune`."""
     symbols: npt.NDArray[np.int32]
     """The symbols in the gaps, each at its place, or NOTHING, (N, W)."""
-    logits: "Float"
+    logits: Float
     """Logits of the next symbol, (N, V)."""
     state: "States"
     """The state of the network after all symbols, (N, H) each."""

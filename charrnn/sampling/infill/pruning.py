@@ -6,8 +6,7 @@ Knows numbers only, no text and no model.
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.numerics import require_finite, reverse_log_cumsum
-from charrnn.sampling.rules import Float64
+from charrnn.numerics import Float64, require_finite_predictions, reverse_log_cumsum
 
 NEGLIGIBLE = -1e6
 """Log of p^(1/temperature), relative to the best hypothesis, below which the weight is 0."""
@@ -54,7 +53,7 @@ def prune(
     Source: the optimal resampling of P. Fearnhead and P. Clifford, "On-line inference for hidden Markov models via
     particle filters", Journal of the Royal Statistical Society B 65, 2003, with systematic draws.
     """
-    require_finite(np.abs(log_p).sum())
+    require_finite_predictions(np.abs(log_p).sum())
     if len(log_p) <= width:
         return np.arange(len(log_p)), log_kept
     if temperature == 0:

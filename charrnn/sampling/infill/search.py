@@ -23,11 +23,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.errors import DataError, SettingError, UsageError
 from charrnn.model import CharRNN
-from charrnn.numerics import log_softmax, odds
+from charrnn.numerics import Ids, Mask, log_softmax, odds
 from charrnn.sampling.infill.hypotheses import NOTHING, Hypotheses
 from charrnn.sampling.infill.pruning import log_weights, prune
 from charrnn.sampling.infill.template import Gap, Template, parse_template
@@ -35,7 +34,6 @@ from charrnn.sampling.rules import draw
 from charrnn.sampling.sampler import full_prompt, read_prompt
 from charrnn.settings import require
 from charrnn.text.utf8 import BETWEEN, FORBIDDEN, Table, spelling_table
-from charrnn.text.vocabulary import Ids
 
 BEAM, BEAM_OF_DRAWS = 512, 128
 """Default beam width for the most likely infillings and for draws, which need fewer hypotheses to be as good."""
@@ -73,7 +71,7 @@ def infill(
     beam: int | None = None,
     temperature: float = 0.0,
     seed: int | None = None,
-    banned: npt.NDArray[np.bool_] | None = None,
+    banned: Mask | None = None,
     newlines: bool = False,
     line: bool = False,
 ) -> Iterator[Infilling]:
@@ -130,7 +128,7 @@ def _check(count: int, beam: int, temperature: float, seed: int | None) -> None:
         )
 
 
-def _gap_table(model: CharRNN, banned: npt.NDArray[np.bool_] | None, *, newlines: bool) -> Table:
+def _gap_table(model: CharRNN, banned: Mask | None, *, newlines: bool) -> Table:
     """The spelling table of what a gap may hold."""
     vocabulary = model.vocabulary
     mask = np.zeros(len(vocabulary), np.bool_) if banned is None else banned.copy()
