@@ -8,7 +8,7 @@ from charrnn.cli.inputs import user_cache
 from charrnn.settings import check, setting
 
 if TYPE_CHECKING:
-    from charrnn.text.catalogue import Entry
+    from charrnn.text.catalogue import NamedCorpus
 
 EXAMPLES = ("charrnn corpora", "charrnn corpora --json", "charrnn train shakespeare --minutes 5")
 INDENT = 13
@@ -39,7 +39,7 @@ def corpora(options: CorporaOptions) -> None:
         print(f"Train on one with: charrnn train NAME. Downloads are saved in {cache}.")
 
 
-def _print_json(entry: "Entry", *, here: bool) -> None:
+def _print_json(entry: "NamedCorpus", *, here: bool) -> None:
     record = {
         "name": entry.name,
         "what": entry.what,
@@ -52,7 +52,7 @@ def _print_json(entry: "Entry", *, here: bool) -> None:
     print(json.dumps(record))
 
 
-def _print(entry: "Entry", *, here: bool) -> None:
+def _print(entry: "NamedCorpus", *, here: bool) -> None:
     where = "on this machine" if here else "downloaded when first used"
     print(f"{entry.name:<{INDENT}}{entry.size}, {entry.license}, {where}")
     print(f"{'':<{INDENT}}{entry.what}")

@@ -52,14 +52,14 @@ class Run:
     """One or more, from the first to the last."""
 
     @property
-    def judged(self) -> list[Evaluated]:
+    def validated(self) -> list[Evaluated]:
         """The evaluations on validation text."""
         return [row for row in self.rows if row[VALIDATION] is not None]
 
     @property
     def best(self) -> Evaluated:
         """The evaluation with the lowest validation loss, the first of equals."""
-        return min(self.judged, key=lambda row: row[VALIDATION])
+        return min(self.validated, key=lambda row: row[VALIDATION])
 
 
 Checkpoints = Annotated[
@@ -128,10 +128,10 @@ def _read(names: Sequence[str]) -> list[Run]:
     if len({run.unit for run in runs}) > 1:
         kinds = ", ".join(f"{run.name} reads {run.unit}s" for run in runs)
         raise UsageError(f"bits per byte and per character cannot share an axis: {kinds}")
-    unjudged = [run.name for run in runs if not run.judged]
-    if unjudged and len(runs) > 1:
+    unvalidated = [run.name for run in runs if not run.validated]
+    if unvalidated and len(runs) > 1:
         raise UsageError(
-            f"{unjudged[0]} was trained without validation text, so it cannot be drawn with others",
+            f"{unvalidated[0]} was trained without validation text, so it cannot be drawn with others",
             "leave it out, or draw it alone",
         )
     count = Counter(run.name for run in runs)
@@ -184,14 +184,14 @@ def _plot(runs: Sequence[Run]) -> "Plot":
     if len(runs) > 1:
         letters = zip(string.ascii_lowercase, runs, strict=False)
         lines = [
-            Line(letter, run.name, _points(run.judged, VALIDATION), _best(run))
+            Line(letter, run.name, _points(run.validated, VALIDATION), _best(run))
             for letter, run in letters
         ]
         return Plot(f"{title} of validation text", lines)
     last = run.rows[-1]
     lines = []
-    if run.judged:
-        lines.append(Line("v", "validation", _points(run.judged, VALIDATION), _best(run)))
+    if run.validated:
+        lines.append(Line("v", "validation", _points(run.validated, VALIDATION), _best(run)))
     trained = [row for row in run.rows if row[TRAIN] is not None]
     if trained:
         note = (
@@ -215,7 +215,7 @@ def _bits(row: Evaluated, what: str) -> str:
 
 def _best(run: Run) -> str:
     """The best point in words, and the end of the curve if it is another point."""
-    best, last = run.best, run.judged[-1]
+    best, last = run.best, run.validated[-1]
     text = f"best {_bits(best, VALIDATION)} at step {best['step']:,} ({duration(best['seconds'])})"
     if best is last:
         return f"{text}, the last"
@@ -230,7 +230,7 @@ def _json(runs: Sequence[Run]) -> str:
             "path": str(run.metrics),
             "unit": run.unit,
             "planned_steps": run.planned_steps,
-            "best_step": run.best["step"] if run.judged else None,
+            "best_step": run.best["step"] if run.validated else None,
             "rows": run.rows,
         }
         for run in runs

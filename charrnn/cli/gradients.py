@@ -206,11 +206,11 @@ def _as_dict(path: Path | None, num_symbols: int, measured: list[Measured]) -> d
     }
 
 
-def _layers(found: "GradientReach") -> list[dict[str, Any]]:
-    rows = zip(found.norms.tolist(), found.reach, found.per_step, strict=True)
+def _layers(reach: "GradientReach") -> list[dict[str, Any]]:
+    rows = zip(reach.norms.tolist(), reach.reach, reach.per_step, strict=True)
     return [
-        {"layer": layer, "norms": norms, "reach": reach, "per_step": per_step}
-        for layer, (norms, reach, per_step) in enumerate(rows)
+        {"layer": layer, "norms": norms, "reach": farthest, "per_step": per_step}
+        for layer, (norms, farthest, per_step) in enumerate(rows)
     ]
 
 
@@ -241,10 +241,10 @@ def _print(measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary")
 def _curve(network: Measured, layer: int) -> "Curve":
     from charrnn.render.views.fading import Curve
 
-    found = network.reach
-    farthest = found.reach[layer]
+    measured = network.reach
+    farthest = measured.reach[layer]
     figures = {
-        "reach": f"{farthest}{' or more' if farthest == found.distance else ''}",
-        "per step": f"{found.per_step[layer]:.3g}",
+        "reach": f"{farthest}{' or more' if farthest == measured.distance else ''}",
+        "per step": f"{measured.per_step[layer]:.3g}",
     }
-    return Curve(network.title, found.relative[layer].tolist(), figures)
+    return Curve(network.title, measured.relative[layer].tolist(), figures)

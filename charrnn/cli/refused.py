@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from charrnn.errors import UsageError
-from charrnn.wording import did_you_mean, listed
+from charrnn.wording import listed, nearest
 
 Refused: type[Exception] = typer.BadParameter.__mro__[1]
 """The error that Typer raises for an invalid command line; it does not export it."""
@@ -26,16 +26,18 @@ def in_one_line(refused: Any, command: str, verbs_with: Callable[[str], list[str
     hint = ""
     if hasattr(refused, "possibilities") and (option := getattr(refused, "option_name", "")):
         refused.possibilities = ()  # Typer's own, which include distant ones
-        hint = _elsewhere(option, verbs_with(option)) or did_you_mean(option, _options(refused))
+        hint = _elsewhere(option, verbs_with(option)) or _nearest(option, refused)
     message: str = _of_a_value(refused) or refused.format_message()
     message = message[:1].lower() + message[1:].rstrip(".")
     return UsageError(message, hint or f"run '{command} --help' for usage")
 
 
-def _options(refused: Any) -> list[str]:
-    """The options of the command whose command line was refused."""
+def _nearest(option: str, refused: Any) -> str:
+    """A hint to the nearest option of the command whose command line was refused."""
     parameters = refused.ctx.command.params if refused.ctx else ()
-    return [option for p in parameters for option in p.opts if option.startswith("--")]
+    names = (name.removeprefix("--") for p in parameters for name in p.opts)
+    near = nearest(option.removeprefix("--"), names)
+    return f"did you mean --{near}?" if near else ""
 
 
 def _elsewhere(option: str, verbs: list[str]) -> str:

@@ -52,11 +52,11 @@ def find_checkpoint(name: str | None) -> Path:
                 hint = f"{meant} {hint}"
             raise CheckpointError(f"there is no checkpoint or run called {name!r}", hint)
         return path
-    found = _newest()
-    if found is None:
+    newest = _newest()
+    if newest is None:
         raise CheckpointError(f"there is no checkpoint under {RUNS}/", TRAIN_ONE)
-    say(f"charrnn: newest checkpoint {found}")
-    return found
+    say(f"charrnn: newest checkpoint {newest}")
+    return newest
 
 
 def checkpoint_of_run(folder: Path) -> Path | None:
@@ -89,8 +89,8 @@ def say_near_run(text: str) -> None:
 
 def _newest() -> Path | None:
     """The checkpoint of the run that was written to last, or None."""
-    found = [path for folder in RUNS.glob("*/") if (path := checkpoint_of_run(folder))]
-    return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+    paths = [path for folder in RUNS.glob("*/") if (path := checkpoint_of_run(folder))]
+    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def open_checkpoint(name: str | None) -> "Checkpoint":

@@ -26,7 +26,7 @@ FOREIGN = ("site-packages", "dist-packages", "__pycache__")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class NamedCorpus:
     """A corpus known by name."""
 
     name: str
@@ -41,7 +41,7 @@ class Entry:
     """The file inside a downloaded .zip."""
 
 
-PYTHON = Entry(
+PYTHON = NamedCorpus(
     name="python",
     what="your own Python's standard library: its .py files, without tests and generated tables",
     size=f"{PYTHON_CHARS:,} chars",
@@ -49,7 +49,7 @@ PYTHON = Entry(
     origin="this machine",
 )
 DOWNLOADS = (
-    Entry(
+    NamedCorpus(
         name="shakespeare",
         what="tinyshakespeare: plays, the standard small benchmark",
         size="1,115,394 chars",
@@ -57,7 +57,7 @@ DOWNLOADS = (
         origin="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
     ),
-    Entry(
+    NamedCorpus(
         name="names",
         what="32,033 first names, one a line (makemore)",
         size="228,145 chars",
@@ -65,14 +65,14 @@ DOWNLOADS = (
         origin="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
         sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
     ),
-    Entry(
+    NamedCorpus(
         name="warpeace",
         what="Tolstoy, War and Peace, in English",
         size="about 3.2 M chars",
         license="public domain",
         origin="https://cs.stanford.edu/people/karpathy/char-rnn/warpeace_input.txt",
     ),
-    Entry(
+    NamedCorpus(
         name="enwik8",
         what="100 MB of Wikipedia in XML (Hutter Prize); best at level byte",
         size="100,000,000 bytes",
@@ -105,17 +105,19 @@ def python_sources(notes: Notes) -> list[TextSource]:
         ) from error
 
 
-def is_cached(entry: Entry, cache: Path) -> bool:
+def is_cached(entry: NamedCorpus, cache: Path) -> bool:
     """Whether the text is already on this machine."""
     return entry is PYTHON or _path(entry, cache).is_file()
 
 
-def _path(entry: Entry, cache: Path) -> Path:
+def _path(entry: NamedCorpus, cache: Path) -> Path:
     suffix = Path(entry.origin).suffix
     return cache / "corpora" / (entry.name + suffix)
 
 
-def fetch(entry: Entry, cache: Path, *, progress: Callable[[str], Any] | None = None) -> TextSource:
+def fetch(
+    entry: NamedCorpus, cache: Path, *, progress: Callable[[str], Any] | None = None
+) -> TextSource:
     """The text of a downloadable entry, from the cache or else from its origin.
 
     Args:
@@ -143,7 +145,7 @@ def fetch(entry: Entry, cache: Path, *, progress: Callable[[str], Any] | None = 
     return _member(path, entry.member) if entry.member else file_source(path)
 
 
-def _download(entry: Entry, path: Path, progress: Callable[[str], Any] | None) -> None:
+def _download(entry: NamedCorpus, path: Path, progress: Callable[[str], Any] | None) -> None:
     import pooch
     import requests
 

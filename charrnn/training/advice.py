@@ -46,8 +46,10 @@ def run_advice(rows: Sequence[Row], dropouts: tuple[float, float]) -> list[str]:
     losses = [
         row.get(name) for row in rows for name in ("val_nats_per_char", "train_nats_per_char")
     ]
-    judged = all(isinstance(nats, float) and 0 < nats < math.inf for nats in losses)
-    if len(rows) < FEWEST_EVALUATIONS or not judged:  # a resumed run's old rows come from a file
+    are_validated = all(isinstance(nats, float) and 0 < nats < math.inf for nats in losses)
+    if (
+        len(rows) < FEWEST_EVALUATIONS or not are_validated
+    ):  # a resumed run's old rows come from a file
         return []
     val = [row["val_nats_per_char"] / math.log(2) for row in rows]
     train = [row["train_nats_per_char"] / math.log(2) for row in rows]

@@ -103,7 +103,7 @@ class Trainer:
         require_precision(config.precision, self.device)
         self.batches = make_batches(corpus, config)
         self.network = self._make_network(initial)
-        self._judge_start = initial is not None and len(corpus.val) > 1
+        self._evaluates_start = initial is not None and len(corpus.val) > 1
         self.optimizer = Optimizer(self.network, config)
         self.progress = RunProgress()
         self.state: TorchState = None
@@ -161,7 +161,7 @@ class Trainer:
             EnvironmentFault: the memory is full, or the last checkpoint could not be written.
         """
         with thread_count(self.config.threads), memory_faults(self.config.batch_size):
-            if self._judge_start:
+            if self._evaluates_start:
                 yield from self._evaluate_start()
             if self.files.last_step is None:  # from its first moment on, a run can be resumed
                 yield from self._save_last()

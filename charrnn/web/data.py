@@ -32,13 +32,15 @@ if TYPE_CHECKING:
 
 LEVELS = (112, 64, 32, 16)
 """Levels on each side of zero, most first: multiples of the terminal's 16, so that the page has the same colors."""
+GUESSES = 5
+"""Guesses at each character, if no other number is given."""
 MAX_VALUE_CHARS = 4_000_000
 """Characters of a page that the values may take; if they take more, fewer levels are tried."""
-STRONGEST = 8
+NUM_FINE = 8
 """Number of units of each symbol whose values are stored finely: those farthest from zero, relative to their scales."""
 FULL_SCALE = 2000
 """The number that stands for a full scale in these values."""
-TOGETHER = 64
+MAX_SCORED = 64
 """Units whose interest is computed together, to bound memory."""
 LONGEST_TIME_SCALE = 1e9
 """The number that replaces longer time scales and infinity."""
@@ -200,7 +202,7 @@ def _labels(
 
 def _units(values: Float, units: Sequence[Unit]) -> tuple[list[dict[str, Any]], Float]:
     """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.text.unit_scale`."""
-    some = [values[:, None, k : k + TOGETHER] for k in range(0, len(units), TOGETHER)]
+    some = [values[:, None, k : k + MAX_SCORED] for k in range(0, len(units), MAX_SCORED)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
     reach = np.abs(values).max(axis=0)
     is_cell = np.array([u.what == "c" for u in units], bool)
@@ -278,7 +280,7 @@ def _strongest(
         fractions: (T, U) the values as fractions of the scales.
     """
     some = np.array_split(fractions, -(-len(fractions) // PART))
-    units = [np.argsort(-np.abs(rows), axis=1, kind="stable")[:, :STRONGEST] for rows in some]
+    units = [np.argsort(-np.abs(rows), axis=1, kind="stable")[:, :NUM_FINE] for rows in some]
     chosen = np.concatenate(units)
     values = np.take_along_axis(fractions, chosen, axis=1)
     return chosen, np.rint(values * FULL_SCALE).astype("<i2")

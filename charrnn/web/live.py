@@ -17,7 +17,7 @@ from charrnn.interpret.units import parse_units
 from charrnn.sampling.sampler import full_prompt, generate, generate_items
 from charrnn.settings import require
 from charrnn.text.vocabulary import name_characters
-from charrnn.web.data import page_data
+from charrnn.web.data import GUESSES, page_data
 from charrnn.web.html import page_html
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ MAX_CHARS = 2000
 """Maximum characters of a text that is read or continued, and of one that is generated."""
 MAX_INDEX = 10**6
 """Maximum number of a stream of random numbers."""
-GUESSES = 5
-"""Guesses at each character."""
 BEGINNING = SamplingConfig(length=400, seed=1)
 """The settings with which the page opens, and with which its first text is generated."""
 TEXTS = ("prompt", "written", "edits")

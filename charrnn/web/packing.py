@@ -26,7 +26,7 @@ COARSE = 16
 """Levels on each side of zero that distinguish kinds of pairs; a divisor of all numbers of levels."""
 KINDS = 2 * COARSE + 1
 """Kinds of a single value; pairs have the square of this."""
-TOGETHER = 64
+MAX_SORTED = 64
 """Units whose pairs are sorted together, to bound memory."""
 
 Packed = dict[str, str | int]
@@ -63,8 +63,8 @@ def pack_values(values: npt.NDArray[np.int8], ids: npt.NDArray[Any], levels: int
     order = by_context(ids)
     streams: list[list[npt.NDArray[np.int8]]] = [[] for _ in range(KINDS * KINDS)]
     counts = np.zeros(len(streams), np.int64)
-    for start in range(0, len(values), TOGETHER):
-        some = np.pad(values[start : start + TOGETHER, order], ((0, 0), (2, 0)))  # (u, 2 + T)
+    for start in range(0, len(values), MAX_SORTED):
+        some = np.pad(values[start : start + MAX_SORTED, order], ((0, 0), (2, 0)))  # (u, 2 + T)
         coarse = (some.astype(np.int16) + levels) // (levels // COARSE)
         kinds = (KINDS * coarse[:, 1:-1] + coarse[:, :-2]).ravel()
         sizes = np.bincount(kinds, minlength=len(streams))

@@ -178,7 +178,7 @@ def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
     from charrnn.cli.layout import ColoringOptions
     from charrnn.cli.reading import Reader
     from charrnn.cli.visualize.follow import follow
-    from charrnn.cli.visualize.selection import Selection
+    from charrnn.cli.visualize.selection import View
     from charrnn.config import BasicSamplingConfig
     from charrnn.sampling import sampler
 
@@ -197,7 +197,7 @@ def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
     layout = ColoringOptions(color=ColorMode.ansi256, width=1000)
     reader = Reader(tiny_model, None, lines=False, title="tiny")
     config = BasicSamplingConfig(length=8, seed=1)
-    follow(reader, config, Selection(surprisal=True), layout)
+    follow(reader, config, View(surprisal=True), layout)
     assert seen == list(range(8))
 
 

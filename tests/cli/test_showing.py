@@ -15,7 +15,7 @@ from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.reading import Reader
 from charrnn.cli.visualize import show
 from charrnn.cli.visualize.pager import page
-from charrnn.cli.visualize.selection import Selection
+from charrnn.cli.visualize.selection import View
 from charrnn.cli.visualize.show import ModelReadings, shown_lines
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError
@@ -112,7 +112,7 @@ def successor_model():
 
 
 def test_the_guess_under_a_column_is_for_the_next_one():
-    chosen = Selection(surprisal=True, predictions=1)
+    chosen = View(surprisal=True, predictions=1)
     lines = list(
         shown_lines(
             readings_of(successor_model(), "abcdefga"),
@@ -177,7 +177,7 @@ def test_a_text_longer_than_the_first_look_is_shown_as_if_it_were_not(
     arrays = tiny_model.read(text).arrays
     both = [int(arrays[letter][:, 1].min(axis=0).argmin()) for letter in letters]  # both signs
     units = tuple(Unit(1, letter, k) for letter, k in zip(letters, both, strict=True))
-    chosen = Selection(named=tuple((str(u), (u,)) for u in units), **more)
+    chosen = View(named=tuple((str(u), (u,)) for u in units), **more)
     whole = "\n".join(shown_lines(readings_of(tiny_model, text), chosen, style))
     assert "in the first" not in whole
     monkeypatch.setattr(show, "FIRST_LOOK", 500)
@@ -190,10 +190,10 @@ def test_a_text_longer_than_the_first_look_is_shown_as_if_it_were_not(
 def test_a_heat_map_of_a_long_text_comes_in_parts(tiny_model, monkeypatch):
     named = (("L0.h.0-3", parse_units("L0.h.0-3", tiny_model)),)
     text, style = make_text(2600), ColoringOptions(color=ColorMode.none, width=70)
-    whole = list(shown_lines(readings_of(tiny_model, text), Selection(named=named), style))
+    whole = list(shown_lines(readings_of(tiny_model, text), View(named=named), style))
     monkeypatch.setattr(show, "FIRST_LOOK", 500)
     monkeypatch.setattr(ModelReadings, "whole", None)
-    long = list(shown_lines(readings_of(tiny_model, text), Selection(named=named), style))
+    long = list(shown_lines(readings_of(tiny_model, text), View(named=named), style))
     assert "in the first 500 characters" in long[0]
     assert long[2:] == whole[2:]
 
@@ -201,7 +201,7 @@ def test_a_heat_map_of_a_long_text_comes_in_parts(tiny_model, monkeypatch):
 def test_interesting_units_are_chosen_by_the_first_look(tiny_model, short_look):
     text = make_text(2600)
     lines = shown_lines(
-        readings_of(tiny_model, text), Selection(what="c"), ColoringOptions(color=ColorMode.none)
+        readings_of(tiny_model, text), View(what="c"), ColoringOptions(color=ColorMode.none)
     )
     found = [line.split()[0] for line in lines if line.startswith("L")]
     best = most_interesting(tiny_model.read(text[:500]).arrays["c"], "c", 3)
@@ -219,7 +219,7 @@ def test_the_first_lines_come_before_the_text_is_read(tiny_model, monkeypatch, s
     monkeypatch.setattr(tiny_model, "advance", counted)
     lines = shown_lines(
         readings_of(tiny_model, make_text(6000)),
-        Selection(what="h"),
+        View(what="h"),
         ColoringOptions(color=ColorMode.none),
     )
     for _ in range(10):
@@ -234,7 +234,7 @@ def test_a_cell_s_scale_is_that_of_the_first_look_and_values_may_lie_beyond(tiny
     unit = Unit(1, "c", 20)
     lines = shown_lines(
         readings_of(tiny_model, text),
-        Selection(named=((str(unit), (unit,)),)),
+        View(named=((str(unit), (unit,)),)),
         ColoringOptions(color=ColorMode.none, width=70),
     )
     assert f"9 is {values[:, 1, 20].max():.2f} or more" in list(lines)[1]

@@ -223,7 +223,7 @@ def test_of_long_texts_the_nearest_part_counts(monkeypatch):
 
 
 def test_baselines_score_the_characters_that_the_end_of_a_run_scores():
-    assert baselines.MAX_HELD_OUT == train_talk.JUDGED_CHARS
+    assert baselines.MAX_HELD_OUT == train_talk.MAX_VALIDATION_CHARS
 
 
 def test_rare_characters_are_one_symbol_for_all():

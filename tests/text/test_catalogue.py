@@ -19,7 +19,7 @@ from charrnn.text.catalogue import (
     CATALOGUE,
     DOWNLOADS,
     PYTHON,
-    Entry,
+    NamedCorpus,
     fetch,
     find_sources,
     is_cached,
@@ -62,7 +62,7 @@ class Server:
         self._thread.start()
         self._running = True
 
-    def put(self, content: bytes, suffix: str = ".txt", **changes) -> Entry:
+    def put(self, content: bytes, suffix: str = ".txt", **changes) -> NamedCorpus:
         """The entry of a corpus that the server holds, with its true checksum."""
         (self.folder / f"some{suffix}").write_bytes(content)
         origin = f"http://127.0.0.1:{self._http.server_port}/some{suffix}"
@@ -99,7 +99,7 @@ def kept(cache: Path) -> list[str]:
     return sorted(p.name for p in cache.rglob("*") if p.is_file())
 
 
-def refusal_of(kind: type[CharrnnError], entry: Entry, cache: Path) -> CharrnnError:
+def refusal_of(kind: type[CharrnnError], entry: NamedCorpus, cache: Path) -> CharrnnError:
     with pytest.raises(kind) as caught:
         fetch(entry, cache)
     assert "\n" not in caught.value.message

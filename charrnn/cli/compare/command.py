@@ -14,7 +14,13 @@ from charrnn.cli.run_file import apply_run_file
 from charrnn.cli.run_names import new_folders
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
 from charrnn.cli.train.command_line import CorpusNames, PlaceOptions
-from charrnn.cli.train.report import judge, sample_command, say_corpus, say_plan, say_stopped
+from charrnn.cli.train.report import (
+    evaluate_best,
+    sample_command,
+    say_corpus,
+    say_plan,
+    say_stopped,
+)
 from charrnn.cli.train.run import (
     drive,
     held_folder,
@@ -264,13 +270,13 @@ def _train(
         if not trainer.finished:
             say_stopped(trainer, names)
             return None
-        row = _row(trainer, judge(trainer))
+        row = _row(trainer, evaluate_best(trainer))
     say(f"validation  {row.nats:.4f} nats, {row.bits:.4f} bits; saved to {entry.folder}")
     return row
 
 
 def _row(
-    trainer: "Trainer", judged: "Evaluation | None", diverged: DivergedError | None = None
+    trainer: "Trainer", result: "Evaluation | None", diverged: DivergedError | None = None
 ) -> Trained:
     from charrnn.network.shapes import count_parameters
 
@@ -284,7 +290,7 @@ def _row(
         epochs=progress.step / batches.steps_per_epoch,
         characters_seen=batches.characters_in(progress.step),
         seconds=progress.seconds,
-        nats=judged.nats_per_char if judged else None,
+        nats=result.nats_per_char if result else None,
         diverged=diverged,
     )
 
@@ -307,8 +313,8 @@ def _show(comparison: Comparison, entries: list[Entry], *, as_json: bool) -> Non
         unit, width = comparison.unit, terminal_width()
         for line in table(rows, unit, width, blocks=can_print(EIGHTHS)):
             print(line)
-        judged, timed = comparison.protocol
-        print_wrapped(judged)
+        validated, timed = comparison.protocol
+        print_wrapped(validated)
         bars = "; bar: bits, shorter is better" if bar_cells(rows, unit, width) else ""
         print_wrapped(timed + bars)
         sys.stdout.flush()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.train.report import judged_text
+from charrnn.cli.train.report import validation_text
 from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import DivergedError
 from charrnn.render.tables import bar
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
 
 SHORTEST_BAR, LONGEST_BAR = 8, 40
-GAP = "  "
+BETWEEN = "  "
 DISPENSABLE = (5, 3, 1, 2, 4)
 """The columns that a narrow table leaves out, in this order: first nats, which bits already say."""
 
@@ -91,15 +91,15 @@ class Comparison:
     @property
     def best(self) -> Trained | None:
         """The network with the fewest bits per character."""
-        judged = [row for row in self.rows if row.nats is not None]
-        return min(judged, key=lambda row: row.nats or 0.0, default=None)
+        validated = [row for row in self.rows if row.nats is not None]
+        return min(validated, key=lambda row: row.nats or 0.0, default=None)
 
     @property
     def protocol(self) -> tuple[str, str]:
         """How the networks were evaluated, and how their speed was measured."""
-        unit, judged = self.unit, len(judged_text(self.text))
-        which = counted(judged - 1, unit)
-        if judged < len(self.text.val):
+        unit, length = self.unit, len(validation_text(self.text))
+        which = counted(length - 1, unit)
+        if length < len(self.text.val):
             which = f"first {which}"
         how = "state reset at each line" if self.text.config.lines else "state carried"
         return (
@@ -151,15 +151,15 @@ def table(rows: Sequence[Trained], unit: str, width: int, *, blocks: bool) -> li
     shown = [head]
     for row, line in zip(rows, lines, strict=True):
         if row.bits is not None:
-            shown.append(f"{line}{GAP}{bar(row.bits, most, room, blocks=blocks)}".rstrip())
+            shown.append(f"{line}{BETWEEN}{bar(row.bits, most, room, blocks=blocks)}".rstrip())
             continue
-        shown.append(f"{line.rstrip(' -')}{GAP}diverged at step {row.steps:,}")
+        shown.append(f"{line.rstrip(' -')}{BETWEEN}diverged at step {row.steps:,}")
     return shown
 
 
 def bar_cells(rows: Sequence[Trained], unit: str, width: int) -> int:
     """The cells of the longest bar in a table; 0 if there is no room for bars."""
-    room = width - _width_of(_columns(rows, unit)) - len(GAP)
+    room = width - _width_of(_columns(rows, unit)) - len(BETWEEN)
     return 0 if room < SHORTEST_BAR else min(room, LONGEST_BAR)
 
 
@@ -207,7 +207,7 @@ def _fitting(columns: list[Column], width: int) -> list[Column]:
 
 
 def _width_of(columns: Sequence[Column]) -> int:
-    return sum(max(map(len, column)) + len(GAP) for column in columns) - len(GAP)
+    return sum(max(map(len, column)) + len(BETWEEN) for column in columns) - len(BETWEEN)
 
 
 def _joined(columns: Sequence[Column]) -> list[str]:
@@ -217,4 +217,4 @@ def _joined(columns: Sequence[Column]) -> list[str]:
         [text.rjust(width) if k else text.ljust(width) for text in column]
         for k, (column, width) in enumerate(zip(columns, widths, strict=True))
     ]
-    return [GAP.join(row) for row in zip(*padded, strict=True)]
+    return [BETWEEN.join(row) for row in zip(*padded, strict=True)]

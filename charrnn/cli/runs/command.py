@@ -76,18 +76,18 @@ def runs(context: typer.Context, *, where: FolderOptions, options: ListOptions) 
     """
     if context.invoked_subcommand:
         return
-    found = [describe(folder) for folder in runs_under(where.out)]
+    known = [describe(folder) for folder in runs_under(where.out)]
     if options.json:
-        for run in found:
+        for run in known:
             print_json(run.as_dict())
         return
-    if not found:
+    if not known:
         say(f"charrnn: there are no runs under {where.out}/; {TRAIN_ONE}")
         return
     width = terminal_width() if sys.stdout.isatty() else None
-    for line, indent in table(found, width):
+    for line, indent in table(known, width):
         print_wrapped(line, indent)
-    say(f"charrnn: {counted(len(found), 'run')} under {where.out}/, newest last")
+    say(f"charrnn: {counted(len(known), 'run')} under {where.out}/, newest last")
 
 
 def rename(old: RunName, new: NewName, *, where: FolderOptions) -> None:

@@ -21,7 +21,7 @@ DISPENSABLE = (6, 3, 2, 5, 1)
 """The columns that a narrow table leaves out, in this order."""
 MIN_NAME = 12
 """Minimum cells of the names in a narrow table."""
-GAP = "  "
+BETWEEN = "  "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +108,13 @@ def table(runs: Sequence[RunSummary], width: int | None = None) -> Iterator[tupl
         name = _shortened(cells[0], widths[0])
         error = runs[place - 1].error if place else None
         if error:
-            yield f"{set_cell_size(name, widths[0])}{GAP}{escape(error)}", widths[0] + len(GAP)
+            yield (
+                f"{set_cell_size(name, widths[0])}{BETWEEN}{escape(error)}",
+                widths[0] + len(BETWEEN),
+            )
         else:
             rest = [f"{cells[k]:>{widths[k]}}" for k in widths if k]
-            yield GAP.join([set_cell_size(name, widths[0]), *rest]), 0
+            yield BETWEEN.join([set_cell_size(name, widths[0]), *rest]), 0
 
 
 def _row(run: RunSummary) -> tuple[str, ...]:
@@ -139,7 +142,7 @@ def _fitted(columns: list[list[str]], is_broken: list[bool], width: int | None) 
     }
 
     def excess() -> int:
-        return sum(widths.values()) + len(GAP) * (len(widths) - 1) - (width or 0)
+        return sum(widths.values()) + len(BETWEEN) * (len(widths) - 1) - (width or 0)
 
     if width is None:
         return widths

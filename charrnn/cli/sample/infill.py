@@ -132,7 +132,7 @@ def _texts(
         if number:
             out.write(usual if separator is None else separator)
         for piece, in_gap in template.pieces(filling.gaps):
-            out.write(_shown(piece, mode, in_gap=in_gap) if is_terminal else piece)
+            out.write(_for_terminal(piece, mode, in_gap=in_gap) if is_terminal else piece)
         out.flush()
         last = filling.text
         yield filling
@@ -154,7 +154,7 @@ def _json(fillings: "Iterable[Infilling]", seed: int | None) -> "Iterator[Infill
         yield filling
 
 
-def _shown(piece: str, mode: ColorMode, *, in_gap: bool) -> str:
+def _for_terminal(piece: str, mode: ColorMode, *, in_gap: bool) -> str:
     """A piece for a terminal."""
     from charrnn.render.ansi import MARKS, marked
     from charrnn.render.glyphs import harmless

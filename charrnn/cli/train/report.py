@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
 
 
-JUDGED_CHARS = 1 << 20
+MAX_VALIDATION_CHARS = 1 << 20
 """Maximum validation characters read for the metrics at the end of a run."""
 
 
@@ -126,28 +126,28 @@ def why_early(step: int, config: TrainingConfig) -> str:
     return f"stopped early at step {step:,}: no better validation loss in {evaluations}"
 
 
-def judge(trainer: "Trainer") -> "Evaluation | None":
+def evaluate_best(trainer: "Trainer") -> "Evaluation | None":
     """The best checkpoint's metrics on validation text, as `charrnn evaluate` gives them; None without such text.
 
-    Only the first JUDGED_CHARS of a long text are read.
+    Only the first MAX_VALIDATION_CHARS of a long text are read.
     """
     from charrnn.checkpoint import load_checkpoint
     from charrnn.evaluation.evaluate import evaluate
 
-    held_out = judged_text(trainer.corpus)
+    held_out = validation_text(trainer.corpus)
     if len(held_out) < 2:
         return None
     model = load_checkpoint(trainer.folder / BEST).model
     return evaluate(model, held_out, lines=trainer.corpus.config.lines)
 
 
-def judged_text(text: "Corpus") -> "Ids":
-    """The first JUDGED_CHARS of the validation text, or the complete lines among them."""
+def validation_text(text: "Corpus") -> "Ids":
+    """The first MAX_VALIDATION_CHARS of the validation text, or the complete lines among them."""
     from charrnn.text.items import first_items
 
     if text.end_id is None:
-        return text.val[:JUDGED_CHARS]
-    return first_items(text.val, text.end_id, JUDGED_CHARS - 1)
+        return text.val[:MAX_VALIDATION_CHARS]
+    return first_items(text.val, text.end_id, MAX_VALIDATION_CHARS - 1)
 
 
 def print_result(trainer: "Trainer", *, baselines: bool) -> None:
@@ -157,8 +157,8 @@ def print_result(trainer: "Trainer", *, baselines: bool) -> None:
     print(
         f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
     )
-    first = "" if len(judged_text(trainer.corpus)) == len(trainer.corpus.val) else "the first "
-    if result := judge(trainer):
+    first = "" if len(validation_text(trainer.corpus)) == len(trainer.corpus.val) else "the first "
+    if result := evaluate_best(trainer):
         unit = "byte" if trainer.corpus.config.level == "byte" else "character"
         print(
             f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per {unit}, perplexity "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from charrnn.cli.reading import Reader, with_bar
 from charrnn.cli.terminal import require_place, say, undone_by_signals
-from charrnn.cli.visualize.selection import Selection
+from charrnn.cli.visualize.selection import View
 from charrnn.errors import EnvironmentFault, UsageError
 from charrnn.wording import counted, escape, size
 
@@ -55,9 +55,7 @@ def _require_no_other(path: Path) -> None:
         )
 
 
-def write_dump(
-    reader: Reader, text: str, path: Path, chosen: Selection, predictions: int = 0
-) -> None:
+def write_dump(reader: Reader, text: str, path: Path, chosen: View, predictions: int = 0) -> None:
     """Read a text and write the dump.
 
     Args:

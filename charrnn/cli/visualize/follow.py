@@ -10,7 +10,7 @@ from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.reading import OWN_TEXT, Reader, generated_text
 from charrnn.cli.terminal import die_by_signal, say
-from charrnn.cli.visualize.selection import Selection
+from charrnn.cli.visualize.selection import View
 from charrnn.cli.visualize.show import Coloring, colorings
 from charrnn.config import GENERATED, BasicSamplingConfig, SamplingConfig
 from charrnn.errors import SettingError, UsageError
@@ -42,7 +42,7 @@ class FollowOptions:
 
 
 def follow(
-    reader: Reader, sampling: BasicSamplingConfig, chosen: Selection, layout: ColoringOptions
+    reader: Reader, sampling: BasicSamplingConfig, chosen: View, layout: ColoringOptions
 ) -> None:
     """Print the prompt and what the model generates after it, each symbol colored as it comes.
 
@@ -78,7 +78,7 @@ def follow(
         _draw(live, recordings, lambda recording: values(recording).tolist(), bits=has_bits)
 
 
-def _require_one(chosen: Selection) -> None:
+def _require_one(chosen: View) -> None:
     """Raise SettingError if the text would have to be colored more than once."""
     if chosen.maps:
         raise SettingError.naming(
@@ -93,7 +93,7 @@ def _require_one(chosen: Selection) -> None:
         )
 
 
-def _coloring(model: "CharRNN", chosen: Selection) -> Coloring:
+def _coloring(model: "CharRNN", chosen: View) -> Coloring:
     """What colors the text."""
     from charrnn.interpret.recording import record
     from charrnn.render.views.live import live_surprisal_scale

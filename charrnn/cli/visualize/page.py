@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.units import Architecture, Unit
 
-GUESSES = 5
-"""Guesses at each character, if no other number is given."""
 PAGE_CHARS = 20_000
 """Maximum characters on a page, if no other number is given."""
 
@@ -52,7 +50,7 @@ def write_page(
 
     from charrnn.interpret.recording import record_parts
     from charrnn.interpret.units import parse_units
-    from charrnn.web.data import page_data
+    from charrnn.web.data import GUESSES, page_data
 
     model = reader.model
     units = _units(view, model)
@@ -73,7 +71,7 @@ def write_dump_page(
 ) -> None:
     """Write the page of a dump, of what it has; see `write_page`."""
     from charrnn.interpret.units import parse_units
-    from charrnn.web.data import page_data
+    from charrnn.web.data import GUESSES, page_data
 
     header, cell = dump.header, dump.network.cell
     units = _units(view, dump.network)

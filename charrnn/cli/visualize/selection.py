@@ -89,7 +89,7 @@ Units = tuple["Unit", ...]
 
 
 @dataclass(frozen=True)
-class Selection:
+class View:
     """What is shown of a text, in terms of one network."""
 
     named: "tuple[tuple[str, Units], ...]" = ()
@@ -134,7 +134,7 @@ class Selection:
         return {unit.what for unit in self.all_units} | ({letter} if letter else set())
 
 
-def select(network: "Architecture", view: ViewOptions) -> Selection:
+def select(network: "Architecture", view: ViewOptions) -> View:
     """Resolve the options for a network.
 
     Raises:
@@ -146,7 +146,7 @@ def select(network: "Architecture", view: ViewOptions) -> Selection:
         require_array(view.what, network)
     named = tuple((address, parse_units(address, network)) for address in view.unit)
     predictions, scale = view.predictions or 0, view.scale or "all"
-    chosen = Selection(named, view.what, view.surprisal, predictions, view.sort, scale)
+    chosen = View(named, view.what, view.surprisal, predictions, view.sort, scale)
     for name in ("sort", "scale"):
         if getattr(view, name) and not chosen.maps:
             raise SettingError.naming(
@@ -177,7 +177,7 @@ def is_range(address: str) -> bool:
 # --- heat maps ------------------------------------------------------------------------------------
 
 
-def heat_maps(recording: "Recording", chosen: Selection, where: str = "") -> "list[HeatMap]":
+def heat_maps(recording: "Recording", chosen: View, where: str = "") -> "list[HeatMap]":
     """The heat maps of a selection, in the order of their addresses.
 
     Args:

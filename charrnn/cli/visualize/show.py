@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.reading import Reader
-from charrnn.cli.visualize.selection import INTERESTING, Selection, heat_maps
+from charrnn.cli.visualize.selection import INTERESTING, View, heat_maps
 
 if TYPE_CHECKING:
     from charrnn.interpret.recording import Recording
@@ -27,7 +27,7 @@ class Readings(Protocol):
     memory: str
     """The state in which the cell remembers; see `Cell.memory`."""
 
-    def first(self, chosen: Selection) -> "tuple[Recording, str]":
+    def first(self, chosen: View) -> "tuple[Recording, str]":
         """The beginning of the text, and what part of the text that is in words; "" if it is all of it."""
 
     def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
@@ -45,7 +45,7 @@ class ModelReadings:
         self.memory = reader.model.cell.memory
         self._first: Recording | None = None
 
-    def first(self, chosen: Selection) -> "tuple[Recording, str]":
+    def first(self, chosen: View) -> "tuple[Recording, str]":
         """See `Readings.first`."""
         names = chosen.arrays(self.memory)
         first = self._reader.recording(self._text[:FIRST_LOOK], chosen.predictions, names)
@@ -75,7 +75,7 @@ class OneReading:
         self._recording = recording
         self.memory = recording.source.memory
 
-    def first(self, chosen: Selection) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is chosen)
+    def first(self, chosen: View) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is chosen)
         """See `Readings.first`."""
         return self._recording, ""
 
@@ -90,7 +90,7 @@ class OneReading:
 
 def show(
     readings: Readings,
-    chosen: Selection,
+    chosen: View,
     layout: ColoringOptions,
     pictures: PictureOptions,
     *,
@@ -114,7 +114,7 @@ def show(
         sys.stdout.write(line + "\n")
 
 
-def shown_lines(readings: Readings, chosen: Selection, layout: ColoringOptions) -> Iterator[str]:
+def shown_lines(readings: Readings, chosen: View, layout: ColoringOptions) -> Iterator[str]:
     """The lines of every coloring, one after the other, and then those of heat maps."""
     from threadpoolctl import threadpool_limits
 
@@ -127,7 +127,7 @@ def shown_lines(readings: Readings, chosen: Selection, layout: ColoringOptions) 
         yield from lines_of(rows)
 
 
-def _picture(readings: Readings, chosen: Selection, layout: ColoringOptions) -> "Grid":
+def _picture(readings: Readings, chosen: View, layout: ColoringOptions) -> "Grid":
     """What pictures show: all of the text at once."""
     from threadpoolctl import threadpool_limits
 
@@ -143,7 +143,7 @@ def _picture(readings: Readings, chosen: Selection, layout: ColoringOptions) -> 
 
 def _rows(
     readings: Readings,
-    chosen: Selection,
+    chosen: View,
     colored: "list[Coloring]",
     maps: "list[HeatMap]",
     look: "Look",
@@ -174,7 +174,7 @@ Coloring = tuple["Scale", "ValuesOf", set[str]]
 """A scale, the function that gives its values in a part of a text, and the states and gates that this needs."""
 
 
-def colorings(first: "Recording", chosen: Selection, where: str) -> list[Coloring]:
+def colorings(first: "Recording", chosen: View, where: str) -> list[Coloring]:
     """What colors a text, one after the other.
 
     Args:

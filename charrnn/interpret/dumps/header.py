@@ -22,7 +22,7 @@ from charrnn.network.cells.base import Cell
 from charrnn.numerics import Float
 
 FORMAT, VERSION = "charrnn recording", 2
-READABLE = (1, VERSION)
+READABLE_VERSIONS = (1, VERSION)
 """The versions of the format that can be read. Version 1 called `surprisal` `bits`, and `header` `facts`."""
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """The errors that unexpected JSON may raise."""
@@ -195,8 +195,8 @@ class Header:
             if record.pop("format") != FORMAT:
                 raise DataError("it is not a recording")
             version = record["version"]
-            if version not in READABLE:
-                known = " and ".join(map(str, READABLE))
+            if version not in READABLE_VERSIONS:
+                known = " and ".join(map(str, READABLE_VERSIONS))
                 raise DataError(f"its format has version {version}; this charrnn reads {known}")
             return _parsed(cls, record)
         except (CharrnnError, *MALFORMED) as error:

@@ -62,12 +62,12 @@ def draw_scatter(scatter: Scatter, kind: PlotFormat, *, colored: bool = True) ->
 
 
 def draw_context(
-    found: "ContextCurve", noun: str, kind: PlotFormat, *, colored: bool = True
+    curve: "ContextCurve", noun: str, kind: PlotFormat, *, colored: bool = True
 ) -> bytes:
     """The bytes of a picture of the loss by context length, with standard errors.
 
     Args:
-        found: what to draw.
+        curve: what to draw.
         noun: what a symbol is, "character" or "byte".
         kind: PNG, or SVG with its text as text.
         colored: draw the curve in a color; if not, in black.
@@ -77,7 +77,7 @@ def draw_context(
     """
     color = _colors()[0] if colored else "black"
     return _drawn(
-        lambda figure: _draw_contexts(figure.add_subplot(), found, noun, color), INCHES, kind
+        lambda figure: _draw_contexts(figure.add_subplot(), curve, noun, color), INCHES, kind
     )
 
 
@@ -170,21 +170,21 @@ def _mark(number: int, *, colored: bool) -> dict[str, Any]:
     return {"marker": marker, "facecolors": [color], "alpha": 0.6, "edgecolors": "white"}
 
 
-def _draw_contexts(axes: "Axes", found: "ContextCurve", noun: str, color: object) -> None:
+def _draw_contexts(axes: "Axes", curve: "ContextCurve", noun: str, color: object) -> None:
     """A curve over contexts that stand evenly apart, since most are twice the one before, and a line at the reach."""
-    from charrnn.render.views.context import cost_name, judged, reach_words
+    from charrnn.render.views.context import cost_name, places_in_words, reach_words
 
-    places, bits = range(len(found.lengths)), found.mean.tolist()
+    places, bits = range(len(curve.lengths)), curve.mean.tolist()
     axis = bits_axis(bits, MOST_TICKS)
     look: Any = {"color": color, "marker": ".", "capsize": 3, "elinewidth": 1}
-    curve = axes.errorbar(places, bits, found.error, label="mean ± standard error", **look)
-    reach = found.lengths.index(found.effective_length)
+    bars = axes.errorbar(places, bits, curve.error, label="mean ± standard error", **look)
+    reach = curve.lengths.index(curve.effective_length)
     line = axes.axvline(reach, color="0.5", linestyle="--", linewidth=1)
-    line.set_label(reach_words(found, noun))
-    axes.set_xticks(places, [f"{context:,}" for context in found.lengths])
+    line.set_label(reach_words(curve, noun))
+    axes.set_xticks(places, [f"{context:,}" for context in curve.lengths])
     axes.set_yticks([value for value, _ in axis.ticks], [label for _, label in axis.ticks])
-    axes.set_xlabel(f"k, from the initial state; the same {judged(found, noun)} for each")
+    axes.set_xlabel(f"k, from the initial state; the same {places_in_words(curve, noun)} for each")
     axes.set_title(cost_name(noun))
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
-    axes.legend(handles=[curve, line])
+    axes.legend(handles=[bars, line])

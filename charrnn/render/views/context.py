@@ -13,38 +13,36 @@ NUMBER_WIDTHS = (7, 9, 9, 11, 9)
 
 
 def context_rows(
-    found: ContextCurve, noun: str, width: int, *, blocks: bool = True
+    curve: ContextCurve, noun: str, width: int, *, blocks: bool = True
 ) -> Iterator[GridRow]:
     """A row for each context length, and how far the context reaches. A narrow line has fewer numbers, and no bar.
 
     Args:
-        found: the loss by context length.
+        curve: the loss by context length.
         noun: what a symbol is, "character" or "byte".
         width: columns in a line.
         blocks: draw bars with block characters; if not, with ASCII.
     """
-    return map(words, _lines(found, noun, width, blocks=blocks))
+    return map(words, _lines(curve, noun, width, blocks=blocks))
 
 
-def _lines(found: ContextCurve, noun: str, width: int, *, blocks: bool) -> Iterator[str]:
-    title = (
-        f"{cost_name(noun)}; each k from the initial state and on the same {judged(found, noun)}"
-    )
+def _lines(curve: ContextCurve, noun: str, width: int, *, blocks: bool) -> Iterator[str]:
+    title = f"{cost_name(noun)}; each k from the initial state and on the same {places_in_words(curve, noun)}"
     yield from wrapped(title, width)
-    columns = _columns(found)
+    columns = _columns(curve)
     if width < sum(NUMBER_WIDTHS):
         yield from tight_lines(columns, width, least=2)
     else:
-        yield from _lines_with_bars(columns, found.mean.tolist(), width, blocks=blocks)
-    yield from wrapped(reach_words(found, noun), width)
+        yield from _lines_with_bars(columns, curve.mean.tolist(), width, blocks=blocks)
+    yield from wrapped(reach_words(curve, noun), width)
 
 
-def _columns(found: ContextCurve) -> list[list[str]]:
+def _columns(curve: ContextCurve) -> list[list[str]]:
     """The columns of the table, each with its heading, the most important first."""
-    rows = zip(found.mean, found.error, found.excess, found.excess_error, strict=True)
+    rows = zip(curve.mean, curve.error, curve.excess, curve.excess_error, strict=True)
     numbers = [(f"{m:.3f}", f"{e:.3f}", f"{o:+z.3f}", f"{oe:.3f}") for m, e, o, oe in rows]
-    heads = ("bits", "± s.e.", f"over {found.lengths[-1]:,}", "± s.e.")
-    contexts = ["k", *(f"{context:,}" for context in found.lengths)]
+    heads = ("bits", "± s.e.", f"over {curve.lengths[-1]:,}", "± s.e.")
+    contexts = ["k", *(f"{context:,}" for context in curve.lengths)]
     return [contexts, *map(list, zip(heads, *numbers, strict=True))]
 
 
@@ -64,12 +62,12 @@ def cost_name(noun: str) -> str:
     return f"bits per {noun}, given only the k {noun}s before it"
 
 
-def judged(found: ContextCurve, noun: str) -> str:
+def places_in_words(curve: ContextCurve, noun: str) -> str:
     """How much of a text was evaluated: "512 characters"."""
-    return counted(found.num_places, noun)
+    return counted(curve.num_places, noun)
 
 
-def reach_words(found: ContextCurve, noun: str) -> str:
+def reach_words(curve: ContextCurve, noun: str) -> str:
     """The context length beyond which more of it hardly helps, in words."""
-    symbols = counted(found.lengths[-1], noun)
-    return f"context length {found.effective_length:,}: within {100 * WITHIN:g} % of the bits with {symbols}"
+    symbols = counted(curve.lengths[-1], noun)
+    return f"context length {curve.effective_length:,}: within {100 * WITHIN:g} % of the bits with {symbols}"

@@ -22,7 +22,7 @@ ENTRY_WIDTH = 7
 
 
 @dataclass(frozen=True)
-class Entry:
+class DiagramCell:
     """The content of a column."""
 
     text: str
@@ -33,7 +33,7 @@ class Entry:
     """Whether the symbol of a chance came next."""
 
 
-Section = tuple[str, Sequence[tuple[str, Sequence[Entry]]]]
+Section = tuple[str, Sequence[tuple[str, Sequence[DiagramCell]]]]
 """A title, and rows: a name, and an entry for each character."""
 
 
@@ -74,8 +74,8 @@ def diagram_picture(recording: Recording, what: str, look: Look, width: int) -> 
 def _sections(recording: Recording, what: str, look: Look) -> Iterator[Section]:
     symbols = list(map(shown, recording.next_text))
     ids = recording.ids.tolist()
-    yield "input", [("", [Entry(symbols[s]) for s in ids])]
-    one_hot = [[Entry("1" if s == k else ".") for s in ids] for k in range(len(symbols))]
+    yield "input", [("", [DiagramCell(symbols[s]) for s in ids])]
+    one_hot = [[DiagramCell("1" if s == k else ".") for s in ids] for k in range(len(symbols))]
     yield "one-hot", list(zip(symbols, one_hot, strict=True))
     yield "hidden", list(_hidden(recording, what))
     mark = f"{look.mark} after" if look.mark else "underlined:"
@@ -83,29 +83,29 @@ def _sections(recording: Recording, what: str, look: Look) -> Iterator[Section]:
     yield title, list(zip(symbols, _outputs(recording, len(symbols)), strict=True))
 
 
-def _hidden(recording: Recording, what: str) -> Iterator[tuple[str, Sequence[Entry]]]:
+def _hidden(recording: Recording, what: str) -> Iterator[tuple[str, Sequence[DiagramCell]]]:
     """The activations of each unit."""
     for layer, units in enumerate(recording.arrays[what].transpose(1, 2, 0).tolist()):  # (L, H, T)
         for unit, values in enumerate(units):
-            entries = [Entry(f"{value:+.2f}", "activation", value) for value in values]
+            entries = [DiagramCell(f"{value:+.2f}", "activation", value) for value in values]
             yield f"L{layer}.{what}.{unit}", entries
 
 
-def _outputs(recording: Recording, num_symbols: int) -> Iterator[Sequence[Entry]]:
+def _outputs(recording: Recording, num_symbols: int) -> Iterator[Sequence[DiagramCell]]:
     """The chances of each symbol; blank where it was not among the guesses."""
     pairs = zip(recording.next_ids.tolist(), recording.next_probabilities.tolist(), strict=True)
     chances = [dict(zip(row, parts, strict=True)) for row, parts in pairs]
     coming: list[int | None] = [*recording.ids[1:].tolist(), None]
     for symbol in range(num_symbols):
         yield [
-            Entry(f"{100 * known[symbol]:.0f}", "chance", known[symbol], symbol == true)
+            DiagramCell(f"{100 * known[symbol]:.0f}", "chance", known[symbol], symbol == true)
             if symbol in known
-            else Entry("")
+            else DiagramCell("")
             for known, true in zip(chances, coming, strict=True)
         ]
 
 
-def _cells(entry: Entry, look: Look) -> Iterator[tuple[str, int, Paint]]:
+def _cells(entry: DiagramCell, look: Look) -> Iterator[tuple[str, int, Paint]]:
     """The cells of an entry: blanks, its text at the right, and a blank that may have the mark."""
     paint = PLAIN
     if entry.kind == "activation":
