@@ -1,4 +1,4 @@
-"""The README as a package index shows it: there, a picture or a link needs a whole address."""
+"""The README and the links as a package index shows them: there, a picture or a link needs a whole address."""
 
 import re
 from pathlib import Path
@@ -6,23 +6,42 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+PAGES = {
+    "Changelog": "CHANGELOG.md",
+    "Documentation": "docs/index.md",
+    "Issues": "issues",
+    "Source": "",
+}
+"""The project's links, below the repository's page."""
+
 
 class CustomMetadataHook(MetadataHookInterface):
-    """Adds the README to the metadata, with the address from pyproject.toml before relative targets."""
+    """Adds the README and the project's links to the metadata, with the addresses from pyproject.toml."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Set `readme`."""
+        """Set `readme` and `urls`."""
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
-        address = self.config.get("address", "")
+        page, files = self.config.get("repository", ""), self.config.get("files", "")
         metadata["readme"] = {
             "content-type": "text/markdown",
-            "text": with_address(text, address) if address else text,
+            "text": with_addresses(text, page, files) if page and files else text,
         }
+        metadata["urls"] = project_links(page) if page else {}
 
 
-def with_address(text: str, address: str) -> str:
-    """Markdown whose relative targets begin with an address.
+def project_links(page: str) -> dict[str, str]:
+    """The names and addresses that a package index shows beside the README."""
+    return {
+        name: page + ("blob/main/" if target.endswith(".md") else "") + target
+        for name, target in PAGES.items()
+    }
 
-    text="![A](docs/a.svg) [B](https://b.org)", address="https://x.org/" -> "![A](https://x.org/docs/a.svg) [B](https://b.org)"
+
+def with_addresses(text: str, page: str, files: str) -> str:
+    """Markdown whose relative links lead to the repository's page, and its pictures to the files themselves.
+
+    text="![A](docs/a.svg) [B](b.md)", page="https://x.org/", files="https://raw.x.org/"
+    -> "![A](https://raw.x.org/docs/a.svg) [B](https://x.org/blob/main/b.md)"
     """
-    return re.sub(r"\]\((?!\w+:|#)", f"]({address}", text)
+    text = re.sub(r"(!\[[^]]*\]\()(?!\w+:|#)", rf"\g<1>{files}", text)
+    return re.sub(r"\]\((?!\w+:|#)", f"]({page}blob/main/", text)

@@ -302,7 +302,7 @@ def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if int(version) > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} was written by a later charrnn (format {version}; this one reads up to {FORMAT_VERSION})",
-            "pip install --upgrade charrnn",
+            "read it with a charrnn as new as the one that wrote it",
         )
     header = _strict_json(metadata["header"].encode())
     missing = {"config", "vocabulary", "figures", "run"} - set(header)

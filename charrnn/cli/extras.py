@@ -1,16 +1,17 @@
-"""Optional dependencies, installed as extras: `pip install 'charrnn[plot]'`."""
+"""Optional dependencies: a checkout installs them as extras (`pip install '.[plot]'`)."""
 
 from importlib import import_module
 
 from charrnn.errors import EnvironmentFault
 
 
-def require_extra(module: str, extra: str, what: str) -> None:
-    """Import an optional module, or say which extra of this package installs it.
+def require_extra(module: str, packages: str, what: str) -> None:
+    """Import an optional module, or say what to install.
 
     Args:
         module: its name.
-        extra: the extra, as pyproject.toml calls it.
+        packages: what pip installs it by. Not an extra of this package: where this is read, `.` may be no checkout,
+            and a package index may hold another project by the name of this one.
         what: the feature that needs it, for the error message.
 
     Raises:
@@ -23,7 +24,7 @@ def require_extra(module: str, extra: str, what: str) -> None:
             raise EnvironmentFault(f"{what} needs {module}, which lacks {error.name}") from error
         raise EnvironmentFault(
             f"{what} needs {module}, which is not installed",
-            f"pip install 'charrnn[{extra}]'",  # pip knows the extras of an installed checkout too
+            f"pip install {packages}",
         ) from error
     except (ImportError, ValueError) as error:  # matplotlib's for a backend that it does not have
         why = str(error).partition("; ")[0]

@@ -18,13 +18,9 @@ if TYPE_CHECKING:
     from charrnn.render.grid import Grid
     from charrnn.render.plot.picture import PlotFormat
 
-PLOT_EXTRA = ("matplotlib", "plot")
+PLOT_EXTRA = ("matplotlib", "matplotlib pillow")
 PLOTS = Changes(
-    different={
-        "svg": {
-            "help": "Write an SVG picture instead of printing. Needs pip install 'charrnn\\[plot]'."
-        }
-    }
+    different={"svg": {"help": "Write an SVG picture instead of printing. Needs matplotlib."}}
 )
 """Help of the picture options in a command whose picture is a plot."""
 
@@ -41,7 +37,7 @@ class PictureOptions:
     )
     png: Path | None = setting(
         None,
-        "Write a PNG picture, 192 dots per inch, instead of printing. Needs pip install 'charrnn\\[plot]'.",
+        "Write a PNG picture, 192 dots per inch, instead of printing. Needs matplotlib.",
         metavar="FILE.png",
         panel=FILES,
     )
@@ -73,7 +69,7 @@ class PictureOptions:
             _check_picture(self.png, "png")
             require_extra(*PLOT_EXTRA, "--png")
             if not plot:
-                require_extra("PIL", "plot", "--png")
+                require_extra("PIL", "pillow", "--png")
 
     def write(self, grid: "Grid") -> None:
         """Write the pictures of a grid, and report which characters the PNG cannot show."""

@@ -143,6 +143,10 @@ def run(command: Callable[[], object]) -> NoReturn:
         fault = error
     except MemoryError:
         fault = EnvironmentFault("out of memory", "try a shorter text or a smaller model")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        fault = without_torch()
     except OSError as error:
         what = f"read or write {error.filename}" if error.filename else "write the output"
         fault = EnvironmentFault(f"cannot {what}: {error.strerror or error}")
@@ -151,6 +155,14 @@ def run(command: Callable[[], object]) -> NoReturn:
         report(fault)
         status = fault.exit_status
     raise SystemExit(status)
+
+
+def without_torch() -> EnvironmentFault:
+    """The error of a command that needs torch where there is none: most commands run without it."""
+    return EnvironmentFault(
+        "this command needs torch, which is not installed",
+        "pip install torch; sample, visualize, gates, evaluate and serve run without it",
+    )
 
 
 def _prepare_streams() -> None:

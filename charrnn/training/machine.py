@@ -61,7 +61,8 @@ def supports_bfloat16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 (no public name)
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)  # has no public name
+    return supported is not None and bool(supported())
 
 
 def may_choose_bfloat16(device: torch.device) -> bool:

@@ -179,7 +179,7 @@ def _making(folder: Path) -> Iterator[Path]:
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
             "a folder for LSTMVis needs h5py, which is not installed",
-            "pip install 'charrnn[lstmvis]'",
+            "pip install h5py",
         ) from error
     folder = folder.resolve()
     temporary = folder.with_name(f".{folder.name}.tmp-{os.getpid()}")

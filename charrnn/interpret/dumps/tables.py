@@ -48,7 +48,7 @@ def write_parquet(file: IO[bytes], header: Header, parts: Iterable[Recording]) -
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
             "a .parquet file needs pyarrow, which is not installed",
-            "pip install 'charrnn[parquet]'",
+            "pip install pyarrow",
         ) from error
 
     types = {"position": pa.int64(), "offset": pa.int64(), "text": pa.string()}

@@ -1,0 +1,209 @@
+"""How charrnn is built and installed: the lines of the page about it, and life without torch."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from helpers import CLEAN, run_charrnn
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "how-to" / "installing.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = ("python3", "python3.12", "python3.13", "python3.14")
+
+
+def lines_below(title):
+    """The blocks of a section of the page, as scripts."""
+    section = PAGE.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+
+def run(script, place, **env):
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=place,
+        env=CLEAN | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (script, done.stdout[-2000:], done.stderr[-2000:])
+    return done.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path, workplace):
+    """A copy of what git keeps, with a model and a text."""
+    place = tmp_path / "checkout"
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "checkpoints", "corpora", "site")
+    shutil.copytree(ROOT, place, ignore=left_out)
+    shutil.copy(
+        workplace / "checkpoints" / "tiny" / "best.safetensors", place / "model.safetensors"
+    )
+    shutil.copy(workplace / "corpus.txt", place / "corpus.txt")
+    return place
+
+
+# --- what is declared -----------------------------------------------------------------------------
+
+
+def test_the_list_without_torch_is_every_dependency_but_torch():
+    text = (ROOT / "docs" / "how-to" / "without-torch.txt").read_text(encoding="utf-8")
+    wanted = [line for line in text.splitlines() if not line.startswith("#")]
+    assert wanted == [name for name in PROJECT["dependencies"] if not name.startswith("torch")]
+
+
+def test_no_cap_on_torch_would_downgrade_anyone():
+    assert [name for name in PROJECT["dependencies"] if name.startswith("torch")] == ["torch>=2.9"]
+
+
+def test_every_page_installs_the_torch_that_the_tests_ran_on():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "Dockerfile"]
+    pins = {
+        pin for page in pages for pin in re.findall(r"torch==([\d.]+)", page.read_text("utf-8"))
+    }
+    assert pins == {"2.13."}
+
+
+def load_hook():
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_package_index_gets_whole_addresses():
+    hook = load_hook()
+    page, files = "https://x.org/charrnn/", "https://raw.x.org/charrnn/"
+    text = hook.with_addresses((ROOT / "README.md").read_text(encoding="utf-8"), page, files)
+    targets = re.findall(r"(!?)\[[^]]*\]\(([^)]+)\)", text)
+    assert {target[0] for target in targets} == {"!", ""}
+    for picture, target in targets:
+        place = files if picture else page + "blob/main/"
+        if "x.org" in target:
+            assert (ROOT / target.removeprefix(place).partition("#")[0]).exists(), target
+        else:
+            assert re.match(r"https://|#", target)
+    links = hook.project_links(page)
+    assert links["Source"] == page
+    assert links["Changelog"] == f"{page}blob/main/CHANGELOG.md"
+
+
+# --- without torch --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_torch(tmp_path):
+    """The environment of a Python that has no torch."""
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['torch'] = None\n"
+    )
+    return {"PYTHONPATH": f"{tmp_path / 'blocked'}{os.pathsep}{CLEAN.get('PYTHONPATH', '')}"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sample", "tiny", "-n", 20),
+        ("visualize", "tiny", "def f"),
+        ("gates", "tiny", "def f"),
+        ("context", "tiny", "corpus.txt", "--max-chars", 600),
+        ("evaluate", "tiny", "corpus.txt"),
+        ("inspect", "tiny"),
+        ("curve", "tiny"),
+        ("runs",),
+        ("corpora",),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_runs_a_model_needs_no_torch(arguments, workplace, without_torch):
+    assert run_charrnn(*arguments, cwd=workplace, env=without_torch).out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "corpus.txt", "--name", "new", "--steps", 1),
+        ("compare", "corpus.txt", "--steps", 1),
+        ("saliency", "tiny", "def f"),
+        ("gradients", "tiny"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_needs_torch_says_what_to_type(arguments, workplace, without_torch):
+    before = sorted(workplace.rglob("*"))
+    lines = run_charrnn(*arguments, cwd=workplace, env=without_torch, status=6).err.splitlines()
+    assert "needs torch" in lines[-2]
+    assert "pip install torch" in lines[-1]
+    assert sorted(workplace.rglob("*")) == before
+
+
+# --- the lines of the page, as they stand ---------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_lines_for_a_small_machine(python, checkout):
+    if subprocess.run(
+        f"{python} --version", shell=True, capture_output=True, check=False
+    ).returncode:
+        pytest.skip(f"there is no {python}")
+    (script,) = lines_below("Without torch")
+    run(script.replace("python3 ", f"{python} "), checkout)
+    have = run(".small/bin/pip list", checkout)
+    assert re.search(r"^charrnn ", have, re.MULTILINE)
+    assert not re.search(r"^torch ", have, re.MULTILINE)
+
+
+@pytest.mark.long
+def test_the_lines_with_pip(checkout):
+    (script,) = lines_below("With pip")
+    assert run(script, checkout).splitlines()[-1].startswith("charrnn ")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_lines_for_a_command_of_its_own(number, checkout, tmp_path):
+    script = lines_below("As a command of its own")[number]
+    tool = script.split()[0]
+    if not shutil.which(tool):
+        pytest.skip(f"{tool} is not installed")
+    places = {name: str(tmp_path / name) for name in ("PIPX_HOME", "PIPX_BIN_DIR")}
+    places |= {name: str(tmp_path / name) for name in ("UV_TOOL_DIR", "UV_TOOL_BIN_DIR")}
+    run(script, checkout, **places)
+    program = next(place / "charrnn" for place in tmp_path.glob("*_BIN_DIR"))
+    assert run(f"{program} sample model.safetensors -n 20", checkout)
+
+
+@pytest.mark.long
+def test_the_lines_for_a_container(checkout):
+    lines = lines_below("In a container")[0].splitlines()
+    if subprocess.run("docker info", shell=True, capture_output=True, check=False).returncode:
+        pytest.skip("no Docker is running")
+    run(lines[0], checkout)
+    run(lines[1].replace("--minutes 2", "--steps 2"), checkout)
+
+
+@pytest.mark.long
+def test_what_is_built_passes_the_check_of_a_package_index(checkout, tmp_path):
+    run(f"{sys.executable} -m build -o {tmp_path}/dist .", checkout)
+    run(f"{sys.executable} -m twine check --strict {tmp_path}/dist/*", checkout)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith("/METADATA"))
+        header = Parser().parsestr(archive.read(metadata).decode())
+    assert header["Version"] == PROJECT["version"]
+    assert header.get_payload().startswith("# charrnn")
+    assert "charrnn/web/static/page.css" in names
+    assert "charrnn/py.typed" in names
+    assert {name.split("/")[0] for name in names} == {"charrnn", metadata.split("/")[0]}
