@@ -8,7 +8,7 @@ from charrnn.cli.inputs import user_cache
 from charrnn.settings import check, setting
 
 if TYPE_CHECKING:
-    from charrnn.text.catalogue import NamedCorpus
+    from charrnn.text.catalog import NamedCorpus
 
 EXAMPLES = ("charrnn corpora", "charrnn corpora --json", "charrnn train shakespeare --minutes 5")
 INDENT = 13
@@ -27,10 +27,10 @@ class CorporaOptions:
 
 def corpora(options: CorporaOptions) -> None:
     """List the corpora known by name: size, license, and origin."""
-    from charrnn.text.catalogue import CATALOGUE, is_cached
+    from charrnn.text.catalog import CATALOG, is_cached
 
     cache = user_cache()
-    for entry in CATALOGUE.values():
+    for entry in CATALOG.values():
         if options.json:
             _print_json(entry, here=is_cached(entry, cache))
         else:

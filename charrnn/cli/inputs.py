@@ -62,7 +62,7 @@ def open_corpus(
     """Read the texts that CORPUS arguments name; for the rest see `read_corpus`."""
     import dataclasses
 
-    from charrnn.text.catalogue import PYTHON, PYTHON_CHARS, find_sources
+    from charrnn.text.catalog import PYTHON, PYTHON_CHARS, find_sources
     from charrnn.text.corpus import read_corpus
     from charrnn.text.sources import Notes
 

@@ -3,7 +3,7 @@
 Three protocols:
 
     carried   one pass over the whole text, with the state carried along
-    windows   the state is reset every W characters, and all positions count: how models with a fixed window are judged
+    windows   the state is reset every W characters, and all positions count: how models with a fixed window are scored
     lines     the state is reset at each line that is not empty; the model reads a newline and the line, and predicts
               the line and the newline after it
 
@@ -109,7 +109,7 @@ def evaluate(
     """Score a text.
 
     Args:
-        model: the model to judge.
+        model: the model to score.
         ids: the text, (T,).
         window: None carries the state through the whole text; W resets it every W characters.
         streams: segments of a carried text read in parallel, each after WARM_UP unscored characters. 1 is strictly

@@ -5,7 +5,7 @@
     stream 1        (c d) e f g h i      scores f g h i     (c d) is the warm-up and scores nothing
     stream 2                (g h) i j k l  scores j k l
 
-A stream whose state starts at zero would judge its first characters as if nothing had come before. So each stream
+A stream whose state starts at zero would score its first characters as if nothing had come before. So each stream
 reads some characters before its own without scoring them.
 
 Legend: N streams, T time steps.

@@ -1,7 +1,7 @@
 """How much context a model uses: the cost of a character, given only the k characters before it.
 
 For each of some places in a text, and for each context length k, the model starts from its initial state, reads the k
-characters before the place, and predicts the one there. Every k is judged on the same characters, so that the costs can
+characters before the place, and predicts the one there. Every k is scored on the same characters, so that the costs can
 be compared place by place.
 
     text     a b c d e f g h i        place 6, of g
@@ -97,11 +97,11 @@ def context_curve(
     Args:
         model: the model that predicts; its units may be edited.
         ids: (T,) the text.
-        windows: the number of places to judge, evenly spread over those that have the longest context before them;
+        windows: the number of places to score, evenly spread over those that have the longest context before them;
             fewer where the text has fewer.
         lengths: the context lengths, rising. None means 0 and the powers of two up to LONGEST; in a short text up to
             half of it, and in lines until a context holds the longest line.
-        lines: whether each line is read by itself; every symbol of a line may then be judged, its newline too.
+        lines: whether each line is read by itself; every symbol of a line may then be scored, its newline too.
 
     Raises:
         DataError: the text is too short, or has no lines.

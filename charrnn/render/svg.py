@@ -81,15 +81,15 @@ def _spans(row: GridRow) -> Iterator[str]:
     column = 0
     cells = zip(row.texts, row.widths, row.paints, strict=True)
     for (paint, is_run), run in groupby(cells, key=lambda cell: (cell[2], _is_run(*cell))):
-        found = list(run)
+        members = list(run)
         if is_run:
-            text = "".join(padded(text, width) for text, width, _ in found)
-            if any(text for text, *_ in found):
+            text = "".join(padded(text, width) for text, width, _ in members)
+            if any(text for text, *_ in members):
                 length = f' textLength="{len(text) * CELL_WIDTH}"' if len(text) > 1 else ""
                 yield _span(text, f'x="{_x(column)}"{length}', paint)
             column += len(text)
             continue
-        for text, width, _ in found:
+        for text, width, _ in members:
             place = f'x="{_x(column + cell_len(text) / 2)}" text-anchor="middle"'
             yield _span(text, place, paint)
             column += width

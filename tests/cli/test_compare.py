@@ -282,11 +282,11 @@ def test_networks_of_the_same_number_of_parameters_have_hidden_sizes_of_their_ow
 def test_the_characters_seen_are_those_of_the_batches():
     from charrnn.training.data import BatchShape, StreamBatches
 
-    lanes = StreamBatches(np.arange(58), BatchShape(3, 4))
+    batches = StreamBatches(np.arange(58), BatchShape(3, 4))
     seen = 0
     for step in range(17):
-        assert lanes.characters_in(step) == seen
-        seen += lanes.batch(step)[1].size
+        assert batches.characters_in(step) == seen
+        seen += batches.batch(step)[1].size
     assert seen > 3 * 57  # the text was read several times
 
 

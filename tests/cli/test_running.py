@@ -37,7 +37,7 @@ from charrnn.evaluation.evaluate import evaluate
 from charrnn.network.shapes import weight_shapes
 from charrnn.render.glyphs import harmless
 from charrnn.sampling.sampler import STRIDE
-from charrnn.text.catalogue import CATALOGUE
+from charrnn.text.catalog import CATALOG
 from charrnn.text.vocabulary import Vocabulary
 
 CONTROL_CHARACTERS = "\t\n\x07\x1b[]m\x7f\x9b\u202e\u2066"
@@ -605,7 +605,7 @@ def test_metrics_that_make_no_sense_are_refused(refused, tmp_path, monkeypatch, 
 def test_corpora_are_listed_for_people_and_for_programs(capsys):
     listed = call_charrnn(capsys, "corpora").out
     rows = [json.loads(line) for line in call_charrnn(capsys, "corpora", "--json").out.splitlines()]
-    assert [row["name"] for row in rows] == list(CATALOGUE)
+    assert [row["name"] for row in rows] == list(CATALOG)
     for row in rows:
         assert all(row[key] for key in ("what", "size", "license", "origin"))
         assert all(row[key] in listed for key in ("name", "what", "size", "license", "origin"))

@@ -193,10 +193,10 @@ def require_each_scored_once(num_symbols, streams, length, most):
         targets = np.concatenate([c.targets for c in chunks])
         counts = np.concatenate([c.scored for c in chunks])
         np.testing.assert_array_equal(targets, inputs + 1)
-        for lane in range(inputs.shape[1]):
-            last = np.flatnonzero(counts[:, lane])[-1]
-            read = inputs[: last + 1, lane]
-            np.testing.assert_array_equal(read, part.first[lane] + np.arange(last + 1))
+        for stream in range(inputs.shape[1]):
+            last = np.flatnonzero(counts[:, stream])[-1]
+            read = inputs[: last + 1, stream]
+            np.testing.assert_array_equal(read, part.first[stream] + np.arange(last + 1))
         scored += targets[counts].tolist()
     assert sorted(scored) == list(range(1, num_symbols))
 

@@ -100,7 +100,7 @@ def test_all_that_comes_before_is_what_reading_says(tiny_model):
     )
 
 
-def test_groups_of_lanes_give_what_all_at_once_give(tiny_model, monkeypatch):
+def test_groups_of_streams_give_what_all_at_once_give(tiny_model, monkeypatch):
     ids = tiny_model.vocabulary.encode(make_text(300))
     at_once = context_curve(tiny_model, ids, windows=23)
     monkeypatch.setattr(module, "BATCH_ROWS", 5)

@@ -40,9 +40,9 @@ def make_model(cell="lstm", num_layers=L, *, scale=0.7, vocabulary=LETTERS):
     )
 
 
-def run(model, ids=IDS, num_lanes=None):
+def run(model, ids=IDS, num_streams=None):
     """Everything that a model says on its way through a text: first logits, then logits, states and gates a step."""
-    state = model.initial_state(num_lanes)
+    state = model.initial_state(num_streams)
     said = [(model.logits(state), state, ())]
     for symbol in ids:
         said.append(model.step(symbol, state))
@@ -272,20 +272,20 @@ def test_edits_come_to_those_that_are_there(cell):
         both.edited([first])
 
 
-# --- lanes, and all that a model is used for ---------------------------------------------------------------------------
+# --- streams, and all that a model is used for ----------------------------------------------------
 
 
 @every_state
-def test_lanes_are_edited_as_one_stream_is(cell, letter):
+def test_streams_are_edited_as_one_stream_is(cell, letter):
     model = make_model(cell).edited(
         [Edit("clamp", f"L0.{letter}.0-2", -0.5), Edit("steer", f"L*.{letter}.5", 0.75)]
     )
     ids = np.array([IDS, IDS[::-1], [0] * 9, [6] * 9]).T  # (T, N)
     together = run(model, ids, N)
-    for lane in range(N):
-        alone = run(model, ids[:, lane])
+    for stream in range(N):
+        alone = run(model, ids[:, stream])
         for many, one in zip(flat(together), flat(alone), strict=True):
-            np.testing.assert_allclose(many[lane], one, atol=1e-5)
+            np.testing.assert_allclose(many[stream], one, atol=1e-5)
 
 
 def test_what_is_written_is_drawn_from_the_edited_model_prime_and_all():

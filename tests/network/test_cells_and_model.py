@@ -111,19 +111,19 @@ def close(ours, theirs, atol=1e-5):
 
 
 @with_more
-@pytest.mark.parametrize("num_lanes", [None, N])
+@pytest.mark.parametrize("num_streams", [None, N])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @every_way
 @torch.no_grad()
 def test_numpy_and_the_training_network_agree_in_every_state(
-    name, activation, way, num_layers, num_lanes, more
+    name, activation, way, num_layers, num_streams, more
 ):
     model, network = make_model(num_layers, name, activation, way=way, **more)
-    ids = random_ids(T, num_lanes or 1)
-    state, torch_state = model.initial_state(num_lanes), None
+    ids = random_ids(T, num_streams or 1)
+    state, torch_state = model.initial_state(num_streams), None
     all_logits, last = network(torch.from_numpy(ids), None)
     for t, row in enumerate(ids):
-        logits, state, _ = model.step(row if num_lanes else row[0], state)
+        logits, state, _ = model.step(row if num_streams else row[0], state)
         step_logits, torch_state = network(torch.from_numpy(row)[None], torch_state)
         close(logits, step_logits[0])
         close(logits, all_logits[t])
@@ -136,20 +136,20 @@ def test_numpy_and_the_training_network_agree_in_every_state(
 
 
 @pytest.mark.parametrize("ops", [TorchOps, TorchGradientOps])
-@pytest.mark.parametrize("num_lanes", [None, N])
+@pytest.mark.parametrize("num_streams", [None, N])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @every_variant
 @torch.no_grad()
 def test_numpy_and_the_step_on_torch_tensors_agree_in_every_state_and_gate(
-    name, activation, num_layers, num_lanes, ops
+    name, activation, num_layers, num_streams, ops
 ):
     model, network = make_model(num_layers, name, activation)
     cell, weights = network.cell, dict(network.named_parameters())
     layers = [make_layer(cell, weights, k, torch.t) for k in range(num_layers)]
-    state = model.initial_state(num_lanes)
+    state = model.initial_state(num_streams)
     theirs = [tuple(torch.from_numpy(np.atleast_2d(s)) for s in layer) for layer in state]
-    for row in random_ids(T, num_lanes or 1):
-        _, state, gates = model.step(row if num_lanes else row[0], state)
+    for row in random_ids(T, num_streams or 1):
+        _, state, gates = model.step(row if num_streams else row[0], state)
         x = network.embedding(torch.from_numpy(row)) @ layers[0].weight_ih + layers[0].bias
         output = None
         if cell.feeds_back == "output":
@@ -236,7 +236,7 @@ EQUATIONS = {
 
 @every_variant
 def test_states_and_gates_satisfy_the_equations(name, activation):
-    """As each cell's file prints them, in float64, for one lane and for each of three layers."""
+    """As each cell's file prints them, in float64, for one stream and for each of three layers."""
     model, _ = make_model(3, name, activation, learn_start=True)
     weights = {k: w.astype(np.float64) for k, w in model.weights.items()}
     squash = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}[activation]
@@ -351,12 +351,12 @@ def test_numpy_and_torch_have_the_same_functions(function):
 
 
 @every_variant
-@pytest.mark.parametrize("num_lanes", [None, N])
-def test_a_step_does_not_change_the_state_it_is_given(name, activation, num_lanes):
+@pytest.mark.parametrize("num_streams", [None, N])
+def test_a_step_does_not_change_the_state_it_is_given(name, activation, num_streams):
     model, _ = make_model(2, name, activation)
-    ids = random_ids(2, num_lanes or 1)
-    ids = ids if num_lanes else ids[:, 0]
-    _, state, _ = model.step(ids[0], model.initial_state(num_lanes))
+    ids = random_ids(2, num_streams or 1)
+    ids = ids if num_streams else ids[:, 0]
+    _, state, _ = model.step(ids[0], model.initial_state(num_streams))
     before = [s.copy() for layer in state for s in layer]
     _, after, _ = model.step(ids[1], state)
     for old, now, new in zip(before, sum(state, ()), sum(after, ()), strict=True):
@@ -577,12 +577,12 @@ def test_a_state_starts_at_zero_or_where_it_has_been_learnt_to(name):
     config = make_config(name, num_layers=2, learn_start=True)
     assert all((s == 0).all() for s in Network(config).start.values())  # before it has learnt
     model, network = make_model(2, name, learn_start=True)
-    for num_lanes in (None, 1, N):
-        for layer, states in enumerate(model.initial_state(num_lanes)):
+    for num_streams in (None, 1, N):
+        for layer, states in enumerate(model.initial_state(num_streams)):
             for letter, values in zip(model.cell.states, states, strict=True):
                 learnt = model.weights[f"start.{letter}"][layer]
                 assert (learnt != 0).all()
-                assert values.shape == ((H,) if num_lanes is None else (num_lanes, H))
+                assert values.shape == ((H,) if num_streams is None else (num_streams, H))
                 assert (values == learnt).all()
     for k, values in enumerate(network.first_state(N)):
         assert values.shape == (2, N, H)
@@ -594,25 +594,25 @@ def test_a_state_starts_at_zero_or_where_it_has_been_learnt_to(name):
 def test_changing_a_first_state_does_not_change_the_model(name):
     model, _ = make_model(2, name, learn_start=True)
     kept = {k: w.copy() for k, w in model.weights.items()}
-    for num_lanes in (None, N):
-        for layer in model.initial_state(num_lanes):
+    for num_streams in (None, N):
+        for layer in model.initial_state(num_streams):
             for values in layer:
                 values.fill(9)
     assert all((model.weights[k] == w).all() for k, w in kept.items())
 
 
 @every_way
-def test_the_first_state_gets_a_gradient_at_the_start_and_where_lanes_restart(
+def test_the_first_state_gets_a_gradient_at_the_start_and_where_streams_restart(
     name, activation, way
 ):
-    """From a state that is given it gets none; from one of which a lane has been restarted, that of this lane alone."""
+    """From a state that is given it gets none; if a stream has restarted, that of this stream alone."""
     network = make_network(make_config(name, activation, 2, learn_start=True), way)
     ids = torch.from_numpy(random_ids(T, N))
 
-    def by_start(state, lane):
+    def by_start(state, stream):
         logits, _ = network(
-            ids[:, lane : lane + 1],
-            None if state is None else [s[:, lane : lane + 1] for s in state],
+            ids[:, stream : stream + 1],
+            None if state is None else [s[:, stream : stream + 1] for s in state],
         )
         return torch.autograd.grad(
             logits.square().sum(), list(network.start.values()), allow_unused=True
@@ -633,7 +633,7 @@ def test_the_first_state_gets_a_gradient_at_the_start_and_where_lanes_restart(
 
 @pytest.mark.parametrize("learn_start", [False, True])
 @every_way
-def test_restarting_changes_only_the_lanes_asked_for(name, activation, way, learn_start):
+def test_restarting_changes_only_the_streams_asked_for(name, activation, way, learn_start):
     network = make_network(make_config(name, activation, 2, learn_start=learn_start), way)
     with torch.no_grad():
         _, state = network(torch.from_numpy(random_ids(T, 5)), None)
@@ -643,10 +643,10 @@ def test_restarting_changes_only_the_lanes_asked_for(name, activation, way, lear
     assert len(after) == len(firsts) == len(network.cell.states)
     for old, given, new, first in zip(before, state, after, firsts, strict=True):
         assert torch.equal(old, given)
-        for lane in range(5):
-            expected = first if lane in (1, 4) else old
-            assert torch.equal(new[:, lane], expected[:, lane])
-            assert torch.equal(new[:, lane], old[:, lane]) == (lane not in (1, 4))
+        for stream in range(5):
+            expected = first if stream in (1, 4) else old
+            assert torch.equal(new[:, stream], expected[:, stream])
+            assert torch.equal(new[:, stream], old[:, stream]) == (stream not in (1, 4))
 
 
 # --- training ----------------------------------------------------------------------------------------------------------
@@ -746,7 +746,7 @@ def tensors_in(folder):
     ],
 )
 def test_every_cell_resumes_bit_for_bit(corpus, tmp_path, name, activation, kernel, precision):
-    """With dropout, two layers, a learnt start and restarting lanes; stopped twice, once at the end of an epoch."""
+    """With dropout, two layers, a learnt start and restarting streams; stopped twice, once at the end of an epoch."""
     config = dataclasses.replace(CONFIG, kernel=kernel, precision=precision)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     trainer = make_trainer(corpus, whole, name, activation, config)
@@ -766,7 +766,7 @@ def test_every_cell_resumes_bit_for_bit(corpus, tmp_path, name, activation, kern
 
 
 @pytest.mark.parametrize(("name", "activation"), VARIANTS)
-def test_dropout_and_restarting_lanes_matter_to_every_cell(corpus, tmp_path, name, activation):
+def test_dropout_and_restarting_streams_matter_to_every_cell(corpus, tmp_path, name, activation):
     """Otherwise the test above would compare what does not depend on them."""
     results = []
     for change in ({}, {"dropout": 0.0}, {"reset_every": None}, {"seed": 2}):

@@ -597,7 +597,7 @@ def test_a_step_backwards_is_the_derivative_of_the_step(name, activation):
 
     x, weight_hh = random(N, cell.num_blocks * H), random(width, cell.num_blocks * H)
     state = tuple(random(N, width) for _ in cell.states)
-    own = {vector: random(N, H) for vector in cell.vectors}  # lane by lane
+    own = {vector: random(N, H) for vector in cell.vectors}  # stream by stream
     weights = {"weight_hh": weight_hh, **own}
     if not cell.folds_bias:
         weights["bias_hh"] = random(N, cell.num_blocks * H)

@@ -1,4 +1,4 @@
-"""The rules: each against a naive one, lane by lane; their order; what a sample remembers; and the draw."""
+"""The rules: each against a naive one, row by row; their order; what a sample remembers; and the draw."""
 
 import math
 from collections import deque
@@ -29,8 +29,8 @@ masses = st.floats(0, 1, exclude_min=True, exclude_max=True)
 
 
 @st.composite
-def lanes(draw, values=usual, most=9):
-    """Logits (N, V), of which each lane has at least one that is not removed."""
+def some_logits(draw, values=usual, most=9):
+    """Logits (N, V), of which each row has at least one that is not removed."""
     size = draw(st.integers(1, most))
     rows = draw(st.lists(st.lists(values, min_size=size, max_size=size), min_size=1, max_size=4))
     made = np.array(rows, np.float64)
@@ -64,10 +64,10 @@ def kept_only(row, kept):
 
 
 def check_rule(rule, logits):
-    """Each lane is treated as if alone, something stays, nothing becomes NaN, the argument is not changed.
+    """Each row is treated as if alone, something stays, nothing becomes NaN, the argument is not changed.
 
     Returns:
-        What the rule made of the lanes, as lists.
+        What the rule made of the rows, as lists.
     """
     before = logits.copy()
     made = rule(logits)
@@ -76,15 +76,15 @@ def check_rule(rule, logits):
     assert not np.isnan(made).any()
     assert (made.max(axis=-1) > REMOVED).all()
     assert np.isneginf(made[np.isneginf(logits)]).all()
-    for lane, alone in zip(made, map(rule, logits), strict=True):
-        np.testing.assert_array_equal(lane, alone)
+    for row, alone in zip(made, map(rule, logits), strict=True):
+        np.testing.assert_array_equal(row, alone)
     return made.tolist()
 
 
 # --- ban, bias and repetition ---------------------------------------------------------------------
 
 
-@given(lanes(), st.sets(st.integers(0, 8)))
+@given(some_logits(), st.sets(st.integers(0, 8)))
 def test_a_ban_removes_the_masked_symbols_and_no_other(logits, symbols):
     symbols -= set(logits.argmax(axis=-1).tolist())
     banned = np.array([symbol in symbols for symbol in range(logits.shape[1])])
@@ -93,14 +93,16 @@ def test_a_ban_removes_the_masked_symbols_and_no_other(logits, symbols):
     assert made == [kept_only(row, others) for row in logits.tolist()]
 
 
-@given(lanes(), st.lists(st.floats(-1e12, 1e12), min_size=9, max_size=9))
+@given(some_logits(), st.lists(st.floats(-1e12, 1e12), min_size=9, max_size=9))
 def test_a_bias_is_added_to_each_logit(logits, added):
     added = added[: logits.shape[1]]
     made = check_rule(lambda x: rules.bias(x, np.array(added)), logits)
     assert made == [[x + b for x, b in zip(row, added, strict=True)] for row in logits.tolist()]
 
 
-@given(lanes(), st.floats(1e-3, 1e3).filter(lambda x: x != 1), st.floats(-100, 100), st.data())
+@given(
+    some_logits(), st.floats(1e-3, 1e3).filter(lambda x: x != 1), st.floats(-100, 100), st.data()
+)
 def test_the_penalty_multiplies_log_probabilities_whatever_is_added_to_all_logits(
     logits, penalty, constant, data
 ):
@@ -114,14 +116,14 @@ def test_the_penalty_multiplies_log_probabilities_whatever_is_added_to_all_logit
     np.testing.assert_allclose(made, shifted, rtol=1e-9, atol=1e-9 * max(penalty, 1))
 
 
-@given(lanes(extreme), st.floats(1e-12, 1e12), st.data())
+@given(some_logits(extreme), st.floats(1e-12, 1e12), st.data())
 def test_no_penalty_removes_a_symbol_or_makes_it_nan(logits, penalty, data):
     mask = data.draw(masks(logits))[0]
     made = check_rule(lambda x: rules.repetition_penalty(x, mask, penalty), logits)
     assert (np.isneginf(made) == np.isneginf(logits)).all()
 
 
-@given(lanes(), st.data())
+@given(some_logits(), st.data())
 def test_a_penalty_above_one_makes_recent_symbols_less_likely_and_one_below_likelier(logits, data):
     recent = data.draw(masks(logits))
     before = numerics.softmax(logits)
@@ -132,7 +134,7 @@ def test_a_penalty_above_one_makes_recent_symbols_less_likely_and_one_below_like
     assert (total[1] <= total[2] + 1e-12).all()
 
 
-@given(lanes(), st.data())
+@given(some_logits(), st.data())
 def test_no_repeat_ngram_removes_what_repeats_unless_nothing_else_is_left(logits, data):
     repeats = data.draw(masks(logits))
     made = rules.no_repeat_ngram(logits, repeats).tolist()
@@ -147,28 +149,28 @@ def test_no_repeat_ngram_removes_what_repeats_unless_nothing_else_is_left(logits
 temperatures = st.floats(0, allow_infinity=False) | st.sampled_from([0.0, 5e-324, 1e-300, 1e300])
 
 
-@given(lanes(extreme), temperatures)
+@given(some_logits(extreme), temperatures)
 def test_any_finite_temperature_gives_a_distribution_in_the_order_of_the_logits(logits, value):
     made = np.array(check_rule(lambda x: rules.temperature(x, value), logits))
     p = numerics.softmax(made)
     np.testing.assert_allclose(p.sum(axis=-1), 1)
-    for row, lane in zip(logits, p, strict=True):
-        assert lane[row.argmax()] == lane.max() > 0
-        assert not lane[np.isneginf(row)].any()
+    for row, chances in zip(logits, p, strict=True):
+        assert chances[row.argmax()] == chances.max() > 0
+        assert not chances[np.isneginf(row)].any()
         if value:
-            assert (np.diff(lane[np.argsort(row, kind="stable")]) >= 0).all()
+            assert (np.diff(chances[np.argsort(row, kind="stable")]) >= 0).all()
         else:
-            assert lane.tolist() == [float(i == row.argmax()) for i in range(len(row))]
+            assert chances.tolist() == [float(i == row.argmax()) for i in range(len(row))]
 
 
-@given(lanes(), st.floats(0.01, 100))
+@given(some_logits(), st.floats(0.01, 100))
 def test_temperature_divides_the_logits_of_a_softmax(logits, value):
     p = numerics.softmax(rules.temperature(logits, value))
     expected = [softmax([x / value for x in row]) for row in logits.tolist()]
     np.testing.assert_allclose(p, expected, rtol=1e-9, atol=1e-15)
 
 
-@given(lanes(extreme), st.data())
+@given(some_logits(extreme), st.data())
 def test_each_lane_may_have_a_temperature_of_its_own(logits, data):
     size = len(logits)
     values = np.array(data.draw(st.lists(temperatures, min_size=size, max_size=size)))
@@ -188,14 +190,14 @@ def test_the_ends_of_temperature_are_the_likeliest_alone_and_all_alike():
 # --- how far down the list ------------------------------------------------------------------------
 
 
-@given(lanes(), st.integers(1, 12))
+@given(some_logits(), st.integers(1, 12))
 def test_top_k_keeps_the_k_largest(logits, k):
     made = check_rule(lambda x: rules.top_k(x, k), logits)
     assert made == [kept_only(row, set(largest_first(row)[:k])) for row in logits.tolist()]
     assert rules.top_k(np.array(made), k).tolist() == made
 
 
-@given(lanes(), masses)
+@given(some_logits(), masses)
 def test_top_p_keeps_the_fewest_that_reach_the_mass(logits, mass):
     made = check_rule(lambda x: rules.top_p(x, mass), logits)
     for row, found in zip(logits, made, strict=True):
@@ -209,7 +211,7 @@ def test_top_p_keeps_the_fewest_that_reach_the_mass(logits, mass):
         assert found == kept_only(row.tolist(), kept)
 
 
-@given(lanes(), masses)
+@given(some_logits(), masses)
 def test_typical_keeps_the_fewest_that_surprise_as_expected_and_reach_the_mass(logits, mass):
     made = check_rule(lambda x: rules.typical(x, mass), logits)
     for row, found in zip(logits.tolist(), made, strict=True):
@@ -232,7 +234,7 @@ def test_typical_may_leave_the_likeliest_out_and_breaks_ties_by_id():
     assert np.isfinite(rules.typical(np.log(p), 0.7)).tolist() == [True, *[True] * 5]
 
 
-@given(lanes(), st.floats(1e-6, 1))
+@given(some_logits(), st.floats(1e-6, 1))
 def test_min_p_removes_what_is_less_likely_than_its_part_of_the_likeliest(logits, part):
     made = check_rule(lambda x: rules.min_p(x, part), logits)
     for row, found in zip(logits.tolist(), made, strict=True):
@@ -243,7 +245,7 @@ def test_min_p_removes_what_is_less_likely_than_its_part_of_the_likeliest(logits
     assert rules.min_p(np.array(made), part).tolist() == made
 
 
-@given(lanes(), masses, masses)
+@given(some_logits(), masses, masses)
 def test_a_smaller_share_keeps_no_symbol_that_a_larger_one_removes(logits, one, other):
     low, high = sorted((one, other))
     for rule, few, many in (
@@ -256,7 +258,7 @@ def test_a_smaller_share_keeps_no_symbol_that_a_larger_one_removes(logits, one, 
         assert not (kept & ~more).any()
 
 
-@given(lanes(extreme), st.integers(1, 12), masses)
+@given(some_logits(extreme), st.integers(1, 12), masses)
 def test_logits_of_any_size_leave_something_and_no_nan(logits, k, share):
     for rule, value in (
         (rules.top_k, k),
@@ -288,7 +290,7 @@ def test_a_rule_that_is_off_returns_its_argument():
 # --- the draw -------------------------------------------------------------------------------------
 
 
-@given(lanes())
+@given(some_logits())
 def test_probabilities_and_their_logarithms_are_those_of_a_softmax(logits):
     expected = np.array([softmax(row) for row in logits.tolist()])
     np.testing.assert_allclose(numerics.softmax(logits), expected, rtol=1e-12)
@@ -297,7 +299,7 @@ def test_probabilities_and_their_logarithms_are_those_of_a_softmax(logits):
     np.testing.assert_allclose(numerics.odds(logits), ratio, rtol=1e-9)
 
 
-@given(lanes(), st.sampled_from([rules.SMALL, 1e-3, 0.8, 1, 3.0, 1e300]))
+@given(some_logits(), st.sampled_from([rules.SMALL, 1e-3, 0.8, 1, 3.0, 1e300]))
 def test_the_quick_odds_are_those_of_the_rules_but_for_a_factor(logits, divisor):
     logits = np.where(logits == REMOVED, -50.0, logits)
     for row in (logits, *logits, *(100 * logits)):
@@ -315,25 +317,25 @@ def test_the_quick_odds_refuse_what_is_not_finite(bad):
             rules.tempered_odds(np.array(row, np.float32), np.array(0.8))
 
 
-@given(lanes(), st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4))
+@given(some_logits(), st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4))
 def test_draw_takes_the_symbol_whose_share_of_the_unit_interval_holds_u(logits, numbers):
     p, u = numerics.softmax(logits), np.array(numbers[: len(logits)])
     drawn = rules.draw(p, u)
     assert drawn.shape == u.shape
-    for lane, number, symbol in zip(p, u.tolist(), drawn.tolist(), strict=True):
-        assert lane[symbol] > 0
-        assert math.fsum(lane[:symbol]) <= number + 1e-12
-        assert number < math.fsum(lane[: symbol + 1]) + 1e-12
-        assert int(rules.draw(lane, number)) == symbol
+    for row, number, symbol in zip(p, u.tolist(), drawn.tolist(), strict=True):
+        assert row[symbol] > 0
+        assert math.fsum(row[:symbol]) <= number + 1e-12
+        assert number < math.fsum(row[: symbol + 1]) + 1e-12
+        assert int(rules.draw(row, number)) == symbol
 
 
-@given(lanes(extreme))
+@given(some_logits(extreme))
 def test_draw_reaches_no_removed_symbol_at_the_ends_of_the_unit_interval(logits):
     p = numerics.softmax(logits)
     for u in (0.0, math.nextafter(1, 0)):
-        for lane, symbol in zip(p, rules.draw(p, np.full(len(p), u)).tolist(), strict=True):
-            assert lane[symbol] > 0
-            assert int(rules.draw(lane, u)) == symbol
+        for row, symbol in zip(p, rules.draw(p, np.full(len(p), u)).tolist(), strict=True):
+            assert row[symbol] > 0
+            assert int(rules.draw(row, u)) == symbol
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
@@ -506,17 +508,17 @@ def test_with_any_settings_each_lane_is_chosen_as_if_it_were_alone(config, rows,
     ids = processor.draw(
         logits, u, position=written, histories=kept if looks_back else None, allowed=allowed
     )
-    for n, lane in enumerate(logits):
+    for n, row in enumerate(logits):
         settings = {
             "position": int(written[n]),
             "histories": kept[n : n + 1] if looks_back else None,
             "allowed": None if allowed is None else allowed[n],
         }
-        p = processor.probabilities(lane, **settings)
+        p = processor.probabilities(row, **settings)
         assert not np.isnan(p).any()
         assert p.sum() == pytest.approx(1)
         assert p[ids[n]] > 0
-        assert int(processor.draw(lane, float(u[n]), **settings)) == ids[n]
+        assert int(processor.draw(row, float(u[n]), **settings)) == ids[n]
         assert chr(97 + ids[n]) not in config.ban
         assert allowed is None or allowed[n, ids[n]]
 

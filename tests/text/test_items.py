@@ -222,20 +222,20 @@ def test_a_large_text_of_lines_is_mapped_from_a_file_of_its_own(tmp_path, monkey
 
 def read_items(batches, steps):
     """The lines that some steps read, put together from their inputs and targets."""
-    found, lanes = [], []
+    found, rows = [], []
     for step in steps:
         inputs, targets = batches.batch(step)
         assert inputs.shape == targets.shape
         if batches.resets_state(step):
-            found += lanes
-            lanes = [("", "")] * inputs.shape[1]
+            found += rows
+            rows = [("", "")] * inputs.shape[1]
         real = targets != IGNORED
         assert real.any()
-        lanes = [
+        rows = [
             (read + text_of(x[r]), said + text_of(y[r]))
-            for (read, said), x, y, r in zip(lanes, inputs.T, targets.T, real.T, strict=True)
+            for (read, said), x, y, r in zip(rows, inputs.T, targets.T, real.T, strict=True)
         ]
-    found += lanes
+    found += rows
     for read, said in found:
         assert read[0] == said[-1] == "\n"
         assert read[1:] == said[:-1]
@@ -252,8 +252,8 @@ def items_of(lines, shape, seed=1):
     st.integers(1, 9),
     st.integers(0, 3),
 )
-def test_an_epoch_reads_every_line_once_from_its_start_to_its_end(lines, lanes, length, seed):
-    batches = items_of(lines, BatchShape(lanes, length), seed)
+def test_an_epoch_reads_every_line_once_from_its_start_to_its_end(lines, rows, length, seed):
+    batches = items_of(lines, BatchShape(rows, length), seed)
     steps = batches.steps_per_epoch
     for epoch in range(3):
         found = read_items(batches, range(epoch * steps, (epoch + 1) * steps))
@@ -265,8 +265,8 @@ def test_an_epoch_reads_every_line_once_from_its_start_to_its_end(lines, lanes, 
     st.integers(1, 5),
     st.integers(1, 9),
 )
-def test_characters_are_counted_without_the_padding(lines, lanes, length):
-    batches = items_of(lines, BatchShape(lanes, length))
+def test_characters_are_counted_without_the_padding(lines, rows, length):
+    batches = items_of(lines, BatchShape(rows, length))
     seen = 0
     for step in range(2 * batches.steps_per_epoch + 1):
         assert batches.characters_in(step) == seen

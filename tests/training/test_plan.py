@@ -203,10 +203,10 @@ def test_an_lstm_whose_size_is_planned_is_normalized_if_the_text_is_read_a_few_t
 @pytest.mark.parametrize("steps", [FEW_STEPS + 50, FEWEST_STEPS - 200])
 def test_a_normalized_network_needs_fewer_steps_before_its_batch_is_halved(steps):
     minutes = steps * 15e-12 * count_parameters(NETWORK) * 64 * 64 * 1.1 / 60
-    for layer_norm, lanes in ((True, 64), (False, 32)):
+    for layer_norm, batch_size in ((True, 64), (False, 32)):
         network = dataclasses.replace(NETWORK, layer_norm=layer_norm)
         made = plan(limits(minutes=minutes), network=network, hidden_size=256)
-        assert made.config.batch_size == lanes
+        assert made.config.batch_size == batch_size
 
 
 def test_layers_are_normalized_up_to_an_overfitting_risk():
@@ -252,7 +252,7 @@ def test_it_is_said_where_even_the_smallest_network_does_not_pay():
         )
 
 
-def test_a_short_run_has_fewer_lanes_and_so_more_steps():
+def test_a_short_run_has_fewer_rows_and_so_more_steps():
     assert plan(limits(minutes=30)).config.batch_size == 64
     assert plan(limits(minutes=0.02)).config.batch_size < 64
 
@@ -262,16 +262,16 @@ def test_a_network_that_would_learn_in_too_few_steps_is_not_taken(layer_norm, le
     text = CorpusSize(10**8, 10**6)
     for minutes in (0.05, 0.1, 0.15, 0.3, 1):
         made = plan(limits(minutes=minutes), text, work=60, layer_norm=layer_norm)
-        place, lanes = SIZES.index(made.model_config.hidden_size), made.config.batch_size
+        place, batch_size = SIZES.index(made.model_config.hidden_size), made.config.batch_size
         larger = plan(
             limits(minutes=minutes),
             text,
             work=60,
             network=made.model_config,
             hidden_size=SIZES[place + 1],
-            batch_size=lanes,
+            batch_size=batch_size,
         )
-        each = larger.config.steps * lanes * 64 / count_parameters(larger.model_config)
+        each = larger.config.steps * batch_size * 64 / count_parameters(larger.model_config)
         assert place == 0 or made.config.steps >= least
         assert each < CHARS_PER_PARAMETER or larger.config.steps < least
     assert plan(limits(minutes=0.02), text, work=60).model_config.hidden_size == SIZES[0]
@@ -288,7 +288,7 @@ def test_a_small_text_is_not_read_for_ever():
     )
 
 
-def test_a_text_too_short_for_the_lanes_is_said():
+def test_a_text_too_short_for_its_batches_is_reported():
     made = plan(limits(steps=5), CorpusSize(120, 10), batch_size=64)
     assert (made.config.batch_size, made.config.sequence_length) == (1, 64)
     assert "120 training characters" in made.reasons[-1]
@@ -326,8 +326,8 @@ def test_the_time_of_a_step_is_the_measured_one_or_lies_between():
     assert times == [t.seconds for t in made.trials]
     between = sum(t.parameters for t in made.trials) // 2
     assert made.seconds_per_step(between, 64, 64) == pytest.approx(sum(times) / 2, rel=1e-3)
-    fewer_lanes = made.seconds_per_step(between, 32, 64)
-    assert sum(times) / 4 < fewer_lanes < sum(times) / 3
+    fewer_rows = made.seconds_per_step(between, 32, 64)
+    assert sum(times) / 4 < fewer_rows < sum(times) / 3
     assert made.seconds_per_step(10 * between, 64, 64) == pytest.approx(
         10e-12 * 10 * between * 4096, rel=1e-3
     )

@@ -36,10 +36,10 @@ from charrnn.training.trainer import Trainer
 
 @given(st.integers(2, 300), st.integers(1, 9), st.integers(1, 11))
 def test_an_epoch_reads_each_stream_once_and_targets_are_the_next_symbols(
-    num_symbols, lanes, length
+    num_symbols, streams, length
 ):
     ids = np.arange(num_symbols, dtype=np.uint16)
-    shape = BatchShape.fitting(num_symbols, lanes, length)
+    shape = BatchShape.fitting(num_symbols, streams, length)
     made = StreamBatches(ids, shape)
     batches = [made.batch(step) for step in range(2 * made.steps_per_epoch)]
     inputs = np.concatenate([x for x, _ in batches])
@@ -164,7 +164,7 @@ def test_the_validation_figure_is_what_evaluate_finds(corpus, tmp_path):
 
 
 def test_of_a_long_validation_text_stretches_all_over_it_are_scored(corpus, tmp_path, monkeypatch):
-    """With 100 characters to score among 600 in 2 lanes: 50 from the start and 50 to the end, each warmed up."""
+    """With 100 characters to score among 600 in 2 streams: 50 from the start and 50 to the end, each warmed up."""
     monkeypatch.setattr(validation, "EVALUATED_CHARS", 100)
     monkeypatch.setattr(validation, "VALIDATION_STREAMS", 2)
     monkeypatch.setattr(validation, "EVALUATION_WARM_UP", 20)

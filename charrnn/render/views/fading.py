@@ -76,7 +76,7 @@ def _column(
     for value in values:
         drawn = bar(_part(value, highest), 1.0, cells, blocks=blocks)
         pieces.append(f"{_number(value):>{number_width}} {drawn}")
-    pieces += [f"{figure:>{number_width}}" for figure in curve.metrics.values()]
+    pieces += [f"{metric:>{number_width}}" for metric in curve.metrics.values()]
     return [piece.ljust(number_width + 1 + cells) for piece in pieces]
 
 

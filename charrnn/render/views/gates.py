@@ -75,8 +75,8 @@ def _means(saturation: Saturation, width: int) -> Iterator[str]:
         first, *others = zip(*rows, strict=True)
         yield from tight_lines([[name.ljust(len("gate")) for name in first], *others], width)
         return
-    for name, *figures in rows:
-        cells = zip(figures, MEAN_WIDTHS[1:], strict=True)
+    for name, *numbers in rows:
+        cells = zip(numbers, MEAN_WIDTHS[1:], strict=True)
         yield f"{name:<{MEAN_WIDTHS[0]}}" + "".join(text.rjust(w) for text, w in cells)
 
 

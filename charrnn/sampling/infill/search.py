@@ -3,7 +3,7 @@
     ROMEO: ____ the sun        p(gap | "ROMEO: ", " the sun") ∝ p(gap | "ROMEO: ") · p(" the sun" | "ROMEO: " gap)
 
 The model itself only looks back. So the search keeps many hypotheses of a gap side by side, as rows of one batch, adds a
-character to each, and lets the complete ones read the text behind the gap: they are judged by the log-probability of
+character to each, and lets the complete ones read the text behind the gap: they are scored by the log-probability of
 both. More hypotheses read that text than continue to grow (READ_FACTOR), and half of them are dropped at each of
 its characters, so that a gap whose end is unlikely by itself is not lost before it is seen to fit.
 

@@ -82,7 +82,7 @@ DOWNLOADS = (
         member="enwik8",
     ),
 )
-CATALOGUE = {entry.name: entry for entry in (PYTHON, *DOWNLOADS)}
+CATALOG = {entry.name: entry for entry in (PYTHON, *DOWNLOADS)}
 
 
 def python_sources(notes: Notes) -> list[TextSource]:
@@ -216,7 +216,7 @@ def find_sources(
     stdin: Callable[[], TextSource],
     progress: Callable[[str], Any] | None = None,
 ) -> list[TextSource]:
-    """The sources that a user names: files, folders, `-`, or corpora of the catalogue; an existing path has precedence.
+    """The sources that a user names: files, folders, `-`, or corpora of the catalog; an existing path has precedence.
 
     Args:
         names: the names.
@@ -237,12 +237,12 @@ def find_sources(
             sources.append(stdin())
         elif os.path.isdir(name):  # noqa: PTH112 (Path's raises for a name that is too long)
             sources += folder_sources(path, config, notes)
-        elif os.path.exists(name) or name not in CATALOGUE:  # noqa: PTH110 (the same)
+        elif os.path.exists(name) or name not in CATALOG:  # noqa: PTH110 (the same)
             sources.append(_named_file(path))
-        elif CATALOGUE[name] is PYTHON:
+        elif CATALOG[name] is PYTHON:
             sources += python_sources(notes)
         else:
-            sources.append(fetch(CATALOGUE[name], cache, progress=progress))
+            sources.append(fetch(CATALOG[name], cache, progress=progress))
     return sources
 
 
@@ -250,6 +250,6 @@ def _named_file(path: Path) -> TextSource:
     try:
         return file_source(path)
     except DataError as error:
-        known = ", ".join(CATALOGUE)
+        known = ", ".join(CATALOG)
         hint = error.hint or f"give a file, a folder, - or one of the known corpora: {known}"
         raise DataError(error.message, hint) from error

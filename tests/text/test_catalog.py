@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import CharrnnError, DataError, EnvironmentFault
-from charrnn.text.catalogue import (
-    CATALOGUE,
+from charrnn.text.catalog import (
+    CATALOG,
     DOWNLOADS,
     PYTHON,
     NamedCorpus,
@@ -29,7 +29,7 @@ from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 
 TEXT = "To be, or not to be, that is the question: 生死\n".encode() * 50
-NAMES = CATALOGUE["names"]
+NAMES = CATALOG["names"]
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def refusal_of(kind: type[CharrnnError], entry: NamedCorpus, cache: Path) -> Cha
 
 
 def test_every_download_says_what_it_is_and_where_it_comes_from():
-    assert list(CATALOGUE) == ["python", "shakespeare", "names", "warpeace", "enwik8"]
+    assert list(CATALOG) == ["python", "shakespeare", "names", "warpeace", "enwik8"]
     for entry in DOWNLOADS:
         assert entry.origin.startswith("https://")
         assert entry.sha256 is None or len(bytes.fromhex(entry.sha256)) == 32
@@ -151,9 +151,9 @@ def test_the_python_corpus_is_the_same_twice(library, cache):
 
 
 def test_a_python_whose_library_is_no_folder_says_so(monkeypatch, tmp_path):
-    from charrnn.text import catalogue
+    from charrnn.text import catalog
 
-    monkeypatch.setattr(catalogue.sysconfig, "get_paths", lambda: {"stdlib": tmp_path / "lib.zip"})
+    monkeypatch.setattr(catalog.sysconfig, "get_paths", lambda: {"stdlib": tmp_path / "lib.zip"})
     with pytest.raises(DataError, match=r"standard library is not in .*lib\.zip"):
         python_sources(Notes())
 
@@ -323,15 +323,15 @@ def test_an_existing_path_wins_over_a_name(tmp_path, monkeypatch):
 
 def test_a_name_that_is_no_path_is_looked_up(server, cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(CATALOGUE, "names", server.put(TEXT))
+    monkeypatch.setitem(CATALOG, "names", server.put(TEXT))
     assert [content_of(s) for s in find("names", cache=cache)] == [TEXT]
 
 
 def test_the_name_python_needs_no_network(library, tmp_path, monkeypatch):
-    from charrnn.text import catalogue
+    from charrnn.text import catalog
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(catalogue, "python_sources", lambda _: library[:3])
+    monkeypatch.setattr(catalog, "python_sources", lambda _: library[:3])
     assert is_cached(PYTHON, tmp_path)
     assert find("python") == library[:3]
 
