@@ -63,6 +63,14 @@ class Setting:
     r"""Whether a backslash and a letter, such as \n, stand for a character on the command line."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A group of settings, checked when it is made: the base of all configs."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 def setting(default: Any, help: str, **known: Any) -> Any:  # noqa: A002 (it is what the command line calls help)
     """A field of a config: its default and what is known of it (see `Setting`)."""
     return dataclasses.field(default=default, metadata={"setting": Setting(help=help, **known)})

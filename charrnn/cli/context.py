@@ -1,19 +1,19 @@
 """`charrnn context`: how much context a model uses."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.layout import PlotLayoutOptions
+from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
 from charrnn.cli.reading import ReadingOptions, TextArgument, open_reader
 from charrnn.cli.run_names import CheckpointArgument
-from charrnn.cli.terminal import can_print
+from charrnn.cli.terminal import can_print, print_rows
+from charrnn.cli.threads import one_thread
 from charrnn.config import READING
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.interpret.context import ContextCurve
@@ -28,7 +28,7 @@ COLUMNS = ("context", "surprisal", "standard_error", "more", "more_standard_erro
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContextOptions:
+class ContextOptions(Config):
     """Where the context length is measured."""
 
     windows: int = setting(
@@ -40,9 +40,6 @@ class ContextOptions:
         panel=READING,
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 def context(
     checkpoint: CheckpointArgument = None,
@@ -51,7 +48,7 @@ def context(
     options: ContextOptions,
     reading: ReadingOptions,
     edits: EditOptions,
-    layout: PlotLayoutOptions,
+    layout: LayoutOptions,
     pictures: PictureOptions,
     table: TableOptions,
 ) -> None:
@@ -68,11 +65,9 @@ def context(
     pictures.require(layout, plot="context")
     table.require()
     reader = open_reader(checkpoint, text, edits)
-    from threadpoolctl import threadpool_limits
-
     from charrnn.interpret.context import context_curve
 
-    with threadpool_limits(1, "blas"):  # more threads lose more on a busy machine than they gain
+    with one_thread():
         ids = reader.model.vocabulary.encode(reader.text(reading.max_chars))
         curve = context_curve(reader.model, ids, windows=options.windows, lines=reader.lines)
     _show(curve, reader.noun, layout, pictures)
@@ -80,10 +75,9 @@ def context(
 
 
 def _show(
-    curve: "ContextCurve", noun: str, layout: PlotLayoutOptions, pictures: PictureOptions
+    curve: "ContextCurve", noun: str, layout: LayoutOptions, pictures: PictureOptions
 ) -> None:
     """Draw or print a curve."""
-    from charrnn.render.ansi import lines_of
     from charrnn.render.plot.picture import draw_context
     from charrnn.render.tables import EIGHTHS
     from charrnn.render.views.context import context_rows
@@ -92,8 +86,7 @@ def _show(
         colored = layout.is_picture_colored
         pictures.write_plot(lambda kind: draw_context(curve, noun, kind, colored=colored))
         return
-    for line in lines_of(context_rows(curve, noun, layout.columns, blocks=can_print(EIGHTHS))):
-        sys.stdout.write(line + "\n")
+    print_rows(context_rows(curve, noun, layout.columns, blocks=can_print(EIGHTHS)))
 
 
 def _rows(curve: "ContextCurve") -> Iterator[tuple[object, ...]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.inputs import user_cache
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.text.catalog import NamedCorpus
@@ -16,13 +16,10 @@ INDENT = 13
 
 
 @dataclass(frozen=True, kw_only=True)
-class CorporaOptions:
+class CorporaOptions(Config):
     """How the corpora are listed."""
 
     json: bool = setting(False, "Print one JSON object per corpus.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def corpora(options: CorporaOptions) -> None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.outputs import PLOTS, PictureOptions
+from charrnn.cli.reading import noun_of
 from charrnn.cli.run_names import METRICS, complete_checkpoint, find_checkpoint
-from charrnn.cli.terminal import can_print, say, terminal_color, terminal_width
+from charrnn.cli.terminal import can_print, print_rows, say, terminal_color, terminal_width
 from charrnn.config import FILES
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import duration
 
 if TYPE_CHECKING:
@@ -74,15 +75,12 @@ Checkpoints = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class CurveOptions:
+class CurveOptions(Config):
     """What is printed of learning curves."""
 
     json: bool = setting(
         False, "Print the evaluations of every run as one JSON object.", panel=FILES
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def curve(
@@ -106,13 +104,11 @@ def curve(
     if options.json:
         print(_json(runs))
     elif not pictures:
-        from charrnn.render.ansi import lines_of
         from charrnn.render.plot.curves import DRAWN_WITH, plot_rows
 
         braille = can_print(DRAWN_WITH)
         rows = plot_rows(plot, terminal_width(), terminal_color(), braille=braille)
-        for line in lines_of(rows):
-            print(line)
+        print_rows(rows)
 
 
 # --- what is read ---------------------------------------------------------------------------------
@@ -152,7 +148,7 @@ def _read_run(path: Path) -> Run:
     return Run(
         name=metrics.resolve().parent.name,
         metrics=metrics,
-        unit="byte" if loaded.model.vocabulary.level == "byte" else "character",
+        unit=noun_of(loaded.model.vocabulary.level),
         planned_steps=planned_steps,
         held_out=held_out,
         rows=load_rows(metrics),

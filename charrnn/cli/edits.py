@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import say
 from charrnn.config import EDITS
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import escape, listed
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ MAX_NAMED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class EditOptions:
+class EditOptions(Config):
     """How a model's units are edited."""
 
     clamp: tuple[str, ...] = setting(
@@ -38,9 +38,6 @@ class EditOptions:
         metavar="FILE",
         panel=EDITS,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def edited(self, model: "CharRNN") -> "CharRNN":
         """The model with its units edited; the edits are reported on stderr.

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.run_names import (
-    CheckpointArgument,
-    is_checkpoint,
-    open_checkpoint,
-    reads_lines,
-    say_near_run,
-)
+from charrnn.cli.reading import checkpoint_and_text
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.config import LARGE_COUNT, READING
 from charrnn.errors import DataError, SettingError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -45,7 +40,7 @@ class Split(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
+class EvaluateOptions(Config):
     """Which text is scored, and how it is read."""
 
     split: Split | None = setting(
@@ -83,9 +78,6 @@ class EvaluateOptions:
     )
     json: bool = setting(False, "Print one JSON object.")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 FileArgument = Annotated[
     str | None,
@@ -108,9 +100,8 @@ def evaluate(
     are per byte. A model that was trained with --lines is scored line by line.
     """
     split = options.split
-    if file is None and split is None and checkpoint is not None and not is_checkpoint(checkpoint):
-        say_near_run(checkpoint)
-        checkpoint, file = None, checkpoint
+    if split is None:
+        checkpoint, file = checkpoint_and_text(checkpoint, file)
     if (file is None) == (split is None):
         raise SettingError.naming(
             "give either a FILE (or -) or {split}", "for example: charrnn evaluate book.txt"

@@ -1,11 +1,10 @@
 """`charrnn gates`: how the gates are used while the model reads a text."""
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.layout import PlotLayoutOptions
+from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
 from charrnn.cli.reading import (
     DumpOptions,
@@ -18,7 +17,8 @@ from charrnn.cli.reading import (
     with_bar,
 )
 from charrnn.cli.run_names import CheckpointArgument
-from charrnn.cli.terminal import can_print
+from charrnn.cli.terminal import can_print, print_rows
+from charrnn.cli.threads import one_thread
 
 if TYPE_CHECKING:
     from charrnn.cli.reading import Reader
@@ -41,7 +41,7 @@ def gates(
     reading: ReadingOptions,
     dump: DumpOptions,
     edits: EditOptions,
-    layout: PlotLayoutOptions,
+    layout: LayoutOptions,
     pictures: PictureOptions,
     table: TableOptions,
 ) -> None:
@@ -65,14 +65,12 @@ def gates(
 
 
 def _of_text(reader: "Reader", reading: ReadingOptions) -> "Saturation":
-    from threadpoolctl import threadpool_limits
-
     from charrnn.interpret.gates import saturation, sigmoid_gates
     from charrnn.interpret.recording import record_parts
 
     model = reader.model
     names = sigmoid_gates(model.cell)
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+    with one_thread():
         text = reader.text(reading.max_chars)
         parts = record_parts(model, text, keep=names, lines=reader.lines)
         return saturation(with_bar(parts, len(model.vocabulary.points(text))))
@@ -86,10 +84,9 @@ def _of_dump(dump: "Dump", reading: ReadingOptions) -> "Saturation":
 
 
 def _show(
-    saturation: "Saturation", noun: str, layout: PlotLayoutOptions, pictures: PictureOptions
+    saturation: "Saturation", noun: str, layout: LayoutOptions, pictures: PictureOptions
 ) -> None:
     """Draw or print how the gates were used."""
-    from charrnn.render.ansi import lines_of
     from charrnn.render.plot.curves import DRAWN_WITH
     from charrnn.render.plot.picture import draw_scatter
     from charrnn.render.views.gates import gate_rows, gate_scatter
@@ -100,8 +97,7 @@ def _show(
         return
     braille = can_print(DRAWN_WITH)
     rows = gate_rows(saturation, noun, layout.columns, layout.mode, braille=braille)
-    for line in lines_of(rows):
-        sys.stdout.write(line + "\n")
+    print_rows(rows)
 
 
 def _rows(saturation: "Saturation") -> Iterator[tuple[object, ...]]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.reading import TextArgument, checkpoint_and_text, known_text
+from charrnn.cli.reading import TextArgument, checkpoint_and_text, known_text, noun_of, own_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
-from charrnn.cli.terminal import can_print, print_wrapped, say, terminal_width
-from charrnn.config import OUTPUT, SHOWN, ModelConfig, SamplingConfig
+from charrnn.cli.terminal import can_print, print_rows, print_wrapped, terminal_width
+from charrnn.config import OUTPUT, SHOWN, ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS, get_cell
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientOptions:
+class GradientOptions(Config):
     """Where the gradient is measured, and in which networks."""
 
     distance: int | None = setting(
@@ -71,9 +71,6 @@ class GradientOptions:
     )
     json: bool = setting(False, "Print one JSON object instead of the tables.", panel=OUTPUT)
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 def gradients(
     checkpoint: CheckpointArgument = None,
@@ -93,7 +90,9 @@ def gradients(
     checkpoint, text = checkpoint_and_text(checkpoint, text)
     cells = None if options.fresh is None else _cell_names(options.fresh)
     path = _find(checkpoint, may_lack=cells is not None)
-    trained = None if path is None else _load(path)
+    from charrnn.checkpoint import load_checkpoint
+
+    trained = None if path is None else load_checkpoint(path).model
     read = _read(text, trained, options.distance or DISTANCE)
     vocabulary = trained.vocabulary if trained else _vocabulary_of(read)
     config = trained.config if trained else ModelConfig(vocab_size=len(vocabulary))
@@ -135,12 +134,6 @@ def _find(checkpoint: str | None, *, may_lack: bool) -> Path | None:
         raise
 
 
-def _load(path: Path) -> "CharRNN":
-    from charrnn.checkpoint import load_checkpoint
-
-    return load_checkpoint(path).model
-
-
 def _read(text: str | None, model: "CharRNN | None", distance: int) -> str:
     """The text to measure on, or one that the model generates."""
     if text is not None:
@@ -150,14 +143,7 @@ def _read(text: str | None, model: "CharRNN | None", distance: int) -> str:
             "without a checkpoint a text is needed",
             "give one: charrnn gradients book.txt --fresh lstm,elman",
         )
-    length = OWN_TEXT + distance
-    say(f"charrnn: no text given; reading {length:,} characters that the model generates")
-    from threadpoolctl import threadpool_limits
-
-    from charrnn.sampling.sampler import sample
-
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
-        return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
+    return own_text(model, OWN_TEXT + distance)
 
 
 def _vocabulary_of(text: str) -> "Vocabulary":
@@ -215,12 +201,11 @@ def _layers(reach: "GradientReach") -> list[dict[str, Any]]:
 
 
 def _print(measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary") -> None:
-    from charrnn.render.ansi import lines_of
     from charrnn.render.tables import EIGHTHS
     from charrnn.render.views.fading import fading_rows
 
     reach, config = measured[0].reach, measured[0].model.config
-    symbols = counted(num_symbols, "byte" if vocabulary.level == "byte" else "character")
+    symbols = counted(num_symbols, noun_of(vocabulary.level))
     windows = counted(reach.windows, "window")
     print_wrapped("The norm of d loss(t) / d h(t-k) at distance k, relative to that at k = 0:")
     print_wrapped(f"the mean over {windows} in {symbols}.")
@@ -231,8 +216,7 @@ def _print(measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary")
             top = ", the top" if layer + 1 == config.num_layers else ""
             print(f"layer {layer}{top}")
         curves = [_curve(network, layer) for network in measured]
-        for line in lines_of(fading_rows(curves, terminal_width(), blocks=blocks)):
-            print(line)
+        print_rows(fading_rows(curves, terminal_width(), blocks=blocks))
     print()
     print_wrapped("reach: the farthest distance at which 1 % of the gradient is left")
     print_wrapped("per step: the factor by which each step back multiplies it, on average")

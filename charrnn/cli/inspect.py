@@ -5,11 +5,12 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from charrnn.cli.reading import noun_of
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines
 from charrnn.cli.terminal import print_wrapped
 from charrnn.config import OUTPUT
 from charrnn.errors import CheckpointError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import counted, duration, escape, size
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ LABEL = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class InspectOptions:
+class InspectOptions(Config):
     """How a checkpoint is described."""
 
     json: bool = setting(False, "Print one JSON object.", panel=OUTPUT)
@@ -35,9 +36,6 @@ class InspectOptions:
         excludes=("json",),
         panel=OUTPUT,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def inspect(checkpoint: CheckpointArgument = None, *, options: InspectOptions) -> None:
@@ -104,7 +102,7 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
         ("states", f"{' '.join(shown['states'])}   gates {' '.join(shown['gates']) or 'none'}"),
         ("vocabulary", _vocabulary_line(vocabulary)),
     ]
-    unit = "byte" if vocabulary["level"] == "byte" else "character"
+    unit = noun_of(vocabulary["level"])
     nats = metrics.get("best_val_nats_per_char")
     if isinstance(nats, float):
         rows.append(

@@ -8,7 +8,7 @@ from charrnn.cli.terminal import terminal_color, terminal_width
 from charrnn.config import COLORS
 from charrnn.errors import SettingError
 from charrnn.render.palette import ColorMode, Palette
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.render.look import Look
@@ -18,7 +18,7 @@ PICTURE_WIDTH = 80
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayoutOptions:
+class LayoutOptions(Config):
     """Colors and width."""
 
     color: ColorMode | None = setting(
@@ -36,9 +36,6 @@ class LayoutOptions:
         default_text=f"the terminal's; {PICTURE_WIDTH} in a picture",
         panel=COLORS,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     @property
     def mode(self) -> ColorMode:
@@ -69,21 +66,6 @@ class LayoutOptions:
                 mode=self.color,
             )
         return self.color != ColorMode.none
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlotLayoutOptions(LayoutOptions):
-    """Colors and width of what is a plot as a picture, which has one size."""
-
-    width: int | None = setting(
-        None,
-        "Columns in a line.",
-        low=1,
-        high=100_000,
-        default_text="the terminal's",
-        excludes=("svg", "png"),
-        panel=COLORS,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from charrnn.cli.options import Changes
 from charrnn.cli.terminal import require_place, say
 from charrnn.config import FILES
 from charrnn.errors import UsageError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import escape, size
 
 if TYPE_CHECKING:
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 PLOT_EXTRA = ("matplotlib", "matplotlib pillow")
 PLOTS = Changes(
-    different={"svg": {"help": "Write an SVG picture instead of printing. Needs matplotlib."}}
+    different={
+        "svg": {"help": "Write an SVG picture instead of printing. Needs matplotlib."},
+        "width": {"default_text": "the terminal's", "excludes": ("svg", "png")},
+    }
 )
-"""Help of the picture options in a command whose picture is a plot."""
+"""What is different about pictures in a command that draws a plot, which has one size."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureOptions:
+class PictureOptions(Config):
     """Pictures to write instead of printing to the terminal."""
 
     svg: Path | None = setting(
@@ -41,9 +44,6 @@ class PictureOptions:
         metavar="FILE.png",
         panel=FILES,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def __bool__(self) -> bool:
         return bool(self.svg or self.png)
@@ -121,15 +121,12 @@ def _say_what_is_boxed(png: Path, characters: Collection[str]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableOptions:
+class TableOptions(Config):
     """A table to write beside what is printed or drawn."""
 
     csv: Path | None = setting(
         None, "Also write the values as a table.", metavar="FILE.csv", panel=FILES
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def require(self) -> None:
         """Raise UsageError unless the table can be written, as far as one can tell beforehand."""

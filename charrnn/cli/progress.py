@@ -9,11 +9,12 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from charrnn.cli.terminal import die_by_signal, is_quiet, report, say
+from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError
 from charrnn.wording import duration
 
 if TYPE_CHECKING:
-    from charrnn.training.events import Event
+    from charrnn.training.events import Evaluated, Event, RolledBack, Step
     from charrnn.training.trainer import Trainer
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -61,20 +62,18 @@ class Silence:
 
 def written(trainer: "Trainer") -> str:
     """A short sample from the current network."""
-    from threadpoolctl import threadpool_limits
-
     from charrnn.config import SamplingConfig
     from charrnn.sampling.sampler import generate_items, sample
 
     model = trainer.snapshot()
     config = SamplingConfig(length=SAMPLE_LENGTH, seed=trainer.progress.step)
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+    with one_thread():
         if trainer.corpus.config.lines:
             return "".join(piece.text for piece in generate_items(model, "", config))
         return "".join(sample(model, "", config))
 
 
-class _Shown:
+class _Display:
     """State shared by both kinds of progress display."""
 
     def __init__(self, trainer: "Trainer") -> None:
@@ -87,11 +86,25 @@ class _Shown:
         self.weight = self.smooth = 0.0
         self.val_bits: float | None = None
 
-    def count(self, loss: float, characters: int) -> None:
+    def show(self, event: "Event") -> None:
+        """Show an event."""
+        from charrnn.training.events import Evaluated, RolledBack, SaveFailed, Step
+
+        if isinstance(event, Step):
+            self._count(event)
+            self.stepped(event)
+        elif isinstance(event, Evaluated):
+            self.evaluated(event)
+        elif isinstance(event, RolledBack):
+            self.rolled_back(event)
+        elif isinstance(event, SaveFailed):
+            self.say(f"charrnn: {event.fault}; training continues and will try to save again")
+
+    def _count(self, step: "Step") -> None:
         """Add a step to the smoothed loss."""
-        self.characters += characters
+        self.characters += step.characters
         self.steps_made += 1
-        self.smooth = SMOOTHING * self.smooth + (1 - SMOOTHING) * loss
+        self.smooth = SMOOTHING * self.smooth + (1 - SMOOTHING) * step.loss
         self.weight = SMOOTHING * self.weight + (1 - SMOOTHING)
 
     @property
@@ -109,7 +122,11 @@ class _Shown:
         """Print a line."""
         raise NotImplementedError
 
-    def evaluated(self, event: Any) -> None:
+    def stepped(self, event: "Step") -> None:
+        """Show how far the run is."""
+        raise NotImplementedError
+
+    def evaluated(self, event: "Evaluated") -> None:
         """Show the losses of an evaluation and a short sample."""
         self.val_bits = None if event.val_nats is None else event.val_nats / math.log(2)
         val = [] if self.val_bits is None else [f"val {self.val_bits:.3f}"]
@@ -122,7 +139,7 @@ class _Shown:
 
         self.say(f"  {one_line(written(self.trainer))}")
 
-    def rolled_back(self, event: Any) -> None:
+    def rolled_back(self, event: "RolledBack") -> None:
         """Report that the run was rolled back, and why."""
         where = f"step {event.to_step:,}" if event.to_step else "the start"
         self.say(
@@ -132,7 +149,7 @@ class _Shown:
         self.smooth = self.weight = 0.0  # of a future that did not happen
 
 
-class Bar(_Shown):
+class Bar(_Display):
     """A tqdm bar on stderr."""
 
     def __init__(self, trainer: "Trainer") -> None:
@@ -156,21 +173,15 @@ class Bar(_Shown):
         """The terminal's width; some terminals say 0 when they do not know."""
         return os.get_terminal_size(sys.stderr.fileno()).columns
 
-    def show(self, event: "Event") -> None:
-        """Move the bar, or print what happened above it."""
-        from charrnn.training.events import Evaluated, RolledBack, SaveFailed, Step
+    def stepped(self, event: "Step") -> None:
+        """Move the bar."""
+        self.bar.set_postfix_str(self.figures, refresh=False)
+        self.bar.update(event.characters)
 
-        if isinstance(event, Step):
-            self.count(event.loss, event.characters)
-            self.bar.set_postfix_str(self.figures, refresh=False)
-            self.bar.update(event.characters)
-        elif isinstance(event, Evaluated):
-            self.evaluated(event)
-        elif isinstance(event, RolledBack):
-            self.bar.update(self.trainer.batches.characters_in(event.to_step) - self.bar.n)
-            self.rolled_back(event)
-        elif isinstance(event, SaveFailed):
-            self.say(f"charrnn: {event.fault}; training continues and will try to save again")
+    def rolled_back(self, event: "RolledBack") -> None:
+        """Move the bar back."""
+        self.bar.update(self.trainer.batches.characters_in(event.to_step) - self.bar.n)
+        super().rolled_back(event)
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -181,28 +192,22 @@ class Bar(_Shown):
         self.bar.close()
 
 
-class Lines(_Shown):
+class Lines(_Display):
     """A plain line now and then, for logs."""
 
     def __init__(self, trainer: "Trainer") -> None:
         super().__init__(trainer)
         self.last = self.began
 
-    def show(self, event: "Event") -> None:
-        """Print a line if the last one is old enough, or if something happened."""
-        from charrnn.training.events import Evaluated, RolledBack, SaveFailed, Step
+    def stepped(self, event: "Step") -> None:
+        """Print a line if the last one is old enough."""
+        if time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+            self._line(event.step)
 
-        if isinstance(event, Step):
-            self.count(event.loss, event.characters)
-            if time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
-                self._line(event.step)
-        elif isinstance(event, Evaluated):
-            self.evaluated(event)
-            self.last = time.monotonic()
-        elif isinstance(event, RolledBack):
-            self.rolled_back(event)
-        elif isinstance(event, SaveFailed):
-            self.say(f"charrnn: {event.fault}; training continues and will try to save again")
+    def evaluated(self, event: "Evaluated") -> None:
+        """Print the losses of an evaluation, which count as a line."""
+        super().evaluated(event)
+        self.last = time.monotonic()
 
     def _line(self, step: int) -> None:
         self.last = time.monotonic()

@@ -15,9 +15,10 @@ from charrnn.cli.run_names import (
     title_of,
 )
 from charrnn.cli.terminal import is_quiet, say
+from charrnn.cli.threads import one_thread
 from charrnn.config import READING, SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import counted, size
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ TextArgument = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadingOptions:
+class ReadingOptions(Config):
     """How much of a text is read."""
 
     max_chars: int | None = setting(
@@ -54,12 +55,9 @@ class ReadingOptions:
         panel=READING,
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class DumpOptions:
+class DumpOptions(Config):
     """The dump that is read instead of a model and a text."""
 
     from_dump: Path | None = setting(
@@ -70,9 +68,6 @@ class DumpOptions:
         excludes=("clamp", "steer", "steer_file"),
         panel=READING,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def require_alone(self, checkpoint: str | None, text: str | None) -> None:
         """Raise SettingError if a model or a text is named beside the dump, which has both."""
@@ -114,11 +109,7 @@ class Reader:
             DataError: the model knows none of its characters.
         """
         if self.argument is None:
-            length = min(OWN_TEXT, most or OWN_TEXT)
-            say(
-                f"charrnn: no text given; reading {counted(length, 'character')} that the model generates"
-            )
-            return generated_text(self.model, length)
+            return own_text(self.model, min(OWN_TEXT, most or OWN_TEXT))
         return known_text(self.argument, self.model, most)
 
     def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":
@@ -176,11 +167,18 @@ def checkpoint_and_text(checkpoint: str | None, text: str | None) -> tuple[str |
     return None, checkpoint
 
 
+def own_text(model: "CharRNN", length: int) -> str:
+    """A text that a model generates because none was given, which is reported on stderr."""
+    say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
+    return generated_text(model, length)
+
+
 def generated_text(model: "CharRNN", length: int) -> str:
     """A text that a model generates, the same at each call."""
     from charrnn.sampling.sampler import sample
 
-    return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
+    with one_thread():
+        return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
 
 
 def known_text(text: str, model: "CharRNN | None", most: int | None = None) -> str:

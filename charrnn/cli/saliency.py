@@ -12,7 +12,7 @@ from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
 from charrnn.config import SHOWN
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ COLUMNS = ("position", "back", "symbol", "text", "norm")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SaliencyOptions:
+class SaliencyOptions(Config):
     """The prediction that is explained."""
 
     position: int = setting(
@@ -54,9 +54,6 @@ class SaliencyOptions:
         escapes=True,
         panel=SHOWN,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def saliency(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines, title_of
 from charrnn.cli.terminal import say
-from charrnn.settings import check, setting
+from charrnn.cli.threads import one_thread
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -18,7 +19,7 @@ EXAMPLES = ("charrnn serve", "charrnn serve plays --port 8000", "charrnn serve p
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeOptions:
+class ServeOptions(Config):
     """Where the page is served, and whether it is opened."""
 
     port: int = setting(0, "The port to listen on; 0 takes any free one.", high=65_535)
@@ -29,9 +30,6 @@ class ServeOptions:
         default_text="if there is a display",
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> None:
     """Open a page on which the model reads and continues what you type.
@@ -40,10 +38,8 @@ def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> No
     Ctrl-C stops the server.
     """
     loaded = open_checkpoint(checkpoint)
-    from threadpoolctl import threadpool_limits
-
     # more threads slow one stream down
-    with threadpool_limits(1, "blas"), _server(loaded, options.port) as server:
+    with one_thread(), _server(loaded, options.port) as server:
         print(server.address, flush=True)
         say("charrnn: only this machine can reach the page; Ctrl-C stops the server")
         if _has_display() if options.open_page is None else options.open_page:

@@ -8,13 +8,16 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 from charrnn.wording import escape
+
+if TYPE_CHECKING:
+    from charrnn.render.grid import GridRow
 
 _quiet = False
 
@@ -64,6 +67,14 @@ def print_wrapped(text: str, indent: int = 0) -> None:
     from charrnn.render.tables import wrapped
 
     print(*wrapped(text, terminal_width(), " " * indent), sep="\n")
+
+
+def print_rows(rows: "Iterable[GridRow]") -> None:
+    """Print the rows of a grid as they come, in their colors."""
+    from charrnn.render.ansi import lines_of
+
+    for line in lines_of(rows):
+        sys.stdout.write(line + "\n")
 
 
 def print_json(record: object) -> None:

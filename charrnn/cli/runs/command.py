@@ -15,7 +15,7 @@ from charrnn.cli.runs.listing import describe, runs_under, table
 from charrnn.cli.runs.own_files import is_run, own_files, size_on_disk
 from charrnn.cli.terminal import print_json, print_wrapped, say, terminal_width
 from charrnn.errors import BusyError, CheckpointError, SettingError, UsageError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import counted, did_you_mean, listed, size
 
 EXAMPLES = (
@@ -36,35 +36,26 @@ NewName = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderOptions:
+class FolderOptions(Config):
     """The folder that holds the runs."""
 
     out: Path = setting(RUNS, "Folder of the runs.")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class ListOptions:
+class ListOptions(Config):
     """How runs are listed."""
 
     json: bool = setting(False, "Print one JSON object per run.")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class RemoveOptions:
+class RemoveOptions(Config):
     """Whether runs are removed without asking."""
 
     yes: bool = setting(
         False, "Remove without asking; required if standard input is not a terminal."
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def runs(context: typer.Context, *, where: FolderOptions, options: ListOptions) -> None:

@@ -12,7 +12,7 @@ from charrnn.cli.terminal import print_json, say, terminal_color
 from charrnn.config import INFILLING, SamplingConfig
 from charrnn.errors import SettingError
 from charrnn.render.palette import ColorMode
-from charrnn.settings import check, setting, settings_of
+from charrnn.settings import Config, setting, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InfillOptions:
+class InfillOptions(Config):
     """A template, and how its gaps are filled."""
 
     infill: str | None = setting(
@@ -54,9 +54,6 @@ class InfillOptions:
         needs=("infill",),
         panel=INFILLING,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def write_infillings(

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.sample.prompt import PromptOptions
 from charrnn.cli.terminal import is_quiet, report
+from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ Type a text that begins with a colon with two colons."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class InteractiveOptions:
+class InteractiveOptions(Config):
     """Whether a person and the model write the text in turn."""
 
     interactive: bool = setting(
@@ -57,9 +58,6 @@ class InteractiveOptions:
             *("json", "show_probabilities"),
         ),
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def require_input(self, prompt: PromptOptions) -> None:
         """Raise SettingError if standard input is needed for typing and is closed, or is needed for the prompt too."""
@@ -82,14 +80,12 @@ def write_together(
         text: the text to begin with.
         given: the names of the settings that were given.
     """
-    from threadpoolctl import threadpool_limits
-
     from charrnn.sampling.session import Session
 
     if "length" not in given:
         config = dataclasses.replace(config, length=SUGGESTION_LENGTH)
     session = Session(model, config, text)
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+    with one_thread():
         if has_screen():
             from charrnn.cli.sample.screen import Screen
 

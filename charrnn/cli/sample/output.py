@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from charrnn.cli.terminal import print_json, say, terminal_color, terminal_width
 from charrnn.config import OUTPUT
 from charrnn.render.palette import ColorMode, Palette
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ CUT_OFF = ("length", "max-chars")
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputOptions:
+class OutputOptions(Config):
     """How samples are written."""
 
     json: bool = setting(
@@ -61,9 +61,6 @@ class OutputOptions:
         needs=("show_probabilities",),
         panel=OUTPUT,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     @property
     def needs_log_probabilities(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.options import unescaped
 from charrnn.config import PROMPT, SamplingConfig
 from charrnn.errors import DataError, UsageError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -22,7 +22,7 @@ class Unknown(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromptOptions:
+class PromptOptions(Config):
     """The text that samples continue."""
 
     prompt: str | None = setting(
@@ -43,9 +43,6 @@ class PromptOptions:
         "What to do with prompt characters that the model has never seen.",
         panel=PROMPT,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def read_prompt(options: PromptOptions, model: "CharRNN", config: SamplingConfig) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.config import ENDS, LARGE_COUNT, SEVERAL, CorpusConfig
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectionOptions:
+class SelectionOptions(Config):
     """How many samples are generated, what they are, and which are kept."""
 
     count: int = setting(1, "Number of samples.", low=1, high=LARGE_COUNT)
@@ -56,9 +56,6 @@ class SelectionOptions:
         metavar="K",
         panel=SEVERAL,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def make_selection(options: SelectionOptions, model: "CharRNN") -> "Selection":

@@ -22,10 +22,10 @@ from charrnn.cli.visualize.dumps import require_dump, require_lstmvis, write_dum
 from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
 from charrnn.cli.visualize.selection import ViewOptions, available, select
-from charrnn.cli.visualize.show import ModelReadings, OneReading, show
+from charrnn.cli.visualize.show import ModelReadings, Readings, show
 from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting, settings_of
+from charrnn.settings import Config, setting, settings_of
 
 EXAMPLES = (
     "charrnn visualize",
@@ -49,7 +49,7 @@ CHANGES = Changes(
 
 
 @dataclass(frozen=True, kw_only=True)
-class WritingOptions:
+class WritingOptions(Config):
     """Where the result goes, if neither to the terminal nor into a picture."""
 
     html: Path | None = setting(
@@ -83,9 +83,6 @@ class WritingOptions:
         excludes=("svg", "png"),
         panel=COLORS,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def require(self) -> None:
         """Raise UsageError unless the files can be written, as far as one can tell beforehand."""
@@ -179,4 +176,4 @@ def _show_dump(
         predictions=chosen.predictions,
         most=_most(reading, output),
     )
-    show(OneReading(recording), chosen, layout, pictures, pager=output.pager)
+    show(Readings(recording), chosen, layout, pictures, pager=output.pager)

@@ -1,10 +1,9 @@
 """`charrnn visualize --diagram`: a complete small network, drawn while it reads a text."""
 
-import sys
-
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.reading import Reader
+from charrnn.cli.terminal import print_rows
 from charrnn.errors import UsageError
 
 MAX_ROWS = 64
@@ -32,7 +31,6 @@ def draw_diagram(
     Raises:
         UsageError: the network is too large.
     """
-    from charrnn.render.ansi import lines_of
     from charrnn.render.views.diagram import diagram_picture, diagram_rows
 
     model = reader.model
@@ -49,5 +47,4 @@ def draw_diagram(
         columns = layout.picture_columns
         pictures.write(diagram_picture(recording, output, layout.picture_look, columns))
         return
-    for line in lines_of(diagram_rows(recording, output, layout.look, layout.columns)):
-        sys.stdout.write(line + "\n")
+    print_rows(diagram_rows(recording, output, layout.look, layout.columns))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from charrnn.cli.reading import Reader, with_bar
 from charrnn.cli.terminal import require_place, say, undone_by_signals
+from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import View
 from charrnn.errors import EnvironmentFault, UsageError
 from charrnn.wording import counted, escape, size
@@ -68,8 +69,6 @@ def write_dump(reader: Reader, text: str, path: Path, chosen: View, predictions:
     Raises:
         EnvironmentFault: there is no room for it.
     """
-    from threadpoolctl import threadpool_limits
-
     from charrnn.interpret.dumps.reading import READABLE
     from charrnn.interpret.dumps.writing import dump
 
@@ -79,7 +78,7 @@ def write_dump(reader: Reader, text: str, path: Path, chosen: View, predictions:
     columns = len(units) or arrays * config.num_layers * config.hidden_size
     beside = BESIDE + A_GUESS * predictions if path.suffix in READABLE else 0
     _announce(path, (4 * columns + beside) * len(text))
-    with undone_by_signals(), threadpool_limits(1, "blas"):  # more threads slow one stream down
+    with undone_by_signals(), one_thread():
         count = dump(
             model,
             text,
@@ -106,8 +105,6 @@ def write_lstmvis(reader: Reader, text: str, folder: Path, what: str | None) -> 
     Raises:
         EnvironmentFault: there is no room for it.
     """
-    from threadpoolctl import threadpool_limits
-
     from charrnn.interpret.dumps.lstmvis import write_folder
 
     model = reader.model
@@ -115,7 +112,7 @@ def write_lstmvis(reader: Reader, text: str, folder: Path, what: str | None) -> 
     config = model.config
     _announce(folder, 8 * arrays * config.num_layers * config.hidden_size * len(text))
     chosen = None if what is None else [what]
-    with undone_by_signals(), threadpool_limits(1, "blas"):
+    with undone_by_signals(), one_thread():
         count = write_folder(model, text, folder, what=chosen, lines=reader.lines, watched=with_bar)
     taken = sum(path.stat().st_size for path in folder.iterdir())
     say(f"charrnn: wrote {escape(str(folder))} ({size(taken)}, {counted(count, reader.noun)})")

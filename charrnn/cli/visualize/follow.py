@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.reading import OWN_TEXT, Reader, generated_text
-from charrnn.cli.terminal import die_by_signal, say
+from charrnn.cli.terminal import die_by_signal, print_rows, say
+from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import View
 from charrnn.cli.visualize.show import Coloring, colorings
 from charrnn.config import GENERATED, BasicSamplingConfig, SamplingConfig
 from charrnn.errors import SettingError, UsageError
-from charrnn.settings import check, setting, settings_of
+from charrnn.settings import Config, setting, settings_of
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FollowOptions:
+class FollowOptions(Config):
     """The text that is generated and colored as it is generated."""
 
     follow: bool = setting(
@@ -36,9 +37,6 @@ class FollowOptions:
         ),
         panel=GENERATED,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def follow(
@@ -54,10 +52,7 @@ def follow(
         chosen: what to color by: one unit, or surprisal.
         layout: colors and width.
     """
-    from threadpoolctl import threadpool_limits
-
     from charrnn.interpret.recording import record_live
-    from charrnn.render.ansi import lines_of
     from charrnn.render.views.live import LiveText
     from charrnn.render.views.scale import legend_rows
     from charrnn.sampling.sampler import full_prompt, sample
@@ -67,11 +62,10 @@ def follow(
     config = SamplingConfig(**vars(sampling.seeded()), line=reader.lines)
     prompt = prompt_of(reader)
     say(f"charrnn: temperature {config.temperature:g}, seed {config.seed}")
-    with threadpool_limits(1, "blas"):
+    with one_thread():
         generated = sample(model, prompt, config)  # reports at once what is wrong with the prompt
         scale, values, names = _coloring(model, chosen)
-        for line in lines_of(legend_rows(scale, look, has_surprisal=has_bits)):
-            sys.stdout.write(line + "\n")
+        print_rows(legend_rows(scale, look, has_surprisal=has_bits))
         live = LiveText(scale, look, layout.columns, surprisal=has_bits)
         hidden = full_prompt(model, prompt, line=config.line).removesuffix(prompt)
         recordings = record_live(model, _texts(prompt, generated), before=hidden, keep=names)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.reading import Reader, read_dump
 from charrnn.cli.terminal import require_place, say
+from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import ViewOptions
 from charrnn.errors import UsageError
 from charrnn.files import write_atomically
@@ -46,8 +47,6 @@ def write_page(
         UsageError: the model has no such unit.
         EnvironmentFault: the file cannot be written, or the values would not fit into memory.
     """
-    from threadpoolctl import threadpool_limits
-
     from charrnn.interpret.recording import record_parts
     from charrnn.interpret.units import parse_units
     from charrnn.web.data import GUESSES, page_data
@@ -56,7 +55,7 @@ def write_page(
     units = _units(view, model)
     shown = [*parse_units(f"L*.{view.what or model.cell.memory}.*", model), *units]
     letters = {unit.what for unit in shown}
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+    with one_thread():
         text = reader.text(max_chars or PAGE_CHARS)
         reader.require_memory(text, letters)
         keep = letters | set(model.cell.sigmoids)

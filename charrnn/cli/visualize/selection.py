@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from charrnn.cli.edits import EditOptions
 from charrnn.config import SHOWN
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting, settings_of
+from charrnn.settings import Config, setting, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ Sort = Literal["address", "similarity", "interest"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewOptions:
+class ViewOptions(Config):
     """What is shown of a text."""
 
     unit: tuple[str, ...] = setting(
@@ -80,9 +80,6 @@ class ViewOptions:
         ),
         panel=SHOWN,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 Units = tuple["Unit", ...]

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.reading import Reader
+from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import INTERESTING, View, heat_maps
 
 if TYPE_CHECKING:
@@ -21,23 +22,27 @@ FIRST_LOOK = 10_000
 """Characters that are read before the first line is printed: they decide scales, and which units are interesting."""
 
 
-class Readings(Protocol):
-    """A text that was read, or can be read as often as needed."""
+class Readings:
+    """A text that was read: its recording."""
 
-    memory: str
-    """The state in which the cell remembers; see `Cell.memory`."""
+    def __init__(self, recording: "Recording") -> None:
+        self._recording = recording
+        self.memory = recording.source.memory
 
-    def first(self, chosen: View) -> "tuple[Recording, str]":
+    def first(self, chosen: View) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is chosen)
         """The beginning of the text, and what part of the text that is in words; "" if it is all of it."""
+        return self._recording, ""
 
-    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
+    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":  # noqa: ARG002
         """The whole text in parts, with some states and gates."""
+        return [self._recording]
 
-    def whole(self, letters: Collection[str], predictions: int) -> "Recording":
+    def whole(self, letters: Collection[str], predictions: int) -> "Recording":  # noqa: ARG002
         """The whole text at once."""
+        return self._recording
 
 
-class ModelReadings:
+class ModelReadings(Readings):
     """A text that a model reads. If it is longer than FIRST_LOOK, it is read in parts, again for each view."""
 
     def __init__(self, reader: Reader, text: str) -> None:
@@ -46,7 +51,7 @@ class ModelReadings:
         self._first: Recording | None = None
 
     def first(self, chosen: View) -> "tuple[Recording, str]":
-        """See `Readings.first`."""
+        """The beginning of the text, and what part of it that is."""
         names = chosen.arrays(self.memory)
         first = self._reader.recording(self._text[:FIRST_LOOK], chosen.predictions, names)
         if len(self._text) > FIRST_LOOK:
@@ -55,7 +60,7 @@ class ModelReadings:
         return first, ""
 
     def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":
-        """See `Readings.parts`."""
+        """The whole text in parts, read again."""
         from charrnn.interpret.recording import record_parts
 
         if self._first:
@@ -64,28 +69,8 @@ class ModelReadings:
         return record_parts(model, self._text, top=predictions, keep=letters, lines=lines)
 
     def whole(self, letters: Collection[str], predictions: int) -> "Recording":
-        """See `Readings.whole`."""
+        """The whole text at once."""
         return self._first or self._reader.recording(self._text, predictions, letters)
-
-
-class OneReading:
-    """A recording that exists already."""
-
-    def __init__(self, recording: "Recording") -> None:
-        self._recording = recording
-        self.memory = recording.source.memory
-
-    def first(self, chosen: View) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is chosen)
-        """See `Readings.first`."""
-        return self._recording, ""
-
-    def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":  # noqa: ARG002
-        """See `Readings.parts`."""
-        return [self._recording]
-
-    def whole(self, letters: Collection[str], predictions: int) -> "Recording":  # noqa: ARG002
-        """See `Readings.whole`."""
-        return self._recording
 
 
 def show(
@@ -116,11 +101,9 @@ def show(
 
 def shown_lines(readings: Readings, chosen: View, layout: ColoringOptions) -> Iterator[str]:
     """The lines of every coloring, one after the other, and then those of heat maps."""
-    from threadpoolctl import threadpool_limits
-
     from charrnn.render.ansi import lines_of
 
-    with threadpool_limits(1, "blas"):  # more threads slow one stream down
+    with one_thread():
         first, where = readings.first(chosen)
         colored, maps = colorings(first, chosen, where), heat_maps(first, chosen, where)
         rows = _rows(readings, chosen, colored, maps, layout.look, layout.columns)
@@ -129,14 +112,12 @@ def shown_lines(readings: Readings, chosen: View, layout: ColoringOptions) -> It
 
 def _picture(readings: Readings, chosen: View, layout: ColoringOptions) -> "Grid":
     """What pictures show: all of the text at once."""
-    from threadpoolctl import threadpool_limits
-
     from charrnn.render.views.scale import described
 
-    with threadpool_limits(1, "blas"):
+    with one_thread():
         recording = readings.whole(chosen.arrays(readings.memory), chosen.predictions)
     colored, maps = colorings(recording, chosen, ""), heat_maps(recording, chosen)
-    whole = OneReading(recording)
+    whole = Readings(recording)
     rows = list(_rows(whole, chosen, colored, maps, layout.picture_look, layout.picture_columns))
     return described(rows, [scale for scale, *_ in colored] + [shown.scale for shown in maps])
 

@@ -1,0 +1,12 @@
+"""The threads of commands that read or write a single stream of symbols."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """One thread for matrix products in a `with` block: more would slow a single stream of symbols down."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
+    return limits
