@@ -38,19 +38,17 @@ from charrnn.config import (
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.network.shapes import count_parameters
 from charrnn.text.corpus import Corpus
+from charrnn.training.allowed import CorpusSize, overfitting_risk
 from charrnn.training.events import Evaluated
 from charrnn.training.measure import seconds_per_step, try_machine
 from charrnn.training.plan import (
     SIZES,
-    CorpusSize,
-    Machine,
     Plan,
-    Trial,
     dropouts,
     make_plan,
-    overfitting_risk,
 )
 from charrnn.training.run_folder import BEST
+from charrnn.training.speed import Machine, Trial
 from charrnn.training.trainer import Trainer
 
 MEASURED = ((1, 128), (1, 512), (2, 128), (2, 256), (2, 512))
@@ -105,7 +103,7 @@ def neighbors(
     for name, other in (("smaller", place - 1), ("larger", place + 1)):
         if 0 <= other < len(SIZES):
             plans[name] = plan(hidden_size=SIZES[other], **same)
-    risk = overfitting_risk(planned.epochs, count_parameters(shape), size.train_chars)
+    risk = overfitting_risk(planned.run.epochs, count_parameters(shape), size.train_chars)
     for name, factor in (("less dropout", 1 / 4), ("more dropout", 4)):
         dropout, weight_drop = dropouts(risk * factor)
         rates = {"dropout": dropout, "weight_drop": weight_drop}

@@ -59,6 +59,19 @@ MAX_SEED = 2**63 - 1
 LARGE_COUNT = 10**12
 LARGEST_FLOAT = sys.float_info.max
 
+DEFAULT_MINUTES = 5.0
+"""Training time of a run without a limit."""
+LAYERS = {"lstm": 2}
+"""Layers of a network whose size is planned, by cell (default 1)."""
+BATCH_SIZES = (64, 32)
+"""Planned batch sizes: the usual one, and that of a short run."""
+WARM_UP_PART = 0.1
+"""Maximum part of a run's steps in which the planned learning rate rises."""
+FEWEST_EVALUATIONS = 5
+"""Minimum evaluations of a run."""
+PATIENCE = 6
+"""Evaluations without improvement after which a run that is limited by time ends early."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusConfig:
@@ -164,7 +177,7 @@ class ModelConfig:
         high=64,
         flags=("--layers",),
         planned=True,
-        default_text="2 for an LSTM of planned size, otherwise 1",
+        default_text=f"{LAYERS['lstm']} for an LSTM of planned size, otherwise 1",
         panel=NETWORK,
     )
     embedding_size: int = setting(
@@ -196,12 +209,12 @@ class TrainingConfig:
         1000, "Optimizer steps of the whole run.", low=1, high=LARGE_COUNT, option=False
     )
     batch_size: int = setting(
-        64,
+        BATCH_SIZES[0],
         "Batch size (parallel streams of text).",
         low=1,
         high=10**6,
         planned=True,
-        default_text="64, or 32 in a short run",
+        default_text=f"{{default}}, or {BATCH_SIZES[1]} in a short run",
         panel=LEARNING,
     )
     sequence_length: int = setting(
@@ -256,7 +269,7 @@ class TrainingConfig:
         "Steps over which the learning rate rises from zero.",
         high=LARGE_COUNT,
         planned=True,
-        default_text="50, or a tenth of a shorter run",
+        default_text=f"{{default}}, or {WARM_UP_PART:.0%} of a shorter run",
         panel=LEARNING,
     )
     final_learning_rate: float = setting(
@@ -287,7 +300,7 @@ class TrainingConfig:
         low=1,
         high=LARGE_COUNT,
         planned=True,
-        default_text="at least 5 evaluations in a run",
+        default_text=f"at least {FEWEST_EVALUATIONS} evaluations in a run",
         panel=LEARNING,
     )
     patience: int | None = setting(
@@ -296,7 +309,7 @@ class TrainingConfig:
         low=1,
         high=LARGE_COUNT,
         planned=True,
-        default_text="6 if the budget is a time, otherwise off",
+        default_text=f"{PATIENCE} if the budget is a time, otherwise off",
         panel=BUDGET,
     )
     device: str = setting(
@@ -323,14 +336,13 @@ class TrainingConfig:
         default_text="the faster one, measured",
         panel=MACHINE,
     )
-    threads: int | None = setting(
-        None,
+    threads: int = setting(
+        1,
         "CPU threads.",
         low=1,
         high=4096,
         planned=True,
         free=True,
-        can_be_off=False,
         default_text="all or one, whichever is faster, measured",
         panel=MACHINE,
     )
@@ -371,14 +383,14 @@ class SavingConfig:
 class TrainingRequest:
     """A request for a training run. Settings that are left open are chosen by the plan.
 
-    The limits may be combined: the first one reached ends training. Without any, DEFAULT_MINUTES of the plan.
+    The limits may be combined: the first one reached ends training. Without any, DEFAULT_MINUTES.
     """
 
     minutes: float | None = setting(
         None,
         "Train for about this many minutes.",
         above=True,
-        default_text="5, if no other limit is given",
+        default_text=f"{DEFAULT_MINUTES:g}, if no other limit is given",
         panel=BUDGET,
     )
     epochs: float | None = setting(

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from charrnn.errors import SettingError
+from charrnn.errors import OFF, SettingError
 
 LARGE = 1e12
 """A bound from here on stands for "any finite number"; messages mention it only where it is exceeded."""
@@ -57,8 +57,6 @@ class Setting:
     """Settings that cannot be used together with this one."""
     allows: tuple[str, ...] | None = None
     """The only settings that have an effect together with this one; None: all that it does not exclude."""
-    can_be_off: bool = True
-    """Whether None, if it is a value, turns the setting off, so that the command line takes the word for it."""
     escapes: bool = False
     r"""Whether a backslash and a letter, such as \n, stand for a character on the command line."""
 
@@ -161,7 +159,7 @@ def may_be_off(config: type, name: str) -> bool:
     """Whether None, as a value that was given, turns the setting off; the command line has the word OFF for it."""
     rule, (_, may_be_none) = settings_of(config)[name], value_types(config)[name]
     has_other_default = rule.planned or getattr(config, name, None) is not None
-    return may_be_none and rule.can_be_off and has_other_default
+    return may_be_none and has_other_default
 
 
 def require(condition: bool, name: str, expected: str, found: object) -> None:
@@ -232,6 +230,17 @@ def _check_companions(
 def flags_of(name: str, rule: Setting) -> tuple[str, ...]:
     """The spellings of a setting on the command line, the usual one first."""
     return rule.flags or ("--" + name.replace("_", "-"),)
+
+
+def value_in_words(value: Any) -> str:
+    """A plain value as messages have it: "on", "off", "4,000", "0.5", "*.py !old.py"."""
+    if value is None or isinstance(value, bool):
+        return "on" if value else OFF
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def plain_value(value: Any) -> Any:

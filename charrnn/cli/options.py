@@ -35,6 +35,7 @@ from charrnn.settings import (
     is_config,
     may_be_off,
     settings_of,
+    value_in_words,
     value_types,
 )
 from charrnn.wording import did_you_mean
@@ -249,7 +250,7 @@ def _parameter(option: Option, spell: Callable[[str, str], str]) -> inspect.Para
     kind, settings = _kind(option)
     shown: bool | str = default not in (None, "")
     if rule.default_text is not None:
-        shown = spelled(rule.default_text, spell)
+        shown = spelled(rule.default_text, spell, default=value_in_words(option.default))
     if option.kind is bool and (option.may_be_none or rule.planned or default):
         flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
     text = spelled(rule.help, spell) + (f" '{OFF}' disables it." if option.may_be_off else "")

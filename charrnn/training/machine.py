@@ -128,11 +128,10 @@ def repeatable_draws(seed: int, step: int, device: torch.device, *, needed: bool
 
 
 @contextlib.contextmanager
-def thread_count(threads: int | None) -> Iterator[None]:
-    """Compute with this many CPU threads (None leaves torch's choice), and go back to the number before."""
+def thread_count(threads: int) -> Iterator[None]:
+    """Compute with this many CPU threads, and go back to the number before."""
     before = torch.get_num_threads()
-    if threads:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:

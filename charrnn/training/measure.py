@@ -10,6 +10,7 @@ import torch
 
 from charrnn.config import ModelConfig, Precision, TrainingConfig, TrainingRequest
 from charrnn.network.cells import get_cell
+from charrnn.training.allowed import CorpusSize
 from charrnn.training.machine import (
     may_choose_bfloat16,
     memory_faults,
@@ -21,16 +22,14 @@ from charrnn.training.network import TorchState, make_network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.plan import (
     PROBES,
-    CorpusSize,
-    Machine,
     Plan,
-    Trial,
     layered,
     make_plan,
     normalized,
     reading,
     with_limit,
 )
+from charrnn.training.speed import Machine, Trial
 from charrnn.training.step import train_step
 
 TRIAL_SECONDS = 0.4
@@ -163,7 +162,7 @@ def _choose_arithmetic(
     """
     on_cpu = config.device == "cpu"
     if "threads" in choose:
-        config = dataclasses.replace(config, threads=torch.get_num_threads() if on_cpu else None)
+        config = dataclasses.replace(config, threads=torch.get_num_threads())
     cell = get_cell(network.cell, network.activation)
     if "kernel" in choose:
         config = dataclasses.replace(config, kernel="fused" if cell.torch_class else "loop")
@@ -182,7 +181,7 @@ def _choose_arithmetic(
         seconds = measure(network, tried)
         if seconds < per_step:
             best, per_step = tried, seconds
-    if "threads" in choose and on_cpu and (best.threads or 0) > 1:
+    if "threads" in choose and on_cpu and best.threads > 1:
         tried = dataclasses.replace(best, threads=1)
         seconds = measure(network, tried)
         if seconds <= per_step * GAIN:

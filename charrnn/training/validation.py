@@ -12,9 +12,9 @@ from charrnn.evaluation.streams import MAX_ITEMS, Streams, excerpts, item_stream
 from charrnn.numerics import Ids
 from charrnn.text.corpus import Corpus
 from charrnn.text.items import first_items, item_bounds
+from charrnn.training.allowed import EVALUATED_CHARS
 from charrnn.training.machine import autocast
 from charrnn.training.network import Network, TorchState
-from charrnn.training.plan import EVALUATED_CHARS
 
 VALIDATION_STREAMS = 64
 EVALUATION_WARM_UP = 256

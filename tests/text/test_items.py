@@ -42,12 +42,12 @@ from charrnn.text.items import (
 from charrnn.text.sources import TextSource
 from charrnn.training import trainer as trainer_module
 from charrnn.training import validation
+from charrnn.training.allowed import CorpusSize
 from charrnn.training.data import IGNORED, BatchShape, ItemBatches, make_batches
 from charrnn.training.events import Evaluated, Step
 from charrnn.training.measure import plan_here
 from charrnn.training.network import make_network
 from charrnn.training.optimizer import Optimizer
-from charrnn.training.plan import CorpusSize
 from charrnn.training.step import train_step
 from charrnn.training.trainer import Trainer
 
@@ -348,8 +348,8 @@ def test_a_plan_knows_the_steps_of_an_epoch():
     assert (plan.config.batch_size, plan.config.sequence_length) == (8, 32)
     shapes = [batches.batch(step)[0].shape for step in range(batches.steps_per_epoch)]
     cells = np.mean([T * N for T, N in shapes])
-    assert plan.items_per_step == pytest.approx(np.mean([N for _, N in shapes]), abs=1)
-    assert measured[0][0] == plan.items_per_step
+    assert plan.run.epoch.lines == pytest.approx(np.mean([N for _, N in shapes]), abs=1)
+    assert measured[0][0] == plan.run.epoch.lines
     assert math.prod(measured[0]) == pytest.approx(cells, rel=0.1)
 
 

@@ -8,9 +8,9 @@ from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig, TrainingRe
 from charrnn.errors import EnvironmentFault
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
+from charrnn.training.allowed import CorpusSize
 from charrnn.training.machine import repeatable_draws, require_precision, supports_bfloat16
 from charrnn.training.measure import plan_here, try_machine
-from charrnn.training.plan import CorpusSize
 from charrnn.training.trainer import Trainer
 
 LOW = TrainingConfig(precision="bfloat16", batch_size=3, sequence_length=5, steps=2)

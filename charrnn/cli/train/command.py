@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from charrnn.cli.options import Changes, Given, beginning_with
@@ -39,6 +38,7 @@ from charrnn.errors import SettingError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 
 if TYPE_CHECKING:
+    from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
 EXAMPLES = (
@@ -59,7 +59,7 @@ def train(
     *,
     request: TrainingRequest,
     config: CorpusConfig,
-    start_options: StartOptions,
+    start: StartOptions,
     run: RunOptions,
     saving: SavingConfig,
     given: Given,
@@ -73,8 +73,8 @@ def train(
 
     if run.tensorboard:
         check_tensorboard(run.tensorboard)
+    command_line = CommandLine(corpus or [], config, request, run, saving, start)
     if run.resume:
-        command_line = CommandLine(corpus or [], config, request, run, saving)
         with resumed_trainer(command_line, given) as trainer:
             _run(trainer, command_line)
         return
@@ -82,32 +82,47 @@ def train(
         raise UsageError(
             "no corpus was given", "for example: charrnn train corpus.txt, or charrnn train python"
         )
-    command_line = CommandLine(corpus, config, request, run, saving)
-    start = open_start(start_options, request, config, given)
-    if start:
-        command_line = dataclasses.replace(
-            command_line, config=dataclasses.replace(config, level=cast("Level", start.level))
-        )
+    model = open_start(start, request, config, given)
+    if model:
+        config = dataclasses.replace(config, level=cast("Level", model.level))
+        command_line = dataclasses.replace(command_line, config=config)
     else:
         network = request.network(vocab_size=1)
         get_cell(network.cell, network.activation)  # refused before the text is read
-    _start(command_line, start)
+    _start(command_line, model)
 
 
 def _start(command_line: CommandLine, start: Start | None) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and reported."""
+    run, names, request = command_line.run, command_line.names, command_line.request
+    overwrite, keep = run.overwrite, command_line.saving.keep
+    folder = None if run.plan_only else new_folder(run.out, run.name, names, overwrite=overwrite)
+    text = _text(command_line, start)
+    network = (start or request).network(vocab_size=len(text.vocabulary))
+    shaped = start.keeping_shape(request) if start else request
+    device = start_torch(shaped)
+    if folder is None:
+        print_plan(plan_run(text, network, shaped, device))
+        return
+    with held_folder(folder, network, overwrite=overwrite, keep=keep):
+        plan = plan_run(text, network, shaped, device)
+        say_plan(plan, folder)
+        require_room(folder, plan.model_config, keep=keep)
+        saving = command_line.saving
+        trainer = new_trainer(
+            names, text, plan, folder, request=request, saving=saving, start=start
+        )
+        _run(trainer, command_line)
+
+
+def _text(command_line: CommandLine, start: Start | None) -> "Corpus":
+    """Read the text, and report it."""
     from charrnn.cli.inputs import open_corpus
 
-    run, request = command_line.run, command_line.request
-    folder = (
-        Path()
-        if run.plan_only
-        else new_folder(run.out, run.name, command_line.names, overwrite=run.overwrite)
-    )
     text = open_corpus(
         command_line.names,
         command_line.config,
-        cache=run.cache,
+        cache=command_line.run.cache,
         vocabulary=start.model.vocabulary if start else None,
         extend=start is not None and start.extend,
         hint=HOW_TO_ADD,
@@ -115,32 +130,12 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
     say_corpus(command_line.names, text)
     if start:
         say_start(start, text.vocabulary)
-    if request.given.get("patience") and len(text.val) < 2:
+    if command_line.request.given.get("patience") and len(text.val) < 2:
         raise SettingError.naming(
             "{patience} needs validation text, and there is none",
             "leave it out, or give a larger {val_fraction}",
         )
-    network = (start or request).network(vocab_size=len(text.vocabulary))
-    if start:
-        request = start.keeping_shape(request)
-    device = start_torch(request)
-    if run.plan_only:
-        print_plan(plan_run(text, network, request, device))
-        return
-    with held_folder(folder, network, overwrite=run.overwrite, keep=command_line.saving.keep):
-        plan = plan_run(text, network, request, device)
-        say_plan(plan, folder)
-        require_room(folder, plan.model_config, keep=command_line.saving.keep)
-        trainer = new_trainer(
-            command_line.names,
-            text,
-            plan,
-            folder,
-            request=command_line.request,
-            saving=command_line.saving,
-            start=start,
-        )
-        _run(trainer, command_line)
+    return text
 
 
 def _run(trainer: "Trainer", command_line: CommandLine) -> None:

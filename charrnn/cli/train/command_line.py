@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn.cli.run_names import RUNS
+from charrnn.cli.train.start import StartOptions
 from charrnn.config import BUDGET, MACHINE, SAVING, CorpusConfig, SavingConfig, TrainingRequest
 from charrnn.settings import check, setting
 
@@ -78,3 +79,9 @@ class CommandLine:
     request: TrainingRequest
     run: RunOptions
     saving: SavingConfig
+    start: StartOptions
+
+    @property
+    def configs(self) -> tuple[object, ...]:
+        """The settings of all kinds."""
+        return self.request, self.config, self.start, self.run, self.saving

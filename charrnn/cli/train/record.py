@@ -22,7 +22,7 @@ RENAMED = {
     "glob": "globs",
 }
 """Settings by the names that older checkpoints have for them."""
-NEVER_ZERO = ("reset_every", "clip", "patience", "threads")
+NEVER_ZERO = ("reset_every", "clip", "patience")
 """Settings that older checkpoints turn off by 0, instead of None."""
 
 
@@ -117,6 +117,8 @@ def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
     ):  # how often a run was saved, not how long it was to take
         settings["save_every"] = settings.pop("minutes")
     off = {name: None for name in NEVER_ZERO if name in settings and not settings[name]}
+    if not settings.get("threads", 1):
+        del settings["threads"]
     if settings.get("kernel") == "auto":
         settings["kernel"] = "fused"
     return settings | off

@@ -96,27 +96,16 @@ def print_plan(plan: "Plan") -> None:
 
 
 def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
-    """A plan and its reasons in a few lines."""
-    import torch
+    """A plan in three lines, and the network and its machine in one."""
+    from charrnn.network.shapes import count_parameters
 
-    from charrnn.network.shapes import describe
-
-    config = plan.config
-    count = config.threads or torch.get_num_threads()
-    threads = f", {counted(count, 'thread')}" if config.device == "cpu" else ""
+    network, config = plan.model_config, plan.config
+    threads = f"{counted(config.threads, 'thread')}, " if config.device == "cpu" else ""
     kernel = "fused kernel" if config.kernel == "fused" else "own loop"
-    step = f"{config.batch_size} x {config.sequence_length} characters"
-    if plan.items_per_step:
-        step = f"about {plan.items_per_step:,} lines"
-    rate = f"learning rate {config.learning_rate:g}"
-    if config.optimizer == "muon":
-        rate += f" (Muon {config.muon_learning_rate:g})"
-    run = f"{counted(config.steps, 'step')} of {step}, {rate}: about {duration(plan.seconds)}"
+    machine = f"{config.device} ({threads}{config.precision}, {kernel})"
     return [
-        f"device      {config.device}{threads}, {config.precision}, {kernel}",
-        *(f"plan        {reason}" for reason in plan.reasons),
-        f"{label:<12}{describe(plan.model_config)}",
-        f"run         {run}",
+        *(f"plan        {sentence}" for sentence in plan.reasons),
+        f"{label:<12}{network.cell} of {count_parameters(network):,} parameters on {machine}",
     ]
 
 

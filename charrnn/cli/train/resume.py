@@ -17,15 +17,9 @@ from charrnn.cli.train.record import (
 )
 from charrnn.cli.train.report import say_corpus, why_early
 from charrnn.cli.train.run import start_torch
-from charrnn.config import (
-    CorpusConfig,
-    ModelConfig,
-    SavingConfig,
-    TrainingConfig,
-    TrainingRequest,
-)
+from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, DataError, SettingError, UsageError
-from charrnn.settings import plain_value, settings_of
+from charrnn.settings import plain_value, settings_of, value_in_words
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -62,23 +56,27 @@ def resumed_trainer(command_line: "CommandLine", given: Collection[str]) -> "Ite
         say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
         if names and names != _sources(last):
             say(f"note        the same text was called {_listed(last)} when the run began")
-        config = _on_this_machine(config, command_line.request)
-        here = {"versions": versions(), "machine": about_machine(config)}
-        if changed := differences(last.run, here):
-            say(f"note        {changed}: the run continues, but not bit for bit the same")
-        saving = _saving(command_line.saving, given, last)
-        about = {
-            **last.run,
-            **here,
-            "training": dataclasses.asdict(config),
-            "saving": dataclasses.asdict(saving),
-        }
-        from charrnn.training.trainer import Trainer
+        config = _on_this_machine(config, command_line.request, last)
+        yield _trainer(last, path.parent, text, config, _saving(command_line.saving, given, last))
 
-        network = last.model.config
-        yield Trainer(
-            text, network, config, path.parent, metadata=about, resume=last, saving=saving
-        )
+
+def _trainer(
+    last: "Checkpoint",
+    folder: Path,
+    text: "Corpus",
+    config: TrainingConfig,
+    saving: SavingConfig,
+) -> "Trainer":
+    """The trainer that continues a run, with the record of where and how it does."""
+    from charrnn.training.trainer import Trainer
+
+    here = {"versions": versions(), "machine": about_machine(config)}
+    if changed := differences(last.run, here):
+        say(f"note        {changed}: the run continues, but not bit for bit the same")
+    settings = {"training": dataclasses.asdict(config), "saving": dataclasses.asdict(saving)}
+    about = {**last.run, **here, **settings}
+    network = last.model.config
+    return Trainer(text, network, config, folder, metadata=about, resume=last, saving=saving)
 
 
 # --- the settings -----------------------------------------------------------------------------------------------------
@@ -87,30 +85,29 @@ def resumed_trainer(command_line: "CommandLine", given: Collection[str]) -> "Ite
 def _require_own_settings(
     command_line: "CommandLine", given: Collection[str], last: "Checkpoint"
 ) -> None:
-    """Raise SettingError if a setting was given that the run was not started with."""
-    wanted = dict(command_line.request.given)
-    configs = (command_line.request, command_line.config)
-    wanted |= {n: getattr(c, n) for c in configs for n in settings_of(c) if n in given}
-    wrong = {
-        name: (own, value)
-        for name, value in wanted.items()
-        if not _is_free(name) and plain_value(value) not in (own := _own_values(last, name))
+    """Raise SettingError if a setting was given that the run was not started with, unless it is free to differ."""
+    configs = command_line.configs
+    wanted = {n: getattr(c, n) for c in configs for n in _bound(c) if n in given}
+    wanted |= {
+        n: v
+        for n, v in command_line.request.given.items()
+        if n in _bound(ModelConfig, TrainingConfig)
     }
-    outside = [name for name in ("init_from", "extend_vocabulary", "plan_only") if name in given]
-    if not wrong and not outside:
-        return
-    differences = [_difference(name, value, own) for name, (own, value) in wrong.items()]
-    differences += [f"{{{name}}} was not given to this run" for name in outside]
-    raise SettingError.naming(
-        f"{{resume}} continues with the run's own settings: {'; '.join(differences)}",
-        "leave that out, or start a new run without {resume}",
-    )
+    differences = [
+        _difference(name, plain_value(value), own)
+        for name, value in wanted.items()
+        if plain_value(value) not in (own := _own_values(last, name))
+    ]
+    if differences:
+        raise SettingError.naming(
+            f"{{resume}} continues with the run's own settings: {'; '.join(differences)}",
+            "leave that out, or start a new run without {resume}",
+        )
 
 
-def _is_free(name: str) -> bool:
-    """Whether a setting may differ when a run is resumed."""
-    configs = (ModelConfig, TrainingConfig, CorpusConfig, TrainingRequest)
-    return any(settings_of(config)[name].free for config in configs if name in settings_of(config))
+def _bound(*configs: object) -> list[str]:
+    """The settings that may not differ when a run is resumed."""
+    return [n for config in configs for n, rule in settings_of(config).items() if not rule.free]
 
 
 def _own_values(last: "Checkpoint", name: str) -> list[Any]:
@@ -126,26 +123,23 @@ def _difference(name: str, value: Any, own: list[Any]) -> str:
     """A setting that is not the run's: "{learning_rate} is 0.004 in this run, not 0.01"."""
     if not own or own[0] in ([], None):
         return f"{{{name}}} was not given to this run"
-    return f"{{{name}}} is {_shown(own[0])} in this run, not {_shown(plain_value(value))}"
+    is_now, was = (
+        value_in_words(one).replace("{", "{{").replace("}", "}}") for one in (value, own[0])
+    )
+    return f"{{{name}}} is {was} in this run, not {is_now}"
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if value is None:
-        return "off"
-    if isinstance(value, list):
-        return " ".join(map(str, value)).replace("{", "{{").replace("}", "}}")
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _on_this_machine(config: TrainingConfig, request: TrainingRequest) -> TrainingConfig:
+def _on_this_machine(
+    config: TrainingConfig, request: TrainingRequest, last: "Checkpoint"
+) -> TrainingConfig:
     """The run's settings, with the device and threads that are asked for this time."""
-    wanted = request.given if "device" in request.given else {"device": config.device}
-    device = start_torch(TrainingRequest(given={"device": wanted["device"]}))
-    threads = request.given.get("threads", config.threads)
+    device = start_torch(
+        TrainingRequest(given={"device": request.given.get("device", config.device)})
+    )
+    import torch
+
+    recorded = last.run["training"].get("threads")  # older checkpoints may leave it to torch
+    threads = request.given.get("threads") or recorded or torch.get_num_threads()
     return dataclasses.replace(config, device=device, threads=threads)
 
 
@@ -248,6 +242,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             if (old := then.get(name, "not recorded")) != value:
                 were, are = ("were", "are") if name == "threads" else ("was", "is")
                 found.append(
-                    f"{WORDS.get(name, name)} {were} {_shown(old)} and {are} {_shown(value)}"
+                    f"{WORDS.get(name, name)} {were} {value_in_words(old)} and {are} {value_in_words(value)}"
                 )
     return "; ".join(found)

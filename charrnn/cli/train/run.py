@@ -79,8 +79,8 @@ def held_folder(
 
 def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, device: str) -> "Plan":
     """Plan what a request leaves open, after measuring this machine."""
+    from charrnn.training.allowed import CorpusSize
     from charrnn.training.measure import plan_here
-    from charrnn.training.plan import CorpusSize
 
     size = CorpusSize(len(text.train), len(text.val), text.item_lengths(text.train))
     return plan_here(size, network, request, device)

@@ -9,7 +9,7 @@ from charrnn.cli.run_names import open_checkpoint
 from charrnn.cli.terminal import say
 from charrnn.config import NETWORK, CorpusConfig, ModelConfig, TrainingRequest
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting, settings_of
+from charrnn.settings import check, setting, settings_of, value_in_words
 from charrnn.wording import escape
 
 if TYPE_CHECKING:
@@ -130,14 +130,10 @@ def _require_agreement(wanted: dict[str, Any], start: Start) -> None:
             raise SettingError.naming(
                 f"{{{name}}} is {{given}} here, but {{own}} in {{path}}",
                 "leave it out: with {init_from} the network keeps its shape",
-                given=_shown(wanted[name]),
-                own=_shown(value),
+                given=value_in_words(wanted[name]),
+                own=value_in_words(value),
                 path=start.checkpoint.path,
             )
-
-
-def _shown(value: object) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
 def say_start(start: Start, vocabulary: "Vocabulary") -> None:

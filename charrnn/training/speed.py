@@ -1,0 +1,80 @@
+"""The speed of a machine: steps that were timed, and what they say of other networks. Nothing here needs torch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
+from charrnn.network.shapes import count_parameters
+
+SMALL_STEPS = 0.4
+"""Time per character grows with this power of the factor by which a batch is smaller."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The time that a training step of one network took."""
+
+    hidden_size: int
+    parameters: int
+    batch_size: int
+    sequence_length: int
+    seconds: float
+
+    @classmethod
+    def of(cls, model_config: ModelConfig, config: TrainingConfig, seconds: float) -> "Trial":
+        """The trial of this network with these settings."""
+        size, parameters = model_config.hidden_size, count_parameters(model_config)
+        return cls(size, parameters, config.batch_size, config.sequence_length, seconds)
+
+    @property
+    def chars(self) -> int:
+        """Characters read in the step."""
+        return self.batch_size * self.sequence_length
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """What decides the time of a step: parameters, batch size, sequence length."""
+        return self.parameters, self.batch_size, self.sequence_length
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The speed of a machine: which arithmetic is fastest, and how fast it is."""
+
+    device: str
+    threads: int
+    precision: Precision
+    kernel: Kernel
+    trials: tuple[Trial, ...]
+
+    def has_tried(self, model_config: ModelConfig, config: TrainingConfig) -> bool:
+        """Whether a step of this network with these settings was measured."""
+        shape = Trial.of(model_config, config, 0.0).shape
+        return any(trial.shape == shape for trial in self.trials)
+
+    def seconds_per_step(self, parameters: int, batch_size: int, sequence_length: int) -> float:
+        """The time of a step: a measured one, or from those of smaller and larger networks.
+
+        Between two networks the time for a character grows in a straight line with the weights, beyond them in
+        proportion to the weights.
+        """
+        shape = (parameters, batch_size, sequence_length)
+        for trial in reversed(self.trials):
+            if trial.shape == shape:
+                return trial.seconds
+        chars = batch_size * sequence_length
+        points = sorted({t.parameters: _per_char(t, chars) for t in self.trials}.items())
+        weights, times = [point[0] for point in points], [point[1] for point in points]
+        if weights[0] < parameters < weights[-1]:
+            per_char = float(np.interp(parameters, weights, times))
+        else:
+            nearest = 0 if parameters <= weights[0] else -1
+            per_char = times[nearest] * parameters / weights[nearest]
+        return per_char * chars
+
+
+def _per_char(trial: Trial, chars: int) -> float:
+    """The seconds per character, in steps of `chars` characters."""
+    slower: float = max(1.0, trial.chars / chars) ** SMALL_STEPS
+    return trial.seconds / trial.chars * slower
