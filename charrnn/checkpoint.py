@@ -27,7 +27,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN
-from charrnn.network.cells import CELLS, get_cell
+from charrnn.network.cells import get_cell
 from charrnn.network.heads import LINEAR, Head
 from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
@@ -144,7 +144,7 @@ def load_summary(path: Path) -> Summary:
         if len(content) + end != num_bytes:
             raise CheckpointError(f"{path} is truncated or damaged", _DAMAGED)
         header = _inner_header(path, metadata)
-        config, level = _model_config(header["config"]), header["vocabulary"]["level"]
+        config, level = _model_config(path, header["config"]), header["vocabulary"]["level"]
         return Summary(config, level, *_metrics_and_run(path, header))
 
 
@@ -226,7 +226,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 def _parse(path: Path, content: bytes, head: Head) -> Checkpoint:
     metadata, entries = _outer_header(path, content)
     header = _inner_header(path, metadata)
-    config = _model_config(header["config"])
+    config = _model_config(path, header["config"])
     vocabulary = _vocabulary(header["vocabulary"])
     if len(vocabulary) != config.vocab_size:
         raise CheckpointError(
@@ -324,12 +324,13 @@ def _strict_json(text: bytes) -> Any:
     return json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
 
 
-def _model_config(fields: Any) -> ModelConfig:
-    config = ModelConfig(**fields)
+def _model_config(path: Path, fields: Any) -> ModelConfig:
     try:
+        config = ModelConfig(**fields)
         get_cell(config.cell, config.activation)
     except UsageError as error:
-        raise CheckpointError(f"{error} (this charrnn has {', '.join(CELLS)})") from error
+        hint = "the file may be damaged, or from a later charrnn: pip install --upgrade charrnn"
+        raise CheckpointError(f"{path}: {_one_line(error)}", hint) from error
     return config
 
 

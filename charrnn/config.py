@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
 from charrnn.errors import SettingError
+from charrnn.network.cells import ACTIVATIONS, CELLS
 from charrnn.settings import check, check_value, setting, settings_of
 
 Level = Literal["char", "byte"]
@@ -71,6 +72,8 @@ FEWEST_EVALUATIONS = 5
 """Minimum evaluations of a run."""
 PATIENCE = 6
 """Evaluations without improvement after which a run that is limited by time ends early."""
+BEAM, BEAM_OF_DRAWS = 512, 128
+"""Beam width for the most likely infillings and for draws, which need fewer hypotheses to be as good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +160,7 @@ class CorpusConfig:
 class ModelConfig:
     """The shape of a network."""
 
-    cell: str = setting("lstm", "Recurrent cell.", panel=NETWORK)
+    cell: str = setting("lstm", "Recurrent cell.", choices=CELLS, panel=NETWORK)
     vocab_size: int = setting(
         dataclasses.MISSING, "V, the number of symbols.", low=1, high=1_114_113, option=False
     )
@@ -191,7 +194,7 @@ class ModelConfig:
         panel=NETWORK,
     )
     activation: str = setting(
-        "tanh", "Activation of an Elman cell's units: tanh or relu.", panel=NETWORK
+        "tanh", "Activation of an Elman cell's units.", choices=ACTIVATIONS, panel=NETWORK
     )
     learn_start: bool = setting(
         False, "Learn the initial state instead of starting at zero.", panel=NETWORK
@@ -496,21 +499,29 @@ class SamplingConfig(BasicSamplingConfig):
         "Nucleus sampling: draw from the fewest characters that together have this probability.",
         above=True,
         high=1,
+        neutral=1,
         panel=RULES,
     )
     min_p: float | None = setting(
         None,
         "Exclude characters whose probability is below this fraction of the most likely one's.",
         high=1,
+        neutral=0,
         panel=RULES,
     )
     typical: float | None = setting(
-        None, "Locally typical sampling (cumulative probability).", above=True, high=1, panel=RULES
+        None,
+        "Locally typical sampling (cumulative probability).",
+        above=True,
+        high=1,
+        neutral=1,
+        panel=RULES,
     )
     repetition_penalty: float | None = setting(
         None,
         "Multiplies the log-probability of characters generated recently: above 1 they become less likely.",
         low=1e-12,
+        neutral=1,
         panel=RULES,
     )
     repetition_window: int = setting(
@@ -582,6 +593,13 @@ class SamplingConfig(BasicSamplingConfig):
         if not all(self.stop):
             raise SettingError.naming("{stop} must be a text of at least one character, not ''")
         _check_bias(self.ban, self.bias)
+
+
+CONFIGS = (
+    *(CorpusConfig, ModelConfig, TrainingConfig),
+    *(TrainingRequest, SavingConfig, SamplingConfig),
+)
+"""The configs of this module."""
 
 
 def _check_bias(ban: str, bias: tuple[tuple[str, float], ...]) -> None:

@@ -35,7 +35,7 @@ class Setting:
     """The largest value."""
     above: bool = False
     """Whether `low` itself is excluded."""
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()
     """The words that a text may be, if it is one of a few."""
     panel: str = ""
     """The panel of the help that lists it."""
@@ -57,6 +57,10 @@ class Setting:
     """Settings that cannot be used together with this one."""
     allows: tuple[str, ...] | None = None
     """The only settings that have an effect together with this one; None: all that it does not exclude."""
+    neutral: float | None = None
+    """A value without an effect, which stands for None: off."""
+    once: bool = False
+    """Whether it says what to do now, so that no run file has it."""
     escapes: bool = False
     r"""Whether a backslash and a letter, such as \n, stand for a character on the command line."""
 
@@ -108,13 +112,15 @@ def _plain(hint: Any) -> type:
 
 
 def check(config: object) -> None:
-    """Check every setting of a config, and which go together.
+    """Check every setting of a new config, and which go together. Values without an effect become None.
 
     Raises:
         SettingError: a value is of the wrong type or out of its range, or two settings conflict.
     """
-    for name in settings_of(config):
-        check_value(type(config), name, getattr(config, name))
+    for name, rule in settings_of(config).items():
+        check_value(type(config), name, value := getattr(config, name))
+        if value is not None and value == rule.neutral:
+            object.__setattr__(config, name, None)
     check_together(config)
 
 
@@ -177,7 +183,7 @@ def _fits(value: Any, kind: type, rule: Setting) -> bool:
             return False
         return rule.low <= value <= rule.high and not (rule.above and value == rule.low)
     if rule.choices:
-        return value in rule.choices
+        return isinstance(value, kind) and value in rule.choices
     return isinstance(value, kind)
 
 

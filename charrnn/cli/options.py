@@ -19,10 +19,9 @@ import typer
 
 from charrnn.cli import terminal
 from charrnn.config import (
+    CONFIGS,
     PANELS,
-    CorpusConfig,
     ModelConfig,
-    SamplingConfig,
     TrainingConfig,
     TrainingRequest,
 )
@@ -86,8 +85,6 @@ class Changes:
     """Shell completions of settings' values, by name."""
     without: Collection[str] = ()
     """Settings that the command does not have as options."""
-    run_file: Callable[[typer.Context, Path | None], Path | None] | None = None
-    """The callback of `--config`, in a command that takes its options from a file too."""
     different: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Replacements for fields of `Setting`, such as its help, by name."""
 
@@ -138,8 +135,8 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
     spelling = {option.name: option.flags[0] for option in everything}
     spell = spell_as_options(spelling)
     signature += [_parameter(option, spell) for option in everything]
-    if changes.run_file:
-        signature.append(_run_file_parameter(changes.run_file))
+    if everything:
+        signature.append(_run_file_parameter({o.name for o in everything if o.rule.once}))
     signature.append(_quiet_parameter())
     call.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in signature}
@@ -233,8 +230,7 @@ def spell_as_options(flags: Mapping[str, str]) -> Callable[[str, str], str]:
 
 def _usual_flag(name: str) -> str:
     """The spelling of a setting that is not an option of the current command."""
-    configs = (ModelConfig, TrainingConfig, CorpusConfig, SamplingConfig)
-    rules = (settings_of(config).get(name) for config in configs)
+    rules = (settings_of(config).get(name) for config in CONFIGS)
     return flags_of(name, next((rule for rule in rules if rule), Setting(help="")))[0]
 
 
@@ -298,7 +294,7 @@ def beginning_with(words: Iterable[str]) -> Complete:
     return complete
 
 
-def _word(choices: tuple[str, ...], text: str) -> str:
+def _word(choices: Collection[str], text: str) -> str:
     """One of a few words, ignoring case."""
     return next((choice for choice in choices if choice == str(text).lower()), str(text))
 
@@ -351,12 +347,22 @@ def _context_parameter() -> inspect.Parameter:
     )
 
 
-def _run_file_parameter(callback: Callable[..., Any]) -> inspect.Parameter:
+def _run_file_parameter(once: Collection[str]) -> inspect.Parameter:
+    """The option `--config`; settings in `once` cannot be in the file."""
+
+    def apply(context: typer.Context, path: Path | None) -> Path | None:
+        """Take the options in a file as defaults."""
+        if path is not None:
+            from charrnn.cli.run_file import apply_run_file
+
+            apply_run_file(context, path, once)
+        return path
+
     option = typer.Option(
         "--config",
         metavar="FILE.toml",
         help="Read options from this file; options on the command line take precedence.",
-        callback=callback,
+        callback=apply,
         is_eager=True,
         show_default=False,
     )

@@ -5,13 +5,12 @@ command line take precedence over the file.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from charrnn.cli.train.record import corpus_config_of, current
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import OFF, CheckpointError, DataError, UsageError
 from charrnn.files import environment_fault
@@ -21,23 +20,26 @@ from charrnn.wording import did_you_mean
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
-NOT_IN_A_FILE = ("config_file", "help", "quiet", "resume", "overwrite", "plan_only")
-"""Parameters of a command that say what to do now, not how a run is made."""
+NOT_IN_A_FILE = ("config_file", "help", "quiet")
+"""Parameters of a command that are no settings."""
 
 
-def apply_run_file(context: typer.Context, path: Path | None) -> Path | None:
-    """Take the values of a run file as the defaults of a command line (the callback of `--config`).
+def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) -> None:
+    """Take the values of a run file as the defaults of a command line.
+
+    Args:
+        context: the command.
+        path: the file.
+        once: settings that a file does not have, because they say what to do now.
 
     Raises:
         UsageError: the file has a key that is not an option of the command.
         DataError: it is not TOML.
         EnvironmentFault: it cannot be read.
     """
-    if path is None:
-        return None
     parameters: dict[str, Any] = {}
     for parameter in context.command.params:
-        if parameter.name not in NOT_IN_A_FILE:
+        if parameter.name not in (*NOT_IN_A_FILE, *once):
             names = [n.lstrip("-") for n in (*parameter.opts, *parameter.secondary_opts)]
             parameters |= dict.fromkeys([parameter.name, *names], parameter)
     values = {}
@@ -51,7 +53,6 @@ def apply_run_file(context: typer.Context, path: Path | None) -> Path | None:
         several = getattr(parameter, "multiple", False) or parameter.nargs == -1
         values[parameter.name] = [value] if several and not isinstance(value, list) else value
     context.default_map = values
-    return path
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -70,6 +71,8 @@ def run_file_of(loaded: "Checkpoint") -> str:
         CheckpointError: the checkpoint does not record its run.
     """
     import tomli_w
+
+    from charrnn.cli.train.record import corpus_config_of, current
 
     try:
         run = loaded.run

@@ -5,7 +5,7 @@ import math
 from bisect import bisect_right
 
 from charrnn.config import MAX_UNITS, ModelConfig
-from charrnn.errors import UsageError
+from charrnn.errors import SettingError
 from charrnn.network.cells import get_cell
 from charrnn.network.heads import LINEAR, PREFIX, Head
 from charrnn.network.stack import layer_names, norm_names
@@ -54,7 +54,7 @@ def hidden_size_for(config: ModelConfig, parameters: int) -> int:
         The size that comes nearest; but a multiple of ROUND, which processors like, if it comes near enough (WITHIN).
 
     Raises:
-        UsageError: even one unit has more, or even the most units have fewer.
+        SettingError: even one unit has more, or even the most units have fewer.
     """
 
     def count(hidden_size: int) -> int:
@@ -65,9 +65,13 @@ def hidden_size_for(config: ModelConfig, parameters: int) -> int:
 
     least, most = count(1), count(MAX_UNITS)
     if not least <= parameters <= most:
-        raise UsageError(
-            f"parameters must be from {least:,} to {most:,} for this {config.cell} network, not {parameters:,}",
+        raise SettingError.naming(
+            "{parameters} must be from {least:,} to {most:,} for this {cell} network, not {found:,}",
             "the embedding, layers and vocabulary also count, whatever the hidden size",
+            least=least,
+            most=most,
+            cell=config.cell,
+            found=parameters,
         )
     below = bisect_right(range(1, MAX_UNITS + 1), parameters, key=count)
     floor = below // ROUND * ROUND

@@ -40,9 +40,9 @@ class LogitsProcessor:
         self.banned = _banned(config, vocabulary)
         """Symbols that are never drawn, (V,); None if there are none."""
         self._bias = _bias(config, vocabulary)
-        self._penalizes = config.repetition_penalty not in (None, 1)
         self._filters = _filters(config)
-        self._looks_back = self._penalizes or config.no_repeat_ngram is not None
+        looking_back = (config.repetition_penalty, config.no_repeat_ngram)
+        self._looks_back = looking_back != (None, None)
         has_rules = (
             self._looks_back or self._filters or self.banned is not None or self._bias is not None
         )
@@ -65,7 +65,9 @@ class LogitsProcessor:
         V, config = self.num_symbols, self.config
         n = config.no_repeat_ngram
         history = History(
-            RecentSymbols(V, config.repetition_window) if self._penalizes else None,
+            RecentSymbols(V, config.repetition_window)
+            if self.config.repetition_penalty is not None
+            else None,
             SeenNgrams(V, n) if n else None,
         )
         for symbol in prompt[-(config.repetition_window + MAX_NGRAMS + (n or 0)) :]:
@@ -144,7 +146,7 @@ class LogitsProcessor:
 
     def _against_repetition(self, logits: Float64, histories: Sequence[History]) -> Float64:
         shape, penalty = logits.shape, self.config.repetition_penalty
-        if self._penalizes and penalty is not None:
+        if penalty is not None:
             recent = np.stack([h.recent.mask() for h in histories if h.recent]).reshape(shape)
             logits = rules.repetition_penalty(logits, recent, penalty)
         if self.config.no_repeat_ngram:
@@ -167,11 +169,11 @@ def _filters(config: SamplingConfig) -> list[Rule]:
     filters: list[Rule] = []
     if config.top_k is not None:
         filters.append(partial(rules.top_k, k=config.top_k))
-    if config.typical not in (None, 1):
+    if config.typical is not None:
         filters.append(partial(rules.typical, mass=config.typical))
-    if config.top_p not in (None, 1):
+    if config.top_p is not None:
         filters.append(partial(rules.top_p, mass=config.top_p))
-    if config.min_p:
+    if config.min_p is not None:
         filters.append(partial(rules.min_p, fraction=config.min_p))
     return filters
 

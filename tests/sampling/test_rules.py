@@ -482,7 +482,7 @@ def configs(draw):
         min_p=draw(st.sampled_from([None, 0.0, 0.1, 1.0])),
         typical=draw(st.sampled_from([None, 1e-9, 0.5, 1.0])),
         repetition_penalty=penalty,
-        repetition_window=16 if penalty is None else draw(st.sampled_from([1, 4, 16])),
+        repetition_window=16 if penalty in (None, 1) else draw(st.sampled_from([1, 4, 16])),
         no_repeat_ngram=draw(st.none() | st.integers(1, 3)),
         ban=draw(st.sampled_from(["", "d", "abcfg"])),
         bias=draw(st.sampled_from([(), (("e", 1e12),), (("e", -1e12),)])),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.compare.report import Comparison, Trained, bar_cells, table
 from charrnn.cli.options import Changes, Given, spell_as_options
-from charrnn.cli.run_file import apply_run_file
 from charrnn.cli.run_names import new_folders
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
 from charrnn.cli.train.command_line import CorpusNames, PlaceOptions
@@ -34,7 +33,6 @@ from charrnn.config import (
     SAVING,
     CorpusConfig,
     ModelConfig,
-    TrainingConfig,
     TrainingRequest,
 )
 from charrnn.errors import DataError, DivergedError, SettingError, UsageError
@@ -55,24 +53,24 @@ EXAMPLES = (
     "charrnn compare book.txt --cells lstm,gru --minutes 5",
     "charrnn compare book.txt --parameters 350000 --json",
 )
-DEFAULT_MINUTES = 1.0
+MINUTES_EACH = 1.0
 """Training time of each network if no limit is given."""
 WITHOUT = ("cell", "activation", "patience")
 """Settings of `train` that would make the networks differ in more than their cell."""
-DIFFERENT = {
-    "minutes": {
-        "help": "Train each network for about this many minutes.",
-        "default_text": f"{DEFAULT_MINUTES:g}, if no other limit is given",
+PLAIN = ("hidden_size", "num_layers", "layer_norm", "batch_size")
+"""Settings that `train` plans, and that here have their defaults."""
+CHANGES = Changes(
+    without=WITHOUT,
+    different={
+        "minutes": {
+            "help": "Train each network for about this many minutes.",
+            "default_text": f"{MINUTES_EACH:g}, if no other limit is given",
+        },
+        "name": {"help": "Name of the runs; -CELL is added for each."},
+        "overwrite": {"help": "Replace runs of these names by new ones."},
+        **{name: {"default_text": "{default}"} for name in PLAIN},
     },
-    "name": {"help": "Name of the runs; -CELL is added for each."},
-    "overwrite": {"help": "Replace runs of these names by new ones."},
-    "hidden_size": {"default_text": f"{ModelConfig.hidden_size}"},
-    "num_layers": {"default_text": f"{ModelConfig.num_layers}"},
-    "layer_norm": {"default_text": "no"},
-    "batch_size": {"default_text": f"{TrainingConfig.batch_size}"},
-}
-"""What the settings of `train` say here, where nothing but dropout is planned."""
-CHANGES = Changes(run_file=apply_run_file, without=WITHOUT, different=DIFFERENT)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +118,7 @@ def compare(
             "{parameters} chooses the hidden sizes", "leave out {hidden_size}"
         )
     if not request.has_limit:
-        request = dataclasses.replace(request, minutes=DEFAULT_MINUTES)
+        request = dataclasses.replace(request, minutes=MINUTES_EACH)
     plain = request.network(vocab_size=1)  # until the text has been read
     networks = [dataclasses.replace(plain, cell=cell) for cell in _chosen(options.cells)]
     endings = [f"-{network.cell}" for network in networks]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.cli.terminal import print_json, say, terminal_color
-from charrnn.config import INFILLING, SamplingConfig
+from charrnn.config import BEAM, BEAM_OF_DRAWS, INFILLING, SamplingConfig
 from charrnn.errors import SettingError
 from charrnn.render.palette import ColorMode
 from charrnn.settings import Config, setting, settings_of
@@ -43,7 +43,7 @@ class InfillOptions(Config):
         "With {infill}: number of hypotheses that the search keeps at each character.",
         low=1,
         high=10**9,
-        default_text="512, or 128 for random draws",
+        default_text=f"{BEAM}, or {BEAM_OF_DRAWS} for random draws",
         needs=("infill",),
         panel=INFILLING,
     )

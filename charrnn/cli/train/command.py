@@ -4,8 +4,7 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING, cast
 
-from charrnn.cli.options import Changes, Given, beginning_with
-from charrnn.cli.run_file import apply_run_file
+from charrnn.cli.options import Changes, Given
 from charrnn.cli.run_names import complete_checkpoint, new_folder
 from charrnn.cli.terminal import die_by_signal, is_quiet, say
 from charrnn.cli.train.command_line import CommandLine, CorpusNames, RunOptions
@@ -35,7 +34,7 @@ from charrnn.config import (
     TrainingRequest,
 )
 from charrnn.errors import SettingError, UsageError
-from charrnn.network.cells import CELLS, get_cell
+from charrnn.network.cells import get_cell
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -47,11 +46,7 @@ EXAMPLES = (
     "charrnn train names.txt --lines",
 )
 
-CHANGES = Changes(
-    run_file=apply_run_file,
-    complete={"init_from": complete_checkpoint, "cell": beginning_with(CELLS)},
-    different={"cell": {"metavar": f"[{'|'.join(CELLS)}]"}},
-)
+CHANGES = Changes(complete={"init_from": complete_checkpoint})
 
 
 def train(

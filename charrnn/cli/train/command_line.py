@@ -29,7 +29,9 @@ class PlaceOptions:
         None, "Name of the run.", default_text="from the corpus", free=True, panel=SAVING
     )
     out: Path = setting(RUNS, "Folder of the runs.", free=True, panel=SAVING)
-    overwrite: bool = setting(False, "Replace the run of this name by a new one.", panel=SAVING)
+    overwrite: bool = setting(
+        False, "Replace the run of this name by a new one.", once=True, panel=SAVING
+    )
     cache: Path | None = setting(
         None,
         "Folder for downloads and large encoded corpora.",
@@ -46,11 +48,14 @@ class PlaceOptions:
 class RunOptions(PlaceOptions):
     """Where a run is saved and what is reported; none of it changes the trained weights."""
 
-    plan_only: bool = setting(False, "Measure, print the plan, and do not train.", panel=BUDGET)
+    plan_only: bool = setting(
+        False, "Measure, print the plan, and do not train.", once=True, panel=BUDGET
+    )
     resume: bool = setting(
         False,
         "Resume the run of this name, or the newest.",
         free=True,
+        once=True,
         excludes=("overwrite",),
         panel=SAVING,
     )

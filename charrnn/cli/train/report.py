@@ -84,9 +84,9 @@ def report_advice(trainer: "Trainer") -> None:
 
 def say_plan(plan: "Plan", folder: Path, label: str = "network") -> None:
     """Report what will be trained, why, how long it will take, and where it is saved."""
-    for line in plan_lines(plan, label):
+    *lines, last = plan_lines(plan, label)
+    for line in [*lines, f"{last}, saving to {folder}; Ctrl-C stops cleanly"]:
         say(line)
-    say(f"            saving to {folder}; Ctrl-C stops cleanly")
 
 
 def print_plan(plan: "Plan") -> None:
@@ -96,16 +96,16 @@ def print_plan(plan: "Plan") -> None:
 
 
 def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
-    """A plan in three lines, and the network and its machine in one."""
-    from charrnn.network.shapes import count_parameters
+    """A plan in three lines, and its network and machine in one each."""
+    from charrnn.network.shapes import describe
 
-    network, config = plan.model_config, plan.config
+    config = plan.config
     threads = f"{counted(config.threads, 'thread')}, " if config.device == "cpu" else ""
     kernel = "fused kernel" if config.kernel == "fused" else "own loop"
-    machine = f"{config.device} ({threads}{config.precision}, {kernel})"
     return [
         *(f"plan        {sentence}" for sentence in plan.reasons),
-        f"{label:<12}{network.cell} of {count_parameters(network):,} parameters on {machine}",
+        f"{label:<12}{describe(plan.model_config)}",
+        f"            on {config.device} ({threads}{config.precision}, {kernel})",
     ]
 
 

@@ -14,6 +14,11 @@ FILES = (
     "peephole",
 )
 CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in FILES}
+ACTIVATIONS = (
+    "tanh",
+    *{name: None for cell in CELLS.values() for name in cell.activations if name != "tanh"},
+)
+"""The activations that some cell can compute with; all can with tanh."""
 
 
 def get_cell(name: str, activation: str = "tanh") -> Cell:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from charrnn.config import BEAM, BEAM_OF_DRAWS
 from charrnn.errors import DataError, SettingError, UsageError
 from charrnn.model import CharRNN
 from charrnn.numerics import Ids, Mask, log_softmax, odds
@@ -35,8 +36,6 @@ from charrnn.sampling.sampler import full_prompt, read_prompt
 from charrnn.settings import require
 from charrnn.text.utf8 import BETWEEN, FORBIDDEN, Table, spelling_table
 
-BEAM, BEAM_OF_DRAWS = 512, 128
-"""Default beam width for the most likely infillings and for draws, which need fewer hypotheses to be as good."""
 READ_FACTOR = 8
 """How many times the beam begins to read the text behind a gap."""
 MAX_NUMBERS = 1 << 26
