@@ -15,18 +15,16 @@ from hypothesis import strategies as st
 
 import charrnn
 from charrnn.config import (
+    CONFIGS,
     PANELS,
-    CorpusConfig,
     ModelConfig,
     SamplingConfig,
-    SavingConfig,
     TrainingConfig,
     TrainingRequest,
 )
 from charrnn.errors import SettingError
 from charrnn.settings import check, expected_value, setting, settings_of, value_types
 
-CONFIGS = (CorpusConfig, ModelConfig, TrainingConfig, SavingConfig, SamplingConfig, TrainingRequest)
 SETTINGS = [(config, name) for config in CONFIGS for name in settings_of(config)]
 
 
@@ -81,6 +79,13 @@ def test_a_value_out_of_range_or_a_conflict_is_named_with_what_was_expected(valu
 def test_what_is_within_range_is_accepted():
     Toy(size=9, rate=1, word="two", names=("a",), only_two=True, with_rate=True)
     Toy(size=9, only_size=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("min_p", 0), ("top_p", 1), ("typical", 1.0), ("repetition_penalty", 1)]
+)
+def test_a_value_without_an_effect_is_off(name, value):
+    assert SamplingConfig(**{name: value}) == SamplingConfig()
 
 
 def test_an_error_is_spelled_for_python_and_for_the_command_line():

@@ -389,7 +389,7 @@ REFUSED = [
     (("corpus.txt", "--cells", "gru,lstm,gru"), 2, "--cells names gru twice"),
     (("corpus.txt", "--minutes", "0"), 2, "--minutes must be"),
     (("corpus.txt", "--steps", "-1"), 2, "--steps must be"),
-    (("corpus.txt", "--parameters", "10"), 2, "parameters must be from "),
+    (("corpus.txt", "--parameters", "10"), 2, "--parameters must be from "),
     (
         ("corpus.txt", "--parameters", str(10**13)),
         2,

@@ -72,6 +72,16 @@ def test_a_single_text_needs_no_list(here, tmp_path):
     here("train", "--config", "run.toml", "--name", "a", "--steps", 2, *SMALL, "-q")
 
 
+def test_a_sample_can_be_a_file_too(here, tmp_path):
+    here("train", "corpus.txt", "--name", "a", "--steps", 2, *SMALL, "-q")
+    (tmp_path / "sample.toml").write_text('prompt = "def "\nn = 9\ntemp = 0.5\nstop = "q"\n')
+    options = ("--prompt", "def ", "--length", 9, "--temp", 0.5, "--stop", "q", "--seed", 3, "-q")
+    expected = here("sample", "a", *options).out
+    assert here("sample", "a", "--config", "sample.toml", "--seed", 3, "-q").out == expected
+    said = here("sample", "a", "--config", "sample.toml", "--prompt", "class", "-q").out
+    assert said.startswith("class")
+
+
 @pytest.mark.parametrize(
     ("content", "status", "said"),
     [
