@@ -75,19 +75,21 @@ class LanguageModel(CharRNN):
         """
         return edited(self, edits)
 
-    def evaluate(self, text: str, *, window: int | None = None, lines: bool = False) -> Evaluation:
+    def evaluate(
+        self, text: str, *, window: int | None = None, item_end: str | None = None
+    ) -> Evaluation:
         """Score a text: cross-entropy, perplexity, accuracy.
 
         Args:
             text: at least two characters, all known to the model.
             window: None carries the state through the whole text; W resets it every W characters.
-            lines: score each line by itself.
+            item_end: score each line by itself, if this is a newline; see `charrnn.text.kinds`.
 
         Raises:
             DataError: the text is too short, or has characters that the model does not know.
-            UsageError: a window for lines, or lines for a model whose vocabulary has no newline.
+            UsageError: a window for items, or a vocabulary without `item_end`.
         """
-        return evaluate(self, self.vocabulary.encode(text), window=window, lines=lines)
+        return evaluate(self, self.vocabulary.encode(text), window=window, item_end=item_end)
 
     def save(self, path: str | Path) -> None:
         """Write the model to a .safetensors file, which `charrnn.load` and the command line read.

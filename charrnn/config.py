@@ -90,6 +90,21 @@ class CorpusConfig:
         False,
         "Treat each line as a separate text, such as a name: lines are shuffled, never split, "
         "and the state is reset at each.",
+        excludes=("separator", "documents"),
+        panel=TEXT,
+    )
+    separator: str | None = setting(
+        None,
+        r"Treat what stands between two separators as a separate text, such as a recipe; "
+        r"\n is a newline, '\n\n' an empty line.",
+        metavar="TEXT",
+        escapes=True,
+        excludes=("documents",),
+        panel=TEXT,
+    )
+    documents: bool = setting(
+        False,
+        "Treat each file as a separate text: files are shuffled, never split, and the state is reset at each.",
         panel=TEXT,
     )
     globs: tuple[str, ...] = setting(
@@ -120,9 +135,8 @@ class CorpusConfig:
     )
     split_seed: int = setting(
         1,
-        "With {lines}, decides which lines are used for validation and testing.",
+        "With {lines}, {separator} or {documents}: decides which of them are used for validation and testing.",
         high=MAX_SEED,
-        needs=("lines",),
         panel=TEXT,
     )
     min_count: int = setting(
@@ -146,9 +160,20 @@ class CorpusConfig:
         needs=("level", "char"),
         panel=TEXT,
     )
+    file_ends: bool = setting(
+        True, "End each file but the last with a newline, if it has none.", option=False
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        if self.separator == "":
+            raise SettingError.naming(
+                "{separator} must be a text of at least one character, not ''"
+            )
+        if self.split_seed != 1 and not (self.lines or self.separator or self.documents):
+            raise SettingError.naming(
+                "{split_seed} only applies with {lines}, {separator} or {documents}"
+            )
         if self.val_fraction + self.test_fraction >= 1:
             raise SettingError.naming(
                 "{val_fraction} plus {test_fraction} must be below 1, not {found:g}",
@@ -577,9 +602,9 @@ class SamplingConfig(BasicSamplingConfig):
         default_text="{length}, or 1,000 more with {until_sentence}",
         panel=ENDS,
     )
-    line: bool = setting(
-        False,
-        "Generate one line: the prompt begins it, and nothing follows its newline.",
+    item_end: str | None = setting(
+        None,
+        "Generate one line, record or document, which this character ends: the prompt begins it, and nothing follows.",
         option=False,
     )
     log_probabilities: bool = setting(

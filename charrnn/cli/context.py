@@ -69,7 +69,7 @@ def context(
 
     with one_thread():
         ids = reader.model.vocabulary.encode(reader.text(reading.max_chars))
-        curve = context_curve(reader.model, ids, windows=options.windows, lines=reader.lines)
+        curve = context_curve(reader.model, ids, windows=options.windows, item_end=reader.item_end)
     _show(curve, reader.noun, layout, pictures)
     table.write(COLUMNS, _rows(curve))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import say
-from charrnn.config import EDITS
+from charrnn.config import EDITS, CorpusConfig
 from charrnn.settings import Config, setting
 from charrnn.wording import escape, listed
 
@@ -55,7 +55,7 @@ class EditOptions(Config):
         edits = [interpreted.parse_edit(text, "clamp") for text in self.clamp]
         edits += [interpreted.parse_edit(text, "steer") for text in self.steer]
         if self.steer_file is not None:
-            text = read_text(file_source(self.steer_file), None)
+            text = read_text(file_source(self.steer_file), CorpusConfig())
             edits += interpreted.parse_edits(text, str(self.steer_file))
         result = interpreted.edited(model, edits)
         named = escape(listed(list(map(str, edits)), MAX_NAMED)) or "none"

@@ -9,12 +9,13 @@ import typer
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.reading import checkpoint_and_text
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
-from charrnn.config import LARGE_COUNT, READING
+from charrnn.config import LARGE_COUNT, READING, CorpusConfig
 from charrnn.errors import DataError, SettingError
 from charrnn.settings import Config, setting
+from charrnn.text.kinds import item_end_of, item_noun
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -107,15 +108,17 @@ def evaluate(
             "give either a FILE (or -) or {split}", "for example: charrnn evaluate book.txt"
         )
     loaded = open_checkpoint(checkpoint)
-    lines = reads_lines(loaded) if options.lines is None else options.lines
-    if lines and (options.window or options.streams):
+    reading = reading_of(loaded)
+    end = item_end_of(reading) if options.lines is None else "\n" if options.lines else None
+    if end and (options.window or options.streams):
         raise SettingError.naming(
-            "{window} and {streams} do not apply where lines are scored one by one",
+            f"{{window}} and {{streams}} do not apply where {item_noun(end)}s are scored one by one",
             "add --no-lines",
         )
     model = edits.edited(loaded.model)
     corpus = _own_corpus(loaded) if split else None
-    result = _score(model, corpus, options, file=str(file), lines=lines)
+    text = (_part_of(corpus, split), 0) if corpus and split else _read(str(file), model, reading)
+    result = _score(model, text, options, end)
     if options.json:
         _print_json(result, model, options, corpus)
         return
@@ -126,19 +129,20 @@ def evaluate(
 
 
 def _score(
-    model: "CharRNN", corpus: "Corpus | None", options: EvaluateOptions, *, file: str, lines: bool
+    model: "CharRNN", text: "tuple[Ids, int]", options: EvaluateOptions, item_end: str | None
 ) -> "Evaluation":
-    """The score of a part of the corpus, or without a corpus of a file's text."""
+    """The score of a text: its symbols, and the number of characters that were left out of it."""
     from charrnn.evaluation.evaluate import evaluate as score
 
-    left_out = 0
-    if corpus and options.split:
-        ids = _part_of(corpus, options.split)
-    else:
-        ids, left_out = _read(file, model)
+    ids, left_out = text
     unknown = left_out or _count_unknown(ids, model.vocabulary)
     return score(
-        model, ids, window=options.window, streams=options.streams, lines=lines, unknown=unknown
+        model,
+        ids,
+        window=options.window,
+        streams=options.streams,
+        item_end=item_end,
+        unknown=unknown,
     )
 
 
@@ -156,11 +160,11 @@ def _part_of(corpus: "Corpus", split: Split) -> "Ids":
     return ids
 
 
-def _read(file: str, model: "CharRNN") -> "tuple[Ids, int]":
+def _read(file: str, model: "CharRNN", reading: CorpusConfig) -> "tuple[Ids, int]":
     """The symbols of a file's text, and the number of its characters that were left out because they are unknown."""
     from charrnn.cli.inputs import file_text, leave_out_unknown
 
-    text, left_out = leave_out_unknown(file_text(file, model), model)
+    text, left_out = leave_out_unknown(file_text(file, reading), model)
     return model.vocabulary.encode(text), left_out
 
 
@@ -210,7 +214,7 @@ def _print_table(result: "Evaluation", unit: str) -> None:
     from charrnn.evaluation.evaluate import WARM_UP
 
     how = result.protocol
-    if result.window is None and result.lines is None and result.streams > 1:
+    if result.window is None and result.item_end is None and result.streams > 1:
         how += f" ({result.streams} streams in parallel, each after {WARM_UP:,} {unit}s of warm-up)"
     what = "bytes" if unit == "byte" else "characters"
     print_wrapped(f"{what:<{LABEL}}{result.characters:,}, {how}", LABEL)

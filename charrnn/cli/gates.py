@@ -72,7 +72,7 @@ def _of_text(reader: "Reader", reading: ReadingOptions) -> "Saturation":
     names = sigmoid_gates(model.cell)
     with one_thread():
         text = reader.text(reading.max_chars)
-        parts = record_parts(model, text, keep=names, lines=reader.lines)
+        parts = record_parts(model, text, keep=names, item_end=reader.item_end)
         return saturation(with_bar(parts, len(model.vocabulary.points(text))))
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.reading import TextArgument, checkpoint_and_text, known_text, noun_of, own_text
-from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
+from charrnn.cli.run_names import CheckpointArgument, find_checkpoint, reading_of
 from charrnn.cli.terminal import can_print, print_rows, print_wrapped, terminal_width
-from charrnn.config import OUTPUT, SHOWN, ModelConfig
+from charrnn.config import OUTPUT, SHOWN, CorpusConfig, ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.settings import Config, setting
@@ -88,12 +88,14 @@ def gradients(
     The untrained networks have the checkpoint's sizes. If there is no checkpoint, --fresh measures them alone.
     """
     checkpoint, text = checkpoint_and_text(checkpoint, text)
-    cells = None if options.fresh is None else _cell_names(options.fresh)
-    path = _find(checkpoint, may_lack=cells is not None)
     from charrnn.checkpoint import load_checkpoint
 
-    trained = None if path is None else load_checkpoint(path).model
-    read = _read(text, trained, options.distance or DISTANCE)
+    cells = None if options.fresh is None else _cell_names(options.fresh)
+    path = _find(checkpoint, may_lack=cells is not None)
+    loaded = None if path is None else load_checkpoint(path)
+    trained = loaded.model if loaded else None
+    reading = reading_of(loaded) if loaded else CorpusConfig()
+    read = _read(text, trained, reading, options.distance or DISTANCE)
     vocabulary = trained.vocabulary if trained else _vocabulary_of(read)
     config = trained.config if trained else ModelConfig(vocab_size=len(vocabulary))
     ids = vocabulary.encode(read)
@@ -134,10 +136,10 @@ def _find(checkpoint: str | None, *, may_lack: bool) -> Path | None:
         raise
 
 
-def _read(text: str | None, model: "CharRNN | None", distance: int) -> str:
+def _read(text: str | None, model: "CharRNN | None", reading: CorpusConfig, distance: int) -> str:
     """The text to measure on, or one that the model generates."""
     if text is not None:
-        return known_text(text, model)
+        return known_text(text, model, reading)
     if model is None:
         raise UsageError(
             "without a checkpoint a text is needed",

@@ -85,25 +85,26 @@ def open_corpus(
     )
 
 
-def read_text(source: "TextSource", model: "CharRNN | None") -> str:
-    """A text for a model: decoded, with line endings converted or kept as in the model's corpus.
+def read_text(source: "TextSource", config: CorpusConfig) -> str:
+    """A text for a model, read as its corpus was.
 
-    Without a model, it is read as a corpus is.
+    Args:
+        source: the text.
+        config: how to read it; see `charrnn.cli.run_names.reading_of`.
 
     Raises:
         DataError: it is not UTF-8 and has no byte order mark.
     """
-    from charrnn.text.decoding import text_pieces
-    from charrnn.text.sources import Notes, byte_pieces
+    from charrnn.text.pieces import read_pieces
+    from charrnn.text.sources import Notes
 
-    if model and model.vocabulary.level == "byte":
-        return b"".join(byte_pieces(source)).decode("utf-8", "surrogateescape")
-    keep_newlines = model is not None and ord("\r") in model.vocabulary.symbols
-    config = CorpusConfig(keep_newlines=keep_newlines)
     try:
-        return "".join(text_pieces(source, config, Notes()))
+        text = "".join(read_pieces(source, config, Notes()))
     except DataError as error:
         raise without_training_hint(error) from error
+    if config.level == "byte":
+        return text.encode("latin-1").decode("utf-8", "surrogateescape")
+    return text
 
 
 def without_training_hint(error: DataError) -> DataError:
@@ -114,14 +115,14 @@ def without_training_hint(error: DataError) -> DataError:
     return DataError(error.message, hint)
 
 
-def file_text(name: str, model: "CharRNN | None") -> str:
+def file_text(name: str, config: CorpusConfig) -> str:
     """The text of a file, or of standard input for `-`."""
     from charrnn.text.sources import file_source
 
-    return read_text(stdin_source() if name == "-" else file_source(Path(name)), model)
+    return read_text(stdin_source() if name == "-" else file_source(Path(name)), config)
 
 
-def given_text(text: str, model: "CharRNN | None") -> str:
+def given_text(text: str, config: CorpusConfig) -> str:
     """What a TEXT argument means: a file's text, that of standard input for `-`, or itself.
 
     A word that is not a file is read as text, which is reported because it may be a misspelled name.
@@ -133,7 +134,7 @@ def given_text(text: str, model: "CharRNN | None") -> str:
     is_file = text == "-" or _is_file(text) or (is_word and text.endswith(FILE_ENDINGS))
     if is_word and not is_file:  # it looks like a name
         say(f"charrnn: there is no file {escape(text[:60])!r}; reading it as text")
-    return file_text(text, model) if is_file else text
+    return file_text(text, config) if is_file else text
 
 
 def _is_file(text: str) -> bool:

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.reading import noun_of
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of
 from charrnn.cli.terminal import print_wrapped
 from charrnn.config import OUTPUT
 from charrnn.errors import CheckpointError
 from charrnn.settings import Config, setting
+from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.wording import counted, duration, escape, size
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
     corpus = loaded.run.get("corpus", {})
     if corpus:
         sources = " ".join(corpus.get("sources", []))
-        lines = ", each line a separate text" if reads_lines(loaded) else ""
+        end = item_end_of(reading_of(loaded))
+        lines = f", each {item_noun(end)} a separate text" if end else ""
         rows.append(("corpus", f"{sources}: {counted(corpus.get('characters', 0), unit)}{lines}"))
     rows += [("planned", reason) for reason in loaded.run.get("plan", [])]
     start = loaded.run.get("init_from", {})

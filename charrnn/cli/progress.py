@@ -1,5 +1,6 @@
 """How a training run is shown: a bar on a terminal, a plain line every few seconds elsewhere, nothing if quiet."""
 
+import dataclasses
 import math
 import os
 import signal
@@ -68,7 +69,8 @@ def written(trainer: "Trainer") -> str:
     model = trainer.snapshot()
     config = SamplingConfig(length=SAMPLE_LENGTH, seed=trainer.progress.step)
     with one_thread():
-        if trainer.corpus.config.lines:
+        if end := trainer.corpus.item_end:
+            config = dataclasses.replace(config, item_end=end)
             return "".join(piece.text for piece in generate_items(model, "", config))
         return "".join(sample(model, "", config))
 

@@ -1,5 +1,6 @@
 """What the commands that look into a model read: a model and a text, or a dump of both."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,15 +11,16 @@ from charrnn.cli.edits import EditOptions
 from charrnn.cli.run_names import (
     is_checkpoint,
     open_checkpoint,
-    reads_lines,
+    reading_of,
     say_near_run,
     title_of,
 )
 from charrnn.cli.terminal import is_quiet, say
 from charrnn.cli.threads import one_thread
-from charrnn.config import READING, SamplingConfig
+from charrnn.config import READING, CorpusConfig, SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
 from charrnn.settings import Config, setting
+from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.wording import counted, size
 
 if TYPE_CHECKING:
@@ -92,10 +94,15 @@ class Reader:
     model: "CharRNN"
     argument: str | None
     """The TEXT argument."""
-    lines: bool
-    """Whether the model was trained on lines, so that its state is reset at each."""
+    config: CorpusConfig
+    """How the model reads a text: as its corpus was read."""
     title: str
     """The name of the model: its run, or its file."""
+
+    @property
+    def item_end(self) -> str | None:
+        """The end of the lines, records or documents that the model was trained on: its state is reset at each."""
+        return item_end_of(self.config)
 
     @property
     def noun(self) -> str:
@@ -109,8 +116,8 @@ class Reader:
             DataError: the model knows none of its characters.
         """
         if self.argument is None:
-            return own_text(self.model, min(OWN_TEXT, most or OWN_TEXT))
-        return known_text(self.argument, self.model, most)
+            return own_text(self.model, min(OWN_TEXT, most or OWN_TEXT), self.item_end)
+        return known_text(self.argument, self.model, self.config, most)
 
     def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":
         """The recording of a text; see `charrnn.interpret.recording.record`.
@@ -121,7 +128,7 @@ class Reader:
         from charrnn.interpret.recording import record
 
         self.require_memory(text, keep)
-        return record(self.model, text, top=predictions, keep=keep, lines=self.lines)
+        return record(self.model, text, top=predictions, keep=keep, item_end=self.item_end)
 
     def require_memory(self, text: str, keep: "Collection[str] | None") -> None:
         """Raise EnvironmentFault if these states and gates of a whole text would not fit into memory."""
@@ -140,7 +147,7 @@ def open_reader(
     text: str | None,
     edits: EditOptions | None = None,
     *,
-    says_lines: bool = True,
+    says_items: bool = True,
 ) -> Reader:
     """Load and edit the model, and decide what it reads.
 
@@ -148,15 +155,15 @@ def open_reader(
         checkpoint: the first argument of a command; if it names no checkpoint and there is no other, it is the text.
         text: the second.
         edits: the edits of the model's units.
-        says_lines: whether stderr says that the state is reset at each line, if it is.
+        says_items: whether stderr says that the state is reset at each line, record or document, if it is.
     """
     checkpoint, text = checkpoint_and_text(checkpoint, text)
     loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model) if edits else loaded.model
-    lines = reads_lines(loaded)
-    if lines and says_lines:
-        say("charrnn: the model was trained on lines; its state is reset at each")
-    return Reader(model, text, lines, title_of(loaded))
+    config = reading_of(loaded)
+    if (end := item_end_of(config)) and says_items:
+        say(f"charrnn: the model was trained on {item_noun(end)}s; its state is reset at each")
+    return Reader(model, text, config, title_of(loaded))
 
 
 def checkpoint_and_text(checkpoint: str | None, text: str | None) -> tuple[str | None, str | None]:
@@ -167,26 +174,33 @@ def checkpoint_and_text(checkpoint: str | None, text: str | None) -> tuple[str |
     return None, checkpoint
 
 
-def own_text(model: "CharRNN", length: int) -> str:
+def own_text(model: "CharRNN", length: int, item_end: str | None = None) -> str:
     """A text that a model generates because none was given, which is reported on stderr."""
     say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
-    return generated_text(model, length)
+    return generated_text(model, length, item_end)
 
 
-def generated_text(model: "CharRNN", length: int) -> str:
-    """A text that a model generates, the same at each call."""
-    from charrnn.sampling.sampler import sample
+def generated_text(model: "CharRNN", length: int, item_end: str | None = None) -> str:
+    """A text that a model generates, the same at each call; of records or documents, as many as it takes."""
+    from charrnn.sampling.sampler import generate_items, sample
 
+    config = SamplingConfig(length=length, seed=1)
     with one_thread():
-        return "".join(sample(model, "", SamplingConfig(length=length, seed=1)))
+        if item_end in (None, "\n"):
+            return "".join(sample(model, "", config))
+        config = dataclasses.replace(config, item_end=item_end)
+        return "".join(piece.text for piece in generate_items(model, "", config))
 
 
-def known_text(text: str, model: "CharRNN | None", most: int | None = None) -> str:
+def known_text(
+    text: str, model: "CharRNN | None", config: CorpusConfig, most: int | None = None
+) -> str:
     """What a TEXT argument means, without the characters that the model does not know.
 
     Args:
         text: the argument: a text, a file, or `-`.
         model: reads it; without one, every character is known.
+        config: how it is read.
         most: maximum number of characters.
 
     Raises:
@@ -194,7 +208,7 @@ def known_text(text: str, model: "CharRNN | None", most: int | None = None) -> s
     """
     from charrnn.cli.inputs import given_text, leave_out_unknown
 
-    read = given_text(text, model)
+    read = given_text(text, config)
     if most is not None and len(read) > most:
         say(f"charrnn: the first {most:,} of {len(read):,} characters; --max-chars reads more")
         read = read[:most]

@@ -109,5 +109,7 @@ def _values(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if value is None and not may_be_off(config, name):
             continue
+        if rule.escapes and isinstance(value, str):
+            value = value.replace("\\", "\\\\")
         values[flags_of(name, rule)[0].lstrip("-")] = OFF if value is None else value
     return values

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.terminal import say
+from charrnn.config import CorpusConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.wording import did_you_mean
 
@@ -108,11 +109,29 @@ def title_of(loaded: "Checkpoint") -> str:
     return path.parent.name if path.name in (BEST, LAST) else path.stem
 
 
-def reads_lines(loaded: "Checkpoint") -> bool:
-    """Whether a model was trained on lines, each a sequence of its own."""
+READ_ALIKE = ("lines", "separator", "documents")
+"""Settings of a corpus that also hold for every text that its model reads later."""
+
+
+def reading_of(loaded: "Checkpoint") -> CorpusConfig:
+    """How a model reads a text: as its corpus was read, as far as that concerns any text.
+
+    Raises:
+        CheckpointError: the record of the corpus is damaged.
+    """
     corpus = loaded.run.get("corpus")
-    config = corpus.get("config") if isinstance(corpus, dict) else None
-    return isinstance(config, dict) and config.get("lines") is True
+    recorded = corpus.get("config") if isinstance(corpus, dict) else None
+    own = recorded if isinstance(recorded, dict) else {}
+    symbols = loaded.model.vocabulary
+    keep = symbols.level == "char" and ord("\r") in symbols.symbols
+    try:
+        return CorpusConfig(
+            level=symbols.level,
+            keep_newlines=keep,
+            **{name: own[name] for name in READ_ALIKE if name in own},
+        )
+    except UsageError as error:
+        raise CheckpointError(f"{loaded.path} does not record how its corpus was read") from error
 
 
 # --- the folders of runs ----------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def saliency(
     target = None if options.target is None else _symbol(options.target, vocabulary)
     ids = vocabulary.encode(reader.text(reading.max_chars))
     at = _place(options.position, len(ids), reader.noun)
-    result = _saliency(model, ids, at, target, lines=reader.lines)
+    result = _saliency(model, ids, at, target, item_end=reader.item_end)
     part, scale = _text(result, ids, vocabulary)
     if pictures:
         from charrnn.render.views.saliency import saliency_rows
@@ -93,18 +93,18 @@ def saliency(
 
 
 def _saliency(
-    model: "CharRNN", ids: "Ids", at: int, target: int | None, *, lines: bool
+    model: "CharRNN", ids: "Ids", at: int, target: int | None, *, item_end: str | None
 ) -> "Saliency":
-    """The saliency; in a text of lines, only of the prediction's own line and the newline before it."""
+    """The saliency; in a text of lines, records or documents, only of the prediction's own one and the end before it."""
     import numpy as np
 
     from charrnn.training.saliency import saliency as saliency_of
 
-    if not lines:
+    if item_end is None:
         return saliency_of(model, ids, at, target=target)
-    newline = model.vocabulary.encode("\n")
-    begun = np.concatenate([newline, ids])  # one before the text too, which is not shown
-    first = int(np.flatnonzero(begun[: at + 1] == newline)[-1])
+    end = model.vocabulary.encode(item_end)
+    begun = np.concatenate([end, ids])  # one before the text too, which is not shown
+    first = int(np.flatnonzero(begun[: at + 1] == end)[-1])
     result = saliency_of(model, begun[first:], at + 1 - first, target=target)
     return replace(result, place=at, norms=result.norms[-at:])
 

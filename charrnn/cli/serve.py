@@ -6,10 +6,11 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines, title_of
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of, title_of
 from charrnn.cli.terminal import say
 from charrnn.cli.threads import one_thread
 from charrnn.settings import Config, setting
+from charrnn.text.kinds import item_end_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -54,7 +55,7 @@ def _server(loaded: "Checkpoint", port: int) -> "Server":
     from charrnn.web.live import Live
     from charrnn.web.server import Server
 
-    live = Live(loaded.model, title_of(loaded), lines=reads_lines(loaded))
+    live = Live(loaded.model, title_of(loaded), item_end=item_end_of(reading_of(loaded)))
     actions = {"read": live.read, "write": live.write}
     return Server(live.page().encode(), page_policy(live=True), actions, port)
 

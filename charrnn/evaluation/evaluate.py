@@ -4,8 +4,8 @@ Three protocols:
 
     carried   one pass over the whole text, with the state carried along
     windows   the state is reset every W characters, and all positions count: how models with a fixed window are scored
-    lines     the state is reset at each line that is not empty; the model reads a newline and the line, and predicts
-              the line and the newline after it
+    items     the state is reset at each line (or record, or document) that is not empty; the model reads a newline
+              (or another symbol that ends an item) and the line, and predicts the line and the newline after it
 
 Sums first, one division at the end: every character has the same weight.
 """
@@ -21,6 +21,7 @@ from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, stretch
 from charrnn.model import CharRNN
 from charrnn.numerics import Ids, log_softmax, require_finite_predictions
 from charrnn.text.items import item_bounds, whole_items
+from charrnn.text.kinds import LINES, end_name, item_noun
 
 STREAM_LENGTH = 8192
 """Characters per stream of a carried text: a shorter text is read in one stream."""
@@ -38,7 +39,7 @@ class Evaluation:
     """The score of a text: its total cross-entropy and the number of correct predictions."""
 
     characters: int
-    """Predictions scored: every symbol but the first, or for lines every symbol and the newline that ends the line."""
+    """Predictions scored: every symbol but the first, or for items every symbol and the one that ends the item."""
     total_nats: float
     """Cross-entropy, summed over all predictions, in nats."""
     correct: int
@@ -49,17 +50,24 @@ class Evaluation:
     """Characters after which the state is reset; None if it is carried."""
     streams: int
     """Segments of the text that were read in parallel."""
-    lines: int | None = None
-    """Lines scored, each from the initial state; None if the text was not read by lines."""
+    item_end: str | None = None
+    """The end of the items (lines, records or documents) that were each scored from the initial state; None if the text
+    was read as one."""
 
     @property
     def protocol(self) -> str:
         """The protocol in words, for a report."""
-        if self.lines is not None:
-            return f"{self.lines:,} lines, state reset at each, newline counted"
+        if self.item_end is not None:
+            items = f"{self.items:,} {item_noun(self.item_end)}s"
+            return f"{items}, state reset at each, {end_name(self.item_end)} counted"
         return (
             f"windows of {self.window:,}, state reset at each" if self.window else "state carried"
         )
+
+    @property
+    def items(self) -> int | None:
+        """Items scored, each from the initial state; None if the text was read as one."""
+        return None if self.item_end is None else self.streams
 
     @property
     def nats_per_char(self) -> float:
@@ -92,7 +100,8 @@ class Evaluation:
             "unknown": self.unknown,
             "window": self.window,
             "streams": self.streams,
-            "lines": self.lines,
+            "lines": self.items if self.item_end == LINES.end else None,
+            "items": self.items,
             "protocol": self.protocol,
         }
 
@@ -103,7 +112,7 @@ def evaluate(
     *,
     window: int | None = None,
     streams: int | None = None,
-    lines: bool = False,
+    item_end: str | None = None,
     unknown: int = 0,
 ) -> Evaluation:
     """Score a text.
@@ -114,48 +123,52 @@ def evaluate(
         window: None carries the state through the whole text; W resets it every W characters.
         streams: segments of a carried text read in parallel, each after WARM_UP unscored characters. 1 is strictly
             one pass; None takes one for every STREAM_LENGTH characters.
-        lines: score each line by itself.
+        item_end: score each item by itself: each line, if this is a newline; see `charrnn.text.kinds`.
         unknown: how many unknown characters the text has; only passed on to the result.
 
     Raises:
-        DataError: the text has fewer than two characters, or no line that is not empty.
-        UsageError: `lines` is combined with `window` or `streams`, or the vocabulary has no newline.
+        DataError: the text has fewer than two characters, or no item that is not empty.
+        UsageError: `item_end` is combined with `window` or `streams`, or the vocabulary lacks it.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     if len(ids) < 2:
         raise DataError(f"a text needs at least 2 characters to be scored, but this has {len(ids)}")
-    if lines:
+    if item_end is not None:
         if window is not None or streams is not None:
-            raise UsageError("lines are scored one by one, without a window or streams")
-        ids = as_items(model, ids)
-    layout = _layout(ids, window, streams, lines=lines)
+            raise UsageError(
+                f"{item_noun(item_end)}s are scored one by one, without a window or streams"
+            )
+        ids = as_items(model, ids, item_end)
+    layout = _layout(ids, window, streams, by_items=item_end is not None)
     nats, correct = 0.0, 0
-    for group in layout.groups(MAX_ITEMS if lines else MAX_STREAMS):
+    for group in layout.groups(MAX_ITEMS if item_end else MAX_STREAMS):
         group_nats, group_correct = _score(model, ids, group)
         nats += group_nats
         correct += group_correct
     require_finite_predictions(nats)
-    num_items = len(layout) if lines else None
-    return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(layout), num_items)
+    return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(layout), item_end)
 
 
-def as_items(model: CharRNN, ids: Ids) -> Ids:
-    """A text as a model of lines reads it: from a newline to a newline, without empty lines.
+def as_items(model: CharRNN, ids: Ids, item_end: str) -> Ids:
+    """A text as a model of items reads it: from an end to an end, without empty items.
 
     Raises:
-        UsageError: the model's vocabulary has no newline.
-        DataError: the text has no line that is not empty.
+        UsageError: the model's vocabulary has no `item_end`.
+        DataError: the text has no item that is not empty.
     """
-    if model.vocabulary.missing("\n"):
-        raise UsageError("the model has no newline in its vocabulary, so lines cannot be scored")
-    made = whole_items(ids, int(model.vocabulary.encode("\n")[0]))
+    noun = item_noun(item_end)
+    if model.vocabulary.missing(item_end):
+        raise UsageError(
+            f"the model has no {end_name(item_end)} in its vocabulary, so {noun}s cannot be scored"
+        )
+    made = whole_items(ids, int(model.vocabulary.encode(item_end)[0]))
     if len(made) < 2:
-        raise DataError("the text has only empty lines")
+        raise DataError(f"the text has only empty {noun}s")
     return made
 
 
-def _layout(ids: Ids, window: int | None, streams: int | None, *, lines: bool) -> Streams:
-    if lines:
+def _layout(ids: Ids, window: int | None, streams: int | None, *, by_items: bool) -> Streams:
+    if by_items:
         return item_streams(item_bounds(ids, int(ids[0])))
     if window is not None:
         return windows(len(ids), window)

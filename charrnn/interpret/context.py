@@ -90,7 +90,7 @@ def context_curve(
     *,
     windows: int,
     lengths: Sequence[int] | None = None,
-    lines: bool = False,
+    item_end: str | None = None,
 ) -> ContextCurve:
     """Measure the surprisal of a text's characters, given contexts of several lengths.
 
@@ -100,21 +100,22 @@ def context_curve(
         windows: the number of places to score, evenly spread over those that have the longest context before them;
             fewer where the text has fewer.
         lengths: the context lengths, rising. None means 0 and the powers of two up to LONGEST; in a short text up to
-            half of it, and in lines until a context holds the longest line.
-        lines: whether each line is read by itself; every symbol of a line may then be scored, its newline too.
+            half of it, and in items until a context holds the longest one.
+        item_end: the end of the items (lines, records or documents) that are each read by themselves; every symbol of
+            one may then be scored, its end too.
 
     Raises:
-        DataError: the text is too short, or has no lines.
-        UsageError: the text is to be read as lines, but the vocabulary has no newline.
+        DataError: the text is too short, or has no items.
+        UsageError: the vocabulary has no `item_end`.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     starts, farthest = np.zeros(1, np.int64), len(ids) // 2  # no context goes back beyond a start
-    if lines:
-        ids = as_items(model, ids)
+    if item_end is not None:
+        ids = as_items(model, ids, item_end)
         starts = item_bounds(ids, int(ids[0]))
         farthest = 2 * int(np.diff(starts).max()) - 1
     lengths = lengths or lengths_up_to(min(LONGEST, farthest))
-    places = _places(len(ids), 1 if lines else max(1, lengths[-1]), windows)
+    places = _places(len(ids), 1 if item_end else max(1, lengths[-1]), windows)
     available = places - starts[np.searchsorted(starts, places) - 1]
     groups = np.array_split(np.arange(len(places)), math.ceil(len(places) / BATCH_ROWS))
     rows = [

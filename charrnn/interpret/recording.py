@@ -3,10 +3,10 @@
 Column t of every array belongs to the moment after character t was read. A long text is read in parts, one Recording
 after the other; together they hold what a single one would.
 
-A model trained on lines is reset to its initial state before each line, and then reads a newline. So the column of a
-newline has the state in which the next line begins and the guesses for its first character, while its surprisal is the
-cost of ending the line before it. A newline is read before the text too: the first character of the text then has a
-surprisal, and `start` is 1.
+A model trained on lines, records or documents is reset to its initial state before each, and then reads the symbol that
+ends one. So the column of that symbol, a newline for lines, has the state in which the next line begins and the guesses
+for its first character, while its surprisal is the cost of ending the line before it. It is read before the text too:
+the first character of the text then has a surprisal, and `start` is 1.
 """
 
 import math
@@ -104,7 +104,7 @@ def record(
     *,
     top: int = 0,
     keep: Collection[str] | None = None,
-    lines: bool = False,
+    item_end: str | None = None,
 ) -> Recording:
     """The recording of a text that a model reads.
 
@@ -113,12 +113,12 @@ def record(
         text: the text to read.
         top: how many guesses to record at each position.
         keep: the states and gates to record; None records all.
-        lines: whether the model was trained on lines.
+        item_end: the character at which the state is reset, in a model of lines, records or documents.
 
     Raises:
         DataError: the text is empty or has characters that the model does not know.
     """
-    reader = _Reader(model, top, keep, lines=lines)
+    reader = _Reader(model, top, keep, item_end=item_end)
     return reader.read(_ids(model, text).astype(np.int32), None)
 
 
@@ -128,7 +128,7 @@ def record_parts(
     *,
     top: int = 0,
     keep: Collection[str] | None = None,
-    lines: bool = False,
+    item_end: str | None = None,
     length: int = PART,
 ) -> Iterator[Recording]:
     """The recordings of a text in parts of `length` symbols, so that memory does not grow with the text.
@@ -138,14 +138,14 @@ def record_parts(
         text: the text to read.
         top: how many guesses to record at each position.
         keep: the states and gates to record; None records all.
-        lines: whether the model was trained on lines.
+        item_end: the character at which the state is reset, in a model of lines, records or documents.
         length: the symbols of a part; the last may have fewer.
 
     Raises:
         DataError: the text is empty or has unknown characters; raised before the first part is asked for.
     """
     ids = _ids(model, text)
-    return _parts(_Reader(model, top, keep, lines=lines), ids, length)
+    return _parts(_Reader(model, top, keep, item_end=item_end), ids, length)
 
 
 def record_live(
@@ -194,7 +194,12 @@ class _Reader:
     """Reads a text part by part: the model, its state, and the place in the text."""
 
     def __init__(
-        self, model: "CharRNN", top: int, keep: Collection[str] | None, *, lines: bool = False
+        self,
+        model: "CharRNN",
+        top: int,
+        keep: Collection[str] | None,
+        *,
+        item_end: str | None = None,
     ) -> None:
         self._model = model
         self._num_symbols = self._num_chars = 0
@@ -208,12 +213,12 @@ class _Reader:
         self._decode = model.vocabulary.decoder()
         self._shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
         self._source = recorded_model(model)
-        self._newline: int | None = None
-        """The symbol at which the state is reset, if the model was trained on lines."""
-        if lines:
-            newline = model.vocabulary.encode("\n")
-            self._newline = int(newline[0])
-            self.read(newline, None)
+        self._end: int | None = None
+        """The symbol at which the state is reset, in a model of lines, records or documents."""
+        if item_end is not None:
+            end = model.vocabulary.encode(item_end)
+            self._end = int(end[0])
+            self.read(end, None)
 
     def read(self, ids: npt.NDArray[np.int32], following: int | None) -> Recording:
         """Read the next symbols (T,), after which `following` comes."""
@@ -262,7 +267,7 @@ class _Reader:
         wanted = [(k, arrays[name]) for k, name in enumerate(self._names) if name in arrays]
         advance, state = self._model.advance, self._state
         for t, symbol in enumerate(ids.tolist()):
-            if symbol == self._newline:
+            if symbol == self._end:
                 state = self._model.initial_state()
             state, gates = advance(symbol, state)
             for layer, own in enumerate(state):

@@ -33,25 +33,30 @@ class Novelty:
     Args:
         texts: the corpus. No line or run extends from one text to the next.
         longest: the longest run of characters that a sample may share with it, at least 1.
+        item_end: the character that ends a line (or record, or document) of the corpus.
 
     Raises:
         UsageError: `longest` is not a whole number above 0.
     """
 
-    def __init__(self, texts: Iterable[str], longest: int) -> None:
+    def __init__(self, texts: Iterable[str], longest: int, item_end: str = "\n") -> None:
         is_whole = isinstance(longest, int) and not isinstance(longest, bool)
         require(is_whole and longest >= 1, "novel_length", "a whole number above 0", longest)
         self._texts = list(texts)
         self._num_chars = longest + 1
-        self._lines = frozenset(line for text in self._texts for line in text.split("\n"))
+        self._end = item_end
+        self._items = frozenset(item for text in self._texts for item in text.split(item_end))
         hashes = [h for text in self._texts for h in _pieces(text, self._num_chars)]
         self._hashes: Hashes = np.concatenate([np.empty(0, np.uint64), *hashes])
         del hashes
         self._hashes.sort()
 
     def is_copied(self, sample: str) -> bool:
-        """Whether every non-empty line of a sample is a line of the corpus; true if it has no such line."""
-        return all(line in self._lines for line in sample.split("\n") if line)
+        """Whether every non-empty line of a sample is a line of the corpus; true if it has no such line.
+
+        Of a corpus of records or documents, whether the sample is one of them.
+        """
+        return all(item in self._items for item in sample.split(self._end) if item)
 
     def shares_run(self, sample: str) -> bool:
         """Whether a run of more than `longest` characters of a sample, newlines included, occurs in the corpus."""

@@ -23,6 +23,7 @@ from charrnn.sampling.batch import MAX_BATCH, STRIDE, Batch
 from charrnn.sampling.logits import LogitsProcessor
 from charrnn.sampling.stopping import StopReason, limiting_setting, max_characters
 from charrnn.sampling.stream import Piece, SampleStream, histories_of, mean
+from charrnn.text.kinds import LINES, end_name, item_noun
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN, States
@@ -60,14 +61,14 @@ def sample(
     Args:
         model: the model that generates.
         prompt: read first. If it is empty the model reads a newline, if it knows it, so that the text begins like a
-            line; otherwise it starts from its initial state. With `config.line` the model always reads a newline, then
-            the prompt.
+            line; otherwise it starts from its initial state. With `config.item_end` the model always reads that first,
+            then the prompt.
         config: how to draw, and where to end.
         index: the sample's number among those of its seed.
 
     Raises:
         DataError: the prompt has characters that the model does not know (raised at once, not at the first character),
-            or one line is asked for and the prompt has several.
+            or one item is asked for and the prompt has several.
         UsageError: a rule or a constraint cannot be satisfied.
     """
     pieces = generate(model, prompt, config, indices=(index,))
@@ -133,38 +134,40 @@ def collect(pieces: Iterable[Piece], prompt: str, config: SamplingConfig) -> Ite
 def generate_items(
     model: "CharRNN", prompt: str, config: SamplingConfig, *, index: int = 0
 ) -> Iterator[Piece]:
-    """Generate line after line, each from the initial state, until `config.length` characters are generated.
+    """Generate item after item, each from the initial state, until `config.length` characters are generated.
 
     Args:
         model: the model that generates.
-        prompt: the beginning of the first line; the others begin with nothing.
-        config: how to draw.
-        index: the number of the first line among the samples of the seed; each other line has the next one.
+        prompt: the beginning of the first item; the others begin with nothing.
+        config: how to draw, and with which character an item ends; a newline if it does not say.
+        index: the number of the first item among the samples of the seed; each other item has the next one.
 
     Yields:
-        The pieces of all lines; only the very last one has a `stop`.
+        The pieces of all items, each with its end; only the very last one has a `stop`.
 
     Raises:
         DataError, UsageError: see `sample`.
     """
-    left = config.length
+    end, left = config.item_end or LINES.end, config.length
     while True:
-        line = dataclasses.replace(config, length=left, line=True)
-        for piece in generate(model, prompt, line, indices=(index,)):
-            left -= len(piece.text)
-            yield piece if left <= 0 else dataclasses.replace(piece, stop=None)
+        one = dataclasses.replace(config, length=left, item_end=end)
+        for piece in generate(model, prompt, one, indices=(index,)):
+            text = piece.text + (end if piece.stop == "end" else "")
+            left -= len(text)
+            stop = piece.stop if left <= 0 else None
+            yield dataclasses.replace(piece, text=text, stop=stop)
         if left <= 0:
             return
         prompt, index = "", index + 1
 
 
-def full_prompt(model: "CharRNN", prompt: str, *, line: bool) -> str:
-    """The text that a model reads for a prompt: with a newline before it for a line, or a newline if it is empty.
+def full_prompt(model: "CharRNN", prompt: str, *, item_end: str | None) -> str:
+    """The text that a model reads for a prompt: the end of an item before that of a single item, or a newline for none.
 
     A model without the newline in its vocabulary reads nothing for an empty prompt.
     """
-    if line:
-        return "\n" + prompt
+    if item_end is not None:
+        return item_end + prompt
     return prompt or ("" if model.vocabulary.missing("\n") else "\n")
 
 
@@ -180,14 +183,17 @@ class _Run:
     """What the samples of one prompt and one config share."""
 
     def __init__(self, model: "CharRNN", prompt: str, config: SamplingConfig) -> None:
-        if config.line and "\n" in prompt:
-            raise DataError("the prompt has a newline, so it cannot begin a single line")
-        if config.line and model.vocabulary.missing("\n"):
-            raise DataError(
-                "the model has no newline in its vocabulary, so it cannot generate lines"
-            )
+        if (end := config.item_end) is not None:
+            if end in prompt:
+                raise DataError(
+                    f"the prompt has a {end_name(end)}, so it cannot begin a single {item_noun(end)}"
+                )
+            if model.vocabulary.missing(end):
+                raise DataError(
+                    f"the model has no {end_name(end)} in its vocabulary, so it cannot generate {item_noun(end)}s"
+                )
         self.model, self.config, self.prompt = model, config, prompt
-        read = full_prompt(model, prompt, line=config.line)
+        read = full_prompt(model, prompt, item_end=config.item_end)
         self.prompt_ids: list[int] = model.vocabulary.encode(read).tolist()
         self.processor = LogitsProcessor(config, model.vocabulary)
         self.constraint: Constraint | None = None

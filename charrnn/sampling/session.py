@@ -55,7 +55,7 @@ class Session:
 
     Args:
         model: makes the suggestions.
-        config: how to draw, and where a suggestion ends. With `line` each suggestion continues the text's last line.
+        config: how to draw, and where a suggestion ends. With `item_end` each suggestion continues the text's last item.
         text: the text to begin with.
 
     Raises:
@@ -112,11 +112,14 @@ class Session:
         generated = ""
         for piece in self._pieces(draft):
             generated += piece.text
+            if piece.stop == "end" and self._config.item_end:
+                generated += self._config.item_end  # so that the next item begins behind it
             yield generated, piece.stop
 
     def _pieces(self, draft: Draft) -> Iterator[Piece]:
         config = dataclasses.replace(self._config, temperature=draft.temperature)
-        prompt = draft.text.rpartition("\n")[2] if config.line else draft.text
+        end = config.item_end
+        prompt = draft.text if end is None else draft.text.rpartition(end)[2]
         return generate(self._model, prompt, config, indices=(draft.index,))
 
     def receive(self, draft: Draft, generated: str, stop: StopReason | None) -> None:

@@ -8,9 +8,9 @@ from typing import Literal
 
 from charrnn.config import SamplingConfig
 
-StopReason = Literal["length", "max-chars", "stop", "sentence", "line", "match"]
-"""Why a sample ended: it has `length` or `max_chars` characters; a stop text, a sentence or a line is complete; or the
-text matches its constraint in full."""
+StopReason = Literal["length", "max-chars", "stop", "sentence", "line", "end", "match"]
+"""Why a sample ended: it has `length` or `max_chars` characters; a stop text, a sentence or a line is complete; a record
+or document has come to its end, which is not part of the text; or the text matches its constraint in full."""
 
 LONGEST_SENTENCE = 1000
 """Characters after which an unfinished sentence is given up, unless `max_chars` is set."""
@@ -77,7 +77,7 @@ class StoppingCriteria:
     """Decides, character by character, what of a sample is handed out and where it ends.
 
     Args:
-        config: its length, max_chars, stop, until_sentence and line decide.
+        config: its length, max_chars, stop, until_sentence and item_end decide.
         prompt: what the sample continues.
     """
 
@@ -87,7 +87,7 @@ class StoppingCriteria:
         self.max_characters = max_characters(config)
         self.num_read = 0
         """Characters read so far, handed out or held back."""
-        self._ends_with_line = config.line and config.match is None
+        self._item_end = config.item_end if config.match is None else None
         self._stop_texts = StopTexts(config.stop, prompt) if config.stop else None
         self._sentence_end = SentenceEnd() if config.until_sentence else None
         self._length = config.length
@@ -98,7 +98,7 @@ class StoppingCriteria:
     @property
     def needs_every_character(self) -> bool:
         """Whether anything but the number of characters decides."""
-        return bool(self._stop_texts or self._sentence_end or self._ends_with_line)
+        return bool(self._stop_texts or self._sentence_end or self._item_end)
 
     def count(self, number: int) -> None:
         """Add `number` characters, where nothing but their number decides."""
@@ -112,6 +112,9 @@ class StoppingCriteria:
         if self._sentence_end and self._sentence_end.is_before(character) and past_length:
             self.reason = "sentence"
             return self.flush()
+        if character == self._item_end != "\n":
+            self.reason = "end"
+            return self.flush()
         self.num_read += 1
         self._held += character
         undecided = 0
@@ -121,7 +124,7 @@ class StoppingCriteria:
                 self.reason = "stop"
                 text, self._held = self._held[: max(0, len(self._held) - undecided)], ""
                 return text
-        if self._ends_with_line and character == "\n":
+        if character == self._item_end:
             self.reason = "line"
         elif self.num_read >= self.max_characters:
             self._end_by_length()

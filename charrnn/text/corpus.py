@@ -1,7 +1,7 @@
 """A corpus: a text as ids, its vocabulary, and its split into training, validation and test text.
 
-With `lines`, the ids are the lines, shuffled, with a newline before the first (see `items.py`); each of the three parts
-begins and ends with a newline.
+A text of items (lines, records, documents) is shuffled, with an end symbol before the first (see `items.py`); each of
+the three parts begins and ends with one.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,21 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.numerics import Ids
 from charrnn.text.items import copy_items, count_repeated, item_bounds, item_spans, shuffled
-from charrnn.text.numbering import NEWLINE, cache_path, count, make_ids, number
+from charrnn.text.kinds import Items, item_end_of, items_of
+from charrnn.text.numbering import cache_path, count, make_ids, number
 from charrnn.text.sources import Notes, TextSource
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
 from charrnn.wording import counted
+
+SEVERAL, SMALL = 5, 2000
+"""Files from which on, and their mean size in characters below which, each is better read as a separate text."""
 
 
 @dataclass(frozen=True)
 class Corpus:
     """A text as ids, its vocabulary, and where it is split.
 
-    Training, validation and test text follow each other. Parts of a text of lines share the newline between them.
+    Training, validation and test text follow each other. Parts of a text of items share the end symbol between them.
     """
 
     ids: Ids
@@ -47,29 +51,34 @@ class Corpus:
     """Distinct characters in the text that are read as the unknown symbol."""
 
     def __len__(self) -> int:
-        """The number of characters, without the newline before the first line."""
-        return len(self.ids) - self.config.lines
+        """The number of characters, without the end symbol before the first item."""
+        return len(self.ids) - (self.item_end is not None)
 
     @cached_property
     def split_points(self) -> tuple[int, int]:
         """Where validation and test text begin; a text too short to be split is all for training."""
-        n = len(self.ids) if self.end_id is None else self.num_items
+        n = len(self.ids) if self.item_end is None else self.num_items
         test = n - int(n * self.config.test_fraction + 1e-9)
         held_out = self.config.val_fraction + self.config.test_fraction
         val = int(n * (1 - held_out) + 1e-9)
-        if self.end_id is not None:
+        if self.item_end is not None:
             val, test = (val, test) if val else (n, n)
             return int(self._bounds[val]), int(self._bounds[test])
         return (val, test) if val >= 2 else (n, n)
 
     @property
+    def item_end(self) -> str | None:
+        """The character that ends an item; None if the text is a running one."""
+        return item_end_of(self.config)
+
+    @property
     def end_id(self) -> int | None:
-        """The id that ends a line; None if the text is not one of lines."""
-        return int(self.vocabulary.encode("\n")[0]) if self.config.lines else None
+        """Its id."""
+        return None if self.item_end is None else int(self.vocabulary.encode(self.item_end)[0])
 
     @property
     def num_items(self) -> int:
-        """The number of lines of a text of lines."""
+        """The number of items of a text of items."""
         return len(self._bounds) - 1
 
     @cached_property
@@ -78,12 +87,12 @@ class Corpus:
         return item_bounds(self.ids, self.end_id)
 
     def item_lengths(self, part: Ids) -> npt.NDArray[np.int64] | None:
-        """Lengths of the lines of `train`, `val` or `test`, with their newlines; None if it is not a text of lines."""
+        """Lengths of the items of `train`, `val` or `test`, with their ends; None if it is a running text."""
         return None if self.end_id is None else np.diff(item_bounds(part, self.end_id))
 
     @property
     def num_repeated(self) -> int:
-        """How many lines of the validation text also occur in the training text."""
+        """How many items of the validation text also occur in the training text."""
         assert self.end_id is not None
         return count_repeated(self.val, self.train, self.end_id)
 
@@ -103,7 +112,7 @@ class Corpus:
         return self._part(self.split_points[1], len(self.ids))
 
     def _part(self, begin: int, end: int) -> Ids:
-        return self.ids[begin : end + self.config.lines]
+        return self.ids[begin : end + (self.item_end is not None)]
 
 
 def read_corpus(
@@ -130,7 +139,7 @@ def read_corpus(
 
     Raises:
         DataError: the text is empty, too short, not in its encoding, or has characters that `vocabulary` lacks; or it
-            is a text of lines with fewer than two of them.
+            is a text of items with fewer than two of them.
         EnvironmentFault: the cache cannot be written.
     """
     notes = notes or Notes()
@@ -144,10 +153,12 @@ def read_corpus(
     _require_known(counts, vocabulary, hint)
     ids = number(sources, config, vocabulary, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
+    if notes.num_read > 1 and config.file_ends and items_of(config) is None:
+        sentences.append(_boundary(notes, total))
     if notes.truncated:
         sentences.append(f"stopped after {counted(total, 'character')} ({{max_chars}})")
-    if config.lines:
-        ids, more = _by_lines(ids, vocabulary, config, fingerprint, cache)
+    if kind := items_of(config):
+        ids, more = _by_items(ids, vocabulary, config, kind, fingerprint, cache)
         sentences += more
     return Corpus(
         ids,
@@ -160,6 +171,15 @@ def read_corpus(
         notes=tuple(sentences),
         num_unknown=len(_missing(counts, vocabulary)),
     )
+
+
+def _boundary(notes: Notes, total: int) -> str:
+    """What stands between the files of a running text, and what else may stand there."""
+    added = f", added to {notes.num_ended:,} that had none" if notes.num_ended else ""
+    sentence = f"{notes.num_read:,} files in a row, each ended by a newline{added}"
+    if notes.num_read >= SEVERAL and total < SMALL * notes.num_read:
+        sentence += "; {documents} treats each of these small files as a separate text"
+    return sentence
 
 
 def _require_text(counts: npt.NDArray[np.int64], sources: Sequence[TextSource]) -> None:
@@ -207,27 +227,39 @@ def _vocabulary_of(counts: npt.NDArray[np.int64], config: CorpusConfig) -> Vocab
     return Vocabulary("char", common.tolist(), has_unknown=rare)
 
 
-def _by_lines(
-    ids: Ids, vocabulary: Vocabulary, config: CorpusConfig, fingerprint: str, cache: Path
+def _by_items(
+    ids: Ids,
+    vocabulary: Vocabulary,
+    config: CorpusConfig,
+    kind: Items,
+    fingerprint: str,
+    cache: Path,
 ) -> tuple[Ids, list[str]]:
-    """The lines, shuffled, and notes about lines that are left out."""
-    newline = int(vocabulary.lookup(np.array([NEWLINE]))[0])
-    if newline in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
-        raise DataError.naming("{lines} needs the newline in the vocabulary", "lower {min_count}")
-    starts, lengths = item_spans(ids, newline)
+    """The items, shuffled, and notes about items that are left out."""
+    end = int(vocabulary.lookup(np.array([ord(kind.end)]))[0])
+    setting = f"{{{kind.setting}}}"
+    if end in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
+        raise DataError.naming(
+            f"{setting} needs the {kind.end_name} in the vocabulary", "lower {min_count}"
+        )
+    starts, lengths = item_spans(ids, end)
     if len(starts) < 2:
         raise DataError.naming(
-            f"{{lines}} needs at least 2 lines that are not empty, but the text has {len(starts)}",
-            "leave out {lines} to read it as one text",
+            f"{setting} needs at least 2 {kind.noun}s that are not empty, but the text has {len(starts)}",
+            f"leave out {setting} to read it as one text",
         )
-    empty = len(item_bounds(ids, newline)) - len(starts)
-    notes = [f"{empty:,} empty line{'s were' if empty > 1 else ' was'} left out"] if empty else []
-    if ids[-1] != newline:
-        notes.append("the last line was cut off and left out")
+    empty = len(item_bounds(ids, end)) - len(starts)
+    notes = (
+        [f"{empty:,} empty {kind.noun}{'s were' if empty > 1 else ' was'} left out"]
+        if empty
+        else []
+    )
+    if ids[-1] != end:
+        notes.append(f"the last {kind.noun} was cut off and left out")
     order = shuffled(len(starts), config.split_seed)
 
     def fill(made: Ids) -> None:
-        copy_items(made, ids, newline, starts[order], lengths[order])
+        copy_items(made, ids, end, starts[order], lengths[order])
 
-    path = cache_path(vocabulary, fingerprint, cache, f"-lines-{config.split_seed}")
+    path = cache_path(vocabulary, fingerprint, cache, f"-{kind.noun}s-{config.split_seed}")
     return make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, fill), notes

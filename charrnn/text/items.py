@@ -1,9 +1,9 @@
-"""A text whose lines are independent of each other, such as names: where they are, and how they are shuffled.
+"""A text of items that are independent of each other: where they are, and how they are shuffled.
 
     ↵ e m m a ↵ o l i v i a ↵ a v a ↵      the line "ava" is read as ↵ava and predicted as ava↵
 
-Such a text begins and ends with a newline and has no empty line. Everything here works on ids, and knows of the
-vocabulary only the id of the newline.
+A text of items (see `charrnn.text.kinds`) begins and ends with the symbol that ends one, and has no empty item.
+Everything here works on ids, and knows of the vocabulary only the id of that symbol.
 """
 
 from collections.abc import Iterator
@@ -30,38 +30,38 @@ def random_numbers(num: int, *seed: int) -> npt.NDArray[np.uint64]:
     return numbers
 
 
-def item_bounds(ids: Ids, newline: int) -> Positions:
-    """The position of the newline before each line, and of the one after the last, (lines + 1,).
+def item_bounds(ids: Ids, end: int) -> Positions:
+    """The position of the end symbol before each item, and of the one after the last, (items + 1,).
 
-    A line is read from its bound to the last symbol before the next, and each of these predicts its successor. Symbols
-    before the first newline or after the last belong to no line.
+    An item is read from its bound to the last symbol before the next, and each of these predicts its successor. Symbols
+    before the first end symbol or after the last belong to no item.
     """
     bounds = [
-        np.flatnonzero(ids[k : k + PIECE] == newline) + k for k in range(0, max(1, len(ids)), PIECE)
+        np.flatnonzero(ids[k : k + PIECE] == end) + k for k in range(0, max(1, len(ids)), PIECE)
     ]
     return np.concatenate(bounds).astype(np.int64)
 
 
-def whole_items(ids: Ids, newline: int) -> Ids:
-    """Any text as lines: "b a ↵ ↵ c" -> "↵ b a ↵ c ↵"."""
-    closed = np.concatenate([ids, [newline]]).astype(ids.dtype)
-    starts, lengths = item_spans(closed, newline)
+def whole_items(ids: Ids, end: int) -> Ids:
+    """Any text as items: "b a ↵ ↵ c" -> "↵ b a ↵ c ↵"."""
+    closed = np.concatenate([ids, [end]]).astype(ids.dtype)
+    starts, lengths = item_spans(closed, end)
     made = np.empty(1 + int(lengths.sum()), ids.dtype)
-    copy_items(made, closed, newline, starts, lengths)
+    copy_items(made, closed, end, starts, lengths)
     return made
 
 
-def item_spans(ids: Ids, newline: int) -> tuple[Positions, Positions]:
-    """Start of each complete, non-empty line, and its length with the newline, (lines,) each."""
-    ends = item_bounds(ids, newline) + 1
+def item_spans(ids: Ids, end: int) -> tuple[Positions, Positions]:
+    """Start of each complete, non-empty item, and its length with its end, (items,) each."""
+    ends = item_bounds(ids, end) + 1
     lengths = np.diff(ends, prepend=0)
     full = lengths > 1
     return (ends - lengths)[full], lengths[full]
 
 
-def copy_items(into: Ids, ids: Ids, newline: int, starts: Positions, lengths: Positions) -> None:
-    """Write a newline and then these lines, one after another, which fills `into`."""
-    into[0], at = newline, 1
+def copy_items(into: Ids, ids: Ids, end: int, starts: Positions, lengths: Positions) -> None:
+    """Write an end symbol and then these items, one after another, which fills `into`."""
+    into[0], at = end, 1
     step = max(1, PIECE * len(lengths) // max(1, len(into)))
     for k in range(0, len(lengths), step):
         some = lengths[k : k + step]
@@ -73,29 +73,29 @@ def copy_items(into: Ids, ids: Ids, newline: int, starts: Positions, lengths: Po
         at += total
 
 
-def first_items(ids: Ids, newline: int, most: int) -> Ids:
-    """The first lines that have at most `most` symbols together; at least one line."""
+def first_items(ids: Ids, end: int, most: int) -> Ids:
+    """The first items that have at most `most` symbols together; at least one item."""
     if len(ids) <= most + 1:
         return ids
-    bounds = item_bounds(ids, newline)
+    bounds = item_bounds(ids, end)
     last = max(1, int(np.searchsorted(bounds, most, side="right")) - 1)
     return ids[: bounds[last] + 1]
 
 
-def count_repeated(ids: Ids, others: Ids, newline: int) -> int:
-    """How many lines of one text also occur in another."""
-    lines = [line for piece in _pieces(ids, newline) for line in piece]
-    distinct, repeated = set(lines), set[str]()
-    for piece in _pieces(others, newline):
+def count_repeated(ids: Ids, others: Ids, end: int) -> int:
+    """How many items of one text also occur in another."""
+    items = [item for piece in _pieces(ids, end) for item in piece]
+    distinct, repeated = set(items), set[str]()
+    for piece in _pieces(others, end):
         repeated |= distinct.intersection(piece)
-    return sum(line in repeated for line in lines)
+    return sum(item in repeated for item in items)
 
 
-def _pieces(ids: Ids, newline: int) -> Iterator[list[str]]:
-    """The lines as strings in which each character stands for an id, some at a time."""
-    bounds = item_bounds(ids, newline)
+def _pieces(ids: Ids, end: int) -> Iterator[list[str]]:
+    """The items as strings in which each character stands for an id, some at a time."""
+    bounds = item_bounds(ids, end)
     step = max(1, PIECE * len(bounds) // max(1, len(ids)))
     for k in range(0, len(bounds) - 1, step):
         last = min(k + step, len(bounds) - 1)
         inside = np.asarray(ids[bounds[k] + 1 : bounds[last]], np.dtype("<u4"))
-        yield inside.tobytes().decode("utf-32-le", "surrogatepass").split(chr(newline))
+        yield inside.tobytes().decode("utf-32-le", "surrogatepass").split(chr(end))

@@ -17,15 +17,15 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.files import environment_fault
 from charrnn.numerics import Ids
-from charrnn.text.decoding import text_pieces
-from charrnn.text.sources import Notes, TextSource, byte_pieces
+from charrnn.text.kinds import item_end_of
+from charrnn.text.pieces import read_pieces
+from charrnn.text.sources import Notes, TextSource
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
 
 MAX_IN_MEMORY = 1 << 26
 """Bytes of ids above which they live in a file."""
 CODE_POINTS = 0x110000
 """The number of Unicode code points."""
-NEWLINE = ord("\n")
 
 
 def _pieces(sources: Sequence[TextSource], config: CorpusConfig, notes: Notes) -> Iterator[Ids]:
@@ -35,8 +35,8 @@ def _pieces(sources: Sequence[TextSource], config: CorpusConfig, notes: Notes) -
         if left == 0:
             notes.truncated = True
             return
-        notes.num_read += 1
-        for piece in _source_pieces(source, config, notes):
+        for text in _bounded(source, config, notes):
+            piece = _points(text, config)
             if left is not None and len(piece) > left:
                 notes.truncated = True
                 yield piece[:left]
@@ -45,19 +45,29 @@ def _pieces(sources: Sequence[TextSource], config: CorpusConfig, notes: Notes) -
             left = None if left is None else left - len(piece)
 
 
-def _source_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[Ids]:
-    """A source in pieces; with `lines`, a last line without a newline gets one."""
-    pieces: Iterator[Ids]
-    if config.level == "byte":
-        pieces = (np.frombuffer(piece, np.uint8) for piece in byte_pieces(source))
-    else:
-        pieces = (code_points(piece) for piece in text_pieces(source, config, notes) if piece)
-    ended = True
-    for piece in pieces:
+def _bounded(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
+    """A source in pieces, with a boundary to what was read before, and its last item with an end.
+
+    In a running text the boundary is a newline, unless the file before has one at its end.
+    """
+    end = item_end_of(config)
+    notes.num_read, last = notes.num_read + 1, ""
+    for piece in read_pieces(source, config, notes):
+        if notes.is_open and not last:
+            notes.num_ended += 1
+            yield "\n"
         yield piece
-        ended = piece[-1] == NEWLINE
-    if config.lines and not ended:
-        yield np.array([NEWLINE], piece.dtype)
+        last = piece[-1]
+    if end and last not in ("", end):
+        yield end
+    if last:
+        notes.is_open = end is None and config.file_ends and last != "\n"
+
+
+def _points(text: str, config: CorpusConfig) -> Ids:
+    if config.level == "byte":
+        return np.frombuffer(text.encode("latin-1"), np.uint8)
+    return code_points(text)
 
 
 def count(

@@ -49,6 +49,10 @@ class Notes:
     """Whether the reading stopped at `max_chars`."""
     num_read: int = 0
     """Sources that were read, at least in part."""
+    is_open: bool = False
+    """Whether what was read so far does not end with the boundary of a file."""
+    num_ended: int = 0
+    """Files that got a newline at their end, as a boundary to the next."""
 
     def sentences(self, *, keep_newlines: bool) -> list[str]:
         """The notes as sentences, settings as names in braces (see `charrnn.errors.spelled`)."""

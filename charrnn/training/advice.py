@@ -1,4 +1,4 @@
-"""Advice from a text and from a finished run's curve, one line each; none if the evidence is weak.
+"""Advice from a finished run's curve, one line each; none if the evidence is weak.
 
 The learning rate falls to almost zero by the end of a run, which flattens every curve there: what counts is how far it
 fell in the whole second half.
@@ -19,20 +19,8 @@ FALL, FLAT = 0.03, 0.01
 validation fell by 3.5 to 6 % there were 6 to 12 % better with twice the steps; one in which it fell by 1.7 %, 2.5 %."""
 NOTHING_LEFT = 0.1
 """Bits per character below which no advice is given: there is little left to gain."""
-ONCE_ONLY = 50
-"""Minimum number of characters that occur once for advice; each has its own row in embedding and head."""
-ONCE_ONLY_PART = 0.05
-"""Minimum fraction of the distinct characters that occur once for advice."""
 
 Row = Mapping[str, Any]
-
-
-def vocabulary_advice(distinct: int, seldom: int) -> list[str]:
-    """Advice for a text with `distinct` different characters, `seldom` of which occur only once."""
-    if seldom < max(ONCE_ONLY, ONCE_ONLY_PART * distinct):
-        return []
-    text = f"{seldom:,} of {distinct:,} characters occur only once"
-    return [f"{text}: {{min_count:2}} would replace them with one unknown symbol"]
 
 
 def run_advice(rows: Sequence[Row], dropouts: tuple[float, float]) -> list[str]:

@@ -222,7 +222,7 @@ class Trainer:
         A network that always continues from a carried state never learns to start from the initial state, as every
         sample does.
         """
-        every = None if self.corpus.config.lines else self.config.reset_every
+        every = None if self.corpus.item_end else self.config.reset_every
         if self.batches.resets_state(step):
             self.state = None
         elif every and self.state:

@@ -5,6 +5,7 @@ several can be answered at once. To change the temperature in the middle of a te
 `written` so far, and the next of the seed's streams of random numbers (`index`).
 """
 
+import dataclasses
 import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,12 @@ class Live:
     Args:
         model: the model that reads and generates.
         title: the title of the page.
-        lines: whether the model was trained on lines; its state is then reset before each.
+        item_end: the end of the lines, records or documents that the model was trained on; its state is then reset
+            before each.
     """
 
-    def __init__(self, model: "CharRNN", title: str, *, lines: bool = False) -> None:
-        self._model, self._title, self._lines = model, title, lines
+    def __init__(self, model: "CharRNN", title: str, *, item_end: str | None = None) -> None:
+        self._model, self._title, self._item_end = model, title, item_end
         self._units = [
             unit for state in model.cell.states for unit in parse_units(f"L*.{state}.*", model)
         ]
@@ -96,7 +98,7 @@ class Live:
     def _read(self, model: "CharRNN", text: str) -> Line:
         """The data of a page for a text that a model reads."""
         letters = {*model.cell.states, *model.cell.sigmoids}
-        parts = record_parts(model, text, top=GUESSES, keep=letters, lines=self._lines)
+        parts = record_parts(model, text, top=GUESSES, keep=letters, item_end=self._item_end)
         return page_data(parts, self._units, title=self._title)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
@@ -135,10 +137,11 @@ class Live:
         _require_short(prompt + written)
         prompt, written = self._known(prompt)[0], self._known(written)[0]
         model = self._edited(fields)
-        if self._lines:
-            begun = (prompt + written).rpartition("\n")[2]
+        if self._item_end is not None:
+            config = dataclasses.replace(config, item_end=self._item_end)
+            begun = (prompt + written).rpartition(self._item_end)[2]
             return generate_items(model, begun, config, index=index)
-        read = full_prompt(model, prompt, line=False) + written
+        read = full_prompt(model, prompt, item_end=None) + written
         return generate(model, read, config, indices=(index,))
 
     def _edited(self, fields: Mapping[str, Any]) -> "CharRNN":

@@ -10,6 +10,7 @@ import pytest
 from helpers import call_charrnn, run_charrnn
 from paints import line_colors
 
+from charrnn.config import CorpusConfig
 from charrnn.interpret.context import context_curve
 
 
@@ -50,7 +51,7 @@ def test_a_short_text_has_short_contexts(see):
 
 
 def test_a_run_of_lines_is_said_to_start_at_each(see, monkeypatch):
-    monkeypatch.setattr("charrnn.cli.reading.reads_lines", lambda _: True)
+    monkeypatch.setattr("charrnn.cli.reading.reading_of", lambda _: CorpusConfig(lines=True))
     result = see("tiny", "def a\nf")
     assert "state is reset at each" in result.err
     assert "on the same 8 characters" in result.out.replace("\n", " ")

@@ -14,6 +14,7 @@ from paints import code_of
 
 from charrnn.cli import reading
 from charrnn.cli.sample import command as sample_command
+from charrnn.config import CorpusConfig
 from charrnn.render.ansi import RESET
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
 from charrnn.render.views.scale import FULL_SURPRISAL
@@ -83,7 +84,7 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
 
 def test_single_lines_are_those_of_sample(call, monkeypatch):
     for place in (sample_command, reading):
-        monkeypatch.setattr(place, "reads_lines", lambda _: True)
+        monkeypatch.setattr(place, "reading_of", lambda _: CorpusConfig(lines=True))
     options = ("--seed", 3, "-n", 200)
     line = call("sample", "tiny", *options).out
     see = ("visualize", "tiny", "--follow", *options, "--color", "16", "-q")
@@ -195,7 +196,7 @@ def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
     monkeypatch.setattr(sampler, "sample", slow)
     monkeypatch.setattr(sys, "stdout", out)
     layout = ColoringOptions(color=ColorMode.ansi256, width=1000)
-    reader = Reader(tiny_model, None, lines=False, title="tiny")
+    reader = Reader(tiny_model, None, CorpusConfig(), title="tiny")
     config = BasicSamplingConfig(length=8, seed=1)
     follow(reader, config, View(surprisal=True), layout)
     assert seen == list(range(8))

@@ -13,7 +13,7 @@ from helpers import call_charrnn, make_text
 from charrnn.api import LanguageModel
 from charrnn.cli.gates import _of_text
 from charrnn.cli.reading import Reader, ReadingOptions
-from charrnn.config import ModelConfig
+from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import UsageError
 from charrnn.interpret import recording as recording_module
 from charrnn.interpret.gates import saturation
@@ -125,7 +125,7 @@ def test_a_run_without_gates_is_refused_in_a_line():
     config = ModelConfig(cell="elman", vocab_size=2, embedding_size=3, hidden_size=4)
     weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
     model = LanguageModel(config, Vocabulary("char", [97, 98]), weights)
-    reader = Reader(model, "ab", lines=False, title="")
+    reader = Reader(model, "ab", CorpusConfig(), title="")
     with pytest.raises(UsageError, match="the elman cell has no gates"):
         _of_text(reader, ReadingOptions())
 

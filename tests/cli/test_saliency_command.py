@@ -10,6 +10,7 @@ import pytest
 from helpers import CLEAN, call_charrnn, make_text
 from paints import codes_of, diverging_colors
 
+from charrnn.config import CorpusConfig
 from charrnn.render.palette import ColorMode, Palette, diverging
 from charrnn.training.saliency import saliency
 
@@ -130,7 +131,7 @@ def test_what_cannot_be_obeyed_is_refused(see, options, said):
 
 
 def test_saliency_in_a_run_of_lines_is_that_within_the_line(see, monkeypatch):
-    monkeypatch.setattr("charrnn.cli.reading.reads_lines", lambda _: True)
+    monkeypatch.setattr("charrnn.cli.reading.reading_of", lambda _: CorpusConfig(lines=True))
 
     def norms(text, place):
         out = see("tiny", text, "--at", place).out

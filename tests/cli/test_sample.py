@@ -56,7 +56,7 @@ def test_every_option_does_what_the_library_does(capsys, tiny_model, asked, sett
 
 def test_lines_are_written_where_they_are_asked_for(capsys, tiny_model):
     out = call_charrnn(capsys, *PLAIN, "--lines", "--count", 3).out
-    expected = [expected_text(tiny_model, index=k, line=True) for k in range(3)]
+    expected = [expected_text(tiny_model, index=k, item_end="\n") for k in range(3)]
     assert out == "".join(line if line.endswith("\n") else line + "\n" for line in expected)
     joined = call_charrnn(capsys, *PLAIN, "--lines", "--count", 3, "--separator", r"\0").out
     assert joined == "\0".join(line.removesuffix("\n") for line in expected)

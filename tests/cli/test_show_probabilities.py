@@ -263,7 +263,7 @@ class Terminal(io.StringIO):
 def test_a_terminal_gets_each_character_as_it_comes(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    output = SurprisalOutput("", "", lines=False, color=ColorMode.ansi256)
+    output = SurprisalOutput("", "", item_end=None, color=ColorMode.ansi256)
     come = []
 
     def pieces():

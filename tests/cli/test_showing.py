@@ -17,7 +17,7 @@ from charrnn.cli.visualize import show
 from charrnn.cli.visualize.pager import page
 from charrnn.cli.visualize.selection import View
 from charrnn.cli.visualize.show import ModelReadings, shown_lines
-from charrnn.config import ModelConfig
+from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import DataError
 from charrnn.interpret.units import Unit, most_interesting, parse_units
 from charrnn.network.shapes import weight_shapes
@@ -53,7 +53,7 @@ def painted_cells(line):
 
 def readings_of(model, text):
     """A text that a model reads."""
-    return ModelReadings(Reader(model, None, lines=False, title=""), text)
+    return ModelReadings(Reader(model, None, CorpusConfig(), title=""), text)
 
 
 # --- rows under the text --------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from helpers import (
 
 import charrnn
 from charrnn.cli import reading
+from charrnn.config import CorpusConfig
 from charrnn.interpret.units import most_interesting
 from charrnn.render.palette import ColorMode
 from charrnn.render.views.symbols import columns_of
@@ -383,7 +384,9 @@ def test_every_view_of_a_run_of_lines_starts_at_each(
     monkeypatch.chdir(workplace)
     path, shown = tmp_path / file, []
     for lines in (False, True):
-        monkeypatch.setattr("charrnn.cli.reading.reads_lines", lambda _, lines=lines: lines)
+        monkeypatch.setattr(
+            "charrnn.cli.reading.reading_of", lambda _, lines=lines: CorpusConfig(lines=lines)
+        )
         arguments = (*view, path) if file else view
         result = call_charrnn(capsys, "visualize", "tiny", LINED, *arguments)
         assert ("state is reset at each" in result.err) == lines
@@ -395,7 +398,7 @@ def test_what_a_run_of_lines_costs_is_what_evaluate_says(
     workplace, capsys, monkeypatch, tiny_model
 ):
     monkeypatch.chdir(workplace)
-    monkeypatch.setattr("charrnn.cli.reading.reads_lines", lambda _: True)
-    found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(LINED), lines=True)
+    monkeypatch.setattr("charrnn.cli.reading.reading_of", lambda _: CorpusConfig(lines=True))
+    found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(LINED), item_end="\n")
     out = call_charrnn(capsys, "visualize", "tiny", LINED, "--surprisal").out
     assert out.startswith(f"surprisal   {found.bits_per_char:.3f} bits per character on average")

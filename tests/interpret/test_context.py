@@ -115,7 +115,7 @@ def test_groups_of_streams_give_what_all_at_once_give(tiny_model, monkeypatch):
 def test_a_model_of_lines_starts_at_each(tiny_model):
     """A context begins at the newline before the line at the earliest, however long it may be."""
     ids = tiny_model.vocabulary.encode("de\n\ntext\nf")
-    found = context_curve(tiny_model, ids, windows=99, lines=True)
+    found = context_curve(tiny_model, ids, windows=99, item_end="\n")
     items = tiny_model.vocabulary.encode("\nde\ntext\nf\n")
     assert found.lengths == (0, 1, 2, 4, 8)
     assert found.num_places == len(items) - 1
@@ -126,10 +126,10 @@ def test_a_model_of_lines_starts_at_each(tiny_model):
             for t in range(1, len(items))
         ]
         np.testing.assert_allclose(found.surprisal[k], expected, rtol=1e-4, atol=1e-5)
-    whole = charrnn.evaluate(tiny_model, ids, lines=True)
+    whole = charrnn.evaluate(tiny_model, ids, item_end="\n")
     assert found.mean[-1] == pytest.approx(whole.bits_per_char, rel=1e-4)
     with pytest.raises(DataError, match="only empty lines"):
-        context_curve(tiny_model, ids[2:4], windows=9, lines=True)
+        context_curve(tiny_model, ids[2:4], windows=9, item_end="\n")
 
 
 def test_edits_count(tiny_model):

@@ -210,12 +210,12 @@ def test_a_text_that_cannot_be_read_is_refused(text, said):
 @pytest.mark.parametrize("length", [1, 4, 99])
 def test_a_model_of_lines_reads_what_evaluate_scores(tiny_model, length):
     text = "def\n  a b\nx\n"
-    found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(text), lines=True)
-    parts = list(record_parts(tiny_model, text, lines=True, length=length))
+    found = charrnn.evaluate(tiny_model, tiny_model.vocabulary.encode(text), item_end="\n")
+    parts = list(record_parts(tiny_model, text, item_end="\n", length=length))
     bits = np.concatenate([part.surprisal for part in parts])
     assert len(bits) == found.characters == len(text)
     assert bits.sum() == pytest.approx(found.total_nats / math.log(2), rel=1e-5)
-    whole = record(tiny_model, text, lines=True)
+    whole = record(tiny_model, text, item_end="\n")
     assert whole.mean_surprisal == pytest.approx(found.bits_per_char, rel=1e-5)
     assert (parts[0].start, whole.start) == (1, 1)
     carried = record(tiny_model, text)
@@ -225,8 +225,8 @@ def test_a_model_of_lines_reads_what_evaluate_scores(tiny_model, length):
 
 
 def test_a_line_is_read_as_if_it_stood_alone(tiny_model):
-    first, second = (record(tiny_model, t, lines=True, top=3) for t in ("def\n", "  a b\n"))
-    both = record(tiny_model, "def\n  a b\n", lines=True, top=3)
+    first, second = (record(tiny_model, t, item_end="\n", top=3) for t in ("def\n", "  a b\n"))
+    both = record(tiny_model, "def\n  a b\n", item_end="\n", top=3)
     for name, array in both.arrays.items():
         alone = np.concatenate([first.arrays[name], second.arrays[name]])
         np.testing.assert_array_equal(array, alone)

@@ -133,7 +133,7 @@ def test_what_follows_decides():
 
 @pytest.mark.parametrize(
     ("options", "before", "behind"),
-    [({}, "\n", ""), ({"line": True}, "\n", "\n")],
+    [({}, "\n", ""), ({"item_end": "\n"}, "\n", "\n")],
 )
 def test_a_gap_at_the_start_begins_a_line_and_a_line_ends(options, before, behind):
     model = make_model(ABC_LINES)
@@ -147,7 +147,7 @@ def test_a_gap_at_the_start_begins_a_line_and_a_line_ends(options, before, behin
 def test_a_line_reads_a_newline_before_its_text():
     model = make_model(ABC_LINES)
     expected = by_brute_force(model, "ab__", "abc", read_first="\n", read_last="\n")
-    assert_same(list(infill(model, "ab__", count=9, beam=99, line=True)), expected)
+    assert_same(list(infill(model, "ab__", count=9, beam=99, item_end="\n")), expected)
 
 
 # --- what may stand in a gap ----------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_what_a_narrow_beam_keeps_stands_for_all_there_is(text, temperature):
     scored = by_brute_force(model, text, "abcd")
     truth = math.fsum(math.exp(p / temperature) for _, p in scored)
     table = spelling_table(ABCD, np.zeros(4, np.bool_))
-    search = search_module._Search(model, parse_template(text), 3, table, line=False)
+    search = search_module._Search(model, parse_template(text), 3, table, item_end=None)
     sums = []
     for seed in range(300):
         hypotheses = search._run(temperature, np.random.default_rng(seed))
@@ -478,9 +478,9 @@ def test_strangers_in_the_template_are_refused_with_their_names():
 def test_one_line_holds_no_newline():
     model = make_model(ABC_LINES)
     with pytest.raises(DataError, match="single line is generated"):
-        infill(model, "a\n_", line=True)
+        infill(model, "a\n_", item_end="\n")
     with pytest.raises(DataError, match="single line is generated"):
-        infill(model, "a_", line=True, newlines=True)
+        infill(model, "a_", item_end="\n", newlines=True)
 
 
 def test_a_model_that_overflows_is_named():
@@ -500,9 +500,9 @@ def test_a_model_that_overflows_is_named():
 
 
 def write(
-    capsys, text, model=None, *, temperature=0.0, line=False, beam=99, as_json=False, **several
+    capsys, text, model=None, *, temperature=0.0, item_end=None, beam=99, as_json=False, **several
 ):
-    config = SamplingConfig(temperature=temperature, seed=1, line=line)
+    config = SamplingConfig(temperature=temperature, seed=1, item_end=item_end)
     options, selection = InfillOptions(infill=text, beam=beam), SelectionOptions(**several)
     cli.write_infillings(
         model or make_model(), options, config, selection, as_json=as_json, given={"temperature"}
@@ -519,10 +519,10 @@ def test_a_pipe_gets_exactly_the_texts(capsys):
 
 def test_lines_end_as_lines(capsys):
     model = make_model(ABC_LINES)
-    expected = [f.text for f in infill(model, "ab__c", count=3, beam=99, line=True)]
-    out = write(capsys, "ab__c", model, line=True, count=3).out
+    expected = [f.text for f in infill(model, "ab__c", count=3, beam=99, item_end="\n")]
+    out = write(capsys, "ab__c", model, item_end="\n", count=3).out
     assert out == "".join(text + "\n" for text in expected)
-    out = write(capsys, "ab__c", model, line=True, count=3, separator="|").out
+    out = write(capsys, "ab__c", model, item_end="\n", count=3, separator="|").out
     assert out == "|".join(expected)
 
 

@@ -64,8 +64,8 @@ def test_lines_end_in_their_rows_and_others_begin_there(vocabulary):
     bias = np.zeros(len(vocabulary))
     bias[vocabulary.encode("\n")] = math.log(len(vocabulary) / 8)
     model = make_model(vocabulary, bias=bias)
-    alone = samples_of(model, count=40, line=True)
-    together = samples_of(model, count=40, batch_size=7, line=True)
+    alone = samples_of(model, count=40, item_end="\n")
+    together = samples_of(model, count=40, batch_size=7, item_end="\n")
     assert together == alone
     assert {s.stop for s in alone} <= {"line", "length"}
     assert all(s.text.count("\n") == (s.stop == "line") for s in alone)

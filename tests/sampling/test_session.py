@@ -104,22 +104,22 @@ def test_the_settings_are_obeyed():
 
 
 def test_a_line_goes_on_from_the_last_line_of_the_text():
-    session = make_session("a", line=True, length=500)
+    session = make_session("a", item_end="\n", length=500)
     first = written(session)
     assert first.endswith("\n")
-    assert first == sampled("a", line=True, length=500)
+    assert first == sampled("a", item_end="\n", length=500)
     session.accept_all()
-    assert written(session) == sampled("", 1, line=True, length=500)
+    assert written(session) == sampled("", 1, item_end="\n", length=500)
     session.type("bb")
     assert session.text == "a" + first + "bb"
-    assert written(session) == sampled("bb", 2, line=True, length=500)
+    assert written(session) == sampled("bb", 2, item_end="\n", length=500)
 
 
 def test_what_cannot_be_obeyed_is_said_at_once():
     with pytest.raises(DataError, match="é"):
         make_session("é")
     with pytest.raises(DataError, match="é"):
-        make_session("é\na", line=True)
+        make_session("é\na", item_end="\n")
     with pytest.raises(UsageError):
         make_session(match="x+")
 

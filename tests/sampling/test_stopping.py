@@ -112,9 +112,9 @@ def test_a_sentence_that_does_not_end_is_given_up():
 
 
 def test_a_line_ends_with_its_newline():
-    assert read("ab\ncd", line=True) == ("ab\n", "line")
-    assert read("ab\n", line=True, length=2) == ("ab", "length")
-    assert read("ab\ncd", line=True, stop=("b\n",)) == ("a", "stop")
+    assert read("ab\ncd", item_end="\n") == ("ab\n", "line")
+    assert read("ab\n", item_end="\n", length=2) == ("ab", "length")
+    assert read("ab\ncd", item_end="\n", stop=("b\n",)) == ("a", "stop")
 
 
 def test_an_empty_stop_text_and_a_constraint_with_other_ends_are_refused():

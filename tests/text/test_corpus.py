@@ -240,14 +240,14 @@ def test_one_symbol_repeated_is_a_corpus():
 @pytest.mark.parametrize("piece", [1, 3, 1000])
 @pytest.mark.parametrize(
     ("level", "most", "expected"),
-    [("char", 4, "é三ab"), ("char", 7, "é三abcde"), ("byte", 6, "é三a"), ("char", 5, "é三abc")],
+    [("char", 5, "é三a\nb"), ("char", 8, "é三a\nbcde"), ("byte", 6, "é三a"), ("char", 4, "é三a\n")],
 )
 def test_max_chars_reads_no_further(level, most, expected, piece, monkeypatch):
     monkeypatch.setattr(sources_module, "PIECE", piece)
     sources = [source_of("é三a".encode()), source_of(b""), source_of(b"bcde", "b.txt")]
     corpus = read_corpus(sources, CorpusConfig(level=level, max_chars=most), cache=Path("unused"))
     assert text_of(corpus) == expected
-    assert ("stopped after" in " ".join(corpus.notes)) == (expected != "é三abcde")
+    assert ("stopped after" in " ".join(corpus.notes)) == (expected != "é三a\nbcde")
 
 
 def test_what_lies_beyond_max_chars_may_be_damaged(monkeypatch):
@@ -258,7 +258,7 @@ def test_what_lies_beyond_max_chars_may_be_damaged(monkeypatch):
 def test_sources_follow_each_other():
     sources = [source_of(b"ab"), source_of(codecs.BOM_UTF16_LE + "é".encode("utf-16-le"), "b")]
     corpus = read_corpus(sources, CorpusConfig(), cache=Path("unused"))
-    assert text_of(corpus) == "abé"
+    assert text_of(corpus) == "ab\né"
     assert corpus.num_sources == 2
 
 

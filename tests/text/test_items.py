@@ -411,9 +411,9 @@ def test_training_validation_and_evaluation_agree_with_reading_lines_one_by_one(
     characters = sum(len(line) + 1 for line in lines)
     expected = one_by_one(trainer.snapshot(), lines) / characters
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
-    found = evaluate(trainer.snapshot(), corpus.val, lines=True)
+    found = evaluate(trainer.snapshot(), corpus.val, item_end="\n")
     assert found.nats_per_char == pytest.approx(expected, rel=1e-5)
-    assert (found.lines, found.characters) == (12, characters)
+    assert (found.items, found.characters) == (12, characters)
     assert found.protocol == "12 lines, state reset at each, newline counted"
     monkeypatch.setattr(validation, "MAX_ITEMS", 5)
     assert trainer.validate() == pytest.approx(expected, rel=1e-5)
@@ -482,7 +482,7 @@ def model(corpus, tmp_path_factory):
 
 def test_any_text_can_be_scored_by_lines(model):
     text = "\nalia\n\ncorous\nbe"
-    found = evaluate(model, model.vocabulary.encode(text), lines=True)
+    found = evaluate(model, model.vocabulary.encode(text), item_end="\n")
     lines = ["alia", "corous", "be"]
     assert found.total_nats == pytest.approx(one_by_one(model, lines), rel=1e-5)
     assert found.as_dict()["lines"] == 3
@@ -493,16 +493,16 @@ def test_lines_that_cannot_be_scored_are_refused(model, tmp_path):
     ids = model.vocabulary.encode("alia\n")
     for settings in ({"window": 3}, {"streams": 2}):
         with pytest.raises(UsageError, match="one by one"):
-            evaluate(model, ids, lines=True, **settings)
+            evaluate(model, ids, item_end="\n", **settings)
     with pytest.raises(DataError, match="only empty lines"):
-        evaluate(model, model.vocabulary.encode("\n\n"), lines=True)
+        evaluate(model, model.vocabulary.encode("\n\n"), item_end="\n")
     running = make_trainer(read("abc" * 30, lines=False), tmp_path / "run").snapshot()
     with pytest.raises(UsageError, match="no newline in its vocabulary"):
-        evaluate(running, running.vocabulary.encode("ab"), lines=True)
+        evaluate(running, running.vocabulary.encode("ab"), item_end="\n")
 
 
 def test_a_line_begins_after_a_newline_and_ends_with_one(model):
-    config = SamplingConfig(length=100, seed=3, line=True)
+    config = SamplingConfig(length=100, seed=3, item_end="\n")
     for index in range(20):
         text = "".join(sample(model, "co", config, index=index))
         assert text.endswith("\n")
@@ -512,17 +512,17 @@ def test_a_line_begins_after_a_newline_and_ends_with_one(model):
 
 
 def test_a_line_is_cut_off_by_its_length_and_begun_by_one_line_only(model):
-    cut = "".join(sample(model, "", SamplingConfig(length=2, seed=1, line=True)))
+    cut = "".join(sample(model, "", SamplingConfig(length=2, seed=1, item_end="\n")))
     assert len(cut) <= 2
     with pytest.raises(DataError, match="newline"):
-        sample(model, "a\nb", SamplingConfig(line=True))
+        sample(model, "a\nb", SamplingConfig(item_end="\n"))
 
 
 def test_lines_are_written_one_after_another_up_to_a_length(model):
     config = SamplingConfig(length=60, seed=1)
     text = "".join(piece.text for piece in generate_items(model, "", config))
     assert len(text) == 60
-    first = "".join(sample(model, "", SamplingConfig(length=60, seed=1, line=True)))
+    first = "".join(sample(model, "", SamplingConfig(length=60, seed=1, item_end="\n")))
     assert text.startswith(first)
     assert text.count("\n") > 2
 

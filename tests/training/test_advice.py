@@ -7,7 +7,8 @@ import pytest
 import torch
 from helpers import call_charrnn
 
-from charrnn.training.advice import run_advice, vocabulary_advice
+from charrnn.text.advice import vocabulary_advice
+from charrnn.training.advice import run_advice
 
 
 def rows(val, train):

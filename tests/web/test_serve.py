@@ -400,14 +400,14 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
     from charrnn.sampling.sampler import sample
 
     def line(prompt, index, length):
-        config = SamplingConfig(seed=1, length=length, line=True)
+        config = SamplingConfig(seed=1, length=length, item_end="\n")
         return "".join(sample(tiny_model, prompt, config, index=index))
 
     expected, index, prompt = "", 4, "ab"
     while len(expected) < 300:
         expected += line(prompt, index, 300 - len(expected))
         index, prompt = index + 1, ""
-    model = live(tiny_model, lines=True)
+    model = live(tiny_model, item_end="\n")
     assert expected.count("\n") > 3
     assert written(model, prompt="first\nab", index=4, length=300) == expected
     assert list(model.write({"length": 300, "seed": 1}))[-1]["index"] > 3
@@ -415,7 +415,7 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
 
 @pytest.mark.parametrize("text", ["ab", "ab\n", "\nab", "\n", "def a\n\nx\ny", "\n\n\n"])
 def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
-    parts = list(record_parts(any_model, text, top=2, lines=True, length=3))
+    parts = list(record_parts(any_model, text, top=2, item_end="\n", length=3))
     assert "".join(part.text for part in parts) == text
     begun = "\n" + text
     assert [part.start for part in parts] == [
@@ -447,9 +447,9 @@ def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
 
 
 def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
-    model = live(tiny_model, lines=True)
+    model = live(tiny_model, item_end="\n")
     units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
-    parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, lines=True)
+    parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, item_end="\n")
     (line,) = model.read({"text": "ab\ncd"})
     assert line == {"data": page_data(parts, units, title="a title")}
     assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
@@ -497,7 +497,7 @@ def test_the_guide_says_how_long_a_live_text_may_be():
 
 @pytest.mark.parametrize("lines", [False, True])
 def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on(tiny_model, lines):
-    model = live(tiny_model, lines=lines)
+    model = live(tiny_model, item_end="\n" if lines else None)
     (known,), (line,) = model.read({"text": "def it"}), model.read({"text": "dé😀ef\ud800 ité"})
     assert line == known | {
         "unknown": ["é", "😀", "\ud800"],

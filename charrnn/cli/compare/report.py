@@ -11,6 +11,7 @@ from charrnn.cli.train.report import validation_text
 from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import DivergedError
 from charrnn.render.tables import bar
+from charrnn.text.kinds import item_noun
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class Comparison:
         which = counted(length - 1, unit)
         if length < len(self.text.val):
             which = f"first {which}"
-        how = "state reset at each line" if self.text.config.lines else "state carried"
+        end = self.text.item_end
+        how = f"state reset at each {item_noun(end)}" if end else "state carried"
         return (
             f"the best checkpoint of each, on the same {which} of validation text, {how}",
             f"{unit}/s: in {self._seconds} s of training each, evaluations too",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.options import Changes, Given
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reads_lines
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of
 from charrnn.cli.sample.infill import InfillOptions, write_infillings
 from charrnn.cli.sample.interactive import InteractiveOptions, write_together
 from charrnn.cli.sample.output import JsonOutput, Output, OutputOptions, TextOutput, make_output
@@ -14,6 +14,7 @@ from charrnn.cli.sample.prompt import PromptOptions, parse_bias, read_prompt
 from charrnn.cli.sample.selection import SelectionOptions, make_selection
 from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
+from charrnn.text.kinds import item_noun
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -48,29 +49,31 @@ def sample(
     """Generate text with a trained model.
 
     Characters are printed as they are generated. Standard output gets the prompt and what follows it, and nothing else.
-    A model that was trained with --lines generates whole lines.
+    A model that was trained on lines, records or documents generates whole ones.
     """
     interactive.require_input(prompt)
     loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model)
+    reading = reading_of(loaded)
     config = dataclasses.replace(
         config.seeded(),
-        line=reads_lines(loaded) if selection.lines is None else selection.lines,
+        item_end=selection.item_end(reading),
         log_probabilities=output.needs_log_probabilities or selection.best_of > 1,
     )
     if infill.infill is not None:
         write_infillings(model, infill, config, selection, as_json=output.json, given=given)
         return
-    text = read_prompt(prompt, model, config)
+    text = read_prompt(prompt, model, config, reading)
     end = config.temperature_to
     to = "" if end is None else f" to {end:g}"
     say(f"charrnn: temperature {config.temperature:g}{to}, seed {config.seed}")
     if interactive.interactive:
         write_together(model, config, text, given)
         return
-    made = make_output(output, text, selection.separator, lines=config.line)
-    _generate(model, config, make_selection(selection, model), made)
-    if config.line and made.cut_off:
+    separator = selection.between(reading)
+    made = make_output(output, text, separator, item_end=config.item_end)
+    _generate(model, config, make_selection(selection, reading), made)
+    if config.item_end and made.cut_off:
         _say_cut_off(config, made.cut_off, selection.count)
 
 
@@ -111,10 +114,10 @@ def _num_streams(config: SamplingConfig, wanted: int) -> int:
 
 
 def _say_cut_off(config: SamplingConfig, number: int, count: int) -> None:
-    """Report how many lines were cut off at the maximum length."""
+    """Report how many lines, records or documents were cut off at the maximum length."""
     from charrnn.sampling.stopping import limiting_setting, max_characters
 
     verb = "was" if number == 1 else "were"
-    lines = f"{number:,} of {counted(count, 'line')}"
+    lines = f"{number:,} of {counted(count, item_noun(config.item_end or ''))}"
     option = "--" + limiting_setting(config).replace("_", "-")
     say(f"charrnn: {lines} {verb} cut off by {option} {max_characters(config)}")

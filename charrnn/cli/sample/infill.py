@@ -89,14 +89,14 @@ def write_infillings(
         seed=config.seed,
         banned=LogitsProcessor(config, model.vocabulary).banned,
         newlines=options.infill_newlines,
-        line=config.line,
+        item_end=config.item_end,
     )
     how = f"temperature {temperature:g}, seed {config.seed}" if temperature else "most likely first"
     say(f"charrnn: infilling, {how}, beam {options.beam or default_beam(temperature):,}")
     if as_json:
         written = list(_json(fillings, config.seed if temperature else None))
     else:
-        written = list(_texts(fillings, template, selection.separator, lines=config.line))
+        written = list(_texts(fillings, template, selection.separator, item_end=config.item_end))
     sys.stdout.flush()
     _say_how_likely(written, selection.count)
 
@@ -116,7 +116,11 @@ def _temperature(config: SamplingConfig, given: Collection[str]) -> float:
 
 
 def _texts(
-    fillings: "Iterable[Infilling]", template: "Template", separator: str | None, *, lines: bool
+    fillings: "Iterable[Infilling]",
+    template: "Template",
+    separator: str | None,
+    *,
+    item_end: str | None,
 ) -> "Iterator[Infilling]":
     """Write fillings as text, and pass them on.
 
@@ -124,6 +128,7 @@ def _texts(
     """
     out, is_terminal = sys.stdout, sys.stdout.isatty()
     mode = terminal_color() if is_terminal else ColorMode.none
+    lines = item_end == "\n"
     usual, last = ("\n" if lines else "\n\n"), ""
     for number, filling in enumerate(fillings):
         if number:

@@ -11,6 +11,7 @@ from charrnn.cli.terminal import print_json, say, terminal_color, terminal_width
 from charrnn.config import OUTPUT
 from charrnn.render.palette import ColorMode, Palette
 from charrnn.settings import Config, setting
+from charrnn.text.kinds import LINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,16 +82,16 @@ class Output(Protocol):
 
 
 def make_output(
-    options: OutputOptions, prompt: str, separator: str | None, *, lines: bool
+    options: OutputOptions, prompt: str, separator: str | None, *, item_end: str | None
 ) -> Output:
     """The output that the options describe; see `TextOutput` for the other arguments."""
     if options.json:
         return JsonOutput(prompt, characters=options.each_log_probability)
     if options.show_probabilities:
         return SurprisalOutput(
-            prompt, separator, lines=lines, color=options.color, palette=options.palette
+            prompt, separator, item_end=item_end, color=options.color, palette=options.palette
         )
-    return TextOutput(prompt, separator, lines=lines)
+    return TextOutput(prompt, separator, item_end=item_end)
 
 
 class TextOutput:
@@ -99,11 +100,14 @@ class TextOutput:
     Args:
         prompt: the text that each sample continues.
         separator: the text between two samples. None: an empty line.
-        lines: each sample is a line, and ends with a newline even if it was cut off; a separator takes its place.
+        item_end: the end of an item, if each sample is one. A line ends with a newline even if it was cut off; a
+            separator takes its place. After the last record or document there is a newline.
     """
 
-    def __init__(self, prompt: str, separator: str | None, *, lines: bool) -> None:
+    def __init__(self, prompt: str, separator: str | None, *, item_end: str | None) -> None:
         from charrnn.render.glyphs import harmless
+
+        lines = item_end == LINES.end
 
         self.prompt = prompt
         self.cut_off = 0
@@ -113,7 +117,7 @@ class TextOutput:
         usual = "" if lines else "\n\n"
         self._separator = usual if separator is None else separator
         self._ends_line = (is_terminal or lines) and not self._joins_lines
-        self._ends_text = is_terminal
+        self._ends_text = is_terminal or item_end not in (None, LINES.end)
         self._pause = 1 if is_terminal else CHARACTERS_PER_WRITE
         self._begun = self._open = False
         self._last = ""
@@ -187,7 +191,7 @@ class SurprisalOutput(TextOutput):
     Args:
         prompt: the text that each sample continues.
         separator: the text between two samples. None: an empty line.
-        lines: whether each sample is a line.
+        item_end: the end of an item, if each sample is one.
         color: the colors to use; None: those that standard output can show.
         palette: the colors of high surprisal.
     """
@@ -197,7 +201,7 @@ class SurprisalOutput(TextOutput):
         prompt: str,
         separator: str | None,
         *,
-        lines: bool,
+        item_end: str | None,
         color: ColorMode | None = None,
         palette: Palette = Palette.rdbu,
     ) -> None:
@@ -205,7 +209,7 @@ class SurprisalOutput(TextOutput):
         from charrnn.render.look import Look
         from charrnn.render.views.live import LiveSurprisal
 
-        super().__init__(prompt, separator, lines=lines)
+        super().__init__(prompt, separator, item_end=item_end)
         self._look = Look(color or terminal_color(), palette)
         self._live, self._piece_of = LiveSurprisal(self._look, terminal_width()), piece_of
         self._show = lambda text: piece_of(self._live.plain(text))

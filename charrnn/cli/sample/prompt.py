@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from charrnn.cli.options import unescaped
-from charrnn.config import PROMPT, SamplingConfig
+from charrnn.config import PROMPT, CorpusConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.settings import Config, setting
+from charrnn.text.kinds import end_name, item_noun
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -45,22 +46,24 @@ class PromptOptions(Config):
     )
 
 
-def read_prompt(options: PromptOptions, model: "CharRNN", config: SamplingConfig) -> str:
-    """The prompt. For a single line a file's prompt has no newline at its end.
+def read_prompt(
+    options: PromptOptions, model: "CharRNN", config: SamplingConfig, reading: CorpusConfig
+) -> str:
+    """The prompt, read as the model reads any text. For a single item a file's prompt has no end at its end.
 
     Raises:
-        UsageError: a single line is wanted, and the prompt has several.
+        UsageError: a single item is wanted, and the prompt has several.
         DataError: it cannot be read, or has characters that the model does not know.
     """
     text = options.prompt or ""
     if options.prompt_file is not None:
         from charrnn.cli.inputs import file_text
 
-        text = file_text(options.prompt_file, model)
-        text = text.removesuffix("\n") if config.line else text
-    if config.line and "\n" in text:
+        text = file_text(options.prompt_file, reading).removesuffix(config.item_end or "")
+    if (end := config.item_end) and end in text:
         raise UsageError(
-            "the prompt has a newline, but single lines are generated", "add --no-lines"
+            f"the prompt has a {end_name(end)}, but single {item_noun(end)}s are generated",
+            "add --no-lines",
         )
     if options.unknown is Unknown.skip:
         from charrnn.cli.inputs import leave_out_unknown

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from charrnn.config import ENDS, LARGE_COUNT, SEVERAL, CorpusConfig
 from charrnn.settings import Config, setting
+from charrnn.text.kinds import LINES, item_end_of
 
 if TYPE_CHECKING:
-    from charrnn.model import CharRNN
     from charrnn.sampling.novelty import Novelty
     from charrnn.sampling.selection import Selection
 
@@ -27,7 +27,7 @@ class SelectionOptions(Config):
         None,
         r"Text between two samples; \n is a newline, \0 a zero byte.",
         metavar="TEXT",
-        default_text="an empty line; single lines keep their newlines",
+        default_text="as in the corpus; an empty line; single lines keep their newlines",
         escapes=True,
         excludes=("json",),
         panel=SEVERAL,
@@ -35,8 +35,8 @@ class SelectionOptions(Config):
     unique: bool = setting(False, "Drop samples that repeat an earlier one.", panel=SEVERAL)
     novel: tuple[str, ...] = setting(
         (),
-        "Drop samples that occur in this text: as its lines, or with more than {novel_length} consecutive characters. "
-        "May be repeated.",
+        "Drop samples that occur in this text: as its lines (or records, or documents), or with more than "
+        "{novel_length} consecutive characters. May be repeated.",
         metavar="CORPUS",
         panel=SEVERAL,
     )
@@ -57,8 +57,21 @@ class SelectionOptions(Config):
         panel=SEVERAL,
     )
 
+    def item_end(self, reading: CorpusConfig) -> str | None:
+        """The end of a single item, if single ones are generated: as the model was trained, unless that was given."""
+        if self.lines is None:
+            return item_end_of(reading)
+        return LINES.end if self.lines else None
 
-def make_selection(options: SelectionOptions, model: "CharRNN") -> "Selection":
+    def between(self, reading: CorpusConfig) -> str | None:
+        """The text between two samples: as given, or as between two records of the corpus; None: the usual one."""
+        if self.separator is not None or reading.separator is None:
+            return self.separator
+        own = reading.separator
+        return own if "\n" in own else f"\n{own}\n"
+
+
+def make_selection(options: SelectionOptions, reading: CorpusConfig) -> "Selection":
     """The selection that the options describe; the text of --novel is read for it.
 
     Raises:
@@ -66,21 +79,20 @@ def make_selection(options: SelectionOptions, model: "CharRNN") -> "Selection":
     """
     from charrnn.sampling.selection import Selection
 
-    novelty = _novelty(options, model) if options.novel else None
+    novelty = _novelty(options, reading) if options.novel else None
     return Selection(options.count, options.best_of, options.unique, novelty)
 
 
-def _novelty(options: SelectionOptions, model: "CharRNN") -> "Novelty":
-    """The text whose copies are dropped, read as a corpus of the model's kind."""
+def _novelty(options: SelectionOptions, reading: CorpusConfig) -> "Novelty":
+    """The text whose copies are dropped, read as the model's corpus was."""
     from charrnn.cli.inputs import open_corpus, without_training_hint
     from charrnn.errors import DataError
     from charrnn.sampling.novelty import Novelty
 
-    symbols = model.vocabulary
-    keep = symbols.level == "char" and ord("\r") in symbols.symbols
-    config = CorpusConfig(level=symbols.level, keep_newlines=keep)
     try:
-        corpus = open_corpus(list(options.novel), config)
+        corpus = open_corpus(list(options.novel), reading)
     except DataError as error:
         raise without_training_hint(error) from error
-    return Novelty([corpus.vocabulary.decode(corpus.ids)], options.novel_length)
+    return Novelty(
+        [corpus.vocabulary.decode(corpus.ids)], options.novel_length, corpus.item_end or LINES.end
+    )

@@ -96,7 +96,9 @@ def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
         CheckpointError: the record is missing or invalid.
     """
     try:
-        fields = dict(about["config"])
+        fields: dict[str, Any] = {"file_ends": False} | about[
+            "config"
+        ]  # older ones ran one file into the next
         return CorpusConfig(**(fields | {"globs": tuple(fields["globs"])}))
     except (KeyError, TypeError, UsageError) as error:
         raise CheckpointError("the checkpoint does not record how its corpus was read") from error

@@ -9,7 +9,8 @@ from charrnn.cli.terminal import say
 from charrnn.cli.train.baselines import print_line
 from charrnn.config import TrainingConfig
 from charrnn.errors import spelled
-from charrnn.training.advice import run_advice, vocabulary_advice
+from charrnn.text.kinds import item_noun
+from charrnn.training.advice import run_advice
 from charrnn.wording import counted, duration, size
 
 if TYPE_CHECKING:
@@ -26,51 +27,31 @@ MAX_VALIDATION_CHARS = 1 << 20
 
 def say_corpus(names: list[str], text: "Corpus") -> None:
     """Report what was read and how it is split."""
+    from charrnn.text.advice import corpus_advice
+
     unit = "bytes" if text.config.level == "byte" else "characters"
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
-    lines = text.config.lines
-    whole = (
-        f"{text.num_items:,} lines of {len(text):,} {unit}" if lines else f"{len(text):,} {unit}"
-    )
+    whole = f"{len(text):,} {unit}"
+    if end := text.item_end:
+        whole = f"{text.num_items:,} {item_noun(end)}s of {whole}"
     say(f"corpus      {' '.join(names)}: {whole}{files}, {text.distinct:,} distinct")
     say(f"split       {_split(text)}")
     spell = spell_as_options({})
-    for note in [*text.notes, *_notes(text, unit)]:
+    for note in [*text.notes, *corpus_advice(text)]:
         say(f"note        {spelled(note, spell)}")
 
 
 def _split(text: "Corpus") -> str:
     """The sizes of the parts: "3,600,000 for training, then 400,000 for validation"."""
     train, val, test = (_amount(text, part) for part in (text.train, text.val, text.test))
-    noun = " lines" if text.config.lines else ""
+    noun = f" {item_noun(text.item_end)}s" if text.item_end else ""
     parts = f"{train:,}{noun} for training, then {val:,} for validation"
     parts += f", {test:,} held out for testing" if test else ""
     return parts + (f", drawn with --split-seed {text.config.split_seed}" if noun else "")
 
 
-def _notes(text: "Corpus", unit: str) -> list[str]:
-    """What a user should know of a text before training on it."""
-    notes = []
-    if text.config.lines and (repeated := text.num_repeated):
-        val = _amount(text, text.val)
-        notes.append(f"{repeated:,} of {val:,} validation lines also occur in the training set")
-    if len(text.val) < 2:
-        notes.append("no validation text: the newest checkpoint counts as the best")
-    if text.num_unknown:
-        which = "rare ones" if text.config.min_count > 1 else "not in the model's vocabulary"
-        number = counted(text.num_unknown, unit.removesuffix("s"))
-        notes.append(f"{number} became the unknown symbol ({which})")
-    elif text.distinct == 1:
-        notes.append("only one distinct character: there is nothing to learn")
-    elif text.distinct == len(text.vocabulary) and text.config.level == "char":
-        notes += vocabulary_advice(
-            text.distinct, text.singletons
-        )  # the vocabulary is this text's own
-    return notes
-
-
 def _amount(text: "Corpus", part: "Ids") -> int:
-    """The size of a part: its characters, or its lines in a corpus of lines."""
+    """The size of a part: its characters, or its items in a corpus of lines, records or documents."""
     lengths = text.item_lengths(part)
     return len(part) if lengths is None else len(lengths)
 
@@ -127,11 +108,11 @@ def evaluate_best(trainer: "Trainer") -> "Evaluation | None":
     if len(held_out) < 2:
         return None
     model = load_checkpoint(trainer.folder / BEST).model
-    return evaluate(model, held_out, lines=trainer.corpus.config.lines)
+    return evaluate(model, held_out, item_end=trainer.corpus.item_end)
 
 
 def validation_text(text: "Corpus") -> "Ids":
-    """The first MAX_VALIDATION_CHARS of the validation text, or the complete lines among them."""
+    """The first MAX_VALIDATION_CHARS of the validation text, or the complete items among them."""
     from charrnn.text.items import first_items
 
     if text.end_id is None:

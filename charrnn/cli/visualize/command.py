@@ -122,7 +122,7 @@ def visualize(
         dump.require_alone(checkpoint, text)
         _show_dump(dump.from_dump, view, reading, layout, pictures, output)
         return
-    reader = open_reader(checkpoint, text, edits, says_lines=not following.follow)
+    reader = open_reader(checkpoint, text, edits, says_items=not following.follow)
     if view.diagram:
         draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
     elif following.follow:

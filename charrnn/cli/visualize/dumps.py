@@ -86,7 +86,7 @@ def write_dump(reader: Reader, text: str, path: Path, chosen: View, predictions:
             what=None if what is None else [what],
             units=units or None,
             top=predictions,
-            lines=reader.lines,
+            item_end=reader.item_end,
             watched=with_bar,
         )
     taken = size(path.stat().st_size)
@@ -113,7 +113,9 @@ def write_lstmvis(reader: Reader, text: str, folder: Path, what: str | None) -> 
     _announce(folder, 8 * arrays * config.num_layers * config.hidden_size * len(text))
     chosen = None if what is None else [what]
     with undone_by_signals(), one_thread():
-        count = write_folder(model, text, folder, what=chosen, lines=reader.lines, watched=with_bar)
+        count = write_folder(
+            model, text, folder, what=chosen, item_end=reader.item_end, watched=with_bar
+        )
     taken = sum(path.stat().st_size for path in folder.iterdir())
     say(f"charrnn: wrote {escape(str(folder))} ({size(taken)}, {counted(count, reader.noun)})")
 

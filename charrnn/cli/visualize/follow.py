@@ -16,6 +16,7 @@ from charrnn.cli.visualize.show import Coloring, colorings
 from charrnn.config import GENERATED, BasicSamplingConfig, SamplingConfig
 from charrnn.errors import SettingError, UsageError
 from charrnn.settings import Config, setting, settings_of
+from charrnn.text.kinds import item_noun
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def follow(
 
     _require_one(chosen)
     model, look, has_bits = reader.model, layout.look, chosen.surprisal
-    config = SamplingConfig(**vars(sampling.seeded()), line=reader.lines)
+    config = SamplingConfig(**vars(sampling.seeded()), item_end=reader.item_end)
     prompt = prompt_of(reader)
     say(f"charrnn: temperature {config.temperature:g}, seed {config.seed}")
     with one_thread():
@@ -67,7 +68,7 @@ def follow(
         scale, values, names = _coloring(model, chosen)
         print_rows(legend_rows(scale, look, has_surprisal=has_bits))
         live = LiveText(scale, look, layout.columns, surprisal=has_bits)
-        hidden = full_prompt(model, prompt, line=config.line).removesuffix(prompt)
+        hidden = full_prompt(model, prompt, item_end=config.item_end).removesuffix(prompt)
         recordings = record_live(model, _texts(prompt, generated), before=hidden, keep=names)
         _draw(live, recordings, lambda recording: values(recording).tolist(), bits=has_bits)
 
@@ -106,18 +107,21 @@ def prompt_of(reader: Reader) -> str:
     """What the model reads before it generates: a text, a file or standard input; without one nothing.
 
     Raises:
-        UsageError: a single line is to be generated, and the prompt has several.
+        UsageError: a single item is to be generated, and the prompt has several.
     """
     from charrnn.cli.inputs import given_text, leave_out_unknown
 
     if reader.argument is None:
         return ""
-    text, _ = leave_out_unknown(given_text(reader.argument, reader.model), reader.model)
-    text = text.removesuffix("\n") if reader.lines else text  # as a file's last line has its end
-    if reader.lines and "\n" in text:
+    text, _ = leave_out_unknown(given_text(reader.argument, reader.config), reader.model)
+    if (end := reader.item_end) is None:
+        return text
+    text = text.removesuffix(end)  # as a file's last line has its end
+    if end in text:
+        noun = item_noun(end)
         raise UsageError(
-            "the model was trained on lines and continues a single one, but this text has several",
-            "give the beginning of a line",
+            f"the model was trained on {noun}s and continues a single one, but this text has several",
+            f"give the beginning of a {noun}",
         )
     return text
 

@@ -60,7 +60,7 @@ def write_page(
         reader.require_memory(text, letters)
         keep = letters | set(model.cell.sigmoids)
         top = view.predictions or GUESSES
-        parts = record_parts(model, text, top=top, keep=keep, lines=reader.lines)
+        parts = record_parts(model, text, top=top, keep=keep, item_end=reader.item_end)
         data = page_data(parts, shown, title=reader.title, first=_first(view, units))
     _write(path, data, palette)
 

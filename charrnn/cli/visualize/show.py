@@ -65,8 +65,8 @@ class ModelReadings(Readings):
 
         if self._first:
             return [self._first]
-        model, lines = self._reader.model, self._reader.lines
-        return record_parts(model, self._text, top=predictions, keep=letters, lines=lines)
+        model, item_end = self._reader.model, self._reader.item_end
+        return record_parts(model, self._text, top=predictions, keep=letters, item_end=item_end)
 
     def whole(self, letters: Collection[str], predictions: int) -> "Recording":
         """The whole text at once."""

@@ -42,7 +42,7 @@ def write_folder(
     folder: Path,
     *,
     what: Sequence[str] | None = None,
-    lines: bool = False,
+    item_end: str | None = None,
     watched: Watch | None = None,
 ) -> int:
     """Read a text and write an LSTMVis project: lstm.yml, states.hdf5, train.hdf5 and words.dict.
@@ -54,7 +54,7 @@ def write_folder(
         text: the text to read.
         folder: the folder to make; it must be empty or not there.
         what: the states and gates to write; None writes the states.
-        lines: whether the model was trained on lines.
+        item_end: the character at which the state is reset, in a model of lines, records or documents.
         watched: hands the parts on; see `Watch`.
 
     Returns:
@@ -65,7 +65,7 @@ def write_folder(
         EnvironmentFault: the folder cannot be written, or h5py is not installed.
     """
     letters = tuple(what or model.cell.states)
-    parts = record_parts(model, text, keep=letters, lines=lines)
+    parts = record_parts(model, text, keep=letters, item_end=item_end)
     length, _ = sizes(model, text)
     layers = model.config.num_layers
     with _making(folder) as place:

@@ -92,7 +92,7 @@ def dump(
     what: Sequence[str] | None = None,
     units: Sequence[Unit] | None = None,
     top: int = 0,
-    lines: bool = False,
+    item_end: str | None = None,
     watched: Watch | None = None,
 ) -> int:
     """Read a text and write the recording into a file, a part at a time, so that a long text needs little memory.
@@ -104,7 +104,7 @@ def dump(
         what: the states and gates to write; None writes all.
         units: single units to write instead.
         top: how many guesses to write at each position.
-        lines: whether the model was trained on lines.
+        item_end: the character at which the state is reset, in a model of lines, records or documents.
         watched: hands the parts on; see `Watch`.
 
     Returns:
@@ -117,7 +117,7 @@ def dump(
     """
     writer_for(path)
     keep = what if units is None else {unit.what for unit in units}
-    parts = record_parts(model, text, top=top, keep=keep, lines=lines)
+    parts = record_parts(model, text, top=top, keep=keep, item_end=item_end)
     length, characters = sizes(model, text)
     seen = watched(parts, length) if watched else parts
     write(path, seen, length=length, characters=characters, units=units)

@@ -34,6 +34,7 @@ from charrnn.sampling.infill.template import Gap, Template, parse_template
 from charrnn.sampling.rules import draw
 from charrnn.sampling.sampler import full_prompt, read_prompt
 from charrnn.settings import require
+from charrnn.text.kinds import end_name, item_noun
 from charrnn.text.utf8 import BETWEEN, FORBIDDEN, Table, spelling_table
 
 READ_FACTOR = 8
@@ -72,7 +73,7 @@ def infill(
     seed: int | None = None,
     banned: Mask | None = None,
     newlines: bool = False,
-    line: bool = False,
+    item_end: str | None = None,
 ) -> Iterator[Infilling]:
     """Fill the gaps of a text.
 
@@ -87,11 +88,11 @@ def infill(
         seed: determines the random numbers, together with the draw's number; None takes a random seed.
         banned: symbols that no gap may hold, (V,). The unknown symbol is never used.
         newlines: whether a gap may hold newlines.
-        line: the template is a whole line, as a model of lines reads it: between two newlines.
+        item_end: the template is a whole line (record, document), as a model of such items reads it: between two ends.
 
     Raises:
-        DataError: the text has characters that the model does not know, or lines where one is wanted. Raised at once,
-            not at the first infilling, like what follows.
+        DataError: the text has characters that the model does not know, or several items where one is wanted.
+            Raised at once, not at the first infilling, like what follows.
         UsageError: the template has no gap, nothing can fill it, or the search would need too much memory.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
@@ -102,10 +103,13 @@ def infill(
         template = parse_template(template)
     beam = default_beam(temperature) if beam is None else beam
     _check(count, beam, temperature, seed)
-    if line and (newlines or any("\n" in text for text in template.texts)):
-        raise DataError("the template has a newline, but a single line is generated")
-    table = _gap_table(model, banned, newlines=newlines)
-    search = _Search(model, template, beam, table, line=line)
+    texts = [*template.texts, "\n" if newlines else ""]
+    if item_end is not None and any(item_end in text for text in texts):
+        raise DataError(
+            f"the template has a {end_name(item_end)}, but a single {item_noun(item_end)} is generated"
+        )
+    table = _gap_table(model, banned, newlines=newlines, item_end=item_end)
+    search = _Search(model, template, beam, table, item_end=item_end)
     return search.best(count) if temperature == 0 else search.draws(count, temperature, seed)
 
 
@@ -127,12 +131,15 @@ def _check(count: int, beam: int, temperature: float, seed: int | None) -> None:
         )
 
 
-def _gap_table(model: CharRNN, banned: Mask | None, *, newlines: bool) -> Table:
+def _gap_table(
+    model: CharRNN, banned: Mask | None, *, newlines: bool, item_end: str | None = None
+) -> Table:
     """The spelling table of what a gap may hold."""
     vocabulary = model.vocabulary
     mask = np.zeros(len(vocabulary), np.bool_) if banned is None else banned.copy()
-    if not newlines and "\n" not in vocabulary.missing("\n"):
-        mask[vocabulary.encode("\n")] = True
+    for end in {item_end, None if newlines else "\n"} - {None}:
+        if not vocabulary.missing(str(end)):
+            mask[vocabulary.encode(str(end))] = True
     table = spelling_table(vocabulary, mask)
     if (table[BETWEEN] == FORBIDDEN).all():
         raise UsageError(
@@ -145,18 +152,18 @@ class _Search:
     """A template ready to be filled by a model; see `infill` for the arguments."""
 
     def __init__(
-        self, model: CharRNN, template: Template, beam: int, table: Table, *, line: bool
+        self, model: CharRNN, template: Template, beam: int, table: Table, *, item_end: str | None
     ) -> None:
         self.model, self.template, self.beam, self.table = model, template, beam, table
         self.places = 4 if model.vocabulary.level == "byte" else 1
         """Places for the symbols of one character."""
         self._check_memory()
         first, *others = template.texts
-        behind = [*others[:-1], others[-1] + "\n" * line]
+        behind = [*others[:-1], others[-1] + (item_end or "")]
         self.characters_behind = sum(map(len, behind))
         try:
             self.behind = [model.vocabulary.encode(text) for text in behind]
-            self.start = self._start(full_prompt(model, first, line=line))
+            self.start = self._start(full_prompt(model, first, item_end=item_end))
         except DataError as error:
             raise DataError(
                 f"the template has characters that are {error.message}", error.hint

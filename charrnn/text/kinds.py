@@ -1,0 +1,54 @@
+"""The kinds of items that a text may consist of, each independent of the others.
+
+An item is a line, such as a name; a record of several lines, such as a recipe; or a document, a file of its own. Each
+ends with one character: a newline ends a line, and an ASCII separator that no text has ends a record or a document. So
+everything else works on all three alike, and knows of them only that character.
+"""
+
+from dataclasses import dataclass
+
+from charrnn.config import CorpusConfig
+
+
+@dataclass(frozen=True)
+class Items:
+    """A kind of item."""
+
+    noun: str
+    end: str
+    """The character that ends one."""
+    end_name: str
+    """That character in messages."""
+    setting: str
+    """The field of CorpusConfig that asks for it."""
+
+
+LINES = Items("line", "\n", "newline", "lines")
+RECORDS = Items("record", "\x1e", "record separator", "separator")
+DOCUMENTS = Items("document", "\x1c", "file separator", "documents")
+KINDS = {kind.end: kind for kind in (LINES, RECORDS, DOCUMENTS)}
+
+
+def items_of(config: CorpusConfig) -> Items | None:
+    """The kind of items that a corpus consists of; None if it is one running text."""
+    if config.lines:
+        return LINES
+    if config.separator is not None:
+        return RECORDS
+    return DOCUMENTS if config.documents else None
+
+
+def item_end_of(config: CorpusConfig) -> str | None:
+    """The character that ends an item of a corpus; None if it is one running text."""
+    kind = items_of(config)
+    return kind.end if kind else None
+
+
+def item_noun(end: str) -> str:
+    """The noun for an item with this end: "line"."""
+    return KINDS[end].noun
+
+
+def end_name(end: str) -> str:
+    """The end of an item in messages: "newline"."""
+    return KINDS[end].end_name

@@ -1,0 +1,80 @@
+"""The text of a source as a corpus reads it: decoded, and cut into records or documents, a piece at a time.
+
+At level byte every byte is the character of its number, so that everything here is a `str`.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import DataError
+from charrnn.text.decoding import text_pieces
+from charrnn.text.kinds import LINES, Items, items_of
+from charrnn.text.sources import Notes, TextSource, byte_pieces
+
+
+def read_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
+    """The text of a source in pieces, none of them empty; the last item may lack its end.
+
+    Raises:
+        DataError: the bytes are not valid in the encoding, or have the character that ends a record or document.
+    """
+    pieces: Iterator[str]
+    if config.level == "byte":
+        pieces = (piece.decode("latin-1") for piece in byte_pieces(source))
+    else:
+        pieces = text_pieces(source, config, notes)
+    kind = items_of(config)
+    if kind and kind != LINES:
+        pieces = ended(_without(kind, source, pieces), _separator(config), kind.end)
+    return (piece for piece in pieces if piece)
+
+
+def _separator(config: CorpusConfig) -> str | None:
+    """The separator as the pieces have it."""
+    if config.separator is None or config.level == "char":
+        return config.separator
+    return config.separator.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _without(kind: Items, source: TextSource, pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces, which must not have the character that is to end an item."""
+    for piece in pieces:
+        if kind.end in piece:
+            raise DataError.naming(
+                f"{{name}} has the character U+{ord(kind.end):04X}, with which charrnn ends a {kind.noun}",
+                f"leave out {{{kind.setting}}}, or remove the character",
+                name=source.name,
+            )
+        yield piece
+
+
+def ended(pieces: Iterable[str], separator: str | None, end: str) -> Iterator[str]:
+    r"""A text with `end` in place of each separator and the newlines around it.
+
+        "cake\n\n\nsoup\n", "\n\n"  ->  "cake\x1esoup"      no item begins or ends with a newline, and none is empty
+
+    Args:
+        pieces: the text.
+        separator: the text that stands between two items; None: there is one item.
+        end: the character that ends one.
+    """
+    undecided = len(separator) - 1 if separator else 0
+    held, begun, wants_end = "", False, False
+    for piece in itertools.chain(pieces, [None]):
+        text = held + (piece or "")
+        parts = text.split(separator) if separator else [text]
+        made: list[str] = []
+        for number, part in enumerate(parts):
+            if number:
+                wants_end, begun = wants_end or begun, False
+            is_last = number == len(parts) - 1
+            # what a separator or a line end that is still to come may take away is held back
+            known = part[: max(0, len(part) - undecided)] if is_last and piece is not None else part
+            shown = known.rstrip("\n")
+            held = part[len(shown) :] if is_last else ""
+            shown = shown if begun else shown.lstrip("\n")
+            if shown:
+                made += [end, shown] if wants_end else [shown]
+                begun, wants_end = True, False
+        yield "".join(made)
