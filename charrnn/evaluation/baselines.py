@@ -98,12 +98,11 @@ def measure_baselines(
     before = _as_bytes(train, vocabulary)
     both = before + _as_bytes(held_out, vocabulary)
     with ThreadPoolExecutor() as pool:  # compressing releases Python's lock
-        xz = [pool.submit(_xz_size, text) for text in (before, both)]
-        gzip = [pool.submit(_gzip_size, text) for text in (before, both)]
+        xz = pool.map(_xz_size, (before, both))
+        gzip = pool.map(_gzip_size, (before, both))
         ngrams = _ngrams(train, held_out, V)
         chosen = ngrams if choose_on is None else _ngrams(train, choose_on, V)
-    xz_before, xz_both = (size.result() for size in xz)
-    gzip_before, gzip_both = (size.result() for size in gzip)
+    (xz_before, xz_both), (gzip_before, gzip_both) = xz, gzip
     return Baselines(
         uniform=math.log2(V),
         unigram=_unigram(train, held_out, V),

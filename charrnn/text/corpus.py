@@ -146,10 +146,7 @@ def read_corpus(
     counts, fingerprint = count(sources, config, notes)
     total = int(counts.sum())
     _require_text(counts, sources)
-    if vocabulary is None:
-        vocabulary = _vocabulary_of(counts, config)
-    elif extend:
-        vocabulary = _extended(vocabulary, counts, config.min_count)
+    vocabulary = _vocabulary_for(counts, config, vocabulary, extend=extend)
     _require_known(counts, vocabulary, hint)
     ids = number(sources, config, vocabulary, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
@@ -206,14 +203,20 @@ def _require_known(counts: npt.NDArray[np.int64], vocabulary: Vocabulary, hint: 
         raise DataError(f"the text has characters that the model's vocabulary lacks: {named}", hint)
 
 
-def _extended(vocabulary: Vocabulary, counts: npt.NDArray[np.int64], min_count: int) -> Vocabulary:
-    """A vocabulary extended by a text's other characters, the rare ones of them as its unknown symbol."""
-    missing = _missing(counts, vocabulary)
-    common = missing[counts[missing] >= min_count]
-    return vocabulary.extended(common, has_unknown=len(common) < len(missing))
-
-
-def _vocabulary_of(counts: npt.NDArray[np.int64], config: CorpusConfig) -> Vocabulary:
+def _vocabulary_for(
+    counts: npt.NDArray[np.int64],
+    config: CorpusConfig,
+    given: Vocabulary | None,
+    *,
+    extend: bool,
+) -> Vocabulary:
+    """The given vocabulary, perhaps extended, or one made from a text; rare characters become its unknown symbol."""
+    if given is not None and extend:
+        missing = _missing(counts, given)
+        common = missing[counts[missing] >= config.min_count]
+        return given.extended(common, has_unknown=len(common) < len(missing))
+    if given is not None:
+        return given
     if config.level == "byte":
         return Vocabulary.of_bytes()
     common = np.flatnonzero(counts >= config.min_count)

@@ -67,17 +67,21 @@ def write_folder(
     letters = tuple(what or model.cell.states)
     parts = record_parts(model, text, keep=letters, item_end=item_end)
     length, _ = sizes(model, text)
-    layers = model.config.num_layers
     with _making(folder) as place:
         seen = iter(watched(parts, length) if watched else parts)
         first = next(seen)
-        shape = (length, layers, 2 * model.config.hidden_size)
+        shape = (length, model.config.num_layers, 2 * model.config.hidden_size)
         _write_arrays(place, itertools.chain([first], seen), letters, shape)
-        words = [f"{word} {symbol}\n" for symbol, word in enumerate(shown_words(first.next_text))]
-        (place / WORDS_FILE).write_text("".join(words), encoding="utf-8", newline="\n")
-        config = _config(folder.name, first.source, letters, layers)
+        _write_words(place / WORDS_FILE, first.next_text)
+        config = _config(folder.name, first.source, letters, shape[1])
         (place / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return length
+
+
+def _write_words(path: Path, symbols: Sequence[str]) -> None:
+    """Write the dictionary: a word and its number on each line."""
+    words = [f"{word} {symbol}\n" for symbol, word in enumerate(shown_words(symbols))]
+    path.write_text("".join(words), encoding="utf-8", newline="\n")
 
 
 def shown_words(symbols: Sequence[str]) -> list[str]:

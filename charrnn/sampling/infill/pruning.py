@@ -49,9 +49,6 @@ def prune(
 
     Raises:
         CheckpointError: log-probabilities are not finite, as happens when a model's weights are enormous.
-
-    Source: the optimal resampling of P. Fearnhead and P. Clifford, "On-line inference for hidden Markov models via
-    particle filters", Journal of the Royal Statistical Society B 65, 2003, with systematic draws.
     """
     require_finite_predictions(np.abs(log_p).sum())
     if len(log_p) <= width:
@@ -59,6 +56,21 @@ def prune(
     if temperature == 0:
         best = _most_likely(log_p, width)
         return best, log_kept[best]
+    return _resample(log_p, log_kept, width, temperature, generator)
+
+
+def _resample(
+    log_p: Float64,
+    log_kept: Float64,
+    width: int,
+    temperature: float,
+    generator: np.random.Generator,
+) -> tuple[npt.NDArray[np.intp], Float64]:
+    """Draw `width` of more hypotheses, at a temperature above 0; see `prune`.
+
+    Source: the optimal resampling of P. Fearnhead and P. Clifford, "On-line inference for hidden Markov models via
+    particle filters", Journal of the Royal Statistical Society B 65, 2003, with systematic draws.
+    """
     weights = log_weights(log_p, log_kept, temperature)
     order = np.lexsort((-log_p, -weights))
     if not np.isfinite(weights[order[width]]):  # almost all weights are 0 at this temperature

@@ -20,25 +20,24 @@ The compromise: no search that prunes can promise the very best infilling; a wid
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from charrnn.config import BEAM, BEAM_OF_DRAWS
 from charrnn.errors import DataError, SettingError, UsageError
 from charrnn.model import CharRNN
-from charrnn.numerics import Ids, Mask, log_softmax, odds
+from charrnn.numerics import Ids, Mask, odds
+from charrnn.sampling.infill.beam import READ_FACTOR, Beam
 from charrnn.sampling.infill.hypotheses import NOTHING, Hypotheses
-from charrnn.sampling.infill.pruning import log_weights, prune
-from charrnn.sampling.infill.template import Gap, Template, parse_template
+from charrnn.sampling.infill.pruning import log_weights
+from charrnn.sampling.infill.template import Template, parse_template
 from charrnn.sampling.rules import draw
 from charrnn.sampling.sampler import full_prompt, read_prompt
 from charrnn.settings import require
 from charrnn.text.kinds import end_name, item_noun
 from charrnn.text.utf8 import BETWEEN, FORBIDDEN, Table, spelling_table
 
-READ_FACTOR = 8
-"""How many times the beam begins to read the text behind a gap."""
 MAX_NUMBERS = 1 << 26
 """Memory limit: numbers in the logits and states of all hypotheses."""
 
@@ -221,14 +220,15 @@ class _Search:
 
     def _run(self, temperature: float, generator: np.random.Generator) -> Hypotheses:
         """The hypotheses that have filled all gaps and read all texts; at most `beam`, no two with the same text."""
-        beam_pass = _Pass(self, temperature, generator)
+        args = (self.model, self.beam, self.table, self.places, self._distinct)
+        beam = Beam(*args, temperature, generator)
         hypotheses, place = self.start, 0
         for gap, behind in zip(self.template.gaps, self.behind, strict=True):
-            hypotheses = beam_pass.fill_gap(hypotheses, gap, place, behind)
+            hypotheses = beam.fill_gap(hypotheses, gap, place, behind)
             place += gap.longest * self.places
         return hypotheses
 
-    def distinct(self, hypotheses: Hypotheses) -> Hypotheses:
+    def _distinct(self, hypotheses: Hypotheses) -> Hypotheses:
         """The first hypothesis of each text: gaps of variable length can divide one text in several ways."""
         if len(self.template.gaps) == 1:
             return hypotheses
@@ -237,81 +237,3 @@ class _Search:
             pieces = self.template.pieces(self._gaps(symbols))
             first.setdefault("".join(piece for piece, _ in pieces), row)
         return hypotheses.take(np.array(list(first.values())))
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """One pass of the beam from the first gap to the end."""
-
-    search: _Search
-    temperature: float
-    generator: np.random.Generator
-
-    def fill_gap(self, growing: Hypotheses, gap: Gap, place: int, behind: Ids) -> Hypotheses:
-        """The hypotheses that have filled a gap and read the text behind it.
-
-        Args:
-            growing: the hypotheses before the gap.
-            gap: how many characters it may have.
-            place: place of its first symbol in `symbols`.
-            behind: the text behind it, (T,).
-        """
-        beam, filled = self.search.beam, growing.none()
-        for length in range(1, gap.longest + 1):
-            is_complete = length >= gap.shortest
-            growing = self._grow(growing, place, beam * READ_FACTOR if is_complete else beam)
-            if is_complete:
-                filled = filled.with_more(self._read(growing, behind))
-                filled = self._narrow(self.search.distinct(filled), beam)
-                growing = self._narrow(growing, beam)
-            place += self.search.places
-        return filled
-
-    def _grow(self, hypotheses: Hypotheses, place: int, width: int) -> Hypotheses:
-        """Extend the hypotheses by one character, one to four symbols in a model of bytes, and keep at most `width`."""
-        table, complete = self.search.table, hypotheses.none()
-        spelt = np.full(len(hypotheses), BETWEEN)
-        while len(hypotheses):
-            parents, symbols = (table[spelt] != FORBIDDEN).nonzero()
-            log_p = hypotheses.log_p[parents] + log_softmax(hypotheses.logits)[parents, symbols]
-            kept, log_kept = prune(
-                np.concatenate([complete.log_p, log_p]),
-                np.concatenate([complete.log_kept, hypotheses.log_kept[parents]]),
-                width,
-                self.temperature,
-                self.generator,
-            )
-            old, new = kept[kept < len(complete)], kept[kept >= len(complete)] - len(complete)
-            complete = replace(complete.take(old), log_kept=log_kept[: len(old)])
-            parents, symbols = parents[new], symbols[new]
-            hypotheses = replace(
-                hypotheses.take(parents), log_p=log_p[new], log_kept=log_kept[len(old) :]
-            )
-            hypotheses.symbols[:, place] = symbols
-            hypotheses = self._step(hypotheses, symbols)
-            spelt = table[spelt[parents], symbols]
-            complete = complete.with_more(hypotheses.take(spelt == BETWEEN))
-            hypotheses, spelt = hypotheses.take(spelt != BETWEEN), spelt[spelt != BETWEEN]
-            place += 1
-        return complete
-
-    def _read(self, hypotheses: Hypotheses, text: Ids) -> Hypotheses:
-        """Let the hypotheses read a text; half of them are dropped at each symbol until the beam is left."""
-        for symbol in text.tolist():
-            log_p = log_softmax(hypotheses.logits)[:, symbol]
-            hypotheses = replace(hypotheses, log_p=hypotheses.log_p + log_p)
-            hypotheses = self._narrow(hypotheses, max(self.search.beam, len(hypotheses) // 2))
-            hypotheses = self._step(hypotheses, np.full(len(hypotheses), symbol))
-        return hypotheses
-
-    def _step(self, hypotheses: Hypotheses, symbols: Ids) -> Hypotheses:
-        """Let each hypothesis read its symbol, (N,)."""
-        logits, state, _ = self.search.model.step(symbols, hypotheses.state)
-        return replace(hypotheses, logits=logits, state=state)
-
-    def _narrow(self, hypotheses: Hypotheses, width: int) -> Hypotheses:
-        """Prune the hypotheses to at most `width`."""
-        kept, log_kept = prune(
-            hypotheses.log_p, hypotheses.log_kept, width, self.temperature, self.generator
-        )
-        return replace(hypotheses.take(kept), log_kept=log_kept)
