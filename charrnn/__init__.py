@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from charrnn.errors import CharrnnError as CharrnnError
     from charrnn.evaluation.evaluate import Evaluation as Evaluation
     from charrnn.evaluation.evaluate import evaluate as evaluate
+    from charrnn.evaluation.score import LineScore as LineScore
+    from charrnn.evaluation.score import score as score
     from charrnn.interpret.edits import Edit as Edit
     from charrnn.interpret.recording import Recording as Recording
     from charrnn.model import CharRNN as CharRNN
@@ -28,9 +30,11 @@ _HOMES = {
     "Edit": "charrnn.interpret.edits",
     "Evaluation": "charrnn.evaluation.evaluate",
     "LanguageModel": "charrnn.api",
+    "LineScore": "charrnn.evaluation.score",
     "Recording": "charrnn.interpret.recording",
     "evaluate": "charrnn.evaluation.evaluate",
     "load": "charrnn.api",
+    "score": "charrnn.evaluation.score",
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 (the names are said once)

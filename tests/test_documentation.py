@@ -64,6 +64,9 @@ def fill(folder):
     (folder / "src" / "a.py").write_text(make_text(5000), encoding="utf-8")
     (folder / "hello.txt").write_text("hello", encoding="utf-8")
     (folder / "names.txt").write_text("ada\nmarie\ngrace\n" * 9, encoding="utf-8")
+    request = '192.0.2.7 - - [12/Mar/2024:00:00:{:02}] "GET /items/{} HTTP/1.1" 200 77\n'
+    requests = "".join(request.format(k % 60, k) for k in range(99))
+    (folder / "access.log").write_text(requests, encoding="utf-8")
     (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(5000))
     for run, *shape in (
         ("plays", "--hidden-size", 256, "--layers", 2),

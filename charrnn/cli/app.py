@@ -17,7 +17,7 @@ from charrnn.errors import UsageError
 VERBS = {
     "Main": ("train", "sample", "visualize"),
     "Understand": ("gates", "saliency", "context", "gradients", "curve", "serve"),
-    "Measure": ("evaluate", "compare"),
+    "Measure": ("evaluate", "score", "compare"),
     "Manage": ("inspect", "runs", "corpora"),
 }
 """The verbs in the panels of the help. Each is a module of this package, or a package with a module `command`."""

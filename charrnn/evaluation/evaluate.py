@@ -14,12 +14,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from charrnn.errors import DataError, UsageError
+from charrnn.evaluation.predictions import Predictor
 from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, stretches, windows
 from charrnn.model import CharRNN
-from charrnn.numerics import Ids, log_softmax, require_finite_predictions
+from charrnn.numerics import Ids, require_finite_predictions
 from charrnn.text.items import item_bounds, whole_items
 from charrnn.text.kinds import LINES, end_name, item_noun
 
@@ -28,10 +27,6 @@ STREAM_LENGTH = 8192
 WARM_UP = 1024
 """Characters that a stream reads, unscored, before its own."""
 MAX_STREAMS = 64
-CHUNK = 64
-"""Maximum time steps whose predictions are scored together."""
-MAX_LOGITS = 1 << 23
-"""Maximum numbers in the logits of one chunk."""
 
 
 @dataclass(frozen=True)
@@ -178,15 +173,8 @@ def _layout(ids: Ids, window: int | None, streams: int | None, *, by_items: bool
 
 def _score(model: CharRNN, ids: Ids, streams: Streams) -> tuple[float, int]:
     """The total cross-entropy in nats of some streams, and their correct predictions."""
-    num_streams = len(streams)
-    state = model.initial_state(num_streams)
     nats, correct = 0.0, 0
-    length = MAX_LOGITS // (num_streams * len(model.vocabulary))
-    for chunk in streams.chunks(ids, max(1, min(CHUNK, length))):
-        outputs, state = model.run(chunk.inputs, state)  # (T, N, H)
-        logits = model.head(outputs[chunk.scored])  # (characters, V)
-        targets = chunk.targets[chunk.scored]
-        costs = -np.take_along_axis(log_softmax(logits), targets[:, None].astype(np.int64), axis=1)
-        nats += float(costs.sum())
-        correct += int((logits.argmax(axis=1) == targets).sum())
+    for made in Predictor(model, model.initial_state(len(streams))).predict(ids, streams):
+        nats += float(made.nats.sum())
+        correct += int((made.likeliest == ids[made.places]).sum())
     return nats, correct

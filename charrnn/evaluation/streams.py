@@ -31,6 +31,8 @@ class Chunk:
     """Symbols read, (T, N)."""
     targets: Ids
     """Symbols that follow them, (T, N)."""
+    places: npt.NDArray[np.int64]
+    """Positions of the targets in the text, (T, N)."""
     scored: Mask
     """Which predictions count, (T, N)."""
 
@@ -66,7 +68,7 @@ class Streams:
             at = self.first + steps[:, None]  # (T, N)
             scored = (at >= self.begin) & (at < self.end)
             at = np.minimum(at, last)
-            yield Chunk(ids[at], ids[at + 1], scored)
+            yield Chunk(ids[at], ids[at + 1], at + 1, scored)
 
     def groups(self, size: int) -> Iterator["Streams"]:
         """These streams in groups of at most `size`."""
@@ -81,6 +83,15 @@ def stretches(num_symbols: int, num_streams: int, warm_up: int) -> Streams:
     Each reads `warm_up` symbols, or as many as there are, before its own.
     """
     bounds = np.linspace(0, num_symbols - 1, num_streams + 1).astype(np.int64)
+    begin, end = bounds[:-1], bounds[1:]
+    return Streams(np.maximum(begin - warm_up, 0), begin, end)
+
+
+def resumed_stretches(num_symbols: int, num_streams: int, warm_up: int) -> Streams:
+    """Streams like `stretches`, of which the last is the longest, so that all of them end when it ends."""
+    size = -(-(num_symbols - 1) // num_streams)
+    bounds = np.maximum(num_symbols - 1 - size * np.arange(num_streams, -1, -1), 0)
+    bounds = np.unique(bounds)
     begin, end = bounds[:-1], bounds[1:]
     return Streams(np.maximum(begin - warm_up, 0), begin, end)
 

@@ -211,7 +211,7 @@ class _Reader:
         self._last: Float64 | None = None
         """The log-probabilities (V,) of the next symbol; None before the first one."""
         self._decode = model.vocabulary.decoder()
-        self._shown = tuple(_shown(model, symbol) for symbol in range(len(model.vocabulary)))
+        self._shown = tuple(map(model.vocabulary.shown, range(len(model.vocabulary))))
         self._source = recorded_model(model)
         self._end: int | None = None
         """The symbol at which the state is reset, in a model of lines, records or documents."""
@@ -284,14 +284,6 @@ def recorded_model(model: "CharRNN") -> RecordedModel:
     cell, edits = model.cell, tuple(map(str, model.edits))
     level = model.vocabulary.level
     return RecordedModel(model.fingerprint, cell.name, cell.states, cell.gates, edits, level)
-
-
-def _shown(model: "CharRNN", symbol: int) -> str:
-    """A symbol as text; a byte that is not a character in hexadecimal."""
-    text = model.vocabulary.decode([symbol])
-    if model.vocabulary.level == "byte" and symbol >= 128:
-        return f"{symbol:02x}"
-    return text
 
 
 def num_bytes(model: "CharRNN", text: str, keep: Collection[str] | None = None) -> int:

@@ -147,6 +147,12 @@ class Vocabulary:
         with_unknown = np.append(self.symbols, np.uint32(ord(UNKNOWN_TEXT)))
         return with_unknown[numbers].astype("<u4").tobytes().decode("utf-32-le")
 
+    def shown(self, symbol: int) -> str:
+        """A symbol as text; a byte that is not a character in hexadecimal, "c3"."""
+        if self.level == "byte" and symbol >= 128:
+            return f"{symbol:02x}"
+        return self.decode([symbol])
+
     def decoder(self) -> Callable[[int], str]:
         """A function from each id in turn to the text that it completes.
 

@@ -46,6 +46,8 @@ RELEASED = {
     "saliency": """--at --target --max-chars --color --width --palette --digits --svg --png --csv""",
     "context": """--windows --max-chars --color --width --svg --png --csv --clamp --steer --steer-file""",
     "serve": "--port --open",
+    "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json
+        --clamp --steer --steer-file""",
     "evaluate": "--window --split --streams --lines --baselines --clamp --steer --steer-file --json",
     "gradients": "--distance --fresh --json",
     "curve": "--png --svg --json",

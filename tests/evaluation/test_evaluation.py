@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, DataError
 from charrnn.evaluation import evaluate as evaluation
-from charrnn.evaluation.evaluate import CHUNK, evaluate
+from charrnn.evaluation.evaluate import evaluate
+from charrnn.evaluation.predictions import CHUNK
 from charrnn.evaluation.streams import stretches, windows
 from charrnn.model import CharRNN
 from charrnn.network.shapes import weight_shapes

@@ -1,0 +1,130 @@
+"""The lines of a file, or of a stream as soon as they are there."""
+
+import codecs
+import io
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from charrnn.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.text.vocabulary import Vocabulary
+
+PIECE = 1 << 19
+"""Bytes of a file that are read at once."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines that can be read once."""
+
+    name: str
+    is_live: bool
+    """Whether they are being written while they are read, and each is to be answered."""
+    _open: Callable[[], AbstractContextManager[Callable[[], bytes]]]
+
+    def lists(self, vocabulary: "Vocabulary") -> Iterator[list[str]]:
+        """The lines without their newlines, as many at a time as are there.
+
+        Bytes that are no UTF-8 become surrogates, which no model of characters knows.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        try:
+            with self._open() as read:
+                yield from _cut(_decoded(iter(read, b""), vocabulary))
+        except OSError as error:
+            raise DataError(f"cannot read {self.name!r}: {error.strerror or error}") from error
+
+
+def open_lines(name: str) -> Lines:
+    """The lines of a file, a named pipe, or standard input for `-`.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+        UsageError: standard input is closed.
+    """
+    if name == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed", "pipe lines in: tail -f log | charrnn ...")
+        stdin = sys.stdin.buffer
+        is_file = stat.S_ISREG(os.fstat(stdin.fileno()).st_mode)
+        return Lines("standard input", not is_file, lambda: nullcontext(_reading(stdin)))
+    path = Path(name)
+    if _is_fifo(path):
+        return Lines(name, is_live=True, _open=lambda: _Opened(path.open("rb", buffering=0)))
+    from charrnn.text.sources import file_source
+
+    source = file_source(path)
+    return Lines(name, is_live=False, _open=lambda: _Opened(source.open()))
+
+
+def _is_fifo(path: Path) -> bool:
+    try:
+        return path.is_fifo()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False
+
+
+def _reading(file: IO[bytes]) -> Callable[[], bytes]:
+    """A function that returns what is there of a file, as soon as there is something."""
+    read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+    return lambda: read(PIECE)
+
+
+class _Opened(AbstractContextManager[Any]):
+    """A file that is closed in the end, as a function that reads it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __enter__(self) -> Callable[[], bytes]:
+        return _reading(self._file)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _decoded(pieces: Iterator[bytes], vocabulary: "Vocabulary") -> Iterator[str]:
+    """The text of pieces of bytes, with line endings converted or kept as in the model's corpus."""
+    first = next(pieces, b"")
+    if vocabulary.level == "byte":
+        decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+    else:
+        decode = _decoder(first, keep_newlines=ord("\r") in vocabulary.symbols)
+    yield decode(first)
+    for piece in pieces:
+        yield decode(piece)
+    yield decode(b"", final=True)
+
+
+def _decoder(start: bytes, *, keep_newlines: bool) -> Callable[..., str]:
+    """The function that decodes a text that begins with these bytes, which may have a byte order mark."""
+    from charrnn.text.decoding import BYTE_ORDER_MARKS
+
+    marked = next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), "utf-8")
+    encoding = "utf-8-sig" if marked == "utf-8" else marked.removesuffix("-le").removesuffix("-be")
+    errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    return io.IncrementalNewlineDecoder(decoder, translate=not keep_newlines).decode
+
+
+def _cut(texts: Iterator[str]) -> Iterator[list[str]]:
+    """The lines that are complete after each piece of a text; at the end the last, if no newline ends it."""
+    rest: list[str] = []
+    for text in texts:
+        if "\n" in text:
+            first, *lines, last = text.split("\n")
+            yield ["".join((*rest, first)), *lines]
+            rest = [last]
+        else:
+            rest.append(text)
+    if last := "".join(rest):
+        yield [last]

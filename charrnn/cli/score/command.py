@@ -1,0 +1,297 @@
+"""`charrnn score`: what each line costs a model, and where it surprises most."""
+
+import heapq
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.cli.edits import EditOptions
+from charrnn.cli.run_names import (
+    CheckpointArgument,
+    is_checkpoint,
+    open_checkpoint,
+    reads_lines,
+    say_near_run,
+)
+from charrnn.cli.score.arriving import Lines, open_lines
+from charrnn.cli.score.table import Table, print_row
+from charrnn.cli.terminal import is_quiet, print_json, say, terminal_width
+from charrnn.config import LARGE_COUNT
+from charrnn.errors import SettingError
+from charrnn.settings import check, setting
+from charrnn.wording import counted
+
+if TYPE_CHECKING:
+    from charrnn.evaluation.score import LineScore
+    from charrnn.model import CharRNN
+
+EXAMPLES = (
+    "charrnn score access.log --top 10",
+    "tail -f access.log | charrnn score web - --threshold 3",
+    "charrnn score plays --prompt 'to be or not to ' --pick be --pick bee",
+)
+MEASURES: dict[str, Callable[["LineScore"], float]] = {
+    "mean": lambda line: line.bits_per_char,
+    "bits": lambda line: line.bits,
+    "worst": lambda line: line.worst.bits,
+    "unknown": lambda line: line.unknown,
+    "characters": lambda line: line.characters,
+}
+"""What lines may be compared by."""
+_Found = tuple[str, "LineScore"]
+"""A line, and the name of its file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """How lines are scored, and which of them are shown."""
+
+    lines: bool | None = setting(
+        None,
+        "Score each line by itself: reset the state before it, and leave out empty lines.",
+        default_text="as the model was trained",
+    )
+    unknown_bits: float | None = setting(
+        None,
+        "Cost in bits of a character that the model does not know.",
+        metavar="BITS",
+        default_text="that of the model's unknown symbol; without one 20.1, as if all of Unicode were equally likely",
+    )
+    by: str | None = setting(
+        None,
+        "What {top}, {sort} and {threshold} compare.",
+        choices=tuple(MEASURES),
+        default_text="mean, the bits per character; with --pick, bits",
+    )
+    top: int | None = setting(
+        None,
+        "Show only this many lines, the highest first.",
+        low=1,
+        high=LARGE_COUNT,
+        metavar="N",
+        default_text="all",
+    )
+    sort: bool = setting(False, "Show the highest first, when all have been read.")
+    threshold: float | None = setting(
+        None, "Show only lines that reach this value.", metavar="X", default_text="all"
+    )
+    prompt: str | None = setting(
+        None, "Text that precedes each candidate of {pick}.", needs=("pick",), escapes=True
+    )
+    pick: tuple[str, ...] = setting(
+        (),
+        "Score this text after {prompt} instead of lines, the likeliest first. May be repeated.",
+        metavar="TEXT",
+        excludes=("top", "sort", "threshold"),
+        escapes=True,
+    )
+    json: bool = setting(False, "Print one JSON object per line.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def measure(self) -> Callable[["LineScore"], float]:
+        """What lines are compared by."""
+        return MEASURES[self.by or ("bits" if self.pick else "mean")]
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is shown before all has been read."""
+        return self.sort or self.top is not None
+
+
+FilesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE|-...",
+        help="The lines to score; - is standard input, whose lines are answered as they arrive.",
+        show_default=False,
+    ),
+]
+
+
+def score(
+    checkpoint: CheckpointArgument = None,
+    files: FilesArgument = None,
+    *,
+    options: ScoreOptions,
+    edits: EditOptions,
+) -> None:
+    """Score each line of a text: which line is odd, and where?
+
+    A row has the line's number, its characters with the newline at its end, their cost in bits, the mean of it, and
+    how many of them are unknown; then the character that cost most: its cost, its position from 0, the character, and
+    what the model expected instead. A model that was trained with --lines reads each line by itself, any other reads
+    it after the lines before it.
+    """
+    checkpoint, names = _checkpoint_and_files(checkpoint, files or [], options)
+    texts = [open_lines(name) for name in names]
+    loaded = open_checkpoint(checkpoint)
+    model = edits.edited(loaded.model)
+    is_line = reads_lines(loaded) if options.lines is None else options.lines
+    if options.pick:
+        _show_candidates(model, options, line=is_line)
+    else:
+        _show_lines(model, texts, options, carried=not is_line)
+
+
+def _checkpoint_and_files(
+    checkpoint: str | None, files: list[str], options: ScoreOptions
+) -> tuple[str | None, list[str]]:
+    """The checkpoint and the files that the arguments mean: the first is a file if it names no checkpoint.
+
+    Raises:
+        SettingError: there are neither files nor candidates, or both.
+    """
+    first = checkpoint
+    if first is not None and not is_checkpoint(first):
+        is_alone = not (files or options.pick)
+        if is_alone:
+            say_near_run(first)
+        if is_alone or _is_text(first):
+            checkpoint, files = None, [first, *files]
+    if bool(files) == bool(options.pick):
+        raise SettingError.naming(
+            "give either a FILE (or -) or {pick}", "for example: charrnn score access.log"
+        )
+    return checkpoint, files
+
+
+def _is_text(name: str) -> bool:
+    """Whether an argument names a text: a file or pipe that is there, or standard input."""
+    try:
+        return name == "-" or (Path(name).exists() and not Path(name).is_dir())
+    except (OSError, ValueError):
+        return False
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Sums:
+    """What was scored so far."""
+
+    lines: int = 0
+    characters: int = 0
+    unknown: int = 0
+    bits: float = 0.0
+
+    def add(self, line: "LineScore") -> None:
+        self.lines += 1
+        self.characters += line.characters
+        self.unknown += line.unknown
+        self.bits += line.bits
+
+
+def _show_lines(
+    model: "CharRNN", texts: list[Lines], options: ScoreOptions, *, carried: bool
+) -> None:
+    if carried:
+        say("charrnn: each line is read after those before it; --lines reads each by itself")
+    sums = _Sums()
+    found: Iterable[_Found] = _found(model, texts, options, sums, carried=carried)
+    if options.threshold is not None:
+        found = (pair for pair in found if options.measure(pair[1]) >= options.threshold)
+    if options.waits:
+        found = _highest(found, options)
+    printed = _printer([text.name for text in texts], options)
+    for name, line in found:
+        printed(name, line)
+    _say_sums(sums, options, model)
+
+
+def _found(
+    model: "CharRNN", texts: list[Lines], options: ScoreOptions, sums: _Sums, *, carried: bool
+) -> Iterator[_Found]:
+    """Each line of each text with its score, as soon as it is there."""
+    from threadpoolctl import threadpool_limits
+    from tqdm import tqdm
+
+    from charrnn.evaluation.score import MAX_STREAMS, LineScorer
+
+    shown = not options.waits and sys.stdout.isatty()
+    with tqdm(unit=" lines", disable=shown or is_quiet() or None, delay=1, leave=False) as bar:
+        for text in texts:
+            scorer = LineScorer(
+                model,
+                carried=carried,
+                unknown_bits=options.unknown_bits,
+                max_streams=1 if text.is_live else MAX_STREAMS,
+            )
+            # more threads slow one stream down
+            with threadpool_limits(1, "blas") if text.is_live else nullcontext():
+                for lines in text.lists(model.vocabulary):
+                    for line in scorer.score(lines):
+                        sums.add(line)
+                        yield text.name, line
+                    bar.update(len(lines))
+
+
+def _highest(found: Iterable[_Found], options: ScoreOptions) -> list[_Found]:
+    """The lines in order, the highest first; of equals the first comes first."""
+
+    def measure(pair: _Found) -> float:
+        return options.measure(pair[1])
+
+    if options.top is None:
+        return sorted(found, key=measure, reverse=True)
+    return heapq.nlargest(options.top, found, measure)
+
+
+def _printer(names: list[str], options: ScoreOptions) -> Callable[[str, "LineScore"], None]:
+    """The function that prints a line of a file; the heading of the table is printed at once."""
+    if options.json:
+        several = len(names) > 1
+        return lambda name, line: print_json(({"file": name} if several else {}) | line.as_dict())
+    table = Table(names, terminal_width() if sys.stdout.isatty() else None)
+    print_row(table.heading())
+    return lambda name, line: print_row(table.row(name, line))
+
+
+def _say_sums(sums: _Sums, options: ScoreOptions, model: "CharRNN") -> None:
+    """Report all lines together, and what unknown characters cost."""
+    if not sums.lines:
+        say("charrnn: there are no lines to score")
+        return
+    noun = "byte" if model.vocabulary.level == "byte" else "character"
+    mean = sums.bits / sums.characters
+    say(
+        f"charrnn: {counted(sums.lines, 'line')}, {counted(sums.characters, noun)}, {mean:.4f} bits per {noun}"
+    )
+    _say_unknown(sums.unknown, options, model)
+
+
+def _say_unknown(count: int, options: ScoreOptions, model: "CharRNN") -> None:
+    from charrnn.evaluation.score import UNIFORM_BITS
+
+    bits = options.unknown_bits
+    if not count or (bits is None and model.vocabulary.has_unknown):
+        return
+    cost = UNIFORM_BITS if bits is None else bits
+    what = counted(count, "character")
+    say(f"charrnn: {what} that the model does not know cost {cost:.4g} bits each (--unknown-bits)")
+
+
+# --- candidates -----------------------------------------------------------------------------------
+
+
+def _show_candidates(model: "CharRNN", options: ScoreOptions, *, line: bool) -> None:
+    from threadpoolctl import threadpool_limits
+
+    from charrnn.evaluation.score import score_candidates
+
+    with threadpool_limits(1, "blas"):
+        found = score_candidates(
+            model, options.prompt or "", options.pick, line=line, unknown_bits=options.unknown_bits
+        )
+    printed = _printer(["--pick"], options)
+    for candidate in sorted(found, key=options.measure):
+        printed("--pick", candidate)
+    _say_unknown(sum(candidate.unknown for candidate in found), options, model)

@@ -1,0 +1,297 @@
+"""`charrnn score`: its table and its JSON, which lines it shows, candidates, and lines answered as they arrive."""
+
+import json
+import os
+import subprocess
+import threading
+
+import pytest
+from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn
+
+from charrnn.evaluation.score import UNIFORM_BITS, score, score_candidates
+
+LINES = ["def wrap(text):", "", "    é = 1", "    return 'one'", "x" * 40, "class TextWrapper:"]
+
+
+@pytest.fixture
+def see(workplace, monkeypatch, capsys, tmp_path):
+    """`charrnn score ARGUMENTS` beside the corpus and its runs."""
+    monkeypatch.chdir(workplace)
+    (tmp_path / "lines.txt").write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
+
+    def run(*arguments, status=0):
+        return call_charrnn(capsys, "score", *arguments, status=status)
+
+    return run
+
+
+@pytest.fixture
+def lines(tmp_path):
+    return tmp_path / "lines.txt"
+
+
+def records(result):
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+def test_each_line_is_a_row_of_what_the_library_says(see, lines, tiny_model):
+    result = see("tiny", lines, "--json")
+    assert records(result) == [line.as_dict() for line in score(tiny_model, LINES, carried=True)]
+    heading, *rows = see("tiny", lines).out.splitlines()
+    assert heading.split() == [
+        *(
+            "line",
+            "chars",
+            "bits",
+            "bits/char",
+            "unknown",
+            "worst",
+            "at",
+            "read",
+            "expected",
+            "text",
+        )
+    ]
+    for row, line in zip(rows, score(tiny_model, LINES, carried=True), strict=True):
+        cells = row.split(maxsplit=9)
+        assert cells[:2] == [str(line.number), str(line.characters)]
+        assert cells[2:4] == [f"{line.bits:.2f}", f"{line.bits_per_char:.3f}"]
+        assert cells[4:7] == [str(line.unknown), f"{line.worst.bits:.2f}", str(line.worst.position)]
+        assert row.endswith(f"  {line.text}")
+    assert "\n     2       1  " in "\n".join(rows)
+    assert "é" in rows[2].split()[7]
+
+
+def test_what_all_lines_cost_is_what_evaluate_says(see, workplace, capsys, tmp_path):
+    summary = see("tiny", "corpus.txt").err.splitlines()[-1]
+    begun = tmp_path / "begun.txt"
+    begun.write_text("\n" + (workplace / "corpus.txt").read_text() + "\n")
+    found = json.loads(call_charrnn(capsys, "evaluate", "tiny", begun, "--json", "-q").out)
+    assert f"{found['bits_per_char']:.4f} bits per character" in summary
+    assert f"{found['characters']:,} characters" in summary
+
+
+def test_a_model_of_lines_reads_each_by_itself(see, lines, tiny_model, monkeypatch):
+    alone = [line.as_dict() for line in score(tiny_model, LINES)]
+    assert records(see("tiny", lines, "--json", "--lines")) == alone
+    assert "--lines reads each by itself" in see("tiny", lines).err
+    monkeypatch.setattr("charrnn.cli.score.command.reads_lines", lambda _: True)
+    result = see("tiny", lines, "--json")
+    assert records(result) == alone
+    assert [r["line"] for r in alone] == [1, 3, 4, 5, 6]
+    assert "by itself" not in result.err
+    assert len(records(see("tiny", lines, "--json", "--no-lines"))) == 6
+
+
+def test_unknown_characters_cost_something_and_it_is_said(see, lines, tiny_model):
+    result = see("tiny", lines, "--json")
+    assert records(result)[2]["worst"]["bits"] == UNIFORM_BITS
+    what = "1 character that the model does not know cost 20.09 bits each (--unknown-bits)"
+    assert what in result.err
+    dear = see("tiny", lines, "--json", "--unknown-bits", 99)
+    free = see("tiny", lines, "--json", "--unknown-bits", 0)
+    third = [records(r)[2]["bits"] for r in (free, dear)]
+    assert third[1] - third[0] == pytest.approx(99)
+    assert "cost 99 bits each" in dear.err
+    assert see("bytes", lines).err.splitlines()[-1].endswith("per byte")
+
+
+@pytest.mark.parametrize("by", ["mean", "bits", "worst", "unknown", "characters"])
+def test_the_highest_come_first_by_what_is_asked(see, lines, tiny_model, by):
+    keys = {
+        "mean": lambda r: r["bits_per_char"],
+        "worst": lambda r: r["worst"]["bits"],
+    }
+    key = keys.get(by, lambda r: r[by])
+    given = () if by == "mean" else ("--by", by)
+    everything = records(see("tiny", lines, "--json"))
+    expected = sorted(everything, key=key, reverse=True)
+    assert records(see("tiny", lines, "--json", "--sort", *given)) == expected
+    assert records(see("tiny", lines, "--json", "--top", 2, *given)) == expected[:2]
+    least = key(expected[2])
+    reached = records(see("tiny", lines, "--json", "--threshold", least, *given))
+    assert reached == [r for r in everything if key(r) >= least]
+    assert len(reached) >= 3
+
+
+def test_of_several_files_each_begins_anew_and_is_named(see, lines, tmp_path):
+    (tmp_path / "more.txt").write_text("def f\n")
+    both = records(see("tiny", lines, tmp_path / "more.txt", lines, "--json"))
+    assert [(r["file"], r["line"]) for r in both[5:8]] == [
+        (str(lines), 6),
+        (str(tmp_path / "more.txt"), 1),
+        (str(lines), 1),
+    ]
+    assert both[:6] == both[7:]
+    table = see("tiny", tmp_path / "more.txt", lines, "--top", 1).out.splitlines()
+    assert table[1].split()[0].startswith(f"{lines}:")
+
+
+def test_without_a_model_the_newest_scores(see, lines):
+    result = see(lines)
+    assert "newest checkpoint" in result.err
+    assert result.out == see("tiny", lines).out
+    assert see(lines, lines, "-q").out.count("class TextWrapper") == 2
+
+
+# --- what is brought ------------------------------------------------------------------------------
+
+
+def test_no_line_is_no_row(see, tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    result = see("tiny", tmp_path / "empty", "--json")
+    assert (result.out, "there are no lines to score" in result.err) == ("", True)
+    (tmp_path / "empty").write_bytes(b"\n\n\n")
+    assert records(see("tiny", tmp_path / "empty", "--json", "--lines")) == []
+    assert [r["characters"] for r in records(see("tiny", tmp_path / "empty", "--json"))] == [1] * 3
+
+
+def test_line_ends_and_byte_order_marks_are_no_characters(see, tmp_path, tiny_model):
+    plain = score(tiny_model, ["def f", "return"], carried=True)
+    for content in (
+        b"\xef\xbb\xbfdef f\r\nreturn",
+        b"def f\rreturn\r",
+        "\ufeffdef f\nreturn\n".encode("utf-16-le"),
+    ):
+        (tmp_path / "t").write_bytes(content)
+        assert records(see("tiny", tmp_path / "t", "--json")) == [x.as_dict() for x in plain]
+
+
+def test_bytes_that_are_no_text_are_unknown_characters(see, tmp_path, workplace):
+    (tmp_path / "binary").write_bytes(bytes(range(256)) * 2 + b"\n\xff\n")
+    found = records(see("tiny", tmp_path / "binary", "--json"))
+    assert found[-1]["text"] == "\udcff"
+    assert found[-1]["worst"]["bits"] == UNIFORM_BITS
+    assert sum(r["unknown"] for r in found) > 300
+    table = run_charrnn("score", "tiny", tmp_path / "binary", cwd=workplace).out
+    assert table.isascii() or "▯" in table
+    assert "\x1b" not in table
+    assert "\x00" not in table
+    in_bytes = records(see("bytes", tmp_path / "binary", "--json"))
+    assert sum(r["characters"] for r in in_bytes) == 512 + 3
+    assert sum(r["unknown"] for r in in_bytes) == 0
+
+
+def test_a_long_line_is_shortened_on_a_terminal_only(see, tmp_path, monkeypatch):
+    (tmp_path / "t").write_text("ab中" * 5000)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    row = see("tiny", tmp_path / "t").out.splitlines()[1]
+    assert row.endswith("…")
+    assert len(row) < 100
+    monkeypatch.undo()
+    long = run_charrnn("score", tmp_path / "t", cwd=tmp_path.parent / "workplace").out
+    assert long.splitlines()[1].endswith("ab中" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("tiny",), 2, "give either a FILE (or -) or --pick"),
+        ((), 2, "for example: charrnn score access.log"),
+        (("tiny", "corpus.txt", "--pick", "a"), 2, "give either a FILE (or -) or --pick"),
+        (("tiyn",), 3, "there is no run 'tiyn'; did you mean tiny?"),
+        (("tiyn", "corpus.txt"), 4, "there is no checkpoint or run called 'tiyn'"),
+        (("tiny", "corpus.tx"), 3, "did you mean corpus.txt?"),
+        (("tiny", "corpus.txt", "nothing"), 3, "cannot read 'nothing'"),
+        (("tiny", "."), 3, "Is a directory"),
+        (("tiny", "a\0b"), 3, "cannot read"),
+        (("tiny", "corpus.txt", "--unknown-bits", -1), 2, "--unknown-bits must be a number, 0 or"),
+        (("tiny", "corpus.txt", "--by", "bit"), 2, "--by must be one of mean, bits,"),
+        (("tiny", "corpus.txt", "--top", 0), 2, "--top"),
+        (("tiny", "corpus.txt", "--prompt", "a"), 2, "--prompt only applies with --pick"),
+        (("tiny", "--pick", "a", "--top", 1), 2, "--pick and --top exclude each other"),
+        (("tiny", "--pick", ""), 2, "a candidate is empty"),
+        (("tiny", "--pick", "a", "--prompt", "é"), 3, "é (U+00E9"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_line(see, arguments, status, said):
+    result = see(*arguments, status=status)
+    assert said in result.err
+    assert result.out == ""
+
+
+# --- candidates -----------------------------------------------------------------------------------
+
+
+def test_the_likeliest_candidate_comes_first(see, tiny_model):
+    texts = ["zzz", "return\n", "self"]
+    given = [word for text in texts for word in ("--pick", text.replace("\n", r"\n"))]
+    found = records(see("tiny", "--prompt", r"def f():\n    ", *given, "--json"))
+    scores = score_candidates(tiny_model, "def f():\n    ", texts)
+    assert found == [s.as_dict() for s in sorted(scores, key=lambda s: s.bits)]
+    per_char = records(see("tiny", "--pick", "a", "--pick", "aaaa", "--by", "mean", "--json"))
+    means = [r["bits_per_char"] for r in per_char]
+    assert means == sorted(means)
+    ended = records(see("tiny", "--pick", "a", "--lines", "--json"))
+    assert ended[0]["bits"] == score_candidates(tiny_model, "", ["a"], line=True)[0].bits
+    assert "does not know cost" in see("tiny", "--pick", "é").err
+
+
+# --- lines that arrive ----------------------------------------------------------------------------
+
+
+def started(*arguments, cwd, **streams):
+    """A process of its own, whose environment does not make its output unbuffered."""
+    env = {k: v for k, v in CLEAN.items() if k != "PYTHONUNBUFFERED"}
+    return subprocess.Popen(
+        command("score", *arguments), cwd=cwd, env=env, preexec_fn=own_signals, **streams
+    )
+
+
+def answers(stream, count):
+    """The next lines of a stream, within a minute."""
+    found = []
+    thread = threading.Thread(target=lambda: found.extend(stream.readline() for _ in range(count)))
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive(), "no answer came"
+    return [line.decode() for line in found]
+
+
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+@pytest.mark.parametrize("protocol", ["--lines", "--no-lines"])
+def test_each_line_is_answered_before_the_next_is_written(workplace, tiny_model, protocol):
+    texts = ["def f(é):", "return", "self.width"]
+    expected = score(tiny_model, texts, carried=protocol == "--no-lines")
+    with started("tiny", "-", protocol, "--json", cwd=workplace, **PIPES) as process:
+        for text, line in zip(texts, expected, strict=True):
+            half, rest = text[:4].encode(), text[4:].encode() + b"\n"
+            for part in (half, rest):
+                process.stdin.write(part)
+                process.stdin.flush()
+            (answer,) = answers(process.stdout, 1)
+            found = json.loads(answer)
+            assert (found["line"], found["text"]) == (line.number, text)
+            assert found["bits"] == pytest.approx(line.bits, rel=1e-5)
+        process.stdin.write(b"no end")
+        process.stdin.close()
+        (answer,) = answers(process.stdout, 1)
+        assert json.loads(answer)["text"] == "no end"
+        process.wait(60)
+    assert process.returncode == 0
+
+
+def test_a_named_pipe_is_answered_too_and_the_heading_comes_at_once(workplace, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with started("tiny", pipe, "--threshold", 9, cwd=workplace, **PIPES) as process:
+        (heading,) = answers(process.stdout, 1)
+        assert heading.split()[0] == "line"
+        with pipe.open("wb", buffering=0) as written:
+            written.write("def f():\n    return\nééé\n".encode())
+            (row,) = answers(process.stdout, 1)
+            assert row.split()[:2] == ["3", "4"]
+        process.wait(60)
+    assert process.returncode == 0
+
+
+def test_whoever_closes_the_pipe_ends_it_without_a_word(workplace, tmp_path):
+    (tmp_path / "many").write_text("def f\n" * 20000)
+    with started("tiny", tmp_path / "many", "-q", cwd=workplace, **PIPES) as process:
+        answers(process.stdout, 2)
+        process.stdout.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (-13, b"")
