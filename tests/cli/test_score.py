@@ -200,7 +200,7 @@ def test_a_long_line_is_shortened_on_a_terminal_only(see, tmp_path, monkeypatch)
         (("tiny", "corpus.txt", "--by", "bit"), 2, "--by must be one of mean, bits,"),
         (("tiny", "corpus.txt", "--top", 0), 2, "--top"),
         (("tiny", "corpus.txt", "--prompt", "a"), 2, "--prompt only applies with --pick"),
-        (("tiny", "--pick", "a", "--top", 1), 2, "--pick and --top exclude each other"),
+        (("tiny", "--pick", "a", "--top", 1), 2, "--pick and --top cannot be used together"),
         (("tiny", "--pick", ""), 2, "a candidate is empty"),
         (("tiny", "--pick", "a", "--prompt", "é"), 3, "é (U+00E9"),
     ],

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "charrnn score access.log --top 10",
-    "tail -f access.log | charrnn score web - --threshold 3",
+    "charrnn score web <(tail -f access.log) --threshold 3",
     "charrnn score plays --prompt 'to be or not to ' --pick be --pick bee",
 )
 MEASURES: dict[str, Callable[["LineScore"], float]] = {
