@@ -6,7 +6,8 @@ Two protocols, the same as those of `charrnn.evaluation.evaluate`:
     carried                the model reads a newline from its initial state, then all lines, one after another
 
 In both it predicts every character of a line and the newline that ends it, so that the costs of all lines together are
-those that `evaluate` gives the file. Of candidates that continue a prompt, the same prompt precedes each.
+those that `evaluate` gives the file. Of candidates that continue a prompt, the same prompt precedes each. What is said
+of lines and newlines holds for records and documents and what ends those (see `charrnn.text.kinds`).
 
 A character that the model does not know cannot be read, and yet it must not be free: it costs a number of bits of its
 own, so that scores compare.
@@ -29,6 +30,7 @@ from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, resumed
 from charrnn.model import CharRNN, States
 from charrnn.numerics import Ids, require_finite_predictions
 from charrnn.settings import require
+from charrnn.text.kinds import LINES, end_name, item_noun
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary
 
 UNIFORM_BITS = math.log2(sys.maxunicode + 1)
@@ -65,9 +67,9 @@ class LineScore:
     number: int
     """The line's number in the text, from 1."""
     text: str
-    """The line, without the newline that ends it."""
+    """The line, without what ends it."""
     characters: int
-    """Symbols that were scored: those of the line, the unknown ones too, and the newline that ends it."""
+    """Symbols that were scored: those of the line, the unknown ones too, and what ends it."""
     bits: float
     """The cost of all of them."""
     unknown: int
@@ -84,7 +86,7 @@ class LineScore:
         """The score under the names that `score --json` prints."""
         worst = self.worst
         return {
-            "line": self.number,
+            "number": self.number,
             "characters": self.characters,
             "bits": self.bits,
             "bits_per_char": self.bits_per_char,
@@ -105,6 +107,7 @@ def score(
     lines: Iterable[str],
     *,
     carried: bool = False,
+    item_end: str = LINES.end,
     unknown_bits: float | None = None,
 ) -> list[LineScore]:
     """Score each line of a text: the bits that it costs, and where it surprises most.
@@ -114,6 +117,7 @@ def score(
         lines: the lines, such as an open file; a newline at the end of one is its end, and not counted twice.
         carried: whether each line is read after those before it, as models of running text were trained; if not,
             each is read by itself, and empty lines are left out.
+        item_end: the character that ends a line; see `charrnn.text.kinds`.
         unknown_bits: the cost in bits of a character that the model does not know; None: that of the model's unknown
             symbol, or without one UNIFORM_BITS.
 
@@ -121,7 +125,7 @@ def score(
         A score for each line, in order. Their bits add up to those of `evaluate` for the same text.
 
     Raises:
-        UsageError: the model has no newline in its vocabulary, `lines` is a text, or `unknown_bits` is below 0.
+        UsageError: the vocabulary lacks `item_end`, `lines` is a text, or `unknown_bits` is below 0.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
     Example:
@@ -129,7 +133,7 @@ def score(
     """
     if isinstance(lines, str):
         raise UsageError("score takes lines, not a text", "split it: text.splitlines()")
-    scorer = LineScorer(model, carried=carried, unknown_bits=unknown_bits)
+    scorer = LineScorer(model, carried=carried, item_end=item_end, unknown_bits=unknown_bits)
     return [line for block in _blocks(lines) for line in scorer.score(block)]
 
 
@@ -152,12 +156,13 @@ class LineScorer:
     Args:
         model: the model to judge by.
         carried: whether each line is read after those before it.
+        item_end: the character that ends a line.
         unknown_bits: see `score`.
         max_streams: segments of carried lines that are read in parallel, if there are enough lines at once; with 1,
             scores do not depend on how many lines arrive together.
 
     Raises:
-        UsageError: the model has no newline in its vocabulary, or `unknown_bits` is below 0.
+        UsageError: the vocabulary lacks `item_end`, or `unknown_bits` is below 0.
     """
 
     def __init__(
@@ -165,14 +170,16 @@ class LineScorer:
         model: CharRNN,
         *,
         carried: bool = False,
+        item_end: str = LINES.end,
         unknown_bits: float | None = None,
         max_streams: int = MAX_STREAMS,
     ) -> None:
         _require_bits(unknown_bits)
         self._model = model
-        self._newline = newline_of(model.vocabulary)
+        self._end_symbol = _end_symbol(model.vocabulary, item_end)
+        self._item_end = item_end
         self._state = model.initial_state(1) if carried else None
-        """The state before the newline that precedes the next line; None if each line is read by itself."""
+        """The state before the end that precedes the next line; None if each line is read by itself."""
         self._unknown_bits = unknown_bits
         self._max_streams = max_streams
         self._number = 0
@@ -181,7 +188,7 @@ class LineScorer:
     def score(self, lines: Sequence[str]) -> list[LineScore]:
         """The scores of the next lines. See `score` for lines and errors."""
         items = [
-            _item(self._model.vocabulary, number, line.removesuffix("\n"))
+            _item(self._model.vocabulary, number, line.removesuffix(self._item_end))
             for number, line in enumerate(lines, self._number + 1)
         ]
         self._number += len(lines)
@@ -189,17 +196,19 @@ class LineScorer:
             items = [item for item in items if item.text]
         if not items:
             return []
-        newline = np.array([self._newline], np.int32)
-        ids = np.concatenate([newline, *(part for item in items for part in (item.read, newline))])
+        end = np.array([self._end_symbol], np.int32)
+        ids = np.concatenate([end, *(part for item in items for part in (item.read, end))])
         bounds = np.cumsum([0, *(1 + len(item.read) for item in items)])
         made = self._read(ids, bounds)
         return [
-            _scored(self._model.vocabulary, item, made.part(*ends), "\n", self._unknown_bits)
+            _scored(
+                self._model.vocabulary, item, made.part(*ends), self._item_end, self._unknown_bits
+            )
             for item, ends in zip(items, itertools.pairwise(bounds), strict=True)
         ]
 
     def _read(self, ids: Ids, bounds: npt.NDArray[np.int64]) -> "_Costs":
-        """Predict lines, which are between these positions of newlines."""
+        """Predict lines, which are between these positions of their ends."""
         costs = _Costs(len(ids))
         if self._state is None:
             for group in item_streams(bounds).groups(MAX_ITEMS):
@@ -213,16 +222,18 @@ class LineScorer:
         return costs
 
 
-def newline_of(vocabulary: Vocabulary) -> int:
-    """The symbol of the newline.
+def _end_symbol(vocabulary: Vocabulary, item_end: str) -> int:
+    """The symbol that ends a line.
 
     Raises:
-        UsageError: the vocabulary has none.
+        UsageError: the vocabulary lacks it.
     """
-    newline = int(vocabulary.lookup(vocabulary.points("\n"))[0])
-    if newline in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
-        raise UsageError("the model has no newline in its vocabulary, so lines cannot be scored")
-    return newline
+    symbol = int(vocabulary.lookup(vocabulary.points(item_end))[0])
+    if symbol in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
+        raise UsageError(
+            f"the model has no {end_name(item_end)} in its vocabulary, so {item_noun(item_end)}s cannot be scored"
+        )
+    return symbol
 
 
 def _require_bits(unknown_bits: float | None) -> None:
@@ -249,7 +260,7 @@ def score_candidates(
     prompt: str,
     candidates: Sequence[str],
     *,
-    line: bool = False,
+    item_end: str | None = None,
     unknown_bits: float | None = None,
 ) -> list[LineScore]:
     """Score texts that may follow a prompt.
@@ -258,30 +269,30 @@ def score_candidates(
         model: the model to judge by.
         prompt: what precedes each candidate; an empty one stands for a newline.
         candidates: the texts.
-        line: whether the prompt begins a line, as in a model of lines, and a candidate ends it: a newline is read
-            before the prompt, and the newline after the candidate is scored too.
+        item_end: the character that ends a line, if the prompt begins one and a candidate ends it: it is read before
+            the prompt, and scored after the candidate.
         unknown_bits: see `score`.
 
     Returns:
         A score for each candidate, in their order; their numbers count from 1.
 
     Raises:
-        UsageError: a candidate is empty and no line's end, the model has no newline where it needs one, or
-            `unknown_bits` is below 0.
+        UsageError: a candidate is empty and no line's end, the vocabulary lacks `item_end` or the newline that stands
+            for a prompt, or `unknown_bits` is below 0.
         DataError: the prompt has characters that the model does not know.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
     """
     _require_bits(unknown_bits)
     vocabulary = model.vocabulary
-    if not (line or all(candidates)):
+    if not (item_end or all(candidates)):
         raise UsageError("a candidate is empty: there is nothing to score")
-    if line or not prompt:
-        newline_of(vocabulary)
-    opening = vocabulary.encode("\n" + prompt if line or not prompt else prompt)
+    if item_end or not prompt:
+        _end_symbol(vocabulary, item_end or LINES.end)
+    opening = vocabulary.encode(item_end + prompt if item_end else prompt or LINES.end)
     _, state = model.run(opening[:-1], model.initial_state())
     items = [_item(vocabulary, number, text) for number, text in enumerate(candidates, start=1)]
     # What follows a candidate is predicted even if it is not scored: it says what was expected there.
-    end = opening[-1:] if not line else vocabulary.encode("\n")
+    end = vocabulary.encode(item_end) if item_end else opening[-1:]
     ids = np.concatenate([part for item in items for part in (opening[-1:], item.read, end)])
     last = np.cumsum([2 + len(item.read) for item in items]) - 1
     first = last - [1 + len(item.read) for item in items]
@@ -293,7 +304,7 @@ def score_candidates(
         )
         costs.add(model, ids, group, repeated)
     return [
-        _scored(vocabulary, item, costs.part(*ends), "\n" if line else "", unknown_bits)
+        _scored(vocabulary, item, costs.part(*ends), item_end or "", unknown_bits)
         for item, ends in zip(items, zip(first, last, strict=True), strict=True)
     ]
 

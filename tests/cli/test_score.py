@@ -8,6 +8,8 @@ import threading
 import pytest
 from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn
 
+import charrnn
+from charrnn.config import CorpusConfig
 from charrnn.evaluation.score import UNIFORM_BITS, score, score_candidates
 
 LINES = ["def wrap(text):", "", "    é = 1", "    return 'one'", "x" * 40, "class TextWrapper:"]
@@ -75,12 +77,55 @@ def test_a_model_of_lines_reads_each_by_itself(see, lines, tiny_model, monkeypat
     alone = [line.as_dict() for line in score(tiny_model, LINES)]
     assert records(see("tiny", lines, "--json", "--lines")) == alone
     assert "--lines reads each by itself" in see("tiny", lines).err
-    monkeypatch.setattr("charrnn.cli.score.command.reads_lines", lambda _: True)
+    monkeypatch.setattr("charrnn.cli.score.command.reading_of", lambda _: CorpusConfig(lines=True))
     result = see("tiny", lines, "--json")
     assert records(result) == alone
-    assert [r["line"] for r in alone] == [1, 3, 4, 5, 6]
+    assert [r["number"] for r in alone] == [1, 3, 4, 5, 6]
     assert "by itself" not in result.err
     assert len(records(see("tiny", lines, "--json", "--no-lines"))) == 6
+
+
+@pytest.fixture(scope="module")
+def cook(tmp_path_factory):
+    """A folder with a run of records and a run of documents, and what they were trained on."""
+    folder = tmp_path_factory.mktemp("cook")
+    recipes = [f"cake {k}\nflour\n\nbake" for k in range(30)]
+    (folder / "recipes.txt").write_text("\n\n%%\n\n".join(recipes) + "\n")
+    (folder / "texts").mkdir()
+    for k, recipe in enumerate(recipes):
+        (folder / "texts" / f"{k}.txt").write_text(recipe + "\n")
+    brief = ("--steps", 2, "--hidden-size", 8, "-q")
+    for text, *how in (("recipes.txt", "--separator", "%%"), ("texts", "--documents")):
+        run_charrnn("train", text, *how, "--name", how[0].strip("-"), *brief, cwd=folder)
+    return folder
+
+
+def test_a_model_of_records_scores_records(cook):
+    (cook / "two").write_text("\ncake\n\nflour\n\n%%\n\n\nbake\n")
+    result = run_charrnn("score", "separator", "two", "--json", cwd=cook)
+    model = charrnn.load(cook / "checkpoints" / "separator" / "best.safetensors")
+    expected = score(model, ["cake\n\nflour", "bake"], item_end="\x1e")
+    assert records(result) == [line.as_dict() for line in expected]
+    assert "charrnn: 2 records, 17 characters" in result.err
+    table = run_charrnn("score", "separator", "two", cwd=cook).out.splitlines()
+    assert table[0].split()[0] == "record"
+    assert table[1].endswith("  cake↵↵flour")
+    evaluated = run_charrnn("evaluate", "separator", "two", "--json", cwd=cook)
+    assert f"{json.loads(evaluated.out)['bits_per_char']:.4f} bits per char" in result.err
+    by_lines = records(run_charrnn("score", "separator", "two", "--json", "--lines", cwd=cook))
+    assert [r["number"] for r in by_lines] == [2, 4, 6, 9]
+
+
+def test_a_model_of_documents_scores_files(cook):
+    result = run_charrnn("score", "documents", "texts/0.txt", "texts/7.txt", "--json", cwd=cook)
+    model = charrnn.load(cook / "checkpoints" / "documents" / "best.safetensors")
+    texts = [f"cake {k}\nflour\n\nbake" for k in (0, 7)]
+    found = [(r["file"], r["number"], r["bits"]) for r in records(result)]
+    bits = [line.bits for text in texts for line in score(model, [text], item_end="\x1c")]
+    assert found == [("texts/0.txt", 1, bits[0]), ("texts/7.txt", 1, bits[1])]
+    picked = run_charrnn("score", "documents", "--pick", "cake", "--pick", "x", "--json", cwd=cook)
+    ends = score_candidates(model, "", ["cake", "x"], item_end="\x1c")
+    assert sorted(r["bits"] for r in records(picked)) == sorted(line.bits for line in ends)
 
 
 def test_unknown_characters_cost_something_and_it_is_said(see, lines, tiny_model):
@@ -117,7 +162,7 @@ def test_the_highest_come_first_by_what_is_asked(see, lines, tiny_model, by):
 def test_of_several_files_each_begins_anew_and_is_named(see, lines, tmp_path):
     (tmp_path / "more.txt").write_text("def f\n")
     both = records(see("tiny", lines, tmp_path / "more.txt", lines, "--json"))
-    assert [(r["file"], r["line"]) for r in both[5:8]] == [
+    assert [(r["file"], r["number"]) for r in both[5:8]] == [
         (str(lines), 6),
         (str(tmp_path / "more.txt"), 1),
         (str(lines), 1),
@@ -224,7 +269,7 @@ def test_the_likeliest_candidate_comes_first(see, tiny_model):
     means = [r["bits_per_char"] for r in per_char]
     assert means == sorted(means)
     ended = records(see("tiny", "--pick", "a", "--lines", "--json"))
-    assert ended[0]["bits"] == score_candidates(tiny_model, "", ["a"], line=True)[0].bits
+    assert ended[0]["bits"] == score_candidates(tiny_model, "", ["a"], item_end="\n")[0].bits
     assert "does not know cost" in see("tiny", "--pick", "é").err
 
 
@@ -264,7 +309,7 @@ def test_each_line_is_answered_before_the_next_is_written(workplace, tiny_model,
                 process.stdin.flush()
             (answer,) = answers(process.stdout, 1)
             found = json.loads(answer)
-            assert (found["line"], found["text"]) == (line.number, text)
+            assert (found["number"], found["text"]) == (line.number, text)
             assert found["bits"] == pytest.approx(line.bits, rel=1e-5)
         process.stdin.write(b"no end")
         process.stdin.close()

@@ -115,10 +115,10 @@ def test_lines_by_themselves_add_up_to_evaluate(lines):
         assert score(MODEL, lines) == []
         return
     ids = MODEL.vocabulary.encode("\n".join((*lines, "")))
-    whole = evaluate(MODEL, ids, lines=True)
+    whole = evaluate(MODEL, ids, item_end="\n")
     found = score(MODEL, lines)
     assert sum(line.characters for line in found) == whole.characters
-    assert len(found) == whole.lines
+    assert len(found) == whole.items
     total = sum(line.bits for line in found) * math.log(2)
     assert total == pytest.approx(whole.total_nats, rel=1e-6)
 
@@ -221,9 +221,19 @@ def test_an_open_file_is_lines(tmp_path):
 
 
 def test_a_record_of_several_lines_is_one_item():
-    record = "ab\nc\n\na"
-    (line,) = score(MODEL, [record])
-    require_score(line, MODEL, record, *Reader(MODEL).costs(record + "\n"))
+    model = random_model("abc\n\x1e", seed=7, hidden_size=6)
+    texts = ["ab\nc\n\na", "", "é\nb"]
+    found = score(model, [*texts[:2], texts[2] + "\x1e"], item_end="\x1e")
+    assert [line.number for line in found] == [1, 3]
+    for line in found:
+        text = texts[line.number - 1]
+        costs = Reader(model, "\x1e").costs(text + "\x1e")
+        require_score(line, model, text, *costs, end="\x1e")
+    (candidate,) = score_candidates(model, "ab\n", ["c"], item_end="\x1e")
+    costs = Reader(model, "\x1eab\n").costs("c\x1e")
+    require_score(candidate, model, "c", *costs, end="\x1e")
+    with pytest.raises(UsageError, match="no record separator in its vocabulary, so records"):
+        score(MODEL, texts, item_end="\x1e")
 
 
 def test_bytes_are_symbols_and_positions_are_characters():
@@ -245,7 +255,7 @@ def test_bytes_are_symbols_and_positions_are_characters():
 def test_the_dictionary_has_the_figures_under_their_names():
     (line,) = score(MODEL, ["abé"])
     assert line.as_dict() == {
-        "line": 1,
+        "number": 1,
         "characters": 4,
         "bits": line.bits,
         "bits_per_char": line.bits / 4,
@@ -274,7 +284,7 @@ def test_a_candidate_costs_what_a_reader_of_the_prompt_pays(model):
         assert [line.number for line in found] == [1, 2, 3, 4, 5]
         for line, text in zip(found, candidates, strict=True):
             require_score(line, model, text, *Reader(model, prompt).costs(text), end="")
-        as_lines = score_candidates(model, prompt, ["", *candidates], line=True)
+        as_lines = score_candidates(model, prompt, ["", *candidates], item_end="\n")
         for line, text in zip(as_lines, ["", *candidates], strict=True):
             require_score(line, model, text, *Reader(model, "\n" + prompt).costs(text + "\n"))
 
@@ -282,14 +292,14 @@ def test_a_candidate_costs_what_a_reader_of_the_prompt_pays(model):
 def test_without_a_prompt_a_candidate_begins_a_line():
     (alone,) = score_candidates(MODEL, "", ["ab"])
     assert alone.bits == pytest.approx(sum(Reader(MODEL).costs("ab")[0]), rel=1e-5)
-    (line,) = score_candidates(MODEL, "", ["ab"], line=True)
+    (line,) = score_candidates(MODEL, "", ["ab"], item_end="\n")
     assert line == score(MODEL, ["ab"])[0]
 
 
 def test_a_prompt_and_a_candidate_are_together_a_line():
     whole = score(MODEL, ["abca"])[0].bits
     for cut in range(4):
-        (rest,) = score_candidates(MODEL, "abca"[:cut], ["abca"[cut:]], line=True)
+        (rest,) = score_candidates(MODEL, "abca"[:cut], ["abca"[cut:]], item_end="\n")
         begun = sum(Reader(MODEL).costs("abca"[:cut])[0])
         assert begun + rest.bits == pytest.approx(whole, rel=1e-5)
 

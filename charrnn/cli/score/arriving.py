@@ -1,4 +1,4 @@
-"""The lines of a file, or of a stream as soon as they are there."""
+"""The lines, records or documents of a file, or of a stream as soon as they are there."""
 
 import codecs
 import io
@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.config import CorpusConfig
 
 PIECE = 1 << 19
 """Bytes of a file that are read at once."""
@@ -29,17 +29,27 @@ class Lines:
     """Whether they are being written while they are read, and each is to be answered."""
     _open: Callable[[], AbstractContextManager[Callable[[], bytes]]]
 
-    def lists(self, vocabulary: "Vocabulary") -> Iterator[list[str]]:
-        """The lines without their newlines, as many at a time as are there.
+    def lists(self, config: "CorpusConfig") -> Iterator[list[str]]:
+        """The lines without their ends, as many at a time as are there.
 
         Bytes that are no UTF-8 become surrogates, which no model of characters knows.
+
+        Args:
+            config: how they are read; see `charrnn.cli.run_names.reading_of`.
 
         Raises:
             DataError: they cannot be read.
         """
+        from charrnn.text.kinds import LINES, items_of
+        from charrnn.text.pieces import ended
+
+        kind = items_of(config) or LINES
         try:
             with self._open() as read:
-                yield from _cut(_decoded(iter(read, b""), vocabulary))
+                texts = _decoded(iter(read, b""), config)
+                if kind != LINES:
+                    texts = ended(texts, config.separator, kind.end)
+                yield from _cut(texts, kind.end)
         except OSError as error:
             raise DataError(f"cannot read {self.name!r}: {error.strerror or error}") from error
 
@@ -92,13 +102,13 @@ class _Opened(AbstractContextManager[Any]):
         self._file.close()
 
 
-def _decoded(pieces: Iterator[bytes], vocabulary: "Vocabulary") -> Iterator[str]:
+def _decoded(pieces: Iterator[bytes], config: "CorpusConfig") -> Iterator[str]:
     """The text of pieces of bytes, with line endings converted or kept as in the model's corpus."""
     first = next(pieces, b"")
-    if vocabulary.level == "byte":
+    if config.level == "byte":
         decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     else:
-        decode = _decoder(first, keep_newlines=ord("\r") in vocabulary.symbols)
+        decode = _decoder(first, keep_newlines=config.keep_newlines)
     yield decode(first)
     for piece in pieces:
         yield decode(piece)
@@ -116,12 +126,12 @@ def _decoder(start: bytes, *, keep_newlines: bool) -> Callable[..., str]:
     return io.IncrementalNewlineDecoder(decoder, translate=not keep_newlines).decode
 
 
-def _cut(texts: Iterator[str]) -> Iterator[list[str]]:
-    """The lines that are complete after each piece of a text; at the end the last, if no newline ends it."""
+def _cut(texts: Iterator[str], end: str) -> Iterator[list[str]]:
+    """The lines that are complete after each piece of a text; at the end the last, if nothing ends it."""
     rest: list[str] = []
     for text in texts:
-        if "\n" in text:
-            first, *lines, last = text.split("\n")
+        if end in text:
+            first, *lines, last = text.split(end)
             yield ["".join((*rest, first)), *lines]
             rest = [last]
         else:

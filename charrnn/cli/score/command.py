@@ -4,7 +4,7 @@ import heapq
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,15 +15,17 @@ from charrnn.cli.run_names import (
     CheckpointArgument,
     is_checkpoint,
     open_checkpoint,
-    reads_lines,
+    reading_of,
     say_near_run,
 )
 from charrnn.cli.score.arriving import Lines, open_lines
 from charrnn.cli.score.table import Table, print_row
 from charrnn.cli.terminal import is_quiet, print_json, say, terminal_width
-from charrnn.config import LARGE_COUNT
+from charrnn.cli.threads import one_thread
+from charrnn.config import LARGE_COUNT, READING, SHOWN, CorpusConfig
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
+from charrnn.text.kinds import LINES, item_end_of, item_noun
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -48,25 +50,28 @@ _Found = tuple[str, "LineScore"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreOptions:
+class ScoreOptions(Config):
     """How lines are scored, and which of them are shown."""
 
     lines: bool | None = setting(
         None,
         "Score each line by itself: reset the state before it, and leave out empty lines.",
         default_text="as the model was trained",
+        panel=READING,
     )
     unknown_bits: float | None = setting(
         None,
         "Cost in bits of a character that the model does not know.",
         metavar="BITS",
         default_text="that of the model's unknown symbol; without one 20.1, as if all of Unicode were equally likely",
+        panel=READING,
     )
     by: str | None = setting(
         None,
         "What {top}, {sort} and {threshold} compare.",
         choices=tuple(MEASURES),
         default_text="mean, the bits per character; with --pick, bits",
+        panel=SHOWN,
     )
     top: int | None = setting(
         None,
@@ -75,10 +80,11 @@ class ScoreOptions:
         high=LARGE_COUNT,
         metavar="N",
         default_text="all",
+        panel=SHOWN,
     )
-    sort: bool = setting(False, "Show the highest first, when all have been read.")
+    sort: bool = setting(False, "Show the highest first, when all have been read.", panel=SHOWN)
     threshold: float | None = setting(
-        None, "Show only lines that reach this value.", metavar="X", default_text="all"
+        None, "Show only lines that reach this value.", metavar="X", default_text="all", panel=SHOWN
     )
     prompt: str | None = setting(
         None, "Text that precedes each candidate of {pick}.", needs=("pick",), escapes=True
@@ -91,9 +97,6 @@ class ScoreOptions:
         escapes=True,
     )
     json: bool = setting(False, "Print one JSON object per line.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     @property
     def measure(self) -> Callable[["LineScore"], float]:
@@ -127,18 +130,20 @@ def score(
 
     A row has the line's number, its characters with the newline at its end, their cost in bits, the mean of it, and
     how many of them are unknown; then the character that cost most: its cost, its position from 0, the character, and
-    what the model expected instead. A model that was trained with --lines reads each line by itself, any other reads
-    it after the lines before it.
+    what the model expected instead. A model that was trained on lines, records or documents reads each of these by
+    itself, any other reads each line after those before it.
     """
     checkpoint, names = _checkpoint_and_files(checkpoint, files or [], options)
     texts = [open_lines(name) for name in names]
     loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model)
-    is_line = reads_lines(loaded) if options.lines is None else options.lines
+    reading = reading_of(loaded)
+    if options.lines is not None:
+        reading = replace(reading, lines=options.lines, separator=None, documents=False)
     if options.pick:
-        _show_candidates(model, options, line=is_line)
+        _show_candidates(model, options, item_end_of(reading))
     else:
-        _show_lines(model, texts, options, carried=not is_line)
+        _show_lines(model, texts, options, reading)
 
 
 def _checkpoint_and_files(
@@ -191,43 +196,49 @@ class _Sums:
 
 
 def _show_lines(
-    model: "CharRNN", texts: list[Lines], options: ScoreOptions, *, carried: bool
+    model: "CharRNN", texts: list[Lines], options: ScoreOptions, reading: CorpusConfig
 ) -> None:
-    if carried:
+    end = item_end_of(reading)
+    if end is None:
         say("charrnn: each line is read after those before it; --lines reads each by itself")
     sums = _Sums()
-    found: Iterable[_Found] = _found(model, texts, options, sums, carried=carried)
+    found: Iterable[_Found] = _found(model, texts, options, sums, reading)
     if options.threshold is not None:
         found = (pair for pair in found if options.measure(pair[1]) >= options.threshold)
     if options.waits:
         found = _highest(found, options)
-    printed = _printer([text.name for text in texts], options)
+    noun = item_noun(end or LINES.end)
+    printed = _printer(noun, [text.name for text in texts], options)
     for name, line in found:
         printed(name, line)
-    _say_sums(sums, options, model)
+    _say_sums(sums, noun, options, model)
 
 
 def _found(
-    model: "CharRNN", texts: list[Lines], options: ScoreOptions, sums: _Sums, *, carried: bool
+    model: "CharRNN",
+    texts: list[Lines],
+    options: ScoreOptions,
+    sums: _Sums,
+    reading: CorpusConfig,
 ) -> Iterator[_Found]:
     """Each line of each text with its score, as soon as it is there."""
-    from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
     from charrnn.evaluation.score import MAX_STREAMS, LineScorer
 
+    end = item_end_of(reading)
     shown = not options.waits and sys.stdout.isatty()
     with tqdm(unit=" lines", disable=shown or is_quiet() or None, delay=1, leave=False) as bar:
         for text in texts:
             scorer = LineScorer(
                 model,
-                carried=carried,
+                carried=end is None,
+                item_end=end or LINES.end,
                 unknown_bits=options.unknown_bits,
                 max_streams=1 if text.is_live else MAX_STREAMS,
             )
-            # more threads slow one stream down
-            with threadpool_limits(1, "blas") if text.is_live else nullcontext():
-                for lines in text.lists(model.vocabulary):
+            with one_thread() if text.is_live else nullcontext():
+                for lines in text.lists(reading):
                     for line in scorer.score(lines):
                         sums.add(line)
                         yield text.name, line
@@ -245,25 +256,27 @@ def _highest(found: Iterable[_Found], options: ScoreOptions) -> list[_Found]:
     return heapq.nlargest(options.top, found, measure)
 
 
-def _printer(names: list[str], options: ScoreOptions) -> Callable[[str, "LineScore"], None]:
+def _printer(
+    noun: str, names: list[str], options: ScoreOptions
+) -> Callable[[str, "LineScore"], None]:
     """The function that prints a line of a file; the heading of the table is printed at once."""
     if options.json:
         several = len(names) > 1
         return lambda name, line: print_json(({"file": name} if several else {}) | line.as_dict())
-    table = Table(names, terminal_width() if sys.stdout.isatty() else None)
+    table = Table(noun, names, terminal_width() if sys.stdout.isatty() else None)
     print_row(table.heading())
     return lambda name, line: print_row(table.row(name, line))
 
 
-def _say_sums(sums: _Sums, options: ScoreOptions, model: "CharRNN") -> None:
+def _say_sums(sums: _Sums, item: str, options: ScoreOptions, model: "CharRNN") -> None:
     """Report all lines together, and what unknown characters cost."""
     if not sums.lines:
-        say("charrnn: there are no lines to score")
+        say(f"charrnn: there are no {item}s to score")
         return
     noun = "byte" if model.vocabulary.level == "byte" else "character"
     mean = sums.bits / sums.characters
     say(
-        f"charrnn: {counted(sums.lines, 'line')}, {counted(sums.characters, noun)}, {mean:.4f} bits per {noun}"
+        f"charrnn: {counted(sums.lines, item)}, {counted(sums.characters, noun)}, {mean:.4f} bits per {noun}"
     )
     _say_unknown(sums.unknown, options, model)
 
@@ -282,16 +295,18 @@ def _say_unknown(count: int, options: ScoreOptions, model: "CharRNN") -> None:
 # --- candidates -----------------------------------------------------------------------------------
 
 
-def _show_candidates(model: "CharRNN", options: ScoreOptions, *, line: bool) -> None:
-    from threadpoolctl import threadpool_limits
-
+def _show_candidates(model: "CharRNN", options: ScoreOptions, item_end: str | None) -> None:
     from charrnn.evaluation.score import score_candidates
 
-    with threadpool_limits(1, "blas"):
+    with one_thread():
         found = score_candidates(
-            model, options.prompt or "", options.pick, line=line, unknown_bits=options.unknown_bits
+            model,
+            options.prompt or "",
+            options.pick,
+            item_end=item_end,
+            unknown_bits=options.unknown_bits,
         )
-    printed = _printer(["--pick"], options)
+    printed = _printer("pick", ["--pick"], options)
     for candidate in sorted(found, key=options.measure):
         printed("--pick", candidate)
     _say_unknown(sum(candidate.unknown for candidate in found), options, model)

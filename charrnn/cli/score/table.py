@@ -9,7 +9,7 @@ from charrnn.render.glyphs import one_line
 if TYPE_CHECKING:
     from charrnn.evaluation.score import LineScore
 
-HEADINGS = ("line", "chars", "bits", "bits/char", "unknown", "worst", "at", "read", "expected")
+HEADINGS = ("chars", "bits", "bits/char", "unknown", "worst", "at", "read", "expected")
 WIDTHS = (6, 6, 9, 9, 7, 6, 5, 4, 8)
 GAP = "  "
 BLANK = "␣"
@@ -19,19 +19,22 @@ class Table:
     """A table that is printed row by row, so that its columns have fixed widths.
 
     Args:
+        noun: what a row is of: "line".
         names: the files that the lines are from; of several, each line is called by its file too.
         width: cells of the terminal, in which the lines end; None: they are printed whole.
     """
 
-    def __init__(self, names: Iterable[str], width: int | None) -> None:
+    def __init__(self, noun: str, names: Iterable[str], width: int | None) -> None:
+        self._headings = (noun, *HEADINGS)
         self._names = [*names]
         self._width = width
         longest = max(map(len, self._names)) if len(self._names) > 1 else -1
-        self._widths = (WIDTHS[0] + longest + 1, *WIDTHS[1:])
+        first = max(WIDTHS[0] + longest + 1, len(noun))
+        self._widths = (first, *WIDTHS[1:])
 
     def heading(self) -> str:
         """The names of the columns."""
-        return GAP.join((*self._justified(HEADINGS), "text"))
+        return GAP.join((*self._justified(self._headings), "text"))
 
     def row(self, name: str, line: "LineScore") -> str:
         """The row of a line of a file."""
