@@ -52,12 +52,34 @@ def quoted(text: str, most: int = 60) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word closest to `word`, ignoring case; None if none is near."""
-    import difflib
+    """The known word closest to `word` by `edit_distance`, ignoring case; None if none is near.
 
-    folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), folded, 1)
-    return folded[near[0]] if near else None
+    Near is: at most one edit for every three characters of the word, or one in a word of two.
+    """
+    folded = word.casefold()
+    names = {name: edit_distance(folded, name.casefold()) for name in known}
+    near = min(names, key=names.__getitem__, default=None)
+    return (
+        near
+        if near is not None and names[near] <= min(max(1, len(word) // 3), len(word) - 1)
+        else None
+    )
+
+
+def edit_distance(a: str, b: str) -> int:
+    """The number of insertions, deletions, substitutions and swaps of neighbors that turn one word into another.
+
+    The optimal string alignment distance of Damerau (1964).
+    """
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, c in enumerate(a):
+        earlier, before, row = before, row, [i + 1]
+        for j, d in enumerate(b):
+            row.append(min(before[j] + (c != d), before[j + 1] + 1, row[j] + 1))
+            if i and j and (c, a[i - 1]) == (b[j - 1], d):
+                row[-1] = min(row[-1], earlier[j - 1] + 1)
+    return row[-1]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from charrnn.wording import (
     counted,
     did_you_mean,
     duration,
+    edit_distance,
     escape,
     listed,
     nearest,
@@ -92,6 +93,22 @@ def test_the_nearest_word_is_found_in_small_letters_and_large():
     assert nearest("zzz", known) is nearest("plays", []) is None
     assert did_you_mean("plasy", known) == "did you mean plays?"
     assert did_you_mean("zzz", known) == ""
+
+
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6), st.text("abc", max_size=6))
+def test_the_edit_distance_is_symmetric_and_counts_edits(a, b, c):
+    assert edit_distance(a, b) == edit_distance(b, a)
+    assert (edit_distance(a, b) == 0) == (a == b)
+    assert edit_distance(a, b) <= max(len(a), len(b))
+    assert edit_distance(a + c, b + c) <= edit_distance(a, b)
+    assert edit_distance(a, a + c) == len(c)
+
+
+def test_neighbors_that_changed_places_are_one_edit():
+    assert edit_distance("tiyn", "tiny") == 1
+    assert edit_distance("layer", "layers") == 1
+    assert edit_distance("kitten", "sitting") == 3
+    assert edit_distance("", "abc") == 3
 
 
 def test_a_run_that_is_not_there_is_told_with_the_nearest(call):

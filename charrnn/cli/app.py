@@ -1,5 +1,6 @@
 """The command `charrnn`: its verbs, its version and its help."""
 
+import itertools
 import os
 import sys
 from collections.abc import Iterable
@@ -25,10 +26,26 @@ VERBS = {
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        print(f"charrnn {version('charrnn')}")
+        print(_versions())
         raise typer.Exit
+
+
+def _versions() -> str:
+    """Charrnn's version, and what it computes with: Python, torch and the device that training would choose."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    ours = f"charrnn {version('charrnn')} (Python {platform.python_version()}"
+    try:
+        torch = version("torch")
+    except PackageNotFoundError:
+        return f"{ours}, no torch)"
+    device = "cpu"
+    if not torch.endswith("+cpu"):  # such a build has no other device, and takes seconds to import
+        from charrnn.training.machine import choose_device
+
+        device = str(choose_device(None))
+    return f"{ours}, torch {torch}, device {device})"
 
 
 def charrnn(
@@ -127,19 +144,23 @@ def _nothing() -> None:
 
 
 def obey(arguments: list[str]) -> None:
-    """Run a command line.
+    """Run a command line. `charrnn help VERB` is `charrnn VERB --help`, and a verb may have capitals.
 
     Raises:
         UsageError: the command line is invalid.
         SystemExit: the command ends with its own status.
     """
+    if arguments and arguments[0].casefold() in ("help", *itertools.chain(*VERBS.values())):
+        arguments = [arguments[0].casefold(), *arguments[1:]]
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     app = _application_for(arguments)
     try:
         status = app(arguments, prog_name="charrnn", standalone_mode=False)
     except Refused as refused:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
-        raise in_one_line(refused, _command_in(app, arguments), _verbs_with) from None
+        raise in_one_line(refused, _command_in(app, arguments), _options_of_verbs) from None
     if status:
         raise SystemExit(status)
 
@@ -165,10 +186,13 @@ def _command_in(app: typer.Typer, arguments: list[str]) -> str:
     return " ".join(words)
 
 
-def _verbs_with(option: str) -> list[str]:
-    """The verbs that have an option."""
+def _options_of_verbs() -> dict[str, list[str]]:
+    """The spellings of each verb's options."""
     verbs: dict[str, Any] = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
-    return [verb for verb, known in verbs.items() if any(option in p.opts for p in known.params)]
+    return {
+        verb: [name for p in known.params for name in p.opts if name.startswith("-")]
+        for verb, known in verbs.items()
+    }
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Typer's errors for an invalid command line, in charrnn's one-line form."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -15,35 +16,66 @@ SHOULD_BE = "Input should be "
 """The beginning of pydantic's message about a value."""
 
 
-def in_one_line(refused: Any, command: str, verbs_with: Callable[[str], list[str]]) -> UsageError:
+OTHER_WORDS = {
+    "sample": ("generate", "gen", "write"),
+    "visualize": ("visualise", "viz", "plot", "show", "dump", "color", "view"),
+    "evaluate": ("eval", "test", "perplexity", "validate"),
+    "inspect": ("info", "describe", "summary"),
+    "runs": ("list", "ls", "models", "checkpoints"),
+    "serve": ("web", "server", "live", "gui"),
+    "train": ("fit", "resume", "continue", "finetune", "fine-tune"),
+    "corpora": ("corpus", "datasets", "data"),
+}
+"""What other programs call a verb."""
+
+
+def in_one_line(
+    refused: Any, command: str, options_of_verbs: Callable[[], Mapping[str, Sequence[str]]]
+) -> UsageError:
     """Typer's error as one of charrnn's.
 
     Args:
         refused: the error.
         command: the command whose help the hint names.
-        verbs_with: the verbs that have an option.
+        options_of_verbs: the spellings of each verb's options.
     """
     hint = ""
-    if hasattr(refused, "possibilities") and (option := getattr(refused, "option_name", "")):
-        refused.possibilities = ()  # Typer's own, which include distant ones
-        hint = _elsewhere(option, verbs_with(option)) or _nearest(option, refused)
     message: str = _of_a_value(refused) or refused.format_message()
+    if option := getattr(refused, "option_name", ""):
+        if hasattr(refused, "possibilities"):  # the option is unknown
+            message = f"no such option: {option}"
+            hint = _option_meant(option, command, refused, options_of_verbs())
+    elif (verb := re.match(r"No such command '(.+?)'", message)) and command == "charrnn":
+        message = f"no such command '{verb[1]}'"
+        hint = _verb_meant(verb[1], options_of_verbs())
+    elif extra := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", message):
+        message = f"{extra[1]!r} is more than {command} takes"
+        hint = "a text of several words stands in quotes"
     message = message[:1].lower() + message[1:].rstrip(".")
     return UsageError(message, hint or f"run '{command} --help' for usage")
 
 
-def _nearest(option: str, refused: Any) -> str:
-    """A hint to the nearest option of the command whose command line was refused."""
-    parameters = refused.ctx.command.params if refused.ctx else ()
-    names = (name.removeprefix("--") for p in parameters for name in p.opts)
-    near = nearest(option.removeprefix("--"), names)
-    return f"did you mean --{near}?" if near else ""
+def _option_meant(
+    option: str, command: str, refused: Any, verbs: Mapping[str, Sequence[str]]
+) -> str:
+    """The option that was probably meant: of this command if it has one as near as any other command's."""
+    if option == "-m":
+        return "the model is the first argument, without an option before it"
+    ours = [name for p in refused.ctx.command.params for name in p.opts if name.startswith("-")]
+    near = nearest(option, [option for names in ([*ours], *verbs.values()) for option in names])
+    if near in ours:
+        return f"did you mean {near}?"
+    having = [f"charrnn {verb}" for verb, names in verbs.items() if near in names]
+    if having and command == "charrnn":
+        return f"an option follows a command: {having[0]} {near}"
+    return f"{near} is an option of {listed(having, 4)}" if having else ""
 
 
-def _elsewhere(option: str, verbs: list[str]) -> str:
-    """A hint to the verbs that have an option."""
-    names = [f"charrnn {verb}" for verb in verbs]
-    return f"{option} is an option of {listed(names, 4)}" if names else ""
+def _verb_meant(word: str, verbs: Collection[str]) -> str:
+    """The verb that was probably meant."""
+    meant = [verb for verb, words in OTHER_WORDS.items() if word.casefold() in words]
+    near = meant[0] if meant else nearest(word, verbs)
+    return f"did you mean charrnn {near}?" if near else ""
 
 
 def _of_a_value(refused: Any) -> str:

@@ -1,6 +1,8 @@
 """Every way to name a run: the checkpoint that a command means, the folder of a new run, and the run to resume."""
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,8 +40,12 @@ CheckpointArgument = Annotated[
 ]
 
 
-def find_checkpoint(name: str | None) -> Path:
+def find_checkpoint(name: str | None, otherwise: Callable[[str], str] | None = None) -> Path:
     """The file that CHECKPOINT means.
+
+    Args:
+        name: a path or a run's name; None: the newest run.
+        otherwise: what a word that is neither, and looks like neither, may have been meant as, as a hint.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -51,6 +57,8 @@ def find_checkpoint(name: str | None) -> Path:
             hint = f"runs here: {', '.join(known[:8])}" if known else TRAIN_ONE
             if meant := did_you_mean(name, known):
                 hint = f"{meant} {hint}"
+            elif otherwise and not looks_like_path(name):
+                hint = f"{hint}; {otherwise(name)}"
             raise CheckpointError(f"there is no checkpoint or run called {name!r}", hint)
         return path
     newest = _newest()
@@ -58,6 +66,11 @@ def find_checkpoint(name: str | None) -> Path:
         raise CheckpointError(f"there is no checkpoint under {RUNS}/", TRAIN_ONE)
     say(f"charrnn: newest checkpoint {newest}")
     return newest
+
+
+def looks_like_path(word: str) -> bool:
+    """Whether a word is more likely a path than a text or a run's name: `a/b`, `tune.abc`, but not `e.g.` or `0.8`."""
+    return re.search(r"[/\\]|\S\.[A-Za-z][A-Za-z0-9]{0,11}$", word) is not None
 
 
 def checkpoint_of_run(folder: Path) -> Path | None:
@@ -94,9 +107,11 @@ def _newest() -> Path | None:
     return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
-def open_checkpoint(name: str | None) -> "Checkpoint":
-    """Find and load a checkpoint."""
-    path = find_checkpoint(name)
+def open_checkpoint(
+    name: str | None, otherwise: Callable[[str], str] | None = None
+) -> "Checkpoint":
+    """Find and load a checkpoint; the arguments are those of `find_checkpoint`."""
+    path = find_checkpoint(name, otherwise)
     from charrnn.checkpoint import load_checkpoint
 
     return load_checkpoint(path)

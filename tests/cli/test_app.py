@@ -1,7 +1,12 @@
 """The command line as a whole: its verbs and options, and that each has help."""
 
-import typer
+import importlib.metadata
 
+import pytest
+import typer
+from helpers import call_charrnn, run_charrnn
+
+from charrnn.cli import app as app_module
 from charrnn.cli.app import app
 
 COMMANDS = typer.main.get_command(app).commands
@@ -64,3 +69,72 @@ def test_the_set_of_options_is_what_was_released():
         for name, command in COMMANDS.items()
     }
     assert found == {name: set(options.split()) for name, options in RELEASED.items()}
+
+
+# --- what people type -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def call(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    return lambda *arguments, status=0: call_charrnn(capsys, *arguments, status=status)
+
+
+@pytest.mark.parametrize(
+    ("typed", "same"),
+    [
+        (("help",), ("--help",)),
+        (("help", "sample"), ("sample", "--help")),
+        (("Sample", "tiny", "-n", 5, "--seed", 1), ("sample", "tiny", "-n", 5, "--seed", 1)),
+        (
+            ("sample", "tiny", "def ", "-n", 5, "--seed", 1),
+            ("sample", "tiny", "--prompt", "def ", "-n", 5, "--seed", 1),
+        ),
+        (
+            ("sample", "tiny", r"a\nb", "-n", 5, "--seed", 1),
+            ("sample", "tiny", "--prompt", "a\nb", "-n", 5, "--seed", 1),
+        ),
+    ],
+)
+def test_what_is_plainly_meant_is_done(call, typed, same):
+    assert call(*typed).out == call(*same).out
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "line"),
+    [
+        (("sample", "0.7"), 4, "charrnn sample --temp 0.7"),
+        (("sample", "ROMEO: "), 4, "charrnn sample --prompt 'ROMEO: '"),
+        (("sample", "--prompt", "to", "be"), 4, "charrnn sample --prompt 'to be'"),
+        (("sample", "tiny", "to", "be"), 2, "quotes"),
+        (("sample", "tiny", "to", "--prompt", "be"), 2, "quotes"),
+        (("--temp", "0.8"), 2, "charrnn sample --temp"),
+        (("list",), 2, "charrnn runs"),
+        (("generate",), 2, "charrnn sample"),
+        (("visualise",), 2, "charrnn visualize"),
+        (("trian",), 2, "charrnn train"),
+        (("sample", "-m", "tiny"), 2, "first argument"),
+        (("train", "--layer", 2), 2, "did you mean --layers?"),
+        (("visualize", "--layer", 2), 2, "--layers is an option of charrnn train, charrnn compare"),
+        (("sample", "--temperture", 1), 2, "did you mean --temperature?"),
+    ],
+)
+def test_what_is_nearly_meant_is_shown(call, typed, status, line):
+    assert line in call(*typed, status=status).err.splitlines()[-1]
+
+
+def test_a_path_that_is_not_there_is_no_prompt(call):
+    assert "--prompt" not in call("sample", "texts/tune.abc", status=4).err
+
+
+def test_the_version_names_a_torch_that_is_not_there(monkeypatch, workplace):
+    assert "no torch" not in run_charrnn("--version", cwd=workplace).out
+    version = importlib.metadata.version
+
+    def without(name):
+        if name == "torch":
+            raise importlib.metadata.PackageNotFoundError
+        return version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", without)
+    assert app_module._versions().endswith(", no torch)")

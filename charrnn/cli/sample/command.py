@@ -10,7 +10,13 @@ from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_o
 from charrnn.cli.sample.infill import InfillOptions, write_infillings
 from charrnn.cli.sample.interactive import InteractiveOptions, write_together
 from charrnn.cli.sample.output import JsonOutput, Output, OutputOptions, TextOutput, make_output
-from charrnn.cli.sample.prompt import PromptOptions, parse_bias, read_prompt
+from charrnn.cli.sample.prompt import (
+    PromptArgument,
+    PromptOptions,
+    hint_without_run,
+    parse_bias,
+    read_prompt,
+)
 from charrnn.cli.sample.selection import SelectionOptions, make_selection
 from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
@@ -36,6 +42,7 @@ MANY_STREAMS = 8
 
 def sample(
     checkpoint: CheckpointArgument = None,
+    text: PromptArgument = None,
     *,
     prompt: PromptOptions,
     config: SamplingConfig,
@@ -51,8 +58,9 @@ def sample(
     Characters are printed as they are generated. Standard output gets the prompt and what follows it, and nothing else.
     A model that was trained on lines, records or documents generates whole ones.
     """
+    loaded = open_checkpoint(checkpoint, lambda name: hint_without_run(name, prompt.prompt, text))
+    prompt = prompt.with_argument(text)
     interactive.require_input(prompt)
-    loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model)
     reading = reading_of(loaded)
     config = dataclasses.replace(
@@ -63,15 +71,15 @@ def sample(
     if infill.infill is not None:
         write_infillings(model, infill, config, selection, as_json=output.json, given=given)
         return
-    text = read_prompt(prompt, model, config, reading)
+    start = read_prompt(prompt, model, config, reading)
     end = config.temperature_to
     to = "" if end is None else f" to {end:g}"
     say(f"charrnn: temperature {config.temperature:g}{to}, seed {config.seed}")
     if interactive.interactive:
-        write_together(model, config, text, given)
+        write_together(model, config, start, given)
         return
     separator = selection.between(reading)
-    made = make_output(output, text, separator, item_end=config.item_end)
+    made = make_output(output, start, separator, item_end=config.item_end)
     _generate(model, config, make_selection(selection, reading), made)
     if config.item_end and made.cut_off:
         _say_cut_off(config, made.cut_off, selection.count)

@@ -1,18 +1,30 @@
 """The prompt of `charrnn sample`: where it comes from, and what the model cannot read of it."""
 
+import contextlib
+import dataclasses
 import math
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from charrnn.cli.options import unescaped
 from charrnn.config import PROMPT, CorpusConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import end_name, item_noun
+from charrnn.wording import quoted
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
+
+
+PromptArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="PROMPT", help="Text to continue, as --prompt.", show_default=False),
+]
 
 
 class Unknown(StrEnum):
@@ -44,6 +56,32 @@ class PromptOptions(Config):
         "What to do with prompt characters that the model has never seen.",
         panel=PROMPT,
     )
+
+    def with_argument(self, text: str | None) -> "PromptOptions":
+        """These options with a prompt that stands behind the run's name.
+
+        Raises:
+            UsageError: there is another prompt.
+        """
+        if text is None:
+            return self
+        if self.prompt is not None or self.prompt_file is not None:
+            option = "--prompt-file" if self.prompt is None else "--prompt"
+            raise UsageError(
+                f"{quoted(text)} and {option} are two prompts",
+                "a prompt of several words stands in quotes",
+            )
+        return dataclasses.replace(self, prompt=unescaped("--prompt", text))
+
+
+def hint_without_run(name: str, prompt: str | None, argument: str | None) -> str:
+    """What to type instead of a run's name that is none, given the words before and behind it."""
+    if prompt is not None or argument is not None:
+        words = shlex.quote(" ".join(filter(None, (prompt, name, argument))))
+        return f"a prompt of several words stands in quotes: charrnn sample --prompt {words}"
+    with contextlib.suppress(ValueError):
+        return f"for a temperature: charrnn sample --temp {float(name):g}"
+    return f"to continue this text: charrnn sample --prompt {shlex.quote(name)}"
 
 
 def read_prompt(
