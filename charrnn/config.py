@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, get_args
 
 from charrnn.errors import SettingError
 from charrnn.network.cells import ACTIVATIONS, CELLS
-from charrnn.settings import check, check_value, setting, settings_of
+from charrnn.settings import Config, check_value, setting, settings_of
 
 Level = Literal["char", "byte"]
 Precision = Literal["float32", "bfloat16"]
@@ -77,7 +77,7 @@ BEAM, BEAM_OF_DRAWS = 512, 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class CorpusConfig:
+class CorpusConfig(Config):
     """How texts become one sequence of symbols, and how it is split."""
 
     level: Level = setting(
@@ -165,7 +165,7 @@ class CorpusConfig:
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if self.separator == "":
             raise SettingError.naming(
                 "{separator} must be a text of at least one character, not ''"
@@ -182,7 +182,7 @@ class CorpusConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(Config):
     """The shape of a network."""
 
     cell: str = setting("lstm", "Recurrent cell.", choices=CELLS, panel=NETWORK)
@@ -225,12 +225,9 @@ class ModelConfig:
         False, "Learn the initial state instead of starting at zero.", panel=NETWORK
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(Config):
     """Everything that determines how a network is trained."""
 
     steps: int = setting(
@@ -376,7 +373,7 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         # torch itself takes cuda:256 for cuda:0
         if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", self.device):
             raise SettingError.naming(
@@ -385,7 +382,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SavingConfig:
+class SavingConfig(Config):
     """How often a run is saved. None of it changes the trained weights."""
 
     save_every: float = setting(
@@ -403,12 +400,9 @@ class SavingConfig:
         panel=SAVING,
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRequest:
+class TrainingRequest(Config):
     """A request for a training run. Settings that are left open are chosen by the plan.
 
     The limits may be combined: the first one reached ends training. Without any, DEFAULT_MINUTES.
@@ -435,7 +429,7 @@ class TrainingRequest:
     """Settings of ModelConfig and TrainingConfig that were given, by name; None turns one off."""
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         for name, value in self.given.items():
             check_value(_home_of(name), name, value)
         self.network(vocab_size=1)
@@ -473,7 +467,7 @@ def _home_of(name: str) -> type:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BasicSamplingConfig:
+class BasicSamplingConfig(Config):
     """The settings of every generated text."""
 
     temperature: float = setting(
@@ -494,9 +488,6 @@ class BasicSamplingConfig:
         high=MAX_SEED,
         default_text="random, printed on stderr",
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def seeded(self) -> Self:
         """These settings, with a random seed if they have none."""

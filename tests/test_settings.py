@@ -23,7 +23,7 @@ from charrnn.config import (
     TrainingRequest,
 )
 from charrnn.errors import SettingError
-from charrnn.settings import check, expected_value, setting, settings_of, value_types
+from charrnn.settings import Config, expected_value, setting, settings_of, value_types
 
 SETTINGS = [(config, name) for config in CONFIGS for name in settings_of(config)]
 
@@ -35,7 +35,7 @@ def made(config, **values):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Toy:
+class Toy(Config):
     """A config for the rule itself."""
 
     size: int = setting(3, "Size.", low=1, high=9)
@@ -46,9 +46,6 @@ class Toy:
     with_rate: bool = setting(False, "Needs a rate.", needs=("rate",))
     alone: bool = setting(False, "Excludes names.", excludes=("names",))
     only_size: bool = setting(False, "Allows size.", allows=("size",))
-
-    def __post_init__(self):
-        check(self)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +150,7 @@ def with_a_new_setting(tmp_path_factory):
         Path(charrnn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
     )
     source = (package / "config.py").read_text(encoding="utf-8")
-    before, training, after = source.partition("class TrainingConfig:")
+    before, training, after = source.partition("class TrainingConfig(Config):")
     changed = before + training + after.replace("    seed: int = setting(", NEW_FIELD, 1)
     assert changed != source
     (package / "config.py").write_text(changed, encoding="utf-8")

@@ -9,7 +9,7 @@ import typer
 from charrnn.cli.run_names import RUNS
 from charrnn.cli.train.start import StartOptions
 from charrnn.config import BUDGET, MACHINE, SAVING, CorpusConfig, SavingConfig, TrainingRequest
-from charrnn.settings import check, setting
+from charrnn.settings import Config, setting
 
 CorpusNames = Annotated[
     list[str] | None,
@@ -22,7 +22,7 @@ CorpusNames = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaceOptions:
+class PlaceOptions(Config):
     """Where runs are saved."""
 
     name: str | None = setting(
@@ -39,9 +39,6 @@ class PlaceOptions:
         free=True,
         panel=MACHINE,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from charrnn.cli.run_names import open_checkpoint
 from charrnn.cli.terminal import say
 from charrnn.config import NETWORK, CorpusConfig, ModelConfig, TrainingRequest
 from charrnn.errors import SettingError
-from charrnn.settings import check, setting, settings_of, value_in_words
+from charrnn.settings import Config, setting, settings_of, value_in_words
 from charrnn.wording import escape
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MOST_SHOWN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class StartOptions:
+class StartOptions(Config):
     """The model that a run starts from."""
 
     init_from: str | None = setting(
@@ -42,9 +42,6 @@ class StartOptions:
         needs=("init_from",),
         panel=NETWORK,
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True)
