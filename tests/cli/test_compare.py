@@ -1,4 +1,4 @@
-"""`charrnn compare`: the same conditions for every cell, honest figures, runs that are kept, and clean endings."""
+"""`charrnn compare`: the same conditions for every cell, honest metrics, runs that are kept, and clean endings."""
 
 import dataclasses
 import io
@@ -93,7 +93,7 @@ def test_every_cell_is_compared_unless_some_are_named_and_the_keys_are_stable(al
     assert "299 chars of validation text, state carried" in printed["protocol"]
 
 
-def test_the_figures_add_up(all_five):
+def test_the_metrics_add_up(all_five):
     for network in json.loads(all_five[1].out)["networks"]:
         assert network["parameters"] == count_parameters(ModelConfig(**network["config"]))
         assert network["training"]["steps"] == network["steps"] == 3
@@ -136,7 +136,7 @@ def test_all_networks_get_the_least_dropout_that_was_planned_for_any(
     assert [n["training"]["dropout"] for n in json.loads(found.out)["networks"]] == [0.1] * 3
 
 
-def test_the_figures_are_those_of_evaluate_and_every_run_can_be_sampled(
+def test_the_metrics_are_those_of_evaluate_and_every_run_can_be_sampled(
     all_five, capsys, monkeypatch
 ):
     folder, result = all_five
@@ -145,9 +145,9 @@ def test_the_figures_are_those_of_evaluate_and_every_run_can_be_sampled(
         run = network["run"]
         assert run == f"checkpoints/corpus-{network['cell']}"
         judged = call_charrnn(capsys, "evaluate", run, "--split", "val", "--json", "-q")
-        figures = json.loads(judged.out)
-        assert network["nats_per_char"] == pytest.approx(figures["nats_per_char"], rel=1e-6)
-        assert network["bits_per_char"] == pytest.approx(figures["bits_per_char"], rel=1e-6)
+        metrics = json.loads(judged.out)
+        assert network["nats_per_char"] == pytest.approx(metrics["nats_per_char"], rel=1e-6)
+        assert network["bits_per_char"] == pytest.approx(metrics["bits_per_char"], rel=1e-6)
         written = call_charrnn(capsys, "sample", run, "--length", 7, "-q")
         assert len(written.out) == 7
         assert (
@@ -170,11 +170,11 @@ def test_what_is_said_counts_the_networks_and_names_the_best(all_five):
 # --- the table ------------------------------------------------------------------------------------
 
 
-def make_row(cell, nats, **figures):
+def make_row(cell, nats, **metrics):
     config = ModelConfig(cell=cell, vocab_size=50, hidden_size=96)
     known = {"run": None, "config": config, "training": TrainingConfig(), "parameters": 54321}
     progress = {"steps": 40, "epochs": 1.5, "characters_seen": 123_456, "seconds": 2.0}
-    return Trained(**(known | progress | figures), nats=nats)
+    return Trained(**(known | progress | metrics), nats=nats)
 
 
 def test_the_table_is_as_wide_as_asked():

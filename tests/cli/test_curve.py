@@ -1,4 +1,4 @@
-"""`charrnn curve`: axes that are round, curves that can be told apart, figures that are the run's own."""
+"""`charrnn curve`: axes that are round, curves that can be told apart, metrics that are the run's own."""
 
 import json
 import math
@@ -208,9 +208,9 @@ def test_colours_of_curves_can_be_seen_on_black_and_on_white():
 
 
 def row(step, val=2.0, train=2.0, **others):
-    figures = {"epoch": step / 100, "learning_rate": 0.001, "seconds": step / 10}
+    metrics = {"epoch": step / 100, "learning_rate": 0.001, "seconds": step / 10}
     nats = {"train_nats_per_char": train, "val_nats_per_char": val}
-    return {"step": step, **figures, **nats, **others}
+    return {"step": step, **metrics, **nats, **others}
 
 
 def write(path, rows):
@@ -290,11 +290,11 @@ def test_a_real_run_has_a_curve_whose_best_is_that_of_the_checkpoint(
 ):
     monkeypatch.chdir(workplace)
     (shown,) = json.loads(call_charrnn(capsys, "curve", "tiny", "--json").out)["runs"]
-    figures = json.loads(call_charrnn(capsys, "inspect", "tiny", "--json").out)["metrics"]
+    metrics = json.loads(call_charrnn(capsys, "inspect", "tiny", "--json").out)["metrics"]
     assert shown["rows"][-1]["step"] == 60
     by_step = {r["step"]: r["val_nats_per_char"] for r in shown["rows"]}
-    assert by_step[figures["best_step"]] == figures["best_val_nats_per_char"]
-    assert shown["best_step"] == figures["best_step"]
+    assert by_step[metrics["best_step"]] == metrics["best_val_nats_per_char"]
+    assert shown["best_step"] == metrics["best_step"]
 
 
 def test_a_run_without_validation_text_shows_training_alone(ask, tmp_path):

@@ -86,7 +86,7 @@ def rows(folder="checkpoints/a"):
     return [json.loads(line) for line in lines]
 
 
-def test_figures_and_samples_are_those_of_the_record(here, fake):
+def test_metrics_and_samples_are_those_of_the_record(here, fake):
     result = train(here, "--steps", 24, "--tensorboard", "logs")
     (writer,) = fake.opened
     assert (writer.log_dir, writer.purge_step, writer.closed) == ("logs/a", 1, True)

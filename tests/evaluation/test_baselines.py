@@ -245,10 +245,10 @@ def test_at_level_byte_the_bytes_are_what_is_compressed():
 @pytest.mark.parametrize(
     ("train", "held_out"), [("a" * 30, "aaa"), ("ab", "cd"), ("", "ab"), ("a", "ba")]
 )
-def test_tiny_texts_have_finite_figures(train, held_out):
+def test_tiny_texts_have_finite_metrics(train, held_out):
     found, vocabulary, _ = of_text(train, held_out)
-    figures = [found.uniform, found.unigram, found.gzip, found.xz, *found.ngrams]
-    assert all(math.isfinite(bits) and bits >= 0 for bits in figures)
+    metrics = [found.uniform, found.unigram, found.gzip, found.xz, *found.ngrams]
+    assert all(math.isfinite(bits) and bits >= 0 for bits in metrics)
     if len(vocabulary) == 1:
         assert (found.uniform, found.unigram, found.ngram) == (0, 0, 0)
 
@@ -290,7 +290,7 @@ def here(tmp_path, monkeypatch, capsys):
     return lambda *arguments, **options: call_charrnn(capsys, *arguments, **options)
 
 
-def figures_of(result):
+def metrics_of(result):
     """The line "baselines: ..." as a dictionary, or None."""
     lines = [line for line in result.out.splitlines() if line.startswith("baselines: ")]
     if not lines:
@@ -305,7 +305,7 @@ def test_a_run_ends_with_the_baselines_between_its_result_and_the_next_command(h
     starts = [line.split(":")[0] for line in result.out.splitlines()[1:]]
     assert starts == ["validation", "baselines", "next"]
     expected, _, _ = of_text(make_text(3000)[:2700], make_text(3000)[2700:])
-    assert figures_of(result) == {
+    assert metrics_of(result) == {
         "uniform": round(expected.uniform, 3),
         "unigram": round(expected.unigram, 3),
         "gzip": round(expected.gzip, 3),
@@ -318,12 +318,12 @@ def test_a_run_ends_with_the_baselines_between_its_result_and_the_next_command(h
 @pytest.mark.parametrize("option", ["--no-baselines", "-q", "--val-fraction=0"])
 def test_baselines_are_left_out_when_unwanted_or_without_validation_text(here, option):
     result = here("train", "corpus.txt", *SMALL, option)
-    assert figures_of(result) is None
+    assert metrics_of(result) is None
     assert "next: " in result.out
 
 
 def test_a_byte_model_has_baselines_per_byte(here):
-    found = figures_of(here("train", "corpus.txt", *SMALL, "--level", "byte"))
+    found = metrics_of(here("train", "corpus.txt", *SMALL, "--level", "byte"))
     assert found["uniform"] == 8
     assert found["unit"] == "byte"
 
@@ -334,7 +334,7 @@ def test_limits_that_bite_are_said(here, monkeypatch):
     monkeypatch.setattr("charrnn.cli.train.baselines.LONG", 1000)
     result = here("train", "corpus.txt", *SMALL)
     assert (
-        figures_of(result)["unit"]
+        metrics_of(result)["unit"]
         == "character (knowing the last 500 characters of the training text)"
     )
     assert "measuring the baselines" in result.err
@@ -347,7 +347,7 @@ def test_limits_that_bite_are_said(here, monkeypatch):
 
 
 def test_evaluate_has_them_as_a_table_and_as_json(here):
-    line = figures_of(here("train", "corpus.txt", *SMALL))
+    line = metrics_of(here("train", "corpus.txt", *SMALL))
     table = here("evaluate", "--split", "val", "--baselines").out.split("\n\n")[1].splitlines()
     assert (
         table[0] == "baselines         bits per char, knowing the 2,700 chars of the training text"

@@ -59,7 +59,7 @@ def score_by_torch(model, ids, window):
 
 @pytest.mark.parametrize("num_symbols", [2, 3, CHUNK, CHUNK + 1, 2 * CHUNK + 2, 301])
 @pytest.mark.parametrize("window", [None, 1, 2, 7, CHUNK, 100, 1000])
-def test_the_figures_equal_torch_in_float64(model, num_symbols, window):
+def test_the_metrics_equal_torch_in_float64(model, num_symbols, window):
     ids = make_ids(num_symbols)
     nats, right = score_by_torch(model, ids, window or num_symbols)
     result = evaluate(model, ids, window=window)
@@ -142,7 +142,7 @@ def test_a_text_with_nothing_to_predict_is_refused(model, num_symbols, window):
         evaluate(model, make_ids(num_symbols), window=window)
 
 
-def test_the_dictionary_has_the_figures_under_their_names(model):
+def test_the_dictionary_has_the_metrics_under_their_names(model):
     result = evaluate(model, make_ids(50), unknown=3)
     assert result.as_dict() == {
         "characters": 49,
@@ -164,7 +164,7 @@ def biased(model, value):
     return CharRNN(model.config, model.vocabulary, weights)
 
 
-def test_a_model_that_is_sure_and_wrong_has_finite_figures(model):
+def test_a_model_that_is_sure_and_wrong_has_finite_metrics(model):
     result = evaluate(biased(model, 1e30), np.array([1, 1, 0], np.uint8))
     assert result.nats_per_char == pytest.approx(5e29)
     assert math.isfinite(result.perplexity)

@@ -92,17 +92,17 @@ def compare_at(width):
     return table(ROWS, "char", width, blocks=True)
 
 
-def a_row(cell, nats, **figures):
+def a_row(cell, nats, **numbers):
     config = ModelConfig(cell=cell, vocab_size=50, hidden_size=1096)
     known = {"run": Path(cell), "config": config, "training": TrainingConfig(), "parameters": 54321}
     progress = {"steps": 1040, "epochs": 1.5, "characters_seen": 123_456_789, "seconds": 2.0}
-    return Trained(**(known | progress | figures), nats=nats)
+    return Trained(**(known | progress | numbers), nats=nats)
 
 
 ROWS = [a_row("peephole", 2 * math.log(2)), a_row("gru", None, diverged=DivergedError("nan"))]
 
 
-def figures_in(lines):
+def numbers_in(lines):
     """The words with digits; points that are drawn as digits are none."""
     words = " ".join(lines).split()
     return {word for word in words if re.search("[0-9]", word) and not re.search("[│┤·]", word)}
@@ -110,11 +110,11 @@ def figures_in(lines):
 
 @pytest.mark.parametrize("width", [30, 34, 40, 46, 60, 80, 100])
 @pytest.mark.parametrize("at", [horizon_at, gates_at, saliency_at, compare_at])
-def test_tables_keep_to_the_width_and_their_figures_are_whole(at, width):
+def test_tables_keep_to_the_width_and_their_numbers_are_whole(at, width):
     lines = at(width)
     assert max(map(cell_len, lines)) <= width
-    figures, shown = figures_in(at(200)), figures_in(lines)
-    assert shown <= figures
+    numbers, shown = numbers_in(at(200)), numbers_in(lines)
+    assert shown <= numbers
     assert len(shown) > 1
 
 

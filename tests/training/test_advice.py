@@ -99,7 +99,7 @@ def test_a_run_without_validation_text_has_none():
 
 
 @pytest.mark.parametrize("damage", [{"train_nats_per_char": math.nan}, {"val_nats_per_char": "2"}])
-def test_figures_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
+def test_numbers_that_no_run_writes_teach_nothing_and_stop_nothing(damage):
     first, *others = rows(FALLING, FALLING)
     assert run_advice([first | damage, *others], (0.0, 0.0)) == []
     assert run_advice([{"step": 1}, *others], (0.0, 0.0)) == []

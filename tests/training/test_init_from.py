@@ -237,8 +237,8 @@ def test_a_start_that_is_of_no_use_is_refused_in_words(corpus, tmp_path, monkeyp
 
 
 def test_if_no_step_makes_it_better_the_start_is_the_best(corpus, tmp_path, monkeypatch):
-    figures = iter([1.0, 2.0, 3.0, 4.0])
-    monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
+    losses = iter([1.0, 2.0, 3.0, 4.0])
+    monkeypatch.setattr(Trainer, "validate", lambda _self: next(losses))
     list(make_trainer(corpus, tmp_path / "run").run())
     best = load_checkpoint(tmp_path / "run" / "best.safetensors")
     assert best.metrics["best_step"] == best.metrics["step"] == 0
@@ -254,7 +254,7 @@ def test_without_validation_text_there_is_nothing_to_judge_the_start_by(corpus, 
 
 
 def contents(folder):
-    """All that a run keeps but the clock's figures."""
+    """All that a run keeps but times."""
     files = [load_checkpoint(folder / f"{name}.safetensors") for name in ("best", "last")]
     rows = read_rows(folder / "metrics.jsonl")
     return (

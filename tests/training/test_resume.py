@@ -89,9 +89,9 @@ def run(trainer, *, stop_at=None, kill_at=None, spoilt=lambda _step, _halvings: 
 def without_clocks(path):
     loaded = load_checkpoint(path)
     tensors = {**loaded.model.weights, **loaded.training}
-    figures = {k: v for k, v in loaded.metrics.items() if k != "seconds"}
+    measures = {k: v for k, v in loaded.metrics.items() if k != "seconds"}
     arrays = {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in tensors.items()}
-    return arrays, figures, loaded.run
+    return arrays, measures, loaded.run
 
 
 def contents(folder):
@@ -254,9 +254,9 @@ def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_pa
     assert by_calls > 15
     assert by_time > 0  # how many depends on the machine
     for name in ("calls", "times"):
-        (last, figures, about), *rest = contents(tmp_path / name)
-        del figures["kept"]
-        assert ((last, figures, about), *rest) == contents(tmp_path / "whole")
+        (last, measures, about), *rest = contents(tmp_path / name)
+        del measures["kept"]
+        assert ((last, measures, about), *rest) == contents(tmp_path / "whole")
 
 
 def test_a_second_ctrl_c_quits_at_once_in_the_middle_of_a_save(tmp_path):
@@ -402,8 +402,8 @@ def test_so_many_older_checkpoints_are_kept_and_no_other_file_is_touched(
 
 @pytest.mark.parametrize("stop", [None, 16])
 def test_a_run_ends_when_its_patience_does(corpus, tmp_path, monkeypatch, stop):
-    figures = {7: 2.0, 14: 1.0, 21: 1.0, 28: 3.0, 35: 0.5}
-    monkeypatch.setattr(Trainer, "validate", lambda self: figures[self.progress.step])
+    losses = {7: 2.0, 14: 1.0, 21: 1.0, 28: 3.0, 35: 0.5}
+    monkeypatch.setattr(Trainer, "validate", lambda self: losses[self.progress.step])
     config = dataclasses.replace(CONFIG, steps=100, patience=2)
     run(make_trainer(corpus, tmp_path / "run", config=config), stop_at=stop)
     trainer = make_trainer(corpus, tmp_path / "run", config=config)
@@ -419,8 +419,8 @@ def test_a_run_ends_when_its_patience_does(corpus, tmp_path, monkeypatch, stop):
 
 
 def test_patience_that_ends_with_the_last_step_ends_nothing_early(corpus, tmp_path, monkeypatch):
-    figures = {7: 2.0, 14: 1.0, 21: 1.5, 24: 1.5}
-    monkeypatch.setattr(Trainer, "validate", lambda self: figures[self.progress.step])
+    losses = {7: 2.0, 14: 1.0, 21: 1.5, 24: 1.5}
+    monkeypatch.setattr(Trainer, "validate", lambda self: losses[self.progress.step])
     config = dataclasses.replace(CONFIG, patience=2)
     assert run(make_trainer(corpus, tmp_path / "run", config=config))[-1] == Stopped(24, True)
 

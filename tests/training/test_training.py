@@ -192,8 +192,8 @@ def test_a_hopeless_loss_counts_as_diverged(corpus, tmp_path):
 
 
 def test_the_best_checkpoint_is_kept_when_later_ones_are_worse(corpus, tmp_path, monkeypatch):
-    figures = iter([2.0, 1.0, 3.0, 4.0])
-    monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
+    losses = iter([2.0, 1.0, 3.0, 4.0])
+    monkeypatch.setattr(Trainer, "validate", lambda _self: next(losses))
     trainer = make_trainer(corpus, tmp_path / "run")
     run_to_end(trainer)
     best = load_checkpoint(tmp_path / "run" / "best.safetensors")
@@ -211,7 +211,7 @@ def test_without_validation_text_the_last_is_the_best(corpus, tmp_path):
 
 
 def contents(folder):
-    """What must not differ: files' tensors, figures without clocks, metrics without clocks."""
+    """What must not differ: files' tensors, header metrics without times, rows without times."""
     last, best = (load_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
     rows = [
         {k: v for k, v in row.items() if k != "seconds"}
@@ -220,8 +220,8 @@ def contents(folder):
     parts = []
     for each in (last, best):
         tensors = {**each.model.weights, **each.training}
-        figures = {k: v for k, v in each.metrics.items() if k != "seconds"}
-        parts.append(({k: (v.dtype.str, v.tobytes()) for k, v in tensors.items()}, figures))
+        measures = {k: v for k, v in each.metrics.items() if k != "seconds"}
+        parts.append(({k: (v.dtype.str, v.tobytes()) for k, v in tensors.items()}, measures))
     return parts, rows
 
 
@@ -349,7 +349,7 @@ def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(corpus, tmp_pat
 def test_a_best_checkpoint_that_was_not_written_is_not_believed_in(corpus, tmp_path, monkeypatch):
     from charrnn import checkpoint
 
-    real, figures = checkpoint.write_atomically, iter([3.0, 1.0, 2.0, 2.5])
+    real, losses = checkpoint.write_atomically, iter([3.0, 1.0, 2.0, 2.5])
 
     def full(path, content):
         if path.name == "best.safetensors" and trainer.progress.step == 14:
@@ -357,7 +357,7 @@ def test_a_best_checkpoint_that_was_not_written_is_not_believed_in(corpus, tmp_p
         real(path, content)
 
     monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
-    monkeypatch.setattr(Trainer, "validate", lambda _self: next(figures))
+    monkeypatch.setattr(Trainer, "validate", lambda _self: next(losses))
     trainer = make_trainer(corpus, tmp_path / "run")
     events = run_to_end(trainer)
     assert events[-1].finished
