@@ -154,6 +154,7 @@ def test_the_dictionary_has_the_metrics_under_their_names(model):
         "window": None,
         "streams": 1,
         "lines": None,
+        "items": None,
         "protocol": "state carried",
     }
 
