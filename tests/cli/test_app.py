@@ -32,13 +32,15 @@ RELEASED = {
         --seed --patience --level --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
         --test-fraction --lines --split-seed --name --out --resume --overwrite --device --precision --threads --cache
         --save-every --keep --baselines --tensorboard --init-from --extend-vocabulary --layer-norm
-        --eval-every --final-lr --kernel --reset-every --warmup-steps --weight-decay""",
+        --eval-every --final-lr --kernel --reset-every --warmup-steps --weight-decay
+        --separator --documents""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
         --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite
         --device --precision
         --threads --cache --json --epochs --eval-every --final-lr --keep-newlines --kernel
-        --layer-norm --learn-start --reset-every --test-fraction --warmup-steps --weight-decay""",
+        --layer-norm --learn-start --reset-every --test-fraction --warmup-steps --weight-decay --separator
+        --documents""",
     "sample": """--prompt --temp --length --seed --interactive --count --prompt-file --unknown --temp-to --top-k --top-p
         --min-p --typical --repetition-penalty --repetition-window --no-repeat-ngram --ban --bias --match --stop
         --until-sentence --max-chars --lines --infill --beam --infill-newlines --separator --unique --novel

@@ -68,8 +68,9 @@ class ScoreOptions(Config):
     )
     by: str | None = setting(
         None,
-        "What {top}, {sort} and {threshold} compare.",
+        f"What {{top}}, {{sort}} and {{threshold}} compare: {', '.join(MEASURES)}.",
         choices=tuple(MEASURES),
+        metavar="MEASURE",
         default_text="mean, the bits per character; with --pick, bits",
         panel=SHOWN,
     )

@@ -38,40 +38,40 @@ def measured(corpus: "Corpus", split: str) -> "Baselines":
 
 def print_line(corpus: "Corpus") -> None:
     """The baselines of the validation text in one line."""
-    found = measured(corpus, "val")
+    result = measured(corpus, "val")
     unit = "byte" if corpus.config.level == "byte" else "character"
-    figures = [f"{name} {bits:.3f}" for name, bits in _before_ngram(found)]
-    figures.append(f"{found.order}-gram (Kneser-Ney) {found.ngram:.3f}")
-    cut = found.train_characters < len(corpus.train)
-    which = f" (knowing {_training_text(corpus, found, unit)})" if cut else ""
+    figures = [f"{name} {bits:.3f}" for name, bits in _before_ngram(result)]
+    figures.append(f"{result.order}-gram (Kneser-Ney) {result.ngram:.3f}")
+    cut = result.train_characters < len(corpus.train)
+    which = f" (knowing {_training_text(corpus, result, unit)})" if cut else ""
     print(f"baselines: {', '.join(figures)} bits per {unit}{which}")
 
 
 def print_table(corpus: "Corpus", split: str) -> None:
     """The baselines of a held-out part, a line each."""
-    found = measured(corpus, split)
+    result = measured(corpus, split)
     unit = "byte" if corpus.config.level == "byte" else "char"
     held_out = corpus.test if split == "test" else corpus.val
-    cut = found.characters < len(held_out) - 1
-    which = f", for the first {counted(found.characters, unit)}" if cut else ""
+    cut = result.characters < len(held_out) - 1
+    which = f", for the first {counted(result.characters, unit)}" if cut else ""
     chooser = "validation text" if len(corpus.val) >= 2 else "this text"
     print()
-    known = f"bits per {unit}, knowing {_training_text(corpus, found, unit)}{which}"
+    known = f"bits per {unit}, knowing {_training_text(corpus, result, unit)}{which}"
     print_wrapped(f"{'baselines':<{LABEL}}{known}", LABEL)
-    for name, bits in _before_ngram(found):
+    for name, bits in _before_ngram(result):
         print(f"{name:<{LABEL}}{bits:.4f}")
-    name, orders = f"{found.order}-gram", len(found.ngrams)
+    name, orders = f"{result.order}-gram", len(result.ngrams)
     how = f"Kneser-Ney, the best order of 1 to {orders} on {chooser}"
-    print_wrapped(f"{name:<{LABEL}}{found.ngram:.4f}, {how}", LABEL)
+    print_wrapped(f"{name:<{LABEL}}{result.ngram:.4f}, {how}", LABEL)
 
 
-def _before_ngram(found: "Baselines") -> list[tuple[str, float]]:
+def _before_ngram(result: "Baselines") -> list[tuple[str, float]]:
     """The baselines that need no explanation, by name."""
-    simple = [("uniform", found.uniform), ("unigram", found.unigram), ("gzip", found.gzip)]
-    return simple if found.xz is None else [*simple, ("xz", found.xz)]
+    simple = [("uniform", result.uniform), ("unigram", result.unigram), ("gzip", result.gzip)]
+    return simple if result.xz is None else [*simple, ("xz", result.xz)]
 
 
-def _training_text(corpus: "Corpus", found: "Baselines", unit: str) -> str:
+def _training_text(corpus: "Corpus", result: "Baselines", unit: str) -> str:
     """How much of the training text the baselines know."""
-    last = "last " if found.train_characters < len(corpus.train) else ""
-    return f"the {last}{counted(found.train_characters, unit)} of the training text"
+    last = "last " if result.train_characters < len(corpus.train) else ""
+    return f"the {last}{counted(result.train_characters, unit)} of the training text"
