@@ -19,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from charrnn.errors import OFF, SettingError
 
-LARGE = 1e12
+UNBOUNDED = 1e12
 """A bound from here on stands for "any finite number"; messages mention it only where it is exceeded."""
 
 
@@ -31,7 +31,7 @@ class Setting:
     """One or two sentences, for the command's help and the reference."""
     low: float = 0
     """The smallest value."""
-    high: float = LARGE
+    high: float = UNBOUNDED
     """The largest value."""
     above: bool = False
     """Whether `low` itself is excluded."""
@@ -202,7 +202,7 @@ def _range(kind: type, rule: Setting, found: Any) -> str:
     noun = "a whole number" if kind is int else "a number"
     low, high = (f"{int(b):,}" if kind is int else f"{b:g}" for b in (rule.low, rule.high))
     exceeded = isinstance(found, (int, float)) and found > rule.high
-    if rule.high >= LARGE and not exceeded:
+    if rule.high >= UNBOUNDED and not exceeded:
         return f"{noun} above {low}" if rule.above else f"{noun}, {low} or more"
     return f"{noun} above {low} and up to {high}" if rule.above else f"{noun} from {low} to {high}"
 

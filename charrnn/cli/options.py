@@ -8,71 +8,40 @@ the options make. The description of a setting is only in its config (see `charr
 import dataclasses
 import inspect
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
-from enum import StrEnum
-from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, NewType, Optional, get_type_hints
+from typing import Any, NewType, get_type_hints
 
 import typer
 
 from charrnn.cli import terminal
-from charrnn.config import (
-    CONFIGS,
-    PANELS,
-    ModelConfig,
-    TrainingConfig,
-    TrainingRequest,
+from charrnn.cli.parameters import (
+    AUTO,
+    Complete,
+    Option,
+    Parse,
+    context_parameter,
+    option_parameter,
+    quiet_parameter,
+    run_file_parameter,
 )
-from charrnn.errors import OFF, CharrnnError, UsageError, spelled
+from charrnn.config import CONFIGS, PANELS, ModelConfig, TrainingConfig, TrainingRequest
+from charrnn.errors import OFF, CharrnnError, Spell, UsageError
 from charrnn.settings import (
     Setting,
     check_together,
-    expected_value,
     flags_of,
     is_config,
-    may_be_off,
     settings_of,
-    value_in_words,
     value_types,
 )
-from charrnn.wording import did_you_mean
 
-AUTO = "auto"
-"""The word on the command line for a value that is left to the plan."""
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 
 Given = NewType("Given", frozenset[str])
 """The names of the settings and arguments that were given on the command line or in a run file."""
 
-Parse = Callable[[str], Any]
-Complete = Callable[[str], list[str]]
 Command = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Option:
-    """A setting as an option."""
-
-    config: type
-    name: str
-    rule: Setting
-    default: Any
-    kind: type
-    may_be_none: bool
-    parse: Parse | None
-    complete: Complete | None
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Its spellings, the usual one first."""
-        return flags_of(self.name, self.rule)
-
-    @property
-    def may_be_off(self) -> bool:
-        """Whether the word `off` is one of its values."""
-        return may_be_off(self.config, self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,52 +65,73 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
         function: takes configs, arguments in Typer's way, and if it wants them `Given` and `typer.Context`.
         changes: what is different about settings in this command.
     """
-    changes = changes or Changes()
-    hints = get_type_hints(function, include_extras=True)
-    parameters = inspect.signature(function).parameters
-    groups = {name: hints[name] for name in parameters if is_config(hints[name])}
-    own = {n: p for n, p in parameters.items() if n not in groups and hints[n] is not Given}
-    options = {name: list(_options(config, changes)) for name, config in groups.items()}
+    parts = _Parts(function, changes or Changes())
 
     def call(context: typer.Context, quiet: bool, **values: Any) -> None:
+        """Run the command."""
         terminal.set_quiet(quiet)
         try:
-            obey(context, values)
+            function(**parts.arguments(context, values))
         except CharrnnError as error:
             if not error.names_settings:
                 raise
-            raise error.typed(spell_as_options(spelling)) from None
+            raise error.typed(parts.spell) from None
 
-    def obey(context: typer.Context, values: Mapping[str, Any]) -> None:
-        given = Given(frozenset(n for n in context.params if was_given(context, n)))
-        arguments = {name: values[name] for name in own if name != "context"}
-        if "context" in own:
-            arguments["context"] = context
-        for name, config in groups.items():
-            arguments[name] = _made(config, options[name], values, given)
-        check_together(*(arguments[name] for name in groups), rules=rules)
-        for name in parameters:
-            if hints[name] is Given:
-                arguments[name] = given
-        function(**arguments)
-
+    signature = parts.signature()
     call.__doc__, call.__name__ = _paragraphs(function.__doc__ or ""), function.__name__
-    signature = [_context_parameter()]
-    signature += [p.replace(annotation=hints[n]) for n, p in own.items() if n != "context"]
-    everything = sorted(
-        itertools.chain(*options.values()), key=lambda o: _panel_order(o.rule.panel)
-    )
-    rules = {option.name: option.rule for option in everything}
-    spelling = {option.name: option.flags[0] for option in everything}
-    spell = spell_as_options(spelling)
-    signature += [_parameter(option, spell) for option in everything]
-    if everything:
-        signature.append(_run_file_parameter({o.name for o in everything if o.rule.once}))
-    signature.append(_quiet_parameter())
     call.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in signature}
-    call.spelling = spelling  # type: ignore[attr-defined]
+    call.spelling = parts.spelling  # type: ignore[attr-defined]
     return call
+
+
+class _Parts:
+    """The parameters of a command's function: configs, arguments of its own, and `Given`."""
+
+    def __init__(self, function: Callable[..., object], changes: Changes) -> None:
+        self.hints = get_type_hints(function, include_extras=True)
+        self.parameters = inspect.signature(function).parameters
+        self.configs = {n: self.hints[n] for n in self.parameters if is_config(self.hints[n])}
+        self.options = {n: list(_options(config, changes)) for n, config in self.configs.items()}
+        everything = itertools.chain(*self.options.values())
+        self.in_order = sorted(everything, key=lambda option: _panel_order(option.rule.panel))
+        self.spelling = {option.name: option.flags[0] for option in self.in_order}
+        self.spell = spell_as_options(self.spelling)
+
+    @property
+    def own(self) -> dict[str, inspect.Parameter]:
+        """The arguments in Typer's way."""
+        others = {"context", *self.configs}
+        return {
+            name: parameter
+            for name, parameter in self.parameters.items()
+            if name not in others and self.hints[name] is not Given
+        }
+
+    def signature(self) -> list[inspect.Parameter]:
+        """The parameters for Typer."""
+        once = {option.name for option in self.in_order if option.rule.once}
+        return [
+            context_parameter(),
+            *(p.replace(annotation=self.hints[name]) for name, p in self.own.items()),
+            *(option_parameter(option, self.spell) for option in self.in_order),
+            *([run_file_parameter(once)] if self.in_order else []),
+            quiet_parameter(),
+        ]
+
+    def arguments(self, context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of the function that a command line describes."""
+        given = Given(frozenset(n for n in context.params if was_given(context, n)))
+        arguments = {name: values[name] for name in self.own}
+        arguments |= {"context": context} if "context" in self.parameters else {}
+        arguments |= {name: given for name, hint in self.hints.items() if hint is Given}
+        configs = {
+            name: _made(config, self.options[name], values, given)
+            for name, config in self.configs.items()
+        }
+        rules = {option.name: option.rule for option in self.in_order}
+        check_together(*configs.values(), rules=rules)
+        return arguments | configs
 
 
 def _paragraphs(text: str) -> str:
@@ -202,6 +192,7 @@ def unescaped(flag: str, text: str) -> str:
     import re
 
     def meaning(match: re.Match[str]) -> str:
+        """The character that an escape stands for."""
         if match[1] not in ESCAPES:
             raise UsageError(
                 f"{flag} has \\{match[1]}, which is not an escape",
@@ -218,10 +209,11 @@ def was_given(context: typer.Context, name: str) -> bool:
     return source in ("COMMANDLINE", "DEFAULT_MAP")
 
 
-def spell_as_options(flags: Mapping[str, str]) -> Callable[[str, str], str]:
+def spell_as_options(flags: Mapping[str, str]) -> Spell:
     """How a command with these options spells settings and their values: "learning_rate" -> "--lr"."""
 
     def spell(name: str, value: str) -> str:
+        """Spell one setting."""
         flag = OFF if name == OFF else flags.get(name) or _usual_flag(name)
         return f"{flag} {value}".rstrip()
 
@@ -232,143 +224,3 @@ def _usual_flag(name: str) -> str:
     """The spelling of a setting that is not an option of the current command."""
     rules = (settings_of(config).get(name) for config in CONFIGS)
     return flags_of(name, next((rule for rule in rules if rule), Setting(help="")))[0]
-
-
-# --- parameters as Typer wants them -----------------------------------------------------------------------------------
-
-
-def _parameter(option: Option, spell: Callable[[str, str], str]) -> inspect.Parameter:
-    rule, flags = option.rule, option.flags
-    default: Any = None if rule.planned else option.default
-    if default is MISSING or default == ():
-        default = None
-    kind: Any
-    kind, settings = _kind(option)
-    shown: bool | str = default not in (None, "")
-    if rule.default_text is not None:
-        shown = spelled(rule.default_text, spell, default=value_in_words(option.default))
-    if option.kind is bool and (option.may_be_none or rule.planned or default):
-        flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
-    text = spelled(rule.help, spell) + (f" '{OFF}' disables it." if option.may_be_off else "")
-    annotation: Any = Annotated[
-        kind,
-        typer.Option(
-            *flags,
-            help=text,
-            metavar=_metavar(option),
-            show_default=shown,
-            rich_help_panel=rule.panel or None,
-            **settings,
-        ),
-    ]
-    return _keyword(option.name, annotation, default)
-
-
-def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
-    """The type of an option for Typer, and what else Typer is given for it."""
-    if option.kind is bool:
-        return (bool | None if option.may_be_none or option.rule.planned else bool), {}
-    if option.kind is tuple:
-        return list[str] | None, {}
-    if option.rule.choices:
-        choices = option.rule.choices
-        return str | None, {
-            "autocompletion": beginning_with(choices),
-            "parser": partial(_word, choices),
-        }
-    if option.kind in (int, float) and option.may_be_off:
-        return str | None, {"parser": partial(_number_or_off, option)}
-    if issubclass(option.kind, StrEnum):
-        parser, words = partial(_member, option), _words(option)
-        return Optional[option.kind], {"parser": parser, "autocompletion": beginning_with(words)}  # noqa: UP045
-    settings: dict[str, Any] = {"autocompletion": option.complete} if option.complete else {}
-    return Optional[option.kind], settings  # noqa: UP045 (a class at run time)
-
-
-def beginning_with(words: Iterable[str]) -> Complete:
-    """A function for shell completion: it returns the words that begin with the typed text."""
-
-    def complete(incomplete: str) -> list[str]:
-        return [word for word in words if word.startswith(incomplete)]
-
-    return complete
-
-
-def _word(choices: Collection[str], text: str) -> str:
-    """One of a few words, ignoring case."""
-    return next((choice for choice in choices if choice == str(text).lower()), str(text))
-
-
-def _words(option: Option) -> list[str]:
-    """The words that an option takes whose values are an enum's: `auto` too, for a default that depends."""
-    words = list(map(str, option.kind))  # type: ignore[call-overload]
-    return [AUTO, *words] if option.may_be_none and option.rule.default_text else words
-
-
-def _member(option: Option, text: str) -> Any:
-    """The member of an enum that a word names, ignoring case."""
-    word, words = str(text).lower(), _words(option)
-    if word not in words:
-        message = f"{option.flags[0]} must be one of {', '.join(words)}, not {str(text)!r}"
-        raise UsageError(message, did_you_mean(word, words))
-    return None if word == AUTO else option.kind(word)
-
-
-def _number_or_off(option: Option, text: str) -> Any:
-    if str(text).lower() == OFF:
-        return OFF
-    try:
-        return option.kind(text)
-    except ValueError:
-        expected = expected_value(option.config, option.name)
-        raise UsageError(f"{option.flags[0]} must be {expected}, or {OFF}, not {text!r}") from None
-
-
-def _metavar(option: Option) -> str | None:
-    if option.rule.metavar or option.kind is bool:
-        return option.rule.metavar or ""  # Typer's own would be <bool>
-    if option.rule.choices:
-        return "[" + "|".join(option.rule.choices) + "]"
-    if issubclass(option.kind, StrEnum):
-        return "[" + "|".join(_words(option)) + "]"
-    if option.may_be_off:
-        return "INTEGER" if option.kind is int else "FLOAT"
-    return None
-
-
-def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Parameter(name, kind, default=default, annotation=annotation)
-
-
-def _context_parameter() -> inspect.Parameter:
-    return inspect.Parameter(
-        "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-    )
-
-
-def _run_file_parameter(once: Collection[str]) -> inspect.Parameter:
-    """The option `--config`; settings in `once` cannot be in the file."""
-
-    def apply(context: typer.Context, path: Path | None) -> Path | None:
-        """Take the options in a file as defaults."""
-        if path is not None:
-            from charrnn.cli.run_file import apply_run_file
-
-            apply_run_file(context, path, once)
-        return path
-
-    option = typer.Option(
-        "--config",
-        metavar="FILE.toml",
-        help="Read options from this file; options on the command line take precedence.",
-        callback=apply,
-        is_eager=True,
-        show_default=False,
-    )
-    return _keyword("config_file", Annotated[Path | None, option], default=None)
-
-
-def _quiet_parameter() -> inspect.Parameter:
-    option = typer.Option("--quiet", "-q", metavar="", help="Print only errors on stderr.")
-    return _keyword("quiet", Annotated[bool, option], default=False)

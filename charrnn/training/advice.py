@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-FEWEST_EVALUATIONS = 8
+ENOUGH_ROWS = 8
 """Minimum evaluations for advice on a run; with this many, its second half has four."""
 RISE = 0.01
 """Relative rise of validation over its best that counts; neighboring evaluations near a run's end differ by less."""
@@ -35,9 +35,7 @@ def run_advice(rows: Sequence[Row], dropouts: tuple[float, float]) -> list[str]:
         row.get(name) for row in rows for name in ("val_nats_per_char", "train_nats_per_char")
     ]
     are_validated = all(isinstance(nats, float) and 0 < nats < math.inf for nats in losses)
-    if (
-        len(rows) < FEWEST_EVALUATIONS or not are_validated
-    ):  # a resumed run's old rows come from a file
+    if len(rows) < ENOUGH_ROWS or not are_validated:  # a resumed run's old rows come from a file
         return []
     val = [row["val_nats_per_char"] / math.log(2) for row in rows]
     train = [row["train_nats_per_char"] / math.log(2) for row in rows]

@@ -41,7 +41,9 @@ class CorpusSize:
     train_chars: int
     val_chars: int
     item_lengths: Positions | None = None
-    """The lengths of the training lines, newlines included, in a corpus of lines."""
+    """The lengths of the training items, such as lines, with their ends; None for a running text."""
+    item_noun: str = "line"
+    """The noun for such an item."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from charrnn.training.ops import TorchOps
 
 WINDOWS = 64
 """Windows in a text, at most."""
-WARM_UP = 128
+WINDOW_WARM_UP = 128
 """Characters that a window reads before those that have a gradient, if the text is that long."""
 REACHED = 0.01
 """The part of the norm at distance 0 that still counts as reached."""
@@ -79,7 +79,12 @@ class GradientReach:
 
 
 def gradient_reach(
-    model: CharRNN, ids: Ids, distance: int, *, windows: int = WINDOWS, warm_up: int = WARM_UP
+    model: CharRNN,
+    ids: Ids,
+    distance: int,
+    *,
+    windows: int = WINDOWS,
+    warm_up: int = WINDOW_WARM_UP,
 ) -> GradientReach:
     """Measure how far back the gradient reaches in a text.
 

@@ -88,11 +88,11 @@ class Network(nn.Module):
         """Logits (T, N, V) for symbols (T, N), and the state after them."""
         inputs, state = self.inputs(ids), state or self.first_state(ids.shape[1])
         if self.cell.feeds_back == "output":
-            return self._fed_back(inputs, state)
+            return self._with_feedback(inputs, state)
         outputs, state = self.stack.through(inputs, state)
         return self.head(self.dropout(outputs)), state
 
-    def _fed_back(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
+    def _with_feedback(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
         """The logits of a cell whose output comes back: the head takes part in every step."""
         mask = cache(
             lambda: self.dropout(torch.ones_like(state[0][-1:]))[0]

@@ -66,7 +66,9 @@ def _steps(run: AllowedRun, config: TrainingConfig, wanted: BatchShape, seconds:
     """The steps, what each reads, the learning rates and the time."""
     shape = f"{config.batch_size} x {config.sequence_length}"
     usual = f"{wanted.batch_size} x {wanted.sequence_length}"
-    each = f"{shape} characters" if run.epoch.lines is None else f"about {run.epoch.lines:,} lines"
+    each = f"{shape} characters"
+    if run.epoch.lines is not None:
+        each = f"about {counted(run.epoch.lines, run.size.item_noun)}"
     if shape != usual:
         chars = counted(run.size.train_chars, "training character")
         each += f" ({chars} are too few for {usual})"

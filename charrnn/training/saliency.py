@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
@@ -25,7 +26,7 @@ from charrnn.training.gradients import ARRAYS_PER_STEP, TAPE, TorchModel, warm
 
 REACH = 1000
 """Characters before the prediction that get a gradient, at most."""
-WARM_UP = 1024
+READ_BEFORE = 1024
 """Characters read before those, without a gradient, if the text is that long."""
 
 
@@ -61,7 +62,7 @@ def saliency(
     *,
     target: int | None = None,
     reach: int = REACH,
-    warm_up: int = WARM_UP,
+    warm_up: int = READ_BEFORE,
 ) -> Saliency:
     """Measure how much each character before a place mattered for the prediction there.
 
@@ -86,20 +87,26 @@ def saliency(
         )
     reader = TorchModel(model)
     start = max(0, place - min(reach, _affordable(model)))
-    state = warm(reader, ids, np.array([start]), min(warm_up, start))
-    symbols = torch.from_numpy(ids[start:place].astype(np.int64))
-    inputs = [row[None].requires_grad_() for row in reader.embedding[symbols]]  # (1, E) each
-    for embedded in inputs:
-        state = reader.step_on(embedded, state)
-    log_p = torch.log_softmax(reader.logits(state)[0], -1)  # (V,)
+    inputs, log_p = _predicted(reader, ids, start, place, min(warm_up, start))
     if target is None:
         target = int(ids[place]) if place < len(ids) else int(log_p.argmax())
-    probability = log_p[target].detach().exp().item()
     gradients = torch.cat(torch.autograd.grad(log_p[target], inputs))  # (K, E)
     norms = torch.linalg.vector_norm(gradients @ reader.embedding.T, dim=-1).numpy()
     if not np.isfinite(norms).all():
         raise CheckpointError("the model's gradient is not finite: its weights are too large")
-    return Saliency(place, target, probability, norms)
+    return Saliency(place, target, log_p[target].detach().exp().item(), norms)
+
+
+def _predicted(
+    reader: TorchModel, ids: Ids, start: int, place: int, warm_up: int
+) -> tuple[list[Tensor], Tensor]:
+    """The embedded symbols from start to place, (1, E) each, and the log-probabilities (V,) after them."""
+    state = warm(reader, ids, np.array([start]), warm_up)
+    symbols = torch.from_numpy(ids[start:place].astype(np.int64))
+    inputs = [row[None].requires_grad_() for row in reader.embedding[symbols]]
+    for embedded in inputs:
+        state = reader.step_on(embedded, state)
+    return inputs, torch.log_softmax(reader.logits(state)[0], -1)
 
 
 def _affordable(model: CharRNN) -> int:

@@ -54,6 +54,8 @@ def unroll(
 
 
 class _Unrolled(torch.autograd.Function):
+    """The loop over time as one operation for torch, with its own gradient."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -65,6 +67,7 @@ class _Unrolled(torch.autograd.Function):
         rows: Tensor | None,
         *rest: Tensor,
     ) -> Any:
+        """The outputs and the last state; with `keep`, a trace of each step is kept for the gradient."""
         weights: dict[str, Any] = dict(zip(names, rest, strict=False))
         weight = weights["weight_hh"].to(dtype)  # (H, B·H)
         state = tuple(rest[len(names) :])
@@ -89,6 +92,7 @@ class _Unrolled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """The gradients of all that `forward` was given, in its order."""
         cell, weights, kept = ctx.cell, ctx.weights, ctx.kept
         T, N, width = len(kept) - 1, kept.shape[1], ctx.weight.shape[1]
         dx = torch.empty(T, N, width, dtype=kept.dtype, device=kept.device)

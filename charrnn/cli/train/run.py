@@ -4,6 +4,7 @@ torch is imported by the functions that need it, and first by `start_torch`, onc
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from charrnn.cli.terminal import is_quiet, warn
 from charrnn.cli.train.record import about_run
 from charrnn.config import ModelConfig, SavingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, EnvironmentFault
+from charrnn.text.kinds import item_noun
 from charrnn.wording import size
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, dev
     from charrnn.training.measure import plan_here
 
     size = CorpusSize(len(text.train), len(text.val), text.item_lengths(text.train))
+    if text.item_end is not None:
+        size = dataclasses.replace(size, item_noun=item_noun(text.item_end))
     return plan_here(size, network, request, device)
 
 
