@@ -30,13 +30,15 @@ RELEASED = {
     "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation
         --learn-start --dropout --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
         --seed --patience --level --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
-        --test-fraction --lines --separator --documents --split-seed --name --out --resume --overwrite --device --precision --threads --cache
+        --separator --documents
+        --test-fraction --lines --split-seed --name --out --resume --overwrite --device --precision --threads --cache
         --save-every --keep --baselines --tensorboard --init-from --extend-vocabulary --layer-norm
         --eval-every --final-lr --kernel --reset-every --warmup-steps --weight-decay
         --separator --documents""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
-        --min-count --glob --encoding --max-chars --val-fraction --lines --separator --documents --split-seed --name --out --overwrite
+        --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite
+        --separator --documents
         --device --precision
         --threads --cache --json --epochs --eval-every --final-lr --keep-newlines --kernel
         --layer-norm --learn-start --reset-every --test-fraction --warmup-steps --weight-decay --separator
