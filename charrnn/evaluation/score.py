@@ -321,7 +321,7 @@ class _Item:
     symbols: Ids
     """Each of its symbols, or NOT_IN_VOCABULARY, (S,)."""
     read: Ids
-    """Those that the model knows."""
+    """The symbols that the model knows."""
 
 
 def _item(vocabulary: Vocabulary, number: int, text: str) -> _Item:

@@ -18,7 +18,7 @@ class Items:
     end: str
     """The character that ends one."""
     end_name: str
-    """That character in messages."""
+    """The name of that character in messages."""
     setting: str
     """The field of CorpusConfig that asks for it."""
 
