@@ -115,6 +115,13 @@ def test_a_plan_is_said_in_three_lines():
     assert machine == "on cpu (2 threads, float32, fused kernel)"
 
 
+def test_the_reasons_are_those_of_the_settings_that_are_used():
+    """compare gives all its networks the lowest dropout after each was planned."""
+    made = plan(limits(minutes=2))
+    config = dataclasses.replace(made.config, dropout=0.33)
+    assert "dropout 0.33" in dataclasses.replace(made, config=config).reasons[1]
+
+
 def test_more_time_buys_a_larger_network():
     text = CorpusSize(10**8, 10**6)
     made = [plan(limits(minutes=m), text) for m in (0.02, 0.2, 2, 20, 200)]

@@ -608,6 +608,17 @@ def test_resume_accepts_the_runs_own_values(unfinished, tmp_path, again):
     assert step_of(tmp_path / "checkpoints" / "corpus" / LAST) == 3
 
 
+@pytest.mark.parametrize("recorded", [None, 0])
+def test_a_run_whose_threads_were_left_to_torch_is_resumed_with_a_number(
+    unfinished, tmp_path, recorded
+):
+    change(tmp_path, training={"steps": 3, "threads": recorded})
+    unfinished("train", "--resume")
+    last = load_checkpoint(tmp_path / "checkpoints" / "corpus" / LAST)
+    assert last.metrics["step"] == 3
+    assert last.run["training"]["threads"] == torch.get_num_threads()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
