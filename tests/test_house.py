@@ -21,6 +21,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"network"},
     {"model"},
     {"checkpoint"},
+    {"runs"},
     {"evaluation", "sampling"},
     {"interpret"},
     {"api", "training"},

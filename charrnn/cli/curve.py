@@ -14,10 +14,11 @@ import typer
 
 from charrnn.cli.outputs import PLOTS, PictureOptions
 from charrnn.cli.reading import noun_of
-from charrnn.cli.run_names import METRICS, complete_checkpoint, find_checkpoint
+from charrnn.cli.run_names import complete_checkpoint, find_checkpoint
 from charrnn.cli.terminal import can_print, print_rows, say, terminal_color, terminal_width
 from charrnn.config import FILES
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.runs import METRICS
 from charrnn.settings import Config, setting
 from charrnn.wording import duration
 

@@ -9,11 +9,12 @@ import typer
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.reading import checkpoint_and_text
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.config import LARGE_COUNT, READING, CorpusConfig
 from charrnn.errors import DataError, SettingError
+from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.reading import TextArgument, checkpoint_and_text, known_text, noun_of, own_text
-from charrnn.cli.run_names import CheckpointArgument, find_checkpoint, reading_of
+from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
 from charrnn.cli.terminal import can_print, print_rows, print_wrapped, terminal_width
 from charrnn.config import OUTPUT, SHOWN, CorpusConfig, ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS, get_cell
+from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.wording import counted
 

@@ -90,7 +90,7 @@ def read_text(source: "TextSource", config: CorpusConfig) -> str:
 
     Args:
         source: the text.
-        config: how to read it; see `charrnn.cli.run_names.reading_of`.
+        config: how to read it; see `charrnn.runs.reading_of`.
 
     Raises:
         DataError: it is not UTF-8 and has no byte order mark.

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.reading import noun_of
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
 from charrnn.config import OUTPUT
 from charrnn.errors import CheckpointError
+from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.wording import counted, duration, escape, size

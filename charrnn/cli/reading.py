@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.run_names import (
-    is_checkpoint,
-    open_checkpoint,
-    reading_of,
-    say_near_run,
-    title_of,
-)
+from charrnn.cli.run_names import is_checkpoint, open_checkpoint, say_near_run
 from charrnn.cli.terminal import is_quiet, say
 from charrnn.cli.threads import one_thread
 from charrnn.config import READING, CorpusConfig, SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
+from charrnn.runs import reading_of, title_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.wording import counted, size

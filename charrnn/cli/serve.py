@@ -6,9 +6,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of, title_of
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import say
 from charrnn.cli.threads import one_thread
+from charrnn.runs import reading_of, title_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of
 

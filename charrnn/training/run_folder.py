@@ -8,10 +8,9 @@ from pathlib import Path
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.errors import EnvironmentFault
 from charrnn.files import give_second_name, make_writable_folder
+from charrnn.runs import LAST, METRICS
 from charrnn.training.events import Saved, SaveFailed
 from charrnn.training.metrics import Metrics
-
-BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 
 
 def older_name(step: int) -> str:

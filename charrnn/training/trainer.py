@@ -21,6 +21,7 @@ from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.model import CharRNN
 from charrnn.network.heads import LINEAR, Head
+from charrnn.runs import BEST, LAST
 from charrnn.text.corpus import Corpus
 from charrnn.training.data import IGNORED, make_batches
 from charrnn.training.events import (
@@ -49,7 +50,7 @@ from charrnn.training.rollback import (
     loss_limit,
     require_finite,
 )
-from charrnn.training.run_folder import BEST, LAST, RunFolder
+from charrnn.training.run_folder import RunFolder
 from charrnn.training.schedule import learning_rate
 from charrnn.training.state import NumpyArrays, load_run, one_set, run_arrays
 from charrnn.training.step import train_step

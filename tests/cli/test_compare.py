@@ -27,13 +27,13 @@ from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.compare import command as compare
 from charrnn.cli.compare.report import Trained, table
 from charrnn.cli.progress import Stopper
-from charrnn.cli.run_names import new_folders
 from charrnn.cli.terminal import can_print
 from charrnn.config import MAX_UNITS, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.network.cells import CELLS
 from charrnn.network.shapes import ROUND, WITHIN, count_parameters, hidden_size_for
 from charrnn.render.tables import bar
+from charrnn.runs import new_folders
 
 SHAPE = ("--embedding-size", 4, "--batch-size", 6, "--sequence-length", 10)
 SMALL = ("--hidden-size", 12, *SHAPE, "--precision", "float32")

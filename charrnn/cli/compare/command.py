@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.compare.report import Comparison, Trained, bar_cells, table
 from charrnn.cli.options import Changes, Given, spell_as_options
-from charrnn.cli.run_names import new_folders
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
 from charrnn.cli.train.command_line import CorpusNames, PlaceOptions
 from charrnn.cli.train.report import (
@@ -38,6 +37,7 @@ from charrnn.config import (
 from charrnn.errors import DataError, DivergedError, SettingError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.render.tables import EIGHTHS
+from charrnn.runs import new_folders
 from charrnn.settings import setting
 from charrnn.wording import counted, duration
 

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.run_names import RUNS, TRAIN_ONE, checked_name, complete_checkpoint
+from charrnn.cli.run_names import complete_checkpoint
 from charrnn.cli.runs.listing import describe, runs_under, table
 from charrnn.cli.runs.own_files import is_run, own_files, size_on_disk
 from charrnn.cli.terminal import print_json, print_wrapped, say, terminal_width
 from charrnn.errors import BusyError, CheckpointError, SettingError, UsageError
+from charrnn.runs import RUNS, TRAIN_ONE, checked_name
 from charrnn.settings import Config, setting
 from charrnn.wording import counted, did_you_mean, listed, size
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.run_names import checkpoint_of_run
 from charrnn.cli.runs.own_files import is_run, modified, size_on_disk
 from charrnn.errors import CheckpointError
+from charrnn.runs import checkpoint_of_run
 from charrnn.wording import counted, escape, rounded_count, size
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.cli.run_names import BEST, LAST, METRICS
 from charrnn.errors import CheckpointError
+from charrnn.runs import BEST, LAST, METRICS
 
 MAIN_FILES = (BEST, LAST, METRICS)
 """The files by which a folder is recognized as a run's."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.options import Changes, Given
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint, reading_of
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.sample.infill import InfillOptions, write_infillings
 from charrnn.cli.sample.interactive import InteractiveOptions, write_together
 from charrnn.cli.sample.output import JsonOutput, Output, OutputOptions, TextOutput, make_output
@@ -20,6 +20,7 @@ from charrnn.cli.sample.prompt import (
 from charrnn.cli.sample.selection import SelectionOptions, make_selection
 from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
+from charrnn.runs import reading_of
 from charrnn.text.kinds import item_noun
 from charrnn.wording import counted
 

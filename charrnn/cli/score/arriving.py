@@ -35,7 +35,7 @@ class Lines:
         Bytes that are no UTF-8 become surrogates, which no model of characters knows.
 
         Args:
-            config: how they are read; see `charrnn.cli.run_names.reading_of`.
+            config: how they are read; see `charrnn.runs.reading_of`.
 
         Raises:
             DataError: they cannot be read.

@@ -11,19 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.run_names import (
-    CheckpointArgument,
-    is_checkpoint,
-    open_checkpoint,
-    reading_of,
-    say_near_run,
-)
+from charrnn.cli.run_names import CheckpointArgument, is_checkpoint, open_checkpoint, say_near_run
 from charrnn.cli.score.arriving import Lines, open_lines
 from charrnn.cli.score.table import Table, print_row
 from charrnn.cli.terminal import is_quiet, print_json, say, terminal_width
 from charrnn.cli.threads import one_thread
 from charrnn.config import LARGE_COUNT, READING, SHOWN, CorpusConfig
 from charrnn.errors import SettingError
+from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import LINES, item_end_of, item_noun
 from charrnn.wording import counted

@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from charrnn.cli.options import Changes, Given
-from charrnn.cli.run_names import complete_checkpoint, new_folder
+from charrnn.cli.run_names import complete_checkpoint
 from charrnn.cli.terminal import die_by_signal, is_quiet, say
 from charrnn.cli.train.command_line import CommandLine, CorpusNames, RunOptions
 from charrnn.cli.train.report import (
@@ -35,6 +35,7 @@ from charrnn.config import (
 )
 from charrnn.errors import SettingError, UsageError
 from charrnn.network.cells import get_cell
+from charrnn.runs import new_folder
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.run_names import RUNS
 from charrnn.cli.train.start import StartOptions
 from charrnn.config import BUDGET, MACHINE, SAVING, CorpusConfig, SavingConfig, TrainingRequest
+from charrnn.runs import RUNS
 from charrnn.settings import Config, setting
 
 CorpusNames = Annotated[

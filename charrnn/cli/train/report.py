@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.options import spell_as_options
-from charrnn.cli.run_names import BEST, LAST, RUNS
 from charrnn.cli.terminal import say
 from charrnn.cli.train.baselines import print_line
 from charrnn.config import TrainingConfig
 from charrnn.errors import spelled
+from charrnn.runs import BEST, LAST, RUNS
 from charrnn.text.kinds import item_noun
 from charrnn.training.advice import run_advice
 from charrnn.wording import counted, duration, size

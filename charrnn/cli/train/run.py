@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.run_names import BEST, LAST, METRICS, require_unused
 from charrnn.cli.terminal import is_quiet, warn
 from charrnn.cli.train.record import about_run
 from charrnn.config import ModelConfig, SavingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, EnvironmentFault
+from charrnn.runs import BEST, LAST, METRICS, require_unused
 from charrnn.text.kinds import item_noun
 from charrnn.wording import size
 

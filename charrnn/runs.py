@@ -1,0 +1,197 @@
+"""Runs by name: the checkpoint that a name means, the folder of a new run, and the newest run.
+
+A run is a folder under RUNS, and its name is that of the folder.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+RUNS = Path("checkpoints")
+BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
+TRAIN_ONE = "train one: charrnn train corpus.txt"
+MOST_NAMES = 8
+"""Maximum runs that a hint lists."""
+
+
+def names_of_runs(beginning: str = "") -> list[str]:
+    """The names of the runs under RUNS, with a given beginning."""
+    return sorted(
+        p.parent.name for p in RUNS.glob(f"*/{BEST}") if p.parent.name.startswith(beginning)
+    )
+
+
+def find_checkpoint(name: str | Path, otherwise: Callable[[str], str] | None = None) -> Path:
+    """The checkpoint that a name means.
+
+    Args:
+        name: a .safetensors file, a run's folder, or the name of a run under RUNS; a path that exists wins.
+        otherwise: what a word that is none of these may have been meant as, as a hint.
+
+    Raises:
+        CheckpointError: there is no such checkpoint; the hint has the nearest name, if one is near.
+    """
+    path = named_checkpoint(name)
+    if path is not None:
+        return path
+    word, known = str(name), names_of_runs()
+    hint = f"runs here: {', '.join(known[:MOST_NAMES])}" if known else TRAIN_ONE
+    if meant := did_you_mean(word, known):
+        hint = f"{meant} {hint}"
+    elif otherwise:
+        hint = f"{hint}; {otherwise(word)}"
+    raise CheckpointError(f"there is no checkpoint or run called {word!r}", hint)
+
+
+def named_checkpoint(name: str | Path) -> Path | None:
+    """The file that a name stands for, or None; a path that exists wins over a run's name."""
+    try:
+        path = Path(name)
+        if path.exists() and not path.is_dir():
+            return path
+        return checkpoint_of_run(path) or checkpoint_of_run(RUNS / name)
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return None
+
+
+def newest_checkpoint() -> Path | None:
+    """The checkpoint of the run that was written to last, or None."""
+    paths = [path for folder in RUNS.glob("*/") if (path := checkpoint_of_run(folder))]
+    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def checkpoint_of_run(folder: Path) -> Path | None:
+    """The checkpoint of a run: its best, or its last if it was stopped before its first evaluation."""
+    return next((folder / file for file in (BEST, LAST) if (folder / file).is_file()), None)
+
+
+def title_of(loaded: "Checkpoint") -> str:
+    """The name that users know a checkpoint by: its run's folder, or its own file name outside a run."""
+    assert loaded.path
+    path = loaded.path.absolute()
+    return path.parent.name if path.name in (BEST, LAST) else path.stem
+
+
+READ_ALIKE = ("lines", "separator", "documents")
+"""Settings of a corpus that also hold for every text that its model reads later."""
+
+
+def reading_of(loaded: "Checkpoint") -> CorpusConfig:
+    """How a model reads a text: as its corpus was read, as far as that concerns any text.
+
+    Raises:
+        CheckpointError: the record of the corpus is damaged.
+    """
+    corpus = loaded.run.get("corpus")
+    recorded = corpus.get("config") if isinstance(corpus, dict) else None
+    own = recorded if isinstance(recorded, dict) else {}
+    symbols = loaded.model.vocabulary
+    keep = symbols.level == "char" and ord("\r") in symbols.symbols
+    try:
+        return CorpusConfig(
+            level=symbols.level,
+            keep_newlines=keep,
+            **{name: own[name] for name in READ_ALIKE if name in own},
+        )
+    except UsageError as error:
+        raise CheckpointError(f"{loaded.path} does not record how its corpus was read") from error
+
+
+# --- the folders of runs ----------------------------------------------------------------------------------------------
+
+
+def new_folder(out: Path, name: str | None, corpus: list[str], *, overwrite: bool) -> Path:
+    """The folder of a new run: never one that holds another run, unless that one is to be overwritten."""
+    return new_folders(out, name, corpus, [""], overwrite=overwrite)[0]
+
+
+def new_folders(
+    out: Path, name: str | None, corpus: list[str], endings: list[str], *, overwrite: bool
+) -> list[Path]:
+    """The folders of new runs that belong together: one name (and number) for all, and an ending for each.
+
+    Raises:
+        UsageError: the name cannot be a folder's, or there is such a run.
+    """
+    if name is not None:
+        folders = [out / checked_name(checked_name(name) + ending) for ending in endings]
+        for folder in folders:
+            require_unused(folder, overwrite=overwrite)
+        return folders
+    base = _name_of(corpus)
+    number = 1
+    while True:
+        stem = base if number == 1 else f"{base}-{number}"
+        folders = [out / f"{stem}{ending}" for ending in endings]
+        if overwrite or not any(map(_holds_run, folders)):
+            return folders
+        number += 1
+
+
+def require_unused(folder: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if the folder holds a run that is not to be overwritten."""
+    if _holds_run(folder) and not overwrite:
+        raise UsageError(
+            f"{folder} already holds a run",
+            f"to resume: charrnn train --resume --name {folder.name}; to start over: --overwrite; "
+            "or choose another --name",
+        )
+
+
+def _holds_run(folder: Path) -> bool:
+    return any((folder / file).exists() for file in (LAST, BEST))
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can be a folder's.
+
+    Raises:
+        UsageError: the name is empty, a path, or has characters that some system refuses.
+    """
+    bad = not name or name.startswith((".", "-")) or len(name.encode()) > 200
+    if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
+        raise UsageError(
+            f"a run's name is a plain folder name, not {name!r}",
+            "for example --name plays; --out chooses where",
+        )
+    return name
+
+
+def _name_of(corpus: list[str]) -> str:
+    """A run's name from its corpus: "texts/War and Peace.txt.gz" -> "War-and-Peace"."""
+    if corpus[0] == "-":
+        return "stdin"
+    stem = Path(os.path.realpath(corpus[0])).name.removesuffix(".gz").rsplit(".", 1)[0] or "run"
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip(".-")
+    return plain[:60] or "run"
+
+
+def newest_run_of(out: Path, names: list[str]) -> Path:
+    """The run to resume when none is named: the newest of this corpus, or of all."""
+    for path in sorted(out.glob(f"*/{LAST}"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
+        if not names or _sources_of(path) == names:
+            return path
+    wanted = f" of {' '.join(names)}" if names else ""
+    raise CheckpointError(
+        f"there is no run{wanted} to resume under {out}/",
+        "name it with --name, or start one without --resume",
+    )
+
+
+def _sources_of(path: Path) -> object:
+    """The names of the texts that the run of a checkpoint was trained on; None if they are not recorded."""
+    from charrnn.checkpoint import load_checkpoint
+
+    try:
+        corpus = load_checkpoint(path).run.get("corpus")
+    except CheckpointError:
+        return None
+    return corpus.get("sources") if isinstance(corpus, dict) else None
