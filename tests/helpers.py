@@ -12,7 +12,7 @@ import sys
 import termios
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -239,6 +239,12 @@ def expected_text(model: Any, *, prime: str = "", index: int = 0, **settings: An
 
     config = SamplingConfig(**({"length": 60, "seed": 1} | settings))
     return prime + "".join(sample(model, prime, config, index=index))
+
+
+def names_in_dump(letters: Iterable[str]) -> set[str]:
+    """The names of the arrays of a dump with these states and gates."""
+    of_items = {f"{what}_{letter}" for what in ("mean", "last") for letter in letters}
+    return {"header", "text", "ids", "offsets", "items", "surprisal", *letters, *of_items}
 
 
 def make_text(num_chars: int = 6000) -> str:

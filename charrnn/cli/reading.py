@@ -110,9 +110,14 @@ class Reader:
         Raises:
             DataError: the model knows none of its characters.
         """
+        return self.texts(most)[1]
+
+    def texts(self, most: int | None) -> tuple[str, str]:
+        """The text as it was given, and what the model knows of it; errors as for `text`."""
         if self.argument is None:
-            return own_text(self.model, min(OWN_TEXT, most or OWN_TEXT), self.item_end)
-        return known_text(self.argument, self.model, self.config, most)
+            made = own_text(self.model, min(OWN_TEXT, most or OWN_TEXT), self.item_end)
+            return made, made
+        return given_and_known_text(self.argument, self.model, self.config, most)
 
     def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":
         """The recording of a text; see `charrnn.interpret.recording.record`.
@@ -190,7 +195,14 @@ def generated_text(model: "CharRNN", length: int, item_end: str | None = None) -
 def known_text(
     text: str, model: "CharRNN | None", config: CorpusConfig, most: int | None = None
 ) -> str:
-    """What a TEXT argument means, without the characters that the model does not know.
+    """What a TEXT argument means, without what the model does not know; see `given_and_known_text`."""
+    return given_and_known_text(text, model, config, most)[1]
+
+
+def given_and_known_text(
+    text: str, model: "CharRNN | None", config: CorpusConfig, most: int | None = None
+) -> tuple[str, str]:
+    """What a TEXT argument means, and the same without the characters that the model does not know.
 
     Args:
         text: the argument: a text, a file, or `-`.
@@ -212,7 +224,7 @@ def known_text(
         raise DataError(
             "the model knows none of the text's characters" if read else "the text is empty"
         )
-    return known
+    return read, known
 
 
 def with_bar(parts: "Iterable[Recording]", length: int) -> "Iterator[Recording]":

@@ -82,7 +82,7 @@ class Recording:
     start: int = 0
     """The symbols read before this part."""
     start_char: int = 0
-    """The characters read before this part."""
+    """The characters of the text that were read before this part."""
     following: int | None = None
     """The symbol that follows this part in the text; None at its end, or if it is not known yet."""
 
@@ -219,6 +219,7 @@ class _Reader:
             end = model.vocabulary.encode(item_end)
             self._end = int(end[0])
             self.read(end, None)
+            self._num_chars = 0  # it is not of the text
 
     def read(self, ids: npt.NDArray[np.int32], following: int | None) -> Recording:
         """Read the next symbols (T,), after which `following` comes."""

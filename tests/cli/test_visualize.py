@@ -12,6 +12,7 @@ from helpers import (
     call_charrnn,
     command,
     make_text,
+    names_in_dump,
     own_signals,
     run_charrnn,
     run_on_terminal,
@@ -207,15 +208,34 @@ def test_hostile_text_cannot_reach_the_terminal(see, color):
 # --- dumps ----------------------------------------------------------------------------------------
 
 
+def test_a_dump_has_the_text_as_it_was_given(see, tmp_path, tiny_model):
+    (tmp_path / "t").write_text("def é():\n☕\n    return\n", encoding="utf-8")
+    result = see("tiny", tmp_path / "t", "--dump", tmp_path / "d.npz", "--max-chars", 17)
+    assert "2 characters that the model does not know were left out" in result.err
+    assert "15 characters)" in result.err
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as found:
+        assert found["text"].item() == "def é():\n☕\n    re"
+        assert found["offsets"].tolist() == [0, 1, 2, 3, *range(5, 9), *range(10, 17)]
+        assert found["items"].tolist() == [0] * 8 + [1] + [2] * 6
+        assert (found["h"] == tiny_model.read("def ():\n\n    re").arrays["h"]).all()
+    shown = see("--from", tmp_path / "d.npz", "--unit", "L0.c.1")
+    assert shown.out == see("tiny", "def ():\n\n    re", "--unit", "L0.c.1").out
+    see("tiny", "☕", "--dump", tmp_path / "d.npz", status=3)
+
+
 def test_a_dump_has_everything_and_the_screen_nothing(see, tmp_path, tiny_model):
     (tmp_path / "long.txt").write_text(make_text(2500), encoding="utf-8")
     result = see("tiny", tmp_path / "long.txt", "--dump", tmp_path / "d.npz", "--max-chars", 2100)
     assert result.out == ""
     assert re.search(r"wrote .*d\.npz \(\d.* MB, 2,100 characters\)", result.err)
     with np.load(tmp_path / "d.npz", allow_pickle=False) as found:
-        assert set(found) == {"header", "text", "ids", "offsets", "surprisal", *"hcifgo"}
+        assert set(found) == names_in_dump("hcifgo")
         assert found["text"].item() == make_text(2100)
         assert (found["f"] == tiny_model.read(make_text(2100)).arrays["f"]).all()
+        lines = [f"{line}\n" for line in make_text(2100).split("\n")]
+        assert (np.diff(np.flatnonzero(np.diff(found["items"], prepend=-1)))).tolist() == [
+            len(line) for line in lines[:-1]
+        ]
     see("tiny", tmp_path / "long.txt", "--dump", tmp_path / "all.npz")
     with np.load(tmp_path / "all.npz", allow_pickle=False) as found:
         assert found["h"].shape == (2500, 2, 24)

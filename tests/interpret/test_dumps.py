@@ -27,6 +27,7 @@ import charrnn
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.interpret.dumps.header import Header
 from charrnn.interpret.dumps.lstmvis import shown_words, write_folder
+from charrnn.interpret.dumps.places import Given, ItemStates, Size, placed, size_of
 from charrnn.interpret.dumps.reading import Dump
 from charrnn.interpret.dumps.writing import WRITERS, dump, save, write
 from charrnn.interpret.recording import Recording, record, record_parts, recorded_model
@@ -69,8 +70,8 @@ def cut(recording, length):
 
 def write_cut(recording, path, length=7):
     """Write a recording in parts so short that there are several."""
-    sizes = {"length": len(recording.ids), "characters": len(recording.text)}
-    write(path, cut(recording, length), **sizes)
+    items = recording.text.count("\n") + (not recording.text.endswith("\n"))
+    write(path, cut(recording, length), Size(len(recording.ids), len(recording.text), items))
 
 
 def rows_of(path):
@@ -127,13 +128,16 @@ def test_a_table_has_a_row_a_symbol_and_a_column_a_unit(ending, level, top, tmp_
     addresses = [f"L{layer}.{a}.{k}" for a in LETTERS for layer in range(2) for k in range(3)]
     guesses = [f"next_{what}_{k}" for k in range(1, top + 1) for what in ("id", "probability")]
     last = ["source"] if ending != ".parquet" else []
-    head = ["position", "offset", "id", "text", "surprisal"]
+    head = ["position", "offset", "item", "id", "text", "surprisal"]
     assert list(columns) == [*head, *addresses, *guesses, *last]
     assert [int(v) for v in columns["position"]] == list(range(T))
     assert [int(v) for v in columns["id"]] == expected.ids.tolist()
     assert tuple(columns["text"]) == expected.pieces
     starts = [len("".join(expected.pieces[:t])) for t in range(T)]
     assert [int(v) for v in columns["offset"]] == starts
+    items = ["".join(expected.pieces[:t]).count("\n") for t in range(T)]
+    assert [int(v) for v in columns["item"]] == items
+    assert len({*items}) == 2
     assert (np.array(columns["surprisal"], np.float32) == expected.surprisal).all()
     for address in addresses:
         (unit,) = parse_units(address, model)
@@ -149,7 +153,7 @@ def test_a_table_has_a_row_a_symbol_and_a_column_a_unit(ending, level, top, tmp_
 def test_a_text_table_names_its_model_in_every_row(ending, tmp_path):
     model = make_model().edited([charrnn.Edit("clamp", "L0.c.1", 1.0)])
     dump(model, "aaa", tmp_path / f"d{ending}")
-    source = f"charrnn/2 lstm char {model.fingerprint} {model.edits[0]}"
+    source = f"charrnn/3 lstm char {model.fingerprint} {model.edits[0]}"
     assert rows_of(tmp_path / f"d{ending}")["source"] == [source] * 3
 
 
@@ -227,8 +231,8 @@ def test_only_chosen_units_are_written_in_their_order(ending, tmp_path):
     expected = np.stack([arrays[u.what][:, u.layer, u.index] for u in units], axis=1)
     if ending in TABLES:
         columns = rows_of(path)
-        assert list(columns)[5:8] == ["L1.c.2", "L0.f.0", "L1.c.0"]
-        assert (expected == np.array(list(columns.values())[5:8], np.float32).T).all()
+        assert list(columns)[6:9] == ["L1.c.2", "L0.f.0", "L1.c.0"]
+        assert (expected == np.array(list(columns.values())[6:9], np.float32).T).all()
         return
     found = Dump(path).read(keep="cf").arrays
     assert set(found) == {"c", "f"}
@@ -265,6 +269,158 @@ def test_the_beginning_of_a_dump_is_the_dump_of_the_beginning(level, ending, cou
     np.testing.assert_allclose(found.surprisal, begun.surprisal, rtol=1e-5)
     np.testing.assert_allclose(found.arrays["h"], begun.arrays["h"], atol=1e-6)
     assert (found.next_ids == begun.next_ids).all()
+
+
+# --- a text as it was given -----------------------------------------------------------------------
+
+GIVEN = "☕aé\n\n☕\n bc☕\nd☕☕\n☕"
+READ = "a\n\n\n bc\nd\n"
+OFFSETS = [1, 3, 4, 6, 7, 8, 9, 11, 12, 15]
+ITEMS = [0, 0, 1, 2, 3, 3, 3, 3, 4, 4]
+NUM_ITEMS = 6
+
+
+def knowing(text=READ, **shape):
+    """A model that knows these characters; by default neither ☕ nor é."""
+    return random_model(text, seed=3, embedding_size=4, hidden_size=3, **shape)
+
+
+def arrays_in(path):
+    """The arrays of a dump, as other programs read them."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    return safetensors.numpy.load_file(path)
+
+
+@every_ending
+@pytest.mark.parametrize("length", [1, 4, 1024])
+def test_what_is_left_out_stands_in_the_text_and_counts_in_its_places(
+    ending, length, tmp_path, monkeypatch
+):
+    model, path = knowing(), tmp_path / f"d{ending}"
+    monkeypatch.setattr("charrnn.interpret.recording.PART", length)
+    monkeypatch.setattr(
+        record_parts, "__kwdefaults__", record_parts.__kwdefaults__ | {"length": length}
+    )
+    assert dump(model, GIVEN, path, skip_unknown=True) == len(READ)
+    if ending in TABLES:
+        columns = rows_of(path)
+        offsets, items = ([int(v) for v in columns[name]] for name in ("offset", "item"))
+        assert "".join(columns["text"]) == READ
+    else:
+        arrays = arrays_in(path)
+        offsets, items = arrays["offsets"].tolist(), arrays["items"].tolist()
+        text = arrays["text"]
+        text = text.item() if ending == ".npz" else text.astype("<u4").tobytes().decode("utf-32")
+        assert text == GIVEN
+        assert len(arrays["mean_h"]) == NUM_ITEMS
+        assert_same(Dump(path).read(keep=LETTERS), model.read(READ))
+        few = Dump(path).read(keep="h", characters=9)
+        assert few.text == "a\n\n\n b"
+    assert (offsets, items) == (OFFSETS, ITEMS)
+    assert "".join(GIVEN[offset] for offset in offsets) == READ
+    assert items == [GIVEN[:offset].count("\n") for offset in offsets]
+
+
+def test_unknown_characters_are_refused_unless_they_are_to_be_left_out(tmp_path):
+    with pytest.raises(DataError, match="☕"):
+        dump(knowing(), GIVEN, tmp_path / "d.npz")
+    with pytest.raises(DataError, match="no text"):
+        dump(knowing(), "☕☕", tmp_path / "d.npz", skip_unknown=True)
+    dump(knowing(), "a\udcff\ud800c", tmp_path / "d.npz", skip_unknown=True)
+    assert arrays_in(tmp_path / "d.npz")["text"].item() == "a\ufffd\ufffdc"
+    with_unknown = random_model(Vocabulary("char", [97], has_unknown=True))
+    dump(with_unknown, "a☕a", tmp_path / "d.npz", skip_unknown=True)
+    assert arrays_in(tmp_path / "d.npz")["offsets"].tolist() == [0, 1, 2]
+
+
+def of_items(values, text, item_end):
+    """The mean and the last value of each item of a text, without its end; NaN for none."""
+    means, lasts, at = [], [], 0
+    items = text.split(item_end)
+    for item in items if items[-1] else items[:-1]:
+        own = values[at : at + len(item)].astype(np.float64)
+        at += len(item) + 1
+        nothing = np.full(values.shape[1:], np.nan)
+        means.append(own.mean(0) if len(own) else nothing)
+        lasts.append(own[-1] if len(own) else nothing)
+    return np.array(means), np.array(lasts)
+
+
+ITEM_TEXTS = ("ab\n\nb\nabab\n", "\n\na", "abab", "\n", "a\n" * 9 + "b")
+
+
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+@pytest.mark.parametrize("item_end", [None, "\n", "\x1e"])
+@pytest.mark.parametrize("text", ITEM_TEXTS)
+def test_a_dump_has_the_mean_and_the_last_state_of_each_item(ending, item_end, text, tmp_path):
+    model, path = knowing("ab\n\x1e"), tmp_path / f"d{ending}"
+    text = text.replace("\n", item_end or "\n")
+    recording = record(model, text, item_end=item_end)
+    dump(model, text, path, item_end=item_end)
+    arrays = arrays_in(path)
+    assert arrays["offsets"].tolist() == list(range(len(text)))
+    assert arrays["items"].tolist() == [text[:t].count(item_end or "\n") for t in range(len(text))]
+    for letter, values in recording.arrays.items():
+        means, lasts = of_items(values, text, item_end or "\n")
+        np.testing.assert_allclose(arrays[f"mean_{letter}"], means, rtol=1e-5, atol=1e-7)
+        np.testing.assert_array_equal(arrays[f"last_{letter}"], lasts.astype(np.float32))
+    assert_same(Dump(path).read(keep=LETTERS), recording)
+
+
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+def test_chosen_units_have_a_mean_and_a_last_value_too(ending, tmp_path):
+    model, path, text = knowing("ab\n"), tmp_path / f"d{ending}", ITEM_TEXTS[0]
+    dump(model, text, path, units=[Unit(1, "c", 2), Unit(0, "h", 1)])
+    arrays = arrays_in(path)
+    means, lasts = of_items(arrays["values"], text, "\n")
+    np.testing.assert_allclose(arrays["mean_values"], means, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(arrays["last_values"], lasts.astype(np.float32))
+    assert not {"mean_h", "last_c"} & {*arrays}
+
+
+@given(st.text("ab\n☕", min_size=1, max_size=30), st.integers(1, 31))
+def test_places_and_items_do_not_depend_on_the_parts(text, length):
+    model = knowing("ab\n")
+    given = Given.of(model, text)
+    read = given.read_text
+    assert read == text.replace("☕", "")
+    size = given.size()
+    assert size == (len(read), len(text), len(text.splitlines()))
+    if not read:
+        return
+    values = np.random.default_rng(len(text)).normal(size=(len(read), 2)).astype(np.float32)
+    states, found, points, places = ItemStates(size.items, (2,)), [], [], []
+    parts = list(placed(record_parts(model, read, length=length), given))
+    for part in parts:
+        at = part.recording.start
+        found.append(states.add(values[at : at + length], part))
+        points += part.points.tolist()
+        places += part.offsets.tolist()
+    assert "".join(map(chr, points)) == text
+    assert "".join(text[place] for place in places) == read
+    found.append(states.finish())
+    means, lasts = (np.concatenate(some) for some in zip(*found, strict=True))
+    known = "\n".join(line.replace("☕", "") for line in text.split("\n"))
+    expected = of_items(values, known, "\n")
+    for ours, theirs in ((means, expected[0]), (lasts, expected[1])):
+        rest = np.full((size.items - len(theirs), 2), np.nan)  # a last line of unknown characters
+        np.testing.assert_allclose(ours, np.concatenate([theirs.reshape(-1, 2), rest]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("raw", [b"a\xff\xe4\nb", "é\n\n中🙂".encode(), b"\xe4"])
+def test_bytes_have_items_and_a_size(raw, tmp_path):
+    model = make_model("byte")
+    text = raw.decode("utf-8", "surrogateescape")
+    characters = len(model.read(text).text)
+    assert size_of(model, text) == (len(raw), characters, raw.count(b"\n") + 1)
+    dump(model, text, tmp_path / "d.npz", skip_unknown=True)
+    found = arrays_in(tmp_path / "d.npz")
+    assert found["items"].tolist() == [raw[:t].count(b"\n") for t in range(len(raw))]
+    means, _ = of_items(model.read(text).arrays["h"], raw.decode("latin-1"), "\n")
+    np.testing.assert_allclose(found["mean_h"], means, rtol=1e-5, atol=1e-7)
+    assert_same(Dump(tmp_path / "d.npz").read(keep=LETTERS), model.read(text))
 
 
 # --- other readers --------------------------------------------------------------------------------
@@ -324,7 +480,7 @@ def test_memory_does_not_grow_with_the_text(ending, tmp_path, monkeypatch):
     def peak(count):
         path = tmp_path / f"d{count}{ending}"
         tracemalloc.start()
-        write(path, parts_of(recording, count), length=count * T, characters=count * T)
+        write(path, parts_of(recording, count), Size(count * T, count * T, count * 4))
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found, path.stat().st_size
@@ -438,15 +594,31 @@ def change(path, **changed):
     np.savez_compressed(path, **{k: v for k, v in arrays.items() if v is not None})
 
 
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("units", [None, [Unit(0, "h", 2), Unit(1, "c", 0)]])
-def test_a_dump_of_the_first_version_is_read_too(units, tmp_path):
+@pytest.mark.parametrize("item_end", [None, "\n"])
+def test_a_dump_of_an_earlier_version_is_read_too(version, units, item_end, tmp_path):
+    """It has no items, and in a model of lines it counted the newline before the text."""
     model, old = make_model(), tmp_path / "old.npz"
-    dump(model, TEXT, old, units=units, top=2)
+    dump(model, TEXT, old, units=units, top=2, item_end=item_end)
     expected = Dump(old).read(keep="hc", top=2)
     with np.load(old, allow_pickle=False) as file:
-        surprisal = file["surprisal"]
-    change(old, version=1, bits=surprisal, surprisal=None)
-    assert_same(Dump(old).read(keep="hc", top=2), expected)
+        of_items = [name for name in file if name.startswith(("items", "mean_", "last_"))]
+        offsets, surprisal = file["offsets"], file["surprisal"]
+        header = json.loads(file["header"].item())
+    assert len(of_items) > 2
+    first = int(item_end is not None)
+    del header["items"]
+    header |= {"version": version, "start_char": first}
+    older = {"bits": surprisal, "surprisal": None, "facts": np.array(json.dumps(header))}
+    older |= {"header": None} if version == 1 else {}
+    names = older if version == 1 else {"header": np.array(json.dumps(header))}
+    with np.load(old, allow_pickle=False) as file:
+        arrays = dict(file) | {"offsets": offsets + first} | dict.fromkeys(of_items) | names
+    np.savez(old, **{name: array for name, array in arrays.items() if array is not None})
+    assert_same(Dump(old).read(keep="hc", top=2), dataclasses.replace(expected, start_char=first))
+    few = Dump(old).read(keep="hc", characters=7)
+    assert few.text == TEXT[:7]
 
 
 def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
@@ -458,10 +630,14 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"version": 3}, "version 3"),
+        ({"version": 4}, "version 4"),
         ({"format": "a song"}, "not a recording"),
         ({"length": 10**15}, "damaged"),
         ({"length": -1}, "header is malformed"),
+        ({"items": 0}, "header is malformed"),
+        ({"items": -1}, "header is malformed"),
+        ({"offsets": np.zeros(len(TEXT), np.int64)}, "damaged"),
+        ({"offsets": np.arange(len(TEXT)) + 1}, "damaged"),
         ({"hidden_size": 4}, "damaged"),
         ({"arrays": ["h", "zz"]}, "header is malformed"),
         ({"arrays": 3}, "header is malformed"),
@@ -716,7 +892,7 @@ def test_units_of_a_dump_are_chosen_among_the_memory_if_it_is_there(arrays, memo
     recording = dataclasses.replace(
         recording, arrays={letter: recording.arrays[letter] for letter in arrays}
     )
-    assert Header.of(recording, len(TEXT), len(TEXT), None).memory == memory
+    assert Header.of(recording, Size(len(TEXT), len(TEXT), 2), None).memory == memory
 
 
 def test_a_long_dump_is_shortened_as_a_long_text_is(see, tmp_path):

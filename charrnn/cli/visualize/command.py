@@ -147,11 +147,11 @@ def _write_numbers(
 ) -> None:
     """Read a text and write what the model did to a file or a folder."""
     chosen = select(reader.model, ViewOptions(unit=view.unit, what=view.what))
-    text = reader.text(reading.max_chars)
+    texts = reader.texts(reading.max_chars)
     if output.dump:
-        write_dump(reader, text, output.dump, chosen, view.predictions or 0)
+        write_dump(reader, texts, output.dump, chosen, view.predictions or 0)
     elif output.lstmvis:
-        write_lstmvis(reader, text, output.lstmvis, view.what)
+        write_lstmvis(reader, texts[1], output.lstmvis, view.what)
 
 
 def _show_dump(

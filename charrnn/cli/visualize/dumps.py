@@ -8,20 +8,22 @@ from charrnn.cli.terminal import require_place, say, undone_by_signals
 from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import View
 from charrnn.errors import EnvironmentFault, UsageError
+from charrnn.text.kinds import LINES
 from charrnn.wording import counted, escape, size
 
 OPENING = 1 << 16
 """Bytes at the start of a file among which a dump has its sign."""
 LARGE = 1e8
 """Bytes from which on the size of a file is reported before it is written."""
-BESIDE, A_GUESS = 20, 8
-"""Bytes for each character beside its states, in a dump of arrays: offset, id, surprisal and character; and for a
+BESIDE, A_GUESS = 24, 8
+"""Bytes for each character beside its states, in a dump of arrays: offset, item, id, surprisal and character; and for a
 guess."""
 DUMP_SIGNS = (
     b"charrnn recording",
     b"header.npy",
     b"facts.npy",
     b'{"position": ',
+    b"position,offset,item,",
     b"position,offset,id,",
     b"PAR1",
 )
@@ -56,12 +58,14 @@ def _require_no_other(path: Path) -> None:
         )
 
 
-def write_dump(reader: Reader, text: str, path: Path, chosen: View, predictions: int = 0) -> None:
+def write_dump(
+    reader: Reader, texts: tuple[str, str], path: Path, chosen: View, predictions: int = 0
+) -> None:
     """Read a text and write the dump.
 
     Args:
         reader: the model.
-        text: what it reads.
+        texts: the text as it was given, and what the model knows of it.
         path: the file; its ending names the format.
         chosen: the state or gate, or the units, to write; by default all.
         predictions: guesses to write at each position.
@@ -69,6 +73,7 @@ def write_dump(reader: Reader, text: str, path: Path, chosen: View, predictions:
     Raises:
         EnvironmentFault: there is no room for it.
     """
+    from charrnn.interpret.dumps.header import OF_ITEM
     from charrnn.interpret.dumps.reading import READABLE
     from charrnn.interpret.dumps.writing import dump
 
@@ -77,16 +82,20 @@ def write_dump(reader: Reader, text: str, path: Path, chosen: View, predictions:
     config = model.config
     columns = len(units) or arrays * config.num_layers * config.hidden_size
     beside = BESIDE + A_GUESS * predictions if path.suffix in READABLE else 0
-    _announce(path, (4 * columns + beside) * len(text))
+    given, known = texts
+    of_items = len(OF_ITEM) * given.count(reader.item_end or LINES.end)
+    of_items = of_items if path.suffix in READABLE else 0
+    _announce(path, 4 * columns * (len(known) + of_items) + beside * len(known))
     with undone_by_signals(), one_thread():
         count = dump(
             model,
-            text,
+            given,
             path,
             what=None if what is None else [what],
             units=units or None,
             top=predictions,
             item_end=reader.item_end,
+            skip_unknown=True,
             watched=with_bar,
         )
     taken = size(path.stat().st_size)

@@ -15,8 +15,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.interpret.dumps.header import Header, Spec
-from charrnn.interpret.recording import Recording
+from charrnn.interpret.dumps.header import OF_ITEM, Header, Spec
+from charrnn.interpret.dumps.places import ItemStates, Part
 
 SAFETENSORS_TYPES = {"<f4": "F32", "<i4": "I32", "<i8": "I64", "<u4": "U32"}
 
@@ -54,7 +54,7 @@ class Region:
         self.written += len(data)
 
 
-def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
     """Write a .safetensors file; its metadata have the `header`, and the text is an array of code points."""
     layout: dict[str, Any] = {"__metadata__": {"header": header.to_json()}}
     regions, end = {}, 0
@@ -74,7 +74,7 @@ def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Recording
     _fill(file, header, parts, regions)
 
 
-def write_npz(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+def write_npz(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
     """Write an .npz file, which numpy.load reads with allow_pickle=False; `header` and `text` are strings."""
     strings = {"header": np.array(header.to_json())}
     if header.units is not None:
@@ -90,13 +90,24 @@ def write_npz(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> No
 
 
 def _fill(
-    file: IO[bytes], header: Header, parts: Iterable[Recording], regions: Mapping[str, Region]
+    file: IO[bytes], header: Header, parts: Iterable[Part], regions: Mapping[str, Region]
 ) -> None:
     """Write each part of a recording where it belongs."""
     specs = header.specs()
+    states = {name: ItemStates(header.items, specs[name].shape[1:]) for name in header.value_arrays}
+
+    def append(name: str, rows: npt.NDArray[Any]) -> None:
+        regions[name].append(file, rows, specs[name].dtype)
+
     for part in parts:
         for name, array in header.parts_of(part).items():
-            regions[name].append(file, array, specs[name].dtype)
+            append(name, array)
+            if name in states:
+                for what, rows in zip(OF_ITEM, states[name].add(array, part), strict=True):
+                    append(f"{what}_{name}", rows)
+    for name, left in states.items():
+        for what, rows in zip(OF_ITEM, left.finish(), strict=True):
+            append(f"{what}_{name}", rows)
     assert all(region.written == region.size for region in regions.values())
 
 

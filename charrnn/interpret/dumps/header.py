@@ -15,17 +15,24 @@ import numpy.typing as npt
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError, DataError
+from charrnn.interpret.dumps.places import Part, Size
 from charrnn.interpret.recording import RecordedModel, Recording
 from charrnn.interpret.units import Unit, parse_unit
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
 from charrnn.numerics import Float
 
-FORMAT, VERSION = "charrnn recording", 2
-READABLE_VERSIONS = (1, VERSION)
-"""The versions of the format that can be read. Version 1 called `surprisal` `bits`, and `header` `facts`."""
+FORMAT, VERSION = "charrnn recording", 3
+READABLE_VERSIONS = (1, 2, VERSION)
+"""The versions of the format that can be read.
+
+Version 1 called `surprisal` `bits`, and `header` `facts`. Up to version 2 there were no items, and the text lacked what
+the model does not know.
+"""
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """The errors that unexpected JSON may raise."""
+OF_ITEM = ("mean", "last")
+"""What is dumped of the values of an item."""
 Array = npt.NDArray[Any]
 
 
@@ -58,7 +65,7 @@ class Header:
     length: int
     """T, the symbols of the text."""
     characters: int
-    """The characters of the text."""
+    """The characters of the text as it was given."""
     layers: int
     """L, or 0 where no array was recorded."""
     hidden_size: int
@@ -68,6 +75,8 @@ class Header:
     """The units that were chosen; None means all units of `arrays`."""
     predictions: int
     """K, the guesses at each position."""
+    items: int = 0
+    """N, the items of the text; 0 if they were not recorded, as up to version 2."""
     start: int = 0
     """The symbols of the text before the dumped part."""
     start_char: int = 0
@@ -78,23 +87,21 @@ class Header:
     """The version of the format."""
 
     @classmethod
-    def of(
-        cls, first: Recording, length: int, characters: int, units: Sequence[Unit] | None
-    ) -> "Header":
+    def of(cls, first: Recording, size: Size, units: Sequence[Unit] | None) -> "Header":
         """The header of a dump, from the first part of what it will hold.
 
         Args:
             first: the first part.
-            length: the symbols of all parts.
-            characters: the characters of all parts.
+            size: the size of all parts.
             units: the units to dump; None dumps everything that was recorded.
         """
         _, layers, hidden_size = next((a.shape for a in first.arrays.values()), (0, 0, 0))
         return cls(
             source=first.source,
             symbols=first.next_text,
-            length=length,
-            characters=characters,
+            length=size.length,
+            characters=size.characters,
+            items=size.items,
             layers=layers,
             hidden_size=hidden_size,
             arrays=tuple(first.arrays),
@@ -102,7 +109,7 @@ class Header:
             predictions=first.next_ids.shape[1],
             start=first.start,
             start_char=first.start_char,
-            following=first.following if len(first.ids) == length else None,
+            following=first.following if len(first.ids) == size.length else None,
         )
 
     @property
@@ -134,6 +141,11 @@ class Header:
         layers, units = range(self.layers), range(self.hidden_size)
         return [f"L{layer}.{a}.{k}" for a in self.arrays for layer in layers for k in units]
 
+    @property
+    def value_arrays(self) -> tuple[str, ...]:
+        """The names of the arrays of states and gates."""
+        return self.arrays if self.units is None else ("values",)
+
     def table(self, part: Recording) -> Float:
         """The values of the dumped units in a part, (T, n), a column for each unit."""
         length = len(part.ids)
@@ -151,29 +163,33 @@ class Header:
             "ids": Spec(np.dtype("<i4"), (T,)),
             "surprisal": Spec(number, (T,)),
         }
-        if self.units is None:
-            arrays |= {a: Spec(number, (T, self.layers, self.hidden_size)) for a in self.arrays}
-        else:
-            arrays["values"] = Spec(number, (T, len(self.units)))
+        whole, n = (self.layers, self.hidden_size), len(self.units or ())
+        row = whole if self.units is None else (n,)
+        arrays |= {name: Spec(number, (T, *row)) for name in self.value_arrays}
+        if self.items:
+            arrays["items"] = Spec(np.dtype("<i4"), (T,))
+            for name in self.value_arrays:
+                arrays |= {f"{what}_{name}": Spec(number, (self.items, *row)) for what in OF_ITEM}
         if K:
             arrays["next_ids"] = Spec(np.dtype("<i4"), (T, K))
             arrays["next_probabilities"] = Spec(number, (T, K))
         # NumPy has no string without characters
         return arrays | {"text": Spec(np.dtype("<u4"), (max(1, self.characters),))}
 
-    def parts_of(self, part: Recording) -> dict[str, Array]:
-        """The rows that a part adds to each array of `specs`."""
-        is_blank = not self.characters and part.start == self.start
-        text = "\0" if is_blank else part.text
+    def parts_of(self, part: Part) -> dict[str, Array]:
+        """The rows that a part adds to each array of `specs`, but those of items."""
+        own = part.recording
+        is_blank = not self.characters and own.start == self.start
         rows: dict[str, Array] = {
-            "offsets": offsets(part),
-            "ids": part.ids,
-            "surprisal": part.surprisal,
-            **(part.arrays if self.units is None else {"values": self.table(part)}),
-            "text": np.frombuffer(text.encode("utf-32-le"), "<u4"),
+            "offsets": part.offsets,
+            "ids": own.ids,
+            "surprisal": own.surprisal,
+            "items": part.items,
+            **(own.arrays if self.units is None else {"values": self.table(own)}),
+            "text": np.zeros(1, "<u4") if is_blank else part.points,
         }
         if self.predictions:
-            rows |= {"next_ids": part.next_ids, "next_probabilities": part.next_probabilities}
+            rows |= {"next_ids": own.next_ids, "next_probabilities": own.next_probabilities}
         return rows
 
     def to_json(self) -> str:
@@ -210,7 +226,8 @@ def _parsed(cls: type[Header], record: Mapping[str, Any]) -> Header:
     states, gates, edits = (tuple(map(str, own[k])) for k in ("states", "gates", "edits"))
     fingerprint, cell, level = (str(own[k]) for k in ("fingerprint", "cell", "level"))
     source = RecordedModel(fingerprint, cell, states, gates, edits, level)
-    sizes = ("length", "characters", "layers", "hidden_size", "predictions", "start", "start_char")
+    sizes = ["length", "characters", "layers", "hidden_size", "predictions", "start", "start_char"]
+    sizes += ["items"] if int(record["version"]) >= 3 else []
     following = record["following"]
     header = cls(
         source=source,
@@ -223,6 +240,8 @@ def _parsed(cls: type[Header], record: Mapping[str, Any]) -> Header:
     )
     if min(getattr(header, name) for name in sizes) < 0 or not header.length:
         raise ValueError("a size below 0")
+    if "items" in sizes and not header.items:
+        raise ValueError("a text without items")
     network = header.network
     if (states, gates) != (network.cell.states, network.cell.gates):
         raise ValueError("states or gates that the cell does not have")
@@ -233,9 +252,3 @@ def _parsed(cls: type[Header], record: Mapping[str, Any]) -> Header:
         return header
     units = tuple(parse_unit(str(address), network) for address in addresses)
     return dataclasses.replace(header, units=units)
-
-
-def offsets(part: Recording) -> npt.NDArray[np.int64]:
-    """The number of characters of the whole text before each symbol of a part, (T,)."""
-    lengths = np.fromiter(map(len, part.pieces), np.int64, len(part.pieces))
-    return np.cumsum(lengths) - lengths + part.start_char

@@ -22,7 +22,7 @@ from charrnn.errors import EnvironmentFault
 from charrnn.files import environment_fault
 from charrnn.interpret.dumps.arrays import Region
 from charrnn.interpret.dumps.header import Spec
-from charrnn.interpret.dumps.writing import Watch, sizes
+from charrnn.interpret.dumps.writing import Watch
 from charrnn.interpret.recording import RecordedModel, Recording, record_parts
 from charrnn.model import CharRNN
 
@@ -66,7 +66,7 @@ def write_folder(
     """
     letters = tuple(what or model.cell.states)
     parts = record_parts(model, text, keep=letters, item_end=item_end)
-    length, _ = sizes(model, text)
+    length = len(model.vocabulary.points(text))
     with _making(folder) as place:
         seen = iter(watched(parts, length) if watched else parts)
         first = next(seen)

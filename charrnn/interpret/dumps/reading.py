@@ -77,11 +77,12 @@ class Dump:
             offsets, num_characters = rows.extent(characters)
             count = len(offsets)
             text = rows.first("text", num_characters).tobytes().decode("utf-32-le")
+            pieces = tuple(_pieces(text, offsets.tolist(), header.source.level))
             next_ids, next_probabilities = rows.guesses(count)
             return Recording(
-                text=text,
+                text="".join(pieces),
                 ids=_within(rows.first("ids", count), len(header.symbols)),
-                pieces=tuple(_pieces(text, offsets.tolist())),
+                pieces=pieces,
                 surprisal=rows.first("surprisal", count),
                 arrays=rows.arrays(keep, count),
                 next_ids=next_ids[:, :top],
@@ -261,10 +262,13 @@ def _within(ids: Array, count: int) -> Array:
     return ids
 
 
-def _pieces(text: str, offsets: Sequence[int]) -> Iterator[str]:
-    """The characters that each symbol adds to a text, from the offset of each symbol."""
+def _pieces(text: str, offsets: Sequence[int], level: str) -> Iterator[str]:
+    """The characters that each symbol adds to a text, from the offset of each symbol.
+
+    At level char it is one for each; between them are those that the model does not know.
+    """
     ends = (*offsets[1:], len(text))
     for start, end in zip(offsets, ends, strict=True):
-        if not 0 <= start <= end:
+        if not 0 <= start <= end or (level == "char" and start == end):
             raise ValueError("offsets that fall")
-        yield text[start:end]
+        yield text[start] if level == "char" else text[start:end]

@@ -11,16 +11,24 @@ from typing import IO, Any
 import numpy as np
 
 from charrnn.errors import EnvironmentFault
-from charrnn.interpret.dumps.header import VERSION, Header, offsets
-from charrnn.interpret.recording import RecordedModel, Recording
+from charrnn.interpret.dumps.header import VERSION, Header
+from charrnn.interpret.dumps.places import Part
+from charrnn.interpret.recording import RecordedModel
 
 NUMBER = "%.9g"
-HEAD = {"position": "%d", "offset": "%d", "id": "%d", "text": "%s", "surprisal": NUMBER}
+HEAD = {
+    "position": "%d",
+    "offset": "%d",
+    "item": "%d",
+    "id": "%d",
+    "text": "%s",
+    "surprisal": NUMBER,
+}
 ROW_GROUP = 1 << 26
 """The approximate size in bytes of a .parquet row group. Each group takes memory until the file is closed."""
 
 
-def write_csv(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+def write_csv(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
     """Write a .csv file in UTF-8; text is in double quotes, and rows end with a newline."""
     columns = _columns(header)
     source = _csv_text(source_line(header.source)).replace("%", "%%")
@@ -29,14 +37,14 @@ def write_csv(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> No
     _write_rows(file, header, parts, template, _csv_text, None)
 
 
-def write_jsonl(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+def write_jsonl(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
     """Write a .jsonl file: an object on each line, with a key for each column. Numbers that are not finite are null."""
     pairs = [f"{json.dumps(name)}: {field}" for name, field in _columns(header).items()]
     pairs.append('"source": ' + json.dumps(source_line(header.source)).replace("%", "%%"))
     _write_rows(file, header, parts, "{" + ", ".join(pairs) + "}\n", json.dumps, "null")
 
 
-def write_parquet(file: IO[bytes], header: Header, parts: Iterable[Recording]) -> None:
+def write_parquet(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
     """Write a .parquet file; its schema has the header in its metadata under `charrnn`.
 
     Raises:
@@ -83,7 +91,7 @@ def _columns(header: Header) -> dict[str, str]:
 def _write_rows(
     file: IO[bytes],
     header: Header,
-    parts: Iterable[Recording],
+    parts: Iterable[Part],
     template: str,
     quoted: Callable[[str], str],
     missing: str | None,
@@ -99,28 +107,30 @@ def _write_rows(
         missing: replaces numbers that are not finite; None writes them as they are.
     """
     for part in parts:
-        numbers = np.column_stack([part.surprisal, header.table(part)])
+        own = part.recording
+        numbers = np.column_stack([own.surprisal, header.table(own)])
         rows: Iterable[list[Any]] = numbers.tolist()
         line = template
         if missing is not None and not np.isfinite(numbers).all():
             line = template.replace(NUMBER, "%s")
             rows = [[NUMBER % x if math.isfinite(x) else missing for x in row] for row in rows]
-        texts = map(quoted, part.pieces)
+        texts = map(quoted, own.pieces)
         columns = zip(_heads(part), texts, rows, _guesses(part), strict=True)
         lines = [line % (*head, text, *row, *guess) for head, text, row, guess in columns]
         file.write("".join(lines).encode())
 
 
-def _heads(part: Recording) -> Iterator[tuple[int, int, int]]:
-    """The position, offset and id of each symbol of a part."""
-    first = part.start
-    positions = range(first, first + len(part.ids))
-    return zip(positions, offsets(part).tolist(), part.ids.tolist(), strict=True)
+def _heads(part: Part) -> Iterator[tuple[int, ...]]:
+    """The position, offset, item and id of each symbol of a part."""
+    positions = range(part.recording.start, part.recording.start + len(part.offsets))
+    columns = (part.offsets, part.items, part.recording.ids)
+    return zip(positions, *(column.tolist() for column in columns), strict=True)
 
 
-def _guesses(part: Recording) -> Iterator[list[float]]:
+def _guesses(part: Part) -> Iterator[list[float]]:
     """The guesses after each symbol of a part, id and probability in turn."""
-    for ids, chances in zip(part.next_ids.tolist(), part.next_probabilities.tolist(), strict=True):
+    own = part.recording
+    for ids, chances in zip(own.next_ids.tolist(), own.next_probabilities.tolist(), strict=True):
         yield [value for pair in zip(ids, chances, strict=True) for value in pair]
 
 
@@ -140,10 +150,11 @@ def _groups(tables: Iterable[Any], rows: int) -> Iterator[list[Any]]:
         yield group
 
 
-def _arrays(header: Header, part: Recording) -> list[Any]:
+def _arrays(header: Header, part: Part) -> list[Any]:
     """The values of a part, an array for each column."""
-    first = part.start
-    head = [np.arange(first, first + len(part.ids)), offsets(part), part.ids, list(part.pieces)]
-    guesses = zip(part.next_ids.T, part.next_probabilities.T, strict=True)
+    own = part.recording
+    positions = np.arange(own.start, own.start + len(own.ids))
+    head = [positions, part.offsets, part.items, own.ids, list(own.pieces), own.surprisal]
+    guesses = zip(own.next_ids.T, own.next_probabilities.T, strict=True)
     pairs = [column for pair in guesses for column in pair]
-    return [*head, part.surprisal, *np.ascontiguousarray(header.table(part).T), *pairs]
+    return [*head, *np.ascontiguousarray(header.table(own).T), *pairs]

@@ -5,16 +5,20 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from charrnn.errors import UsageError
 from charrnn.files import replacing
 from charrnn.interpret.dumps.arrays import write_npz, write_safetensors
 from charrnn.interpret.dumps.header import Header
+from charrnn.interpret.dumps.places import Given, Part, Size, count_items, placed, size_of
 from charrnn.interpret.dumps.tables import write_csv, write_jsonl, write_parquet
 from charrnn.interpret.recording import Recording, record_parts
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
+from charrnn.text.kinds import LINES
 
-Writer = Callable[[IO[bytes], Header, Iterable[Recording]], None]
+Writer = Callable[[IO[bytes], Header, Iterable[Part]], None]
 WRITERS: dict[str, Writer] = {
     ".npz": write_npz,
     ".safetensors": write_safetensors,
@@ -47,10 +51,11 @@ Watch = Callable[[Iterable[Recording], int], Iterable[Recording]]
 def write(
     path: Path,
     parts: Iterable[Recording],
+    size: Size,
     *,
-    length: int,
-    characters: int,
     units: Sequence[Unit] | None = None,
+    given: Given | None = None,
+    item_end: str = LINES.end,
 ) -> None:
     """Write the consecutive recordings of one text into one file.
 
@@ -60,9 +65,10 @@ def write(
     Args:
         path: the file; its ending names the format.
         parts: one or more.
-        length: the symbols of all parts.
-        characters: the characters of all parts.
+        size: the size of the text.
         units: the units to write; None writes everything that was recorded.
+        given: the text as it was given; None: nothing was left out of it.
+        item_end: the character that ends an item.
 
     Raises:
         UsageError: the ending names no format.
@@ -70,9 +76,9 @@ def write(
     """
     writer, parts = writer_for(path), iter(parts)
     first = next(parts)
-    header = Header.of(first, length, characters, units)
+    header = Header.of(first, size, units)
     with replacing(path) as file:
-        writer(file, header, itertools.chain([first], parts))
+        writer(file, header, placed(itertools.chain([first], parts), given, item_end))
 
 
 def save(recording: Recording, path: Path) -> None:
@@ -81,7 +87,9 @@ def save(recording: Recording, path: Path) -> None:
     Example:
         save(model.read("To be, or not to be"), Path("hamlet.npz"))
     """
-    write(path, [recording], length=len(recording.ids), characters=len(recording.text))
+    ends = np.array([piece.endswith(LINES.end) for piece in recording.pieces])
+    size = Size(len(recording.ids), len(recording.text), count_items(ends))
+    write(path, [recording], size)
 
 
 def dump(
@@ -93,6 +101,7 @@ def dump(
     units: Sequence[Unit] | None = None,
     top: int = 0,
     item_end: str | None = None,
+    skip_unknown: bool = False,
     watched: Watch | None = None,
 ) -> int:
     """Read a text and write the recording into a file, a part at a time, so that a long text needs little memory.
@@ -105,28 +114,26 @@ def dump(
         units: single units to write instead.
         top: how many guesses to write at each position.
         item_end: the character at which the state is reset, in a model of lines, records or documents.
+        skip_unknown: leave out characters that the model does not know instead of refusing them; the dump has them in
+            its text, and its offsets count them.
         watched: hands the parts on; see `Watch`.
 
     Returns:
         The number of symbols read.
 
     Raises:
-        DataError: the text is empty or has characters that the model does not know.
+        DataError: the text is empty or has characters that the model does not know, or only such.
         UsageError: the ending names no format.
         EnvironmentFault: the file cannot be written, or the format needs a package that is not installed.
     """
     writer_for(path)
     keep = what if units is None else {unit.what for unit in units}
+    end = item_end or LINES.end
+    given, size = None, size_of(model, text, end)
+    if skip_unknown and model.vocabulary.missing(text):
+        given = Given.of(model, text)
+        size, text = given.size(end), given.read_text
     parts = record_parts(model, text, top=top, keep=keep, item_end=item_end)
-    length, characters = sizes(model, text)
-    seen = watched(parts, length) if watched else parts
-    write(path, seen, length=length, characters=characters, units=units)
-    return length
-
-
-def sizes(model: CharRNN, text: str) -> tuple[int, int]:
-    """The number of symbols of a text, and of characters that they give when decoded."""
-    if model.vocabulary.level == "char":
-        return len(text), len(text)
-    decode, ids = model.vocabulary.decoder(), model.vocabulary.points(text)
-    return len(ids), sum(len(decode(symbol)) for symbol in ids)
+    seen = watched(parts, size.length) if watched else parts
+    write(path, seen, size, units=units, given=given, item_end=end)
+    return size.length
