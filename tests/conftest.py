@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from helpers import Result, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
+from messages import Wording
 
 import charrnn
 from charrnn.model import CharRNN
@@ -41,8 +42,19 @@ QUICK = {
 """The modules that `pytest -m quick` runs, by their folder: each room, in less than a minute together."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick modules."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-golden", action="store_true", help="write tests/messages.txt instead of reading it"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick modules and those that meet messages; keep the latter, if these are to be written."""
+    meet = [x for x in items if "wording" in getattr(x, "fixturenames", ())]
+    for item in meet:
+        item.add_marker(pytest.mark.wording)
+    if config.getoption("--write-golden"):
+        items[:] = meet
     for item in items:
         if item.path.stem in QUICK.get(item.path.parent.name, ()):
             item.add_marker(pytest.mark.quick)
@@ -56,6 +68,20 @@ def charrnn_in(tmp_path: Path) -> Callable[..., Result]:
         return run_charrnn(*arguments, **({"cwd": tmp_path} | options))  # type: ignore[arg-type]
 
     return run
+
+
+@pytest.fixture
+def wording(
+    request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Wording]:
+    """The comparison of what the test meets with the golden file (see messages.py)."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    name = request.node.nodeid.removeprefix("tests/")
+    folders = {str(tmp_path): "HERE", str(shared / "workplace"): "WORKPLACE"}
+    wording = Wording(name, folders, writes=request.config.getoption("--write-golden"))
+    yield wording
+    wording.close()
 
 
 @pytest.fixture(scope="session")

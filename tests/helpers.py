@@ -13,7 +13,7 @@ import termios
 import textwrap
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from filelock import FileLock
 from prepared import BRIEF, Server
+
+from charrnn.errors import OFF, CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -37,6 +39,7 @@ class Result:
     status: int
     out: str
     err: str
+    arguments: tuple[str, ...] = field(default=(), compare=False)
 
 
 CLEAN = {
@@ -92,7 +95,8 @@ def run_charrnn(
         ended = run([str(a) for a in arguments], cwd, CLEAN | env, streams)
         out.seek(0)
         err.seek(0)
-        result = Result(ended, out.read().decode(), err.read().decode())
+        typed = tuple(map(str, arguments))
+        result = Result(ended, out.read().decode(), err.read().decode(), typed)
     assert "Traceback" not in result.err, result.err
     assert status is None or result.status == status, result
     return result
@@ -164,12 +168,13 @@ def call_charrnn(capsys: pytest.CaptureFixture[str], *arguments: object, status:
     with pytest.raises(SystemExit) as left, pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "_prepare_streams", lambda: None)
         patch.setattr(terminal, "_let_signals_end_us", lambda: None)
+        patch.setattr(terminal, "_quiet", False)
         if arguments[0] in ("train", "compare"):
             patch.setattr("charrnn.training.measure.TRIAL_SECONDS", BRIEF)
         terminal.run(lambda: obey([str(a) for a in arguments]))
     captured = capsys.readouterr()
     assert left.value.code == status, captured
-    return Result(status, captured.out, captured.err)
+    return Result(status, captured.out, captured.err, tuple(map(str, arguments)))
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
@@ -185,6 +190,13 @@ def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path],
             fill(folder)
             filled.touch()
     return folder
+
+
+def settings_named(error: CharrnnError) -> list[str]:
+    """The settings that an error names, in the order of its message."""
+    names: list[str] = []
+    error.typed(lambda name, _: names.append(name) or name)
+    return [name for name in names if name != OFF]
 
 
 def precisions() -> list[str]:

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pickle
-import re
 import struct
 import tracemalloc
 import zipfile
@@ -52,14 +51,13 @@ def parse(data: bytes) -> Checkpoint:
         return load_checkpoint(Path("some.safetensors"))
 
 
-def refusal(data: bytes) -> str:
-    """The message of the CheckpointError that these bytes cause: one line, and not a long one."""
+def refusal(data: bytes) -> CheckpointError:
+    """The CheckpointError that these bytes cause: its message is one line, and not a long one."""
     with pytest.raises(CheckpointError) as caught:
         parse(data)
-    message = caught.value.message
-    assert "\n" not in message
-    assert len(message) < 400
-    return message
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 400
+    return caught.value
 
 
 GOOD = bytes_of(TINY)
@@ -238,29 +236,26 @@ def test_two_files_one_after_the_other_are_refused():
     refusal(GOOD + GOOD)
 
 
-def test_a_damaged_tensor_is_called_damaged():
-    assert "checksum mismatch" in refusal(GOOD[:-1] + bytes([GOOD[-1] ^ 1]))
+def test_a_damaged_tensor_is_called_damaged(wording):
+    wording(refusal(GOOD[:-1] + bytes([GOOD[-1] ^ 1])))
 
 
 # --- what is no checkpoint of ours ---
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    "data",
     [
-        (b"", "is empty (0 bytes)"),
-        (b"abc", "is truncated: 3 bytes"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:5\n", "Git LFS pointer"),
-        (b"PK\x03\x04" + b"\0" * 30, "charrnn does not open pickles"),
-        (
-            b"First Citizen: Before we proceed any further, hear me speak.",
-            "not a charrnn checkpoint",
-        ),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 30, "not a charrnn checkpoint"),
+        b"",
+        b"abc",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:5\n",
+        b"PK\x03\x04" + b"\0" * 30,
+        b"First Citizen: Before we proceed any further, hear me speak.",
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 30,
     ],
 )
-def test_another_kind_of_file_is_named(data, said):
-    assert said in refusal(data)
+def test_another_kind_of_file_is_named(data, wording):
+    wording(refusal(data))
 
 
 class Payload:
@@ -274,14 +269,14 @@ class Payload:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_is_refused_and_not_run(protocol, tmp_path):
+def test_a_pickle_is_refused_and_not_run(protocol, tmp_path, wording):
     trap = tmp_path / "trap"
     data = pickle.dumps(Payload(trap), protocol)
     refusal(data)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("archive/data.pkl", data)
-    assert "they can run code" in refusal(packed.getvalue())
+    wording(refusal(packed.getvalue()))
     assert not trap.exists()
     pickle.loads(data)
     assert trap.exists(), "the payload would not have worked, so the test proves nothing"
@@ -295,36 +290,36 @@ def test_a_checkpoint_that_begins_like_a_pickle_is_read(start):
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "np", "header": "{}"}])
-def test_another_models_safetensors_file_is_refused(metadata):
+def test_another_models_safetensors_file_is_refused(metadata, wording):
     tensors = {"wte.weight": np.zeros((3, 4), np.float32), "h.0.attn.bias": np.zeros(5, np.float32)}
-    assert "not a charrnn checkpoint" in refusal(save_tensors(tensors, metadata))
+    wording(refusal(save_tensors(tensors, metadata)))
 
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    ("name", "said"),
+    "name",
     [
-        ("missing", "there is no checkpoint at "),
-        ("folder", "is not a regular file"),
-        ("fifo", "is not a regular file"),
-        ("dangling", "there is no checkpoint at "),
-        ("loop", "Symlink loop|no checkpoint|cannot read"),
-        ("n" * 300, "File name too long"),
-        ("a\0b", "cannot read|no checkpoint"),
+        "missing",
+        "folder",
+        "fifo",
+        "dangling",
+        "loop",
+        "n" * 300,
+        "a\0b",
     ],
 )
-def test_what_is_no_file_is_refused_at_once(name, said, tmp_path):
+def test_what_is_no_file_is_refused_at_once(name, tmp_path, wording):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(CheckpointError, match=said):
+    with wording.raises(CheckpointError):
         load_checkpoint(tmp_path / name)
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
-def test_a_device_is_refused_at_once(device):
-    with pytest.raises(CheckpointError, match="is not a regular file"):
+def test_a_device_is_refused_at_once(device, wording):
+    with wording.raises(CheckpointError):
         load_checkpoint(Path(device))
 
 
@@ -338,19 +333,19 @@ def test_a_missing_checkpoint_says_how_to_get_one(tmp_path):
 
 
 @pytest.mark.parametrize("length", [2**64 - 1, 2**63, 2**32, 99_000_000, 10_000])
-def test_a_lying_header_length_costs_no_memory(length):
+def test_a_lying_header_length_costs_no_memory(length, wording):
     data = struct.pack("<Q", length) + GOOD[8:]
     refusal(data)
     tracemalloc.start()
-    assert "does not fit in the file" in refusal(data)
+    wording(refusal(data))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100_000 + 10 * len(data)
 
 
-def test_a_header_of_more_than_the_largest_size_is_refused(monkeypatch):
+def test_a_header_of_more_than_the_largest_size_is_refused(monkeypatch, wording):
     monkeypatch.setattr(checkpoint_module, "LARGEST_HEADER", 500)
-    assert "does not fit" in refusal(GOOD)
+    wording(refusal(GOOD))
 
 
 def config(**changes):
@@ -375,53 +370,53 @@ def without(*keys):
 
 
 LIES = {
-    "huge hidden size": (config(hidden_size=10**9), "hidden_size must be"),
-    "large hidden size": (config(hidden_size=65_536), r"expected F32 \[262144, 2\]"),
-    "negative hidden size": (config(hidden_size=-3), "hidden_size must be"),
-    "fractional hidden size": (config(hidden_size=3.0), "hidden_size must be"),
-    "hidden size in words": (config(hidden_size="3"), "hidden_size must be"),
-    "hidden size true": (config(hidden_size=True), "hidden_size must be"),
-    "too many layers": (config(num_layers=10**6), "layers must be"),
-    "one layer more": (config(num_layers=2), "lacks the tensor rnn.weight_ih_l1"),
-    "another embedding": (config(embedding_size=5), r"\[4, 2\], expected F32 \[4, 5\]"),
-    "another cell": (config(cell="gru\n" * 100), "cell must be one of lstm, .*not 'gru"),
-    "cell no name": (config(cell=["lstm"]), "cell must be"),
-    "unknown setting": (config(size=5), "unexpected keyword argument"),
-    "missing setting": (without("config", "vocab_size"), "vocab_size"),
-    "config no object": (top(config=[3, 4]), "can be read"),
-    "one symbol more": (vocabulary(symbols=[*SYMBOLS, 0x1F600]), "has 5 symbols, the network 4"),
-    "unknown symbol": (vocabulary(has_unknown=True), "has 5 symbols, the network 4"),
-    "wrong vocab size": (config(vocab_size=6), "has 4 symbols, the network 6"),
-    "bytes": (vocabulary(level="byte"), "has 256 symbols, the network 4"),
-    "another level": (vocabulary(level="word"), "level is neither char nor byte"),
-    "no symbols": (vocabulary(symbols=[]), "or it is empty"),
-    "duplicate symbol": (vocabulary(symbols=[10, 97, 97, 98]), "each once"),
-    "symbols out of order": (vocabulary(symbols=[97, 10, 98, 99]), "code point order"),
-    "surrogate": (vocabulary(symbols=[10, 97, 98, 0xD800]), "list of characters"),
-    "beyond unicode": (vocabulary(symbols=[10, 97, 98, 0x110000]), "list of characters"),
-    "negative symbol": (vocabulary(symbols=[-1, 97, 98, 99]), "list of characters"),
-    "symbol true": (vocabulary(symbols=[True, 97, 98, 99]), "list of characters"),
-    "symbol in parts": (vocabulary(symbols=[10, 97.0, 98, 99]), "list of characters"),
-    "symbols as text": (vocabulary(symbols="abcd"), "list of characters"),
-    "symbols as object": (vocabulary(symbols={"a": 1}), "list of characters"),
-    "symbols a number": (vocabulary(symbols=4), "can be read"),
-    "symbols null": (vocabulary(symbols=None), "or it is empty"),
-    "vocabulary no object": (top(vocabulary="abcd"), "can be read"),
-    "vocabulary without level": (without("vocabulary", "level"), "level"),
-    "no config": (without("config"), "lacks config"),
-    "no vocabulary": (without("vocabulary"), "lacks vocabulary"),
-    "no figures": (without("figures"), "lacks figures"),
-    "figures no object": (top(figures=[5]), "figures and run must be objects"),
-    "run no object": (top(run=None), "figures and run must be objects"),
+    "huge hidden size": config(hidden_size=10**9),
+    "large hidden size": config(hidden_size=65_536),
+    "negative hidden size": config(hidden_size=-3),
+    "fractional hidden size": config(hidden_size=3.0),
+    "hidden size in words": config(hidden_size="3"),
+    "hidden size true": config(hidden_size=True),
+    "too many layers": config(num_layers=10**6),
+    "one layer more": config(num_layers=2),
+    "another embedding": config(embedding_size=5),
+    "another cell": config(cell="gru\n" * 100),
+    "cell no name": config(cell=["lstm"]),
+    "unknown setting": config(size=5),
+    "missing setting": without("config", "vocab_size"),
+    "config no object": top(config=[3, 4]),
+    "one symbol more": vocabulary(symbols=[*SYMBOLS, 0x1F600]),
+    "unknown symbol": vocabulary(has_unknown=True),
+    "wrong vocab size": config(vocab_size=6),
+    "bytes": vocabulary(level="byte"),
+    "another level": vocabulary(level="word"),
+    "no symbols": vocabulary(symbols=[]),
+    "duplicate symbol": vocabulary(symbols=[10, 97, 97, 98]),
+    "symbols out of order": vocabulary(symbols=[97, 10, 98, 99]),
+    "surrogate": vocabulary(symbols=[10, 97, 98, 0xD800]),
+    "beyond unicode": vocabulary(symbols=[10, 97, 98, 0x110000]),
+    "negative symbol": vocabulary(symbols=[-1, 97, 98, 99]),
+    "symbol true": vocabulary(symbols=[True, 97, 98, 99]),
+    "symbol in parts": vocabulary(symbols=[10, 97.0, 98, 99]),
+    "symbols as text": vocabulary(symbols="abcd"),
+    "symbols as object": vocabulary(symbols={"a": 1}),
+    "symbols a number": vocabulary(symbols=4),
+    "symbols null": vocabulary(symbols=None),
+    "vocabulary no object": top(vocabulary="abcd"),
+    "vocabulary without level": without("vocabulary", "level"),
+    "no config": without("config"),
+    "no vocabulary": without("vocabulary"),
+    "no figures": without("figures"),
+    "figures no object": top(figures=[5]),
+    "run no object": top(run=None),
 }
 
 
-@pytest.mark.parametrize(("lie", "said"), LIES.values(), ids=LIES)
-def test_a_header_that_lies_is_refused_before_a_network_is_built(lie, said, monkeypatch):
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_header_that_lies_is_refused_before_a_network_is_built(lie, monkeypatch, wording):
     monkeypatch.setattr(checkpoint_module, "CharRNN", lambda *_: pytest.fail("a network was built"))
     header = header_of(GOOD)
     lie(header)
-    assert re.search(said, refusal(with_header(GOOD, header)))
+    wording(refusal(with_header(GOOD, header)))
 
 
 def nested(depth: int) -> str:
@@ -544,50 +539,53 @@ def test_a_table_that_does_not_fit_the_tensors_is_refused(change):
     refusal(with_table(GOOD, table))
 
 
-def test_two_tensors_that_trade_places_are_found_by_the_checksum():
+def test_two_tensors_that_trade_places_are_found_by_the_checksum(wording):
     table = table_of(GOOD)
     a, b = table["rnn.bias_ih_l0"], table["rnn.bias_hh_l0"]
     a["data_offsets"], b["data_offsets"] = b["data_offsets"], a["data_offsets"]
-    assert "checksum mismatch" in refusal(with_table(GOOD, table))
+    wording(refusal(with_table(GOOD, table)))
 
 
-def test_a_tensor_of_training_that_is_turned_is_found_by_the_checksum():
+def test_a_tensor_of_training_that_is_turned_is_found_by_the_checksum(wording):
     data = bytes_of(Checkpoint(MODEL, training={"moment": np.zeros((5, 6), np.float32)}))
     table = table_of(data)
     parse(with_table(data, table))
     table["training.moment"]["shape"] = [6, 5]
-    assert "checksum mismatch" in refusal(with_table(data, table))
+    wording(refusal(with_table(data, table)))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    "change",
     [
-        ({"head.bias": None}, "lacks the tensor head.bias"),
-        ({"head.bias": np.zeros(V, np.float64)}, r"head.bias is F64 \[4\], expected F32 \[4\]"),
-        ({"head.bias": np.zeros(V, np.float16)}, r"head.bias is F16 \[4\]"),
-        ({"head.weight": np.zeros((H, V), np.float32)}, r"F32 \[3, 4\], expected F32 \[4, 3\]"),
-        ({"head.bias": np.zeros((1, V), np.float32)}, r"F32 \[1, 4\], expected"),
-        ({"other": np.zeros(5, np.float32)}, "no part of the network uses: 'other'"),
-        ({"head.bias": np.float32([0, np.nan, 1, np.nan])}, r"2 values .* finite \(head.bias\)"),
-        ({"embedding.weight": np.full((V, E), np.inf, np.float32)}, "contain 8 values"),
+        {"head.bias": None},
+        {"head.bias": np.zeros(V, np.float64)},
+        {"head.bias": np.zeros(V, np.float16)},
+        {"head.weight": np.zeros((H, V), np.float32)},
+        {"head.bias": np.zeros((1, V), np.float32)},
+        {"other": np.zeros(5, np.float32)},
+        {"head.bias": np.float32([0, np.nan, 1, np.nan])},
+        {"embedding.weight": np.full((V, E), np.inf, np.float32)},
     ],
 )
-def test_tensors_that_do_not_fit_the_header_are_named(change, said):
+def test_tensors_that_do_not_fit_the_header_are_named(change, wording):
     tensors = {n: a for n, a in (load_tensors(GOOD) | change).items() if a is not None}
-    assert re.search(said, refusal(with_header(GOOD, header_of(GOOD), tensors)))
+    wording(refusal(with_header(GOOD, header_of(GOOD), tensors)))
 
 
 @pytest.mark.parametrize("version", ["2", "10", "99999999"])
-def test_a_later_format_asks_for_a_later_charrnn(version):
-    message = refusal(with_header(GOOD, {"unheard": "of"}, format_version=version))
-    assert f"written by a later charrnn (format {version}; this one reads up to 1)" in message
+def test_a_later_format_asks_for_a_later_charrnn(version, wording):
+    error = refusal(with_header(GOOD, {"unheard": "of"}, format_version=version))
+    assert version in error.message
+    wording(error)
 
 
-@pytest.mark.parametrize("version", ["0", "", "-1", "1.0", "one", "9" * 5000, "\x1b[2J"])
-def test_what_is_no_format_version_is_refused(version):
-    message = refusal(with_header(GOOD, header_of(GOOD), format_version=version))
-    assert message.endswith("is not a format version")
-    assert message.isprintable()
+@pytest.mark.parametrize(
+    "version", ["0", "", "-1", "1.0", "one", pytest.param("9" * 5000, id="long"), "\x1b[2J"]
+)
+def test_what_is_no_format_version_is_refused(version, wording):
+    error = refusal(with_header(GOOD, header_of(GOOD), format_version=version))
+    assert error.message.isprintable()
+    wording(error)
 
 
 # --- anything at all ---

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import resource
 import signal
 import stat
@@ -100,11 +99,11 @@ def test_a_failing_call_leaves_one_whole_content_and_no_temporary(call, number, 
     assert path.read_bytes() == NEW
 
 
-def test_a_file_larger_than_the_system_allows_leaves_the_old_one(path):
+def test_a_file_larger_than_the_system_allows_leaves_the_old_one(path, wording):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
-        with pytest.raises(EnvironmentFault, match="File too large"):
+        with wording.raises(EnvironmentFault):
             write_atomically(path, b"n" * 3000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -161,10 +160,10 @@ def test_a_new_file_obeys_the_umask(umask, mode, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["folder", "missing/file", "loop", "n" * 300])
-def test_a_place_that_cannot_be_written_is_named(name, tmp_path):
+def test_a_place_that_cannot_be_written_is_named(name, tmp_path, wording):
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(EnvironmentFault, match=re.escape(f"cannot write {tmp_path / name}: ")):
+    with wording.raises(EnvironmentFault):
         write_atomically(tmp_path / name, NEW)
     assert listing(tmp_path) == ["folder", "loop"]
 
@@ -193,11 +192,9 @@ def holder(tmp_path):
     process.communicate()
 
 
-def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path, holder):
-    message = f"{tmp_path} is in use by process {holder.pid}"
-    with pytest.raises(BusyError, match=re.escape(message)) as caught, locked(tmp_path):
+def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path, holder, wording):
+    with wording.raises(BusyError), locked(tmp_path):
         pytest.fail("two processes hold the same run")
-    assert caught.value.hint == "choose another name"
     assert (tmp_path / ".lock-owner").read_text() == str(holder.pid)
 
 
@@ -229,11 +226,11 @@ def test_an_error_of_the_holder_is_not_taken_for_one_of_the_lock(tmp_path):
 
 
 @pytest.mark.parametrize("owner", [None, ""])
-def test_a_holder_that_left_no_number_is_another_process(owner, tmp_path, holder):
+def test_a_holder_that_left_no_number_is_another_process(owner, tmp_path, holder, wording):
     (tmp_path / ".lock-owner").unlink()
     if owner is not None:
         (tmp_path / ".lock-owner").write_text(owner)
-    with pytest.raises(BusyError, match=r"is in use by another process$"), locked(tmp_path):
+    with wording.raises(BusyError), locked(tmp_path):
         pass
 
 
@@ -246,8 +243,8 @@ def test_a_full_disk_does_not_keep_the_lock_from_being_held(tmp_path, monkeypatc
         pass
 
 
-def test_a_lock_that_cannot_be_made_is_an_environment_fault(path):
-    with pytest.raises(EnvironmentFault, match=re.escape(f"cannot lock {path}")), locked(path):
+def test_a_lock_that_cannot_be_made_is_an_environment_fault(path, wording):
+    with wording.raises(EnvironmentFault), locked(path):
         pass
 
 
@@ -275,13 +272,12 @@ def test_a_folder_is_made_with_its_parents_and_left_empty(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["file", "file/inside", "dangling", "loop"])
-def test_what_is_no_folder_is_a_mistake_of_use(name, tmp_path):
+def test_what_is_no_folder_is_a_mistake_of_use(name, tmp_path, wording):
     (tmp_path / "file").write_bytes(OLD)
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(UsageError, match="is not a folder") as caught:
+    with wording.raises(UsageError):
         make_writable_folder(tmp_path / name)
-    assert caught.value.hint == "choose another with out or name"
     assert (tmp_path / "file").read_bytes() == OLD
 
 
@@ -305,9 +301,9 @@ def test_a_probe_that_the_lock_holder_swept_away_is_no_fault(tmp_path, monkeypat
     make_writable_folder(tmp_path)
 
 
-def test_what_is_no_regular_file_is_never_replaced(tmp_path):
+def test_what_is_no_regular_file_is_never_replaced(tmp_path, wording):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(EnvironmentFault, match="not a regular file"):
+    with wording.raises(EnvironmentFault):
         write_atomically(pipe, b"new")
     assert pipe.is_fifo()

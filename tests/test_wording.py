@@ -47,27 +47,27 @@ def test_only_one_thing_is_singular():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "counted"),
     [
-        (("visualize", "tiny", "--max-chars", 1), 0, "reading 1 character that"),
-        (("saliency", "tiny", "d", "--at", 5), 2, "in a text of 1 character, not 5"),
-        (("gates", "tiny", "d"), 0, "gates in 1 character, 48 units"),
+        (("visualize", "tiny", "--max-chars", 1), 0, "1 character "),
+        (("saliency", "tiny", "d", "--at", 5), 2, "1 character,"),
+        (("gates", "tiny", "d"), 0, "1 character,"),
         (("visualize", "tiny", "d", "--unit", "L0.h.0-0"), 0, "1 unit,"),
         (
             ("sample", "tiny", "--lines", "-n", 1, "--count", 1, "--seed", 1),
             0,
-            "1 of 1 line was cut off",
+            "1 line ",
         ),
         (
             ("sample", "tiny", "--lines", "-n", 1, "--count", 2, "--seed", 1),
             0,
-            "2 of 2 lines were cut off",
+            "2 lines ",
         ),
     ],
 )
-def test_one_of_something_is_said_as_one(call, arguments, status, said):
+def test_one_of_something_is_said_as_one(call, arguments, status, counted):
     result = call(*arguments, status=status)
-    assert said in result.out + result.err
+    assert f" {counted}" in result.out + result.err
 
 
 # --- what was meant -------------------------------------------------------------------------------
@@ -111,25 +111,22 @@ def test_neighbors_that_changed_places_are_one_edit():
     assert edit_distance("", "abc") == 3
 
 
-def test_a_run_that_is_not_there_is_told_with_the_nearest(call):
+def test_a_run_that_is_not_there_is_told_with_the_nearest(call, wording):
     for verb in (("sample",), ("evaluate", "tiyn", "corpus.txt"), ("inspect",)):
         arguments = verb if len(verb) > 1 else (*verb, "tiyn")
-        said = call(*arguments, status=4).err
-        assert "there is no checkpoint or run called 'tiyn'" in said
-        assert "did you mean tiny? runs here: bytes, tiny" in said
-    assert "did you mean" not in call("sample", "zzz", status=4).err
+        wording(call(*arguments, status=4))
+    wording(call("sample", "zzz", status=4))
 
 
-def test_a_word_that_is_taken_for_a_text_may_have_been_meant_as_a_run(call, workplace):
-    said = "there is no run 'tiyn'; did you mean tiny?"
-    assert said in call("visualize", "tiyn").err
-    assert said in call("gradients", "tiyn").err
-    assert said in call("evaluate", "tiyn", status=3).err
-    assert "did you mean" not in call("visualize", "tiyn", "-q").err
-    assert "did you mean" not in call("visualize", "tiny", "tiyn").err
+def test_a_word_that_is_taken_for_a_text_may_have_been_meant_as_a_run(call, workplace, wording):
+    wording(call("visualize", "tiyn"), only="tiyn")
+    wording(call("gradients", "tiyn"), only="tiyn")
+    wording(call("evaluate", "tiyn", status=3))
+    wording(call("visualize", "tiyn", "-q"))
+    wording(call("visualize", "tiny", "tiyn"))
     (workplace / "tyni").write_text("def")
     try:
-        assert "did you mean" not in call("visualize", "tyni").err
+        wording(call("visualize", "tyni"))
     finally:
         (workplace / "tyni").unlink()
 
@@ -152,10 +149,9 @@ SMALL = make_model(num_layers=2, hidden_size=5)
         (" L0.h.3\n", "L0.h.3"),
     ],
 )
-def test_an_address_is_told_with_the_one_that_was_meant(address, meant):
-    with pytest.raises(UsageError, match="addresses look like") as caught:
+def test_an_address_is_told_with_the_one_that_was_meant(address, meant, wording):
+    with wording.raises(UsageError):
         parse_units(address, SMALL)
-    assert caught.value.hint == f"did you mean {meant}?"
     assert parse_units(meant, SMALL)
 
 
@@ -192,43 +188,29 @@ def test_a_state_or_gate_is_told_with_the_nearest_and_ranges_say_what_there_is()
         assert caught.value.hint == hint
 
 
-def test_an_edit_of_a_mistyped_unit_is_told_the_same(call):
-    said = call("sample", "tiny", "--clamp", "l0.h.3=1", status=2).err
-    assert "did you mean L0.h.3?" in said
+def test_an_edit_of_a_mistyped_unit_is_told_the_same(call, wording):
+    wording(call("sample", "tiny", "--clamp", "l0.h.3=1", status=2))
 
 
 # --- one of a few words ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    "arguments",
     [
-        (
-            ("visualize", "tiny", "d", "--palette", "foo"),
-            "--palette must be one of rdbu, vik, karpathy, not 'foo'",
-        ),
-        (("visualize", "tiny", "d", "--palette", "rdbo"), "did you mean rdbu?"),
-        (
-            ("visualize", "tiny", "d", "--sort", "x"),
-            "--sort must be one of address, similarity, interest, not 'x'",
-        ),
-        (
-            ("visualize", "tiny", "d", "--color", "8"),
-            "--color must be one of auto, none, 16, 256, truecolor, not '8'",
-        ),
-        (
-            ("sample", "tiny", "--color", "8"),
-            "--color must be one of auto, none, 16, 256, truecolor, not '8'",
-        ),
-        (("sample", "tiny", "--unknown", "x"), "--unknown must be one of refuse, skip, not 'x'"),
-        (("evaluate", "tiny", "--split", "vall"), "did you mean val?"),
+        ("visualize", "tiny", "d", "--palette", "foo"),
+        ("visualize", "tiny", "d", "--palette", "rdbo"),
+        ("visualize", "tiny", "d", "--sort", "x"),
+        ("visualize", "tiny", "d", "--color", "8"),
+        ("sample", "tiny", "--color", "8"),
+        ("sample", "tiny", "--unknown", "x"),
+        ("evaluate", "tiny", "--split", "vall"),
     ],
 )
-def test_another_word_is_refused_in_one_line(call, arguments, said):
-    err = call(*arguments, status=2).err
-    assert said in err
-    assert "Value error" not in err
-    assert len(err.splitlines()) <= 2
+def test_another_word_is_refused_in_one_line(call, arguments, wording):
+    result = call(*arguments, status=2)
+    wording(result)
+    assert len(result.err.splitlines()) <= 2
 
 
 def test_automatic_colours_are_those_of_no_choice(call, monkeypatch):

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import math
-import re
 import signal
 import subprocess
 import sys
@@ -156,15 +155,14 @@ def test_the_metrics_are_those_of_evaluate_and_every_run_can_be_sampled(
         )
 
 
-def test_what_is_said_counts_the_networks_and_names_the_best(all_five):
+def test_what_is_said_counts_the_networks_and_names_the_best(all_five, wording):
     result = all_five[1]
-    assert "corpus.txt: 3,000 characters" in result.err
-    assert re.search(r"about \d+:\d\d for 5 networks, one after the other", result.err)
+    wording(result, only="^(corpus|split|total) ")
     for number, cell in enumerate(CELLS, 1):
         assert f"{number} of 5      {cell}, 1 layer of 12 units, embedding 4: " in result.err
     networks = json.loads(result.out)["networks"]
     best = min(networks, key=lambda network: network["nats_per_char"])["cell"]
-    assert f"next: charrnn sample corpus-{best} --temp 0.8" in result.err
+    assert f" corpus-{best} --temp" in result.err
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -261,14 +259,14 @@ def test_the_hidden_size_for_a_number_of_parameters_is_the_nearest_or_a_round_on
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_number_of_parameters_that_no_hidden_size_gives_is_refused(cell):
+def test_a_number_of_parameters_that_no_hidden_size_gives_is_refused(cell, wording):
     config = ModelConfig(cell=cell, vocab_size=31, embedding_size=7)
     least = count_parameters(dataclasses.replace(config, hidden_size=1))
     most = count_parameters(dataclasses.replace(config, hidden_size=MAX_UNITS))
     assert hidden_size_for(config, least) == 1
     assert hidden_size_for(config, most) == MAX_UNITS
     for parameters in (-5, 0, least - 1, most + 1):
-        with pytest.raises(UsageError, match=f"from {least:,} to {most:,} for this {cell} network"):
+        with wording.raises(UsageError):
             hidden_size_for(config, parameters)
 
 
@@ -356,14 +354,14 @@ def test_the_runs_of_one_comparison_share_a_number_and_no_run_is_overwritten(her
 
 
 def test_a_name_that_is_taken_is_refused_before_training_unless_it_may_be_overwritten(
-    here, corpus, tmp_path
+    here, corpus, tmp_path, wording
 ):
     here("train", "corpus.txt", *TINY, "--name", "mine-elman", "-q")
     best = tmp_path / "checkpoints" / "mine-elman" / "best.safetensors"
     before = best.read_bytes()
     asked = ("--cells", "lstm,elman", "--name", "mine")
     refused = here("compare", "corpus.txt", *TINY, *asked, status=2)
-    assert "checkpoints/mine-elman already holds a run" in refused.err
+    wording(refused)
     assert "--overwrite" in refused.err
     assert not (tmp_path / "checkpoints" / "mine-lstm").exists()
     assert best.read_bytes() == before
@@ -372,48 +370,43 @@ def test_a_name_that_is_taken_is_refused_before_training_unless_it_may_be_overwr
     assert best.read_bytes() != before
 
 
-def test_a_name_must_be_a_folders_with_the_cells_added(tmp_path):
+def test_a_name_must_be_a_folders_with_the_cells_added(tmp_path, wording):
     for name in ("", "a/b", "x" * 198):
-        with pytest.raises(UsageError, match="plain folder name"):
+        with wording.raises(UsageError):
             new_folders(tmp_path, name, ["corpus.txt"], ["-lstm"], overwrite=False)
 
 
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSED = [
-    ((), 2, "no corpus was given"),
-    (("missing.txt",), 3, "cannot read 'missing.txt'"),
-    (("corpus.txt", "--cells", "lstm,grue"), 2, "unknown cell 'grue'"),
-    (("corpus.txt", "--cells", "lstm,grue"), 2, "lstm, gru, elman, jordan, peephole"),
-    (("corpus.txt", "--cells", "lstm,"), 2, "unknown cell ''"),
-    (("corpus.txt", "--cells", " , "), 2, "--cells names no cell"),
-    (("corpus.txt", "--cells", "gru,lstm,gru"), 2, "--cells names gru twice"),
-    (("corpus.txt", "--minutes", "0"), 2, "--minutes must be"),
-    (("corpus.txt", "--steps", "-1"), 2, "--steps must be"),
-    (("corpus.txt", "--parameters", "10"), 2, "--parameters must be from "),
-    (
-        ("corpus.txt", "--parameters", str(10**13)),
-        2,
-        "--parameters must be a whole number from 1 to 1,000,000,000,000",
-    ),
-    (("corpus.txt", "--parameters", "9000", "--hidden-size", "9"), 2, "leave out --hidden-size"),
-    (("corpus.txt", "--layers", "0"), 2, "layers"),
-    (("corpus.txt", "--val-fraction", "0"), 3, "--val-fraction"),
-    (("corpus.txt", "--max-chars", "5"), 3, "--val-fraction"),
-    (("corpus.txt", "--out", "corpus.txt"), 2, "not a folder"),
-    (("corpus.txt", "--device", "tpu"), 2, "device must be"),
-    (("corpus.txt", "--activation", "relu"), 2, "--activation"),
+    ((), 2),
+    (("missing.txt",), 3),
+    (("corpus.txt", "--cells", "lstm,grue"), 2),
+    (("corpus.txt", "--cells", "lstm,"), 2),
+    (("corpus.txt", "--cells", " , "), 2),
+    (("corpus.txt", "--cells", "gru,lstm,gru"), 2),
+    (("corpus.txt", "--minutes", "0"), 2),
+    (("corpus.txt", "--steps", "-1"), 2),
+    (("corpus.txt", "--parameters", "10"), 2),
+    (("corpus.txt", "--parameters", str(10**13)), 2),
+    (("corpus.txt", "--parameters", "9000", "--hidden-size", "9"), 2),
+    (("corpus.txt", "--layers", "0"), 2),
+    (("corpus.txt", "--val-fraction", "0"), 3),
+    (("corpus.txt", "--max-chars", "5"), 3),
+    (("corpus.txt", "--out", "corpus.txt"), 2),
+    (("corpus.txt", "--device", "tpu"), 2),
+    (("corpus.txt", "--activation", "relu"), 2),
 ]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"), REFUSED, ids=[" ".join(row[0]) for row in REFUSED]
+    ("arguments", "status"), REFUSED, ids=[" ".join(row[0]) for row in REFUSED]
 )
 def test_what_cannot_be_compared_is_refused_before_training(
-    here, corpus, tmp_path, arguments, status, said
+    here, corpus, tmp_path, arguments, status, wording
 ):
     result = here("compare", *arguments, status=status)
-    assert said in result.err.replace("\n│ ", " ")
+    wording(result)
     assert result.out == ""
     assert not list(tmp_path.glob("checkpoints/*"))
 
@@ -447,7 +440,7 @@ def failing(cell, error):
     return drive
 
 
-def test_a_cell_that_diverges_does_not_spoil_the_others(here, corpus, monkeypatch):
+def test_a_cell_that_diverges_does_not_spoil_the_others(here, corpus, monkeypatch, wording):
     error = DivergedError("the loss became nan at step 2", "try --lr 0.001")
     monkeypatch.setattr(compare, "drive", failing("gru", error))
     cells = ("--cells", "lstm,gru,elman")
@@ -459,27 +452,24 @@ def test_a_cell_that_diverges_does_not_spoil_the_others(here, corpus, monkeypatc
         assert other["diverged"] is None
     shown = here("compare", "corpus.txt", *TINY, *cells, status=5)
     assert "diverged at step 2" in shown.out.splitlines()[2]
-    assert "charrnn: training diverged: gru" in shown.err
-    assert "try --lr 0.001" in shown.err
-    assert "next: charrnn sample corpus-2-" in shown.err
+    wording(shown)
 
 
-def test_a_comparison_in_which_all_diverge_has_a_table_and_status_5(here, corpus):
+def test_a_comparison_in_which_all_diverge_has_a_table_and_status_5(here, corpus, wording):
     options = (*SMALL, "--steps", 12, "--lr", 1e12, "--clip", "off", "--cells", "lstm,elman", "-q")
     result = here("compare", "corpus.txt", *options, status=5)
     assert [line.split()[-4] for line in result.out.splitlines()[1:3]] == ["diverged"] * 2
-    assert "training diverged: lstm, elman" in result.err
+    wording(result)
 
 
-def test_what_was_measured_before_the_machine_failed_is_printed(here, corpus, monkeypatch):
+def test_what_was_measured_before_the_machine_failed_is_printed(here, corpus, monkeypatch, wording):
     monkeypatch.setattr(compare, "drive", failing("gru", EnvironmentFault("the disk is full")))
     result = here("compare", "corpus.txt", *TINY, "--cells", "lstm,gru,elman", status=6)
     assert [line.split()[0] for line in result.out.splitlines()[:3]] == ["cell", "lstm", "the"]
-    assert "finished: lstm; not finished: gru, elman" in result.err
-    assert "the disk is full" in result.err
+    wording(result)
 
 
-def test_an_interrupt_stops_cleanly_and_prints_what_was_finished(corpus, tmp_path):
+def test_an_interrupt_stops_cleanly_and_prints_what_was_finished(corpus, tmp_path, wording):
     asked = ("--cells", "lstm,elman,gru", *SMALL, "--steps", 600, "--json")
     process = subprocess.Popen(
         command("compare", "corpus.txt", *asked),
@@ -500,10 +490,9 @@ def test_an_interrupt_stops_cleanly_and_prints_what_was_finished(corpus, tmp_pat
     assert process.returncode == -signal.SIGINT
     assert [n["cell"] for n in json.loads(out)["networks"]] == ["lstm"]
     said = err.decode()
-    assert "stopping after this step" in said
-    assert "finished: lstm; not finished: elman, gru" in said
-    assert "to resume: charrnn train corpus.txt --resume --name corpus-elman" in said
     assert "3 of 3" not in said
+    wording("\n".join(line for line in said.splitlines() if "finished" in line or "stop" in line))
+    assert "charrnn train corpus.txt --resume --name corpus-elman" in said
     assert 0 < load_checkpoint(second).metrics["step"] < 600
 
 

@@ -239,9 +239,9 @@ def test_rows_are_read_as_they_are(tmp_path):
     ],
     ids=str,
 )
-def test_a_damaged_row_is_refused_by_its_line(tmp_path, bad):
+def test_a_damaged_row_is_refused_by_its_line(tmp_path, bad, wording):
     write(tmp_path / "m", [row(10), bad])
-    with pytest.raises(CheckpointError, match="m, line 2"):
+    with wording.raises(CheckpointError):
         load_rows(tmp_path / "m")
 
 
@@ -297,12 +297,12 @@ def test_a_real_run_has_a_curve_whose_best_is_that_of_the_checkpoint(
     assert shown["best_step"] == metrics["best_step"]
 
 
-def test_a_run_without_validation_text_shows_training_alone(ask, tmp_path):
+def test_a_run_without_validation_text_shows_training_alone(ask, tmp_path, wording):
     write(tmp_path / "checkpoints" / "one" / "metrics.jsonl", [row(10, None), row(60, None, 1.0)])
     result = ask("one")
     assert "validation" not in result.out
     assert f"train: {1 / LOG2:.3f}" in result.out
-    assert "without validation text" in ask("two", "one", status=2).err
+    wording(ask("two", "one", status=2))
 
 
 def test_several_runs_are_named_with_their_best(ask):
@@ -330,19 +330,19 @@ def test_json_has_the_rows_of_every_run(ask):
     assert runs[0]["unit"] == "character"
 
 
-def test_the_newest_run_is_drawn_if_none_is_named(ask):
+def test_the_newest_run_is_drawn_if_none_is_named(ask, wording):
     result = ask()
-    assert "charrnn: newest checkpoint checkpoints/one/best.safetensors" in result.err
+    wording(result)
     assert result.out.startswith("one: ")
     assert ask("-q").err == ""
 
 
-def test_byte_models_count_bits_per_byte_and_do_not_mix_with_others(ask):
+def test_byte_models_count_bits_per_byte_and_do_not_mix_with_others(ask, wording):
     assert ask("bytes").out.startswith("bytes: bits per byte")
-    assert "cannot share an axis" in ask("bytes", "one", status=2).err
+    wording(ask("bytes", "one", status=2))
 
 
-def test_runs_on_different_texts_are_drawn_with_a_warning(ask, tmp_path, workplace):
+def test_runs_on_different_texts_are_drawn_with_a_warning(ask, tmp_path, workplace, wording):
     import dataclasses
 
     from charrnn.checkpoint import load_checkpoint, save_checkpoint
@@ -351,26 +351,22 @@ def test_runs_on_different_texts_are_drawn_with_a_warning(ask, tmp_path, workpla
     loaded = load_checkpoint(path)
     corpus = {**loaded.run["corpus"], "fingerprint": "another"}
     save_checkpoint(path, dataclasses.replace(loaded, run={**loaded.run, "corpus": corpus}))
-    assert "validated on different texts" in ask("one", "two").err
+    wording(ask("one", "two"))
     assert ask("one", "two", "-q").err == ""
     save_checkpoint(path, dataclasses.replace(loaded, run={"corpus": "damaged"}))
-    assert "record of how its run was planned is damaged" in ask("two", status=4).err
+    wording(ask("two", status=4))
 
 
-def test_what_is_missing_empty_or_damaged_is_said(ask, tmp_path):
+def test_what_is_missing_empty_or_damaged_is_said(ask, tmp_path, wording):
     metrics = tmp_path / "checkpoints" / "one" / "metrics.jsonl"
-    for content, said in (
-        (b"", "has not been evaluated yet"),
-        (b'{"step": 3}\n', "line 1"),
-        (None, "there are no metrics at checkpoints/one/metrics.jsonl"),
-    ):
+    for content in (b"", b'{"step": 3}\n', None):
         metrics.write_bytes(content) if content is not None else metrics.unlink()
-        assert said in ask("one", status=4).err
-    assert "no checkpoint or run called 'three'" in ask("two", "three", status=4).err
+        wording(ask("one", status=4))
+    wording(ask("two", "three", status=4))
 
 
-def test_more_runs_than_letters_are_refused(ask):
-    assert "at most 26 runs" in ask(*["one"] * 27, status=2).err
+def test_more_runs_than_letters_are_refused(ask, wording):
+    wording(ask(*["one"] * 27, status=2))
 
 
 def test_a_pipe_gets_no_colours_and_a_terminal_without_dots_ascii(ask, tmp_path):
@@ -411,34 +407,34 @@ print("torch" in sys.modules)
 # --- pictures -------------------------------------------------------------------------------------
 
 
-def test_without_matplotlib_a_picture_is_refused_with_what_to_install(ask, monkeypatch, tmp_path):
+def test_without_matplotlib_a_picture_is_refused_with_what_to_install(
+    ask, monkeypatch, tmp_path, wording
+):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     for option in (("--png", "a.png"), ("--svg", "a.svg")):
-        err = ask("one", *option, status=6).err
-        assert f"{option[0]} needs matplotlib, which is not installed" in err
-        assert "pip install matplotlib" in err
+        wording(ask("one", *option, status=6))
     assert not list(tmp_path.glob("a.*"))
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    "option",
     [
-        (("--png", "a.svg"), "--png writes a .png file"),
-        (("--svg", "a"), "--svg a.svg"),
-        (("--png", "nowhere/a.png"), "there is no folder 'nowhere'"),
-        (("--svg", "checkpoints"), "is a folder"),
+        ("--png", "a.svg"),
+        ("--svg", "a"),
+        ("--png", "nowhere/a.png"),
+        ("--svg", "checkpoints"),
     ],
 )
-def test_a_picture_that_cannot_be_written_is_refused_first(ask, option, said):
-    assert said in ask("missing", *option, status=2).err
+def test_a_picture_that_cannot_be_written_is_refused_first(ask, option, wording):
+    wording(ask("missing", *option, status=2))
 
 
 @needs_matplotlib
-def test_pictures_are_written_and_say_what_the_drawing_says(ask, tmp_path):
+def test_pictures_are_written_and_say_what_the_drawing_says(ask, tmp_path, wording):
     shutil.move(tmp_path / "checkpoints" / "one", tmp_path / "checkpoints" / "_o$n$e")
     result = ask("_o$n$e", "two", "--png", "a.png", "--svg", "a.svg")
     assert result.out == ""
-    assert "wrote a.png" in result.err
+    wording(result)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     svg = (tmp_path / "a.svg").read_text()
     assert "bits per character of validation text" in svg

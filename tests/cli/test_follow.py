@@ -82,7 +82,7 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
     assert all(code in found for (_, code), found in zip(seen, near, strict=True))
 
 
-def test_single_lines_are_those_of_sample(call, monkeypatch):
+def test_single_lines_are_those_of_sample(call, monkeypatch, wording):
     for place in (sample_command, reading):
         monkeypatch.setattr(place, "reading_of", lambda _: CorpusConfig(lines=True))
     options = ("--seed", 3, "-n", 200)
@@ -91,7 +91,7 @@ def test_single_lines_are_those_of_sample(call, monkeypatch):
     assert "".join(k for k, _ in painted(body_of(call(*see).out))) == line.replace("\n", "↵")
     assert line.count("\n") == 1
     refused = call("visualize", "tiny", "a\nb", *see[2:], status=2)
-    assert "this text has several" in refused.err
+    wording(refused)
 
 
 @pytest.mark.parametrize("palette", Palette)
@@ -141,23 +141,23 @@ def test_the_seed_and_the_temperature_are_said_and_a_fresh_seed_is_another(call)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    "options",
     [
-        (("--predictions", 2), "--follow and --predictions cannot be used together"),
-        (("--max-chars", 2), "--follow and --max-chars cannot be used together"),
-        (("--pager",), "--follow and --pager cannot be used together"),
-        (("--dump", "d.npz"), "--follow and --dump cannot be used together"),
-        (("--diagram",), "cannot be used together"),
-        (("--unit", "L0.h.1", "--unit", "L0.h.2"), "colors a text once"),
-        (("--unit", "L0.h.1", "--surprisal"), "colors a text once"),
-        (("--temp", -1), "--temp must be"),
-        (("--length", -1), "--length"),
-        (("--unit", "L9.h.1"), "layers 0 to 1"),
+        ("--predictions", 2),
+        ("--max-chars", 2),
+        ("--pager",),
+        ("--dump", "d.npz"),
+        ("--diagram",),
+        ("--unit", "L0.h.1", "--unit", "L0.h.2"),
+        ("--unit", "L0.h.1", "--surprisal"),
+        ("--temp", -1),
+        ("--length", -1),
+        ("--unit", "L9.h.1"),
     ],
 )
-def test_what_cannot_be_obeyed_is_refused(call, options, said):
+def test_what_cannot_be_obeyed_is_refused(call, options, wording):
     result = call("visualize", "tiny", "--follow", *options, "-q", status=2)
-    assert said in result.err
+    wording(result)
     assert result.out == ""
 
 

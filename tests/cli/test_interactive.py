@@ -158,11 +158,10 @@ def test_bytes_come_out_as_they_came_in(workplace):
     assert done.stdout == b"\xff\xc3\xa9"
 
 
-def test_a_closed_standard_input_is_told(capsys, monkeypatch, workplace):
+def test_a_closed_standard_input_is_told(capsys, monkeypatch, workplace, wording):
     monkeypatch.chdir(workplace)
     monkeypatch.setattr(sys, "stdin", None)
-    said = call_charrnn(capsys, "sample", "--interactive", status=2).err
-    assert "standard input, which is closed" in said
+    wording(call_charrnn(capsys, "sample", "--interactive", status=2))
 
 
 def test_ctrl_c_in_a_pipe_stops_the_writing_and_then_leaves_with_the_text(workplace):
@@ -346,17 +345,17 @@ def test_typing_ends_the_writing_of_what_is_no_longer_wanted():
     )
 
 
-def test_the_text_is_saved_under_a_name_that_is_asked_for(tmp_path):
+def test_the_text_is_saved_under_a_name_that_is_asked_for(tmp_path, wording):
     path = tmp_path / "story.txt"
     played = Played(SAVE, str(path), ENTER, "a", text="ab")
     assert path.read_text() == "ab"
     assert played.session.text == "aba"
     played = Played(SAVE, str(path), ENTER, text="cd", leave=CTRL_C * 2)
     assert path.read_text() == "ab"
-    assert "already exists: press Enter again to replace it" in played.message
+    wording(played.message)
     played = Played(SAVE, str(path), ENTER, ENTER, text="cd")
     assert path.read_text() == "cd"
-    assert f"saved {path} (2 characters)" in played.message
+    wording(played.message)
 
 
 def test_saving_can_be_given_up(tmp_path):

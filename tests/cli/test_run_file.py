@@ -83,29 +83,29 @@ def test_a_sample_can_be_a_file_too(here, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "status", "said"),
+    ("content", "status"),
     [
-        ("hiden-size = 3\n", 2, "run.toml: 'hiden-size' is not an option of 'charrnn train'"),
-        ("resume = true\n", 2, "'resume' is not an option"),
-        ("hidden-size = 0\n", 2, "--hidden-size must be a whole number from 1 to 65,536, not 0"),
-        ("hidden-size = \n", 3, "run.toml is not valid TOML"),
-        ("hidden-size = [1, 2]\n", 2, "--hidden-size"),
-        ("clip = 'never'\n", 2, "--clip must be a number above 0, or off, not 'never'"),
-        (None, 6, "cannot read run.toml"),
+        ("hiden-size = 3\n", 2),
+        ("resume = true\n", 2),
+        ("hidden-size = 0\n", 2),
+        ("hidden-size = \n", 3),
+        ("hidden-size = [1, 2]\n", 2),
+        ("clip = 'never'\n", 2),
+        (None, 6),
     ],
 )
 def test_a_file_that_cannot_be_read_or_applied_is_refused_in_one_line(
-    here, tmp_path, content, status, said
+    here, tmp_path, content, status, wording
 ):
     if content is not None:
         (tmp_path / "run.toml").write_text(content)
     result = here("train", "corpus.txt", "--config", "run.toml", status=status)
-    assert said in result.err
+    wording(result)
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_a_checkpoint_that_is_no_run_has_no_file(here, tmp_path, tiny_model):
+def test_a_checkpoint_that_is_no_run_has_no_file(here, tmp_path, tiny_model, wording):
     from charrnn.checkpoint import Checkpoint, save_checkpoint
 
     save_checkpoint(tmp_path / "model.safetensors", Checkpoint(tiny_model))
-    assert "does not record" in here("inspect", "model.safetensors", "--toml", status=4).err
+    wording(here("inspect", "model.safetensors", "--toml", status=4))

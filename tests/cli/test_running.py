@@ -79,13 +79,13 @@ def run_shell(line, cwd, env=None):
 
 @pytest.fixture
 def refused(capsys, monkeypatch, workplace):
-    """Run a command in the workplace, expect its status, and give what it said."""
+    """Run a command in the workplace, expect its status and nothing on standard output."""
     monkeypatch.chdir(workplace)
 
     def run(status, *arguments):
         result = call_charrnn(capsys, *arguments, status=status)
         assert result.out == ""
-        return result.err
+        return result
 
     return run
 
@@ -213,23 +213,21 @@ def test_a_terminal_that_knows_only_ascii_gets_escapes(tmp_path):
     ],
 )
 def test_a_setting_out_of_its_range_is_a_usage_error_that_names_it(refused, options):
-    assert options[0].strip("-") in refused(2, "sample", *options)
+    assert options[0].strip("-") in refused(2, "sample", *options).err
 
 
-def test_a_prime_with_unknown_characters_is_refused_by_name(refused, tmp_path):
-    said = refused(3, "sample", "-q", "--prompt", "aé\x1b\udcff")
-    assert "the prompt has characters that are not among the model's" in said
-    assert "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE)" in said
-    assert all(text in said for text in ("U+001B", "U+DCFF"))
-    assert "\x1b" not in said
+def test_a_prime_with_unknown_characters_is_refused_by_name(refused, tmp_path, wording):
+    result = refused(3, "sample", "-q", "--prompt", "aé\x1b\udcff")
+    assert all(text in result.err for text in ("U+00E9", "U+001B", "U+DCFF"))
+    assert "\x1b" not in result.err
+    wording(result)
     (tmp_path / "prime").write_text("漢")
-    assert "U+6F22" in refused(3, "sample", "--prompt-file", tmp_path / "prime")
+    wording(refused(3, "sample", "-q", "--prompt-file", tmp_path / "prime"))
     (tmp_path / "prime").write_bytes(b"caf\xe9 au lait")
-    said = refused(3, "sample", "-q", "--prompt-file", tmp_path / "prime")
-    assert "0xE9" in said
-    assert "iconv" in said  # --encoding is an option of train, not of sample
-    assert "--encoding" not in said
-    assert "no-such-file" in refused(3, "sample", "--prompt-file", "no-such-file")
+    result = refused(3, "sample", "-q", "--prompt-file", tmp_path / "prime")
+    assert "--encoding" not in result.err  # an option of train, not of sample
+    wording(result)
+    wording(refused(3, "sample", "-q", "--prompt-file", "no-such-file"))
 
 
 # --- which checkpoint -----------------------------------------------------------------------------
@@ -248,13 +246,15 @@ def test_the_newest_run_is_taken_and_said_unless_one_is_named(workplace, capsys,
     assert call_charrnn(capsys, "sample", "bytes", *options).out != newest.out
 
 
-def test_a_missing_checkpoint_is_answered_with_what_there_is(refused, monkeypatch, tmp_path):
+def test_a_missing_checkpoint_is_answered_with_what_there_is(
+    refused, monkeypatch, tmp_path, wording
+):
     names = ("nope", ".", "", "no/such.safetensors", "a\0b", "x" * 5000)
     for name in names:
-        assert "runs here: bytes, tiny" in refused(4, "sample", name)
+        wording(refused(4, "sample", name))
     monkeypatch.chdir(tmp_path)
-    assert "charrnn train" in refused(4, "sample")
-    assert "charrnn train" in refused(4, "sample", "nope")
+    wording(refused(4, "sample"))
+    wording(refused(4, "sample", "nope"))
 
 
 class Payload:
@@ -266,25 +266,27 @@ class Payload:
 
 
 @pytest.mark.parametrize("verb", [("sample",), ("evaluate", "-q"), ("inspect", "--json")])
-def test_a_bad_checkpoint_is_refused_and_none_of_its_code_runs(refused, workplace, tmp_path, verb):
+def test_a_bad_checkpoint_is_refused_and_none_of_its_code_runs(
+    refused, workplace, tmp_path, verb, wording
+):
     good = (workplace / BEST).read_bytes()
     damaged = bytearray(good)
     damaged[-100] ^= 1
     ran = tmp_path / "ran"
     bad = {
-        "damaged.safetensors": (bytes(damaged), "checksum"),
-        "short.safetensors": (good[:-50], "damaged"),
-        "empty.safetensors": (b"", "empty"),
-        "other.safetensors": (b"just a text, no model at all", "not a charrnn checkpoint"),
-        "model.pt": (pickle.dumps(Payload(ran)), "pickle"),
+        "damaged.safetensors": bytes(damaged),
+        "short.safetensors": good[:-50],
+        "empty.safetensors": b"",
+        "other.safetensors": b"just a text, no model at all",
+        "model.pt": pickle.dumps(Payload(ran)),
     }
     text = [workplace / "corpus.txt"] if verb[0] == "evaluate" else []
-    for name, (content, reason) in bad.items():
+    for name, content in bad.items():
         path = tmp_path / name
         path.write_bytes(content)
-        said = refused(4, verb[0], path, *text, *verb[1:])
-        assert said.startswith(f"charrnn: {path}")
-        assert reason in said
+        result = refused(4, verb[0], path, *text, *verb[1:])
+        assert result.err.startswith(f"charrnn: {path}")
+        wording(result)
     assert not ran.exists()
 
 
@@ -452,37 +454,37 @@ def test_each_part_of_the_models_own_corpus_can_be_scored(metrics, workplace, ti
     assert metrics("--split", "val")["nats_per_char"] == pytest.approx(last, rel=1e-2)
 
 
-def test_a_corpus_that_changed_or_went_away_is_refused(refused, workplace, tmp_path, monkeypatch):
-    assert "no test part" in refused(3, "evaluate", "bytes", "--split", "test")
+def test_a_corpus_that_changed_or_went_away_is_refused(
+    refused, workplace, tmp_path, monkeypatch, wording
+):
+    wording(refused(3, "evaluate", "bytes", "--split", "test"))
     shutil.copytree(workplace / "checkpoints", tmp_path / "checkpoints")
     monkeypatch.chdir(tmp_path)
-    assert "corpus.txt" in refused(3, "evaluate", "-q", "--split", "val")
+    wording(refused(3, "evaluate", "-q", "--split", "val"))
     text = (workplace / "corpus.txt").read_text()
     for changed in (text[:-1], text[:-1] + "e", text + "漢"):
         (tmp_path / "corpus.txt").write_text(changed, encoding="utf-8")
-        said = refused(3, "evaluate", "-q", "--split", "val")
-        reason = "U+6F22" if "漢" in changed else "is not the text that the model was trained on"
-        assert reason in said
+        wording(refused(3, "evaluate", "-q", "--split", "val"))
 
 
 @pytest.mark.parametrize("corpus", [None, 5, {}, {"sources": 5}, {"sources": ["-"]}])
 def test_a_checkpoint_that_cannot_name_its_corpus_is_refused(
-    refused, tmp_path, monkeypatch, corpus
+    refused, tmp_path, monkeypatch, corpus, wording
 ):
     save_model(tmp_path, characters("ab"), run={"corpus": corpus})
     monkeypatch.chdir(tmp_path)
-    assert "corpus" in refused(3, "evaluate", "-q", "--split", "val")
+    wording(refused(3, "evaluate", "-q", "--split", "val"))
 
 
 def test_unknown_characters_are_left_out_counted_and_named(
-    capsys, workplace, tmp_path, monkeypatch
+    capsys, workplace, tmp_path, monkeypatch, wording
 ):
     monkeypatch.chdir(workplace)
     odd, plain = tmp_path / "odd.txt", tmp_path / "plain.txt"
     odd.write_text("def é漢é\x1b f():\n", encoding="utf-8")
     plain.write_text("def  f():\n", encoding="utf-8")
     result = call_charrnn(capsys, "evaluate", odd, "--json")
-    assert "4 characters that the model does not know were left out" in result.err
+    wording(result)
     assert "U+6F22" in result.err
     assert "\x1b" not in result.err
     expected = json.loads(call_charrnn(capsys, "evaluate", plain, "--json", "-q").out)
@@ -531,15 +533,14 @@ def test_a_model_that_knows_carriage_returns_gets_to_read_them(capsys, tmp_path,
         (4, ("nope", "corpus.txt")),
     ],
 )
-def test_what_cannot_be_scored_is_refused_with_the_right_status(refused, status, options):
-    assert refused(status, "evaluate", *options)
+def test_what_cannot_be_scored_is_refused_with_the_right_status(refused, status, options, wording):
+    wording(refused(status, "evaluate", *options))
 
 
-def test_a_text_needs_two_characters(refused, tmp_path):
+def test_a_text_needs_two_characters(refused, tmp_path, wording):
     for text in ("", "a", "é漢"):
         (tmp_path / "text").write_text(text, encoding="utf-8")
-        said = refused(3, "evaluate", tmp_path / "text")
-        assert "at least 2 characters" in said
+        wording(refused(3, "evaluate", tmp_path / "text"))
 
 
 # --- inspect --------------------------------------------------------------------------------------
@@ -594,10 +595,10 @@ def test_inspect_cannot_be_made_to_act_on_a_terminal(capsys, tmp_path, monkeypat
         {"run": {"versions": 7}},
     ],
 )
-def test_metrics_that_make_no_sense_are_refused(refused, tmp_path, monkeypatch, about):
+def test_metrics_that_make_no_sense_are_refused(refused, tmp_path, monkeypatch, about, wording):
     save_model(tmp_path, characters("ab"), **about)
     monkeypatch.chdir(tmp_path)
-    assert "not written by charrnn" in refused(4, "inspect", "-q")
+    wording(refused(4, "inspect", "-q"))
 
 
 # --- corpora, help, completion, imports -----------------------------------------------------------
@@ -613,7 +614,7 @@ def test_corpora_are_listed_for_people_and_for_programs(capsys):
     assert rows[0]["here"]
 
 
-def test_the_command_line_helps(tmp_path):
+def test_the_command_line_helps(tmp_path, wording):
     version = run_charrnn("--version", cwd=tmp_path)
     torch = importlib.metadata.version("torch")
     assert version.out.startswith(f"charrnn {charrnn.__version__} (Python 3.")
@@ -623,7 +624,7 @@ def test_the_command_line_helps(tmp_path):
     assert asked.split() == run_charrnn(cwd=tmp_path, status=2).out.split()
     for verb in ("train", "sample", "visualize", "evaluate", "inspect", "runs", "corpora"):
         assert f" {verb} " in asked
-    assert "did you mean charrnn sample" in run_charrnn("smaple", cwd=tmp_path, status=2).err
+    wording(run_charrnn("smaple", cwd=tmp_path, status=2))
     assert "--temp" in run_charrnn("sample", "--temq", 1, cwd=tmp_path, status=2).err
 
 
@@ -635,39 +636,33 @@ def test_help_shows_its_brackets():
 
 
 @pytest.mark.parametrize(
-    ("line", "message", "command"),
+    ("line", "command"),
     [
-        ("sample --temp x", "--temp must be a valid number, not 'x'", "charrnn sample"),
-        ("sample -n 1.5", "--length must be a valid integer, not '1.5'", "charrnn sample"),
-        ("train --minutes", "option '--minutes' requires an argument", "charrnn train"),
-        ("inspect a b c --nothing", "no such option: --nothing", "charrnn inspect"),
-        ("--nothing sample", "no such option: --nothing", "charrnn"),
-        ("xyzzy", "no such command 'xyzzy'", "charrnn"),
+        ("sample --temp x", "charrnn sample"),
+        ("sample -n 1.5", "charrnn sample"),
+        ("train --minutes", "charrnn train"),
+        ("inspect a b c --nothing", "charrnn inspect"),
+        ("--nothing sample", "charrnn"),
+        ("xyzzy", "charrnn"),
     ],
 )
-def test_what_no_command_takes_is_refused_in_a_line_and_a_hint(line, message, command, capsys):
-    lines = call_charrnn(capsys, *line.split(" "), status=2).err.splitlines()
-    assert lines == [f"charrnn: {message}", f"         run '{command} --help' for usage"]
+def test_what_no_command_takes_is_refused_in_a_line_and_a_hint(line, command, capsys, wording):
+    result = call_charrnn(capsys, *line.split(" "), status=2)
+    assert f"{command} --help" in result.err.splitlines()[1]
+    wording(result)
 
 
-def test_an_argument_too_many_cannot_act_on_a_terminal(capsys):
-    error = call_charrnn(capsys, "inspect", "a", "\x1b[31m", status=2).err
-    assert "x1b[31m' is more than charrnn inspect takes" in error
-    assert "\x1b" not in error
+def test_an_argument_too_many_cannot_act_on_a_terminal(capsys, wording):
+    result = call_charrnn(capsys, "inspect", "a", "\x1b[31m", status=2)
+    assert "\x1b" not in result.err
+    wording(result)
 
 
-def test_the_error_of_a_setting_names_the_option_as_it_is_typed(tmp_path, capsys):
+def test_the_error_of_a_setting_names_the_option_as_it_is_typed(tmp_path, capsys, wording):
     text = tmp_path / "text.txt"
     text.write_text("some text " * 50, "utf-8")
-    for options, message in (
-        (("--val-fraction", 2), "--val-fraction must be a number from 0 to"),
-        (
-            ("--val-fraction", 0.5, "--test-fraction", 0.6),
-            "--val-fraction plus --test-fraction must be",
-        ),
-    ):
-        said = call_charrnn(capsys, "train", text, *options, status=2).err
-        assert said.startswith(f"charrnn: {message}")
+    for options in (("--val-fraction", 2), ("--val-fraction", 0.5, "--test-fraction", 0.6)):
+        wording(call_charrnn(capsys, "train", text, *options, status=2))
 
 
 def test_the_shell_completes_commands_and_runs(workplace):

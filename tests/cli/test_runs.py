@@ -66,7 +66,7 @@ def test_the_records_are_what_the_checkpoints_say_and_the_newest_comes_last(plac
     assert list(listed(runs("--json"))) == ["tiny", "bytes"]
 
 
-def test_the_table_has_a_line_for_each_run(place, runs):
+def test_the_table_has_a_line_for_each_run(place, runs, wording):
     result = runs()
     heading, *lines = result.out.splitlines()
     assert tuple(heading.split("  ")[0:1] + heading.split()[1:5]) == HEADINGS[:5]
@@ -76,7 +76,7 @@ def test_the_table_has_a_line_for_each_run(place, runs):
     ]
     bits = load_checkpoint(place / "tiny" / "best.safetensors").metrics["best_val_nats_per_char"]
     assert f" {bits / math.log(2):.3f} " in lines[1]
-    assert result.err == "charrnn: 2 runs under checkpoints/, newest last\n"
+    wording(result)
     assert runs("-q").err == ""
 
 
@@ -110,12 +110,14 @@ def test_a_run_that_was_stopped_before_its_first_evaluation_is_no_broken_one(pla
     assert record["hidden_size"] == 24
 
 
-def test_without_runs_the_list_is_empty_and_says_how_to_train_one(runs, tmp_path, monkeypatch):
+def test_without_runs_the_list_is_empty_and_says_how_to_train_one(
+    runs, tmp_path, monkeypatch, wording
+):
     monkeypatch.chdir(tmp_path)
     assert runs("--json").out == ""
     result = runs("--out", "elsewhere")
     assert result.out == ""
-    assert "no runs under elsewhere/; train one: charrnn train" in result.err
+    wording(result)
 
 
 def test_another_folder_is_listed_too(place, runs):
@@ -158,64 +160,63 @@ def test_an_age_is_in_its_largest_unit(seconds, shown):
     assert age(seconds) == shown
 
 
-def test_the_summary_of_a_checkpoint_is_what_the_whole_says(place):
+def test_the_summary_of_a_checkpoint_is_what_the_whole_says(place, wording):
     path = place / "bytes" / "last.safetensors"
     summary, loaded = load_summary(path), load_checkpoint(path)
     assert summary.config == loaded.model.config
     assert summary.level == "byte"
     assert (summary.metrics, summary.run) == (loaded.metrics, loaded.run)
-    with pytest.raises(CheckpointError, match="no checkpoint at"):
+    with wording.raises(CheckpointError):
         load_summary(place / "nothing")
 
 
 # --- rename ---------------------------------------------------------------------------------------
 
 
-def test_a_run_is_renamed_with_all_that_is_in_its_folder(place, runs):
+def test_a_run_is_renamed_with_all_that_is_in_its_folder(place, runs, wording):
     (place / "tiny" / "notes.txt").write_text("mine")
     before = {p.name: p.read_bytes() for p in (place / "tiny").glob("[!.]*")}
-    assert "renamed checkpoints/tiny to checkpoints/small" in runs("rename", "tiny", "small").err
+    wording(runs("rename", "tiny", "small"))
     assert not (place / "tiny").exists()
     assert {p.name: p.read_bytes() for p in (place / "small").glob("[!.]*")} == before
     assert list(listed(runs("--json"))) == ["bytes", "small"]
 
 
 @pytest.mark.parametrize(
-    ("names", "status", "said"),
+    ("names", "status"),
     [
-        (("tiny", "bytes"), 2, "checkpoints/bytes already exists"),
-        (("tiny", "a/b"), 2, "plain folder name"),
-        (("tiny", ""), 2, "plain folder name"),
-        (("../checkpoints/tiny", "b"), 2, "plain folder name"),
-        (("tinny", "b"), 4, "there is no run 'tinny' under checkpoints/"),
-        (("tiny",), 2, "missing argument"),
+        (("tiny", "bytes"), 2),
+        (("tiny", "a/b"), 2),
+        (("tiny", ""), 2),
+        (("../checkpoints/tiny", "b"), 2),
+        (("tinny", "b"), 4),
+        (("tiny",), 2),
     ],
 )
-def test_a_name_that_cannot_be_given_is_refused(place, runs, names, status, said):
-    assert said in runs("rename", *names, status=status).err
+def test_a_name_that_cannot_be_given_is_refused(place, runs, names, status, wording):
+    wording(runs("rename", *names, status=status))
     assert set(listed(runs("--json"))) == {"bytes", "tiny"}
 
 
-def test_a_run_that_is_not_there_is_answered_with_what_there_is(place, runs):
-    assert "did you mean tiny?" in runs("rename", "tinny", "b", status=4).err
-    assert "runs here: bytes, tiny" in runs("remove", "xyz", "--yes", status=4).err
+def test_a_run_that_is_not_there_is_answered_with_what_there_is(place, runs, wording):
+    wording(runs("rename", "tinny", "b", status=4))
+    wording(runs("remove", "xyz", "--yes", status=4))
 
 
 # --- remove ---------------------------------------------------------------------------------------
 
 
-def test_removed_runs_are_gone_and_others_stay(place, runs):
-    assert "removed checkpoints/tiny" in runs("remove", "tiny", "--yes").err
+def test_removed_runs_are_gone_and_others_stay(place, runs, wording):
+    wording(runs("remove", "tiny", "--yes"))
     assert sorted(path.name for path in place.iterdir()) == ["bytes"]
     runs("remove", "bytes", "bytes", "--yes")
     assert list(place.iterdir()) == []
 
 
-def test_only_a_runs_own_files_are_removed(place, runs):
+def test_only_a_runs_own_files_are_removed(place, runs, wording):
     (place / "tiny" / "notes.txt").write_text("mine")
     (place / "tiny" / "step-00000007.safetensors").write_bytes(b"not one that the run has kept")
-    said = runs("remove", "tiny", "--yes").err
-    assert "notes.txt, step-00000007.safetensors" in said
+    wording(runs("remove", "tiny", "--yes"))
     left = {path.name for path in (place / "tiny").iterdir()}
     assert left == {"notes.txt", "step-00000007.safetensors"}
 
@@ -243,20 +244,20 @@ def test_a_broken_run_is_removed_too(place, runs, missing):
 @pytest.mark.parametrize(
     "arguments", [("rename", "tiny", "b"), ("remove", "bytes", "tiny", "--yes")]
 )
-def test_a_run_that_is_being_trained_is_left_alone(place, runs, arguments):
+def test_a_run_that_is_being_trained_is_left_alone(place, runs, arguments, wording):
     with FileLock(place / "tiny" / ".lock"):
         (place / "tiny" / ".lock-owner").write_text("4321")
-        said = runs(*arguments, status=7).err
-    assert "checkpoints/tiny is in use by process 4321" in said
-    assert "--name" not in said
+        wording(runs(*arguments, status=7))
     for name in ("bytes", "tiny"):
         assert {path.name for path in (place / name).iterdir()} >= OWN
 
 
-def test_without_a_terminal_removal_must_be_confirmed_by_an_option(place, runs, monkeypatch):
+def test_without_a_terminal_removal_must_be_confirmed_by_an_option(
+    place, runs, monkeypatch, wording
+):
     for stdin in (None, io.StringIO("y\n")):
         monkeypatch.setattr(sys, "stdin", stdin)
-        assert "--yes is required" in runs("remove", "tiny", status=2).err
+        wording(runs("remove", "tiny", status=2))
         assert (place / "tiny" / "best.safetensors").exists()
 
 
@@ -289,6 +290,6 @@ def test_torch_is_not_imported(place):
     subprocess.run([sys.executable, "-c", script], cwd=place.parent, env=CLEAN, check=True)
 
 
-def test_an_error_of_a_command_below_names_it_in_its_hint(place, runs):
-    assert "run 'charrnn runs rename --help' for usage" in runs("rename", "a", "--no", status=2).err
-    assert "run 'charrnn runs --help' for usage" in runs("nothing", status=2).err
+def test_an_error_of_a_command_below_names_it_in_its_hint(place, runs, wording):
+    wording(runs("rename", "a", "--no", status=2))
+    wording(runs("nothing", status=2))

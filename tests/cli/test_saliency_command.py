@@ -58,12 +58,12 @@ def test_another_character_s_probability(see, tiny_model):
     assert out != see("tiny", TEXT, "--at", 9).out
 
 
-def test_a_byte_model_counts_bytes(see):
+def test_a_byte_model_counts_bytes(see, wording):
     out = see("bytes", "aé中b", "--at", 5, "--width", 40).out
     assert out.startswith("saliency for [ad] at 5")
     assert out.split("\n")[2] == "ac3ée4b8[ad]"
     assert "of 5 bytes" in out
-    assert "must be one byte, not 2" in see("bytes", "ab", "--at", 1, "--target", "é", status=2).err
+    wording(see("bytes", "ab", "--at", 1, "--target", "é", status=2))
 
 
 def test_a_long_text_is_looked_at_near_the_place_only(see, tmp_path):
@@ -114,19 +114,19 @@ def test_a_picture_has_the_text_and_its_colours(see, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    "options",
     [
-        (("--at", 0), "--at must be from 1 to 15"),
-        (("--at", 16), "not 16"),
-        (("--at", -15), "-1 is the last"),
-        (("--at", "x"), "--at"),
-        (("--at", 3, "--target", "de"), "must be one character, not 2"),
-        (("--at", 3, "--target", ""), "must be one character, not 0"),
+        ("--at", 0),
+        ("--at", 16),
+        ("--at", -15),
+        ("--at", "x"),
+        ("--at", 3, "--target", "de"),
+        ("--at", 3, "--target", ""),
     ],
 )
-def test_what_cannot_be_obeyed_is_refused(see, options, said):
+def test_what_cannot_be_obeyed_is_refused(see, options, wording):
     result = see("tiny", TEXT, *options, "-q", status=2)
-    assert said in result.err
+    wording(result)
     assert result.out == ""
 
 
@@ -150,8 +150,8 @@ def test_the_last_character_is_explained_if_no_position_is_given(see):
     assert see("tiny", TEXT).out == see("tiny", TEXT, "--at", -1).out
 
 
-def test_a_target_that_the_model_does_not_know_is_refused(see):
-    assert "not among" in see("tiny", TEXT, "--at", 3, "--target", "中", status=3).err
+def test_a_target_that_the_model_does_not_know_is_refused(see, wording):
+    wording(see("tiny", TEXT, "--at", 3, "--target", "中", status=3))
 
 
 def test_only_saliency_imports_torch(workplace):

@@ -106,10 +106,10 @@ def test_unique_and_novel_drop_samples(capsys, tmp_path):
     assert not set(unique[:2]) & set(call_charrnn(capsys, *short, *asked).out.split("|"))
 
 
-def test_a_search_that_finds_too_little_says_so(capsys):
+def test_a_search_that_finds_too_little_says_so(capsys, wording):
     asked = ("sample", BEST, "-q", "--temp", 0, "-n", 3, "--count", 2, "--unique")
     result = call_charrnn(capsys, *asked, status=3)
-    assert "only 1 of 2 samples could be kept;" in result.err
+    wording(result)
     assert len(result.out) == 3
 
 
@@ -128,9 +128,9 @@ def test_few_streams_have_one_thread_and_many_may_have_more(capsys, monkeypatch)
     assert limits == [(1, "blas"), (1, "blas"), (None, "blas")]
 
 
-def test_a_closed_standard_input_is_told(capsys, monkeypatch):
+def test_a_closed_standard_input_is_told(capsys, monkeypatch, wording):
     monkeypatch.setattr(sys, "stdin", None)
-    assert "is closed" in call_charrnn(capsys, *PLAIN, "--prompt-file", "-", status=2).err
+    wording(call_charrnn(capsys, *PLAIN, "--prompt-file", "-", status=2))
 
 
 def test_a_corpus_that_cannot_be_read_gets_no_hint_of_train(capsys, tmp_path):
@@ -175,53 +175,55 @@ def test_a_gap_is_filled_and_the_rest_stays(capsys):
     assert all(r["text"] == f"a_{r['gaps'][0]}b" for r in records)
 
 
-def test_unknown_characters_of_the_prompt_can_be_left_out(capsys, tiny_model):
+def test_unknown_characters_of_the_prompt_can_be_left_out(capsys, tiny_model, wording):
     asked = ("sample", BEST, "--seed", 1, "-n", 60, "--prompt", "défα ")
     result = call_charrnn(capsys, *asked, "--unknown", "skip")
     assert result.out == expected_text(tiny_model, prime="df ")
     assert "U+00E9" in result.err
-    assert "--unknown skip" in call_charrnn(capsys, *asked, status=3).err
+    wording(call_charrnn(capsys, *asked, status=3))
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "said"),
+    ("options", "status"),
     [
-        (("--temp-to", "nan"), 2, "--temp-to must be"),
-        (("--infill", "ab"), 2, "gap"),
-        (("--infill", "a_{0}"), 2, "a gap's length must be"),
-        (("--best-of", 10**30), 2, "--best-of must be"),
-        (("--match", "("), 2, "not a valid regular expression"),
-        (("--match", "漢"), 2, "U+6F22"),
-        (("--match", "a{61}", "-n", 60), 2, "--length 61"),
-        (("--match", "a{61}", "--max-chars", 60), 2, "--max-chars 61"),
-        (("--stop", ""), 2, "--stop must be"),
-        (("--stop", r"\q"), 2, r"\q"),
-        (("--ban", "漢"), 3, "--ban names characters that are not among"),
-        (("--bias", "a"), 2, "CHARS=VALUE"),
-        (("--bias", "a=nan"), 2, "CHARS=VALUE"),
-        (("--bias", "a=1", "--ban", "a"), 2, "--bias must"),
-        (("--min-p", 2), 2, "--min-p must"),
-        (("--typical", 0), 2, "--typical must"),
-        (("--repetition-penalty", 0), 2, "--repetition-penalty must"),
-        (("--repetition-penalty", 1e20), 2, "--repetition-penalty must"),
-        (("--no-repeat-ngram", -1), 2, "--no-repeat-ngram must"),
-        (("--max-chars", -1), 2, "--max-chars must"),
-        (("--unknown", "ski"), 2, "--unknown must be one of refuse, skip, not 'ski'"),
-        (("--color", "17"), 2, "--color must be one of auto, none, 16, 256, truecolor, not '17'"),
-        (("--novel", "no-such-book.txt"), 3, "no-such-book.txt"),
-        (("--lines", "--prompt", "a\n"), 2, "--no-lines"),
+        (("--temp-to", "nan"), 2),
+        (("--infill", "ab"), 2),
+        (("--infill", "a_{0}"), 2),
+        (("--best-of", 10**30), 2),
+        (("--match", "("), 2),
+        (("--match", "漢"), 2),
+        (("--match", "a{61}", "-n", 60), 2),
+        (("--match", "a{61}", "--max-chars", 60), 2),
+        (("--stop", ""), 2),
+        (("--stop", r"\q"), 2),
+        (("--ban", "漢"), 3),
+        (("--bias", "a"), 2),
+        (("--bias", "a=nan"), 2),
+        (("--bias", "a=1", "--ban", "a"), 2),
+        (("--min-p", 2), 2),
+        (("--typical", 0), 2),
+        (("--repetition-penalty", 0), 2),
+        (("--repetition-penalty", 1e20), 2),
+        (("--no-repeat-ngram", -1), 2),
+        (("--max-chars", -1), 2),
+        (("--unknown", "ski"), 2),
+        (("--color", "17"), 2),
+        (("--novel", "no-such-book.txt"), 3),
+        (("--lines", "--prompt", "a\n"), 2),
     ],
     ids=str,
 )
-def test_what_is_out_of_range_is_refused_before_anything_is_written(capsys, options, status, said):
-    require_refused(capsys, options, said, status)
+def test_what_is_out_of_range_is_refused_before_anything_is_written(
+    capsys, options, status, wording
+):
+    wording(require_refused(capsys, options, status))
 
 
-def require_refused(capsys, options, said, status=2):
+def require_refused(capsys, options, status=2):
     result = call_charrnn(capsys, "sample", BEST, "-q", *options, status=status)
-    assert said in result.err
     assert result.out == ""
     assert len(result.err.splitlines()) <= 2
+    return result
 
 
 VALUES = {
@@ -289,29 +291,30 @@ RULES = {
         *(("interactive", "show_probabilities"), ("infill", "interactive")),
     ],
 )
-def test_two_settings_that_exclude_each_other_are_refused(capsys, first, second):
-    names = " and ".join(str(typed(name)[0]) for name in (first, second))
-    require_refused(capsys, (*typed(first), *typed(second)), f"{names} cannot be used together")
+def test_two_settings_that_exclude_each_other_are_refused(capsys, first, second, wording):
+    result = require_refused(capsys, (*typed(first), *typed(second)))
+    assert all(typed(name)[0] in result.err.split() for name in (first, second))
+    wording(result)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    "options",
     [
-        (("--beam", 3), "--beam only applies with --infill"),
-        (("--infill-newlines",), "--infill-newlines only applies with --infill"),
-        (("--novel-length", 3), "--novel-length only applies with --novel"),
-        (("--log-probabilities",), "--log-probabilities only applies with --json"),
-        (("--color", "16"), "--color only applies with --show-probabilities"),
-        (("--palette", "vik"), "--palette only applies with --show-probabilities"),
-        (("--repetition-window", 5), "--repetition-window only applies with --repetition-penalty"),
-        (("--infill", "a_", "--seed", 1), "--seed has no effect"),
-        (("--infill", "a_", "--seed", 1, "--temp", 0), "--seed has no effect"),
-        (("--interactive", "--prompt-file", "-"), "--interactive reads standard input itself"),
+        ("--beam", 3),
+        ("--infill-newlines",),
+        ("--novel-length", 3),
+        ("--log-probabilities",),
+        ("--color", "16"),
+        ("--palette", "vik"),
+        ("--repetition-window", 5),
+        ("--infill", "a_", "--seed", 1),
+        ("--infill", "a_", "--seed", 1, "--temp", 0),
+        ("--interactive", "--prompt-file", "-"),
     ],
     ids=str,
 )
-def test_a_setting_without_what_it_needs_is_refused(capsys, options, said):
-    require_refused(capsys, options, said)
+def test_a_setting_without_what_it_needs_is_refused(capsys, options, wording):
+    wording(require_refused(capsys, options))
 
 
 def test_every_rule_names_settings_that_the_command_has():

@@ -282,21 +282,21 @@ def test_a_pager_that_is_left_early_ends_it_silently(workplace):
 
 
 @pytest.mark.parametrize(
-    ("pager", "said"),
+    "pager",
     [
-        ("no-such-pager", "cannot start the pager 'no-such-pager'"),
-        ("less '", "No closing quotation"),
-        ("false", "ended with status 1"),
+        "no-such-pager",
+        "less '",
+        "false",
     ],
 )
-def test_a_pager_that_does_not_work_is_named(workplace, pager, said):
+def test_a_pager_that_does_not_work_is_named(workplace, pager, wording):
     done = run_charrnn(*SEE, "--pager", cwd=workplace, env={"PAGER": pager}, status=6)
-    assert said in done.err
+    wording(done)
     assert "--pager" in done.err
     assert done.err.count("\n") == 2
 
 
-def test_an_error_waits_for_the_pager_to_be_left(tmp_path):
+def test_an_error_waits_for_the_pager_to_be_left(tmp_path, wording):
     left = tmp_path / "left"
     pager = tmp_path / "pager"
     pager.write_text(f"#!/bin/sh\ncat > /dev/null\nsleep 0.3\ntouch {left}\n", encoding="utf-8")
@@ -308,7 +308,7 @@ def test_an_error_waits_for_the_pager_to_be_left(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAGER", str(pager))
-        with pytest.raises(DataError, match="no more"):
+        with wording.raises(DataError):
             page(lines())
     assert left.exists()
 
@@ -317,19 +317,16 @@ def test_an_error_waits_for_the_pager_to_be_left(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    "options",
     [
-        (("--palette", "viridis"), "--palette"),
-        (
-            ("--palette", "vik", "--color", "none"),
-            "--palette and --color none cannot be used together",
-        ),
-        (("--diagram", "--surprisal"), "--diagram and --surprisal cannot be used together"),
-        (("--diagram", "--pager"), "--diagram and --pager cannot be used together"),
-        (("--length", 5), "--length only applies with --follow"),
-        (("--temp", 1), "--temp only applies with --follow"),
-        (("--seed", 1), "--seed only applies with --follow"),
+        ("--palette", "viridis"),
+        ("--palette", "vik", "--color", "none"),
+        ("--diagram", "--surprisal"),
+        ("--diagram", "--pager"),
+        ("--length", 5),
+        ("--temp", 1),
+        ("--seed", 1),
     ],
 )
-def test_what_cannot_be_obeyed_is_refused(see, options, said):
-    assert said in see("tiny", TEXT, *options, status=2).err
+def test_what_cannot_be_obeyed_is_refused(see, options, wording):
+    wording(see("tiny", TEXT, *options, status=2))

@@ -193,25 +193,22 @@ def test_a_stopped_run_says_how_it_goes_on_with_its_log(here, fake, monkeypatch)
     assert command in result.err.splitlines()
 
 
-def test_without_tensorboard_nothing_is_trained(here, monkeypatch):
+def test_without_tensorboard_nothing_is_trained(here, monkeypatch, wording):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    err = train(here, "--steps", 4, "--tensorboard", "logs", status=6).err
-    assert "--tensorboard needs tensorboard, which is not installed" in err
-    assert "pip install tensorboard" in err
+    wording(train(here, "--steps", 4, "--tensorboard", "logs", status=6))
     assert not Path("checkpoints").exists()
 
 
-def test_a_log_that_cannot_be_opened_is_refused_before_training(here, fake, monkeypatch):
-    assert "is not a folder" in train(here, "--tensorboard", "corpus.txt/x", status=2).err
-    assert "is not a folder" in train(here, "--tensorboard", "corpus.txt", status=2).err
+def test_a_log_that_cannot_be_opened_is_refused_before_training(here, fake, monkeypatch, wording):
+    wording(train(here, "--tensorboard", "corpus.txt/x", status=2))
+    wording(train(here, "--tensorboard", "corpus.txt", status=2))
     assert not Path("checkpoints").exists()
 
     def refuse(self, *_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(fake, "__init__", refuse)
-    err = train(here, "--steps", 4, "--tensorboard", "logs", status=6).err
-    assert "cannot write in logs/a: Permission denied" in err
+    wording(train(here, "--steps", 4, "--tensorboard", "logs", status=6))
     assert not Path("checkpoints/a/best.safetensors").exists()
 
 

@@ -170,7 +170,7 @@ def test_out_and_cache_choose_the_folders(here, corpus, tmp_path, monkeypatch):
 # --- where texts come from ---------------------------------------------------------------------------------------------
 
 
-def test_folders_gz_stdin_and_several_files_are_read(charrnn_in, corpus, tmp_path):
+def test_folders_gz_stdin_and_several_files_are_read(charrnn_in, corpus, tmp_path, wording):
     import gzip
 
     folder = tmp_path / "texts"
@@ -182,79 +182,78 @@ def test_folders_gz_stdin_and_several_files_are_read(charrnn_in, corpus, tmp_pat
     both = charrnn_in(
         "train", "texts", "x.gz", "--glob", "*.py", "--name", "g", *SMALL, "--steps", 2
     )
-    assert "1,000 characters in 2 files" in both.err
-    assert ".git folder" in both.err
+    wording(both)
     all_files = charrnn_in("train", "texts", "--name", "h", *SMALL, "--steps", 2)
-    assert "790 characters in 2 files" in all_files.err
+    wording(all_files)
     assert "1 binary" in all_files.err
     piped = charrnn_in("train", "-", *SMALL, "--steps", 2, stdin=make_text(400).encode())
     assert "400 characters" in piped.err
     assert (tmp_path / "checkpoints" / "stdin" / "best.safetensors").exists()
 
 
-def test_the_python_corpus_is_there_without_a_download(charrnn_in):
+def test_the_python_corpus_is_there_without_a_download(charrnn_in, wording):
     result = charrnn_in("train", "python", "--max-chars", 4000, *SMALL, "--steps", 2)
-    assert "python: 4,000 characters" in result.err
+    wording(result)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    "content",
     [
-        ("床前明月光，疑是地上霜。\n" * 40, "13 distinct"),
-        ("👩‍👩‍👧‍👦 family 🇩🇪 flags é\n" * 40, "distinct"),
-        ("a line\r\nanother\r\n" * 40, "CR LF line endings were converted to LF"),
-        ("\ufeffa text with a mark\n" * 1 + "more\n" * 80, "byte order mark found"),
-        ("aaaaaaaaaaaaaaaaaaaa", "only one distinct character"),
-        ("ab", "no validation text"),
-        ("abcdefghij" * 3, "too few for"),
+        "床前明月光，疑是地上霜。\n" * 40,
+        "👩‍👩‍👧‍👦 family 🇩🇪 flags é\n" * 40,
+        "a line\r\nanother\r\n" * 40,
+        "\ufeffa text with a mark\n" * 1 + "more\n" * 80,
+        "aaaaaaaaaaaaaaaaaaaa",
+        "ab",
+        "abcdefghij" * 3,
     ],
 )
-def test_unusual_corpora_train_and_sample(here, tmp_path, content, said):
+def test_unusual_corpora_train_and_sample(here, tmp_path, content, wording):
     (tmp_path / "c.txt").write_bytes(content.encode())
     result = here("train", "c.txt", "--hidden-size", 8, "--steps", 3)
-    assert said in result.err
+    wording(result)
     assert len(here("sample", "-q", "--length", 9, "--temp", 1.5).out) == 9
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------------
 
 REFUSED = [
-    (("train",), 2, "no corpus was given"),
-    (("train", "missing.txt"), 3, "cannot read 'missing.txt'"),
-    (("train", "corpus.tx"), 3, "did you mean corpus.txt"),
-    (("train", "empty.txt"), 3, "empty"),
-    (("train", "one.txt"), 3, "at least 2 characters"),
-    (("train", "binary.dat"), 3, "--level byte"),
-    (("train", "latin.txt"), 3, "byte 0xE9 at offset 3 (line 1) is not UTF-8"),
-    (("train", "corpus.txt", "--encoding", "klingon"), 2, "unknown encoding 'klingon'"),
-    (("train", "corpus.txt", "--level", "word"), 2, "level must be one of char, byte"),
-    (("train", "corpus.txt", "--level", "byte", "--min-count", "3"), 2, "min-count"),
-    (("train", "corpus.txt", "--min-count", "100000"), 3, "lower --min-count"),
-    (("train", "corpus.txt", "--val-fraction", "1"), 2, "val-fraction"),
-    (("train", "corpus.txt", "--val-fraction", "nan"), 2, "val-fraction"),
-    (("train", "corpus.txt", "--val-fraction", "0.6", "--test-fraction", "0.6"), 2, "below 1"),
-    (("train", "corpus.txt", "--hidden-size", "0"), 2, "hidden-size"),
-    (("train", "corpus.txt", "--layers", "x"), 2, "--layers"),
-    (("train", "corpus.txt", "--dropout", "1"), 2, "dropout"),
-    (("train", "corpus.txt", "--lr", "nan"), 2, "lr must be"),
-    (("train", "corpus.txt", "--lr", "0"), 2, "lr must be"),
-    (("train", "corpus.txt", "--clip", "-1"), 2, "clip"),
-    (("train", "corpus.txt", "--minutes", "0"), 2, "--minutes"),
-    (("train", "corpus.txt", "--minutes", "inf"), 2, "--minutes"),
-    (("train", "corpus.txt", "--steps", "-5"), 2, "--steps"),
-    (("train", "corpus.txt", "--name", "../up"), 2, "plain folder name"),
-    (("train", "corpus.txt", "--name", "a/b"), 2, "plain folder name"),
-    (("train", "corpus.txt", "--name", ""), 2, "plain folder name"),
-    (("train", "corpus.txt", "--device", "tpu"), 2, "device must be"),
-    (("train", "corpus.txt", "--device", "cuda:99"), 6, "--device cpu"),
-    (("train", "corpus.txt", "--out", "corpus.txt"), 2, "not a folder"),
-    (("train", "corpus.txt", "--resume"), 4, "no run of corpus.txt to resume"),
-    (("train", "corpus.txt", "--patience", "-1"), 2, "patience must be"),
-    (("train", "corpus.txt", "--patience", "2", "--val-fraction", "0"), 2, "validation text"),
-    (("train", "corpus.txt", "--save-every", "-1"), 2, "save-every must be"),
-    (("train", "corpus.txt", "--save-every", "nan"), 2, "save-every must be"),
-    (("train", "corpus.txt", "--keep", "-1"), 2, "keep must be"),
-    (("train", "corpus.txt", "--nonsense"), 2, "--nonsense"),
+    (("train",), 2),
+    (("train", "missing.txt"), 3),
+    (("train", "corpus.tx"), 3),
+    (("train", "empty.txt"), 3),
+    (("train", "one.txt"), 3),
+    (("train", "binary.dat"), 3),
+    (("train", "latin.txt"), 3),
+    (("train", "corpus.txt", "--encoding", "klingon"), 2),
+    (("train", "corpus.txt", "--level", "word"), 2),
+    (("train", "corpus.txt", "--level", "byte", "--min-count", "3"), 2),
+    (("train", "corpus.txt", "--min-count", "100000"), 3),
+    (("train", "corpus.txt", "--val-fraction", "1"), 2),
+    (("train", "corpus.txt", "--val-fraction", "nan"), 2),
+    (("train", "corpus.txt", "--val-fraction", "0.6", "--test-fraction", "0.6"), 2),
+    (("train", "corpus.txt", "--hidden-size", "0"), 2),
+    (("train", "corpus.txt", "--layers", "x"), 2),
+    (("train", "corpus.txt", "--dropout", "1"), 2),
+    (("train", "corpus.txt", "--lr", "nan"), 2),
+    (("train", "corpus.txt", "--lr", "0"), 2),
+    (("train", "corpus.txt", "--clip", "-1"), 2),
+    (("train", "corpus.txt", "--minutes", "0"), 2),
+    (("train", "corpus.txt", "--minutes", "inf"), 2),
+    (("train", "corpus.txt", "--steps", "-5"), 2),
+    (("train", "corpus.txt", "--name", "../up"), 2),
+    (("train", "corpus.txt", "--name", "a/b"), 2),
+    (("train", "corpus.txt", "--name", ""), 2),
+    (("train", "corpus.txt", "--device", "tpu"), 2),
+    (("train", "corpus.txt", "--device", "cuda:99"), 6),
+    (("train", "corpus.txt", "--out", "corpus.txt"), 2),
+    (("train", "corpus.txt", "--resume"), 4),
+    (("train", "corpus.txt", "--patience", "-1"), 2),
+    (("train", "corpus.txt", "--patience", "2", "--val-fraction", "0"), 2),
+    (("train", "corpus.txt", "--save-every", "-1"), 2),
+    (("train", "corpus.txt", "--save-every", "nan"), 2),
+    (("train", "corpus.txt", "--keep", "-1"), 2),
+    (("train", "corpus.txt", "--nonsense"), 2),
 ]
 
 
@@ -272,19 +271,20 @@ def bad_inputs(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status"),
     REFUSED,
     ids=lambda v: " ".join(v[1:]) if isinstance(v, tuple) else "",
 )
 def test_bad_input_gets_one_clear_line_and_its_exit_status(
-    charrnn_in, bad_inputs, arguments, status, said
+    charrnn_in, bad_inputs, arguments, status, wording
 ):
-    if "--device" in arguments and "cuda:99" in arguments:
-        import torch
+    import torch
 
-        said = "cuda:0" if torch.cuda.is_available() else said
     result = charrnn_in(*arguments, cwd=bad_inputs, status=status)
-    assert said in result.err.replace("\n│ ", " ")
+    if "cuda:99" in arguments and torch.cuda.is_available():
+        assert "cuda:0" in result.err
+    else:
+        wording(result)
     assert result.out == ""
     ours = [line for line in result.err.splitlines() if line.startswith("charrnn: ")]
     assert len(ours) <= 1
@@ -379,12 +379,11 @@ def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
     _, err = process.communicate(timeout=60)
     assert process.returncode == -number
     said = err.decode()
-    assert "stopping after this step" in said
     resume = shlex.split(next(s for s in said.splitlines() if "to resume: " in s).split(": ", 1)[1])
     at = load_checkpoint(folder / "last.safetensors").metrics["step"]
     assert 0 < at < 500
     resumed = charrnn_in(*resume[1:])
-    assert f"resuming    checkpoints/stopped at step {at:,} of 500" in resumed.err
+    assert f" step {at:,} of 500" in resumed.err
     for file in ("last.safetensors", "best.safetensors"):
         assert tensors(folder / file) == tensors(whole / file)
     assert metrics(folder) == metrics(whole)
@@ -454,19 +453,20 @@ def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
     assert load_checkpoint(folder / "last.safetensors").metrics["step"] > 0
 
 
-def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path):
+def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path, wording):
     first = start(("train", "corpus.txt", *SMALL, "--name", "same", "--steps", 20_000), tmp_path)
     try:
         wait_for(first, tmp_path / "checkpoints" / "same" / "last.safetensors")
         second = charrnn_in("train", "corpus.txt", "--name", "same", "--resume", status=7)
-        assert f"in use by process {first.pid}" in second.err
+        assert str(first.pid) in second.err
+        wording(second)
     finally:
         first.kill()
         first.communicate()
 
 
 def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
-    charrnn_in, corpus, tmp_path
+    charrnn_in, corpus, tmp_path, wording
 ):
     charrnn_in("train", "corpus.txt", *SMALL, "--steps", 3, "-q")
     assert "finished" in charrnn_in("train", "corpus.txt", "--resume", status=2).err
@@ -476,10 +476,10 @@ def test_resume_refuses_another_corpus_a_finished_run_and_a_missing_one(
     process.communicate(timeout=60)
     corpus.write_text(corpus.read_text() + "more")
     changed = charrnn_in("train", "corpus.txt", "--resume", "--name", "long", status=3)
-    assert "3,004 characters, 4 more than before" in changed.err
+    wording(changed)
     elsewhere = charrnn_in("train", "--resume", "--name", "long", "--device", "cuda:99", status=3)
-    assert "not the corpus" in elsewhere.err
-    assert "no run to resume" in charrnn_in("train", "--resume", "--name", "none", status=4).err
+    wording(elsewhere)
+    wording(charrnn_in("train", "--resume", "--name", "none", status=4))
 
 
 @pytest.mark.parametrize("steps", [12, 200])
@@ -498,15 +498,14 @@ def test_a_run_stopped_before_its_first_evaluation_can_be_sampled(here, corpus, 
     assert len(here("sample", "corpus", "--length", 5, "-q").out) == 5
 
 
-def test_resume_finds_the_run_of_its_corpus_whatever_its_name(charrnn_in, tmp_path):
+def test_resume_finds_the_run_of_its_corpus_whatever_its_name(charrnn_in, tmp_path, wording):
     (tmp_path / "text").write_text(make_text(2000))
     (tmp_path / "text1").write_text(make_text(2100))
     for name, run in (("text", "mine"), ("text1", "text1")):
         charrnn_in("train", name, *SMALL, "--steps", 2, "--name", run, "-q")
-    assert "checkpoints/mine is finished" in charrnn_in("train", "text", "--resume", status=2).err
-    assert "checkpoints/text1 is finished" in charrnn_in("train", "--resume", status=2).err
-    other = charrnn_in("train", "text1", "--resume", "--name", "mine", status=2).err
-    assert "checkpoints/mine (which read text) is finished" in other
+    wording(charrnn_in("train", "text", "--resume", status=2))
+    wording(charrnn_in("train", "--resume", status=2))
+    wording(charrnn_in("train", "text1", "--resume", "--name", "mine", status=2))
 
 
 def test_a_run_says_where_it_is_kept_before_it_begins(here, corpus):

@@ -220,7 +220,7 @@ def test_an_open_file_is_lines(tmp_path):
     assert charrnn.score is score
 
 
-def test_a_record_of_several_lines_is_one_item():
+def test_a_record_of_several_lines_is_one_item(wording):
     model = random_model("abc\n\x1e", seed=7, hidden_size=6)
     texts = ["ab\nc\n\na", "", "é\nb"]
     found = score(model, [*texts[:2], texts[2] + "\x1e"], item_end="\x1e")
@@ -232,7 +232,7 @@ def test_a_record_of_several_lines_is_one_item():
     (candidate,) = score_candidates(model, "ab\n", ["c"], item_end="\x1e")
     costs = Reader(model, "\x1eab\n").costs("c\x1e")
     require_score(candidate, model, "c", *costs, end="\x1e")
-    with pytest.raises(UsageError, match="no record separator in its vocabulary, so records"):
+    with wording.raises(UsageError):
         score(MODEL, texts, item_end="\x1e")
 
 
@@ -308,31 +308,31 @@ def test_a_prompt_and_a_candidate_are_together_a_line():
 
 
 @pytest.mark.parametrize("bits", [-1, -0.01, math.inf, math.nan])
-def test_a_cost_below_zero_or_without_bound_is_refused(bits):
-    with pytest.raises(UsageError, match="unknown_bits must be a number, 0 or more"):
+def test_a_cost_below_zero_or_without_bound_is_refused(bits, wording):
+    with wording.raises(UsageError):
         score(MODEL, ["a"], unknown_bits=bits)
 
 
-def test_what_cannot_be_scored_is_refused():
+def test_what_cannot_be_scored_is_refused(wording):
     without = random_model("abc")
     with_unknown = random_model(Vocabulary("char", [97, 98], has_unknown=True))
     for model in (without, with_unknown):
         for wrong in (lambda m: score(m, ["a"]), lambda m: score_candidates(m, "", ["a"])):
-            with pytest.raises(UsageError, match="no newline in its vocabulary"):
+            with wording.raises(UsageError):
                 wrong(model)
     assert score_candidates(without, "a", ["b"])[0].bits > 0
-    with pytest.raises(UsageError, match="lines, not a text"):
+    with wording.raises(UsageError):
         score(MODEL, "abc")
-    with pytest.raises(UsageError, match="nothing to score"):
+    with wording.raises(UsageError):
         score_candidates(MODEL, "a", ["b", ""])
     with pytest.raises(DataError, match="é"):
         score_candidates(MODEL, "é", ["b"])
 
 
-def test_predictions_that_overflow_are_refused():
+def test_predictions_that_overflow_are_refused(wording):
     weights = {name: np.zeros_like(array) for name, array in MODEL.weights.items()}
     weights["head.bias"][0] = np.inf
     broken = charrnn.CharRNN(MODEL.config, MODEL.vocabulary, weights)
     for carried in (False, True):
-        with pytest.raises(CheckpointError, match="not finite"), np.errstate(all="ignore"):
+        with wording.raises(CheckpointError), np.errstate(all="ignore"):
             score(broken, ["ab"], carried=carried)

@@ -112,7 +112,7 @@ def test_groups_of_streams_give_what_all_at_once_give(tiny_model, monkeypatch):
     )
 
 
-def test_a_model_of_lines_starts_at_each(tiny_model):
+def test_a_model_of_lines_starts_at_each(tiny_model, wording):
     """A context begins at the newline before the line at the earliest, however long it may be."""
     ids = tiny_model.vocabulary.encode("de\n\ntext\nf")
     found = context_curve(tiny_model, ids, windows=99, item_end="\n")
@@ -128,7 +128,7 @@ def test_a_model_of_lines_starts_at_each(tiny_model):
         np.testing.assert_allclose(found.surprisal[k], expected, rtol=1e-4, atol=1e-5)
     whole = charrnn.evaluate(tiny_model, ids, item_end="\n")
     assert found.mean[-1] == pytest.approx(whole.bits_per_char, rel=1e-4)
-    with pytest.raises(DataError, match="only empty lines"):
+    with wording.raises(DataError):
         context_curve(tiny_model, ids[2:4], windows=9, item_end="\n")
 
 
@@ -177,14 +177,14 @@ def test_contexts_are_powers_of_two():
     assert lengths_up_to(16) == (0, 1, 2, 4, 8, 16)
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_what_cannot_be_measured_is_refused(wording):
     model = order_3()
-    with pytest.raises(DataError, match=r"context of 9 needs at least 10 .* but there are 9"):
+    with wording.raises(DataError):
         context_curve(model, np.zeros(9, np.int32), windows=1, lengths=(0, 9))
-    with pytest.raises(DataError, match="at least"):
+    with wording.raises(DataError):
         context_curve(model, np.zeros(0, np.int32), windows=1)
     broken = {**model.weights, "head.bias": np.full(V, np.nan, np.float32)}
-    with pytest.raises(CheckpointError, match="not finite"):
+    with wording.raises(CheckpointError):
         context_curve(
             LanguageModel(model.config, model.vocabulary, broken), np.zeros(9, np.int32), windows=1
         )

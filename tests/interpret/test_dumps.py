@@ -509,11 +509,13 @@ class FullDisk(io.RawIOBase):
 
 
 @every_ending
-def test_a_full_disk_is_an_error_in_a_line_and_leaves_the_old_file(ending, tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_in_a_line_and_leaves_the_old_file(
+    ending, tmp_path, monkeypatch, wording
+):
     path = tmp_path / f"d{ending}"
     path.write_text("old")
     monkeypatch.setattr("charrnn.files._create", lambda _: FullDisk())
-    with pytest.raises(EnvironmentFault, match="No space left on device") as caught:
+    with wording.raises(EnvironmentFault) as caught:
         save(make_model().read(TEXT), path)
     assert "\n" not in caught.value.message
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
@@ -523,20 +525,19 @@ def test_a_full_disk_is_an_error_in_a_line_and_leaves_the_old_file(ending, tmp_p
 @pytest.mark.parametrize(
     ("ending", "module"), [(".parquet", "pyarrow"), ("", "h5py")], ids=["parquet", "lstmvis"]
 )
-def test_what_an_extra_installs_is_named(ending, module, tmp_path, monkeypatch):
+def test_what_an_extra_installs_is_named(ending, module, tmp_path, monkeypatch, wording):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(EnvironmentFault, match=f"{module}, which is not installed") as caught:
+    with wording.raises(EnvironmentFault):
         if ending:
             dump(make_model(), TEXT, tmp_path / f"d{ending}")
         else:
             write_folder(make_model(), TEXT, tmp_path / "d")
-    assert "pip install " in caught.value.hint
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["d", "d.txt", "d.NPZ", "d.npz.gz", ".npz"])
-def test_an_ending_that_nobody_knows_is_refused_with_those_there_are(name, tmp_path):
-    with pytest.raises(UsageError, match=r"\.npz, \.safetensors, \.jsonl, \.csv or \.parquet"):
+def test_an_ending_that_nobody_knows_is_refused_with_those_there_are(name, tmp_path, wording):
+    with wording.raises(UsageError):
         dump(make_model(), TEXT, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -545,13 +546,13 @@ def test_an_ending_that_nobody_knows_is_refused_with_those_there_are(name, tmp_p
 
 
 @pytest.mark.parametrize("ending", SEEN_AGAIN)
-def test_a_damaged_dump_is_refused_wherever_it_is_cut(ending, tmp_path):
+def test_a_damaged_dump_is_refused_wherever_it_is_cut(ending, tmp_path, wording):
     path = tmp_path / f"d{ending}"
     dump(make_model(), TEXT, path, top=1)
     content = path.read_bytes()
     for size in (*range(0, len(content), 97), len(content) - 1):
         path.write_bytes(content[:size])
-        with pytest.raises(DataError, match="cannot show") as caught:
+        with wording.raises(DataError) as caught:
             Dump(path).read(keep=LETTERS, top=1)
         assert "\n" not in caught.value.message
 
@@ -628,65 +629,62 @@ def test_a_dump_that_somebody_compressed_is_read_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    "changed",
     [
-        ({"version": 4}, "version 4"),
-        ({"format": "a song"}, "not a recording"),
-        ({"length": 10**15}, "damaged"),
-        ({"length": -1}, "header is malformed"),
-        ({"items": 0}, "header is malformed"),
-        ({"items": -1}, "header is malformed"),
-        ({"offsets": np.zeros(len(TEXT), np.int64)}, "damaged"),
-        ({"offsets": np.arange(len(TEXT)) + 1}, "damaged"),
-        ({"hidden_size": 4}, "damaged"),
-        ({"arrays": ["h", "zz"]}, "header is malformed"),
-        ({"arrays": 3}, "header is malformed"),
-        ({"units": ["L0.c.99"]}, "units 0 to 2"),
-        ({"source": {}}, "header is malformed"),
-        (
-            {"source": dataclasses.asdict(recorded_model(make_model())) | {"states": []}},
-            "header is malformed",
-        ),
-        ({"length": float("inf")}, "header is malformed"),
-        ({"symbols": ["a"]}, "damaged"),
-        ({"characters": 5}, "damaged"),
-        ({"ids": np.full(len(TEXT), -1, np.int32)}, "damaged"),
-        ({"ids": np.zeros(len(TEXT), np.float32)}, "damaged"),
-        ({"ids": None}, "damaged"),
-        ({"offsets": np.arange(len(TEXT))[::-1]}, "damaged"),
-        ({"surprisal": np.array([{}] * len(TEXT))}, "damaged"),
+        {"version": 4},
+        {"format": "a song"},
+        {"length": 10**15},
+        {"length": -1},
+        {"items": 0},
+        {"items": -1},
+        {"offsets": np.zeros(len(TEXT), np.int64)},
+        {"offsets": np.arange(len(TEXT)) + 1},
+        {"hidden_size": 4},
+        {"arrays": ["h", "zz"]},
+        {"arrays": 3},
+        {"units": ["L0.c.99"]},
+        {"source": {}},
+        {"source": dataclasses.asdict(recorded_model(make_model())) | {"states": []}},
+        {"length": float("inf")},
+        {"symbols": ["a"]},
+        {"characters": 5},
+        {"ids": np.full(len(TEXT), -1, np.int32)},
+        {"ids": np.zeros(len(TEXT), np.float32)},
+        {"ids": None},
+        {"offsets": np.arange(len(TEXT))[::-1]},
+        {"surprisal": np.array([{}] * len(TEXT))},
     ],
 )
-def test_a_dump_that_contradicts_itself_is_refused(changed, said, tmp_path):
+def test_a_dump_that_contradicts_itself_is_refused(changed, tmp_path, wording):
     dump(make_model(), TEXT, tmp_path / "d.npz")
     change(tmp_path / "d.npz", **changed)
-    with pytest.raises(DataError, match=said) as caught:
+    with wording.raises(DataError) as caught:
         Dump(tmp_path / "d.npz").read(keep=LETTERS)
     assert "\n" not in caught.value.message
 
 
-def test_a_pickle_is_never_loaded(tmp_path):
+def test_a_pickle_is_never_loaded(tmp_path, wording):
     class Trap:
         def __reduce__(self):
             return (pytest.fail, ("a pickle was loaded",))
 
     np.savez(tmp_path / "d.npz", header=np.array([Trap()], dtype=object))
-    with pytest.raises(DataError, match="damaged, or not a dump"):
+    with wording.raises(DataError):
         Dump(tmp_path / "d.npz")
 
 
 @pytest.mark.parametrize("name", ["d.npz", "d.safetensors"])
-def test_a_foreign_file_is_refused(name, tmp_path, tiny_model):
+def test_a_foreign_file_is_refused(name, tmp_path, tiny_model, wording):
     arrays = {"a": np.zeros(3, np.float32)}
     np.savez(tmp_path / "d.npz", **arrays)
     safetensors.numpy.save_file(arrays, tmp_path / "d.safetensors")
-    with pytest.raises(DataError, match="not a dump that charrnn made"):
+    with wording.raises(DataError):
         Dump(tmp_path / name)
     (tmp_path / name).unlink()
-    with pytest.raises(DataError, match="No such file"):
+    with wording.raises(DataError):
         Dump(tmp_path / name)
     (tmp_path / name).mkdir()
-    with pytest.raises(DataError, match="directory"):
+    with wording.raises(DataError):
         Dump(tmp_path / name)
 
 
@@ -761,12 +759,12 @@ def test_a_stand_in_that_the_text_has_itself_is_not_used():
     assert shown_words([" ", "\t", "→", "\xa0", "a"]) == ["␣", "U+0009", "→", "U+00A0", "a"]
 
 
-def test_a_folder_for_lstmvis_is_whole_or_not_there(tmp_path, monkeypatch):
+def test_a_folder_for_lstmvis_is_whole_or_not_there(tmp_path, monkeypatch, wording):
     def fail(*_):
         raise OSError(28, "a long story of h5py, errno = 28, and more")
 
     monkeypatch.setattr("charrnn.interpret.dumps.lstmvis._write_arrays", fail)
-    with pytest.raises(EnvironmentFault, match=r"No space left on device$"):
+    with wording.raises(EnvironmentFault):
         write_folder(make_model(), TEXT, tmp_path / "d")
     assert not list(tmp_path.iterdir())
 
@@ -807,7 +805,7 @@ def test_a_dump_shows_what_the_model_shows_byte_for_byte(run, ending, see, tmp_p
         assert asked.err == shown.err
 
 
-def test_a_dump_of_chosen_units_shows_those(see, tmp_path):
+def test_a_dump_of_chosen_units_shows_those(see, tmp_path, wording):
     path, text = tmp_path / "d.npz", "import re"
     see("tiny", text, "--dump", path, "--unit", "L0.c.0-7", "--unit", "L1.f.3", "-q")
     for options in (("--unit", "L0.c.5"), ("--unit", "L1.f.3", "--surprisal"), ("--surprisal",)):
@@ -815,15 +813,14 @@ def test_a_dump_of_chosen_units_shows_those(see, tmp_path):
     assert (
         see("--from", path, "--unit", "L0.c.2-4").out == see("tiny", text, "--unit", "L0.c.2-4").out
     )
-    assert "no unit L0.c.8" in see("--from", path, "--unit", "L0.c.8", status=2).err
+    wording(see("--from", path, "--unit", "L0.c.8", status=2))
     first = ("--unit", "L0.c.0", "--unit", "L0.c.1", "--unit", "L0.c.2")
     assert see("--from", path).out == see("tiny", text, *first).out
-    said = see("--from", path, "--what", "c", status=2).err
-    assert "only the chosen units: L0.c.0" in said
+    wording(see("--from", path, "--what", "c", status=2))
 
 
 @pytest.mark.parametrize("ending", SEEN_AGAIN)
-def test_gates_of_a_dump_are_those_of_the_model(ending, see, capsys, tmp_path):
+def test_gates_of_a_dump_are_those_of_the_model(ending, see, capsys, tmp_path, wording):
     def gates(*arguments, status=0):
         return call_charrnn(capsys, "gates", *arguments, status=status)
 
@@ -832,12 +829,12 @@ def test_gates_of_a_dump_are_those_of_the_model(ending, see, capsys, tmp_path):
     asked = gates("--from", path, *read, "--csv", tmp_path / "again.csv")
     shown = gates("tiny", "corpus.txt", *read, "--csv", tmp_path / "model.csv")
     assert asked.out == shown.out != ""
-    assert "the first 700 of 900 characters" in asked.err
+    wording(asked)
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "model.csv").read_bytes()
-    assert "leave out the checkpoint" in gates("--from", path, "tiny", status=2).err
-    assert "cannot be used together" in gates("--from", path, "--steer", "L0.h.1=1", status=2).err
+    wording(gates("--from", path, "tiny", status=2))
+    wording(gates("--from", path, "--steer", "L0.h.1=1", status=2))
     see("tiny", "abc", "--dump", path, "--what", "f", "-q")
-    assert "has no i; it has f" in gates("--from", path, status=2).err
+    wording(gates("--from", path, status=2))
 
 
 def data_in(path):
@@ -861,7 +858,7 @@ def test_the_page_of_a_dump_has_what_the_dump_has(see, tmp_path):
     data = data_in(page)
     assert {unit["name"] for unit in data["units"]} == {"L0.c.0", "L0.c.1", "L1.f.3"}
     assert (data["gates"], data["title"]) == ([], "d")
-    assert "L0.c.0 to L1.f.3" in see("--from", dump, "--html", page, "--what", "c", status=2).err
+    assert "L1.f.3" in see("--from", dump, "--html", page, "--what", "c", status=2).err
     see("tiny", "import re", "--dump", dump, "--what", "f", "-q")
     see("--from", dump, "--html", page)
     assert {unit["what"] for unit in data_in(page)["units"]} == {"f"}
@@ -875,13 +872,13 @@ def test_guesses_are_dumped_beside_chosen_units(see, tmp_path, tiny_model):
         assert (file["next_ids"] == tiny_model.read("import", top=2).next_ids).all()
 
 
-def test_a_dump_of_one_array_shows_that(see, tmp_path):
+def test_a_dump_of_one_array_shows_that(see, tmp_path, wording):
     path = tmp_path / "d.safetensors"
     see("tiny", "import re", "--dump", path, "--what", "c", "-q")
     assert see("--from", path, "--what", "c").out == see("tiny", "import re", "--what", "c").out
     assert see("--from", path).out == see("--from", path, "--what", "c").out
-    assert "has no h; it has c" in see("--from", path, "--what", "h", status=2).err
-    assert "no unit L0.f.1" in see("--from", path, "--unit", "L0.f.1", status=2).err
+    wording(see("--from", path, "--what", "h", status=2))
+    wording(see("--from", path, "--unit", "L0.f.1", status=2))
 
 
 @pytest.mark.parametrize(
@@ -895,12 +892,12 @@ def test_units_of_a_dump_are_chosen_among_the_memory_if_it_is_there(arrays, memo
     assert Header.of(recording, Size(len(TEXT), len(TEXT), 2), None).memory == memory
 
 
-def test_a_long_dump_is_shortened_as_a_long_text_is(see, tmp_path):
+def test_a_long_dump_is_shortened_as_a_long_text_is(see, tmp_path, wording):
     see("tiny", "corpus.txt", "--dump", tmp_path / "d.npz", "--what", "h", "-q")
     asked = see("--from", tmp_path / "d.npz", "--unit", "L0.h.1")
     shown = see("tiny", "corpus.txt", "--unit", "L0.h.1")
     assert asked == shown
-    assert "the first 2,000 of 6,000 characters" in asked.err
+    wording(asked)
 
 
 def test_edits_go_along(see, tmp_path):
@@ -910,13 +907,13 @@ def test_edits_go_along(see, tmp_path):
     assert Dump(tmp_path / "d.npz").header.source.edits == ("clamp L0.c.3=+0.5",)
 
 
-def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path):
+def test_a_folder_for_lstmvis_comes_from_the_command(see, tmp_path, wording):
     result = see("tiny", "import re", "--lstmvis", tmp_path / "d")
     assert (result.out, "9 characters" in result.err) == ("", True)
     words, states, *_ = open_like_lstmvis(tmp_path / "d")
     assert words == list("import␣re")
     assert len(states) == 4
-    assert "is not an empty folder" in see("tiny", "a", "--lstmvis", tmp_path / "d", status=2).err
+    wording(see("tiny", "a", "--lstmvis", tmp_path / "d", status=2))
     (tmp_path / "empty").mkdir()
     see("tiny", "import re", "--lstmvis", tmp_path / "empty", "--what", "i", "-q")
     assert len(open_like_lstmvis(tmp_path / "empty")[1]) == 2
@@ -960,10 +957,10 @@ def test_a_pager_gets_all_of_a_dump(see, tmp_path, monkeypatch):
     assert len(direct) > len(see("--from", tmp_path / "d.npz", "--unit", "L0.c.3").out)
 
 
-def test_a_dump_that_would_not_fit_into_memory_is_refused(see, tmp_path, monkeypatch):
+def test_a_dump_that_would_not_fit_into_memory_is_refused(see, tmp_path, monkeypatch, wording):
     see("tiny", TEXT, "--dump", tmp_path / "d.npz", "--unit", "L0.c.3")
     monkeypatch.setattr("charrnn.cli.reading._free_memory", lambda: 1e3)
-    assert "1.0 kB of memory" in see("--from", tmp_path / "d.npz", status=6).err
+    wording(see("--from", tmp_path / "d.npz", status=6))
 
 
 def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
@@ -976,68 +973,44 @@ def test_lstmvis_takes_the_folder_where_one_is(see, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    "options",
     [
-        (("--from", "D", "tiny"), "leave out the checkpoint"),
-        (("--from", "D", "some text"), "leave out the text"),
-        (("--from", "D", "--clamp", "L0.c.1=1"), "--from and --clamp cannot be used together"),
-        (("--from", "D", "--steer", "L0.c.1=1"), "--from and --steer cannot be used together"),
-        (("--from", "D", "--dump", "x.npz"), "--from"),
-        (("--from", "D", "--diagram"), "--diagram and --from cannot be used together"),
-        (("--from", "D", "--follow"), "--follow and --from cannot be used together"),
-        (
-            ("--from", "D", "--html", "x.html", "--pager"),
-            "--html and --pager cannot be used together",
-        ),
-        (("--from", "D", "--html", "x.txt"), "a page is an .html file"),
-        (("--from", "D", "--predictions", "2"), "has 1 guess at each position, not 2"),
-        (("--from", "D", "--unit", "L9.c.1"), "layers 0 to 1"),
-        (("--from", "D", "--what", "z"), "no 'z'"),
-        (("--from", "corpus.txt"), "--from reads .npz and .safetensors files"),
-        (
-            ("tiny", "a", "--dump", "D", "--surprisal"),
-            "--dump and --surprisal cannot be used together",
-        ),
-        (
-            ("tiny", "a", "--dump", "D", "--color", "16"),
-            "--dump and --color cannot be used together",
-        ),
-        (
-            ("tiny", "a", "--dump", "D", "--width", "16"),
-            "--dump and --width cannot be used together",
-        ),
-        (
-            ("tiny", "a", "--dump", "D", "--unit", "L0.c.*", "--sort", "interest"),
-            "--dump and --sort cannot be used together",
-        ),
-        (
-            ("tiny", "a", "--dump", "D", "--lstmvis", "x"),
-            "--dump and --lstmvis cannot be used together",
-        ),
-        (
-            ("tiny", "a", "--lstmvis", "x", "--unit", "L0.c.1"),
-            "--lstmvis and --unit cannot be used together",
-        ),
-        (
-            ("tiny", "a", "--lstmvis", "x", "--predictions", "1"),
-            "--lstmvis and --predictions cannot be used together",
-        ),
-        (("tiny", "a", "--lstmvis", "nowhere/x"), "no folder 'nowhere'"),
-        (("tiny", "a", "--dump", "x.pickle"), "or .parquet"),
+        ("--from", "D", "tiny"),
+        ("--from", "D", "some text"),
+        ("--from", "D", "--clamp", "L0.c.1=1"),
+        ("--from", "D", "--steer", "L0.c.1=1"),
+        ("--from", "D", "--dump", "x.npz"),
+        ("--from", "D", "--diagram"),
+        ("--from", "D", "--follow"),
+        ("--from", "D", "--html", "x.html", "--pager"),
+        ("--from", "D", "--html", "x.txt"),
+        ("--from", "D", "--predictions", "2"),
+        ("--from", "D", "--unit", "L9.c.1"),
+        ("--from", "D", "--what", "z"),
+        ("--from", "corpus.txt"),
+        ("tiny", "a", "--dump", "D", "--surprisal"),
+        ("tiny", "a", "--dump", "D", "--color", "16"),
+        ("tiny", "a", "--dump", "D", "--width", "16"),
+        ("tiny", "a", "--dump", "D", "--unit", "L0.c.*", "--sort", "interest"),
+        ("tiny", "a", "--dump", "D", "--lstmvis", "x"),
+        ("tiny", "a", "--lstmvis", "x", "--unit", "L0.c.1"),
+        ("tiny", "a", "--lstmvis", "x", "--predictions", "1"),
+        ("tiny", "a", "--lstmvis", "nowhere/x"),
+        ("tiny", "a", "--dump", "x.pickle"),
     ],
 )
-def test_what_cannot_be_obeyed_is_refused(options, said, see, tmp_path):
+def test_what_cannot_be_obeyed_is_refused(options, see, tmp_path, wording):
     path = tmp_path / "d.npz"
     see("tiny", "abc", "--dump", path, "--predictions", 1, "-q")
     content = path.read_bytes()
     result = see(*(path if o == "D" else o for o in options), status=2)
-    assert said in result.err
+    wording(result)
     assert result.out == ""
     assert path.read_bytes() == content
 
 
 @every_ending
-def test_a_dump_takes_the_place_of_a_dump_only(ending, see, tmp_path):
+def test_a_dump_takes_the_place_of_a_dump_only(ending, see, tmp_path, wording):
     path = tmp_path / f"d{ending}"
     for text in ("import re", "abc"):
         see("tiny", text, "--dump", path, "-q")
@@ -1046,18 +1019,18 @@ def test_a_dump_takes_the_place_of_a_dump_only(ending, see, tmp_path):
     path.write_bytes(content)
     for options in ((), ("--unit", "L0.c.1")):
         result = see("tiny", "abc", "--dump", path, "-q", *options, status=2)
-        assert "exists and is not a dump" in result.err
+        wording(result)
     assert path.read_bytes() == content
     path.write_bytes(b"")
     see("tiny", "abc", "--dump", path, "-q")
     assert path.stat().st_size == size
 
 
-def test_a_dump_that_cannot_fit_is_refused_before_the_reading(see, tmp_path, monkeypatch):
+def test_a_dump_that_cannot_fit_is_refused_before_the_reading(see, tmp_path, monkeypatch, wording):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     for option in ("--dump", "--lstmvis"):
         result = see("tiny", "import re", option, tmp_path / "d.npz", "-q", status=6)
-        assert re.search(r"would take at least .* kB, but 1.0 kB are free", result.err)
+        wording(result)
     assert not list(tmp_path.iterdir())
     see("tiny", "import re", "--dump", tmp_path / "d.npz", "--unit", "L0.c.1", "-q")
 

@@ -261,14 +261,14 @@ def test_the_model_stays_as_it_was_and_shares_its_weights(cell):
 
 
 @every_cell
-def test_edits_come_to_those_that_are_there(cell):
+def test_edits_come_to_those_that_are_there(cell, wording):
     model = make_model(cell)
     first, second = Edit("clamp", "L0.h.1", 1.0), Edit("steer", "L2.h.1", -0.5)
     both = model.edited([first, second])
     one_by_one = model.edited([first]).edited([second])
     assert one_by_one.edits == both.edits == (first, second)
     assert same(run(one_by_one), run(both))
-    with pytest.raises(UsageError, match=r"L0\.h\.1 is clamped twice"):
+    with wording.raises(UsageError):
         both.edited([first])
 
 
@@ -322,14 +322,14 @@ def test_an_edited_model_is_judged_and_recorded_as_one(how):
         assert recording.surprisal.sum() == pytest.approx(nats / math.log(2), rel=1e-5)
 
 
-def test_what_knows_only_weights_refuses_an_edited_model(tmp_path):
+def test_what_knows_only_weights_refuses_an_edited_model(tmp_path, wording):
     edited = make_model().edited([Edit("clamp", "L0.c.1", 1.0)])
     for use in (
         lambda: save_checkpoint(tmp_path / "a.safetensors", Checkpoint(edited)),
         lambda: extended(edited, Vocabulary("char", range(97, 110))),
         lambda: gradient_reach(edited, np.array(IDS, np.int32), 3),
     ):
-        with pytest.raises(UsageError, match="does not support edited units"):
+        with wording.raises(UsageError):
             use()
     assert list(tmp_path.iterdir()) == []
 
@@ -401,82 +401,82 @@ WRONG_VALUES = [
 
 
 @pytest.mark.parametrize("value", WRONG_VALUES)
-def test_a_value_that_is_no_number_in_range_is_refused(value):
-    with pytest.raises(UsageError, match=r"L0\.c\.3: the value must be a number from -1,000,000"):
+def test_a_value_that_is_no_number_in_range_is_refused(value, wording):
+    with wording.raises(UsageError):
         parse_edit(f"L0.c.3={value}", "clamp")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.1e6])
-def test_an_edit_is_checked_when_it_is_made(value):
-    with pytest.raises(UsageError, match="must be a number from"):
+def test_an_edit_is_checked_when_it_is_made(value, wording):
+    with wording.raises(UsageError):
         Edit("steer", "L0.c.3", value)
-    with pytest.raises(UsageError, match="a clamp or a steer, not 'hold'"):
+    with wording.raises(UsageError):
         Edit("hold", "L0.c.3", 1.0)
 
 
 @pytest.mark.parametrize("text", ["", "L0.c.3", "=1", "L0.c.3+1"])
-def test_an_edit_without_an_equals_sign_or_a_unit_is_refused(text):
-    with pytest.raises(UsageError, match=r"an edit looks like L0\.c\.37=\+1"):
+def test_an_edit_without_an_equals_sign_or_a_unit_is_refused(text, wording):
+    with wording.raises(UsageError):
         parse_edit(text, "clamp")
 
 
 WRONG_UNITS = [
-    ("lstm", "L3.c.0", r"L3\.c\.0: the model has layers 0 to 2"),
-    ("lstm", "L0-3.c.0", "the model has layers 0 to 2"),
-    ("lstm", "L0.c.6", r"L0\.c\.6: a layer has units 0 to 5"),
-    ("lstm", "L0.c.0-6", "a layer has units 0 to 5"),
-    ("lstm", "L0.c.4-2", "units 2-4, not 4-2"),
-    ("lstm", "L0.f.1", "f is a gate of the lstm cell; only its states h and c can be edited"),
-    ("gru", "L0.z.1", "z is a gate of the gru cell; only its state h can be edited"),
-    ("gru", "L0.c.1", "the gru cell has no 'c'; it has the state h and the gates r z n"),
-    ("elman", "L0.y.1", "the elman cell has no 'y'"),
-    ("lstm", "c.1", "units' addresses look like"),
-    ("lstm", "L0.c.-1", "units' addresses look like"),
-    ("lstm", "L0.c.1-", "units' addresses look like"),
-    ("lstm", "L０.c.1", "units' addresses look like"),
-    ("lstm", "L0.c.1\n", "units' addresses look like"),
+    ("lstm", "L3.c.0"),
+    ("lstm", "L0-3.c.0"),
+    ("lstm", "L0.c.6"),
+    ("lstm", "L0.c.0-6"),
+    ("lstm", "L0.c.4-2"),
+    ("lstm", "L0.f.1"),
+    ("gru", "L0.z.1"),
+    ("gru", "L0.c.1"),
+    ("elman", "L0.y.1"),
+    ("lstm", "c.1"),
+    ("lstm", "L0.c.-1"),
+    ("lstm", "L0.c.1-"),
+    ("lstm", "L０.c.1"),
+    ("lstm", "L0.c.1\n"),
 ]
 
 
-@pytest.mark.parametrize(("cell", "address", "message"), WRONG_UNITS)
-def test_a_unit_that_the_model_has_not_is_refused(cell, address, message):
+@pytest.mark.parametrize(("cell", "address"), WRONG_UNITS)
+def test_a_unit_that_the_model_has_not_is_refused(cell, address, wording):
     model = make_model(cell)
-    with pytest.raises(UsageError, match=message):
+    with wording.raises(UsageError):
         model.edited([Edit("clamp", address, 1.0)])
-    with pytest.raises(DataError, match=rf"^notes, line 7: .*{message}"):
+    with wording.raises(DataError):
         model.edited([Edit("clamp", address, 1.0, "notes, line 7")])
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "message"),
+    ("first", "second"),
     [
-        ("clamp L0.c.3=1", "clamp L0.c.3=1", r"L0\.c\.3 is clamped twice"),
-        ("clamp L0.c.3=1", "clamp L*.c.2-4=0", r"L0\.c\.3 is clamped twice"),
-        ("clamp L0.c.3=1", "steer L0.c.3=1", r"L0\.c\.3 is clamped and steered"),
-        ("steer L0.c.*=1", "clamp L0.c.3=1", r"L0\.c\.3 is clamped and steered"),
+        ("clamp L0.c.3=1", "clamp L0.c.3=1"),
+        ("clamp L0.c.3=1", "clamp L*.c.2-4=0"),
+        ("clamp L0.c.3=1", "steer L0.c.3=1"),
+        ("steer L0.c.*=1", "clamp L0.c.3=1"),
     ],
 )
-def test_a_clamped_unit_is_edited_once(first, second, message):
+def test_a_clamped_unit_is_edited_once(first, second, wording):
     edits = list(parse_edits(f"{first}\n{second}\n", "f"))
-    with pytest.raises(DataError, match=f"^f, line 2: {message}"):
+    with wording.raises(DataError):
         MODEL.edited(edits)
     others = parse_edits("clamp L0.c.3=1\nclamp L0.h.3=1\nclamp L1.c.3=1\nsteer L0.c.4=1", "f")
     assert len(MODEL.edited(others).edits) == 4
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    "line",
     [
-        ("L0.c.3=1", "a line looks like 'clamp L0.c.37=\\+1'.*, not 'L0.c.3=1'"),
-        ("hold L0.c.3=1", "a line looks like"),
-        ("clamp", "a line looks like"),
-        ("clamp # L0.c.3=1", "a line looks like"),
-        ("clamp L0.c.3", "an edit looks like"),
-        ("steer L0.c.3=nan", "L0.c.3: the value must be a number"),
+        "L0.c.3=1",
+        "hold L0.c.3=1",
+        "clamp",
+        "clamp # L0.c.3=1",
+        "clamp L0.c.3",
+        "steer L0.c.3=nan",
     ],
 )
-def test_a_line_that_is_no_edit_is_named(line, message):
-    with pytest.raises(DataError, match=f"^my.txt, line 3: {message}"):
+def test_a_line_that_is_no_edit_is_named(line, wording):
+    with wording.raises(DataError):
         list(parse_edits(f"# units\nclamp L0.c.1=1\n{line}\nclamp L0.c.2=1\n", "my.txt"))
 
 
@@ -503,11 +503,11 @@ EDITS = [Edit("clamp", "L0.c.3", 1.0), Edit("steer", "L2.h.0-2", -0.5)]
 
 @pytest.mark.parametrize("options", [OPTIONS, ("--steer-file", "edits.txt")])
 @pytest.mark.parametrize("how", [(), ("--window", 16), ("--streams", 1), ("--lines",)])
-def test_evaluate_judges_the_edited_model(call, options, how):
+def test_evaluate_judges_the_edited_model(call, options, how, wording):
     model = charrnn.load("checkpoints/random/best.safetensors")
     ids = model.vocabulary.encode(make_text(1500))
-    names = {"--window": "window", "--streams": "streams", "--lines": "lines"}
-    settings = {names[how[0]]: how[1] if len(how) > 1 else True} if how else {}
+    names = {"--window": "window", "--streams": "streams", "--lines": "item_end"}
+    settings = {names[how[0]]: how[1] if len(how) > 1 else "\n"} if how else {}
     result = call("evaluate", "random", "book.txt", "--json", *options, *how)
     found, plain = json.loads(result.out), call("evaluate", "random", "book.txt", "--json", *how)
     expected = evaluate(model.edited(EDITS), ids, **settings)
@@ -515,7 +515,7 @@ def test_evaluate_judges_the_edited_model(call, options, how):
     assert found.pop("edits") == ["clamp L0.c.3=+1.0", "steer L2.h.0-2=-0.5"]
     assert found["bits_per_char"] != json.loads(plain.out)["bits_per_char"]
     assert found.keys() == json.loads(plain.out).keys()
-    assert "edited units: clamp L0.c.3=+1.0, steer L2.h.0-2=-0.5\n" in result.err
+    wording(result)
     assert "edited" not in plain.err
     assert call("evaluate", "random", "book.txt", *options, *how, "-q").err == ""
 
@@ -536,43 +536,41 @@ def test_visualize_shows_the_edited_model(call):
         assert str(dump["text"]) == "".join(edited.sample(length=400, seed=1))
 
 
-def test_sample_writes_with_the_edited_model(call):
+def test_sample_writes_with_the_edited_model(call, wording):
     edited = charrnn.load("checkpoints/random/best.safetensors").edited(EDITS)
     asked = ("--length", 60, "--seed", 5, "--temp", 1, "--prompt", "def ")
     expected = "def " + "".join(edited.sample("def ", length=60, seed=5, temperature=1.0))
     result = call("sample", "random", *asked, *OPTIONS)
     assert result.out.removesuffix("\n") == expected.removesuffix("\n")
     assert call("sample", "random", *asked).out != result.out
-    assert "edited units" in result.err
+    wording(result)
 
 
-def test_of_many_edits_the_first_are_named(call, tmp_path):
+def test_of_many_edits_the_first_are_named(call, tmp_path, wording):
     (tmp_path / "many.txt").write_text("".join(f"clamp L0.h.{k}=0\n" for k in range(6)))
     (tmp_path / "none.txt").write_text("# nothing yet\n")
-    said = call("evaluate", "random", "book.txt", "--steer-file", "many.txt").err
-    assert "L0.h.3=+0.0 and 2 more\n" in said
-    said = call("evaluate", "random", "book.txt", "--steer-file", "none.txt").err
-    assert "edited units: none\n" in said
+    wording(call("evaluate", "random", "book.txt", "--steer-file", "many.txt"))
+    wording(call("evaluate", "random", "book.txt", "--steer-file", "none.txt"))
 
 
 @pytest.mark.parametrize(
     "verb", [("evaluate", "random", "book.txt"), ("visualize", "random", "a"), ("sample", "random")]
 )
 @pytest.mark.parametrize(
-    ("option", "value", "status", "message"),
+    ("option", "value", "status"),
     [
-        ("--clamp", "L0.c.3", 2, "an edit looks like L0.c.37=+1 (unit, =, value), not 'L0.c.3'"),
-        ("--clamp", "L0.c.9=1", 2, "L0.c.9: a layer has units 0 to 5"),
-        ("--steer", "L0.c.3=nan", 2, "L0.c.3: the value must be a number"),
-        ("--steer", "L0.i.3=1", 2, "i is a gate of the lstm cell"),
-        ("--steer-file", "edit.txt", 3, "cannot read 'edit.txt': No such file"),
-        ("--steer-file", "book.txt", 3, "book.txt, line 1: a line looks like"),
-        ("--steer-file", "bad.txt", 3, "bad.txt, line 2: L9.c.3: the model has layers 0 to 2"),
-        ("--steer-file", "checkpoints", 3, "cannot read 'checkpoints'"),
+        ("--clamp", "L0.c.3", 2),
+        ("--clamp", "L0.c.9=1", 2),
+        ("--steer", "L0.c.3=nan", 2),
+        ("--steer", "L0.i.3=1", 2),
+        ("--steer-file", "edit.txt", 3),
+        ("--steer-file", "book.txt", 3),
+        ("--steer-file", "bad.txt", 3),
+        ("--steer-file", "checkpoints", 3),
     ],
 )
-def test_what_cannot_be_obeyed_is_refused(call, tmp_path, verb, option, value, status, message):
+def test_what_cannot_be_obeyed_is_refused(call, tmp_path, verb, option, value, status, wording):
     (tmp_path / "bad.txt").write_text("clamp L0.c.3=1\nclamp L9.c.3=1\n")
     result = call(*verb, option, value, status=status)
     assert result.out == ""
-    assert message in " ".join(result.err.split())
+    wording(result)

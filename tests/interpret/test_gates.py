@@ -148,15 +148,15 @@ def test_a_model_s_gates_by_brute_force(tiny_model):
 
 
 @pytest.mark.parametrize("cell", ["elman", "jordan"])
-def test_a_cell_without_gates_is_refused(cell):
-    with pytest.raises(UsageError, match=f"the {cell} cell has no gates"):
+def test_a_cell_without_gates_is_refused(cell, wording):
+    with wording.raises(UsageError):
         saturation([recording({"h": np.zeros((3, 1, 2))}, cell)])
 
 
-def test_no_text_and_gates_that_are_no_numbers_are_refused():
+def test_no_text_and_gates_that_are_no_numbers_are_refused(wording):
     with pytest.raises(DataError):
         saturation([])
-    with pytest.raises(CheckpointError, match="not finite"):
+    with wording.raises(CheckpointError):
         saturation([alike(np.full((2, 1, 3), np.nan))])
 
 

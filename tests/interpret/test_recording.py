@@ -187,9 +187,9 @@ def test_a_dump_is_read_without_pickle(level, text, tiny_model, byte_model, tmp_
         assert (found[letter] == recording.arrays[letter]).all()
 
 
-def test_a_dump_that_cannot_be_written_is_a_fault_of_the_machine(tmp_path):
+def test_a_dump_that_cannot_be_written_is_a_fault_of_the_machine(tmp_path, wording):
     recording = make_model().read("abc")
-    with pytest.raises(EnvironmentFault, match="cannot write"):
+    with wording.raises(EnvironmentFault):
         save(recording, tmp_path / "nowhere" / "dump.npz")
 
 
@@ -201,9 +201,9 @@ def test_bytes_show_a_character_with_its_last(byte_model):
     assert [recording.next_text[k] for k in (10, 97, 0x80, 0xFF)] == ["\n", "a", "80", "ff"]
 
 
-@pytest.mark.parametrize(("text", "said"), [("", "no text"), ("abz", r"U\+007A")])
-def test_a_text_that_cannot_be_read_is_refused(text, said):
-    with pytest.raises(DataError, match=said):
+@pytest.mark.parametrize("text", ["", "abz"])
+def test_a_text_that_cannot_be_read_is_refused(text, wording):
+    with wording.raises(DataError):
         make_model().read(text)
 
 

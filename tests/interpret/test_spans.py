@@ -98,13 +98,13 @@ def test_the_negative_of_a_unit_is_a_unit_of_its_own():
 
 
 @pytest.mark.parametrize("numbers", [(3, 3), (4, 2), (-1, 2), (0, 2, -1), (0, 2, 0, -1)])
-def test_what_is_no_span_is_refused(numbers):
-    with pytest.raises(UsageError, match=r"span|context"):
+def test_what_is_no_span_is_refused(numbers, wording):
+    with wording.raises(UsageError):
         Span(*numbers)
 
 
-def test_a_span_beyond_the_text_is_refused_and_context_beyond_it_does_not_count():
+def test_a_span_beyond_the_text_is_refused_and_context_beyond_it_does_not_count(wording):
     values = np.ones((5, 2))
-    with pytest.raises(UsageError, match="ends at character 6, but the text has 5"):
+    with wording.raises(UsageError):
         fits(values, Span(2, 6))
     assert fits(values, Span(0, 5, 3, 3)).all()

@@ -80,22 +80,27 @@ def test_an_address_names_layer_array_and_index(letter):
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    "address",
     [
-        *((a, "looks like L0.c.37") for a in ("", "c.3", "L0.c", "l0.c.1", "L0.c.-1", "L0.c.1 ")),
-        ("L0.c.\x1b[31m", "looks like L0.c.37"),
-        ("L2.c.0", "layers 0 to 1"),
-        ("L0.c.6", "units 0 to 5"),
-        ("L0.z.1", "no 'z'; it has the states h c and the gates i f g o"),
+        "",
+        "c.3",
+        "L0.c",
+        "l0.c.1",
+        "L0.c.-1",
+        "L0.c.1 ",
+        "L0.c.\x1b[31m",
+        "L2.c.0",
+        "L0.c.6",
+        "L0.z.1",
     ],
 )
-def test_an_address_that_names_nothing_is_refused_with_what_there_is(address, said):
-    with pytest.raises(UsageError, match=said):
+def test_an_address_that_names_nothing_is_refused_with_what_there_is(address, wording):
+    with wording.raises(UsageError):
         parse_unit(address, make_model())
 
 
-def test_an_array_must_be_one_that_the_cell_has():
+def test_an_array_must_be_one_that_the_cell_has(wording):
     for letter in LETTERS:
         require_array(letter, make_model())
-    with pytest.raises(UsageError, match="states h c and the gates i f g o"):
+    with wording.raises(UsageError):
         require_array("hx", make_model())

@@ -502,8 +502,8 @@ def test_what_the_font_lacks_is_known():
 
 
 @needs_matplotlib
-def test_a_png_that_few_programs_could_show_is_refused():
-    with pytest.raises(UsageError, match=r"pixels; a \.png may have 32,000") as refused:
+def test_a_png_that_few_programs_could_show_is_refused(wording):
+    with wording.raises(UsageError) as refused:
         image_of(picture_of(by_unit(make_recording("\n" * 900, [0] * 900)), 80))
     assert "max_chars" in refused.value.hint
 
@@ -560,23 +560,21 @@ def test_a_line_of_a_picture_has_80_cells(see, tmp_path, monkeypatch, capsys):
     assert [len(row) for row in text_of(svg)[2:]] == [80, 80, 40]
 
 
-def test_digits_bits_and_palettes_are_drawn_too(see, tmp_path):
+def test_digits_bits_and_palettes_are_drawn_too(see, tmp_path, wording):
     svg, shown = tmp_path / "a.svg", ("--unit", "L0.h.3", "--surprisal", "--digits")
     see(*shown, "--palette", "vik", "--svg", svg)
     rows = [row.rstrip() for row in text_of(svg)]
     lines = see(*shown, "--color", "none").out.splitlines()
     assert rows[-3:] == [line.rstrip() for line in lines[-3:]]
     assert hex_of(diverging_colors(Palette.vik)[-1]) in svg.read_text(encoding="utf-8")
-    assert "cannot be used together" in see("--svg", svg, "--pager", status=2).err
+    wording(see("--svg", svg, "--pager", status=2))
 
 
-def test_an_svg_needs_nothing_that_is_not_installed(see, tmp_path, monkeypatch):
+def test_an_svg_needs_nothing_that_is_not_installed(see, tmp_path, monkeypatch, wording):
     for module in ("matplotlib", "PIL"):
         monkeypatch.setitem(sys.modules, module, None)
     see("--svg", tmp_path / "a.svg")
-    refused = see("--png", tmp_path / "a.png", "--svg", tmp_path / "b.svg", status=6).err
-    assert "--png needs matplotlib, which is not installed" in refused
-    assert "pip install matplotlib pillow" in refused
+    wording(see("--png", tmp_path / "a.png", "--svg", tmp_path / "b.svg", status=6))
     assert not (tmp_path / "b.svg").exists()
 
 
@@ -591,31 +589,30 @@ def test_both_kinds_may_be_written_at_once(see, tmp_path):
 
 
 @needs_matplotlib
-def test_what_a_png_cannot_show_is_said(workplace, monkeypatch, capsys, tmp_path):
+def test_what_a_png_cannot_show_is_said(workplace, monkeypatch, capsys, tmp_path, wording):
     monkeypatch.chdir(workplace)
     arguments = ("bytes", "a中", "--unit", "L0.h.3", "--png", tmp_path / "a.png")
-    said = call_charrnn(capsys, "visualize", *arguments).err
-    assert "a.png shows boxes for characters that its font lacks: 中 (U+4E2D" in said
+    wording(call_charrnn(capsys, "visualize", *arguments))
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    "options",
     [
-        (("--svg", "a.png"), "--svg writes a .svg file"),
-        (("--png", "a.svg"), "--png writes a .png file"),
-        (("--svg", "nowhere/a.svg"), "there is no folder 'nowhere'"),
-        (("--svg", "checkpoints"), "is a folder"),
-        (("--svg", "a.svg", "--color", "256"), "not those of --color 256"),
-        (("--svg", "a.svg", "--diagram"), "a diagram is for networks"),
+        ("--svg", "a.png"),
+        ("--png", "a.svg"),
+        ("--svg", "nowhere/a.svg"),
+        ("--svg", "checkpoints"),
+        ("--svg", "a.svg", "--color", "256"),
+        ("--svg", "a.svg", "--diagram"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_written(see, workplace, options, said):
+def test_a_mistake_is_told_before_anything_is_written(see, workplace, options, wording):
     result = see(*options, "-q", status=2)
-    assert said in result.err
+    wording(result)
     assert not (workplace / "a.svg").exists()
 
 
-def test_a_picture_that_cannot_be_written_leaves_the_old_one(see, tmp_path):
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(see, tmp_path, wording):
     (tmp_path / "a.svg").symlink_to("/dev/full")
-    assert "cannot write" in see("--svg", tmp_path / "a.svg", status=6).err
+    wording(see("--svg", tmp_path / "a.svg", status=6))
     assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]

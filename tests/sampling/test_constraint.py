@@ -189,32 +189,32 @@ def test_the_last_character_must_finish_the_match():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "words"),
+    "pattern",
     [
-        ("(", "missing \\), unterminated subpattern at position 0"),
-        ("a{2,1}", "min repeat greater than max repeat"),
-        ("*a", "nothing to repeat at position 0"),
-        ("[[a]b]", "nested set"),
-        (r"(a)\1", "back reference"),
-        (r"(a)?(?(1)b|c)", "conditional"),
-        ("a(?=b)", "lookaround"),
-        ("(?<!b)a", "lookaround"),
-        ("(?!)", "lookaround"),
-        ("(?>a)", "atomic"),
-        ("a*+", "possessive"),
-        (r"\ba", "word boundary"),
-        ("a^b", r"a \^ that is not at its beginning"),
-        ("(a$)*", r"a \$ that is not at its end"),
-        (r"a\Z\n", r"a \\Z that is not at its end"),
-        ("(" * 5000 + ")" * 5000, "nested too deeply"),
-        ("((a{1000}){1000}){1000}", "too large"),
-        ("a{99999999999999999999}", "too large"),
-        (r"\p{L}", "bad escape"),
-        ("(?L)a", "cannot use 'L' flag"),
+        "(",
+        "a{2,1}",
+        "*a",
+        "[[a]b]",
+        r"(a)\1",
+        r"(a)?(?(1)b|c)",
+        "a(?=b)",
+        "(?<!b)a",
+        "(?!)",
+        "(?>a)",
+        "a*+",
+        r"\ba",
+        "a^b",
+        "(a$)*",
+        r"a\Z\n",
+        "(" * 5000 + ")" * 5000,
+        "((a{1000}){1000}){1000}",
+        "a{99999999999999999999}",
+        r"\p{L}",
+        "(?L)a",
     ],
 )
-def test_what_cannot_be_done_is_named_in_one_line(pattern, words):
-    with pytest.raises(UsageError, match=words) as caught:
+def test_what_cannot_be_done_is_named_in_one_line(pattern, wording):
+    with wording.raises(UsageError) as caught:
         compile_constraint(pattern, ASCII)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
@@ -236,22 +236,20 @@ def test_a_repeat_of_nothing_costs_nothing():
         (r"a[^\s\S]", "a", "no text at all does"),
     ],
 )
-def test_what_the_vocabulary_lacks_is_named(pattern, known, missing):
+def test_what_the_vocabulary_lacks_is_named(pattern, known, missing, wording):
     shape = compile_constraint(pattern, letters(known))
     assert shape.shortest is None
     assert not shape.can_go_on(shape.start)
     assert re.search(missing, shape.describe_missing())
-    with pytest.raises(UsageError, match=missing):
+    with wording.raises(UsageError):
         shape.require(1000)
 
 
-def test_a_length_too_short_for_any_match_is_refused():
+def test_a_length_too_short_for_any_match_is_refused(wording):
     shape = compile_constraint(r"\d{4}-\d\d-\d\d|(?:漢|😀){12}", BYTES)
     shape.require(10)
     assert shape.describe_missing() == ""
-    with pytest.raises(
-        UsageError, match=r"the shortest match .* has 10 characters, but the length is 9"
-    ):
+    with wording.raises(UsageError):
         shape.require(9)
 
 

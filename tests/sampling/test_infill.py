@@ -422,68 +422,68 @@ def test_a_template_reads_as_its_writer_means_it(text, texts, gaps):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    "text",
     [
-        ("no gap", "no gap"),
-        ("", "no gap"),
-        ("\\_\\_", "no gap"),
-        ("a_{0}", "1 or more"),
-        ("a_{5,2}", "1 or more"),
-        ("a_{0,2}", "1 or more"),
-        ("a_{2,}", "1 or more"),
-        ("a_{,2}", "1 or more"),
-        ("a_{1,2,3}", "1 or more"),
-        ("a_{" + "9" * 5000 + "}", "1 or more"),
-        ("a_{1,999999999}", "together, not"),
-        ("_" * 600 + "a" + "_" * (MAX_CHARACTERS - 599), "together, not"),
-        ("a_{2}_{3}", "touch"),
+        "no gap",
+        "",
+        "\\_\\_",
+        "a_{0}",
+        "a_{5,2}",
+        "a_{0,2}",
+        "a_{2,}",
+        "a_{,2}",
+        "a_{1,2,3}",
+        "a_{" + "9" * 5000 + "}",
+        "a_{1,999999999}",
+        "_" * 600 + "a" + "_" * (MAX_CHARACTERS - 599),
+        "a_{2}_{3}",
     ],
 )
-def test_a_template_that_cannot_be_filled_is_refused(text, said):
-    with pytest.raises(UsageError, match=said):
+def test_a_template_that_cannot_be_filled_is_refused(text, wording):
+    with wording.raises(UsageError):
         infill(make_model(), text)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    "options",
     [
-        ({"count": 0}, "count must be"),
-        ({"beam": 0}, "beam must be"),
-        ({"temperature": -1.0}, "temperature must be"),
-        ({"temperature": math.nan}, "temperature must be"),
-        ({"temperature": math.inf}, "temperature must be"),
-        ({"seed": -1}, "seed must be"),
-        ({"count": BEAM + 1}, "cannot find 513"),
-        ({"count": 9, "beam": 8}, "cannot find 9"),
-        ({"beam": 10**9}, "too much memory"),
-        ({"banned": np.ones(4, np.bool_)}, "are banned"),
+        {"count": 0},
+        {"beam": 0},
+        {"temperature": -1.0},
+        {"temperature": math.nan},
+        {"temperature": math.inf},
+        {"seed": -1},
+        {"count": BEAM + 1},
+        {"count": 9, "beam": 8},
+        {"beam": 10**9},
+        {"banned": np.ones(4, np.bool_)},
     ],
 )
-def test_a_search_that_cannot_be_done_is_refused(options, said):
-    with pytest.raises(UsageError, match=said):
+def test_a_search_that_cannot_be_done_is_refused(options, wording):
+    with wording.raises(UsageError):
         infill(make_model(), "a_b", **options)
 
 
-def test_bytes_that_make_no_character_leave_nothing_to_write():
-    with pytest.raises(UsageError, match="are banned"):
+def test_bytes_that_make_no_character_leave_nothing_to_write(wording):
+    with wording.raises(UsageError):
         infill(make_model(BYTES), "a_b", banned=all_but(b"\xc3\xff"))
 
 
-def test_strangers_in_the_template_are_refused_with_their_names():
+def test_strangers_in_the_template_are_refused_with_their_names(wording):
     for text in ("é_a", "a_é", "a_b_é"):
-        with pytest.raises(DataError, match=r"template .*U\+00E9 LATIN SMALL LETTER E WITH ACUTE"):
+        with wording.raises(DataError):
             infill(make_model(), text)
 
 
-def test_one_line_holds_no_newline():
+def test_one_line_holds_no_newline(wording):
     model = make_model(ABC_LINES)
-    with pytest.raises(DataError, match="single line is generated"):
+    with wording.raises(DataError):
         infill(model, "a\n_", item_end="\n")
-    with pytest.raises(DataError, match="single line is generated"):
+    with wording.raises(DataError):
         infill(model, "a_", item_end="\n", newlines=True)
 
 
-def test_a_model_that_overflows_is_named():
+def test_a_model_that_overflows_is_named(wording):
     model = make_model()
     model = CharRNN(
         model.config, ABCD, model.weights | {"head.bias": np.full(4, np.inf, np.float32)}
@@ -491,7 +491,7 @@ def test_a_model_that_overflows_is_named():
     for temperature in (0.0, 1.0):
         with (
             np.errstate(invalid="ignore"),
-            pytest.raises(CheckpointError, match="weights are too large"),
+            wording.raises(CheckpointError),
         ):
             next(infill(model, "a_b", temperature=temperature))
 
@@ -550,16 +550,15 @@ def test_controls_of_a_template_do_not_act_on_a_terminal(capsys, monkeypatch):
     assert "\x1b" not in write(capsys, "a\x1b__", model).out
 
 
-def test_stderr_says_how_it_was_filled_and_how_likely_it_is(capsys):
+def test_stderr_says_how_it_was_filled_and_how_likely_it_is(capsys, wording):
     best = next(infill(make_model(), "ab_c", beam=99))
-    said = write(capsys, "ab_c").err
-    assert "most likely first, beam 99" in said
-    assert f"{best.log_probability:.2f} nats" in said
-    assert "only" not in said
-    assert "only 4 of 7 fillings were found" in write(capsys, "ab_c", count=7).err
-    drawn = write(capsys, "ab_c", count=7, temperature=0.8, beam=None).err
-    assert f"temperature 0.8, seed 1, beam {BEAM_OF_DRAWS}" in drawn
-    assert "only" not in drawn
+    result = write(capsys, "ab_c")
+    wording(result.err)
+    assert f"{best.log_probability:.2f} nats" in result.err
+    wording(write(capsys, "ab_c", count=7).err)
+    drawn = write(capsys, "ab_c", count=7, temperature=0.8, beam=None)
+    assert f"beam {BEAM_OF_DRAWS}" in drawn.err
+    wording(drawn.err)
 
 
 def test_json_tells_the_gaps_and_how_likely_they_are(capsys):

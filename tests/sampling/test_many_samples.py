@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 
 import numpy as np
 import pytest
@@ -200,9 +199,9 @@ def test_novel_drops_lines_of_the_corpus_and_long_runs_of_it():
     assert kept(samples, count=2, novelty=novelty) == ["livi", "emm\n"]
 
 
-def test_a_search_without_success_ends_and_says_what_was_found():
+def test_a_search_without_success_ends_and_says_what_was_found(wording):
     samples = itertools.chain([sample_of("a"), sample_of("b")], itertools.repeat(sample_of("a")))
     found = []
-    with pytest.raises(DataError, match=re.escape("only 2 of 5 samples")) as caught:
+    with wording.raises(DataError) as caught:
         found.extend(s.text for s in select(samples, Selection(count=5, unique=True)))
     assert f"{MAX_REJECTED} repeats" in caught.value.message

@@ -5,12 +5,13 @@ from collections import deque
 
 import numpy as np
 import pytest
+from helpers import settings_named
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn import numerics
 from charrnn.config import SamplingConfig
-from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.errors import CheckpointError, DataError, SettingError, UsageError
 from charrnn.numerics import log_softmax
 from charrnn.sampling import history as history_module
 from charrnn.sampling import rules
@@ -311,9 +312,9 @@ def test_the_quick_odds_are_those_of_the_rules_but_for_a_factor(logits, divisor)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_the_quick_odds_refuse_what_is_not_finite(bad):
+def test_the_quick_odds_refuse_what_is_not_finite(bad, wording):
     for row in ([1.0, bad, 2.0], [[1.0, bad], [0.0, 1.0]]):
-        with pytest.raises(CheckpointError, match="not finite"):
+        with wording.raises(CheckpointError):
             rules.tempered_odds(np.array(row, np.float32), np.array(0.8))
 
 
@@ -340,12 +341,12 @@ def test_draw_reaches_no_removed_symbol_at_the_ends_of_the_unit_interval(logits)
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("temperature", [0, 0.8])
-def test_logits_that_overflowed_are_refused(wrong, temperature):
+def test_logits_that_overflowed_are_refused(wrong, temperature, wording):
     processor = LogitsProcessor(SamplingConfig(temperature=temperature), LETTERS)
     logits = np.zeros((3, 7), np.float32)
     logits[1, 4] = wrong
     for broken in (logits, logits[1]):
-        with pytest.raises(CheckpointError, match="weights are too large"):
+        with wording.raises(CheckpointError):
             processor.draw(broken, np.zeros(broken.shape[:-1]))
 
 
@@ -616,40 +617,38 @@ def test_the_unknown_symbol_is_banned_and_nothing_else_by_default():
 
 @pytest.mark.parametrize("has_unknown", [False, True])
 @pytest.mark.parametrize("settings", [{"ban": "aéz"}, {"bias": (("b", 1.0), ("aéz", 2.0))}])
-def test_characters_that_the_model_does_not_know_are_named(settings, has_unknown):
+def test_characters_that_the_model_does_not_know_are_named(settings, has_unknown, wording):
     vocabulary = Vocabulary("char", range(97, 104), has_unknown=has_unknown)
-    with pytest.raises(
-        DataError, match=r"not among the model's 7 characters: é \(U\+00E9 .*, z \(U\+007A"
-    ):
+    with wording.raises(DataError):
         LogitsProcessor(SamplingConfig(**settings), vocabulary)
 
 
-def test_of_a_byte_model_ascii_characters_can_be_named_and_no_others():
+def test_of_a_byte_model_ascii_characters_can_be_named_and_no_others(wording):
     processor = LogitsProcessor(SamplingConfig(ban="\x00a\x7f", bias=(("b", 2.0),)), BYTES)
     assert np.flatnonzero(processor.banned).tolist() == [0, 97, 127]
     p = processor.probabilities(np.zeros(256, np.float32))
     assert p[98] == pytest.approx(p[99] * math.exp(2.0 / SamplingConfig.temperature))
     for characters in ("é", "a\udc80"):
-        with pytest.raises(DataError, match="not ASCII"):
+        with wording.raises(DataError):
             LogitsProcessor(SamplingConfig(ban=characters), BYTES)
 
 
-def test_banning_everything_is_refused():
-    with pytest.raises(UsageError, match="no character"):
+def test_banning_everything_is_refused(wording):
+    with wording.raises(UsageError):
         LogitsProcessor(SamplingConfig(ban="gfedcba"), LETTERS)
     with_unknown = Vocabulary("char", range(97, 104), has_unknown=True)
-    with pytest.raises(UsageError, match="no character"):
+    with wording.raises(UsageError):
         LogitsProcessor(SamplingConfig(ban="gfedcba"), with_unknown)
 
 
-def test_only_what_is_allowed_is_chosen_and_it_is_refused_to_ban_all_of_it():
+def test_only_what_is_allowed_is_chosen_and_it_is_refused_to_ban_all_of_it(wording):
     processor = LogitsProcessor(SamplingConfig(ban="ab"), LETTERS)
     logits = np.zeros((2, 7), np.float32)
     allowed = np.zeros((2, 7), np.bool_)
     allowed[0, [0, 2]] = allowed[1, [1, 6]] = True
     assert processor.draw(logits, np.array([0.0, 0.9]), allowed=allowed).tolist() == [2, 6]
     allowed[1, 6] = False
-    with pytest.raises(UsageError, match="banned"):
+    with wording.raises(UsageError):
         processor.draw(logits, np.zeros(2), allowed=allowed)
 
 
@@ -671,6 +670,7 @@ def test_only_what_is_allowed_is_chosen_and_it_is_refused_to_ban_all_of_it():
         ({"stop": "abc"}, "stop"),
     ],
 )
-def test_a_setting_out_of_its_range_is_refused(setting, name):
-    with pytest.raises(UsageError, match=f"^{name} (must|only applies)"):
+def test_a_setting_out_of_its_range_is_refused(setting, name, wording):
+    with wording.raises(SettingError) as caught:
         SamplingConfig(**setting)
+    assert settings_named(caught.value)[0] == name

@@ -74,8 +74,8 @@ def test_the_prime_decides_what_follows_and_is_not_handed_out():
     assert {len(text) for text in texts} == {40}
 
 
-def test_a_prime_with_unknown_characters_is_refused_at_once():
-    with pytest.raises(DataError, match=r"U\+00E9 LATIN SMALL LETTER E WITH ACUTE"):
+def test_a_prime_with_unknown_characters_is_refused_at_once(wording):
+    with wording.raises(DataError):
         make_model().sample("abé")
 
 
@@ -89,8 +89,8 @@ def test_a_prime_with_unknown_characters_is_refused_at_once():
         *({"seed": s} for s in (-1, 2**63)),
     ],
 )
-def test_a_setting_out_of_its_range_is_refused_at_once(setting):
-    with pytest.raises(UsageError, match="must be"):
+def test_a_setting_out_of_its_range_is_refused_at_once(setting, wording):
+    with wording.raises(UsageError):
         make_model().sample(**setting)
 
 

@@ -218,11 +218,11 @@ def test_a_word_is_deleted_with_the_white_space_after_it(text, left):
     assert session.text == left
 
 
-def test_unknown_characters_change_nothing():
+def test_unknown_characters_change_nothing(wording):
     session = make_session("ab")
     written(session)
     before = seen(session)
-    with pytest.raises(DataError, match=r"é \(U\+00E9"):
+    with wording.raises(DataError):
         session.type("cé")
     assert seen(session) == before
     assert not session.undo()
@@ -400,11 +400,13 @@ def test_the_text_is_saved_exactly_and_the_suggestion_is_not(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["story.txt"]
 
 
-def test_a_file_that_is_there_is_kept_unless_it_was_saved_before_or_is_to_be_replaced(tmp_path):
+def test_a_file_that_is_there_is_kept_unless_it_was_saved_before_or_is_to_be_replaced(
+    tmp_path, wording
+):
     path = tmp_path / "story.txt"
     path.write_text("old")
     session = make_session("ab")
-    with pytest.raises(UsageError, match="already exists"):
+    with wording.raises(UsageError):
         session.save(path)
     assert path.read_text() == "old"
     session.save(path, replace=True)
@@ -413,15 +415,15 @@ def test_a_file_that_is_there_is_kept_unless_it_was_saved_before_or_is_to_be_rep
     assert path.read_text() == "abc"
 
 
-def test_what_cannot_be_saved_is_told(tmp_path):
+def test_what_cannot_be_saved_is_told(tmp_path, wording):
     session = make_session("ab")
-    with pytest.raises(UsageError, match="folder"):
+    with wording.raises(UsageError):
         session.save(tmp_path)
-    with pytest.raises(EnvironmentFault, match="nowhere"):
+    with wording.raises(EnvironmentFault):
         session.save(tmp_path / "nowhere" / "story.txt")
     with pytest.raises((UsageError, EnvironmentFault)):
         session.save(tmp_path / ("x" * 300))
-    with pytest.raises(UsageError, match="name"):
+    with wording.raises(UsageError):
         session.save(tmp_path / "a\0b")
 
 

@@ -117,8 +117,8 @@ def test_a_line_ends_with_its_newline():
     assert read("ab\ncd", item_end="\n", stop=("b\n",)) == ("a", "stop")
 
 
-def test_an_empty_stop_text_and_a_constraint_with_other_ends_are_refused():
-    with pytest.raises(UsageError, match="stop must be"):
+def test_an_empty_stop_text_and_a_constraint_with_other_ends_are_refused(wording):
+    with wording.raises(UsageError):
         SamplingConfig(stop=("a", ""))
-    with pytest.raises(UsageError, match="match and until_sentence cannot be used together"):
+    with wording.raises(UsageError):
         SamplingConfig(match="a+", until_sentence=True)

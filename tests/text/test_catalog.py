@@ -150,11 +150,11 @@ def test_the_python_corpus_is_the_same_twice(library, cache):
     assert not kept(cache)
 
 
-def test_a_python_whose_library_is_no_folder_says_so(monkeypatch, tmp_path):
+def test_a_python_whose_library_is_no_folder_says_so(monkeypatch, tmp_path, wording):
     from charrnn.text import catalog
 
     monkeypatch.setattr(catalog.sysconfig, "get_paths", lambda: {"stdlib": tmp_path / "lib.zip"})
-    with pytest.raises(DataError, match=r"standard library is not in .*lib\.zip"):
+    with wording.raises(DataError):
         python_sources(Notes())
 
 
@@ -176,53 +176,53 @@ def test_the_second_time_no_server_is_needed(server, cache):
     assert content_of(fetch(entry, cache)) == TEXT
 
 
-def test_a_download_with_another_checksum_is_refused_and_not_kept(server, cache):
+def test_a_download_with_another_checksum_is_refused_and_not_kept(server, cache, wording):
     entry = server.put(TEXT, sha256="5" * 64)
     error = refusal_of(DataError, entry, cache)
-    assert "no longer holds the names corpus" in error.message
     assert "5" * 12 in error.message
+    wording(error)
     assert not kept(cache)
 
 
-def test_an_answer_other_than_the_file_is_told_with_its_number(server, cache):
+def test_an_answer_other_than_the_file_is_told_with_its_number(server, cache, wording):
     entry = server.put(TEXT)
     (server.folder / "some.txt").unlink()
     error = refusal_of(EnvironmentFault, entry, cache)
-    assert error.message == f"cannot download names from {entry.origin}: the server answered 404"
-    assert "corpus called python" in error.hint
+    assert entry.origin in error.message
+    wording(error)
     assert not kept(cache)
 
 
-def test_without_a_server_the_reason_is_one_line(server, cache):
+def test_without_a_server_the_reason_is_one_line(server, cache, wording):
     entry = server.put(TEXT)
     server.stop()
     error = refusal_of(EnvironmentFault, entry, cache)
-    assert error.message.startswith(f"cannot download names from {entry.origin}: no connection")
+    assert entry.origin in error.message
+    wording(error, "(?<=no connection).*")
     assert not kept(cache)
 
 
-def test_a_connection_that_breaks_off_leaves_nothing(server, cache, monkeypatch):
+def test_a_connection_that_breaks_off_leaves_nothing(server, cache, monkeypatch, wording):
     monkeypatch.setattr(Quiet, "copyfile", lambda _, file, out: out.write(file.read(1000)))
     error = refusal_of(EnvironmentFault, server.put(TEXT), cache)
-    assert "no connection" in error.message
+    wording(error, "(?<=no connection).*")
     assert not kept(cache)
 
 
-def test_a_cache_that_cannot_be_written_is_named(server, tmp_path):
+def test_a_cache_that_cannot_be_written_is_named(server, tmp_path, wording):
     (tmp_path / "cache").write_bytes(b"a file")
     error = refusal_of(EnvironmentFault, server.put(TEXT), tmp_path / "cache")
-    assert "cannot save names in " in error.message
+    wording(error)
 
 
 @pytest.mark.parametrize("pinned", [False, True])
 @pytest.mark.parametrize("damage", [TEXT[:-1], TEXT.replace(b"not", b"nor", 1), b""])
-def test_a_damaged_copy_in_the_cache_is_refused(damage, pinned, server, cache):
+def test_a_damaged_copy_in_the_cache_is_refused(damage, pinned, server, cache, wording):
     entry = server.put(TEXT, **({"sha256": None} if pinned else {}))
     fetch(entry, cache)
     (cache / "corpora" / "names.txt").write_bytes(damage)
     error = refusal_of(DataError, entry, cache)
-    assert "names.txt is damaged" in error.message
-    assert "remove the file" in error.hint
+    wording(error)
     (cache / "corpora" / "names.txt").unlink()
     assert content_of(fetch(entry, cache)) == TEXT
 
@@ -344,8 +344,10 @@ def test_texts_come_in_the_order_of_the_arguments(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["shakespear", "", "n" * 300, "a/" * 3000, "a\0b", "-x"])
-def test_what_is_neither_path_nor_name_is_answered_with_the_names(name, tmp_path, monkeypatch):
+def test_what_is_neither_path_nor_name_is_answered_with_the_names(
+    name, tmp_path, monkeypatch, wording
+):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="cannot read") as caught:
+    with wording.raises(DataError) as caught:
         find(name)
     assert "shakespeare" in caught.value.hint

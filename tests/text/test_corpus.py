@@ -93,8 +93,8 @@ def test_a_named_encoding_is_obeyed(encoding, text, piece, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["nope", "base64", "rot13", "hex", "a\0b"])
-def test_what_is_no_encoding_of_text_is_refused(name):
-    with pytest.raises(UsageError, match="unknown encoding") as caught:
+def test_what_is_no_encoding_of_text_is_refused(name, wording):
+    with wording.raises(UsageError) as caught:
         read(b"hello", encoding=name)
     assert "encoding='cp1252'" in caught.value.hint
 
@@ -110,14 +110,14 @@ def test_a_wrong_byte_is_named_with_its_offset_and_line(piece, monkeypatch):
     assert "level='byte'" in caught.value.hint
 
 
-def test_the_offset_counts_the_mark_that_was_taken_off():
-    with pytest.raises(DataError, match=r"byte 0xFF at offset 5 \(line 1\)"):
+def test_the_offset_counts_the_mark_that_was_taken_off(wording):
+    with wording.raises(DataError):
         read(codecs.BOM_UTF8 + b"ab\xff")
 
 
 @pytest.mark.parametrize("data", [b"abc\xe4", b"ab\xe4\xb8", b"ab\xed\xa0\x80", b"ab\xc0\x80"])
-def test_half_characters_surrogates_and_overlong_forms_are_refused(data):
-    with pytest.raises(DataError, match="is not UTF-8"):
+def test_half_characters_surrogates_and_overlong_forms_are_refused(data, wording):
+    with wording.raises(DataError):
         read(data)
 
 
@@ -139,17 +139,16 @@ def test_the_hint_names_an_encoding_that_reads_the_text(encoding, text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_without_a_mark_is_recognised(encoding):
+def test_utf_16_without_a_mark_is_recognised(encoding, wording):
     data = ("Plain English.\n" * 5).encode(encoding)
-    with pytest.raises(DataError, match="looks like UTF-16") as caught:
+    with wording.raises(DataError):
         read(data)
-    assert caught.value.hint == f"add encoding={encoding!r}"
     assert len(read(data, encoding=encoding)) == 75
 
 
-def test_a_binary_file_is_sent_to_level_byte():
+def test_a_binary_file_is_sent_to_level_byte(wording):
     data = b"\x89PNG\r\n\x1a\n" + bytes(range(1, 256)) + b"\0IHDR"
-    with pytest.raises(DataError, match="looks binary: a NUL byte at offset 263") as caught:
+    with wording.raises(DataError) as caught:
         read(data)
     assert "level='byte'" in caught.value.hint
     corpus = read(data, level="byte")
@@ -157,8 +156,8 @@ def test_a_binary_file_is_sent_to_level_byte():
     assert corpus.fingerprint == hashlib.sha256(data).hexdigest()
 
 
-def test_lone_surrogates_of_odd_encodings_are_refused():
-    with pytest.raises(DataError, match="surrogates"):
+def test_lone_surrogates_of_odd_encodings_are_refused(wording):
+    with wording.raises(DataError):
         read(rb"ab\ud800", encoding="unicode_escape")
 
 
@@ -276,10 +275,9 @@ def test_min_count_without_rare_characters_makes_no_unknown_symbol():
     assert not read(b"aabb", min_count=2).vocabulary.has_unknown
 
 
-def test_a_min_count_that_no_character_reaches_says_what_would_do():
-    with pytest.raises(DataError, match="the most common one 3 times") as caught:
+def test_a_min_count_that_no_character_reaches_says_what_would_do(wording):
+    with wording.raises(DataError):
         read(b"aaabb", min_count=4)
-    assert caught.value.hint == "lower min_count to 3 or less"
 
 
 def test_a_given_vocabulary_numbers_the_text():
@@ -288,9 +286,9 @@ def test_a_given_vocabulary_numbers_the_text():
     assert corpus.ids.tolist() == [3, 0, 1]
 
 
-def test_characters_that_a_given_vocabulary_lacks_are_named():
+def test_characters_that_a_given_vocabulary_lacks_are_named(wording):
     vocabulary = Vocabulary("char", [ord("a")])
-    with pytest.raises(DataError, match=r"b \(U\+0062 LATIN SMALL LETTER B\)"):
+    with wording.raises(DataError):
         read_corpus([source_of(b"ab")], CorpusConfig(), cache=Path(), vocabulary=vocabulary)
 
 
@@ -390,17 +388,19 @@ def test_a_file_of_the_wrong_length_is_made_again(small_limit, tmp_path):
     assert read(TEXT.encode(), tmp_path).ids.tolist() == first
 
 
-def test_ids_are_kept_whole_or_not_at_all(small_limit, tmp_path, monkeypatch):
+def test_ids_are_kept_whole_or_not_at_all(small_limit, tmp_path, monkeypatch, wording):
     monkeypatch.setattr(numbering, "_fill", lambda *_: (_ for _ in ()).throw(OSError(5, "oh")))
-    with pytest.raises(EnvironmentFault, match=r"cannot write .*: oh"):
+    with wording.raises(EnvironmentFault):
         read(TEXT.encode(), tmp_path)
     assert list((tmp_path / "encoded").iterdir()) == []
 
 
-def test_a_cache_without_room_is_refused_before_writing(small_limit, tmp_path, monkeypatch):
+def test_a_cache_without_room_is_refused_before_writing(
+    small_limit, tmp_path, monkeypatch, wording
+):
     free = dataclasses.make_dataclass("Usage", ["free"])(3)
     monkeypatch.setattr(numbering.shutil, "disk_usage", lambda _: free)
-    with pytest.raises(EnvironmentFault, match=r"the corpus needs 9 bytes in .* 3 are free"):
+    with wording.raises(EnvironmentFault):
         read(b"abcdefghi", tmp_path)
 
 
@@ -492,14 +492,14 @@ def test_a_gz_file_cut_or_damaged_anywhere_gives_its_text_or_a_data_error(tmp_pa
     assert refused > 2 * len(packed) - 20
 
 
-def test_a_gz_bomb_is_stopped(tmp_path, monkeypatch):
+def test_a_gz_bomb_is_stopped(tmp_path, monkeypatch, wording):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b"a" * 300_000))
     source = file_source(path)
     assert len(read_corpus([source], CorpusConfig(), cache=tmp_path)) == 300_000
     monkeypatch.setattr(sources_module, "MAX_EXPANSION", 2000)
     monkeypatch.setattr(sources_module, "PIECE", 1000)
-    with pytest.raises(DataError, match="refused as a decompression bomb") as caught:
+    with wording.raises(DataError) as caught:
         read_corpus([source], CorpusConfig(), cache=tmp_path)
     assert "max_chars" in caught.value.hint
     assert len(read_corpus([source], CorpusConfig(max_chars=1500), cache=tmp_path)) == 1500
@@ -606,8 +606,8 @@ def test_bytes_take_every_file_of_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize("files", [{}, {"a.py": b"text"}, {"a.txt": b"\0"}])
-def test_a_folder_without_text_is_refused(files, tmp_path):
-    with pytest.raises(DataError, match=r"no text file in .* matches \*\.txt") as caught:
+def test_a_folder_without_text_is_refused(files, tmp_path, wording):
+    with wording.raises(DataError) as caught:
         names(make_folder(tmp_path, files), "*.txt")
     assert "globs=" in caught.value.hint
 

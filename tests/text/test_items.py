@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections import Counter
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from helpers import call_charrnn
 from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
+from trainers import make_trainer, run_to_end
 
 import charrnn
 from charrnn.checkpoint import load_checkpoint
@@ -49,7 +51,6 @@ from charrnn.training.measure import plan_here
 from charrnn.training.network import make_network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.step import train_step
-from charrnn.training.trainer import Trainer
 
 NAMES = [
     f"{first}{second}{third}{'!' * (len(second) % 3)}"
@@ -156,8 +157,8 @@ def test_the_split_depends_on_its_seed_alone():
     assert lines_of(larger, larger.val)[-5:] == lines_of(first, first.val)
 
 
-def test_the_split_seed_is_refused_without_lines():
-    with pytest.raises(UsageError, match="split_seed only applies with lines"):
+def test_the_split_seed_is_refused_without_lines(wording):
+    with wording.raises(UsageError):
         CorpusConfig(split_seed=2)
 
 
@@ -179,14 +180,13 @@ def test_a_line_that_was_cut_off_is_left_out():
 
 
 @pytest.mark.parametrize("text", ["abc", "abc\n", "\n\nabc\n\n", "\n\n"])
-def test_a_text_without_two_lines_is_refused(text):
-    count = 1 if "abc" in text else 0
-    with pytest.raises(DataError, match=rf"at least 2 lines that are not empty.* has {count}"):
+def test_a_text_without_two_lines_is_refused(text, wording):
+    with wording.raises(DataError):
         read(text)
 
 
-def test_a_newline_that_is_too_rare_is_refused():
-    with pytest.raises(DataError, match="lines needs the newline") as error:
+def test_a_newline_that_is_too_rare_is_refused(wording):
+    with wording.raises(DataError) as error:
         read("aaaa\naaaa\n", min_count=3)
     assert "min_count" in error.value.hint
 
@@ -371,21 +371,7 @@ def corpus():
     return read("\n".join(NAMES), val_fraction=0.25)
 
 
-def make_trainer(corpus, folder, config=CONFIG, resume=None):
-    model_config = ModelConfig(
-        vocab_size=len(corpus.vocabulary), hidden_size=11, num_layers=2, embedding_size=4
-    )
-    folder.mkdir(exist_ok=True)
-    return Trainer(corpus, model_config, config, folder, resume=resume)
-
-
-def run_to_end(trainer, *, stop_at=None):
-    events = []
-    for event in trainer.run():
-        events.append(event)
-        if isinstance(event, Step) and event.step == stop_at:
-            trainer.stop_requested = True
-    return events
+short_run = partial(make_trainer, config=CONFIG)
 
 
 def one_by_one(model, lines):
@@ -403,7 +389,7 @@ def one_by_one(model, lines):
 def test_training_validation_and_evaluation_agree_with_reading_lines_one_by_one(
     corpus, tmp_path, monkeypatch
 ):
-    trainer = make_trainer(corpus, tmp_path / "run")
+    trainer = short_run(corpus, tmp_path / "run")
     events = run_to_end(trainer)
     evaluated = [e for e in events if isinstance(e, Evaluated)]
     assert evaluated[-1].val_nats < evaluated[0].val_nats
@@ -425,7 +411,7 @@ def test_training_validation_and_evaluation_agree_with_reading_lines_one_by_one(
 
 
 def test_every_line_starts_afresh_and_a_long_one_goes_on(corpus, tmp_path, monkeypatch):
-    trainer = make_trainer(corpus, tmp_path / "run")
+    trainer = short_run(corpus, tmp_path / "run")
     seen = []
 
     def spy(network, optimizer, inputs, targets, state, *settings):
@@ -441,22 +427,22 @@ def test_every_line_starts_afresh_and_a_long_one_goes_on(corpus, tmp_path, monke
 
 
 def test_what_a_step_reports_is_what_it_read(corpus, tmp_path):
-    trainer = make_trainer(corpus, tmp_path / "run")
+    trainer = short_run(corpus, tmp_path / "run")
     steps = [e for e in run_to_end(trainer) if isinstance(e, Step)]
     assert sum(e.characters for e in steps) == trainer.batches.characters_in(len(steps))
 
 
 @pytest.mark.parametrize("stops", [(1,), (5, 6, 7, 8), (12, 23)])
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, stops):
-    whole = make_trainer(corpus, tmp_path / "whole")
+    whole = short_run(corpus, tmp_path / "whole")
     fresh = [whole.batches.resets_state(step) for step in (5, 6, 7, 8)]
     assert True in fresh
     assert False in fresh
     run_to_end(whole)
-    run_to_end(make_trainer(corpus, tmp_path / "parts"), stop_at=stops[0])
+    run_to_end(short_run(corpus, tmp_path / "parts"), stop_at=stops[0])
     for stop in (*stops[1:], None):
         last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
-        run_to_end(make_trainer(corpus, tmp_path / "parts", resume=last), stop_at=stop)
+        run_to_end(short_run(corpus, tmp_path / "parts", resume=last), stop_at=stop)
     for name in ("best", "last"):
         one, two = (
             load_checkpoint(tmp_path / folder / f"{name}.safetensors")
@@ -475,7 +461,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(corpus, tmp_path, st
 @pytest.fixture(scope="module")
 def model(corpus, tmp_path_factory):
     config = dataclasses.replace(CONFIG, steps=150, eval_every=150)
-    trainer = make_trainer(corpus, tmp_path_factory.mktemp("model"), config)
+    trainer = short_run(corpus, tmp_path_factory.mktemp("model"), config=config)
     run_to_end(trainer)
     return trainer.snapshot()
 
@@ -489,15 +475,15 @@ def test_any_text_can_be_scored_by_lines(model):
     assert found.characters == 5 + 7 + 3
 
 
-def test_lines_that_cannot_be_scored_are_refused(model, tmp_path):
+def test_lines_that_cannot_be_scored_are_refused(model, tmp_path, wording):
     ids = model.vocabulary.encode("alia\n")
     for settings in ({"window": 3}, {"streams": 2}):
-        with pytest.raises(UsageError, match="one by one"):
+        with wording.raises(UsageError):
             evaluate(model, ids, item_end="\n", **settings)
-    with pytest.raises(DataError, match="only empty lines"):
+    with wording.raises(DataError):
         evaluate(model, model.vocabulary.encode("\n\n"), item_end="\n")
-    running = make_trainer(read("abc" * 30, lines=False), tmp_path / "run").snapshot()
-    with pytest.raises(UsageError, match="no newline in its vocabulary"):
+    running = short_run(read("abc" * 30, lines=False), tmp_path / "run").snapshot()
+    with wording.raises(UsageError):
         evaluate(running, running.vocabulary.encode("ab"), item_end="\n")
 
 
@@ -511,10 +497,10 @@ def test_a_line_begins_after_a_newline_and_ends_with_one(model):
         assert running.startswith(text)
 
 
-def test_a_line_is_cut_off_by_its_length_and_begun_by_one_line_only(model):
+def test_a_line_is_cut_off_by_its_length_and_begun_by_one_line_only(model, wording):
     cut = "".join(sample(model, "", SamplingConfig(length=2, seed=1, item_end="\n")))
     assert len(cut) <= 2
-    with pytest.raises(DataError, match="newline"):
+    with wording.raises(DataError):
         sample(model, "a\nb", SamplingConfig(item_end="\n"))
 
 
@@ -554,15 +540,10 @@ def charrnn_here(place, trained, capsys, monkeypatch):
     return lambda *arguments, status=0: call_charrnn(capsys, *arguments, status=status)
 
 
-def test_train_says_how_the_lines_are_split_and_judged(trained):
+def test_train_says_how_the_lines_are_split_and_judged(trained, wording):
     total = len("\n".join(NAMES * 3)) + 1
-    assert f"names.txt: 144 lines of {total:,} characters" in trained.err
-    assert (
-        "129 lines for training, then 15 for validation, drawn with --split-seed 4" in trained.err
-    )
-    assert "1 empty line was left out" in trained.err
-    assert "of 15 validation lines also occur in the training set" in trained.err
-    assert "steps of about" in trained.err
+    assert f"{total:,} characters" in trained.err
+    wording(trained, only=r"^(corpus|split|note .* lines? |run) ")
     assert "15 lines, state reset at each, newline counted" in trained.out
 
 
@@ -578,12 +559,12 @@ def test_sample_writes_one_line_each(charrnn_here):
     assert len(begun.out.splitlines()) == 4
 
 
-def test_a_line_that_was_cut_off_is_said(charrnn_here):
+def test_a_line_that_was_cut_off_is_said(charrnn_here, wording):
     done = charrnn_here("sample", "names", "--count", 5, "--length", 1, "--prompt", "nichola")
     assert done.out.count("\n") == 5
-    assert "lines were cut off by --length 1" in done.err
+    wording(done)
     whole = charrnn_here("sample", "names", "--count", 5, "--seed", 1)
-    assert "cut off" not in whole.err
+    wording(whole)
 
 
 def test_a_prime_begins_a_single_line(charrnn_here, place):

@@ -82,14 +82,14 @@ def test_items_are_shuffled_and_split_as_wholes_by_the_split_seed(settings):
     assert items(again) == items(first) != items(other) != texts
 
 
-def test_the_character_that_ends_a_record_may_not_stand_in_the_text():
+def test_the_character_that_ends_a_record_may_not_stand_in_the_text(wording):
     for settings, character in (({"separator": "%"}, "\x1e"), ({"documents": True}, "\x1c")):
-        with pytest.raises(DataError, match=rf"0\.txt has the character U\+00{ord(character):02X}"):
+        with wording.raises(DataError):
             read(f"a{character}b%c", **settings)
 
 
-def test_a_separator_that_makes_no_two_records_is_refused():
-    with pytest.raises(DataError, match="separator needs at least 2 records that are not empty"):
+def test_a_separator_that_makes_no_two_records_is_refused(wording):
+    with wording.raises(DataError):
         read("one\ntwo\n", separator="%%")
 
 

@@ -207,16 +207,16 @@ def test_reach_and_factor_by_hand():
     assert fading.reach == [2]
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_what_cannot_be_measured_is_refused(wording):
     model = fresh("lstm")
     assert gradient_reach(model, some_ids(K + 2), K).windows == 1
-    with pytest.raises(DataError, match=r"distance of 4 needs at least 6 .* but there are 5"):
+    with wording.raises(DataError):
         gradient_reach(model, some_ids(K + 1), K)
     relu = fresh("elman", activation="relu")
     grown = {"rnn.weight_hh_l0": np.full((H, H), 1e38, np.float32)}
     grown["rnn.bias_hh_l0"] = np.ones(H, np.float32)
     huge = CharRNN(relu.config, relu.vocabulary, {**relu.weights, **grown})
-    with pytest.raises(CheckpointError, match="not finite"):
+    with wording.raises(CheckpointError):
         gradient_reach(huge, some_ids(20), K)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from helpers import make_text
 from torch.nn.functional import cross_entropy
+from trainers import make_trainer
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
@@ -23,7 +24,6 @@ from charrnn.training.inputs import Inputs
 from charrnn.training.network import Network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.step import train_step
-from charrnn.training.trainer import Trainer
 from charrnn.training.validation import validate
 
 B, LABELS = 3, 2  # the width of the bottleneck
@@ -80,13 +80,11 @@ CONFIG = TrainingConfig(
 )
 
 
-def make_trainer(corpus, folder, cell="lstm", resume=None):
-    shape = ModelConfig(
-        cell=cell, vocab_size=len(corpus.vocabulary), embedding_size=5, hidden_size=11, num_layers=2
+def toy_trainer(corpus, folder, cell="lstm", resume=None):
+    shape, task = {"cell": cell, "embedding_size": 5}, NextIsSpace(corpus.vocabulary)
+    return make_trainer(
+        corpus, folder, CONFIG, shape=shape, head=BOTTLENECK, task=task, resume=resume
     )
-    task = NextIsSpace(corpus.vocabulary)
-    folder.mkdir(exist_ok=True)
-    return Trainer(corpus, shape, CONFIG, folder, head=BOTTLENECK, task=task, resume=resume)
 
 
 def logits_of(model, ids):
@@ -100,7 +98,7 @@ def logits_of(model, ids):
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole"])
 def test_a_toy_head_learns_its_own_task_and_runs_in_numpy(corpus, tmp_path, cell):
-    trainer = make_trainer(corpus, tmp_path / "run", cell)
+    trainer = toy_trainer(corpus, tmp_path / "run", cell)
     before = trainer.validate()
     found = [event for event in trainer.run() if isinstance(event, Evaluated)]
     losses = [event.train_nats for event in found]
@@ -123,22 +121,22 @@ def entropy_of(labels):
 
 
 def test_a_run_with_a_toy_head_resumes_bit_for_bit(corpus, tmp_path):
-    whole, parts = (make_trainer(corpus, tmp_path / name) for name in ("whole", "parts"))
+    whole, parts = (toy_trainer(corpus, tmp_path / name) for name in ("whole", "parts"))
     list(whole.run())
     for event in parts.run():
         parts.stop_requested |= isinstance(event, Evaluated)
     last = load_checkpoint(tmp_path / "parts" / "last.safetensors", head=BOTTLENECK)
     assert last.metrics["step"] == 20
-    resumed = make_trainer(corpus, tmp_path / "parts", resume=last)
+    resumed = toy_trainer(corpus, tmp_path / "parts", resume=last)
     list(resumed.run())
     ours, theirs = (t.network.to_numpy() for t in (resumed, whole))
     assert all((ours[name] == theirs[name]).all() for name in theirs)
 
 
-def test_a_file_is_not_opened_with_a_head_that_it_does_not_have(corpus, tmp_path):
-    trainer = make_trainer(corpus, tmp_path / "run")
+def test_a_file_is_not_opened_with_a_head_that_it_does_not_have(corpus, tmp_path, wording):
+    trainer = toy_trainer(corpus, tmp_path / "run")
     next(trainer.run())
-    with pytest.raises(CheckpointError, match=r"head\.weight is F32 \[2, 3\], expected F32"):
+    with wording.raises(CheckpointError):
         load_checkpoint(tmp_path / "run" / "last.safetensors")
 
 

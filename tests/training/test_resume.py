@@ -14,15 +14,14 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import CLEAN, call_charrnn, command, make_text, own_signals, precisions
+from trainers import CONFIG, make_corpus, make_trainer
 
 import charrnn
 from charrnn.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.cli.progress import Stopper
 from charrnn.cli.train.resume import differences
-from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
+from charrnn.config import CorpusConfig, SavingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
-from charrnn.text.corpus import read_corpus
-from charrnn.text.sources import file_source
 from charrnn.training import run_folder
 from charrnn.training import trainer as trainer_module
 from charrnn.training.events import Evaluated, RolledBack, Saved, SaveFailed, Step, Stopped
@@ -31,42 +30,22 @@ from charrnn.training.rollback import MAX_HALVINGS
 from charrnn.training.run_folder import older_name
 from charrnn.training.trainer import Trainer
 
-CONFIG = TrainingConfig(
-    steps=24,
-    batch_size=5,
-    sequence_length=13,
-    dropout=0.3,
-    learning_rate=0.02,
-    warmup_steps=3,
-    eval_every=7,
-    clip=0.2,
-)
 EPOCH = 21
 SHORT = dataclasses.replace(CONFIG, steps=9, eval_every=4)
 ALWAYS, NEVER = SavingConfig(save_every=0), SavingConfig(save_every=1e9)
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
-def open_text(folder):
-    path = folder / "corpus.txt"
-    path.write_text(make_text(1500), encoding="utf-8")
-    return read_corpus([file_source(path)], CorpusConfig(), cache=folder)
-
-
 @pytest.fixture
 def corpus(tmp_path):
-    return open_text(tmp_path)
+    return make_corpus(tmp_path)
 
 
-def make_trainer(corpus, folder, *, config=CONFIG, saving=NEVER):
-    """A run in FOLDER: a new one, or the one that is there."""
-    network = ModelConfig(
-        vocab_size=len(corpus.vocabulary), hidden_size=11, num_layers=2, embedding_size=4
-    )
-    folder.mkdir(exist_ok=True)
+def continued(corpus, folder, *, config=CONFIG, saving=NEVER):
+    """The trainer of a run in this folder: a new one, or the one that is there."""
     last = folder / LAST
     resume = load_checkpoint(last) if last.exists() else None
-    return Trainer(corpus, network, config, folder, resume=resume, saving=saving)
+    return make_trainer(corpus, folder, config, resume=resume, saving=saving)
 
 
 def run(trainer, *, stop_at=None, kill_at=None, spoilt=lambda _step, _halvings: False):
@@ -128,11 +107,11 @@ def test_a_run_that_signals_stopped_ends_with_the_same_bytes(
     corpus, tmp_path, number, stops, heard
 ):
     """In the middle of an epoch, at its edge, once and three times; with dropout."""
-    whole = make_trainer(corpus, tmp_path / "whole")
+    whole = continued(corpus, tmp_path / "whole")
     assert whole.batches.steps_per_epoch == EPOCH
     run(whole)
     for stop in (*stops, None):
-        trainer = make_trainer(corpus, tmp_path / "parts")
+        trainer = continued(corpus, tmp_path / "parts")
         with Stopper() as stopper:
             stopper.watch(trainer)
             for event in trainer.run():
@@ -147,19 +126,19 @@ def test_a_run_that_signals_stopped_ends_with_the_same_bytes(
 @pytest.mark.parametrize("precision", precisions())
 def test_saving_at_every_step_or_never_gives_the_same_bytes(corpus, tmp_path, precision, kernel):
     config = dataclasses.replace(CONFIG, precision=precision, kernel=kernel)
-    run(make_trainer(corpus, tmp_path / "never", config=config))
-    run(make_trainer(corpus, tmp_path / "always", config=config, saving=ALWAYS))
+    run(continued(corpus, tmp_path / "never", config=config))
+    run(continued(corpus, tmp_path / "always", config=config, saving=ALWAYS))
     for kill in (1, 8, 14, 20):
-        run(make_trainer(corpus, tmp_path / "killed", config=config, saving=ALWAYS), kill_at=kill)
-    run(make_trainer(corpus, tmp_path / "killed", config=config, saving=ALWAYS))
+        run(continued(corpus, tmp_path / "killed", config=config, saving=ALWAYS), kill_at=kill)
+    run(continued(corpus, tmp_path / "killed", config=config, saving=ALWAYS))
     assert contents(tmp_path / "never") == contents(tmp_path / "always")
     assert contents(tmp_path / "never") == contents(tmp_path / "killed")
 
 
 def test_a_run_whose_best_checkpoint_was_removed_keeps_the_best_of_what_follows(corpus, tmp_path):
-    run(make_trainer(corpus, tmp_path / "run"), stop_at=22)
+    run(continued(corpus, tmp_path / "run"), stop_at=22)
     (tmp_path / "run" / BEST).unlink()
-    trainer = make_trainer(corpus, tmp_path / "run")
+    trainer = continued(corpus, tmp_path / "run")
     trainer.validate = lambda: 1e3  # no later one is better
     trainer._loss_limit = math.inf
     assert any(isinstance(event, Evaluated) and event.is_best for event in run(trainer))
@@ -202,13 +181,13 @@ def in_child(work):
 
 def die_again_and_again(folder):
     """Runs that are killed until they come to their end; see the test below. To be called in a process of its own."""
-    corpus = open_text(folder)
-    run(make_trainer(corpus, folder / "whole", config=SHORT))  # and all that is imported late is
+    corpus = make_corpus(folder)
+    run(continued(corpus, folder / "whole", config=SHORT))  # and all that is imported late is
     saving = SavingConfig(save_every=0, keep=1)
     deaths = {}
 
     def go_on(name):
-        run(make_trainer(corpus, folder / name, config=SHORT, saving=saving))
+        run(continued(corpus, folder / name, config=SHORT, saving=saving))
 
     def count(name, child):
         _, status = os.waitpid(child, 0)
@@ -338,7 +317,7 @@ def test_ctrl_c_stops_a_shells_loop(tmp_path):
 def test_the_clock_decides_when_to_save_and_the_end_is_always_saved(corpus, tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(trainer_module.time, "monotonic", lambda: now[0])
-    trainer, saved = make_trainer(corpus, tmp_path / "run", saving=SavingConfig(save_every=2)), []
+    trainer, saved = continued(corpus, tmp_path / "run", saving=SavingConfig(save_every=2)), []
     for event in trainer.run():
         if isinstance(event, Step):
             now[0] += 25
@@ -357,7 +336,7 @@ def test_a_save_that_failed_is_tried_again_in_its_time(corpus, tmp_path, monkeyp
 
     monkeypatch.setattr(run_folder, "save_checkpoint", full)
     folder, seen = tmp_path / "run", []
-    trainer = make_trainer(corpus, folder, saving=SavingConfig(save_every=0, keep=99))
+    trainer = continued(corpus, folder, saving=SavingConfig(save_every=0, keep=99))
     for event in trainer.run():
         seen.append(event)
         if isinstance(event, SaveFailed):
@@ -384,15 +363,15 @@ def test_so_many_older_checkpoints_are_kept_and_no_other_file_is_touched(
     for path in foreign:
         path.write_bytes(mine)
     saving = SavingConfig(save_every=0, keep=2)
-    run(make_trainer(corpus, folder, saving=saving), stop_at=6)
+    run(continued(corpus, folder, saving=saving), stop_at=6)
     ours = [folder / older_name(step) for step in (4, 5)]
     assert sorted(folder.glob("step-*")) == sorted([*foreign, *ours])
     assert [step_of(path) for path in ours] == [4, 5]
-    run(make_trainer(corpus, folder, saving=saving), stop_at=8)
+    run(continued(corpus, folder, saving=saving), stop_at=8)
     ours = [folder / older_name(step) for step in (6, 7)]
     assert sorted(folder.glob("step-*")) == sorted([*foreign, *ours])
     assert all(path.read_bytes() == mine for path in foreign)
-    run(make_trainer(corpus, folder))  # not asked to keep any: those that there are stay
+    run(continued(corpus, folder))  # not asked to keep any: those that there are stay
     assert sorted(folder.glob("step-*")) == sorted([*foreign, *ours])
     assert charrnn.load(ours[0]).sample(length=3, seed=1)
 
@@ -405,8 +384,8 @@ def test_a_run_ends_when_its_patience_does(corpus, tmp_path, monkeypatch, stop):
     losses = {7: 2.0, 14: 1.0, 21: 1.0, 28: 3.0, 35: 0.5}
     monkeypatch.setattr(Trainer, "validate", lambda self: losses[self.progress.step])
     config = dataclasses.replace(CONFIG, steps=100, patience=2)
-    run(make_trainer(corpus, tmp_path / "run", config=config), stop_at=stop)
-    trainer = make_trainer(corpus, tmp_path / "run", config=config)
+    run(continued(corpus, tmp_path / "run", config=config), stop_at=stop)
+    trainer = continued(corpus, tmp_path / "run", config=config)
     if stop is None:
         assert trainer.finished
         assert trainer.stopped_early
@@ -414,7 +393,7 @@ def test_a_run_ends_when_its_patience_does(corpus, tmp_path, monkeypatch, stop):
         return
     assert run(trainer)[-1] == Stopped(28, finished=True, early=True)
     assert step_of(tmp_path / "run" / BEST) == 14
-    run(make_trainer(corpus, tmp_path / "whole", config=config))
+    run(continued(corpus, tmp_path / "whole", config=config))
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
@@ -422,7 +401,7 @@ def test_patience_that_ends_with_the_last_step_ends_nothing_early(corpus, tmp_pa
     losses = {7: 2.0, 14: 1.0, 21: 1.5, 24: 1.5}
     monkeypatch.setattr(Trainer, "validate", lambda self: losses[self.progress.step])
     config = dataclasses.replace(CONFIG, patience=2)
-    assert run(make_trainer(corpus, tmp_path / "run", config=config))[-1] == Stopped(24, True)
+    assert run(continued(corpus, tmp_path / "run", config=config))[-1] == Stopped(24, True)
 
 
 # --- diverging --------------------------------------------------------------------------------------------------------
@@ -439,7 +418,7 @@ def test_a_run_that_diverges_once_goes_on_from_its_latest_evaluation_with_half_t
     """Noticed at the next step's loss, or (13, 20: the next step is evaluated) with it."""
     folder = tmp_path / "run"
     events = run(
-        make_trainer(corpus, folder), spoilt=lambda step, times: step == spoilt_after and not times
+        continued(corpus, folder), spoilt=lambda step, times: step == spoilt_after and not times
     )
     back = spoilt_after // 7 * 7
     assert rollbacks(events) == [(spoilt_after + 1, back, 1)]
@@ -447,7 +426,7 @@ def test_a_run_that_diverges_once_goes_on_from_its_latest_evaluation_with_half_t
     rows = metrics(folder)
     assert [r["step"] for r in rows] == [7, 14, 21, 24]
     assert [r["halvings"] for r in rows] == [int(s > back) for s in (7, 14, 21, 24)]
-    run(make_trainer(corpus, tmp_path / "good"))
+    run(continued(corpus, tmp_path / "good"))
     for row, good in zip(rows, metrics(tmp_path / "good"), strict=True):
         assert row["learning_rate"] == good["learning_rate"] / 2 ** row["halvings"]
         assert (row["train_nats_per_char"] == good["train_nats_per_char"]) == (row["step"] <= back)
@@ -468,19 +447,19 @@ def test_where_a_run_goes_back_to_depends_neither_on_stops_nor_on_the_clock(
     corpus, tmp_path, stops, saving
 ):
     """Stops before, at and after a step that spoils the weights."""
-    events = run(make_trainer(corpus, tmp_path / "whole"), spoilt=twice_or_thrice)
+    events = run(continued(corpus, tmp_path / "whole"), spoilt=twice_or_thrice)
     assert rollbacks(events) == [(18, 14, 1), (23, 21, 2), (24, 21, 3)]
     for stop in (*stops, None):
-        trainer = make_trainer(corpus, tmp_path / "parts", saving=saving)
+        trainer = continued(corpus, tmp_path / "parts", saving=saving)
         run(trainer, stop_at=stop, spoilt=twice_or_thrice)
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("kills", [(16, 17, 15), (3, 22, 22, 23)], ids=str)
 def test_a_run_that_is_killed_goes_back_to_the_same_point(corpus, tmp_path, kills):
-    run(make_trainer(corpus, tmp_path / "whole"), spoilt=twice_or_thrice)
+    run(continued(corpus, tmp_path / "whole"), spoilt=twice_or_thrice)
     for kill in (*kills, None):
-        trainer = make_trainer(corpus, tmp_path / "parts", saving=ALWAYS)
+        trainer = continued(corpus, tmp_path / "parts", saving=ALWAYS)
         run(trainer, kill_at=kill, spoilt=twice_or_thrice)
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
@@ -492,7 +471,7 @@ def test_a_run_that_always_diverges_gives_up_and_leaves_good_checkpoints_alone(
 ):
     corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=val_fraction))
     folder, seen = tmp_path / "run", []
-    trainer = make_trainer(corpus, folder, saving=ALWAYS)
+    trainer = continued(corpus, folder, saving=ALWAYS)
     with pytest.raises(DivergedError) as caught:
         for event in trainer.run():
             seen.append(event)
@@ -503,13 +482,13 @@ def test_a_run_that_always_diverges_gives_up_and_leaves_good_checkpoints_alone(
     assert [(to, n) for _, to, n in rollbacks(seen)] == [(back, n + 1) for n in range(MAX_HALVINGS)]
     assert "learning_rate" in caught.value.hint
     assert "halved 3 times, to 0.0025" in caught.value.message
-    assert (f"the best checkpoint, of step {back}" in caught.value.message) == (back > 0)
+    assert (f"of step {back}" in caught.value.message) == (back > 0)
     assert (folder / BEST).exists() == (folder / LAST).exists() == (back > 0)
     if back:
         assert step_of(folder / BEST) == back
         assert back <= step_of(folder / LAST) < spoilt_after
         with pytest.raises(DivergedError):  # going on comes to the same end
-            run(make_trainer(corpus, folder), spoilt=lambda step, _: step == spoilt_after)
+            run(continued(corpus, folder), spoilt=lambda step, _: step == spoilt_after)
 
 
 @pytest.mark.parametrize("how", ["stop", "evaluate", "save"])
@@ -517,7 +496,7 @@ def test_weights_that_are_not_finite_are_never_saved(corpus, tmp_path, how):
     folder, seen = tmp_path / "run", []
     config = dataclasses.replace(CONFIG, eval_every=7 if how == "evaluate" else 10)
     saving = ALWAYS if how == "save" else NEVER
-    trainer = make_trainer(corpus, folder, config=config, saving=saving)
+    trainer = continued(corpus, folder, config=config, saving=saving)
     for event in trainer.run():
         seen.append(event)
         if isinstance(event, Step) and event.step == 14 and not trainer.progress.halvings:
@@ -532,11 +511,11 @@ def test_weights_that_are_not_finite_are_never_saved(corpus, tmp_path, how):
     assert step_of(folder / LAST) == (10 if how == "stop" else 24)
 
 
-def test_a_hopeless_rate_is_halved_three_times(corpus, tmp_path):
+def test_a_hopeless_rate_is_halved_three_times(corpus, tmp_path, wording):
     config = dataclasses.replace(CONFIG, learning_rate=1e4, clip=None, warmup_steps=0)
     seen = []
-    with pytest.raises(DivergedError, match="the loss became"):
-        for event in make_trainer(corpus, tmp_path / "run", config=config).run():
+    with wording.raises(DivergedError):
+        for event in continued(corpus, tmp_path / "run", config=config).run():
             seen.append(event)  # noqa: PERF402 (what was seen before the error counts)
     assert [e.learning_rate for e in seen if isinstance(e, RolledBack)] == [5e3, 2.5e3, 1.25e3]
     assert not any(isinstance(e, Evaluated) for e in seen)
@@ -601,10 +580,8 @@ def unfinished(here, tmp_path):
     ],
     ids=str,
 )
-def test_resume_accepts_the_runs_own_values(unfinished, tmp_path, again):
-    said = unfinished(*again, "--resume").err
-    assert "at step 2 of 3" in said
-    assert "bit for bit" not in said
+def test_resume_accepts_the_runs_own_values(unfinished, tmp_path, again, wording):
+    wording(unfinished(*again, "--resume"))
     assert step_of(tmp_path / "checkpoints" / "corpus" / LAST) == 3
 
 
@@ -620,59 +597,58 @@ def test_a_run_whose_threads_were_left_to_torch_is_resumed_with_a_number(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    "given",
     [
-        (("--lr", 0.01), "--lr is 0.004 in this run, not 0.01"),
-        (("--minutes", 10), "--minutes is 5 in this run, not 10"),
-        (("--steps", 4000), "--steps is 3 in this run, not 4,000"),
-        (("--epochs", 2), "--epochs was not given to this run"),
-        (("--glob", "*.py"), "--glob was not given to this run"),
-        (("--learn-start",), "--learn-start is off in this run, not on"),
-        (("--layer-norm",), "--layer-norm is off in this run, not on"),
-        (("--cell", "gru"), "--cell is lstm in this run, not gru"),
-        (("--precision", "bfloat16"), "--precision is float32 in this run, not bfloat16"),
-        (
-            ("--hidden-size", 9, "--seed", 5),
-            "--hidden-size is 12 in this run, not 9; --seed is 1 in",
-        ),
-        (("--overwrite",), "--resume and --overwrite cannot be used together"),
+        ("--lr", 0.01),
+        ("--minutes", 10),
+        ("--steps", 4000),
+        ("--epochs", 2),
+        ("--glob", "*.py"),
+        ("--learn-start",),
+        ("--layer-norm",),
+        ("--cell", "gru"),
+        ("--precision", "bfloat16"),
+        ("--hidden-size", 9, "--seed", 5),
+        ("--overwrite",),
     ],
     ids=str,
 )
-def test_resume_names_what_differs_and_refuses_it(unfinished, tmp_path, given, said):
+def test_resume_names_what_differs_and_refuses_it(unfinished, tmp_path, given, wording):
     refused = unfinished("train", "corpus.txt", "--resume", "--layers", 1, *given, status=2)
-    assert said in refused.err
+    wording(refused)
     assert "--layers" not in refused.err
     assert step_of(tmp_path / "checkpoints" / "corpus" / LAST) == 2
 
 
-def test_a_budget_that_was_not_given_is_the_one_that_was_planned_with(here, tmp_path, monkeypatch):
+def test_a_budget_that_was_not_given_is_the_one_that_was_planned_with(
+    here, tmp_path, monkeypatch, wording
+):
     monkeypatch.setattr("charrnn.training.plan.DEFAULT_MINUTES", 0.0005)
     here("train", "corpus.txt", *SMALL, "-q")
     change(tmp_path, training={"steps": 10**6})
     refused = here("train", "corpus.txt", "--resume", "--minutes", 9, status=2)
-    assert "--minutes is 0.0005 in this run, not 9" in refused.err
+    wording(refused)
 
 
-def test_resume_says_how_the_text_differs(unfinished, tmp_path):
+def test_resume_says_how_the_text_differs(unfinished, tmp_path, wording):
     text, path = make_text(3000), tmp_path / "corpus.txt"
-    for content, said in (
-        (text + "漢字ab", "3,004 characters, 4 more than before"),
-        (text[:-1], "2,999 characters, 1 fewer than before"),
-        (text[:-1] + "\n", "3,000 characters, the same number as before, but different"),
+    for content, length in (
+        (text + "漢字ab", "3,004"),
+        (text[:-1], "2,999"),
+        (text[:-1] + "\n", "3,000"),
     ):
         path.write_text(content, encoding="utf-8")
         refused = unfinished("train", "corpus.txt", "--resume", status=3)
-        assert "corpus.txt is not the corpus of checkpoints/corpus: " in refused.err
-        assert said in refused.err
+        wording(refused)
+        assert f" {length} characters" in refused.err
     (tmp_path / "other.txt").write_text(text + "more", encoding="utf-8")
     other = ("train", "other.txt", "--resume", "--name", "corpus")
-    assert "(which read corpus.txt)" in unfinished(*other, status=3).err
+    wording(unfinished(*other, status=3))
     (tmp_path / "other.txt").write_text(text, encoding="utf-8")
-    assert "the same text was called corpus.txt" in unfinished(*other).err
+    wording(unfinished(*other))
 
 
-def test_resume_says_which_versions_and_machine_differ(unfinished, tmp_path):
+def test_resume_says_which_versions_and_machine_differ(unfinished, tmp_path, wording):
     change(
         tmp_path,
         versions={"torch": "1.0", "charrnn": "0.0"},
@@ -689,7 +665,7 @@ def test_resume_says_which_versions_and_machine_differ(unfinished, tmp_path):
     for word in ("bfloat16 on the processor was no", "threads were 7 and are 1", "not bit for bit"):
         assert word in said
     change(tmp_path, training={"steps": 4})
-    assert "bit for bit" not in unfinished("train", "--resume").err  # it is this machine's run now
+    wording(unfinished("train", "--resume"))  # it is this machine's run now
 
 
 def test_nothing_differs_from_itself():
@@ -698,14 +674,12 @@ def test_nothing_differs_from_itself():
     assert differences({}, facts).count("not recorded") == 3
 
 
-def test_a_run_that_stopped_early_says_why_and_is_finished(here, tmp_path, monkeypatch):
+def test_a_run_that_stopped_early_says_why_and_is_finished(here, tmp_path, monkeypatch, wording):
     monkeypatch.setattr(Trainer, "validate", lambda self: float(self.progress.step))
     ended = here("train", "corpus.txt", *SMALL, "--steps", 100, "--patience", 2)
-    why = "stopped early at step 27: no better validation loss in 2 evaluations"
-    assert why in ended.err
+    wording(ended)
     assert "step 9;" in ended.out
-    refused = here("train", "corpus.txt", "--resume", status=2)
-    assert f"checkpoints/corpus is finished: it {why}" in refused.err
+    wording(here("train", "corpus.txt", "--resume", status=2))
     compared = tmp_path / "checkpoints" / "corpus"
     assert step_of(compared / BEST) == 9
 

@@ -156,18 +156,18 @@ def test_half_of_the_sum_by_hand():
         assert Saliency(9, 0, 0.5, np.array(norms, float)).half == half
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_what_cannot_be_measured_is_refused(wording):
     model, ids = fresh("lstm"), some_ids()
     for place in (0, T + 1, -1):
-        with pytest.raises(DataError, match="from 1 to 9"):
+        with wording.raises(DataError):
             saliency(model, ids, place)
-    with pytest.raises(UsageError, match="does not support edited units"):
+    with wording.raises(UsageError):
         saliency(model.edited([Edit("clamp", "L0.h.1", 0.5)]), ids, 3)
     relu = fresh("elman", activation="relu")
     grown = {"rnn.weight_hh_l0": np.full((H, H), 1e38, np.float32)}
     grown["rnn.bias_hh_l0"] = np.ones(H, np.float32)
     huge = LanguageModel(relu.config, relu.vocabulary, {**relu.weights, **grown})
-    with pytest.raises(CheckpointError, match="not finite"):
+    with wording.raises(CheckpointError):
         saliency(huge, some_ids(20), 19)
 
 

@@ -118,10 +118,10 @@ def test_the_strongest_units_are_the_true_ones_of_equals_the_most_interesting(le
     assert np.sign(found).tolist() == np.sign(np.take_along_axis(parts_of(data), units, 1)).tolist()
 
 
-def test_a_model_that_says_nothing_finite_is_refused():
+def test_a_model_that_says_nothing_finite_is_refused(wording):
     recording = record(make_model(), "abcabc")
     recording.surprisal[3] = np.nan
-    with pytest.raises(CheckpointError, match="not finite"):
+    with wording.raises(CheckpointError):
         page_data([recording], [Unit(0, "h", 3)], title="")
 
 
@@ -303,20 +303,20 @@ def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    "arguments",
     [
-        (("--color", "16"), "--html and --color cannot be used together"),
-        (("--width", 40), "--html and --width cannot be used together"),
-        (("--dump", "x.npz"), "--dump"),
-        (("--diagram",), "--diagram"),
-        (("--sort", "interest"), "--html and --sort cannot be used together"),
-        (("--unit", "L7.h.0"), "the model has layers 0 to 1"),
-        (("--what", "z"), "the lstm cell has no 'z'"),
+        ("--color", "16"),
+        ("--width", 40),
+        ("--dump", "x.npz"),
+        ("--diagram",),
+        ("--sort", "interest"),
+        ("--unit", "L7.h.0"),
+        ("--what", "z"),
     ],
 )
-def test_what_a_page_cannot_obey_is_refused(write, arguments, said):
+def test_what_a_page_cannot_obey_is_refused(write, arguments, wording):
     result = write("tiny", TEXT, *arguments, status=2)
-    assert said in result.err
+    wording(result)
 
 
 @pytest.mark.parametrize("name", ["page.txt", "no/such/page.html", "."])

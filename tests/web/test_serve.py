@@ -247,9 +247,9 @@ def test_only_loopback_is_bound(server):
     assert server.socket.family == socket.AF_INET
 
 
-def test_a_port_that_is_taken_is_told(server):
+def test_a_port_that_is_taken_is_told(server, wording):
     port = server.server_address[1]
-    with pytest.raises(EnvironmentFault, match=f"port {port}") as found:
+    with wording.raises(EnvironmentFault) as found:
         Server(b"", POLICY, {}, port)
     assert "port 0" in found.value.hint
 
@@ -446,46 +446,48 @@ def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
         t = stop + 1
 
 
-def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model):
+def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model, wording):
     model = live(tiny_model, item_end="\n")
     units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
     parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, item_end="\n")
     (line,) = model.read({"text": "ab\ncd"})
     assert line == {"data": page_data(parts, units, title="a title")}
     assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
-    with pytest.raises(CharrnnError, match="no text"):
+    with wording.raises(CharrnnError):
         next(model.read({"text": ""}))
 
 
 @pytest.mark.parametrize(
-    ("action", "request_", "said"),
+    ("action", "request_"),
     [
-        ("read", None, "must be an object"),
-        ("read", {"text": ""}, "no text"),
-        ("read", {"text": 1}, "text must be a text"),
-        ("read", {"text": "a" * (MAX_CHARS + 1)}, "at most 2,000 characters"),
-        ("read", {"text": "a", "what": "h"}, "unknown field 'what'"),
-        ("read", {"text": "a", "edits": "L0.c.3=1"}, "edits, line 1: a line looks like"),
-        ("read", {"text": "a", "edits": "clamp L7.c.3=1"}, "layers 0 to 1"),
-        ("read", {"text": "a", "edits": "clamp L0.f.3=1"}, "f is a gate"),
-        ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}, "edits must be a text"),
-        ("write", {"prompt": "a" * 1500, "written": "b" * 501}, "at most 2,000 characters"),
-        ("write", {"length": MAX_CHARS + 1}, "length must be at most 2,000"),
-        ("write", {"length": -1}, "length must be"),
-        ("write", {"length": True}, "length must be"),
-        ("write", {"temperature": -1}, "temperature must be"),
-        ("write", {"temperature": "hot"}, "temperature must be"),
-        ("write", {"top_p": 0}, "top_p must be"),
-        ("write", {"seed": 1.5}, "seed must be"),
-        ("write", {"index": -1}, "index must be"),
-        ("write", {"index": 0.5}, "index must be"),
-        ("write", {"speed": 0}, "speed must be"),
-        ("write", {"speed": "fast"}, "speed must be"),
-        ("write", {"match": "a+"}, "unknown field 'match'"),
+        ("read", None),
+        ("read", {"text": ""}),
+        ("read", {"text": 1}),
+        ("read", {"text": "a" * (MAX_CHARS + 1)}),
+        ("read", {"text": "a", "what": "h"}),
+        ("read", {"text": "a", "edits": "L0.c.3=1"}),
+        ("read", {"text": "a", "edits": "clamp L7.c.3=1"}),
+        ("read", {"text": "a", "edits": "clamp L0.f.3=1"}),
+        ("read", {"text": "a", "edits": ["clamp L0.c.3=1"]}),
+        ("write", {"prompt": "a" * 1500, "written": "b" * 501}),
+        ("write", {"length": MAX_CHARS + 1}),
+        ("write", {"length": -1}),
+        ("write", {"length": True}),
+        ("write", {"temperature": -1}),
+        ("write", {"temperature": "hot"}),
+        ("write", {"top_p": 0}),
+        ("write", {"seed": 1.5}),
+        ("write", {"index": -1}),
+        ("write", {"index": 0.5}),
+        ("write", {"speed": 0}),
+        ("write", {"speed": "fast"}),
+        ("write", {"match": "a+"}),
     ],
 )
-def test_what_cannot_be_obeyed_is_refused_before_the_first_line(tiny_model, action, request_, said):
-    with pytest.raises(CharrnnError, match=said) as found:
+def test_what_cannot_be_obeyed_is_refused_before_the_first_line(
+    tiny_model, action, request_, wording
+):
+    with wording.raises(CharrnnError) as found:
         next(getattr(live(tiny_model), action)(request_))
     assert "\n" not in found.value.message
 
