@@ -117,9 +117,9 @@ def without_training_hint(error: DataError) -> DataError:
 
 def file_text(name: str, config: CorpusConfig) -> str:
     """The text of a file, or of standard input for `-`."""
-    from charrnn.text.sources import file_source
+    from charrnn.text.sources import named_source
 
-    return read_text(stdin_source() if name == "-" else file_source(Path(name)), config)
+    return read_text(stdin_source() if name == "-" else named_source(name), config)
 
 
 def given_text(text: str, config: CorpusConfig) -> str:

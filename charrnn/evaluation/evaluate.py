@@ -21,6 +21,7 @@ from charrnn.model import CharRNN
 from charrnn.numerics import Ids, require_finite_predictions
 from charrnn.text.items import item_bounds, whole_items
 from charrnn.text.kinds import LINES, end_name, item_noun
+from charrnn.wording import counted
 
 STREAM_LENGTH = 8192
 """Characters per stream of a carried text: a shorter text is read in one stream."""
@@ -53,7 +54,7 @@ class Evaluation:
     def protocol(self) -> str:
         """The protocol in words, for a report."""
         if self.item_end is not None:
-            items = f"{self.items:,} {item_noun(self.item_end)}s"
+            items = counted(self.streams, item_noun(self.item_end))
             return f"{items}, state reset at each, {end_name(self.item_end)} counted"
         return (
             f"windows of {self.window:,}, state reset at each" if self.window else "state carried"

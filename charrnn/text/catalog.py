@@ -14,7 +14,7 @@ from typing import Any
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.text.folders import folder_sources
-from charrnn.text.sources import Notes, TextSource, file_source
+from charrnn.text.sources import Notes, TextSource, file_source, named_source
 
 PYTHON_CHARS = 4_000_000
 """Characters read of the Python library, unless `max_chars` is set."""
@@ -238,7 +238,7 @@ def find_sources(
         elif os.path.isdir(name):  # noqa: PTH112 (Path's raises for a name that is too long)
             sources += folder_sources(path, config, notes)
         elif os.path.exists(name) or name not in CATALOG:  # noqa: PTH110 (the same)
-            sources.append(_named_file(path))
+            sources.append(_named_file(name))
         elif CATALOG[name] is PYTHON:
             sources += python_sources(notes)
         else:
@@ -246,9 +246,9 @@ def find_sources(
     return sources
 
 
-def _named_file(path: Path) -> TextSource:
+def _named_file(name: str) -> TextSource:
     try:
-        return file_source(path)
+        return named_source(name)
     except DataError as error:
         known = ", ".join(CATALOG)
         hint = error.hint or f"give a file, a folder, - or one of the known corpora: {known}"

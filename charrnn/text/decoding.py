@@ -7,10 +7,21 @@ from typing import NoReturn
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, SettingError
+from charrnn.text.formats import START, format_of
 from charrnn.text.sources import Notes, TextSource, byte_pieces
+from charrnn.wording import escape
 
 PROBE = 1 << 13
 """Bytes at the start of a file that tell text from binary, as git does."""
+
+LOWEST_PART = 0x30
+"""Bytes below are no part of a longer character in any of the usual encodings."""
+WESTERN = frozenset(
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœ€£§°·©®«»¡¿–—…‘’“”„\xa0"
+)
+"""The characters beyond ASCII of the western European languages: cp1252 is their usual encoding."""
+SNIPPET = 32
+"""Decoded characters that show whether an encoding is right."""
 
 BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -21,9 +32,24 @@ BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of
 )
 
 
-def looks_binary(start: bytes, encoding: str | None = None) -> bool:
-    """Whether a file that begins with these bytes is binary: they have a NUL, and are not UTF-16 or UTF-32."""
-    return b"\0" in start and not _encoding_of(start, encoding)[0].startswith(("utf-16", "utf-32"))
+class NotTextError(DataError):
+    """A source that is no text in the encoding; a folder leaves it out.
+
+    Args:
+        message: see `CharrnnError`.
+        hint: see `CharrnnError`.
+        reason: why, after "it is", with settings as names in braces.
+        remedy: what would read it, in the same form.
+    """
+
+    def __init__(self, message: str, hint: str = "", reason: str = "", remedy: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason, self.remedy = reason, remedy
+
+    def because(self, reason: str, remedy: str = "") -> "NotTextError":
+        """The error with its reason."""
+        self.reason, self.remedy = reason, remedy
+        return self
 
 
 def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
@@ -32,13 +58,18 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
     Line ends stay as they are with `config.keep_newlines`.
 
     Raises:
-        DataError: the bytes are not valid in the encoding; the message gives the place, the hint one that would fit.
+        NotTextError: the file has a format that is no text, or is binary; or the bytes are not valid in the encoding:
+            the message gives the place, the hint an encoding that would fit.
     """
     pieces = byte_pieces(source)
     first = next(pieces, b"")
     encoding, mark = _encoding_of(first, config.encoding)
     if mark:
         notes.marks.add(encoding.upper())
+    if kind := format_of(first[:START], source.name):
+        hint = kind.hint(source.name)
+        remedy = hint.replace("{", "{{").replace("}", "}}")
+        raise NotTextError(f"{source.name} is {kind.noun}, not a text", hint, kind.noun, remedy)
     if encoding == "utf-8" and b"\0" in first[:PROBE]:
         _refuse_binary(source, first)
     strict = codecs.getincrementaldecoder(encoding)("strict")
@@ -96,39 +127,73 @@ def _same_family(name: str, marked: str) -> bool:
 
 def _refuse_binary(source: TextSource, start: bytes) -> NoReturn:
     zeros = [start[k::2].count(0) / max(1, len(start[k::2])) for k in (0, 1)]
-    if max(zeros) > 0.3 and min(zeros) < 0.1:
+    if len(start) >= 4 and max(zeros) > 0.3 and min(zeros) < 0.1:
         encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        raise DataError.naming(
+        raise NotTextError.naming(
             "{name} has many NUL bytes and looks like UTF-16",
             f"add {{encoding:{encoding}}}",
             name=source.name,
-        )
-    raise DataError.naming(
+        ).because("UTF-16 without a mark", f"iconv -f {encoding} -t UTF-8 converts it")
+    raise NotTextError.naming(
         "{name} looks binary: a NUL byte at offset {offset:,}",
         "a byte model can read it: {level:byte}",
         name=source.name,
         offset=start.index(0),
-    )
+    ).because("binary", "{level:byte} reads bytes of any kind")
 
 
 def _refuse_encoding(
     source: TextSource, encoding: str, error: UnicodeDecodeError, base: int, lines: int
 ) -> NoReturn:
-    from charset_normalizer import from_bytes
-
     data = bytes(error.object)
     at = base + error.start
     line = lines + data[: error.start].count(b"\n") + 1
-    window = data[max(0, error.start - PROBE) : error.start + PROBE]
-    guess = from_bytes(window).best()
-    hint = "name the encoding with {encoding}, or train on bytes with {level:byte}"
-    if guess and guess.encoding not in ("utf_8", "ascii", encoding.replace("-", "_")):
-        fit = guess.encoding
-        hint = f"it may be {fit}: add {{encoding:{fit}}}; or train on bytes with {{level:byte}}"
-    raise DataError.naming(
+    window = _probe(data, error.start)
+    hint, remedy = "name the encoding with {encoding}, or train on bytes with {level:byte}", ""
+    if fit := _fitting(window, encoding):
+        shown = escape(_snippet(window, fit)).replace("{", "{{").replace("}", "}}")
+        hint = f"it may be {fit} ({shown!r}): add {{encoding:{fit}}}; or train on bytes with {{level:byte}}"
+        remedy = f"iconv -f {fit} -t UTF-8 converts it, if {shown!r} is right"
+    raise NotTextError.naming(
         "{name}: {where} is not {expected}",
         hint,
         name=source.name,
         where=f"byte 0x{data[error.start]:02X} at offset {at:,} (line {line:,})",
         expected=encoding.upper(),
-    ) from None
+    ).because(f"not {encoding.upper()}", remedy) from None
+
+
+def _probe(data: bytes, at: int) -> bytes:
+    """The bytes around a place, from the beginning of a character to the end of one, as far as spaces show them."""
+    before, behind = data[max(0, at - PROBE) : at], data[at : at + PROBE]
+    if at > PROBE:
+        before = before[next((k for k, byte in enumerate(before, 1) if byte < LOWEST_PART), 0) :]
+    if at + PROBE < len(data):
+        ends = [k for k, byte in enumerate(behind, 1) if byte < LOWEST_PART]
+        behind = behind[: ends[-1]] if ends else behind
+    return before + behind
+
+
+def _fitting(window: bytes, encoding: str) -> str | None:
+    """The likeliest encoding of some bytes: cp1252, if it is likely and makes western letters of them."""
+    from charset_normalizer import from_bytes
+
+    found = next((m for cut in range(4) if (m := from_bytes(window[: len(window) - cut]))), None)
+    best = found.best() if found else None
+    if found is None or best is None:
+        return None
+    western = any("cp1252" in match.could_be_from_charset for match in found)
+    if western and {c for c in window.decode("cp1252", "replace") if not c.isascii()} <= WESTERN:
+        return "cp1252"
+    if "mac_roman" in best.could_be_from_charset:
+        return "mac_roman"
+    known = ("utf_8", "ascii", encoding.replace("-", "_"))
+    return None if best.encoding in known else str(best.encoding)
+
+
+def _snippet(window: bytes, encoding: str) -> str:
+    """Some decoded characters around the first one that is not ASCII, on one line."""
+    text = window.decode(encoding, "replace")
+    at = next((k for k, c in enumerate(text) if not c.isascii()), 0)
+    begin = text.rfind("\n", max(0, at - SNIPPET // 2), at) + 1 or max(0, at - SNIPPET // 2)
+    return text[begin : begin + SNIPPET].partition("\n")[0]

@@ -1,28 +1,31 @@
-"""Sources of text: a file, a folder, standard input or a .gz file, read as pieces of bytes.
+"""Sources of text: a file, standard input, or a compressed one of these, read as pieces of bytes.
 
 A source can be opened again and again, because a corpus is read twice: once to count its characters and once to number
 them.
 """
 
 import contextlib
-import gzip
 import io
+import re
+import shlex
 import shutil
 import tempfile
-import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.wording import nearest
+from charrnn.wording import escape, listed, nearest
 
 PIECE = 1 << 22
 """Bytes read at once."""
+MOST_NAMED = 3
+"""Names of files left out of a folder that are shown for each reason."""
 MAX_EXPANSION = 1 << 30
-"""Bytes beyond which a .gz file must not expand, if that is also more than 100 times its own size."""
+"""Bytes beyond which a compressed file must not expand, if that is also more than 100 times its own size."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,10 @@ class Notes:
     """The kinds of line end that occur."""
     marks: set[str] = field(default_factory=set)
     """The encodings named by byte order marks."""
-    skipped: Counter[str] = field(default_factory=Counter)
-    """Files left out of folders, by reason."""
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    """Names of files left out of folders, by reason."""
+    remedies: dict[str, str] = field(default_factory=dict)
+    """What would read the first of the files left out, by reason."""
     truncated: bool = False
     """Whether the reading stopped at `max_chars`."""
     num_read: int = 0
@@ -54,12 +59,19 @@ class Notes:
     num_ended: int = 0
     """Files that got a newline at their end, as a boundary to the next."""
 
+    def skip(self, name: object, reason: str, remedy: str = "") -> None:
+        """Note a file that is left out of a folder, why, and what would read it."""
+        self.skipped.setdefault(reason, []).append(str(name))
+        if remedy:
+            self.remedies.setdefault(reason, remedy)
+
     def sentences(self, *, keep_newlines: bool) -> list[str]:
         """The notes as sentences, settings as names in braces (see `charrnn.errors.spelled`)."""
         sentences = []
-        if self.skipped:
-            parts = [f"{count:,} {kind}" for kind, count in sorted(self.skipped.items())]
-            sentences.append("skipped in the folder: " + ", ".join(parts))
+        for reason, names in sorted(self.skipped.items()):
+            remedy = f"; {self.remedies[reason]}" if reason in self.remedies else ""
+            shown = escape(listed(names, MOST_NAMED)).replace("{", "{{").replace("}", "}}")
+            sentences.append(f"left out of the folder as {reason}: {shown}{remedy}")
         if self.marks:
             sentences.append("byte order mark found: read as " + ", ".join(sorted(self.marks)))
         foreign = sorted({"\r\n": "CR LF", "\r": "CR"}[n] for n in self.newlines - {"\n"})
@@ -72,7 +84,7 @@ class Notes:
 
 
 def file_source(path: Path) -> TextSource:
-    """A file, or the text inside a .gz file.
+    """A file, or the text inside a compressed one.
 
     Raises:
         DataError: there is no such file, it cannot be read, or it is neither a file nor a pipe.
@@ -83,13 +95,24 @@ def file_source(path: Path) -> TextSource:
         if path.is_fifo():
             with path.open("rb") as pipe:
                 return spooled_source(pipe, str(path))
-        with path.open("rb") as file:
-            magic = file.read(2)
+        with path.open("rb"):
+            pass
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    if magic == b"\x1f\x8b":
-        return TextSource(str(path), lambda: cast("IO[bytes]", _BoundedGzip(path)))
-    return TextSource(str(path), lambda: path.open("rb"))
+    return unpacked(TextSource(str(path), lambda: path.open("rb")))
+
+
+def named_source(name: str) -> TextSource:
+    """The file of a name that a user gave.
+
+    Raises:
+        DataError: see `file_source`; or it is an address on the web.
+    """
+    if re.match(r"(?i)(https?|ftp)://", name):
+        raise DataError(
+            f"{name} is an address, not a file", f"download it first: curl -LO {shlex.quote(name)}"
+        )
+    return file_source(Path(name))
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
@@ -102,30 +125,79 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"cannot read {str(path)!r}: {reason}", hint)
 
 
-class _BoundedGzip(gzip.GzipFile):
-    """A .gz file that raises DataError when it expands without bound."""
+# --- compressed texts -------------------------------------------------------------------------------------------------
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "rb")
-        self._path = path
-        self._limit = max(MAX_EXPANSION, 100 * path.stat().st_size)
+COMPRESSED = (
+    (b"\x1f\x8b", ".gz", "gzip"),
+    (b"\xfd7zXZ\0", ".xz", "lzma"),
+    (b"BZh", ".bz2", "bz2"),
+    (b"\x28\xb5\x2f\xfd", ".zst", "compression.zstd"),
+)
+"""The first bytes of compressed files, their endings, and the modules that open them."""
+
+
+def unpacked(source: TextSource) -> TextSource:
+    """The text inside a compressed file; the source itself if it is not one, or if this Python cannot open it.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with source.open() as file:
+            start = file.read(10)
+    except OSError as error:
+        raise DataError(f"cannot read {source.name!r}: {error.strerror or error}") from error
+    for sign, ending, module in COMPRESSED:
+        is_bzip = ending != ".bz2" or start[4:] == b"1AY&SY"
+        if start.startswith(sign) and is_bzip and find_spec(module.partition(".")[0]):
+            with contextlib.suppress(ModuleNotFoundError):
+                return _opened_by(import_module(module), source, ending)
+    return source
+
+
+def _opened_by(module: Any, source: TextSource, ending: str) -> TextSource:
+    return TextSource(
+        source.name, lambda: cast("IO[bytes]", _Bounded(module, source.open(), source.name, ending))
+    )
+
+
+class _Bounded(io.RawIOBase):
+    """A compressed file that raises DataError when it expands without bound."""
+
+    def __init__(self, module: Any, packed: IO[bytes], name: str, ending: str) -> None:
+        self._packed, self._name, self._ending = packed, name, ending
+        self._file = module.open(packed, "rb")
         self._so_far = 0
+        self._limit = max(MAX_EXPANSION, 100 * packed.seek(0, io.SEEK_END))
+        packed.seek(0)
 
-    def read(self, size: int | None = -1) -> bytes:
-        """Read bytes, as `GzipFile.read` does."""
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes, as the file's own `read` does."""
         try:
-            piece = super().read(size)
-        except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{self._path} is a damaged .gz file: {error}") from error
+            piece: bytes = self._file.read(size)
+        except DataError:
+            raise
+        except Exception as error:  # each module has exceptions of its own for a damaged file
+            raise DataError(f"{self._name} is a damaged {self._ending} file: {error}") from error
         self._so_far += len(piece)
         if self._so_far > self._limit:
             raise DataError.naming(
                 "{path} expands to more than {limit:,} bytes, over 100 times its size: refused as a decompression bomb",
                 "unpack it yourself, or read a part with {max_chars}",
-                path=self._path,
+                path=self._name,
                 limit=self._limit,
             )
         return piece
+
+    def close(self) -> None:
+        """Close both files."""
+        if not self.closed:
+            self._file.close()
+            self._packed.close()
+        super().close()
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------
 
 
 def spooled_source(stream: BinaryIO | IO[bytes], name: str) -> TextSource:
@@ -140,7 +212,7 @@ def spooled_source(stream: BinaryIO | IO[bytes], name: str) -> TextSource:
         kept.seek(0)
         return cast("IO[bytes]", _Unclosing(kept))
 
-    return TextSource(name, reopen)
+    return unpacked(TextSource(name, reopen))
 
 
 class _Kept(tempfile.SpooledTemporaryFile[bytes]):
@@ -158,6 +230,9 @@ class _Unclosing(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
 
 
 def byte_pieces(source: TextSource) -> Iterator[bytes]:

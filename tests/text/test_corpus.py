@@ -16,7 +16,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, EnvironmentFault, UsageError
+from charrnn.errors import DataError, EnvironmentFault, UsageError, spelled
 from charrnn.text import folders, numbering
 from charrnn.text import sources as sources_module
 from charrnn.text.corpus import Corpus, read_corpus
@@ -147,7 +147,7 @@ def test_utf_16_without_a_mark_is_recognised(encoding, wording):
 
 
 def test_a_binary_file_is_sent_to_level_byte(wording):
-    data = b"\x89PNG\r\n\x1a\n" + bytes(range(1, 256)) + b"\0IHDR"
+    data = b"\x89BIN\r\n\x1a\n" + bytes(range(1, 256)) + b"\0IHDR"
     with wording.raises(DataError) as caught:
         read(data)
     assert "level='byte'" in caught.value.hint
@@ -551,38 +551,58 @@ def test_the_order_of_a_folder_does_not_depend_on_the_disk(tmp_path, monkeypatch
     assert names(tmp_path) == expected
 
 
-def test_what_is_left_out_of_a_folder_is_counted(tmp_path):
-    bad = {".git/config": b"[core]", "sub/.git/HEAD": b"ref", "x.png": b"\x89PNG\0\0", "y.o": b"\0"}
+def test_what_is_left_out_of_a_folder_is_named(tmp_path):
+    bad = {
+        ".git/config": b"[core]",
+        "sub/.git/HEAD": b"ref",
+        "x.png": b"\x89PNG\r\n\x1a\n\0",
+        "y.o": b"\0",
+    }
     bad |= {"latin.txt": b"caf\xe9 au lait", "cut.gz": gzip.compress(TEXT.encode())[:-9]}
     make_folder(tmp_path, bad | {"good.txt": b"good"})
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "dangling").symlink_to("nowhere")
     notes = Notes()
     assert names(tmp_path, notes=notes) == ["good.txt"]
-    assert notes.skipped == {
-        ".git folder": 2,
-        "binary": 2,
-        "not in the encoding": 1,
-        "unreadable": 1,
-        "neither file nor folder": 2,
+    assert {reason: sorted(names) for reason, names in notes.skipped.items()} == {
+        "the history of git": [".git", "sub/.git"],
+        "an image": ["x.png"],
+        "binary": ["y.o"],
+        "not UTF-8": ["latin.txt"],
+        "unreadable": ["cut.gz"],
+        "neither a file nor a folder": ["dangling", "pipe"],
     }
+    said = notes.sentences(keep_newlines=False)
+    assert all(sentence.startswith("left out of the folder as ") for sentence in said)
+    assert "left out of the folder as binary: y.o; {level:byte} reads bytes of any kind" in said
+    (latin,) = [sentence for sentence in said if "latin.txt" in sentence]
+    assert latin.endswith("; iconv -f cp1252 -t UTF-8 converts it, if 'café au lait' is right")
+
+
+def test_of_many_files_left_out_the_first_are_named(tmp_path):
+    make_folder(tmp_path, {f"{k}{{}}.pdf": b"%PDF-1.4" for k in range(5)} | {"a.txt": b"text"})
+    notes = Notes()
+    names(tmp_path, notes=notes)
     (said,) = notes.sentences(keep_newlines=False)
-    assert said.startswith("skipped in the folder: 2 .git folder, 2 binary, ")
+    assert spelled(said, str).startswith(
+        "left out of the folder as a PDF: 0{}.pdf, 1{}.pdf, 2{}.pdf and 2 more; to get its text: pdftotext "
+    )
 
 
-def test_a_folder_that_cannot_be_listed_is_counted(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
     make_folder(tmp_path, SIX)
     scandir = os.scandir
 
     def guarded(path):
         if Path(path).name == "tests":
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
     notes = Notes()
     assert names(tmp_path, notes=notes) == ["a/y.txt", "a/z.py", "a.py", "b.txt"]
-    assert notes.skipped == {"unreadable": 2}
+    assert list(notes.skipped) == ["unreadable"]
+    assert sorted(notes.skipped["unreadable"]) == ["a/tests", "tests"]
 
 
 def test_links_in_a_circle_end(tmp_path):
@@ -591,7 +611,7 @@ def test_links_in_a_circle_end(tmp_path):
     (tmp_path / "self").symlink_to("self")
     notes = Notes()
     assert names(tmp_path, notes=notes) == ["a/one.txt", "two.txt"]
-    assert notes.skipped == {"neither file nor folder": 1}
+    assert notes.skipped == {"neither a file nor a folder": ["self"]}
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])

@@ -1,0 +1,117 @@
+"""Files that are no texts, named by their first bytes, with the command that gets the text out of them."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+START = 600
+"""Bytes at the start of a file that name its format."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files that are not texts."""
+
+    noun: str
+    """With its article: "a zip archive"."""
+    command: str = ""
+    """What turns a file into text: {file} and {stem} stand for its name, with and without its ending; empty if nothing
+    does."""
+
+    def hint(self, name: str) -> str:
+        """What to type for a file of this name: "to get its text: pandoc a.docx -t plain -o a.txt"."""
+        if not self.command:
+            return "there is no text in it to learn"
+        file, stem = name, Path(name).name.partition(".")[0] or "text"
+        if name == STDIN:
+            file, stem = "FILE", "text"
+        line = self.command.format(file=shlex.quote(file), stem=shlex.quote(stem))
+        how = "save it as FILE, and then" if name == STDIN else "to get its text"
+        return f"{how}: {line}"
+
+
+STDIN = "standard input"
+UNZIP = "unzip {file} -d {stem} && charrnn train {stem}"
+UNTAR = "mkdir {stem} && tar -xf {file} -C {stem} && charrnn train {stem}"
+PANDOC = "pandoc {file} -t plain -o {stem}.txt"
+OFFICE = "soffice --headless --convert-to txt:Text {file}"
+SHEET = "soffice --headless --convert-to csv {file}"
+SQLITE = "sqlite3 -csv -header {file} 'select * from TABLE' > {stem}.csv"
+OCR = "tesseract {file} {stem}"
+
+ZIP, TAR = Format("a zip archive", UNZIP), Format("a tar archive", UNTAR)
+IMAGE, SOUND, PROGRAM = Format("an image", OCR), Format("a recording"), Format("a program")
+IN_A_ZIP = (  # the name of a file near its start
+    (b"mimetypeapplication/epub+zip", Format("an EPUB book", PANDOC)),
+    (b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Format("a spreadsheet", SHEET)),
+    (b"mimetypeapplication/vnd.oasis.opendocument", Format("an OpenDocument text", PANDOC)),
+    (b"word/", Format("a Word document (.docx)", PANDOC)),
+    (b"xl/", Format("an Excel sheet", SHEET)),
+    (b"ppt/", Format("a PowerPoint presentation", "soffice --headless --convert-to pdf {file}")),
+)
+BY_ENDING = {
+    ".docx": IN_A_ZIP[3][1],
+    ".xlsx": IN_A_ZIP[4][1],
+    ".pptx": IN_A_ZIP[5][1],
+    ".epub": IN_A_ZIP[0][1],
+}
+"""Zip files whose first bytes may not say what they are."""
+AT_THE_START = (
+    (b"%PDF-", Format("a PDF", "pdftotext {file} {stem}.txt")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format("an old Office document", OFFICE)),
+    (b"{\\rtf1", Format("a rich text document (RTF)", PANDOC)),
+    (
+        b"7z\xbc\xaf\x27\x1c",
+        Format("a 7z archive", "7z x {file} -o{stem} && charrnn train {stem}"),
+    ),
+    (
+        b"Rar!\x1a\x07",
+        Format("a RAR archive", "unrar x {file} {stem}/ && charrnn train {stem}"),
+    ),
+    (b"\x28\xb5\x2f\xfd", Format("a Zstandard file", "zstd -d {file} -o {stem}.txt")),
+    (b"\x04\x22\x4d\x18", Format("an lz4 file", "lz4 -d {file} {stem}.txt")),
+    (b"\x1f\x9d", Format("a .Z file", "uncompress -c {file} > {stem}.txt")),
+    (
+        b"SQLite format 3\0",
+        Format(
+            "an SQLite database", "sqlite3 -csv -header {file} 'select * from TABLE' > {stem}.csv"
+        ),
+    ),
+    (b"PAR1", Format("a Parquet table", "duckdb -c \"copy '{file}' to '{stem}.csv'\"")),
+    (b"\x89PNG\r\n\x1a\n", IMAGE),
+    (b"\xff\xd8\xff", IMAGE),
+    (b"GIF87a", IMAGE),
+    (b"GIF89a", IMAGE),
+    (b"II*\0", IMAGE),
+    (b"MM\0*", IMAGE),
+    (b"MThd\0\0\0\x06", Format("a MIDI file", "midi2abc {file} > {stem}.abc")),
+    (b"ID3\x03", SOUND),
+    (b"ID3\x04", SOUND),
+    (b"OggS\0", SOUND),
+    (b"fLaC\0", SOUND),
+    (b"\x7fELF", PROGRAM),
+    (b"\xca\xfe\xba\xbe", PROGRAM),
+    (b"\xcf\xfa\xed\xfe", PROGRAM),
+    (b"\0asm", PROGRAM),
+    (b"\x93NUMPY", Format("a NumPy array")),
+    (b"\x89HDF\r\n\x1a\n", Format("an HDF5 file")),
+)
+
+
+def format_of(start: bytes, name: str = "") -> Format | None:
+    """The format of a file that begins with these bytes; None if they do not say that it is no text.
+
+    Args:
+        start: the first START bytes, or all.
+        name: the file's name, whose ending tells documents in zip files apart.
+    """
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        inside = (kind for sign, kind in IN_A_ZIP if sign in start[30:])
+        return BY_ENDING.get(Path(name).suffix.lower()) or next(inside, ZIP)
+    if start[257:262] == b"ustar":
+        return TAR
+    if start.startswith(b"RIFF") and start[8:12] in (b"WEBP", b"WAVE", b"AVI "):
+        return IMAGE if start[8:12] == b"WEBP" else SOUND
+    if start[4:8] == b"ftyp":
+        return Format("a film, image or recording")
+    return next((kind for sign, kind in AT_THE_START if start.startswith(sign)), None)

@@ -1,0 +1,107 @@
+"""Texts as people bring them, through the command line: records, documents, and what a checkpoint keeps of them."""
+
+import dataclasses
+import json
+
+import pytest
+
+from charrnn.checkpoint import load_checkpoint, save_checkpoint
+
+BRIEF = (
+    *("--hidden-size", 12, "--embedding-size", 4, "--batch-size", 6, "--sequence-length", 10),
+    *("--precision", "float32", "--steps", 3, "--no-baselines"),
+)
+RECIPES = [f"Cake {k}\n\n- {k} eggs\n- salt" for k in range(20)]
+
+
+@pytest.fixture
+def recipes(charrnn_in, tmp_path):
+    """A run of records, and its text."""
+    (tmp_path / "recipes.txt").write_text("\n\n%%\n\n".join(RECIPES) + "\n")
+    charrnn_in("train", "recipes.txt", "--separator", "%%", *BRIEF)
+    return tmp_path / "recipes.txt"
+
+
+def test_records_are_read_scored_and_sampled_as_lines_are(charrnn_in, recipes):
+    size = sum(map(len, RECIPES)) + len(RECIPES)
+    scored = json.loads(charrnn_in("evaluate", "recipes", "recipes.txt", "--json").out)
+    assert (scored["items"], scored["characters"], scored["lines"]) == (20, size, None)
+    assert scored["protocol"] == "20 records, state reset at each, record separator counted"
+    assert (
+        "one by one"
+        in charrnn_in("evaluate", "recipes", "recipes.txt", "--window", 9, status=2).err
+    )
+    part = json.loads(charrnn_in("evaluate", "recipes", "--split", "val", "--json").out)
+    assert part["items"] == 2
+    sample = ("sample", "recipes", "--seed", 1, "--length", 400)
+    texts = [
+        json.loads(line)["text"]
+        for line in charrnn_in(*sample, "-q", "--count", 3, "--json").out.splitlines()
+    ]
+    assert not any("\x1e" in text for text in texts)
+    assert charrnn_in(*sample, "--count", 3).out == "\n%%\n".join(texts) + "\n"
+    assert charrnn_in(*sample, "--count", 3, "--separator", "|").out == "|".join(texts) + "\n"
+    shown = charrnn_in("visualize", "recipes", "recipes.txt", "--surprisal", "--color", "none")
+    assert "trained on records; its state is reset at each" in shown.err
+    assert "salt␞Cake" in shown.out
+    assert "20 records of" in charrnn_in("train", "--resume", "--name", "recipes", status=2).err + (
+        charrnn_in("train", "recipes.txt", "--separator", "%%", "--name", "b", *BRIEF).err
+    )
+
+
+def test_a_record_is_novel_unless_it_stands_in_the_corpus(recipes):
+    from charrnn.cli.run_names import reading_of
+    from charrnn.cli.sample.selection import SelectionOptions, make_selection
+
+    run = load_checkpoint(recipes.parent / "checkpoints" / "recipes" / "best.safetensors")
+    options = SelectionOptions(novel=(str(recipes),), novel_length=1000)
+    novelty = make_selection(options, reading_of(run)).novelty
+    assert novelty.is_copied(RECIPES[3])
+    assert not novelty.is_copied(RECIPES[3] + "\n- sugar")
+    assert not novelty.is_copied("- salt")
+
+
+def test_each_file_of_a_folder_is_a_document(charrnn_in, tmp_path):
+    (tmp_path / "tweets").mkdir()
+    for k in range(24):
+        (tmp_path / "tweets" / f"{k}.txt").write_text(f"tweet {k} says hello")
+    running = charrnn_in("train", "tweets", "--plan-only", *BRIEF)
+    assert "24 files in a row, each ended by a newline, added to 23" in running.err
+    assert "--documents treats each of these small files as a separate text" in running.err
+    result = charrnn_in("train", "tweets", "--documents", *BRIEF)
+    assert "24 documents of 470 characters in 24 files" in result.err
+    assert "21 documents for training, then 3 for validation" in result.err
+    assert "boundary" not in result.err
+    scored = charrnn_in("evaluate", "tweets", "tweets/3.txt").out
+    assert "19, 1 document, state reset at each" in scored
+
+
+def test_a_list_of_names_is_noticed_with_what_to_type(charrnn_in, tmp_path):
+    (tmp_path / "names.txt").write_text("ada\nmarie\ngrace\n" * 20)
+    result = charrnn_in("train", "names.txt", "--plan-only", *BRIEF)
+    assert "this looks like a list (lines of 4 characters on average): --lines treats" in result.err
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_checkpoint_from_before_records_is_read_as_it_was(lines, charrnn_in, tmp_path):
+    """Its record lacks the newer settings, and its files ran into each other."""
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("ada\nmarie\ngrace" * 9)
+    charrnn_in("train", "a.txt", "b.txt", *(("--lines",) if lines else ()), *BRIEF)
+    path = tmp_path / "checkpoints" / "a" / "best.safetensors"
+    before = charrnn_in("sample", "a", "--seed", 1).out
+    checkpoint = load_checkpoint(path)
+    about = checkpoint.run["corpus"]
+    kept = ("level", "lines", "globs", "max_chars", "val_fraction", "test_fraction", "split_seed")
+    config = {
+        name: about["config"][name] for name in (*kept, "min_count", "encoding", "keep_newlines")
+    }
+    if not lines:
+        import hashlib
+
+        text = (tmp_path / "a.txt").read_bytes() * 2
+        about = about | {"fingerprint": hashlib.sha256(text).hexdigest()}
+    run = {**checkpoint.run, "corpus": {**about, "config": config}}
+    save_checkpoint(path, dataclasses.replace(checkpoint, run=run))
+    assert charrnn_in("sample", "a", "--seed", 1).out == before
+    assert charrnn_in("evaluate", "a", "--split", "train").out

@@ -1,0 +1,176 @@
+"""Files that are no texts: what they are called, and what gets the text out of them."""
+
+import bz2
+import gzip
+import importlib
+import io
+import lzma
+import tarfile
+import zipfile
+from importlib.util import find_spec
+
+import pytest
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import DataError
+from charrnn.text.corpus import read_corpus
+from charrnn.text.formats import format_of
+from charrnn.text.sources import (
+    TextSource,
+    byte_pieces,
+    file_source,
+    named_source,
+    spooled_source,
+)
+
+TEXT = "Ein Gruß,\n三字經 人之初\n" * 50
+
+
+def zipped(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            content = "application/epub+zip" if name == "mimetype" else TEXT
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def tarred() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.size = 5
+        archive.addfile(info, io.BytesIO(b"hello"))
+    return packed.getvalue()
+
+
+NO_TEXTS = {
+    "texts.zip": (zipped("two/1.txt"), "a zip archive", "unzip texts.zip -d texts"),
+    "texts.tar": (tarred(), "a tar archive", "tar -xf texts.tar -C texts"),
+    "texts.tar.gz": (gzip.compress(tarred()), "a tar archive", "tar -xf texts.tar.gz -C texts"),
+    "my notes.docx": (
+        zipped("[Content_Types].xml", "word/document.xml"),
+        "a Word document",
+        "pandoc 'my notes.docx' -t plain -o 'my notes'.txt",
+    ),
+    "renamed": (zipped("word/document.xml"), "a Word document", "pandoc renamed"),
+    "book.epub": (zipped("mimetype", "a.html"), "an EPUB book", "pandoc book.epub"),
+    "paper.pdf": (b"%PDF-1.7\n%\xe2\xe3", "a PDF", "pdftotext paper.pdf paper.txt"),
+    "photo.png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "an image", "tesseract photo.png photo"),
+    "photo.jpg": (b"\xff\xd8\xff\xe0\0\x10JFIF", "an image", "tesseract photo.jpg photo"),
+    "tune.mid": (b"MThd\0\0\0\x06\0\0\0\x01", "a MIDI file", "midi2abc tune.mid > tune.abc"),
+    "data.7z": (b"7z\xbc\xaf\x27\x1c\0\4", "a 7z archive", "7z x data.7z"),
+    "prog": (b"\x7fELF\2\1\1\0", "a program", "there is no text in it"),
+}
+
+
+def refusal_of(source: TextSource) -> DataError:
+    with pytest.raises(DataError) as caught:
+        read_corpus([source], CorpusConfig(), cache="unused")
+    return caught.value
+
+
+@pytest.mark.parametrize("name", NO_TEXTS)
+@pytest.mark.parametrize("piped", [False, True])
+def test_what_is_no_text_is_named_with_what_turns_it_into_one(name, piped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content, noun, command = NO_TEXTS[name]
+    (tmp_path / name).write_bytes(content)
+    if piped:
+        error = refusal_of(spooled_source(io.BytesIO(content), "standard input"))
+        assert error.message.startswith("standard input is ")
+        assert "FILE" in error.hint or "no text in it" in error.hint
+    else:
+        error = refusal_of(named_source(name))
+        assert error.message.startswith(f"{name} is {noun}")
+        assert command in error.hint
+    assert error.message.endswith(", not a text")
+    assert "byte" not in error.message + error.hint
+
+
+@pytest.mark.parametrize("text", ["PK is a name", "BM", "GIFs", "%PD", "Rar", "1 <a>\nfoo\n"])
+def test_a_text_that_begins_alike_is_a_text(text):
+    assert format_of(text.encode()) is None
+
+
+@pytest.mark.parametrize("name", ["a.srt", "page.html", "README.md", "poem.txt"])
+def test_a_text_of_any_ending_is_read(name, tmp_path):
+    (tmp_path / name).write_text(TEXT, encoding="utf-8")
+    corpus = read_corpus([file_source(tmp_path / name)], CorpusConfig(), cache=tmp_path)
+    assert corpus.vocabulary.decode(corpus.ids) == TEXT
+
+
+PACKERS = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}
+if find_spec("compression"):
+    PACKERS[".zst"] = importlib.import_module("compression.zstd").compress
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize("level", ["char", "byte"])
+def test_a_compressed_text_is_read_from_a_file_and_from_a_pipe(ending, level, tmp_path):
+    packed = PACKERS[ending](TEXT.encode())
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(packed)
+    for source in (file_source(path), spooled_source(io.BytesIO(packed), "standard input")):
+        for _ in range(2):  # a source can be opened again
+            assert b"".join(byte_pieces(source)) == TEXT.encode()
+        corpus = read_corpus([source], CorpusConfig(level=level), cache=tmp_path)
+        assert len(corpus) == len(TEXT if level == "char" else TEXT.encode())
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_compressed_text_cut_off_is_one_line(ending, tmp_path):
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(PACKERS[ending](TEXT.encode())[:-9])
+    error = refusal_of(file_source(path))
+    assert error.message.startswith(f"{path} is a damaged {ending} file: ")
+
+
+def test_what_this_python_cannot_open_is_named(tmp_path):
+    if ".zst" in PACKERS:
+        pytest.skip("this Python opens Zstandard files")
+    (tmp_path / "a.zst").write_bytes(b"\x28\xb5\x2f\xfd\x04\0")
+    error = refusal_of(file_source(tmp_path / "a.zst"))
+    assert "is a Zstandard file, not a text" in error.message
+    assert "zstd -d " in error.hint
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a b.txt", "http://x.org/y", "FTP://x/y"])
+def test_an_address_is_told_apart_from_a_path_and_keeps_its_slashes(address):
+    with pytest.raises(DataError) as caught:
+        named_source(address)
+    assert caught.value.message == f"{address} is an address, not a file"
+    assert caught.value.hint.startswith("download it first: curl -LO ")
+    assert address in caught.value.hint
+
+
+FRENCH = "Où est la bibliothèque ? Elle préfère être près du château, à côté de l'hôtel. Ça va.\n"
+GERMAN = "Der Bär läuft über die Straße und grüßt fröhlich; schöne Grüße aus Köln.\n"
+POLISH = "Zażółć gęślą jaźń. Wszystko będzie dobrze, książę śpi, żółw się śmieje, pięć łąki.\n"
+CZECH = "Příliš žluťoučký kůň úpěl ďábelské ódy. Dobrý den, jak se máte, děkuji pěkně.\n"
+TURKISH = "Bugün hava çok güzel, şimdi İstanbul'a gidiyorum; ağaçlar ve kuşlar, ışık.\n"
+CHINESE = "人之初，性本善。性相近，习相远。苟不教，性乃迁。教之道，贵以专。昔孟母，择邻处。"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (FRENCH, "cp1252"),
+        (FRENCH[:45], "cp1252"),
+        (GERMAN, "cp1252"),
+        (POLISH, "cp1250"),
+        (CZECH, "cp1250"),
+        (TURKISH * 3, "cp1254"),
+        (CHINESE, "gb18030"),
+        (CHINESE + "\n", "gb18030"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 400])
+@pytest.mark.parametrize("before", ["", "a", "one line\n"])
+def test_the_encoding_that_fits_is_proposed_with_a_piece_of_the_text(text, encoding, times, before):
+    data = (before + text * times).encode(encoding)
+    error = refusal_of(TextSource("a.txt", lambda: io.BytesIO(data)))
+    assert f"it may be {encoding} ('" in error.hint
+    shown = error.hint.partition("('")[2].partition("')")[0]
+    assert len(shown) > 5
+    assert shown in before + text * times
