@@ -359,7 +359,8 @@ def _scored(
     vocabulary: Vocabulary, item: _Item, costs: _Costs, end: str, unknown_bits: float | None
 ) -> LineScore:
     """The score of a line from the predictions of what was read of it and of what follows."""
-    known = np.append(item.symbols != NOT_IN_VOCABULARY, True)
+    known = np.ones(len(item.symbols) + 1, np.bool_)
+    known[:-1] = item.symbols != NOT_IN_VOCABULARY
     bits = np.full(len(known), UNIFORM_BITS if unknown_bits is None else unknown_bits)
     bits[known] = costs.nats / math.log(2)
     unknown = ~known

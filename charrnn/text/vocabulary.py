@@ -149,9 +149,9 @@ class Vocabulary:
 
     def shown(self, symbol: int) -> str:
         """A symbol as text; a byte that is not a character in hexadecimal, "c3"."""
-        if self.level == "byte" and symbol >= 128:
-            return f"{symbol:02x}"
-        return self.decode([symbol])
+        if self.level == "byte":
+            return chr(symbol) if symbol < 128 else f"{symbol:02x}"
+        return UNKNOWN_TEXT if symbol == self.unknown_id else chr(int(self.symbols[symbol]))
 
     def decoder(self) -> Callable[[int], str]:
         """A function from each id in turn to the text that it completes.

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import threading
 
 import pytest
-from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn
+from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn, run_on_terminal
+from rich.cells import cell_len
 
 import charrnn
 from charrnn.config import CorpusConfig
@@ -45,7 +47,7 @@ def test_each_line_is_a_row_of_what_the_library_says(see, lines, tiny_model):
             "line",
             "chars",
             "bits",
-            "bits/char",
+            "mean",
             "unknown",
             "worst",
             "at",
@@ -59,8 +61,8 @@ def test_each_line_is_a_row_of_what_the_library_says(see, lines, tiny_model):
         assert cells[:2] == [str(line.number), str(line.characters)]
         assert cells[2:4] == [f"{line.bits:.2f}", f"{line.bits_per_char:.3f}"]
         assert cells[4:7] == [str(line.unknown), f"{line.worst.bits:.2f}", str(line.worst.position)]
-        assert row.endswith(f"  {line.text}")
-    assert "\n     2       1  " in "\n".join(rows)
+        assert row.endswith(f" {line.text}")
+    assert rows[1].split()[:2] == ["2", "1"]
     assert "é" in rows[2].split()[7]
 
 
@@ -109,7 +111,7 @@ def test_a_model_of_records_scores_records(cook, wording):
     wording(result)
     table = run_charrnn("score", "separator", "two", cwd=cook).out.splitlines()
     assert table[0].split()[0] == "record"
-    assert table[1].endswith("  cake↵↵flour")
+    assert table[1].endswith(" cake↵↵flour")
     evaluated = run_charrnn("evaluate", "separator", "two", "--json", cwd=cook)
     assert f"{json.loads(evaluated.out)['bits_per_char']:.4f} bits" in result.err
     by_lines = records(run_charrnn("score", "separator", "two", "--json", "--lines", cwd=cook))
@@ -218,16 +220,21 @@ def test_bytes_that_are_no_text_are_unknown_characters(see, tmp_path, workplace)
     assert sum(r["unknown"] for r in in_bytes) == 0
 
 
-def test_a_long_line_is_shortened_on_a_terminal_only(see, tmp_path, monkeypatch):
-    (tmp_path / "t").write_text("ab中" * 5000)
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "100")
-    row = see("tiny", tmp_path / "t").out.splitlines()[1]
-    assert row.endswith("…")
-    assert len(row) < 100
-    monkeypatch.undo()
-    long = run_charrnn("score", tmp_path / "t", cwd=tmp_path.parent / "workplace").out
-    assert long.splitlines()[1].endswith("ab中" * 5000)
+def test_a_long_line_is_shortened_on_a_terminal_to_what_is_around_its_worst_character(
+    workplace, tmp_path
+):
+    long = "def wrap(" + "ab" * 3000 + "é" + "ab" * 3000
+    (tmp_path / "t").write_text(f"{long}\nabc\né中中{'中' * 99}\n", encoding="utf-8")
+    arguments = ("score", tmp_path / "t", "--no-lines", "-q")
+    seen = run_on_terminal(*arguments, cwd=workplace, columns=90).splitlines()
+    texts = [row[len(seen[0]) - len("text") :] for row in seen[1:]]
+    assert re.fullmatch("…b?(ab)+é(ab)+a?…", texts[0])
+    assert abs(texts[0].index("é") - len(texts[0]) / 2) < 3
+    assert texts[1] == "abc"
+    assert re.fullmatch("é中+ ?…", texts[2])
+    assert {cell_len(row) for row in (seen[1], seen[3])} == {90}
+    whole = run_charrnn(*arguments, cwd=workplace).out.splitlines()
+    assert whole[1].endswith(f" {long}")
 
 
 @pytest.mark.parametrize(

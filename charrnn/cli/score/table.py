@@ -9,9 +9,9 @@ from charrnn.render.glyphs import one_line
 if TYPE_CHECKING:
     from charrnn.evaluation.score import LineScore
 
-HEADINGS = ("chars", "bits", "bits/char", "unknown", "worst", "at", "read", "expected")
-WIDTHS = (6, 6, 9, 9, 7, 6, 5, 4, 8)
-GAP = "  "
+HEADINGS = ("chars", "bits", "mean", "unknown", "worst", "at", "read", "expected")
+WIDTHS = (5, 5, 8, 6, 7, 6, 5, 4, 8)
+GAP = " "
 BLANK = "␣"
 
 
@@ -21,7 +21,7 @@ class Table:
     Args:
         noun: what a row is of: "line".
         names: the files that the lines are from; of several, each line is called by its file too.
-        width: cells of the terminal, in which the lines end; None: they are printed whole.
+        width: cells of the terminal, for which lines are shortened; None: they are printed whole.
     """
 
     def __init__(self, noun: str, names: Iterable[str], width: int | None) -> None:
@@ -52,19 +52,23 @@ class Table:
             _shown(worst.expected),
         )
         row = GAP.join(self._justified(cells)) + GAP
-        return row + self._shortened(one_line(line.text), len(row))
+        return row + self._shortened(line.text, worst.position, len(row))
 
     def _justified(self, cells: Iterable[str]) -> Iterator[str]:
         return (cell.rjust(width) for cell, width in zip(cells, self._widths, strict=True))
 
-    def _shortened(self, text: str, used: int) -> str:
-        """The text in as many cells as are left of a line."""
-        if self._width is None:
-            return text
+    def _shortened(self, text: str, place: int, used: int) -> str:
+        """The text, or what of it is around a place, in as many cells as are left of a line."""
         from rich.cells import cell_len, set_cell_size
 
-        left = max(1, self._width - used)
-        return text if cell_len(text) <= left else set_cell_size(text, left - 1) + "…"
+        left = max(1, (self._width or 0) - used)
+        whole = one_line(text)
+        if self._width is None or cell_len(whole) <= left:
+            return whole
+        start = max(0, min(place - left // 2, len(text) - left + 1))
+        shown = ("…" if start else "") + one_line(text[start : start + left])
+        is_cut = start + left < len(text) or cell_len(shown) > left
+        return set_cell_size(shown, left - 1) + "…" if is_cut else shown
 
 
 def _shown(symbol: str) -> str:
