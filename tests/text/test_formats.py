@@ -170,7 +170,7 @@ CHINESE = "人之初，性本善。性相近，习相远。苟不教，性乃迁
 def test_the_encoding_that_fits_is_proposed_with_a_piece_of_the_text(text, encoding, times, before):
     data = (before + text * times).encode(encoding)
     error = refusal_of(TextSource("a.txt", lambda: io.BytesIO(data)))
-    assert f"it may be {encoding} ('" in error.hint
+    assert f" {encoding} ('" in error.hint
     shown = error.hint.partition("('")[2].partition("')")[0]
     assert len(shown) > 5
     assert shown in before + text * times
