@@ -79,7 +79,7 @@ def test_what_is_no_text_is_named_with_what_turns_it_into_one(name, piped, tmp_p
     if piped:
         error = refusal_of(spooled_source(io.BytesIO(content), "standard input"))
         assert error.message.startswith("standard input is ")
-        assert "FILE" in error.hint or "no text in it" in error.hint
+        assert "FILE" in error.hint or "no text" in error.hint
     else:
         error = refusal_of(named_source(name))
         assert error.message.startswith(f"{name} is {noun}")
