@@ -2,7 +2,7 @@
 
     import charrnn
 
-    model = charrnn.load("checkpoints/shakespeare/best.safetensors")
+    model = charrnn.load("shakespeare")                  # the run checkpoints/shakespeare
     print("".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1)))
     recording = model.read("To be, or not to be")        # recording.arrays["c"] has shape (T, L, H)
 
@@ -38,6 +38,10 @@ _HOMES = {
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 (the names are said once)
+
+
+def __dir__() -> list[str]:
+    return sorted((*__all__, "__version__"))
 
 
 def __getattr__(name: str) -> Any:

@@ -1,20 +1,43 @@
-"""A model for users of the library: what `charrnn.load` returns.
+"""A model for users of the library: what `charrnn.load` and `charrnn.train` give.
 
 Inside the package everything works on the network alone (`charrnn.model.CharRNN`), and each method here calls the
 module that does the work.
 """
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any, Self
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from charrnn.config import SamplingConfig
+from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.evaluation.evaluate import Evaluation, evaluate
 from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.recording import Recording, record
 from charrnn.model import CharRNN
+from charrnn.network.cells.base import Weights
+from charrnn.network.heads import LINEAR, Head
+from charrnn.network.shapes import count_parameters, describe
+from charrnn.numerics import Ids
+from charrnn.render.views.picture import picture_of_best_unit
+from charrnn.runs import find_checkpoint, reading_of, title_of
 from charrnn.sampling.sampler import sample
+from charrnn.settings import config_of, require
+from charrnn.text.kinds import item_end_of, item_noun
+from charrnn.text.pieces import as_read
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.wording import counted, duration
+
+SHOWN_CHARS = 2000
+"""Maximum characters of a recording that a notebook shows."""
+
+
+class ShownRecording(Recording):
+    """A recording that a notebook shows in the colors of its most interesting unit."""
+
+    def _repr_html_(self) -> str:
+        return picture_of_best_unit(self, SHOWN_CHARS)
 
 
 class LanguageModel(CharRNN):
@@ -24,10 +47,102 @@ class LanguageModel(CharRNN):
         config: the shape of the network.
         vocabulary: the symbols that it reads and generates.
         weights: the arrays named by `charrnn.network.shapes.weight_shapes`, float32.
+        head: what it makes of the stack's outputs.
+        metrics: what was measured in training: step, epoch, best_val_nats_per_char and others.
+        metadata: what is recorded of its training: corpus, settings, versions. It says how the model reads a text.
+        name: the name of its run or file, for its description.
 
     Raises:
-        CheckpointError: a weight is missing, superfluous or of the wrong shape.
+        CheckpointError: a weight is missing, superfluous or of the wrong shape, or the record is damaged.
     """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: Vocabulary,
+        weights: Weights,
+        head: Head = LINEAR,
+        *,
+        metrics: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__(config, vocabulary, weights, head)
+        self.metrics, self.metadata, self.name = dict(metrics or {}), dict(metadata or {}), name
+        self.reading = reading_of(Checkpoint(self, self.metrics, self.metadata))
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """The model in a checkpoint."""
+        model = checkpoint.model
+        name = title_of(checkpoint) if checkpoint.path else str(checkpoint.run.get("name", ""))
+        return cls(
+            model.config,
+            model.vocabulary,
+            model.weights,
+            model.head_kind,
+            metrics=checkpoint.metrics,
+            metadata=checkpoint.run,
+            name=name,
+        )
+
+    def __repr__(self) -> str:
+        """The model in one line."""
+        name = f" {self.name!r}" if self.name else ""
+        parts = [describe(self.config), self._alphabet]
+        if (bits := self._bits_per_char) is not None:
+            parts.append(f"{bits:.3f} bits per {self._noun} on validation text")
+        if self.edits:
+            parts.append(counted(len(self.edits), "edit"))
+        return f"<LanguageModel{name}: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """The model as a table, for notebooks."""
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(value)}</td></tr>"
+            for name, value in self._facts().items()
+        )
+        return f"<table>{rows}</table>"
+
+    def _facts(self) -> dict[str, str]:
+        """What is worth knowing of the model, in words."""
+        config, metrics = self.config, self.metrics
+        layers = f"{counted(config.num_layers, 'layer')} of {counted(config.hidden_size, 'unit')}"
+        facts = {
+            "model": self.name or "LanguageModel",
+            "cell": config.cell,
+            "network": f"{layers}, embedding {config.embedding_size}",
+            "parameters": f"{count_parameters(config):,}",
+            "vocabulary": self._alphabet,
+        }
+        if end := item_end_of(self.reading):
+            facts["reads"] = f"{item_noun(end)}s, each by itself"
+        if (step := metrics.get("best_step", metrics.get("step"))) is not None:
+            facts["trained"] = (
+                f"{counted(int(step), 'step')} in {duration(metrics.get('seconds', 0))}"
+            )
+        if (bits := self._bits_per_char) is not None:
+            facts["validation"] = f"{bits:.3f} bits per {self._noun}"
+        if self.edits:
+            facts["edits"] = ", ".join(map(str, self.edits))
+        return facts
+
+    @property
+    def _noun(self) -> str:
+        return "byte" if self.vocabulary.level == "byte" else "character"
+
+    @property
+    def _alphabet(self) -> str:
+        """The size of the vocabulary in words."""
+        unknown = " and an unknown symbol" if self.vocabulary.has_unknown else ""
+        return f"{counted(len(self.vocabulary.symbols), self._noun)}{unknown}"
+
+    @property
+    def _bits_per_char(self) -> float | None:
+        """The validation loss of training; None if there is none."""
+        nats = self.metrics.get("best_val_nats_per_char")
+        return None if nats is None else nats / math.log(2)
 
     def sample(self, prompt: str = "", **settings: Any) -> Iterator[str]:
         """Generate text, piece by piece; closing the iterator ends it.
@@ -38,24 +153,34 @@ class LanguageModel(CharRNN):
 
         Raises:
             DataError: the prompt has characters that the model does not know, or lines where one is wanted.
-            UsageError: a setting is out of its range.
+            UsageError: a setting is unknown or out of its range.
 
         Example:
             "".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1))
         """
-        return sample(self, prompt, SamplingConfig(**settings))
+        _require_text("prompt", prompt)
+        return sample(self, prompt, config_of(SamplingConfig, settings))
 
-    def read(self, text: str, *, top: int = 0) -> Recording:
+    def read(self, text: str, *, top: int | None = None) -> Recording:
         """Read a text and record every state and gate on the way.
+
+        A model of lines reads a newline and then each line that is not empty with the newline that ends it, from its
+        initial state: what it predicts is what `evaluate` scores. The same holds for records and documents.
 
         Args:
             text: its characters must be known to the model.
-            top: how many of the most likely next characters to record at each position.
+            top: how many of the most likely next characters to record at each position; None: none. More than there
+                are stands for all of them.
 
         Raises:
             DataError: the text is empty or has characters that the model does not know.
         """
-        return record(self, text, top=top)
+        _require_text("text", text)
+        whole = top is None or (isinstance(top, int) and not isinstance(top, bool) and top >= 0)
+        require(whole, "top", "a whole number, 0 or more", top)
+        read = as_read(text, self.reading)
+        recording = record(self, read, top=top or 0, item_end=item_end_of(self.reading))
+        return ShownRecording(**vars(recording))
 
     def edited(self, edits: Iterable[Edit]) -> Self:
         """A copy of this model with some units clamped or steered whenever it reads or generates.
@@ -76,20 +201,26 @@ class LanguageModel(CharRNN):
         return edited(self, edits)
 
     def evaluate(
-        self, text: str, *, window: int | None = None, item_end: str | None = None
+        self,
+        text: str | Ids,
+        *,
+        window: int | None = None,
+        item_end: str | None = None,
+        carried: bool = False,
     ) -> Evaluation:
-        """Score a text: cross-entropy, perplexity, accuracy.
+        """Score a text: cross-entropy, perplexity, accuracy. See `charrnn.evaluate`.
 
         Args:
-            text: at least two characters, all known to the model.
+            text: the text, or its ids, all known to the model.
             window: None carries the state through the whole text; W resets it every W characters.
-            item_end: score each line by itself, if this is a newline; see `charrnn.text.kinds`.
+            item_end: score each line by itself, if this is a newline; None: as the model was trained.
+            carried: whether the text is read as running text even by a model of lines.
 
         Raises:
             DataError: the text is too short, or has characters that the model does not know.
             UsageError: a window for items, or a vocabulary without `item_end`.
         """
-        return evaluate(self, self.vocabulary.encode(text), window=window, item_end=item_end)
+        return evaluate(self, text, window=window, item_end=item_end, carried=carried)
 
     def save(self, path: str | Path) -> None:
         """Write the model to a .safetensors file, which `charrnn.load` and the command line read.
@@ -98,17 +229,26 @@ class LanguageModel(CharRNN):
             EnvironmentFault: the file cannot be written.
             UsageError: units are edited; a file cannot store edits.
         """
-        save_checkpoint(Path(path), Checkpoint(self))
+        save_checkpoint(Path(path), Checkpoint(self, self.metrics, self.metadata))
 
 
-def load(path: str | Path) -> LanguageModel:
-    """The model in a checkpoint file, ready to run in NumPy.
+def load(name: str | Path) -> LanguageModel:
+    """A trained model, ready to run in NumPy.
 
     Args:
-        path: a .safetensors file that `charrnn train` wrote.
+        name: a .safetensors file that `charrnn train` wrote, a run's folder, or the name of a run under checkpoints/;
+            a path that exists wins.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or not a charrnn checkpoint.
+        CheckpointError: there is none, or it is damaged, or not a charrnn checkpoint.
+
+    Example:
+        charrnn.load("plays")
     """
-    model = load_checkpoint(Path(path)).model
-    return LanguageModel(model.config, model.vocabulary, model.weights)
+    require(isinstance(name, (str, Path)), "name", "a name or a path", name)
+    return LanguageModel.from_checkpoint(load_checkpoint(find_checkpoint(name)))
+
+
+def _require_text(name: str, text: object) -> None:
+    """Raise SettingError unless an argument is a text."""
+    require(isinstance(text, str), name, "a text", text)

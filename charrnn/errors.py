@@ -29,6 +29,8 @@ class CharrnnError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.setting: str | None = None
+        """The first setting that the message names, by the name of its keyword; None: it names none."""
         self._spelled: Spelled | None = None
 
     @classmethod
@@ -47,6 +49,8 @@ class CharrnnError(Exception):
 
         error = cls(*spelled_by(_in_python))
         error._spelled = spelled_by
+        named = (name for _, name, _, _ in Formatter().parse(message) if name)
+        error.setting = next((name for name in named if name not in {OFF, *values}), None)
         return error
 
     @property

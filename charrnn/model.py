@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from charrnn.config import ModelConfig
+from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Ops, State, Weights
@@ -67,6 +67,8 @@ class CharRNN:
         self.head_kind = head
         self.edits: tuple[Any, ...] = ()
         """The edits that `with_ops` was given; empty for a model as trained."""
+        self.reading = CorpusConfig(level=vocabulary.level)
+        """How a text becomes symbols: as the corpus did; of a network alone as running text."""
         self._layers = [
             make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T))
             for k in range(config.num_layers)

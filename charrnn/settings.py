@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from charrnn.errors import OFF, SettingError
+from charrnn.wording import did_you_mean
+
+Kind = TypeVar("Kind")
 
 UNBOUNDED = 1e12
 """A bound from here on stands for "any finite number"; messages mention it only where it is exceeded."""
@@ -76,6 +79,26 @@ class Config:
 def setting(default: Any, help: str, **known: Any) -> Any:  # noqa: A002 (it is what the command line calls help)
     """A field of a config: its default and what is known of it (see `Setting`)."""
     return dataclasses.field(default=default, metadata={"setting": Setting(help=help, **known)})
+
+
+def config_of(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
+    """A config with the settings that were given by name.
+
+    Raises:
+        SettingError: it has no such setting, or a value is wrong.
+    """
+    require_known(given, settings_of(kind))
+    return kind(**given)
+
+
+def require_known(names: Collection[str], known: Collection[str]) -> None:
+    """Raise SettingError, with the nearest one, if there is no setting of one of these names."""
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"the settings are {', '.join(known)}"
+            error = SettingError.naming("there is no setting {unknown!r}", hint, unknown=name)
+            error.setting = name
+            raise error
 
 
 def settings_of(config: type | object) -> dict[str, Setting]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
-    from charrnn.text.vocabulary import Vocabulary
 
 EXAMPLES = (
     "charrnn evaluate book.txt",
@@ -136,14 +135,14 @@ def _score(
     from charrnn.evaluation.evaluate import evaluate as score
 
     ids, left_out = text
-    unknown = left_out or _count_unknown(ids, model.vocabulary)
     return score(
         model,
         ids,
         window=options.window,
         streams=options.streams,
         item_end=item_end,
-        unknown=unknown,
+        carried=item_end is None,
+        unknown=left_out,
     )
 
 
@@ -167,11 +166,6 @@ def _read(file: str, model: "CharRNN", reading: CorpusConfig) -> "tuple[Ids, int
 
     text, left_out = leave_out_unknown(file_text(file, reading), model)
     return model.vocabulary.encode(text), left_out
-
-
-def _count_unknown(ids: "Ids", vocabulary: "Vocabulary") -> int:
-    """The number of characters that are read as the model's unknown symbol."""
-    return 0 if vocabulary.unknown_id is None else int((ids == vocabulary.unknown_id).sum())
 
 
 def _own_corpus(loaded: "Checkpoint") -> "Corpus":

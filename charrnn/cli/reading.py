@@ -104,20 +104,24 @@ class Reader:
         """What the model reads: "character" or "byte"."""
         return noun_of(self.model.vocabulary.level)
 
-    def text(self, most: int | None) -> str:
+    def text(self, most: int | None, *, exact: bool = False) -> str:
         """The text, at most `most` characters of it; without one, a text that the model generates.
+
+        Args:
+            most: maximum number of characters.
+            exact: whether it stays as it was given, with empty lines and an unended last line.
 
         Raises:
             DataError: the model knows none of its characters.
         """
-        return self.texts(most)[1]
+        return self.texts(most, exact=exact)[1]
 
-    def texts(self, most: int | None) -> tuple[str, str]:
-        """The text as it was given, and what the model knows of it; errors as for `text`."""
+    def texts(self, most: int | None, *, exact: bool = True) -> tuple[str, str]:
+        """The text as it was given, and what the model knows of it; arguments and errors as for `text`."""
         if self.argument is None:
             made = own_text(self.model, min(OWN_TEXT, most or OWN_TEXT), self.item_end)
             return made, made
-        return given_and_known_text(self.argument, self.model, self.config, most)
+        return given_and_known_text(self.argument, self.model, self.config, most, exact=exact)
 
     def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":
         """The recording of a text; see `charrnn.interpret.recording.record`.
@@ -195,31 +199,45 @@ def generated_text(model: "CharRNN", length: int, item_end: str | None = None) -
 def known_text(
     text: str, model: "CharRNN | None", config: CorpusConfig, most: int | None = None
 ) -> str:
-    """What a TEXT argument means, without what the model does not know; see `given_and_known_text`."""
+    """What a TEXT argument means, as the model reads it; see `given_and_known_text`."""
     return given_and_known_text(text, model, config, most)[1]
 
 
 def given_and_known_text(
-    text: str, model: "CharRNN | None", config: CorpusConfig, most: int | None = None
+    text: str,
+    model: "CharRNN | None",
+    config: CorpusConfig,
+    most: int | None = None,
+    *,
+    exact: bool = False,
 ) -> tuple[str, str]:
     """What a TEXT argument means, and the same without the characters that the model does not know.
+
+    Of lines, records and documents the empty ones are left out, and the last ends like the others, as for `evaluate`.
 
     Args:
         text: the argument: a text, a file, or `-`.
         model: reads it; without one, every character is known.
         config: how it is read.
         most: maximum number of characters.
+        exact: whether the text stays as it was given.
 
     Raises:
         DataError: no known characters are left.
     """
     from charrnn.cli.inputs import given_text, leave_out_unknown
+    from charrnn.text.pieces import as_read, without_empty
 
     read = given_text(text, config)
+    if not exact:
+        read = as_read(read, config)
     if most is not None and len(read) > most:
         say(f"charrnn: the first {most:,} of {len(read):,} characters; --max-chars reads more")
         read = read[:most]
     known = leave_out_unknown(read, model)[0] if model else read
+    end = item_end_of(config)
+    if end and not exact:  # a line of unknown characters is empty now
+        known = without_empty(known, end)
     if not known:
         raise DataError(
             "the model knows none of the text's characters" if read else "the text is empty"

@@ -76,7 +76,7 @@ def saliency(
     reader = open_reader(checkpoint, text)
     model, vocabulary = reader.model, reader.model.vocabulary
     target = None if options.target is None else _symbol(options.target, vocabulary)
-    ids = vocabulary.encode(reader.text(reading.max_chars))
+    ids = vocabulary.encode(reader.text(reading.max_chars, exact=True))
     at = _place(options.position, len(ids), reader.noun)
     result = _saliency(model, ids, at, target, item_end=reader.item_end)
     part, scale = _text(result, ids, vocabulary)

@@ -14,13 +14,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.errors import DataError, UsageError
+from charrnn.errors import DataError, SettingError, UsageError
 from charrnn.evaluation.predictions import Predictor
 from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, stretches, windows
 from charrnn.model import CharRNN
 from charrnn.numerics import Ids, require_finite_predictions
+from charrnn.settings import require
 from charrnn.text.items import item_bounds, whole_items
-from charrnn.text.kinds import LINES, end_name, item_noun
+from charrnn.text.kinds import LINES, end_name, item_end_of, item_noun
+from charrnn.text.pieces import as_read
 from charrnn.wording import counted
 
 STREAM_LENGTH = 8192
@@ -104,45 +106,72 @@ class Evaluation:
 
 def evaluate(
     model: CharRNN,
-    ids: Ids,
+    text: str | Ids,
     *,
     window: int | None = None,
     streams: int | None = None,
     item_end: str | None = None,
+    carried: bool = False,
     unknown: int = 0,
 ) -> Evaluation:
-    """Score a text.
+    """Score a text, as the model was trained to read it.
+
+    A model of running text reads the first character and predicts all others. One that was trained on lines reads each
+    line by itself, after a newline, and predicts its characters and the newline that ends it; empty lines are left out,
+    and the last line ends like the others, whether or not a newline is there. The same holds for records and documents.
 
     Args:
         model: the model to score.
-        ids: the text, (T,).
+        text: the text, or the ids of its characters, (T,).
         window: None carries the state through the whole text; W resets it every W characters.
         streams: segments of a carried text read in parallel, each after WARM_UP unscored characters. 1 is strictly
             one pass; None takes one for every STREAM_LENGTH characters.
-        item_end: score each item by itself: each line, if this is a newline; see `charrnn.text.kinds`.
-        unknown: how many unknown characters the text has; only passed on to the result.
+        item_end: score each item by itself: each line, if this is a newline (see `charrnn.text.kinds`); None: as the
+            model was trained.
+        carried: whether the text is read as running text even by a model of lines.
+        unknown: how many unknown characters were left out of the text; only added to those in the result.
 
     Raises:
-        DataError: the text has fewer than two characters, or no item that is not empty.
-        UsageError: `item_end` is combined with `window` or `streams`, or the vocabulary lacks it.
+        DataError: the text has fewer than two characters, no item that is not empty, or unknown characters.
+        UsageError: `window` or `streams` are below 1, or combined with items, or the vocabulary lacks `item_end`.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
+
+    Example:
+        charrnn.evaluate(model, "To be, or not to be").bits_per_char
     """
-    if len(ids) < 2:
-        raise DataError(f"a text needs at least 2 characters to be scored, but this has {len(ids)}")
+    for name, value in (("window", window), ("streams", streams)):
+        require(
+            value is None or (isinstance(value, int) and value >= 1),
+            name,
+            "a whole number, 1 or more",
+            value,
+        )
+    if not (carried or item_end):
+        item_end = item_end_of(model.reading)
+        text = as_read(text, model.reading) if isinstance(text, str) else text
+    if isinstance(text, str):
+        text = model.vocabulary.encode(text)
     if item_end is not None:
         if window is not None or streams is not None:
-            raise UsageError(
-                f"{item_noun(item_end)}s are scored one by one, without a window or streams"
+            raise SettingError.naming(
+                f"{{window}} and {{streams}} do not apply where {item_noun(item_end)}s are scored one by one",
+                "{carried} reads them as running text",
             )
-        ids = as_items(model, ids, item_end)
-    layout = _layout(ids, window, streams, by_items=item_end is not None)
+        text = as_items(model, text, item_end)
+    if len(text) < 2:
+        raise DataError(
+            f"a text needs at least 2 characters to be scored, but this has {len(text)}"
+        )
+    layout = _layout(text, window, streams, by_items=item_end is not None)
     nats, correct = 0.0, 0
     for group in layout.groups(MAX_ITEMS if item_end else MAX_STREAMS):
-        group_nats, group_correct = _score(model, ids, group)
+        group_nats, group_correct = _score(model, text, group)
         nats += group_nats
         correct += group_correct
     require_finite_predictions(nats)
-    return Evaluation(len(ids) - 1, nats, correct, unknown, window, len(layout), item_end)
+    if model.vocabulary.unknown_id is not None:
+        unknown += int((text == model.vocabulary.unknown_id).sum())
+    return Evaluation(len(text) - 1, nats, correct, unknown, window, len(layout), item_end)
 
 
 def as_items(model: CharRNN, ids: Ids, item_end: str) -> Ids:

@@ -30,6 +30,35 @@ def read_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
     return (piece for piece in pieces if piece)
 
 
+def as_read(text: str, config: CorpusConfig) -> str:
+    r"""A text as a model reads it: running text as it is; of lines, records or documents those that are not empty.
+
+        "emma\n\nava"  ->  "emma\nava\n"      each line is ended by a newline, each record by a record separator
+
+    Args:
+        text: the text.
+        config: how the model's corpus was read.
+
+    Raises:
+        DataError: it has nothing but empty lines, records or documents.
+    """
+    kind = items_of(config)
+    if kind is None:
+        return text
+    if kind != LINES:
+        text = "".join(ended([text], config.separator, kind.end))
+    made = without_empty(text + kind.end, kind.end)
+    if text and not made:
+        raise DataError(f"the text has only empty {kind.noun}s")
+    return made
+
+
+def without_empty(text: str, end: str) -> str:
+    """A text of items without the empty ones; the last may lack its end."""
+    *ended_ones, last = text.split(end)
+    return "".join(item + end for item in ended_ones if item) + last
+
+
 def _separator(config: CorpusConfig) -> str | None:
     """The separator as the pieces have it."""
     if config.separator is None or config.level == "char":
