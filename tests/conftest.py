@@ -37,7 +37,8 @@ QUICK = {
     "sampling": ("test_sampling", "test_stopping"),
     "text": ("test_vocabulary",),
     "training": ("test_optimizer", "test_plan"),
-    "tests": ("test_exactness", "test_files", "test_settings"),
+    "network": ("test_exactness",),
+    "tests": ("test_files", "test_settings"),
 }
 """The modules that `pytest -m quick` runs, by their folder: each room, in less than a minute together."""
 
