@@ -90,7 +90,7 @@ class CorpusConfig(Config):
         False,
         "Treat each line as a separate text, such as a name: lines are shuffled, never split, "
         "and the state is reset at each.",
-        excludes=("separator", "documents"),
+        excludes=("separator", "documents", "field"),
         panel=TEXT,
     )
     separator: str | None = setting(
@@ -99,12 +99,19 @@ class CorpusConfig(Config):
         r"\n is a newline, '\n\n' an empty line.",
         metavar="TEXT",
         escapes=True,
-        excludes=("documents",),
+        excludes=("documents", "field"),
         panel=TEXT,
     )
     documents: bool = setting(
         False,
         "Treat each file as a separate text: files are shuffled, never split, and the state is reset at each.",
+        excludes=("field",),
+        panel=TEXT,
+    )
+    field: str | None = setting(
+        None,
+        "Of .csv, .tsv, .jsonl and .json files read this column or key, each value as a separate text.",
+        metavar="NAME",
         panel=TEXT,
     )
     globs: tuple[str, ...] = setting(
@@ -135,7 +142,7 @@ class CorpusConfig(Config):
     )
     split_seed: int = setting(
         1,
-        "With {lines}, {separator} or {documents}: decides which of them are used for validation and testing.",
+        "With {lines}, {separator}, {documents} or {field}: decides which texts are used for validation and testing.",
         high=MAX_SEED,
         panel=TEXT,
     )
@@ -170,9 +177,10 @@ class CorpusConfig(Config):
             raise SettingError.naming(
                 "{separator} must be a text of at least one character, not ''"
             )
-        if self.split_seed != 1 and not (self.lines or self.separator or self.documents):
+        separate = self.lines or self.separator or self.documents or self.field
+        if self.split_seed != 1 and not separate:
             raise SettingError.naming(
-                "{split_seed} only applies with {lines}, {separator} or {documents}"
+                "{split_seed} only applies with {lines}, {separator}, {documents} or {field}"
             )
         if self.val_fraction + self.test_fraction >= 1:
             raise SettingError.naming(

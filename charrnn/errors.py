@@ -84,6 +84,11 @@ def spelled(template: str, spell: Spell, **values: object) -> str:
     return _Speller(spell).vformat(template, (), values)
 
 
+def literal(text: str) -> str:
+    """A text as a part of a template, in which braces would name settings."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def _in_python(name: str, value: str) -> str:
     if name == OFF:
         return "None"

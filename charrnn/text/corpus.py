@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError
+from charrnn.errors import DataError, literal
 from charrnn.numerics import Ids
 from charrnn.text.items import copy_items, count_repeated, item_bounds, item_spans, shuffled
-from charrnn.text.kinds import Items, item_end_of, items_of
+from charrnn.text.kinds import Items, asking_setting, item_end_of, items_of
 from charrnn.text.numbering import cache_path, count, make_ids, number
 from charrnn.text.sources import Notes, TextSource
+from charrnn.text.tables import field_names, table_kind
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
-from charrnn.wording import counted
+from charrnn.wording import counted, listed
 
 SEVERAL, SMALL = 5, 2000
 """Files from which on, and their mean size in characters below which, each is better read as a separate text."""
@@ -143,6 +144,12 @@ def read_corpus(
         EnvironmentFault: the cache cannot be written.
     """
     notes = notes or Notes()
+    if config.field is not None and not any(map(table_kind, sources)):
+        raise DataError.naming(
+            "{name} is no table, so it has no {field}",
+            "a table is a .csv, .tsv, .jsonl or .json file",
+            name=sources[0].name,
+        )
     counts, fingerprint = count(sources, config, notes)
     total = int(counts.sum())
     _require_text(counts, sources)
@@ -150,6 +157,7 @@ def read_corpus(
     _require_known(counts, vocabulary, hint)
     ids = number(sources, config, vocabulary, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
+    sentences += _on_tables(sources, config)
     if notes.num_read > 1 and config.file_ends and items_of(config) is None:
         sentences.append(_boundary(notes, total))
     if notes.truncated:
@@ -168,6 +176,18 @@ def read_corpus(
         notes=tuple(sentences),
         num_unknown=len(_missing(counts, vocabulary)),
     )
+
+
+def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]:
+    """What fields a table has, if all of it is read as a running text."""
+    if items_of(config):
+        return []
+    for source in sources:
+        if len(names := field_names(source, config)) > 1:
+            table = f"all of {source.name} is read, not only its texts"
+            choice = f"reads one of {listed(names)}, each value as a separate text"
+            return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
+    return []
 
 
 def _boundary(notes: Notes, total: int) -> str:
@@ -240,7 +260,7 @@ def _by_items(
 ) -> tuple[Ids, list[str]]:
     """The items, shuffled, and notes about items that are left out."""
     end = int(vocabulary.lookup(np.array([ord(kind.end)]))[0])
-    setting = f"{{{kind.setting}}}"
+    setting = f"{{{asking_setting(config)}}}"
     if end in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
         raise DataError.naming(
             f"{setting} needs the {kind.end_name} in the vocabulary", "lower {min_count}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, SettingError
+from charrnn.errors import DataError, SettingError, literal
 from charrnn.text.formats import START, format_of
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 from charrnn.wording import escape
@@ -68,7 +68,7 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
         notes.marks.add(encoding.upper())
     if kind := format_of(first[:START], source.name):
         hint = kind.hint(source.name)
-        remedy = hint.replace("{", "{{").replace("}", "}}")
+        remedy = literal(hint)
         raise NotTextError(f"{source.name} is {kind.noun}, not a text", hint, kind.noun, remedy)
     if encoding == "utf-8" and b"\0" in first[:PROBE]:
         _refuse_binary(source, first)
@@ -151,7 +151,7 @@ def _refuse_encoding(
     window = _probe(data, error.start)
     hint, remedy = "name the encoding with {encoding}, or train on bytes with {level:byte}", ""
     if fit := _fitting(window, encoding):
-        shown = escape(_snippet(window, fit)).replace("{", "{{").replace("}", "}}")
+        shown = literal(escape(_snippet(window, fit)))
         hint = f"it may be {fit} ({shown!r}): add {{encoding:{fit}}}; or train on bytes with {{level:byte}}"
         remedy = f"iconv -f {fit} -t UTF-8 converts it, if {shown!r} is right"
     raise NotTextError.naming(

@@ -19,23 +19,27 @@ class Items:
     """The character that ends one."""
     end_name: str
     """The name of that character in messages."""
-    setting: str
-    """The field of CorpusConfig that asks for it."""
 
 
-LINES = Items("line", "\n", "newline", "lines")
-RECORDS = Items("record", "\x1e", "record separator", "separator")
-DOCUMENTS = Items("document", "\x1c", "file separator", "documents")
+LINES = Items("line", "\n", "newline")
+RECORDS = Items("record", "\x1e", "record separator")
+DOCUMENTS = Items("document", "\x1c", "file separator")
 KINDS = {kind.end: kind for kind in (LINES, RECORDS, DOCUMENTS)}
+
+
+BY_SETTING = {"lines": LINES, "separator": RECORDS, "documents": DOCUMENTS, "field": RECORDS}
+"""The kinds by the fields of CorpusConfig that ask for them."""
+
+
+def asking_setting(config: CorpusConfig) -> str | None:
+    """The field of a config that asks for items; None for a running text."""
+    return next((name for name in BY_SETTING if getattr(config, name) not in (None, False)), None)
 
 
 def items_of(config: CorpusConfig) -> Items | None:
     """The kind of items that a corpus consists of; None if it is one running text."""
-    if config.lines:
-        return LINES
-    if config.separator is not None:
-        return RECORDS
-    return DOCUMENTS if config.documents else None
+    name = asking_setting(config)
+    return BY_SETTING[name] if name else None
 
 
 def item_end_of(config: CorpusConfig) -> str | None:

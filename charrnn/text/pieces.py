@@ -9,25 +9,43 @@ from collections.abc import Iterable, Iterator
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.text.decoding import text_pieces
-from charrnn.text.kinds import LINES, Items, items_of
+from charrnn.text.kinds import LINES, Items, asking_setting, items_of
 from charrnn.text.sources import Notes, TextSource, byte_pieces
+from charrnn.text.tables import table_kind, values
 
 
 def read_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
     """The text of a source in pieces, none of them empty; the last item may lack its end.
 
     Raises:
-        DataError: the bytes are not valid in the encoding, or have the character that ends a record or document.
+        DataError: the bytes are not valid in the encoding, or have the character that ends a record or document; or a
+            table has no such field.
     """
-    pieces: Iterator[str]
-    if config.level == "byte":
-        pieces = (piece.decode("latin-1") for piece in byte_pieces(source))
-    else:
-        pieces = text_pieces(source, config, notes)
-    kind = items_of(config)
+    kind, pieces = items_of(config), _decoded(source, config, notes)
     if kind and kind != LINES:
-        pieces = ended(_without(kind, source, pieces), _separator(config), kind.end)
+        pieces = _without(kind, source, pieces, asking_setting(config))
+        is_table, end = _is_table(source, config), kind.end
+        pieces = joined(pieces, end) if is_table else ended(pieces, _separator(config), end)
     return (piece for piece in pieces if piece)
+
+
+def _is_table(source: TextSource, config: CorpusConfig) -> bool:
+    return config.field is not None and table_kind(source) is not None
+
+
+def _decoded(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
+    """The text of a source in pieces, or the values of a table's field."""
+    if _is_table(source, config):
+        found = values(source, config, notes)
+        return found if config.level == "char" else map(_as_bytes, found)
+    if config.level == "byte":
+        return (piece.decode("latin-1") for piece in byte_pieces(source))
+    return text_pieces(source, config, notes)
+
+
+def _as_bytes(text: str) -> str:
+    """A text whose characters stand for the bytes of UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def as_read(text: str, config: CorpusConfig) -> str:
@@ -63,16 +81,18 @@ def _separator(config: CorpusConfig) -> str | None:
     """The separator as the pieces have it."""
     if config.separator is None or config.level == "char":
         return config.separator
-    return config.separator.encode("utf-8", "surrogateescape").decode("latin-1")
+    return _as_bytes(config.separator)
 
 
-def _without(kind: Items, source: TextSource, pieces: Iterable[str]) -> Iterator[str]:
+def _without(
+    kind: Items, source: TextSource, pieces: Iterable[str], setting: str | None
+) -> Iterator[str]:
     """The pieces, which must not have the character that is to end an item."""
     for piece in pieces:
         if kind.end in piece:
             raise DataError.naming(
                 f"{{name}} has the character U+{ord(kind.end):04X}, with which charrnn ends a {kind.noun}",
-                f"leave out {{{kind.setting}}}, or remove the character",
+                f"leave out {{{setting}}}, or remove the character",
                 name=source.name,
             )
         yield piece
@@ -107,3 +127,12 @@ def ended(pieces: Iterable[str], separator: str | None, end: str) -> Iterator[st
                 made += [end, shown] if wants_end else [shown]
                 begun, wants_end = True, False
         yield "".join(made)
+
+
+def joined(items: Iterable[str], end: str) -> Iterator[str]:
+    """Items with `end` between them, without the newlines around them, and without the empty ones."""
+    begun = False
+    for item in items:
+        if shown := item.strip("\n"):
+            yield end + shown if begun else shown
+            begun = True

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from charrnn.errors import DataError, EnvironmentFault
+from charrnn.errors import DataError, EnvironmentFault, literal
 from charrnn.wording import escape, listed, nearest
 
 PIECE = 1 << 22
@@ -70,7 +70,7 @@ class Notes:
         sentences = []
         for reason, names in sorted(self.skipped.items()):
             remedy = f"; {self.remedies[reason]}" if reason in self.remedies else ""
-            shown = escape(listed(names, MOST_NAMED)).replace("{", "{{").replace("}", "}}")
+            shown = literal(escape(listed(names, MOST_NAMED)))
             sentences.append(f"left out of the folder as {reason}: {shown}{remedy}")
         if self.marks:
             sentences.append("byte order mark found: read as " + ", ".join(sorted(self.marks)))

@@ -8,6 +8,7 @@ import lzma
 import tarfile
 import zipfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,7 @@ NO_TEXTS = {
 
 def refusal_of(source: TextSource) -> DataError:
     with pytest.raises(DataError) as caught:
-        read_corpus([source], CorpusConfig(), cache="unused")
+        read_corpus([source], CorpusConfig(), cache=Path("unused"))
     return caught.value
 
 

@@ -1,0 +1,211 @@
+"""Tables of texts: one column of a .csv or .tsv file, one key of a .jsonl or .json file, each value a text of its own.
+
+A key of a nested object is written with a dot: message.text. Lists on the way are read through, so that messages.text
+reads each of {"messages": [{"text": ...}, ...]}.
+"""
+
+import csv
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import DataError
+from charrnn.text.decoding import text_pieces
+from charrnn.text.sources import Notes, TextSource, byte_pieces
+from charrnn.wording import did_you_mean, listed
+
+DELIMITERS = ",;\t|"
+"""What may stand between two columns, the usual one first."""
+LONGEST_VALUE = 1 << 30
+"""Characters of a value of a .csv file, at most."""
+SEEN_RECORDS = 100
+"""Records at the start of a file whose keys are listed."""
+COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
+KINDS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+}
+
+
+def table_kind(source: TextSource) -> str | None:
+    """What kind of table a source is by its name's ending: csv, jsonl, json, or None; of a pipe, by how it begins."""
+    path = Path(source.name)
+    suffix = Path(path.stem).suffix if path.suffix.lower() in COMPRESSED else path.suffix
+    if source.name != "standard input":
+        return KINDS.get(suffix.lower())
+    start = next(byte_pieces(source), b"")[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"{"):
+        return "jsonl"
+    return "json" if start.startswith(b"[") else "csv"
+
+
+def values(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
+    """The values of `config.field` in a table, in order, without the empty ones.
+
+    Raises:
+        DataError: the source has no such field, or is damaged.
+    """
+    assert config.field is not None
+    kind, pieces = table_kind(source), _text_pieces(source, config, notes)
+    if kind == "csv":
+        found = _column(source, pieces, config.field)
+    else:
+        objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
+        found = _values_of(source, objects, config.field)
+    return (value for value in found if value)
+
+
+def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
+    """The columns or keys of a table whose values are texts or numbers; empty if it is none, or cannot be read."""
+    kind = table_kind(source)
+    if kind is None or source.name == "standard input":
+        return []
+    pieces = _text_pieces(source, config, Notes())
+    try:
+        if kind == "csv":
+            return _header(_lines(pieces))[0]
+        objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
+        return _keys(objects)
+    except DataError:
+        return []
+
+
+def _text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
+    """The characters of a table, also in a model of bytes."""
+    characters = CorpusConfig(encoding=config.encoding, keep_newlines=config.keep_newlines)
+    return text_pieces(source, characters, notes)
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """A text's lines, with their ends."""
+    rest = ""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split("\n")
+        yield from (line + "\n" for line in lines)
+    if rest:
+        yield rest
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def _header(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str]]]:
+    """The names of the columns, and the other rows; the delimiter is the one that makes most columns of the header."""
+    csv.field_size_limit(LONGEST_VALUE)
+    first = next(lines, "")
+    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+    rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
+    return [name.strip() for name in next(rows, [])], rows
+
+
+def _column(source: TextSource, pieces: Iterable[str], field: str) -> Iterator[str]:
+    try:
+        names, rows = _header(_lines(pieces))
+        if field not in names:
+            raise _lacks(source, field, names, "column")
+        at = names.index(field)
+        for row in rows:
+            yield row[at] if at < len(row) else ""
+    except csv.Error as error:
+        raise DataError(f"{source.name} is not a table that can be read: {error}") from error
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def _objects(source: TextSource, pieces: Iterable[str]) -> Iterator[Any]:
+    """What each line of a .jsonl file holds."""
+    for number, line in enumerate(_lines(pieces), 1):
+        if line.strip():
+            yield _parsed(source, line, f"line {number:,} of {source.name}")
+
+
+def _whole(source: TextSource, pieces: Iterable[str]) -> Any:
+    return _parsed(source, "".join(pieces), source.name)
+
+
+def _parsed(source: TextSource, text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        hint = "a file with one object a line is a .jsonl file" if where == source.name else ""
+        raise DataError(f"{where} is not valid JSON: {error}", hint) from error
+
+
+def _values_of(source: TextSource, objects: Iterable[Any], field: str) -> Iterator[str]:
+    seen: list[Any] = []
+    known = False
+    for item in objects:
+        if len(seen) < SEEN_RECORDS:
+            seen.append(item)
+        for value in _reached(item, field):
+            known = True
+            yield _as_text(source, field, value)
+    if not known:
+        raise _lacks(source, field, _keys(seen), "key")
+
+
+def _reached(item: Any, path: str) -> Iterator[Any]:
+    """The values at a path of keys; lists are read through."""
+    if isinstance(item, list):
+        for part in item:
+            yield from _reached(part, path)
+    elif isinstance(item, dict):
+        if path in item:
+            yield item[path]
+            return
+        key, dot, rest = path.partition(".")
+        if dot and key in item:
+            yield from _reached(item[key], rest)
+
+
+def _as_text(source: TextSource, field: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return "".join(value)
+    if isinstance(value, (dict, list)):
+        what = "an object" if isinstance(value, dict) else "a list"
+        inner = [f"{field}.{name}" for name in _keys([value])]
+        hint = f"give a key inside it: {listed(inner)}" if inner else ""
+        raise DataError(f"{source.name}: {field} is {what}, not a text", hint)
+    return json.dumps(value)
+
+
+def _keys(objects: Iterable[Any]) -> list[str]:
+    """The paths to the texts and numbers of some objects, in order of appearance."""
+    found: dict[str, None] = {}
+    for item in itertools.islice(_flat(objects), SEEN_RECORDS):
+        for key, value in item.items():
+            if isinstance(value, (dict, list)) and (inner := _keys([value])):
+                found |= dict.fromkeys(f"{key}.{name}" for name in inner)
+            elif not isinstance(value, (dict, list)) or all(isinstance(v, str) for v in value):
+                found[key] = None
+    return list(found)
+
+
+def _flat(objects: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    for item in objects:
+        if isinstance(item, list):
+            yield from _flat(item)
+        elif isinstance(item, dict):
+            yield item
+
+
+def _lacks(source: TextSource, field: str, names: list[str], noun: str) -> DataError:
+    if not names:
+        return DataError(f"{source.name} has no {noun} {field!r}, nor any other")
+    meant = did_you_mean(field, names)
+    there = (
+        f"its {noun}s are {listed(names)}" if len(names) > 1 else f"its only {noun} is {names[0]}"
+    )
+    return DataError(f"{source.name} has no {noun} {field!r}; {there}", meant)
