@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import itertools
+import json
 import os
 import re
 import shlex
@@ -63,6 +64,16 @@ def fill(folder):
     (folder / "src").mkdir()
     (folder / "src" / "a.py").write_text(make_text(5000), encoding="utf-8")
     (folder / "hello.txt").write_text("hello", encoding="utf-8")
+    (folder / "latin.txt").write_text(make_text(5000) + "déjà vu\n" * 9, encoding="cp1252")
+    jokes = [f"Why {k}?\nBecause {k}." for k in range(99)]
+    (folder / "recipes.txt").write_text("\n\n%%\n\n".join(jokes), encoding="utf-8")
+    (folder / "tweets").mkdir()
+    for number, joke in enumerate(jokes):
+        (folder / "tweets" / f"{number}.txt").write_text(joke, encoding="utf-8")
+    rows = "".join(f'{number},"{joke}"\n' for number, joke in enumerate(jokes))
+    (folder / "jokes.csv").write_text("id,joke\n" + rows, encoding="utf-8")
+    lines = "".join(json.dumps({"message": {"text": joke}}) + "\n" for joke in jokes)
+    (folder / "chat.jsonl").write_text(lines, encoding="utf-8")
     (folder / "names.txt").write_text("ada\nmarie\ngrace\n" * 9, encoding="utf-8")
     request = '192.0.2.7 - - [12/Mar/2024:00:00:{:02}] "GET /items/{} HTTP/1.1" 200 77\n'
     requests = "".join(request.format(k % 60, k) for k in range(99))
