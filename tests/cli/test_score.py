@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 import charrnn
 from charrnn.config import CorpusConfig
-from charrnn.evaluation.score import UNIFORM_BITS, score, score_candidates
+from charrnn.evaluation.score import MAX_STREAMS, UNIFORM_BITS, LineScorer, score, score_candidates
 
 LINES = ["def wrap(text):", "", "    é = 1", "    return 'one'", "x" * 40, "class TextWrapper:"]
 
@@ -339,6 +339,25 @@ def test_a_named_pipe_is_answered_too_and_the_heading_comes_at_once(workplace, t
             assert row.split()[:2] == ["3", "4"]
         process.wait(60)
     assert process.returncode == 0
+
+
+def test_lines_that_arrive_are_read_in_one_stream_and_those_of_a_file_in_several(
+    see, lines, tmp_path, monkeypatch
+):
+    asked = []
+
+    class Scorer(LineScorer):
+        def __init__(self, *arguments, max_streams, **options):
+            asked.append(max_streams)
+            super().__init__(*arguments, max_streams=max_streams, **options)
+
+    monkeypatch.setattr("charrnn.evaluation.score.LineScorer", Scorer)
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[lines.read_bytes()])
+    writer.start()
+    see("tiny", tmp_path / "pipe", lines)
+    writer.join()
+    assert asked == [1, MAX_STREAMS]
 
 
 def test_whoever_closes_the_pipe_ends_it_without_a_word(workplace, tmp_path):

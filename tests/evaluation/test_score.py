@@ -177,6 +177,7 @@ def test_many_streams_come_close_to_one_and_go_on_where_the_last_block_ended(
     one = LineScorer(MODEL, carried=True, max_streams=1).score(lines)
     monkeypatch.setattr(scoring, "STREAM_LENGTH", 50)
     monkeypatch.setattr(scoring, "BLOCK", 700)
+    monkeypatch.setattr(scoring, "WARM_UP", 250)
     many = score(MODEL, lines, carried=True)
     ours, theirs = ([line.bits for line in some] for some in (many, one))
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)

@@ -154,7 +154,7 @@ class ItemStates:
     def __init__(self, num_items: int, shape: tuple[int, ...]) -> None:
         self._num_items, self._shape = num_items, shape
         self._first = 0
-        """The first item that is not complete."""
+        """The first item that was not handed out."""
         self._begin()
 
     def _begin(self) -> None:
@@ -164,7 +164,7 @@ class ItemStates:
         self._last = np.full(self._shape, np.nan, np.float32)
 
     def add(self, values: Float, part: Part) -> tuple[Float, Float]:
-        """The mean and the last value, (n, ...) each, of the items that are now complete; NaN for one without symbols.
+        """The mean and the last value, (n, ...) each, of the items before the part's last; NaN for one without symbols.
 
         Args:
             values: the values after each symbol of a part, (T, ...).
@@ -176,7 +176,7 @@ class ItemStates:
         sums = np.add.reduceat(np.concatenate([self._sum[None], values]), starts)  # in float64
         counts = np.add.reduceat([self._count] + [1] * len(items), starts)
         lasts = np.concatenate([self._last[None], values])[[*(starts[1:] - 1), -1]]
-        first, self._first = self._first, int(part.items[-1]) + (not part.inside[-1])
+        first, self._first = self._first, int(part.items[-1])
         self._begin()
         if numbers[-1] == self._first:
             self._sum, self._count, self._last = sums[-1], int(counts[-1]), lasts[-1]
