@@ -30,7 +30,7 @@ from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, resumed
 from charrnn.model import CharRNN, States
 from charrnn.numerics import Ids, require_finite_predictions
 from charrnn.settings import require
-from charrnn.text.kinds import LINES, end_name, item_noun
+from charrnn.text.kinds import LINES, end_name, item_end_of, item_noun
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary
 
 UNIFORM_BITS = math.log2(sys.maxunicode + 1)
@@ -106,18 +106,21 @@ def score(
     model: CharRNN,
     lines: Iterable[str],
     *,
+    item_end: str | None = None,
     carried: bool = False,
-    item_end: str = LINES.end,
     unknown_bits: float | None = None,
 ) -> list[LineScore]:
-    """Score each line of a text: the bits that it costs, and where it surprises most.
+    """Score each line of a text, as the model was trained to read it: its cost in bits, and where it surprises most.
+
+    A model of running text reads each line after those before it. One that was trained on lines reads each by itself,
+    after a newline, and leaves out empty ones; the same holds for records and documents.
 
     Args:
         model: the model to judge by.
         lines: the lines, such as an open file; a newline at the end of one is its end, and not counted twice.
-        carried: whether each line is read after those before it, as models of running text were trained; if not,
-            each is read by itself, and empty lines are left out.
-        item_end: the character that ends a line; see `charrnn.text.kinds`.
+        item_end: score each line by itself, if this is a newline (see `charrnn.text.kinds`); None: as the model was
+            trained.
+        carried: whether each line is read after those before it even by a model of lines.
         unknown_bits: the cost in bits of a character that the model does not know; None: that of the model's unknown
             symbol, or without one UNIFORM_BITS.
 
@@ -125,7 +128,7 @@ def score(
         A score for each line, in order. Their bits add up to those of `evaluate` for the same text.
 
     Raises:
-        UsageError: the vocabulary lacks `item_end`, `lines` is a text, or `unknown_bits` is below 0.
+        UsageError: the vocabulary lacks the end of a line, `lines` is a text, or `unknown_bits` is below 0.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
     Example:
@@ -133,7 +136,10 @@ def score(
     """
     if isinstance(lines, str):
         raise UsageError("score takes lines, not a text", "split it: text.splitlines()")
-    scorer = LineScorer(model, carried=carried, item_end=item_end, unknown_bits=unknown_bits)
+    end = None if carried else item_end or item_end_of(model.reading)
+    scorer = LineScorer(
+        model, carried=end is None, item_end=end or LINES.end, unknown_bits=unknown_bits
+    )
     return [line for block in _blocks(lines) for line in scorer.score(block)]
 
 

@@ -76,7 +76,7 @@ def test_what_all_lines_cost_is_what_evaluate_says(see, workplace, capsys, tmp_p
 
 
 def test_a_model_of_lines_reads_each_by_itself(see, lines, tiny_model, monkeypatch, wording):
-    alone = [line.as_dict() for line in score(tiny_model, LINES)]
+    alone = [line.as_dict() for line in score(tiny_model, LINES, item_end="\n")]
     assert records(see("tiny", lines, "--json", "--lines")) == alone
     wording(see("tiny", lines))
     monkeypatch.setattr("charrnn.cli.score.command.reading_of", lambda _: CorpusConfig(lines=True))
@@ -116,6 +116,19 @@ def test_a_model_of_records_scores_records(cook, wording):
     assert f"{json.loads(evaluated.out)['bits_per_char']:.4f} bits" in result.err
     by_lines = records(run_charrnn("score", "separator", "two", "--json", "--lines", cwd=cook))
     assert [r["number"] for r in by_lines] == [2, 4, 6, 9]
+
+
+def test_a_model_of_a_column_scores_its_values(cook):
+    rows = "".join(f'{k},"cake {k}\nflour"\n' for k in range(30))
+    (cook / "recipes.csv").write_text("number,recipe\n" + rows)
+    brief = ("--steps", 2, "--hidden-size", 8, "-q")
+    for level in ("char", "byte"):
+        how = ("--field", "recipe", "--level", level, "--name", level)
+        run_charrnn("train", "recipes.csv", *how, *brief, cwd=cook)
+        result = run_charrnn("score", level, "recipes.csv", "--json", cwd=cook)
+        model = charrnn.load(cook / "checkpoints" / level / "best.safetensors")
+        expected = score(model, [f"cake {k}\nflour" for k in range(30)])
+        assert records(result) == [line.as_dict() for line in expected]
 
 
 def test_a_model_of_documents_scores_files(cook):
@@ -308,7 +321,11 @@ PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subproce
 @pytest.mark.parametrize("protocol", ["--lines", "--no-lines"])
 def test_each_line_is_answered_before_the_next_is_written(workplace, tiny_model, protocol):
     texts = ["def f(é):", "return", "self.width"]
-    expected = score(tiny_model, texts, carried=protocol == "--no-lines")
+    expected = score(
+        tiny_model,
+        texts,
+        **{"--lines": {"item_end": "\n"}, "--no-lines": {"carried": True}}[protocol],
+    )
     with started("tiny", "-", protocol, "--json", cwd=workplace, **PIPES) as process:
         for text, line in zip(texts, expected, strict=True):
             half, rest = text[:4].encode(), text[4:].encode() + b"\n"

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charrnn
+from charrnn.config import CorpusConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.evaluation import score as scoring
 from charrnn.evaluation.evaluate import evaluate
-from charrnn.evaluation.score import UNIFORM_BITS, LineScorer, score, score_candidates
+from charrnn.evaluation.score import UNIFORM_BITS, LineScorer, score_candidates
+from charrnn.evaluation.score import score as score_as_trained
 from charrnn.evaluation.streams import resumed_stretches
 from charrnn.text.vocabulary import Vocabulary
 
@@ -24,6 +26,13 @@ WITH_UNKNOWN = random_model(
 )
 BYTES = random_model(Vocabulary.of_bytes(), seed=6, hidden_size=6, scale=0.5)
 MODELS = {"char": MODEL, "unknown": WITH_UNKNOWN, "byte": BYTES}
+
+
+def score(model, lines, *, carried=False, item_end="\n", **options):
+    """Each line by itself, unless they are carried."""
+    return score_as_trained(model, lines, carried=carried, item_end=item_end, **options)
+
+
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
 
@@ -218,7 +227,21 @@ def test_an_open_file_is_lines(tmp_path):
     with (tmp_path / "lines").open(encoding="utf-8") as file:
         assert score(MODEL, file) == score(MODEL, ["abc", "", "b"])
     assert score(MODEL, io.StringIO("")) == []
-    assert charrnn.score is score
+    assert charrnn.score is score_as_trained
+
+
+def test_a_model_scores_as_it_was_trained_to_read():
+    model = random_model("abc\n\x1e", seed=8)
+    lines = ["ab", "", "c"]
+    for setting, expected in (
+        ({}, score(model, lines, carried=True)),
+        ({"lines": True}, score(model, lines)),
+        ({"separator": "%%"}, score(model, lines, item_end="\x1e")),
+    ):
+        model.reading = CorpusConfig(**setting)
+        assert score_as_trained(model, lines) == expected
+        assert score_as_trained(model, lines, carried=True) == score(model, lines, carried=True)
+        assert score_as_trained(model, lines, item_end="\n") == score(model, lines)
 
 
 def test_a_record_of_several_lines_is_one_item(wording):

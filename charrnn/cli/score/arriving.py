@@ -15,6 +15,7 @@ from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.config import CorpusConfig
+    from charrnn.text.sources import TextSource
 
 PIECE = 1 << 19
 """Bytes of a file that are read at once."""
@@ -28,6 +29,8 @@ class Lines:
     is_live: bool
     """Whether they are being written while they are read, and each is to be answered."""
     _open: Callable[[], AbstractContextManager[Callable[[], bytes]]]
+    _source: "TextSource | None" = None
+    """The file, if it can be read again."""
 
     def lists(self, config: "CorpusConfig") -> Iterator[list[str]]:
         """The lines without their ends, as many at a time as are there.
@@ -40,9 +43,12 @@ class Lines:
         Raises:
             DataError: they cannot be read.
         """
-        from charrnn.text.kinds import LINES, items_of
+        from charrnn.text.kinds import LINES, RECORDS, items_of
         from charrnn.text.pieces import ended
 
+        if self._source and config.field is not None:
+            yield from _cut(_values(self._source, config), RECORDS.end)
+            return
         kind = items_of(config) or LINES
         try:
             with self._open() as read:
@@ -73,7 +79,7 @@ def open_lines(name: str) -> Lines:
     from charrnn.text.sources import file_source
 
     source = file_source(path)
-    return Lines(name, is_live=False, _open=lambda: _Opened(source.open()))
+    return Lines(name, is_live=False, _open=lambda: _Opened(source.open()), _source=source)
 
 
 def _is_fifo(path: Path) -> bool:
@@ -124,6 +130,16 @@ def _decoder(start: bytes, *, keep_newlines: bool) -> Callable[..., str]:
     errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     return io.IncrementalNewlineDecoder(decoder, translate=not keep_newlines).decode
+
+
+def _values(source: "TextSource", config: "CorpusConfig") -> Iterator[str]:
+    """The values of a table's column or key, each ended as a record."""
+    from charrnn.text.pieces import read_pieces
+    from charrnn.text.sources import Notes
+
+    for piece in read_pieces(source, config, Notes()):
+        is_byte = config.level == "byte"
+        yield piece.encode("latin-1").decode("utf-8", "surrogateescape") if is_byte else piece
 
 
 def _cut(texts: Iterator[str], end: str) -> Iterator[list[str]]:

@@ -135,7 +135,7 @@ def score(
     model = edits.edited(loaded.model)
     reading = reading_of(loaded)
     if options.lines is not None:
-        reading = replace(reading, lines=options.lines, separator=None, documents=False)
+        reading = replace(reading, lines=options.lines, separator=None, documents=False, field=None)
     if options.pick:
         _show_candidates(model, options, item_end_of(reading))
     else:
