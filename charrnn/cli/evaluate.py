@@ -175,7 +175,7 @@ def _own_corpus(loaded: "Checkpoint") -> "Corpus":
         DataError: the checkpoint does not record it, or it cannot be read again, or it has changed.
     """
     from charrnn.cli.inputs import open_corpus
-    from charrnn.cli.train.record import corpus_config_of
+    from charrnn.training.record import corpus_config_of
 
     about = loaded.run.get("corpus")
     names = about.get("sources") if isinstance(about, dict) else None

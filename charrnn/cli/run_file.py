@@ -72,7 +72,7 @@ def run_file_of(loaded: "Checkpoint") -> str:
     """
     import tomli_w
 
-    from charrnn.cli.train.record import corpus_config_of, current
+    from charrnn.training.record import corpus_config_of, current
 
     try:
         run = loaded.run

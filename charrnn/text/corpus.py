@@ -220,7 +220,9 @@ def _require_known(counts: npt.NDArray[np.int64], vocabulary: Vocabulary, hint: 
     missing = _missing(counts, vocabulary)
     if len(missing) and not vocabulary.has_unknown:
         named = name_characters([chr(p) for p in missing])
-        raise DataError(f"the text has characters that the model's vocabulary lacks: {named}", hint)
+        raise DataError.naming(
+            "the text has characters that the model's vocabulary lacks: {named}", hint, named=named
+        )
 
 
 def _vocabulary_for(

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from trainers import CONFIG, make_corpus, make_trainer, run_to_end
 
 from charrnn.checkpoint import load_checkpoint
-from charrnn.cli.train.record import resume_point
 from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.evaluation.evaluate import evaluate
@@ -27,6 +26,7 @@ from charrnn.training.machine import choose_device
 from charrnn.training.metrics import read_rows
 from charrnn.training.network import make_network
 from charrnn.training.parameters import LockedDropout
+from charrnn.training.record import resume_point
 from charrnn.training.schedule import learning_rate
 from charrnn.training.trainer import Trainer
 

@@ -19,14 +19,7 @@ from charrnn.cli.train.report import (
     say_plan,
     say_stopped,
 )
-from charrnn.cli.train.run import (
-    drive,
-    held_folder,
-    new_trainer,
-    plan_run,
-    require_room,
-    start_torch,
-)
+from charrnn.cli.train.run import drive, start_torch
 from charrnn.config import (
     NETWORK,
     SAVING,
@@ -39,6 +32,7 @@ from charrnn.network.cells import CELLS, get_cell
 from charrnn.render.tables import EIGHTHS
 from charrnn.runs import new_folders
 from charrnn.settings import setting
+from charrnn.training.new_run import held_folder, new_trainer, plan_run, require_room
 from charrnn.wording import counted, duration
 
 if TYPE_CHECKING:

@@ -14,18 +14,11 @@ from charrnn.cli.train.report import (
     report_advice,
     say_corpus,
     say_plan,
+    say_start,
     say_stopped,
     why_early,
 )
-from charrnn.cli.train.run import (
-    drive,
-    held_folder,
-    new_trainer,
-    plan_run,
-    require_room,
-    start_torch,
-)
-from charrnn.cli.train.start import HOW_TO_ADD, Start, StartOptions, open_start, say_start
+from charrnn.cli.train.run import drive, start_torch
 from charrnn.cli.train.tensorboard import check_tensorboard
 from charrnn.config import (
     CorpusConfig,
@@ -36,6 +29,8 @@ from charrnn.config import (
 from charrnn.errors import SettingError, UsageError
 from charrnn.network.cells import get_cell
 from charrnn.runs import new_folder
+from charrnn.training.new_run import held_folder, new_trainer, plan_run, require_room
+from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.train.start import StartOptions
 from charrnn.config import BUDGET, MACHINE, SAVING, CorpusConfig, SavingConfig, TrainingRequest
 from charrnn.runs import RUNS
 from charrnn.settings import Config, setting
+from charrnn.training.start import StartOptions
 
 CorpusNames = Annotated[
     list[str] | None,

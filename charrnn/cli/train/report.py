@@ -11,18 +11,22 @@ from charrnn.errors import spelled
 from charrnn.runs import BEST, LAST, RUNS
 from charrnn.text.kinds import item_noun
 from charrnn.training.advice import run_advice
-from charrnn.wording import counted, duration, size
+from charrnn.wording import counted, duration, escape, size
 
 if TYPE_CHECKING:
     from charrnn.evaluation.evaluate import Evaluation
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
+    from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.plan import Plan
+    from charrnn.training.start import Start
     from charrnn.training.trainer import Trainer
 
 
 MAX_VALIDATION_CHARS = 1 << 20
 """Maximum validation characters read for the metrics at the end of a run."""
+MOST_ADDED = 8
+"""Maximum added characters that are listed."""
 
 
 def say_corpus(names: list[str], text: "Corpus") -> None:
@@ -54,6 +58,26 @@ def _amount(text: "Corpus", part: "Ids") -> int:
     """The size of a part: its characters, or its items in a corpus of lines, records or documents."""
     lengths = text.item_lengths(part)
     return len(part) if lengths is None else len(lengths)
+
+
+def say_start(start: "Start", vocabulary: "Vocabulary") -> None:
+    """Report what the run starts from, and what is added to it."""
+    old = start.model.vocabulary
+    unit = "bytes" if start.level == "byte" else "characters"
+    added = sorted({*vocabulary.symbols.tolist()} - {*old.symbols.tolist()})
+    parts = [start.model.config.cell, f"{len(old):,} {unit}"]
+    if added:
+        shown = ", ".join(map(_character, added[:MOST_ADDED]))
+        more = " ..." if len(added) > MOST_ADDED else ""
+        parts.append(f"{len(added):,} added ({shown}{more})")
+    if vocabulary.has_unknown and not old.has_unknown:
+        parts.append("an unknown symbol added")
+    say(f"from        {escape(str(start.checkpoint.path))}: {', '.join(parts)}")
+
+
+def _character(point: int) -> str:
+    character = chr(point)
+    return character if character.isprintable() and character.strip() else f"U+{point:04X}"
 
 
 def report_advice(trainer: "Trainer") -> None:

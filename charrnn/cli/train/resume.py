@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import say
-from charrnn.cli.train.record import (
-    about_machine,
-    corpus_config_of,
-    current,
-    resume_point,
-    versions,
-)
 from charrnn.cli.train.report import say_corpus, why_early
 from charrnn.cli.train.run import start_torch
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, DataError, SettingError, UsageError
 from charrnn.runs import LAST, checked_name, newest_run_of
 from charrnn.settings import plain_value, settings_of, value_in_words
+from charrnn.training.record import (
+    about_machine,
+    corpus_config_of,
+    current,
+    resume_point,
+    versions,
+)
 from charrnn.wording import counted
 
 if TYPE_CHECKING:

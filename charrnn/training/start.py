@@ -1,28 +1,23 @@
-"""`charrnn train --init-from`: the model that a run starts from, instead of random weights."""
+"""The model that a run starts from, instead of random weights."""
 
 import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.run_names import open_checkpoint
-from charrnn.cli.terminal import say
 from charrnn.config import NETWORK, CorpusConfig, ModelConfig, TrainingRequest
 from charrnn.errors import SettingError
+from charrnn.runs import find_checkpoint
 from charrnn.settings import Config, setting, settings_of, value_in_words
-from charrnn.wording import escape
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.model import CharRNN
-    from charrnn.text.vocabulary import Vocabulary
 
 HOW_TO_ADD = (
-    "--extend-vocabulary adds them to the model; with --min-count 2 as well, those that occur only once "
+    "{extend_vocabulary} adds them to the model; with {min_count:2} as well, those that occur only once "
     "become one unknown symbol"
 )
-MOST_SHOWN = 8
-"""Maximum added characters that are listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +102,9 @@ def open_start(
             "with {init_from}, {min_count} only decides which characters are added to the model's own",
             "add {extend_vocabulary}, or leave out {min_count}",
         )
-    start = Start(open_checkpoint(options.init_from), options.extend_vocabulary)
+    from charrnn.checkpoint import load_checkpoint
+
+    start = Start(load_checkpoint(find_checkpoint(options.init_from)), options.extend_vocabulary)
     wanted = dict(request.given) | ({"level": config.level} if "level" in given else {})
     _require_agreement(wanted, start)
     if start.extend and start.level == "byte":
@@ -131,23 +128,3 @@ def _require_agreement(wanted: dict[str, Any], start: Start) -> None:
                 own=value_in_words(value),
                 path=start.checkpoint.path,
             )
-
-
-def say_start(start: Start, vocabulary: "Vocabulary") -> None:
-    """Report what the run starts from, and what is added to it."""
-    old = start.model.vocabulary
-    unit = "bytes" if start.level == "byte" else "characters"
-    added = sorted({*vocabulary.symbols.tolist()} - {*old.symbols.tolist()})
-    parts = [start.model.config.cell, f"{len(old):,} {unit}"]
-    if added:
-        shown = ", ".join(map(_character, added[:MOST_SHOWN]))
-        more = " ..." if len(added) > MOST_SHOWN else ""
-        parts.append(f"{len(added):,} added ({shown}{more})")
-    if vocabulary.has_unknown and not old.has_unknown:
-        parts.append("an unknown symbol added")
-    say(f"from        {escape(str(start.checkpoint.path))}: {', '.join(parts)}")
-
-
-def _character(point: int) -> str:
-    character = chr(point)
-    return character if character.isprintable() and character.strip() else f"U+{point:04X}"
