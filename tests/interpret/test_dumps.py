@@ -303,7 +303,7 @@ def test_what_is_left_out_stands_in_the_text_and_counts_in_its_places(
     monkeypatch.setattr(
         record_parts, "__kwdefaults__", record_parts.__kwdefaults__ | {"length": length}
     )
-    assert dump(model, GIVEN, path, skip_unknown=True) == len(READ)
+    assert dump(model, GIVEN, path, as_evaluated=True) == len(READ)
     if ending in TABLES:
         columns = rows_of(path)
         offsets, items = ([int(v) for v in columns[name]] for name in ("offset", "item"))
@@ -327,12 +327,47 @@ def test_unknown_characters_are_refused_unless_they_are_to_be_left_out(tmp_path)
     with pytest.raises(DataError, match="☕"):
         dump(knowing(), GIVEN, tmp_path / "d.npz")
     with pytest.raises(DataError, match="no text"):
-        dump(knowing(), "☕☕", tmp_path / "d.npz", skip_unknown=True)
-    dump(knowing(), "a\udcff\ud800c", tmp_path / "d.npz", skip_unknown=True)
+        dump(knowing(), "☕☕", tmp_path / "d.npz", as_evaluated=True)
+    dump(knowing(), "a\udcff\ud800c", tmp_path / "d.npz", as_evaluated=True)
     assert arrays_in(tmp_path / "d.npz")["text"].item() == "a\ufffd\ufffdc"
     with_unknown = random_model(Vocabulary("char", [97], has_unknown=True))
-    dump(with_unknown, "a☕a", tmp_path / "d.npz", skip_unknown=True)
+    dump(with_unknown, "a☕a", tmp_path / "d.npz", as_evaluated=True)
     assert arrays_in(tmp_path / "d.npz")["offsets"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("level", ["char", "byte"])
+@pytest.mark.parametrize("item_end", ["\n", "\x1e"])
+def test_of_empty_items_nothing_is_read_and_the_surprisal_is_that_of_evaluate(
+    level, item_end, tmp_path
+):
+    text = "\n\nab\n\n☕\nb☕\n\n".replace("\n", item_end)
+    if level == "byte":
+        text = text.replace("☕", "")
+    model = make_model("byte") if level == "byte" else knowing("ab\n\x1e")
+    assert dump(model, text, tmp_path / "d.npz", as_evaluated=True, item_end=item_end) == 5
+    arrays = arrays_in(tmp_path / "d.npz")
+    known = "".join(f"{item}{item_end}" for item in ("ab", "b"))
+    result = charrnn.evaluate(model, known, item_end=item_end)
+    assert result.characters == 5
+    bits = result.total_nats / np.log(2)
+    assert arrays["surprisal"].sum() == pytest.approx(bits, rel=1e-5)
+    if level == "char":
+        assert arrays["text"].item() == text
+        assert arrays["offsets"].tolist() == [2, 3, 4, 8, 10]
+        assert arrays["items"].tolist() == [2, 2, 2, 5, 5]
+        means = arrays["mean_h"]
+        assert np.isnan(means).all(axis=(1, 2)).tolist() == [
+            True,
+            True,
+            False,
+            True,
+            True,
+            False,
+            True,
+        ]
+    else:
+        assert arrays["text"].item() == known
+    assert "".join(Dump(tmp_path / "d.npz").read().text) == known
 
 
 def of_items(values, text, item_end):
@@ -415,7 +450,7 @@ def test_bytes_have_items_and_a_size(raw, tmp_path):
     text = raw.decode("utf-8", "surrogateescape")
     characters = len(model.read(text).text)
     assert size_of(model, text) == (len(raw), characters, raw.count(b"\n") + 1)
-    dump(model, text, tmp_path / "d.npz", skip_unknown=True)
+    dump(model, text, tmp_path / "d.npz", as_evaluated=True)
     found = arrays_in(tmp_path / "d.npz")
     assert found["items"].tolist() == [raw[:t].count(b"\n") for t in range(len(raw))]
     means, _ = of_items(model.read(text).arrays["h"], raw.decode("latin-1"), "\n")

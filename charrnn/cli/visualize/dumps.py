@@ -95,7 +95,7 @@ def write_dump(
             units=units or None,
             top=predictions,
             item_end=reader.item_end,
-            skip_unknown=True,
+            as_evaluated=True,
             watched=with_bar,
         )
     taken = size(path.stat().st_size)

@@ -55,10 +55,17 @@ class Given:
     """The positions of the characters that are read."""
 
     @classmethod
-    def of(cls, model: "CharRNN", text: str) -> "Given":
-        """The text and what the model knows of it; lone surrogates become U+FFFD."""
+    def of(cls, model: "CharRNN", text: str, item_end: str | None = None) -> "Given":
+        """The text and what the model reads of it, which must be a model of characters.
+
+        Lone surrogates become U+FFFD. With `item_end`, the end of an item of which nothing else is read is not read.
+        """
         points = code_points(text).astype(np.uint32)
         kept = np.flatnonzero(model.vocabulary.lookup(points) != NOT_IN_VOCABULARY)
+        if item_end is not None:
+            ends = points[kept] == ord(item_end)
+            is_empty = ends & np.concatenate([[True], ends])[:-1]
+            kept = kept[~is_empty]
         first, last = SURROGATES
         points[(points >= first) & (points <= last)] = REPLACEMENT
         return cls(points, kept)

@@ -17,6 +17,7 @@ from charrnn.interpret.recording import Recording, record_parts
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
 from charrnn.text.kinds import LINES
+from charrnn.text.pieces import without_empty
 
 Writer = Callable[[IO[bytes], Header, Iterable[Part]], None]
 WRITERS: dict[str, Writer] = {
@@ -101,7 +102,7 @@ def dump(
     units: Sequence[Unit] | None = None,
     top: int = 0,
     item_end: str | None = None,
-    skip_unknown: bool = False,
+    as_evaluated: bool = False,
     watched: Watch | None = None,
 ) -> int:
     """Read a text and write the recording into a file, a part at a time, so that a long text needs little memory.
@@ -114,8 +115,9 @@ def dump(
         units: single units to write instead.
         top: how many guesses to write at each position.
         item_end: the character at which the state is reset, in a model of lines, records or documents.
-        skip_unknown: leave out characters that the model does not know instead of refusing them; the dump has them in
-            its text, and its offsets count them.
+        as_evaluated: whether to leave out what `charrnn evaluate` leaves out: characters that the model does not know,
+            and with `item_end` empty items. The dump has them in its text, and its offsets count them; but a byte
+            model's has no empty items.
         watched: hands the parts on; see `Watch`.
 
     Returns:
@@ -129,10 +131,13 @@ def dump(
     writer_for(path)
     keep = what if units is None else {unit.what for unit in units}
     end = item_end or LINES.end
-    given, size = None, size_of(model, text, end)
-    if skip_unknown and model.vocabulary.missing(text):
-        given = Given.of(model, text)
+    given = None
+    if as_evaluated and model.vocabulary.level == "char":
+        given = Given.of(model, text, item_end)
         size, text = given.size(end), given.read_text
+    else:
+        text = without_empty(text, item_end) if as_evaluated and item_end else text
+        size = size_of(model, text, end)
     parts = record_parts(model, text, top=top, keep=keep, item_end=item_end)
     seen = watched(parts, size.length) if watched else parts
     write(path, seen, size, units=units, given=given, item_end=end)
