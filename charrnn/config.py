@@ -19,6 +19,7 @@ from charrnn.network.cells import ACTIVATIONS, CELLS
 from charrnn.settings import Config, check_value, setting, settings_of
 
 Level = Literal["char", "byte"]
+Normalization = Literal["nfc", "nfd"]
 Precision = Literal["float32", "bfloat16"]
 Kernel = Literal["fused", "loop"]
 OptimizerName = Literal["muon", "adamw"]
@@ -167,8 +168,17 @@ class CorpusConfig(Config):
         needs=("level", "char"),
         panel=TEXT,
     )
-    file_ends: bool = setting(
-        True, "End each file but the last with a newline, if it has none.", option=False
+    normalize: Normalization | None = setting(
+        None,
+        "Normal form of accents: nfc composes them (é is one character), nfd decomposes them.",
+        choices=get_args(Normalization),
+        needs=("level", "char"),
+        panel=TEXT,
+    )
+    tidied: bool = setting(
+        True,
+        "End each file but the last with a newline, and leave out byte order marks inside a text.",
+        option=False,
     )
 
     def __post_init__(self) -> None:

@@ -80,7 +80,7 @@ def title_of(loaded: "Checkpoint") -> str:
     return path.parent.name if path.name in (BEST, LAST) else path.stem
 
 
-READ_ALIKE = ("lines", "separator", "documents", "field")
+READ_ALIKE = ("lines", "separator", "documents", "field", "normalize")
 """Settings of a corpus that also hold for every text that its model reads later."""
 
 

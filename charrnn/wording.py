@@ -1,12 +1,21 @@
 """Wording helpers for messages: plurals, lists, durations, sizes, suggestions and escapes."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 
 def counted(count: float, noun: str) -> str:
     """A number of things: "1 character", "2,000 characters", "0.5 epochs"."""
-    number = f"{count:,}" if isinstance(count, int) else f"{count:,.6g}"
+    number = f"{count:,}" if isinstance(count, int) else plain(count, 6)
     return f"{number} {noun}" if count == 1 else f"{number} {noun}s"
+
+
+def plain(number: float, digits: int = 2) -> str:
+    """A number with a few significant digits and no exponent: 2369.4, 2 -> "2,400"; 0.00671, 2 -> "0.0067"."""
+    rounded = float(f"{number:.{digits}g}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
+    text = f"{rounded:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def rounded_count(count: float) -> str:

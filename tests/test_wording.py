@@ -16,6 +16,7 @@ from charrnn.wording import (
     escape,
     listed,
     nearest,
+    plain,
     quoted,
     size,
 )
@@ -222,3 +223,22 @@ def test_automatic_colours_are_those_of_no_choice(call, monkeypatch):
             plain = call(*arguments).out
             assert call(*arguments, "--color", "auto").out == plain
             assert ("\x1b" in plain) == bool(forced)
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "text"),
+    [
+        (2369.4, 3, "2,370"),
+        (2369.4, 2, "2,400"),
+        (1.04e6, 3, "1,040,000"),
+        (895.3, 2, "900"),
+        (9.96, 2, "10"),
+        (4.52, 2, "4.5"),
+        (0.00671, 2, "0.0067"),
+        (2e-6, 2, "0.000002"),
+        (0.0, 2, "0"),
+        (3.0, 3, "3"),
+    ],
+)
+def test_a_plain_number_has_no_exponent(number, digits, text):
+    assert plain(number, digits) == text

@@ -130,11 +130,13 @@ def given_text(text: str, config: CorpusConfig) -> str:
     Raises:
         DataError: the text ends like a file name, but the file is missing or cannot be read.
     """
+    from charrnn.text.normal import normalized
+
     is_word = not any(map(str.isspace, text))
     is_file = text == "-" or _is_file(text) or (is_word and text.endswith(FILE_ENDINGS))
     if is_word and not is_file:  # it looks like a name
         say(f"charrnn: there is no file {escape(text[:60])!r}; reading it as text")
-    return file_text(text, config) if is_file else text
+    return file_text(text, config) if is_file else normalized(text, config.normalize)
 
 
 def _is_file(text: str) -> bool:
@@ -144,11 +146,25 @@ def _is_file(text: str) -> bool:
         return False
 
 
+def in_known_form(text: str, model: "CharRNN") -> str:
+    """The text with its accents composed or decomposed as the model's are, if that makes more of it known."""
+    if model.vocabulary.missing(text):
+        from charrnn.text.normal import WHERE, known_form, normalized
+
+        if form := known_form(text, model.vocabulary):
+            say(
+                f"charrnn: the model's accents are {WHERE[form]} ({form}); the text is read that way"
+            )
+            return normalized(text, form)
+    return text
+
+
 def leave_out_unknown(text: str, model: "CharRNN") -> tuple[str, int]:
     """The text without the characters that the model does not know, and the number of those left out.
 
     They are named on stderr.
     """
+    text = in_known_form(text, model)
     missing = model.vocabulary.missing(text)
     if not missing:
         return text, 0

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from charrnn.errors import literal
+from charrnn.numerics import Ids, Mask
 from charrnn.text.corpus import Corpus
 from charrnn.text.items import item_bounds
 from charrnn.text.kinds import item_noun
+from charrnn.text.normal import has_accents, num_composable
+from charrnn.text.vocabulary import code_points, name_characters
 from charrnn.wording import counted
 
+LITTLE = 10_000
+"""Characters below which a text is learned by heart."""
 ONCE_ONLY = 50
 """Minimum number of characters that occur once for advice; each has its own row in embedding and head."""
 ONCE_ONLY_PART = 0.05
@@ -30,10 +36,20 @@ def corpus_advice(corpus: Corpus) -> list[str]:
     """All notes on a corpus."""
     unit = "byte" if corpus.config.level == "byte" else "character"
     return [
+        *_on_its_length(corpus, unit),
         *_on_the_split(corpus),
         *_on_the_vocabulary(corpus, unit),
+        *_on_the_characters(corpus, unit),
         *_on_its_form(corpus),
     ]
+
+
+def _on_its_length(corpus: Corpus, unit: str) -> Iterator[str]:
+    if len(corpus) < LITTLE:
+        yield (
+            f"{counted(len(corpus), unit)} are little text, which a network learns by heart: from 100,000 (50 pages) on "
+            "it writes words, from 1,000,000 (a long book) sentences"
+        )
 
 
 def _on_the_split(corpus: Corpus) -> Iterator[str]:
@@ -56,6 +72,41 @@ def _on_the_vocabulary(corpus: Corpus, unit: str) -> Iterator[str]:
         yield from vocabulary_advice(corpus.distinct, corpus.singletons)  # the text's own
 
 
+def _on_the_characters(corpus: Corpus, unit: str) -> Iterator[str]:
+    if unit == "byte":
+        return
+    if new := _only_held_out(corpus):
+        named = literal(name_characters([corpus.vocabulary.decode([symbol]) for symbol in new], 3))
+        characters = counted(len(new), "character")
+        verb = "stands" if len(new) == 1 else "stand"
+        yield f"{characters} {verb} only in the text for validation or testing: {named}"
+    if has_accents(corpus.vocabulary) and (number := num_composable(_beginning(corpus))):
+        yield (
+            f"{counted(number, 'accent')} stand behind their letters (é as e and U+0301), as macOS writes them: "
+            "{normalize:nfc} makes one character of each"
+        )
+
+
+def _only_held_out(corpus: Corpus) -> list[int]:
+    """The symbols that validation or test text have and the training text has not."""
+    seen = _symbols(corpus.train, len(corpus.vocabulary))
+    held_out = _symbols(corpus.val, len(seen)) | _symbols(corpus.test, len(seen))
+    unknown = corpus.vocabulary.unknown_id
+    return [symbol for symbol in np.flatnonzero(held_out & ~seen).tolist() if symbol != unknown]
+
+
+def _symbols(ids: Ids, num: int) -> Mask:
+    """Which of `num` symbols a text has, (num,)."""
+    found = np.zeros(num, np.bool_)
+    for start in range(0, len(ids), LOOKED_AT):
+        found[np.asarray(ids[start : start + LOOKED_AT])] = True
+    return found
+
+
+def _beginning(corpus: Corpus) -> str:
+    return corpus.vocabulary.decode(corpus.ids[:LOOKED_AT])
+
+
 def vocabulary_advice(distinct: int, seldom: int) -> list[str]:
     """Advice for a text with `distinct` different characters, `seldom` of which occur only once."""
     if seldom < max(ONCE_ONLY, ONCE_ONLY_PART * distinct):
@@ -71,6 +122,19 @@ def _on_its_form(corpus: Corpus) -> Iterator[str]:
             "{lines} treats each line as a separate text"
         )
 
+    elif corpus.item_end and (number := _num_alike(corpus)):
+        noun = item_noun(corpus.item_end)
+        yield (
+            f"{counted(number, noun)} differ from another only in blanks at the ends: sed -E 's/^[ \\t]+|[ \\t]+$//g' "
+            "takes them away"
+        )
+
+
+def _num_alike(corpus: Corpus) -> int:
+    """How many of the first items differ from others only in blanks at their ends."""
+    items = set(_beginning(corpus).split(corpus.item_end)[1:-1])
+    return len(items) - len({item.strip(" \t") for item in items})
+
 
 def list_length(corpus: Corpus) -> float:
     """The mean length of a text's lines, if it looks like a list of short ones, such as names; else 0."""
@@ -83,11 +147,7 @@ def list_length(corpus: Corpus) -> float:
         return 0.0
     full = lengths > 0
     first, last = ids[(ends - lengths)[full]], ids[ends[full] - 1]
-    marks = sum(np.isin(last, corpus.vocabulary.lookup(_points(PUNCTUATION))))
-    indented = sum(np.isin(first, corpus.vocabulary.lookup(_points(" \t"))))
+    marks = sum(np.isin(last, corpus.vocabulary.lookup(code_points(PUNCTUATION))))
+    indented = sum(np.isin(first, corpus.vocabulary.lookup(code_points(" \t"))))
     unlike = (~full).sum() + marks + indented
     return float(lengths.mean()) if unlike <= LIST_PART * len(lengths) else 0.0
-
-
-def _points(characters: str) -> np.ndarray:
-    return np.array(list(map(ord, characters)))

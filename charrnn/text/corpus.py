@@ -17,6 +17,7 @@ from charrnn.errors import DataError, literal
 from charrnn.numerics import Ids
 from charrnn.text.items import copy_items, count_repeated, item_bounds, item_spans, shuffled
 from charrnn.text.kinds import Items, asking_setting, item_end_of, items_of
+from charrnn.text.normal import WHERE, form_of_missing
 from charrnn.text.numbering import cache_path, count, make_ids, number
 from charrnn.text.sources import Notes, TextSource
 from charrnn.text.tables import field_names, table_kind
@@ -158,7 +159,7 @@ def read_corpus(
     ids = number(sources, config, vocabulary, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
     sentences += _on_tables(sources, config)
-    if notes.num_read > 1 and config.file_ends and items_of(config) is None:
+    if notes.num_read > 1 and config.tidied and items_of(config) is None:
         sentences.append(_boundary(notes, total))
     if notes.truncated:
         sentences.append(f"stopped after {counted(total, 'character')} ({{max_chars}})")
@@ -220,6 +221,8 @@ def _require_known(counts: npt.NDArray[np.int64], vocabulary: Vocabulary, hint: 
     missing = _missing(counts, vocabulary)
     if len(missing) and not vocabulary.has_unknown:
         named = name_characters([chr(p) for p in missing])
+        if form := form_of_missing(missing.tolist(), vocabulary):
+            hint = f"the model's accents are {WHERE[form]}: add {{normalize:{form.lower()}}}"
         raise DataError.naming(
             "the text has characters that the model's vocabulary lacks: {named}", hint, named=named
         )

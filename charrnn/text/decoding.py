@@ -23,6 +23,8 @@ WESTERN = frozenset(
 SNIPPET = 32
 """Decoded characters that show whether an encoding is right."""
 
+MARK = "\ufeff"
+"""The byte order mark as a character; inside a text it is what is left of a file that was appended."""
 BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -84,6 +86,9 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
             raise DataError(f"{source.name} is not {encoding.upper()}: {error}") from error
         offset += len(piece)
         lines += text.count("\n")
+        if config.tidied and MARK in text:
+            notes.num_marks += text.count(MARK)
+            text = text.replace(MARK, "")
         decoded = newlines.decode(text, final=not piece)
         seen = newlines.newlines
         notes.newlines.update((seen,) if isinstance(seen, str) else seen or ())

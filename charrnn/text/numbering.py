@@ -61,7 +61,7 @@ def _bounded(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator
     if end and last not in ("", end):
         yield end
     if last:
-        notes.is_open = end is None and config.file_ends and last != "\n"
+        notes.is_open = end is None and config.tidied and last != "\n"
 
 
 def _points(text: str, config: CorpusConfig) -> Ids:

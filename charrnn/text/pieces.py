@@ -10,6 +10,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.text.decoding import text_pieces
 from charrnn.text.kinds import LINES, Items, asking_setting, items_of
+from charrnn.text.normal import normalized_pieces
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 from charrnn.text.tables import table_kind, values
 
@@ -22,6 +23,8 @@ def read_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
             table has no such field.
     """
     kind, pieces = items_of(config), _decoded(source, config, notes)
+    if config.normalize:
+        pieces = normalized_pieces(pieces, config.normalize)
     if kind and kind != LINES:
         pieces = _without(kind, source, pieces, asking_setting(config))
         is_table, end = _is_table(source, config), kind.end

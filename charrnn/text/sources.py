@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from charrnn.errors import DataError, EnvironmentFault, literal
-from charrnn.wording import escape, listed, nearest
+from charrnn.wording import counted, escape, listed, nearest
 
 PIECE = 1 << 22
 """Bytes read at once."""
@@ -46,6 +46,8 @@ class Notes:
     """The kinds of line end that occur."""
     marks: set[str] = field(default_factory=set)
     """The encodings named by byte order marks."""
+    num_marks: int = 0
+    """Byte order marks inside a text, which were left out."""
     skipped: dict[str, list[str]] = field(default_factory=dict)
     """Names of files left out of folders, by reason."""
     remedies: dict[str, str] = field(default_factory=dict)
@@ -74,6 +76,9 @@ class Notes:
             sentences.append(f"left out of the folder as {reason}: {shown}{remedy}")
         if self.marks:
             sentences.append("byte order mark found: read as " + ", ".join(sorted(self.marks)))
+        if self.num_marks:
+            marks = counted(self.num_marks, "byte order mark")
+            sentences.append(f"{marks} inside the text left out (U+FEFF, where files were joined)")
         foreign = sorted({"\r\n": "CR LF", "\r": "CR"}[n] for n in self.newlines - {"\n"})
         if foreign and not keep_newlines:
             ends = " and ".join(foreign)

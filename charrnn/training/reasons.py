@@ -3,7 +3,7 @@
 from charrnn.config import TrainingConfig, TrainingRequest
 from charrnn.training.allowed import AllowedRun
 from charrnn.training.data import BatchShape
-from charrnn.wording import counted, duration, rounded_count
+from charrnn.wording import counted, duration, plain, rounded_count
 
 
 def plan_sentences(
@@ -41,7 +41,7 @@ def _why_size(run: AllowedRun, request: TrainingRequest) -> str:
     sentence = f"{allows} about {rounded_count(run.chars)} characters at {speed}"
     network = f"{run.model_config.num_layers} x {run.model_config.hidden_size} units"
     if not request.leaves_open("hidden_size"):
-        return f"{sentence}, {run.chars / run.parameters:.2g} per parameter of {network}"
+        return f"{sentence}, {plain(run.chars / run.parameters)} per parameter of {network}"
     if not run.reads_enough:
         return f"{sentence}: not enough even for the smallest network, {network}"
     return f"{sentence}: enough for {network}"
@@ -59,7 +59,7 @@ def _against_overfitting(run: AllowedRun, config: TrainingConfig) -> str:
     if run.model_config.layer_norm:
         means.append("layer normalization")
     epochs = counted(float(f"{run.epochs:.3g}"), "epoch")
-    return f"{epochs}, {per_char:.2g} parameters per training character: {', '.join(means)}"
+    return f"{epochs}, {plain(per_char)} parameters per training character: {', '.join(means)}"
 
 
 def _steps(run: AllowedRun, config: TrainingConfig, wanted: BatchShape, seconds: float) -> str:

@@ -96,7 +96,7 @@ def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
         CheckpointError: the record is missing or invalid.
     """
     try:
-        fields: dict[str, Any] = {"file_ends": False} | about[
+        fields: dict[str, Any] = {"tidied": False} | about[
             "config"
         ]  # older ones ran one file into the next
         return CorpusConfig(**(fields | {"globs": tuple(fields["globs"])}))

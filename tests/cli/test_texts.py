@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import unicodedata
 
 import pytest
 
@@ -75,6 +76,36 @@ def test_a_list_of_names_is_noticed_with_what_to_type(charrnn_in, tmp_path, word
     (tmp_path / "names.txt").write_text("ada\nmarie\ngrace\n" * 20)
     result = charrnn_in("train", "names.txt", "--plan-only", *BRIEF)
     wording(result)
+
+
+def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
+    composed = "José García, Ángel Muñoz y Begoña Núñez\n"
+    decomposed = unicodedata.normalize("NFD", composed)
+    (tmp_path / "names.txt").write_text(decomposed * 20)
+    trained = charrnn_in("train", "names.txt", "--normalize", "nfc", *BRIEF)
+    assert "accents stand behind" not in trained.err
+    assert "normalize:" not in trained.err
+    said = "accents are composed (NFC); the text is read that way"
+    scores = []
+    for name, text in (("nfc.txt", composed), ("nfd.txt", decomposed)):
+        (tmp_path / name).write_text(text)
+        scored = charrnn_in("evaluate", "names", name)
+        scores.append(scored.out)
+        assert scored.err == ""  # it is in the checkpoint how its texts are read
+    assert scores[0] == scores[1]
+    for option, gap in (("--prompt", ""), ("--infill", "_")):
+        found = [
+            charrnn_in("sample", "names", option, text + gap, "--seed", 1, "-q").out
+            for text in ("José", unicodedata.normalize("NFD", "José"))
+        ]
+        assert found[0] == found[1]
+        assert found[0].startswith("José")
+    charrnn_in("train", "nfc.txt", "--name", "plain", *BRIEF)
+    assert said in charrnn_in("evaluate", "plain", "nfd.txt").err
+    assert (
+        said in charrnn_in("sample", "plain", "--prompt", unicodedata.normalize("NFD", "José")).err
+    )
+    assert said in charrnn_in("visualize", "plain", "nfd.txt", "--surprisal", "--color", "none").err
 
 
 @pytest.mark.parametrize("lines", [False, True])

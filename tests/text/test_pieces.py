@@ -125,7 +125,7 @@ def test_a_single_file_gets_no_boundary_and_few_files_no_advice():
 
 def test_an_older_run_reads_its_files_without_a_boundary():
     """As its fingerprint, and the ids that it was trained on, ask for."""
-    assert text_of(read("hello", "world", file_ends=False)) == "helloworld"
+    assert text_of(read("hello", "world", tidied=False)) == "helloworld"
 
 
 # --- a list -----------------------------------------------------------------------------------------------------------

@@ -70,6 +70,11 @@ def sample(
         log_probabilities=output.needs_log_probabilities or selection.best_of > 1,
     )
     if infill.infill is not None:
+        from charrnn.cli.inputs import in_known_form
+        from charrnn.text.normal import normalized
+
+        template = in_known_form(normalized(infill.infill, reading.normalize), model)
+        infill = dataclasses.replace(infill, infill=template)
         write_infillings(model, infill, config, selection, as_json=output.json, given=given)
         return
     start = read_prompt(prompt, model, config, reading)

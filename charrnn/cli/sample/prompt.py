@@ -103,9 +103,11 @@ def read_prompt(
             f"the prompt has a {end_name(end)}, but single {item_noun(end)}s are generated",
             "add --no-lines",
         )
-    if options.unknown is Unknown.skip:
-        from charrnn.cli.inputs import leave_out_unknown
+    from charrnn.cli.inputs import in_known_form, leave_out_unknown
+    from charrnn.text.normal import normalized
 
+    text = in_known_form(normalized(text, reading.normalize), model)
+    if options.unknown is Unknown.skip:
         text, _ = leave_out_unknown(text, model)
     try:
         model.vocabulary.encode(text)
