@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from charrnn.errors import CharrnnError as CharrnnError
     from charrnn.evaluation.evaluate import Evaluation as Evaluation
     from charrnn.evaluation.evaluate import evaluate as evaluate
-    from charrnn.evaluation.score import LineScore as LineScore
+    from charrnn.evaluation.line_scores import LineScore as LineScore
     from charrnn.evaluation.score import score as score
     from charrnn.interpret.edits import Edit as Edit
     from charrnn.interpret.recording import Recording as Recording
@@ -30,7 +30,7 @@ _HOMES = {
     "Edit": "charrnn.interpret.edits",
     "Evaluation": "charrnn.evaluation.evaluate",
     "LanguageModel": "charrnn.api",
-    "LineScore": "charrnn.evaluation.score",
+    "LineScore": "charrnn.evaluation.line_scores",
     "Recording": "charrnn.interpret.recording",
     "evaluate": "charrnn.evaluation.evaluate",
     "load": "charrnn.api",

@@ -12,7 +12,9 @@ from rich.cells import cell_len
 
 import charrnn
 from charrnn.config import CorpusConfig
-from charrnn.evaluation.score import MAX_STREAMS, UNIFORM_BITS, LineScorer, score, score_candidates
+from charrnn.evaluation.candidates import score_candidates
+from charrnn.evaluation.line_scores import UNIFORM_BITS
+from charrnn.evaluation.score import MAX_STREAMS, LineScorer, score
 
 LINES = ["def wrap(text):", "", "    é = 1", "    return 'one'", "x" * 40, "class TextWrapper:"]
 

@@ -14,8 +14,10 @@ import charrnn
 from charrnn.config import CorpusConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.evaluation import score as scoring
+from charrnn.evaluation.candidates import score_candidates
 from charrnn.evaluation.evaluate import evaluate
-from charrnn.evaluation.score import UNIFORM_BITS, LineScorer, score_candidates
+from charrnn.evaluation.line_scores import UNIFORM_BITS
+from charrnn.evaluation.score import LineScorer
 from charrnn.evaluation.score import score as score_as_trained
 from charrnn.evaluation.streams import resumed_stretches
 from charrnn.text.vocabulary import Vocabulary

@@ -24,7 +24,7 @@ from charrnn.text.kinds import LINES, item_end_of, item_noun
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.score import LineScore
+    from charrnn.evaluation.line_scores import LineScore
     from charrnn.model import CharRNN
 
 EXAMPLES = (
@@ -278,7 +278,7 @@ def _say_sums(sums: _Sums, item: str, options: ScoreOptions, model: "CharRNN") -
 
 
 def _say_unknown(count: int, options: ScoreOptions, model: "CharRNN") -> None:
-    from charrnn.evaluation.score import UNIFORM_BITS
+    from charrnn.evaluation.line_scores import UNIFORM_BITS
 
     bits = options.unknown_bits
     if not count or (bits is None and model.vocabulary.has_unknown):
@@ -292,7 +292,7 @@ def _say_unknown(count: int, options: ScoreOptions, model: "CharRNN") -> None:
 
 
 def _show_candidates(model: "CharRNN", options: ScoreOptions, item_end: str | None) -> None:
-    from charrnn.evaluation.score import score_candidates
+    from charrnn.evaluation.candidates import score_candidates
 
     with one_thread():
         found = score_candidates(

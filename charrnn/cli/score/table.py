@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from charrnn.render.glyphs import one_line
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.score import LineScore
+    from charrnn.evaluation.line_scores import LineScore
 
 HEADINGS = ("chars", "bits", "mean", "unknown", "worst", "at", "read", "expected")
 WIDTHS = (5, 5, 8, 6, 7, 6, 5, 4, 8)
