@@ -315,6 +315,13 @@ class TrainingConfig(Config):
         default_text=f"{{default}}, or {WARM_UP_PART:.0%} of a shorter run",
         panel=LEARNING,
     )
+    replanned: tuple[tuple[int, int], ...] = setting(
+        (),
+        "A change of plan as a run file records it: up to this step, another number of steps was planned. "
+        "May be repeated.",
+        metavar="STEP:PLANNED",
+        panel=LEARNING,
+    )
     final_learning_rate: float = setting(
         0.02,
         "Learning rate at the last step, as a fraction of the peak.",
@@ -345,6 +352,13 @@ class TrainingConfig(Config):
         planned=True,
         default_text=f"at least {FEWEST_EVALUATIONS} evaluations in a run",
         panel=LEARNING,
+    )
+    exact_steps: bool = setting(
+        False,
+        "Make all planned steps, even where they take longer than {minutes}; without it, a run that is "
+        "a fifth behind its time is re-planned with fewer steps.",
+        free=True,
+        panel=BUDGET,
     )
     patience: int | None = setting(
         None,
@@ -397,6 +411,22 @@ class TrainingConfig(Config):
             raise SettingError.naming(
                 "{device} must be cpu, cuda or cuda:N, not {found!r}", found=self.device
             )
+        _check_replanned(self.replanned)
+
+
+def _check_replanned(changes: tuple[tuple[int, int], ...]) -> None:
+    """Require changes of plan in the order of their steps, each before the end that was planned."""
+    since = 0
+    for change in changes:
+        pair = isinstance(change, tuple) and list(map(type, change)) == [int, int]
+        if not pair or not since < change[0] <= change[1] <= LARGE_COUNT:
+            raise SettingError.naming(
+                "{replanned} must be pairs STEP:PLANNED in the order of their steps, each with a step after "
+                "{since:,} and up to the planned ones, not {found}",
+                since=since,
+                found=":".join(map(str, change)) if isinstance(change, tuple) else repr(change),
+            )
+        since = change[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ A run is a folder under RUNS, and its name is that of the folder.
 """
 
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,9 +142,22 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     if _holds_run(folder) and not overwrite:
         raise UsageError(
             f"{folder} already holds a run",
-            f"to resume: charrnn train --resume --name {folder.name}; to start over: --overwrite; "
-            "or choose another --name",
+            f"to resume: {resume_command(folder)}; to train longer, add --minutes 10 to that; "
+            "to start over: --overwrite; or choose another --name",
         )
+
+
+def resume_command(folder: Path, names: Iterable[str] = (), *options: object) -> str:
+    """The command that resumes a run, wherever its folder is.
+
+    Args:
+        folder: the run's folder.
+        names: names of its texts; none: those that it has recorded.
+        options: other options and their values.
+    """
+    out = [] if folder.parent == RUNS else ["--out", folder.parent]
+    words = ["charrnn", "train", *names, "--resume", "--name", folder.name, *out, *options]
+    return shlex.join(map(str, words))
 
 
 def _holds_run(folder: Path) -> bool:
@@ -174,16 +188,12 @@ def _name_of(corpus: list[str]) -> str:
     return plain[:60] or "run"
 
 
-def newest_run_of(out: Path, names: list[str]) -> Path:
-    """The run to resume when none is named: the newest of this corpus, or of all."""
+def newest_run_of(out: Path, names: list[str]) -> Path | None:
+    """The run to resume when none is named: the newest of this corpus, or of all; None: there is none."""
     for path in sorted(out.glob(f"*/{LAST}"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
         if not names or _sources_of(path) == names:
             return path
-    wanted = f" of {' '.join(names)}" if names else ""
-    raise CheckpointError(
-        f"there is no run{wanted} to resume under {out}/",
-        "name it with --name, or start one without --resume",
-    )
+    return None
 
 
 def _sources_of(path: Path) -> object:

@@ -181,7 +181,7 @@ def shortened(line):
     Where the line has such an option of its own, that one counts: what comes last wins.
     """
     if "--resume" in line:
-        return line
+        return re.sub(r" --minutes [\d.]+", " --steps 5", line)
     pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"
     line = re.sub(pattern, rf"\1{BRIEFLY} \2 --steps 2", line)
     line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured

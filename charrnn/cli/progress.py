@@ -15,7 +15,7 @@ from charrnn.errors import CharrnnError
 from charrnn.wording import duration
 
 if TYPE_CHECKING:
-    from charrnn.training.events import Evaluated, Event, RolledBack, Step
+    from charrnn.training.events import Evaluated, Event, Replanned, RolledBack, Step
     from charrnn.training.trainer import Trainer
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -90,7 +90,7 @@ class _Display:
 
     def show(self, event: "Event") -> None:
         """Show an event."""
-        from charrnn.training.events import Evaluated, RolledBack, SaveFailed, Step
+        from charrnn.training.events import Evaluated, Replanned, RolledBack, SaveFailed, Step
 
         if isinstance(event, Step):
             self._count(event)
@@ -99,6 +99,8 @@ class _Display:
             self.evaluated(event)
         elif isinstance(event, RolledBack):
             self.rolled_back(event)
+        elif isinstance(event, Replanned):
+            self.replanned(event)
         elif isinstance(event, SaveFailed):
             self.say(f"charrnn: {event.fault}; training continues and will try to save again")
 
@@ -150,6 +152,15 @@ class _Display:
         )
         self.smooth = self.weight = 0.0  # of a future that did not happen
 
+    def replanned(self, event: "Replanned") -> None:
+        """Report that the run has fewer steps, so that it keeps its time."""
+        self.total = event.steps
+        late, planned = duration(event.seconds_expected), duration(event.seconds_planned)
+        self.say(
+            f"step {event.step:,}: the run would take {late} instead of {planned}: {event.steps:,} steps instead of "
+            f"{event.steps_before:,} (--exact-steps makes them all)"
+        )
+
 
 class Bar(_Display):
     """A tqdm bar on stderr."""
@@ -184,6 +195,11 @@ class Bar(_Display):
         """Move the bar back."""
         self.bar.update(self.trainer.batches.characters_in(event.to_step) - self.bar.n)
         super().rolled_back(event)
+
+    def replanned(self, event: "Replanned") -> None:
+        """Shorten the bar."""
+        self.bar.total = self.trainer.batches.characters_in(event.steps)
+        super().replanned(event)
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

@@ -4,6 +4,7 @@ A key is an option without its dashes: `hidden-size = 256`; `corpus` holds the n
 command line take precedence over the file.
 """
 
+import contextlib
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import OFF, CheckpointError, DataError, UsageError
 from charrnn.files import environment_fault
+from charrnn.runs import BEST, LAST
 from charrnn.settings import flags_of, may_be_off, plain_value, settings_of
 from charrnn.wording import did_you_mean
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 NOT_IN_A_FILE = ("config_file", "help", "quiet")
 """Parameters of a command that are no settings."""
+ONE_RUN = ("corpus", "plan")
+"""What all checkpoints of a run have recorded alike."""
 
 
 def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) -> None:
@@ -65,7 +69,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def run_file_of(loaded: "Checkpoint") -> str:
-    """The run file with which `train --config` repeats a run: every setting as it was planned.
+    """The run file with which `train --config` repeats a run as it went: every setting, and changes of its plan.
 
     Raises:
         CheckpointError: the checkpoint does not record its run.
@@ -75,7 +79,7 @@ def run_file_of(loaded: "Checkpoint") -> str:
     from charrnn.training.record import corpus_config_of, current
 
     try:
-        run = loaded.run
+        run = _whole(loaded).run
         network = {**loaded.model.config.__dict__}
         training = current(run["training"])
         saving = current(run.get("saving", {}))
@@ -97,6 +101,20 @@ def run_file_of(loaded: "Checkpoint") -> str:
     return "\n".join(sections)
 
 
+def _whole(loaded: "Checkpoint") -> "Checkpoint":
+    """The checkpoint that knows how the run went on: the last one beside the best, if it is of the same run."""
+    from charrnn.checkpoint import load_checkpoint
+
+    if loaded.path is None or loaded.path.name != BEST:
+        return loaded
+    with contextlib.suppress(CheckpointError):
+        last = load_checkpoint(loaded.path.with_name(LAST))
+        same = (part in loaded.run and loaded.run[part] == last.run.get(part) for part in ONE_RUN)
+        if all(same) and loaded.model.config == last.model.config:
+            return last
+    return loaded
+
+
 def _values(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a config with recorded values; those that the command line would choose anyway are left out."""
     values = {}
@@ -109,6 +127,8 @@ def _values(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if value is None and not may_be_off(config, name):
             continue
+        if isinstance(value, list):
+            value = [":".join(map(str, v)) if isinstance(v, list) else v for v in value]
         if rule.escapes and isinstance(value, str):
             value = value.replace("\\", "\\\\")
         values[flags_of(name, rule)[0].lstrip("-")] = OFF if value is None else value

@@ -20,6 +20,9 @@ validation fell by 3.5 to 6 % there were 6 to 12 % better with twice the steps; 
 NOTHING_LEFT = 0.1
 """Bits per character below which no advice is given: there is little left to gain."""
 
+TRAIN_LONGER = "train longer"
+"""The words with which advice to train longer ends."""
+
 Row = Mapping[str, Any]
 
 
@@ -72,9 +75,7 @@ def _if_unfinished(rows: Sequence[Row], val: Sequence[float], train: Sequence[fl
     falls = [1 - bits[-1] / bits[half] for bits in (val, train)]
     where = f"from step {rows[half]['step']:,} to the end (validation {val[half]:.2f} to {val[-1]:.2f} bits)"
     if min(falls) >= FALL:
-        return f"training and validation loss were still falling {where}: train longer"
+        return f"training and validation loss were still falling {where}: {TRAIN_LONGER}"
     if max(map(abs, falls)) <= FLAT:
-        return (
-            f"training and validation loss were flat {where}: try a larger network, or train longer"
-        )
+        return f"training and validation loss were flat {where}: try a larger network, or {TRAIN_LONGER}"
     return ""

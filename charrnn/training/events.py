@@ -63,6 +63,20 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
+class Replanned:
+    """The run fell behind its time, and has fewer steps from now on."""
+
+    step: int
+    steps_before: int
+    """Steps of the whole run, as they were planned until now."""
+    steps: int
+    """Steps of the whole run from now on."""
+    seconds_expected: float
+    """Seconds that all the steps would have taken."""
+    seconds_planned: float
+
+
+@dataclass(frozen=True)
 class Stopped:
     """The run is over: it is finished, or `stop_requested` was set."""
 
@@ -72,4 +86,4 @@ class Stopped:
     """Finished before its planned end, because the validation loss had no new minimum for `patience` evaluations."""
 
 
-Event = Step | Evaluated | Saved | SaveFailed | RolledBack | Stopped
+Event = Step | Evaluated | Saved | SaveFailed | RolledBack | Replanned | Stopped

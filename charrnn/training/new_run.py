@@ -87,13 +87,21 @@ def new_trainer(
     from charrnn.training.transfer import extended
 
     saving = saving or SavingConfig()
-    about = about_run(names, text, plan.config, folder, saving, with_limit(request))
+    request = with_limit(request)
+    about = about_run(names, text, plan.config, folder, saving, request)
     about |= {"plan": list(plan.reasons)}
     if start:
         about["init_from"] = start.about()
     initial = extended(start.model, text.vocabulary) if start else None
     trainer = Trainer(
-        text, plan.model_config, plan.config, folder, metadata=about, saving=saving, initial=initial
+        text,
+        plan.model_config,
+        plan.config,
+        folder,
+        metadata=about,
+        saving=saving,
+        initial=initial,
+        minutes=request.minutes,
     )
     for file in (*_kept(folder), LAST, BEST, METRICS):  # --overwrite: the new run can start
         (folder / file).unlink(missing_ok=True)

@@ -123,6 +123,8 @@ def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
         del settings["threads"]
     if settings.get("kernel") == "auto":
         settings["kernel"] = "fused"
+    if "replanned" in settings:
+        settings["replanned"] = tuple(map(tuple, settings["replanned"]))
     return settings | off
 
 

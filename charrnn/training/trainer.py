@@ -5,12 +5,15 @@ the config and the step's number (data position, learning rate, dropout masks) o
 the optimizer's state, carried state, sums), so that a resumed run gives the same bits as an uninterrupted one.
 
 A run that diverges goes back to its latest good evaluation, or its start, with half the learning rate. That point is
-kept in memory and in `last.safetensors`, so that a resumed run goes back to the same one; the clock, which decides when
-to save, decides nothing else.
+kept in memory and in `last.safetensors`, so that a resumed run goes back to the same one.
+
+The clock decides when to save, and whether a run with a planned time has fallen behind and gets fewer steps. Such a
+change of plan is part of the config from then on, and is saved at once.
 """
 
+import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from charrnn.training.data import IGNORED, make_batches
 from charrnn.training.events import (
     Evaluated,
     Event,
+    Replanned,
     RolledBack,
     SaveFailed,
     Step,
@@ -40,6 +44,7 @@ from charrnn.training.machine import (
 )
 from charrnn.training.network import Network, TorchState, make_network
 from charrnn.training.optimizer import Optimizer
+from charrnn.training.pace import Timekeeper
 from charrnn.training.progress import RunProgress
 from charrnn.training.rollback import (
     MAX_HALVINGS,
@@ -51,7 +56,7 @@ from charrnn.training.rollback import (
     require_finite,
 )
 from charrnn.training.run_folder import RunFolder
-from charrnn.training.schedule import learning_rate
+from charrnn.training.schedule import ends_of, extensions_of, learning_rate, replanned
 from charrnn.training.state import NumpyArrays, load_run, one_set, run_arrays
 from charrnn.training.step import train_step
 from charrnn.training.task import NEXT_CHARACTER, Task
@@ -73,6 +78,8 @@ class Trainer:
         saving: how often last.safetensors is written.
         initial: a model to start from, instead of random weights; it is evaluated before the first step, and may remain
             the best.
+        minutes: the planned time of the whole run; None: it takes as long as its steps do.
+        clock: seconds that only grow.
         head: what the network makes of its stack's outputs.
         task: the task, which defines the loss.
 
@@ -91,13 +98,18 @@ class Trainer:
         resume: Checkpoint | None = None,
         saving: SavingConfig | None = None,
         initial: CharRNN | None = None,
+        minutes: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
         head: Head = LINEAR,
         task: Task = NEXT_CHARACTER,
     ) -> None:
         self.corpus, self.model_config, self.config = corpus, model_config, config
+        self.clock = clock
         self.head, self.task = head, task
         self.folder, self.metadata = folder, dict(metadata or {})
         self.saving = saving or SavingConfig()
+        self._has_new_plan = False
+        """Whether the plan was changed and has not been saved yet."""
         self.stop_requested = False
         """Set to True to stop after the current step."""
         self.device = torch.device(config.device)
@@ -111,7 +123,8 @@ class Trainer:
         """The state carried from step to step."""
         self.files = RunFolder(folder, self.saving.keep)
         self._loss_limit = loss_limit(model_config.vocab_size)
-        self._saved_at = time.monotonic()
+        self._timekeeper = None if minutes is None else Timekeeper(60 * minutes, clock)
+        self._saved_at = clock()
         self._rollback_point = RollbackPoint(0, {}) if resume else self._this_point()
         if resume:
             self._resume(resume)
@@ -164,8 +177,10 @@ class Trainer:
         with thread_count(self.config.threads), memory_faults(self.config.batch_size):
             if self._evaluates_start:
                 yield from self._evaluate_start()
-            if self.files.last_step is None:  # from its first moment on, a run can be resumed
+            if self.files.last_step is None or self._has_new_plan:  # it can be resumed from here on
                 yield from self._save_last()
+            if self._timekeeper:
+                self._timekeeper.start(self.progress.seconds)
             done = False
             while not done:
                 try:
@@ -180,16 +195,43 @@ class Trainer:
         yield Stopped(self.progress.step, self.finished, self.stopped_early)
 
     def _advance(self) -> Iterator[Event]:
-        """One step, and any evaluation or save that is due after it."""
+        """One step, and what is due after it: a change of plan, an evaluation, a save."""
         yield self._step()
         step = self.progress.step
-        if step % self.config.eval_every == 0 or step == self.config.steps:
+        yield from self._keep_time(step)
+        if step % self.config.eval_every == 0 or step in ends_of(self.config):
             yield from self._evaluate()
-        if time.monotonic() - self._saved_at >= 60 * self.saving.save_every and not self.finished:
+        if step in extensions_of(self.config):
+            self.progress.evaluations_since_best = 0
+        is_due = self.clock() - self._saved_at >= 60 * self.saving.save_every
+        if (is_due or self._has_new_plan) and not self.finished:
             yield from self._save_last()
 
+    def _keep_time(self, step: int) -> Iterator[Event]:
+        """Plan fewer steps if the run has fallen behind its time."""
+        if self._timekeeper is None or self.config.exact_steps:
+            return
+        before = self.config.steps
+        delay = self._timekeeper.delay(step, self.config)
+        if delay and delay.steps < before:
+            self.replan(delay.steps)
+            planned = self._timekeeper.seconds
+            yield Replanned(step, before, delay.steps, delay.seconds, planned)
+
+    def replan(self, steps: int) -> None:
+        """Plan another number of steps for the whole run, from the present step on; it is saved before the next one.
+
+        A run that becomes longer counts its evaluations without improvement anew.
+        """
+        step = self.progress.step
+        self.config = replanned(self.config, step, steps)
+        self.metadata["training"] = dataclasses.asdict(self.config)
+        self._has_new_plan = True
+        if step in extensions_of(self.config):
+            self.progress.evaluations_since_best = 0
+
     def _step(self) -> Step:
-        progress, config, began = self.progress, self.config, time.monotonic()
+        progress, config, began = self.progress, self.config, self.clock()
         self._reset_states(progress.step)
         batch = self.batches.batch(progress.step)
         inputs, targets = (torch.from_numpy(a).to(self.device, non_blocking=True) for a in batch)
@@ -210,7 +252,7 @@ class Trainer:
             raise Diverged(f"the loss became {loss:g}")
         characters = int((batch[1] != IGNORED).sum())
         progress.add(loss, characters)
-        progress.seconds += time.monotonic() - began
+        progress.seconds += self.clock() - began
         return Step(progress.step, loss, characters)
 
     def _rate(self, step: int) -> float:
@@ -263,14 +305,14 @@ class Trainer:
             ) from error
 
     def _evaluate(self) -> Iterator[Event]:
-        progress, began = self.progress, time.monotonic()
+        progress, began = self.progress, self.clock()
         require_finite(self.network)
         val_nats = self.validate()
         if val_nats is not None and not val_nats < self._loss_limit:
             raise Diverged(f"the loss on validation text became {val_nats:g}")
         is_best = val_nats is None or progress.best_nats is None or val_nats < progress.best_nats
         event = Evaluated(progress.step, self.epoch, progress.train_nats, val_nats, is_best)
-        progress.seconds += time.monotonic() - began
+        progress.seconds += self.clock() - began
         self._record(event)
         progress.reset_sums()
         progress.evaluations_since_best = 0 if is_best else progress.evaluations_since_best + 1
@@ -319,7 +361,8 @@ class Trainer:
         if point.step != self.progress.step:  # else both are the same
             training |= {ROLLBACK + name: array for name, array in point.arrays.items()}
         yield self.files.save(LAST, self._checkpoint(training, rollback_step=point.step))
-        self._saved_at = time.monotonic()
+        self._has_new_plan = False
+        self._saved_at = self.clock()
 
     def _checkpoint(self, training: Arrays, **more: Any) -> Checkpoint:
         metrics = self.progress.as_metrics(self.epoch) | more

@@ -49,7 +49,7 @@ EXAMPLES = (
 )
 MINUTES_EACH = 1.0
 """Training time of each network if no limit is given."""
-WITHOUT = ("cell", "activation", "patience")
+WITHOUT = ("cell", "activation", "patience", "replanned")
 """Settings of `train` that would make the networks differ in more than their cell."""
 PLAIN = ("hidden_size", "num_layers", "layer_norm", "batch_size")
 """Settings that `train` plans, and that here have their defaults."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from charrnn.cli.options import Changes, Given
 from charrnn.cli.run_names import complete_checkpoint
 from charrnn.cli.terminal import die_by_signal, is_quiet, say
-from charrnn.cli.train.command_line import CommandLine, CorpusNames, RunOptions
+from charrnn.cli.train.command_line import CommandLine, CorpusNames, RunOptions, change_of_plan
 from charrnn.cli.train.report import (
     print_plan,
     print_result,
@@ -42,7 +42,7 @@ EXAMPLES = (
     "charrnn train names.txt --lines",
 )
 
-CHANGES = Changes(complete={"init_from": complete_checkpoint})
+CHANGES = Changes(complete={"init_from": complete_checkpoint}, parse={"replanned": change_of_plan})
 
 
 def train(
@@ -60,14 +60,15 @@ def train(
     Settings that you leave out are planned: the size of the network, for example, from the time budget and the speed of
     this machine. Ctrl-C stops cleanly; --resume continues exactly where the run stopped.
     """
-    from charrnn.cli.train.resume import resumed_trainer
+    from charrnn.cli.train.resume import resumed_trainer, run_to_resume
 
     if run.tensorboard:
         check_tensorboard(run.tensorboard)
     command_line = CommandLine(corpus or [], config, request, run, saving, start)
-    if run.resume:
-        with resumed_trainer(command_line, given) as trainer:
-            _run(trainer, command_line)
+    if run.resume and (path := run_to_resume(command_line.names, run)):
+        with resumed_trainer(path, command_line, given) as trainer:
+            if trainer:
+                _run(trainer, command_line)
         return
     if not corpus:
         raise UsageError(
@@ -145,7 +146,7 @@ def _run(trainer: "Trainer", command_line: CommandLine) -> None:
         return
     if trainer.stopped_early:
         say(why_early(trainer.progress.step, trainer.config))
-    report_advice(trainer)
+    report_advice(trainer, command_line.names)
     print_result(trainer, baselines=command_line.run.baselines and not is_quiet())
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
         sys.stdout.flush()

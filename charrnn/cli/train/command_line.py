@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn.config import BUDGET, MACHINE, SAVING, CorpusConfig, SavingConfig, TrainingRequest
+from charrnn.errors import SettingError
 from charrnn.runs import RUNS
 from charrnn.settings import Config, setting
 from charrnn.training.start import StartOptions
@@ -69,6 +70,20 @@ class RunOptions(PlaceOptions):
         free=True,
         panel=SAVING,
     )
+
+
+def change_of_plan(text: str) -> tuple[int, int]:
+    """A change of plan as a run file has it: "1200:4000" -> (1200, 4000).
+
+    Raises:
+        SettingError: it is not two whole numbers.
+    """
+    numbers = text.split(":")
+    if len(numbers) != 2 or not all(n.isdecimal() and n.isascii() for n in numbers):
+        raise SettingError.naming(
+            "{replanned} must be STEP:PLANNED, such as 1200:4000, not {found!r}", found=text
+        )
+    return int(numbers[0]), int(numbers[1])
 
 
 @dataclass(frozen=True)

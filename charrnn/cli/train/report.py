@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 from charrnn.cli.options import spell_as_options
 from charrnn.cli.terminal import say
 from charrnn.cli.train.baselines import print_line
+from charrnn.cli.train.longer import longer_command
 from charrnn.config import TrainingConfig
 from charrnn.errors import spelled
-from charrnn.runs import BEST, LAST, RUNS
+from charrnn.runs import BEST, LAST, RUNS, resume_command
 from charrnn.text.kinds import item_noun
-from charrnn.training.advice import run_advice
+from charrnn.training.advice import TRAIN_LONGER, run_advice
 from charrnn.wording import counted, duration, escape, size
 
 if TYPE_CHECKING:
@@ -80,11 +81,14 @@ def _character(point: int) -> str:
     return character if character.isprintable() and character.strip() else f"U+{point:04X}"
 
 
-def report_advice(trainer: "Trainer") -> None:
+def report_advice(trainer: "Trainer", names: list[str]) -> None:
     """Report advice drawn from the curve of a finished run."""
     config = trainer.config
     for note in run_advice(trainer.files.metrics.rows, (config.dropout, config.weight_drop)):
         say(f"note        {note}")
+        if TRAIN_LONGER in note:
+            longer = longer_command(trainer.folder, names, trainer.metadata, config)
+            say(f"            {longer}")
 
 
 def say_plan(plan: "Plan", folder: Path, label: str = "network") -> None:
@@ -179,11 +183,7 @@ def sample_command(folder: Path) -> str:
 
 def say_stopped(trainer: "Trainer", names: list[str], tensorboard: Path | None = None) -> None:
     """Report where a run stopped, and the command that resumes it."""
-    import shlex
-
     step, folder = trainer.progress.step, trainer.folder
-    out = [] if folder.parent == RUNS else ["--out", str(folder.parent)]
-    out += ["--tensorboard", str(tensorboard)] if tensorboard else []
-    command = ["charrnn", "train", *names, "--resume", "--name", folder.name, *out]
+    log = ["--tensorboard", tensorboard] if tensorboard else []
     say(f"stopped at step {step:,} of {trainer.config.steps:,}; saved to {folder / LAST}")
-    say(f"to resume: {shlex.join(command)}")
+    say(f"to resume: {resume_command(folder, names, *log)}")

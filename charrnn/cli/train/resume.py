@@ -6,11 +6,20 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from charrnn.cli.run_names import find_checkpoint
 from charrnn.cli.terminal import say
+from charrnn.cli.train.longer import (
+    LIMITS,
+    amount_done,
+    limits_of,
+    longer_command,
+    new_limits,
+    train_longer,
+)
 from charrnn.cli.train.report import say_corpus, why_early
 from charrnn.cli.train.run import start_torch
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
-from charrnn.errors import CheckpointError, DataError, SettingError, UsageError
+from charrnn.errors import CheckpointError, DataError, SettingError
 from charrnn.runs import LAST, checked_name, newest_run_of
 from charrnn.settings import plain_value, settings_of, value_in_words
 from charrnn.training.record import (
@@ -24,40 +33,77 @@ from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
-    from charrnn.cli.train.command_line import CommandLine
+    from charrnn.cli.train.command_line import CommandLine, RunOptions
     from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
 
+def run_to_resume(names: list[str], run: "RunOptions") -> Path | None:
+    """The last checkpoint of the run to continue; None if there is none yet, so that a new one begins.
+
+    Raises:
+        CheckpointError: there is none, and no text to begin with.
+    """
+    path = run.out / checked_name(run.name) / LAST if run.name else newest_run_of(run.out, names)
+    if path and path.exists():
+        return path
+    where = f"at {path}" if path else f"under {run.out}/"
+    if not names:
+        hint = "name a text to begin one: charrnn train corpus.txt --resume"
+        raise CheckpointError(f"there is no run to resume {where}", hint)
+    which = "" if run.name else f" of {' '.join(names)}"
+    say(f"resuming    there is no run{which} {where} yet: a new one begins")
+    return None
+
+
 @contextlib.contextmanager
-def resumed_trainer(command_line: "CommandLine", given: Collection[str]) -> "Iterator[Trainer]":
-    """The run to continue; a context that locks its folder.
+def resumed_trainer(
+    path: Path, command_line: "CommandLine", given: Collection[str]
+) -> "Iterator[Trainer | None]":
+    """The run to continue, or None if there is nothing left to do; a context that locks its folder.
 
     Args:
-        command_line: the command line. Its settings must be those of the run, unless they are free to differ.
+        path: the run's last checkpoint.
+        command_line: the command line. Its settings must be those of the run, unless they are free to differ; its limits
+            may be others, for which the run is then re-planned.
         given: the names of the settings that were given.
     """
     from charrnn.checkpoint import load_checkpoint
     from charrnn.files import locked
 
-    names, run = command_line.names, command_line.run
-    path = run.out / checked_name(run.name) / LAST if run.name else newest_run_of(run.out, names)
-    if not path.exists():
-        hint = "start one: charrnn train corpus.txt"
-        raise CheckpointError(f"there is no run to resume at {path}", hint)
-    with locked(path.parent):
+    names, folder = command_line.names, path.parent
+    with locked(folder):
         last = load_checkpoint(path)
         config, done = resume_point(last)
         _require_own_settings(command_line, given, last)
-        _require_unfinished(names, path.parent, config, last)
-        text = _same_corpus(names, last, path.parent, run.cache)
+        limits = new_limits(command_line.request, last.run, config)
+        if not limits and (end := _end(names, folder, config, last)):
+            _say_nothing_to_do(end, names, folder, last, config)
+            yield None
+            return
+        text = _same_corpus(names, last, folder, command_line.run.cache)
         say_corpus(names or _sources(last), text)
         part = 100 * done / config.steps
-        say(f"resuming    {path.parent} at step {done:,} of {config.steps:,} ({part:.0f} %)")
+        say(f"resuming    {folder} at step {done:,} of {config.steps:,} ({part:.0f} %)")
         if names and names != _sources(last):
             say(f"note        the same text was called {_listed(last)} when the run began")
         config = _on_this_machine(config, command_line.request, last)
-        yield _trainer(last, path.parent, text, config, _saving(command_line.saving, given, last))
+        trainer = _trainer(
+            last, folder, text, config, _saving(command_line.saving, given, last), limits
+        )
+        if limits and not train_longer(trainer, limits):
+            end = f"{folder} has {amount_done(trainer)} behind it"
+            _say_nothing_to_do(end, names, folder, last, config)
+            yield None
+            return
+        yield trainer
+
+
+def _say_nothing_to_do(
+    end: str, names: list[str], folder: Path, last: "Checkpoint", config: TrainingConfig
+) -> None:
+    say(f"resuming    {end}: nothing is left to do")
+    say(f"to train longer: {longer_command(folder, names or _sources(last), last.run, config)}")
 
 
 def _trainer(
@@ -66,6 +112,7 @@ def _trainer(
     text: "Corpus",
     config: TrainingConfig,
     saving: SavingConfig,
+    limits: Mapping[str, float],
 ) -> "Trainer":
     """The trainer that continues a run, with the record of where and how it does."""
     from charrnn.training.trainer import Trainer
@@ -75,8 +122,16 @@ def _trainer(
         say(f"note        {changed}: the run continues, but not bit for bit the same")
     settings = {"training": dataclasses.asdict(config), "saving": dataclasses.asdict(saving)}
     about = {**last.run, **here, **settings}
-    network = last.model.config
-    return Trainer(text, network, config, folder, metadata=about, resume=last, saving=saving)
+    return Trainer(
+        text,
+        last.model.config,
+        config,
+        folder,
+        metadata=about,
+        resume=last,
+        saving=saving,
+        minutes=(limits or limits_of(last.run)).get("minutes"),
+    )
 
 
 # --- the settings -----------------------------------------------------------------------------------------------------
@@ -88,6 +143,9 @@ def _require_own_settings(
     """Raise SettingError if a setting was given that the run was not started with, unless it is free to differ."""
     configs = command_line.configs
     wanted = {n: getattr(c, n) for c in configs for n in _bound(c) if n in given}
+    if "init_from" in wanted:
+        with contextlib.suppress(CheckpointError):  # it may be gone since
+            wanted["init_from"] = str(find_checkpoint(wanted["init_from"]))
     wanted |= {
         n: v
         for n, v in command_line.request.given.items()
@@ -107,13 +165,21 @@ def _require_own_settings(
 
 def _bound(*configs: object) -> list[str]:
     """The settings that may not differ when a run is resumed."""
-    return [n for config in configs for n, rule in settings_of(config).items() if not rule.free]
+    rules = [(n, rule) for config in configs for n, rule in settings_of(config).items()]
+    return [n for n, rule in rules if not rule.free and n not in LIMITS]
 
 
 def _own_values(last: "Checkpoint", name: str) -> list[Any]:
     """The values that a setting has in a run: the one that was planned, and the one that was given."""
     run = last.run
-    homes = (dataclasses.asdict(last.model.config), run["training"], run["corpus"]["config"])
+    start = run.get("init_from", {})
+    homes = (
+        *(dataclasses.asdict(last.model.config), run["training"], run["corpus"]["config"]),
+        {
+            "init_from": start.get("path"),
+            "extend_vocabulary": start.get("extend_vocabulary", False),
+        },
+    )
     values = [plain_value(home[name]) for home in map(current, homes) if name in home]
     asked = current(run.get("asked", {}))
     return values if asked.get(name) is None else [*values, plain_value(asked[name])]
@@ -132,7 +198,7 @@ def _difference(name: str, value: Any, own: list[Any]) -> str:
 def _on_this_machine(
     config: TrainingConfig, request: TrainingRequest, last: "Checkpoint"
 ) -> TrainingConfig:
-    """The run's settings, with the device and threads that are asked for this time."""
+    """The run's settings, with the device, threads and promise of steps that are asked for this time."""
     device = start_torch(
         TrainingRequest(given={"device": request.given.get("device", config.device)})
     )
@@ -140,7 +206,8 @@ def _on_this_machine(
 
     recorded = last.run["training"].get("threads")  # older checkpoints may leave it to torch
     threads = request.given.get("threads") or recorded or torch.get_num_threads()
-    return dataclasses.replace(config, device=device, threads=threads)
+    exact = request.given.get("exact_steps", config.exact_steps)
+    return dataclasses.replace(config, device=device, threads=threads, exact_steps=exact)
 
 
 def _saving(saving: SavingConfig, given: Collection[str], last: "Checkpoint") -> SavingConfig:
@@ -155,15 +222,14 @@ def _saving(saving: SavingConfig, given: Collection[str], last: "Checkpoint") ->
 # --- the run, the text and the machine --------------------------------------------------------------------------------
 
 
-def _require_unfinished(
-    names: list[str], folder: Path, config: TrainingConfig, last: "Checkpoint"
-) -> None:
-    step, hint = last.metrics["step"], "start a new run without --resume"
-    run = f"{folder}{_other_text(names, last)}"
+def _end(names: list[str], folder: Path, config: TrainingConfig, last: "Checkpoint") -> str | None:
+    """How a run ended, in words; None if it has not."""
+    step, run = last.metrics["step"], f"{folder}{_other_text(names, last)}"
     if step >= config.steps:
-        raise UsageError(f"{run} is finished ({counted(config.steps, 'step')})", hint)
+        return f"{run} is finished ({counted(config.steps, 'step')})"
     if config.patience and config.patience <= last.metrics["evaluations_since_best"]:
-        raise UsageError(f"{run} is finished: it {why_early(step, config)}", hint)
+        return f"{run} is finished: it {why_early(step, config)}"
+    return None
 
 
 def _same_corpus(

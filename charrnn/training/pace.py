@@ -1,0 +1,63 @@
+"""Whether a run keeps its time, and how many steps would. Nothing here needs torch, and the clock is the caller's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from charrnn.config import TrainingConfig
+from charrnn.training.schedule import phases_of
+
+BEHIND = 1.2
+"""How many times its planned time a run must be going to take to be re-planned."""
+FEWEST_LOOKS = 4
+"""Minimum number of times that a run compares its speed with its time."""
+
+
+@dataclass(frozen=True)
+class Delay:
+    """What a run that has fallen behind would take, and the total of steps that ends on time."""
+
+    seconds: float
+    steps: int
+
+
+class Timekeeper:
+    """Compares the speed of a run with the time that it was planned for.
+
+    It looks from one evaluation to the next, so that each look counts one evaluation and whatever else takes time there.
+    The first step does not count: a process needs more time for it.
+
+    Args:
+        seconds: the planned time of the whole run.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self.seconds, self._clock = seconds, clock
+        self._began = self._looked = clock()
+        self._step: int | None = None
+        """The step of the latest look; None before the first step."""
+
+    def start(self, seconds: float) -> None:
+        """Begin, after so many seconds of training."""
+        self._began, self._step = self._clock() - seconds, None
+
+    def delay(self, step: int, config: TrainingConfig) -> Delay | None:
+        """How late the run would end, looked at after a step; None if that is not due, or not late."""
+        every = max(1, min(config.eval_every, config.steps // FEWEST_LOOKS))
+        if self._step is None or step < self._step:  # the first one, or the run went back
+            self._looked, self._step = self._clock(), step
+        if step % every or step == self._step or step >= config.steps:
+            return None
+        now = self._clock()
+        pace = (now - self._looked) / (step - self._step)
+        whole_look = step - self._step >= every / 2
+        self._looked, self._step = now, step
+        expected = now - self._began + pace * (config.steps - step)
+        if (
+            not whole_look
+            or expected <= BEHIND * self.seconds
+            or step <= phases_of(config)[-1].begin
+        ):
+            return None
+        left = (self.seconds - (now - self._began)) / pace
+        return Delay(expected, min(config.steps, step + max(1, int(left))))
