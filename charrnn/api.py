@@ -21,7 +21,7 @@ from charrnn.network.heads import LINEAR, Head
 from charrnn.network.shapes import count_parameters, describe
 from charrnn.numerics import Ids
 from charrnn.render.views.picture import picture_of_best_unit
-from charrnn.runs import find_checkpoint, reading_of, title_of
+from charrnn.runs import find_checkpoint, reading_of, title_of, writes_any_bytes
 from charrnn.sampling.sampler import sample
 from charrnn.settings import config_of, require
 from charrnn.text.kinds import item_end_of, item_noun
@@ -69,7 +69,8 @@ class LanguageModel(CharRNN):
     ) -> None:
         super().__init__(config, vocabulary, weights, head)
         self.metrics, self.metadata, self.name = dict(metrics or {}), dict(metadata or {}), name
-        self.reading = reading_of(Checkpoint(self, self.metrics, self.metadata))
+        record = Checkpoint(self, self.metrics, self.metadata)
+        self.reading, self._writes_any_bytes = reading_of(record), writes_any_bytes(record)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
@@ -159,6 +160,7 @@ class LanguageModel(CharRNN):
             "".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1))
         """
         _require_text("prompt", prompt)
+        settings = {"any_bytes": self._writes_any_bytes} | settings
         return sample(self, prompt, config_of(SamplingConfig, settings))
 
     def read(self, text: str, *, top: int | None = None) -> Recording:

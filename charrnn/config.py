@@ -526,7 +526,7 @@ class BasicSamplingConfig(Config):
     )
     length: int = setting(
         1000,
-        "Characters to generate after the prompt.",
+        "Characters to generate after the prompt; of bytes, one that is no part of a character counts as a character.",
         high=10**15,
         flags=("--length", "-n"),
     )
@@ -644,6 +644,12 @@ class SamplingConfig(BasicSamplingConfig):
     item_end: str | None = setting(
         None,
         "Generate one line, record or document, which this character ends: the prompt begins it, and nothing follows.",
+        option=False,
+    )
+    any_bytes: bool = setting(
+        False,
+        "With a model of bytes, generate bytes of any kind, not only those that make up characters in UTF-8. In the "
+        "text the others are lone surrogates (Python's surrogateescape).",
         option=False,
     )
     log_probabilities: bool = setting(

@@ -106,6 +106,12 @@ def reading_of(loaded: "Checkpoint") -> CorpusConfig:
         raise CheckpointError(f"{loaded.path} does not record how its corpus was read") from error
 
 
+def writes_any_bytes(loaded: "Checkpoint") -> bool:
+    """Whether a model was trained on bytes that are not UTF-8, so that it generates bytes of any kind."""
+    corpus = loaded.run.get("corpus")
+    return isinstance(corpus, dict) and corpus.get("utf8") is False
+
+
 # --- the folders of runs ----------------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,7 @@ def fill(folder):
     (folder / "hello.txt").write_text("hello", encoding="utf-8")
     (folder / "latin.txt").write_text(make_text(5000) + "déjà vu\n" * 9, encoding="cp1252")
     jokes = [f"Why {k}?\nBecause {k}." for k in range(99)]
+    (folder / "tune.mid").write_bytes(bytes((0x00, 0x90, 0x3C, 0x50, 0x81, 0x70)) * 900)
     (folder / "recipes.txt").write_text("\n\n%%\n\n".join(jokes), encoding="utf-8")
     (folder / "tweets").mkdir()
     for number, joke in enumerate(jokes):

@@ -103,9 +103,10 @@ class SampleStream:
         self.stopping = StoppingCriteria(config, text)
         self.uniform = UniformNumbers(config.seed, index)
         self._match = None if constraint is None else _Match(constraint, constraint.start)
-        self._decode = vocabulary.decoder()
+        self._decode = vocabulary.decoder("surrogateescape" if config.any_bytes else "replace")
         is_byte = vocabulary.level == "byte"
-        self._utf8 = Utf8Reader() if is_byte and constraint is None else None
+        is_free = constraint is not None or config.any_bytes
+        self._utf8 = Utf8Reader() if is_byte and not is_free else None
         for symbol in ids[-LONGEST_BEGINNING:] if is_byte else ():
             self._decode(
                 symbol

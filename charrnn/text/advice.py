@@ -74,6 +74,8 @@ def _on_the_vocabulary(corpus: Corpus, unit: str) -> Iterator[str]:
 
 def _on_the_characters(corpus: Corpus, unit: str) -> Iterator[str]:
     if unit == "byte":
+        if not corpus.is_utf8:
+            yield "these bytes are not UTF-8: the model will generate bytes of any kind, not only text"
         return
     if new := _only_held_out(corpus):
         named = literal(name_characters([corpus.vocabulary.decode([symbol]) for symbol in new], 3))

@@ -49,6 +49,8 @@ class Corpus:
     """Files, or other sources, that were read."""
     notes: tuple[str, ...] = ()
     """What a user should know about the reading, in sentences, settings as names in braces."""
+    is_utf8: bool = True
+    """Whether the text is UTF-8, as everything but some corpora of bytes is."""
     num_unknown: int = 0
     """Distinct characters in the text that are read as the unknown symbol."""
 
@@ -175,6 +177,7 @@ def read_corpus(
         singletons=int((counts == 1).sum()),
         num_sources=notes.num_read,
         notes=tuple(sentences),
+        is_utf8=notes.is_utf8,
         num_unknown=len(_missing(counts, vocabulary)),
     )
 

@@ -4,6 +4,7 @@ Small texts stay in memory. The ids of large ones lie in a file of the cache, ma
 larger than the memory. The file is named by its content, and written completely or not at all.
 """
 
+import codecs
 import hashlib
 import os
 import shutil
@@ -75,12 +76,24 @@ def count(
 ) -> tuple[npt.NDArray[np.int64], str]:
     """How often each code point (or byte) occurs, (CODE_POINTS,), and the fingerprint of the text."""
     counts = np.zeros(CODE_POINTS, np.int64)
-    digest = hashlib.sha256()
+    digest, utf8 = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
     for piece in _pieces(sources, config, notes):
         own = np.bincount(piece)
         counts[: len(own)] += own
-        digest.update(_text_bytes(piece, config))
+        content = _text_bytes(piece, config)
+        digest.update(content)
+        if notes.is_utf8 and config.level == "byte":
+            notes.is_utf8 = _continues(utf8, content)
     return counts, digest.hexdigest()
+
+
+def _continues(utf8: codecs.IncrementalDecoder, content: bytes) -> bool:
+    """Whether some more bytes continue a text in UTF-8."""
+    try:
+        utf8.decode(content)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text_bytes(points: Ids, config: CorpusConfig) -> bytes:

@@ -56,6 +56,8 @@ class Notes:
     """Whether the reading stopped at `max_chars`."""
     num_read: int = 0
     """Sources that were read, at least in part."""
+    is_utf8: bool = True
+    """Whether the bytes that were read at level byte are UTF-8."""
     is_open: bool = False
     """Whether what was read so far does not end with the boundary of a file."""
     num_ended: int = 0

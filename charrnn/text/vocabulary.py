@@ -153,13 +153,14 @@ class Vocabulary:
             return chr(symbol) if symbol < 128 else f"{symbol:02x}"
         return UNKNOWN_TEXT if symbol == self.unknown_id else chr(int(self.symbols[symbol]))
 
-    def decoder(self) -> Callable[[int], str]:
+    def decoder(self, errors: str = "replace") -> Callable[[int], str]:
         """A function from each id in turn to the text that it completes.
 
-        At level byte the text is empty until the last byte of a character.
+        At level byte the text is empty until the last byte of a character; `errors` says what becomes of bytes that are
+        no UTF-8, in Python's way.
         """
         if self.level == "byte":
-            incremental = codecs.getincrementaldecoder("utf-8")("replace")
+            incremental = codecs.getincrementaldecoder("utf-8")(errors)
             single_bytes = [bytes([b]) for b in range(256)]
             return lambda symbol: incremental.decode(single_bytes[symbol])
         return [*map(chr, self.symbols.tolist()), UNKNOWN_TEXT].__getitem__

@@ -53,6 +53,7 @@ def about_run(
             "characters": len(text),
             "distinct": text.distinct,
             "files": text.num_sources,
+            "utf8": text.is_utf8,
         },
         "training": dataclasses.asdict(config),
         "saving": dataclasses.asdict(saving),

@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+import subprocess
 import unicodedata
 
 import pytest
+from helpers import CLEAN, command, run_on_terminal
 
+import charrnn
 from charrnn.checkpoint import load_checkpoint, save_checkpoint
 
 BRIEF = (
@@ -106,6 +109,40 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
         said in charrnn_in("sample", "plain", "--prompt", unicodedata.normalize("NFD", "José")).err
     )
     assert said in charrnn_in("visualize", "plain", "nfd.txt", "--surprisal", "--color", "none").err
+
+
+TUNE = bytes((0x00, 0x90, 0x3C, 0x50, 0x81, 0x70)) * 200 + "né".encode()
+
+
+def sampled(folder, *arguments):
+    """The bytes that `sample` writes into a pipe."""
+    line = command("sample", *arguments, "-q")
+    return subprocess.run(line, cwd=folder, env=CLEAN, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("level_of", ["tune", "book"])
+def test_a_model_of_bytes_writes_what_it_was_trained_on(level_of, charrnn_in, tmp_path):
+    (tmp_path / "tune.bin").write_bytes(TUNE)
+    (tmp_path / "book.bin").write_bytes("né à Łódź\n".encode() * 200)
+    is_text = level_of == "book"
+    said = charrnn_in("train", f"{level_of}.bin", "--level", "byte", *BRIEF).err
+    assert ("these bytes are not UTF-8" in said) == (not is_text)
+    options = (level_of, "--seed", 1, "--length", 200)
+    written = sampled(tmp_path, *options)
+    text = written.decode("utf-8", "surrogateescape")
+    assert len(text) == 200
+    assert any("\udc80" <= c <= "\udcff" for c in text) == (not is_text)
+    (record,) = map(json.loads, charrnn_in("sample", *options, "--json").out.splitlines())
+    assert record["text"] == text
+    shown = run_on_terminal("sample", *options, "-q", cwd=tmp_path)
+    assert shown.isprintable() or not set(shown) & set(map(chr, (*range(9), *range(14, 32), 127)))
+    assert is_text or "▯" in shown
+    model = charrnn.load(tmp_path / "checkpoints" / level_of)
+    assert "".join(model.sample(length=200, temperature=0.8, seed=1)) == text
+    prompt = tmp_path / "prompt"
+    prompt.write_bytes(b"\x00\x90\xe2\x82")  # it ends within a character
+    begun = sampled(tmp_path, *options, "--prompt-file", "prompt")
+    assert begun.startswith(b"\x00\x90")
 
 
 @pytest.mark.parametrize("lines", [False, True])

@@ -20,7 +20,7 @@ from charrnn.cli.sample.prompt import (
 from charrnn.cli.sample.selection import SelectionOptions, make_selection
 from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
-from charrnn.runs import reading_of
+from charrnn.runs import reading_of, writes_any_bytes
 from charrnn.text.kinds import item_noun
 from charrnn.wording import counted
 
@@ -67,6 +67,7 @@ def sample(
     config = dataclasses.replace(
         config.seeded(),
         item_end=selection.item_end(reading),
+        any_bytes=writes_any_bytes(loaded),
         log_probabilities=output.needs_log_probabilities or selection.best_of > 1,
     )
     if infill.infill is not None:
