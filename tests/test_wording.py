@@ -119,12 +119,7 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(call, wording):
     wording(call("sample", "zzz", status=4))
 
 
-def test_a_word_that_is_taken_for_a_text_may_have_been_meant_as_a_run(call, workplace, wording):
-    wording(call("visualize", "tiyn"), only="tiyn")
-    wording(call("gradients", "tiyn"), only="tiyn")
-    wording(call("evaluate", "tiyn", status=3))
-    wording(call("visualize", "tiyn", "-q"))
-    wording(call("visualize", "tiny", "tiyn"))
+def test_a_file_with_nearly_a_run_s_name_is_read(call, workplace, wording):
     (workplace / "tyni").write_text("def")
     try:
         wording(call("visualize", "tyni"))

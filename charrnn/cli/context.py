@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
-from charrnn.cli.reading import ReadingOptions, TextArgument, open_reader
+from charrnn.cli.reading import ReadingOptions, open_reader
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print, print_rows
 from charrnn.cli.threads import one_thread
@@ -43,7 +44,7 @@ class ContextOptions(Config):
 
 def context(
     checkpoint: CheckpointArgument = None,
-    text: TextArgument = None,
+    texts: TextArgument = None,
     *,
     options: ContextOptions,
     reading: ReadingOptions,
@@ -64,7 +65,7 @@ def context(
         )
     pictures.require(layout, plot="context")
     table.require()
-    reader = open_reader(checkpoint, text, edits)
+    reader = open_reader(checkpoint, texts, edits)
     from charrnn.interpret.context import context_curve
 
     with one_thread():

@@ -3,12 +3,11 @@
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.reading import checkpoint_and_text
+from charrnn.cli.inputs import TextArgument
+from charrnn.cli.reading import checkpoint_and_texts
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
@@ -80,17 +79,9 @@ class EvaluateOptions(Config):
     json: bool = setting(False, "Print one JSON object.")
 
 
-FileArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="FILE|-", help="The text to score; - is standard input.", show_default=False
-    ),
-]
-
-
 def evaluate(
     checkpoint: CheckpointArgument = None,
-    file: FileArgument = None,
+    texts: TextArgument = None,
     *,
     options: EvaluateOptions,
     edits: EditOptions,
@@ -100,12 +91,12 @@ def evaluate(
     The state is carried through the whole text; the first character is read, not predicted. The metrics of a byte model
     are per byte. A model that was trained with --lines is scored line by line.
     """
-    split = options.split
+    split, names = options.split, tuple(texts or ())
     if split is None:
-        checkpoint, file = checkpoint_and_text(checkpoint, file)
-    if (file is None) == (split is None):
+        checkpoint, names = checkpoint_and_texts(checkpoint, texts)
+    if bool(names) == bool(split):
         raise SettingError.naming(
-            "give either a FILE (or -) or {split}", "for example: charrnn evaluate book.txt"
+            "give either a text or {split}", "for example: charrnn evaluate book.txt"
         )
     loaded = open_checkpoint(checkpoint)
     reading = reading_of(loaded)
@@ -117,7 +108,7 @@ def evaluate(
         )
     model = edits.edited(loaded.model)
     corpus = _own_corpus(loaded) if split else None
-    text = (_part_of(corpus, split), 0) if corpus and split else _read(str(file), model, reading)
+    text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)
     result = _score(model, text, options, end)
     if options.json:
         _print_json(result, model, options, corpus)
@@ -160,11 +151,11 @@ def _part_of(corpus: "Corpus", split: Split) -> "Ids":
     return ids
 
 
-def _read(file: str, model: "CharRNN", reading: CorpusConfig) -> "tuple[Ids, int]":
-    """The symbols of a file's text, and the number of its characters that were left out because they are unknown."""
-    from charrnn.cli.inputs import file_text, leave_out_unknown
+def _read(names: tuple[str, ...], model: "CharRNN", reading: CorpusConfig) -> "tuple[Ids, int]":
+    """The symbols of a text, and the number of its characters that were left out because they are unknown."""
+    from charrnn.cli.inputs import leave_out_unknown, read_texts
 
-    text, left_out = leave_out_unknown(file_text(file, reading), model)
+    text, left_out = leave_out_unknown(read_texts(names, reading), model)
     return model.vocabulary.encode(text), left_out
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
 from charrnn.cli.reading import (
     DumpOptions,
     ReadingOptions,
-    TextArgument,
     noun_of,
     open_dump,
     open_reader,
@@ -36,7 +36,7 @@ COLUMNS = ("address", "layer", "gate", "unit", "left", "right", "mean", "time_sc
 
 def gates(
     checkpoint: CheckpointArgument = None,
-    text: TextArgument = None,
+    texts: TextArgument = None,
     *,
     reading: ReadingOptions,
     dump: DumpOptions,
@@ -54,11 +54,11 @@ def gates(
     pictures.require(layout, plot="gates")
     table.require()
     if dump.from_dump:
-        dump.require_alone(checkpoint, text)
+        dump.require_alone(checkpoint, texts)
         opened = open_dump(dump.from_dump)
         saturation, noun = _of_dump(opened, reading), noun_of(opened.header.source.level)
     else:
-        reader = open_reader(checkpoint, text, edits)
+        reader = open_reader(checkpoint, texts, edits)
         saturation, noun = _of_text(reader, reading), reader.noun
     _show(saturation, noun, layout, pictures)
     table.write(COLUMNS, _rows(saturation))

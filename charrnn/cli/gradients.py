@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.reading import TextArgument, checkpoint_and_text, known_text, noun_of, own_text
+from charrnn.cli.inputs import TextArgument
+from charrnn.cli.reading import checkpoint_and_texts, known_text, noun_of, own_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
 from charrnn.cli.terminal import can_print, print_rows, print_wrapped, terminal_width
 from charrnn.config import OUTPUT, SHOWN, CorpusConfig, ModelConfig
@@ -75,7 +77,7 @@ class GradientOptions(Config):
 
 def gradients(
     checkpoint: CheckpointArgument = None,
-    text: TextArgument = None,
+    texts: TextArgument = None,
     *,
     options: GradientOptions,
 ) -> None:
@@ -88,7 +90,7 @@ def gradients(
 
     The untrained networks have the checkpoint's sizes. If there is no checkpoint, --fresh measures them alone.
     """
-    checkpoint, text = checkpoint_and_text(checkpoint, text)
+    checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     from charrnn.checkpoint import load_checkpoint
 
     cells = None if options.fresh is None else _cell_names(options.fresh)
@@ -96,7 +98,7 @@ def gradients(
     loaded = None if path is None else load_checkpoint(path)
     trained = loaded.model if loaded else None
     reading = reading_of(loaded) if loaded else CorpusConfig()
-    read = _read(text, trained, reading, options.distance or DISTANCE)
+    read = _read(names, trained, reading, options.distance or DISTANCE)
     vocabulary = trained.vocabulary if trained else _vocabulary_of(read)
     config = trained.config if trained else ModelConfig(vocab_size=len(vocabulary))
     ids = vocabulary.encode(read)
@@ -137,10 +139,12 @@ def _find(checkpoint: str | None, *, may_lack: bool) -> Path | None:
         raise
 
 
-def _read(text: str | None, model: "CharRNN | None", reading: CorpusConfig, distance: int) -> str:
+def _read(
+    names: Sequence[str], model: "CharRNN | None", reading: CorpusConfig, distance: int
+) -> str:
     """The text to measure on, or one that the model generates."""
-    if text is not None:
-        return known_text(text, model, reading)
+    if names:
+        return known_text(names, model, reading)
     if model is None:
         raise UsageError(
             "without a checkpoint a text is needed",

@@ -1,23 +1,28 @@
-"""Every way to name a text: corpora, files and standard input; and the user's cache."""
+"""Every way to name a text: what is typed, files, folders, patterns, corpora and standard input; the user's cache."""
 
+import dataclasses
+import glob
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import typer
+
+from charrnn.cli.run_names import looks_like_path
 from charrnn.cli.terminal import is_quiet, say
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, UsageError
-from charrnn.wording import counted, escape
+from charrnn.errors import DataError, UsageError, spelled
+from charrnn.text.kinds import item_end_of
+from charrnn.wording import counted, escape, listed
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.text.corpus import Corpus
     from charrnn.text.sources import TextSource
     from charrnn.text.vocabulary import Vocabulary
-
-FILE_ENDINGS = (".txt", ".md", ".csv", ".json", ".jsonl", ".html", ".py", ".tex", ".log", ".gz")
-"""Endings of words that are taken for a file's name even if there is no such file."""
 
 
 def user_cache() -> Path:
@@ -60,9 +65,7 @@ def open_corpus(
     hint: str = "",
 ) -> "Corpus":
     """Read the texts that CORPUS arguments name; for the rest see `read_corpus`."""
-    import dataclasses
-
-    from charrnn.text.catalog import PYTHON, PYTHON_CHARS, find_sources
+    from charrnn.text.catalog import find_sources
     from charrnn.text.corpus import read_corpus
     from charrnn.text.sources import Notes
 
@@ -70,19 +73,26 @@ def open_corpus(
     notes = Notes()
     bar = None if is_quiet() else _bar
     sources = find_sources(
-        list(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
+        expanded(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
     )
-    if list(names) == [PYTHON.name] and not Path(PYTHON.name).exists() and config.max_chars is None:
-        config = dataclasses.replace(config, max_chars=PYTHON_CHARS)
     return read_corpus(
         sources,
-        config,
+        _bounded(names, config),
         cache=folder,
         notes=notes,
         vocabulary=vocabulary,
         extend=extend,
         hint=hint,
     )
+
+
+def _bounded(names: Sequence[str], config: CorpusConfig) -> CorpusConfig:
+    """The config, with the usual maximum length of the known corpus that has one."""
+    from charrnn.text.catalog import PYTHON, PYTHON_CHARS
+
+    if list(names) == [PYTHON.name] and not _exists(PYTHON.name) and config.max_chars is None:
+        return dataclasses.replace(config, max_chars=PYTHON_CHARS)
+    return config
 
 
 def read_text(source: "TextSource", config: CorpusConfig) -> str:
@@ -115,35 +125,172 @@ def without_training_hint(error: DataError) -> DataError:
     return DataError(error.message, hint)
 
 
-def file_text(name: str, config: CorpusConfig) -> str:
-    """The text of a file, or of standard input for `-`."""
-    from charrnn.text.sources import named_source
+# --- what a model reads ---------------------------------------------------------------------------
 
-    return read_text(stdin_source() if name == "-" else named_source(name), config)
+NAMED = "a text in quotes, a file, a folder, a pattern such as 'plays/*.txt', a known corpus, or - for standard input"
+"""Everything that names a text, as the help of arguments and options says it."""
+TextArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TEXT|FILE|-...",
+        help=f"What the model reads: {NAMED}; several files are read one after another.",
+        show_default=False,
+    ),
+]
+MAX_LISTED = 4
+"""Maximum files that are named on stderr."""
+MAX_NAME = 255
+"""Characters of a path beyond which a text with blanks is not compared with the files that are there."""
 
 
-def given_text(text: str, config: CorpusConfig) -> str:
-    """What a TEXT argument means: a file's text, that of standard input for `-`, or itself.
+def find_texts(
+    names: Sequence[str], config: CorpusConfig, *, words: bool = True
+) -> "list[TextSource]":
+    r"""The texts that arguments name: every command means the same by TEXT.
 
-    A word that is not a file is read as text, which is reported because it may be a misspelled name.
+    A path that exists is that path, whatever it is; a pattern is the files that match it; the name of a known corpus is
+    the corpus. What looks like a path and is not there is refused, and anything else is a text itself, in which
+    escapes such as \n have their meaning.
+
+    Args:
+        names: the arguments, as typed.
+        config: how to read them; see `charrnn.runs.reading_of`.
+        words: whether a single word that is not there is a text; it may be a file's name all the same.
 
     Raises:
-        DataError: the text ends like a file name, but the file is missing or cannot be read.
+        DataError: a file is missing or cannot be read, or several arguments are not all files.
+        UsageError: standard input is closed, or a text has an unknown escape.
     """
-    from charrnn.text.normal import normalized
+    from charrnn.cli.options import spell_as_options
+    from charrnn.text.catalog import find_sources
+    from charrnn.text.sources import Notes
 
-    is_word = not any(map(str.isspace, text))
-    is_file = text == "-" or _is_file(text) or (is_word and text.endswith(FILE_ENDINGS))
-    if is_word and not is_file:  # it looks like a name
-        say(f"charrnn: there is no file {escape(text[:60])!r}; reading it as text")
-    return file_text(text, config) if is_file else normalized(text, config.normalize)
+    if len(names) == 1 and _is_literal(names[0], words=words):
+        return [_literal(names[0])]
+    require_files(names)
+    notes = Notes()
+    sources = find_sources(
+        expanded(names),
+        config,
+        cache=user_cache(),
+        notes=notes,
+        stdin=stdin_source,
+        progress=None if is_quiet() else _bar,
+    )
+    for sentence in notes.sentences(keep_newlines=config.keep_newlines):
+        say(f"charrnn: {spelled(sentence, spell_as_options({}))}")
+    return sources
 
 
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a NUL: a text
+def require_files(names: Sequence[str]) -> None:
+    """Raise DataError unless several arguments are all files: one of them may be a text's only word."""
+    for name in names if len(names) > 1 else ():
+        if is_named(name) or "://" in name:
+            continue
+        if _misspells_path(name):
+            _refuse_path(name)
+        in_quotes = f"a text of several words stands in quotes: {shlex.quote(' '.join(names))}"
+        hint = "several texts are all files" if any(map(is_named, names)) else in_quotes
+        raise DataError(f"there is no file {name!r}", hint)
+
+
+def expanded(names: Sequence[str]) -> list[str]:
+    """Names, with the files that match a pattern such as 'plays/*.txt' in its place; a path that exists is none."""
+    return [path for name in names for path in (_matching(name) or [name])]
+
+
+def _matching(name: str) -> list[str]:
+    """The files that match a pattern, in order; none if it is not one, or a path itself."""
+    if not glob.has_magic(name) or len(name) > MAX_NAME or _exists(name) or "\0" in name:
+        return []
+    if any(map(str.isspace, name)) and not _ends_like_path(name):
+        return []
+    return sorted(path for path in glob.glob(name, recursive=True) if not Path(path).is_dir())  # noqa: PTH207 (a pattern may be absolute)
+
+
+def is_named(name: str) -> bool:
+    """Whether an argument names a text that is there: a path, a pattern of files, a corpus, or standard input."""
+    from charrnn.text.catalog import CATALOG
+
+    return name == "-" or _exists(name) or name in CATALOG or bool(_matching(name))
+
+
+def _exists(name: str) -> bool:
+    return os.path.exists(name)  # noqa: PTH110 (Path's raises for a name that is too long)
+
+
+def _is_literal(name: str, *, words: bool) -> bool:
+    """Whether an argument is itself the text; if a single word is, that is reported.
+
+    Raises:
+        DataError: it looks like a path that is not there.
+    """
+    if is_named(name) or "://" in name:
         return False
+    if _misspells_path(name):
+        _refuse_path(name)
+    is_word = bool(name) and not any(map(str.isspace, name))
+    if is_word and words:
+        say(f"charrnn: there is no file {escape(name[:60])!r}; reading it as text")
+    return words or not is_word
+
+
+def _misspells_path(name: str) -> bool:
+    """Whether an argument that is no path looks like one: a word by its form, a text with blanks by the files there."""
+    from charrnn.text.sources import near_file
+
+    if not any(map(str.isspace, name)):
+        return looks_like_path(name)
+    return _ends_like_path(name) and near_file(Path(name)) is not None
+
+
+def _ends_like_path(name: str) -> bool:
+    return (
+        len(name) <= MAX_NAME
+        and name.isprintable()
+        and looks_like_path(name.rsplit(maxsplit=1)[-1])
+    )
+
+
+def _refuse_path(name: str) -> NoReturn:
+    from charrnn.text.sources import near_file
+
+    near = near_file(Path(name)) if len(name) <= MAX_NAME else None
+    as_text = f"to read it as a text: printf %s {shlex.quote(name)} | charrnn ... -"
+    raise DataError(f"there is no file {name!r}", f"did you mean {near}?" if near else as_text)
+
+
+def _literal(text: str) -> "TextSource":
+    """A text as it was typed, with its escapes."""
+    import io
+
+    from charrnn.cli.options import unescaped
+    from charrnn.text.sources import TextSource
+
+    content = unescaped("TEXT", text).encode("utf-8", "surrogateescape")
+    return TextSource("the text", lambda: io.BytesIO(content))
+
+
+def read_texts(names: Sequence[str], config: CorpusConfig, *, words: bool = True) -> str:
+    """What arguments name as one text; between two files there is a newline, or the end of a record or document.
+
+    Args:
+        names: see `find_texts`, as for the rest.
+        config: how to read them.
+        words: whether a single word that is not there is a text.
+
+    Raises:
+        DataError: a text cannot be read, or is not UTF-8 and has no byte order mark.
+    """
+    sources = find_texts(names, config, words=words)
+    if len(sources) > 1:
+        say(f"charrnn: reading {listed([escape(s.name) for s in sources], MAX_LISTED)}")
+    end, whole = item_end_of(config) or "\n", ""
+    for source in sources:
+        text = read_text(source, config)
+        whole += end if whole and text and not whole.endswith(end) else ""
+        whole += text
+    return whole[: _bounded(names, config).max_chars]
 
 
 def in_known_form(text: str, model: "CharRNN") -> str:

@@ -187,12 +187,23 @@ def _text(option: Option, text: str) -> Any:
     return unescaped(option.flags[0], text) if option.rule.escapes else text
 
 
-def unescaped(flag: str, text: str) -> str:
-    r"""Text in which \n, \t, \r, \0 and \\ stand for newline, tab, carriage return, zero byte and backslash."""
+def unescaped(flag: str, text: str, kept: str = "") -> str:
+    r"""Text in which \n, \t, \r, \0 and \\ stand for newline, tab, carriage return, zero byte and backslash.
+
+    Args:
+        flag: the option, for messages.
+        text: as typed.
+        kept: characters behind a backslash that stay as they are, with it.
+
+    Raises:
+        UsageError: there is another escape.
+    """
     import re
 
     def meaning(match: re.Match[str]) -> str:
         """The character that an escape stands for."""
+        if match[1] and match[1] in kept:
+            return match[0]
         if match[1] not in ESCAPES:
             raise UsageError(
                 f"{flag} has \\{match[1]}, which is not an escape",

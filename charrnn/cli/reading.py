@@ -3,12 +3,10 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.run_names import is_checkpoint, open_checkpoint, say_near_run
+from charrnn.cli.run_names import is_checkpoint, open_checkpoint, refuse_near_run
 from charrnn.cli.terminal import is_quiet, say
 from charrnn.cli.threads import one_thread
 from charrnn.config import READING, CorpusConfig, SamplingConfig
@@ -28,16 +26,6 @@ if TYPE_CHECKING:
 
 OWN_TEXT = 400
 """Characters that the model generates if no text is given."""
-
-TextArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="TEXT|FILE|-",
-        help="What the model reads: a text, a file, or - for standard input. Without one, it reads a text that it "
-        "generates.",
-        show_default=False,
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +54,11 @@ class DumpOptions(Config):
         panel=READING,
     )
 
-    def require_alone(self, checkpoint: str | None, text: str | None) -> None:
+    def require_alone(self, checkpoint: str | None, texts: "Sequence[str] | None") -> None:
         """Raise SettingError if a model or a text is named beside the dump, which has both."""
         if checkpoint is None:
             return
-        noun = "checkpoint" if text is not None or is_checkpoint(checkpoint) else "text"
+        noun = "checkpoint" if texts or is_checkpoint(checkpoint) else "text"
         raise SettingError.naming(
             "{from_dump} takes no {noun}, but {given!r} was given",
             "a dump is shown without its model; leave out the {noun}",
@@ -87,8 +75,8 @@ class Reader:
     """A model, edited as the options say, and the text that it is to read."""
 
     model: "CharRNN"
-    argument: str | None
-    """The TEXT argument."""
+    names: tuple[str, ...]
+    """The TEXT arguments."""
     config: CorpusConfig
     """How the model reads a text: as its corpus was read."""
     title: str
@@ -118,10 +106,10 @@ class Reader:
 
     def texts(self, most: int | None, *, exact: bool = True) -> tuple[str, str]:
         """The text as it was given, and what the model knows of it; arguments and errors as for `text`."""
-        if self.argument is None:
+        if not self.names:
             made = own_text(self.model, min(OWN_TEXT, most or OWN_TEXT), self.item_end)
             return made, made
-        return given_and_known_text(self.argument, self.model, self.config, most, exact=exact)
+        return given_and_known_text(self.names, self.model, self.config, most, exact=exact)
 
     def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":
         """The recording of a text; see `charrnn.interpret.recording.record`.
@@ -148,7 +136,7 @@ def noun_of(level: str) -> str:
 
 def open_reader(
     checkpoint: str | None,
-    text: str | None,
+    texts: "Sequence[str] | None",
     edits: EditOptions | None = None,
     *,
     says_items: bool = True,
@@ -156,26 +144,41 @@ def open_reader(
     """Load and edit the model, and decide what it reads.
 
     Args:
-        checkpoint: the first argument of a command; if it names no checkpoint and there is no other, it is the text.
-        text: the second.
+        checkpoint: the first argument of a command; if it names no checkpoint, it may be a text.
+        texts: the others.
         edits: the edits of the model's units.
         says_items: whether stderr says that the state is reset at each line, record or document, if it is.
     """
-    checkpoint, text = checkpoint_and_text(checkpoint, text)
+    checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model) if edits else loaded.model
     config = reading_of(loaded)
     if (end := item_end_of(config)) and says_items:
         say(f"charrnn: the model was trained on {item_noun(end)}s; its state is reset at each")
-    return Reader(model, text, config, title_of(loaded))
+    return Reader(model, names, config, title_of(loaded))
 
 
-def checkpoint_and_text(checkpoint: str | None, text: str | None) -> tuple[str | None, str | None]:
-    """The checkpoint and the text that two arguments mean: a lone argument that names no checkpoint is a text."""
-    if text is not None or checkpoint is None or is_checkpoint(checkpoint):
-        return checkpoint, text
-    say_near_run(checkpoint)
-    return None, checkpoint
+def checkpoint_and_texts(
+    checkpoint: str | None, texts: "Sequence[str] | None"
+) -> tuple[str | None, tuple[str, ...]]:
+    """The checkpoint and the texts that arguments mean.
+
+    The first is a text if it names no checkpoint, and is alone or names a text that is there.
+
+    Raises:
+        CheckpointError: it is alone, and nearly the name of a run.
+    """
+    from charrnn.cli.inputs import is_named
+
+    names = tuple(texts or ())
+    if checkpoint is None or is_checkpoint(checkpoint):
+        return checkpoint, names
+    if is_named(checkpoint):
+        return None, (checkpoint, *names)
+    if names:
+        return checkpoint, names
+    refuse_near_run(checkpoint)
+    return None, (checkpoint,)
 
 
 def own_text(model: "CharRNN", length: int, item_end: str | None = None) -> str:
@@ -197,26 +200,26 @@ def generated_text(model: "CharRNN", length: int, item_end: str | None = None) -
 
 
 def known_text(
-    text: str, model: "CharRNN | None", config: CorpusConfig, most: int | None = None
+    names: "Sequence[str]", model: "CharRNN | None", config: CorpusConfig, most: int | None = None
 ) -> str:
-    """What a TEXT argument means, as the model reads it; see `given_and_known_text`."""
-    return given_and_known_text(text, model, config, most)[1]
+    """What TEXT arguments mean, as the model reads it; see `given_and_known_text`."""
+    return given_and_known_text(names, model, config, most)[1]
 
 
 def given_and_known_text(
-    text: str,
+    names: "Sequence[str]",
     model: "CharRNN | None",
     config: CorpusConfig,
     most: int | None = None,
     *,
     exact: bool = False,
 ) -> tuple[str, str]:
-    """What a TEXT argument means, and the same without the characters that the model does not know.
+    """What TEXT arguments mean, and the same without the characters that the model does not know.
 
     Of lines, records and documents the empty ones are left out, and the last ends like the others, as for `evaluate`.
 
     Args:
-        text: the argument: a text, a file, or `-`.
+        names: the arguments; see `charrnn.cli.inputs.find_texts`.
         model: reads it; without one, every character is known.
         config: how it is read.
         most: maximum number of characters.
@@ -225,10 +228,10 @@ def given_and_known_text(
     Raises:
         DataError: no known characters are left.
     """
-    from charrnn.cli.inputs import given_text, leave_out_unknown
+    from charrnn.cli.inputs import leave_out_unknown, read_texts
     from charrnn.text.pieces import as_read, without_empty
 
-    read = given_text(text, config)
+    read = read_texts(names, config)
     if not exact:
         read = as_read(read, config)
     if most is not None and len(read) > most:

@@ -1,6 +1,7 @@
 """The CHECKPOINT argument, and which run a lone word may mean; see `charrnn.runs` for what a name means."""
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +56,7 @@ def find_checkpoint(name: str | None, otherwise: Callable[[str], str] | None = N
 
 def looks_like_path(word: str) -> bool:
     """Whether a word is more likely a path than a text or a run's name: `a/b`, `tune.abc`, but not `e.g.` or `0.8`."""
-    return re.search(r"[/\\]|\S\.[A-Za-z][A-Za-z0-9]{0,11}$", word) is not None
+    return re.search(r"/|^[A-Za-z]:\\|\S\.[A-Za-z][A-Za-z0-9]{0,11}$", word) is not None
 
 
 def is_checkpoint(name: str) -> bool:
@@ -65,11 +66,12 @@ def is_checkpoint(name: str) -> bool:
     )
 
 
-def say_near_run(text: str) -> None:
-    """Suggest a similarly named run when a lone word was read as text."""
-    meant = did_you_mean(text, names_of_runs()) if text.isprintable() else ""
-    if meant and not Path(text).exists():
-        say(f"charrnn: there is no run {text!r}; {meant}")
+def refuse_near_run(word: str) -> None:
+    """Raise CheckpointError if a lone word that is not there is nearly the name of a run: it may be misspelled."""
+    meant = did_you_mean(word, names_of_runs()) if word.isprintable() else ""
+    if meant:
+        as_text = f"to read the word itself, name the model before it: MODEL {shlex.quote(word)}"
+        raise CheckpointError(f"there is no run or file called {word!r}", f"{meant} {as_text}")
 
 
 def open_checkpoint(

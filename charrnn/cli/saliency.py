@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions, TableOptions
-from charrnn.cli.reading import ReadingOptions, TextArgument, noun_of, open_reader
+from charrnn.cli.reading import ReadingOptions, noun_of, open_reader
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
 from charrnn.config import SHOWN
@@ -58,7 +59,7 @@ class SaliencyOptions(Config):
 
 def saliency(
     checkpoint: CheckpointArgument = None,
-    text: TextArgument = None,
+    texts: TextArgument = None,
     *,
     options: SaliencyOptions,
     reading: ReadingOptions,
@@ -73,7 +74,7 @@ def saliency(
     """
     pictures.require(layout)
     table.require()
-    reader = open_reader(checkpoint, text)
+    reader = open_reader(checkpoint, texts)
     model, vocabulary = reader.model, reader.model.vocabulary
     target = None if options.target is None else _symbol(options.target, vocabulary)
     ids = vocabulary.encode(reader.text(reading.max_chars, exact=True))

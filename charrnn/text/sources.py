@@ -124,12 +124,20 @@ def named_source(name: str) -> TextSource:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     reason = getattr(error, "strerror", None) or str(error)
-    near = None
-    if isinstance(error, FileNotFoundError) and path.parent.is_dir():
-        with contextlib.suppress(OSError):  # a folder may be entered and yet not listed
-            near = nearest(path.name, [p.name for p in path.parent.iterdir()])
-    hint = f"did you mean {path.parent / near}?" if near else ""
-    return DataError(f"cannot read {str(path)!r}: {reason}", hint)
+    near = near_file(path) if isinstance(error, FileNotFoundError) else None
+    return DataError(
+        f"cannot read {str(path)!r}: {reason}", f"did you mean {near}?" if near else ""
+    )
+
+
+def near_file(path: Path) -> Path | None:
+    """The file with the most similar name in the folder of a path; None if none is near."""
+    with contextlib.suppress(
+        OSError
+    ):  # a folder may be missing, or may be entered and yet not listed
+        near = nearest(path.name, [p.name for p in path.parent.iterdir()])
+        return path.parent / near if near else None
+    return None
 
 
 # --- compressed texts -------------------------------------------------------------------------------------------------

@@ -56,12 +56,13 @@ def test_it_shows_what_sample_writes_in_the_colours_of_a_reading(
     call, request, run, options, prime
 ):
     model = request.getfixturevalue(MODELS[run])
-    text = call("sample", run, *options, *(("--prompt", prime) if prime else ())).out
+    typed = prime.replace("\\", "\\\\")
+    text = call("sample", run, *options, *(("--prompt", typed) if prime else ())).out
     assert text.startswith(prime)
     start = () if prime else ("\n",)  # what sample lets a model read before it writes
     reading = model.read("".join(start) + text)
     labels = [c.label for c in columns_of(reading)][len(start) :]
-    given = (prime,) if prime else ()
+    given = (typed,) if prime else ()
     see = ("visualize", run, *given, "--follow", *options, "--color", "256", "-q")
 
     seen = painted(body_of(call(*see, "--unit", "L1.h.7").out))

@@ -97,7 +97,7 @@ def test_the_text_is_a_file_or_standard_input_or_itself_and_strangers_are_left_o
     ask, workplace, wording
 ):
     text = (workplace / "corpus.txt").read_text()[:500]
-    typed = ask(text + "♞")
+    typed = ask(text.replace("\\", "\\\\") + "♞")
     wording(typed)
     piped = ask("tiny", "-", stdin=text.encode())
     assert piped.out == typed.out

@@ -170,7 +170,7 @@ def test_without_a_text_the_model_reads_what_it_writes(
 
 
 def test_a_lone_name_that_is_no_run_is_a_text_but_a_missing_checkpoint_is_missed(see, wording):
-    assert text_of(see("tin", "--unit", "L0.h.3").out) == "tin"
+    assert text_of(see("den", "--unit", "L0.h.3").out) == "den"
     missed = see("checkpoints/tin/best.safetensors", status=4)
     wording(missed)
     assert missed.out == ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.options import unescaped
 from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.cli.terminal import print_json, say, terminal_color
 from charrnn.config import BEAM, BEAM_OF_DRAWS, INFILLING, SamplingConfig
@@ -29,7 +30,7 @@ class InfillOptions(Config):
     infill: str | None = setting(
         None,
         "Fill the gaps of this text: ____ is a gap of four characters, _{{2,12}} one of two to twelve, "
-        r"\_ an underscore. The most likely filling; with {temperature} above 0, a random draw.",
+        r"\_ an underscore, \n a newline. The most likely filling; with {temperature} above 0, a random draw.",
         flags=("--infill", "--fill"),
         metavar="TEXT",
         allows=(
@@ -79,7 +80,7 @@ def write_infillings(
     from charrnn.sampling.logits import LogitsProcessor
 
     temperature = _temperature(config, given)
-    template = parse_template(options.infill or "")
+    template = parse_template(unescaped("--infill", options.infill or "", kept=r"\_{"))
     fillings = infill(
         model,
         template,

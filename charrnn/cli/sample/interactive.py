@@ -61,7 +61,7 @@ class InteractiveOptions(Config):
 
     def require_input(self, prompt: PromptOptions) -> None:
         """Raise SettingError if standard input is needed for typing and is closed, or is needed for the prompt too."""
-        if self.interactive and prompt.prompt_file == "-":
+        if self.interactive and "-" in prompt.prompt_file:
             raise SettingError.naming(
                 "{interactive} reads standard input itself", "give {prompt_file} a file"
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli.inputs import NAMED, in_known_form, leave_out_unknown, read_texts
 from charrnn.cli.options import unescaped
 from charrnn.config import PROMPT, CorpusConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
@@ -43,10 +44,11 @@ class PromptOptions(Config):
         "Text to continue; it is printed first. Without one, a new line begins.",
         flags=("--prompt", "--prime"),
         excludes=("prompt_file",),
+        escapes=True,
     )
-    prompt_file: str | None = setting(
-        None,
-        "Read the prompt from a file; - is standard input.",
+    prompt_file: tuple[str, ...] = setting(
+        (),
+        f"Read the prompt: {NAMED}. May be repeated.",
         flags=("--prompt-file", "--prime-file"),
         metavar="FILE|-",
         panel=PROMPT,
@@ -65,7 +67,7 @@ class PromptOptions(Config):
         """
         if text is None:
             return self
-        if self.prompt is not None or self.prompt_file is not None:
+        if self.prompt is not None or self.prompt_file:
             option = "--prompt-file" if self.prompt is None else "--prompt"
             raise UsageError(
                 f"{quoted(text)} and {option} are two prompts",
@@ -94,16 +96,14 @@ def read_prompt(
         DataError: it cannot be read, or has characters that the model does not know.
     """
     text = options.prompt or ""
-    if options.prompt_file is not None:
-        from charrnn.cli.inputs import file_text
-
-        text = file_text(options.prompt_file, reading).removesuffix(config.item_end or "")
+    if options.prompt_file:
+        text = read_texts(options.prompt_file, reading, words=False)
+        text = text.removesuffix(config.item_end or "")
     if (end := config.item_end) and end in text:
         raise UsageError(
             f"the prompt has a {end_name(end)}, but single {item_noun(end)}s are generated",
             "add --no-lines",
         )
-    from charrnn.cli.inputs import in_known_form, leave_out_unknown
     from charrnn.text.normal import normalized
 
     text = in_known_form(normalized(text, reading.normalize), model)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.inputs import NAMED
 from charrnn.config import ENDS, LARGE_COUNT, SEVERAL, CorpusConfig
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import LINES, item_end_of
@@ -36,8 +37,8 @@ class SelectionOptions(Config):
     novel: tuple[str, ...] = setting(
         (),
         "Drop samples that occur in this text: as its lines (or records, or documents), or with more than "
-        "{novel_length} consecutive characters. May be repeated.",
-        metavar="CORPUS",
+        f"{{novel_length}} consecutive characters. It is {NAMED}. May be repeated.",
+        metavar="FILE|-",
         panel=SEVERAL,
     )
     novel_length: int = setting(
@@ -85,12 +86,14 @@ def make_selection(options: SelectionOptions, reading: CorpusConfig) -> "Selecti
 
 def _novelty(options: SelectionOptions, reading: CorpusConfig) -> "Novelty":
     """The text whose copies are dropped, read as the model's corpus was."""
-    from charrnn.cli.inputs import open_corpus, without_training_hint
+    from charrnn.cli.inputs import find_texts, user_cache, without_training_hint
     from charrnn.errors import DataError
     from charrnn.sampling.novelty import Novelty
+    from charrnn.text.corpus import read_corpus
 
     try:
-        corpus = open_corpus(list(options.novel), reading)
+        sources = find_texts(options.novel, reading, words=False)
+        corpus = read_corpus(sources, reading, cache=user_cache())
     except DataError as error:
         raise without_training_hint(error) from error
     return Novelty(

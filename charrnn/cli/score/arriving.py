@@ -5,9 +5,10 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -60,26 +61,35 @@ class Lines:
             raise DataError(f"cannot read {self.name!r}: {error.strerror or error}") from error
 
 
-def open_lines(name: str) -> Lines:
-    """The lines of a file, a named pipe, or standard input for `-`.
+def open_lines(names: Sequence[str], config: "CorpusConfig") -> list[Lines]:
+    """The lines of texts; see `charrnn.cli.inputs.find_texts`.
 
     Raises:
-        DataError: there is no such file, or it cannot be read.
+        DataError: a file is missing, or cannot be read.
         UsageError: standard input is closed.
     """
-    if name == "-":
-        if sys.stdin is None:
-            raise UsageError("standard input is closed", "pipe lines in: tail -f log | charrnn ...")
-        stdin = sys.stdin.buffer
-        is_file = stat.S_ISREG(os.fstat(stdin.fileno()).st_mode)
-        return Lines("standard input", not is_file, lambda: nullcontext(_reading(stdin)))
-    path = Path(name)
-    if _is_fifo(path):
-        return Lines(name, is_live=True, _open=lambda: _Opened(path.open("rb", buffering=0)))
-    from charrnn.text.sources import file_source
+    from charrnn.cli.inputs import expanded, find_texts, require_files
 
-    source = file_source(path)
-    return Lines(name, is_live=False, _open=lambda: _Opened(source.open()), _source=source)
+    require_files(names)
+    lines: list[Lines] = []
+    for name in expanded(names):
+        if name == "-":
+            lines.append(_stdin_lines())
+        elif _is_fifo(path := Path(name)):
+            opened = partial(_Opened, partial(io.FileIO, path))
+            lines.append(Lines(name, is_live=True, _open=opened))
+        else:
+            for source in find_texts([name], config):
+                lines.append(Lines(source.name, False, partial(_Opened, source.open), source))
+    return lines
+
+
+def _stdin_lines() -> Lines:
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", "pipe lines in: tail -f log | charrnn ...")
+    stdin = sys.stdin.buffer
+    is_file = stat.S_ISREG(os.fstat(stdin.fileno()).st_mode)
+    return Lines("standard input", not is_file, lambda: nullcontext(_reading(stdin)))
 
 
 def _is_fifo(path: Path) -> bool:
@@ -98,10 +108,11 @@ def _reading(file: IO[bytes]) -> Callable[[], bytes]:
 class _Opened(AbstractContextManager[Any]):
     """A file that is closed in the end, as a function that reads it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, opened: Callable[[], IO[bytes]]) -> None:
+        self._open = opened
 
     def __enter__(self) -> Callable[[], bytes]:
+        self._file = self._open()
         return _reading(self._file)
 
     def __exit__(self, *_: object) -> None:

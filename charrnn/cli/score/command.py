@@ -2,16 +2,15 @@
 
 import heapq
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.run_names import CheckpointArgument, is_checkpoint, open_checkpoint, say_near_run
+from charrnn.cli.inputs import TextArgument
+from charrnn.cli.reading import checkpoint_and_texts
+from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.score.arriving import Lines, open_lines
 from charrnn.cli.score.table import Table, print_row
 from charrnn.cli.terminal import is_quiet, print_json, say, terminal_width
@@ -105,19 +104,9 @@ class ScoreOptions(Config):
         return self.sort or self.top is not None
 
 
-FilesArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="FILE|-...",
-        help="The lines to score; - is standard input, whose lines are answered as they arrive.",
-        show_default=False,
-    ),
-]
-
-
 def score(
     checkpoint: CheckpointArgument = None,
-    files: FilesArgument = None,
+    texts: TextArgument = None,
     *,
     options: ScoreOptions,
     edits: EditOptions,
@@ -127,10 +116,10 @@ def score(
     A row has the line's number, its characters with the newline at its end, their cost in bits, the mean of it, and
     how many of them are unknown; then the character that cost most: its cost, its position from 0, the character, and
     what the model expected instead. A model that was trained on lines, records or documents reads each of these by
-    itself, any other reads each line after those before it.
+    itself, any other reads each line after those before it. The lines of standard input and of pipes are answered as
+    they arrive.
     """
-    checkpoint, names = _checkpoint_and_files(checkpoint, files or [], options)
-    texts = [open_lines(name) for name in names]
+    checkpoint, names = _checkpoint_and_texts(checkpoint, texts, options)
     loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model)
     reading = reading_of(loaded)
@@ -139,37 +128,25 @@ def score(
     if options.pick:
         _show_candidates(model, options, item_end_of(reading))
     else:
-        _show_lines(model, texts, options, reading)
+        _show_lines(model, open_lines(names, reading), options, reading)
 
 
-def _checkpoint_and_files(
-    checkpoint: str | None, files: list[str], options: ScoreOptions
-) -> tuple[str | None, list[str]]:
-    """The checkpoint and the files that the arguments mean: the first is a file if it names no checkpoint.
+def _checkpoint_and_texts(
+    checkpoint: str | None, texts: list[str] | None, options: ScoreOptions
+) -> tuple[str | None, Sequence[str]]:
+    """The checkpoint and the texts that the arguments mean.
 
     Raises:
-        SettingError: there are neither files nor candidates, or both.
+        SettingError: there are neither texts nor candidates, or both.
     """
-    first = checkpoint
-    if first is not None and not is_checkpoint(first):
-        is_alone = not (files or options.pick)
-        if is_alone:
-            say_near_run(first)
-        if is_alone or _is_text(first):
-            checkpoint, files = None, [first, *files]
-    if bool(files) == bool(options.pick):
+    names: Sequence[str] = texts or ()
+    if not options.pick:
+        checkpoint, names = checkpoint_and_texts(checkpoint, texts)
+    if bool(names) == bool(options.pick):
         raise SettingError.naming(
-            "give either a FILE (or -) or {pick}", "for example: charrnn score access.log"
+            "give either a text or {pick}", "for example: charrnn score access.log"
         )
-    return checkpoint, files
-
-
-def _is_text(name: str) -> bool:
-    """Whether an argument names a text: a file or pipe that is there, or standard input."""
-    try:
-        return name == "-" or (Path(name).exists() and not Path(name).is_dir())
-    except (OSError, ValueError):
-        return False
+    return checkpoint, names
 
 
 # --- lines ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.options import Changes
 from charrnn.cli.outputs import PictureOptions
@@ -11,7 +12,6 @@ from charrnn.cli.reading import (
     DumpOptions,
     Reader,
     ReadingOptions,
-    TextArgument,
     open_dump,
     open_reader,
     read_dump,
@@ -96,7 +96,7 @@ class WritingOptions(Config):
 
 def visualize(
     checkpoint: CheckpointArgument = None,
-    text: TextArgument = None,
+    texts: TextArgument = None,
     *,
     view: ViewOptions,
     reading: ReadingOptions,
@@ -119,10 +119,10 @@ def visualize(
     pictures.require(layout)
     output.require()
     if dump.from_dump:
-        dump.require_alone(checkpoint, text)
+        dump.require_alone(checkpoint, texts)
         _show_dump(dump.from_dump, view, reading, layout, pictures, output)
         return
-    reader = open_reader(checkpoint, text, edits, says_items=not following.follow)
+    reader = open_reader(checkpoint, texts, edits, says_items=not following.follow)
     if view.diagram:
         draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
     elif following.follow:

@@ -109,11 +109,11 @@ def prompt_of(reader: Reader) -> str:
     Raises:
         UsageError: a single item is to be generated, and the prompt has several.
     """
-    from charrnn.cli.inputs import given_text, leave_out_unknown
+    from charrnn.cli.inputs import leave_out_unknown, read_texts
 
-    if reader.argument is None:
+    if not reader.names:
         return ""
-    text, _ = leave_out_unknown(given_text(reader.argument, reader.config), reader.model)
+    text, _ = leave_out_unknown(read_texts(reader.names, reader.config), reader.model)
     if (end := reader.item_end) is None:
         return text
     text = text.removesuffix(end)  # as a file's last line has its end
