@@ -51,8 +51,8 @@ def test_records_are_read_scored_and_sampled_as_lines_are(charrnn_in, recipes, w
 
 
 def test_a_record_is_novel_unless_it_stands_in_the_corpus(recipes):
-    from charrnn.cli.run_names import reading_of
     from charrnn.cli.sample.selection import SelectionOptions, make_selection
+    from charrnn.runs import reading_of
 
     run = load_checkpoint(recipes.parent / "checkpoints" / "recipes" / "best.safetensors")
     options = SelectionOptions(novel=(str(recipes),), novel_length=1000)

@@ -79,9 +79,12 @@ def open_lines(names: Sequence[str], config: "CorpusConfig") -> list[Lines]:
             opened = partial(_Opened, partial(io.FileIO, path))
             lines.append(Lines(name, is_live=True, _open=opened))
         else:
-            for source in find_texts([name], config):
-                lines.append(Lines(source.name, False, partial(_Opened, source.open), source))
+            lines += map(_source_lines, find_texts([name], config))
     return lines
+
+
+def _source_lines(source: "TextSource") -> Lines:
+    return Lines(source.name, False, partial(_Opened, source.open), source)
 
 
 def _stdin_lines() -> Lines:
