@@ -135,6 +135,22 @@ class CorpusConfig(Config):
         high=0.999,
         panel=TEXT,
     )
+    val_file: str | None = setting(
+        None,
+        "Validate on this text instead of a part of the corpus (the validation file of a published split).",
+        flags=("--val",),
+        metavar="FILE",
+        excludes=("val_fraction", "test_fraction"),
+        panel=TEXT,
+    )
+    test_file: str | None = setting(
+        None,
+        "Hold out this text for testing instead of a part of the corpus.",
+        flags=("--test",),
+        metavar="FILE",
+        excludes=("test_fraction",),
+        panel=TEXT,
+    )
     test_fraction: float = setting(
         0.0,
         "Fraction of the text held out for testing, at its end.",

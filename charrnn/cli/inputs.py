@@ -21,7 +21,7 @@ from charrnn.wording import counted, escape, listed
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.text.corpus import Corpus
-    from charrnn.text.sources import TextSource
+    from charrnn.text.sources import Part, TextSource
     from charrnn.text.vocabulary import Vocabulary
 
 
@@ -72,9 +72,16 @@ def open_corpus(
     folder = cache or user_cache()
     notes = Notes()
     bar = None if is_quiet() else _bar
-    sources = find_sources(
-        expanded(names), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
-    )
+
+    def found(texts: Sequence[str], part: "Part" = "train") -> "list[TextSource]":
+        sources = find_sources(
+            expanded(texts), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
+        )
+        return [dataclasses.replace(source, part=part) for source in sources]
+
+    sources = found(names)
+    sources += found([config.val_file], "val") if config.val_file else []
+    sources += found([config.test_file], "test") if config.test_file else []
     return read_corpus(
         sources,
         _bounded(names, config),

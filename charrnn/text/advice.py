@@ -10,12 +10,14 @@ import numpy as np
 from charrnn.errors import literal
 from charrnn.numerics import Ids, Mask
 from charrnn.text.corpus import Corpus
-from charrnn.text.items import item_bounds
+from charrnn.text.items import count_longer, count_repeated, item_bounds
 from charrnn.text.kinds import item_noun
 from charrnn.text.normal import has_accents, num_composable
 from charrnn.text.vocabulary import code_points, name_characters
 from charrnn.wording import counted
 
+LONG_LINE = 20
+"""Characters beyond which a line of running text that occurs twice was copied."""
 LITTLE = 10_000
 """Characters below which a text is learned by heart."""
 ONCE_ONLY = 50
@@ -53,12 +55,35 @@ def _on_its_length(corpus: Corpus, unit: str) -> Iterator[str]:
 
 
 def _on_the_split(corpus: Corpus) -> Iterator[str]:
-    lengths = corpus.item_lengths(corpus.val)
-    if (end := corpus.item_end) and lengths is not None and (repeated := corpus.num_repeated):
-        count, noun = len(lengths), item_noun(end)
-        yield f"{repeated:,} of {count:,} validation {noun}s also occur in the training set"
+    own_val, own_test = corpus.own_parts
+    for name, part, is_own in (
+        ("validation", corpus.val, own_val),
+        ("test", corpus.test, own_test),
+    ):
+        if len(part) > 1 and (name == "validation" or is_own):
+            yield from _on_the_overlap(corpus, name, part, is_own=bool(is_own))
     if len(corpus.val) < 2:
         yield "no validation text: the newest checkpoint counts as the best"
+
+
+def _on_the_overlap(corpus: Corpus, name: str, part: Ids, *, is_own: bool) -> Iterator[str]:
+    """How many items also occur in the training text; of a running text with a split of its own, how many long lines."""
+    lengths = corpus.item_lengths(part)
+    if corpus.item_end and lengths is not None:
+        what, count, repeated = (
+            f"{item_noun(corpus.item_end)}s",
+            len(lengths),
+            corpus.repeated(part),
+        )
+    elif is_own and not corpus.vocabulary.missing("\n"):
+        newline = int(corpus.vocabulary.encode("\n")[0])
+        what = f"lines of more than {LONG_LINE} characters"
+        count = count_longer(part, newline, LONG_LINE)
+        repeated = count_repeated(part, corpus.train, newline, longer_than=LONG_LINE)
+    else:
+        return
+    if repeated:
+        yield f"{repeated:,} of {count:,} {name} {what} also occur in the training set"
 
 
 def _on_the_vocabulary(corpus: Corpus, unit: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ A text of items (lines, records, documents) is shuffled, with an end symbol befo
 the three parts begins and ends with one.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,14 @@ import numpy.typing as npt
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, literal
 from charrnn.numerics import Ids
-from charrnn.text.items import copy_items, count_repeated, item_bounds, item_spans, shuffled
+from charrnn.text.items import (
+    Positions,
+    copy_items,
+    count_repeated,
+    item_bounds,
+    item_spans,
+    shuffled,
+)
 from charrnn.text.kinds import Items, asking_setting, item_end_of, items_of
 from charrnn.text.normal import WHERE, form_of_missing
 from charrnn.text.numbering import cache_path, count, make_ids, number
@@ -26,6 +34,9 @@ from charrnn.wording import counted, listed
 
 SEVERAL, SMALL = 5, 2000
 """Files from which on, and their mean size in characters below which, each is better read as a separate text."""
+
+
+PARTS = {"train": "train on", "val": "validate on", "test": "test on"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class Corpus:
     """Files, or other sources, that were read."""
     notes: tuple[str, ...] = ()
     """What a user should know about the reading, in sentences, settings as names in braces."""
+    own_parts: tuple[int, ...] = (0, 0)
+    """The symbols, or items, of validation and test text with sources of their own; 0 for a part of the other text."""
     is_utf8: bool = True
     """Whether the text is UTF-8, as everything but some corpora of bytes is."""
     num_unknown: int = 0
@@ -61,14 +74,17 @@ class Corpus:
     @cached_property
     def split_points(self) -> tuple[int, int]:
         """Where validation and test text begin; a text too short to be split is all for training."""
-        n = len(self.ids) if self.item_end is None else self.num_items
-        test = n - int(n * self.config.test_fraction + 1e-9)
-        held_out = self.config.val_fraction + self.config.test_fraction
-        val = int(n * (1 - held_out) + 1e-9)
+        own_val, own_test = self.own_parts
+        whole = len(self.ids) if self.item_end is None else self.num_items
+        n = whole - own_val - own_test
+        fractions = (0.0 if own_val else self.config.val_fraction), self.config.test_fraction
+        test = n - int(n * fractions[1] + 1e-9)
+        val = int(n * (1 - sum(fractions)) + 1e-9)
+        val, test = (val, test) if val >= (1 if self.item_end else 2) else (n, n)
+        val, test = (n, n + own_val) if own_val else (val, test)
         if self.item_end is not None:
-            val, test = (val, test) if val else (n, n)
             return int(self._bounds[val]), int(self._bounds[test])
-        return (val, test) if val >= 2 else (n, n)
+        return val, test
 
     @property
     def item_end(self) -> str | None:
@@ -94,11 +110,10 @@ class Corpus:
         """Lengths of the items of `train`, `val` or `test`, with their ends; None if it is a running text."""
         return None if self.end_id is None else np.diff(item_bounds(part, self.end_id))
 
-    @property
-    def num_repeated(self) -> int:
-        """How many items of the validation text also occur in the training text."""
+    def repeated(self, part: Ids) -> int:
+        """How many items of validation or test text also occur in the training text."""
         assert self.end_id is not None
-        return count_repeated(self.val, self.train, self.end_id)
+        return count_repeated(part, self.train, self.end_id)
 
     @property
     def train(self) -> Ids:
@@ -132,7 +147,7 @@ def read_corpus(
     """Read sources, one after another, into a corpus.
 
     Args:
-        sources: the texts.
+        sources: the texts, those of the training part first, then those of validation and test parts of their own.
         config: how to read and where to split them.
         cache: the folder for the ids of large corpora.
         notes: the notes made while the sources were found.
@@ -161,13 +176,16 @@ def read_corpus(
     ids = number(sources, config, vocabulary, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
     sentences += _on_tables(sources, config)
+    own_parts: tuple[int, ...] = notes.lengths["val"], notes.lengths["test"]
+    _require_parts(sources, notes)
     if notes.num_read > 1 and config.tidied and items_of(config) is None:
         sentences.append(_boundary(notes, total))
     if notes.truncated:
         sentences.append(f"stopped after {counted(total, 'character')} ({{max_chars}})")
     if kind := items_of(config):
-        ids, more = _by_items(ids, vocabulary, config, kind, fingerprint, cache)
-        sentences += more
+        ends = np.cumsum([total - sum(own_parts), *own_parts])
+        ids, sizes, more = _by_items(ids, vocabulary, config, kind, ends, fingerprint, cache)
+        own_parts, sentences = sizes[1:], [*sentences, *more]
     return Corpus(
         ids,
         vocabulary,
@@ -177,9 +195,20 @@ def read_corpus(
         singletons=int((counts == 1).sum()),
         num_sources=notes.num_read,
         notes=tuple(sentences),
+        own_parts=own_parts,
         is_utf8=notes.is_utf8,
         num_unknown=len(_missing(counts, vocabulary)),
     )
+
+
+def _require_parts(sources: Sequence[TextSource], notes: Notes) -> None:
+    """Raise DataError unless each part that has sources of its own has at least two characters."""
+    for source in sources:
+        if notes.lengths[source.part] < 2:
+            raise DataError(
+                f"the text to {PARTS[source.part]} needs at least 2 characters, but {source.name} has "
+                f"{notes.lengths[source.part]}"
+            )
 
 
 def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]:
@@ -263,10 +292,14 @@ def _by_items(
     vocabulary: Vocabulary,
     config: CorpusConfig,
     kind: Items,
+    ends: Positions,
     fingerprint: str,
     cache: Path,
-) -> tuple[Ids, list[str]]:
-    """The items, shuffled, and notes about items that are left out."""
+) -> tuple[Ids, tuple[int, ...], list[str]]:
+    """The items, those of each part shuffled; how many each part has; and notes about items that are left out.
+
+    `ends` has the end of each part in `ids`, (3,).
+    """
     end = int(vocabulary.lookup(np.array([ord(kind.end)]))[0])
     setting = f"{{{asking_setting(config)}}}"
     if end in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
@@ -287,10 +320,17 @@ def _by_items(
     )
     if ids[-1] != end:
         notes.append(f"the last {kind.noun} was cut off and left out")
-    order = shuffled(len(starts), config.split_seed)
+    bounds = [0, *np.searchsorted(starts, ends).tolist()]
+    order = np.concatenate(
+        [a + shuffled(b - a, config.split_seed) for a, b in itertools.pairwise(bounds)]
+    )
 
     def fill(made: Ids) -> None:
         copy_items(made, ids, end, starts[order], lengths[order])
 
     path = cache_path(vocabulary, fingerprint, cache, f"-{kind.noun}s-{config.split_seed}")
-    return make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, fill), notes
+    return (
+        make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, fill),
+        tuple(np.diff(bounds).tolist()),
+        notes,
+    )

@@ -82,18 +82,30 @@ def first_items(ids: Ids, end: int, most: int) -> Ids:
     return ids[: bounds[last] + 1]
 
 
-def count_repeated(ids: Ids, others: Ids, end: int) -> int:
-    """How many items of one text also occur in another."""
-    items = [item for piece in _pieces(ids, end) for item in piece]
+def count_repeated(ids: Ids, others: Ids, end: int, *, longer_than: int = 0) -> int:
+    """How many items of one text, of those longer than a number of symbols, also occur in another."""
+    items = [item for piece in _pieces(ids, end) for item in piece if len(item) > longer_than]
     distinct, repeated = set(items), set[str]()
     for piece in _pieces(others, end):
         repeated |= distinct.intersection(piece)
     return sum(item in repeated for item in items)
 
 
+def count_longer(ids: Ids, end: int, longer_than: int) -> int:
+    """How many items of a text are longer than a number of symbols."""
+    return sum(len(item) > longer_than for piece in _pieces(ids, end) for item in piece)
+
+
 def _pieces(ids: Ids, end: int) -> Iterator[list[str]]:
-    """The items as strings in which each character stands for an id, some at a time."""
+    """The items as strings in which each character stands for an id, some at a time.
+
+    What stands before the first end symbol or after the last is an item too.
+    """
     bounds = item_bounds(ids, end)
+    if not len(bounds) or bounds[0] > 0:
+        bounds = np.append([-1], bounds)
+    if bounds[-1] < len(ids) - 1:
+        bounds = np.append(bounds, len(ids))
     step = max(1, PIECE * len(bounds) // max(1, len(ids)))
     for k in range(0, len(bounds) - 1, step):
         last = min(k + step, len(bounds) - 1)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from charrnn.files import environment_fault
 from charrnn.numerics import Ids
 from charrnn.text.kinds import item_end_of
 from charrnn.text.pieces import read_pieces
-from charrnn.text.sources import Notes, TextSource
+from charrnn.text.sources import Notes, Part, TextSource
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
 
 MAX_IN_MEMORY = 1 << 26
@@ -29,21 +30,25 @@ CODE_POINTS = 0x110000
 """The number of Unicode code points."""
 
 
-def _pieces(sources: Sequence[TextSource], config: CorpusConfig, notes: Notes) -> Iterator[Ids]:
-    """All sources as arrays of code points or bytes, at most `max_chars` in all."""
-    left = config.max_chars
-    for source in sources:
-        if left == 0:
-            notes.truncated = True
-            return
-        for text in _bounded(source, config, notes):
-            piece = _points(text, config)
-            if left is not None and len(piece) > left:
+def _pieces(
+    sources: Sequence[TextSource], config: CorpusConfig, notes: Notes
+) -> Iterator[tuple[Part, Ids]]:
+    """All sources as arrays of code points or bytes, each with its part; of the training part `max_chars` at most."""
+    for part, some in groupby(sources, lambda source: source.part):
+        notes.is_open, left = False, config.max_chars if part == "train" else None
+        for source in some:
+            if left == 0:
                 notes.truncated = True
-                yield piece[:left]
-                return
-            yield piece
-            left = None if left is None else left - len(piece)
+                break
+            for text in _bounded(source, config, notes):
+                piece = _points(text, config)[:left]
+                notes.truncated |= len(piece) < len(text)
+                left = None if left is None else left - len(piece)
+                notes.lengths[part] += len(piece)
+                if len(piece):
+                    yield part, piece
+                if notes.truncated and left == 0:
+                    break
 
 
 def _bounded(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
@@ -77,14 +82,26 @@ def count(
     """How often each code point (or byte) occurs, (CODE_POINTS,), and the fingerprint of the text."""
     counts = np.zeros(CODE_POINTS, np.int64)
     digest, utf8 = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
-    for piece in _pieces(sources, config, notes):
+    for piece, content in _hashed(sources, config, notes, digest):
         own = np.bincount(piece)
         counts[: len(own)] += own
-        content = _text_bytes(piece, config)
-        digest.update(content)
         if notes.is_utf8 and config.level == "byte":
             notes.is_utf8 = _continues(utf8, content)
     return counts, digest.hexdigest()
+
+
+def _hashed(
+    sources: Sequence[TextSource], config: CorpusConfig, notes: Notes, digest: "hashlib._Hash"
+) -> Iterator[tuple[Ids, bytes]]:
+    """The pieces of all sources with their bytes, of which the digest is made; the name of a part of its own too."""
+    current: Part = "train"
+    for part, piece in _pieces(sources, config, notes):
+        if part != current:
+            digest.update(part.encode())
+            current = part
+        content = _text_bytes(piece, config)
+        digest.update(content)
+        yield piece, content
 
 
 def _continues(utf8: codecs.IncrementalDecoder, content: bytes) -> bool:
@@ -177,14 +194,13 @@ def _fill(
     fingerprint: str,
 ) -> None:
     at, digest = 0, hashlib.sha256()
-    for piece in _pieces(sources, config, Notes()):
+    for piece, _ in _hashed(sources, config, Notes(), digest):
         numbers = vocabulary.lookup(piece)
         end = at + len(piece)
         if end > len(ids) or (numbers == NOT_IN_VOCABULARY).any():
             break
         ids[at:end] = numbers
         at = end
-        digest.update(_text_bytes(piece, config))
     if digest.hexdigest() == fingerprint:
         return
     raise DataError(

@@ -10,12 +10,13 @@ import re
 import shlex
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Literal, cast
 
 from charrnn.errors import DataError, EnvironmentFault, literal
 from charrnn.wording import counted, escape, listed, nearest
@@ -28,6 +29,10 @@ MAX_EXPANSION = 1 << 30
 """Bytes beyond which a compressed file must not expand, if that is also more than 100 times its own size."""
 
 
+Part = Literal["train", "val", "test"]
+"""The parts of a corpus, in their order."""
+
+
 @dataclass(frozen=True)
 class TextSource:
     """One text that can be read from the start again and again."""
@@ -36,6 +41,8 @@ class TextSource:
     """The source's name in messages."""
     open: Callable[[], IO[bytes]] = field(repr=False)
     """Opens its bytes."""
+    part: Part = "train"
+    """The part of the corpus that it belongs to: `train` is split further, unless other sources are its other parts."""
 
 
 @dataclass
@@ -58,6 +65,8 @@ class Notes:
     """Sources that were read, at least in part."""
     is_utf8: bool = True
     """Whether the bytes that were read at level byte are UTF-8."""
+    lengths: Counter[str] = field(default_factory=Counter)
+    """Symbols that were read, by the part of the corpus."""
     is_open: bool = False
     """Whether what was read so far does not end with the boundary of a file."""
     num_ended: int = 0

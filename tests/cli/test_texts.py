@@ -111,6 +111,38 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
     assert said in charrnn_in("visualize", "plain", "nfd.txt", "--surprisal", "--color", "none").err
 
 
+@pytest.mark.parametrize("kind", [(), ("--lines",)])
+def test_a_published_split_is_kept(kind, charrnn_in, tmp_path):
+    for name, count in (("train", 40), ("dev", 6), ("final", 7)):
+        lines = "".join(f"{name} line number {k} of this file\n" for k in range(count))
+        (tmp_path / f"{name}.txt").write_text(lines + "a line that every file of the split has\n")
+    options = ("--val", "dev.txt", "--test", "final.txt", *kind)
+    said = charrnn_in("train", "train.txt", *options, *BRIEF).err
+    sizes = [(tmp_path / f"{name}.txt").stat().st_size for name in ("train", "dev", "final")]
+    train, dev, final = (41, 7, 8) if kind else sizes
+    unit = " lines" if kind else ""
+    assert (
+        f"{train:,}{unit} for training, then {dev} for validation, {final} held out for testing"
+        in said
+    )
+    what = "lines" if kind else "lines of more than 20 characters"
+    assert f"1 of 7 validation {what} also occur in the training set" in said
+    assert f"1 of 8 test {what} also occur in the training set" in said
+    scores = [
+        charrnn_in("evaluate", "train", *arguments, "--json").out
+        for arguments in (("--split", "val"), ("dev.txt",), ("--split", "test"), ("final.txt",))
+    ]
+    assert scores[0] == scores[1] != scores[2] == scores[3]
+    written = charrnn_in("inspect", "train", "--toml").out
+    assert 'val = "dev.txt"' in written
+    (tmp_path / "run.toml").write_text(written)
+    charrnn_in("train", "--config", "run.toml", "--name", "again")
+    longer = ("train", "train.txt", "--resume", "--name", "again", "--steps", 5)
+    assert f"then {dev} for validation, {final} held out" in charrnn_in(*longer).err
+    (tmp_path / "dev.txt").write_text("line number 9 of this file\n" * 3)
+    assert "is not the text" in charrnn_in("evaluate", "train", "--split", "val", status=3).err
+
+
 TUNE = bytes((0x00, 0x90, 0x3C, 0x50, 0x81, 0x70)) * 200 + "né".encode()
 
 
