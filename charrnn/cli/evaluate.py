@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
+from charrnn.cli.own_corpus import read_own_corpus
 from charrnn.cli.reading import checkpoint_and_texts
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
@@ -47,6 +48,12 @@ class EvaluateOptions(Config):
         None,
         "Score a part of the model's own corpus instead of a file: train, val or test.",
         metavar="PART",
+    )
+    corpus: tuple[str, ...] = setting(
+        (),
+        "With {split}: read the model's corpus from this file or folder, in case it has been moved. May be repeated.",
+        metavar="FILE",
+        needs=("split",),
     )
     window: int | None = setting(
         None,
@@ -107,7 +114,7 @@ def evaluate(
             "add --no-lines",
         )
     model = edits.edited(loaded.model)
-    corpus = _own_corpus(loaded) if split else None
+    corpus = _own_corpus(loaded, options) if split else None
     text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)
     result = _score(model, text, options, end)
     if options.json:
@@ -159,30 +166,10 @@ def _read(names: tuple[str, ...], model: "CharRNN", reading: CorpusConfig) -> "t
     return model.vocabulary.encode(text), left_out
 
 
-def _own_corpus(loaded: "Checkpoint") -> "Corpus":
-    """The corpus that the model was trained on, read again and compared.
-
-    Raises:
-        DataError: the checkpoint does not record it, or it cannot be read again, or it has changed.
-    """
-    from charrnn.cli.inputs import open_corpus
-    from charrnn.training.record import corpus_config_of
-
-    about = loaded.run.get("corpus")
-    names = about.get("sources") if isinstance(about, dict) else None
-    if not (isinstance(about, dict) and isinstance(names, list) and names):
-        raise DataError("the checkpoint does not record where its corpus is", "give a FILE")
-    if "-" in names:
-        raise DataError(
-            "the model's corpus came from standard input and cannot be read again", "give a FILE"
-        )
-    names = list(map(str, names))
-    corpus = open_corpus(names, corpus_config_of(about), vocabulary=loaded.model.vocabulary)
-    if corpus.fingerprint != about.get("fingerprint"):
-        raise DataError(
-            f"{' '.join(names)} is not the text that the model was trained on", "give a FILE"
-        )
-    return corpus
+def _own_corpus(loaded: "Checkpoint", options: EvaluateOptions) -> "Corpus":
+    """The corpus that the model was trained on, read again."""
+    hint = "say where it is with --corpus, or give a FILE to score"
+    return read_own_corpus(loaded, names=options.corpus, hint=hint)
 
 
 def _print_json(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.config import CorpusConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.settings import plain_value, settings_of
+from charrnn.text.places import recorded_places
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -54,6 +55,7 @@ def about_run(
             "distinct": text.distinct,
             "files": text.num_sources,
             "utf8": text.is_utf8,
+            "places": recorded_places(text.sources),
         },
         "training": dataclasses.asdict(config),
         "saving": dataclasses.asdict(saving),

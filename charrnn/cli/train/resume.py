@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from charrnn.cli.own_corpus import read_own_corpus
 from charrnn.cli.run_names import find_checkpoint
 from charrnn.cli.terminal import say
 from charrnn.cli.train.longer import (
@@ -19,12 +20,11 @@ from charrnn.cli.train.longer import (
 from charrnn.cli.train.report import say_corpus, why_early
 from charrnn.cli.train.run import start_torch
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
-from charrnn.errors import CheckpointError, DataError, SettingError
-from charrnn.runs import LAST, checked_name, newest_run_of
+from charrnn.errors import CheckpointError, SettingError
+from charrnn.runs import LAST, checked_name, newest_run_of, resume_command
 from charrnn.settings import plain_value, settings_of, value_in_words
 from charrnn.training.record import (
     about_machine,
-    corpus_config_of,
     current,
     resume_point,
     versions,
@@ -238,39 +238,16 @@ def _same_corpus(
     """The corpus of a run, read again.
 
     Raises:
-        DataError: the corpus is another one, or has changed.
+        DataError: the corpus is another one, or has changed, or is not where it was.
     """
-    from charrnn.cli.inputs import open_corpus
-
-    about = last.run["corpus"]
-    config = corpus_config_of(about)
-    known = last.model.vocabulary  # of another text there may be more, which its figures will tell
-    text = open_corpus(
-        names or about["sources"],
-        config,
+    line = resume_command(folder, ["CORPUS"])
+    hint = "restore the original text, or start a new run without --resume"
+    return read_own_corpus(
+        last,
+        names=names,
         cache=cache,
-        vocabulary=known,
-        extend=not known.has_unknown,
-    )
-    if text.fingerprint == about["fingerprint"]:
-        return text
-    given, run = " ".join(names or about["sources"]), f"{folder}{_other_text(names, last)}"
-    raise DataError(
-        f"{given} is not the corpus of {run}: {_change(about, text)}",
-        "restore the original text, or start a new run without --resume",
-    )
-
-
-def _change(about: Mapping[str, Any], text: "Corpus") -> str:
-    """How a text differs from what it was: "3,004 characters, 4 more than before"."""
-    unit = "bytes" if text.config.level == "byte" else "characters"
-    more, files = len(text) - about["characters"], about.get("files", text.num_sources)
-    size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
-    changed = f"{len(text):,} {unit}, " + (
-        size if more else "the same number as before, but different"
-    )
-    return changed + (
-        f"; {text.num_sources:,} files, not {files:,}" if files != text.num_sources else ""
+        hint=hint if names else f"{hint}; or say where it is: {line}",
+        run=f"{folder}{_other_text(names, last)}",
     )
 
 

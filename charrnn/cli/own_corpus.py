@@ -1,0 +1,114 @@
+"""The corpus that a model was trained on, read again from where its run says that it is, or from a named text."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.terminal import say
+from charrnn.errors import CharrnnError, DataError
+from charrnn.text.places import find_again
+from charrnn.wording import escape, listed
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.text.corpus import Corpus
+
+MOST_NAMED = 3
+"""Files that are named before they are read, at most."""
+
+
+def read_own_corpus(
+    loaded: "Checkpoint",
+    *,
+    names: Sequence[str] = (),
+    cache: Path | None = None,
+    hint: str,
+    run: str = "",
+) -> "Corpus":
+    """The corpus of a model, read again.
+
+    Where the checkpoint says where it is, the text is named before it is opened, and nothing is said of its content
+    unless its fingerprint is the recorded one.
+
+    Args:
+        loaded: the checkpoint.
+        names: names of the texts, given by the user; none: those of the checkpoint.
+        cache: the folder for downloads.
+        hint: what to do if the text is not there, or is another one.
+        run: the run's name in messages, if it has one.
+
+    Raises:
+        DataError: the text is not there, or is another one.
+    """
+    about = loaded.run.get("corpus")
+    if not isinstance(about, dict):
+        raise DataError("the checkpoint does not record where its corpus is", hint)
+    if names:
+        return _named_by_user(loaded, about, names, cache, hint, run)
+    assert loaded.path
+    try:
+        found = find_again(about, loaded.path.absolute().parent)
+    except DataError as error:
+        raise DataError(error.message, hint) from error
+    shown = escape(listed(found, MOST_NAMED))
+    say(f"reading     {shown}, where the checkpoint has recorded its corpus")
+    try:
+        corpus = _read(loaded, about, found, cache)
+    except DataError as error:  # whose message may quote the text
+        raise _another(shown, hint) from error
+    if corpus.fingerprint != about.get("fingerprint"):
+        raise _another(shown, hint)
+    return corpus
+
+
+def _another(shown: str, hint: str) -> CharrnnError:
+    return DataError(f"{shown} is not the text that the model was trained on", hint)
+
+
+def _named_by_user(
+    loaded: "Checkpoint",
+    about: Mapping[str, Any],
+    names: Sequence[str],
+    cache: Path | None,
+    hint: str,
+    run: str,
+) -> "Corpus":
+    corpus = _read(loaded, about, names, cache)
+    if corpus.fingerprint == about.get("fingerprint"):
+        return corpus
+    whose = f"the corpus of {run}" if run else "the text that the model was trained on"
+    raise DataError(f"{' '.join(names)} is not {whose}: {_change(about, corpus)}", hint)
+
+
+def _read(
+    loaded: "Checkpoint", about: Mapping[str, Any], names: Sequence[str], cache: Path | None
+) -> "Corpus":
+    from charrnn.cli.inputs import open_corpus
+    from charrnn.training.record import corpus_config_of
+
+    known = (
+        loaded.model.vocabulary
+    )  # of another text there may be more, which its figures will tell
+    return open_corpus(
+        names,
+        corpus_config_of(about),
+        cache=cache,
+        vocabulary=known,
+        extend=not known.has_unknown,
+    )
+
+
+def _change(about: Mapping[str, Any], text: "Corpus") -> str:
+    """How a text differs from what it was: "3,004 characters, 4 more than before"."""
+    unit = "bytes" if text.config.level == "byte" else "characters"
+    before = about.get("characters")
+    if not isinstance(before, int):
+        return f"{len(text):,} {unit}"
+    more, files = len(text) - before, about.get("files", text.num_sources)
+    size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
+    changed = f"{len(text):,} {unit}, " + (
+        size if more else "the same number as before, but different"
+    )
+    return changed + (
+        f"; {text.num_sources:,} files, not {files:,}" if files != text.num_sources else ""
+    )

@@ -1,0 +1,86 @@
+"""A run's corpus, wherever the command is typed; and what a stranger's checkpoint cannot learn or show."""
+
+import dataclasses
+
+import pytest
+from helpers import call_charrnn, make_text
+
+from charrnn.checkpoint import load_checkpoint, save_checkpoint
+
+SHAPE = ("--hidden-size", 9, "--embedding-size", 4, "--batch-size", 6, "--sequence-length", 10)
+SECRET = "the password is swordfish and nobody shall read it".ljust(200, "!")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """`call_charrnn` in a folder that has neither the text nor the run."""
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text(make_text(2000))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    call_charrnn(
+        *(capsys, "train", "texts/a.txt", *SHAPE, "--precision", "float32", "--threads", 1),
+        *("--steps", 2, "--name", "one", "-q"),
+    )
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return lambda *arguments, **options: call_charrnn(capsys, *arguments, **options)
+
+
+@pytest.fixture
+def best(tmp_path):
+    return tmp_path / "checkpoints" / "one" / "best.safetensors"
+
+
+def change(path, **parts):
+    """Change what a checkpoint says of its corpus."""
+    loaded = load_checkpoint(path)
+    run = {**loaded.run, "corpus": {**loaded.run["corpus"], **parts}}
+    save_checkpoint(path, dataclasses.replace(loaded, run=run))
+
+
+def test_a_run_is_resumed_and_scored_in_any_folder(here, best, tmp_path, wording):
+    scored = here("evaluate", best, "--split", "val")
+    wording(scored)
+    line = ("train", "--resume", "--out", tmp_path / "checkpoints", "--name", "one", "--steps", 4)
+    here(*line, "-q")
+    assert load_checkpoint(best.with_name("last.safetensors")).metrics["step"] == 4
+
+
+def test_a_text_that_was_moved_is_named_and_must_be_the_same(here, best, tmp_path, wording):
+    text = tmp_path / "texts" / "a.txt"
+    expected = here("evaluate", best, "--split", "val", "--json").out
+    text.rename(tmp_path / "elsewhere" / "moved.txt")
+    wording(here("evaluate", best, "--split", "val", status=3))
+    moved = here("evaluate", best, "--split", "val", "--corpus", "moved.txt", "--json")
+    assert moved.out == expected
+    (tmp_path / "elsewhere" / "moved.txt").write_text(make_text(2000)[:-3])
+    wording(here("evaluate", best, "--split", "val", "--corpus", "moved.txt", status=3))
+    wording(here("evaluate", best, "--corpus", "moved.txt", "moved.txt", status=2))
+
+
+@pytest.mark.parametrize("size", [200, 199])
+@pytest.mark.parametrize("old", [False, True])
+def test_a_forged_record_opens_no_other_file_and_shows_nothing_of_it(
+    here, best, tmp_path, monkeypatch, size, old
+):
+    """Of the right size it is opened, but only its fingerprint is learnt; of another it is not even opened."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text(SECRET)
+    place = (
+        {"places": None, "characters": size if size == 200 else 900}
+        if old
+        else {"places": [[str(secret), size]]}
+    )
+    change(best, sources=[str(secret)], **place)
+    opened = []
+    from charrnn.cli import inputs
+
+    real = inputs.open_corpus
+    monkeypatch.setattr(
+        inputs, "open_corpus", lambda n, *a, **k: opened.append(n) or real(n, *a, **k)
+    )
+    refused = here("evaluate", best, "--split", "val", status=3)
+    assert bool(opened) == (size == 200)
+    said = refused.out + refused.err
+    assert "secret.txt" in said
+    assert not any(word in said for word in ("password", "swordfish", "!", "character"))
