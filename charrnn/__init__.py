@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from charrnn.interpret.edits import Edit as Edit
     from charrnn.interpret.recording import Recording as Recording
     from charrnn.model import CharRNN as CharRNN
+    from charrnn.training.run import Run as Run
+    from charrnn.training.run import train as train
 
 _HOMES = {
     "CharrnnError": "charrnn.errors",
@@ -32,9 +34,11 @@ _HOMES = {
     "LanguageModel": "charrnn.api",
     "LineScore": "charrnn.evaluation.line_scores",
     "Recording": "charrnn.interpret.recording",
+    "Run": "charrnn.training.run",
     "evaluate": "charrnn.evaluation.evaluate",
     "load": "charrnn.api",
     "score": "charrnn.evaluation.score",
+    "train": "charrnn.training.run",
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 (the names are said once)

@@ -47,7 +47,7 @@ class CharrnnError(Exception):
         def spelled_by(spell: Spell) -> tuple[str, str]:
             return spelled(message, spell, **values), spelled(hint, spell, **values)
 
-        error = cls(*spelled_by(_in_python))
+        error = cls(*spelled_by(in_python))
         error._spelled = spelled_by
         named = (name for _, name, _, _ in Formatter().parse(message) if name)
         error.setting = next((name for name in named if name not in {OFF, *values}), None)
@@ -89,7 +89,8 @@ def literal(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _in_python(name: str, value: str) -> str:
+def in_python(name: str, value: str) -> str:
+    """A setting as it is written in Python: "seed", "seed=3"; see `Spell`."""
     if name == OFF:
         return "None"
     if not value:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import CheckpointError, SettingError, UsageError
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -146,10 +146,12 @@ def new_folders(
 def require_unused(folder: Path, *, overwrite: bool) -> None:
     """Raise UsageError if the folder holds a run that is not to be overwritten."""
     if _holds_run(folder) and not overwrite:
-        raise UsageError(
-            f"{folder} already holds a run",
-            f"to resume: {resume_command(folder)}; to train longer, add --minutes 10 to that; "
-            "to start over: --overwrite; or choose another --name",
+        raise SettingError.naming(
+            "{folder} already holds a run",
+            "to resume: {command}; to train longer, add {minutes:10} to that; to start over: {overwrite}; "
+            "or choose another {name}",
+            folder=folder,
+            command=resume_command(folder),
         )
 
 
@@ -178,9 +180,10 @@ def checked_name(name: str) -> str:
     """
     bad = not name or name.startswith((".", "-")) or len(name.encode()) > 200
     if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
-        raise UsageError(
-            f"a run's name is a plain folder name, not {name!r}",
-            "for example --name plays; --out chooses where",
+        raise SettingError.naming(
+            "a run's name is a plain folder name, not {given!r}",
+            "for example {name:plays}; {out} chooses where",
+            given=name,
         )
     return name
 

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from charrnn.errors import OFF, SettingError
 from charrnn.wording import did_you_mean
-
-Kind = TypeVar("Kind")
 
 UNBOUNDED = 1e12
 """A bound from here on stands for "any finite number"; messages mention it only where it is exceeded."""
@@ -76,26 +74,45 @@ class Config:
         check(self)
 
 
+Kind = TypeVar("Kind", bound=Config)
+
+
 def setting(default: Any, help: str, **known: Any) -> Any:  # noqa: A002 (it is what the command line calls help)
     """A field of a config: its default and what is known of it (see `Setting`)."""
     return dataclasses.field(default=default, metadata={"setting": Setting(help=help, **known)})
 
 
-def config_of(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
-    """A config with the settings that were given by name.
+def config_of(kind: type[Kind], settings: Mapping[str, Any], **others: Any) -> Kind:
+    """A config with settings that a user of the library gives by name.
+
+    Args:
+        kind: the class of the config.
+        settings: the settings; where a tuple is wanted, one value or a list will do.
+        others: fields that are no settings.
 
     Raises:
         SettingError: it has no such setting, or a value is wrong.
     """
-    require_known(given, settings_of(kind))
-    return kind(**given)
+    require_known(settings, settings_of(kind))
+    types = value_types(cast("type", kind))
+    values = {
+        name: _as_tuple(value) if types[name][0] is tuple else value
+        for name, value in settings.items()
+    }
+    return kind(**values, **others)
+
+
+def _as_tuple(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def require_known(names: Collection[str], known: Collection[str]) -> None:
     """Raise SettingError, with the nearest one, if there is no setting of one of these names."""
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known) or f"the settings are {', '.join(known)}"
+            hint = did_you_mean(name, known) or "docs/reference/settings.md lists all"
             error = SettingError.naming("there is no setting {unknown!r}", hint, unknown=name)
             error.setting = name
             raise error

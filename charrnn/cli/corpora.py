@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from charrnn.cli.inputs import user_cache
 from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ class CorporaOptions(Config):
 def corpora(options: CorporaOptions) -> None:
     """List the corpora known by name: size, license, and origin."""
     from charrnn.text.catalog import CATALOG, is_cached
+    from charrnn.text.opening import user_cache
 
     cache = user_cache()
     for entry in CATALOG.values():

@@ -1,6 +1,5 @@
-"""Every way to name a text: what is typed, files, folders, patterns, corpora and standard input; the user's cache."""
+"""Every way to name a text: what is typed, files, folders, patterns, corpora and standard input."""
 
-import dataclasses
 import glob
 import os
 import shlex
@@ -21,15 +20,8 @@ from charrnn.wording import counted, escape, listed
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
     from charrnn.text.corpus import Corpus
-    from charrnn.text.sources import Part, TextSource
+    from charrnn.text.sources import TextSource
     from charrnn.text.vocabulary import Vocabulary
-
-
-def user_cache() -> Path:
-    """The per-user folder for downloads and encoded corpora."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("charrnn")
 
 
 def stdin_source() -> "TextSource":
@@ -64,42 +56,20 @@ def open_corpus(
     extend: bool = False,
     hint: str = "",
 ) -> "Corpus":
-    """Read the texts that CORPUS arguments name; for the rest see `read_corpus`."""
-    from charrnn.text.catalog import find_sources
-    from charrnn.text.corpus import read_corpus
-    from charrnn.text.sources import Notes
+    """Read the texts that CORPUS arguments name; for the rest see `charrnn.text.opening.open_corpus`."""
+    from charrnn.text import opening
 
-    folder = cache or user_cache()
-    notes = Notes()
-    bar = None if is_quiet() else _bar
-
-    def found(texts: Sequence[str], part: "Part" = "train") -> "list[TextSource]":
-        sources = find_sources(
-            expanded(texts), config, cache=folder, notes=notes, stdin=stdin_source, progress=bar
-        )
-        return [dataclasses.replace(source, part=part) for source in sources]
-
-    sources = found(names)
-    sources += found([config.val_file], "val") if config.val_file else []
-    sources += found([config.test_file], "test") if config.test_file else []
-    return read_corpus(
-        sources,
-        _bounded(names, config),
-        cache=folder,
-        notes=notes,
+    return opening.open_corpus(
+        names,
+        config,
+        stdin=stdin_source,
+        expand=expanded,
+        cache=cache,
+        progress=None if is_quiet() else _bar,
         vocabulary=vocabulary,
         extend=extend,
         hint=hint,
     )
-
-
-def _bounded(names: Sequence[str], config: CorpusConfig) -> CorpusConfig:
-    """The config, with the usual maximum length of the known corpus that has one."""
-    from charrnn.text.catalog import PYTHON, PYTHON_CHARS
-
-    if list(names) == [PYTHON.name] and not _exists(PYTHON.name) and config.max_chars is None:
-        return dataclasses.replace(config, max_chars=PYTHON_CHARS)
-    return config
 
 
 def read_text(source: "TextSource", config: CorpusConfig) -> str:
@@ -170,6 +140,7 @@ def find_texts(
     """
     from charrnn.cli.options import spell_as_options
     from charrnn.text.catalog import find_sources
+    from charrnn.text.opening import user_cache
     from charrnn.text.sources import Notes
 
     if len(names) == 1 and _is_literal(names[0], words=words):
@@ -289,6 +260,8 @@ def read_texts(names: Sequence[str], config: CorpusConfig, *, words: bool = True
     Raises:
         DataError: a text cannot be read, or is not UTF-8 and has no byte order mark.
     """
+    from charrnn.text.opening import bounded
+
     sources = find_texts(names, config, words=words)
     if len(sources) > 1:
         say(f"charrnn: reading {listed([escape(s.name) for s in sources], MAX_LISTED)}")
@@ -297,7 +270,7 @@ def read_texts(names: Sequence[str], config: CorpusConfig, *, words: bool = True
         text = read_text(source, config)
         whole += end if whole and text and not whole.endswith(end) else ""
         whole += text
-    return whole[: _bounded(names, config).max_chars]
+    return whole[: bounded(names, config).max_chars]
 
 
 def in_known_form(text: str, model: "CharRNN") -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.config import ModelConfig, SavingConfig, TrainingRequest
-from charrnn.errors import CheckpointError, EnvironmentFault
+from charrnn.errors import CheckpointError, EnvironmentFault, SettingError
 from charrnn.runs import BEST, LAST, METRICS, require_unused
 from charrnn.text.kinds import item_noun
 from charrnn.training.record import about_run
@@ -55,6 +55,15 @@ def held_folder(
         require_unused(folder, overwrite=overwrite)
         require_room(folder, network, keep=keep)
         yield
+
+
+def require_validation_text(request: TrainingRequest, text: "Corpus") -> None:
+    """Raise SettingError if training is to end by the validation text, and there is none."""
+    if request.given.get("patience") and len(text.val) < 2:
+        raise SettingError.naming(
+            "{patience} needs validation text, and there is none",
+            "leave it out, or give a larger {val_fraction}",
+        )
 
 
 def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, device: str) -> "Plan":

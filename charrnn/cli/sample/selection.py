@@ -86,10 +86,11 @@ def make_selection(options: SelectionOptions, reading: CorpusConfig) -> "Selecti
 
 def _novelty(options: SelectionOptions, reading: CorpusConfig) -> "Novelty":
     """The text whose copies are dropped, read as the model's corpus was."""
-    from charrnn.cli.inputs import find_texts, user_cache, without_training_hint
+    from charrnn.cli.inputs import find_texts, without_training_hint
     from charrnn.errors import DataError
     from charrnn.sampling.novelty import Novelty
     from charrnn.text.corpus import read_corpus
+    from charrnn.text.opening import user_cache
 
     try:
         sources = find_texts(options.novel, reading, words=False)

@@ -26,10 +26,16 @@ from charrnn.config import (
     SavingConfig,
     TrainingRequest,
 )
-from charrnn.errors import SettingError, UsageError
+from charrnn.errors import UsageError
 from charrnn.network.cells import get_cell
 from charrnn.runs import new_folder
-from charrnn.training.new_run import held_folder, new_trainer, plan_run, require_room
+from charrnn.training.new_run import (
+    held_folder,
+    new_trainer,
+    plan_run,
+    require_room,
+    require_validation_text,
+)
 from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
 
 if TYPE_CHECKING:
@@ -122,11 +128,7 @@ def _text(command_line: CommandLine, start: Start | None) -> "Corpus":
     say_corpus(command_line.names, text)
     if start:
         say_start(start, text.vocabulary)
-    if command_line.request.given.get("patience") and len(text.val) < 2:
-        raise SettingError.naming(
-            "{patience} needs validation text, and there is none",
-            "leave it out, or give a larger {val_fraction}",
-        )
+    require_validation_text(command_line.request, text)
     return text
 
 

@@ -1,0 +1,76 @@
+"""From what a user names to a corpus: files, folders, corpora of the catalog, and sources that are there already."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import CorpusConfig
+from charrnn.text.catalog import PYTHON, PYTHON_CHARS, find_sources
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.sources import Notes, Part, TextSource
+from charrnn.text.vocabulary import Vocabulary
+
+
+def user_cache() -> Path:
+    """The per-user folder for downloads and encoded corpora."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("charrnn")
+
+
+def open_corpus(
+    texts: Sequence[str | TextSource],
+    config: CorpusConfig,
+    *,
+    stdin: Callable[[], TextSource],
+    expand: Callable[[Sequence[str]], list[str]] = list,
+    cache: Path | None = None,
+    progress: Callable[[str], Any] | None = None,
+    vocabulary: Vocabulary | None = None,
+    extend: bool = False,
+    hint: str = "",
+) -> Corpus:
+    """Read texts, one after another, into a corpus; for the rest see `read_corpus`.
+
+    Args:
+        texts: names, as `find_sources` takes them, and sources.
+        config: how they are read.
+        stdin: gives the source for the name `-`.
+        expand: puts the files that match a pattern in its place.
+        cache: the folder for downloads and large corpora; None: that of the user.
+        progress: makes a bar for a download; see `charrnn.text.catalog.fetch`.
+        vocabulary: numbers the characters; None: one is made from the texts.
+        extend: whether the characters that it lacks are added to it.
+        hint: what a user can do if it lacks some.
+    """
+    cache, notes = cache or user_cache(), Notes()
+
+    def found(name: str, part: Part = "train") -> list[TextSource]:
+        sources = find_sources(
+            expand([name]), config, cache=cache, notes=notes, stdin=stdin, progress=progress
+        )
+        return [dataclasses.replace(source, part=part) for source in sources]
+
+    sources: list[TextSource] = []
+    for text in texts:
+        sources += [text] if isinstance(text, TextSource) else found(text)
+    sources += found(config.val_file, "val") if config.val_file else []
+    sources += found(config.test_file, "test") if config.test_file else []
+    return read_corpus(
+        sources,
+        bounded(texts, config),
+        cache=cache,
+        notes=notes,
+        vocabulary=vocabulary,
+        extend=extend,
+        hint=hint,
+    )
+
+
+def bounded(texts: Sequence[str | TextSource], config: CorpusConfig) -> CorpusConfig:
+    """The config, with the usual maximum length of the known corpus that has one."""
+    is_python = list(texts) == [PYTHON.name] and not Path(PYTHON.name).exists()
+    if is_python and config.max_chars is None:
+        return dataclasses.replace(config, max_chars=PYTHON_CHARS)
+    return config
