@@ -148,7 +148,7 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     if _holds_run(folder) and not overwrite:
         raise SettingError.naming(
             "{folder} already holds a run",
-            "to resume: {command}; to train longer, add {minutes:10} to that; to start over: {overwrite}; "
+            "to resume: {command}; to train longer, add --minutes 10 to that; to start over: {overwrite}; "
             "or choose another {name}",
             folder=folder,
             command=resume_command(folder),

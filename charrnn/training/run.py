@@ -125,7 +125,7 @@ class Run(Iterator[Event]):
 
     def __repr__(self) -> str:
         """The run in one line."""
-        step, steps = self._trainer.progress.step, self.plan.config.steps
+        step, steps = self._trainer.progress.step, self._trainer.config.steps
         where = f" in {self.folder}" if self.folder else ""
         return f"<Run{where}: step {step:,} of {steps:,}>"
 
