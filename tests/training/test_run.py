@@ -14,7 +14,7 @@ from charrnn.errors import CharrnnError, CheckpointError, DataError, SettingErro
 from charrnn.training.events import Evaluated, Saved, Step, Stopped
 from charrnn.training.run import LONGEST_NAME
 
-TEXT = "".join(random.Random(5).choices("abc de\n", k=3000))
+TEXT = "".join(random.Random(5).choices("abc de\n", k=3000)) + "end"
 LINES = "".join(f"{a}{b}{a}\n" for a in "abcdef" for b in "uvwxyz")
 SMALL = {
     "hidden_size": 7,
