@@ -16,6 +16,7 @@ import numpy.typing as npt
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, literal
 from charrnn.numerics import Ids
+from charrnn.text.formats import START, format_of
 from charrnn.text.items import (
     Positions,
     copy_items,
@@ -27,7 +28,7 @@ from charrnn.text.items import (
 from charrnn.text.kinds import Items, asking_setting, item_end_of, items_of
 from charrnn.text.normal import WHERE, form_of_missing
 from charrnn.text.numbering import cache_path, count, make_ids, number
-from charrnn.text.sources import Notes, TextSource
+from charrnn.text.sources import Notes, TextSource, byte_pieces
 from charrnn.text.tables import field_names, table_kind
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
 from charrnn.wording import counted, listed
@@ -178,6 +179,7 @@ def read_corpus(
     ids = number(sources, config, vocabulary, total, fingerprint, cache)
     sentences = notes.sentences(keep_newlines=config.keep_newlines)
     sentences += _on_tables(sources, config)
+    sentences += _on_packed(sources) if config.level == "byte" else []
     own_parts: tuple[int, ...] = notes.lengths["val"], notes.lengths["test"]
     _require_parts(sources, notes)
     if notes.num_read > 1 and config.tidied and items_of(config) is None:
@@ -224,6 +226,17 @@ def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]
             choice = f"reads one of {listed(names)}, each value as a separate text"
             return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
     return []
+
+
+def _on_packed(sources: Sequence[TextSource]) -> list[str]:
+    """Which sources hold a text, but packed, so that there is nothing to learn in their bytes."""
+    sentences = []
+    for source in sources:
+        kind = format_of(next(byte_pieces(source), b"")[:START], source.name)
+        if kind and kind.packs:
+            packed = f"{source.name} is {kind.noun}, whose bytes are packed text; {kind.hint(source.name)}"
+            sentences.append(literal(packed))
+    return sentences
 
 
 def _boundary(notes: Notes, total: int) -> str:

@@ -17,6 +17,8 @@ class Format:
     command: str = ""
     """What turns a file into text: {file} and {stem} stand for its name, with and without its ending; empty if nothing
     does."""
+    packs: bool = False
+    """Whether it holds packed text, whose bytes have no form that a network could learn."""
 
     def hint(self, name: str) -> str:
         """What to type for a file of this name: "to get its text: pandoc a.docx -t plain -o a.txt"."""
@@ -39,14 +41,14 @@ SHEET = "soffice --headless --convert-to csv {file}"
 SQLITE = "sqlite3 -csv -header {file} 'select * from TABLE' > {stem}.csv"
 OCR = "tesseract {file} {stem}"
 
-ZIP, TAR = Format("a zip archive", UNZIP), Format("a tar archive", UNTAR)
+ZIP, TAR = Format("a zip archive", UNZIP, packs=True), Format("a tar archive", UNTAR)
 IMAGE, SOUND, PROGRAM = Format("an image", OCR), Format("a recording"), Format("a program")
 IN_A_ZIP = (  # the name of a file near its start
-    (b"mimetypeapplication/epub+zip", Format("an EPUB book", PANDOC)),
+    (b"mimetypeapplication/epub+zip", Format("an EPUB book", PANDOC, packs=True)),
     (b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Format("a spreadsheet", SHEET)),
     (b"mimetypeapplication/vnd.oasis.opendocument", Format("an OpenDocument text", PANDOC)),
-    (b"word/", Format("a Word document (.docx)", PANDOC)),
-    (b"xl/", Format("an Excel sheet", SHEET)),
+    (b"word/", Format("a Word document (.docx)", PANDOC, packs=True)),
+    (b"xl/", Format("an Excel sheet", SHEET, packs=True)),
     (b"ppt/", Format("a PowerPoint presentation", "soffice --headless --convert-to pdf {file}")),
 )
 BY_ENDING = {
@@ -57,7 +59,7 @@ BY_ENDING = {
 }
 """Zip files whose first bytes may not say what they are."""
 AT_THE_START = (
-    (b"%PDF-", Format("a PDF", "pdftotext {file} {stem}.txt")),
+    (b"%PDF-", Format("a PDF", "pdftotext {file} {stem}.txt", packs=True)),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format("an old Office document", OFFICE)),
     (b"{\\rtf1", Format("a rich text document (RTF)", PANDOC)),
     (
@@ -68,7 +70,8 @@ AT_THE_START = (
         b"Rar!\x1a\x07",
         Format("a RAR archive", "unrar x {file} {stem}/ && charrnn train {stem}"),
     ),
-    (b"\x28\xb5\x2f\xfd", Format("a Zstandard file", "zstd -d {file} -o {stem}.txt")),
+    (b"\x28\xb5\x2f\xfd", Format("a Zstandard file", "zstd -d {file} -o {stem}.txt", packs=True)),
+    (b"\xfd7zXZ\0", Format("an xz file", "xz -dc {file} > {stem}.txt", packs=True)),
     (b"\x04\x22\x4d\x18", Format("an lz4 file", "lz4 -d {file} {stem}.txt")),
     (b"\x1f\x9d", Format("a .Z file", "uncompress -c {file} > {stem}.txt")),
     (

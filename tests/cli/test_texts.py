@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import unicodedata
 
@@ -141,6 +142,40 @@ def test_a_published_split_is_kept(kind, charrnn_in, tmp_path):
     assert f"then {dev} for validation, {final} held out" in charrnn_in(*longer).err
     (tmp_path / "dev.txt").write_text("line number 9 of this file\n" * 3)
     assert "is not the text" in charrnn_in("evaluate", "train", "--split", "val", status=3).err
+
+
+def test_a_conversation_is_gone_on_with_by_one_reply(charrnn_in, tmp_path):
+    (tmp_path / "chat.txt").write_text("<1> did you eat?\n<2> not yet, and you?\n" * 90)
+    trained = charrnn_in("train", "chat.txt", *BRIEF)
+    assert "looks like a list" not in trained.err
+    options = (
+        "--prompt",
+        r"<1> did you eat?\n<2> ",
+        "--stop",
+        r"\n",
+        "--seed",
+        1,
+        "--length",
+        5000,
+    )
+    reply = charrnn_in("sample", "chat", *options).out
+    assert reply.startswith("<1> did you eat?\n<2> ")
+    assert reply.count("\n") == 1
+    record = json.loads(charrnn_in("sample", "chat", *options, "--json").out)
+    assert record["stop"] == "stop"
+
+
+def test_levels_keep_their_form(charrnn_in, tmp_path):
+    level = "".join("+" * 7 + "#" * k + "." * (5 - k) + "\n" for k in range(4))
+    (tmp_path / "levels.txt").write_text((level + "\n") * 40)
+    assert "looks like a list" not in charrnn_in("train", "levels.txt", *BRIEF).err
+    form = r"([+#.]{12}\n){4}"
+    written = charrnn_in("sample", "levels", "--match", form, "--seed", 1).out
+    assert re.fullmatch(form, written)
+    charrnn_in("train", "levels.txt", "--separator", r"\n\n", "--name", "records", *BRIEF)
+    form = r"([+#.]{12}\n){3}[+#.]{12}"
+    written = charrnn_in("sample", "records", "--match", form, "--seed", 1, "--count", 2).out
+    assert re.fullmatch(f"{form}\n\n{form}\n", written)
 
 
 TUNE = bytes((0x00, 0x90, 0x3C, 0x50, 0x81, 0x70)) * 200 + "né".encode()

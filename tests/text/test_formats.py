@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError
+from charrnn.errors import DataError, spelled
 from charrnn.text.corpus import read_corpus
 from charrnn.text.formats import format_of
 from charrnn.text.sources import (
@@ -87,6 +87,20 @@ def test_what_is_no_text_is_named_with_what_turns_it_into_one(name, piped, tmp_p
         assert command in error.hint
     assert error.message.endswith(", not a text")
     assert "byte" not in error.message + error.hint
+
+
+def test_the_bytes_of_packed_text_are_read_with_a_warning():
+    def notes_of(content, name):
+        source = TextSource(name, lambda: io.BytesIO(content))
+        return read_corpus([source], CorpusConfig(level="byte"), cache=Path("unused")).notes
+
+    (note,) = notes_of(NO_TEXTS["texts.zip"][0], "{texts}.zip")
+    assert spelled(note, str).startswith(
+        "{texts}.zip is a zip archive, whose bytes are packed text; to get its text: unzip "
+    )
+    for name in ("tune.mid", "photo.png", "prog"):
+        assert notes_of(NO_TEXTS[name][0], name) == ()
+    assert notes_of(TEXT.encode(), "a.txt") == ()
 
 
 @pytest.mark.parametrize("text", ["PK is a name", "BM", "GIFs", "%PD", "Rar", "1 <a>\nfoo\n"])
