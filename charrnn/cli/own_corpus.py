@@ -1,12 +1,13 @@
 """The corpus that a model was trained on, read again from where its run says that it is, or from a named text."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import say
-from charrnn.errors import CharrnnError, DataError
-from charrnn.text.places import find_again
+from charrnn.errors import DataError
+from charrnn.text.places import find_again, find_split_files
 from charrnn.wording import escape, listed
 
 if TYPE_CHECKING:
@@ -43,45 +44,45 @@ def read_own_corpus(
     about = loaded.run.get("corpus")
     if not isinstance(about, dict):
         raise DataError("the checkpoint does not record where its corpus is", hint)
-    if names:
-        return _named_by_user(loaded, about, names, cache, hint, run)
     assert loaded.path
+    folder = loaded.path.absolute().parent
     try:
-        found = find_again(about, loaded.path.absolute().parent)
+        found = [] if names else find_again(about, folder)
+        split_files = find_split_files(about, folder)
     except DataError as error:
         raise DataError(error.message, hint) from error
-    shown = escape(listed(found, MOST_NAMED))
-    say(f"reading     {shown}, where the checkpoint has recorded its corpus")
+    recorded = [*found, *split_files.values()]
+    if recorded:
+        say(
+            f"reading     {escape(listed(recorded, MOST_NAMED))}, where the checkpoint has recorded its corpus"
+        )
     try:
-        corpus = _read(loaded, about, found, cache)
-    except DataError as error:  # whose message may quote the text
-        raise _another(shown, hint) from error
-    if corpus.fingerprint != about.get("fingerprint"):
-        raise _another(shown, hint)
-    return corpus
-
-
-def _another(shown: str, hint: str) -> CharrnnError:
-    return DataError(f"{shown} is not the text that the model was trained on", hint)
-
-
-def _named_by_user(
-    loaded: "Checkpoint",
-    about: Mapping[str, Any],
-    names: Sequence[str],
-    cache: Path | None,
-    hint: str,
-    run: str,
-) -> "Corpus":
-    corpus = _read(loaded, about, names, cache)
+        corpus = _read(loaded, about, names or found, split_files, cache)
+    except DataError as error:
+        if not recorded:
+            raise
+        raise _another(
+            recorded, hint
+        ) from error  # the message may quote a text that the user did not name
     if corpus.fingerprint == about.get("fingerprint"):
         return corpus
+    if recorded:
+        raise _another(recorded, hint)
     whose = f"the corpus of {run}" if run else "the text that the model was trained on"
     raise DataError(f"{' '.join(names)} is not {whose}: {_change(about, corpus)}", hint)
 
 
+def _another(recorded: Sequence[str], hint: str) -> DataError:
+    shown = escape(listed(recorded, MOST_NAMED))
+    return DataError(f"{shown} is not the text that the model was trained on", hint)
+
+
 def _read(
-    loaded: "Checkpoint", about: Mapping[str, Any], names: Sequence[str], cache: Path | None
+    loaded: "Checkpoint",
+    about: Mapping[str, Any],
+    names: Sequence[str],
+    split_files: Mapping[str, Any],
+    cache: Path | None,
 ) -> "Corpus":
     from charrnn.cli.inputs import open_corpus
     from charrnn.training.record import corpus_config_of
@@ -91,7 +92,7 @@ def _read(
     )  # of another text there may be more, which its figures will tell
     return open_corpus(
         names,
-        corpus_config_of(about),
+        dataclasses.replace(corpus_config_of(about), **split_files),
         cache=cache,
         vocabulary=known,
         extend=not known.has_unknown,

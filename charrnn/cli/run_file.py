@@ -17,6 +17,7 @@ from charrnn.errors import OFF, CheckpointError, DataError, UsageError
 from charrnn.files import environment_fault
 from charrnn.runs import BEST, LAST
 from charrnn.settings import flags_of, may_be_off, plain_value, settings_of
+from charrnn.text.kinds import asking_setting
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def run_file_of(loaded: "Checkpoint") -> str:
     ]
     if start:
         extend = {"extend-vocabulary": True} if start.get("extend_vocabulary") else {}
+        if asking_setting(CorpusConfig(**corpus)) is None:  # whatever the model was trained on
+            parts[0][1]["lines"] = False
         parts.insert(1, ("Start", {"init-from": str(start.get("path"))} | extend))
     sections = [f"# {title}\n{tomli_w.dumps(values)}" for title, values in parts if values]
     return "\n".join(sections)

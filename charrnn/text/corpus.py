@@ -60,7 +60,7 @@ class Corpus:
     num_sources: int
     """Files, or other sources, that were read."""
     sources: tuple[str, ...] = ()
-    """The names of all sources; those of files are their paths."""
+    """The names of the sources, without validation and test text of their own; those of files are their paths."""
     notes: tuple[str, ...] = ()
     """What a user should know about the reading, in sentences, settings as names in braces."""
     own_parts: tuple[int, ...] = (0, 0)
@@ -198,7 +198,7 @@ def read_corpus(
         distinct=int((counts > 0).sum()),
         singletons=int((counts == 1).sum()),
         num_sources=notes.num_read,
-        sources=tuple(source.name for source in sources),
+        sources=tuple(source.name for source in sources if source.part == "train"),
         notes=tuple(sentences),
         own_parts=own_parts,
         is_utf8=notes.is_utf8,

@@ -15,6 +15,8 @@ from charrnn.wording import counted
 
 MOST_PLACES = 1000
 """Maximum files of a corpus whose places are recorded."""
+SPLIT_FILES = ("val_file", "test_file")
+"""The settings of a corpus that name another file."""
 LONGEST_CHARACTER = 4
 """Bytes of a character in UTF-8, at most."""
 
@@ -66,6 +68,27 @@ def find_again(about: Mapping[str, Any], folder: Path) -> list[str]:
             f"the model's corpus ({counted(size, 'byte')}) is neither at {missing} nor beside the run"
         )
     return [str(path) for path in found]
+
+
+def find_split_files(about: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The files with validation and test text that a run has recorded, found as by `find_again`, by setting.
+
+    Raises:
+        DataError: one is not there.
+    """
+    config, places = about.get("config"), about.get("split_places")
+    recorded = config if isinstance(config, dict) else {}
+    found = {}
+    for name in (name for name in SPLIT_FILES if recorded.get(name) is not None):
+        place = places.get(name) if isinstance(places, dict) else None
+        candidates, size = next(iter(_candidates(place, folder)))
+        path = _first(candidates, size)
+        if path is None:
+            raise DataError(
+                f"the model's {recorded[name]!r} is neither at {candidates[0]} nor beside the run"
+            )
+        found[name] = str(path)
+    return found
 
 
 def _candidates(places: Any, folder: Path) -> Iterable[tuple[list[Path], int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.config import CorpusConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.settings import plain_value, settings_of
-from charrnn.text.places import recorded_places
+from charrnn.text.places import SPLIT_FILES, recorded_places
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -56,6 +56,11 @@ def about_run(
             "files": text.num_sources,
             "utf8": text.is_utf8,
             "places": recorded_places(text.sources),
+            "split_places": {
+                name: recorded_places([getattr(text.config, name)])
+                for name in SPLIT_FILES
+                if getattr(text.config, name) is not None
+            },
         },
         "training": dataclasses.asdict(config),
         "saving": dataclasses.asdict(saving),

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from charrnn.api import LanguageModel
 from charrnn.checkpoint import load_checkpoint
 from charrnn.config import (
     CorpusConfig,
-    Level,
     ModelConfig,
     SavingConfig,
     TrainingConfig,
@@ -252,7 +251,7 @@ def _order(texts: Texts, settings: Mapping[str, Any]) -> _Order:
     sources = _sources(texts, config)
     start = open_start(_own(StartOptions, settings), request, config, settings)
     if start:
-        config = dataclasses.replace(config, level=cast("Level", start.level))
+        config = start.corpus_config(config, settings)
     network = (start or request).network(vocab_size=1)
     get_cell(network.cell, network.activation)
     return _Order(sources, config, request, _own(SavingConfig, settings), start)

@@ -1,14 +1,15 @@
 """The model that a run starts from, instead of random weights."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import NETWORK, CorpusConfig, ModelConfig, TrainingRequest
 from charrnn.errors import SettingError
-from charrnn.runs import find_checkpoint
+from charrnn.runs import READ_ALIKE, find_checkpoint, reading_of
 from charrnn.settings import Config, setting, settings_of, value_in_words
+from charrnn.text.kinds import BY_SETTING
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -60,6 +61,33 @@ class Start:
         """The network of the run: the model's, for a vocabulary of the given size."""
         return dataclasses.replace(self.model.config, vocab_size=vocab_size)
 
+    def corpus_config(self, config: CorpusConfig, given: Collection[str]) -> CorpusConfig:
+        """How the text is read: as the model's was, but for what was given.
+
+        Args:
+            config: how the text is to be read.
+            given: the names of the settings that were given.
+        """
+        own = reading_of(self.checkpoint)
+        asks_for_items = any(name in given for name in BY_SETTING)
+        inherited = {
+            name: getattr(own, name)
+            for name in ("level", "keep_newlines", *READ_ALIKE)
+            if name not in given and not (asks_for_items and name in BY_SETTING)
+        }
+        return dataclasses.replace(config, **inherited)
+
+    def reading_notes(self, config: CorpusConfig) -> Iterator[str]:
+        """What a text inherits from the model's, and what not, in sentences with settings as names in braces."""
+        own = reading_of(self.checkpoint)
+        for name in READ_ALIKE:
+            here, there = getattr(config, name), getattr(own, name)
+            if here != there:
+                yield f"{{{name}}} is {_word(here)} here, and was {_word(there)} where the model was trained"
+            elif here:
+                value = "" if here is True else f" {_word(here)}"
+                yield f"{{{name}}}{value} is taken over from the model"
+
     def keeping_shape(self, request: TrainingRequest) -> TrainingRequest:
         """The request with the model's shape, so that none of it is planned."""
         shape = {
@@ -78,6 +106,12 @@ class Start:
             "fingerprint": corpus.get("fingerprint") if isinstance(corpus, dict) else None,
             "extend_vocabulary": self.extend,
         }
+
+
+def _word(value: Any) -> str:
+    """A value in a template, in which a brace stands for itself."""
+    word = value_in_words(value)
+    return (word if word.isidentifier() else repr(word)).replace("{", "{{").replace("}", "}}")
 
 
 def open_start(

@@ -84,3 +84,32 @@ def test_a_forged_record_opens_no_other_file_and_shows_nothing_of_it(
     said = refused.out + refused.err
     assert "secret.txt" in said
     assert not any(word in said for word in ("password", "swordfish", "!", "character"))
+
+
+def test_a_forged_validation_text_is_treated_alike(here, best, tmp_path):
+    """Also beside a text that the user names."""
+    secret = tmp_path / "secret.txt"
+    secret.write_bytes(SECRET.encode("utf-16"))
+    loaded = load_checkpoint(best)
+    config = {**loaded.run["corpus"]["config"], "val_file": str(secret), "val_fraction": 0.1}
+    size = secret.stat().st_size
+    for places in ({}, {"val_file": [[str(secret), size - 1]]}):
+        change(best, config=config, split_places=places)
+        for more in ((), ("--corpus", tmp_path / "texts" / "a.txt")):
+            refused = here("evaluate", best, "--split", "val", *more, status=3)
+            assert "reading" not in refused.err
+    change(best, config=config, split_places={"val_file": [[str(secret), size]]})
+    for more in ((), ("--corpus", tmp_path / "texts" / "a.txt")):
+        refused = here("evaluate", best, "--split", "val", *more, status=3)
+        assert refused.err.index("reading") < refused.err.index("is not the text")
+        assert not any(word in refused.err for word in ("password", "character", "utf", "UTF"))
+
+
+def test_a_run_with_its_own_validation_text_is_resumed_anywhere(here, best, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere" / "val.txt").write_text(make_text(2000)[700:1200])
+    text = tmp_path / "texts" / "a.txt"
+    here("train", text, *SHAPE, "--val", "val.txt", "--steps", 2, "--name", "two", "-q")
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "elsewhere" / "checkpoints"
+    here("train", "--resume", "--out", out, "--name", "two", "--steps", 3, "-q")
+    here("evaluate", out / "two", "--split", "val")

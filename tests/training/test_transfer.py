@@ -461,3 +461,59 @@ def test_a_start_that_is_never_surpassed_is_said(here):
     best = load_checkpoint(Path("checkpoints/corpus/best.safetensors"))
     tiny = load_checkpoint(Path("checkpoints/tiny/best.safetensors"))
     assert all((best.model.weights[n] == a).all() for n, a in tiny.model.weights.items())
+
+
+# --- how the text is read ---------------------------------------------------------------------------
+
+
+SETTINGS = {
+    "lines": ("--lines",),
+    "records": ("--separator", r"\n\n"),
+    "documents": ("--documents",),
+    "nfc": ("--normalize", "nfc"),
+}
+
+
+@pytest.fixture
+def start_of(here, tmp_path):
+    """Trains a model on a text that is read with given options, and returns its name."""
+    (tmp_path / "list.txt").write_text("ada\nmarie\n\ngrace\n" * 20)
+    (tmp_path / "more.txt").write_text("marie\n\nada\n" * 20)
+
+    def train(*options):
+        here(*("train", "list.txt", "more.txt", "--steps", 1, "--hidden-size", 5, "-q"), *options)
+        return max((tmp_path / "checkpoints").iterdir(), key=lambda p: p.stat().st_mtime_ns)
+
+    return train
+
+
+@pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS)
+def test_a_text_is_read_as_the_models_was_and_that_is_said(here, start_of, options, wording):
+    base = start_of(*options, "--name", "base")
+    fine = ("train", "list.txt", "more.txt", "--init-from", base, "--steps", 1, "--name", "fine")
+    wording(here(*fine))
+    recorded = [
+        load_checkpoint(folder / "best.safetensors").run["corpus"]["config"]
+        for folder in (base, base.with_name("fine"))
+    ]
+    assert recorded[0] == recorded[1]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [("--no-lines",), ("--documents", "--extend-vocabulary"), ("--normalize", "nfd")],
+    ids=str,
+)
+def test_another_wish_is_obeyed_and_said_and_its_run_file_repeats_it(
+    here, start_of, tmp_path, wish, wording
+):
+    base = start_of("--lines", "--name", "base")
+    fine = ("train", "list.txt", "more.txt", "--init-from", base, "--steps", 1)
+    wording(here(*fine, *wish, "--name", "fine"))
+    (tmp_path / "fine.toml").write_text(here("inspect", "fine", "--toml").out)
+    here("train", "--config", "fine.toml", "--name", "again", "-q")
+    configs = [
+        load_checkpoint(base.with_name(name) / "best.safetensors").run["corpus"]["config"]
+        for name in ("base", "fine", "again")
+    ]
+    assert configs[0] != configs[1] == configs[2]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from charrnn.cli.options import Changes, Given
 from charrnn.cli.run_names import complete_checkpoint
@@ -22,7 +22,6 @@ from charrnn.cli.train.run import drive, start_torch
 from charrnn.cli.train.tensorboard import check_tensorboard
 from charrnn.config import (
     CorpusConfig,
-    Level,
     SavingConfig,
     TrainingRequest,
 )
@@ -48,7 +47,15 @@ EXAMPLES = (
     "charrnn train names.txt --lines",
 )
 
-CHANGES = Changes(complete={"init_from": complete_checkpoint}, parse={"replanned": change_of_plan})
+AS_THE_MODEL = {
+    "planned": True,
+    "default_text": "off, or with {init_from} as the model was trained",
+}
+CHANGES = Changes(
+    complete={"init_from": complete_checkpoint},
+    parse={"replanned": change_of_plan},
+    different={"lines": AS_THE_MODEL},
+)
 
 
 def train(
@@ -82,7 +89,7 @@ def train(
         )
     model = open_start(start, request, config, given)
     if model:
-        config = dataclasses.replace(config, level=cast("Level", model.level))
+        config = model.corpus_config(config, given)
         command_line = dataclasses.replace(command_line, config=config)
     else:
         network = request.network(vocab_size=1)
@@ -127,7 +134,7 @@ def _text(command_line: CommandLine, start: Start | None) -> "Corpus":
     )
     say_corpus(command_line.names, text)
     if start:
-        say_start(start, text.vocabulary)
+        say_start(start, text)
     require_validation_text(command_line.request, text)
     return text
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from charrnn.evaluation.evaluate import Evaluation
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
-    from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.plan import Plan
     from charrnn.training.start import Start
     from charrnn.training.trainer import Trainer
@@ -61,9 +60,9 @@ def _amount(text: "Corpus", part: "Ids") -> int:
     return len(part) if lengths is None else len(lengths)
 
 
-def say_start(start: "Start", vocabulary: "Vocabulary") -> None:
+def say_start(start: "Start", text: "Corpus") -> None:
     """Report what the run starts from, and what is added to it."""
-    old = start.model.vocabulary
+    old, vocabulary = start.model.vocabulary, text.vocabulary
     unit = "bytes" if start.level == "byte" else "characters"
     added = sorted({*vocabulary.symbols.tolist()} - {*old.symbols.tolist()})
     parts = [start.model.config.cell, f"{len(old):,} {unit}"]
@@ -74,6 +73,8 @@ def say_start(start: "Start", vocabulary: "Vocabulary") -> None:
     if vocabulary.has_unknown and not old.has_unknown:
         parts.append("an unknown symbol added")
     say(f"from        {escape(str(start.checkpoint.path))}: {', '.join(parts)}")
+    for note in start.reading_notes(text.config):
+        say(f"            {spelled(note, spell_as_options({}))}")
 
 
 def _character(point: int) -> str:
