@@ -57,14 +57,17 @@ class Session:
         model: makes the suggestions.
         config: how to draw, and where a suggestion ends. With `item_end` each suggestion continues the text's last item.
         text: the text to begin with.
+        between: what stands between two records or documents in a text that is saved.
 
     Raises:
         DataError: the text has characters that the model does not know.
         UsageError: a rule or a constraint cannot be satisfied.
     """
 
-    def __init__(self, model: "CharRNN", config: SamplingConfig, text: str = "") -> None:
-        self._model, self._config = model, config
+    def __init__(
+        self, model: "CharRNN", config: SamplingConfig, text: str = "", between: str = "\n\n"
+    ) -> None:
+        self._model, self._config, self._between = model, config, between
         self._now = _Snapshot(text, Draft(text, config.temperature, 0))
         model.vocabulary.encode(text)
         self._pieces(self.draft)  # raises at once what cannot be satisfied
@@ -76,6 +79,12 @@ class Session:
     def text(self) -> str:
         """The accepted text."""
         return self._now.text
+
+    @property
+    def readable(self) -> str:
+        """The text as it is saved: with `between` in place of the symbols that end records or documents."""
+        end = self._config.item_end
+        return self.text if end in (None, "\n") else self.text.replace(str(end), self._between)
 
     @property
     def suggestion(self) -> str:
@@ -236,7 +245,7 @@ class Session:
     # --- keeping --------------------------------------------------------------------------------------
 
     def save(self, path: Path, *, replace: bool = False) -> None:
-        """Write the text to a file, as UTF-8 and unchanged; see `write_atomically`.
+        """Write the text to a file, as UTF-8; see `write_atomically`.
 
         Args:
             path: the file.
@@ -251,7 +260,7 @@ class Session:
                 raise UsageError(f"{path} is a folder", "give the name of a file")
             if path.exists() and not replace and path.resolve() not in self._saved:
                 raise UsageError(f"{path} already exists")
-            write_atomically(path, self.text.encode("utf-8", "surrogateescape"))
+            write_atomically(path, self.readable.encode("utf-8", "surrogateescape"))
             self._saved.add(path.resolve())
         except OSError as error:
             raise environment_fault("write", path, error) from error

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from helpers import random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sampling_models import LETTERS, make_model
@@ -12,7 +13,7 @@ from sampling_models import LETTERS, make_model
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError, EnvironmentFault, UsageError
 from charrnn.sampling import sampler
-from charrnn.sampling.sampler import generate
+from charrnn.sampling.sampler import generate, sample
 from charrnn.sampling.session import Session, first_word
 from charrnn.text.vocabulary import Vocabulary
 
@@ -23,6 +24,25 @@ BYTES = make_model(Vocabulary.of_bytes())
 
 def make_session(text="", model=MODEL, **options):
     return Session(model, SamplingConfig(**({"seed": 7, "length": 30} | options)), text)
+
+
+def test_records_are_saved_as_a_corpus_has_them(tmp_path):
+    end = "\x1e"
+    model = random_model("ab" + end, seed=2)
+    config = SamplingConfig(seed=7, length=300, item_end=end)
+    session = Session(model, config, "a", "\n%%\n")
+    first = written(session)
+    assert session.stop == "end"
+    assert first.endswith(end)  # so that the next one begins behind it
+    assert end not in first[:-1]
+    session.accept_all()
+    assert written(session) == "".join(sample(model, "", config, index=1)) + end
+    session.accept_all()
+    session.save(tmp_path / "a.txt")
+    assert (
+        (tmp_path / "a.txt").read_text() == session.text.replace(end, "\n%%\n") == session.readable
+    )
+    assert session.readable.count("%%") == 2
 
 
 def written(session):

@@ -82,10 +82,10 @@ def sample(
     end = config.temperature_to
     to = "" if end is None else f" to {end:g}"
     say(f"charrnn: temperature {config.temperature:g}{to}, seed {config.seed}")
-    if interactive.interactive:
-        write_together(model, config, start, given)
-        return
     separator = selection.between(reading)
+    if interactive.interactive:
+        write_together(model, config, start, given, separator or "\n\n")
+        return
     made = make_output(output, start, separator, item_end=config.item_end)
     _generate(model, config, make_selection(selection, reading), made)
     if config.item_end and made.cut_off:

@@ -70,7 +70,11 @@ class InteractiveOptions(Config):
 
 
 def write_together(
-    model: "CharRNN", config: "SamplingConfig", text: str, given: Collection[str]
+    model: "CharRNN",
+    config: "SamplingConfig",
+    text: str,
+    given: Collection[str],
+    between: str = "\n\n",
 ) -> None:
     """Let a person write a text with a model, and print it on standard output.
 
@@ -79,12 +83,13 @@ def write_together(
         config: how to draw, and where a suggestion ends.
         text: the text to begin with.
         given: the names of the settings that were given.
+        between: what stands between two records or documents when the text is printed or saved.
     """
     from charrnn.sampling.session import Session
 
     if "length" not in given:
         config = dataclasses.replace(config, length=SUGGESTION_LENGTH)
-    session = Session(model, config, text)
+    session = Session(model, config, text, between)
     with one_thread():
         if has_screen():
             from charrnn.cli.sample.screen import Screen
@@ -92,7 +97,7 @@ def write_together(
             Screen(session).run()
         else:
             LineInterface(session).run()
-    _print_text(session.text)
+    _print_text(session.readable)
 
 
 def has_screen() -> bool:
