@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
 from charrnn.errors import SettingError
-from charrnn.network.cells import ACTIVATIONS, CELLS
+from charrnn.network.cells import ACTIVATIONS, CELLS, OTHER_NAMES
 from charrnn.settings import Config, check_value, setting, settings_of
 
 Level = Literal["char", "byte"]
@@ -219,7 +219,7 @@ class CorpusConfig(Config):
 class ModelConfig(Config):
     """The shape of a network."""
 
-    cell: str = setting("lstm", "Recurrent cell.", choices=CELLS, panel=NETWORK)
+    cell: str = setting("lstm", "Recurrent cell.", choices=CELLS, hints=OTHER_NAMES, panel=NETWORK)
     vocab_size: int = setting(
         dataclasses.MISSING, "V, the number of symbols.", low=1, high=1_114_113, option=False
     )
@@ -388,6 +388,7 @@ class TrainingConfig(Config):
     device: str = setting(
         "cpu",
         "Where to compute: cpu, cuda or cuda:N.",
+        synonyms={"gpu": "cuda"},
         planned=True,
         free=True,
         default_text="a GPU if there is one",

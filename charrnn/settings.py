@@ -38,6 +38,10 @@ class Setting:
     """Whether `low` itself is excluded."""
     choices: Collection[str] = ()
     """The words that a text may be, if it is one of a few."""
+    hints: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What to answer to words that others use for a choice, by word."""
+    synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Words for which the command line takes another value, by word."""
     panel: str = ""
     """The panel of the help that lists it."""
     flags: tuple[str, ...] = ()
@@ -198,7 +202,9 @@ def check_value(config: type, name: str, value: object) -> None:
     if not _fits(value, kind, rule):
         expected = expected_value(config, name, value)
         expected += ", or {off}" if may_be_off(config, name) else ""
-        require(condition=False, name=name, expected=expected, found=value)
+        word = value if isinstance(value, str) else ""
+        hint = rule.hints.get(word.casefold()) or did_you_mean(word, rule.choices)
+        require(condition=False, name=name, expected=expected, found=value, hint=hint)
 
 
 def may_be_off(config: type, name: str) -> bool:
@@ -208,10 +214,11 @@ def may_be_off(config: type, name: str) -> bool:
     return may_be_none and has_other_default
 
 
-def require(condition: bool, name: str, expected: str, found: object) -> None:
+def require(condition: bool, name: str, expected: str, found: object, hint: str = "") -> None:
     """Raise SettingError "NAME must be EXPECTED, not FOUND" unless the condition holds."""
     if not condition:
-        raise SettingError.naming(f"{{{name}}} must be {expected}, not {{found!r}}", found=found)
+        message = f"{{{name}}} must be {expected}, not {{found!r}}"
+        raise SettingError.naming(message, hint, found=found)
 
 
 def _fits(value: Any, kind: type, rule: Setting) -> bool:

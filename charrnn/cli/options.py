@@ -182,6 +182,7 @@ def _value(option: Option, value: Any) -> Any:
 
 
 def _text(option: Option, text: str) -> Any:
+    text = option.rule.synonyms.get(text.casefold(), text)
     if option.parse:
         return option.parse(text)
     return unescaped(option.flags[0], text) if option.rule.escapes else text

@@ -9,7 +9,7 @@ import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from charrnn.cli.terminal import die_by_signal, is_quiet, report, say
+from charrnn.cli.terminal import die_by_signal, fitted, is_quiet, report, say
 from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError
 from charrnn.wording import duration
@@ -203,7 +203,7 @@ class Bar(_Display):
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self.bar.write(text, file=sys.stderr)
+        self.bar.write(fitted(text), file=sys.stderr)
 
     def close(self) -> None:
         """Leave the bar as it is."""

@@ -5,6 +5,7 @@ Results go to stdout, reports to stderr; an error is one line; signals end the p
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -18,6 +19,11 @@ from charrnn.wording import escape
 
 if TYPE_CHECKING:
     from charrnn.render.grid import GridRow
+
+LABEL = re.compile(r"charrnn: | +|\S+ {2,}")
+"""What stands before a message, below which its other lines do not go."""
+SHOWN_COMMAND = re.compile(r"(?<!^)\b(charrnn [a-z]|pip install|iconv )")
+"""A command that is to be copied, in a message."""
 
 _quiet = False
 
@@ -42,7 +48,30 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """Print a line on stderr, even with --quiet. If stderr is closed, the command continues."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(fitted(text), file=sys.stderr, flush=True)
+
+
+def fitted(text: str) -> str:
+    """A message for stderr: on a terminal its lines are broken between words, and go on below its first word.
+
+    A line that shows a command is not broken, so that it can be copied, nor is one that has colors.
+    """
+    if not sys.stderr.isatty():
+        return text
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        width = 80
+    return "\n".join(line for whole in text.split("\n") for line in _broken(whole, width))
+
+
+def _broken(line: str, width: int) -> list[str]:
+    if len(line) <= width or "\x1b" in line or SHOWN_COMMAND.search(line):
+        return [line]
+    from charrnn.render.tables import wrapped
+
+    label = LABEL.match(line)
+    return wrapped(line, width, " " * (label.end() if label else 0))
 
 
 def can_print(text: str) -> bool:

@@ -15,6 +15,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.text.folders import folder_sources
 from charrnn.text.sources import Notes, TextSource, file_source, named_source
+from charrnn.wording import did_you_mean
 
 PYTHON_CHARS = 4_000_000
 """Characters read of the Python library, unless `max_chars` is set."""
@@ -250,6 +251,6 @@ def _named_file(name: str) -> TextSource:
     try:
         return named_source(name)
     except DataError as error:
-        known = ", ".join(CATALOG)
-        hint = error.hint or f"give a file, a folder, - or one of the known corpora: {known}"
+        known = f"give a file, a folder, - or one of the known corpora: {', '.join(CATALOG)}"
+        hint = error.hint or did_you_mean(name, CATALOG) or known
         raise DataError(error.message, hint) from error

@@ -5,6 +5,7 @@ from importlib import import_module
 
 from charrnn.errors import UsageError
 from charrnn.network.cells.base import Cell
+from charrnn.wording import did_you_mean
 
 FILES = (
     "lstm",
@@ -14,6 +15,10 @@ FILES = (
     "peephole",
 )
 CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in FILES}
+OTHER_NAMES = dict.fromkeys(
+    ("rnn", "vanilla", "simple", "srn"), "the plain recurrent network is elman"
+)
+"""What to answer to names of cells that are not here."""
 ACTIVATIONS = (
     "tanh",
     *{name: None for cell in CELLS.values() for name in cell.activations if name != "tanh"},
@@ -28,7 +33,9 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
         UsageError: the cell is unknown, or does not support this activation.
     """
     if name not in CELLS:
-        raise UsageError(f"unknown cell {name[:60]!r}", f"the cells are {', '.join(CELLS)}")
+        known = f"the cells are {', '.join(CELLS)}"
+        hint = OTHER_NAMES.get(name.casefold()) or did_you_mean(name, CELLS)
+        raise UsageError(f"unknown cell {name[:60]!r}", f"{hint}; {known}" if hint else known)
     cell = CELLS[name]
     if activation == "tanh":  # what every cell computes with by default
         return cell
