@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.own_corpus import read_own_corpus
-from charrnn.cli.reading import checkpoint_and_texts
+from charrnn.cli.reading import checkpoint_and_texts, noun_of
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
+from charrnn.cli.work import Work, working
 from charrnn.config import LARGE_COUNT, READING, CorpusConfig
 from charrnn.errors import DataError, SettingError
 from charrnn.runs import reading_of
@@ -114,9 +115,10 @@ def evaluate(
             "add --no-lines",
         )
     model = edits.edited(loaded.model)
-    corpus = _own_corpus(loaded, options) if split else None
-    text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)
-    result = _score(model, text, options, end)
+    with working(None, noun_of(model.vocabulary.level)) as work:
+        corpus = _own_corpus(loaded, options) if split else None
+        text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)
+        result = _score(model, text, options, end, work)
     if options.json:
         _print_json(result, model, options, corpus)
         return
@@ -127,12 +129,17 @@ def evaluate(
 
 
 def _score(
-    model: "CharRNN", text: "tuple[Ids, int]", options: EvaluateOptions, item_end: str | None
+    model: "CharRNN",
+    text: "tuple[Ids, int]",
+    options: EvaluateOptions,
+    item_end: str | None,
+    work: Work,
 ) -> "Evaluation":
     """The score of a text: its symbols, and the number of characters that were left out of it."""
     from charrnn.evaluation.evaluate import evaluate as score
 
     ids, left_out = text
+    work.expect(max(0, len(ids) - 1))
     return score(
         model,
         ids,
@@ -141,6 +148,7 @@ def _score(
         item_end=item_end,
         carried=item_end is None,
         unknown=left_out,
+        progress=work.advance,
     )
 
 

@@ -11,6 +11,7 @@ Sums first, one division at the end: every character has the same weight.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,7 @@ def evaluate(
     item_end: str | None = None,
     carried: bool = False,
     unknown: int = 0,
+    progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
     """Score a text, as the model was trained to read it.
 
@@ -130,6 +132,7 @@ def evaluate(
             model was trained.
         carried: whether the text is read as running text even by a model of lines.
         unknown: how many unknown characters were left out of the text; only added to those in the result.
+        progress: called with the number of characters that were just predicted.
 
     Raises:
         DataError: the text has fewer than two characters, no item that is not empty, or unknown characters.
@@ -165,7 +168,7 @@ def evaluate(
     layout = _layout(text, window, streams, by_items=item_end is not None)
     nats, correct = 0.0, 0
     for group in layout.groups(MAX_ITEMS if item_end else MAX_STREAMS):
-        group_nats, group_correct = _score(model, text, group)
+        group_nats, group_correct = _score(model, text, group, progress)
         nats += group_nats
         correct += group_correct
     require_finite_predictions(nats)
@@ -201,10 +204,14 @@ def _layout(ids: Ids, window: int | None, streams: int | None, *, by_items: bool
     return stretches(len(ids), min(num_streams, len(ids) - 1), WARM_UP)
 
 
-def _score(model: CharRNN, ids: Ids, streams: Streams) -> tuple[float, int]:
+def _score(
+    model: CharRNN, ids: Ids, streams: Streams, progress: Callable[[int], object] | None
+) -> tuple[float, int]:
     """The total cross-entropy in nats of some streams, and their correct predictions."""
     nats, correct = 0.0, 0
     for made in Predictor(model, model.initial_state(len(streams))).predict(ids, streams):
         nats += float(made.nats.sum())
         correct += int((made.likeliest == ids[made.places]).sum())
+        if progress:
+            progress(len(made.nats))
     return nats, correct

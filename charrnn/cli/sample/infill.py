@@ -10,6 +10,7 @@ from charrnn.cli.edits import EditOptions
 from charrnn.cli.options import unescaped
 from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.cli.terminal import print_json, say, terminal_color
+from charrnn.cli.work import working
 from charrnn.config import BEAM, BEAM_OF_DRAWS, INFILLING, SamplingConfig
 from charrnn.errors import SettingError
 from charrnn.render.palette import ColorMode
@@ -81,23 +82,29 @@ def write_infillings(
 
     temperature = _temperature(config, given)
     template = parse_template(unescaped("--infill", options.infill or "", kept=r"\_{"))
-    fillings = infill(
-        model,
-        template,
-        count=selection.count,
-        beam=options.beam,
-        temperature=temperature,
-        seed=config.seed,
-        banned=LogitsProcessor(config, model.vocabulary).banned,
-        newlines=options.infill_newlines,
-        item_end=config.item_end,
-    )
     how = f"temperature {temperature:g}, seed {config.seed}" if temperature else "most likely first"
     say(f"charrnn: infilling, {how}, beam {options.beam or default_beam(temperature):,}")
-    if as_json:
-        written = list(_json(fillings, config.seed if temperature else None))
-    else:
-        written = list(_texts(fillings, template, selection.separator, item_end=config.item_end))
+    searches = selection.count if temperature else 1
+    with working(template.longest * searches, "character") as work:
+        fillings = infill(
+            model,
+            template,
+            count=selection.count,
+            beam=options.beam,
+            temperature=temperature,
+            seed=config.seed,
+            banned=LogitsProcessor(config, model.vocabulary).banned,
+            newlines=options.infill_newlines,
+            item_end=config.item_end,
+            progress=work.advance,
+        )
+        if sys.stdout.isatty():  # the bar and a text cannot share a line
+            fillings = iter(list(fillings))
+        if as_json:
+            written = list(_json(fillings, config.seed if temperature else None))
+        else:
+            made = _texts(fillings, template, selection.separator, item_end=config.item_end)
+            written = list(made)
     sys.stdout.flush()
     _say_how_likely(written, selection.count)
 
@@ -169,10 +176,12 @@ def _for_terminal(piece: str, mode: ColorMode, *, in_gap: bool) -> str:
 
 
 def _say_how_likely(written: "Sequence[Infilling]", count: int) -> None:
-    best = max(written, key=lambda filling: filling.log_probability)
-    say(
-        f"charrnn: log-probability {best.log_probability:.2f} nats, "
-        f"{best.mean_log_probability:.2f} per character" + (" (the best)" if count > 1 else "")
-    )
+    """Report the log-probability of each filling, in the order in which they were written."""
+    for number, filling in enumerate(written, 1):
+        which = f"{number}: " if count > 1 else ""
+        say(
+            f"charrnn: {which}log-probability {filling.log_probability:.2f} nats, "
+            f"{filling.mean_log_probability:.2f} per character"
+        )
     if len(written) < count:
         say(f"charrnn: only {len(written):,} of {count:,} fillings were found")

@@ -13,8 +13,9 @@ from charrnn.cli.reading import checkpoint_and_texts
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.score.arriving import Lines, open_lines
 from charrnn.cli.score.table import Table, print_row
-from charrnn.cli.terminal import is_quiet, print_json, say, terminal_width
+from charrnn.cli.terminal import print_json, say, terminal_width
 from charrnn.cli.threads import one_thread
+from charrnn.cli.work import Work, working
 from charrnn.config import LARGE_COUNT, READING, SHOWN, CorpusConfig
 from charrnn.errors import SettingError
 from charrnn.runs import reading_of
@@ -174,16 +175,17 @@ def _show_lines(
     end = item_end_of(reading)
     if end is None:
         say("charrnn: each line is read after those before it; --lines reads each by itself")
-    sums = _Sums()
-    found: Iterable[_Found] = _found(model, texts, options, sums, reading)
-    if options.threshold is not None:
-        found = (pair for pair in found if options.measure(pair[1]) >= options.threshold)
-    if options.waits:
-        found = _highest(found, options)
-    noun = item_noun(end or LINES.end)
-    printed = _printer(noun, [text.name for text in texts], options)
-    for name, line in found:
-        printed(name, line)
+    sums, noun = _Sums(), item_noun(end or LINES.end)
+    prints_to_terminal = not options.waits and sys.stdout.isatty()
+    with working(None, noun, has_bar=not prints_to_terminal) as work:
+        found: Iterable[_Found] = _found(model, texts, options, sums, reading, work)
+        if options.threshold is not None:
+            found = (pair for pair in found if options.measure(pair[1]) >= options.threshold)
+        if options.waits:
+            found = _highest(found, options)
+        printed = _printer(noun, [text.name for text in texts], options)
+        for name, line in found:
+            printed(name, line)
     _say_sums(sums, noun, options, model)
 
 
@@ -193,29 +195,26 @@ def _found(
     options: ScoreOptions,
     sums: _Sums,
     reading: CorpusConfig,
+    work: Work,
 ) -> Iterator[_Found]:
     """Each line of each text with its score, as soon as it is there."""
-    from tqdm import tqdm
-
     from charrnn.evaluation.score import MAX_STREAMS, LineScorer
 
     end = item_end_of(reading)
-    shown = not options.waits and sys.stdout.isatty()
-    with tqdm(unit=" lines", disable=shown or is_quiet() or None, delay=1, leave=False) as bar:
-        for text in texts:
-            scorer = LineScorer(
-                model,
-                carried=end is None,
-                item_end=end or LINES.end,
-                unknown_bits=options.unknown_bits,
-                max_streams=1 if text.is_live else MAX_STREAMS,
-            )
-            with one_thread() if text.is_live else nullcontext():
-                for lines in text.lists(reading):
-                    for line in scorer.score(lines):
-                        sums.add(line)
-                        yield text.name, line
-                    bar.update(len(lines))
+    for text in texts:
+        scorer = LineScorer(
+            model,
+            carried=end is None,
+            item_end=end or LINES.end,
+            unknown_bits=options.unknown_bits,
+            max_streams=1 if text.is_live else MAX_STREAMS,
+        )
+        with one_thread() if text.is_live else nullcontext():
+            for lines in text.lists(reading):
+                for line in scorer.score(lines):
+                    sums.add(line)
+                    work.advance(1)
+                    yield text.name, line
 
 
 def _highest(found: Iterable[_Found], options: ScoreOptions) -> list[_Found]:

@@ -34,6 +34,8 @@ class Beam:
     """Removes hypotheses with the text of another."""
     temperature: float
     generator: np.random.Generator
+    progress: Callable[[int], object] | None = None
+    """Called with 1 after each character of a gap."""
 
     def fill_gap(self, growing: Hypotheses, gap: Gap, place: int, behind: Ids) -> Hypotheses:
         """The hypotheses that have filled a gap and read the text behind it.
@@ -54,6 +56,8 @@ class Beam:
                 filled = self._narrow(self.distinct(filled), self.width)
                 growing = self._narrow(growing, self.width)
             place += self.places
+            if self.progress:
+                self.progress(1)
         return filled
 
     def _grow(self, hypotheses: Hypotheses, place: int, width: int) -> Hypotheses:

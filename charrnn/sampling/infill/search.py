@@ -19,7 +19,7 @@ The compromise: no search that prunes can promise the very best infilling; a wid
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +73,7 @@ def infill(
     banned: Mask | None = None,
     newlines: bool = False,
     item_end: str | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Iterator[Infilling]:
     """Fill the gaps of a text.
 
@@ -88,6 +89,7 @@ def infill(
         banned: symbols that no gap may hold, (V,). The unknown symbol is never used.
         newlines: whether a gap may hold newlines.
         item_end: the template is a whole line (record, document), as a model of such items reads it: between two ends.
+        progress: called with 1 after each character of a gap in a search.
 
     Raises:
         DataError: the text has characters that the model does not know, or several items where one is wanted.
@@ -108,7 +110,7 @@ def infill(
             f"the template has a {end_name(item_end)}, but a single {item_noun(item_end)} is generated"
         )
     table = _gap_table(model, banned, newlines=newlines, item_end=item_end)
-    search = _Search(model, template, beam, table, item_end=item_end)
+    search = _Search(model, template, beam, table, item_end=item_end, progress=progress)
     return search.best(count) if temperature == 0 else search.draws(count, temperature, seed)
 
 
@@ -151,9 +153,17 @@ class _Search:
     """A template ready to be filled by a model; see `infill` for the arguments."""
 
     def __init__(
-        self, model: CharRNN, template: Template, beam: int, table: Table, *, item_end: str | None
+        self,
+        model: CharRNN,
+        template: Template,
+        beam: int,
+        table: Table,
+        *,
+        item_end: str | None,
+        progress: Callable[[int], object] | None,
     ) -> None:
         self.model, self.template, self.beam, self.table = model, template, beam, table
+        self.progress = progress
         self.places = 4 if model.vocabulary.level == "byte" else 1
         """Places for the symbols of one character."""
         self._check_memory()
@@ -221,7 +231,7 @@ class _Search:
     def _run(self, temperature: float, generator: np.random.Generator) -> Hypotheses:
         """The hypotheses that have filled all gaps and read all texts; at most `beam`, no two with the same text."""
         args = (self.model, self.beam, self.table, self.places, self._distinct)
-        beam = Beam(*args, temperature, generator)
+        beam = Beam(*args, temperature, generator, self.progress)
         hypotheses, place = self.start, 0
         for gap, behind in zip(self.template.gaps, self.behind, strict=True):
             hypotheses = beam.fill_gap(hypotheses, gap, place, behind)

@@ -1,0 +1,73 @@
+"""Work that may take a while: a bar on a terminal shows how far it is, and Ctrl-C ends it with a line."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+
+from charrnn.cli.terminal import die_by_signal, is_quiet, say
+from charrnn.wording import counted
+
+SCALED = 10_000
+"""Counts from which on a bar shows them rounded."""
+
+
+class Work:
+    """How much of some work is done, as `working` shows it."""
+
+    def __init__(self, total: int | None, noun: str, *, has_bar: bool) -> None:
+        from tqdm import tqdm
+
+        self.total, self.noun, self.done = total, noun, 0
+        self.bar = tqdm(
+            total=total,
+            unit=f" {noun}s",
+            unit_scale=total is None or total >= SCALED,
+            dynamic_ncols=True,
+            disable=None if has_bar and not is_quiet() else True,
+            delay=1,
+            leave=False,
+        )
+
+    def advance(self, count: int) -> None:
+        """Report that this much more is done."""
+        self.done += count
+        self.bar.update(count)
+
+    def expect(self, total: int) -> None:
+        """Set how much there is to do, which is known only now."""
+        self.total = total
+        self.bar.unit_scale = total >= SCALED
+        self.bar.reset(total)
+
+    def __str__(self) -> str:
+        if self.total is None:
+            return counted(self.done, self.noun)
+        return f"{self.done:,} of {counted(self.total, self.noun)}"
+
+
+@contextlib.contextmanager
+def working(total: int | None, noun: str, *, has_bar: bool = True) -> Iterator[Work]:
+    """Show how far the block's work is, if it takes more than a second. Ctrl-C ends the process with a line.
+
+    Args:
+        total: how much there is to do; None: unknown.
+        noun: what is counted, such as "character".
+        has_bar: whether a bar is shown; not where the block itself prints to the terminal.
+    """
+    ours = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    work = Work(total, noun, has_bar=has_bar)
+    try:
+        yield work
+    except KeyboardInterrupt:
+        work.bar.close()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        say(f"charrnn: interrupted after {work}" if work.done else "charrnn: interrupted")
+        die_by_signal(signal.SIGINT)
+    finally:
+        work.bar.close()
+        if ours:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
