@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
 
+FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".t7")
+"""Endings of other programs' checkpoints, which are no texts."""
+
+
 def complete_checkpoint(incomplete: str) -> list[str]:
     """The names of runs with a given beginning, for shell completion."""
     return names_of_runs(incomplete)
@@ -61,9 +65,9 @@ def looks_like_path(word: str) -> bool:
 
 def is_checkpoint(name: str) -> bool:
     """Whether a lone argument means a checkpoint, even a missing one, rather than a text."""
-    return name.endswith(".safetensors") or (
-        (named_checkpoint(name) or Path()).suffix == ".safetensors"
-    )
+    if name.endswith((".safetensors", *FOREIGN)):
+        return True
+    return (named_checkpoint(name) or Path()).suffix == ".safetensors"
 
 
 def refuse_near_run(word: str) -> None:
