@@ -30,6 +30,7 @@ from charrnn.model import CharRNN
 from charrnn.network.cells import get_cell
 from charrnn.network.heads import LINEAR, Head
 from charrnn.network.shapes import weight_shapes
+from charrnn.schema import SchemaError, check_run, strict_json
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
 
@@ -253,8 +254,10 @@ def _metrics_and_run(
     path: Path, header: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     metrics, run = header["figures"], header["run"]
-    if not (isinstance(metrics, dict) and isinstance(run, dict)):
-        raise CheckpointError(f"{path}: figures and run must be objects")
+    try:
+        check_run(metrics, run)
+    except SchemaError as error:
+        raise CheckpointError(f"{path}: {_one_line(error)}", _DAMAGED) from error
     return metrics, run
 
 
@@ -272,7 +275,7 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
     # the format pads with spaces, and with nothing else
     if not (table.startswith(b"{") and table.rstrip(b" ").endswith(b"}")):
         raise CheckpointError(f"{path} is damaged: its header is not a JSON object", _DAMAGED)
-    entries = _strict_json(table)
+    entries = strict_json(table)
     metadata = entries.pop("__metadata__", None) if isinstance(entries, dict) else None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} is a safetensors file, but not a charrnn checkpoint")
@@ -304,24 +307,11 @@ def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             f"{path} was written by a later charrnn (format {version}; this one reads up to {FORMAT_VERSION})",
             "read it with a charrnn as new as the one that wrote it",
         )
-    header = _strict_json(metadata["header"].encode())
+    header = strict_json(metadata["header"])
     missing = {"config", "vocabulary", "figures", "run"} - set(header)
     if missing:
         raise CheckpointError(f"{path}: the header lacks {', '.join(sorted(missing))}")
     return dict(header)
-
-
-def _strict_json(text: bytes) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            raise ValueError("a key occurs twice in the header")
-        return made
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} in the header")
-
-    return json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
 
 
 def _model_config(path: Path, fields: Any) -> ModelConfig:

@@ -92,8 +92,7 @@ def reading_of(loaded: "Checkpoint") -> CorpusConfig:
         CheckpointError: the record of the corpus is damaged.
     """
     corpus = loaded.run.get("corpus")
-    recorded = corpus.get("config") if isinstance(corpus, dict) else None
-    own = recorded if isinstance(recorded, dict) else {}
+    own = corpus.get("config", {}) if corpus else {}
     symbols = loaded.model.vocabulary
     keep = symbols.level == "char" and ord("\r") in symbols.symbols
     try:

@@ -140,11 +140,26 @@ def value_types(config: type) -> dict[str, tuple[type, bool]]:
     return {name: _without_none(hints[name]) for name in settings_of(config)}
 
 
-def _without_none(hint: Any) -> tuple[type, bool]:
+@cache
+def part_types(config: type) -> dict[str, type]:
+    """The type of the parts of each setting that has several: tuple[str, ...] -> str, dict[str, int] -> int."""
+    hints = ((name, _bare(hint)) for name, hint in get_type_hints(config).items())
+    return {
+        name: get_args(hint)[get_origin(hint) is dict]
+        for name, hint in hints
+        if get_origin(hint) is dict or get_args(hint)[1:] == (...,)
+    }
+
+
+def _bare(hint: Any) -> Any:
+    """The hint without None."""
     if get_origin(hint) in (Union, types.UnionType):
-        others = [part for part in get_args(hint) if part is not type(None)]
-        return _plain(others[0]), len(others) < len(get_args(hint))
-    return _plain(hint), False
+        return next(part for part in get_args(hint) if part is not type(None))
+    return hint
+
+
+def _without_none(hint: Any) -> tuple[type, bool]:
+    return _plain(_bare(hint)), type(None) in get_args(hint)
 
 
 def _plain(hint: Any) -> type:
@@ -199,7 +214,7 @@ def check_value(config: type, name: str, value: object) -> None:
     rule, (kind, may_be_none) = settings_of(config)[name], value_types(config)[name]
     if value is None and may_be_none:
         return
-    if not _fits(value, kind, rule):
+    if not (_fits(value, kind, rule) and _parts_fit(config, name, value)):
         expected = expected_value(config, name, value)
         expected += ", or {off}" if may_be_off(config, name) else ""
         word = value if isinstance(value, str) else ""
@@ -234,14 +249,32 @@ def _fits(value: Any, kind: type, rule: Setting) -> bool:
     return isinstance(value, kind)
 
 
+def _parts_fit(config: type, name: str, value: Any) -> bool:
+    """Whether the parts of a value that has several are what they should be."""
+    kind = part_types(config).get(name)
+    if kind not in (str, int):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return all(_fits(part, kind, settings_of(config)[name]) for part in parts)
+
+
 def expected_value(config: type, name: str, found: Any = None) -> str:
     """The allowed values of a setting, in words: "a whole number from 1 to 4,096"; `found` is what it is instead."""
     rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
+    if isinstance(found, kind) and (part := part_types(config).get(name)):
+        each = {int: _range(int, rule, None), str: "text"}
+        return f"a list of which each part is {each.get(part, part.__name__)}"
     if rule.choices:
         return "one of " + ", ".join(rule.choices)
     if kind in (int, float):
         return _range(kind, rule, found)
-    words = {bool: "true or false", str: "text", tuple: "a tuple", Path: "a path"}
+    words = {
+        bool: "true or false",
+        str: "text",
+        tuple: "a tuple",
+        Path: "a path",
+        dict: "an object",
+    }
     return words.get(kind, f"of type {kind.__name__}")
 
 

@@ -19,7 +19,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"files"},
     {"text"},
     {"network"},
-    {"model"},
+    {"model", "schema"},
     {"checkpoint"},
     {"runs"},
     {"evaluation", "sampling"},

@@ -17,7 +17,7 @@ from charrnn.cli.reading import noun_of
 from charrnn.cli.run_names import complete_checkpoint, find_checkpoint
 from charrnn.cli.terminal import can_print, print_rows, say, terminal_color, terminal_width
 from charrnn.config import FILES
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import UsageError
 from charrnn.runs import METRICS
 from charrnn.settings import Config, setting
 from charrnn.wording import duration
@@ -140,12 +140,7 @@ def _read_run(path: Path) -> Run:
     from charrnn.training.metrics import load_rows
 
     loaded, metrics = load_checkpoint(path), path.parent / METRICS
-    try:
-        planned_steps, held_out = _plan_of(loaded)
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CheckpointError(
-            f"{path}: the record of how its run was planned is damaged"
-        ) from error
+    planned_steps, held_out = _plan_of(loaded)
     return Run(
         name=metrics.resolve().parent.name,
         metrics=metrics,
@@ -161,7 +156,7 @@ def _plan_of(loaded: "Checkpoint") -> tuple[int, str]:
     corpus = loaded.run.get("corpus", {})
     split = [corpus.get("config", {}).get(f"{part}_fraction") for part in ("val", "test")]
     steps = loaded.run.get("training", {}).get("steps", 0)
-    return int(steps), f"{corpus.get('fingerprint')} {split}"
+    return steps, f"{corpus.get('fingerprint')} {split}"
 
 
 def _with_folder(run: Run) -> Run:

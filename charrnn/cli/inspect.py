@@ -9,7 +9,6 @@ from charrnn.cli.reading import noun_of
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
 from charrnn.config import OUTPUT
-from charrnn.errors import CheckpointError
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
@@ -52,11 +51,7 @@ def inspect(checkpoint: CheckpointArgument = None, *, options: InspectOptions) -
         print(run_file_of(loaded), end="")
         return
     shown = _as_dict(loaded)
-    try:
-        lines = [json.dumps(shown, allow_nan=False)] if options.json else _lines(loaded, shown)
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{loaded.path}: its metadata was not written by charrnn") from error
-    for line in lines:
+    for line in [json.dumps(shown, allow_nan=False)] if options.json else _lines(loaded, shown):
         if options.json:
             print(line)
         else:

@@ -77,7 +77,8 @@ def run_file_of(loaded: "Checkpoint") -> str:
     """
     import tomli_w
 
-    from charrnn.training.record import corpus_config_of, current
+    from charrnn.schema import current
+    from charrnn.training.record import corpus_config_of
 
     try:
         run = _whole(loaded).run

@@ -38,6 +38,11 @@ def weight_shapes(config: ModelConfig, head: Head = LINEAR) -> dict[str, tuple[i
     return shapes | {PREFIX + name: shape for name, shape in head.shapes(config).items()}
 
 
+def is_recurrent_matrix(name: str, dimensions: int) -> bool:
+    """Whether a weight is a matrix of the recurrent layers, which Muon is for."""
+    return dimensions > 1 and name.startswith("rnn.")
+
+
 def count_parameters(config: ModelConfig) -> int:
     """The number of trainable weights."""
     return sum(math.prod(shape) for shape in weight_shapes(config).values())

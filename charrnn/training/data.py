@@ -17,6 +17,7 @@ A text of lines is read line by line instead, lines of about the same length tog
 The module knows no torch: a plan counts steps before anything is trained.
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import TrainingConfig
+from charrnn.errors import SettingError
 from charrnn.numerics import Ids
 from charrnn.text.corpus import Corpus
 from charrnn.text.items import Positions, item_bounds, random_numbers, shuffled
@@ -196,6 +198,11 @@ def make_batches(corpus: Corpus, config: TrainingConfig) -> StreamBatches | Item
     """The batches of a corpus's training text."""
     shape = BatchShape(config.batch_size, config.sequence_length)
     if corpus.end_id is None:
+        if math.prod(dataclasses.astuple(shape)) >= len(corpus.train):
+            raise SettingError.naming(
+                "{batch_size} times {sequence_length} must be below the {found:,} symbols of the training text",
+                found=len(corpus.train),
+            )
         return StreamBatches(corpus.train, shape)
     return ItemBatches(corpus.train, corpus.end_id, shape, config.seed)
 

@@ -1,12 +1,13 @@
 """The metrics of a run: metrics.jsonl, one JSON object for each evaluation."""
 
 import json
-import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError
 from charrnn.files import write_atomically
+from charrnn.schema import FOR_A_CURVE, Evaluation, SchemaError, check_record, strict_json
 
 
 class Metrics:
@@ -19,6 +20,8 @@ class Metrics:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, Any]] = []
+        self.num_damaged = 0
+        """Lines on disk that could not be read."""
 
     def add(self, **row: Any) -> None:
         """Keep the metrics of one evaluation."""
@@ -34,31 +37,22 @@ class Metrics:
         write_atomically(self.path, lines.encode())
 
     def read(self, *, up_to_step: int) -> None:
-        """Take over the rows on disk up to a step; later ones belong to a future that did not happen."""
-        self.rows = [row for row in read_rows(self.path) if row["step"] <= up_to_step]
+        """Take over the rows on disk up to a step; later ones belong to a future that did not happen.
 
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file; a line that is not an object with a step is skipped."""
-    rows = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    for line in text.splitlines():
+        What is damaged is left out: no run needs its metrics to continue.
+        """
         try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and isinstance(row.get("step"), int):
-            rows.append(row)
-    return rows
-
-
-NUMBERS = ("epoch", "train_nats_per_char", "val_nats_per_char", "learning_rate", "seconds")
-"""The finite numbers, 0 or more, that a row has besides its step. val_nats_per_char is null without validation text,
-train_nats_per_char where an initial model is evaluated before the first step."""
+            rows = list(_rows(self.path))
+        except FileNotFoundError:
+            return
+        except OSError:
+            rows = [None]
+        self.rows = [row for row in rows if row and row["step"] <= up_to_step]
+        self.num_damaged = rows.count(None)
 
 
 def load_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file, each with a step and all NUMBERS, in the order of steps and of time.
+    """The rows of a metrics file, in the order of steps and of time; a row has None for a loss that was not measured.
 
     Raises:
         CheckpointError: there is no such file, no row in it, or an invalid line.
@@ -66,37 +60,35 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         hint = "a run keeps it beside its checkpoints; a checkpoint that was moved has none"
         raise CheckpointError(f"there are no metrics at {path}", hint)
-    rows: list[dict[str, Any]] = []
-    step, seconds = -1, 0.0
-    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
-        row = _row(line)
-        if row is None or row["step"] <= step or row["seconds"] < seconds:
+    rows = []
+    for number, row in enumerate(_rows(path), 1):
+        if row is None:
             raise CheckpointError(f"{path}, line {number}: this is not a row of a run's metrics")
         rows.append(row)
-        step, seconds = row["step"], row["seconds"]
     if not rows:
         raise CheckpointError(f"{path}: the run has not been evaluated yet", "wait, or train more")
     return rows
 
 
+def _rows(path: Path) -> Iterator[dict[str, Any] | None]:
+    """The row of each line; None for a line that `Metrics` did not write, or that comes too late."""
+    step, seconds = -1, 0.0
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        row = _row(line)
+        if row is None or row["step"] <= step or row["seconds"] < seconds:
+            yield None
+            continue
+        yield row
+        step, seconds = row["step"], row["seconds"]
+
+
 def _row(line: str) -> dict[str, Any] | None:
     """A row, or None if it is not what `Metrics` writes."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = strict_json(line)
+        check_record(Evaluation, row, required=FOR_A_CURVE)
+    except (ValueError, RecursionError, SchemaError):
         return None
-    if not isinstance(row, dict) or type(row.get("step")) is not int:
-        return None
-    numbers = {name: row.get(name) for name in NUMBERS}
-    optional = ["val_nats_per_char", *(["train_nats_per_char"] if row["step"] == 0 else [])]
-    for name in optional:
-        if numbers[name] is None:
-            numbers.pop(name)
-            row[name] = None
-    sound = all(_is_number(value) for value in numbers.values())
-    others = all(not isinstance(value, float) or math.isfinite(value) for value in row.values())
-    return row if sound and others else None
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= value < 1e15  # type: ignore[operator]
+    losses = {"train_nats_per_char": None, "val_nats_per_char": None}
+    has_loss = row["step"] == 0 or row.get("train_nats_per_char") is not None
+    return losses | row if has_loss else None

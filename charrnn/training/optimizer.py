@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from charrnn.config import TrainingConfig
+from charrnn.network.shapes import is_recurrent_matrix
 
 MOMENTUM = 0.95
 ITERATIONS = 3
@@ -87,7 +88,7 @@ class Optimizer:
         for name, parameter in network.named_parameters():
             if parameter.dim() < 2 or name.startswith("start."):
                 others.append(parameter)
-            elif config.optimizer == "muon" and name.startswith("rnn."):
+            elif config.optimizer == "muon" and is_recurrent_matrix(name, parameter.dim()):
                 recurrent.append(parameter)
             else:
                 matrices.append(parameter)

@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.config import CorpusConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.schema import (
+    FOR_READING_AGAIN,
+    FOR_RESUMING,
+    CorpusRecord,
+    Figures,
+    SchemaError,
+    check_record,
+    current,
+)
 from charrnn.settings import plain_value, settings_of
 from charrnn.text.places import SPLIT_FILES, recorded_places
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.text.corpus import Corpus
-
-RENAMED = {
-    "recurrent_dropout": "weight_drop",
-    "cold_every": "reset_every",
-    "lr": "learning_rate",
-    "muon_lr": "muon_learning_rate",
-    "layers": "num_layers",
-    "glob": "globs",
-}
-"""Settings by the names that older checkpoints have for them."""
-NEVER_ZERO = ("reset_every", "clip", "patience")
-"""Settings that older checkpoints turn off by 0, instead of None."""
 
 
 def about_run(
@@ -119,51 +116,19 @@ def requested(request: TrainingRequest) -> dict[str, Any]:
     return {name: value for name, value in limits.items() if value is not None} | given
 
 
-def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Recorded settings by their present names, with None for what is off."""
-    settings = {RENAMED.get(name, name): value for name, value in recorded.items()}
-    if (
-        "keep" in settings and "minutes" in settings
-    ):  # how often a run was saved, not how long it was to take
-        settings["save_every"] = settings.pop("minutes")
-    off = {name: None for name in NEVER_ZERO if name in settings and not settings[name]}
-    if not settings.get("threads", 1):
-        del settings["threads"]
-    if settings.get("kernel") == "auto":
-        settings["kernel"] = "fused"
-    if "replanned" in settings:
-        settings["replanned"] = tuple(map(tuple, settings["replanned"]))
-    return settings | off
-
-
-WHOLE_FIGURES = (
-    *("best_step", "train_chars_sum"),
-    *("evaluations_since_best", "halvings", "rollback_step"),
-)
-
-
 def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
     """The settings of a run that was interrupted, and the steps it has made.
 
     Raises:
         CheckpointError: the checkpoint does not hold what resuming needs.
     """
+    figures = last.metrics
     try:
-        config, step = TrainingConfig(**current(last.run["training"])), int(last.metrics["step"])
-        corpus, figures = last.run["corpus"], last.metrics
-        sound = (
-            all(isinstance(name, str) for name in corpus["sources"])
-            and isinstance(corpus["fingerprint"], str)
-            and isinstance(corpus["characters"], int)
-            and all(isinstance(figures[k], int) for k in WHOLE_FIGURES)
-            and all(isinstance(step, int) for step in figures.get("kept", ()))
-            and all(isinstance(figures[k], (int, float)) for k in ("train_nats_sum", "seconds"))
-            and isinstance(figures["best_val_nats_per_char"], (float, type(None)))
-        )
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+        check_record(Figures, figures, "figures", required=FOR_RESUMING)
+        check_record(CorpusRecord, last.run.get("corpus"), "run.corpus", required=FOR_READING_AGAIN)
+        config, step = TrainingConfig(**current(last.run["training"])), figures["step"]
+    except (KeyError, TypeError, UsageError, SchemaError) as error:
         raise CheckpointError(f"{last.path} does not record how to resume its run") from error
-    if not sound:
-        raise CheckpointError(f"{last.path} does not record how to resume its run")
     if step and not last.training:  # before the first step there is none
         raise CheckpointError(
             f"{last.path} holds a model without its training state, so its run cannot be resumed"

@@ -21,10 +21,18 @@ import torch
 
 from charrnn.checkpoint import Arrays, Checkpoint
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig
-from charrnn.errors import DivergedError
+from charrnn.errors import CheckpointError, DivergedError
 from charrnn.model import CharRNN
 from charrnn.network.heads import LINEAR, Head
 from charrnn.runs import BEST, LAST
+from charrnn.schema import (
+    FOR_RESUMING,
+    ROLLBACK,
+    Figures,
+    SchemaError,
+    check_record,
+    check_training_tensors,
+)
 from charrnn.text.corpus import Corpus
 from charrnn.training.data import IGNORED, make_batches
 from charrnn.training.events import (
@@ -61,8 +69,8 @@ from charrnn.training.state import NumpyArrays, load_run, one_set, run_arrays
 from charrnn.training.step import train_step
 from charrnn.training.task import NEXT_CHARACTER, Task
 
-WEIGHTS, ROLLBACK = "weights.", "rollback."
-"""Prefixes of arrays' names: of the network, and of the rollback point."""
+WEIGHTS = "weights."
+"""Prefix of the names of the network's arrays."""
 
 
 class Trainer:
@@ -376,6 +384,7 @@ class Trainer:
 
     def _resume(self, last: Checkpoint) -> None:
         """Restore the run from its last.safetensors."""
+        self._require_resumable(last)
         self.progress = RunProgress.from_metrics(last.metrics)
         if not (self.folder / BEST).exists():  # it was removed: the next one is the best
             self.progress.best_nats = None
@@ -385,3 +394,25 @@ class Trainer:
         before = one_set("rollback", last.training)
         self._rollback_point = RollbackPoint(last.metrics["rollback_step"], before or now)
         self.files.resume(last)
+
+    def _require_resumable(self, last: Checkpoint) -> None:
+        """Raise CheckpointError unless the checkpoint has the figures and tensors of this run."""
+        figures = last.metrics
+        try:
+            check_record(Figures, figures, "figures", required=FOR_RESUMING)
+            check_training_tensors(
+                last.training, last.model.weights, self.model_config, self.config, figures
+            )
+            for prefix, step in (("", figures["step"]), (ROLLBACK, figures["rollback_step"])):
+                self._require_rows(last.training, f"{prefix}state.", step)
+        except SchemaError as error:
+            raise CheckpointError(f"{last.path} cannot be resumed: {error}") from error
+
+    def _require_rows(self, tensors: Arrays, prefix: str, step: int) -> None:
+        """Raise SchemaError if the carried states have other rows than the batch that continues them."""
+        states = one_set(prefix.rstrip("."), tensors)
+        if not states or self.batches.resets_state(step):
+            return
+        rows, wanted = next(iter(states.values())).shape[1], self.batches.batch(step)[0].shape[1]
+        if rows != wanted:
+            raise SchemaError(f"{prefix}* have {rows} rows, the batches of the run {wanted}")

@@ -23,7 +23,7 @@ from charrnn.training import validation
 from charrnn.training.data import BatchShape, StreamBatches
 from charrnn.training.events import Evaluated, Saved, SaveFailed, Stopped
 from charrnn.training.machine import choose_device
-from charrnn.training.metrics import read_rows
+from charrnn.training.metrics import load_rows
 from charrnn.training.network import make_network
 from charrnn.training.parameters import LockedDropout
 from charrnn.training.record import resume_point
@@ -184,7 +184,7 @@ def contents(folder):
     last, best = (load_checkpoint(folder / f"{name}.safetensors") for name in ("last", "best"))
     rows = [
         {k: v for k, v in row.items() if k != "seconds"}
-        for row in read_rows(folder / "metrics.jsonl")
+        for row in load_rows(folder / "metrics.jsonl")
     ]
     parts = []
     for each in (last, best):

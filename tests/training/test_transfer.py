@@ -22,7 +22,7 @@ from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.events import Evaluated, Step
-from charrnn.training.metrics import read_rows
+from charrnn.training.metrics import load_rows
 from charrnn.training.trainer import Trainer
 from charrnn.training.transfer import extended
 
@@ -221,7 +221,7 @@ def test_the_start_is_judged_before_the_first_step(corpus, tmp_path):
     assert (judged.step, judged.train_nats, judged.is_best) == (0, None, True)
     model = make_model(corpus.vocabulary)
     assert judged.val_nats == pytest.approx(evaluate(model, corpus.val).nats_per_char, abs=1e-5)
-    rows = read_rows(tmp_path / "run" / "metrics.jsonl")
+    rows = load_rows(tmp_path / "run" / "metrics.jsonl")
     assert [row["step"] for row in rows] == [0, 4, 8, 12]
     assert rows[0]["train_nats_per_char"] is None
     assert rows[0]["val_nats_per_char"] == judged.val_nats
@@ -255,7 +255,7 @@ def test_without_validation_text_there_is_nothing_to_judge_the_start_by(corpus, 
 def contents(folder):
     """All that a run keeps but times."""
     files = [load_checkpoint(folder / f"{name}.safetensors") for name in ("best", "last")]
-    rows = read_rows(folder / "metrics.jsonl")
+    rows = load_rows(folder / "metrics.jsonl")
     return (
         [{n: a.tobytes() for n, a in {**f.model.weights, **f.training}.items()} for f in files],
         [{k: v for k, v in row.items() if k != "seconds"} for row in rows],

@@ -24,7 +24,7 @@ def own_files(folder: Path) -> Iterator[Path]:
     from charrnn.training.run_folder import older_name
 
     older: list[str] = []
-    with contextlib.suppress(CheckpointError, TypeError, ValueError):  # a last one that is broken
+    with contextlib.suppress(CheckpointError):  # a last one that is broken
         older = [older_name(step) for step in load_summary(folder / LAST).metrics.get("kept", ())]
     for name in (*older, *MAIN_FILES):
         if (folder / name).is_file():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.terminal import say
 from charrnn.config import TrainingConfig, TrainingRequest
 from charrnn.runs import resume_command
+from charrnn.schema import current
 from charrnn.settings import settings_of
-from charrnn.training.record import current
 from charrnn.wording import counted, duration
 
 if TYPE_CHECKING:

@@ -21,15 +21,15 @@ from charrnn.cli.train.report import say_corpus, why_early
 from charrnn.cli.train.run import start_torch
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, SettingError
-from charrnn.runs import LAST, checked_name, newest_run_of, resume_command
+from charrnn.runs import LAST, METRICS, checked_name, newest_run_of, resume_command
+from charrnn.schema import current
 from charrnn.settings import plain_value, settings_of, value_in_words
 from charrnn.training.record import (
     about_machine,
-    current,
     resume_point,
     versions,
 )
-from charrnn.wording import counted
+from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -82,15 +82,17 @@ def resumed_trainer(
             yield None
             return
         text = _same_corpus(names, last, folder, command_line.run.cache)
-        say_corpus(names or _sources(last), text)
+        say_corpus(names or [*map(escape, _sources(last))], text)
         part = 100 * done / config.steps
         say(f"resuming    {folder} at step {done:,} of {config.steps:,} ({part:.0f} %)")
         if names and names != _sources(last):
-            say(f"note        the same text was called {_listed(last)} when the run began")
+            say(f"note        the same text was called {escape(_listed(last))} when the run began")
         config = _on_this_machine(config, command_line.request, last)
         trainer = _trainer(
             last, folder, text, config, _saving(command_line.saving, given, last), limits
         )
+        if count := trainer.files.metrics.num_damaged:
+            say(f"note        {counted(count, 'damaged line')} of {METRICS} left out")
         if limits and not train_longer(trainer, limits):
             end = f"{folder} has {amount_done(trainer)} behind it"
             _say_nothing_to_do(end, names, folder, last, config)
@@ -119,19 +121,22 @@ def _trainer(
 
     here = {"versions": versions(), "machine": about_machine(config)}
     if changed := differences(last.run, here):
-        say(f"note        {changed}: the run continues, but not bit for bit the same")
+        say(f"note        {escape(changed)}: the run continues, but not bit for bit the same")
     settings = {"training": dataclasses.asdict(config), "saving": dataclasses.asdict(saving)}
     about = {**last.run, **here, **settings}
-    return Trainer(
-        text,
-        last.model.config,
-        config,
-        folder,
-        metadata=about,
-        resume=last,
-        saving=saving,
-        minutes=(limits or limits_of(last.run)).get("minutes"),
-    )
+    try:
+        return Trainer(
+            text,
+            last.model.config,
+            config,
+            folder,
+            metadata=about,
+            resume=last,
+            saving=saving,
+            minutes=(limits or limits_of(last.run)).get("minutes"),
+        )
+    except SettingError as error:
+        raise CheckpointError(f"{last.path} cannot be resumed: {error}") from error
 
 
 # --- the settings -----------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from charrnn.interpret.units import Unit, parse_unit
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
 from charrnn.numerics import Float
+from charrnn.schema import IN_EVERY_DUMP, DumpedModel, DumpRecord, check_record, strict_json, tuples
+from charrnn.settings import settings_of
 
 FORMAT, VERSION = "charrnn recording", 3
 READABLE_VERSIONS = (1, 2, VERSION)
@@ -29,8 +31,6 @@ READABLE_VERSIONS = (1, 2, VERSION)
 Version 1 called `surprisal` `bits`, and `header` `facts`. Up to version 2 there were no items, and the text lacked what
 the model does not know.
 """
-MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-"""The errors that unexpected JSON may raise."""
 OF_ITEM = ("mean", "last")
 """What is dumped of the values of an item."""
 Array = npt.NDArray[Any]
@@ -207,48 +207,42 @@ class Header:
             DataError: the text is not a dump's header, or has an unknown version.
         """
         try:
-            record = json.loads(text)
-            if record.pop("format") != FORMAT:
+            record = strict_json(text)
+            if not isinstance(record, dict) or record.get("format") != FORMAT:
                 raise DataError("it is not a recording")
-            version = record["version"]
-            if version not in READABLE_VERSIONS:
+            version = record.get("version")
+            if type(version) is not int or version not in READABLE_VERSIONS:
                 known = " and ".join(map(str, READABLE_VERSIONS))
-                raise DataError(f"its format has version {version}; this charrnn reads {known}")
+                raise DataError(
+                    f"its format has version {version!r:.40}; this charrnn reads {known}"
+                )
             return _parsed(cls, record)
-        except (CharrnnError, *MALFORMED) as error:
+        except (CharrnnError, ValueError, RecursionError) as error:
             own = error.message if isinstance(error, CharrnnError) else "its header is malformed"
             raise DataError(own) from error
 
 
 def _parsed(cls: type[Header], record: Mapping[str, Any]) -> Header:
-    """The header in a JSON object that may hold anything."""
-    own = record["source"]
-    states, gates, edits = (tuple(map(str, own[k])) for k in ("states", "gates", "edits"))
-    fingerprint, cell, level = (str(own[k]) for k in ("fingerprint", "cell", "level"))
-    source = RecordedModel(fingerprint, cell, states, gates, edits, level)
-    sizes = ["length", "characters", "layers", "hidden_size", "predictions", "start", "start_char"]
-    sizes += ["items"] if int(record["version"]) >= 3 else []
-    following = record["following"]
-    header = cls(
-        source=source,
-        symbols=tuple(map(str, record["symbols"])),
-        arrays=tuple(map(str, record["arrays"])),
-        units=None,
-        version=int(record["version"]),
-        following=None if following is None else int(following),
-        **{name: int(record[name]) for name in sizes},
-    )
-    if min(getattr(header, name) for name in sizes) < 0 or not header.length:
-        raise ValueError("a size below 0")
-    if "items" in sizes and not header.items:
-        raise ValueError("a text without items")
+    """The header in a JSON object of a version that can be read."""
+    added = ("items",) if record["version"] >= 3 else ()
+    check_record(DumpRecord, record, required=(*IN_EVERY_DUMP, *added))
+    check_record(DumpedModel, record["source"], "source", required=settings_of(DumpedModel))
+    source = RecordedModel(**{n: tuples(record["source"][n]) for n in settings_of(DumpedModel)})
+    values: dict[str, Any] = {n: tuples(record[n]) for n in (*IN_EVERY_DUMP, *added, "version")}
+    header = cls(**(values | {"source": source, "units": None}))
+    if "items" in added and not header.items:
+        raise DataError("its text has no items")
     network = header.network
-    if (states, gates) != (network.cell.states, network.cell.gates):
-        raise ValueError("states or gates that the cell does not have")
-    if not {*header.arrays} <= {*network.cell.states, *network.cell.gates}:
-        raise ValueError("an array that the cell does not have")
-    addresses = record["units"]
-    if addresses is None:
+    cell = network.cell
+    if (source.states, source.gates) != (cell.states, cell.gates):
+        raise DataError("it has states or gates that its cell does not have")
+    if not {*header.arrays} <= {*cell.states, *cell.gates}:
+        raise DataError("it has an array that its cell does not have")
+    if header.arrays and not (header.layers and header.hidden_size):
+        raise DataError("its arrays have no units")
+    if values["units"] is None:
         return header
-    units = tuple(parse_unit(str(address), network) for address in addresses)
+    units = tuple(parse_unit(address, network) for address in values["units"])
+    if not units or {unit.what for unit in units} != {*header.arrays}:
+        raise DataError("its units are not those of its arrays")
     return dataclasses.replace(header, units=units)
