@@ -141,14 +141,10 @@ def value_types(config: type) -> dict[str, tuple[type, bool]]:
 
 
 @cache
-def part_types(config: type) -> dict[str, type]:
-    """The type of the parts of each setting that has several: tuple[str, ...] -> str, dict[str, int] -> int."""
-    hints = ((name, _bare(hint)) for name, hint in get_type_hints(config).items())
-    return {
-        name: get_args(hint)[get_origin(hint) is dict]
-        for name, hint in hints
-        if get_origin(hint) is dict or get_args(hint)[1:] == (...,)
-    }
+def part_types(config: type) -> dict[str, Any]:
+    """The type of the parts of each setting that has any number of them: tuple[str, ...] -> str."""
+    hints = {name: _bare(hint) for name, hint in get_type_hints(config).items()}
+    return {name: get_args(h)[0] for name, h in hints.items() if get_args(h)[1:] == (...,)}
 
 
 def _bare(hint: Any) -> Any:
@@ -250,12 +246,14 @@ def _fits(value: Any, kind: type, rule: Setting) -> bool:
 
 
 def _parts_fit(config: type, name: str, value: Any) -> bool:
-    """Whether the parts of a value that has several are what they should be."""
-    kind = part_types(config).get(name)
-    if kind not in (str, int):
-        return True
-    parts = value.values() if isinstance(value, dict) else value
-    return all(_fits(part, kind, settings_of(config)[name]) for part in parts)
+    """Whether the parts of a value that has several are texts, whole numbers, or pairs of these, as they should be."""
+    part, rule = part_types(config).get(name), settings_of(config)[name]
+    if part in (str, int):
+        return all(_fits(one, part, rule) for one in value)
+    if part == tuple[int, int]:
+        pairs = all(isinstance(one, tuple) and len(one) == 2 for one in value)
+        return pairs and all(_fits(number, int, rule) for one in value for number in one)
+    return True
 
 
 def expected_value(config: type, name: str, found: Any = None) -> str:
@@ -263,7 +261,7 @@ def expected_value(config: type, name: str, found: Any = None) -> str:
     rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
     if isinstance(found, kind) and (part := part_types(config).get(name)):
         each = {int: _range(int, rule, None), str: "text"}
-        return f"a list of which each part is {each.get(part, part.__name__)}"
+        return f"a list of which each part is {each.get(part, 'a pair of whole numbers')}"
     if rule.choices:
         return "one of " + ", ".join(rule.choices)
     if kind in (int, float):
