@@ -55,6 +55,8 @@ PANELS = (
 )
 """The panels of the commands' help, in order."""
 
+MAX_SYMBOLS = 1_114_113
+"""Maximum symbols of a vocabulary: every code point, and one for all that are unknown."""
 MAX_UNITS = 65_536
 """Maximum hidden units per layer."""
 MAX_SEED = 2**63 - 1
@@ -221,7 +223,7 @@ class ModelConfig(Config):
 
     cell: str = setting("lstm", "Recurrent cell.", choices=CELLS, hints=OTHER_NAMES, panel=NETWORK)
     vocab_size: int = setting(
-        dataclasses.MISSING, "V, the number of symbols.", low=1, high=1_114_113, option=False
+        dataclasses.MISSING, "V, the number of symbols.", low=1, high=MAX_SYMBOLS, option=False
     )
     hidden_size: int = setting(
         256,

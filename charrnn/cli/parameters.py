@@ -85,6 +85,8 @@ def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
             "autocompletion": beginning_with(choices),
             "parser": partial(_word, choices),
         }
+    if option.kind is int and option.parse:
+        return str | None, {}
     if option.kind in (int, float) and option.may_be_off:
         return str | None, {"parser": partial(_number_or_off, option)}
     if issubclass(option.kind, StrEnum):

@@ -96,6 +96,28 @@ def test_the_most_interesting_units_of_an_array_are_chosen(see, tiny_model, what
     assert [f"{score:.2f}" for _, score in found] == re.findall(r"interest (\S+)", out)
 
 
+def test_all_guesses_are_shown_with_their_probabilities_in_percent(see, tiny_model):
+    out = see("tiny", "def", "--predictions", "ALL", "--percent").out
+    V = len(tiny_model.vocabulary)
+    assert "next characters with their probabilities in percent, * after" in out
+    lines = out.rstrip("\n").split("\n")[-V:]
+    recording = tiny_model.read("def", top=V + 5)
+    assert recording.next_ids.shape == (3, V)
+    shown = [name.replace("\n", "↵") for name in recording.next_text]
+    coming = [*recording.ids[1:].tolist(), None]
+    cells = [
+        [
+            f"{shown[k]}{100 * p:3.0f}" + "*" * (k == coming[t])
+            for k, p in zip(row, chances, strict=True)
+        ]
+        for t, (row, chances) in enumerate(
+            zip(recording.next_ids.tolist(), recording.next_probabilities.tolist(), strict=True)
+        )
+    ]
+    rows = ["".join(cell.ljust(6) for cell in row).rstrip() for row in zip(*cells, strict=True)]
+    assert [line.rstrip() for line in lines] == rows
+
+
 @pytest.mark.parametrize("K", [1, 4])
 def test_guesses_stand_under_one_block_and_those_that_came_are_starred(see, tiny_model, K):
     out = see("tiny", TEXT, "--predictions", K).out
@@ -284,7 +306,9 @@ def test_free_memory_is_a_number_of_bytes():
         ("--what", "cell"),
         ("--unit", "L0.c.1", "--what", "c"),
         ("--color", "8"),
-        ("--predictions", 51),
+        ("--predictions", 2_000_000),
+        ("--predictions", "most"),
+        ("--percent",),
         ("--predictions", -1),
         ("--width", 0),
         ("--max-chars", 0),

@@ -126,7 +126,9 @@ def test_a_table_has_a_row_a_symbol_and_a_column_a_unit(ending, level, top, tmp_
     columns = rows_of(path)
     T = len(expected.ids)
     addresses = [f"L{layer}.{a}.{k}" for a in LETTERS for layer in range(2) for k in range(3)]
-    guesses = [f"next_{what}_{k}" for k in range(1, top + 1) for what in ("id", "probability")]
+    guesses = [
+        f"next_{what}_{k}" for k in range(1, top + 1) for what in ("id", "text", "probability")
+    ]
     last = ["source"] if ending != ".parquet" else []
     head = ["position", "offset", "item", "id", "text", "surprisal"]
     assert list(columns) == [*head, *addresses, *guesses, *last]
@@ -145,6 +147,8 @@ def test_a_table_has_a_row_a_symbol_and_a_column_a_unit(ending, level, top, tmp_
         assert (np.array(columns[address], np.float32) == values).all()
     for k in range(top):
         assert [int(v) for v in columns[f"next_id_{k + 1}"]] == expected.next_ids[:, k].tolist()
+        texts = [expected.next_text[s] for s in expected.next_ids[:, k]]
+        assert list(columns[f"next_text_{k + 1}"]) == texts
         chances = np.array(columns[f"next_probability_{k + 1}"], np.float32)
         assert (chances == expected.next_probabilities[:, k]).all()
 

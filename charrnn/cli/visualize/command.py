@@ -21,7 +21,7 @@ from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
 from charrnn.cli.visualize.dumps import require_dump, require_lstmvis, write_dump, write_lstmvis
 from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
-from charrnn.cli.visualize.selection import ViewOptions, available, select
+from charrnn.cli.visualize.selection import ViewOptions, available, number_or_all, select
 from charrnn.cli.visualize.show import ModelReadings, Readings, show
 from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
 from charrnn.errors import SettingError
@@ -35,6 +35,7 @@ EXAMPLES = (
 SHOWN_CHARS = 2000
 """Maximum characters in the terminal or a picture, if no other number is given."""
 CHANGES = Changes(
+    parse={"predictions": number_or_all},
     different={
         "max_chars": {
             "default_text": f"{SHOWN_CHARS:,}; {DIAGRAM_CHARS} with {{diagram}}, {PAGE_CHARS:,} with {{html}}; all with "
@@ -44,7 +45,7 @@ CHANGES = Changes(
             name: {"needs": ("follow",), "panel": GENERATED}
             for name in settings_of(BasicSamplingConfig)
         },
-    }
+    },
 )
 
 

@@ -81,7 +81,8 @@ def write_dump(
     arrays = len(model.cell.states) + len(model.cell.gates) if what is None else 1
     config = model.config
     columns = len(units) or arrays * config.num_layers * config.hidden_size
-    beside = BESIDE + A_GUESS * predictions if path.suffix in READABLE else 0
+    guesses = min(predictions, len(model.vocabulary))
+    beside = BESIDE + A_GUESS * guesses if path.suffix in READABLE else 0
     given, known = texts
     of_items = len(OF_ITEM) * given.count(reader.item_end or LINES.end)
     of_items = of_items if path.suffix in READABLE else 0

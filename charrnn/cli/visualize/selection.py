@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from charrnn.cli.edits import EditOptions
-from charrnn.config import SHOWN
+from charrnn.config import MAX_SYMBOLS, SHOWN
 from charrnn.errors import SettingError
 from charrnn.settings import Config, setting, settings_of
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from charrnn.interpret.units import Architecture, Unit
     from charrnn.render.views.heatmap import HeatMap
 
+ALL = "all"
+"""The word for as many predictions as there are symbols."""
 INTERESTING = 3
 """Units that are shown if none is named."""
 
@@ -48,10 +50,16 @@ class ViewOptions(Config):
     )
     predictions: int | None = setting(
         None,
-        "Below each character, show the K most likely next characters.",
+        "Below each character, show the K most likely next characters, or all of them.",
         low=1,
-        high=50,
-        metavar="K",
+        high=MAX_SYMBOLS,
+        metavar="K|all",
+        panel=SHOWN,
+    )
+    percent: bool = setting(
+        False,
+        "After each of the {predictions}, show its probability in percent.",
+        needs=("predictions",),
         panel=SHOWN,
     )
     sort: Sort | None = setting(
@@ -95,6 +103,7 @@ class View:
     """The state or gate among which interesting units are chosen, if one was named."""
     surprisal: bool = False
     predictions: int = 0
+    percent: bool = False
     sort: Sort | None = None
     scale: Literal["all", "unit"] = "all"
 
@@ -131,6 +140,22 @@ class View:
         return {unit.what for unit in self.all_units} | ({letter} if letter else set())
 
 
+def number_or_all(text: str) -> int:
+    """A number of predictions; "all" stands for as many as there can be.
+
+    Raises:
+        SettingError: it is neither.
+    """
+    if text.casefold() == ALL:
+        return MAX_SYMBOLS
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingError.naming(
+            "{predictions} must be a whole number or {all}, not {found!r}", all=ALL, found=text
+        ) from None
+
+
 def select(network: "Architecture", view: ViewOptions) -> View:
     """Resolve the options for a network.
 
@@ -143,7 +168,7 @@ def select(network: "Architecture", view: ViewOptions) -> View:
         require_array(view.what, network)
     named = tuple((address, parse_units(address, network)) for address in view.unit)
     predictions, scale = view.predictions or 0, view.scale or "all"
-    chosen = View(named, view.what, view.surprisal, predictions, view.sort, scale)
+    chosen = View(named, view.what, view.surprisal, predictions, view.percent, view.sort, scale)
     for name in ("sort", "scale"):
         if getattr(view, name) and not chosen.maps:
             raise SettingError.naming(

@@ -140,9 +140,15 @@ def _rows(
         if number:
             yield GAP
         guesses = chosen.predictions > 0
-        yield from legend_rows(scale, look, has_guesses=guesses, has_surprisal=chosen.surprisal)
+        yield from legend_rows(
+            scale,
+            look,
+            has_guesses=guesses,
+            has_surprisal=chosen.surprisal,
+            has_percent=chosen.percent,
+        )
         read = readings.parts(letters, chosen.predictions)
-        parts = text_parts(read, values, surprisal=chosen.surprisal)
+        parts = text_parts(read, values, surprisal=chosen.surprisal, percent=chosen.percent)
         yield from text_rows(parts, scale, look, width)
     for number, shown in enumerate(maps, len(colored)):
         if number:

@@ -100,9 +100,10 @@ class Dump:
         Args:
             what: a state or gate of which all units are needed, or an empty string.
             units: single units.
-            top: guesses at each position.
+            top: guesses at each position; more than there are symbols stand for all of them.
         """
         header = self.header
+        top = min(top, len(header.symbols))
         addresses = header.addresses
         if header.units is not None:
             has = f"{addresses[0]} to {addresses[-1]}"

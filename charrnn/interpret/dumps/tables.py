@@ -59,11 +59,9 @@ def write_parquet(file: IO[bytes], header: Header, parts: Iterable[Part]) -> Non
             "pip install pyarrow",
         ) from error
 
-    types = {"position": pa.int64(), "offset": pa.int64(), "text": pa.string()}
-    fields = [
-        (name, types.get(name, pa.int32() if field == "%d" else pa.float32()))
-        for name, field in _columns(header).items()
-    ]
+    types = {"%d": pa.int32(), "%s": pa.string(), NUMBER: pa.float32()}
+    long = {"position": pa.int64(), "offset": pa.int64()}
+    fields = [(n, long.get(n, types[field])) for n, field in _columns(header).items()]
     schema = pa.schema(fields, metadata={"charrnn": header.to_json()})
     options = {"use_dictionary": ["text"], "write_statistics": False}
     tables = (pa.table(_arrays(header, part), schema=schema) for part in parts)
@@ -81,10 +79,9 @@ def source_line(source: RecordedModel) -> str:
 def _columns(header: Header) -> dict[str, str]:
     """The name of each column and the format of its values."""
     ranks = range(1, header.predictions + 1)
-    guesses = [(f"next_id_{k}", f"next_probability_{k}") for k in ranks]
     fields = dict(HEAD) | dict.fromkeys(header.addresses, NUMBER)
-    for symbol, probability in guesses:
-        fields |= {symbol: "%d", probability: NUMBER}
+    for k in ranks:
+        fields |= {f"next_id_{k}": "%d", f"next_text_{k}": "%s", f"next_probability_{k}": NUMBER}
     return fields
 
 
@@ -115,7 +112,7 @@ def _write_rows(
             line = template.replace(NUMBER, "%s")
             rows = [[NUMBER % x if math.isfinite(x) else missing for x in row] for row in rows]
         texts = map(quoted, own.pieces)
-        columns = zip(_heads(part), texts, rows, _guesses(part), strict=True)
+        columns = zip(_heads(part), texts, rows, _guesses(part, quoted), strict=True)
         lines = [line % (*head, text, *row, *guess) for head, text, row, guess in columns]
         file.write("".join(lines).encode())
 
@@ -127,11 +124,12 @@ def _heads(part: Part) -> Iterator[tuple[int, ...]]:
     return zip(positions, *(column.tolist() for column in columns), strict=True)
 
 
-def _guesses(part: Part) -> Iterator[list[float]]:
-    """The guesses after each symbol of a part, id and probability in turn."""
+def _guesses(part: Part, quoted: Callable[[str], str]) -> Iterator[list[Any]]:
+    """The guesses after each symbol of a part: id, text and probability in turn."""
     own = part.recording
+    texts = list(map(quoted, own.next_text))
     for ids, chances in zip(own.next_ids.tolist(), own.next_probabilities.tolist(), strict=True):
-        yield [value for pair in zip(ids, chances, strict=True) for value in pair]
+        yield [x for k, chance in zip(ids, chances, strict=True) for x in (k, texts[k], chance)]
 
 
 def _csv_text(text: str) -> str:
@@ -155,6 +153,9 @@ def _arrays(header: Header, part: Part) -> list[Any]:
     own = part.recording
     positions = np.arange(own.start, own.start + len(own.ids))
     head = [positions, part.offsets, part.items, own.ids, list(own.pieces), own.surprisal]
-    guesses = zip(own.next_ids.T, own.next_probabilities.T, strict=True)
-    pairs = [column for pair in guesses for column in pair]
-    return [*head, *np.ascontiguousarray(header.table(own).T), *pairs]
+    guesses = [
+        column
+        for ids, chances in zip(own.next_ids.T, own.next_probabilities.T, strict=True)
+        for column in (ids, [own.next_text[k] for k in ids.tolist()], chances)
+    ]
+    return [*head, *np.ascontiguousarray(header.table(own).T), *guesses]

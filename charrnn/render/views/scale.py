@@ -84,7 +84,12 @@ def surprisal_paints(bits: Sequence[float], look: Look) -> list[Paint]:
 
 
 def legend_rows(
-    scale: Scale, look: Look, *, has_guesses: bool = False, has_surprisal: bool = False
+    scale: Scale,
+    look: Look,
+    *,
+    has_guesses: bool = False,
+    has_surprisal: bool = False,
+    has_percent: bool = False,
 ) -> Iterator[GridRow]:
     """The title of a scale, and what its colors and digits mean.
 
@@ -93,11 +98,16 @@ def legend_rows(
         look: how they are drawn.
         has_guesses: whether guesses are shown below the text.
         has_surprisal: whether the surprisal of each symbol is shown there.
+        has_percent: whether guesses are shown with their probabilities.
     """
     yield from title_rows(scale.title, look)
     if look.has_color:
         yield _bar(scale, look)
-    for line in _rows_below(scale, look, has_guesses=has_guesses, has_surprisal=has_surprisal):
+    guesses = ""
+    if has_guesses:
+        shown = " with their probabilities in percent" if has_percent else ""
+        guesses = f"the most likely next characters{shown}"
+    for line in _rows_below(scale, look, guesses, has_surprisal=has_surprisal):
         yield from note_rows(line, look)
     if look.is_picture:
         yield GAP
@@ -117,10 +127,8 @@ def note_rows(text: str, look: Look) -> Iterator[GridRow]:
     return (words(line, look.note) for line in wrapped(text, look.line))
 
 
-def _rows_below(
-    scale: Scale, look: Look, *, has_guesses: bool, has_surprisal: bool
-) -> Iterator[str]:
-    """Legend lines for the rows below each character."""
+def _rows_below(scale: Scale, look: Look, guesses: str, *, has_surprisal: bool) -> Iterator[str]:
+    """Legend lines for the rows below each character; `guesses` says what is shown of them."""
     place = "under each character:"
     if look.has_digits:
         rows = "sign and size" if scale.is_signed else "size"
@@ -129,11 +137,11 @@ def _rows_below(
     if has_surprisal:
         yield f"{place} its surprisal in bits, {MANY_BITS} for 10 or more"
         place = "then"
-    if has_guesses:
+    if guesses:
         green = ", green if likely" if look.has_color else ""
         mark = f", {look.mark} after the actual one" if look.mark else "; the actual one"
         came = mark + ("" if look.mark else " underlined")
-        yield f"{place} the most likely next characters{green}{came}"
+        yield f"{place} {guesses}{green}{came}"
 
 
 def _more(scale: Scale) -> str:

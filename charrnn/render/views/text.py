@@ -46,10 +46,16 @@ class TextPart:
     """K guesses under each column; empty if none are shown."""
     surprisal: Sequence[float] = ()
     """The bits of each column's symbol; empty if they are not shown."""
+    gap: int = 0
+    """Blank cells after the widest guess of a column."""
 
 
 def text_parts(
-    recordings: Iterable[Recording], values: ValuesOf, *, surprisal: bool = False
+    recordings: Iterable[Recording],
+    values: ValuesOf,
+    *,
+    surprisal: bool = False,
+    percent: bool = False,
 ) -> Iterator[TextPart]:
     """The parts of a text; their guesses are those that were recorded.
 
@@ -57,22 +63,27 @@ def text_parts(
         recordings: the recordings of the parts, in order.
         values: the values that color each part.
         surprisal: whether to show the surprisal of each symbol.
+        percent: whether to show the probability of each guess, in percent.
     """
     graphemes = Graphemes()
     for recording in recordings:
         columns = columns_of(recording, graphemes)
         bits = recording.surprisal.tolist() if surprisal else ()
-        yield TextPart(columns, values(recording), _guesses(recording), bits)
+        guesses = _guesses(recording, percent=percent)
+        yield TextPart(columns, values(recording), guesses, bits, gap=int(percent))
 
 
-def _guesses(recording: Recording) -> list[list[Guess]]:
+def _guesses(recording: Recording, *, percent: bool) -> list[list[Guess]]:
     if not recording.next_ids.shape[1]:
         return []
     labels = list(map(shown, recording.next_text))
     coming = [*recording.ids[1:].tolist(), recording.following]
     symbols, chances = recording.next_ids.tolist(), recording.next_probabilities.tolist()
     return [
-        [Guess(labels[s], p, s == true) for s, p in zip(row, parts, strict=True)]
+        [
+            Guess(labels[s] + (f"{100 * p:3.0f}" if percent else ""), p, s == true)
+            for s, p in zip(row, parts, strict=True)
+        ]
         for row, parts, true in zip(symbols, chances, coming, strict=True)
     ]
 
@@ -177,7 +188,7 @@ def _widths(part: TextPart, look: Look) -> list[int]:
         return own
     mark = len(look.mark)
     return [
-        max(width, *[cell_len(g.label) + mark for g in guesses])
+        max(width, *[cell_len(g.label) + mark + part.gap for g in guesses])
         for width, guesses in zip(own, part.guesses, strict=True)
     ]
 
