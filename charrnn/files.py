@@ -135,7 +135,7 @@ def make_writable_folder(folder: Path) -> None:
             "{folder} is not a folder", "choose another with {out} or {name}", folder=folder
         ) from error
     except OSError as error:
-        raise environment_fault("write in", folder, error) from error
+        raise environment_fault("write to", folder, error) from error
 
 
 @contextlib.contextmanager

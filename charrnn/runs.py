@@ -180,8 +180,8 @@ def checked_name(name: str) -> str:
     bad = not name or name.startswith((".", "-")) or len(name.encode()) > 200
     if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
         raise SettingError.naming(
-            "a run's name is a plain folder name, not {given!r}",
-            "for example {name:plays}; {out} chooses where",
+            "a run's name must be a plain folder name, not {given!r}",
+            "for example {name:plays}; {out} sets the folder of the runs",
             given=name,
         )
     return name

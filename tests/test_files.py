@@ -292,7 +292,7 @@ def test_a_folder_that_cannot_be_written_is_an_environment_fault(
     monkeypatch.setattr(Path, method, failing)
     with pytest.raises(EnvironmentFault) as caught:
         make_writable_folder(tmp_path)
-    assert caught.value.message == f"cannot write in {tmp_path}: {os.strerror(number)}"
+    assert caught.value.message == f"cannot write to {tmp_path}: {os.strerror(number)}"
     assert "choose another" in caught.value.hint
 
 

@@ -97,7 +97,9 @@ def curve(
     runs = _read(checkpoints or [])
     plot = _plot(runs)
     if len({run.held_out for run in runs}) > 1:
-        say("charrnn: these runs are validated on different texts")
+        say(
+            "charrnn: these runs were validated on different texts: their losses cannot be compared"
+        )
     if pictures:
         from charrnn.render.plot.picture import draw_picture
 

@@ -167,8 +167,8 @@ def require_files(names: Sequence[str]) -> None:
             continue
         if _misspells_path(name):
             _refuse_path(name)
-        in_quotes = f"a text of several words stands in quotes: {shlex.quote(' '.join(names))}"
-        hint = "several texts are all files" if any(map(is_named, names)) else in_quotes
+        in_quotes = f"put a text of several words in quotes: {shlex.quote(' '.join(names))}"
+        hint = "with several texts, each must be a file" if any(map(is_named, names)) else in_quotes
         raise DataError(f"there is no file {name!r}", hint)
 
 
@@ -234,7 +234,7 @@ def _refuse_path(name: str) -> NoReturn:
     from charrnn.text.sources import near_file
 
     near = near_file(Path(name)) if len(name) <= MAX_NAME else None
-    as_text = f"to read it as a text: printf %s {shlex.quote(name)} | charrnn ... -"
+    as_text = f"to read it as text: printf %s {shlex.quote(name)} | charrnn ... -"
     raise DataError(f"there is no file {name!r}", f"did you mean {near}?" if near else as_text)
 
 

@@ -61,7 +61,7 @@ class LayoutOptions(Config):
         """
         if self.color in (ColorMode.ansi16, ColorMode.ansi256):
             raise SettingError.naming(
-                "a picture has all colors or none, not those of {color:{mode}}",
+                "{color:{mode}} does not apply to pictures, which have all colors or none",
                 "leave out {color}, or give {color:none} for black on white",
                 mode=self.color,
             )

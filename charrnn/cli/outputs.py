@@ -135,7 +135,7 @@ class TableOptions(Config):
         require_place(self.csv)
         if self.csv.suffix != ".csv":
             hint = f"--csv {self.csv.stem}.csv"
-            raise UsageError(f"a table is a .csv file, not {str(self.csv)!r}", hint)
+            raise UsageError(f"--csv writes a .csv file, not {str(self.csv)!r}", hint)
 
     def write(self, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Write the table, if there is to be one, with the names of its columns in the first row.

@@ -54,7 +54,7 @@ def read_own_corpus(
     recorded = [*found, *split_files.values()]
     if recorded:
         say(
-            f"reading     {escape(listed(recorded, MOST_NAMED))}, where the checkpoint has recorded its corpus"
+            f"reading     {escape(listed(recorded, MOST_NAMED))} (path of the corpus recorded in the checkpoint)"
         )
     try:
         corpus = _read(loaded, about, names or found, split_files, cache)

@@ -74,7 +74,7 @@ def refuse_near_run(word: str) -> None:
     """Raise CheckpointError if a lone word that is not there is nearly the name of a run: it may be misspelled."""
     meant = did_you_mean(word, names_of_runs()) if word.isprintable() else ""
     if meant:
-        as_text = f"to read the word itself, name the model before it: MODEL {shlex.quote(word)}"
+        as_text = f"to read the word as text, put a model before it: MODEL {shlex.quote(word)}"
         raise CheckpointError(f"there is no run or file called {word!r}", f"{meant} {as_text}")
 
 

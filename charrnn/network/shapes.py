@@ -72,7 +72,7 @@ def hidden_size_for(config: ModelConfig, parameters: int) -> int:
     if not least <= parameters <= most:
         raise SettingError.naming(
             "{parameters} must be from {least:,} to {most:,} for this {cell} network, not {found:,}",
-            "the embedding, layers and vocabulary also count, whatever the hidden size",
+            "this range follows from the embedding size, the layers and the vocabulary",
             least=least,
             most=most,
             cell=config.cell,

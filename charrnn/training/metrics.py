@@ -58,7 +58,7 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
         CheckpointError: there is no such file, no row in it, or an invalid line.
     """
     if not path.is_file():
-        hint = "a run keeps it beside its checkpoints; a checkpoint that was moved has none"
+        hint = "metrics.jsonl is kept beside a run's checkpoints; a checkpoint moved elsewhere has none"
         raise CheckpointError(f"there are no metrics at {path}", hint)
     rows = []
     for number, row in enumerate(_rows(path), 1):
@@ -66,7 +66,10 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
             raise CheckpointError(f"{path}, line {number}: this is not a row of a run's metrics")
         rows.append(row)
     if not rows:
-        raise CheckpointError(f"{path}: the run has not been evaluated yet", "wait, or train more")
+        raise CheckpointError(
+            f"{path}: the run has not been evaluated yet",
+            "wait for the first evaluation, or resume the run",
+        )
     return rows
 
 

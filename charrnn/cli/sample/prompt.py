@@ -71,7 +71,7 @@ class PromptOptions(Config):
             option = "--prompt-file" if self.prompt is None else "--prompt"
             raise UsageError(
                 f"{quoted(text)} and {option} are two prompts",
-                "a prompt of several words stands in quotes",
+                "put a prompt of several words in quotes",
             )
         return dataclasses.replace(self, prompt=unescaped("--prompt", text))
 
@@ -80,7 +80,7 @@ def hint_without_run(name: str, prompt: str | None, argument: str | None) -> str
     """What to type instead of a run's name that is none, given the words before and behind it."""
     if prompt is not None or argument is not None:
         words = shlex.quote(" ".join(filter(None, (prompt, name, argument))))
-        return f"a prompt of several words stands in quotes: charrnn sample --prompt {words}"
+        return f"put a prompt of several words in quotes: charrnn sample --prompt {words}"
     with contextlib.suppress(ValueError):
         return f"for a temperature: charrnn sample --temp {float(name):g}"
     return f"to continue this text: charrnn sample --prompt {shlex.quote(name)}"

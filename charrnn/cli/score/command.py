@@ -174,7 +174,7 @@ def _show_lines(
 ) -> None:
     end = item_end_of(reading)
     if end is None:
-        say("charrnn: each line is read after those before it; --lines reads each by itself")
+        say("charrnn: the state is carried from line to line; --lines resets it before each")
     sums, noun = _Sums(), item_noun(end or LINES.end)
     prints_to_terminal = not options.waits and sys.stdout.isatty()
     with working(None, noun, has_bar=not prints_to_terminal) as work:

@@ -52,7 +52,7 @@ def run_to_resume(names: list[str], run: "RunOptions") -> Path | None:
         hint = "name a text to begin one: charrnn train corpus.txt --resume"
         raise CheckpointError(f"there is no run to resume {where}", hint)
     which = "" if run.name else f" of {' '.join(names)}"
-    say(f"resuming    there is no run{which} {where} yet: a new one begins")
+    say(f"resuming    there is no run{which} {where} yet; starting a new one")
     return None
 
 
@@ -94,7 +94,7 @@ def resumed_trainer(
         if count := trainer.files.metrics.num_damaged:
             say(f"note        {counted(count, 'damaged line')} of {METRICS} left out")
         if limits and not train_longer(trainer, limits):
-            end = f"{folder} has {amount_done(trainer)} behind it"
+            end = f"{folder} has already trained {amount_done(trainer)}"
             _say_nothing_to_do(end, names, folder, last, config)
             yield None
             return
@@ -104,7 +104,7 @@ def resumed_trainer(
 def _say_nothing_to_do(
     end: str, names: list[str], folder: Path, last: "Checkpoint", config: TrainingConfig
 ) -> None:
-    say(f"resuming    {end}: nothing is left to do")
+    say(f"resuming    {end}; nothing left to do")
     say(f"to train longer: {longer_command(folder, names or _sources(last), last.run, config)}")
 
 

@@ -31,7 +31,7 @@ def check_tensorboard(folder: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"--tensorboard {folder} is not a folder", "choose another") from error
     except OSError as error:
-        raise environment_fault("write in", folder, error) from error
+        raise environment_fault("write to", folder, error) from error
 
 
 class TensorBoardLog:
@@ -56,7 +56,7 @@ class TensorBoardLog:
         try:
             self.writer: Any = make_writer(str(where), purge_step=trainer.progress.step + 1)
         except OSError as error:
-            raise environment_fault("write in", where, error) from error
+            raise environment_fault("write to", where, error) from error
 
     def show(self, event: "Event") -> str | None:
         """Log an event.

@@ -83,7 +83,7 @@ def _require_one(chosen: View) -> None:
         )
     if len(chosen.units) + chosen.surprisal + (chosen.what is not None) > 1:
         raise SettingError.naming(
-            "{follow} colors a text once: by one unit, by the most interesting one of {what}, or by {surprisal}",
+            "{follow} shows one coloring: one unit, the most interesting unit of {what}, or {surprisal}",
             "leave the others out",
         )
 
@@ -120,7 +120,7 @@ def prompt_of(reader: Reader) -> str:
     if end in text:
         noun = item_noun(end)
         raise UsageError(
-            f"the model was trained on {noun}s and continues a single one, but this text has several",
+            f"the model was trained on {noun}s and continues one {noun}, but this text has several",
             f"give the beginning of a {noun}",
         )
     return text

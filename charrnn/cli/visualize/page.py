@@ -27,7 +27,9 @@ def require_page(path: Path) -> None:
     """Raise UsageError unless a page can be written at this path, as far as one can tell beforehand."""
     require_place(path)
     if path.suffix not in (".html", ".htm"):
-        raise UsageError(f"a page is an .html file, not {str(path)!r}", f"--html {path.stem}.html")
+        raise UsageError(
+            f"--html writes an .html file, not {str(path)!r}", f"--html {path.stem}.html"
+        )
 
 
 def write_page(

@@ -22,7 +22,7 @@ def page(lines: Iterable[str]) -> None:
         EnvironmentFault: there is no such program, or it fails.
     """
     command = os.environ.get("PAGER", "").strip() or USUAL
-    hint = "set PAGER to a program that there is, or leave out --pager"
+    hint = "set PAGER to an installed program, or leave out --pager"
     try:
         process = subprocess.Popen(  # noqa: S603 (the user's own choice)
             shlex.split(command),

@@ -92,8 +92,8 @@ def _gap(underscores: str, length: str | None) -> Gap:
     numbers = [int(number) if 0 < len(number) < 10 else 0 for number in length.split(",")]
     if len(numbers) > 2 or not 0 < numbers[0] <= numbers[-1]:
         raise UsageError(
-            f"a gap's length must be 1 or more, as in _{{7}}, or from one to another, as in _{{2,12}}, "
+            f"a gap's length must be 1 or more, as in _{{7}}, or a range, as in _{{2,12}}, "
             f"not {{{length[:40]}}}",
-            r"a brace that is text is written \{",
+            r"write a literal brace as \{",
         )
     return Gap(numbers[0], numbers[-1])
