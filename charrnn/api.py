@@ -247,7 +247,7 @@ def load(name: str | Path) -> LanguageModel:
     Example:
         charrnn.load("plays")
     """
-    require(isinstance(name, (str, Path)), "name", "a name or a path", name)
+    require(isinstance(name, (str, Path)), "name", "a run's name, a folder or a file", name)
     return LanguageModel.from_checkpoint(load_checkpoint(find_checkpoint(name)))
 
 

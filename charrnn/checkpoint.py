@@ -181,7 +181,7 @@ def _as_one_error(path: Path) -> Iterator[None]:
         RecursionError,
     ) as error:
         raise CheckpointError(
-            f"{path} is not a checkpoint that can be read: {_one_line(error)}", _DAMAGED
+            f"{path} is not a readable checkpoint: {_one_line(error)}", _DAMAGED
         ) from error
 
 

@@ -158,7 +158,7 @@ def evaluate(
         if window is not None or streams is not None:
             raise SettingError.naming(
                 f"{{window}} and {{streams}} do not apply where {item_noun(item_end)}s are scored one by one",
-                "{carried} reads them as running text",
+                "set {carried} to read them as running text",
             )
         text = as_items(model, text, item_end)
     if len(text) < 2:

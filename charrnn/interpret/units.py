@@ -99,7 +99,7 @@ def _numbers(part: str, count: int, noun: str) -> range:
     if max(low, high) >= count:
         raise UsageError(f"{noun}s 0 to {count - 1}" if count > 1 else f"{noun} 0 only")
     if low > high:
-        raise UsageError(f"{noun}s {high}-{low}, not {part}: a range starts at its lower end")
+        raise UsageError(f"{noun}s {high}-{low}, not {part}: a range goes from low to high")
     return range(low, high + 1)
 
 

@@ -49,8 +49,8 @@ def corpus_advice(corpus: Corpus) -> list[str]:
 def _on_its_length(corpus: Corpus, unit: str) -> Iterator[str]:
     if len(corpus) < LITTLE:
         yield (
-            f"{counted(len(corpus), unit)} are little text, which a network learns by heart: from 100,000 (50 pages) on "
-            "it writes words, from 1,000,000 (a long book) sentences"
+            f"only {counted(len(corpus), unit)}: a network memorizes so little text; words take about 100,000 "
+            "(50 pages), sentences about 1,000,000 (a long book)"
         )
 
 
@@ -105,12 +105,12 @@ def _on_the_characters(corpus: Corpus, unit: str) -> Iterator[str]:
     if new := _only_held_out(corpus):
         named = literal(name_characters([corpus.vocabulary.decode([symbol]) for symbol in new], 3))
         characters = counted(len(new), "character")
-        verb = "stands" if len(new) == 1 else "stand"
-        yield f"{characters} {verb} only in the text for validation or testing: {named}"
+        verb = "occurs" if len(new) == 1 else "occur"
+        yield f"{characters} {verb} only in the validation or test text: {named}"
     if has_accents(corpus.vocabulary) and (number := num_composable(_beginning(corpus))):
         yield (
-            f"{counted(number, 'accent')} stand behind their letters (é as e and U+0301), as macOS writes them: "
-            "{normalize:nfc} makes one character of each"
+            f"{counted(number, 'decomposed accent')} (é as e and U+0301, as macOS writes it): "
+            "{normalize:nfc} composes each into one character"
         )
 
 

@@ -167,7 +167,7 @@ def read_corpus(
     notes = notes or Notes()
     if config.field is not None and not any(map(table_kind, sources)):
         raise DataError.naming(
-            "{name} is no table, so it has no {field}",
+            "{name} is not a table, so {field} does not apply",
             "a table is a .csv, .tsv, .jsonl or .json file",
             name=sources[0].name,
         )
@@ -242,7 +242,7 @@ def _on_packed(sources: Sequence[TextSource]) -> list[str]:
 def _boundary(notes: Notes, total: int) -> str:
     """What stands between the files of a running text, and what else may stand there."""
     added = f", added to {notes.num_ended:,} that had none" if notes.num_ended else ""
-    sentence = f"{notes.num_read:,} files in a row, each ended by a newline{added}"
+    sentence = f"{notes.num_read:,} files joined, each ended by a newline{added}"
     if notes.num_read >= SEVERAL and total < SMALL * notes.num_read:
         sentence += "; {documents} treats each of these small files as a separate text"
     return sentence

@@ -44,7 +44,7 @@ def _walk(folder: Path, notes: Notes) -> Iterator[Path]:
     for root, folders, files in os.walk(folder, onerror=note_unreadable):
         if ".git" in folders:
             folders.remove(".git")
-            notes.skip(_inside(Path(root, ".git"), folder), "the history of git")
+            notes.skip(_inside(Path(root, ".git"), folder), "Git history")
         yield from (Path(root, name) for name in files)
 
 

@@ -94,7 +94,7 @@ def _without(
     for piece in pieces:
         if kind.end in piece:
             raise DataError.naming(
-                f"{{name}} has the character U+{ord(kind.end):04X}, with which charrnn ends a {kind.noun}",
+                f"{{name}} has the character U+{ord(kind.end):04X}, which charrnn uses to end a {kind.noun}",
                 f"leave out {{{setting}}}, or remove the character",
                 name=source.name,
             )

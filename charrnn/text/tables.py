@@ -114,7 +114,7 @@ def _column(source: TextSource, pieces: Iterable[str], field: str) -> Iterator[s
         for row in rows:
             yield row[at] if at < len(row) else ""
     except csv.Error as error:
-        raise DataError(f"{source.name} is not a table that can be read: {error}") from error
+        raise DataError(f"{source.name} is not a readable table: {error}") from error
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def gradient_reach(
     """
     if len(ids) < distance + 2:
         short = f"a distance of {distance} needs at least {distance + 2} characters of text"
-        hint = f"{{distance:{len(ids) - 2}}} is the farthest" if len(ids) > 2 else ""
+        hint = f"{{distance:{len(ids) - 2}}} or less fits" if len(ids) > 2 else ""
         raise DataError.naming(f"{short}, but there are {len(ids)}", hint)
     reader = TorchModel(model)
     ends = _spread(distance, len(ids) - 2, windows)

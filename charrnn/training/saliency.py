@@ -83,7 +83,7 @@ def saliency(
     """
     if not 1 <= place <= len(ids):
         raise DataError(
-            f"a prediction has a place from 1 to {len(ids):,} in this text, not {place:,}"
+            f"the position of a prediction must be from 1 to {len(ids):,} in this text, not {place:,}"
         )
     reader = TorchModel(model)
     start = max(0, place - min(reach, _affordable(model)))

@@ -83,10 +83,10 @@ class Start:
         for name in READ_ALIKE:
             here, there = getattr(config, name), getattr(own, name)
             if here != there:
-                yield f"{{{name}}} is {_word(here)} here, and was {_word(there)} where the model was trained"
+                yield f"{{{name}}} is {_word(here)} here, but was {_word(there)} when the model was trained"
             elif here:
                 value = "" if here is True else f" {_word(here)}"
-                yield f"{{{name}}}{value} is taken over from the model"
+                yield f"{{{name}}}{value} is set, as when the model was trained"
 
     def keeping_shape(self, request: TrainingRequest) -> TrainingRequest:
         """The request with the model's shape, so that none of it is planned."""
@@ -143,7 +143,7 @@ def open_start(
     _require_agreement(wanted, start)
     if start.extend and start.level == "byte":
         raise SettingError.naming(
-            "{path} is a byte model, which has every byte already",
+            "{path} is a byte model, which already has every byte",
             "leave out {extend_vocabulary}",
             path=start.checkpoint.path,
         )

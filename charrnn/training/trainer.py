@@ -317,7 +317,7 @@ class Trainer:
         require_finite(self.network)
         val_nats = self.validate()
         if val_nats is not None and not val_nats < self._loss_limit:
-            raise Diverged(f"the loss on validation text became {val_nats:g}")
+            raise Diverged(f"the validation loss became {val_nats:g}")
         is_best = val_nats is None or progress.best_nats is None or val_nats < progress.best_nats
         event = Evaluated(progress.step, self.epoch, progress.train_nats, val_nats, is_best)
         progress.seconds += self.clock() - began

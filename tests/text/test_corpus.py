@@ -565,7 +565,7 @@ def test_what_is_left_out_of_a_folder_is_named(tmp_path):
     notes = Notes()
     assert names(tmp_path, notes=notes) == ["good.txt"]
     assert {reason: sorted(names) for reason, names in notes.skipped.items()} == {
-        "the history of git": [".git", "sub/.git"],
+        "Git history": [".git", "sub/.git"],
         "an image": ["x.png"],
         "binary": ["y.o"],
         "not UTF-8": ["latin.txt"],

@@ -113,14 +113,14 @@ def test_a_newline_stands_between_files_that_have_none_and_this_is_said():
     assert text_of(corpus) == "hello\nworld\nagain\nand"
     (note,) = corpus.notes
     assert note == (
-        "5 files in a row, each ended by a newline, added to 2 that had none; "
+        "5 files joined, each ended by a newline, added to 2 that had none; "
         "{documents} treats each of these small files as a separate text"
     )
 
 
 def test_a_single_file_gets_no_boundary_and_few_files_no_advice():
     assert (text_of(read("hello")), read("hello").notes) == ("hello", ())
-    assert read("a\n", "b\n").notes == ("2 files in a row, each ended by a newline",)
+    assert read("a\n", "b\n").notes == ("2 files joined, each ended by a newline",)
 
 
 def test_an_older_run_reads_its_files_without_a_boundary():

@@ -88,7 +88,7 @@ def test_a_text_and_its_file_are_one_corpus():
 def test_several_texts_and_paths_are_read_in_a_row(place):
     run = charrnn.train([TEXT, place / "book.txt"], **SMALL)
     assert (len(run.corpus), run.corpus.num_sources) == (2 * len(TEXT) + 1, 2)
-    assert any("2 files in a row" in note for note in run.notes)
+    assert any("2 files joined" in note for note in run.notes)
     assert any(note.startswith("6 steps") for note in run.notes)
     assert run.plan.model_config.hidden_size == 7
 

@@ -149,5 +149,5 @@ def _require_room(path: Path, need: int) -> None:
     if need > free:
         raise EnvironmentFault(
             f"{path} would take at least {size(need)}, but {size(free)} are free there",
-            "read less with --max-chars, or choose with --what or --unit what is written",
+            "shorten the text with --max-chars, or write less with --what or --unit",
         )

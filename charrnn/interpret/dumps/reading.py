@@ -119,10 +119,10 @@ class Dump:
             raise UsageError(f"{self.path} has no unit {missing[0]}; it has {has}")
         if top > header.predictions:
             count = header.predictions
-            known = "1 guess" if count == 1 else f"{count or 'no'} guesses"
+            known = "1 prediction" if count == 1 else f"{count or 'no'} predictions"
             raise UsageError(
-                f"{self.path} has {known} at each position, not {top}",
-                "write the dump again with as many",
+                f"{self.path} has {known} per position, not {top}",
+                "write the dump again with that many predictions",
             )
 
     @contextlib.contextmanager
