@@ -46,7 +46,7 @@ def advice(text: str, **settings) -> str:
 def test_little_text_is_called_little_with_what_would_be_enough():
     assert "only 21 characters" in advice("twenty-one characters")
     assert "1,000,000 (a long book)" in advice("twenty-one characters")
-    assert "bytes are little" in advice("twenty-one characters", level="byte")
+    assert "only 21 bytes" in advice("twenty-one characters", level="byte")
     assert "little text" not in advice("ab c\n\n" * LITTLE)
 
 
