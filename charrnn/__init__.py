@@ -5,6 +5,7 @@
     model = charrnn.load("shakespeare")                  # the run checkpoints/shakespeare
     print("".join(model.sample("ROMEO:", length=200, temperature=0.8, seed=1)))
     recording = model.read("To be, or not to be")        # recording.arrays["c"] has shape (T, L, H)
+    model = charrnn.train("book.txt", minutes=2).finish()
 
 Importing this package imports neither torch nor NumPy; modules that need them are loaded on first use.
 """

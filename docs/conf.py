@@ -39,7 +39,10 @@ nitpick_ignore_regex = [
     ),  # other people's names: their addresses cannot be reached from here
     ("py:.*", r"charrnn\..*\._\w+"),  # private ones, in signatures
 ]
-nitpick_ignore = [("py:class", "charrnn.interpret.edits.Model")]  # a type variable
+nitpick_ignore = [  # type variables
+    ("py:class", "charrnn.interpret.edits.Model"),
+    ("py:class", "charrnn.settings.Kind"),
+]
 suppress_warnings = ["ref.python"]  # a type that has one name in two modules
 
 html_theme = "furo"

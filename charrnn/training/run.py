@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from charrnn.api import LanguageModel
 from charrnn.checkpoint import load_checkpoint
@@ -25,7 +25,7 @@ from charrnn.config import (
 from charrnn.errors import DataError, SettingError, UsageError, in_python, spelled
 from charrnn.network.cells import get_cell
 from charrnn.runs import BEST, RUNS, new_folder
-from charrnn.settings import Config, config_of, require, require_known, settings_of
+from charrnn.settings import Kind, config_of, require, require_known, settings_of
 from charrnn.text.advice import corpus_advice
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
@@ -42,8 +42,6 @@ from charrnn.training.new_run import (
 from charrnn.training.plan import Plan
 from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
 from charrnn.training.trainer import Trainer
-
-Kind = TypeVar("Kind", bound=Config)
 
 HOMES = (CorpusConfig, TrainingRequest, ModelConfig, TrainingConfig, SavingConfig, StartOptions)
 """The configs that have the settings of a run."""
