@@ -176,7 +176,7 @@ def _read(names: tuple[str, ...], model: "CharRNN", reading: CorpusConfig) -> "t
 
 def _own_corpus(loaded: "Checkpoint", options: EvaluateOptions) -> "Corpus":
     """The corpus that the model was trained on, read again."""
-    hint = "say where it is with --corpus, or give a FILE to score"
+    hint = "give its place with --corpus, or a FILE to score"
     return read_own_corpus(loaded, names=options.corpus, hint=hint)
 
 

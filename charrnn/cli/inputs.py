@@ -280,7 +280,7 @@ def in_known_form(text: str, model: "CharRNN") -> str:
 
         if form := known_form(text, model.vocabulary):
             say(
-                f"charrnn: the model's accents are {WHERE[form]} ({form}); the text is read that way"
+                f"charrnn: reading the text with {WHERE[form]} accents ({form}), as the model's are"
             )
             return normalized(text, form)
     return text

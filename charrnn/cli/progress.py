@@ -157,8 +157,8 @@ class _Display:
         self.total = event.steps
         late, planned = duration(event.seconds_expected), duration(event.seconds_planned)
         self.say(
-            f"step {event.step:,}: the run would take {late} instead of {planned}: {event.steps:,} steps instead of "
-            f"{event.steps_before:,} (--exact-steps makes them all)"
+            f"step {event.step:,}: the run would take {late} instead of {planned}; reduced from "
+            f"{event.steps_before:,} to {event.steps:,} steps (--exact-steps keeps them all)"
         )
 
 

@@ -49,7 +49,7 @@ def in_one_line(
         message = f"no such command '{verb[1]}'"
         hint = _verb_meant(verb[1], options_of_verbs())
     elif extra := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", message):
-        message = f"{extra[1]!r} is more than {command} takes"
+        message = f"unexpected argument {extra[1]!r} for {command}"
         hint = "put a text of several words in quotes"
     message = message[:1].lower() + message[1:].rstrip(".")
     return UsageError(message, hint or f"run '{command} --help' for usage")

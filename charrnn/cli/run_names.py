@@ -54,7 +54,7 @@ def find_checkpoint(name: str | None, otherwise: Callable[[str], str] | None = N
     newest = runs.newest_checkpoint()
     if newest is None:
         raise CheckpointError(f"there is no checkpoint under {RUNS}/", TRAIN_ONE)
-    say(f"charrnn: newest checkpoint {newest}")
+    say(f"charrnn: using the newest checkpoint {newest}")
     return newest
 
 

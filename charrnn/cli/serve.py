@@ -78,4 +78,4 @@ def _open(address: str) -> None:
     import webbrowser
 
     if not webbrowser.open(address):
-        say("charrnn: no browser was found; open the address yourself")
+        say("charrnn: no browser found; open the address yourself")

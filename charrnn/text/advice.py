@@ -89,7 +89,7 @@ def _on_the_overlap(corpus: Corpus, name: str, part: Ids, *, is_own: bool) -> It
 def _on_the_vocabulary(corpus: Corpus, unit: str) -> Iterator[str]:
     if corpus.num_unknown:
         rare = corpus.config.min_count > 1
-        which = "rare ones" if rare else "not in the model's vocabulary"
+        which = "too rare: {min_count}" if rare else "not in the model's vocabulary"
         yield f"{counted(corpus.num_unknown, unit)} became the unknown symbol ({which})"
     elif corpus.distinct == 1:
         yield "only one distinct character: there is nothing to learn"
@@ -152,8 +152,8 @@ def _on_its_form(corpus: Corpus) -> Iterator[str]:
     elif corpus.item_end and (number := _num_alike(corpus)):
         noun = item_noun(corpus.item_end)
         yield (
-            f"{counted(number, noun)} differ from another only in blanks at the ends: sed -E 's/^[ \\t]+|[ \\t]+$//g' "
-            "takes them away"
+            f"{counted(number, noun)} differ from another only in leading or trailing blanks: "
+            "sed -E 's/^[ \\t]+|[ \\t]+$//g' removes them"
         )
 
 

@@ -63,7 +63,7 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
     rows = []
     for number, row in enumerate(_rows(path), 1):
         if row is None:
-            raise CheckpointError(f"{path}, line {number}: this is not a row of a run's metrics")
+            raise CheckpointError(f"{path}, line {number}: this line is not a valid metrics row")
         rows.append(row)
     if not rows:
         raise CheckpointError(

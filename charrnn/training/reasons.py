@@ -35,7 +35,7 @@ def _why_size(run: AllowedRun, request: TrainingRequest) -> str:
     if run.limit == "minutes":
         allows = f"{counted(request.minutes or 0, 'minute')} {_verb(request.minutes, 'allow')}"
     elif run.limit == "enough":
-        allows = f"{run.epochs:,.0f} epochs, which are enough, read"
+        allows = f"{run.epochs:,.0f} epochs, the limit for so short a text, are"
     else:
         allows = f"{counted(run.steps, 'step')} {_verb(run.steps, 'read')}"
     sentence = f"{allows} about {rounded_count(run.chars)} characters at {speed}"

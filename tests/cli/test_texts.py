@@ -89,7 +89,7 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
     trained = charrnn_in("train", "names.txt", "--normalize", "nfc", *BRIEF)
     assert "decomposed accent" not in trained.err
     assert "normalize:" not in trained.err
-    said = "accents are composed (NFC); the text is read that way"
+    said = "with composed accents (NFC)"
     scores = []
     for name, text in (("nfc.txt", composed), ("nfd.txt", decomposed)):
         (tmp_path / name).write_text(text)

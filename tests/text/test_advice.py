@@ -128,19 +128,21 @@ def test_a_character_that_stands_only_behind_the_training_text_is_named():
     assert "1 character occurs only in the validation or test text: § (U+00A7 SECTION SIGN)" in (
         advice(text)
     )
-    assert "only in the text for" not in advice(text, val_fraction=0.0)
-    assert "only in the text for" not in advice("§" + text)
-    assert "only in the text for" in advice(text, val_fraction=0.0, test_fraction=0.1)
-    assert "only in the text for" not in advice(text, level="byte")
-    assert "only in the text for" not in advice(text, min_count=2)  # it is the unknown symbol
+    assert "only in the validation or test text" not in advice(text, val_fraction=0.0)
+    assert "only in the validation or test text" not in advice("§" + text)
+    assert "only in the validation or test text" in advice(
+        text, val_fraction=0.0, test_fraction=0.1
+    )
+    assert "only in the validation or test text" not in advice(text, level="byte")
+    assert "only in the validation or test text" not in advice(
+        text, min_count=2
+    )  # it is the unknown symbol
 
 
 def test_lines_that_differ_only_in_blanks_at_their_ends_are_counted():
     text = "".join(f"name {k}\nname {k} \n" for k in range(9)) + "one\n\tone\none \n"
-    assert "11 lines differ from another only in blanks at the ends: sed -E " in advice(
+    assert "11 lines differ from another only in leading or trailing blanks: sed -E " in advice(
         text, lines=True
     )
-    assert "blanks at the ends" not in advice(
-        text.replace(" \n", "\n").replace("\t", ""), lines=True
-    )
-    assert "blanks at the ends" not in advice(text)
+    assert "trailing blanks" not in advice(text.replace(" \n", "\n").replace("\t", ""), lines=True)
+    assert "trailing blanks" not in advice(text)

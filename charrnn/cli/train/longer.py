@@ -53,12 +53,12 @@ def train_longer(trainer: "Trainer", limits: Mapping[str, float]) -> bool:
     trainer.metadata["asked"] = {**asked, **limits}
     peak = _highest_rate(trainer.config, done)
     then = (
-        f"the learning rate goes on at {peak:.0%} of its largest"
+        f"the learning rate rises to {peak:.0%} of its peak"
         if steps > before
         else ("the learning rate falls faster")
     )
     say(
-        f"re-planned  {counted(steps - done, 'more step')} after {done:,} of {before:,}, {steps:,} in all: {then}"
+        f"re-planned  {counted(steps - done, 'more step')} after {done:,} of {before:,}, {steps:,} in total: {then}"
     )
     return True
 

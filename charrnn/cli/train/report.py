@@ -167,9 +167,7 @@ def print_result(trainer: "Trainer", *, baselines: bool) -> None:
         if baselines:
             print_line(trainer.corpus)
     if trainer.progress.best_step == 0:
-        print(
-            "training did not improve on the model that the run started from, which was saved unchanged"
-        )
+        print("training did not improve on the initial model, which was saved unchanged")
     print(f"next: {sample_command(trainer.folder)}")
 
 

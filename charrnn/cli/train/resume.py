@@ -92,7 +92,7 @@ def resumed_trainer(
             last, folder, text, config, _saving(command_line.saving, given, last), limits
         )
         if count := trainer.files.metrics.num_damaged:
-            say(f"note        {counted(count, 'damaged line')} of {METRICS} left out")
+            say(f"note        skipped {counted(count, 'damaged line')} of {METRICS}")
         if limits and not train_longer(trainer, limits):
             end = f"{folder} has already trained {amount_done(trainer)}"
             _say_nothing_to_do(end, names, folder, last, config)
@@ -121,7 +121,9 @@ def _trainer(
 
     here = {"versions": versions(), "machine": about_machine(config)}
     if changed := differences(last.run, here):
-        say(f"note        {escape(changed)}: the run continues, but not bit for bit the same")
+        say(
+            f"note        {escape(changed)}: the run continues, but its result will not be bit for bit the same"
+        )
     settings = {"training": dataclasses.asdict(config), "saving": dataclasses.asdict(saving)}
     about = {**last.run, **here, **settings}
     try:
@@ -251,7 +253,7 @@ def _same_corpus(
         last,
         names=names,
         cache=cache,
-        hint=hint if names else f"{hint}; or say where it is: {line}",
+        hint=hint if names else f"{hint}; or name its new place: {line}",
         run=f"{folder}{_other_text(names, last)}",
     )
 
