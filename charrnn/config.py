@@ -98,7 +98,7 @@ class CorpusConfig(Config):
     )
     separator: str | None = setting(
         None,
-        r"Treat what stands between two separators as a separate text, such as a recipe; "
+        r"Split the corpus at this separator; each part, such as a recipe, is a separate text. "
         r"\n is a newline, '\n\n' an empty line.",
         metavar="TEXT",
         escapes=True,
@@ -113,7 +113,7 @@ class CorpusConfig(Config):
     )
     field: str | None = setting(
         None,
-        "Of .csv, .tsv, .jsonl and .json files read this column or key, each value as a separate text.",
+        "Read this column or key of .csv, .tsv, .jsonl and .json files; each value is a separate text.",
         metavar="NAME",
         panel=TEXT,
     )
@@ -251,7 +251,7 @@ class ModelConfig(Config):
         False,
         "Apply layer normalization to the output that each layer passes on to the next.",
         planned=True,
-        default_text="for an LSTM of planned size, where it helps",
+        default_text="on for an LSTM of planned size at a low overfitting risk, otherwise off",
         panel=NETWORK,
     )
     activation: str = setting(
@@ -335,7 +335,7 @@ class TrainingConfig(Config):
     )
     replanned: tuple[tuple[int, int], ...] = setting(
         (),
-        "A change of plan as a run file records it: up to this step, another number of steps was planned. "
+        "A change of plan, as a run file records it: up to step STEP, the run was planned for PLANNED steps. "
         "May be repeated.",
         metavar="STEP:PLANNED",
         panel=LEARNING,
@@ -373,8 +373,8 @@ class TrainingConfig(Config):
     )
     exact_steps: bool = setting(
         False,
-        "Make all planned steps, even where they take longer than {minutes}; without it, a run that is "
-        "a fifth behind its time is re-planned with fewer steps.",
+        "Run all planned steps, even if that takes longer than {minutes}; otherwise a run that is going to take a "
+        "fifth longer than planned gets fewer steps.",
         free=True,
         panel=BUDGET,
     )
@@ -545,7 +545,7 @@ class BasicSamplingConfig(Config):
     )
     length: int = setting(
         1000,
-        "Characters to generate after the prompt; of bytes, one that is no part of a character counts as a character.",
+        "Characters to generate after the prompt. At level byte, a byte that is not part of a character counts as one.",
         high=10**15,
         flags=("--length", "-n"),
     )
@@ -594,7 +594,8 @@ class SamplingConfig(BasicSamplingConfig):
     )
     typical: float | None = setting(
         None,
-        "Locally typical sampling (cumulative probability).",
+        "Locally typical sampling: draw from the characters whose surprisal is closest to the expected one and that "
+        "together have this probability.",
         above=True,
         high=1,
         neutral=1,
@@ -602,7 +603,7 @@ class SamplingConfig(BasicSamplingConfig):
     )
     repetition_penalty: float | None = setting(
         None,
-        "Multiplies the log-probability of characters generated recently: above 1 they become less likely.",
+        "Multiply the log-probability of recently generated characters by this; above 1 makes them less likely.",
         low=1e-12,
         neutral=1,
         panel=RULES,

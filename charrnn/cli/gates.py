@@ -47,9 +47,9 @@ def gates(
 ) -> None:
     """Show how often each unit's gates are open or shut.
 
-    A gate is open when it is above 0.9 and shut when it is below 0.1. Shown are a point for each unit, the means of
-    the layers, and the units that are most often open or shut. For a gate that keeps the memory, the time scale is how
-    long a memory lasts.
+    A gate is open when it is above 0.9 and shut when it is below 0.1. The output has a point for each unit, the
+    means of each layer, and the units that are most often open or shut. For the gate that keeps the memory (f in an
+    LSTM, z in a GRU), the time scale says for about how many characters a memory lasts.
     """
     pictures.require(layout, plot="gates")
     table.require()

@@ -83,7 +83,7 @@ def gradients(
 ) -> None:
     """Show how far back the gradient reaches.
 
-    A trained network is compared with untrained ones. Shown is the norm of the gradient of the loss at one character
+    A trained network is compared with untrained ones. A value is the norm of the gradient of the loss at one character
     with respect to a layer's hidden state K characters before, averaged over up to 64 windows of the text. The reach
     is the largest distance at which at least 1 % of the gradient at distance 0 is left. "per step" is the factor by
     which each step back multiplies it (geometric mean).

@@ -33,7 +33,7 @@ class InspectOptions(Config):
     json: bool = setting(False, "Print one JSON object.", panel=OUTPUT)
     toml: bool = setting(
         False,
-        "Print a run file, with which 'charrnn train --config FILE' repeats the run.",
+        "Print a run file; 'charrnn train --config FILE' repeats the run with it.",
         excludes=("json",),
         panel=OUTPUT,
     )

@@ -38,8 +38,8 @@ class SaliencyOptions(Config):
 
     position: int = setting(
         -1,
-        "Explain the prediction of the character at this position: from 0, or from the end if negative; the length of "
-        "the text is the position after it.",
+        "Explain the prediction of the character at this position, counted from 0, or from the end if negative. The "
+        "length of the text means the character after it.",
         flags=("--at",),
         low=-(10**12),
         high=10**12,
@@ -69,8 +69,8 @@ def saliency(
 ) -> None:
     """Color a text by how much each character matters for a prediction.
 
-    That is the norm of the gradient of the predicted character's log-probability with respect to each character before
-    it.
+    The saliency of a character is the norm of the gradient of the predicted character's log-probability with respect
+    to its one-hot vector.
     """
     pictures.require(layout)
     table.require()

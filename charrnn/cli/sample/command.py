@@ -56,7 +56,7 @@ def sample(
 ) -> None:
     """Generate text with a trained model.
 
-    Characters are printed as they are generated. Standard output gets the prompt and what follows it, and nothing else.
+    Characters are printed as they are generated. Standard output gets the prompt and the generated text, nothing else.
     A model that was trained on lines, records or documents generates whole ones.
     """
     loaded = open_checkpoint(checkpoint, lambda name: hint_without_run(name, prompt.prompt, text))

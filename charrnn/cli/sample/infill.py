@@ -31,7 +31,7 @@ class InfillOptions(Config):
     infill: str | None = setting(
         None,
         "Fill the gaps of this text: ____ is a gap of four characters, _{{2,12}} one of two to twelve, "
-        r"\_ an underscore, \n a newline. The most likely filling; with {temperature} above 0, a random draw.",
+        r"\_ an underscore, \n a newline. Finds the most likely filling; with {temperature} above 0, draws one.",
         flags=("--infill", "--fill"),
         metavar="TEXT",
         allows=(

@@ -57,7 +57,7 @@ class OutputOptions(Config):
     )
     palette: Palette = setting(
         Palette.rdbu,
-        "With {show_probabilities}: from white to red (rdbu), brown (vik) or blue (karpathy).",
+        "With {show_probabilities}: the color of surprising characters: red (rdbu), brown (vik) or blue (karpathy).",
         metavar="PALETTE",
         needs=("show_probabilities",),
         panel=OUTPUT,

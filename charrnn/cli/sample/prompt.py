@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 PromptArgument = Annotated[
     str | None,
-    typer.Argument(metavar="PROMPT", help="Text to continue, as --prompt.", show_default=False),
+    typer.Argument(
+        metavar="PROMPT", help="Text to continue; the same as --prompt.", show_default=False
+    ),
 ]
 
 

@@ -78,7 +78,9 @@ class ScoreOptions(Config):
         default_text="all",
         panel=SHOWN,
     )
-    sort: bool = setting(False, "Show the highest first, when all have been read.", panel=SHOWN)
+    sort: bool = setting(
+        False, "Sort by the measure, the highest first, once all lines have been read.", panel=SHOWN
+    )
     threshold: float | None = setting(
         None, "Show only lines that reach this value.", metavar="X", default_text="all", panel=SHOWN
     )
@@ -87,7 +89,7 @@ class ScoreOptions(Config):
     )
     pick: tuple[str, ...] = setting(
         (),
-        "Score this text after {prompt} instead of lines, the likeliest first. May be repeated.",
+        "Score this candidate after {prompt} instead of lines; the most likely is listed first. May be repeated.",
         metavar="TEXT",
         excludes=("top", "sort", "threshold"),
         escapes=True,
@@ -114,11 +116,11 @@ def score(
 ) -> None:
     """Score each line of a text: which line is odd, and where?
 
-    A row has the line's number, its characters with the newline at its end, their cost in bits, the mean of it, and
-    how many of them are unknown; then the character that cost most: its cost, its position from 0, the character, and
-    what the model expected instead. A model that was trained on lines, records or documents reads each of these by
-    itself, any other reads each line after those before it. The lines of standard input and of pipes are answered as
-    they arrive.
+    The columns: the line's number; its characters, with the newline; their surprisal in bits, in total and on average;
+    how many of them the model does not know; then the most surprising character: its surprisal (worst), its position
+    from 0 (at), the character (read), and what the model expected instead. The state is carried from line to line; a
+    model that was trained on lines, records or documents starts each of these from its initial state. Lines from
+    standard input and pipes are scored as they arrive.
     """
     checkpoint, names = _checkpoint_and_texts(checkpoint, texts, options)
     loaded = open_checkpoint(checkpoint)

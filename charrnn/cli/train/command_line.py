@@ -66,7 +66,7 @@ class RunOptions(PlaceOptions):
     )
     baselines: bool = setting(
         True,
-        "At the end, report what simpler models need for the validation text.",
+        "At the end, report the bits per character of simpler models on the validation text.",
         free=True,
         panel=SAVING,
     )
