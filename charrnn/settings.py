@@ -91,7 +91,7 @@ def config_of(kind: type[Kind], settings: Mapping[str, Any], **others: Any) -> K
 
     Args:
         kind: the class of the config.
-        settings: the settings; where a tuple is wanted, one value or a list will do.
+        settings: the settings; where a tuple is wanted, one value or a list will do, and a path for its name.
         others: fields that are no settings.
 
     Raises:
@@ -103,6 +103,7 @@ def config_of(kind: type[Kind], settings: Mapping[str, Any], **others: Any) -> K
         name: _as_tuple(value) if types[name][0] is tuple else value
         for name, value in settings.items()
     }
+    values |= {n: str(v) for n, v in values.items() if types[n][0] is str and isinstance(v, Path)}
     return kind(**values, **others)
 
 

@@ -115,7 +115,7 @@ def test_only_the_command_line_prints_exits_or_reads_its_surroundings(path):
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
-        ("import charrnn", {"torch", "numpy"}),
+        ("import charrnn; dir(charrnn)", {"torch", "numpy"}),
         ("import charrnn.cli.app", {"torch", "numpy"}),
         ("import charrnn; charrnn.LanguageModel; charrnn.evaluate; charrnn.Recording", {"torch"}),
         ("import charrnn.config, charrnn.training.plan, charrnn.training.data", {"torch"}),

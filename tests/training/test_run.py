@@ -3,6 +3,7 @@
 import gc
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,7 +133,8 @@ def test_a_run_that_is_given_up_leaves_no_folder():
 def test_a_run_starts_from_a_model():
     charrnn.train(TEXT, name="first", **SMALL).finish()
     small = {name: value for name, value in SMALL.items() if "size" not in name}
-    run = charrnn.train(TEXT + "XY\n" * 4, init_from="first", extend_vocabulary=True, **small)
+    first = Path("checkpoints", "first")
+    run = charrnn.train(TEXT + "XY\n" * 4, init_from=first, extend_vocabulary=True, **small)
     assert run.plan.model_config.hidden_size == 7
     assert len(run.corpus.vocabulary) == len(set(TEXT)) + 2
     with pytest.raises(DataError, match="lacks: X") as raised:
