@@ -177,8 +177,9 @@ def checked_name(name: str) -> str:
     Raises:
         UsageError: the name is empty, a path, or has characters that some system refuses.
     """
-    bad = not name or name.startswith((".", "-")) or len(name.encode()) > 200
-    if bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
+    bad = not name or name.startswith((".", "-")) or name.endswith((".", " "))
+    bad = bad or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
+    if bad or len(name.encode()) > 200 or _is_device(name):
         raise SettingError.naming(
             "a run's name must be a plain folder name, not {given!r}",
             "for example {name:plays}; {out} sets the folder of the runs",
@@ -187,13 +188,22 @@ def checked_name(name: str) -> str:
     return name
 
 
+def _is_device(name: str) -> bool:
+    """Whether Windows opens a device under this name, whatever its ending and case: "nul", "COM1.old"."""
+    word = name.partition(".")[0].rstrip().upper()
+    if word[:3] in ("COM", "LPT") and word[3:] in tuple("0123456789¹²³"):
+        return True
+    return word in ("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$")
+
+
 def _name_of(corpus: list[str]) -> str:
     """A run's name from its corpus: "texts/War and Peace.txt.gz" -> "War-and-Peace"."""
     if corpus[0] == "-":
         return "stdin"
     stem = Path(os.path.realpath(corpus[0])).name.removesuffix(".gz").rsplit(".", 1)[0] or "run"
     plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip(".-")
-    return plain[:60] or "run"
+    short = plain[:60].encode()[:180].decode(errors="ignore").strip(".-") or "run"
+    return f"{short}-run" if _is_device(short) else short
 
 
 def newest_run_of(out: Path, names: list[str]) -> Path | None:
