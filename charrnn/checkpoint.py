@@ -37,6 +37,8 @@ from charrnn.wording import counted
 FORMAT = "charrnn"
 FORMAT_VERSION = 1
 LARGEST_HEADER = 1 << 24
+MOST_TENSORS = 1 << 14
+"""More than the largest network has, with its training state and the point that it goes back to."""
 TRAINING_PREFIX = "training."
 """Prefix of the names of tensors that only a resumed run needs."""
 
@@ -281,6 +283,10 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
         raise CheckpointError(f"{path} is a safetensors file, but not a charrnn checkpoint")
     if not all(isinstance(value, str) for value in metadata.values()):
         raise CheckpointError(f"{path} is damaged: its metadata are not all strings", _DAMAGED)
+    if len(entries) > MOST_TENSORS:
+        raise CheckpointError(
+            f"{path} is no charrnn checkpoint: it lists {len(entries):,} tensors, more than {MOST_TENSORS:,}"
+        )
     return metadata, entries
 
 

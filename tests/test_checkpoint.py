@@ -20,8 +20,10 @@ from safetensors.numpy import save as save_tensors
 
 from charrnn import checkpoint as checkpoint_module
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
 from charrnn.model import CharRNN
+from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 V, E, H, L = 4, 2, 3, 1
@@ -647,3 +649,20 @@ def paths_of(value, path=()) -> list[tuple]:
     inner = value.items() if isinstance(value, dict) else enumerate(value)
     found = [p for key, v in inner for p in paths_of(v, (*path, key))]
     return [*found, path] if path else found
+
+
+def test_a_table_with_too_many_tensors_is_refused_before_they_are_looked_at(monkeypatch, wording):
+    table, empty = table_of(GOOD), {"dtype": "F32", "shape": [0], "data_offsets": [432, 432]}
+    monkeypatch.setattr(checkpoint_module, "load_tensors", lambda _: pytest.fail("they were read"))
+    monkeypatch.setattr(
+        checkpoint_module, "strict_json", counted_calls := mock.Mock(side_effect=json.loads)
+    )
+    wording(refusal(with_table(GOOD, table | {f"training.{k}": empty for k in range(20_000)})))
+    assert counted_calls.call_count == 1, "the work does not grow with the entries"
+
+
+def test_the_largest_network_has_fewer_tensors_than_the_limit():
+    config = ModelConfig(
+        cell="lstm", vocab_size=9, num_layers=64, layer_norm=True, learn_start=True
+    )
+    assert 9 * len(weight_shapes(config)) < checkpoint_module.MOST_TENSORS
