@@ -61,6 +61,8 @@ MAX_UNITS = 65_536
 """Maximum hidden units per layer."""
 MAX_SEED = 2**63 - 1
 LARGE_COUNT = 10**12
+MOST_STREAMS = 4096
+"""Maximum segments in which a text is read in parallel: each also reads about a thousand characters before its own."""
 LARGEST_FLOAT = sys.float_info.max
 
 DEFAULT_MINUTES = 5.0

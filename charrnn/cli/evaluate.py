@@ -13,7 +13,7 @@ from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.cli.work import Work, working
-from charrnn.config import LARGE_COUNT, READING, CorpusConfig
+from charrnn.config import LARGE_COUNT, MOST_STREAMS, READING, CorpusConfig
 from charrnn.errors import DataError, SettingError
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
@@ -69,7 +69,7 @@ class EvaluateOptions(Config):
         None,
         "Number of segments of the text that are read in parallel; 1 reads the text in a single pass.",
         low=1,
-        high=LARGE_COUNT,
+        high=MOST_STREAMS,
         default_text="one per 8,192 characters",
         panel=READING,
     )

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from charrnn.config import LARGE_COUNT, MOST_STREAMS
 from charrnn.errors import DataError, SettingError, UsageError
 from charrnn.evaluation.predictions import Predictor
 from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, stretches, windows
@@ -142,11 +143,11 @@ def evaluate(
     Example:
         charrnn.evaluate(model, "To be, or not to be").bits_per_char
     """
-    for name, value in (("window", window), ("streams", streams)):
+    for name, value, most in (("window", window, LARGE_COUNT), ("streams", streams, MOST_STREAMS)):
         require(
-            value is None or (isinstance(value, int) and value >= 1),
+            value is None or (isinstance(value, int) and 1 <= value <= most),
             name,
-            "a whole number, 1 or more",
+            f"a whole number from 1 to {most:,}",
             value,
         )
     if not (carried or item_end):
