@@ -10,7 +10,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.text.decoding import text_pieces
 from charrnn.text.kinds import LINES, Items, asking_setting, items_of
-from charrnn.text.normal import normalized_pieces
+from charrnn.text.normal import normalized, normalized_pieces
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 from charrnn.text.tables import table_kind, values
 
@@ -23,8 +23,6 @@ def read_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
             table has no such field.
     """
     kind, pieces = items_of(config), _decoded(source, config, notes)
-    if config.normalize:
-        pieces = normalized_pieces(pieces, config.normalize)
     if kind and kind != LINES:
         pieces = _without(kind, source, pieces, asking_setting(config))
         is_table, end = _is_table(source, config), kind.end
@@ -39,11 +37,12 @@ def _is_table(source: TextSource, config: CorpusConfig) -> bool:
 def _decoded(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
     """The text of a source in pieces, or the values of a table's field."""
     if _is_table(source, config):
-        found = values(source, config, notes)
+        found = (normalized(value, config.normalize) for value in values(source, config, notes))
         return found if config.level == "char" else map(_as_bytes, found)
     if config.level == "byte":
         return (piece.decode("latin-1") for piece in byte_pieces(source))
-    return text_pieces(source, config, notes)
+    pieces = text_pieces(source, config, notes)
+    return normalized_pieces(pieces, config.normalize) if config.normalize else pieces
 
 
 def _as_bytes(text: str) -> str:

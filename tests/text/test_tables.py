@@ -93,6 +93,12 @@ def test_a_path_of_keys_of_json_is_read_through_lists(made, field):
     assert items(read(json.dumps(made(JOKES)), "a.json", field=field)) == sorted(JOKES)
 
 
+def test_each_value_is_composed_by_itself():
+    values = ["e\u0301a", "\u0301b", "cafe\u0301", "c"]
+    read_values = items(read(table(values), "a.csv", field="joke", normalize="nfc"))
+    assert read_values == sorted(["\u00e9a", "\u0301b", "caf\u00e9", "c"])
+
+
 def test_numbers_are_read_as_they_are_written():
     assert items(read('{"n": 1.50}\n{"n": 22}\n{"n": true}', "a.jsonl", field="n")) == [
         "1.5",
