@@ -14,28 +14,23 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError, literal
+from charrnn.errors import DataError
 from charrnn.numerics import Ids
-from charrnn.text.formats import START, format_of
 from charrnn.text.items import (
     Positions,
     copy_items,
     count_repeated,
     item_bounds,
-    item_spans,
+    part_spans,
     shuffled,
 )
 from charrnn.text.kinds import Items, asking_setting, item_end_of, items_of
 from charrnn.text.normal import WHERE, form_of_missing
 from charrnn.text.numbering import cache_path, count, make_ids, number
-from charrnn.text.sources import Notes, TextSource, byte_pieces
-from charrnn.text.tables import field_names, table_kind
+from charrnn.text.remarks import source_remarks
+from charrnn.text.sources import Notes, TextSource
+from charrnn.text.tables import table_kind
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
-from charrnn.wording import counted, listed
-
-SEVERAL, SMALL = 5, 2000
-"""Files from which on, and their mean size in characters below which, each is better read as a separate text."""
-
 
 PARTS = {"train": "train on", "val": "validate on", "test": "test on"}
 
@@ -177,15 +172,9 @@ def read_corpus(
     vocabulary = _vocabulary_for(counts, config, vocabulary, extend=extend)
     _require_known(counts, vocabulary, hint)
     ids = number(sources, config, vocabulary, total, fingerprint, cache)
-    sentences = notes.sentences(keep_newlines=config.keep_newlines)
-    sentences += _on_tables(sources, config)
-    sentences += _on_packed(sources) if config.level == "byte" else []
+    sentences = source_remarks(sources, config, notes, total)
     own_parts: tuple[int, ...] = notes.lengths["val"], notes.lengths["test"]
     _require_parts(sources, notes)
-    if notes.num_read > 1 and config.tidied and items_of(config) is None:
-        sentences.append(_boundary(notes, total))
-    if notes.truncated:
-        sentences.append(f"stopped after {counted(total, 'character')} ({{max_chars}})")
     if kind := items_of(config):
         ends = np.cumsum([total - sum(own_parts), *own_parts])
         ids, sizes, more = _by_items(ids, vocabulary, config, kind, ends, fingerprint, cache)
@@ -214,38 +203,6 @@ def _require_parts(sources: Sequence[TextSource], notes: Notes) -> None:
                 f"the text to {PARTS[source.part]} needs at least 2 characters, but {source.name} has "
                 f"{notes.lengths[source.part]}"
             )
-
-
-def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]:
-    """What fields a table has, if all of it is read as a running text."""
-    if items_of(config):
-        return []
-    for source in sources:
-        if len(names := field_names(source, config)) > 1:
-            table = f"all of {source.name} is read, not only its texts"
-            choice = f"reads one of {listed(names)}, each value as a separate text"
-            return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
-    return []
-
-
-def _on_packed(sources: Sequence[TextSource]) -> list[str]:
-    """Which sources hold a text, but packed, so that there is nothing to learn in their bytes."""
-    sentences = []
-    for source in sources:
-        kind = format_of(next(byte_pieces(source), b"")[:START], source.name)
-        if kind and kind.packs:
-            packed = f"{source.name} is {kind.noun}, whose bytes are packed text; {kind.hint(source.name)}"
-            sentences.append(literal(packed))
-    return sentences
-
-
-def _boundary(notes: Notes, total: int) -> str:
-    """What stands between the files of a running text, and what else may stand there."""
-    added = f", added to {notes.num_ended:,} that had none" if notes.num_ended else ""
-    sentence = f"{notes.num_read:,} files joined, each ended by a newline{added}"
-    if notes.num_read >= SEVERAL and total < SMALL * notes.num_read:
-        sentence += "; {documents} treats each of these small files as a separate text"
-    return sentence
 
 
 def _require_text(counts: npt.NDArray[np.int64], sources: Sequence[TextSource]) -> None:
@@ -322,7 +279,8 @@ def _by_items(
         raise DataError.naming(
             f"{setting} needs the {kind.end_name} in the vocabulary", "lower {min_count}"
         )
-    starts, lengths = item_spans(ids, end)
+    spans = part_spans(ids, end, ends)
+    starts, lengths = map(np.concatenate, zip(*spans, strict=True))
     if len(starts) < 2:
         raise DataError.naming(
             f"{setting} needs at least 2 {kind.noun}s that are not empty, but the text has {len(starts)}",
@@ -334,9 +292,10 @@ def _by_items(
         if empty
         else []
     )
-    if ids[-1] != end:
+    if ids[ends[0] - 1] != end:
         notes.append(f"the last {kind.noun} was cut off and left out")
-    bounds = [0, *np.searchsorted(starts, ends).tolist()]
+    sizes = [len(own) for own, _ in spans]
+    bounds = [0, *itertools.accumulate(sizes)]
     order = np.concatenate(
         [a + shuffled(b - a, config.split_seed) for a, b in itertools.pairwise(bounds)]
     )
@@ -347,6 +306,6 @@ def _by_items(
     path = cache_path(vocabulary, fingerprint, cache, f"-{kind.noun}s-{config.split_seed}")
     return (
         make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, fill),
-        tuple(np.diff(bounds).tolist()),
+        tuple(sizes),
         notes,
     )

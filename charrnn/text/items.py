@@ -6,6 +6,7 @@ A text of items (see `charrnn.text.kinds`) begins and ends with the symbol that 
 Everything here works on ids, and knows of the vocabulary only the id of that symbol.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -57,6 +58,15 @@ def item_spans(ids: Ids, end: int) -> tuple[Positions, Positions]:
     lengths = np.diff(ends, prepend=0)
     full = lengths > 1
     return (ends - lengths)[full], lengths[full]
+
+
+def part_spans(ids: Ids, end: int, ends: Positions) -> list[tuple[Positions, Positions]]:
+    """The spans of the items of each part of a text, given where the parts end; the last item of one may be cut off."""
+    spans = []
+    for first, last in itertools.pairwise([0, *ends.tolist()]):
+        starts, lengths = item_spans(ids[first:last], end)
+        spans.append((starts + first, lengths))
+    return spans
 
 
 def copy_items(into: Ids, ids: Ids, end: int, starts: Positions, lengths: Positions) -> None:

@@ -71,6 +71,13 @@ def test_only_the_training_part_is_cut_at_max_chars():
     assert parts_of(read(val=VAL, max_chars=50)) == (TRAIN[:50], VAL, "")
 
 
+def test_a_line_cut_off_at_max_chars_does_not_run_into_the_validation_text():
+    corpus = read(val=VAL, lines=True, max_chars=60)
+    assert parts_of(corpus)[0].count("\n") == 3
+    assert sorted(text_of(corpus, corpus.val).split("\n")[1:-1]) == VAL.splitlines()
+    assert "the last line was cut off and left out" in corpus.notes
+
+
 def test_the_fingerprint_depends_on_where_a_text_belongs():
     prints = {
         read(TRAIN + VAL).fingerprint,

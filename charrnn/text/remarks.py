@@ -1,0 +1,70 @@
+"""What a user should know of the sources of a corpus, in sentences, with settings as names in braces.
+
+`charrnn.text.advice` knows the corpus that was made of them.
+"""
+
+from collections.abc import Sequence
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import literal
+from charrnn.text.formats import START, format_of
+from charrnn.text.kinds import items_of
+from charrnn.text.sources import Notes, TextSource, byte_pieces
+from charrnn.text.tables import field_names
+from charrnn.wording import counted, listed
+
+SEVERAL, SMALL = 5, 2000
+"""Files from which on, and their mean size in characters below which, each is better read as a separate text."""
+
+
+def source_remarks(
+    sources: Sequence[TextSource], config: CorpusConfig, notes: Notes, total: int
+) -> list[str]:
+    """The remarks on sources that were read.
+
+    Args:
+        sources: what was read.
+        config: how it was read.
+        notes: what was noted on the way.
+        total: the characters of all sources.
+    """
+    sentences = notes.sentences(keep_newlines=config.keep_newlines)
+    if items_of(config) is None:
+        sentences += _on_tables(sources, config)
+        if notes.num_read > 1 and config.tidied:
+            sentences.append(_on_boundaries(notes, total))
+    if config.level == "byte":
+        sentences += _on_packed(sources)
+    if notes.truncated:
+        sentences.append(f"stopped after {counted(total, 'character')} ({{max_chars}})")
+    return sentences
+
+
+def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]:
+    """What fields a table has, although all of it is read as a running text."""
+    for source in sources:
+        if len(names := field_names(source, config)) > 1:
+            table = f"all of {source.name} is read, not only its texts"
+            choice = f"reads one of {listed(names)}, each value as a separate text"
+            return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
+    return []
+
+
+def _on_packed(sources: Sequence[TextSource]) -> list[str]:
+    """Which sources hold a text, but packed, so that there is nothing to learn in their bytes."""
+    sentences = []
+    for source in sources:
+        kind = format_of(next(byte_pieces(source), b"")[:START], source.name)
+        if kind and kind.packs:
+            packed = f"{source.name} is {kind.noun}, whose bytes are packed text; {kind.hint(source.name)}"
+            sentences.append(literal(packed))
+    return sentences
+
+
+def _on_boundaries(notes: Notes, total: int) -> str:
+    """What stands between the files of a running text, and what else may stand there."""
+    added = f", added to {notes.num_ended:,} that had none" if notes.num_ended else ""
+    sentence = f"{notes.num_read:,} files joined, each ended by a newline{added}"
+    if notes.num_read >= SEVERAL and total < SMALL * notes.num_read:
+        sentence += "; {documents} treats each of these small files as a separate text"
+    return sentence
