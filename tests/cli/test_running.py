@@ -467,13 +467,16 @@ def test_a_corpus_that_changed_or_went_away_is_refused(
         wording(refused(3, "evaluate", "-q", "--split", "val"))
 
 
-@pytest.mark.parametrize("corpus", [None, 5, {}, {"sources": 5}, {"sources": ["-"]}])
+@pytest.mark.parametrize(
+    ("status", "corpus"),
+    [(4, None), (4, 5), (3, {}), (4, {"sources": 5}), (3, {"sources": ["-"]})],
+)
 def test_a_checkpoint_that_cannot_name_its_corpus_is_refused(
-    refused, tmp_path, monkeypatch, corpus, wording
+    refused, tmp_path, monkeypatch, status, corpus, wording
 ):
     save_model(tmp_path, characters("ab"), run={"corpus": corpus})
     monkeypatch.chdir(tmp_path)
-    wording(refused(3, "evaluate", "-q", "--split", "val"))
+    wording(refused(status, "evaluate", "-q", "--split", "val"))
 
 
 def test_unknown_characters_are_left_out_counted_and_named(
