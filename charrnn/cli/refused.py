@@ -60,14 +60,14 @@ def _option_meant(
 ) -> str:
     """The option that was probably meant: of this command if it has one as near as any other command's."""
     if option == "-m":
-        return "the model is the first argument, without an option before it"
+        return "give the model as the first argument, without an option"
     ours = [name for p in refused.ctx.command.params for name in p.opts if name.startswith("-")]
     near = nearest(option, [option for names in ([*ours], *verbs.values()) for option in names])
     if near in ours:
         return f"did you mean {near}?"
     having = [f"charrnn {verb}" for verb, names in verbs.items() if near in names]
     if having and command == "charrnn":
-        return f"an option follows a command: {having[0]} {near}"
+        return f"options go after the command: {having[0]} {near}"
     return f"{near} is an option of {listed(having, 4)}" if having else ""
 
 

@@ -168,7 +168,7 @@ def _lines(
     yield from lines_of(strongest_rows(part, result.place, result.norms, width, blocks=blocks))
     yield ""
     count = counted(len(result.norms), noun)
-    half = f"half of the sum of the norms is in the last {result.half:,} of {count}"
+    half = f"half of the total saliency is in the last {result.half:,} of {count}"
     yield from wrapped(half, look.line)
 
 

@@ -44,7 +44,7 @@ def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]
     """What fields a table has, although all of it is read as a running text."""
     for source in sources:
         if len(names := field_names(source, config)) > 1:
-            table = f"all of {source.name} is read, not only its texts"
+            table = f"{source.name} is read as one running text"
             choice = f"reads one of {listed(names)}, each value as a separate text"
             return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
     return []

@@ -335,11 +335,13 @@ def test_limits_that_bite_are_said(here, monkeypatch, wording):
     result = here("train", "corpus.txt", *SMALL)
     assert (
         metrics_of(result)["unit"]
-        == "character (knowing the last 500 characters of the training text)"
+        == "character (fitted on the last 500 characters of the training text)"
     )
     wording(result)
     table = here("evaluate", "--split", "val", "--baselines")
-    assert "knowing the last 500 chars of the training text, for the first 99 chars\n" in table.out
+    assert (
+        "fitted on the last 500 chars of the training text, for the first 99 chars\n" in table.out
+    )
     wording(table)
     quiet = here("evaluate", "--split", "val", "--baselines", "--json", "-q")
     assert quiet.err == ""
@@ -350,7 +352,8 @@ def test_evaluate_has_them_as_a_table_and_as_json(here):
     line = metrics_of(here("train", "corpus.txt", *SMALL))
     table = here("evaluate", "--split", "val", "--baselines").out.split("\n\n")[1].splitlines()
     assert (
-        table[0] == "baselines         bits per char, knowing the 2,700 chars of the training text"
+        table[0]
+        == "baselines         bits per char, fitted on the 2,700 chars of the training text"
     )
     rows = {row[:18].strip(): row[18:] for row in table[1:]}
     found = json.loads(here("evaluate", "--split", "val", "--baselines", "--json").out)["baselines"]

@@ -106,7 +106,7 @@ class Comparison:
         how = f"state reset at each {item_noun(end)}" if end else "state carried"
         return (
             f"the best checkpoint of each, on the same {which} of validation text, {how}",
-            f"{unit}/s: in {self._seconds} s of training each, evaluations too",
+            f"{unit}/s: in {self._seconds} s of training each, evaluations included",
         )
 
     @property

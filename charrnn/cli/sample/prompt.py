@@ -72,7 +72,7 @@ class PromptOptions(Config):
         if self.prompt is not None or self.prompt_file:
             option = "--prompt-file" if self.prompt is None else "--prompt"
             raise UsageError(
-                f"{quoted(text)} and {option} are two prompts",
+                f"give one prompt, not {quoted(text)} and {option}",
                 "put a prompt of several words in quotes",
             )
         return dataclasses.replace(self, prompt=unescaped("--prompt", text))

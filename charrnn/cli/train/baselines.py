@@ -43,7 +43,7 @@ def print_line(corpus: "Corpus") -> None:
     figures = [f"{name} {bits:.3f}" for name, bits in _before_ngram(result)]
     figures.append(f"{result.order}-gram (Kneser-Ney) {result.ngram:.3f}")
     cut = result.train_characters < len(corpus.train)
-    which = f" (knowing {_training_text(corpus, result, unit)})" if cut else ""
+    which = f" (fitted on {_training_text(corpus, result, unit)})" if cut else ""
     print(f"baselines: {', '.join(figures)} bits per {unit}{which}")
 
 
@@ -56,7 +56,7 @@ def print_table(corpus: "Corpus", split: str) -> None:
     which = f", for the first {counted(result.characters, unit)}" if cut else ""
     chooser = "validation text" if len(corpus.val) >= 2 else "this text"
     print()
-    known = f"bits per {unit}, knowing {_training_text(corpus, result, unit)}{which}"
+    known = f"bits per {unit}, fitted on {_training_text(corpus, result, unit)}{which}"
     print_wrapped(f"{'baselines':<{LABEL}}{known}", LABEL)
     for name, bits in _before_ngram(result):
         print(f"{name:<{LABEL}}{bits:.4f}")

@@ -31,7 +31,7 @@ class FollowOptions(Config):
 
     follow: bool = setting(
         False,
-        "Color the text that the model generates after TEXT, as it is generated; it is that of 'charrnn sample'.",
+        "Color the text that the model generates after TEXT while it is generated, as 'charrnn sample' would.",
         allows=(
             *("unit", "what", "surprisal", *settings_of(ColoringOptions)),
             *(*settings_of(BasicSamplingConfig), *settings_of(EditOptions)),
