@@ -41,15 +41,15 @@ class ShownRecording(Recording):
 
 
 class LanguageModel(CharRNN):
-    """A character-level recurrent language model: the network, and everything to do with it.
+    """A character-level recurrent language model: a network with its vocabulary, which samples, reads and scores text.
 
     Args:
         config: the shape of the network.
         vocabulary: the symbols that it reads and generates.
         weights: the arrays named by `charrnn.network.shapes.weight_shapes`, float32.
-        head: what it makes of the stack's outputs.
+        head: turns the outputs of the top layer into logits.
         metrics: what was measured in training: step, epoch, best_val_nats_per_char and others.
-        metadata: what is recorded of its training: corpus, settings, versions. It says how the model reads a text.
+        metadata: the record of its training: corpus, settings, versions. It determines how the model reads a text.
         name: the name of its run or file, for its description.
 
     Raises:
@@ -153,7 +153,7 @@ class LanguageModel(CharRNN):
             settings: length, temperature, seed and so on: the fields of SamplingConfig.
 
         Raises:
-            DataError: the prompt has characters that the model does not know, or lines where one is wanted.
+            DataError: the prompt has characters that the model does not know, or several lines where one is expected.
             UsageError: a setting is unknown or out of its range.
 
         Example:
@@ -215,8 +215,9 @@ class LanguageModel(CharRNN):
         Args:
             text: the text, or its ids, all known to the model.
             window: None carries the state through the whole text; W resets it every W characters.
-            item_end: score each line by itself, if this is a newline; None: as the model was trained.
-            carried: whether the text is read as running text even by a model of lines.
+            item_end: what ends an item, to score each item by itself: a newline for lines; None: as the model was
+                trained.
+            carried: read the text as running text, even with a model of lines.
 
         Raises:
             DataError: the text is too short, or has characters that the model does not know.
@@ -235,7 +236,7 @@ class LanguageModel(CharRNN):
 
 
 def load(name: str | Path) -> LanguageModel:
-    """A trained model, ready to run in NumPy.
+    """Load a trained model, ready to run in NumPy.
 
     Args:
         name: a .safetensors file that `charrnn train` wrote, a run's folder, or the name of a run under checkpoints/;

@@ -50,7 +50,7 @@ class CharRNN:
         config: the shape of the network.
         vocabulary: the symbols that it reads.
         weights: the arrays named by `charrnn.network.shapes.weight_shapes`, float32.
-        head: what it makes of the stack's outputs.
+        head: turns the outputs of the top layer into logits.
 
     Raises:
         CheckpointError: a weight is missing, superfluous or of the wrong shape.
@@ -114,7 +114,7 @@ class CharRNN:
     def inputs(self, ids: Any) -> Float:
         """The input of layer 0 for symbols (N,): W_ih · embedding + biases, (N, B·H).
 
-        A network that reads something beside the symbol adds it here; its twin in torch is `Network.inputs`.
+        A network that reads something beside the symbol adds it here; its counterpart in torch is `Network.inputs`.
         """
         return self._project(ids)
 

@@ -29,7 +29,7 @@ def score_candidates(
     """Score texts that may follow a prompt.
 
     Args:
-        model: the model to judge by.
+        model: the model to score with.
         prompt: what precedes each candidate; an empty one stands for a newline.
         candidates: the texts.
         item_end: the character that ends a line, if the prompt begins one and a candidate ends it: it is read before

@@ -81,7 +81,7 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp(cross-entropy): as many equally likely symbols would be as hard to predict."""
+        """exp(cross-entropy): the number of equally likely symbols that would be as hard to predict."""
         return math.exp(min(self.nats_per_char, 700.0))
 
     @property
@@ -131,7 +131,7 @@ def evaluate(
             one pass; None takes one for every STREAM_LENGTH characters.
         item_end: score each item by itself: each line, if this is a newline (see `charrnn.text.kinds`); None: as the
             model was trained.
-        carried: whether the text is read as running text even by a model of lines.
+        carried: read the text as running text, even with a model of lines.
         unknown: how many unknown characters were left out of the text; only added to those in the result.
         progress: called with the number of characters that were just predicted.
 

@@ -60,7 +60,7 @@ class LineScore:
 
     @property
     def bits_per_char(self) -> float:
-        """The mean cost of a symbol in bits."""
+        """Mean surprisal in bits per character."""
         return self.bits / self.characters
 
     def as_dict(self) -> dict[str, Any]:

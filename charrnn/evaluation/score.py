@@ -47,17 +47,17 @@ def score(
     carried: bool = False,
     unknown_bits: float | None = None,
 ) -> list[LineScore]:
-    """Score each line of a text, as the model was trained to read it: its cost in bits, and where it surprises most.
+    """Score each line of a text, as the model was trained to read it: its surprisal, and its most surprising character.
 
     A model of running text reads each line after those before it. One that was trained on lines reads each by itself,
     after a newline, and leaves out empty ones; the same holds for records and documents.
 
     Args:
-        model: the model to judge by.
+        model: the model to score with.
         lines: the lines, such as an open file; a newline at the end of one is its end, and not counted twice.
         item_end: score each line by itself, if this is a newline (see `charrnn.text.kinds`); None: as the model was
             trained.
-        carried: whether each line is read after those before it even by a model of lines.
+        carried: carry the state from line to line, even with a model of lines.
         unknown_bits: the cost in bits of a character that the model does not know; None: that of the model's unknown
             symbol, or without one UNIFORM_BITS.
 
@@ -97,7 +97,7 @@ class LineScorer:
     """A model that scores lines as they arrive.
 
     Args:
-        model: the model to judge by.
+        model: the model to score with.
         carried: whether each line is read after those before it.
         item_end: the character that ends a line.
         unknown_bits: see `score`.

@@ -88,7 +88,7 @@ class Recording:
 
     @property
     def mean_surprisal(self) -> float:
-        """The mean surprisal in bits per symbol, without a first symbol before which none was read."""
+        """Mean surprisal in bits per symbol; a first symbol with nothing before it does not count."""
         costs = self.surprisal[int(self.start == 0) :]
         return float(costs.mean()) if len(costs) else 0.0
 

@@ -35,7 +35,7 @@ class Network(nn.Module):
             1.438 nats after 1,892 steps with 0.09 of it.
         kernel: see `charrnn.training.stack.Stack`.
         weight_drop: the part of the recurrent weights that is zeroed in training; see there.
-        head: what it makes of the stack's outputs.
+        head: turns the outputs of the top layer into logits.
     """
 
     def __init__(

@@ -57,10 +57,10 @@ class Run(Iterator[Event]):
     """A training run: an iterator of its events (see `charrnn.training.events`), which trains as it is iterated.
 
     Args:
-        trainer: trains.
-        plan: what was planned for it.
-        held: holds the run's folder; closed at the end of the run.
-        is_kept: whether the folder stays; if not, the best model stays in memory alone.
+        trainer: runs the training steps.
+        plan: the plan of the run.
+        held: the lock on the run's folder; released at the end of the run.
+        is_kept: whether the folder is kept; if not, the best model is only in memory.
     """
 
     def __init__(self, trainer: Trainer, plan: Plan, held: ExitStack, *, is_kept: bool) -> None:
@@ -83,7 +83,7 @@ class Run(Iterator[Event]):
 
     @property
     def notes(self) -> list[str]:
-        """What there is to know of the text and the plan, in sentences."""
+        """Notes on the text and the plan, one sentence each."""
         found = [*self.corpus.notes, *corpus_advice(self.corpus)]
         return [*(spelled(note, in_python) for note in found), *self.plan.reasons]
 
@@ -155,7 +155,7 @@ def train(
     cache: str | Path | None = None,
     **settings: Any,
 ) -> Run:
-    """A new training run, planned and ready: it trains as its events are iterated.
+    """Plan a new training run, which trains as its events are iterated.
 
     Settings that are left out are planned, as by the command `train`: the size of the network, for example, from the
     time budget and the speed of this machine, which is measured first.
