@@ -111,10 +111,10 @@ def format_of(start: bytes, name: str = "") -> Format | None:
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         inside = (kind for sign, kind in IN_A_ZIP if sign in start[30:])
         return BY_ENDING.get(Path(name).suffix.lower()) or next(inside, ZIP)
-    if start[257:262] == b"ustar":
+    if start[257:262] == b"ustar" and b"\0" in start[:257]:
         return TAR
     if start.startswith(b"RIFF") and start[8:12] in (b"WEBP", b"WAVE", b"AVI "):
         return IMAGE if start[8:12] == b"WEBP" else SOUND
-    if start[4:8] == b"ftyp":
+    if start[:1] == b"\0" and start[4:8] == b"ftyp":
         return Format("a film, image or recording")
     return next((kind for sign, kind in AT_THE_START if start.startswith(sign)), None)

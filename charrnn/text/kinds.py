@@ -50,9 +50,9 @@ def item_end_of(config: CorpusConfig) -> str | None:
 
 def item_noun(end: str) -> str:
     """The noun for an item with this end: "line"."""
-    return KINDS[end].noun
+    return KINDS[end].noun if end in KINDS else "item"
 
 
 def end_name(end: str) -> str:
     """The end of an item in messages: "newline"."""
-    return KINDS[end].end_name
+    return KINDS[end].end_name if end in KINDS else repr(end)

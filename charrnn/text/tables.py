@@ -21,6 +21,8 @@ DELIMITERS = ",;\t|"
 """What may stand between two columns, the usual one first."""
 LONGEST_VALUE = 1 << 30
 """Characters of a value of a .csv file, at most."""
+SEEN_PIECES = 16
+"""Pieces of a file that are read to list its keys; of a longer .json file they are not listed."""
 SEEN_RECORDS = 100
 """Records at the start of a file whose keys are listed."""
 COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
@@ -67,7 +69,7 @@ def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
     kind = table_kind(source)
     if kind is None or source.name == "standard input":
         return []
-    pieces = _text_pieces(source, config, Notes())
+    pieces = itertools.islice(_text_pieces(source, config, Notes()), SEEN_PIECES)
     try:
         if kind == "csv":
             return _header(_lines(pieces))[0]
