@@ -96,6 +96,8 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
         scores.append(scored.out)
         assert scored.err == ""  # it is in the checkpoint how its texts are read
     assert scores[0] == scores[1]
+    lines = [charrnn_in("score", "names", name).out for name in ("nfc.txt", "nfd.txt")]
+    assert lines[0] == lines[1]
     for option, gap, more in (("--prompt", "", ("--seed", 1)), ("--infill", "_", ())):
         found = [
             charrnn_in("sample", "names", option, text + gap, *more, "-q").out

@@ -103,7 +103,10 @@ def test_the_bytes_of_packed_text_are_read_with_a_warning():
     assert notes_of(TEXT.encode(), "a.txt") == ()
 
 
-@pytest.mark.parametrize("text", ["PK is a name", "BM", "GIFs", "%PD", "Rar", "1 <a>\nfoo\n", "the ftype", "a" * 257 + "ustar"])
+@pytest.mark.parametrize(
+    "text",
+    ["PK is a name", "BM", "GIFs", "%PD", "Rar", "1 <a>\nfoo\n", "the ftype", "a" * 257 + "ustar"],
+)
 def test_a_text_that_begins_alike_is_a_text(text):
     assert format_of(text.encode()) is None
 

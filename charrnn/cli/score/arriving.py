@@ -44,6 +44,13 @@ class Lines:
         Raises:
             DataError: they cannot be read.
         """
+        from charrnn.text.normal import normalized
+
+        for lines in self._lists(config):
+            yield [normalized(line, config.normalize) for line in lines]
+
+    def _lists(self, config: "CorpusConfig") -> Iterator[list[str]]:
+        """The lines as they are written."""
         from charrnn.text.kinds import LINES, RECORDS, items_of
         from charrnn.text.pieces import ended
 

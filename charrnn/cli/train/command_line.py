@@ -16,7 +16,7 @@ CorpusNames = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="CORPUS...",
-        help="Files, folders, .gz files, - for standard input, or names that 'charrnn corpora' lists.",
+        help="Files, folders, compressed files, - for standard input, or names that 'charrnn corpora' lists.",
         show_default=False,
     ),
 ]
