@@ -342,11 +342,11 @@ class TrainingConfig(Config):
         metavar="STEP:PLANNED",
         panel=LEARNING,
     )
-    final_learning_rate: float = setting(
+    final_rate_fraction: float = setting(
         0.02,
         "Learning rate at the last step, as a fraction of the peak.",
         high=1,
-        flags=("--final-lr",),
+        flags=("--final-lr-fraction", "--final-lr"),
         panel=LEARNING,
     )
     weight_decay: float = setting(

@@ -164,6 +164,7 @@ RENAMED = {
     "muon_lr": "muon_learning_rate",
     "layers": "num_layers",
     "glob": "globs",
+    "final_learning_rate": "final_rate_fraction",
 }
 """Settings by the names that older checkpoints have for them."""
 NEVER_ZERO = ("reset_every", "clip", "patience")

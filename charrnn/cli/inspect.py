@@ -80,8 +80,17 @@ def _as_dict(loaded: "Checkpoint") -> dict[str, Any]:
         },
         "resumable": bool(loaded.training),
         "metrics": dict(loaded.metrics),
-        "run": dict(loaded.run),
+        "run": _run(loaded),
     }
+
+
+def _run(loaded: "Checkpoint") -> dict[str, Any]:
+    """The record of the run, its training settings by their present names."""
+    from charrnn.schema import current
+
+    run = dict(loaded.run)
+    training = run.get("training")
+    return run | ({"training": current(training)} if isinstance(training, dict) else {})
 
 
 def _lines(loaded: "Checkpoint", shown: dict[str, Any]) -> list[str]:

@@ -118,9 +118,9 @@ class _Display:
 
     @property
     def figures(self) -> str:
-        """Loss in nats, bits per character on training and validation text."""
+        """The loss on training and validation text, in bits per character."""
         val = "" if self.val_bits is None else f", val {self.val_bits:.3f}"
-        return f"loss {self.nats:.3f} nats, bits/char {self.nats / math.log(2):.3f}{val}"
+        return f"loss {self.nats / math.log(2):.3f}{val} bits/char"
 
     def say(self, text: str) -> None:
         """Print a line."""

@@ -36,7 +36,9 @@ def source_remarks(
     if config.level == "byte":
         sentences += _on_packed(sources)
     if notes.truncated:
-        sentences.append(f"stopped after {counted(total, 'character')} ({{max_chars}})")
+        sentences.append(
+            f"the first {counted(total, 'character')} were read: {{max_chars}} sets another limit"
+        )
     return sentences
 
 

@@ -5,11 +5,11 @@ torch is imported by the functions that need it, once the text has been read.
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.config import ModelConfig, SavingConfig, TrainingRequest
+from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, EnvironmentFault, SettingError
 from charrnn.runs import BEST, LAST, METRICS, require_unused
 from charrnn.text.kinds import item_noun
@@ -66,15 +66,27 @@ def require_validation_text(request: TrainingRequest, text: "Corpus") -> None:
         )
 
 
-def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, device: str) -> "Plan":
-    """Plan what a request leaves open, after measuring this machine."""
+def plan_run(
+    text: "Corpus",
+    network: ModelConfig,
+    request: TrainingRequest,
+    device: str,
+    measured: Callable[[], object] = lambda: None,
+) -> "Plan":
+    """Plan what a request leaves open, after measuring this machine; `measured` is called after each measurement."""
     from charrnn.training.allowed import CorpusSize
-    from charrnn.training.measure import plan_here
+    from charrnn.training.measure import plan_here, seconds_per_step
 
     size = CorpusSize(len(text.train), len(text.val), text.item_lengths(text.train))
     if text.item_end is not None:
         size = dataclasses.replace(size, item_noun=item_noun(text.item_end))
-    return plan_here(size, network, request, device)
+
+    def measure(model_config: ModelConfig, config: TrainingConfig) -> float:
+        seconds = seconds_per_step(model_config, config)
+        measured()
+        return seconds
+
+    return plan_here(size, network, request, device, measure)
 
 
 def new_trainer(

@@ -49,7 +49,7 @@ def ends_of(config: TrainingConfig) -> set[int]:
 def learning_rate(step: int, config: TrainingConfig) -> float:
     """The learning rate at a step, as a part of the largest.
 
-    A straight warm-up, then half a cosine down to `final_learning_rate` at the run's last step. From where a run was
+    A straight warm-up, then half a cosine down to `final_rate_fraction` at the run's last step. From where a run was
     made longer, the cosine is that of the new total, to which the rate rises in as many steps as it once warmed up; from
     where it was made shorter, the rest of the cosine is gone through faster.
 
@@ -64,7 +64,7 @@ def learning_rate(step: int, config: TrainingConfig) -> float:
 
 def _cooled(step: int, phases: list[Phase], config: TrainingConfig) -> float:
     """The rate without the first warm-up, by the last of these phases."""
-    low = config.final_learning_rate
+    low = config.final_rate_fraction
     rate = low + (1 - low) * (1 + math.cos(math.pi * _part_done(step, phases))) / 2
     longer = [k for k in range(1, len(phases)) if phases[k].steps > phases[k - 1].steps]
     if not longer:

@@ -33,16 +33,16 @@ RELEASED = {
         --separator --documents
         --test-fraction --lines --split-seed --name --out --resume --overwrite --device --precision --threads --cache
         --save-every --keep --baselines --tensorboard --init-from --extend-vocabulary --layer-norm
-        --eval-every --final-lr --kernel --reset-every --warmup-steps --weight-decay
-        --separator --documents""",
+        --eval-every --final-lr-fraction --kernel --reset-every --warmup-steps --weight-decay
+        --field --normalize --val --test --json --seeds --exact-steps --replanned""",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level
         --min-count --glob --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite
         --separator --documents
         --device --precision
-        --threads --cache --json --epochs --eval-every --final-lr --keep-newlines --kernel
-        --layer-norm --learn-start --reset-every --test-fraction --warmup-steps --weight-decay --separator
-        --documents""",
+        --threads --cache --json --epochs --eval-every --final-lr-fraction --keep-newlines --kernel
+        --layer-norm --learn-start --reset-every --test-fraction --warmup-steps --weight-decay
+        --field --normalize --val --test --seeds --exact-steps""",
     "sample": """--prompt --temp --length --seed --interactive --count --prompt-file --unknown --temp-to --top-k --top-p
         --min-p --typical --repetition-penalty --repetition-window --no-repeat-ngram --ban --bias --match --stop
         --until-sentence --max-chars --lines --infill --beam --infill-newlines --separator --unique --novel
@@ -57,7 +57,7 @@ RELEASED = {
     "serve": "--port --open",
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json
         --clamp --steer --steer-file""",
-    "evaluate": "--window --split --streams --lines --baselines --clamp --steer --steer-file --json",
+    "evaluate": "--window --split --corpus --streams --lines --baselines --clamp --steer --steer-file --json",
     "gradients": "--distance --fresh --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",

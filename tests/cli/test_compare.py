@@ -37,7 +37,7 @@ from charrnn.runs import new_folders
 SHAPE = ("--embedding-size", 4, "--batch-size", 6, "--sequence-length", 10)
 SMALL = ("--hidden-size", 12, *SHAPE, "--precision", "float32")
 TINY = (*SMALL, "--steps", 3)
-KEYS = {"corpus", "minutes", "steps", "parameters", "protocol", "networks"}
+KEYS = {"corpus", "minutes", "steps", "parameters", "protocol", "networks", "means"}
 FIGURES = {
     *("cell", "run", "config", "training", "parameters", "steps", "epochs", "characters_seen"),
     *("seconds", "chars_per_second", "nats_per_char", "bits_per_char", "diverged"),
@@ -505,3 +505,16 @@ def test_a_signal_between_two_runs_stops_the_next_at_once():
         stopper.watch(second)
     assert second.stop_requested
     assert stopper.signal_number == signal.SIGTERM
+
+
+def test_several_seeds_give_means_and_standard_errors(here, corpus):
+    result = compared(here, "--cells", "gru,elman", "--seeds", "1,2", "--steps", 3)
+    networks, means = result["networks"], result["means"]
+    assert [(n["cell"], n["training"]["seed"]) for n in networks] == [
+        *(("gru", 1), ("gru", 2)),
+        *(("elman", 1), ("elman", 2)),
+    ]
+    for mean, pair in zip(means, (networks[:2], networks[2:]), strict=True):
+        first, second = (network["bits_per_char"] for network in pair)
+        assert mean["bits_per_char"] == pytest.approx((first + second) / 2)
+        assert mean["standard_error"] == pytest.approx(abs(first - second) / 2)

@@ -39,7 +39,7 @@ class Clock:
 
 @given(st.integers(2, 400), st.data())
 def test_a_shorter_run_goes_through_the_rest_of_its_cosine_and_ends_at_its_end(steps, data):
-    config = TrainingConfig(steps=steps, warmup_steps=0, final_learning_rate=0.1)
+    config = TrainingConfig(steps=steps, warmup_steps=0, final_rate_fraction=0.1)
     at = data.draw(st.integers(1, steps - 1))
     total = data.draw(st.integers(at + 1, steps))
     shorter = replanned(config, at, total)

@@ -84,7 +84,7 @@ def test_a_short_text_gets_fewer_rows_then_shorter_ones(num_symbols, expected):
 
 
 def test_the_learning_rate_warms_up_then_falls_to_its_end():
-    config = TrainingConfig(steps=100, warmup_steps=10, final_learning_rate=0.1)
+    config = TrainingConfig(steps=100, warmup_steps=10, final_rate_fraction=0.1)
     rates = [learning_rate(step, config) for step in range(100)]
     assert rates[0] == pytest.approx(0.1, rel=1e-3)
     assert max(rates) == pytest.approx(1, rel=0.05)

@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.compare.report import Comparison, Trained, bar_cells, table
+from charrnn.cli.compare.report import Comparison, Trained, bar_cells, means, table
 from charrnn.cli.options import Changes, Given, spell_as_options
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
-from charrnn.cli.train.command_line import CorpusNames, PlaceOptions
-from charrnn.cli.train.report import (
-    evaluate_best,
-    sample_command,
-    say_corpus,
-    say_plan,
-    say_stopped,
-)
-from charrnn.cli.train.run import drive, start_torch
+from charrnn.cli.train.command_line import CorpusNames, PlaceOptions, seeds_of
+from charrnn.cli.train.report import say_corpus, say_plan, say_stopped
+from charrnn.cli.train.result import evaluate_best, sample_command
+from charrnn.cli.train.run import drive, plan_run, start_torch
 from charrnn.config import (
+    LEARNING,
     NETWORK,
     SAVING,
     CorpusConfig,
@@ -32,7 +28,7 @@ from charrnn.network.cells import CELLS, get_cell
 from charrnn.render.tables import EIGHTHS
 from charrnn.runs import new_folders
 from charrnn.settings import setting
-from charrnn.training.new_run import held_folder, new_trainer, plan_run, require_room
+from charrnn.training.new_run import held_folder, new_trainer, require_room
 from charrnn.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -79,6 +75,12 @@ class CompareOptions(PlaceOptions):
         default_text="the same hidden size for all",
         panel=NETWORK,
     )
+    seeds: str | None = setting(
+        None,
+        "Train each cell once with each of these seeds, as 1,2,3, and report means and their standard errors.",
+        metavar="SEEDS",
+        panel=LEARNING,
+    )
     json: bool = setting(False, "Print one JSON object instead of the table.", panel=SAVING)
 
 
@@ -111,15 +113,26 @@ def compare(
         raise SettingError.naming(
             "{parameters} chooses the hidden sizes", "leave out {hidden_size}"
         )
+    seeds = seeds_of(options.seeds)
+    if seeds and "seed" in given:
+        raise SettingError.naming(
+            "{seeds} and {seed} cannot be used together", "leave one of them out"
+        )
     if not request.has_limit:
         request = dataclasses.replace(request, minutes=MINUTES_EACH)
     plain = request.network(vocab_size=1)  # until the text has been read
     networks = [dataclasses.replace(plain, cell=cell) for cell in _chosen(options.cells)]
-    endings = [f"-{network.cell}" for network in networks]
+    endings = [
+        f"-{network.cell}{ending}"
+        for network in networks
+        for ending in ([f"-seed{seed}" for seed in seeds] or [""])
+    ]
     folders = new_folders(options.out, options.name, corpus, endings, overwrite=options.overwrite)
     text = _read(corpus, config, options.cache)
     networks = [_sized(network, text, options.parameters) for network in networks]
-    entries = _plan(text, networks, folders, request, options.out)
+    plans = _plan(text, networks, request, options.out, len(folders))
+    own = [_with_seed(plan, seed) for plan in plans for seed in (seeds or (None,))]
+    entries = [Entry(*of) for of in zip((p.model_config for p in own), folders, own, strict=True)]
     comparison = Comparison(corpus, text, request, options.parameters)
     _train_all(comparison, entries, options)
 
@@ -172,24 +185,33 @@ def _sized(network: ModelConfig, text: "Corpus", parameters: int | None) -> Mode
 def _plan(
     text: "Corpus",
     networks: list[ModelConfig],
-    folders: list[Path],
     request: TrainingRequest,
     out: Path,
-) -> list[Entry]:
-    """Plan every run before the first starts, so that errors show at once and the total time is known."""
+    num_runs: int,
+) -> "list[Plan]":
+    """Plan every network before the first starts, so that errors show at once and the total time is known."""
     from charrnn.files import make_writable_folder
 
     make_writable_folder(out)
-    require_room(out, *networks)
+    require_room(out, *networks * (num_runs // len(networks)))
     count = counted(len(networks), "network")
     say(f"measuring   how fast this machine trains {count} ...")
     device = start_torch(request)
     plans = _alike(
         [plan_run(text, network, _fixed(request, network), device) for network in networks]
     )
-    total = duration(sum(plan.seconds for plan in plans))
-    say(f"total       about {total} for {count}, one after the other")
-    return [Entry(*of) for of in zip(networks, folders, plans, strict=True)]
+    each = num_runs // len(networks)
+    total = duration(each * sum(plan.seconds for plan in plans))
+    runs = f" with {counted(each, 'seed')} each" if each > 1 else ""
+    say(f"total       about {total} for {count}{runs}, one after the other")
+    return plans
+
+
+def _with_seed(plan: "Plan", seed: int | None) -> "Plan":
+    """The plan with another seed; None: as it is."""
+    if seed is None:
+        return plan
+    return dataclasses.replace(plan, config=dataclasses.replace(plan.config, seed=seed))
 
 
 def _fixed(request: TrainingRequest, network: ModelConfig) -> TrainingRequest:
@@ -294,11 +316,12 @@ def _show(comparison: Comparison, entries: list[Entry], *, as_json: bool) -> Non
     """Print the metrics, which are the result, and report which networks were not finished."""
     rows = comparison.rows
     say()
-    if missing := [entry.network.cell for entry in entries[len(rows) :]]:
-        done = ", ".join(row.config.cell for row in rows) or "none"
+    if missing := dict.fromkeys(entry.network.cell for entry in entries[len(rows) :]):
+        done = ", ".join(dict.fromkeys(row.config.cell for row in rows)) or "none"
         say(f"finished: {done}; not finished: {', '.join(missing)}")
     if not rows:
         return
+    rows = means(rows)
     if as_json:
         print(json.dumps(comparison.as_dict(), allow_nan=False), flush=True)
     else:
@@ -308,6 +331,8 @@ def _show(comparison: Comparison, entries: list[Entry], *, as_json: bool) -> Non
         validated, timed = comparison.protocol
         print_wrapped(validated)
         bars = "; bar: bits, shorter is better" if bar_cells(rows, unit, width) else ""
+        if (seeds := max(row.num_seeds for row in rows)) > 1:
+            bars += f"; means and standard errors of {counted(seeds, 'seed')}"
         print_wrapped(timed + bars)
         sys.stdout.flush()
     if comparison.best:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.train.report import validation_text
+from charrnn.cli.train.result import Spread, validation_text
 from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import DivergedError
 from charrnn.render.tables import bar
@@ -41,6 +43,10 @@ class Trained:
     nats: float | None
     """Nats per character of validation text; None if training diverged."""
     diverged: DivergedError | None = None
+    num_seeds: int = 1
+    """Runs of which this is the mean."""
+    standard_error: float | None = None
+    """Standard error of the mean of `bits`; None for one run."""
 
     @property
     def chars_per_second(self) -> float | None:
@@ -70,6 +76,35 @@ class Trained:
             "bits_per_char": self.bits,
             "diverged": self.diverged and self.diverged.message,
         }
+
+    def as_mean(self) -> dict[str, Any]:
+        """The means over seeds under the names that `compare --json` prints."""
+        return {
+            "cell": self.config.cell,
+            "seeds": self.num_seeds,
+            "bits_per_char": self.bits,
+            "standard_error": self.standard_error,
+        }
+
+
+def means(rows: Sequence[Trained]) -> list[Trained]:
+    """A row for each cell: its run, or the mean of its runs with several seeds. The first seed's run stands for it."""
+    return [_mean(list(group)) for _, group in groupby(rows, lambda row: row.config.cell)]
+
+
+def _mean(rows: Sequence[Trained]) -> Trained:
+    diverged = next((row for row in rows if row.diverged), None)
+    if len(rows) == 1 or diverged:
+        return diverged or rows[0]
+    spread = Spread.of([row.bits or 0.0 for row in rows])
+    return dataclasses.replace(
+        rows[0],
+        characters_seen=round(statistics.fmean(row.characters_seen for row in rows)),
+        seconds=statistics.fmean(row.seconds for row in rows),
+        nats=spread.mean * math.log(2),
+        num_seeds=len(rows),
+        standard_error=spread.error,
+    )
 
 
 @dataclass
@@ -133,6 +168,7 @@ class Comparison:
             "parameters": self.parameters,
             "protocol": self.protocol[0],
             "networks": [row.as_dict() for row in self.rows],
+            "means": [row.as_mean() for row in means(self.rows)],
         }
 
 
@@ -193,7 +229,8 @@ def _cells(row: Trained) -> list[str]:
         f"{row.characters_seen:,}",
         figure(row.chars_per_second, ",.0f"),
         figure(row.nats, ".4f"),
-        figure(row.bits, ".4f"),
+        figure(row.bits, ".4f")
+        + ("" if row.standard_error is None else f" ± {row.standard_error:.4f}"),
     ]
 
 

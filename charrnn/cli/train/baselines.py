@@ -36,9 +36,8 @@ def measured(corpus: "Corpus", split: str) -> "Baselines":
     )
 
 
-def print_line(corpus: "Corpus") -> None:
+def print_line(corpus: "Corpus", result: "Baselines") -> None:
     """The baselines of the validation text in one line."""
-    result = measured(corpus, "val")
     unit = "byte" if corpus.config.level == "byte" else "character"
     figures = [f"{name} {bits:.3f}" for name, bits in _before_ngram(result)]
     figures.append(f"{result.order}-gram (Kneser-Ney) {result.ngram:.3f}")

@@ -2,15 +2,23 @@
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charrnn.cli.options import Changes, Given
 from charrnn.cli.run_names import complete_checkpoint
-from charrnn.cli.terminal import die_by_signal, is_quiet, say
-from charrnn.cli.train.command_line import CommandLine, CorpusNames, RunOptions, change_of_plan
+from charrnn.cli.terminal import die_by_signal, is_quiet, print_json, say
+from charrnn.cli.train.command_line import (
+    CommandLine,
+    CorpusNames,
+    RunOptions,
+    change_of_plan,
+    seeds_of,
+)
+from charrnn.cli.train.json_lines import plan_record
+from charrnn.cli.train.longer import longer_command
 from charrnn.cli.train.report import (
     print_plan,
-    print_result,
     report_advice,
     say_corpus,
     say_plan,
@@ -18,20 +26,20 @@ from charrnn.cli.train.report import (
     say_stopped,
     why_early,
 )
-from charrnn.cli.train.run import drive, start_torch
+from charrnn.cli.train.result import Result, print_result, result_of, show_seeds
+from charrnn.cli.train.run import drive, plan_run, start_torch
 from charrnn.cli.train.tensorboard import check_tensorboard
 from charrnn.config import (
     CorpusConfig,
     SavingConfig,
     TrainingRequest,
 )
-from charrnn.errors import UsageError
+from charrnn.errors import SettingError, UsageError
 from charrnn.network.cells import get_cell
-from charrnn.runs import new_folder
+from charrnn.runs import new_folders
 from charrnn.training.new_run import (
     held_folder,
     new_trainer,
-    plan_run,
     require_room,
     require_validation_text,
 )
@@ -39,6 +47,7 @@ from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
+    from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
 
 EXAMPLES = (
@@ -100,24 +109,55 @@ def train(
 def _start(command_line: CommandLine, start: Start | None) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and reported."""
     run, names, request = command_line.run, command_line.names, command_line.request
-    overwrite, keep = run.overwrite, command_line.saving.keep
-    folder = None if run.plan_only else new_folder(run.out, run.name, names, overwrite=overwrite)
+    seeds = seeds_of(run.seeds)
+    if seeds and "seed" in request.given:
+        raise SettingError.naming(
+            "{seeds} and {seed} cannot be used together", "leave one of them out"
+        )
+    endings = [f"-seed{seed}" for seed in seeds] or [""]
+    folders = (
+        []
+        if run.plan_only
+        else new_folders(run.out, run.name, names, endings, overwrite=run.overwrite)
+    )
     text = _text(command_line, start)
     network = (start or request).network(vocab_size=len(text.vocabulary))
     shaped = start.keeping_shape(request) if start else request
     device = start_torch(shaped)
-    if folder is None:
-        print_plan(plan_run(text, network, shaped, device))
+    if run.plan_only:
+        shown = plan_run(text, network, shaped, device)
+        (print_json(plan_record(shown)) if run.json else print_plan(shown))
         return
-    with held_folder(folder, network, overwrite=overwrite, keep=keep):
-        plan = plan_run(text, network, shaped, device)
-        say_plan(plan, folder)
-        require_room(folder, plan.model_config, keep=keep)
-        saving = command_line.saving
-        trainer = new_trainer(
-            names, text, plan, folder, request=request, saving=saving, start=start
-        )
-        _run(trainer, command_line)
+    plan: Plan | None = None
+    results: list[Result] = []
+    for folder, seed in zip(folders, seeds or (None,), strict=True):
+        with held_folder(folder, network, overwrite=run.overwrite, keep=command_line.saving.keep):
+            plan = plan or plan_run(text, network, shaped, device)
+            own, asked = _seeded(plan, request, seed)
+            say_plan(own, folder)
+            require_room(folder, plan.model_config, keep=command_line.saving.keep)
+            trainer = new_trainer(
+                names, text, own, folder, request=asked, saving=command_line.saving, start=start
+            )
+            if run.json:
+                print_json(plan_record(own, folder))
+            result = _run(trainer, command_line, results)
+        if result is None:
+            return
+        results.append(result)
+    if seeds:
+        show_seeds(results, as_json=run.json)
+
+
+def _seeded(
+    plan: "Plan", request: TrainingRequest, seed: int | None
+) -> tuple["Plan", TrainingRequest]:
+    """A plan and a request with another seed; None: as they are."""
+    if seed is None:
+        return plan, request
+    config = dataclasses.replace(plan.config, seed=seed)
+    given = {**request.given, "seed": seed}
+    return dataclasses.replace(plan, config=config), dataclasses.replace(request, given=given)
 
 
 def _text(command_line: CommandLine, start: Start | None) -> "Corpus":
@@ -139,24 +179,40 @@ def _text(command_line: CommandLine, start: Start | None) -> "Corpus":
     return text
 
 
-def _run(trainer: "Trainer", command_line: CommandLine) -> None:
-    """Train, and report how it ended."""
+def _run(
+    trainer: "Trainer", command_line: CommandLine, before: Sequence[Result] = ()
+) -> Result | None:
+    """Train, and report how it ended; None if it was stopped. The signal that stopped it ends the process.
+
+    Args:
+        trainer: the run.
+        command_line: the command line.
+        before: the results of the runs with other seeds.
+    """
     from charrnn.cli.progress import Stopper
     from charrnn.cli.train.tensorboard import TensorBoardLog
 
-    tensorboard = command_line.run.tensorboard
-    log = TensorBoardLog(tensorboard, trainer) if tensorboard else None
+    run, names = command_line.run, command_line.names
+    log = TensorBoardLog(run.tensorboard, trainer) if run.tensorboard else None
     with Stopper() as stopper:
-        drive(trainer, stopper, log=log)
+        drive(trainer, stopper, log=log, as_json=run.json)
     if not trainer.finished:
-        say_stopped(trainer, command_line.names, tensorboard)
+        say_stopped(trainer, names, run.tensorboard)
+        show_seeds(before, as_json=run.json)
+        sys.stdout.flush()
         if stopper.signal_number:
             die_by_signal(stopper.signal_number)
-        return
+        return None
     if trainer.stopped_early:
         say(why_early(trainer.progress.step, trainer.config))
-    report_advice(trainer, command_line.names)
-    print_result(trainer, baselines=command_line.run.baselines and not is_quiet())
+    longer = longer_command(trainer.folder, names, trainer.metadata, trainer.config)
+    longer = report_advice(trainer, longer)
+    result = result_of(trainer, baselines=run.baselines and not is_quiet())
+    if run.json:
+        print_json(result.as_dict)
+    else:
+        print_result(result, longer)
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
         sys.stdout.flush()
         die_by_signal(stopper.signal_number)
+    return result

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from charrnn.config import BUDGET, MACHINE, SAVING, CorpusConfig, SavingConfig, TrainingRequest
+from charrnn.config import (
+    BUDGET,
+    LEARNING,
+    MACHINE,
+    MAX_SEED,
+    SAVING,
+    CorpusConfig,
+    SavingConfig,
+    TrainingRequest,
+)
 from charrnn.errors import SettingError
 from charrnn.runs import RUNS
 from charrnn.settings import Config, setting
@@ -57,6 +66,19 @@ class RunOptions(PlaceOptions):
         excludes=("overwrite",),
         panel=SAVING,
     )
+    json: bool = setting(
+        False,
+        "Print one JSON object for each event of the run: plan, steps, evaluations, result.",
+        free=True,
+        panel=SAVING,
+    )
+    seeds: str | None = setting(
+        None,
+        "Train one run for each of these seeds, as 1,2,3, and report the mean and its standard error.",
+        metavar="SEEDS",
+        excludes=("resume",),
+        panel=LEARNING,
+    )
     tensorboard: Path | None = setting(
         None,
         "Log the run for TensorBoard too, in DIR/NAME (needs tensorboard).",
@@ -84,6 +106,24 @@ def change_of_plan(text: str) -> tuple[int, int]:
             "{replanned} must be STEP:PLANNED, such as 1200:4000, not {found!r}", found=text
         )
     return int(numbers[0]), int(numbers[1])
+
+
+def seeds_of(text: str | None) -> list[int]:
+    """Seeds as they are typed: "1, 2,3" -> [1, 2, 3]; none: [].
+
+    Raises:
+        SettingError: one is no seed, or occurs twice.
+    """
+    if text is None:
+        return []
+    words = [word.strip() for word in text.split(",")]
+    valid = all(w.isdecimal() and w.isascii() and int(w) <= MAX_SEED for w in words)
+    if not valid or len({*map(int, words)}) < len(words):
+        raise SettingError.naming(
+            "{seeds} must be different whole numbers with commas between, such as 1,2,3, not {found!r}",
+            found=text,
+        )
+    return [*map(int, words)]
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,14 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.options import spell_as_options
 from charrnn.cli.terminal import say
-from charrnn.cli.train.baselines import print_line
-from charrnn.cli.train.longer import longer_command
 from charrnn.config import TrainingConfig
 from charrnn.errors import spelled
-from charrnn.runs import BEST, LAST, RUNS, resume_command
+from charrnn.runs import LAST, resume_command
 from charrnn.text.kinds import item_noun
 from charrnn.training.advice import TRAIN_LONGER, run_advice
-from charrnn.wording import counted, duration, escape, size
+from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.evaluate import Evaluation
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
 
 
-MAX_VALIDATION_CHARS = 1 << 20
-"""Maximum validation characters read for the metrics at the end of a run."""
 MOST_ADDED = 8
 """Maximum added characters that are listed."""
 
@@ -82,14 +77,23 @@ def _character(point: int) -> str:
     return character if character.isprintable() and character.strip() else f"U+{point:04X}"
 
 
-def report_advice(trainer: "Trainer", names: list[str]) -> None:
-    """Report advice drawn from the curve of a finished run."""
+def report_advice(trainer: "Trainer", longer: str) -> str:
+    """Report advice drawn from the curve of a finished run.
+
+    Args:
+        trainer: the run.
+        longer: the command that trains it longer.
+
+    Returns:
+        That command, if it may still be of use and was not shown here.
+    """
     config = trainer.config
-    for note in run_advice(trainer.files.metrics.rows, (config.dropout, config.weight_drop)):
+    notes = run_advice(trainer.files.metrics.rows, (config.dropout, config.weight_drop))
+    for note in notes:
         say(f"note        {note}")
         if TRAIN_LONGER in note:
-            longer = longer_command(trainer.folder, names, trainer.metadata, config)
             say(f"            {longer}")
+    return "" if notes or trainer.stopped_early else longer
 
 
 def say_plan(plan: "Plan", folder: Path, label: str = "network") -> None:
@@ -123,61 +127,6 @@ def why_early(step: int, config: TrainingConfig) -> str:
     """Why a run ended before its planned end."""
     evaluations = "evaluation" if config.patience == 1 else f"{config.patience:,} evaluations"
     return f"stopped early at step {step:,}: no better validation loss in {evaluations}"
-
-
-def evaluate_best(trainer: "Trainer") -> "Evaluation | None":
-    """The best checkpoint's metrics on validation text, as `charrnn evaluate` gives them; None without such text.
-
-    Only the first MAX_VALIDATION_CHARS of a long text are read.
-    """
-    from charrnn.checkpoint import load_checkpoint
-    from charrnn.evaluation.evaluate import evaluate
-
-    held_out = validation_text(trainer.corpus)
-    if len(held_out) < 2:
-        return None
-    model = load_checkpoint(trainer.folder / BEST).model
-    return evaluate(model, held_out, item_end=trainer.corpus.item_end)
-
-
-def validation_text(text: "Corpus") -> "Ids":
-    """The first MAX_VALIDATION_CHARS of the validation text, or the complete items among them."""
-    from charrnn.text.items import first_items
-
-    if text.end_id is None:
-        return text.val[:MAX_VALIDATION_CHARS]
-    return first_items(text.val, text.end_id, MAX_VALIDATION_CHARS - 1)
-
-
-def print_result(trainer: "Trainer", *, baselines: bool) -> None:
-    """Print the metrics of the best checkpoint, those of the baselines if wanted, and the next command."""
-    best = trainer.folder / BEST
-    took = duration(trainer.progress.seconds)
-    print(
-        f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
-    )
-    first = "" if len(validation_text(trainer.corpus)) == len(trainer.corpus.val) else "the first "
-    if result := evaluate_best(trainer):
-        unit = "byte" if trainer.corpus.config.level == "byte" else "character"
-        print(
-            f"validation: {result.nats_per_char:.4f} nats, {result.bits_per_char:.4f} bits per {unit}, perplexity "
-            f"{result.perplexity:.2f}, accuracy {100 * result.accuracy:.1f} % "
-            f"({first}{result.characters:,} {unit}s, {result.protocol})"
-        )
-        if baselines:
-            print_line(trainer.corpus)
-    if trainer.progress.best_step == 0:
-        print("training did not improve on the initial model, which was saved unchanged")
-    print(f"next: {sample_command(trainer.folder)}")
-
-
-def sample_command(folder: Path) -> str:
-    """The command that samples from a run."""
-    import shlex
-
-    name = folder.name
-    run = name if folder.parent == RUNS and not Path(name).exists() else str(folder / BEST)
-    return f"charrnn sample {shlex.quote(run)} --temp 0.8"
 
 
 def say_stopped(trainer: "Trainer", names: list[str], tensorboard: Path | None = None) -> None:

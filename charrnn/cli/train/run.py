@@ -3,12 +3,15 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import is_quiet, warn
-from charrnn.config import TrainingRequest
+from charrnn.cli.terminal import is_quiet, print_json, undone_by_signals, warn
+from charrnn.cli.train.json_lines import event_record
+from charrnn.config import ModelConfig, TrainingRequest
 
 if TYPE_CHECKING:
     from charrnn.cli.progress import Stopper
     from charrnn.cli.train.tensorboard import TensorBoardLog
+    from charrnn.text.corpus import Corpus
+    from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
 
 SPIN_COUNT = "5000"
@@ -42,8 +45,37 @@ def start_torch(request: TrainingRequest) -> str:
     return device_of(request)
 
 
-def drive(trainer: "Trainer", stopper: "Stopper", *, log: "TensorBoardLog | None" = None) -> None:
-    """Run the trainer to its end, or until a signal stops it; show its progress, and log it."""
+def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, device: str) -> "Plan":
+    """Plan what a request leaves open, and show that this machine is being measured."""
+    from tqdm import tqdm
+
+    from charrnn.training import new_run
+
+    bar = tqdm(
+        desc="measuring   this machine",
+        bar_format="{desc}: {n} trials in {elapsed}",
+        leave=False,
+        disable=True if is_quiet() else None,
+    )
+    with undone_by_signals("stopped while this machine was measured: nothing was trained"), bar:
+        return new_run.plan_run(text, network, request, device, bar.update)
+
+
+def drive(
+    trainer: "Trainer",
+    stopper: "Stopper",
+    *,
+    log: "TensorBoardLog | None" = None,
+    as_json: bool = False,
+) -> None:
+    """Run the trainer to its end, or until a signal stops it; show its progress, and log it.
+
+    Args:
+        trainer: the run.
+        stopper: asks it to stop.
+        log: writes it for TensorBoard.
+        as_json: whether each event is printed on stdout.
+    """
     from charrnn.cli.progress import make_progress
 
     stopper.watch(trainer)
@@ -51,6 +83,8 @@ def drive(trainer: "Trainer", stopper: "Stopper", *, log: "TensorBoardLog | None
     told = False
     try:
         for event in trainer.run():
+            if as_json:
+                print_json(event_record(event))
             with contextlib.suppress(OSError):  # a terminal that has gone stops no training
                 progress.show(event)
                 if stopper.signal_number and not told:

@@ -1,0 +1,195 @@
+"""What `charrnn train` prints at the end of a run: its metrics, what they mean, and what to type next."""
+
+import math
+import shlex
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.terminal import print_json
+from charrnn.cli.train.baselines import measured, print_line
+from charrnn.runs import BEST, RUNS
+from charrnn.wording import counted, duration, size
+
+if TYPE_CHECKING:
+    from charrnn.evaluation.baselines import Baselines
+    from charrnn.evaluation.evaluate import Evaluation
+    from charrnn.numerics import Ids
+    from charrnn.text.corpus import Corpus
+    from charrnn.training.trainer import Trainer
+
+MAX_VALIDATION_CHARS = 1 << 20
+"""Maximum validation characters read for the metrics at the end of a run."""
+COMMAND = 40
+"""Cells of a command in the list of what to type next."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of a finished run."""
+
+    trainer: "Trainer"
+    evaluation: "Evaluation | None"
+    """The best checkpoint's metrics on validation text; None without such text."""
+    baselines: "Baselines | None"
+    """None if they were not wanted, or without validation text."""
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """The last object that `train --json` prints."""
+        progress = self.trainer.progress
+        return {
+            "event": "result",
+            "checkpoint": str(self.trainer.folder / BEST),
+            "seed": self.trainer.config.seed,
+            "best_step": progress.best_step,
+            "steps": progress.step,
+            "stopped_early": self.trainer.stopped_early,
+            "seconds": round(progress.seconds, 3),
+            "validation": self.evaluation and self.evaluation.as_dict(),
+            "baselines": self.baselines and self.baselines.as_dict(),
+        }
+
+
+def result_of(trainer: "Trainer", *, baselines: bool) -> Result:
+    """The result of a finished run, with the baselines of its validation text if they are wanted."""
+    evaluation = evaluate_best(trainer)
+    wanted = baselines and evaluation is not None
+    return Result(trainer, evaluation, measured(trainer.corpus, "val") if wanted else None)
+
+
+def evaluate_best(trainer: "Trainer") -> "Evaluation | None":
+    """The best checkpoint's metrics on validation text, as `charrnn evaluate` gives them; None without such text.
+
+    Only the first MAX_VALIDATION_CHARS of a long text are read.
+    """
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.evaluation.evaluate import evaluate
+
+    held_out = validation_text(trainer.corpus)
+    if len(held_out) < 2:
+        return None
+    model = load_checkpoint(trainer.folder / BEST).model
+    return evaluate(model, held_out, item_end=trainer.corpus.item_end)
+
+
+def validation_text(text: "Corpus") -> "Ids":
+    """The first MAX_VALIDATION_CHARS of the validation text, or the complete items among them."""
+    from charrnn.text.items import first_items
+
+    if text.end_id is None:
+        return text.val[:MAX_VALIDATION_CHARS]
+    return first_items(text.val, text.end_id, MAX_VALIDATION_CHARS - 1)
+
+
+def print_result(result: Result, longer: str) -> None:
+    """Print the metrics of the best checkpoint, those of the baselines, and the next commands.
+
+    Args:
+        result: the result.
+        longer: the command that trains longer; empty where that is of no use, or was shown already.
+    """
+    trainer, evaluation = result.trainer, result.evaluation
+    best, took = trainer.folder / BEST, duration(trainer.progress.seconds)
+    print(
+        f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
+    )
+    first = "" if len(validation_text(trainer.corpus)) == len(trainer.corpus.val) else "the first "
+    if evaluation:
+        unit = "byte" if trainer.corpus.config.level == "byte" else "character"
+        print(
+            f"validation: {evaluation.nats_per_char:.4f} nats, {evaluation.bits_per_char:.4f} bits per {unit}, "
+            f"perplexity {evaluation.perplexity:.2f}, accuracy {100 * evaluation.accuracy:.1f} % "
+            f"({first}{evaluation.characters:,} {unit}s, {evaluation.protocol})"
+        )
+    if evaluation and result.baselines:
+        print_line(trainer.corpus, result.baselines)
+        print(f"            {verdict(evaluation.bits_per_char, result.baselines.ngrams, longer)}")
+    if trainer.progress.best_step == 0:
+        print("training did not improve on the initial model, which was saved unchanged")
+    print_next(trainer.folder)
+
+
+def verdict(bits: float, ngrams: Sequence[float], longer: str) -> str:
+    """What a figure means, in a sentence.
+
+    Args:
+        bits: bits per character of the model.
+        ngrams: those of the n-gram models of order 1, 2 ...
+        longer: the command that trains longer, or an empty text.
+    """
+    better = next((n for n, other in enumerate(ngrams, 1) if other <= bits), None)
+    if better is None:
+        best = min(ngrams)
+        return f"better than every n-gram, {100 * (1 - bits / best):.0f} % below the best"
+    counting = "single characters" if better == 1 else f"{better}-grams"
+    return f"not yet better than counting {counting}" + (
+        f": train longer: {longer}" if longer else ""
+    )
+
+
+def print_next(folder: Path) -> None:
+    """Print what to type next: commands that show what a run has learned."""
+    run = named(folder)
+    commands = {
+        sample_command(folder): "writes text",
+        f"charrnn visualize {run}": "shows what a unit follows",
+        f"charrnn serve {run}": "both, as a page in the browser",
+    }
+    for number, (command, does) in enumerate(commands.items()):
+        print(f"{'      ' if number else 'next: '}{command:<{COMMAND}}  # {does}")
+
+
+def named(folder: Path) -> str:
+    """A run as a command names it: by its name where that is enough, and quoted for a shell."""
+    name = folder.name
+    return shlex.quote(
+        name if folder.parent == RUNS and not Path(name).exists() else str(folder / BEST)
+    )
+
+
+def sample_command(folder: Path) -> str:
+    """The command that samples from a run."""
+    return f"charrnn sample {named(folder)} --temp 0.8"
+
+
+# --- several seeds --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean of several runs that differ in their seed alone."""
+
+    mean: float
+    error: float | None
+    """The standard error of the mean; None for one run."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """The mean of these values."""
+        error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+        return cls(statistics.fmean(values), error)
+
+    def __str__(self) -> str:
+        """The mean and its error: "2.1234 ± 0.0051"."""
+        return f"{self.mean:.4f}" + ("" if self.error is None else f" ± {self.error:.4f}")
+
+
+def show_seeds(results: Sequence[Result], *, as_json: bool) -> None:
+    """Print the mean of the finished runs' bits per character, and its standard error."""
+    bits = [r.evaluation.bits_per_char for r in results if r.evaluation]
+    if not bits:
+        return
+    spread = Spread.of(bits)
+    if as_json:
+        runs = [str(result.trainer.folder) for result in results]
+        mean = {"bits_per_char": spread.mean, "standard_error": spread.error}
+        print_json({"event": "seeds", "runs": runs, **mean})
+        return
+    unit = "byte" if results[0].trainer.corpus.config.level == "byte" else "character"
+    each = ", ".join(f"{value:.4f}" for value in bits)
+    print(
+        f"{counted(len(bits), 'seed')}: {spread} bits per {unit}, mean and standard error ({each})"
+    )
