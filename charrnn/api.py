@@ -254,4 +254,4 @@ def load(name: str | Path) -> LanguageModel:
 
 def _require_text(name: str, text: object) -> None:
     """Raise SettingError unless an argument is a text."""
-    require(isinstance(text, str), name, "a text", text)
+    require(isinstance(text, str), name, "a string", text)

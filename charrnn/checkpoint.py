@@ -325,7 +325,7 @@ def _model_config(path: Path, fields: Any) -> ModelConfig:
         config = ModelConfig(**fields)
         get_cell(config.cell, config.activation)
     except UsageError as error:
-        hint = "the file may be damaged, or from a later charrnn: pip install --upgrade charrnn"
+        hint = "the file may be damaged, or from a later charrnn: copy it again, or update charrnn"
         raise CheckpointError(f"{path}: {_one_line(error)}", hint) from error
     return config
 

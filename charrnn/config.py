@@ -442,8 +442,8 @@ def _check_replanned(changes: tuple[tuple[int, int], ...]) -> None:
         pair = isinstance(change, tuple) and list(map(type, change)) == [int, int]
         if not pair or not since < change[0] <= change[1] <= LARGE_COUNT:
             raise SettingError.naming(
-                "{replanned} must be pairs STEP:PLANNED in the order of their steps, each with a step after "
-                "{since:,} and up to the planned ones, not {found}",
+                "{replanned} must be pairs STEP:PLANNED in increasing order, each STEP above {since:,} and at most "
+                "its PLANNED, not {found}",
                 since=since,
                 found=":".join(map(str, change)) if isinstance(change, tuple) else repr(change),
             )

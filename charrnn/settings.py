@@ -269,7 +269,7 @@ def expected_value(config: type, name: str, found: Any = None) -> str:
         return _range(kind, rule, found)
     words = {
         bool: "true or false",
-        str: "text",
+        str: "a string",
         tuple: "a tuple",
         Path: "a path",
         dict: "an object",

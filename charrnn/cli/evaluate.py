@@ -161,7 +161,8 @@ def _part_of(corpus: "Corpus", split: Split) -> "Ids":
     ids: Ids = getattr(corpus, split.value)
     if len(ids) < 2:
         raise DataError(
-            f"the model's corpus has no {split} part", "choose another --split, or give a FILE"
+            f"the model's corpus has no {split} part",
+            "choose another --split, or name a file to score",
         )
     return ids
 

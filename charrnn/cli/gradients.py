@@ -147,7 +147,7 @@ def _read(
         return known_text(names, model, reading)
     if model is None:
         raise UsageError(
-            "without a checkpoint a text is needed",
+            "without a checkpoint, a text must be given",
             "give one: charrnn gradients book.txt --fresh lstm,elman",
         )
     return own_text(model, OWN_TEXT + distance)

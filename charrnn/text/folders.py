@@ -28,7 +28,7 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     if not sources:
         raise DataError.naming(
             "no text file in {folder} matches {patterns}",
-            "choose files with {globs:'*.txt'}",
+            "give {globs} another pattern, such as '*.txt'",
             folder=folder,
             patterns=" ".join(config.globs) or "*",
         )

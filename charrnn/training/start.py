@@ -133,7 +133,7 @@ def open_start(
         return None
     if config.min_count > 1 and not options.extend_vocabulary:
         raise SettingError.naming(
-            "with {init_from}, {min_count} only decides which characters are added to the model's own",
+            "with {init_from}, {min_count} only limits which characters {extend_vocabulary} adds",
             "add {extend_vocabulary}, or leave out {min_count}",
         )
     from charrnn.checkpoint import load_checkpoint

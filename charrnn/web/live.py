@@ -167,7 +167,7 @@ def _fields(request: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
 def _text(fields: Mapping[str, Any], name: str) -> str:
     """A field that is a text; empty if it is not there."""
     text = fields.get(name, "")
-    require(isinstance(text, str), name, "a text", text)
+    require(isinstance(text, str), name, "a string", text)
     return str(text)
 
 

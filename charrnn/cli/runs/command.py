@@ -180,7 +180,7 @@ def _remove_folder(folder: Path) -> None:
     (folder / ".lock").unlink(missing_ok=True)
     left = sorted(path.name for path in folder.iterdir())
     if left:
-        say(f"charrnn: removed the run in {folder}, which also has {listed(left, 4)}")
+        say(f"charrnn: removed the run in {folder}; left there: {listed(left, 4)}")
         return
     folder.rmdir()
     say(f"charrnn: removed {folder}")

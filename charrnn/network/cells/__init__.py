@@ -41,7 +41,7 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
         return cell
     if activation not in cell.activations:
         free = [other.name for other in CELLS.values() if activation in other.activations]
-        choices = ", ".join(cell.activations) or "always tanh"
+        choices = ", ".join(cell.activations) or "it is always tanh"
         raise UsageError.naming(
             "the {name} cell has no activation {found!r}: {choices}",
             f"leave out {{activation}}, or take {{cell:{' or '.join(free)}}}" if free else "",
