@@ -103,16 +103,23 @@ def run_charrnn(
 
 
 def run_on_terminal(
-    *arguments: object, cwd: Path, env: dict[str, str] | None = None, columns: int = 0
+    *arguments: object,
+    cwd: Path,
+    env: dict[str, str] | None = None,
+    columns: int = 0,
+    both: bool = False,
 ) -> str:
-    """What a terminal on standard output gets to see, with LF at the end of its lines; stderr must stay empty."""
+    """What a terminal on standard output gets to see, with LF at the end of its lines.
+
+    It is on stderr too, or else (without `both`) stderr must stay empty.
+    """
     env, seen = env or {}, bytearray()
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (20 * (columns > 0), columns))
     reader = threading.Thread(target=_read_terminal, args=(ours, seen))
     reader.start()
     with TemporaryFile() as given, TemporaryFile() as err:
-        streams = (given.fileno(), theirs, err.fileno())
+        streams = (given.fileno(), theirs, theirs if both else err.fileno())
         run = _start_prepared if env.keys() <= READ_LATE else _start_anew
         status = run([str(a) for a in arguments], cwd, CLEAN | env, streams)
         os.close(theirs)

@@ -8,6 +8,7 @@ from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
+from charrnn.cli.own_text import OwnTextOptions
 from charrnn.cli.reading import ReadingOptions, open_reader
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print, print_rows
@@ -48,6 +49,7 @@ def context(
     *,
     options: ContextOptions,
     reading: ReadingOptions,
+    own: OwnTextOptions,
     edits: EditOptions,
     layout: LayoutOptions,
     pictures: PictureOptions,
@@ -65,7 +67,7 @@ def context(
         )
     pictures.require(layout, plot="context")
     table.require()
-    reader = open_reader(checkpoint, texts, edits)
+    reader = open_reader(checkpoint, texts, edits, seed=own.seed)
     from charrnn.interpret.context import context_curve
 
     with one_thread():

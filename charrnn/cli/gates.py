@@ -7,6 +7,7 @@ from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
+from charrnn.cli.own_text import OwnTextOptions
 from charrnn.cli.reading import (
     DumpOptions,
     ReadingOptions,
@@ -39,6 +40,7 @@ def gates(
     texts: TextArgument = None,
     *,
     reading: ReadingOptions,
+    own: OwnTextOptions,
     dump: DumpOptions,
     edits: EditOptions,
     layout: LayoutOptions,
@@ -58,7 +60,7 @@ def gates(
         opened = open_dump(dump.from_dump)
         saturation, noun = _of_dump(opened, reading), noun_of(opened.header.source.level)
     else:
-        reader = open_reader(checkpoint, texts, edits)
+        reader = open_reader(checkpoint, texts, edits, seed=own.seed)
         saturation, noun = _of_text(reader, reading), reader.noun
     _show(saturation, noun, layout, pictures)
     table.write(COLUMNS, _rows(saturation))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.inputs import TextArgument
-from charrnn.cli.reading import checkpoint_and_texts, known_text, noun_of, own_text
+from charrnn.cli.own_text import OwnTextOptions, own_text
+from charrnn.cli.reading import checkpoint_and_texts, known_text, noun_of, require_no_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
 from charrnn.cli.terminal import can_print, print_rows, print_wrapped, terminal_width
 from charrnn.config import OUTPUT, SHOWN, CorpusConfig, ModelConfig
@@ -19,6 +20,7 @@ from charrnn.settings import Config, setting
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
     from charrnn.model import CharRNN
     from charrnn.render.views.fading import Curve
     from charrnn.text.vocabulary import Vocabulary
@@ -31,8 +33,8 @@ EXAMPLES = (
 )
 DISTANCE = 50
 """Default distance; a short text has a shorter one, so that there is more than one window."""
-OWN_TEXT = 1000
-"""Characters that the model generates if no text is given, besides those that the distance needs."""
+OWN_TEXT = 600
+"""Characters of the model's own text beyond the usual number, besides those that the distance needs."""
 SEED = 1
 """Seed of the untrained networks' weights."""
 
@@ -80,6 +82,7 @@ def gradients(
     texts: TextArgument = None,
     *,
     options: GradientOptions,
+    own: OwnTextOptions,
 ) -> None:
     """Show how far back the gradient reaches.
 
@@ -91,14 +94,14 @@ def gradients(
     The untrained networks have the checkpoint's sizes. If there is no checkpoint, --fresh measures them alone.
     """
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
+    require_no_text(names, own.seed)
     from charrnn.checkpoint import load_checkpoint
 
     cells = None if options.fresh is None else _cell_names(options.fresh)
     path = _find(checkpoint, may_lack=cells is not None)
     loaded = None if path is None else load_checkpoint(path)
     trained = loaded.model if loaded else None
-    reading = reading_of(loaded) if loaded else CorpusConfig()
-    read = _read(names, trained, reading, options.distance or DISTANCE)
+    read = _read(names, loaded, options.distance or DISTANCE, own.seed)
     vocabulary = trained.vocabulary if trained else _vocabulary_of(read)
     config = trained.config if trained else ModelConfig(vocab_size=len(vocabulary))
     ids = vocabulary.encode(read)
@@ -140,17 +143,18 @@ def _find(checkpoint: str | None, *, may_lack: bool) -> Path | None:
 
 
 def _read(
-    names: Sequence[str], model: "CharRNN | None", reading: CorpusConfig, distance: int
+    names: Sequence[str], loaded: "Checkpoint | None", distance: int, seed: int | None
 ) -> str:
-    """The text to measure on, or one that the model generates."""
+    """The text to measure on: as given, or one of the model's own."""
     if names:
-        return known_text(names, model, reading)
-    if model is None:
+        reading = reading_of(loaded) if loaded else CorpusConfig()
+        return known_text(names, loaded.model if loaded else None, reading)
+    if loaded is None:
         raise UsageError(
             "without a checkpoint, a text must be given",
             "give one: charrnn gradients book.txt --fresh lstm,elman",
         )
-    return own_text(model, OWN_TEXT + distance)
+    return own_text(loaded, loaded.model, seed=seed, longer=OWN_TEXT + distance)
 
 
 def _vocabulary_of(text: str) -> "Vocabulary":

@@ -1,15 +1,14 @@
 """What the commands that look into a model read: a model and a text, or a dump of both."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.own_text import own_text
 from charrnn.cli.run_names import is_checkpoint, open_checkpoint, refuse_near_run
 from charrnn.cli.terminal import is_quiet, say
-from charrnn.cli.threads import one_thread
-from charrnn.config import READING, CorpusConfig, SamplingConfig
+from charrnn.config import READING, CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
 from charrnn.runs import reading_of, title_of
 from charrnn.settings import Config, setting
@@ -19,13 +18,11 @@ from charrnn.wording import counted, size
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from charrnn.checkpoint import Checkpoint
     from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.recording import Recording
     from charrnn.interpret.units import Unit
     from charrnn.model import CharRNN
-
-OWN_TEXT = 400
-"""Characters that the model generates if no text is given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +78,10 @@ class Reader:
     """How the model reads a text: as its corpus was read."""
     title: str
     """The name of the model: its run, or its file."""
+    loaded: "Checkpoint | None" = None
+    """The checkpoint, which records the model's corpus."""
+    seed: int | None = None
+    """Seed of a text that the model generates, if that is what it reads."""
 
     @property
     def item_end(self) -> str | None:
@@ -107,7 +108,7 @@ class Reader:
     def texts(self, most: int | None, *, exact: bool = True) -> tuple[str, str]:
         """The text as it was given, and what the model knows of it; arguments and errors as for `text`."""
         if not self.names:
-            made = own_text(self.model, min(OWN_TEXT, most or OWN_TEXT), self.item_end)
+            made = own_text(self.loaded, self.model, seed=self.seed, most=most)
             return made, made
         return given_and_known_text(self.names, self.model, self.config, most, exact=exact)
 
@@ -139,6 +140,7 @@ def open_reader(
     texts: "Sequence[str] | None",
     edits: EditOptions | None = None,
     *,
+    seed: int | None = None,
     says_items: bool = True,
 ) -> Reader:
     """Load and edit the model, and decide what it reads.
@@ -147,15 +149,25 @@ def open_reader(
         checkpoint: the first argument of a command; if it names no checkpoint, it may be a text.
         texts: the others.
         edits: the edits of the model's units.
+        seed: seed of a text that the model generates instead of reading one.
         says_items: whether stderr says that the state is reset at each line, record or document, if it is.
     """
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
+    require_no_text(names, seed)
     loaded = open_checkpoint(checkpoint)
     model = edits.edited(loaded.model) if edits else loaded.model
     config = reading_of(loaded)
     if (end := item_end_of(config)) and says_items:
         say(f"charrnn: the model was trained on {item_noun(end)}s; its state is reset at each")
-    return Reader(model, names, config, title_of(loaded))
+    return Reader(model, names, config, title_of(loaded), loaded, seed)
+
+
+def require_no_text(names: "Sequence[str]", seed: int | None) -> None:
+    """Raise SettingError if a text is given, and the seed of one that the model would generate."""
+    if names and seed is not None:
+        raise SettingError.naming(
+            "{seed} only applies where the model generates", "leave out the text"
+        )
 
 
 def checkpoint_and_texts(
@@ -179,24 +191,6 @@ def checkpoint_and_texts(
         return checkpoint, names
     refuse_near_run(checkpoint)
     return None, (checkpoint,)
-
-
-def own_text(model: "CharRNN", length: int, item_end: str | None = None) -> str:
-    """A text that a model generates because none was given, which is reported on stderr."""
-    say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
-    return generated_text(model, length, item_end)
-
-
-def generated_text(model: "CharRNN", length: int, item_end: str | None = None) -> str:
-    """A text that a model generates, the same at each call; of records or documents, as many as it takes."""
-    from charrnn.sampling.sampler import generate_items, sample
-
-    config = SamplingConfig(length=length, seed=1)
-    with one_thread():
-        if item_end in (None, "\n"):
-            return "".join(sample(model, "", config))
-        config = dataclasses.replace(config, item_end=item_end)
-        return "".join(piece.text for piece in generate_items(model, "", config))
 
 
 def known_text(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions, TableOptions
+from charrnn.cli.own_text import OwnTextOptions
 from charrnn.cli.reading import ReadingOptions, noun_of, open_reader
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
@@ -63,6 +64,7 @@ def saliency(
     *,
     options: SaliencyOptions,
     reading: ReadingOptions,
+    own: OwnTextOptions,
     layout: ColoringOptions,
     pictures: PictureOptions,
     table: TableOptions,
@@ -74,7 +76,7 @@ def saliency(
     """
     pictures.require(layout)
     table.require()
-    reader = open_reader(checkpoint, texts)
+    reader = open_reader(checkpoint, texts, seed=own.seed)
     model, vocabulary = reader.model, reader.model.vocabulary
     target = None if options.target is None else _symbol(options.target, vocabulary)
     ids = vocabulary.encode(reader.text(reading.max_chars, exact=True))

@@ -105,8 +105,9 @@ def test_the_text_is_a_file_or_standard_input_or_itself_and_strangers_are_left_o
 
 
 def test_without_a_text_the_model_writes_one(ask, wording):
-    result = ask("tiny", "--distance", 20)
+    result = ask("tiny", "--distance", 20, "--seed", 3)
     wording(result)
+    assert ask("tiny", "--distance", 20).out != result.out  # validation text
     assert "in 1,020 characters" in result.out
     assert not ask("tiny", "-q").err
 

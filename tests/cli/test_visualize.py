@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -21,7 +22,7 @@ from helpers import (
 from variants import NAMES, H, every_cell, every_variant, make_model
 
 import charrnn
-from charrnn.checkpoint import Checkpoint, save_checkpoint
+from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.cli import reading
 from charrnn.config import CorpusConfig
 from charrnn.interpret.units import most_interesting
@@ -89,11 +90,15 @@ def test_each_unit_has_a_block_of_its_own_with_its_values(see, tiny_model):
 
 
 @pytest.mark.parametrize("what", [None, *"hcifgo"])
-def test_the_most_interesting_units_of_an_array_are_chosen(see, tiny_model, what):
-    out = see("tiny", TEXT, *(("--what", what) if what else ())).out
-    found = most_interesting(tiny_model.read(TEXT).arrays[what or "c"], what or "c", 3)
+@pytest.mark.parametrize("top", [None, 3])
+def test_the_most_interesting_unit_is_chosen_or_several_the_best_last(see, tiny_model, what, top):
+    options = (*(("--what", what) if what else ()), *(("--top", top) if top else ()))
+    out = see("tiny", TEXT, *options, "--width", 200).out
+    found = most_interesting(tiny_model.read(TEXT).arrays[what or "c"], what or "c", top or 1)
+    found.reverse()
     assert titles(out) == [str(unit) for unit, _ in found]
-    assert [f"{score:.2f}" for _, score in found] == re.findall(r"interest (\S+)", out)
+    assert [f"{score:.2f}" for _, score in found] == re.findall(r"interest ([\d.]+)", out)
+    assert out.count("chosen of 48 units: swings far, holds its value long") == len(found)
 
 
 def test_all_guesses_are_shown_with_their_probabilities_in_percent(see, tiny_model):
@@ -184,11 +189,45 @@ def test_a_text_a_file_or_standard_input_is_read(see, tmp_path, arguments, stdin
 def test_without_a_text_the_model_reads_what_it_writes(
     see, arguments, tiny_model, byte_model, wording
 ):
-    result = see(*arguments, "--unit", "L0.h.3", "--width", 1000)
+    result = see(*arguments, "--unit", "L0.h.3", "--width", 1000, "--seed", 7)
     model = byte_model if arguments == ("bytes",) else tiny_model
-    written = model.read("".join(model.sample(length=400, seed=1)))
+    written = model.read("".join(model.sample(length=400, seed=7)))
     assert text_of(result.out) == "".join(c.label for c in columns_of(written))
     wording(result)
+
+
+@pytest.mark.parametrize("run", ["tiny", "bytes"])
+def test_without_a_text_the_model_reads_validation_text_of_its_corpus(
+    see, workplace, tiny_model, byte_model, run, wording
+):
+    text, held_out = (workplace / "corpus.txt").read_text(), {"tiny": 0.05, "bytes": 0.0}[run]
+    begin, end = round(len(text) * (0.9 - held_out)), round(len(text) * (1 - held_out))
+    lines = text[begin:end].partition("\n")[2]
+    reading = {"tiny": tiny_model, "bytes": byte_model}[run].read(lines)
+    result = see(run, "--unit", "L0.h.3", "--width", 1000)
+    assert text_of(result.out) == "".join(c.label for c in columns_of(reading))
+    wording(result)
+
+
+def test_a_corpus_that_is_not_at_hand_is_no_reason_to_fail(tmp_path, workplace, wording):
+    shutil.copytree(workplace / "checkpoints" / "bytes", tmp_path / "checkpoints" / "bytes")
+    path = tmp_path / "checkpoints" / "bytes" / "best.safetensors"
+    loaded = load_checkpoint(path)
+    loaded.run["corpus"]["places"] = [[str(tmp_path / "gone.txt"), 6000]]
+    save_checkpoint(path, loaded)
+    wording(run_charrnn("visualize", "bytes", "--width", 80, cwd=tmp_path))
+
+
+def test_a_first_look_ends_with_two_things_to_type(workplace):
+    shown = run_on_terminal("visualize", "tiny", TEXT, cwd=workplace, columns=80, both=True)
+    assert shown.splitlines()[-2:] == [
+        "next: charrnn visualize tiny --top 3",
+        "      charrnn visualize tiny --html page.html",
+    ]
+    for others in (("--unit", "L0.h.3"), ("--surprisal",), ("-q",)):
+        assert "next:" not in run_on_terminal(
+            "visualize", "tiny", TEXT, *others, cwd=workplace, columns=80, both=True
+        )
 
 
 def test_a_lone_name_that_is_no_run_is_a_text_but_a_missing_checkpoint_is_missed(see, wording):
@@ -386,7 +425,7 @@ def test_a_pipe_that_closes_ends_it_silently(workplace):
 
 
 def test_it_runs_without_torch(workplace):
-    arguments = [sys.executable, "-X", "importtime", *command("visualize", "tiny", TEXT)[3:]]
+    arguments = [sys.executable, "-X", "importtime", *command("visualize", "tiny")[3:]]
     done = subprocess.run(arguments, cwd=workplace, capture_output=True, env=CLEAN, check=True)
     imported = {line.split("|")[-1].strip() for line in done.stderr.decode().splitlines()}
     assert "numpy" in imported

@@ -1,5 +1,7 @@
 """`charrnn visualize`: color a text by what the model's units do."""
 
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from charrnn.cli.reading import (
     read_dump,
 )
 from charrnn.cli.run_names import CheckpointArgument
+from charrnn.cli.terminal import say
 from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
 from charrnn.cli.visualize.dumps import require_dump, require_lstmvis, write_dump, write_lstmvis
 from charrnn.cli.visualize.follow import FollowOptions, follow
@@ -44,6 +47,12 @@ CHANGES = Changes(
         **{
             name: {"needs": ("follow",), "panel": GENERATED}
             for name in settings_of(BasicSamplingConfig)
+            if name != "seed"
+        },
+        "seed": {
+            "help": "Seed of what the model generates: with {follow}, or instead of a text to read.",
+            "panel": GENERATED,
+            "default_text": "random with {follow}",
         },
     },
 )
@@ -58,7 +67,16 @@ class WritingOptions(Config):
         "Write a page to explore in a browser: all units of {what}, and those of {unit}.",
         metavar="FILE.html",
         allows=(
-            *("unit", "what", "surprisal", "predictions", "max_chars", "from_dump", "palette"),
+            *(
+                "unit",
+                "what",
+                "surprisal",
+                "predictions",
+                "max_chars",
+                "from_dump",
+                "palette",
+                "seed",
+            ),
             *settings_of(EditOptions),
         ),
         panel=FILES,
@@ -68,14 +86,14 @@ class WritingOptions(Config):
         "Write numbers: text, ids, surprisal, and every state and gate, or those of {what} or {unit}: .npz, "
         ".safetensors, .jsonl, .csv or .parquet.",
         metavar="FILE",
-        allows=("unit", "what", "predictions", "max_chars", *settings_of(EditOptions)),
+        allows=("unit", "what", "predictions", "max_chars", "seed", *settings_of(EditOptions)),
         panel=FILES,
     )
     lstmvis: Path | None = setting(
         None,
         "Write the states, or the state or gate of {what}, as a folder that LSTMVis opens.",
         metavar="FOLDER",
-        allows=("what", "max_chars", *settings_of(EditOptions)),
+        allows=("what", "max_chars", "seed", *settings_of(EditOptions)),
         panel=FILES,
     )
     pager: bool = setting(
@@ -112,8 +130,9 @@ def visualize(
     """Color a text by what the model's units do.
 
     Red is above zero, blue below; near zero there is no color. A column shows the state after its character was read;
-    the predictions below it are for the next character. If no unit is named, the most interesting ones are shown: those
-    that vary most and hold their value longest (interest = standard deviation x lag-1 autocorrelation).
+    the predictions below it are for the next character. If no unit is named, the most interesting one is shown: it
+    varies much and holds its value long (interest = standard deviation x lag-1 autocorrelation). If no text is given,
+    validation text of the model's own corpus is read, or, if that is not at hand, a text that the model generates.
     """
     if view.unit and view.what and not output.html:
         raise SettingError.naming("{unit} already names a state or gate", "leave out {what}")
@@ -123,7 +142,8 @@ def visualize(
         dump.require_alone(checkpoint, texts)
         _show_dump(dump.from_dump, view, reading, layout, pictures, output)
         return
-    reader = open_reader(checkpoint, texts, edits, says_items=not following.follow)
+    seed = None if following.follow else sampling.seed
+    reader = open_reader(checkpoint, texts, edits, seed=seed, says_items=not following.follow)
     if view.diagram:
         draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
     elif following.follow:
@@ -136,6 +156,16 @@ def visualize(
         chosen = select(reader.model, view)
         readings = ModelReadings(reader, reader.text(_most(reading, output)))
         show(readings, chosen, layout, pictures, pager=output.pager)
+        if view == ViewOptions() and not (pictures or output.pager):
+            _say_next(checkpoint or reader.title, reader)
+
+
+def _say_next(model: str, reader: Reader) -> None:
+    """Show on a terminal two things to type after a first look."""
+    if sys.stdout.isatty():
+        start = f"next: charrnn visualize {shlex.quote(model)}"
+        then = "--html page.html" if reader.names else "'a text of yours'"
+        say(f"{start} --top 3\n{start} {then}".replace("\nnext:", "\n     "))
 
 
 def _most(reading: ReadingOptions, output: WritingOptions) -> int | None:

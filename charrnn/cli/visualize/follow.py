@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import ColoringOptions
-from charrnn.cli.reading import OWN_TEXT, Reader, generated_text
+from charrnn.cli.own_text import OWN_TEXT, generated_text
+from charrnn.cli.reading import Reader
 from charrnn.cli.terminal import die_by_signal, print_rows, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import View

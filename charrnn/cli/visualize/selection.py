@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ALL = "all"
 """The word for as many predictions as there are symbols."""
 INTERESTING = 3
-"""Units that are shown if none is named."""
+"""Units of a dump of a few units that are shown if none is named."""
 
 Sort = Literal["address", "similarity", "interest"]
 """The order of the rows of a heat map."""
@@ -41,6 +41,16 @@ class ViewOptions(Config):
         "Choose the most interesting units of this state or gate of the cell: h c i f g o in an lstm.",
         default_text="the memory: c where the cell has one, otherwise h",
         metavar="ARRAY",
+        panel=SHOWN,
+    )
+    top: int | None = setting(
+        None,
+        "Show this many of the most interesting units, the best last.",
+        low=1,
+        high=100,
+        metavar="N",
+        default_text="1",
+        excludes=("unit",),
         panel=SHOWN,
     )
     surprisal: bool = setting(
@@ -83,7 +93,7 @@ class ViewOptions(Config):
         False,
         "Draw the complete network, if it is small: input, hidden units, and the probabilities of the next character.",
         allows=(
-            *("predictions", "max_chars", "svg", "png", "color", "width", "palette"),
+            *("predictions", "max_chars", "svg", "png", "color", "width", "palette", "seed"),
             *settings_of(EditOptions),
         ),
         panel=SHOWN,
@@ -106,6 +116,8 @@ class View:
     percent: bool = False
     sort: Sort | None = None
     scale: Literal["all", "unit"] = "all"
+    top: int = 1
+    """The number of interesting units that are shown, if any are."""
 
     @property
     def units(self) -> "Units":
@@ -128,7 +140,9 @@ class View:
         Args:
             memory: the state in which the cell remembers.
         """
-        return self.what or (None if self.all_units or self.surprisal else memory)
+        if self.what or self.top > 1:
+            return self.what or memory
+        return None if self.all_units or self.surprisal else memory
 
     def arrays(self, memory: str) -> set[str]:
         """The states and gates that are needed.
@@ -168,7 +182,16 @@ def select(network: "Architecture", view: ViewOptions) -> View:
         require_array(view.what, network)
     named = tuple((address, parse_units(address, network)) for address in view.unit)
     predictions, scale = view.predictions or 0, view.scale or "all"
-    chosen = View(named, view.what, view.surprisal, predictions, view.percent, view.sort, scale)
+    chosen = View(
+        named,
+        view.what,
+        view.surprisal,
+        predictions,
+        view.percent,
+        view.sort,
+        scale,
+        view.top or 1,
+    )
     for name in ("sort", "scale"):
         if getattr(view, name) and not chosen.maps:
             raise SettingError.naming(
@@ -187,7 +210,8 @@ def available(view: ViewOptions, dump: "Dump") -> ViewOptions:
     if view.unit or view.what or view.surprisal or not header.arrays:
         return view
     if header.units is not None:
-        return replace(view, unit=tuple(map(str, header.units[:INTERESTING])))
+        shown = header.units[: view.top or INTERESTING]
+        return replace(view, unit=tuple(map(str, shown)), top=None)
     return replace(view, what=header.memory)
 
 

@@ -8,7 +8,7 @@ from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.reading import Reader
 from charrnn.cli.threads import one_thread
-from charrnn.cli.visualize.selection import INTERESTING, View, heat_maps
+from charrnn.cli.visualize.selection import View, heat_maps
 
 if TYPE_CHECKING:
     from charrnn.interpret.recording import Recording
@@ -157,6 +157,12 @@ def _rows(
         yield from heat_map_rows(heat_map_parts(read, shown), shown, look, width)
 
 
+def _why(first: "Recording", letter: str, score: float) -> str:
+    """Why a unit was chosen, in words: the end of its title."""
+    _, layers, units = first.arrays[letter].shape
+    return f"; chosen of {layers * units:,} units: swings far, holds its value long (interest {score:.2f})"
+
+
 Coloring = tuple["Scale", "ValuesOf", set[str]]
 """A scale, the function that gives its values in a part of a text, and the states and gates that this needs."""
 
@@ -183,9 +189,8 @@ def colorings(first: "Recording", chosen: View, where: str) -> list[Coloring]:
         result.append((surprisal_scale(first, where), surprisal_values, set()))
     units = [(unit, "") for unit in chosen.units]
     if letter := chosen.choose_among(first.source.memory):
-        count = 1 if chosen.predictions else INTERESTING
-        best = most_interesting(first.arrays[letter], letter, count)
-        units += [(unit, f", interest {score:.2f}") for unit, score in best]
+        best = most_interesting(first.arrays[letter], letter, chosen.top)
+        units += [(unit, _why(first, letter, score)) for unit, score in reversed(best)]
     for unit, note in units:
         scale = unit_scale(first, unit.layer, unit.what, unit.index, note, where or HERE)
         result.append((scale, unit_values(unit.layer, unit.what, unit.index), {unit.what}))

@@ -35,7 +35,8 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
     if name not in CELLS:
         known = f"the cells are {', '.join(CELLS)}"
         hint = OTHER_NAMES.get(name.casefold()) or did_you_mean(name, CELLS)
-        raise UsageError(f"unknown cell {name[:60]!r}", f"{hint}; {known}" if hint else known)
+        between = " " if hint.endswith("?") else "; "
+        raise UsageError(f"unknown cell {name[:60]!r}", between.join(filter(None, (hint, known))))
     cell = CELLS[name]
     if activation == "tanh":  # what every cell computes with by default
         return cell

@@ -1,0 +1,125 @@
+"""What a model reads where no text was given: validation text of its own corpus, or what it generates itself."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from charrnn.cli.terminal import say
+from charrnn.cli.threads import one_thread
+from charrnn.config import GENERATED, MAX_SEED, SamplingConfig
+from charrnn.errors import CharrnnError
+from charrnn.settings import Config, setting
+from charrnn.text.kinds import item_end_of
+from charrnn.wording import counted
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.model import CharRNN
+
+OWN_TEXT = 400
+"""Characters that the model generates."""
+VALIDATION_TEXT = 800
+"""Characters of the validation text."""
+MAX_SYMBOLS = 10_000
+"""Symbols of the validation text that are decoded."""
+MAX_BEGUN = 200
+"""Characters up to which a line that another part of the corpus began is left out."""
+LARGEST_CORPUS = 5_000_000
+"""Characters of a corpus up to which it is read again for this: it takes seconds."""
+SEED = 1
+"""Seed of what a model generates to be read, unless another is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTextOptions(Config):
+    """The text that the model generates if none is given."""
+
+    seed: int | None = setting(
+        None,
+        "Let the model read a text that it generates with this seed.",
+        high=MAX_SEED,
+        default_text="validation text of the model's own corpus, if that is at hand",
+        panel=GENERATED,
+    )
+
+
+def own_text(
+    loaded: "Checkpoint | None",
+    model: "CharRNN",
+    *,
+    seed: int | None = None,
+    most: int | None = None,
+    longer: int = 0,
+) -> str:
+    """A text to read because none was given; which one is reported on stderr.
+
+    Args:
+        loaded: the checkpoint, which records the corpus.
+        model: its model, perhaps edited.
+        seed: that of a text that the model generates; None: validation text of its corpus, if that is at hand.
+        most: maximum number of characters.
+        longer: characters beyond the usual number.
+    """
+    if seed is None and loaded and (text := _validation_text(loaded)):
+        text = text[: _least(VALIDATION_TEXT + longer, most)]
+        say(
+            f"charrnn: no text given; reading {counted(len(text), 'character')} of its validation text"
+        )
+        return text
+    length = _least(OWN_TEXT + longer, most)
+    say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
+    return generated_text(model, length, item_end_of(model.reading), seed)
+
+
+def _least(usual: int, most: int | None) -> int:
+    return usual if most is None else min(usual, most)
+
+
+def _validation_text(loaded: "Checkpoint") -> str:
+    """The validation text of the corpus that the model was trained on; "" if that is not at hand, or large."""
+    from charrnn.cli.own_corpus import read_own_corpus
+
+    about = loaded.run.get("corpus")
+    if not isinstance(about, dict) or not _is_at_hand(about):
+        return ""
+    try:
+        corpus = read_own_corpus(loaded, hint="")
+    except CharrnnError:
+        return ""
+    begin = corpus.item_end is not None
+    held_out = corpus.val[begin : begin + MAX_SYMBOLS]
+    from charrnn.cli.inputs import leave_out_unknown
+
+    text = leave_out_unknown(corpus.vocabulary.decode(held_out), loaded.model)[0]
+    begun, _, whole_lines = text[:MAX_BEGUN].partition("\n")
+    return text[len(begun) + 1 :] if corpus.item_end is None and whole_lines else text
+
+
+def _is_at_hand(about: dict[str, object]) -> bool:
+    """Whether a corpus can be read at once: it is not large, and nothing has to be downloaded."""
+    from charrnn.text.catalog import CATALOG, is_cached
+    from charrnn.text.opening import user_cache
+
+    characters, names = about.get("characters"), about.get("sources")
+    if (
+        not isinstance(characters, int)
+        or characters > LARGEST_CORPUS
+        or not isinstance(names, list)
+    ):
+        return False
+    known = [CATALOG[name] for name in names if name in CATALOG]
+    return all(is_cached(entry, user_cache()) for entry in known)
+
+
+def generated_text(
+    model: "CharRNN", length: int, item_end: str | None = None, seed: int | None = None
+) -> str:
+    """A text that a model generates, the same at each call; of records or documents, as many as it takes."""
+    from charrnn.sampling.sampler import generate_items, sample
+
+    config = SamplingConfig(length=length, seed=SEED if seed is None else seed)
+    with one_thread():
+        if item_end in (None, "\n"):
+            return "".join(sample(model, "", config))
+        config = dataclasses.replace(config, item_end=item_end)
+        return "".join(piece.text for piece in generate_items(model, "", config))
