@@ -137,7 +137,7 @@ def test_gpu_is_cuda_and_letters_may_be_large(workplace, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     refused = call_charrnn(capsys, "train", "corpus.txt", "--device", "GPU", "-q", status=6)
-    assert "CUDA is not available" in refused.err
+    assert "CUDA" in refused.err
     plan = call_charrnn(
         capsys, "train", "corpus.txt", "--cell", "GRU", "--precision", "FLOAT32", "--plan-only"
     )

@@ -41,7 +41,7 @@ def test_a_run_yields_its_events_and_ends_with_its_best_model(place):
     run = charrnn.train(TEXT, **SMALL)
     folder = run._trainer.folder
     assert folder.exists()
-    with pytest.raises(UsageError, match="no model before its first evaluation"):
+    with pytest.raises(UsageError):
         _ = run.model
     events = list(run)
     assert [event.step for event in events if isinstance(event, Step)] == [1, 2, 3, 4, 5, 6]
