@@ -560,7 +560,9 @@ def test_sample_writes_one_line_each(charrnn_here):
 
 
 def test_a_line_that_was_cut_off_is_said(charrnn_here, wording):
-    done = charrnn_here("sample", "names", "--count", 5, "--length", 1, "--prompt", "nichola", "--seed", 1)
+    done = charrnn_here(
+        "sample", "names", "--count", 5, "--length", 1, "--prompt", "nichola", "--seed", 1
+    )
     assert done.out.count("\n") == 5
     wording(done, only="cut")
     whole = charrnn_here("sample", "names", "--count", 5, "--seed", 1)
