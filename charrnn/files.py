@@ -5,7 +5,9 @@ Every checkpoint, record and dump goes through `replacing`, so that this is the 
 
 import contextlib
 import errno
+import glob
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +48,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
     try:
         mode = _mode_of(target)
+        remove_dead_temporaries(target)
         with _create(temporary) as file:
             yield file
             file.flush()
@@ -98,7 +101,11 @@ def _mode_of(path: Path) -> int | None:
 def _create(path: Path) -> IO[bytes]:
     path.unlink(missing_ok=True)  # left by a dead process with the same id
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "wb")
+    descriptor = os.open(path, flags, 0o666)
+    _holds(
+        descriptor
+    )  # until it is closed: so that other machines of a network see that it is in use
+    return os.fdopen(descriptor, "wb")
 
 
 def _flush_folder(folder: Path) -> None:
@@ -116,6 +123,51 @@ def remove_stale_temporaries(folder: Path) -> None:
     for path in folder.glob(".*.tmp-*"):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def remove_dead_temporaries(target: Path) -> None:
+    """Remove the temporary files and folders that dead processes have left beside the target that they were for."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.tmp-*"):
+        number = path.name.rpartition("-")[2]
+        if number.isascii() and number.isdecimal() and _is_dead(int(number)) and not _in_use(path):
+            with contextlib.suppress(OSError):
+                (shutil.rmtree if path.is_dir() else os.unlink)(path)
+
+
+def _is_dead(process: int) -> bool:
+    """Whether no process of this machine has the number; never where that cannot be asked."""
+    if os.name != "posix":  # os.kill would end it
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _in_use(path: Path) -> bool:
+    """Whether a process of any machine holds the file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return True
+    try:
+        return not _holds(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _holds(descriptor: int) -> bool:
+    """Lock an open file for this process, if no other holds it."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def make_writable_folder(folder: Path) -> None:

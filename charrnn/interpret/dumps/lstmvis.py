@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import EnvironmentFault
-from charrnn.files import environment_fault
+from charrnn.files import environment_fault, remove_dead_temporaries
 from charrnn.interpret.dumps.arrays import Region
 from charrnn.interpret.dumps.header import Spec
 from charrnn.interpret.dumps.writing import Watch
@@ -186,6 +186,7 @@ def _making(folder: Path) -> Iterator[Path]:
             "pip install h5py",
         ) from error
     folder = folder.resolve()
+    remove_dead_temporaries(folder)
     temporary = folder.with_name(f".{folder.name}.tmp-{os.getpid()}")
     try:
         temporary.mkdir()
