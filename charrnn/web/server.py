@@ -7,10 +7,14 @@ Each connection serves one request, which costs little on one machine.
 """
 
 import contextlib
+import io
 import json
 import os
 import secrets
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -25,7 +29,9 @@ MAX_BYTES = 1 << 16
 MAX_DIGITS = 20
 """Maximum digits of a whole number: more than any setting has, and few enough for a float."""
 PATIENCE = 30.0
-"""Seconds that a client may take to send its request, or to receive a line of the reply."""
+"""Seconds that a client may take to send its whole request, or to receive a line of the reply."""
+MAX_CLIENTS = 32
+"""Maximum requests that are answered at the same time; a further one is closed without an answer."""
 
 Action = Callable[[Any], Generator[object, None, None]]
 """A function from a request to the lines of the reply. A CharrnnError that it raises becomes the last line; closing the
@@ -53,6 +59,7 @@ class Server(ThreadingMixIn, TCPServer):
     ) -> None:
         self.page, self.policy, self.actions = page, policy, actions
         self.token = secrets.token_urlsafe()
+        self._free = threading.BoundedSemaphore(MAX_CLIENTS)
         try:
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
@@ -64,6 +71,20 @@ class Server(ThreadingMixIn, TCPServer):
         ending = "" if port == 80 else f":{port}"
         self.hosts = {LOOPBACK + ending, "localhost" + ending}
         """Accepted Host headers."""
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a request in a thread of its own, unless there are too many."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer a request, in its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report an error, unless it is only that the client went away."""
@@ -79,12 +100,45 @@ class _RefusedError(Exception):
         self.status, self.message = status, message
 
 
+class _Clocked(io.RawIOBase):
+    """What a client sends, until its time is over, however little it sends at a time.
+
+    Args:
+        connection: the connection.
+        seconds: the time for all of it.
+    """
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection, self._end = connection, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what has arrived.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
     server: Server
     timeout = PATIENCE
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Read the request from the connection, against the clock."""
+        super().setup()
+        self.rfile = io.BufferedReader(_Clocked(self.connection, PATIENCE))
 
     def do_GET(self) -> None:
         """Send the page."""
@@ -168,6 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _begin(self, status: int, content_type: str) -> None:
         """Send the headers of a reply: it may not be cached, framed, sniffed, or read by other sites."""
+        self.connection.settimeout(PATIENCE)  # for each line, from now on
         self.send_response(status)
         for name, value in (
             ("Content-Type", content_type),

@@ -1,5 +1,6 @@
 """`charrnn serve`: who is let in, what a live model answers, and the page in a browser."""
 
+import contextlib
 import functools
 import html
 import http.client
@@ -1000,3 +1001,58 @@ def test_a_server_that_has_ended_is_told(browser, tiny_model):
     page.fill("#live-text", "def a")
     until(page, "() => $('live-trouble').textContent.includes('is charrnn serve still running?')")
     page.close()
+
+
+# --- slow clients ---
+
+
+def test_a_client_that_sends_a_byte_now_and_then_is_let_go(monkeypatch):
+    monkeypatch.setattr("charrnn.web.server.PATIENCE", 0.6)
+    with serving({"echo": echo}) as server:
+        began = time.monotonic()
+        with socket.create_connection(server.server_address) as client:
+            client.settimeout(20)
+            with contextlib.suppress(OSError):
+                while time.monotonic() - began < 15:
+                    client.sendall(b"G")
+                    client.setblocking(False)
+                    with contextlib.suppress(BlockingIOError):
+                        if client.recv(100) == b"":
+                            break
+                    client.settimeout(20)
+                    time.sleep(0.1)
+        assert time.monotonic() - began < 10
+        assert post(server, "echo", 5)[0] == 200
+
+
+def test_a_body_that_never_comes_is_let_go(monkeypatch):
+    monkeypatch.setattr("charrnn.web.server.PATIENCE", 0.6)
+    with (
+        serving({"echo": echo}) as server,
+        socket.create_connection(server.server_address) as client,
+    ):
+        client.settimeout(20)
+        head = f"POST /{server.token}/echo HTTP/1.1\r\nHost: {next(iter(server.hosts))}\r\n"
+        origin = f"Origin: http://{next(iter(server.hosts))}\r\nContent-Type: application/json\r\n"
+        client.sendall((head + origin + "Content-Length: 9\r\n\r\n").encode())
+        assert client.recv(10) == b""
+
+
+def test_no_more_clients_are_served_at_once_than_the_bound(monkeypatch):
+    monkeypatch.setattr("charrnn.web.server.MAX_CLIENTS", 3)
+    with serving({"echo": echo}) as server:
+        threads = threading.active_count()
+        clients = [socket.create_connection(server.server_address) for _ in range(20)]
+        for client in clients[3:]:
+            client.settimeout(20)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+        assert threading.active_count() <= threads + 3
+        for client in clients:
+            client.close()
+        for _ in range(100):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if post(server, "echo", 5)[0] == 200:
+                    return
+            time.sleep(0.1)
+        pytest.fail("the server answers nobody any more")
