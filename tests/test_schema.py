@@ -5,6 +5,7 @@ import copy
 import json
 import shutil
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +268,9 @@ def test_any_value_in_a_dump_is_shown_or_refused_in_one_line(place, capsys, data
     header = json.loads(fields["header"])
     at = data.draw(st.sampled_from(paths_of(header)), label="path")
     header = changed(header, at, data.draw(VALUES, label="value"))
-    path.write_bytes(save_tensors(load_tensors(content), fields | {"header": json.dumps(header)}))
+    text = json.dumps(header)
+    crc32 = json.loads(fields["crc32"]) | {"header": f"{zlib.crc32(text.encode()):08x}"}
+    fields |= {"header": text, "crc32": json.dumps(crc32)}
+    path.write_bytes(save_tensors(load_tensors(content), fields))
     for name in ("show", "show one", "show html"):
         ends_well(name, capsys, place)

@@ -1079,3 +1079,45 @@ def test_showing_a_dump_needs_no_checkpoint(see, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("charrnn.cli.reading.open_checkpoint", pytest.fail)
     assert "L0.h.1   " in see("--from", "d.npz", "--unit", "L0.h.1").out
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_a_flipped_bit_changes_nothing_that_is_shown_or_is_refused(ending, tmp_path):
+    path = tmp_path / f"d.{ending}"
+    dump(make_model(), TEXT, path, top=2)
+    good, content = as_bytes(Dump(path)), path.read_bytes()
+    draw = np.random.default_rng(3)
+    refused = 0
+    for at in draw.integers(0, len(content), 200):
+        flipped = bytearray(content)
+        flipped[at] ^= 1 << int(draw.integers(8))
+        path.write_bytes(flipped)
+        try:
+            assert as_bytes(Dump(path)) == good, at
+        except DataError:
+            refused += 1
+    assert refused > 100
+
+
+def as_bytes(dump):
+    """All that a dump shows."""
+    read = dump.read(keep=dump.header.arrays, top=2)
+    arrays = [read.ids, read.surprisal, read.next_ids, read.next_probabilities]
+    arrays += [read.arrays[name] for name in dump.header.arrays]
+    return dump.header, read.text, read.pieces, [array.tobytes() for array in arrays]
+
+
+def test_a_dump_without_its_checksums_is_refused(tmp_path):
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "d.safetensors"
+    dump(make_model(), TEXT, path)
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    save_file(load_file(path), path, metadata)
+    Dump(path).read()
+    del metadata["crc32"]
+    save_file(load_file(path), path, metadata)
+    with pytest.raises(DataError):
+        Dump(path)

@@ -55,8 +55,14 @@ class Region:
 
 
 def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
-    """Write a .safetensors file; its metadata have the `header`, and the text is an array of code points."""
-    layout: dict[str, Any] = {"__metadata__": {"header": header.to_json()}}
+    """Write a .safetensors file; its metadata have the `header`, and the text is an array of code points.
+
+    They also have the CRC-32 of each, `crc32`; an .npz file has those of any .zip file.
+    """
+    described = header.to_json()
+    names = ["header", *header.specs()]
+    checksums = _checksums(dict.fromkeys(names, 0))  # they take their place when all is written
+    layout: dict[str, Any] = {"__metadata__": {"crc32": checksums, "header": described}}
     regions, end = {}, 0
     for name, spec in header.specs().items():
         regions[name] = Region(end, spec.num_bytes)
@@ -72,6 +78,15 @@ def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Part]) ->
     for region in regions.values():
         region.start += file.tell()
     _fill(file, header, parts, regions)
+    known = {"header": zlib.crc32(described.encode())} | {n: r.crc for n, r in regions.items()}
+    layout["__metadata__"]["crc32"] = _checksums(known)
+    file.seek(8)
+    file.write(json.dumps(layout).encode())
+
+
+def _checksums(crcs: Mapping[str, int]) -> str:
+    """Checksums by the names of what they belong to, as text of the same length whatever they are."""
+    return json.dumps({name: f"{crc:08x}" for name, crc in crcs.items()})
 
 
 def write_npz(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:

@@ -197,7 +197,7 @@ class Header:
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         own |= {"source": dataclasses.asdict(self.source)}
         own |= {"units": None if self.units is None else [str(unit) for unit in self.units]}
-        return json.dumps({"format": FORMAT, **own})
+        return json.dumps({"format": FORMAT, "has_checksums": True, **own})
 
     @classmethod
     def from_json(cls, text: str) -> "Header":

@@ -7,7 +7,7 @@ import contextlib
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from charrnn.interpret.dumps.arrays import SAFETENSORS_TYPES
 from charrnn.interpret.dumps.header import Array, Header, Spec
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
+from charrnn.schema import strict_json
 
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
@@ -28,6 +29,8 @@ READABLE = (".npz", ".safetensors")
 """The endings of the files that can be read back."""
 LONGEST_HEADER = 1 << 28
 """Maximum size of a header in bytes."""
+BLOCK = 1 << 24
+"""The bytes of an array that are compared with its checksum at a time."""
 NAMES_1 = {"surprisal": "bits", "header": "facts"}
 """The names of version 1 of the format, where they differ."""
 
@@ -225,6 +228,8 @@ class _Npz:
             dtype = actual_dtype if dtype is None else dtype
             size = int(np.prod(shape)) * dtype.itemsize
             data = file.read(size)
+            while file.read(1 << 20):  # zipfile compares the checksum at the end
+                pass
         if len(data) != size:
             raise ValueError("too short")
         return np.frombuffer(data, dtype).reshape(shape)
@@ -237,12 +242,31 @@ class _Safetensors:
         from safetensors import safe_open
 
         path.open("rb").close()  # safetensors' own error has no reason
-        self._file: Any = safe_open(path, framework="numpy")
+        opened: Any = safe_open
+        self._file = opened(path, framework="numpy")
+        self._metadata: dict[str, str] = dict(self._file.metadata() or {})
+        self._checksums: dict[str, str] | None = None
+        if "crc32" in self._metadata:  # earlier dumps have none
+            self._checksums = strict_json(self._metadata["crc32"])
 
     def header(self) -> str:
         """See `_Arrays`."""
-        metadata: dict[str, str] = self._file.metadata() or {}
-        return metadata["header" if "header" in metadata else NAMES_1["header"]]
+        name = "header" if "header" in self._metadata else NAMES_1["header"]
+        text = self._metadata[name]
+        self._compare("header", [text.encode()])
+        if self._checksums is None and '"has_checksums": true' in text:
+            raise ValueError("its checksums are missing")
+        return text
+
+    def _compare(self, name: str, parts: Iterable[Any]) -> None:
+        """Raise ValueError unless the checksum of something is that of its parts."""
+        if self._checksums is None:
+            return
+        crc = 0
+        for part in parts:
+            crc = zlib.crc32(part, crc)
+        if self._checksums[name] != f"{crc:08x}":
+            raise ValueError("another checksum")
 
     def first(self, name: str, spec: Spec, count: int) -> Array:
         """See `_Arrays`."""
@@ -252,6 +276,10 @@ class _Safetensors:
             spec.shape,
         ):
             raise ValueError("another type or shape")
+        num_rows = spec.shape[0]
+        step = max(1, BLOCK * num_rows // max(1, spec.num_bytes))
+        blocks = (rows[k : min(k + step, num_rows)] for k in range(0, num_rows, step))
+        self._compare(name, map(np.ascontiguousarray, blocks))
         array: Array = rows[:count]
         return array
 
