@@ -107,13 +107,10 @@ def print_rows(rows: "Iterable[GridRow]") -> None:
 
 
 def print_json(record: object) -> None:
-    """A line of JSON. On a terminal no character of it may act; a pipe gets UTF-8, whatever the text."""
+    """A line of JSON in ASCII, so that no character of a text acts, wherever the line ends up."""
     import json
 
-    text = json.dumps(record, ensure_ascii=False)
-    if sys.stdout.isatty() or not can_print(text):
-        text = json.dumps(record)
-    print(text, flush=True)
+    print(json.dumps(record), flush=True)
 
 
 def report(error: CharrnnError) -> None:
