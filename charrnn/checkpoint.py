@@ -285,7 +285,7 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
         raise CheckpointError(f"{path} is damaged: its metadata are not all strings", _DAMAGED)
     if len(entries) > MOST_TENSORS:
         raise CheckpointError(
-            f"{path} is no charrnn checkpoint: it lists {len(entries):,} tensors, more than {MOST_TENSORS:,}"
+            f"{path} is not a charrnn checkpoint: it lists {len(entries):,} tensors, more than {MOST_TENSORS:,}"
         )
     return metadata, entries
 

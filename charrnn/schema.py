@@ -227,7 +227,7 @@ def check_training_tensors(
         raise SchemaError(
             f"the tensor {name} is missing"
             if name in expected
-            else f"{name!r:.80} is no tensor of a run"
+            else f"unexpected tensor {name!r:.80}"
         )
     for name, shape in expected.items():
         found = tensors[name]

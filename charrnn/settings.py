@@ -261,8 +261,8 @@ def expected_value(config: type, name: str, found: Any = None) -> str:
     """The allowed values of a setting, in words: "a whole number from 1 to 4,096"; `found` is what it is instead."""
     rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
     if isinstance(found, kind) and (part := part_types(config).get(name)):
-        each = {int: _range(int, rule, None), str: "text"}
-        return f"a list of which each part is {each.get(part, 'a pair of whole numbers')}"
+        each = {int: _range(int, rule, None), str: "a string"}
+        return f"a list in which each item is {each.get(part, 'a pair of whole numbers')}"
     if rule.choices:
         return "one of " + ", ".join(rule.choices)
     if kind in (int, float):

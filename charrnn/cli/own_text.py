@@ -63,7 +63,7 @@ def own_text(
     if seed is None and loaded and (text := _validation_text(loaded)):
         text = text[: _least(VALIDATION_TEXT + longer, most)]
         say(
-            f"charrnn: no text given; reading {counted(len(text), 'character')} of its validation text"
+            f"charrnn: no text given; reading {counted(len(text), 'character')} of the model's validation text"
         )
         return text
     length = _least(OWN_TEXT + longer, most)

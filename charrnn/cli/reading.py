@@ -165,9 +165,7 @@ def open_reader(
 def require_no_text(names: "Sequence[str]", seed: int | None) -> None:
     """Raise SettingError if a text is given, and the seed of one that the model would generate."""
     if names and seed is not None:
-        raise SettingError.naming(
-            "{seed} only applies where the model generates", "leave out the text"
-        )
+        raise SettingError.naming("{seed} only applies to generated text", "leave out the text")
 
 
 def checkpoint_and_texts(

@@ -415,4 +415,4 @@ class Trainer:
             return
         rows, wanted = next(iter(states.values())).shape[1], self.batches.batch(step)[0].shape[1]
         if rows != wanted:
-            raise SchemaError(f"{prefix}* have {rows} rows, the batches of the run {wanted}")
+            raise SchemaError(f"{prefix}* have {rows} rows, but the run's batches {wanted}")

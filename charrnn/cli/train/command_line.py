@@ -120,7 +120,7 @@ def seeds_of(text: str | None) -> list[int]:
     valid = all(w.isdecimal() and w.isascii() and int(w) <= MAX_SEED for w in words)
     if not valid or len({*map(int, words)}) < len(words):
         raise SettingError.naming(
-            "{seeds} must be different whole numbers with commas between, such as 1,2,3, not {found!r}",
+            "{seeds} must be different whole numbers separated by commas, such as 1,2,3, not {found!r}",
             found=text,
         )
     return [*map(int, words)]

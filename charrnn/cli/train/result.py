@@ -123,10 +123,10 @@ def verdict(bits: float, ngrams: Sequence[float], longer: str) -> str:
     better = next((n for n, other in enumerate(ngrams, 1) if other <= bits), None)
     if better is None:
         best = min(ngrams)
-        return f"better than every n-gram, {100 * (1 - bits / best):.0f} % below the best"
-    counting = "single characters" if better == 1 else f"{better}-grams"
-    return f"not yet better than counting {counting}" + (
-        f": train longer: {longer}" if longer else ""
+        return f"better than every n-gram model: {100 * (1 - bits / best):.0f} % fewer bits than the best"
+    order = "unigram" if better == 1 else f"{better}-gram"
+    return f"not yet better than the {order} model" + (
+        f"; to train longer: {longer}" if longer else ""
     )
 
 
