@@ -212,6 +212,8 @@ def _require_text(counts: npt.NDArray[np.int64], sources: Sequence[TextSource]) 
         raise DataError(f"the corpus is empty ({name} has no characters)")
     if total < 2:
         raise DataError(f"the corpus needs at least 2 characters, but {name} has {total}")
+    if all(chr(point).isspace() for point in np.flatnonzero(counts)):
+        raise DataError(f"there is nothing to learn: {name} has only blanks and ends of lines")
     if counts[0xD800:0xE000].any():  # only odd encodings, such as unicode_escape, let them through
         raise DataError("the text has lone surrogates, which are not characters")
 

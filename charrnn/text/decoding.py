@@ -78,6 +78,8 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
     newlines = io.IncrementalNewlineDecoder(None, translate=not config.keep_newlines)
     lines, offset = 0, mark
     for piece in _and_then(first[mark:], pieces):
+        if encoding == "utf-8" and b"\0" in piece:
+            _refuse_nul(source, offset + piece.index(0))
         try:
             text = strict.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
@@ -139,11 +141,15 @@ def _refuse_binary(source: TextSource, start: bytes) -> NoReturn:
             f"add {{encoding:{encoding}}}",
             name=source.name,
         ).because("UTF-16 without a mark", f"iconv -f {encoding} -t UTF-8 converts it")
+    _refuse_nul(source, start.index(0))
+
+
+def _refuse_nul(source: TextSource, offset: int) -> NoReturn:
     raise NotTextError.naming(
         "{name} looks binary: a NUL byte at offset {offset:,}",
         "a byte model can read it: {level:byte}",
         name=source.name,
-        offset=start.index(0),
+        offset=offset,
     ).because("binary", "{level:byte} reads bytes of any kind")
 
 

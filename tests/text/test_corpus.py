@@ -635,3 +635,18 @@ def test_a_folder_without_text_is_refused(files, tmp_path, wording):
 def test_an_unknown_encoding_is_no_reason_to_skip_files(tmp_path):
     with pytest.raises(UsageError):
         names(make_folder(tmp_path, SIX), encoding="nope")
+
+
+@pytest.mark.parametrize("at", [100, 8191, 8192, 300_000, 2_500_000])
+def test_a_nul_byte_is_refused_wherever_it_is(at, wording):
+    data = b"plain text " * (at // 11 + 9)
+    with pytest.raises(DataError) as caught:
+        read(data[:at] + b"\0" + data[at:])
+    assert f"offset {at:,}" in caught.value.message
+    wording(caught.value)
+
+
+@pytest.mark.parametrize("text", ["\n\n", " " * 50, "\t \r\n\u00a0\u3000\n" * 9])
+def test_a_text_of_blanks_is_refused(text, wording):
+    with wording.raises(DataError):
+        read(text.encode())
