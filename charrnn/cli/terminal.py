@@ -140,12 +140,8 @@ class _Ended(BaseException):
 
 
 @contextlib.contextmanager
-def undone_by_signals(said: str = "") -> Iterator[None]:
-    """Let a signal that would end the process at once end this block first, so that what is half done is undone.
-
-    Args:
-        said: the line that is then printed on stderr, if there is one.
-    """
+def undone_by_signals() -> Iterator[None]:
+    """Let a signal that would end the process at once end this block first, so that what is half done is undone."""
     came = 0
 
     def end(number: int, _: object) -> NoReturn:
@@ -164,8 +160,6 @@ def undone_by_signals(said: str = "") -> Iterator[None]:
     try:
         yield
     except _Ended:
-        if said:
-            say(said)
         die_by_signal(came)
     finally:
         for number in numbers:

@@ -108,3 +108,24 @@ def test_a_note_blames_no_option_that_was_not_given(here):
     said = here("train", "python", *SMALL, "--steps", 1, "--no-baselines").err
     note = next(line for line in said.splitlines() if "--max-chars" in line)
     assert "stopped" not in note
+
+
+@pytest.mark.parametrize("line", [("train", "--plan-only"), ("train",), ("compare",)], ids=str)
+def test_ctrl_c_while_the_machine_is_measured_ends_with_a_line(here, monkeypatch, line, wording):
+    from charrnn.training import measure
+
+    real, calls = measure.seconds_per_step, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    def die(number):
+        raise SystemExit(128 + number)
+
+    monkeypatch.setattr(measure, "seconds_per_step", interrupted)
+    monkeypatch.setattr("charrnn.cli.work.die_by_signal", die)
+    verb, *options = line
+    wording(here(verb, "corpus.txt", *SMALL, "--minutes", 1, *options, status=130))

@@ -209,7 +209,7 @@ def _run(
     longer = report_advice(trainer, longer)
     result = result_of(trainer, baselines=run.baselines and not is_quiet())
     if run.json:
-        print_json(result.as_dict)
+        print_json(result.as_dict())
     else:
         print_result(result, longer)
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop

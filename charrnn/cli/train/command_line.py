@@ -53,14 +53,14 @@ class PlaceOptions(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(PlaceOptions):
-    """Where a run is saved and what is reported; none of it changes the trained weights."""
+    """Where a run is saved, for which seeds it is made, and what is reported."""
 
     plan_only: bool = setting(
         False, "Measure, print the plan, and do not train.", once=True, panel=BUDGET
     )
     resume: bool = setting(
         False,
-        "Resume the run of this name, or the newest.",
+        "Resume the run of this name, or the newest. With another limit, train it longer; if there is none, begin it.",
         free=True,
         once=True,
         excludes=("overwrite",),

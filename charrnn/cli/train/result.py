@@ -36,7 +36,6 @@ class Result:
     baselines: "Baselines | None"
     """None if they were not wanted, or without validation text."""
 
-    @property
     def as_dict(self) -> dict[str, Any]:
         """The last object that `train --json` prints."""
         progress = self.trainer.progress

@@ -3,8 +3,9 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import is_quiet, print_json, undone_by_signals, warn
+from charrnn.cli.terminal import is_quiet, print_json, warn
 from charrnn.cli.train.json_lines import event_record
+from charrnn.cli.work import working
 from charrnn.config import ModelConfig, TrainingRequest
 
 if TYPE_CHECKING:
@@ -47,18 +48,10 @@ def start_torch(request: TrainingRequest) -> str:
 
 def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, device: str) -> "Plan":
     """Plan what a request leaves open, and show that this machine is being measured."""
-    from tqdm import tqdm
-
     from charrnn.training import new_run
 
-    bar = tqdm(
-        desc="measuring   this machine",
-        bar_format="{desc}: {n} trials in {elapsed}",
-        leave=False,
-        disable=True if is_quiet() else None,
-    )
-    with undone_by_signals("stopped while this machine was measured: nothing was trained"), bar:
-        return new_run.plan_run(text, network, request, device, bar.update)
+    with working(None, "measurement") as work:
+        return new_run.plan_run(text, network, request, device, lambda: work.advance(1))
 
 
 def drive(
