@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from charrnn.cli.completion import complete_cells
 from charrnn.cli.inputs import TextArgument
+from charrnn.cli.options import Changes
 from charrnn.cli.own_text import OwnTextOptions, own_text
 from charrnn.cli.reading import checkpoint_and_texts, known_text, noun_of, require_no_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
@@ -31,6 +33,7 @@ EXAMPLES = (
     "charrnn gradients plays book.txt --fresh lstm,elman --distance 100",
     "charrnn gradients book.txt --fresh lstm,gru --json",
 )
+CHANGES = Changes(complete={"fresh": complete_cells})
 DISTANCE = 50
 """Default distance; a short text has a shorter one, so that there is more than one window."""
 OWN_TEXT = 600

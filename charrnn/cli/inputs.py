@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from charrnn.cli.completion import complete_text
 from charrnn.cli.run_names import looks_like_path
 from charrnn.cli.terminal import is_quiet, say
 from charrnn.config import CorpusConfig
@@ -112,6 +113,7 @@ TextArgument = Annotated[
         metavar="TEXT|FILE|-...",
         help=f"What the model reads: {NAMED}; several files are read one after another.",
         show_default=False,
+        autocompletion=complete_text,
     ),
 ]
 MAX_LISTED = 4

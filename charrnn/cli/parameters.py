@@ -18,7 +18,7 @@ AUTO = "auto"
 """The word on the command line for a value that is left to the plan."""
 
 Parse = Callable[[str], Any]
-Complete = Callable[[str], list[str]]
+Complete = Callable[..., list[str]]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
     """The type of an option for Typer, and what else Typer is given for it."""
     if option.kind is bool:
         return (bool | None if option.may_be_none or option.rule.planned else bool), {}
+    settings: dict[str, Any] = {"autocompletion": option.complete} if option.complete else {}
     if option.kind is tuple:
-        return list[str] | None, {}
+        return list[str] | None, settings
     if option.rule.choices:
         choices = option.rule.choices
         return str | None, {
@@ -92,7 +93,6 @@ def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
     if issubclass(option.kind, StrEnum):
         parser, words = partial(_member, option), _words(option)
         return Optional[option.kind], {"parser": parser, "autocompletion": beginning_with(words)}  # noqa: UP045
-    settings: dict[str, Any] = {"autocompletion": option.complete} if option.complete else {}
     return Optional[option.kind], settings  # noqa: UP045 (a class at run time)
 
 

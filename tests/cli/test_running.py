@@ -676,7 +676,19 @@ def test_the_shell_completes_commands_and_runs(workplace):
         "-c",
         "import sys; sys.argv = ['charrnn']; import charrnn.cli.app as a; a.main()",
     ]
-    for words, expected in (("charrnn sam", "sample"), ("charrnn sample t", "tiny")):
+    for words, expected in (
+        ("charrnn sam", "sample"),
+        ("charrnn sample t", "tiny"),
+        ("charrnn evaluate tiny cor", "corpus.txt"),
+        ("charrnn train shakes", "shakespeare"),
+        ("charrnn train --cell el", "elman"),
+        ("charrnn compare --cells lstm,gr", "lstm,gru"),
+        ("charrnn gradients --fresh lstm,gr", "lstm,gru"),
+        ("charrnn visualize tiny --unit L1.o.23", "L1.o.23"),
+        ("charrnn visualize tiny --unit L1.o", "L1.o."),
+        ("charrnn visualize --sort sim", "similarity"),
+        ("charrnn visualize --palette v", "vik"),
+    ):
         env = {"_CHARRNN_COMPLETE": "complete_bash", "COMP_WORDS": words}
         env["COMP_CWORD"] = str(len(words.split()) - 1)
         done = subprocess.run(

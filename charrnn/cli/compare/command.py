@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.compare.report import Comparison, Trained, bar_cells, means, table
+from charrnn.cli.completion import complete_cells
 from charrnn.cli.options import Changes, Given, spell_as_options
 from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
 from charrnn.cli.train.command_line import CorpusNames, PlaceOptions, seeds_of
@@ -51,6 +52,7 @@ PLAIN = ("hidden_size", "num_layers", "layer_norm", "batch_size")
 """Settings that `train` plans, and that here have their defaults."""
 CHANGES = Changes(
     without=WITHOUT,
+    complete={"cells": complete_cells},
     different={
         "minutes": {
             "help": "Train each network for about this many minutes.",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli.completion import complete_text
 from charrnn.config import (
     BUDGET,
     LEARNING,
@@ -25,6 +26,7 @@ CorpusNames = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="CORPUS...",
+        autocompletion=complete_text,
         help="Files, folders, compressed files, - for standard input, or names that 'charrnn corpora' lists.",
         show_default=False,
     ),

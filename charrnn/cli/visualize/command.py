@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from charrnn.cli.completion import complete_unit
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
@@ -38,6 +39,7 @@ EXAMPLES = (
 SHOWN_CHARS = 2000
 """Maximum characters in the terminal or a picture, if no other number is given."""
 CHANGES = Changes(
+    complete={"unit": complete_unit},
     parse={"predictions": number_or_all},
     different={
         "max_chars": {

@@ -49,11 +49,15 @@ REFUSED = {
     "POSSESSIVE_REPEAT": "a possessive repeat such as a*+",
     "AT_BOUNDARY": r"a word boundary \b",
     "AT_NON_BOUNDARY": r"\B",
-    "AT_BEGINNING": "a ^ that is not at its beginning",
-    "AT_BEGINNING_STRING": r"a \A that is not at its beginning",
-    "AT_END": "a $ that is not at its end",
-    "AT_END_STRING": r"a \Z that is not at its end",
+    "AT_BEGINNING": "a ^ inside a repeat, or elsewhere than at its beginning",
+    "AT_BEGINNING_STRING": r"a \A inside a repeat, or elsewhere than at its beginning",
+    "AT_END": "a $ inside a repeat, or elsewhere than at its end",
+    "AT_END_STRING": r"a \Z inside a repeat, or elsewhere than at its end",
 }
+DIALECT = (
+    "the dialect is Python's re without back references, conditionals, lookaround, atomic groups, possessive repeats, "
+    r"\b and \B"
+)
 
 
 @dataclass(frozen=True)
@@ -158,9 +162,10 @@ class _Builder:
             case "AT" if self.holds(value.name, edge):
                 return after
         refused = value.name if op is _constants.AT else op.name
+        is_anchor = refused.startswith(("AT_BEGINNING", "AT_END"))
         raise SettingError.naming(
             "{match} cannot have {part}, as in {expression}",
-            "the expression always matches the whole text",
+            "leave it out: an expression always matches the whole text" if is_anchor else DIALECT,
             part=REFUSED.get(refused, refused),
             expression=self.name,
         )

@@ -1,0 +1,46 @@
+"""What shell completion offers for texts, units and lists of cells."""
+
+import contextlib
+import glob
+import os
+
+import typer
+
+from charrnn.errors import CharrnnError
+
+
+def complete_text(incomplete: str) -> list[str]:
+    """Known corpora, and the files and folders, with a given beginning."""
+    from charrnn.text.catalog import CATALOG
+
+    paths = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207 (what is typed stays as it is)
+    shown = [path + "/" if os.path.isdir(path) else path for path in paths]  # noqa: PTH112 (the same)
+    return sorted(name for name in CATALOG if name.startswith(incomplete)) + sorted(shown)
+
+
+def complete_cells(incomplete: str) -> list[str]:
+    """Lists of cells whose last cell has a given beginning: "lstm,g" -> "lstm,gru"."""
+    from charrnn.network.cells import CELLS
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in CELLS if name.startswith(last)]
+
+
+def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Addresses of the model's units: the states and gates of each layer, and behind one of these its units."""
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.runs import named_checkpoint, newest_checkpoint
+
+    name = ctx.params.get("checkpoint")
+    path = newest_checkpoint() if name is None else named_checkpoint(name)
+    if path is None:
+        return []
+    with contextlib.suppress(CharrnnError):
+        model = load_checkpoint(path).model
+        arrays = (*model.cell.states, *model.cell.gates)
+        layers = [f"L{k}.{what}." for k in range(model.config.num_layers) for what in arrays]
+        units = ["*", *map(str, range(model.config.hidden_size))]
+        chosen = [layer for layer in layers if incomplete.startswith(layer)]
+        offered = [layer + unit for layer in chosen for unit in units] or layers
+        return [address for address in offered if address.startswith(incomplete)]
+    return []
