@@ -38,7 +38,7 @@ class OwnTextOptions(Config):
         None,
         "Let the model read a text that it generates with this seed.",
         high=MAX_SEED,
-        default_text="validation text of the model's own corpus, if that is at hand",
+        default_text="validation text of the model's own corpus, if it can be found",
         panel=GENERATED,
     )
 

@@ -52,7 +52,7 @@ CHANGES = Changes(
             if name != "seed"
         },
         "seed": {
-            "help": "Seed of what the model generates: with {follow}, or instead of a text to read.",
+            "help": "Seed of the text that the model generates: with {follow}, or for it to read.",
             "panel": GENERATED,
             "default_text": "random with {follow}",
         },
@@ -134,7 +134,7 @@ def visualize(
     Red is above zero, blue below; near zero there is no color. A column shows the state after its character was read;
     the predictions below it are for the next character. If no unit is named, the most interesting one is shown: it
     varies much and holds its value long (interest = standard deviation x lag-1 autocorrelation). If no text is given,
-    validation text of the model's own corpus is read, or, if that is not at hand, a text that the model generates.
+    validation text of the model's own corpus is read, or, if that cannot be found, a text that the model generates.
     """
     if view.unit and view.what and not output.html:
         raise SettingError.naming("{unit} already names a state or gate", "leave out {what}")

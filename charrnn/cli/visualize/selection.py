@@ -68,7 +68,7 @@ class ViewOptions(Config):
     )
     percent: bool = setting(
         False,
-        "After each of the {predictions}, show its probability in percent.",
+        "Show the probability of each of the {predictions}, in percent.",
         needs=("predictions",),
         panel=SHOWN,
     )
