@@ -79,7 +79,7 @@ class CompareOptions(PlaceOptions):
     )
     seeds: str | None = setting(
         None,
-        "Train each cell once with each of these seeds, as 1,2,3, and report means and their standard errors.",
+        "Train each cell once with each of these seeds, such as 1,2,3, and report means and their standard errors.",
         metavar="SEEDS",
         panel=LEARNING,
     )

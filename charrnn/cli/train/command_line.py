@@ -62,7 +62,7 @@ class RunOptions(PlaceOptions):
     )
     resume: bool = setting(
         False,
-        "Resume the run of this name, or the newest. With another limit, train it longer; if there is none, begin it.",
+        "Resume the run of this name, or the newest. With another limit, train it longer; if there is no such run yet, start one.",
         free=True,
         once=True,
         excludes=("overwrite",),
@@ -76,7 +76,7 @@ class RunOptions(PlaceOptions):
     )
     seeds: str | None = setting(
         None,
-        "Train one run for each of these seeds, as 1,2,3, and report the mean and its standard error.",
+        "Train one run for each of these seeds, such as 1,2,3, and report the mean and its standard error.",
         metavar="SEEDS",
         excludes=("resume",),
         panel=LEARNING,

@@ -160,7 +160,7 @@ def _rows(
 def _why(first: "Recording", letter: str, score: float) -> str:
     """Why a unit was chosen, in words: the end of its title."""
     _, layers, units = first.arrays[letter].shape
-    return f"; chosen of {layers * units:,} units: swings far, holds its value long (interest {score:.2f})"
+    return f"; chosen from {layers * units:,} units: varies much, holds its value long (interest {score:.2f})"
 
 
 Coloring = tuple["Scale", "ValuesOf", set[str]]
