@@ -62,7 +62,7 @@ class RunOptions(PlaceOptions):
     )
     resume: bool = setting(
         False,
-        "Resume the run of this name, or the newest. With another limit, train it longer; if there is no such run yet, start one.",
+        "Resume the run of this name, or the newest. With a new limit, train it longer; if there is none, start one.",
         free=True,
         once=True,
         excludes=("overwrite",),
