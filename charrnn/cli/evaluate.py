@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.own_corpus import read_own_corpus
-from charrnn.cli.reading import checkpoint_and_texts, noun_of
+from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes, noun_of
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
@@ -106,7 +106,7 @@ def evaluate(
         raise SettingError.naming(
             "give either a text or {split}", "for example: charrnn evaluate book.txt"
         )
-    loaded = open_checkpoint(checkpoint)
+    loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
     reading = reading_of(loaded)
     end = item_end_of(reading) if options.lines is None else "\n" if options.lines else None
     if end and (options.window or options.streams):

@@ -1,5 +1,6 @@
 """What the commands that look into a model read: a model and a text, or a dump of both."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.wording import counted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from charrnn.checkpoint import Checkpoint
     from charrnn.interpret.dumps.reading import Dump
@@ -154,12 +155,23 @@ def open_reader(
     """
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     require_no_text(names, seed)
-    loaded = open_checkpoint(checkpoint)
+    loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
     model = edits.edited(loaded.model) if edits else loaded.model
     config = reading_of(loaded)
     if (end := item_end_of(config)) and says_items:
         say(f"charrnn: the model was trained on {item_noun(end)}s; its state is reset at each")
     return Reader(model, names, config, title_of(loaded), loaded, seed)
+
+
+def hint_in_quotes(names: "Sequence[str]") -> "Callable[[str], str] | None":
+    """What to type instead of a run's name that is none, if the words behind it are no files: a function of it."""
+    from charrnn.cli.inputs import is_named
+
+    if not names or any(map(is_named, names)):
+        return None
+    return lambda name: (
+        f"a text of several words stands in quotes: {shlex.quote(' '.join((name, *names)))}"
+    )
 
 
 def require_no_text(names: "Sequence[str]", seed: int | None) -> None:

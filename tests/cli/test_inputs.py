@@ -207,6 +207,8 @@ def test_several_words_that_are_no_files_stand_in_quotes(call, wording):
     for verb in READERS:
         wording(call(verb, "tiny", "def", "wrap", status=3).err)
     wording(call("evaluate", "corpus.txt", "corpus.txx", status=3))
+    for verb in ("visualize", "evaluate", "score"):
+        wording(call(verb, "To", "be", "or", "not", status=4).err)
 
 
 @pytest.mark.parametrize("option", ["--prompt-file", "--novel"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
-from charrnn.cli.reading import checkpoint_and_texts
+from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.score.arriving import Lines, open_lines
 from charrnn.cli.score.table import Table, print_row
@@ -123,7 +123,7 @@ def score(
     standard input and pipes are scored as they arrive.
     """
     checkpoint, names = _checkpoint_and_texts(checkpoint, texts, options)
-    loaded = open_checkpoint(checkpoint)
+    loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
     model = edits.edited(loaded.model)
     reading = reading_of(loaded)
     if options.lines is not None:
