@@ -43,7 +43,7 @@ def _why_size(run: AllowedRun, request: TrainingRequest) -> str:
     if not request.leaves_open("hidden_size"):
         return f"{sentence}, {plain(run.chars / run.parameters)} per parameter of {network}"
     if not run.reads_enough:
-        return f"{sentence}: not enough even for the smallest network, {network}"
+        return f"{sentence}: too few for good results, even with the smallest network, {network}"
     return f"{sentence}: enough for {network}"
 
 

@@ -53,7 +53,7 @@ def train_longer(trainer: "Trainer", limits: Mapping[str, float]) -> bool:
     trainer.metadata["asked"] = {**asked, **limits}
     peak = _highest_rate(trainer.config, done)
     then = (
-        f"the learning rate rises to {peak:.0%} of its peak"
+        f"the learning rate rises to {100 * peak:.0f} % of its peak"
         if steps > before
         else ("the learning rate falls faster")
     )
