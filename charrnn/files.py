@@ -93,6 +93,8 @@ def _mode_of(path: Path) -> int | None:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return None
+    if not mode & stat.S_IWUSR or not os.access(path, os.W_OK):  # renaming asks only the folder
+        raise PermissionError(errno.EACCES, "it is write-protected")
     if not stat.S_ISREG(mode):  # renaming onto /dev/null would replace it for all users
         raise OSError(errno.EINVAL, "it is not a regular file")
     return stat.S_IMODE(mode)
@@ -198,25 +200,77 @@ def locked(folder: Path) -> Iterator[None]:
         BusyError: another process holds it.
         EnvironmentFault: the lock cannot be made.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / ".lock", timeout=0)
-    owner = folder / ".lock-owner"
+    lock = _Lock(folder)
+    lock.take()
+    _locks[folder.absolute()] = lock
     try:
-        lock.acquire()
-    except Timeout:
-        _raise_busy(folder, owner)
-    except OSError as error:
-        raise environment_fault("lock", folder, error) from error
-    try:
-        with contextlib.suppress(OSError):  # it only tells other processes who holds the lock
-            owner.write_text(str(os.getpid()))
         remove_stale_temporaries(folder)
         yield
     finally:
-        with contextlib.suppress(OSError):
-            owner.unlink(missing_ok=True)
-        lock.release()
+        del _locks[folder.absolute()]
+        lock.give_back()
+
+
+def keep_lock(folder: Path) -> None:
+    """Lock a folder again that this process has locked, if it has been removed or replaced since.
+
+    Raises:
+        BusyError: another process holds what is there now.
+        EnvironmentFault: the folder cannot be made or locked.
+    """
+    make_writable_folder(folder)
+    lock = _locks.get(folder.absolute())
+    if lock and not lock.is_in_place():
+        lock.give_back()
+        lock.take()
+
+
+class _Lock:
+    """The lock of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        from filelock import FileLock
+
+        self.folder, self.path, self.owner = folder, folder / ".lock", folder / ".lock-owner"
+        self._lock = FileLock(self.path, timeout=0)
+        self._place: tuple[int, int] | None = None
+        """The device and inode of the file when it was locked."""
+
+    def take(self) -> None:
+        """Lock it."""
+        from filelock import Timeout
+
+        try:
+            self._lock.acquire()
+        except Timeout:
+            _raise_busy(self.folder, self.owner)
+        except OSError as error:
+            raise environment_fault("lock", self.folder, error) from error
+        self._place = self._present()
+        with contextlib.suppress(OSError):  # it only tells other processes who holds the lock
+            self.owner.write_text(str(os.getpid()))
+
+    def is_in_place(self) -> bool:
+        """Whether the file that was locked is still the one in the folder."""
+        return self._present() == self._place
+
+    def give_back(self) -> None:
+        """Unlock it."""
+        if self.is_in_place():  # else the other file is another process's
+            with contextlib.suppress(OSError):
+                self.owner.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _present(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+_locks: dict[Path, _Lock] = {}
+"""The folders that this process has locked."""
 
 
 def _raise_busy(folder: Path, owner: Path) -> NoReturn:

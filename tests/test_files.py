@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from charrnn.errors import BusyError, EnvironmentFault, UsageError
 from charrnn.files import (
+    keep_lock,
     locked,
     make_writable_folder,
     remove_dead_temporaries,
@@ -143,7 +145,7 @@ def test_a_link_stays_and_its_target_is_replaced(path, tmp_path):
     assert listing(folder) == ["link"]
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o604])
 def test_the_mode_of_the_replaced_file_is_kept(mode, path):
     path.chmod(mode)
     write_atomically(path, NEW)
@@ -359,4 +361,61 @@ def test_what_a_process_of_another_machine_holds_is_left_alone(path):
         write_atomically(path, NEW)
         assert held.exists()
     write_atomically(path, OLD)
+    assert listing(path.parent) == [path.name]
+
+
+# --- a folder that is removed while it is held ---
+
+HOLDS = """
+import sys
+from pathlib import Path
+from charrnn.files import locked, make_writable_folder
+make_writable_folder(Path(sys.argv[1]))
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def another_holder(folder: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLDS, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_a_folder_that_was_removed_is_locked_again(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with locked(folder):
+        shutil.rmtree(folder)
+        keep_lock(folder)
+        with another_holder(folder) as other:
+            assert other.communicate(b"")[0] == b""
+        assert other.returncode == 1
+    with another_holder(folder) as other:
+        assert other.communicate(b"")[0] == b"held\n"
+
+
+def test_a_folder_that_another_process_has_made_anew_is_left_to_it(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with locked(folder):
+        shutil.rmtree(folder)
+        with another_holder(folder) as other:
+            assert other.stdout.readline() == b"held\n"
+            with pytest.raises(BusyError):
+                keep_lock(folder)
+            assert (folder / ".lock-owner").read_text() == str(other.pid)
+            other.communicate(b"")
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o400, 0o555])
+def test_a_write_protected_file_is_not_replaced(path, mode):
+    path.chmod(mode)
+    with pytest.raises(EnvironmentFault):
+        write_atomically(path, NEW)
+    assert path.read_bytes() == OLD
     assert listing(path.parent) == [path.name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.errors import EnvironmentFault
-from charrnn.files import give_second_name, make_writable_folder
+from charrnn.files import give_second_name, keep_lock
 from charrnn.runs import LAST, METRICS
 from charrnn.training.events import Saved, SaveFailed
 from charrnn.training.metrics import Metrics
@@ -45,7 +45,7 @@ class RunFolder:
         """Write BEST or LAST, and the metrics. The LAST before becomes an older checkpoint, if those are kept."""
         path, step = self.path / name, checkpoint.metrics["step"]
         try:
-            make_writable_folder(self.path)
+            keep_lock(self.path)
             if name == LAST:
                 checkpoint = self._with_older(checkpoint)
             self.metrics.write()  # first: a run that is resumed leaves out rows that are too new, but can make up none
