@@ -47,11 +47,15 @@ def make_progress(trainer: "Trainer") -> Progress:
 class Silence:
     """Shows only failures to save."""
 
+    def __init__(self) -> None:
+        self._fault = ""
+
     def show(self, event: "Event") -> None:
         """Report a checkpoint that could not be written."""
         from charrnn.training.events import SaveFailed
 
-        if isinstance(event, SaveFailed):
+        if isinstance(event, SaveFailed) and str(event.fault) != self._fault:
+            self._fault = str(event.fault)
             report(event.fault)
 
     def say(self, text: str) -> None:
@@ -87,6 +91,8 @@ class _Display:
         self.characters = 0
         self.weight = self.smooth = 0.0
         self.val_bits: float | None = None
+        self.fault = ""
+        """The latest failure to save that was reported."""
 
     def show(self, event: "Event") -> None:
         """Show an event."""
@@ -102,7 +108,13 @@ class _Display:
         elif isinstance(event, Replanned):
             self.replanned(event)
         elif isinstance(event, SaveFailed):
-            self.say(f"charrnn: {event.fault}; training continues and will try to save again")
+            self.save_failed(event.fault)
+
+    def save_failed(self, fault: CharrnnError) -> None:
+        """Report a failure to save, once for all that fail for the same reason."""
+        if str(fault) != self.fault:
+            self.fault = str(fault)
+            self.say(f"charrnn: {fault}; training continues and tries again at each save")
 
     def _count(self, step: "Step") -> None:
         """Add a step to the smoothed loss."""

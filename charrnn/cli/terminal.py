@@ -25,6 +25,8 @@ LABEL = re.compile(r"charrnn: | +|\S+ {2,}")
 SHOWN_COMMAND = re.compile(r"(?<!^)\b(charrnn [a-z]|pip install|iconv )")
 """A command that is to be copied, in a message."""
 
+MOST_COLUMNS = 1000
+"""The widest terminal that output is made for."""
 _quiet = False
 
 
@@ -215,6 +217,7 @@ def _prepare_streams() -> None:
     if sys.stdout is None:
         sys.stdout = _nowhere()
         raise EnvironmentFault("cannot write the output: standard output is closed")
+    _prepare_surroundings()
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is None:
@@ -223,6 +226,29 @@ def _prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
         else:
             reconfigure(encoding="utf-8", errors=errors, newline="")
+
+
+def _prepare_surroundings() -> None:
+    """Keep other libraries from what only charrnn should do: warn, and draw for a terminal of any width.
+
+    Raises:
+        EnvironmentFault: the working folder has been removed.
+    """
+    import warnings
+
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError as error:
+        raise EnvironmentFault(
+            "the working folder has been removed", "cd to another one"
+        ) from error
+    # NumPy's, of weights that are too large, for which charrnn has an error; after -W, which has its way
+    warnings.simplefilter("ignore", RuntimeWarning, append=True)
+    if os.environ.get("COLUMNS", "").isdecimal() and int(os.environ["COLUMNS"]) > MOST_COLUMNS:
+        os.environ["COLUMNS"] = str(MOST_COLUMNS)  # the help is drawn in as many cells
+    plain = not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR")
+    if os.environ.get("NO_COLOR") or plain:
+        os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"  # the only word that Typer's help knows
 
 
 def _nowhere() -> TextIO:

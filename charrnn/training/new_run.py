@@ -5,6 +5,7 @@ torch is imported by the functions that need it, once the text has been read.
 
 import contextlib
 import dataclasses
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,15 +130,39 @@ def new_trainer(
     return trainer
 
 
-def require_room(folder: Path, *networks: ModelConfig, keep: int = 0) -> None:
-    """Raise EnvironmentFault if the disk has no room for these networks' checkpoints, including `keep` older ones."""
+def require_place(folder: Path, network: ModelConfig, *, keep: int) -> None:
+    """Raise EnvironmentFault if a run's folder cannot be made or has no room, as far as one can tell beforehand."""
+    import os
+
+    from charrnn.files import environment_fault
+
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if existing.is_dir():  # what else it is, is found when the folder is made
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise environment_fault(
+                "write in", existing, PermissionError(errno.EACCES, "Permission denied")
+            )
+        require_room(existing, network, keep=keep)
+
+
+def require_room(
+    folder: Path, *networks: ModelConfig, keep: int = 0, resumed: bool = False
+) -> None:
+    """Raise EnvironmentFault if the disk has no room for these networks' checkpoints.
+
+    Args:
+        folder: where they go.
+        networks: the networks.
+        keep: how many older checkpoints are kept.
+        resumed: whether their present checkpoints are there already, so that only new ones beside them need room.
+    """
     import shutil
 
     from charrnn.network.shapes import count_parameters
 
     parameters = sum(map(count_parameters, networks))
     # best: weights; last: weights, two moments, now and where the run may go back to; the old ones beside the new
-    need = parameters * 4 * (1 + 6 * (2 + keep))
+    need = parameters * 4 * (8 if resumed else 1 + 6 * (2 + keep))
     free = shutil.disk_usage(folder).free
     if free < need:
         raise EnvironmentFault.naming(

@@ -40,6 +40,7 @@ from charrnn.runs import new_folders
 from charrnn.training.new_run import (
     held_folder,
     new_trainer,
+    require_place,
     require_room,
     require_validation_text,
 )
@@ -123,6 +124,8 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
     text = _text(command_line, start)
     network = (start or request).network(vocab_size=len(text.vocabulary))
     shaped = start.keeping_shape(request) if start else request
+    for folder in folders[:1]:
+        require_place(folder, network, keep=command_line.saving.keep)
     device = start_torch(shaped)
     if run.plan_only:
         shown = plan_run(text, network, shaped, device)

@@ -24,6 +24,7 @@ from charrnn.errors import CheckpointError, SettingError
 from charrnn.runs import LAST, METRICS, checked_name, newest_run_of, resume_command
 from charrnn.schema import current
 from charrnn.settings import plain_value, settings_of, value_in_words
+from charrnn.training.new_run import require_room
 from charrnn.training.record import (
     about_machine,
     resume_point,
@@ -87,6 +88,7 @@ def resumed_trainer(
         say(f"resuming    {folder} at step {done:,} of {config.steps:,} ({part:.0f} %)")
         if names and names != _sources(last):
             say(f"note        the same text was called {escape(_listed(last))} when the run began")
+        require_room(folder, last.model.config, resumed=True)
         config = _on_this_machine(config, command_line.request, last)
         trainer = _trainer(
             last, folder, text, config, _saving(command_line.saving, given, last), limits
