@@ -170,7 +170,7 @@ def hint_in_quotes(names: "Sequence[str]") -> "Callable[[str], str] | None":
     if not names or any(map(is_named, names)):
         return None
     return lambda name: (
-        f"a text of several words stands in quotes: {shlex.quote(' '.join((name, *names)))}"
+        f"put a text of several words in quotes: {shlex.quote(' '.join((name, *names)))}"
     )
 
 

@@ -117,7 +117,7 @@ def test_a_short_text_shortens_the_distance_only_if_none_was_given(ask, wording)
     refused = ask("tiny", "def wrap(text)", "--distance", 20, status=3).err.splitlines()
     assert refused == [
         "charrnn: a distance of 20 needs at least 22 characters of text, but there are 14",
-        "         --distance 12 is the farthest",
+        "         --distance 12 or less fits",
     ]
     wording(ask("tiny", "de", status=3))
     wording(ask("tiny", "♞♞", status=3))
