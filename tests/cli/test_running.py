@@ -387,6 +387,7 @@ KEYS = [
     "window",
     "streams",
     "lines",
+    "items",
     "protocol",
 ]
 
@@ -458,10 +459,13 @@ def test_a_corpus_that_changed_or_went_away_is_refused(
     refused, workplace, tmp_path, monkeypatch, wording
 ):
     wording(refused(3, "evaluate", "bytes", "--split", "test"))
-    shutil.copytree(workplace / "checkpoints", tmp_path / "checkpoints")
+    shutil.copy(workplace / "corpus.txt", tmp_path)
+    small = ("--hidden-size", 8, "--batch-size", 4, "--sequence-length", 16)
+    run_charrnn("train", "corpus.txt", *small, "--steps", 2, "-q", cwd=tmp_path)
     monkeypatch.chdir(tmp_path)
+    text = (tmp_path / "corpus.txt").read_text()
+    (tmp_path / "corpus.txt").unlink()
     wording(refused(3, "evaluate", "-q", "--split", "val"))
-    text = (workplace / "corpus.txt").read_text()
     for changed in (text[:-1], text[:-1] + "e", text + "漢"):
         (tmp_path / "corpus.txt").write_text(changed, encoding="utf-8")
         wording(refused(3, "evaluate", "-q", "--split", "val"))

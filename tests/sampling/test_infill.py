@@ -294,7 +294,9 @@ def test_what_a_narrow_beam_keeps_stands_for_all_there_is(text, temperature):
     scored = by_brute_force(model, text, "abcd")
     truth = math.fsum(math.exp(p / temperature) for _, p in scored)
     table = spelling_table(ABCD, np.zeros(4, np.bool_))
-    search = search_module._Search(model, parse_template(text), 3, table, item_end=None)
+    search = search_module._Search(
+        model, parse_template(text), 3, table, item_end=None, progress=None
+    )
     sums = []
     for seed in range(300):
         hypotheses = search._run(temperature, np.random.default_rng(seed))

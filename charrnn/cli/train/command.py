@@ -26,7 +26,7 @@ from charrnn.cli.train.report import (
     say_stopped,
     why_early,
 )
-from charrnn.cli.train.result import Result, print_result, result_of, show_seeds
+from charrnn.cli.train.result import Result, report_result, show_seeds
 from charrnn.cli.train.run import drive, plan_run, start_torch
 from charrnn.cli.train.tensorboard import check_tensorboard
 from charrnn.config import (
@@ -210,11 +210,8 @@ def _run(
         say(why_early(trainer.progress.step, trainer.config))
     longer = longer_command(trainer.folder, names, trainer.metadata, trainer.config)
     longer = report_advice(trainer, longer)
-    result = result_of(trainer, baselines=run.baselines and not is_quiet())
-    if run.json:
-        print_json(result.as_dict())
-    else:
-        print_result(result, longer)
+    wanted = run.baselines and not is_quiet()
+    result = report_result(trainer, longer, baselines=wanted, as_json=run.json)
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
         sys.stdout.flush()
         die_by_signal(stopper.signal_number)

@@ -52,11 +52,28 @@ class Result:
         }
 
 
-def result_of(trainer: "Trainer", *, baselines: bool) -> Result:
-    """The result of a finished run, with the baselines of its validation text if they are wanted."""
+def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: bool) -> Result:
+    """Print the result of a finished run, and return it.
+
+    The metrics are printed before the baselines are measured, which takes a while and may be interrupted.
+
+    Args:
+        trainer: the finished run.
+        longer: the command that trains longer; empty where that is of no use, or was shown already.
+        baselines: whether the baselines of the validation text are measured.
+        as_json: whether the result is printed as a JSON object instead.
+    """
     evaluation = evaluate_best(trainer)
+    if not as_json:
+        print_metrics(trainer, evaluation)
     wanted = baselines and evaluation is not None
-    return Result(trainer, evaluation, measured(trainer.corpus, "val") if wanted else None)
+    result = Result(trainer, evaluation, measured(trainer.corpus, "val") if wanted else None)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        print_comparison(result, longer)
+        print_next(trainer.folder)
+    return result
 
 
 def evaluate_best(trainer: "Trainer") -> "Evaluation | None":
@@ -83,14 +100,8 @@ def validation_text(text: "Corpus") -> "Ids":
     return first_items(text.val, text.end_id, MAX_VALIDATION_CHARS - 1)
 
 
-def print_result(result: Result, longer: str) -> None:
-    """Print the metrics of the best checkpoint, those of the baselines, and the next commands.
-
-    Args:
-        result: the result.
-        longer: the command that trains longer; empty where that is of no use, or was shown already.
-    """
-    trainer, evaluation = result.trainer, result.evaluation
+def print_metrics(trainer: "Trainer", evaluation: "Evaluation | None") -> None:
+    """Print where the best checkpoint is, and its metrics."""
     best, took = trainer.folder / BEST, duration(trainer.progress.seconds)
     print(
         f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
@@ -103,12 +114,16 @@ def print_result(result: Result, longer: str) -> None:
             f"perplexity {evaluation.perplexity:.2f}, accuracy {100 * evaluation.accuracy:.1f} % "
             f"({first}{evaluation.characters:,} {unit}s, {evaluation.protocol})"
         )
-    if evaluation and result.baselines:
-        print_line(trainer.corpus, result.baselines)
-        print(f"            {verdict(evaluation.bits_per_char, result.baselines.ngrams, longer)}")
     if trainer.progress.best_step == 0:
         print("training did not improve on the initial model, which was saved unchanged")
-    print_next(trainer.folder)
+
+
+def print_comparison(result: Result, longer: str) -> None:
+    """Print the metrics of the baselines, and what the network's are worth beside them."""
+    if result.evaluation and result.baselines:
+        print_line(result.trainer.corpus, result.baselines)
+        bits = result.evaluation.bits_per_char
+        print(f"            {verdict(bits, result.baselines.ngrams, longer)}")
 
 
 def verdict(bits: float, ngrams: Sequence[float], longer: str) -> str:
