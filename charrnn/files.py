@@ -9,6 +9,7 @@ import glob
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
@@ -163,11 +164,13 @@ def _in_use(path: Path) -> bool:
 
 def _holds(descriptor: int) -> bool:
     """Lock an open file for this process, if no other holds it."""
-    try:
-        import fcntl
+    if sys.platform == "win32":  # where an open file cannot be removed anyway
+        return False
+    import fcntl
 
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
+    except OSError:
         return False
     return True
 
