@@ -65,7 +65,7 @@ def find_again(about: Mapping[str, Any], folder: Path) -> list[str]:
     if None in found:
         missing, size = places[found.index(None)]
         raise DataError(
-            f"the model's corpus ({counted(size, 'byte')}) is neither at {missing} nor beside the run"
+            f"the model's corpus, a file of {counted(size, 'byte')}, is neither at {missing} nor beside the run"
         )
     return [str(path) for path in found]
 
