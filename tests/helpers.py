@@ -266,6 +266,11 @@ def names_in_dump(letters: Iterable[str]) -> set[str]:
     return {"header", "text", "ids", "offsets", "items", "surprisal", *letters, *of_items}
 
 
+def typed(text: str) -> str:
+    """A text as it is typed, where a backslash begins an escape."""
+    return text.replace("\\", "\\\\")
+
+
 def make_text(num_chars: int = 6000) -> str:
     """Text with some structure: this standard library's own textwrap module, from its start."""
     source = Path(textwrap.__file__).read_text(encoding="utf-8")

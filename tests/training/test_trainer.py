@@ -215,7 +215,8 @@ def test_a_run_that_was_stopped_before_its_first_step_goes_on_all_the_same(corpu
     stopped.stop_requested = True
     run_to_end(stopped)
     last = load_checkpoint(tmp_path / "parts" / "last.safetensors")
-    about = {"sources": ["a.txt"], "fingerprint": "", "characters": 9}
+    config = dataclasses.asdict(CorpusConfig())
+    about = {"sources": ["a.txt"], "fingerprint": "", "characters": 9, "config": config}
     run = {"training": dataclasses.asdict(CONFIG), "corpus": about}
     assert resume_point(dataclasses.replace(last, run=run)) == (CONFIG, 0)
     run_to_end(make_trainer(corpus, tmp_path / "parts", resume=last))

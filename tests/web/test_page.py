@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from helpers import call_charrnn, make_text, random_model
+from helpers import call_charrnn, make_text, random_model, typed
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -272,23 +272,25 @@ def write(workplace, tmp_path, monkeypatch, capsys):
 
 
 def test_options_choose_what_goes_in(write):
-    data = write("tiny", TEXT)
+    data = write("tiny", typed(TEXT))
     assert {unit["what"] for unit in data["units"]} == {"c"}
     assert (len(data["units"]), data["length"], data["title"]) == (48, len(TEXT), "tiny")
     assert len(unpack(data["guesses"])) == 5 * len(TEXT)
     assert [gate["name"] for gate in data["gates"]] == ["i", "f", "o"]
-    assert {unit["what"] for unit in write("tiny", TEXT, "--what", "f")["units"]} == {"f"}
-    data = write("tiny", TEXT, "--unit", "L1.c.3", "--unit", "L0.h.2", "--predictions", 2)
+    assert {unit["what"] for unit in write("tiny", typed(TEXT), "--what", "f")["units"]} == {"f"}
+    data = write("tiny", typed(TEXT), "--unit", "L1.c.3", "--unit", "L0.h.2", "--predictions", 2)
     assert len(data["units"]) == 49
     assert data["first"] == "L1.c.3"
     assert len(unpack(data["guesses"])) == 2 * len(TEXT)
-    data = write("tiny", TEXT, "--unit", "L1.h.3", "--what", "c")
+    data = write("tiny", typed(TEXT), "--unit", "L1.h.3", "--what", "c")
     assert (len(data["units"]), data["first"]) == (49, "L1.h.3")
-    assert write("tiny", TEXT, "--surprisal", "--max-chars", 20)["first"] == "surprisal"
-    assert write("tiny", TEXT, "--max-chars", 20)["length"] == 20
-    assert write("tiny", TEXT)["ramps"] == ramps(Palette.rdbu)
-    assert write("tiny", TEXT, "--palette", "vik")["ramps"] == ramps(Palette.vik)
-    assert write("tiny", TEXT, "--clamp", "L0.h.1=0")["source"]["edits"] == ["clamp L0.h.1=+0.0"]
+    assert write("tiny", typed(TEXT), "--surprisal", "--max-chars", 20)["first"] == "surprisal"
+    assert write("tiny", typed(TEXT), "--max-chars", 20)["length"] == 20
+    assert write("tiny", typed(TEXT))["ramps"] == ramps(Palette.rdbu)
+    assert write("tiny", typed(TEXT), "--palette", "vik")["ramps"] == ramps(Palette.vik)
+    assert write("tiny", typed(TEXT), "--clamp", "L0.h.1=0")["source"]["edits"] == [
+        "clamp L0.h.1=+0.0"
+    ]
 
 
 def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch):

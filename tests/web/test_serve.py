@@ -418,11 +418,10 @@ def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
 def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
     parts = list(record_parts(any_model, text, top=2, item_end="\n", length=3))
     assert "".join(part.text for part in parts) == text
-    begun = "\n" + text
     assert [part.start for part in parts] == [
         1 + sum(len(p.ids) for p in parts[:k]) for k in range(len(parts))
     ]
-    assert [begun[part.start_char :][: len(part.text)] for part in parts] == [p.text for p in parts]
+    assert [text[part.start_char :][: len(part.text)] for part in parts] == [p.text for p in parts]
     assert [p.following for p in parts[:-1]] == [p.ids[0] for p in parts[1:]]
     assert parts[-1].following is None
     found = {
