@@ -151,9 +151,22 @@ def test_the_files_without_an_edit_end_every_command_with_status_0(place, capsys
     assert {ends_well(name, capsys, place).status for name in COMMANDS} == {0}
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_value_in_place_of_any_other_ends_every_command_in_one_line(place, capsys, data):
+    edit_a_checkpoint(place, capsys, data)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_of_many_values_ends_every_command_in_one_line(place, capsys, data):
+    edit_a_checkpoint(place, capsys, data)
+
+
+def edit_a_checkpoint(place, capsys, data):
+    """Put some value in place of another one in a run's checkpoints, and run every command on them."""
     run = restore(place)
     last = header_of(run / "last.safetensors")
     parts = [p for p in paths_of(last) if p[0] not in ("vocabulary", "config")]
@@ -254,9 +267,22 @@ def test_numbers_beyond_a_float_are_refused(place):
 # --- dumps ---
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_value_in_a_dump_is_shown_or_refused_in_one_line(place, capsys, data):
+    edit_a_dump(place, capsys, data)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_of_many_values_in_a_dump_is_shown_or_refused(place, capsys, data):
+    edit_a_dump(place, capsys, data)
+
+
+def edit_a_dump(place, capsys, data):
+    """Put some value in place of another one in a dump's header, and show the dump."""
     path = place / "dump.safetensors"
     if not (place / "good.safetensors").exists():
         restore(place)
