@@ -203,14 +203,14 @@ def locked(folder: Path) -> Iterator[None]:
         BusyError: another process holds it.
         EnvironmentFault: the lock cannot be made.
     """
-    lock = _Lock(folder)
+    lock, place = _Lock(folder), folder.absolute()
     lock.take()
-    _locks[folder.absolute()] = lock
+    _locks[place] = lock
     try:
         remove_stale_temporaries(folder)
         yield
     finally:
-        del _locks[folder.absolute()]
+        del _locks[place]  # of then: the working folder may have changed
         lock.give_back()
 
 
