@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.train.run import drive, new_trainer, plan_run, start_torch
+from charrnn.cli.train.run import drive, plan_run, start_torch
 from charrnn.config import TrainingRequest
 
 DEVICE = start_torch(TrainingRequest(given={"device": "cpu"}))  # prepares the process
@@ -22,6 +22,7 @@ from charrnn.cli.inputs import open_corpus
 from charrnn.cli.progress import Stopper
 from charrnn.config import CorpusConfig
 from charrnn.training import trainer as trainer_module
+from charrnn.training.new_run import new_trainer
 from charrnn.training.run_folder import RunFolder
 from charrnn.training.trainer import Trainer
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.cli.inputs import open_corpus
-from charrnn.cli.train.record import corpus_config_of
 from charrnn.evaluation.evaluate import evaluate
+from charrnn.training.record import corpus_config_of
 
 WINDOWS = (None, 64, 256)
 """Protocols: None carries the state."""
@@ -47,8 +47,8 @@ def scores(best: Checkpoint) -> list[float]:
     about = best.run["corpus"]
     config = corpus_config_of(about)
     text = open_corpus(list(about["sources"]), config, cache=None, vocabulary=best.model.vocabulary)
-    if config.lines:
-        return [evaluate(best.model, text.val, lines=True).nats_per_char] * len(WINDOWS)
+    if text.item_end:
+        return [evaluate(best.model, text.val, item_end=text.item_end).nats_per_char] * len(WINDOWS)
     return [evaluate(best.model, text.val, window=w).nats_per_char for w in WINDOWS]
 
 

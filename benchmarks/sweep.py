@@ -37,6 +37,7 @@ from charrnn.config import (
 )
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.network.shapes import count_parameters
+from charrnn.runs import BEST
 from charrnn.text.corpus import Corpus
 from charrnn.training.allowed import CorpusSize, overfitting_risk
 from charrnn.training.events import Evaluated
@@ -47,7 +48,6 @@ from charrnn.training.plan import (
     dropouts,
     make_plan,
 )
-from charrnn.training.run_folder import BEST
 from charrnn.training.speed import Machine, Trial
 from charrnn.training.trainer import Trainer
 

@@ -1,6 +1,7 @@
 """The house as a whole: imports go down the floors, and each part keeps to itself."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -136,3 +137,16 @@ def test_the_public_names_are_there():
     with pytest.raises(AttributeError, match="nonsense"):
         _ = charrnn.nonsense
     assert charrnn.__version__ == "0.1.0"
+
+
+BENCHMARKS = sorted((ROOT.parent / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.name)
+def test_every_name_that_a_benchmark_imports_is_there(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("charrnn"):
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    importlib.import_module(f"{node.module}.{name.name}")
