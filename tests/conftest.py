@@ -61,6 +61,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.quick)
 
 
+@pytest.fixture(autouse=True)
+def not_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test inherit the --quiet of another one."""
+    monkeypatch.setattr("charrnn.cli.terminal._quiet", False)
+
+
 @pytest.fixture
 def charrnn_in(tmp_path: Path) -> Callable[..., Result]:
     """`run_charrnn` in the test's own folder."""

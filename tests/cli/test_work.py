@@ -15,11 +15,6 @@ from charrnn.cli import terminal
 from charrnn.cli.work import working
 
 
-@pytest.fixture(autouse=True)
-def not_quiet(monkeypatch):
-    monkeypatch.setattr(terminal, "_quiet", False)
-
-
 class Terminal(io.StringIO):
     """A stream that is a terminal."""
 
