@@ -1,4 +1,4 @@
-"""From what a user names to a corpus: files, folders, corpora of the catalog, and sources that are there already."""
+"""The corpus of what a user names: files, folders, corpora of the catalog, and sources that are there already."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

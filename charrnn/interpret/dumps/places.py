@@ -196,7 +196,7 @@ class ItemStates:
         return means, ends
 
     def finish(self) -> tuple[Float, Float]:
-        """The same for the items that are left when all parts have been added."""
+        """The mean and last states of the items that are left when all parts have been added: (items, L, H) each."""
         means, lasts = (self._blank(self._num_items - self._first) for _ in range(2))
         if self._count:
             means[0], lasts[0] = self._sum / self._count, self._last
