@@ -3,6 +3,7 @@
 A run is a folder under RUNS, and its name is that of the folder.
 """
 
+import dataclasses
 import os
 import shlex
 from collections.abc import Callable, Iterable
@@ -103,6 +104,13 @@ def reading_of(loaded: "Checkpoint") -> CorpusConfig:
         )
     except UsageError as error:
         raise CheckpointError(f"{loaded.path} does not record how its corpus was read") from error
+
+
+def with_lines(reading: CorpusConfig, lines: bool | None) -> CorpusConfig:
+    """How to read a text if --lines or --no-lines was given: as lines or running text, whatever the corpus was."""
+    if lines is None:
+        return reading
+    return dataclasses.replace(reading, lines=lines, separator=None, documents=False, field=None)
 
 
 def writes_any_bytes(loaded: "Checkpoint") -> bool:
@@ -216,10 +224,10 @@ def newest_run_of(out: Path, names: list[str]) -> Path | None:
 
 def _sources_of(path: Path) -> object:
     """The names of the texts that the run of a checkpoint was trained on; None if they are not recorded."""
-    from charrnn.checkpoint import load_checkpoint
+    from charrnn.checkpoint import load_summary
 
     try:
-        corpus = load_checkpoint(path).run.get("corpus")
+        corpus = load_summary(path).run.get("corpus")
     except CheckpointError:
         return None
     return corpus.get("sources") if isinstance(corpus, dict) else None

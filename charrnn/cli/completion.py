@@ -28,7 +28,8 @@ def complete_cells(incomplete: str) -> list[str]:
 
 def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
     """Addresses of the model's units: the states and gates of each layer, and behind one of these its units."""
-    from charrnn.checkpoint import load_checkpoint
+    from charrnn.checkpoint import load_summary
+    from charrnn.network.cells import get_cell
     from charrnn.runs import named_checkpoint, newest_checkpoint
 
     name = ctx.params.get("checkpoint")
@@ -36,10 +37,12 @@ def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
     if path is None:
         return []
     with contextlib.suppress(CharrnnError):
-        model = load_checkpoint(path).model
-        arrays = (*model.cell.states, *model.cell.gates)
-        layers = [f"L{k}.{what}." for k in range(model.config.num_layers) for what in arrays]
-        units = ["*", *map(str, range(model.config.hidden_size))]
+        config = load_summary(path).config
+        cell = get_cell(config.cell, config.activation)
+        layers = [
+            f"L{k}.{a}." for k in range(config.num_layers) for a in (*cell.states, *cell.gates)
+        ]
+        units = ["*", *map(str, range(config.hidden_size))]
         chosen = [layer for layer in layers if incomplete.startswith(layer)]
         offered = [layer + unit for layer in chosen for unit in units] or layers
         return [address for address in offered if address.startswith(incomplete)]

@@ -15,7 +15,7 @@ from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.cli.work import Work, working
 from charrnn.config import LARGE_COUNT, MOST_STREAMS, READING, CorpusConfig
 from charrnn.errors import DataError, SettingError
-from charrnn.runs import reading_of
+from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
 
@@ -107,8 +107,8 @@ def evaluate(
             "give either a text or {split}", "for example: charrnn evaluate book.txt"
         )
     loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
-    reading = reading_of(loaded)
-    end = item_end_of(reading) if options.lines is None else "\n" if options.lines else None
+    reading = with_lines(reading_of(loaded), options.lines)
+    end = item_end_of(reading)
     if end and (options.window or options.streams):
         raise SettingError.naming(
             f"{{window}} and {{streams}} do not apply where {item_noun(end)}s are scored one by one",
@@ -193,7 +193,7 @@ def _print_json(
 
 
 def _print_table(result: "Evaluation", unit: str) -> None:
-    from charrnn.evaluation.evaluate import WARM_UP
+    from charrnn.evaluation.streams import WARM_UP
 
     how = result.protocol
     if result.window is None and result.item_end is None and result.streams > 1:

@@ -16,9 +16,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from charrnn.config import LARGE_COUNT, MOST_STREAMS
-from charrnn.errors import DataError, SettingError, UsageError
+from charrnn.errors import DataError, SettingError
+from charrnn.evaluation.line_scores import end_symbol
 from charrnn.evaluation.predictions import Predictor
-from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, stretches, windows
+from charrnn.evaluation.streams import (
+    MAX_ITEMS,
+    MAX_STREAMS,
+    STREAM_LENGTH,
+    WARM_UP,
+    Streams,
+    item_streams,
+    stretches,
+    windows,
+)
 from charrnn.model import CharRNN
 from charrnn.numerics import Ids, require_finite_predictions
 from charrnn.settings import require
@@ -26,12 +36,6 @@ from charrnn.text.items import item_bounds, whole_items
 from charrnn.text.kinds import LINES, end_name, item_end_of, item_noun
 from charrnn.text.pieces import as_read
 from charrnn.wording import counted
-
-STREAM_LENGTH = 8192
-"""Characters per stream of a carried text: a shorter text is read in one stream."""
-WARM_UP = 1024
-"""Characters that a stream reads, unscored, before its own."""
-MAX_STREAMS = 64
 
 
 @dataclass(frozen=True)
@@ -185,14 +189,9 @@ def as_items(model: CharRNN, ids: Ids, item_end: str) -> Ids:
         UsageError: the model's vocabulary has no `item_end`.
         DataError: the text has no item that is not empty.
     """
-    noun = item_noun(item_end)
-    if model.vocabulary.missing(item_end):
-        raise UsageError(
-            f"the model has no {end_name(item_end)} in its vocabulary, so {noun}s cannot be scored"
-        )
-    made = whole_items(ids, int(model.vocabulary.encode(item_end)[0]))
+    made = whole_items(ids, end_symbol(model.vocabulary, item_end))
     if len(made) < 2:
-        raise DataError(f"the text has only empty {noun}s")
+        raise DataError(f"the text has only empty {item_noun(item_end)}s")
     return made
 
 

@@ -25,16 +25,19 @@ from charrnn.evaluation.line_scores import (
     line_score,
     require_bits,
 )
-from charrnn.evaluation.streams import MAX_ITEMS, Streams, item_streams, resumed_stretches
+from charrnn.evaluation.streams import (
+    MAX_ITEMS,
+    MAX_STREAMS,
+    STREAM_LENGTH,
+    WARM_UP,
+    Streams,
+    item_streams,
+    resumed_stretches,
+)
 from charrnn.model import CharRNN, States
 from charrnn.numerics import Ids
 from charrnn.text.kinds import LINES, item_end_of
 
-STREAM_LENGTH = 8192
-"""Characters per stream of carried lines: fewer are read in one stream."""
-WARM_UP = 1024
-"""Characters that a stream of carried lines reads, unscored, before its own."""
-MAX_STREAMS = 64
 BLOCK = STREAM_LENGTH * MAX_STREAMS
 """Characters of many lines that are scored together."""
 
@@ -119,7 +122,7 @@ class LineScorer:
     ) -> None:
         require_bits(unknown_bits)
         self._model = model
-        self.end_symbol = end_symbol(model.vocabulary, item_end)
+        self._end = end_symbol(model.vocabulary, item_end)
         self._item_end = item_end
         self._state = model.initial_state(1) if carried else None
         """The state before the end that precedes the next line; None if each line is read by itself."""
@@ -139,7 +142,7 @@ class LineScorer:
             items = [item for item in items if item.text]
         if not items:
             return []
-        end = np.array([self.end_symbol], np.int32)
+        end = np.array([self._end], np.int32)
         ids = np.concatenate([end, *(part for item in items for part in (item.read, end))])
         bounds = np.cumsum([0, *(1 + len(item.read) for item in items)])
         made = self._read(ids, bounds)

@@ -19,6 +19,12 @@ import numpy.typing as npt
 
 from charrnn.numerics import Ids, Mask
 
+STREAM_LENGTH = 8192
+"""Characters per stream of a carried text: a shorter text is read in one stream."""
+WARM_UP = 1024
+"""Characters that a stream reads, unscored, before its own."""
+MAX_STREAMS = 64
+"""Maximum streams of a carried text read in parallel."""
 MAX_ITEMS = 256
 """Maximum lines read in parallel."""
 

@@ -14,7 +14,8 @@ import charrnn
 from charrnn.config import CorpusConfig
 from charrnn.evaluation.candidates import score_candidates
 from charrnn.evaluation.line_scores import UNIFORM_BITS
-from charrnn.evaluation.score import MAX_STREAMS, LineScorer, score
+from charrnn.evaluation.score import LineScorer, score
+from charrnn.evaluation.streams import MAX_STREAMS
 
 LINES = ["def wrap(text):", "", "    é = 1", "    return 'one'", "x" * 40, "class TextWrapper:"]
 

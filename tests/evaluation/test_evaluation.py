@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import random_model
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig
-from charrnn.errors import CheckpointError, DataError
+from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.evaluation import evaluate as evaluation
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.evaluation.predictions import CHUNK
@@ -222,3 +223,10 @@ def test_windows_score_every_character_but_the_first_once(num_symbols, size, len
     assert (sizes[:-1] == size).all()
     assert 1 <= sizes[-1] <= size
     require_each_scored_once(num_symbols, laid, length, most)
+
+
+def test_the_unknown_symbol_ends_no_line():
+    vocabulary = Vocabulary("char", [*map(ord, "ab")], has_unknown=True)
+    model = random_model(vocabulary, kind=CharRNN)
+    with pytest.raises(UsageError):
+        evaluate(model, "ab\naéb", item_end="\n")

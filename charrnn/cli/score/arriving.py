@@ -80,7 +80,7 @@ def open_lines(names: Sequence[str], config: "CorpusConfig") -> list[Lines]:
     require_files(names)
     lines: list[Lines] = []
     for name in expanded(names):
-        if name == "-":
+        if name == "-" and config.field is None and not _is_redirected():
             lines.append(_stdin_lines())
         elif _is_fifo(path := Path(name)):
             opened = partial(_Opened, partial(io.FileIO, path))
@@ -98,8 +98,12 @@ def _stdin_lines() -> Lines:
     if sys.stdin is None:
         raise UsageError("standard input is closed", "pipe lines in: tail -f log | charrnn ...")
     stdin = sys.stdin.buffer
-    is_file = stat.S_ISREG(os.fstat(stdin.fileno()).st_mode)
-    return Lines("standard input", not is_file, lambda: nullcontext(_reading(stdin)))
+    return Lines("standard input", is_live=True, _open=lambda: nullcontext(_reading(stdin)))
+
+
+def _is_redirected() -> bool:
+    """Whether standard input is a file, which is all there."""
+    return sys.stdin is not None and stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode)
 
 
 def _is_fifo(path: Path) -> bool:

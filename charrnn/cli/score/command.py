@@ -4,7 +4,7 @@ import heapq
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
@@ -18,7 +18,7 @@ from charrnn.cli.threads import one_thread
 from charrnn.cli.work import Work, working
 from charrnn.config import LARGE_COUNT, READING, SHOWN, CorpusConfig
 from charrnn.errors import SettingError
-from charrnn.runs import reading_of
+from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import LINES, item_end_of, item_noun
 from charrnn.wording import counted
@@ -125,9 +125,7 @@ def score(
     checkpoint, names = _checkpoint_and_texts(checkpoint, texts, options)
     loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
     model = edits.edited(loaded.model)
-    reading = reading_of(loaded)
-    if options.lines is not None:
-        reading = replace(reading, lines=options.lines, separator=None, documents=False, field=None)
+    reading = with_lines(reading_of(loaded), options.lines)
     if options.pick:
         _show_candidates(model, options, item_end_of(reading))
     else:
@@ -200,7 +198,8 @@ def _found(
     work: Work,
 ) -> Iterator[_Found]:
     """Each line of each text with its score, as soon as it is there."""
-    from charrnn.evaluation.score import MAX_STREAMS, LineScorer
+    from charrnn.evaluation.score import LineScorer
+    from charrnn.evaluation.streams import MAX_STREAMS
 
     end = item_end_of(reading)
     for text in texts:
