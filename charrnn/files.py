@@ -235,7 +235,9 @@ class _Lock:
         from filelock import FileLock
 
         self.folder, self.path, self.owner = folder, folder / ".lock", folder / ".lock-owner"
-        self._lock = FileLock(self.path, timeout=0)
+        self._lock = FileLock(
+            self.path, timeout=0, thread_local=False
+        )  # any thread may give it back
         self._place: tuple[int, int] | None = None
         """The device and inode of the file when it was locked."""
 

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,7 @@ def test_a_place_that_cannot_be_written_is_named(name, tmp_path, wording):
 
 HOLDER = """
 import sys
+import threading
 from pathlib import Path
 from charrnn.files import locked
 with locked(Path(sys.argv[1])):
@@ -368,6 +370,7 @@ def test_what_a_process_of_another_machine_holds_is_left_alone(path):
 
 HOLDS = """
 import sys
+import threading
 from pathlib import Path
 from charrnn.files import locked, make_writable_folder
 make_writable_folder(Path(sys.argv[1]))
@@ -419,3 +422,13 @@ def test_a_write_protected_file_is_not_replaced(path, mode):
         write_atomically(path, NEW)
     assert path.read_bytes() == OLD
     assert listing(path.parent) == [path.name]
+
+
+def test_a_lock_may_be_given_back_by_another_thread(tmp_path):
+    held = locked(tmp_path)
+    held.__enter__()
+    thread = threading.Thread(target=held.__exit__, args=(None, None, None))
+    thread.start()
+    thread.join()
+    with locked(tmp_path):
+        pass

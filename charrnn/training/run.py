@@ -132,8 +132,8 @@ class Run(Iterator[Event]):
                 if self._is_kept or not isinstance(event, Saved):
                     yield event
         finally:
-            self._model = self._best()
-            self._held.close()
+            with self._held:
+                self._model = self._best()
 
     def _best(self) -> LanguageModel | None:
         path = self._trainer.folder / BEST
