@@ -28,18 +28,18 @@ class Timekeeper:
 
     Args:
         seconds: the planned time of the whole run.
-        clock: seconds that only grow.
+        clock: seconds of training so far: neither a suspended process nor a caller who pauses makes a run late.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self.seconds, self._clock = seconds, clock
-        self._began = self._looked = clock()
+        self._looked = 0.0
         self._step: int | None = None
         """The step of the latest look; None before the first step."""
 
-    def start(self, seconds: float) -> None:
-        """Begin, after so many seconds of training."""
-        self._began, self._step = self._clock() - seconds, None
+    def start(self) -> None:
+        """Begin: what comes next is the first step of this process."""
+        self._step = None
 
     def delay(self, step: int, config: TrainingConfig) -> Delay | None:
         """How late the run would end, looked at after a step; None if that is not due, or not late."""
@@ -52,12 +52,12 @@ class Timekeeper:
         pace = (now - self._looked) / (step - self._step)
         whole_look = step - self._step >= every / 2
         self._looked, self._step = now, step
-        expected = now - self._began + pace * (config.steps - step)
+        expected = now + pace * (config.steps - step)
         if (
             not whole_look
             or expected <= BEHIND * self.seconds
             or step <= phases_of(config)[-1].begin
         ):
             return None
-        left = (self.seconds - (now - self._began)) / pace
+        left = (self.seconds - now) / pace
         return Delay(expected, min(config.steps, step + max(1, int(left))))

@@ -131,7 +131,9 @@ class Trainer:
         """The state carried from step to step."""
         self.files = RunFolder(folder, self.saving.keep)
         self._loss_limit = loss_limit(model_config.vocab_size)
-        self._timekeeper = None if minutes is None else Timekeeper(60 * minutes, clock)
+        self._timekeeper = (
+            None if minutes is None else Timekeeper(60 * minutes, lambda: self.progress.seconds)
+        )
         self._saved_at = clock()
         self._rollback_point = RollbackPoint(0, {}) if resume else self._this_point()
         if resume:
@@ -188,7 +190,7 @@ class Trainer:
             if self.files.last_step is None or self._has_new_plan:  # it can be resumed from here on
                 yield from self._save_last()
             if self._timekeeper:
-                self._timekeeper.start(self.progress.seconds)
+                self._timekeeper.start()
             done = False
             while not done:
                 try:
@@ -209,8 +211,7 @@ class Trainer:
         yield from self._keep_time(step)
         if step % self.config.eval_every == 0 or step in ends_of(self.config):
             yield from self._evaluate()
-        if step in extensions_of(self.config):
-            self.progress.evaluations_since_best = 0
+        self._renew_patience(step)
         is_due = self.clock() - self._saved_at >= 60 * self.saving.save_every
         if (is_due or self._has_new_plan) and not self.finished:
             yield from self._save_last()
@@ -229,13 +230,18 @@ class Trainer:
     def replan(self, steps: int) -> None:
         """Plan another number of steps for the whole run, from the present step on; it is saved before the next one.
 
-        A run that becomes longer counts its evaluations without improvement anew.
+        A run that becomes longer, or had stopped early, counts its evaluations without improvement anew.
         """
         step = self.progress.step
         self.config = replanned(self.config, step, steps)
         self.metadata["training"] = dataclasses.asdict(self.config)
         self._has_new_plan = True
-        if step in extensions_of(self.config):
+        self._renew_patience(step)
+
+    def _renew_patience(self, step: int) -> None:
+        """Count the evaluations without improvement anew where the plan has changed so that the run goes on."""
+        has_changed = step in dict(self.config.replanned)
+        if step in extensions_of(self.config) or (has_changed and self.stopped_early):
             self.progress.evaluations_since_best = 0
 
     def _step(self) -> Step:

@@ -93,7 +93,7 @@ def looks(paces, *, seconds, steps=100, every=10):
     clock = Clock()
     keeper = Timekeeper(seconds, clock)
     config, found = TrainingConfig(steps=steps, eval_every=every), []
-    keeper.start(0)
+    keeper.start()
     for step, pace in enumerate(paces, 1):
         clock.now += pace
         if delay := keeper.delay(step, config):
@@ -122,13 +122,13 @@ def test_the_first_step_of_a_process_does_not_count():
     assert looks([30.0] + [0.5] * 99, seconds=100) == []
 
 
-def run_at(trainer, clock, pace):
+def run_at(trainer, pace):
     """All events of a run, with the seconds that each step takes."""
     events = []
     for event in trainer.run():
         events.append(event)
         if isinstance(event, Step):
-            clock.now += pace(event.step)
+            trainer.progress.seconds += pace(event.step)
     return events
 
 
@@ -137,11 +137,11 @@ def test_a_late_run_ends_on_time_and_exact_steps_makes_them_all(corpus, tmp_path
         clock, config = Clock(), dataclasses.replace(CONFIG, exact_steps=exact, eval_every=4)
         folder = tmp_path / f"{exact}"
         trainer = make_trainer(corpus, folder, config, minutes=0.4, clock=clock, saving=NEVER)
-        events = run_at(trainer, clock, lambda _: 2.0)
+        events = run_at(trainer, lambda _: 2.0)
         changes = [event for event in events if isinstance(event, Replanned)]
         assert trainer.progress.step == expected
         assert len(changes) == (not exact)
-        assert clock.now == 2 * expected
+        assert trainer.progress.seconds == 2 * expected
 
 
 def everything(folder):
@@ -157,7 +157,7 @@ def test_a_late_run_that_is_killed_and_resumed_or_repeated_gives_the_same_bits(
     config = dataclasses.replace(CONFIG, eval_every=4)
     clock = Clock()
     whole = make_trainer(corpus, tmp_path / "whole", config, minutes=0.4, clock=clock, saving=NEVER)
-    run_at(whole, clock, lambda _: 2.0)
+    run_at(whole, lambda _: 2.0)
     assert whole.config.replanned == ((4, 24),)
     again = make_trainer(corpus, tmp_path / "again", whole.config, saving=NEVER)
     run_to_end(again)
@@ -168,7 +168,7 @@ def test_a_late_run_that_is_killed_and_resumed_or_repeated_gives_the_same_bits(
     killed = make_trainer(corpus, folder, config, minutes=0.4, clock=clock, saving=saving)
     for event in killed.run():
         if isinstance(event, Step):
-            clock.now += 2.0
+            killed.progress.seconds += 2.0
             if event.step == kill_at:
                 break
     last = load_checkpoint(folder / LAST)
@@ -178,7 +178,7 @@ def test_a_late_run_that_is_killed_and_resumed_or_repeated_gives_the_same_bits(
     resumed = make_trainer(
         corpus, folder, kept, minutes=0.4, clock=clock, saving=NEVER, resume=last, metadata=last.run
     )
-    run_at(resumed, clock, lambda step: 2.0 if changes or step <= 4 else 1.0)
+    run_at(resumed, lambda step: 2.0 if changes or step <= 4 else 1.0)
     if changes:
         assert everything(folder) == everything(tmp_path / "whole")
     else:
@@ -244,3 +244,28 @@ def test_a_run_that_stopped_early_has_its_patience_again(corpus, tmp_path, monke
     run_to_end(again)
     assert again.progress.step == 20
     assert everything(tmp_path / "again") == everything(tmp_path / "run")
+
+
+def test_a_run_that_stopped_early_may_be_planned_shorter_and_goes_on(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "charrnn.training.trainer.Trainer.validate", lambda self: float(self.progress.step)
+    )
+    config = dataclasses.replace(CONFIG, patience=2, eval_every=4)
+    first = make_trainer(corpus, tmp_path / "run", config, saving=NEVER)
+    run_to_end(first)
+    assert (first.progress.step, first.config.steps) == (12, 24)
+    shorter = extended(corpus, tmp_path / "run", 18, config=config)
+    run_to_end(shorter)
+    assert shorter.progress.step == 18
+    again = make_trainer(corpus, tmp_path / "again", shorter.config, saving=NEVER)
+    run_to_end(again)
+    assert everything(tmp_path / "again") == everything(tmp_path / "run")
+
+
+def test_a_pause_between_events_makes_no_run_late(corpus, tmp_path):
+    clock, config = Clock(), dataclasses.replace(CONFIG, eval_every=4)
+    trainer = make_trainer(corpus, tmp_path / "run", config, minutes=0.4, clock=clock, saving=NEVER)
+    for event in trainer.run():
+        assert not isinstance(event, Replanned)
+        clock.now += 3600
+    assert trainer.progress.step == 24
