@@ -55,10 +55,10 @@ def working(total: int | None, noun: str, *, has_bar: bool = True) -> Iterator[W
         noun: what is counted, such as "character".
         has_bar: whether a bar is shown; not where the block itself prints to the terminal.
     """
+    work = Work(total, noun, has_bar=has_bar)
     ours = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     if ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    work = Work(total, noun, has_bar=has_bar)
     try:
         yield work
     except KeyboardInterrupt:

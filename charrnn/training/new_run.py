@@ -162,7 +162,7 @@ def require_room(
 
     parameters = sum(map(count_parameters, networks))
     # best: weights; last: weights, two moments, now and where the run may go back to; the old ones beside the new
-    need = parameters * 4 * (8 if resumed else 1 + 6 * (2 + keep))
+    need = parameters * 4 * ((8 if resumed else 13) + 6 * keep)
     free = shutil.disk_usage(folder).free
     if free < need:
         raise EnvironmentFault.naming(

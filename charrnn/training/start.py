@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import NETWORK, CorpusConfig, ModelConfig, TrainingRequest
-from charrnn.errors import SettingError
+from charrnn.errors import SettingError, literal
 from charrnn.runs import READ_ALIKE, find_checkpoint, reading_of
 from charrnn.settings import Config, setting, settings_of, value_in_words
 from charrnn.text.kinds import BY_SETTING
@@ -111,7 +111,7 @@ class Start:
 def _word(value: Any) -> str:
     """A value in a template, in which a brace stands for itself."""
     word = value_in_words(value)
-    return (word if word.isidentifier() else repr(word)).replace("{", "{{").replace("}", "}}")
+    return literal(word if word.isidentifier() else repr(word))
 
 
 def open_start(

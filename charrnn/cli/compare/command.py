@@ -265,7 +265,7 @@ def _train_all(comparison: Comparison, entries: list[Entry], options: CompareOpt
         die_by_signal(stopper.signal_number)
     diverged = [(row.config.cell, row.diverged) for row in rows if row.diverged]
     if diverged:
-        cells = ", ".join(cell for cell, _ in diverged)
+        cells = ", ".join(dict.fromkeys(cell for cell, _ in diverged))
         error = diverged[0][1].typed(spell_as_options({}))
         raise DivergedError(f"training diverged: {cells}", error.hint)
 
@@ -319,7 +319,8 @@ def _show(comparison: Comparison, entries: list[Entry], *, as_json: bool) -> Non
     rows = comparison.rows
     say()
     if missing := dict.fromkeys(entry.network.cell for entry in entries[len(rows) :]):
-        done = ", ".join(dict.fromkeys(row.config.cell for row in rows)) or "none"
+        finished = dict.fromkeys(row.config.cell for row in rows if row.config.cell not in missing)
+        done = ", ".join(finished) or "none"
         say(f"finished: {done}; not finished: {', '.join(missing)}")
     if not rows:
         return

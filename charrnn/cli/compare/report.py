@@ -93,9 +93,10 @@ def means(rows: Sequence[Trained]) -> list[Trained]:
 
 
 def _mean(rows: Sequence[Trained]) -> Trained:
-    diverged = next((row for row in rows if row.diverged), None)
-    if len(rows) == 1 or diverged:
-        return diverged or rows[0]
+    """The mean of the runs that did not diverge; one that did, if all have."""
+    rows = [row for row in rows if not row.diverged] or rows[:1]
+    if len(rows) == 1:
+        return rows[0]
     spread = Spread.of([row.bits or 0.0 for row in rows])
     return dataclasses.replace(
         rows[0],

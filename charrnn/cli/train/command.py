@@ -34,7 +34,7 @@ from charrnn.config import (
     SavingConfig,
     TrainingRequest,
 )
-from charrnn.errors import SettingError, UsageError
+from charrnn.errors import CharrnnError, SettingError, UsageError
 from charrnn.network.cells import get_cell
 from charrnn.runs import new_folders
 from charrnn.training.new_run import (
@@ -144,7 +144,11 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
             )
             if run.json:
                 print_json(plan_record(own, folder))
-            result = _run(trainer, command_line, results)
+            try:
+                result = _run(trainer, command_line, results)
+            except CharrnnError:
+                show_seeds(results, as_json=run.json)
+                raise
         if result is None:
             return
         results.append(result)
@@ -213,6 +217,8 @@ def _run(
     wanted = run.baselines and not is_quiet()
     result = report_result(trainer, longer, baselines=wanted, as_json=run.json)
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
+        if run.seeds:
+            show_seeds([*before, result], as_json=run.json)
         sys.stdout.flush()
         die_by_signal(stopper.signal_number)
     return result

@@ -20,7 +20,7 @@ from charrnn.cli.train.longer import (
 from charrnn.cli.train.report import say_corpus, why_early
 from charrnn.cli.train.run import start_torch
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
-from charrnn.errors import CheckpointError, SettingError
+from charrnn.errors import CheckpointError, SettingError, literal
 from charrnn.runs import LAST, METRICS, checked_name, newest_run_of, resume_command
 from charrnn.schema import current
 from charrnn.settings import plain_value, settings_of, value_in_words
@@ -88,11 +88,10 @@ def resumed_trainer(
         say(f"resuming    {folder} at step {done:,} of {config.steps:,} ({part:.0f} %)")
         if names and names != _sources(last):
             say(f"note        the same text was called {escape(_listed(last))} when the run began")
-        require_room(folder, last.model.config, resumed=True)
+        saving = _saving(command_line.saving, given, last)
+        require_room(folder, last.model.config, keep=saving.keep, resumed=True)
         config = _on_this_machine(config, command_line.request, last)
-        trainer = _trainer(
-            last, folder, text, config, _saving(command_line.saving, given, last), limits
-        )
+        trainer = _trainer(last, folder, text, config, saving, limits)
         if count := trainer.files.metrics.num_damaged:
             say(f"note        skipped {counted(count, 'damaged line')} of {METRICS}")
         if limits and not train_longer(trainer, limits):
@@ -198,9 +197,7 @@ def _difference(name: str, value: Any, own: list[Any]) -> str:
     """A setting that is not the run's: "{learning_rate} is 0.004 in this run, not 0.01"."""
     if not own or own[0] in ([], None):
         return f"{{{name}}} was not given to this run"
-    is_now, was = (
-        value_in_words(one).replace("{", "{{").replace("}", "}}") for one in (value, own[0])
-    )
+    is_now, was = (literal(value_in_words(one)) for one in (value, own[0]))
     return f"{{{name}}} is {was} in this run, not {is_now}"
 
 

@@ -158,8 +158,10 @@ def _draw(
             sys.stdout.write(piece_of(rows))
             sys.stdout.flush()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         interrupted = True
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.stdout.write(piece_of(live.end()))
     sys.stdout.flush()
     if interrupted:
