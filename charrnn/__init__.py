@@ -53,5 +53,13 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("charrnn")
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            from charrnn.errors import EnvironmentFault
+
+            message = f"charrnn.{name} needs torch, which is not installed"
+            raise EnvironmentFault(message, "pip install torch") from error
     raise AttributeError(f"module 'charrnn' has no attribute {name!r}")

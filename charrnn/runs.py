@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import CheckpointError, SettingError, UsageError
+from charrnn.errors import CharrnnError, CheckpointError, SettingError, UsageError
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -155,11 +155,22 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     if _holds_run(folder) and not overwrite:
         raise SettingError.naming(
             "{folder} already holds a run",
-            "to resume: {command}; to train longer, add --minutes 10 to that; to start over: {overwrite}; "
-            "or choose another {name}",
+            "to resume: {command}; {longer}to start over: {overwrite}; or choose another {name}",
             folder=folder,
             command=resume_command(folder),
+            longer=_longer(folder),
         )
+
+
+def _longer(folder: Path) -> str:
+    """The part of a hint that trains a run twice as long; empty if its plan cannot be read."""
+    from charrnn.checkpoint import load_summary
+
+    try:
+        steps = load_summary(folder / LAST).run["training"]["steps"]
+        return f"to train longer: {resume_command(folder, (), '--steps', 2 * steps)}; "
+    except (CharrnnError, KeyError, TypeError):
+        return ""
 
 
 def resume_command(folder: Path, names: Iterable[str] = (), *options: object) -> str:

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -118,6 +119,7 @@ def without_torch(tmp_path):
         ("gates", "tiny", "def f"),
         ("context", "tiny", "corpus.txt", "--max-chars", 600),
         ("evaluate", "tiny", "corpus.txt"),
+        ("score", "tiny", "corpus.txt", "--top", 3),
         ("inspect", "tiny"),
         ("curve", "tiny"),
         ("runs",),
@@ -145,6 +147,17 @@ def test_what_needs_torch_says_what_to_type(arguments, workplace, without_torch)
     assert "needs torch" in lines[-2]
     assert "pip install torch" in lines[-1]
     assert sorted(workplace.rglob("*")) == before
+
+
+def test_the_library_says_so_too(without_torch, tmp_path):
+    code = (
+        "import charrnn\n"
+        "try: charrnn.train\n"
+        "except charrnn.CharrnnError as error: print(error.hint)"
+    )
+    assert run(f"{sys.executable} -c {shlex.quote(code)}", tmp_path, **without_torch) == (
+        "pip install torch\n"
+    )
 
 
 # --- the lines of the page, as they stand ---------------------------------------------------------

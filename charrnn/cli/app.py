@@ -160,7 +160,8 @@ def obey(arguments: list[str]) -> None:
     except Refused as refused:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
-        raise in_one_line(refused, _command_in(app, arguments), _options_of_verbs) from None
+        command = _command_in(app, arguments)
+        raise in_one_line(refused, command, _options_of_verbs, arguments) from None
     if status:
         raise SystemExit(status)
 

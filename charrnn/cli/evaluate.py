@@ -188,7 +188,7 @@ def _print_json(
     if model.edits:
         metrics["edits"] = list(map(str, model.edits))
     if options.baselines and corpus:
-        metrics["baselines"] = measured(corpus, str(options.split)).as_dict()
+        metrics["baselines"] = measured(corpus, str(options.split), is_last=False).as_dict()
     print(json.dumps(metrics, allow_nan=False))
 
 

@@ -16,6 +16,7 @@ from charrnn.cli.terminal import is_quiet, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError, spelled
 from charrnn.text.kinds import item_end_of
+from charrnn.text.sources import is_address
 from charrnn.wording import counted, escape, listed
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def find_texts(
 def require_files(names: Sequence[str]) -> None:
     """Raise DataError unless several arguments are all files: one of them may be a text's only word."""
     for name in names if len(names) > 1 else ():
-        if is_named(name) or "://" in name:
+        if is_named(name) or is_address(name):
             continue
         if _misspells_path(name):
             _refuse_path(name)
@@ -205,7 +206,7 @@ def _is_literal(name: str, *, words: bool) -> bool:
     Raises:
         DataError: it looks like a path that is not there.
     """
-    if is_named(name) or "://" in name:
+    if is_named(name) or is_address(name):
         return False
     if _misspells_path(name):
         _refuse_path(name)

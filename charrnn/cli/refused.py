@@ -1,6 +1,7 @@
 """Typer's errors for an invalid command line, in charrnn's one-line form."""
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,10 @@ OTHER_WORDS = {
 
 
 def in_one_line(
-    refused: Any, command: str, options_of_verbs: Callable[[], Mapping[str, Sequence[str]]]
+    refused: Any,
+    command: str,
+    options_of_verbs: Callable[[], Mapping[str, Sequence[str]]],
+    arguments: Sequence[str],
 ) -> UsageError:
     """Typer's error as one of charrnn's.
 
@@ -38,6 +42,7 @@ def in_one_line(
         refused: the error.
         command: the command whose help the hint names.
         options_of_verbs: the spellings of each verb's options.
+        arguments: the command line.
     """
     hint = ""
     message: str = _of_a_value(refused) or refused.format_message()
@@ -45,6 +50,8 @@ def in_one_line(
         if hasattr(refused, "possibilities"):  # the option is unknown
             message = f"no such option: {option}"
             hint = _option_meant(option, command, refused, options_of_verbs())
+            if command == "charrnn" and hint.endswith(option):
+                hint = f"{hint} {shlex.join(arguments[1:])}".rstrip()
     elif (verb := re.match(r"No such command '(.+?)'", message)) and command == "charrnn":
         message = f"no such command '{verb[1]}'"
         hint = _verb_meant(verb[1], options_of_verbs())

@@ -200,7 +200,7 @@ def without_torch() -> EnvironmentFault:
     """The error of a command that needs torch where there is none: most commands run without it."""
     return EnvironmentFault(
         "this command needs torch, which is not installed",
-        "pip install torch; sample, visualize, gates, evaluate and serve run without it",
+        "pip install torch; sample, visualize, gates, evaluate, score and serve run without it",
     )
 
 
@@ -244,7 +244,8 @@ def _prepare_surroundings() -> None:
         ) from error
     # NumPy's, of weights that are too large, for which charrnn has an error; after -W, which has its way
     warnings.simplefilter("ignore", RuntimeWarning, append=True)
-    if os.environ.get("COLUMNS", "").isdecimal() and int(os.environ["COLUMNS"]) > MOST_COLUMNS:
+    given = os.environ.get("COLUMNS", "")
+    if len(given) > 9 or shutil.get_terminal_size().columns > MOST_COLUMNS:  # int() has a limit too
         os.environ["COLUMNS"] = str(MOST_COLUMNS)  # the help is drawn in as many cells
     plain = not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR")
     if os.environ.get("NO_COLOR") or plain:

@@ -68,10 +68,7 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
     encoding, mark = _encoding_of(first, config.encoding)
     if mark:
         notes.marks.add(encoding.upper())
-    if kind := format_of(first[:START], source.name):
-        hint = kind.hint(source.name)
-        remedy = literal(hint)
-        raise NotTextError(f"{source.name} is {kind.noun}, not a text", hint, kind.noun, remedy)
+    refuse_format(first, source.name)
     if encoding == "utf-8" and b"\0" in first[:PROBE]:
         _refuse_binary(source, first)
     strict = codecs.getincrementaldecoder(encoding)("strict")
@@ -95,6 +92,13 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
         seen = newlines.newlines
         notes.newlines.update((seen,) if isinstance(seen, str) else seen or ())
         yield decoded
+
+
+def refuse_format(first: bytes, name: str) -> None:
+    """Raise NotTextError if a file that begins with these bytes has a format that is no text."""
+    if kind := format_of(first[:START], name):
+        hint = kind.hint(name)
+        raise NotTextError(f"{name} is {kind.noun}, not a text", hint, kind.noun, literal(hint))
 
 
 def _and_then(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:

@@ -25,6 +25,9 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     paths = [p for p in _walk(folder, notes) if _matches(p.relative_to(folder), config.globs)]
     in_order = sorted(paths, key=lambda p: p.relative_to(folder).parts)
     sources = [source for path in in_order if (source := _text_file(path, folder, config, notes))]
+    if paths and not sources:
+        why = notes.sentences(keep_newlines=config.keep_newlines)
+        raise DataError.naming("no file in {folder} is a text", why[0], folder=folder)
     if not sources:
         raise DataError.naming(
             "no text file in {folder} matches {patterns}",

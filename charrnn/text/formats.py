@@ -33,8 +33,8 @@ class Format:
 
 
 STDIN = "standard input"
-UNZIP = "unzip {file} -d {stem} && charrnn train {stem}"
-UNTAR = "mkdir {stem} && tar -xf {file} -C {stem} && charrnn train {stem}"
+UNZIP = "unzip {file} -d {stem}"
+UNTAR = "mkdir {stem} && tar -xf {file} -C {stem}"
 PANDOC = "pandoc {file} -t plain -o {stem}.txt"
 OFFICE = "soffice --headless --convert-to txt:Text {file}"
 SHEET = "soffice --headless --convert-to csv {file}"
@@ -64,11 +64,11 @@ AT_THE_START = (
     (b"{\\rtf1", Format("a rich text document (RTF)", PANDOC)),
     (
         b"7z\xbc\xaf\x27\x1c",
-        Format("a 7z archive", "7z x {file} -o{stem} && charrnn train {stem}"),
+        Format("a 7z archive", "7z x {file} -o{stem}"),
     ),
     (
         b"Rar!\x1a\x07",
-        Format("a RAR archive", "unrar x {file} {stem}/ && charrnn train {stem}"),
+        Format("a RAR archive", "unrar x {file} {stem}/"),
     ),
     (b"\x28\xb5\x2f\xfd", Format("a Zstandard file", "zstd -d {file} -o {stem}.txt", packs=True)),
     (b"\xfd7zXZ\0", Format("an xz file", "xz -dc {file} > {stem}.txt", packs=True)),

@@ -96,11 +96,18 @@ def _candidates(places: Any, folder: Path) -> Iterable[tuple[list[Path], int]]:
     if not isinstance(places, list) or not places or not all(map(_is_place, places)):
         raise DataError("the checkpoint does not record where its corpus is")
     paths = [Path(path) for path, _ in places]
-    common = Path(os.path.commonpath([path.parent for path in paths]))
     for path, (_, size) in zip(paths, places, strict=True):
-        inside, with_folder = path.relative_to(common), path.relative_to(common.parent)
-        beside = [base / part for base in (folder, folder.parent) for part in (inside, with_folder)]
+        beside = [base / part for base in (folder, folder.parent) for part in _ends(path, paths)]
         yield [path, *beside], size
+
+
+def _ends(path: Path, paths: Sequence[Path]) -> list[Path]:
+    """What a file may be called in another folder: below the folder that all have in common, and with its name."""
+    try:
+        common = Path(os.path.commonpath([path.parent for path in paths]))
+        return [path.relative_to(common), path.relative_to(common.parent)]
+    except ValueError:  # on several drives, or below another kind of root: //x
+        return [Path(path.name)]
 
 
 def _is_place(place: Any) -> bool:

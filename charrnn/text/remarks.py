@@ -10,7 +10,7 @@ from charrnn.errors import literal
 from charrnn.text.formats import START, format_of
 from charrnn.text.kinds import items_of
 from charrnn.text.sources import Notes, TextSource, byte_pieces
-from charrnn.text.tables import field_names
+from charrnn.text.tables import field_names, table_kind
 from charrnn.wording import counted, listed
 
 SEVERAL, SMALL = 5, 2000
@@ -45,10 +45,16 @@ def source_remarks(
 def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]:
     """What fields a table has, although all of it is read as a running text."""
     for source in sources:
-        if len(names := field_names(source, config)) > 1:
-            table = f"{source.name} is read as one running text"
-            choice = f"reads one of {listed(names)}, each value as a separate text"
-            return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
+        names = field_names(source, config)
+        if not names or (len(names) == 1 and table_kind(source) == "csv"):  # a list of words
+            continue
+        table = f"{source.name} is read as one running text"
+        if len(names) == 1 and names[0].isidentifier():
+            return [
+                f"{literal(table)}; {{field:{names[0]}}} reads each {names[0]} as a separate text"
+            ]
+        choice = f"reads one of {listed(names)}, each value as a separate text"
+        return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
     return []
 
 

@@ -118,13 +118,18 @@ def file_source(path: Path) -> TextSource:
     return unpacked(TextSource(str(path), lambda: path.open("rb")))
 
 
+def is_address(name: str) -> bool:
+    """Whether a name is an address on the web."""
+    return re.match(r"(?i)(https?|ftp)://\S+$", name) is not None
+
+
 def named_source(name: str) -> TextSource:
     """The file of a name that a user gave.
 
     Raises:
         DataError: see `file_source`; or it is an address on the web.
     """
-    if re.match(r"(?i)(https?|ftp)://", name):
+    if is_address(name):
         raise DataError(
             f"{name} is an address, not a file", f"download it first: curl -LO {shlex.quote(name)}"
         )

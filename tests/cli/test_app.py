@@ -110,7 +110,7 @@ def test_what_is_plainly_meant_is_done(call, typed, same):
         (("sample", "--prompt", "to", "be"), 4, "charrnn sample --prompt 'to be'"),
         (("sample", "tiny", "to", "be"), 2, "quotes"),
         (("sample", "tiny", "to", "--prompt", "be"), 2, "quotes"),
-        (("--temp", "0.8"), 2, "charrnn sample --temp"),
+        (("--temp", "0.8"), 2, "charrnn sample --temp 0.8"),
         (("list",), 2, "charrnn runs"),
         (("generate",), 2, "charrnn sample"),
         (("visualise",), 2, "charrnn visualize"),

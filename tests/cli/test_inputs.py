@@ -136,6 +136,7 @@ def test_anything_else_is_the_text_with_its_escapes(read, wording):
     assert read(r"a\\n b") == r"a\n b"
     assert read("either and/or both, e.g.") == "either and/or both, e.g."
     assert read("what is a.text") == "what is a.text"
+    assert read("see https://example.org now") == "see https://example.org now"
     assert read("") == ""
     with wording.raises(UsageError):
         read(r"\q")

@@ -31,8 +31,8 @@ def run(tmp_path):
 
 
 def command_in(said, start):
-    """The arguments of the command that a line of a message ends with."""
-    line = next(line for line in said.splitlines() if start in line)
+    """The arguments of the command that a message has behind some words."""
+    line = said[said.index(start) :].splitlines()[0]
     return shlex.split(line[line.index("charrnn train") :].partition("; ")[0])[1:]
 
 
@@ -63,6 +63,9 @@ def test_every_message_that_advises_more_training_has_the_whole_line(here, run, 
     wording(taken)
     here(*command_in(taken.err, "to resume"), "--epochs", 0.3, "-q")
     assert load_checkpoint(run / "last.safetensors").metrics["step"] == 14
+    taken = here("train", "corpus.txt", *SMALL, "--out", "my runs", "--name", "one", status=2).err
+    here(*command_in(taken, "to train longer"), "-q")
+    assert load_checkpoint(run / "last.safetensors").metrics["step"] == 28
 
 
 def test_a_limit_of_time_gives_a_run_the_steps_that_it_allows(here, run):

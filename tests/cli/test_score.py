@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import threading
+import zipfile
 
 import pytest
 from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn, run_on_terminal
@@ -132,6 +133,10 @@ def test_a_model_of_a_column_scores_its_values(cook):
         model = charrnn.load(cook / "checkpoints" / level / "best.safetensors")
         expected = score(model, [f"cake {k}\nflour" for k in range(30)])
         assert records(result) == [line.as_dict() for line in expected]
+        piped = run_charrnn(
+            "score", level, "-", "--json", cwd=cook, stdin=(cook / "recipes.csv").read_bytes()
+        )
+        assert piped.out == result.out
 
 
 def test_a_model_of_documents_scores_files(cook):
@@ -387,3 +392,12 @@ def test_whoever_closes_the_pipe_ends_it_without_a_word(workplace, tmp_path):
         process.stdout.close()
         err = process.stderr.read()
     assert (process.returncode, err) == (-13, b"")
+
+
+def test_what_is_no_text_is_not_scored(workplace, tmp_path, wording):
+    packed = tmp_path / "texts.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.txt", "some text")
+    wording(run_charrnn("score", "tiny", packed, cwd=workplace, status=3))
+    piped = run_charrnn("score", "tiny", "-", cwd=workplace, stdin=packed.read_bytes(), status=3)
+    assert "some text" not in piped.out and len(piped.out.splitlines()) <= 1  # a heading at most

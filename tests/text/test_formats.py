@@ -15,8 +15,10 @@ import pytest
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, spelled
 from charrnn.text.corpus import read_corpus
+from charrnn.text.folders import folder_sources
 from charrnn.text.formats import format_of
 from charrnn.text.sources import (
+    Notes,
     TextSource,
     byte_pieces,
     file_source,
@@ -192,3 +194,11 @@ def test_the_encoding_that_fits_is_proposed_with_a_piece_of_the_text(text, encod
     shown = error.hint.partition("('")[2].partition("')")[0]
     assert len(shown) > 5
     assert shown in before + text * times
+
+
+def test_a_folder_without_a_text_names_what_it_holds(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 ...")
+    with pytest.raises(DataError) as error:
+        folder_sources(tmp_path, CorpusConfig(), Notes())
+    assert "a.pdf" in error.value.hint
+    assert "pdftotext" in error.value.hint

@@ -74,6 +74,7 @@ def test_what_is_no_regular_file_of_the_recorded_size_is_not_named(place, kind, 
         [["/etc/passwd"]],
         [["/etc/pass\0wd", 3]],
         [[7, 3]],
+        [["//etc/passwd", 3]],
     ],
     ids=str,
 )

@@ -145,6 +145,12 @@ def test_without_a_field_its_columns_are_named(data, name, names):
     assert not read(data, "a.txt").notes or "field" not in read(data, "a.txt").notes[-1]
 
 
+def test_a_single_key_is_named_and_a_list_of_words_is_no_table():
+    (note,) = [note for note in read('{"text": "ab"}\n' * 9, "a.jsonl").notes if "{field" in note]
+    assert "{field:text}" in note
+    assert not any("{field" in note for note in read("name\nada\neve\n" * 9, "a.csv").notes)
+
+
 def test_a_broken_table_is_a_text_without_a_note():
     assert read('{"a": \n' * 9, "a.jsonl").notes == ()
 

@@ -60,7 +60,7 @@ class Lines:
         kind = items_of(config) or LINES
         try:
             with self._open() as read:
-                texts = _decoded(iter(read, b""), config)
+                texts = _decoded(iter(read, b""), config, self.name)
                 if kind != LINES:
                     texts = ended(texts, config.separator, kind.end)
                 yield from _cut(texts, kind.end)
@@ -133,12 +133,19 @@ class _Opened(AbstractContextManager[Any]):
         self._file.close()
 
 
-def _decoded(pieces: Iterator[bytes], config: "CorpusConfig") -> Iterator[str]:
-    """The text of pieces of bytes, with line endings converted or kept as in the model's corpus."""
+def _decoded(pieces: Iterator[bytes], config: "CorpusConfig", name: str) -> Iterator[str]:
+    """The text of pieces of bytes, with line endings converted or kept as in the model's corpus.
+
+    Raises:
+        NotTextError: they are a file in a format that is no text.
+    """
+    from charrnn.text.decoding import refuse_format
+
     first = next(pieces, b"")
     if config.level == "byte":
         decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     else:
+        refuse_format(first, name)
         decode = _decoder(first, keep_newlines=config.keep_newlines)
     yield decode(first)
     for piece in pieces:

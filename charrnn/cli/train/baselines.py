@@ -16,16 +16,22 @@ LONG = 1 << 20
 """Characters of a corpus above which measuring takes seconds, which is reported."""
 
 
-def measured(corpus: "Corpus", split: str) -> "Baselines":
-    """The baselines of a held-out part of a corpus, "val" or "test".
+def measured(corpus: "Corpus", split: str, *, is_last: bool = True) -> "Baselines":
+    """The baselines of a held-out part of a corpus.
 
     Standard output is flushed first, so that Ctrl-C loses nothing that has been printed.
+
+    Args:
+        corpus: the corpus.
+        split: the part, "val" or "test".
+        is_last: whether all else has been printed, so that Ctrl-C may skip this.
     """
     from charrnn.evaluation.baselines import measure_baselines
 
     sys.stdout.flush()
     if len(corpus) > LONG:
-        say("measuring the baselines; the results above are final, Ctrl-C skips the rest")
+        rest = "; the results above are final, Ctrl-C skips the rest" if is_last else ""
+        say(f"measuring the baselines{rest}")
     held_out = corpus.test if split == "test" else corpus.val
     chosen_elsewhere = split == "test" and len(corpus.val) >= 2
     return measure_baselines(

@@ -103,11 +103,16 @@ def change_of_plan(text: str) -> tuple[int, int]:
         SettingError: it is not two whole numbers.
     """
     numbers = text.split(":")
-    if len(numbers) != 2 or not all(n.isdecimal() and n.isascii() for n in numbers):
+    if len(numbers) != 2 or not all(is_whole(n) for n in numbers):
         raise SettingError.naming(
             "{replanned} must be STEP:PLANNED, such as 1200:4000, not {found!r}", found=text
         )
     return int(numbers[0]), int(numbers[1])
+
+
+def is_whole(word: str) -> bool:
+    """Whether a word is a number of at most 20 ASCII digits; Python itself refuses to read thousands of them."""
+    return word.isascii() and word.isdecimal() and len(word) <= 20
 
 
 def seeds_of(text: str | None) -> list[int]:
@@ -119,7 +124,7 @@ def seeds_of(text: str | None) -> list[int]:
     if text is None:
         return []
     words = [word.strip() for word in text.split(",")]
-    valid = all(w.isdecimal() and w.isascii() and int(w) <= MAX_SEED for w in words)
+    valid = all(is_whole(w) and int(w) <= MAX_SEED for w in words)
     if not valid or len({*map(int, words)}) < len(words):
         raise SettingError.naming(
             "{seeds} must be different whole numbers separated by commas, such as 1,2,3, not {found!r}",

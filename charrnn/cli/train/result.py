@@ -67,7 +67,11 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
     if not as_json:
         print_metrics(trainer, evaluation)
     wanted = baselines and evaluation is not None
-    result = Result(trainer, evaluation, measured(trainer.corpus, "val") if wanted else None)
+    result = Result(
+        trainer,
+        evaluation,
+        measured(trainer.corpus, "val", is_last=not as_json) if wanted else None,
+    )
     if as_json:
         print_json(result.as_dict())
     else:
