@@ -60,6 +60,7 @@ MAX_SYMBOLS = 1_114_113
 MAX_UNITS = 65_536
 """Maximum hidden units per layer."""
 MAX_SEED = 2**63 - 1
+LARGEST_BIAS = 1e12
 LARGE_COUNT = 10**12
 MOST_STREAMS = 4096
 """Maximum segments in which a text is read in parallel: each also reads about a thousand characters before its own."""
@@ -438,16 +439,15 @@ class TrainingConfig(Config):
 def _check_replanned(changes: tuple[tuple[int, int], ...]) -> None:
     """Require changes of plan in the order of their steps, each before the end that was planned."""
     since = 0
-    for change in changes:
-        pair = isinstance(change, tuple) and list(map(type, change)) == [int, int]
-        if not pair or not since < change[0] <= change[1] <= LARGE_COUNT:
+    for step, planned in changes:
+        if not since < step <= planned:
             raise SettingError.naming(
                 "{replanned} must be pairs STEP:PLANNED in increasing order, each STEP above {since:,} and at most "
                 "its PLANNED, not {found}",
                 since=since,
-                found=":".join(map(str, change)) if isinstance(change, tuple) else repr(change),
+                found=f"{step}:{planned}",
             )
-        since = change[0]
+        since = step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -636,6 +636,8 @@ class SamplingConfig(BasicSamplingConfig):
     bias: tuple[tuple[str, float], ...] = setting(
         (),
         "Add VALUE to the logits of these characters; 0.69 doubles their odds. May be repeated.",
+        low=-LARGEST_BIAS,
+        high=LARGEST_BIAS,
         metavar="CHARS=VALUE",
         panel=RULES,
     )
@@ -697,12 +699,8 @@ CONFIGS = (
 def _check_bias(ban: str, bias: tuple[tuple[str, float], ...]) -> None:
     """Require that no character is named twice, by a bias or by a ban too: only one of them could take effect."""
     named = set(ban)
-    for characters, value in bias:
-        if not isinstance(value, (int, float)) or not abs(value) <= 1e12:
-            raise SettingError.naming(
-                "{bias} must be a number from -1e12 to 1e12, not {found!r}", found=value
-            )
-        if not isinstance(characters, str) or not characters:
+    for characters, _ in bias:
+        if not characters:
             raise SettingError.naming(
                 "{bias} must name characters, not {found!r}", found=characters
             )

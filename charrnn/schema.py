@@ -80,6 +80,18 @@ FOR_RESUMING = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitPlaces(Config):
+    """Where validation and test text of their own are; see `CorpusRecord.places`."""
+
+    val_file: tuple[tuple[str, int], ...] | None = setting(
+        None, "That of `val_file`.", high=LARGEST_SIZE
+    )
+    test_file: tuple[tuple[str, int], ...] | None = setting(
+        None, "That of `test_file`.", high=LARGEST_SIZE
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CorpusRecord(Config):
     """The text of a run."""
 
@@ -89,6 +101,13 @@ class CorpusRecord(Config):
     characters: int = setting(0, "Its size.", high=LARGEST_SIZE)
     distinct: int = setting(0, "Its different characters.", high=LARGEST_SIZE)
     files: int = setting(0, "Its files.", high=LARGEST_SIZE)
+    utf8: bool = setting(True, "Whether it is UTF-8.")
+    places: tuple[tuple[str, int], ...] | None = setting(
+        None,
+        "The path and the size in bytes of each file; None: not all are files.",
+        high=LARGEST_SIZE,
+    )
+    split_places: SplitPlaces = setting(None, "The files with validation and test text.")
 
 
 FOR_READING_AGAIN = ("sources", "config", "fingerprint", "characters")
@@ -178,12 +197,16 @@ def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
         "keep" in settings and "minutes" in settings
     ):  # how often a run was saved, not how long it was to take
         settings["save_every"] = settings.pop("minutes")
-    off = {name: None for name in NEVER_ZERO if name in settings and not settings[name]}
-    if not settings.get("threads", 1):
+    off = {name: None for name in NEVER_ZERO if _is_zero(settings.get(name))}
+    if _is_zero(settings.get("threads")):
         del settings["threads"]
     if settings.get("kernel") == "auto":
         settings["kernel"] = "fused"
     return {name: tuples(value) for name, value in (settings | off).items()}
+
+
+def _is_zero(value: Any) -> bool:
+    return type(value) in (int, float) and value == 0
 
 
 def tuples(value: Any) -> Any:

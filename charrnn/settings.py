@@ -247,22 +247,25 @@ def _fits(value: Any, kind: type, rule: Setting) -> bool:
 
 
 def _parts_fit(config: type, name: str, value: Any) -> bool:
-    """Whether the parts of a value that has several are texts, whole numbers, or pairs of these, as they should be."""
+    """Whether the parts of a value that has several are of the right type: plain ones, or tuples of these."""
     part, rule = part_types(config).get(name), settings_of(config)[name]
-    if part in (str, int):
+    if part is None:
+        return True
+    kinds = get_args(part)
+    if not kinds:
         return all(_fits(one, part, rule) for one in value)
-    if part == tuple[int, int]:
-        pairs = all(isinstance(one, tuple) and len(one) == 2 for one in value)
-        return pairs and all(_fits(number, int, rule) for one in value for number in one)
-    return True
+    same = all(isinstance(one, tuple) and len(one) == len(kinds) for one in value)
+    return same and all(
+        _fits(piece, kind, rule) for one in value for piece, kind in zip(one, kinds, strict=True)
+    )
 
 
 def expected_value(config: type, name: str, found: Any = None) -> str:
     """The allowed values of a setting, in words: "a whole number from 1 to 4,096"; `found` is what it is instead."""
     rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
     if isinstance(found, kind) and (part := part_types(config).get(name)):
-        each = {int: _range(int, rule, None), str: "a string"}
-        return f"a list in which each item is {each.get(part, 'a pair of whole numbers')}"
+        each = [_part_in_words(kind, rule) for kind in get_args(part) or (part,)]
+        return f"a list in which each item is {' and '.join(each)}"
     if rule.choices:
         return "one of " + ", ".join(rule.choices)
     if kind in (int, float):
@@ -277,11 +280,15 @@ def expected_value(config: type, name: str, found: Any = None) -> str:
     return words.get(kind, f"of type {kind.__name__}")
 
 
+def _part_in_words(kind: type, rule: Setting) -> str:
+    return "a string" if kind is str else _range(kind, rule, None)
+
+
 def _range(kind: type, rule: Setting, found: Any) -> str:
     noun = "a whole number" if kind is int else "a number"
     low, high = (f"{int(b):,}" if kind is int else f"{b:g}" for b in (rule.low, rule.high))
     exceeded = isinstance(found, (int, float)) and found > rule.high
-    if rule.high >= UNBOUNDED and not exceeded:
+    if rule.high >= UNBOUNDED and not exceeded and rule.low > -UNBOUNDED:
         return f"{noun} above {low}" if rule.above else f"{noun}, {low} or more"
     return f"{noun} above {low} and up to {high}" if rule.above else f"{noun} from {low} to {high}"
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
+import functools
 import json
+import operator
 import shutil
 import struct
 import zlib
@@ -21,6 +23,7 @@ from charrnn.checkpoint import load_checkpoint
 from charrnn.cli import terminal
 from charrnn.cli.app import obey
 from charrnn.errors import CheckpointError
+from charrnn.schema import SchemaError, check_run
 from charrnn.training.metrics import Metrics
 from charrnn.training.trainer import Trainer
 
@@ -177,6 +180,50 @@ def edit_a_checkpoint(place, capsys, data):
         write_with(file, changed(header_of(file), path, new))
     for name in COMMANDS:
         ends_well(name, capsys, place)
+
+
+ODD = (None, True, -1, 3, 1.5, 10**30, "", "x", [], ["x"], [[]], {}, {"x": 1})
+"""Values of every type, each to be put in the place of each other value."""
+
+
+def is_alike(value, odd):
+    """Whether two JSON values are of the same type, or one is None, or both are numbers."""
+    kinds = [float if type(v) is int else type(v) for v in (value, odd)]
+    return type(None) in kinds or kinds[0] == kinds[1]
+
+
+@pytest.fixture(scope="module")
+def recorded(place):
+    """The figures and the record of a run with validation text of its own and a model that it started from."""
+    restore(place)
+    options = (
+        *TRAINED,
+        "--steps",
+        2,
+        "--val",
+        "line.txt",
+        "--init-from",
+        "run",
+        "--name",
+        "second",
+    )
+    run_charrnn("train", "corpus.txt", *options, "--no-baselines", "-q", cwd=place)
+    header = header_of(place / "checkpoints" / "second" / "best.safetensors")
+    return {name: header[name] for name in ("figures", "run")}
+
+
+def test_every_value_that_a_checkpoint_records_has_its_type_in_the_schema(recorded):
+    check_run(**recorded)
+    assert recorded["run"]["init_from"]
+    assert recorded["run"]["corpus"]["split_places"]["val_file"]
+    for path in paths_of(recorded):
+        value = functools.reduce(operator.getitem, path, recorded)
+        for odd in ODD:
+            edited = changed(recorded, path, odd)
+            if len(path) > 1 and not is_alike(value, odd):
+                with pytest.raises(SchemaError):
+                    check_run(**edited)
+                    pytest.fail(f"{path}: {odd!r}")
 
 
 # --- the tensors of training ---

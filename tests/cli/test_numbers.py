@@ -6,11 +6,18 @@ import math
 
 import pytest
 import typer
+from helpers import random_model
 
 from charrnn.cli.app import VERBS, _module
 from charrnn.cli.options import Changes, _Parts, as_command
 from charrnn.cli.refused import Refused, in_one_line
-from charrnn.errors import UsageError
+from charrnn.cli.train.command_line import seeds_of
+from charrnn.config import TrainingConfig
+from charrnn.errors import CharrnnError, UsageError
+from charrnn.interpret.edits import parse_edit, parse_edits
+from charrnn.interpret.units import parse_units
+from charrnn.sampling.constraint.regex import compile_expression
+from charrnn.sampling.infill.template import parse_template
 
 VALUES = (
     *("nan", "inf", "-inf", "Infinity", "1e400", "-1e400", "", " ", "٣", "３", "²", "0x10"),
@@ -27,18 +34,25 @@ def functions():
         yield from ((sub, None) for sub in getattr(module, "SUBCOMMANDS", {}))
 
 
-def numbers():
-    """Every option that takes a number, with the function that it belongs to."""
+def options():
+    """Every option but flags, with the function that it belongs to."""
     for function, changes in functions():
         for option in _Parts(function, changes or Changes()).in_order:
-            if option.kind in (int, float) and not option.parse:
-                yield pytest.param(
-                    function, changes, option, id=f"{function.__name__} {option.flags[0]}"
-                )
+            if option.kind is not bool:
+                yield function, changes, option
+
+
+def numbers():
+    """Every option that takes a number and nothing else, with the function that it belongs to."""
+    for function, changes, option in options():
+        if option.kind in (int, float) and not option.parse:
+            yield pytest.param(
+                function, changes, option, id=f"{function.__name__} {option.flags[0]}"
+            )
 
 
 def app_of(function, changes, kept):
-    """An app whose command has the same parameters as a function, and only keeps what it is given."""
+    """A command with the same parameters as a function, which only keeps what it is given."""
 
     @functools.wraps(function)
     def keep(**arguments):
@@ -46,20 +60,16 @@ def app_of(function, changes, kept):
 
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command("verb")(as_command(keep, changes))
-    return app
+    return typer.main.get_command(app)
 
 
 def value_typed(app, kept, option, text):
     """What the function is given for an option that is typed; a UsageError is raised as charrnn raises it."""
-    words = [
-        "x"
-        for p in typer.main.get_command(app).params
-        if p.param_type_name == "argument" and p.required
-    ]
+    words = ["x" for p in app.params if p.param_type_name == "argument" and p.required]
     try:
         app([*words, f"{option.flags[0]}={text}"], standalone_mode=False)
     except Refused as refused:
-        raise in_one_line(refused, "verb", dict) from None
+        raise in_one_line(refused, "verb", dict, []) from None
     for config in kept.values():
         given = getattr(config, "given", {})
         if option.name in given:
@@ -87,3 +97,124 @@ def test_a_number_is_within_its_bounds_or_refused_in_one_line(function, changes,
         assert message.isprintable(), (text, message)
         assert len(message) < 1000
     assert refused >= 12
+
+
+# --- numbers inside a text ---
+
+WORDS = {
+    *("level", "separator", "field", "globs", "val_file", "test_file", "encoding", "normalize"),
+    *(
+        "cell",
+        "activation",
+        "optimizer",
+        "precision",
+        "kernel",
+        "init_from",
+        "name",
+        "out",
+        "cache",
+    ),
+    *(
+        "tensorboard",
+        "prompt",
+        "prompt_file",
+        "unknown",
+        "ban",
+        "stop",
+        "novel",
+        "color",
+        "palette",
+    ),
+    *(
+        "what",
+        "sort",
+        "scale",
+        "from_dump",
+        "svg",
+        "png",
+        "html",
+        "csv",
+        "dump",
+        "lstmvis",
+        "target",
+    ),
+    *("fresh", "split", "corpus", "pick", "by", "cells"),
+}
+"""Options that are words, texts and paths: a number in them is not read as one."""
+
+
+def edits_of(text):
+    """The edits in a file's line, and the units that they are about."""
+    (edit,) = parse_edits(f"clamp {text}", "edits.txt")
+    return edit.value, edit.units(MODEL)
+
+
+MODEL = random_model("abc")
+READ = {
+    "seeds": (("{}", "3,{}", "{},4"), seeds_of),
+    "device": (("cuda:{}",), lambda text: TrainingConfig(device=text).device),
+    "unit": (("L0.c.{}", "L{}.c.3", "L0.c.1-{}", "L0-{}.c.1"), lambda t: parse_units(t, MODEL)),
+    "clamp": (("L0.c.3={}", "L0.c.{}=1"), lambda t: (e := parse_edit(t, "clamp")) and (e.value, e.units(MODEL))),
+    "steer": (("L0.c.3={}", "L0.c.0-{}=1"), lambda t: (e := parse_edit(t, "steer")) and (e.value, e.units(MODEL))),
+    "steer_file": (("L0.c.3={}", "L{}.c.3=1"), edits_of),
+    "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
+    "match": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), lambda text: compile_expression(text, "ab0123456789,{}")),
+}  # fmt: skip
+"""Options with numbers inside a text, the places of the numbers, and what reads them."""
+TYPED = {"bias": ("a={}",), "replanned": ("{}:5", "3:{}"), "predictions": ("{}",)}
+"""The same of options that have a parser of their own."""
+
+
+def test_every_option_that_is_no_number_is_known_to_have_some_in_it_or_none():
+    others = {o.name for _, _, o in options() if o.kind not in (int, float) or o.parse}
+    assert others == {*WORDS, *READ, *TYPED}
+
+
+def ends_in_one_line(read, text):
+    """Whether a text is refused, in one line; otherwise it has no number beyond what is sensible."""
+    message, value = "", None
+    try:
+        value = read(text)
+    except CharrnnError as error:
+        message = error.message
+    assert message.isprintable()
+    assert len(message) < 1000
+    assert all(abs(number) < 1e13 for number in numbers_in(value)), (text, value)
+    return bool(message)
+
+
+def numbers_in(value):
+    """The numbers in a value that is made of tuples and lists."""
+    parts = value if isinstance(value, (tuple, list)) else ()
+    own = [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
+    return [*own, *itertools.chain(*map(numbers_in, parts))]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_number_inside_a_text_has_bounds_too(name):
+    templates, read = READ[name]
+    for template in templates:
+        refused = [ends_in_one_line(read, template.format(value)) for value in VALUES]
+        braced = name in ("match", "infill")  # braces around what is no number are text
+        assert braced or sum(refused) >= 10
+
+
+@pytest.mark.parametrize(
+    ("function", "changes", "option"),
+    [
+        pytest.param(*found, id=f"{found[0].__name__} {found[2].flags[0]}")
+        for found in options()
+        if found[2].name in TYPED and (found[2].parse or found[2].kind is tuple)
+    ],
+)
+def test_a_number_that_is_parsed_has_bounds_too(function, changes, option):
+    kept = {}
+    app = app_of(function, changes, kept)
+    for template in TYPED[option.name]:
+        refused = [
+            ends_in_one_line(
+                lambda text: value_typed(app, kept, option, text), template.format(value)
+            )
+            for value in VALUES
+        ]
+        assert sum(refused) >= 10

@@ -12,7 +12,7 @@ import typer
 
 from charrnn.cli.inputs import NAMED, in_known_form, leave_out_unknown, read_texts
 from charrnn.cli.options import unescaped
-from charrnn.config import PROMPT, CorpusConfig, SamplingConfig
+from charrnn.config import LARGEST_BIAS, PROMPT, CorpusConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import end_name, item_noun
@@ -125,16 +125,16 @@ def parse_bias(text: str) -> tuple[str, float]:
     """The characters and the value of --bias: "e=-2" -> ("e", -2.0); the characters may include `=`.
 
     Raises:
-        UsageError: the text has no value.
+        UsageError: the text has no value, or one that is out of range.
     """
     characters, equals, value = text.rpartition("=")
     try:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not (equals and characters and math.isfinite(number)):
+    if not (equals and characters and abs(number) <= LARGEST_BIAS):  # nor NaN
         raise UsageError(
-            f"--bias must be CHARS=VALUE with a finite number, not {text!r}",
+            f"--bias must be CHARS=VALUE with a number from {-LARGEST_BIAS:g} to {LARGEST_BIAS:g}, not {text!r:.80}",
             "for example --bias e=-2",
         )
     return unescaped("--bias", characters), number
