@@ -184,15 +184,16 @@ def check_together(*configs: object, rules: Mapping[str, Setting] | None = None)
     """Check which settings go together, in one config or across several.
 
     Args:
-        configs: the configs to check.
-        rules: replacements for the settings' own rules, by name.
+        configs: the configs to check; what a request is given counts too.
+        rules: replacements for the settings' own rules, and the rules of what a request is given, by name.
 
     Raises:
         SettingError: two settings cannot be used together, or one lacks another that it needs.
     """
     values = {name: getattr(config, name) for config in configs for name in settings_of(config)}
     changed = {name: rule for config in configs for name, rule in _changed(config)}
-    changed |= {name: rule for name, rule in (rules or {}).items() if name in changed}
+    given = {name for config in configs for name in getattr(config, "given", ())}
+    changed |= {name: rule for name, rule in (rules or {}).items() if name in {*changed, *given}}
     for name, rule in changed.items():
         _check_companions(name, rule, values, changed)
 

@@ -276,6 +276,13 @@ def read_texts(names: Sequence[str], config: CorpusConfig, *, words: bool = True
     return whole[: bounded(names, config).max_chars]
 
 
+def as_typed_for(text: str, model: "CharRNN", reading: CorpusConfig) -> str:
+    """A text that was typed, in the normal form of the model's corpus."""
+    from charrnn.text.normal import normalized
+
+    return in_known_form(normalized(text, reading.normalize), model)
+
+
 def in_known_form(text: str, model: "CharRNN") -> str:
     """The text with its accents composed or decomposed as the model's are, if that makes more of it known."""
     if model.vocabulary.missing(text):

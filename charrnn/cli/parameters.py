@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from charrnn.errors import OFF, Spell, UsageError, spelled
-from charrnn.settings import Setting, expected_value, flags_of, may_be_off, value_in_words
+from charrnn.settings import Setting, expected_value, flags_of, value_in_words
 from charrnn.wording import did_you_mean
 
 AUTO = "auto"
@@ -42,7 +42,7 @@ class Option:
     @property
     def may_be_off(self) -> bool:
         """Whether the word `off` is one of its values."""
-        return may_be_off(self.config, self.name)
+        return self.may_be_none and (self.rule.planned or self.default is not None)
 
 
 def option_parameter(option: Option, spell: Spell) -> inspect.Parameter:

@@ -100,6 +100,8 @@ def run_file_of(loaded: "Checkpoint") -> str:
         extend = {"extend-vocabulary": True} if start.get("extend_vocabulary") else {}
         if asking_setting(CorpusConfig(**corpus)) is None:  # whatever the model was trained on
             parts[0][1]["lines"] = False
+        if corpus["normalize"] is None and corpus["level"] == "char":
+            parts[0][1]["normalize"] = OFF
         parts.insert(1, ("Start", {"init-from": str(start.get("path"))} | extend))
     sections = [f"# {title}\n{tomli_w.dumps(values)}" for title, values in parts if values]
     return "\n".join(sections)

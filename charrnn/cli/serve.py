@@ -56,7 +56,13 @@ def _server(loaded: "Checkpoint", port: int) -> "Server":
     from charrnn.web.live import Live
     from charrnn.web.server import Server
 
-    live = Live(loaded.model, title_of(loaded), item_end=item_end_of(reading_of(loaded)))
+    reading = reading_of(loaded)
+    live = Live(
+        loaded.model,
+        title_of(loaded),
+        item_end=item_end_of(reading),
+        normalize=reading.normalize,
+    )
     actions = {"read": live.read, "write": live.write}
     return Server(live.page().encode(), page_policy(live=True), actions, port)
 

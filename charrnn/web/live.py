@@ -17,6 +17,7 @@ from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
 from charrnn.sampling.sampler import full_prompt, generate, generate_items
 from charrnn.settings import require
+from charrnn.text.normal import known_form, normalized
 from charrnn.text.vocabulary import name_characters
 from charrnn.web.data import GUESSES, page_data
 from charrnn.web.html import page_html
@@ -48,10 +49,19 @@ class Live:
         title: the title of the page.
         item_end: the end of the lines, records or documents that the model was trained on; its state is then reset
             before each.
+        normalize: the normal form in which its corpus was read; None: as it was.
     """
 
-    def __init__(self, model: "CharRNN", title: str, *, item_end: str | None = None) -> None:
+    def __init__(
+        self,
+        model: "CharRNN",
+        title: str,
+        *,
+        item_end: str | None = None,
+        normalize: str | None = None,
+    ) -> None:
         self._model, self._title, self._item_end = model, title, item_end
+        self._normalize = normalize
         self._units = [
             unit for state in model.cell.states for unit in parse_units(f"L*.{state}.*", model)
         ]
@@ -91,8 +101,11 @@ class Live:
         yield line | ({"unknown": unknown, "names": name_characters(unknown)} if unknown else {})
 
     def _known(self, text: str) -> tuple[str, list[str]]:
-        """A text without the characters that the model does not know, and these characters, each once."""
-        unknown = self._model.vocabulary.missing(text)
+        """A text in the model's normal form without the characters that it does not know, and these, each once."""
+        vocabulary = self._model.vocabulary
+        text = normalized(text, self._normalize)
+        text = normalized(text, known_form(text, vocabulary))
+        unknown = vocabulary.missing(text)
         return text.translate(dict.fromkeys(map(ord, unknown))), unknown
 
     def _read(self, model: "CharRNN", text: str) -> Line:

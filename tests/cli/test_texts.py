@@ -105,6 +105,11 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
         ]
         assert found[0] == found[1]
         assert found[0].startswith("José")
+    picked = [
+        charrnn_in("score", "names", "--prompt", text, "--pick", text, "--json").out
+        for text in ("José", unicodedata.normalize("NFD", "José"))
+    ]
+    assert picked[0] == picked[1]
     charrnn_in("train", "nfc.txt", "--name", "plain", *BRIEF)
     assert said in charrnn_in("evaluate", "plain", "nfd.txt").err
     assert (

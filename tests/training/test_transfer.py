@@ -497,14 +497,20 @@ def test_a_text_is_read_as_the_models_was_and_that_is_said(here, start_of, optio
 
 
 @pytest.mark.parametrize(
-    "wish",
-    [("--no-lines",), ("--documents", "--extend-vocabulary"), ("--normalize", "nfd")],
+    ("own", "wish"),
+    [
+        ("lines", ("--no-lines",)),
+        ("lines", ("--documents", "--extend-vocabulary")),
+        ("lines", ("--normalize", "nfd")),
+        ("nfc", ("--normalize", "off")),
+        ("records", ("--no-lines",)),
+    ],
     ids=str,
 )
 def test_another_wish_is_obeyed_and_said_and_its_run_file_repeats_it(
-    here, start_of, tmp_path, wish, wording
+    here, start_of, tmp_path, own, wish, wording
 ):
-    base = start_of("--lines", "--name", "base")
+    base = start_of(*SETTINGS[own], "--name", "base")
     fine = ("train", "list.txt", "more.txt", "--init-from", base, "--steps", 1)
     wording(here(*fine, *wish, "--name", "fine"))
     (tmp_path / "fine.toml").write_text(here("inspect", "fine", "--toml").out)

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import threading
 import time
+import unicodedata
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import CLEAN, command, own_signals, run_charrnn
+from helpers import CLEAN, command, own_signals, random_model, run_charrnn
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
@@ -512,6 +513,16 @@ def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on
     assert written(model, prompt="é") == written(model)
     (line,) = model.read({"text": "éé"})
     assert (line["data"], line["unknown"]) == (None, ["é"])
+
+
+@pytest.mark.parametrize("form", ["nfc", "nfd"])
+def test_what_is_typed_is_read_in_the_normal_form_of_the_model(form):
+    both = [unicodedata.normalize(other, "José é") for other in ("NFC", "NFD")]
+    model = live(random_model(unicodedata.normalize(form.upper(), both[0])), normalize=form)
+    (composed,), (decomposed,) = (model.read({"text": text}) for text in both)
+    assert composed == decomposed
+    assert "unknown" not in composed
+    assert written(model, prompt=both[0]) == written(model, prompt=both[1])
 
 
 def test_a_writer_waits_between_characters_if_it_is_asked_to(tiny_model, monkeypatch):

@@ -81,6 +81,7 @@ class CompareOptions(PlaceOptions):
         None,
         "Train each cell once with each of these seeds, such as 1,2,3, and report means and their standard errors.",
         metavar="SEEDS",
+        excludes=("seed",),
         panel=LEARNING,
     )
     json: bool = setting(False, "Print one JSON object instead of the table.", panel=SAVING)
@@ -116,10 +117,6 @@ def compare(
             "{parameters} chooses the hidden sizes", "leave out {hidden_size}"
         )
     seeds = seeds_of(options.seeds)
-    if seeds and "seed" in given:
-        raise SettingError.naming(
-            "{seeds} and {seed} cannot be used together", "leave one of them out"
-        )
     if not request.has_limit:
         request = dataclasses.replace(request, minutes=MINUTES_EACH)
     plain = request.network(vocab_size=1)  # until the text has been read

@@ -71,10 +71,9 @@ def sample(
         log_probabilities=output.needs_log_probabilities or selection.best_of > 1,
     )
     if infill.infill is not None:
-        from charrnn.cli.inputs import in_known_form
-        from charrnn.text.normal import normalized
+        from charrnn.cli.inputs import as_typed_for
 
-        template = in_known_form(normalized(infill.infill, reading.normalize), model)
+        template = as_typed_for(infill.infill, model, reading)
         infill = dataclasses.replace(infill, infill=template)
         write_infillings(model, infill, config, selection, as_json=output.json, given=given)
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.inputs import NAMED, in_known_form, leave_out_unknown, read_texts
+from charrnn.cli.inputs import NAMED, as_typed_for, leave_out_unknown, read_texts
 from charrnn.cli.options import unescaped
 from charrnn.config import LARGEST_BIAS, PROMPT, CorpusConfig, SamplingConfig
 from charrnn.errors import DataError, UsageError
@@ -106,9 +106,7 @@ def read_prompt(
             f"the prompt has a {end_name(end)}, but single {item_noun(end)}s are generated",
             "add --no-lines",
         )
-    from charrnn.text.normal import normalized
-
-    text = in_known_form(normalized(text, reading.normalize), model)
+    text = as_typed_for(text, model, reading)
     if options.unknown is Unknown.skip:
         text, _ = leave_out_unknown(text, model)
     try:

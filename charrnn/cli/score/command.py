@@ -127,7 +127,7 @@ def score(
     model = edits.edited(loaded.model)
     reading = with_lines(reading_of(loaded), options.lines)
     if options.pick:
-        _show_candidates(model, options, item_end_of(reading))
+        _show_candidates(model, options, reading)
     else:
         _show_lines(model, open_lines(names, reading), options, reading)
 
@@ -268,15 +268,16 @@ def _say_unknown(count: int, options: ScoreOptions, model: "CharRNN") -> None:
 # --- candidates -----------------------------------------------------------------------------------
 
 
-def _show_candidates(model: "CharRNN", options: ScoreOptions, item_end: str | None) -> None:
+def _show_candidates(model: "CharRNN", options: ScoreOptions, reading: CorpusConfig) -> None:
+    from charrnn.cli.inputs import as_typed_for
     from charrnn.evaluation.candidates import score_candidates
 
     with one_thread():
         found = score_candidates(
             model,
-            options.prompt or "",
-            options.pick,
-            item_end=item_end,
+            as_typed_for(options.prompt or "", model, reading),
+            [as_typed_for(candidate, model, reading) for candidate in options.pick],
+            item_end=item_end_of(reading),
             unknown_bits=options.unknown_bits,
         )
     printed = _printer("pick", ["--pick"], options)

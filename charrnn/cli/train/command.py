@@ -34,7 +34,7 @@ from charrnn.config import (
     SavingConfig,
     TrainingRequest,
 )
-from charrnn.errors import CharrnnError, SettingError, UsageError
+from charrnn.errors import CharrnnError, UsageError
 from charrnn.network.cells import get_cell
 from charrnn.runs import new_folders
 from charrnn.training.new_run import (
@@ -64,7 +64,7 @@ AS_THE_MODEL = {
 CHANGES = Changes(
     complete={"init_from": complete_checkpoint},
     parse={"replanned": change_of_plan},
-    different={"lines": AS_THE_MODEL},
+    different={"lines": AS_THE_MODEL, "normalize": AS_THE_MODEL},
 )
 
 
@@ -111,10 +111,6 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and reported."""
     run, names, request = command_line.run, command_line.names, command_line.request
     seeds = seeds_of(run.seeds)
-    if seeds and "seed" in request.given:
-        raise SettingError.naming(
-            "{seeds} and {seed} cannot be used together", "leave one of them out"
-        )
     endings = [f"-seed{seed}" for seed in seeds] or [""]
     folders = (
         []

@@ -78,7 +78,7 @@ class RunOptions(PlaceOptions):
         None,
         "Train one run for each of these seeds, such as 1,2,3, and report the mean and its standard error.",
         metavar="SEEDS",
-        excludes=("resume",),
+        excludes=("resume", "seed"),
         panel=LEARNING,
     )
     tensorboard: Path | None = setting(
