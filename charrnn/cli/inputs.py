@@ -144,6 +144,7 @@ def find_texts(
     from charrnn.cli.options import spell_as_options
     from charrnn.text.catalog import find_sources
     from charrnn.text.opening import user_cache
+    from charrnn.text.remarks import on_packed
     from charrnn.text.sources import Notes
 
     if len(names) == 1 and _is_literal(names[0], words=words):
@@ -158,7 +159,8 @@ def find_texts(
         stdin=stdin_source,
         progress=None if is_quiet() else _bar,
     )
-    for sentence in notes.sentences(keep_newlines=config.keep_newlines):
+    known = notes.sentences(keep_newlines=config.keep_newlines)
+    for sentence in (*known, *on_packed(sources, config)):
         say(f"charrnn: {spelled(sentence, spell_as_options({}))}")
     return sources
 

@@ -69,20 +69,25 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
     if mark:
         notes.marks.add(encoding.upper())
     refuse_format(first, source.name)
-    if encoding == "utf-8" and b"\0" in first[:PROBE]:
+    is_wide = encoding.startswith(("utf-16", "utf-32", "utf_16", "utf_32"))
+    if not is_wide and b"\0" in first[:PROBE]:
         _refuse_binary(source, first)
     strict = codecs.getincrementaldecoder(encoding)("strict")
     newlines = io.IncrementalNewlineDecoder(None, translate=not config.keep_newlines)
     lines, offset = 0, mark
     for piece in _and_then(first[mark:], pieces):
-        if encoding == "utf-8" and b"\0" in piece:
+        if not is_wide and b"\0" in piece:
             _refuse_nul(source, offset + piece.index(0))
+        held = len(strict.getstate()[0])
         try:
             text = strict.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
             _refuse_encoding(source, encoding, error, offset - len(strict.getstate()[0]), lines)
         except UnicodeError as error:  # idna and the like give no position
             raise DataError(f"{source.name} is not {encoding.upper()}: {error}") from error
+        if is_wide and "\0" in text:
+            before = text[: text.index("\0")].encode(encoding, "surrogatepass")
+            _refuse_nul(source, offset - held + len(before))
         offset += len(piece)
         lines += text.count("\n")
         if config.tidied and MARK in text:

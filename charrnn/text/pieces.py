@@ -24,7 +24,7 @@ def read_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
     """
     kind, pieces = items_of(config), _decoded(source, config, notes)
     if kind and kind != LINES:
-        pieces = _without(kind, source, pieces, asking_setting(config))
+        pieces = _without(kind, source, pieces, config)
         is_table, end = _is_table(source, config), kind.end
         pieces = joined(pieces, end) if is_table else ended(pieces, _separator(config), end)
     return (piece for piece in pieces if piece)
@@ -87,14 +87,17 @@ def _separator(config: CorpusConfig) -> str | None:
 
 
 def _without(
-    kind: Items, source: TextSource, pieces: Iterable[str], setting: str | None
+    kind: Items, source: TextSource, pieces: Iterable[str], config: CorpusConfig
 ) -> Iterator[str]:
     """The pieces, which must not have the character that is to end an item."""
+    setting, is_byte = asking_setting(config), config.level == "byte"
+    unit = "byte" if is_byte else "character"
+    end = f"0x{ord(kind.end):02X}" if is_byte else f"U+{ord(kind.end):04X}"
     for piece in pieces:
         if kind.end in piece:
             raise DataError.naming(
-                f"{{name}} has the character U+{ord(kind.end):04X}, which charrnn uses to end a {kind.noun}",
-                f"leave out {{{setting}}}, or remove the character",
+                f"{{name}} has the {unit} {end}, which charrnn uses to end a {kind.noun}",
+                f"leave out {{{setting}}}, or remove the {unit}",
                 name=source.name,
             )
         yield piece

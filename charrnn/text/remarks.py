@@ -33,8 +33,7 @@ def source_remarks(
         sentences += _on_tables(sources, config)
         if notes.num_read > 1 and config.tidied:
             sentences.append(_on_boundaries(notes, total))
-    if config.level == "byte":
-        sentences += _on_packed(sources)
+    sentences += on_packed(sources, config)
     if notes.truncated:
         sentences.append(
             f"the first {counted(total, 'character')} were read: {{max_chars}} sets another limit"
@@ -58,15 +57,20 @@ def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]
     return []
 
 
-def _on_packed(sources: Sequence[TextSource]) -> list[str]:
-    """Which sources hold a text, but packed, so that there is nothing to learn in their bytes."""
-    sentences = []
-    for source in sources:
-        kind = format_of(next(byte_pieces(source), b"")[:START], source.name)
-        if kind and kind.packs:
-            packed = f"{source.name} is {kind.noun}, whose bytes are packed text; {kind.hint(source.name)}"
-            sentences.append(literal(packed))
-    return sentences
+def on_packed(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]:
+    """Which sources hold a text, but packed, so that a model of bytes finds nothing in them; others refuse them."""
+    if config.level != "byte":
+        return []
+    starts = ((source.name, next(byte_pieces(source), b"")) for source in sources)
+    return [remark for name, start in starts if (remark := remark_on_packed(name, start))]
+
+
+def remark_on_packed(name: str, start: bytes) -> str:
+    """The remark on a file that begins with these bytes; empty if it is not packed text."""
+    kind = format_of(start[:START], name)
+    if not (kind and kind.packs):
+        return ""
+    return literal(f"{name} is {kind.noun}, whose bytes are packed text; {kind.hint(name)}")
 
 
 def _on_boundaries(notes: Notes, total: int) -> str:

@@ -130,6 +130,17 @@ def test_score_answers_a_shell_s_pipes(workplace):
 # --- what is typed --------------------------------------------------------------------------------
 
 
+def test_packed_text_is_remarked_on_where_bytes_are_read_and_refused_elsewhere(
+    tmp_path, capsys, monkeypatch, wording
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.zip").write_bytes(b"PK\x03\x04\x0a\0rest")
+    assert read_texts(["x.zip"], CorpusConfig(level="byte")).startswith("PK\x03")
+    wording(capsys.readouterr().err)
+    with wording.raises(DataError):
+        read_texts(["x.zip"], CorpusConfig())
+
+
 def test_anything_else_is_the_text_with_its_escapes(read, wording):
     assert read("To be, or not to be?") == "To be, or not to be?"
     assert read(r"\n\nROMEO:") == "\n\nROMEO:"

@@ -43,6 +43,10 @@ def test_records_are_read_scored_and_sampled_as_lines_are(charrnn_in, recipes, w
     assert not any("\x1e" in text for text in texts)
     assert charrnn_in(*sample, "--count", 3).out == "\n%%\n".join(texts) + "\n"
     assert charrnn_in(*sample, "--count", 3, "--separator", "|").out == "|".join(texts) + "\n"
+    running = (*sample, "-q", "--no-lines", "--temp", 3)
+    (raw,) = charrnn_in(*running, "--json").out.splitlines()
+    assert "\x1e" in json.loads(raw)["text"]
+    assert charrnn_in(*running).out == json.loads(raw)["text"].replace("\x1e", "\n%%\n")
     shown = charrnn_in("visualize", "recipes", "recipes.txt", "--surprisal", "--color", "none")
     wording(shown)
     assert "salt␞Cake" in shown.out

@@ -64,7 +64,21 @@ NO_TEXTS = {
     "tune.mid": (b"MThd\0\0\0\x06\0\0\0\x01", "a MIDI file", "midi2abc tune.mid > tune.abc"),
     "data.7z": (b"7z\xbc\xaf\x27\x1c\0\4", "a 7z archive", "7z x data.7z"),
     "prog": (b"\x7fELF\2\1\1\0", "a program", "there is no text in it"),
-}
+    "setup.exe": (b"MZ\x90\0\3\0\0\0\4\0", "a program", "there is no text in it"),
+    "photo.bmp": (b"BM\x46\1\0\0\0\0\0\0\x36\0\0\0(\0", "an image", "tesseract photo.bmp photo"),
+    "novel.mobi": (b"Novel".ljust(60, b"\0") + b"BOOKMOBI\0\0", "a Kindle book", "ebook-convert novel.mobi"),
+    "song.mp3": (b"\xff\xfb\x90\x64\0\x0f", "a recording", "there is no text in it"),
+    "sound.aiff": (b"FORM\0\0\1\0AIFFCOMM", "a recording", "there is no text in it"),
+    "film.mkv": (b"\x1a\x45\xdf\xa3\x01\0", "a film", "there is no text in it"),
+    "scan.djvu": (b"AT&TFORM\0\1\0\0DJVM", "a DjVu document", "djvutxt scan.djvu scan.txt"),
+    "notes.db": (b"SQLite format 3\0\x10\0", "an SQLite database", "sqlite3 -csv -header notes.db"),
+    "serif.ttf": (b"\0\1\0\0\0\x0f\0\x80", "a font", "there is no text in it"),
+    "serif.woff2": (b"wOF2\0\1\0\0", "a font", "there is no text in it"),
+    "help.chm": (b"ITSF\3\0\0\0\x60\0", "a compiled help file", "7z x help.chm -ohelp"),
+    "tool.deb": (b"!<arch>\ndebian-binary", "an ar archive", "ar x tool.deb"),
+    "best.safetensors": (b'\x40\0\0\0\0\0\0\0{"__meta', "a safetensors file", "there is no text in it"),
+    "model.pkl": (b"\x80\4\x95\0\0", "a Python pickle", "there is no text in it"),
+}  # fmt: skip
 
 
 def refusal_of(source: TextSource) -> DataError:
@@ -107,7 +121,10 @@ def test_the_bytes_of_packed_text_are_read_with_a_warning():
 
 @pytest.mark.parametrize(
     "text",
-    ["PK is a name", "BM", "GIFs", "%PD", "Rar", "1 <a>\nfoo\n", "the ftype", "a" * 257 + "ustar"],
+    [
+        *("PK is a name", "BM", "BMW drivers", "MZ is a code", "OTTO", "FORM AIFF", "AT&T", "wOFF"),
+        *("GIFs", "%PD", "Rar", "1 <a>\nfoo\n", "the ftype", "a" * 257 + "ustar"),
+    ],
 )
 def test_a_text_that_begins_alike_is_a_text(text):
     assert format_of(text.encode()) is None
@@ -155,7 +172,9 @@ def test_what_this_python_cannot_open_is_named(tmp_path):
     assert "zstd -d " in error.hint
 
 
-@pytest.mark.parametrize("address", ["https://example.org/a b.txt", "http://x.org/y", "FTP://x/y"])
+@pytest.mark.parametrize(
+    "address", ["https://example.org/a%20b.txt", "http://x.org/y", "FTP://x/y"]
+)
 def test_an_address_is_told_apart_from_a_path_and_keeps_its_slashes(address):
     with pytest.raises(DataError) as caught:
         named_source(address)
@@ -194,6 +213,17 @@ def test_the_encoding_that_fits_is_proposed_with_a_piece_of_the_text(text, encod
     shown = error.hint.partition("('")[2].partition("')")[0]
     assert len(shown) > 5
     assert shown in before + text * times
+
+
+@pytest.mark.parametrize("encoding", [None, "cp1252", "latin-1", "utf-16", "utf-32-le", "gb18030"])
+@pytest.mark.parametrize("before", [5, 9000])
+def test_a_zero_character_is_refused_in_every_encoding_with_its_place(encoding, before):
+    data = ("x" * before + "\0" + "y" * 20).encode(encoding or "utf-8")
+    with pytest.raises(DataError) as caught:
+        source = TextSource("a.txt", lambda: io.BytesIO(data))
+        read_corpus([source], CorpusConfig(encoding=encoding), cache=Path("unused"))
+    at = len(("x" * before).encode(encoding or "utf-8"))
+    assert f"a NUL byte at offset {at:,}" in caught.value.message
 
 
 def test_a_folder_without_a_text_names_what_it_holds(tmp_path):

@@ -83,7 +83,11 @@ def test_items_are_shuffled_and_split_as_wholes_by_the_split_seed(settings):
 
 
 def test_the_character_that_ends_a_record_may_not_stand_in_the_text(wording):
-    for settings, character in (({"separator": "%"}, "\x1e"), ({"documents": True}, "\x1c")):
+    for settings, character in (
+        ({"separator": "%"}, "\x1e"),
+        ({"documents": True}, "\x1c"),
+        ({"separator": "%", "level": "byte"}, "\x1e"),
+    ):
         with wording.raises(DataError):
             read(f"a{character}b%c", **settings)
 

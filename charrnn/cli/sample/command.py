@@ -17,11 +17,11 @@ from charrnn.cli.sample.prompt import (
     parse_bias,
     read_prompt,
 )
-from charrnn.cli.sample.selection import SelectionOptions, make_selection
+from charrnn.cli.sample.selection import SelectionOptions, between_items, make_selection
 from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
 from charrnn.runs import reading_of, writes_any_bytes
-from charrnn.text.kinds import item_noun
+from charrnn.text.kinds import LINES, item_end_of, item_noun
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -78,14 +78,17 @@ def sample(
         write_infillings(model, infill, config, selection, as_json=output.json, given=given)
         return
     start = read_prompt(prompt, model, config, reading)
-    end = config.temperature_to
-    to = "" if end is None else f" to {end:g}"
+    later = config.temperature_to
+    to = "" if later is None else f" to {later:g}"
     say(f"charrnn: temperature {config.temperature:g}{to}, seed {config.seed}")
     separator = selection.between(reading)
     if interactive.interactive:
         write_together(model, config, start, given, separator or "\n\n")
         return
-    made = make_output(output, start, separator, item_end=config.item_end)
+    end = item_end_of(reading)
+    running = config.item_end is None and end not in (None, LINES.end)
+    written = {end: between_items(reading)} if end and running else {}
+    made = make_output(output, start, separator, item_end=config.item_end, written=written)
     _generate(model, config, make_selection(selection, reading), made)
     if config.item_end and made.cut_off:
         _say_cut_off(config, made.cut_off, selection.count)

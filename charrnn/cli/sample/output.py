@@ -4,7 +4,9 @@ import codecs
 import dataclasses
 import math
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from charrnn.cli.terminal import print_json, say, terminal_color, terminal_width
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 CHARACTERS_PER_WRITE = 32
 """Number of characters after which a pipe gets the text; a terminal gets each piece at once."""
+NOTHING: "Mapping[str, str]" = MappingProxyType({})
 CUT_OFF = ("length", "max-chars")
 """The reasons why a line ended that is not complete."""
 
@@ -82,7 +85,12 @@ class Output(Protocol):
 
 
 def make_output(
-    options: OutputOptions, prompt: str, separator: str | None, *, item_end: str | None
+    options: OutputOptions,
+    prompt: str,
+    separator: str | None,
+    *,
+    item_end: str | None,
+    written: Mapping[str, str],
 ) -> Output:
     """The output that the options describe; see `TextOutput` for the other arguments."""
     if options.json:
@@ -91,7 +99,7 @@ def make_output(
         return SurprisalOutput(
             prompt, separator, item_end=item_end, color=options.color, palette=options.palette
         )
-    return TextOutput(prompt, separator, item_end=item_end)
+    return TextOutput(prompt, separator, item_end=item_end, written=written)
 
 
 class TextOutput:
@@ -102,9 +110,17 @@ class TextOutput:
         separator: the text between two samples. None: an empty line.
         item_end: the end of an item, if each sample is one. A line ends with a newline even if it was cut off; a
             separator takes its place. After the last record or document there is a newline.
+        written: what is written in place of characters, such as the end of a record in running text.
     """
 
-    def __init__(self, prompt: str, separator: str | None, *, item_end: str | None) -> None:
+    def __init__(
+        self,
+        prompt: str,
+        separator: str | None,
+        *,
+        item_end: str | None,
+        written: Mapping[str, str] = NOTHING,
+    ) -> None:
         from charrnn.render.glyphs import harmless
 
         lines = item_end == LINES.end
@@ -112,7 +128,8 @@ class TextOutput:
         self.prompt = prompt
         self.cut_off = 0
         is_terminal = sys.stdout.isatty()
-        self._show = harmless if is_terminal else str
+        show, table = harmless if is_terminal else str, str.maketrans(dict(written))
+        self._show: Callable[[str], str] = lambda text: show(text.translate(table))
         self._joins_lines = lines and separator is not None
         usual = "" if lines else "\n\n"
         self._separator = usual if separator is None else separator

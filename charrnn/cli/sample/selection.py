@@ -68,8 +68,15 @@ class SelectionOptions(Config):
         """The text between two samples: as given, or as between two records of the corpus; None: the usual one."""
         if self.separator is not None or reading.separator is None:
             return self.separator
-        own = reading.separator
-        return own if "\n" in own else f"\n{own}\n"
+        return between_items(reading)
+
+
+def between_items(reading: CorpusConfig) -> str:
+    """The text between two records or documents of a corpus, in place of the character that ends them for the model."""
+    own = reading.separator
+    if own is None:
+        return "\n\n"
+    return own if "\n" in own else f"\n{own}\n"
 
 
 def make_selection(options: SelectionOptions, reading: CorpusConfig) -> "Selection":
