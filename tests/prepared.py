@@ -114,6 +114,7 @@ def _import_everything() -> None:
     import pkgutil
 
     import torch  # noqa: F401 (first: it takes longest)
+    import torch._dynamo  # noqa: F401 (the first optimizer of a process imports it)
 
     import charrnn
 

@@ -118,9 +118,13 @@ def file_source(path: Path) -> TextSource:
     return unpacked(TextSource(str(path), lambda: path.open("rb")))
 
 
-def is_address(name: str) -> bool:
-    """Whether a name is an address on the web."""
-    return re.match(r"(?i)(https?|ftp)://\S+$", name) is not None
+ADDRESS = re.compile(r"(?i)(https?|ftp)://\S+")
+"""An address on the web, as far as its first blank."""
+
+
+def is_address(words: str) -> bool:
+    """Whether words are an address on the web and nothing else."""
+    return ADDRESS.fullmatch(words) is not None
 
 
 def named_source(name: str) -> TextSource:
@@ -129,7 +133,7 @@ def named_source(name: str) -> TextSource:
     Raises:
         DataError: see `file_source`; or it is an address on the web.
     """
-    if is_address(name):
+    if ADDRESS.match(name):
         raise DataError(
             f"{name} is an address, not a file", f"download it first: curl -LO {shlex.quote(name)}"
         )
