@@ -15,11 +15,11 @@ from charrnn.cli.reading import (
     open_dump,
     open_reader,
     read_dump,
-    with_bar,
 )
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print, print_rows
 from charrnn.cli.threads import one_thread
+from charrnn.cli.work import working
 
 if TYPE_CHECKING:
     from charrnn.cli.reading import Reader
@@ -72,10 +72,10 @@ def _of_text(reader: "Reader", reading: ReadingOptions) -> "Saturation":
 
     model = reader.model
     names = sigmoid_gates(model.cell)
-    with one_thread():
+    with one_thread(), working(None, reader.noun) as work:
         text = reader.text(reading.max_chars)
         parts = record_parts(model, text, keep=names, item_end=reader.item_end)
-        return saturation(with_bar(parts, len(model.vocabulary.points(text))))
+        return saturation(work.reading(parts, len(model.vocabulary.points(text))))
 
 
 def _of_dump(dump: "Dump", reading: ReadingOptions) -> "Saturation":

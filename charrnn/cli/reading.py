@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.own_text import own_text
 from charrnn.cli.run_names import is_checkpoint, open_checkpoint, refuse_near_run
-from charrnn.cli.terminal import is_quiet, say
+from charrnn.cli.terminal import say
 from charrnn.config import READING, CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
 from charrnn.runs import reading_of, title_of
@@ -17,7 +17,7 @@ from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.wording import counted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from charrnn.checkpoint import Checkpoint
     from charrnn.interpret.dumps.reading import Dump
@@ -250,22 +250,6 @@ def given_and_known_text(
             "the model knows none of the text's characters" if read else "the text is empty"
         )
     return read, known
-
-
-def with_bar(parts: "Iterable[Recording]", length: int) -> "Iterator[Recording]":
-    """The parts of a text, with a bar on stderr if it is a terminal and they take more than a second.
-
-    Args:
-        parts: the parts of a text.
-        length: the symbols of all of them.
-    """
-    from tqdm import tqdm
-
-    disable = True if is_quiet() else None
-    with tqdm(total=length, unit="", unit_scale=True, disable=disable, delay=1, leave=False) as bar:
-        for part in parts:
-            yield part
-            bar.update(len(part.ids))
 
 
 # --- a dump ---------------------------------------------------------------------------------------

@@ -137,6 +137,19 @@ def require_place(path: Path, *, folder: bool = False) -> None:
         raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
 
 
+@contextlib.contextmanager
+def ctrl_c_raises() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt in this block, unless it is ignored or handled already."""
+    ends_us = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    if ends_us:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ends_us:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class _Ended(BaseException):
     """A signal came that ends the process."""
 

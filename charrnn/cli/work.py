@@ -3,10 +3,14 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import die_by_signal, is_quiet, say
+from charrnn.cli.terminal import ctrl_c_raises, die_by_signal, is_quiet, say
 from charrnn.wording import counted
+
+if TYPE_CHECKING:
+    from charrnn.interpret.recording import Recording
 
 SCALED = 10_000
 """Counts from which on a bar shows them rounded."""
@@ -40,6 +44,13 @@ class Work:
         self.bar.unit_scale = total >= SCALED
         self.bar.reset(total)
 
+    def reading(self, parts: "Iterable[Recording]", length: int) -> "Iterator[Recording]":
+        """The parts of a text of this many symbols; each counts as soon as the next one is wanted."""
+        self.expect(length)
+        for part in parts:
+            yield part
+            self.advance(len(part.ids))
+
     def __str__(self) -> str:
         if self.total is None:
             return counted(self.done, self.noun)
@@ -56,18 +67,14 @@ def working(total: int | None, noun: str, *, has_bar: bool = True) -> Iterator[W
         has_bar: whether a bar is shown; not where the block itself prints to the terminal.
     """
     work = Work(total, noun, has_bar=has_bar)
-    ours = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield work
-    except KeyboardInterrupt:
-        work.bar.close()
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-        say(f"charrnn: interrupted after {work}" if work.done else "charrnn: interrupted")
-        die_by_signal(signal.SIGINT)
-    finally:
-        work.bar.close()
-        if ours:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with ctrl_c_raises():
+        try:
+            yield work
+        except KeyboardInterrupt:
+            work.bar.close()
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            say(f"charrnn: interrupted after {work}" if work.done else "charrnn: interrupted")
+            die_by_signal(signal.SIGINT)
+        finally:
+            work.bar.close()

@@ -17,6 +17,7 @@ Every symbol of the text but the first is predicted, as in evaluate.py; a compre
 
 import math
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,12 @@ class Baselines:
 
 
 def measure_baselines(
-    train: Ids, held_out: Ids, vocabulary: Vocabulary, *, choose_on: Ids | None = None
+    train: Ids,
+    held_out: Ids,
+    vocabulary: Vocabulary,
+    *,
+    choose_on: Ids | None = None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> Baselines:
     """Measure the baselines of a held-out text.
 
@@ -85,6 +91,7 @@ def measure_baselines(
         held_out: the text to score, (m,).
         vocabulary: the vocabulary of both.
         choose_on: the text that chooses the order of the n-gram, (k,); None: the held-out text itself.
+        progress: called with 1 after each n-gram model, HIGHEST_ORDER times for each text.
 
     Raises:
         DataError: the held-out text has fewer than two symbols: there is nothing to predict.
@@ -97,12 +104,15 @@ def measure_baselines(
     V, m = len(vocabulary), len(held_out)
     before = _as_bytes(train, vocabulary)
     both = before + _as_bytes(held_out, vocabulary)
-    with ThreadPoolExecutor() as pool:  # compressing releases Python's lock
+    pool = ThreadPoolExecutor()  # compressing releases Python's lock
+    try:
         xz = pool.map(_xz_size, (before, both))
         gzip = pool.map(_gzip_size, (before, both))
-        ngrams = _ngrams(train, held_out, V)
-        chosen = ngrams if choose_on is None else _ngrams(train, choose_on, V)
-    (xz_before, xz_both), (gzip_before, gzip_both) = xz, gzip
+        ngrams = _ngrams(train, held_out, V, progress)
+        chosen = ngrams if choose_on is None else _ngrams(train, choose_on, V, progress)
+        (xz_before, xz_both), (gzip_before, gzip_both) = xz, gzip
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C does not wait for them
     return Baselines(
         uniform=math.log2(V),
         unigram=_unigram(train, held_out, V),
@@ -120,10 +130,16 @@ def _unigram(train: Ids, text: Ids, num_symbols: int) -> float:
     return float(np.log2(counts.sum() / counts[text[1:]]).mean())
 
 
-def _ngrams(train: Ids, text: Ids, num_symbols: int) -> tuple[float, ...]:
+def _ngrams(
+    train: Ids, text: Ids, num_symbols: int, progress: Callable[[int], object]
+) -> tuple[float, ...]:
     """Bits per character of the n-gram models of order 1, 2, ..., HIGHEST_ORDER."""
     models = kneser_ney(train, np.asarray(text[:MAX_HELD_OUT]), num_symbols, HIGHEST_ORDER)
-    return tuple(float(-np.log2(probabilities).mean()) for probabilities in models)
+    bits = []
+    for probabilities in models:
+        bits.append(float(-np.log2(probabilities).mean()))
+        progress(1)
+    return tuple(bits)
 
 
 def _marginal(before: int, both: int, characters: int) -> float:

@@ -68,6 +68,38 @@ def test_ctrl_c_ends_a_score_of_a_stream_with_a_line(workplace):
         assert process.stderr.read().endswith(b"charrnn: interrupted after 2 lines\n")
 
 
+@pytest.mark.parametrize(
+    ("place", "arguments"),
+    [
+        (
+            "charrnn.evaluation.baselines._ngrams",
+            ("evaluate", "tiny", "--split", "val", "--baselines"),
+        ),
+        (
+            "charrnn.interpret.recording._Reader.read",
+            ("visualize", "tiny", "def", "--dump", "x.npz"),
+        ),
+        ("charrnn.interpret.recording._Reader.read", ("gates", "tiny", "def")),
+    ],
+    ids=lambda value: value[0],
+)
+def test_ctrl_c_ends_every_work_that_has_a_bar_with_a_line(
+    workplace, monkeypatch, capsys, place, arguments
+):
+    def interrupted(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    def die(number):
+        raise SystemExit(128 + number)
+
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr(place, interrupted)
+    monkeypatch.setattr("charrnn.cli.work.die_by_signal", die)
+    ended = call_charrnn(capsys, *arguments, status=130)
+    assert ended.err.endswith("charrnn: interrupted\n")
+    assert not list(workplace.glob("*x.npz*"))
+
+
 # --- messages on a terminal -----------------------------------------------------------------------
 
 

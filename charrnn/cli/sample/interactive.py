@@ -7,7 +7,6 @@ conversation takes place on the terminal or on stderr, and standard output gets 
 import contextlib
 import dataclasses
 import os
-import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.sample.prompt import PromptOptions
-from charrnn.cli.terminal import is_quiet, report
+from charrnn.cli.terminal import ctrl_c_raises, is_quiet, report
 from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
@@ -124,7 +123,7 @@ class LineInterface:
     def run(self) -> None:
         """Read lines until the input ends or one is `:quit`."""
         self._put("charrnn: type the text to begin or continue with; :help lists the commands\n")
-        with _ctrl_c_raises(), contextlib.suppress(KeyboardInterrupt):
+        with ctrl_c_raises(), contextlib.suppress(KeyboardInterrupt):
             self._suggest()
             for line in self._lines():
                 if line == ":quit":
@@ -232,17 +231,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a temperature", "for example :temp 0.5") from None
-
-
-@contextlib.contextmanager
-def _ctrl_c_raises() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt, unless it is ignored."""
-    before = signal.getsignal(signal.SIGINT)
-    if before == signal.SIG_IGN:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

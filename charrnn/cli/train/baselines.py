@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import print_wrapped, say
+from charrnn.cli.work import working
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def measured(corpus: "Corpus", split: str, *, is_last: bool = True) -> "Baseline
         split: the part, "val" or "test".
         is_last: whether all else has been printed, so that Ctrl-C may skip this.
     """
-    from charrnn.evaluation.baselines import measure_baselines
+    from charrnn.evaluation.baselines import HIGHEST_ORDER, measure_baselines
 
     sys.stdout.flush()
     if len(corpus) > LONG:
@@ -34,12 +35,14 @@ def measured(corpus: "Corpus", split: str, *, is_last: bool = True) -> "Baseline
         say(f"measuring the baselines{rest}")
     held_out = corpus.test if split == "test" else corpus.val
     chosen_elsewhere = split == "test" and len(corpus.val) >= 2
-    return measure_baselines(
-        corpus.train,
-        held_out,
-        corpus.vocabulary,
-        choose_on=corpus.val if chosen_elsewhere else None,
-    )
+    with working(HIGHEST_ORDER * (1 + chosen_elsewhere), "n-gram model") as work:
+        return measure_baselines(
+            corpus.train,
+            held_out,
+            corpus.vocabulary,
+            choose_on=corpus.val if chosen_elsewhere else None,
+            progress=work.advance,
+        )
 
 
 def print_line(corpus: "Corpus", result: "Baselines") -> None:

@@ -3,10 +3,11 @@
 import shutil
 from pathlib import Path
 
-from charrnn.cli.reading import Reader, with_bar
+from charrnn.cli.reading import Reader
 from charrnn.cli.terminal import require_place, say, undone_by_signals
 from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import View
+from charrnn.cli.work import working
 from charrnn.errors import EnvironmentFault, UsageError
 from charrnn.text.kinds import LINES
 from charrnn.wording import counted, escape, size
@@ -87,7 +88,7 @@ def write_dump(
     of_items = len(OF_ITEM) * given.count(reader.item_end or LINES.end)
     of_items = of_items if path.suffix in READABLE else 0
     _announce(path, 4 * columns * (len(known) + of_items) + beside * len(known))
-    with undone_by_signals(), one_thread():
+    with working(None, reader.noun) as work, undone_by_signals(), one_thread():
         count = dump(
             model,
             given,
@@ -97,7 +98,7 @@ def write_dump(
             top=predictions,
             item_end=reader.item_end,
             as_evaluated=True,
-            watched=with_bar,
+            watched=work.reading,
         )
     taken = size(path.stat().st_size)
     say(f"charrnn: wrote {escape(str(path))} ({taken}, {counted(count, reader.noun)})")
@@ -122,9 +123,9 @@ def write_lstmvis(reader: Reader, text: str, folder: Path, what: str | None) -> 
     config = model.config
     _announce(folder, 8 * arrays * config.num_layers * config.hidden_size * len(text))
     chosen = None if what is None else [what]
-    with undone_by_signals(), one_thread():
+    with working(None, reader.noun) as work, undone_by_signals(), one_thread():
         count = write_folder(
-            model, text, folder, what=chosen, item_end=reader.item_end, watched=with_bar
+            model, text, folder, what=chosen, item_end=reader.item_end, watched=work.reading
         )
     taken = sum(path.stat().st_size for path in folder.iterdir())
     say(f"charrnn: wrote {escape(str(folder))} ({size(taken)}, {counted(count, reader.noun)})")

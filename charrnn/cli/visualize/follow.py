@@ -1,5 +1,6 @@
 """`charrnn visualize --follow`: the text that the model generates, colored while it is generated."""
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,7 @@ from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.own_text import OWN_TEXT, generated_text
 from charrnn.cli.reading import Reader
-from charrnn.cli.terminal import die_by_signal, print_rows, say
+from charrnn.cli.terminal import ctrl_c_raises, die_by_signal, print_rows, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import View
 from charrnn.cli.visualize.show import Coloring, colorings
@@ -147,21 +148,14 @@ def _draw(
     from charrnn.render.ansi import piece_of
     from charrnn.render.views.symbols import columns_of
 
-    ours = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupted = False
-    try:
+    interrupted = True
+    with ctrl_c_raises(), contextlib.suppress(KeyboardInterrupt):
         for recording in recordings:
             costs = recording.surprisal.tolist() if bits else ()
             rows = live.shown(columns_of(recording), values(recording), costs)
             sys.stdout.write(piece_of(rows))
             sys.stdout.flush()
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        interrupted = False
     sys.stdout.write(piece_of(live.end()))
     sys.stdout.flush()
     if interrupted:
