@@ -198,7 +198,8 @@ def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
     ):  # how often a run was saved, not how long it was to take
         settings["save_every"] = settings.pop("minutes")
     off = {name: None for name in NEVER_ZERO if _is_zero(settings.get(name))}
-    if _is_zero(settings.get("threads")):
+    threads = settings.get("threads", 1)
+    if threads is None or _is_zero(threads):
         del settings["threads"]
     if settings.get("kernel") == "auto":
         settings["kernel"] = "fused"

@@ -113,7 +113,7 @@ def _import_everything() -> None:
     import importlib
     import pkgutil
 
-    import torch  # noqa: F401 (first: it takes longest)
+    import torch
     import torch._dynamo  # noqa: F401 (the first optimizer of a process imports it)
 
     import charrnn

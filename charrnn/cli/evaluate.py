@@ -18,6 +18,7 @@ from charrnn.errors import DataError, SettingError
 from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
+from charrnn.text.places import SPLIT_FILES
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -53,6 +54,20 @@ class EvaluateOptions(Config):
     corpus: tuple[str, ...] = setting(
         (),
         "With {split}: read the model's corpus from this file or folder, in case it has been moved. May be repeated.",
+        metavar="FILE",
+        needs=("split",),
+    )
+    val_file: str | None = setting(
+        None,
+        "With {split}: the validation text that the model was given, in case it has been moved.",
+        flags=("--val",),
+        metavar="FILE",
+        needs=("split",),
+    )
+    test_file: str | None = setting(
+        None,
+        "With {split}: the test text that the model was given, in case it has been moved.",
+        flags=("--test",),
         metavar="FILE",
         needs=("split",),
     )
@@ -178,7 +193,8 @@ def _read(names: tuple[str, ...], model: "CharRNN", reading: CorpusConfig) -> "t
 def _own_corpus(loaded: "Checkpoint", options: EvaluateOptions) -> "Corpus":
     """The corpus that the model was trained on, read again."""
     hint = "give its place with --corpus, or a FILE to score"
-    return read_own_corpus(loaded, names=options.corpus, hint=hint)
+    split_files = {n: file for n in SPLIT_FILES if (file := getattr(options, n)) is not None}
+    return read_own_corpus(loaded, names=options.corpus, split_files=split_files, hint=hint)
 
 
 def _print_json(

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import say
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.text.corpus import Corpus
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 MOST_NAMED = 3
 """Files that are named before they are read, at most."""
 
@@ -22,6 +24,7 @@ def read_own_corpus(
     loaded: "Checkpoint",
     *,
     names: Sequence[str] = (),
+    split_files: Mapping[str, str] = NOTHING,
     cache: Path | None = None,
     hint: str,
     run: str = "",
@@ -34,6 +37,7 @@ def read_own_corpus(
     Args:
         loaded: the checkpoint.
         names: names of the texts, given by the user; none: those of the checkpoint.
+        split_files: names of the validation and test text, by setting, given by the user.
         cache: the folder for downloads.
         hint: what to do if the text is not there, or is another one.
         run: the run's name in messages, if it has one.
@@ -44,36 +48,43 @@ def read_own_corpus(
     about = loaded.run.get("corpus")
     if not isinstance(about, dict):
         raise DataError("the checkpoint does not record where its corpus is", hint)
+    from charrnn.cli.inputs import is_named
+    from charrnn.text.sources import named_source
+
     assert loaded.path
     folder = loaded.path.absolute().parent
     try:
         found = [] if names else find_again(about, folder)
-        split_files = find_split_files(about, folder)
     except DataError as error:
         raise DataError(error.message, hint) from error
-    recorded = [*found, *split_files.values()]
+    for file in split_files.values():
+        if not is_named(file):
+            named_source(file)  # raises what it cannot be read for
+    recorded_files = find_split_files(about, folder, split_files)
+    recorded = [*found, *recorded_files.values()]
+    read = [*(names or found), *recorded_files.values(), *split_files.values()]
     if recorded:
         say(
             f"reading     {escape(listed(recorded, MOST_NAMED))} (path of the corpus recorded in the checkpoint)"
         )
     try:
-        corpus = _read(loaded, about, names or found, split_files, cache)
+        corpus = _read(loaded, about, names or found, {**recorded_files, **split_files}, cache)
     except DataError as error:
         if not recorded:
             raise
         raise _another(
-            recorded, hint
+            read, hint
         ) from error  # the message may quote a text that the user did not name
     if corpus.fingerprint == about.get("fingerprint"):
         return corpus
     if recorded:
-        raise _another(recorded, hint)
+        raise _another(read, hint)
     whose = f"the corpus of {run}" if run else "the text that the model was trained on"
-    raise DataError(f"{' '.join(names)} is not {whose}: {_change(about, corpus)}", hint)
+    raise DataError(f"{' '.join(read)} is not {whose}: {_change(about, corpus)}", hint)
 
 
-def _another(recorded: Sequence[str], hint: str) -> DataError:
-    shown = escape(listed(recorded, MOST_NAMED))
+def _another(read: Sequence[str], hint: str) -> DataError:
+    shown = escape(listed(read, MOST_NAMED))
     return DataError(f"{shown} is not the text that the model was trained on", hint)
 
 

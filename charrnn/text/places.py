@@ -5,11 +5,11 @@ a regular file of the recorded size; whether it is the text is then known by its
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import DataError
+from charrnn.errors import DataError, SettingError
 from charrnn.text.catalog import CATALOG
 from charrnn.wording import counted
 
@@ -70,22 +70,41 @@ def find_again(about: Mapping[str, Any], folder: Path) -> list[str]:
     return [str(path) for path in found]
 
 
-def find_split_files(about: Mapping[str, Any], folder: Path) -> dict[str, str]:
+def find_split_files(
+    about: Mapping[str, Any], folder: Path, given: Collection[str] = ()
+) -> dict[str, str]:
     """The files with validation and test text that a run has recorded, found as by `find_again`, by setting.
+
+    Args:
+        about: the record of the corpus in a checkpoint.
+        folder: the folder of the run.
+        given: the settings whose files are known already.
 
     Raises:
         DataError: one is not there.
+        SettingError: a file is known of a part that the run takes from its corpus.
     """
     config, places = about.get("config"), about.get("split_places")
     recorded = config if isinstance(config, dict) else {}
+    for name in given:
+        if recorded.get(name) is None:
+            raise SettingError.naming(
+                f"{{{name}}} was not given to this run, which takes that part from its corpus",
+                "leave it out",
+            )
     found = {}
-    for name in (name for name in SPLIT_FILES if recorded.get(name) is not None):
+    for name in SPLIT_FILES:
+        if name in given or recorded.get(name) is None:
+            continue
         place = places.get(name) if isinstance(places, dict) else None
         candidates, size = next(iter(_candidates(place, folder)))
         path = _first(candidates, size)
         if path is None:
-            raise DataError(
-                f"the model's {recorded[name]!r} is neither at {candidates[0]} nor beside the run"
+            raise DataError.naming(
+                "the model's {file!r} is neither at {place} nor beside the run",
+                f"name its new place: {{{name}:FILE}}",
+                file=recorded[name],
+                place=candidates[0],
             )
         found[name] = str(path)
     return found

@@ -55,7 +55,8 @@ RELEASED = {
     "serve": "--port --open",
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json
         --clamp --steer --steer-file""",
-    "evaluate": """--window --split --corpus --streams --lines --baselines --clamp --steer --steer-file --json""",
+    "evaluate": """--window --split --corpus --val --test --streams --lines --baselines
+        --clamp --steer --steer-file --json""",
     "gradients": "--distance --fresh --seed --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",

@@ -46,6 +46,27 @@ def test_a_run_is_resumed_and_scored_in_any_folder(here, best, tmp_path, wording
     assert load_checkpoint(best.with_name("last.safetensors")).metrics["step"] == 4
 
 
+def test_a_validation_text_that_was_moved_is_named_and_must_be_the_same(here, tmp_path, wording):
+    out = ("--out", tmp_path / "checkpoints", "--name", "two")
+    (tmp_path / "elsewhere" / "val.txt").write_text(make_text(500))
+    own = (tmp_path / "texts" / "a.txt", "--val", "val.txt", *SHAPE, "--precision", "float32")
+    here("train", *own, *out, "--steps", 2, "-q")
+    run = tmp_path / "checkpoints" / "two"
+    expected = here("evaluate", run, "--split", "val", "--json").out
+    (tmp_path / "elsewhere" / "val.txt").rename(tmp_path / "elsewhere" / "v.txt")
+    longer = ("train", "--resume", *out, "--steps", 3)
+    wording(here("evaluate", run, "--split", "val", status=3))
+    wording(here(*longer, status=3))
+    assert here("evaluate", run, "--split", "val", "--val", "v.txt", "--json").out == expected
+    here(*longer, "--val", "v.txt", "-q")
+    assert load_checkpoint(run / "last.safetensors").metrics["step"] == 3
+    (tmp_path / "elsewhere" / "v.txt").write_text(make_text(500)[:-3])
+    wording(here("evaluate", run, "--split", "val", "--val", "v.txt", status=3))
+    wording(here(*longer, "--steps", 4, "--val", "v.txt", status=3))
+    wording(here("evaluate", run, "--split", "val", "--test", "v.txt", status=2))
+    wording(here("evaluate", run, "--split", "val", "--val", "w.txt", status=3))
+
+
 def test_a_text_that_was_moved_is_named_and_must_be_the_same(here, best, tmp_path, wording):
     text = tmp_path / "texts" / "a.txt"
     expected = here("evaluate", best, "--split", "val", "--json").out

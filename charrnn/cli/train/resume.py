@@ -24,6 +24,7 @@ from charrnn.errors import CheckpointError, SettingError, literal
 from charrnn.runs import LAST, METRICS, checked_name, newest_run_of, resume_command
 from charrnn.schema import current
 from charrnn.settings import plain_value, settings_of, value_in_words
+from charrnn.text.places import SPLIT_FILES
 from charrnn.training.new_run import require_room
 from charrnn.training.record import (
     about_machine,
@@ -82,7 +83,7 @@ def resumed_trainer(
             _say_nothing_to_do(end, names, folder, last, config)
             yield None
             return
-        text = _same_corpus(names, last, folder, command_line.run.cache)
+        text = _same_corpus(command_line, given, last, folder)
         say_corpus(names or [*map(escape, _sources(last))], text)
         part = 100 * done / config.steps
         say(f"resuming    {folder} at step {done:,} of {config.steps:,} ({part:.0f} %)")
@@ -163,6 +164,7 @@ def _require_own_settings(
         _difference(name, plain_value(value), own)
         for name, value in wanted.items()
         if plain_value(value) not in (own := _own_values(last, name))
+        and not (name in SPLIT_FILES and own[:1] != [None])  # it may have been moved
     ]
     if differences:
         raise SettingError.naming(
@@ -239,19 +241,21 @@ def _end(names: list[str], folder: Path, config: TrainingConfig, last: "Checkpoi
 
 
 def _same_corpus(
-    names: list[str], last: "Checkpoint", folder: Path, cache: Path | None
+    command_line: "CommandLine", given: Collection[str], last: "Checkpoint", folder: Path
 ) -> "Corpus":
     """The corpus of a run, read again.
 
     Raises:
         DataError: the corpus is another one, or has changed, or is not where it was.
     """
-    line = resume_command(folder, ["CORPUS"])
+    names, line = command_line.names, resume_command(folder, ["CORPUS"])
+    split_files = {n: str(getattr(command_line.config, n)) for n in SPLIT_FILES if n in given}
     hint = "restore the original text, or start a new run without --resume"
     return read_own_corpus(
         last,
         names=names,
-        cache=cache,
+        split_files=split_files,
+        cache=command_line.run.cache,
         hint=hint if names else f"{hint}; or name its new place: {line}",
         run=f"{folder}{_other_text(names, last)}",
     )
