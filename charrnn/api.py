@@ -27,7 +27,7 @@ from charrnn.settings import config_of, require
 from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.text.pieces import as_read
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.wording import counted, duration
+from charrnn.wording import counted, duration, noun_of
 
 SHOWN_CHARS = 2000
 """Maximum characters of a recording that a notebook shows."""
@@ -131,7 +131,7 @@ class LanguageModel(CharRNN):
 
     @property
     def _noun(self) -> str:
-        return "byte" if self.vocabulary.level == "byte" else "character"
+        return noun_of(self.vocabulary.level)
 
     @property
     def _alphabet(self) -> str:

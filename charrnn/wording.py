@@ -4,6 +4,16 @@ import math
 from collections.abc import Iterable, Sequence
 
 
+def noun_of(level: str) -> str:
+    """A symbol of a model of this level: "character" or "byte"."""
+    return "byte" if level == "byte" else "character"
+
+
+def short_noun_of(level: str) -> str:
+    """The same as units have it: "char" or "byte"."""
+    return noun_of(level)[:4]
+
+
 def counted(count: float, noun: str) -> str:
     """A number of things: "1 character", "2,000 characters", "0.5 epochs"."""
     number = f"{count:,}" if isinstance(count, int) else plain(count, 6)

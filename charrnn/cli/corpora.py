@@ -1,9 +1,9 @@
 """`charrnn corpora`: the texts that are known by name."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.terminal import print_json
 from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _print_json(entry: "NamedCorpus", *, here: bool) -> None:
         "sha256": entry.sha256,
         "here": here,
     }
-    print(json.dumps(record))
+    print_json(record)
 
 
 def _print(entry: "NamedCorpus", *, here: bool) -> None:

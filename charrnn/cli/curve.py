@@ -1,7 +1,6 @@
 """`charrnn curve`: the losses of runs while they were trained, read from metrics.jsonl."""
 
 import dataclasses
-import json
 import math
 import string
 from collections import Counter
@@ -13,14 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.outputs import PLOTS, PictureOptions
-from charrnn.cli.reading import noun_of
 from charrnn.cli.run_names import complete_checkpoint, find_checkpoint
-from charrnn.cli.terminal import can_print, print_rows, say, terminal_color, terminal_width
+from charrnn.cli.terminal import (
+    can_print,
+    print_json,
+    print_rows,
+    say,
+    terminal_color,
+    terminal_width,
+)
 from charrnn.config import FILES
 from charrnn.errors import UsageError
 from charrnn.runs import METRICS
 from charrnn.settings import Config, setting
-from charrnn.wording import duration
+from charrnn.wording import duration, noun_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -105,7 +110,7 @@ def curve(
 
         pictures.write_plot(lambda kind: draw_picture(plot, kind))
     if options.json:
-        print(_json(runs))
+        print_json(_as_dict(runs))
     elif not pictures:
         from charrnn.render.plot.curves import DRAWN_WITH, plot_rows
 
@@ -216,7 +221,7 @@ def _best(run: Run) -> str:
     return f"{text}, at the end {_bits(last, VALIDATION)}"
 
 
-def _json(runs: Sequence[Run]) -> str:
+def _as_dict(runs: Sequence[Run]) -> dict[str, Any]:
     """The evaluations of each run, as its file has them."""
     shown = [
         {
@@ -229,4 +234,4 @@ def _json(runs: Sequence[Run]) -> str:
         }
         for run in runs
     ]
-    return json.dumps({"runs": shown}, allow_nan=False)
+    return {"runs": shown}

@@ -1,6 +1,5 @@
 """`charrnn evaluate`: how well a model predicts a text."""
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -8,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.own_corpus import read_own_corpus
-from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes, noun_of
+from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
-from charrnn.cli.terminal import print_wrapped
+from charrnn.cli.terminal import print_json, print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.cli.work import Work, working
 from charrnn.config import LARGE_COUNT, MOST_STREAMS, READING, CorpusConfig
@@ -19,6 +18,7 @@ from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.text.places import SPLIT_FILES
+from charrnn.wording import noun_of, short_noun_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -137,7 +137,7 @@ def evaluate(
     if options.json:
         _print_json(result, model, options, corpus)
         return
-    unit = "byte" if model.vocabulary.level == "byte" else "char"
+    unit = short_noun_of(model.vocabulary.level)
     _print_table(result, unit)
     if options.baselines and corpus:
         print_table(corpus, str(split))
@@ -205,7 +205,7 @@ def _print_json(
         metrics["edits"] = list(map(str, model.edits))
     if options.baselines and corpus:
         metrics["baselines"] = measured(corpus, str(options.split), is_last=False).as_dict()
-    print(json.dumps(metrics, allow_nan=False))
+    print_json(metrics)
 
 
 def _print_table(result: "Evaluation", unit: str) -> None:

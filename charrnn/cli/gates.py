@@ -11,7 +11,6 @@ from charrnn.cli.own_text import OwnTextOptions
 from charrnn.cli.reading import (
     DumpOptions,
     ReadingOptions,
-    noun_of,
     open_dump,
     open_reader,
     read_dump,
@@ -20,6 +19,7 @@ from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print, print_rows
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import working
+from charrnn.wording import noun_of
 
 if TYPE_CHECKING:
     from charrnn.cli.reading import Reader

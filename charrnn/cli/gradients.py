@@ -1,7 +1,6 @@
 """`charrnn gradients`: how far back the gradient reaches, in trained and in untrained networks."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,15 @@ from charrnn.cli.completion import complete_cells
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.options import Changes
 from charrnn.cli.own_text import OwnTextOptions, own_text
-from charrnn.cli.reading import checkpoint_and_texts, known_text, noun_of, require_no_text
+from charrnn.cli.reading import checkpoint_and_texts, known_text, require_no_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
-from charrnn.cli.terminal import can_print, print_rows, print_wrapped, terminal_width
+from charrnn.cli.terminal import can_print, print_json, print_rows, print_wrapped, terminal_width
 from charrnn.config import OUTPUT, SHOWN, CorpusConfig, ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
-from charrnn.wording import counted
+from charrnn.wording import counted, noun_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -115,7 +114,7 @@ def gradients(
     models += [(_fresh(name, config, vocabulary), SEED) for name in cells or [config.cell]]
     measured = [Measured(m, seed, gradient_reach(m, ids, distance)) for m, seed in models]
     if options.json:
-        print(json.dumps(_as_dict(path, len(ids), measured), allow_nan=False))
+        print_json(_as_dict(path, len(ids), measured))
     else:
         _print(measured, len(ids), vocabulary)
 

@@ -84,16 +84,14 @@ def read_text(source: "TextSource", config: CorpusConfig) -> str:
     Raises:
         DataError: it is not UTF-8 and has no byte order mark.
     """
-    from charrnn.text.pieces import read_pieces
+    from charrnn.text.pieces import as_text, read_pieces
     from charrnn.text.sources import Notes
 
     try:
         text = "".join(read_pieces(source, config, Notes()))
     except DataError as error:
         raise without_training_hint(error) from error
-    if config.level == "byte":
-        return text.encode("latin-1").decode("utf-8", "surrogateescape")
-    return text
+    return as_text(text, config)
 
 
 def without_training_hint(error: DataError) -> DataError:

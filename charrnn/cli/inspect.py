@@ -1,18 +1,16 @@
 """`charrnn inspect`: what a checkpoint contains."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.reading import noun_of
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
-from charrnn.cli.terminal import print_wrapped
+from charrnn.cli.terminal import print_json, print_wrapped
 from charrnn.config import OUTPUT
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
-from charrnn.wording import counted, duration, escape, size
+from charrnn.wording import counted, duration, escape, noun_of, size
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -51,11 +49,11 @@ def inspect(checkpoint: CheckpointArgument = None, *, options: InspectOptions) -
         print(run_file_of(loaded), end="")
         return
     shown = _as_dict(loaded)
-    for line in [json.dumps(shown, allow_nan=False)] if options.json else _lines(loaded, shown):
-        if options.json:
-            print(line)
-        else:
-            print_wrapped(line, LABEL)
+    if options.json:
+        print_json(shown)
+        return
+    for line in _lines(loaded, shown):
+        print_wrapped(line, LABEL)
 
 
 def _as_dict(loaded: "Checkpoint") -> dict[str, Any]:

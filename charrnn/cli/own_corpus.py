@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.terminal import say
 from charrnn.errors import DataError
 from charrnn.text.places import find_again, find_split_files
-from charrnn.wording import escape, listed
+from charrnn.wording import escape, listed, noun_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -112,7 +112,7 @@ def _read(
 
 def _change(about: Mapping[str, Any], text: "Corpus") -> str:
     """How a text differs from what it was: "3,004 characters, 4 more than before"."""
-    unit = "bytes" if text.config.level == "byte" else "characters"
+    unit = noun_of(text.config.level) + "s"
     before = about.get("characters")
     if not isinstance(before, int):
         return f"{len(text):,} {unit}"

@@ -14,7 +14,7 @@ from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
 from charrnn.runs import reading_of, title_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
-from charrnn.wording import counted, size
+from charrnn.wording import counted, noun_of, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -129,11 +129,6 @@ class Reader:
         from charrnn.interpret.recording import num_bytes
 
         _require_free(num_bytes(self.model, text, keep), len(text))
-
-
-def noun_of(level: str) -> str:
-    """What a model of this level reads: "character" or "byte"."""
-    return "byte" if level == "byte" else "character"
 
 
 def open_reader(

@@ -9,13 +9,13 @@ from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions, TableOptions
 from charrnn.cli.own_text import OwnTextOptions
-from charrnn.cli.reading import ReadingOptions, noun_of, open_reader
+from charrnn.cli.reading import ReadingOptions, open_reader
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
 from charrnn.config import SHOWN
 from charrnn.errors import SettingError
 from charrnn.settings import Config, setting
-from charrnn.wording import counted
+from charrnn.wording import counted, noun_of
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN

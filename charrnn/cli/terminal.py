@@ -112,7 +112,7 @@ def print_json(record: object) -> None:
     """A line of JSON in ASCII, so that no character of a text acts, wherever the line ends up."""
     import json
 
-    print(json.dumps(record), flush=True)
+    print(json.dumps(record, allow_nan=False), flush=True)
 
 
 def report(error: CharrnnError) -> None:

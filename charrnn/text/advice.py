@@ -14,7 +14,7 @@ from charrnn.text.items import count_longer, count_repeated, item_bounds
 from charrnn.text.kinds import item_noun
 from charrnn.text.normal import has_accents, num_composable
 from charrnn.text.vocabulary import code_points, name_characters
-from charrnn.wording import counted
+from charrnn.wording import counted, noun_of
 
 LONG_LINE = 20
 """Characters beyond which a line of running text that occurs twice was copied."""
@@ -36,7 +36,7 @@ LOOKED_AT = 1 << 20
 
 def corpus_advice(corpus: Corpus) -> list[str]:
     """All notes on a corpus."""
-    unit = "byte" if corpus.config.level == "byte" else "character"
+    unit = noun_of(corpus.config.level)
     return [
         *_on_its_length(corpus, unit),
         *_on_the_split(corpus),

@@ -13,6 +13,7 @@ from charrnn.text.kinds import LINES, Items, asking_setting, items_of
 from charrnn.text.normal import normalized, normalized_pieces
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 from charrnn.text.tables import table_kind, values
+from charrnn.wording import noun_of
 
 
 def read_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
@@ -48,6 +49,13 @@ def _decoded(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator
 def _as_bytes(text: str) -> str:
     """A text whose characters stand for the bytes of UTF-8."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def as_text(piece: str, config: CorpusConfig) -> str:
+    """A piece as a text: at level byte the text whose bytes its characters stand for."""
+    if config.level == "char":
+        return piece
+    return piece.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def as_read(text: str, config: CorpusConfig) -> str:
@@ -91,7 +99,7 @@ def _without(
 ) -> Iterator[str]:
     """The pieces, which must not have the character that is to end an item."""
     setting, is_byte = asking_setting(config), config.level == "byte"
-    unit = "byte" if is_byte else "character"
+    unit = noun_of(config.level)
     end = f"0x{ord(kind.end):02X}" if is_byte else f"U+{ord(kind.end):04X}"
     for piece in pieces:
         if kind.end in piece:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
-from charrnn.errors import CheckpointError, EnvironmentFault, SettingError
+from charrnn.errors import EnvironmentFault, SettingError
 from charrnn.runs import BEST, LAST, METRICS, require_unused
 from charrnn.text.kinds import item_noun
 from charrnn.training.record import about_run
@@ -105,6 +105,7 @@ def new_trainer(
     The request is recorded with the run; one without a limit with the time that was planned for it.
     """
     from charrnn.training.plan import with_limit
+    from charrnn.training.run_folder import kept_files
     from charrnn.training.trainer import Trainer
     from charrnn.training.transfer import extended
 
@@ -125,8 +126,9 @@ def new_trainer(
         initial=initial,
         minutes=request.minutes,
     )
-    for file in (*_kept(folder), LAST, BEST, METRICS):  # --overwrite: the new run can start
-        (folder / file).unlink(missing_ok=True)
+    main = (folder / name for name in (LAST, BEST, METRICS))
+    for file in (*kept_files(folder), *main):  # --overwrite: the new run can start
+        file.unlink(missing_ok=True)
     return trainer
 
 
@@ -172,13 +174,3 @@ def require_room(
             folder=folder,
             free=size(free),
         )
-
-
-def _kept(folder: Path) -> list[str]:
-    """The files of older checkpoints that the run in this folder says it has kept."""
-    from charrnn.checkpoint import load_checkpoint
-    from charrnn.training.run_folder import older_name
-
-    with contextlib.suppress(CheckpointError, TypeError, ValueError):
-        return [older_name(step) for step in load_checkpoint(folder / LAST).metrics.get("kept", ())]
-    return []

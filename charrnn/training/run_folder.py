@@ -5,8 +5,8 @@ import dataclasses
 import filecmp
 from pathlib import Path
 
-from charrnn.checkpoint import Checkpoint, save_checkpoint
-from charrnn.errors import EnvironmentFault
+from charrnn.checkpoint import Checkpoint, load_summary, save_checkpoint
+from charrnn.errors import CheckpointError, EnvironmentFault
 from charrnn.files import give_second_name, keep_lock
 from charrnn.runs import LAST, METRICS
 from charrnn.training.events import Saved, SaveFailed
@@ -16,6 +16,14 @@ from charrnn.training.metrics import Metrics
 def older_name(step: int) -> str:
     """The file of the older checkpoint of a step: 1200 -> "step-00001200.safetensors"."""
     return f"step-{step:08}.safetensors"
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """The older checkpoints that the run in a folder records that it has kept; none if its last one is broken."""
+    with contextlib.suppress(CheckpointError):
+        steps = load_summary(folder / LAST).metrics.get("kept", ())
+        return [folder / older_name(step) for step in steps]
+    return []
 
 
 class RunFolder:

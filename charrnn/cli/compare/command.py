@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING
 from charrnn.cli.compare.report import Comparison, Trained, bar_cells, means, table
 from charrnn.cli.completion import complete_cells
 from charrnn.cli.options import Changes, Given, spell_as_options
-from charrnn.cli.terminal import can_print, die_by_signal, print_wrapped, say, terminal_width, warn
+from charrnn.cli.terminal import (
+    can_print,
+    die_by_signal,
+    print_json,
+    print_wrapped,
+    say,
+    terminal_width,
+    warn,
+)
 from charrnn.cli.train.command_line import CorpusNames, PlaceOptions, seeds_of
 from charrnn.cli.train.report import say_corpus, say_plan, say_stopped
 from charrnn.cli.train.result import evaluate_best, sample_command
@@ -323,7 +330,7 @@ def _show(comparison: Comparison, entries: list[Entry], *, as_json: bool) -> Non
         return
     rows = means(rows)
     if as_json:
-        print(json.dumps(comparison.as_dict(), allow_nan=False), flush=True)
+        print_json(comparison.as_dict())
     else:
         unit, width = comparison.unit, terminal_width()
         for line in table(rows, unit, width, blocks=can_print(EIGHTHS)):

@@ -14,7 +14,7 @@ from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import DivergedError
 from charrnn.render.tables import bar
 from charrnn.text.kinds import item_noun
-from charrnn.wording import counted
+from charrnn.wording import counted, short_noun_of
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -123,7 +123,7 @@ class Comparison:
     @property
     def unit(self) -> str:
         """What the networks read: "char" or "byte"."""
-        return "byte" if self.text.config.level == "byte" else "char"
+        return short_noun_of(self.text.config.level)
 
     @property
     def best(self) -> Trained | None:

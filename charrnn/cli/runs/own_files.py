@@ -1,10 +1,8 @@
 """Which files of a run's folder are the run's own. Others are never touched."""
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.errors import CheckpointError
 from charrnn.runs import BEST, LAST, METRICS
 
 MAIN_FILES = (BEST, LAST, METRICS)
@@ -20,15 +18,10 @@ def is_run(folder: Path) -> bool:
 
 def own_files(folder: Path) -> Iterator[Path]:
     """The files of a run: checkpoints, metrics, and the older checkpoints that the last one says it has kept."""
-    from charrnn.checkpoint import load_summary
-    from charrnn.training.run_folder import older_name
+    from charrnn.training.run_folder import kept_files
 
-    older: list[str] = []
-    with contextlib.suppress(CheckpointError):  # a last one that is broken
-        older = [older_name(step) for step in load_summary(folder / LAST).metrics.get("kept", ())]
-    for name in (*older, *MAIN_FILES):
-        if (folder / name).is_file():
-            yield folder / name
+    everything = (*kept_files(folder), *(folder / name for name in MAIN_FILES))
+    yield from (path for path in everything if path.is_file())
 
 
 def size_on_disk(folder: Path) -> int:

@@ -166,12 +166,10 @@ def _decoder(start: bytes, *, keep_newlines: bool) -> Callable[..., str]:
 
 def _values(source: "TextSource", config: "CorpusConfig") -> Iterator[str]:
     """The values of a table's column or key, each ended as a record."""
-    from charrnn.text.pieces import read_pieces
+    from charrnn.text.pieces import as_text, read_pieces
     from charrnn.text.sources import Notes
 
-    for piece in read_pieces(source, config, Notes()):
-        is_byte = config.level == "byte"
-        yield piece.encode("latin-1").decode("utf-8", "surrogateescape") if is_byte else piece
+    yield from (as_text(piece, config) for piece in read_pieces(source, config, Notes()))
 
 
 def _cut(texts: Iterator[str], end: str) -> Iterator[list[str]]:

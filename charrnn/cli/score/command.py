@@ -21,7 +21,7 @@ from charrnn.errors import SettingError
 from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import LINES, item_end_of, item_noun
-from charrnn.wording import counted
+from charrnn.wording import counted, noun_of
 
 if TYPE_CHECKING:
     from charrnn.evaluation.line_scores import LineScore
@@ -246,7 +246,7 @@ def _say_sums(sums: _Sums, item: str, options: ScoreOptions, model: "CharRNN") -
     if not sums.lines:
         say(f"charrnn: there are no {item}s to score")
         return
-    noun = "byte" if model.vocabulary.level == "byte" else "character"
+    noun = noun_of(model.vocabulary.level)
     mean = sums.bits / sums.characters
     say(
         f"charrnn: {counted(sums.lines, item)}, {counted(sums.characters, noun)}, {mean:.4f} bits per {noun}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import print_wrapped, say
 from charrnn.cli.work import working
-from charrnn.wording import counted
+from charrnn.wording import counted, noun_of, short_noun_of
 
 if TYPE_CHECKING:
     from charrnn.evaluation.baselines import Baselines
@@ -47,7 +47,7 @@ def measured(corpus: "Corpus", split: str, *, is_last: bool = True) -> "Baseline
 
 def print_line(corpus: "Corpus", result: "Baselines") -> None:
     """The baselines of the validation text in one line."""
-    unit = "byte" if corpus.config.level == "byte" else "character"
+    unit = noun_of(corpus.config.level)
     figures = [f"{name} {bits:.3f}" for name, bits in _before_ngram(result)]
     figures.append(f"{result.order}-gram (Kneser-Ney) {result.ngram:.3f}")
     cut = result.train_characters < len(corpus.train)
@@ -58,7 +58,7 @@ def print_line(corpus: "Corpus", result: "Baselines") -> None:
 def print_table(corpus: "Corpus", split: str) -> None:
     """The baselines of a held-out part, a line each."""
     result = measured(corpus, split)
-    unit = "byte" if corpus.config.level == "byte" else "char"
+    unit = short_noun_of(corpus.config.level)
     held_out = corpus.test if split == "test" else corpus.val
     cut = result.characters < len(held_out) - 1
     which = f", for the first {counted(result.characters, unit)}" if cut else ""

@@ -10,7 +10,7 @@ from charrnn.errors import spelled
 from charrnn.runs import LAST, resume_command
 from charrnn.text.kinds import item_noun
 from charrnn.training.advice import TRAIN_LONGER, run_advice
-from charrnn.wording import counted, escape
+from charrnn.wording import counted, escape, noun_of
 
 if TYPE_CHECKING:
     from charrnn.numerics import Ids
@@ -28,7 +28,7 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
     """Report what was read and how it is split."""
     from charrnn.text.advice import corpus_advice
 
-    unit = "bytes" if text.config.level == "byte" else "characters"
+    unit = noun_of(text.config.level) + "s"
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
     whole = f"{len(text):,} {unit}"
     if end := text.item_end:
@@ -58,7 +58,7 @@ def _amount(text: "Corpus", part: "Ids") -> int:
 def say_start(start: "Start", text: "Corpus") -> None:
     """Report what the run starts from, and what is added to it."""
     old, vocabulary = start.model.vocabulary, text.vocabulary
-    unit = "bytes" if start.level == "byte" else "characters"
+    unit = noun_of(start.level) + "s"
     added = sorted({*vocabulary.symbols.tolist()} - {*old.symbols.tolist()})
     parts = [start.model.config.cell, f"{len(old):,} {unit}"]
     if added:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.terminal import print_json
 from charrnn.cli.train.baselines import measured, print_line
 from charrnn.runs import BEST, RUNS
-from charrnn.wording import counted, duration, size
+from charrnn.wording import counted, duration, noun_of, size
 
 if TYPE_CHECKING:
     from charrnn.evaluation.baselines import Baselines
@@ -112,7 +112,7 @@ def print_metrics(trainer: "Trainer", evaluation: "Evaluation | None") -> None:
     )
     first = "" if len(validation_text(trainer.corpus)) == len(trainer.corpus.val) else "the first "
     if evaluation:
-        unit = "byte" if trainer.corpus.config.level == "byte" else "character"
+        unit = noun_of(trainer.corpus.config.level)
         print(
             f"validation: {evaluation.nats_per_char:.4f} nats, {evaluation.bits_per_char:.4f} bits per {unit}, "
             f"perplexity {evaluation.perplexity:.2f}, accuracy {100 * evaluation.accuracy:.1f} % "
@@ -206,7 +206,7 @@ def show_seeds(results: Sequence[Result], *, as_json: bool) -> None:
         mean = {"bits_per_char": spread.mean, "standard_error": spread.error}
         print_json({"event": "seeds", "runs": runs, **mean})
         return
-    unit = "byte" if results[0].trainer.corpus.config.level == "byte" else "character"
+    unit = noun_of(results[0].trainer.corpus.config.level)
     each = ", ".join(f"{value:.4f}" for value in bits)
     print(
         f"{counted(len(bits), 'seed')}: {spread} bits per {unit}, mean and standard error ({each})"

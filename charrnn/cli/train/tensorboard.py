@@ -12,6 +12,7 @@ from charrnn.cli.extras import require_extra
 from charrnn.cli.progress import written
 from charrnn.errors import UsageError
 from charrnn.files import environment_fault
+from charrnn.wording import short_noun_of
 
 if TYPE_CHECKING:
     from charrnn.training.events import Event
@@ -47,7 +48,7 @@ class TensorBoardLog:
 
     def __init__(self, folder: Path, trainer: "Trainer") -> None:
         self.trainer = trainer
-        self.unit = "byte" if trainer.corpus.config.level == "byte" else "char"
+        self.unit = short_noun_of(trainer.corpus.config.level)
         self.characters = 0
         self.since = self.until = trainer.progress.seconds
         """Training between the last evaluation and the last step, in seconds of the run."""
