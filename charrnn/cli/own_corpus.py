@@ -1,23 +1,17 @@
-"""The corpus that a model was trained on, read again from where its run says that it is, or from a named text."""
+"""The corpus that a model was trained on, read again and announced on stderr."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import say
-from charrnn.errors import DataError
-from charrnn.text.places import find_again, find_split_files
-from charrnn.wording import escape, listed, noun_of
+from charrnn.training import own_corpus
+from charrnn.training.own_corpus import NOTHING
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.text.corpus import Corpus
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
-MOST_NAMED = 3
-"""Files that are named before they are read, at most."""
 
 
 def read_own_corpus(
@@ -29,98 +23,23 @@ def read_own_corpus(
     hint: str,
     run: str = "",
 ) -> "Corpus":
-    """The corpus of a model, read again.
-
-    Where the checkpoint says where it is, the text is named before it is opened, and nothing is said of its content
-    unless its fingerprint is the recorded one.
-
-    Args:
-        loaded: the checkpoint.
-        names: names of the texts, given by the user; none: those of the checkpoint.
-        split_files: names of the validation and test text, by setting, given by the user.
-        cache: the folder for downloads.
-        hint: what to do if the text is not there, or is another one.
-        run: the run's name in messages, if it has one.
-
-    Raises:
-        DataError: the text is not there, or is another one.
-    """
-    about = loaded.run.get("corpus")
-    if not isinstance(about, dict):
-        raise DataError("the checkpoint does not record where its corpus is", hint)
-    from charrnn.cli.inputs import is_named
+    """The corpus of a model, read again; see `charrnn.training.own_corpus`. `cache` is the folder for downloads."""
+    from charrnn.cli.inputs import is_named, open_corpus
     from charrnn.text.sources import named_source
 
-    assert loaded.path
-    folder = loaded.path.absolute().parent
-    try:
-        found = [] if names else find_again(about, folder)
-    except DataError as error:
-        raise DataError(error.message, hint) from error
     for file in split_files.values():
         if not is_named(file):
             named_source(file)  # raises what it cannot be read for
-    recorded_files = find_split_files(about, folder, split_files)
-    recorded = [*found, *recorded_files.values()]
-    read = [*(names or found), *recorded_files.values(), *split_files.values()]
-    if recorded:
-        say(
-            f"reading     {escape(listed(recorded, MOST_NAMED))} (path of the corpus recorded in the checkpoint)"
-        )
-    try:
-        corpus = _read(loaded, about, names or found, {**recorded_files, **split_files}, cache)
-    except DataError as error:
-        if not recorded:
-            raise
-        raise _another(
-            read, hint
-        ) from error  # the message may quote a text that the user did not name
-    if corpus.fingerprint == about.get("fingerprint"):
-        return corpus
-    if recorded:
-        raise _another(read, hint)
-    whose = f"the corpus of {run}" if run else "the text that the model was trained on"
-    raise DataError(f"{' '.join(read)} is not {whose}: {_change(about, corpus)}", hint)
-
-
-def _another(read: Sequence[str], hint: str) -> DataError:
-    shown = escape(listed(read, MOST_NAMED))
-    return DataError(f"{shown} is not the text that the model was trained on", hint)
-
-
-def _read(
-    loaded: "Checkpoint",
-    about: Mapping[str, Any],
-    names: Sequence[str],
-    split_files: Mapping[str, Any],
-    cache: Path | None,
-) -> "Corpus":
-    from charrnn.cli.inputs import open_corpus
-    from charrnn.training.record import corpus_config_of
-
-    known = (
-        loaded.model.vocabulary
-    )  # of another text there may be more, which its figures will tell
-    return open_corpus(
-        names,
-        dataclasses.replace(corpus_config_of(about), **split_files),
-        cache=cache,
-        vocabulary=known,
-        extend=not known.has_unknown,
+    return own_corpus.read_own_corpus(
+        loaded,
+        partial(open_corpus, cache=cache),
+        names=names,
+        split_files=split_files,
+        announce=_announce,
+        hint=hint,
+        run=run,
     )
 
 
-def _change(about: Mapping[str, Any], text: "Corpus") -> str:
-    """How a text differs from what it was: "3,004 characters, 4 more than before"."""
-    unit = noun_of(text.config.level) + "s"
-    before = about.get("characters")
-    if not isinstance(before, int):
-        return f"{len(text):,} {unit}"
-    more, files = len(text) - before, about.get("files", text.num_sources)
-    size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
-    changed = f"{len(text):,} {unit}, " + (
-        size if more else "the same number as before, but different"
-    )
-    return changed + (
-        f"; {text.num_sources:,} files, not {files:,}" if files != text.num_sources else ""
-    )
+def _announce(files: str) -> None:
+    say(f"reading     {files} (path of the corpus recorded in the checkpoint)")

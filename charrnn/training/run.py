@@ -4,32 +4,31 @@ It prints nothing: the run is an iterator of events, and whatever a user should 
 """
 
 import dataclasses
-import io
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from charrnn.api import LanguageModel
-from charrnn.checkpoint import load_checkpoint
+from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.config import (
     CorpusConfig,
-    ModelConfig,
     SavingConfig,
-    TrainingConfig,
-    TrainingRequest,
 )
-from charrnn.errors import DataError, SettingError, UsageError, in_python, spelled
-from charrnn.network.cells import get_cell
+from charrnn.errors import (
+    CheckpointError,
+    SettingError,
+    UsageError,
+    in_python,
+    spelled,
+)
 from charrnn.runs import BEST, RUNS, new_folder
-from charrnn.settings import Kind, config_of, require, require_known, settings_of
+from charrnn.settings import settings_of
 from charrnn.text.advice import corpus_advice
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
-from charrnn.text.sources import TextSource
 from charrnn.training.events import Event, Saved
 from charrnn.training.new_run import (
     device_of,
@@ -37,20 +36,23 @@ from charrnn.training.new_run import (
     new_trainer,
     plan_run,
     require_room,
-    require_validation_text,
 )
+from charrnn.training.order import (
+    Texts,
+    names_of,
+    no_stdin,
+    order_of,
+    own_config,
+    recorded_names,
+    request_of,
+    require_settings,
+    sources_of,
+)
+from charrnn.training.own_corpus import read_own_corpus
 from charrnn.training.plan import Plan
-from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
+from charrnn.training.resume import Wish, continued, last_checkpoint
+from charrnn.training.start import StartOptions
 from charrnn.training.trainer import Trainer
-
-HOMES = (CorpusConfig, TrainingRequest, ModelConfig, TrainingConfig, SavingConfig, StartOptions)
-"""The configs that have the settings of a run."""
-LONGEST_NAME = 1000
-"""Characters of the longest string without a newline that is taken for a name."""
-NAME_OF_TEXT = "text"
-"""The name of a text that is no file."""
-
-Texts = str | Path | Iterable[str | Path]
 
 
 class Run(Iterator[Event]):
@@ -61,15 +63,26 @@ class Run(Iterator[Event]):
         plan: the plan of the run.
         held: the lock on the run's folder; released at the end of the run.
         is_kept: whether the folder is kept; if not, the best model is only in memory.
+        told: what was noted when the run was resumed.
+        is_done: whether there is nothing left to do.
     """
 
-    def __init__(self, trainer: Trainer, plan: Plan, held: ExitStack, *, is_kept: bool) -> None:
-        self._trainer, self._held, self._is_kept = trainer, held, is_kept
+    def __init__(
+        self,
+        trainer: Trainer,
+        plan: Plan | None,
+        held: ExitStack,
+        *,
+        is_kept: bool,
+        told: Sequence[str] = (),
+        is_done: bool = False,
+    ) -> None:
+        self._trainer, self._held, self._is_kept, self._told = trainer, held, is_kept, told
         self._model: LanguageModel | None = None
-        self._events = self._train()
+        self._events = iter(()) if is_done else self._train()
         weakref.finalize(self, held.close)
         self.plan = plan
-        """The network, the training settings, and why they were chosen."""
+        """The network, the training settings, and why they were chosen; None: the run was resumed."""
 
     @property
     def corpus(self) -> Corpus:
@@ -85,7 +98,8 @@ class Run(Iterator[Event]):
     def notes(self) -> list[str]:
         """Notes on the text and the plan, one sentence each."""
         found = [*self.corpus.notes, *corpus_advice(self.corpus)]
-        return [*(spelled(note, in_python) for note in found), *self.plan.reasons]
+        reasons = self.plan.reasons if self.plan else self._trainer.metadata.get("plan", ())
+        return [*(spelled(note, in_python) for note in found), *reasons, *self._told]
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -147,15 +161,16 @@ class Run(Iterator[Event]):
 
 
 def train(
-    texts: Texts,
+    texts: Texts | None = None,
     *,
     name: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     cache: str | Path | None = None,
     **settings: Any,
 ) -> Run:
-    """Plan a new training run, which trains as its events are iterated.
+    """Plan a training run, which trains as its events are iterated.
 
     Settings that are left out are planned, as by the command `train`: the size of the network, for example, from the
     time budget and the speed of this machine, which is measured first.
@@ -166,6 +181,8 @@ def train(
         name: the name of the run, which is then saved; None: that of the text, if `out` is given.
         out: the folder of the runs; by default checkpoints/. With neither, no file is kept.
         overwrite: whether a run of this name is replaced.
+        resume: whether the run of this name, or the newest of these texts, is resumed; if there is none, one begins. New
+            limits train it longer. Its texts may be left out: they are read from where the run has recorded them.
         cache: the folder for downloads and large encoded corpora; by default the user's cache.
         settings: minutes, epochs, steps, lines, hidden_size, init_from and so on: the options of the command with
             underscores; None turns a setting off.
@@ -173,7 +190,7 @@ def train(
     Raises:
         SettingError: a setting is unknown or out of its range, or two conflict.
         DataError: a text cannot be read, or is too short.
-        CheckpointError: there is no such model to start from.
+        CheckpointError: there is no such model to start from, or no run to resume.
         EnvironmentFault: there is no such device, or no room for the checkpoints.
         BusyError: another process holds the folder.
 
@@ -182,8 +199,12 @@ def train(
             print(event)
         model = run.model
     """
-    is_kept = name is not None or out is not None
-    order = _order(texts, settings)
+    is_kept = name is not None or out is not None or resume
+    _require_sense(texts, overwrite=overwrite, resume=resume)
+    if resume and (run := _resumed(texts, Path(out or RUNS), name, cache, settings)):
+        return run
+    assert texts is not None
+    order = order_of(texts, settings)
     if not is_kept:
         _require_no_files(settings, overwrite=overwrite)
     folder = new_folder(Path(out or RUNS), name, order.names, overwrite=overwrite)
@@ -206,68 +227,68 @@ def train(
     return Run(trainer, plan, kept, is_kept=is_kept)
 
 
-@dataclass(frozen=True)
-class _Order:
-    """What a run is to be, before its text is read."""
-
-    sources: Sequence[str | TextSource]
-    """The texts: names, and those that are there already."""
-    config: CorpusConfig
-    request: TrainingRequest
-    saving: SavingConfig
-    start: Start | None
-
-    @property
-    def names(self) -> list[str]:
-        """A name for each text, from which a folder is named."""
-        return [text.name if isinstance(text, TextSource) else text for text in self.sources]
-
-    @property
-    def recorded(self) -> list[str]:
-        """What is recorded of each text: its name, or `-` for one that cannot be read again."""
-        return ["-" if isinstance(text, TextSource) else text for text in self.sources]
-
-    def read(self, cache: Path | None) -> Corpus:
-        """The corpus."""
-        corpus = open_corpus(
-            self.sources,
-            self.config,
-            stdin=_no_stdin,
-            cache=cache,
-            vocabulary=self.start.model.vocabulary if self.start else None,
-            extend=self.start is not None and self.start.extend,
-            hint=HOW_TO_ADD,
+def _require_sense(texts: Texts | None, *, overwrite: bool, resume: bool) -> None:
+    """Raise SettingError if a run is to be replaced and resumed, or is new and has no text."""
+    if overwrite and resume:
+        raise SettingError.naming(
+            "{overwrite} and {resume} cannot be used together", "leave one of them out"
         )
-        require_validation_text(self.request, corpus)
-        return corpus
+    if texts is None and not resume:
+        raise UsageError("a new run needs a text", 'for example train("book.txt")')
 
 
-def _order(texts: Texts, settings: Mapping[str, Any]) -> _Order:
-    """The order for a run, checked as far as that is possible before its text is read."""
-    require_known(settings, [n for home in HOMES for n, r in settings_of(home).items() if r.option])
-    config, request = _own(CorpusConfig, settings), _request(settings)
-    sources = _sources(texts, config)
-    start = open_start(_own(StartOptions, settings), request, config, settings)
-    if start:
-        config = start.corpus_config(config, settings)
-    network = (start or request).network(vocab_size=1)
-    get_cell(network.cell, network.activation)
-    return _Order(sources, config, request, _own(SavingConfig, settings), start)
+def _resumed(
+    texts: Texts | None,
+    out: Path,
+    name: str | None,
+    cache: str | Path | None,
+    settings: Mapping[str, Any],
+) -> Run | None:
+    """The run that is resumed; None if there is none yet, so that one begins.
 
-
-def _own(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:
-    """A config with those of the settings that it has."""
-    return config_of(kind, {name: settings[name] for name in settings_of(kind) if name in settings})
-
-
-def _request(settings: Mapping[str, Any]) -> TrainingRequest:
-    """The request: its limits, and the settings of the network and of the training that are given."""
-    limits, planned = settings_of(TrainingRequest), (ModelConfig, TrainingConfig)
-    names = {name for kind in planned for name in settings_of(kind)} - {*limits}
-    given = {name: value for name, value in settings.items() if name in names}
-    return config_of(
-        TrainingRequest, {n: settings[n] for n in limits if n in settings}, given=given
+    Raises:
+        CheckpointError: there is none, and no text to begin with.
+    """
+    require_settings(settings)
+    config, request = own_config(CorpusConfig, settings), request_of(settings)
+    sources = [] if texts is None else sources_of(texts, config)
+    names, recorded = names_of(sources), recorded_names(sources)
+    path = last_checkpoint(out, name, recorded)
+    if path is None or not path.exists():
+        if texts is None:
+            where = f"at {path}" if path else f"under {out}"
+            raise CheckpointError(f"there is no run to resume {where}", "give it a text to begin")
+        return None
+    configs = (
+        config,
+        request,
+        own_config(StartOptions, settings),
+        own_config(SavingConfig, settings),
     )
+    given = {n: getattr(c, n) for c in configs for n in settings_of(c) if n in settings}
+    wish, told = Wish(recorded, request, configs, {**given, **request.given}), list[str]()
+
+    def opened(found: Sequence[str], config: CorpusConfig, **how: Any) -> Corpus:
+        place = None if cache is None else Path(cache)
+        return open_corpus(sources or found, config, stdin=no_stdin, cache=place, **how)
+
+    def read(last: Checkpoint) -> Corpus:
+        hint = "give it the original text, or start a new run"
+        return read_own_corpus(last, opened, names=names, split_files=wish.split_files, hint=hint)
+
+    def tell(label: str, sentence: str) -> None:
+        told.append(f"{label}: {sentence}")
+
+    with ExitStack() as held:
+        found = held.enter_context(
+            continued(path, wish, read=read, device_for=device_of, tell=tell, finished_too=True)
+        )
+        trainer, is_done = found.trainer, bool(found.end)
+        assert trainer
+        if is_done:
+            tell("resuming", f"{found.end}; nothing left to do")
+        kept = ExitStack() if is_done else held.pop_all()
+    return Run(trainer, None, kept, is_kept=True, told=told, is_done=is_done)
 
 
 def _require_no_files(settings: Mapping[str, Any], *, overwrite: bool) -> None:
@@ -277,35 +298,3 @@ def _require_no_files(settings: Mapping[str, Any], *, overwrite: bool) -> None:
         raise SettingError.naming(
             f"{{{name}}} only applies to a run that is saved", "give it a {name} or {out}"
         )
-
-
-# --- texts ----------------------------------------------------------------------------------------
-
-
-def _sources(texts: Texts, config: CorpusConfig) -> list[str | TextSource]:
-    """What a run is trained on: names as text, and texts as sources."""
-    wanted = "a text, a name, a path, or several of these"
-    several = [texts] if isinstance(texts, (str, Path)) else texts
-    require(isinstance(several, Iterable), "texts", wanted, texts)
-    several = list(several)
-    require(bool(several), "texts", wanted, texts)
-    return [_source(text, config) for text in several]
-
-
-def _source(text: str | Path, config: CorpusConfig) -> str | TextSource:
-    require(isinstance(text, (str, Path)), "texts", "texts, names and paths", text)
-    if isinstance(text, Path) or ("\n" not in text and len(text) <= LONGEST_NAME):
-        return str(text)
-    if config.encoding:
-        raise SettingError.naming("{encoding} only applies to files, and a text was given")
-    try:
-        content = text.encode("utf-8", "surrogateescape" if config.level == "byte" else "strict")
-    except UnicodeEncodeError as error:
-        raise DataError("the text has lone surrogates, which are not characters") from error
-    return TextSource(NAME_OF_TEXT, lambda: io.BytesIO(content))
-
-
-def _no_stdin() -> TextSource:
-    raise DataError(
-        "'-' is standard input only on the command line", "train(sys.stdin.read()) reads it"
-    )

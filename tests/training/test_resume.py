@@ -19,13 +19,13 @@ from trainers import CONFIG, make_corpus, make_trainer
 import charrnn
 from charrnn.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.cli.progress import Stopper
-from charrnn.cli.train.resume import differences
 from charrnn.config import CorpusConfig, SavingConfig
 from charrnn.errors import DivergedError, EnvironmentFault
 from charrnn.training import run_folder
 from charrnn.training import trainer as trainer_module
 from charrnn.training.events import Evaluated, RolledBack, Saved, SaveFailed, Step, Stopped
 from charrnn.training.metrics import load_rows
+from charrnn.training.resume import differences
 from charrnn.training.rollback import MAX_HALVINGS
 from charrnn.training.run_folder import older_name
 from charrnn.training.trainer import Trainer

@@ -13,7 +13,7 @@ import charrnn
 from charrnn.checkpoint import load_checkpoint
 from charrnn.errors import CharrnnError, CheckpointError, DataError, SettingError, UsageError
 from charrnn.training.events import Evaluated, Saved, Step, Stopped
-from charrnn.training.run import LONGEST_NAME
+from charrnn.training.order import LONGEST_NAME
 
 TEXT = "".join(random.Random(5).choices("abc de\n", k=3000)) + "end"
 LINES = "".join(f"{a}{b}{a}\n" for a in "abcdef" for b in "uvwxyz")
@@ -185,3 +185,67 @@ def test_one_value_or_a_list_will_do_for_a_tuple(place):
     (place / "notes.md").write_text(TEXT)
     assert charrnn.train(place, globs="*.md", **SMALL).corpus.num_sources == 1
     assert charrnn.train(place, globs=["*.md", "*.txt"], **SMALL).corpus.num_sources == 2
+
+
+# --- resuming -------------------------------------------------------------------------------------
+
+
+def stopped(name, texts="book.txt", **settings):
+    """A run that was stopped after two steps."""
+    run = charrnn.train(texts, name=name, **(SMALL | settings))
+    for event in run:
+        if isinstance(event, Step) and event.step == 2:
+            run.stop()
+    return run
+
+
+@pytest.mark.parametrize("texts", ["book.txt", TEXT])
+def test_a_run_that_is_resumed_ends_as_one_that_was_not_interrupted(texts):
+    whole = charrnn.train(texts, name="whole", **SMALL).finish()
+    stopped("half", texts)
+    resumed = charrnn.train(texts, name="half", resume=True, threads=1)
+    assert (resumed.plan, repr(resumed)) == (None, "<Run in checkpoints/half: step 2 of 6>")
+    assert any("at step 2 of 6" in note for note in resumed.notes)
+    model = resumed.finish()
+    for name, weights in whole.weights.items():
+        np.testing.assert_array_equal(model.weights[name], weights)
+    before = load_checkpoint_of("half").sha256
+    again = charrnn.train(texts, name="half", resume=True, steps=6)
+    assert list(again) == []
+    assert again.model.metrics["best_step"] == model.metrics["best_step"]
+    assert any("nothing left to do" in note for note in again.notes)
+    assert load_checkpoint_of("half").sha256 == before
+
+
+def test_a_run_is_resumed_by_its_name_alone_and_longer(place, monkeypatch):
+    stopped("one")
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir(place / "elsewhere")
+    run = charrnn.train(name="one", out=place / "checkpoints", resume=True, steps=8)
+    assert [event.step for event in run if isinstance(event, Step)] == [3, 4, 5, 6, 7, 8]
+    assert any("re-planned" in note for note in run.notes)
+    (place / "book.txt").rename(place / "moved.txt")
+    longer = {"name": "one", "out": place / "checkpoints", "resume": True, "steps": 9}
+    with pytest.raises(DataError):
+        charrnn.train(**longer)
+    assert charrnn.train(place / "moved.txt", **longer).finish().metrics["step"] == 9
+
+
+def test_what_cannot_be_resumed_is_refused(place, wording):
+    stopped("one")
+    (place / "other.txt").write_text(TEXT[:-7])
+    for texts, settings in (
+        (None, {"name": "two"}),
+        (None, {"name": "one", "overwrite": True}),
+        (None, {"name": "one", "hidden_size": 9}),
+        (None, {"name": "one", "lines": True}),
+        ("other.txt", {"name": "one"}),
+        ("book.txt", {"name": "one", "hiden_size": 7}),
+    ):
+        with wording.raises(CharrnnError):
+            charrnn.train(texts, resume=True, **settings)
+    with wording.raises(UsageError):
+        charrnn.train()
+    run = charrnn.train("book.txt", name="new", resume=True, **SMALL)
+    assert run.plan
+    assert run.folder == Path("checkpoints/new")

@@ -24,7 +24,6 @@ from charrnn.cli.train.report import (
     say_plan,
     say_start,
     say_stopped,
-    why_early,
 )
 from charrnn.cli.train.result import Result, report_result, show_seeds
 from charrnn.cli.train.run import drive, plan_run, start_torch
@@ -44,6 +43,7 @@ from charrnn.training.new_run import (
     require_room,
     require_validation_text,
 )
+from charrnn.training.resume import why_early
 from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
 
 if TYPE_CHECKING:

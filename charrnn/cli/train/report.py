@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.options import spell_as_options
 from charrnn.cli.terminal import say
-from charrnn.config import TrainingConfig
 from charrnn.errors import spelled
 from charrnn.runs import LAST, resume_command
 from charrnn.text.kinds import item_noun
@@ -121,12 +120,6 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
         f"{label:<12}{describe(plan.model_config)}",
         f"            on {config.device} ({threads}{config.precision}, {kernel})",
     ]
-
-
-def why_early(step: int, config: TrainingConfig) -> str:
-    """Why a run ended before its planned end."""
-    evaluations = "evaluation" if config.patience == 1 else f"{config.patience:,} evaluations"
-    return f"stopped early at step {step:,}: no better validation loss in {evaluations}"
 
 
 def say_stopped(trainer: "Trainer", names: list[str], tensorboard: Path | None = None) -> None:
