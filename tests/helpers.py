@@ -67,6 +67,11 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, *FLAGS, "-m", "charrnn", *map(str, arguments)]
 
 
+def program(*arguments: object) -> list[str]:
+    """The same by the server of this process's commands: for a command that runs beside the test, and gets signals."""
+    return [str(prepared_server().program), *map(str, arguments)]
+
+
 def own_signals() -> None:
     """Give a child its signals back, whatever the test runner inherited."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

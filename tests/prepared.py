@@ -47,7 +47,11 @@ class Server:
         assert self._process.stdout.read(1) == b"."  # it listens
         self._process.stdout.close()
         self.program = self.folder / "charrnn"
-        """Does what `charrnn` does, by this server; but a signal sent to it does not reach the command."""
+        """Does what `charrnn` does, by this server.
+
+        It hands on the signals that it gets; if it is killed, so is the command. Resource limits, session and
+        controlling terminal of the command are the server's.
+        """
         start = f"{sys.executable} -I -S {__file__} {self.address}"
         self.program.write_text(f'#!/bin/sh\nexec {start} "$@"\n', encoding="utf-8")
         self.program.chmod(0o755)
@@ -61,7 +65,7 @@ class Server:
         streams: tuple[int, int, int],
     ) -> int:
         """Run `charrnn ARGUMENTS` on these file descriptors; the exit status, or minus the signal's number."""
-        return _ask(str(self.address), arguments, str(cwd), env, streams)
+        return _Asked(str(self.address), arguments, str(cwd), env, streams).status()
 
     def close(self) -> None:
         """End the server. Commands that still run are not touched."""
@@ -73,20 +77,33 @@ class Server:
         self.folder.rmdir()
 
 
-def _ask(
-    address: str,
-    arguments: Sequence[str],
-    cwd: str,
-    env: Mapping[str, str],
-    streams: tuple[int, int, int],
-) -> int:
-    request = {"arguments": list(arguments), "cwd": cwd, "env": dict(env)}
-    body = json.dumps(request).encode()
-    with socket.socket(socket.AF_UNIX) as sent:
-        sent.connect(address)
-        socket.send_fds(sent, [len(body).to_bytes(8, "big")], streams)
-        sent.sendall(body)
-        return int.from_bytes(sent.recv(8), "big", signed=True)
+class _Asked:
+    """A command that a server was asked to run; `pid` is its process."""
+
+    def __init__(
+        self,
+        address: str,
+        arguments: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str],
+        streams: tuple[int, int, int],
+        ignored: Sequence[int] = (),
+    ) -> None:
+        request = {"arguments": [*arguments], "cwd": cwd, "env": {**env}, "ignored": [*ignored]}
+        body = json.dumps(request).encode()
+        self._sent = socket.socket(socket.AF_UNIX)
+        self._sent.connect(address)
+        socket.send_fds(self._sent, [len(body).to_bytes(8, "big")], streams)
+        self._sent.sendall(body)
+        self.pid = self._number()
+
+    def _number(self) -> int:
+        return int.from_bytes(self._sent.recv(8), "big", signed=True)
+
+    def status(self) -> int:
+        """Wait for the end of the command: its exit status, or minus the signal's number."""
+        with self._sent:
+            return self._number()
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
@@ -142,12 +159,23 @@ def _is_child_of_child(sent: socket.socket) -> bool:
             return True
         for stream in streams:
             os.close(stream)
+        sent.sendall(child.to_bytes(8, "big"))
+        ended = threading.Event()
+        threading.Thread(target=_kill_if_left, args=(sent, child, ended), daemon=True).start()
         _, status = os.waitpid(child, 0)
-        sent.sendall(os.waitstatus_to_exitcode(status).to_bytes(8, "big", signed=True))
+        ended.set()
+        with contextlib.suppress(BrokenPipeError):  # who asked was killed
+            sent.sendall(os.waitstatus_to_exitcode(status).to_bytes(8, "big", signed=True))
     except BaseException:  # noqa: BLE001 (whatever it is, this process must not become another server)
         sys.excepthook(*sys.exc_info())
         os._exit(1)
     os._exit(0)
+
+
+def _kill_if_left(sent: socket.socket, child: int, ended: threading.Event) -> None:
+    """Kill a command, if the program that it runs for is killed."""
+    if not sent.recv(1) and not ended.is_set():
+        os.kill(child, signal.SIGKILL)
 
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
@@ -159,18 +187,22 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = ["charrnn", *request["arguments"]]
-    _give_back_signals()
+    _give_back_signals(request["ignored"])
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     sys.stdin = sys.__stdin__ = _reopened(sys.stdin, "rb")
     sys.stdout = sys.__stdout__ = _reopened(sys.stdout, "wb", unbuffered=unbuffered)
     sys.stderr = sys.__stderr__ = _reopened(sys.stderr, "wb", unbuffered=unbuffered)
 
 
-def _give_back_signals() -> None:
-    """Leave the signals that end a process to do so, whatever was inherited."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that a program hands on to its command."""
+
+
+def _give_back_signals(ignored: Sequence[int]) -> None:
+    """Leave the signals that end a process to do so, unless whoever started it ignores them."""
+    for number in HANDED_ON:
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if number in ignored else usual)
 
 
 def _reopened(stream: TextIO, mode: str, *, unbuffered: bool = False) -> TextIO:
@@ -197,7 +229,15 @@ def _main() -> None:
 
 def _run_in_place(address: str, arguments: Sequence[str]) -> NoReturn:
     """End as the command ended that a server ran on our streams."""
-    status = _ask(address, arguments, str(Path.cwd()), os.environ, (0, 1, 2))
+    ignored = [n for n in HANDED_ON if signal.getsignal(n) == signal.SIG_IGN]
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, HANDED_ON
+    )  # until there is a process to hand them on to
+    asked = _Asked(address, arguments, str(Path.cwd()), os.environ, (0, 1, 2), ignored)
+    for number in set(HANDED_ON) - set(ignored):
+        signal.signal(number, lambda caught, _: os.kill(asked.pid, caught))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
+    status = asked.status()
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)

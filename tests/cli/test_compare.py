@@ -12,15 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import (
-    CLEAN,
-    call_charrnn,
-    command,
-    make_text,
-    own_signals,
-    precisions,
-    run_charrnn,
-)
+from helpers import CLEAN, call_charrnn, make_text, own_signals, precisions, program, run_charrnn
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.compare import command as compare
@@ -472,7 +464,7 @@ def test_what_was_measured_before_the_machine_failed_is_printed(here, corpus, mo
 def test_an_interrupt_stops_cleanly_and_prints_what_was_finished(corpus, tmp_path, wording):
     asked = ("--cells", "lstm,elman,gru", *SMALL, "--steps", 600, "--json")
     process = subprocess.Popen(
-        command("compare", "corpus.txt", *asked),
+        program("compare", "corpus.txt", *asked),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

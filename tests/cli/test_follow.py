@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals
+from helpers import CLEAN, call_charrnn, make_text, own_signals, program
 from paints import code_of
 
 from charrnn.cli import reading
@@ -206,7 +206,7 @@ def test_each_character_comes_before_the_next_is_drawn(tiny_model, monkeypatch):
 def test_ctrl_c_completes_the_row_and_ends_it(workplace):
     arguments = ("visualize", "tiny", "--follow", "-n", 10**6, "--color", "16", "--digits")
     with subprocess.Popen(
-        command(*arguments),
+        program(*arguments),
         cwd=workplace,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

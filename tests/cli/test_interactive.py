@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn
+from helpers import CLEAN, call_charrnn, command, own_signals, program, run_charrnn
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -166,7 +166,7 @@ def test_a_closed_standard_input_is_told(capsys, monkeypatch, workplace, wording
 
 def test_ctrl_c_in_a_pipe_stops_the_writing_and_then_leaves_with_the_text(workplace):
     with subprocess.Popen(
-        command("sample", "--interactive", "--length", 10**9, "--prompt", "def"),
+        program("sample", "--interactive", "--length", 10**9, "--prompt", "def"),
         cwd=workplace,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -383,7 +383,7 @@ class Terminal:
         self.ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (12, 60))
         self.process = subprocess.Popen(
-            command(*arguments),
+            program(*arguments),
             cwd=cwd,
             stdin=theirs,
             stdout=stdout or theirs,

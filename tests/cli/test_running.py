@@ -22,6 +22,7 @@ from helpers import (
     command,
     expected_text,
     own_signals,
+    program,
     run_charrnn,
     run_on_terminal,
 )
@@ -361,7 +362,7 @@ def test_a_terminal_gets_a_newline_at_the_end_if_the_text_has_none(workplace, mo
 
 def test_text_streams_while_it_is_made_and_ctrl_c_ends_it_as_the_shell_expects(workplace):
     process = subprocess.Popen(
-        command("sample", "-q", "--length", 10**12),
+        program("sample", "-q", "--length", 10**12),
         cwd=workplace,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -675,30 +676,40 @@ def test_the_error_of_a_setting_names_the_option_as_it_is_typed(tmp_path, capsys
 def test_the_shell_completes_commands_and_runs(workplace):
     shown = run_shell("charrnn --show-completion; true", workplace)
     assert b"complete" in shown.stdout
-    program = [
-        sys.executable,
-        "-c",
-        "import sys; sys.argv = ['charrnn']; import charrnn.cli.app as a; a.main()",
-    ]
-    for words, expected in (
-        ("charrnn sam", "sample"),
-        ("charrnn sample t", "tiny"),
-        ("charrnn evaluate tiny cor", "corpus.txt"),
-        ("charrnn train shakes", "shakespeare"),
-        ("charrnn train --cell el", "elman"),
-        ("charrnn compare --cells lstm,gr", "lstm,gru"),
-        ("charrnn gradients --fresh lstm,gr", "lstm,gru"),
-        ("charrnn visualize tiny --unit L1.o.23", "L1.o.23"),
-        ("charrnn visualize tiny --unit L1.o", "L1.o."),
-        ("charrnn visualize --sort sim", "similarity"),
-        ("charrnn visualize --palette v", "vik"),
-    ):
-        env = {"_CHARRNN_COMPLETE": "complete_bash", "COMP_WORDS": words}
-        env["COMP_CWORD"] = str(len(words.split()) - 1)
-        done = subprocess.run(
-            program, cwd=workplace, env=CLEAN | env, capture_output=True, text=True, check=True
-        )
-        assert done.stdout.split() == [expected]
+    asked = {
+        "charrnn sam": "sample",
+        "charrnn sample t": "tiny",
+        "charrnn evaluate tiny cor": "corpus.txt",
+        "charrnn train shakes": "shakespeare",
+        "charrnn train --cell el": "elman",
+        "charrnn compare --cells lstm,gr": "lstm,gru",
+        "charrnn gradients --fresh lstm,gr": "lstm,gru",
+        "charrnn visualize tiny --unit L1.o.23": "L1.o.23",
+        "charrnn visualize tiny --unit L1.o": "L1.o.",
+        "charrnn visualize --sort sim": "similarity",
+        "charrnn visualize --palette v": "vik",
+    }
+    answers = subprocess.run(
+        [sys.executable, "-c", COMPLETER, *asked],
+        cwd=workplace,
+        env=CLEAN | {"_CHARRNN_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answers.stdout.split() == list(asked.values())
+
+
+COMPLETER = """
+import os, sys
+import charrnn.cli.app
+words, sys.argv = sys.argv[1:], ["charrnn"]
+for typed in words:
+    if not os.fork():
+        os.environ.update(COMP_WORDS=typed, COMP_CWORD=str(len(typed.split()) - 1))
+        charrnn.cli.app.main()
+    assert os.wait()[1] == 0
+"""
 
 
 REPORTER = """

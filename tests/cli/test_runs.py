@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from filelock import FileLock
-from helpers import CLEAN, call_charrnn, command
+from helpers import CLEAN, call_charrnn, program
 from rich.cells import cell_len
 
 from charrnn.checkpoint import load_checkpoint, load_summary
@@ -265,7 +265,7 @@ def test_without_a_terminal_removal_must_be_confirmed_by_an_option(
 def test_on_a_terminal_the_user_is_asked(place, answer, stays):
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        command("runs", "remove", "tiny"),
+        program("runs", "remove", "tiny"),
         cwd=place.parent,
         stdin=theirs,
         stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ import threading
 import zipfile
 
 import pytest
-from helpers import CLEAN, call_charrnn, command, own_signals, run_charrnn, run_on_terminal
+from helpers import CLEAN, call_charrnn, own_signals, program, run_charrnn, run_on_terminal
 from rich.cells import cell_len
 
 import charrnn
@@ -309,7 +309,7 @@ def started(*arguments, cwd, **streams):
     """A process of its own, whose environment does not make its output unbuffered."""
     env = {k: v for k, v in CLEAN.items() if k != "PYTHONUNBUFFERED"}
     return subprocess.Popen(
-        command("score", *arguments), cwd=cwd, env=env, preexec_fn=own_signals, **streams
+        program("score", *arguments), cwd=cwd, env=env, preexec_fn=own_signals, **streams
     )
 
 

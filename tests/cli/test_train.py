@@ -23,6 +23,7 @@ from helpers import (
     make_text,
     own_signals,
     precisions,
+    program,
     run_charrnn,
 )
 
@@ -321,9 +322,9 @@ def test_an_overwrite_that_cannot_start_leaves_the_old_run_alone(here, corpus, t
 # --- stopping and going on ---------------------------------------------------------------------------------------------
 
 
-def start(arguments, cwd):
+def start(arguments, cwd, started=program):
     return subprocess.Popen(
-        command(*arguments),
+        started(*arguments),
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -391,13 +392,13 @@ def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
 def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_path):
     folder = tmp_path / "checkpoints" / "corpus"
     often = ("--save-every", 0)
-    process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, *often), tmp_path)
+    process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, *often), tmp_path, command)
     wait_for(process, folder / "last.safetensors")
     process.kill()
     process.communicate()
     (folder / ".best.safetensors.tmp-999").write_bytes(b"half")
     step = load_checkpoint(folder / "last.safetensors").metrics["step"]
-    second = start(("train", "--resume"), tmp_path)
+    second = start(("train", "--resume"), tmp_path, command)
     deadline = time.monotonic() + 120
     while load_checkpoint(folder / "last.safetensors").metrics["step"] == step:
         assert time.monotonic() < deadline
@@ -453,7 +454,9 @@ def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
 
 
 def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path, wording):
-    first = start(("train", "corpus.txt", *SMALL, "--name", "same", "--steps", 20_000), tmp_path)
+    first = start(
+        ("train", "corpus.txt", *SMALL, "--name", "same", "--steps", 20_000), tmp_path, command
+    )
     try:
         wait_for(first, tmp_path / "checkpoints" / "same" / "last.safetensors")
         second = charrnn_in("train", "corpus.txt", "--name", "same", "--resume", status=7)
@@ -517,7 +520,7 @@ def test_a_run_says_where_it_is_kept_before_it_begins(here, corpus):
 def test_a_terminal_sees_a_bar_with_loss_bits_speed_and_time(corpus, tmp_path):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 110, 0, 0))
-    arguments = command("train", "corpus.txt", *SMALL, "--steps", 400)
+    arguments = program("train", "corpus.txt", *SMALL, "--steps", 400)
     process = subprocess.Popen(
         arguments,
         cwd=tmp_path,

@@ -16,6 +16,7 @@ from helpers import (
     make_text,
     names_in_dump,
     own_signals,
+    program,
     run_charrnn,
     run_on_terminal,
 )
@@ -412,7 +413,7 @@ def test_a_pipe_gets_plain_text_unless_colours_are_forced(workplace, env, kind, 
 
 def test_a_pipe_that_closes_ends_it_silently(workplace):
     with subprocess.Popen(
-        command("visualize", "tiny", "corpus.txt", "--max-chars", 6000, "-q"),
+        program("visualize", "tiny", "corpus.txt", "--max-chars", 6000, "-q"),
         cwd=workplace,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers import CLEAN, call_charrnn, command, own_signals
+from helpers import CLEAN, call_charrnn, own_signals, program
 
 from charrnn.cli import terminal
 from charrnn.cli.work import working
@@ -51,7 +51,7 @@ def test_a_bar_is_shown_on_a_terminal_only_and_not_if_quiet(monkeypatch):
 
 def test_ctrl_c_ends_a_score_of_a_stream_with_a_line(workplace):
     with subprocess.Popen(
-        command("score", "tiny", "-"),
+        program("score", "tiny", "-"),
         cwd=workplace,
         env=CLEAN,
         stdin=subprocess.PIPE,

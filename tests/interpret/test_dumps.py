@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals, random_model, typed
+from helpers import CLEAN, call_charrnn, make_text, own_signals, program, random_model, typed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -964,7 +964,7 @@ def test_a_signal_leaves_nothing_half_written(options, number, workplace, tmp_pa
     text = tmp_path / "long.txt"
     text.write_text(make_text(400_000))
     best = workplace / "checkpoints" / "tiny"
-    asked = command("visualize", best, text, *options, "-q")
+    asked = program("visualize", best, text, *options, "-q")
     with subprocess.Popen(asked, cwd=tmp_path, env=CLEAN, preexec_fn=own_signals) as process:
         while not list(tmp_path.glob(".d*")):
             assert process.poll() is None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import CLEAN, call_charrnn, command, make_text, own_signals, precisions
+from helpers import CLEAN, call_charrnn, make_text, own_signals, precisions, program
 from trainers import CONFIG, make_corpus, make_trainer
 
 import charrnn
@@ -289,7 +289,7 @@ main()
 def test_ctrl_c_stops_a_shells_loop(tmp_path):
     (tmp_path / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
     small = ("--hidden-size", 8, "--precision", "float32", "--threads", 1, "--steps", 10**6)
-    line = shlex.join(command("train", "corpus.txt", *small, "--save-every", 0))
+    line = shlex.join(program("train", "corpus.txt", *small, "--save-every", 0))
     shell = subprocess.Popen(
         ["bash", "-c", f"for i in 1 2 3; do {line} --name run$i; done; echo went on"],
         cwd=tmp_path,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import CLEAN, command, own_signals, random_model, run_charrnn
+from helpers import CLEAN, own_signals, program, random_model, run_charrnn
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
@@ -539,7 +539,7 @@ def test_a_writer_waits_between_characters_if_it_is_asked_to(tiny_model, monkeyp
 def command_serving(workplace, *options, env=None):
     """`charrnn serve`, and the address that it printed."""
     process = subprocess.Popen(
-        command("serve", *options),
+        program("serve", *options),
         cwd=workplace,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
