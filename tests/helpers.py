@@ -83,20 +83,23 @@ def own_signals() -> None:
 def run_charrnn(
     *arguments: object,
     cwd: Path,
-    stdin: bytes = b"",
+    stdin: bytes | int = b"",
     env: dict[str, str] | None = None,
     status: int | None = 0,
 ) -> Result:
     """Run `charrnn` as a process of its own and expect an exit status (None: any).
 
-    Python itself is started anew only where its environment may matter to how it starts.
+    Python itself is started anew only where its environment may matter to how it starts. Standard input is what is
+    given, or an open descriptor.
     """
     env = env or {}
     run = _start_prepared if env.keys() <= READ_LATE else _start_anew
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
-        given.write(stdin)
-        given.seek(0)
-        streams = (given.fileno(), out.fileno(), err.fileno())
+        if isinstance(stdin, bytes):
+            given.write(stdin)
+            given.seek(0)
+        read = given.fileno() if isinstance(stdin, bytes) else stdin
+        streams = (read, out.fileno(), err.fileno())
         ended = run([str(a) for a in arguments], cwd, CLEAN | env, streams)
         out.seek(0)
         err.seek(0)

@@ -1,10 +1,11 @@
 """Every way to name a text: what is typed, files, folders, patterns, corpora and standard input."""
 
 import glob
+import math
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -13,6 +14,7 @@ import typer
 from charrnn.cli.completion import complete_text
 from charrnn.cli.run_names import looks_like_path
 from charrnn.cli.terminal import is_quiet, say
+from charrnn.cli.work import reading_streams
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError, spelled
 from charrnn.text.kinds import item_end_of
@@ -43,6 +45,18 @@ def stdin_source() -> "TextSource":
     return spooled_source(sys.stdin.buffer, "standard input")
 
 
+def streams_in(names: Sequence[str]) -> str:
+    """The streams among some names, as a message names them: standard input and pipes; "" if there is none."""
+    from charrnn.text.sources import is_pipe
+
+    known = [
+        "standard input" if name == "-" else escape(name)
+        for name in names
+        if name == "-" or is_pipe(Path(name))
+    ]
+    return listed(known, MAX_LISTED) if known else ""
+
+
 def _bar(name: str) -> Any:
     from tqdm import tqdm
 
@@ -61,37 +75,52 @@ def open_corpus(
     """Read the texts that CORPUS arguments name; for the rest see `charrnn.text.opening.open_corpus`."""
     from charrnn.text import opening
 
-    return opening.open_corpus(
-        names,
-        config,
-        stdin=stdin_source,
-        expand=expanded,
-        cache=cache,
-        progress=None if is_quiet() else _bar,
-        vocabulary=vocabulary,
-        extend=extend,
-        hint=hint,
-    )
+    own = [name for name in (config.val_file, config.test_file) if name]
+    with reading_streams(streams_in([*names, *own])):
+        return opening.open_corpus(
+            names,
+            config,
+            stdin=stdin_source,
+            expand=expanded,
+            cache=cache,
+            progress=None if is_quiet() else _bar,
+            vocabulary=vocabulary,
+            extend=extend,
+            hint=hint,
+        )
 
 
-def read_text(source: "TextSource", config: CorpusConfig) -> str:
+def read_text(source: "TextSource", config: CorpusConfig, most: int | None = None) -> str:
     """A text for a model, read as its corpus was.
 
     Args:
         source: the text.
         config: how to read it; see `charrnn.runs.reading_of`.
+        most: how many characters are needed of a stream, which is read no further.
 
     Raises:
-        DataError: it is not UTF-8 and has no byte order mark.
+        DataError: it is not UTF-8 and has no byte order mark, or is a stream too long for memory.
     """
     from charrnn.text.pieces import as_text, read_pieces
-    from charrnn.text.sources import Notes
+    from charrnn.text.sources import Notes, in_memory
 
     try:
-        text = "".join(read_pieces(source, config, Notes()))
+        pieces = read_pieces(in_memory(source), config, Notes())
+        text = "".join(_needed(pieces, config, most) if source.is_stream else pieces)
     except DataError as error:
         raise without_training_hint(error) from error
     return as_text(text, config)
+
+
+def _needed(pieces: Iterator[str], config: CorpusConfig, most: int | None) -> Iterator[str]:
+    """The pieces up to the one with a number of characters, without the ends of items, which may be left out."""
+    end = item_end_of(config)
+    left = math.inf if most is None else most * (4 if config.level == "byte" else 1)
+    for piece in pieces:
+        yield piece
+        left -= len(piece) - (piece.count(end) if end else 0)
+        if left < 0:
+            return
 
 
 def without_training_hint(error: DataError) -> DataError:
@@ -252,27 +281,31 @@ def _literal(text: str) -> "TextSource":
     return TextSource("the text", lambda: io.BytesIO(content))
 
 
-def read_texts(names: Sequence[str], config: CorpusConfig, *, words: bool = True) -> str:
+def read_texts(
+    names: Sequence[str], config: CorpusConfig, *, words: bool = True, most: int | None = None
+) -> str:
     """What arguments name as one text; between two files there is a newline, or the end of a record or document.
 
     Args:
         names: see `find_texts`, as for the rest.
         config: how to read them.
         words: whether a single word that is not there is a text.
+        most: see `read_text`.
 
     Raises:
         DataError: a text cannot be read, or is not UTF-8 and has no byte order mark.
     """
     from charrnn.text.opening import bounded
 
-    sources = find_texts(names, config, words=words)
-    if len(sources) > 1:
-        say(f"charrnn: reading {listed([escape(s.name) for s in sources], MAX_LISTED)}")
     end, whole = item_end_of(config) or "\n", ""
-    for source in sources:
-        text = read_text(source, config)
-        whole += end if whole and text and not whole.endswith(end) else ""
-        whole += text
+    with reading_streams(streams_in(names)):
+        sources = find_texts(names, config, words=words)
+        if len(sources) > 1:
+            say(f"charrnn: reading {listed([escape(s.name) for s in sources], MAX_LISTED)}")
+        for source in sources:
+            text = read_text(source, config, most)
+            whole += end if whole and text and not whole.endswith(end) else ""
+            whole += text
     return whole[: bounded(names, config).max_chars]
 
 

@@ -227,14 +227,15 @@ def given_and_known_text(
     Raises:
         DataError: no known characters are left.
     """
-    from charrnn.cli.inputs import leave_out_unknown, read_texts
+    from charrnn.cli.inputs import leave_out_unknown, read_texts, streams_in
     from charrnn.text.pieces import as_read, without_empty
 
-    read = read_texts(names, config)
+    read = read_texts(names, config, most=most)
     if not exact:
         read = as_read(read, config)
     if most is not None and len(read) > most:
-        say(f"charrnn: the first {most:,} of {len(read):,} characters; --max-chars reads more")
+        of_all = "" if streams_in(names) else f" of {len(read):,}"
+        say(f"charrnn: the first {most:,}{of_all} characters; --max-chars reads more")
         read = read[:most]
     known = leave_out_unknown(read, model)[0] if model else read
     end = item_end_of(config)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NOT_IN_A_FILE = ("config_file", "help", "quiet")
 """Parameters of a command that are no settings."""
+LARGEST = 1 << 20
+"""Maximum bytes of a run file."""
 ONE_RUN = ("corpus", "plan")
 """What all checkpoints of a run have recorded alike."""
 
@@ -62,7 +64,11 @@ def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) ->
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise DataError(f"{path} has more than {LARGEST:,} bytes: it is not a run file")
+        return tomllib.loads(content.decode())
     except OSError as error:
         raise environment_fault("read", path, error) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -150,19 +150,20 @@ def ctrl_c_raises() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-class _Ended(BaseException):
-    """A signal came that ends the process."""
+class Ended(BaseException):
+    """A signal came that ends the process, within `undone_by_signals`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @contextlib.contextmanager
 def undone_by_signals() -> Iterator[None]:
     """Let a signal that would end the process at once end this block first, so that what is half done is undone."""
-    came = 0
 
     def end(number: int, _: object) -> NoReturn:
-        nonlocal came
-        came = number
-        raise _Ended
+        raise Ended(number)
 
     names = (name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
     numbers = [
@@ -174,8 +175,8 @@ def undone_by_signals() -> Iterator[None]:
         signal.signal(number, end)
     try:
         yield
-    except _Ended:
-        die_by_signal(came)
+    except Ended as ended:
+        die_by_signal(ended.number)
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)

@@ -1,12 +1,20 @@
-"""Work that may take a while: a bar on a terminal shows how far it is, and Ctrl-C ends it with a line."""
+"""Work that may take a while: a bar or a line shows it, and Ctrl-C ends it with a line."""
 
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import ctrl_c_raises, die_by_signal, is_quiet, say
+from charrnn.cli.terminal import (
+    Ended,
+    ctrl_c_raises,
+    die_by_signal,
+    is_quiet,
+    say,
+    undone_by_signals,
+)
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -14,6 +22,8 @@ if TYPE_CHECKING:
 
 SCALED = 10_000
 """Counts from which on a bar shows them rounded."""
+PATIENCE = 2.0
+"""Seconds after which it is reported what is being read."""
 
 
 class Work:
@@ -78,3 +88,25 @@ def working(total: int | None, noun: str, *, has_bar: bool = True) -> Iterator[W
             die_by_signal(signal.SIGINT)
         finally:
             work.bar.close()
+
+
+@contextlib.contextmanager
+def reading_streams(what: str) -> Iterator[None]:
+    """Report what is read, if the block takes long, and, when Ctrl-C ends it, what was not read to its end.
+
+    Args:
+        what: the streams that are read; "": there is none, and nothing to report.
+    """
+    timer = threading.Timer(PATIENCE, say, [f"charrnn: reading {what}"])
+    timer.daemon = True
+    with undone_by_signals():
+        if what:
+            timer.start()
+        try:
+            yield
+        except Ended as ended:
+            if what and ended.number == signal.SIGINT:
+                say(f"charrnn: interrupted while reading {what}")
+            raise
+        finally:
+            timer.cancel()

@@ -8,17 +8,16 @@ import contextlib
 import io
 import re
 import shlex
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
-from charrnn.errors import DataError, EnvironmentFault, literal
+from charrnn.errors import CharrnnError, DataError, literal
+from charrnn.text.spool import Spool
 from charrnn.wording import counted, escape, listed, nearest
 
 PIECE = 1 << 22
@@ -27,6 +26,8 @@ MOST_NAMED = 3
 """Names of files left out of a folder that are shown for each reason."""
 MAX_EXPANSION = 1 << 30
 """Bytes beyond which a compressed file must not expand, if that is also more than 100 times its own size."""
+MAX_STREAM = 1 << 28
+"""Bytes of the longest stream whose text is held in memory."""
 
 
 Part = Literal["train", "val", "test"]
@@ -43,6 +44,8 @@ class TextSource:
     """Opens its bytes."""
     part: Part = "train"
     """The part of the corpus that it belongs to: `train` is split further, unless other sources are its other parts."""
+    is_stream: bool = False
+    """Whether it can be read only once, and may never end."""
 
 
 @dataclass
@@ -109,8 +112,7 @@ def file_source(path: Path) -> TextSource:
         if path.is_char_device() or path.is_block_device():
             raise DataError(f"{path} is a device, not a text")
         if path.is_fifo():
-            with path.open("rb") as pipe:
-                return spooled_source(pipe, str(path))
+            return spooled_source(path.open("rb"), str(path), owned=True)
         with path.open("rb"):
             pass
     except (OSError, ValueError) as error:
@@ -125,6 +127,14 @@ ADDRESS = re.compile(r"(?i)(https?|ftp)://\S+")
 def is_address(words: str) -> bool:
     """Whether words are an address on the web and nothing else."""
     return ADDRESS.fullmatch(words) is not None
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether a path is a pipe, which can be read once."""
+    try:
+        return path.is_fifo()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False
 
 
 def named_source(name: str) -> TextSource:
@@ -189,8 +199,9 @@ def unpacked(source: TextSource) -> TextSource:
 
 
 def _opened_by(module: Any, source: TextSource, ending: str) -> TextSource:
-    return TextSource(
-        source.name, lambda: cast("IO[bytes]", _Bounded(module, source.open(), source.name, ending))
+    return replace(
+        source,
+        open=lambda: cast("IO[bytes]", _Bounded(module, source.open(), source.name, ending)),
     )
 
 
@@ -201,24 +212,25 @@ class _Bounded(io.RawIOBase):
         self._packed, self._name, self._ending = packed, name, ending
         self._file = module.open(packed, "rb")
         self._so_far = 0
-        self._limit = max(MAX_EXPANSION, 100 * packed.seek(0, io.SEEK_END))
-        packed.seek(0)
+        self._size = _size_of(packed)
 
     def read(self, size: int = -1) -> bytes:
         """Read bytes, as the file's own `read` does."""
         try:
             piece: bytes = self._file.read(size)
-        except DataError:
+        except CharrnnError:
             raise
         except Exception as error:  # each module has exceptions of its own for a damaged file
             raise DataError(f"{self._name} is a damaged {self._ending} file: {error}") from error
         self._so_far += len(piece)
-        if self._so_far > self._limit:
+        # of a stream the size is known so far
+        limit = max(MAX_EXPANSION, 100 * (self._size or self._packed.tell()))
+        if self._so_far > limit:
             raise DataError.naming(
                 "{path} expands to more than {limit:,} bytes, over 100 times its size: refused as a decompression bomb",
                 "unpack it yourself, or read a part with {max_chars}",
                 path=self._name,
-                limit=self._limit,
+                limit=limit,
             )
         return piece
 
@@ -230,42 +242,56 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
+def _size_of(file: IO[bytes]) -> int | None:
+    """The size of a file at its start; None if it is a stream."""
+    if not file.seekable():
+        return None
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return size
+
+
 # --- streams ----------------------------------------------------------------------------------------------------------
 
 
-def spooled_source(stream: BinaryIO | IO[bytes], name: str) -> TextSource:
-    """A stream that can be read only once, copied to memory or, if large, to a temporary file."""
-    kept = _Kept(max_size=1 << 26)  # lives as long as the source
-    try:
-        shutil.copyfileobj(stream, kept, PIECE)
-    except OSError as error:
-        raise EnvironmentFault(f"cannot store {name}: {error.strerror or error}") from error
+def spooled_source(stream: BinaryIO | IO[bytes], name: str, *, owned: bool = False) -> TextSource:
+    """A stream that can be read only once; it is read as far as it is wanted, and kept so far (see `Spool`).
 
-    def reopen() -> IO[bytes]:
-        kept.seek(0)
-        return cast("IO[bytes]", _Unclosing(kept))
-
-    return unpacked(TextSource(name, reopen))
+    Args:
+        stream: the stream.
+        name: its name in messages.
+        owned: whether it is closed with the source.
+    """
+    spool = Spool(stream, name, owned=owned)
+    return unpacked(TextSource(name, spool.open, is_stream=True))
 
 
-class _Kept(tempfile.SpooledTemporaryFile[bytes]):
-    """A temporary file that is removed, without a warning, with the last reference to it."""
+def in_memory(source: TextSource) -> TextSource:
+    """A source whose text is held in memory: a stream then raises DataError when it is longer than MAX_STREAM."""
+    if not source.is_stream:
+        return source
+    return replace(source, open=lambda: cast("IO[bytes]", _Ending(source)))
 
-    def __del__(self) -> None:
-        self.close()
 
+class _Ending(io.RawIOBase):
+    """A stream that must end."""
 
-class _Unclosing(io.RawIOBase):
-    """A view of a file that stays open when the view is closed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, source: TextSource) -> None:
+        self._file, self._name, self._left = source.open(), source.name, MAX_STREAM
 
     def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
+        piece = self._file.read(size)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise DataError(
+                f"{self._name} has more than {MAX_STREAM:,} bytes, too many for a text that is held in memory",
+                "pipe a part of it in: ... | head -c 1000000 | charrnn ...",
+            )
+        return piece
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def byte_pieces(source: TextSource) -> Iterator[bytes]:

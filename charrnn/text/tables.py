@@ -20,7 +20,7 @@ from charrnn.wording import did_you_mean, listed
 DELIMITERS = ",;\t|"
 """What may stand between two columns, the usual one first."""
 LONGEST_VALUE = 1 << 30
-"""Characters of a value of a .csv file, at most."""
+"""Characters of a value of a .csv file, of a line, and of a .json file, at most."""
 SEEN_PIECES = 16
 """Pieces of a file that are read to list its keys; of a longer .json file they are not listed."""
 SEEN_RECORDS = 100
@@ -72,7 +72,7 @@ def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
     pieces = itertools.islice(_text_pieces(source, config, Notes()), SEEN_PIECES)
     try:
         if kind == "csv":
-            return _header(_lines(pieces))[0]
+            return _header(_lines(source, pieces))[0]
         objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
         return _keys(objects)
     except DataError:
@@ -85,14 +85,39 @@ def _text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iter
     return text_pieces(source, characters, notes)
 
 
-def _lines(pieces: Iterable[str]) -> Iterator[str]:
+def _lines(source: TextSource, pieces: Iterable[str]) -> Iterator[str]:
     """A text's lines, with their ends."""
-    rest = ""
+    rest: list[str] = []
+    for piece in _bounded(source, pieces, "line", "\n"):
+        first, *others = piece.split("\n")
+        rest.append(first)
+        if others:
+            yield "".join(rest) + "\n"
+            yield from (line + "\n" for line in others[:-1])
+            rest = others[-1:]
+    if last := "".join(rest):
+        yield last
+
+
+def _bounded(source: TextSource, pieces: Iterable[str], noun: str, end: str) -> Iterator[str]:
+    """The pieces of a text of which one part is held in memory at a time.
+
+    Args:
+        source: the text.
+        pieces: its pieces.
+        noun: what a part is.
+        end: the character that ends a part; "": the text is one part.
+
+    Raises:
+        DataError: a part has more than LONGEST_VALUE characters.
+    """
+    length = 0
     for piece in pieces:
-        *lines, rest = (rest + piece).split("\n")
-        yield from (line + "\n" for line in lines)
-    if rest:
-        yield rest
+        is_end = bool(end) and end in piece
+        length = len(piece) - piece.rindex(end) if is_end else length + len(piece)
+        if length > LONGEST_VALUE:
+            raise DataError(f"{source.name} has a {noun} of more than {LONGEST_VALUE:,} characters")
+        yield piece
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -109,7 +134,7 @@ def _header(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str]]]:
 
 def _column(source: TextSource, pieces: Iterable[str], field: str) -> Iterator[str]:
     try:
-        names, rows = _header(_lines(pieces))
+        names, rows = _header(_lines(source, pieces))
         if field not in names:
             raise _lacks(source, field, names, "column")
         at = names.index(field)
@@ -124,13 +149,14 @@ def _column(source: TextSource, pieces: Iterable[str], field: str) -> Iterator[s
 
 def _objects(source: TextSource, pieces: Iterable[str]) -> Iterator[Any]:
     """What each line of a .jsonl file holds."""
-    for number, line in enumerate(_lines(pieces), 1):
+    for number, line in enumerate(_lines(source, pieces), 1):
         if line.strip():
             yield _parsed(source, line, f"line {number:,} of {source.name}")
 
 
 def _whole(source: TextSource, pieces: Iterable[str]) -> Any:
-    return _parsed(source, "".join(pieces), source.name)
+    whole = "".join(_bounded(source, pieces, "value", ""))
+    return _parsed(source, whole, source.name)
 
 
 def _parsed(source: TextSource, text: str, where: str) -> Any:

@@ -41,10 +41,10 @@ class Metrics:
 
         What is damaged is left out: no run needs its metrics to continue.
         """
-        try:
-            rows = list(_rows(self.path))
-        except FileNotFoundError:
+        if not self.path.exists():
             return
+        try:
+            rows = list(_rows(self.path)) if self.path.is_file() else [None]
         except OSError:
             rows = [None]
         self.rows = [row for row in rows if row and row["step"] <= up_to_step]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.sample.prompt import PromptOptions
 from charrnn.cli.terminal import ctrl_c_raises, is_quiet, report
 from charrnn.cli.threads import one_thread
-from charrnn.errors import CharrnnError, SettingError, UsageError
+from charrnn.errors import CharrnnError, DataError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
 from charrnn.settings import Config, setting
 from charrnn.wording import counted
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SUGGESTION_LENGTH = 200
 """Characters of a suggestion, unless --length gives another number."""
+LONGEST_LINE = 1 << 24
+"""Maximum bytes of a line of standard input."""
 MAX_CONTEXT = 60
 """Maximum characters of the text that are repeated before a suggestion."""
 HELP = """\
@@ -140,9 +142,11 @@ class LineInterface:
         while True:
             if is_terminal:
                 self._put("> ")
-            raw = sys.stdin.buffer.readline()
+            raw = sys.stdin.buffer.readline(LONGEST_LINE + 1)
             if not raw:
                 return
+            if len(raw) > LONGEST_LINE:
+                raise DataError(f"standard input has a line of more than {LONGEST_LINE:,} bytes")
             yield raw.decode(encoding, "surrogateescape").removesuffix("\n").removesuffix("\r")
 
     def _obey(self, line: str) -> None:

@@ -93,15 +93,18 @@ def make_selection(options: SelectionOptions, reading: CorpusConfig) -> "Selecti
 
 def _novelty(options: SelectionOptions, reading: CorpusConfig) -> "Novelty":
     """The text whose copies are dropped, read as the model's corpus was."""
-    from charrnn.cli.inputs import find_texts, without_training_hint
+    from charrnn.cli.inputs import find_texts, streams_in, without_training_hint
+    from charrnn.cli.work import reading_streams
     from charrnn.errors import DataError
     from charrnn.sampling.novelty import Novelty
     from charrnn.text.corpus import read_corpus
     from charrnn.text.opening import user_cache
+    from charrnn.text.sources import in_memory
 
     try:
-        sources = find_texts(options.novel, reading, words=False)
-        corpus = read_corpus(sources, reading, cache=user_cache())
+        with reading_streams(streams_in(options.novel)):
+            sources = map(in_memory, find_texts(options.novel, reading, words=False))
+            corpus = read_corpus(list(sources), reading, cache=user_cache())
     except DataError as error:
         raise without_training_hint(error) from error
     return Novelty(

@@ -16,10 +16,13 @@ from charrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.config import CorpusConfig
+    from charrnn.text.kinds import Items
     from charrnn.text.sources import TextSource
 
 PIECE = 1 << 19
 """Bytes of a file that are read at once."""
+LONGEST = 1 << 28
+"""Characters of the longest line, record or document."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Lines:
         from charrnn.text.pieces import ended
 
         if self._source and config.field is not None:
-            yield from _cut(_values(self._source, config), RECORDS.end)
+            yield from _cut(_values(self._source, config), RECORDS, self.name)
             return
         kind = items_of(config) or LINES
         try:
@@ -63,7 +66,7 @@ class Lines:
                 texts = _decoded(iter(read, b""), config, self.name)
                 if kind != LINES:
                     texts = ended(texts, config.separator, kind.end)
-                yield from _cut(texts, kind.end)
+                yield from _cut(texts, kind, self.name)
         except OSError as error:
             raise DataError(f"cannot read {self.name!r}: {error.strerror or error}") from error
 
@@ -76,13 +79,14 @@ def open_lines(names: Sequence[str], config: "CorpusConfig") -> list[Lines]:
         UsageError: standard input is closed.
     """
     from charrnn.cli.inputs import expanded, find_texts, require_files
+    from charrnn.text.sources import is_pipe
 
     require_files(names)
     lines: list[Lines] = []
     for name in expanded(names):
         if name == "-" and config.field is None and not _is_redirected():
             lines.append(_stdin_lines())
-        elif _is_fifo(path := Path(name)):
+        elif is_pipe(path := Path(name)):
             opened = partial(_Opened, partial(io.FileIO, path))
             lines.append(Lines(name, is_live=True, _open=opened))
         else:
@@ -104,13 +108,6 @@ def _stdin_lines() -> Lines:
 def _is_redirected() -> bool:
     """Whether standard input is a file, which is all there."""
     return sys.stdin is not None and stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode)
-
-
-def _is_fifo(path: Path) -> bool:
-    try:
-        return path.is_fifo()
-    except (OSError, ValueError):  # too long for a name, or with a NUL
-        return False
 
 
 def _reading(file: IO[bytes]) -> Callable[[], bytes]:
@@ -172,15 +169,23 @@ def _values(source: "TextSource", config: "CorpusConfig") -> Iterator[str]:
     yield from (as_text(piece, config) for piece in read_pieces(source, config, Notes()))
 
 
-def _cut(texts: Iterator[str], end: str) -> Iterator[list[str]]:
-    """The lines that are complete after each piece of a text; at the end the last, if nothing ends it."""
+def _cut(texts: Iterator[str], kind: "Items", name: str) -> Iterator[list[str]]:
+    """The lines that are complete after each piece of a text; at the end the last, if nothing ends it.
+
+    Raises:
+        DataError: one of them has no end within LONGEST characters.
+    """
     rest: list[str] = []
+    length = 0
     for text in texts:
-        if end in text:
-            first, *lines, last = text.split(end)
+        if kind.end in text:
+            first, *lines, last = text.split(kind.end)
             yield ["".join((*rest, first)), *lines]
-            rest = [last]
+            rest, length = [last], len(last)
         else:
             rest.append(text)
+            length += len(text)
+        if length > LONGEST:
+            raise DataError(f"{name} has a {kind.noun} of more than {LONGEST:,} characters")
     if last := "".join(rest):
         yield [last]
