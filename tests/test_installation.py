@@ -1,5 +1,6 @@
 """How charrnn is built and installed: the lines of the page about it, and life without torch."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -18,7 +19,25 @@ from helpers import CLEAN, run_charrnn
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "how-to" / "installing.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PYTHONS = ("python3", "python3.12", "python3.13", "python3.14")
+MINOR = "Programming Language :: Python :: 3."
+PYTHONS = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if c.startswith(MINOR)]
+"""The versions that the project names: 3.11 ..."""
+INSTALLED = (".pyenv/versions/{}*/bin/python", ".local/share/uv/python/cpython-{}*/bin/python3")
+"""Where others put them, in the home folder."""
+
+
+def found_python(version):
+    """A Python of this version that runs here; None if there is none."""
+    others = (path for place in INSTALLED for path in Path.home().glob(place.format(version)))
+    for python in (f"python{version}", *map(str, others)):
+        script = "import sys; print('%d.%d' % sys.version_info[:2])"
+        with contextlib.suppress(OSError):
+            done = subprocess.run(
+                [python, "-c", script], capture_output=True, text=True, check=False
+            )
+            if done.stdout.strip() == version:
+                return python
+    return None
 
 
 def lines_below(title):
@@ -164,12 +183,11 @@ def test_the_library_says_so_too(without_torch, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("python", PYTHONS)
-def test_the_lines_for_a_small_machine(python, checkout):
-    if subprocess.run(
-        f"{python} --version", shell=True, capture_output=True, check=False
-    ).returncode:
-        pytest.skip(f"there is no {python}")
+@pytest.mark.parametrize("version", PYTHONS)
+def test_the_lines_for_a_small_machine(version, checkout):
+    python = found_python(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version}")
     (script,) = lines_below("Without torch")
     run(script.replace("python3 ", f"{python} "), checkout)
     have = run(".small/bin/pip list", checkout)
