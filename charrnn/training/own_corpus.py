@@ -33,7 +33,7 @@ def read_own_corpus(
 ) -> "Corpus":
     """The corpus of a model, read again.
 
-    Where the checkpoint says where it is, the text is named before it is opened, and nothing is said of its content
+    Where the checkpoint says where it is, the text is named before it is opened, and nothing of its content is shown
     unless its fingerprint is the recorded one.
 
     Args:
@@ -41,7 +41,7 @@ def read_own_corpus(
         opened: reads the texts.
         names: names of the texts, given by the user; none: those of the checkpoint.
         split_files: names of the validation and test text, by setting, given by the user.
-        announce: is given the files that are read because the checkpoint names them, before they are opened.
+        announce: receives the files that are read because the checkpoint names them, before they are opened.
         hint: what to do if the text is not there, or is another one.
         run: the run's name in messages, if it has one.
 

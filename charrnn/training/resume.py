@@ -1,6 +1,6 @@
 """A run that is continued: what is asked of it must be what it was, unless it is free to differ.
 
-It prints nothing: what a user should know on the way is told, as a label and a sentence.
+It prints nothing: what a user should know on the way is messages, as a label and a sentence.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
     from charrnn.training.trainer import Trainer
 
-Tell = Callable[[str, str], object]
-"""Is told a label and a sentence: "note", "skipped 2 damaged lines of metrics.jsonl"."""
+Report = Callable[[str, str], object]
+"""Receives a label and a sentence: "note", "skipped 2 damaged lines of metrics.jsonl"."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is asked of a run that is continued."""
+class ResumeRequest:
+    """A request to continue a run."""
 
     names: Sequence[str]
     """The names of its texts; none: those that it has recorded."""
@@ -69,22 +69,22 @@ def last_checkpoint(out: Path, name: str | None, names: Sequence[str]) -> Path |
 @contextlib.contextmanager
 def continued(
     path: Path,
-    wish: Wish,
+    wanted: ResumeRequest,
     *,
     read: "Callable[[Checkpoint], Corpus]",
     device_for: Callable[[TrainingRequest], str],
-    tell: Tell,
+    report: Report,
     finished_too: bool = False,
 ) -> Iterator[Continued]:
     """A run that is continued; a context that locks its folder.
 
     Args:
         path: the run's last checkpoint.
-        wish: what is asked of it. The settings must be those of the run, unless they are free to differ; the limits may
+        wanted: the request. The settings must be those of the run, unless they are free to differ; the limits may
             be others, for which the run is then re-planned.
         read: reads its text again.
         device_for: the device that a request asks for.
-        tell: see `Tell`.
+        report: see `Report`.
         finished_too: whether a run without a step left gets a trainer too.
 
     Raises:
@@ -100,27 +100,27 @@ def continued(
     with locked(folder):
         last = load_checkpoint(path)
         config, done = resume_point(last)
-        _require_own_settings(wish, last)
-        limits = new_limits(wish.request, last.run, config)
-        end = "" if limits else _end(wish.names, folder, config, last)
+        _require_own_settings(wanted, last)
+        limits = new_limits(wanted.request, last.run, config)
+        end = "" if limits else _end(wanted.names, folder, config, last)
         if end and not finished_too:
             yield Continued(last, config, None, end)
             return
         text = read(last)
-        tell("resuming", _progress(folder, done, config))
-        if wish.names and list(wish.names) != sources_of(last):
-            tell(
+        report("resuming", _progress(folder, done, config))
+        if wanted.names and list(wanted.names) != sources_of(last):
+            report(
                 "note",
                 f"the same text was called {escape(listed_sources(last))} when the run began",
             )
-        saving = _saving(wish.settings, last)
+        saving = _saving(wanted.settings, last)
         require_room(folder, last.model.config, keep=saving.keep, resumed=True)
-        config = _on_this_machine(config, wish.request, last, device_for)
-        trainer = _trainer(last, folder, text, config, saving, limits, tell)
+        config = _on_this_machine(config, wanted.request, last, device_for)
+        trainer = _trainer(last, folder, text, config, saving, limits, report)
         if count := trainer.files.metrics.num_damaged:
-            tell("note", f"skipped {counted(count, 'damaged line')} of {METRICS}")
+            report("note", f"skipped {counted(count, 'damaged line')} of {METRICS}")
         if limits and (plan := train_longer(trainer, limits)):
-            tell("re-planned", plan)
+            report("re-planned", plan)
         elif limits:
             end = f"{folder} has already trained {amount_done(trainer)}"
         trainer.stop_requested = bool(end)
@@ -139,7 +139,7 @@ def _trainer(
     config: TrainingConfig,
     saving: SavingConfig,
     limits: Mapping[str, float],
-    tell: Tell,
+    report: Report,
 ) -> "Trainer":
     """The trainer that continues a run, with the record of where and how it does."""
     from charrnn.training.trainer import Trainer
@@ -147,7 +147,7 @@ def _trainer(
     here = {"versions": versions(), "machine": about_machine(config)}
     if changed := differences(last.run, here):
         same = "the run continues, but its result will not be bit for bit the same"
-        tell("note", f"{escape(changed)}: {same}")
+        report("note", f"{escape(changed)}: {same}")
     settings = {"training": dataclasses.asdict(config), "saving": dataclasses.asdict(saving)}
     about = {**last.run, **here, **settings}
     try:
@@ -168,16 +168,16 @@ def _trainer(
 # --- the settings -----------------------------------------------------------------------------------------------------
 
 
-def _require_own_settings(wish: Wish, last: "Checkpoint") -> None:
+def _require_own_settings(wanted: ResumeRequest, last: "Checkpoint") -> None:
     """Raise SettingError if a setting was given that the run was not started with, unless it is free to differ."""
-    bound = _bound(*wish.configs, ModelConfig, TrainingConfig)
-    wanted = {name: value for name, value in wish.settings.items() if name in bound}
-    if "init_from" in wanted:
+    bound = _bound(*wanted.configs, ModelConfig, TrainingConfig)
+    given = {name: value for name, value in wanted.settings.items() if name in bound}
+    if "init_from" in given:
         with contextlib.suppress(CheckpointError):  # it may be gone since
-            wanted["init_from"] = str(find_checkpoint(wanted["init_from"]))
+            given["init_from"] = str(find_checkpoint(given["init_from"]))
     differences = [
         _difference(name, plain_value(value), own)
-        for name, value in wanted.items()
+        for name, value in given.items()
         if plain_value(value) not in (own := _own_values(last, name))
         and not (name in SPLIT_FILES and own[:1] != [None])  # it may have been moved
     ]

@@ -50,7 +50,7 @@ from charrnn.training.order import (
 )
 from charrnn.training.own_corpus import read_own_corpus
 from charrnn.training.plan import Plan
-from charrnn.training.resume import Wish, continued, last_checkpoint
+from charrnn.training.resume import ResumeRequest, continued, last_checkpoint
 from charrnn.training.start import StartOptions
 from charrnn.training.trainer import Trainer
 
@@ -63,7 +63,7 @@ class Run(Iterator[Event]):
         plan: the plan of the run.
         held: the lock on the run's folder; released at the end of the run.
         is_kept: whether the folder is kept; if not, the best model is only in memory.
-        told: what was noted when the run was resumed.
+        messages: what was noted when the run was resumed.
         is_done: whether there is nothing left to do.
     """
 
@@ -74,10 +74,10 @@ class Run(Iterator[Event]):
         held: ExitStack,
         *,
         is_kept: bool,
-        told: Sequence[str] = (),
+        messages: Sequence[str] = (),
         is_done: bool = False,
     ) -> None:
-        self._trainer, self._held, self._is_kept, self._told = trainer, held, is_kept, told
+        self._trainer, self._held, self._is_kept, self._messages = trainer, held, is_kept, messages
         self._model: LanguageModel | None = None
         self._events = iter(()) if is_done else self._train()
         weakref.finalize(self, held.close)
@@ -99,7 +99,7 @@ class Run(Iterator[Event]):
         """Notes on the text and the plan, one sentence each."""
         found = [*self.corpus.notes, *corpus_advice(self.corpus)]
         reasons = self.plan.reasons if self.plan else self._trainer.metadata.get("plan", ())
-        return [*(spelled(note, in_python) for note in found), *reasons, *self._told]
+        return [*(spelled(note, in_python) for note in found), *reasons, *self._messages]
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -266,7 +266,10 @@ def _resumed(
         own_config(SavingConfig, settings),
     )
     given = {n: getattr(c, n) for c in configs for n in settings_of(c) if n in settings}
-    wish, told = Wish(recorded, request, configs, {**given, **request.given}), list[str]()
+    wanted, messages = (
+        ResumeRequest(recorded, request, configs, {**given, **request.given}),
+        list[str](),
+    )
 
     def opened(found: Sequence[str], config: CorpusConfig, **how: Any) -> Corpus:
         place = None if cache is None else Path(cache)
@@ -274,21 +277,23 @@ def _resumed(
 
     def read(last: Checkpoint) -> Corpus:
         hint = "give it the original text, or start a new run"
-        return read_own_corpus(last, opened, names=names, split_files=wish.split_files, hint=hint)
+        return read_own_corpus(last, opened, names=names, split_files=wanted.split_files, hint=hint)
 
-    def tell(label: str, sentence: str) -> None:
-        told.append(f"{label}: {sentence}")
+    def report(label: str, sentence: str) -> None:
+        messages.append(f"{label}: {sentence}")
 
     with ExitStack() as held:
         found = held.enter_context(
-            continued(path, wish, read=read, device_for=device_of, tell=tell, finished_too=True)
+            continued(
+                path, wanted, read=read, device_for=device_of, report=report, finished_too=True
+            )
         )
         trainer, is_done = found.trainer, bool(found.end)
         assert trainer
         if is_done:
-            tell("resuming", f"{found.end}; nothing left to do")
+            report("resuming", f"{found.end}; nothing left to do")
         kept = ExitStack() if is_done else held.pop_all()
-    return Run(trainer, None, kept, is_kept=True, told=told, is_done=is_done)
+    return Run(trainer, None, kept, is_kept=True, messages=messages, is_done=is_done)
 
 
 def _require_no_files(settings: Mapping[str, Any], *, overwrite: bool) -> None:

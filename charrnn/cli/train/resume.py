@@ -13,7 +13,13 @@ from charrnn.cli.train.run import start_torch
 from charrnn.errors import CheckpointError
 from charrnn.runs import resume_command
 from charrnn.settings import settings_of
-from charrnn.training.resume import Wish, continued, last_checkpoint, other_text, sources_of
+from charrnn.training.resume import (
+    ResumeRequest,
+    continued,
+    last_checkpoint,
+    other_text,
+    sources_of,
+)
 from charrnn.wording import escape
 
 if TYPE_CHECKING:
@@ -54,26 +60,28 @@ def resumed_trainer(
     """
     names, configs, request = command_line.names, command_line.configs, command_line.request
     settings = {n: getattr(c, n) for c in configs for n in settings_of(c) if n in given}
-    wish = Wish(names, request, configs, {**settings, **request.given})
+    wanted = ResumeRequest(names, request, configs, {**settings, **request.given})
 
     def read(last: "Checkpoint") -> "Corpus":
-        text = _same_corpus(wish, last, path.parent, command_line.run.cache)
+        text = _same_corpus(wanted, last, path.parent, command_line.run.cache)
         say_corpus(names or [*map(escape, sources_of(last))], text)
         return text
 
-    def tell(label: str, sentence: str) -> None:
+    def report(label: str, sentence: str) -> None:
         say(f"{label:<12}{sentence}")
 
-    with continued(path, wish, read=read, device_for=start_torch, tell=tell) as found:
+    with continued(path, wanted, read=read, device_for=start_torch, report=report) as found:
         if found.end:
-            tell("resuming", f"{found.end}; nothing left to do")
+            report("resuming", f"{found.end}; nothing left to do")
             own = names or sources_of(found.last)
             longer = longer_command(path.parent, own, found.last.run, found.config)
             say(f"to train longer: {longer}")
         yield None if found.end else found.trainer
 
 
-def _same_corpus(wish: Wish, last: "Checkpoint", folder: Path, cache: Path | None) -> "Corpus":
+def _same_corpus(
+    wanted: ResumeRequest, last: "Checkpoint", folder: Path, cache: Path | None
+) -> "Corpus":
     """The corpus of a run, read again.
 
     Raises:
@@ -83,9 +91,9 @@ def _same_corpus(wish: Wish, last: "Checkpoint", folder: Path, cache: Path | Non
     hint = "restore the original text, or start a new run without --resume"
     return read_own_corpus(
         last,
-        names=wish.names,
-        split_files=wish.split_files,
+        names=wanted.names,
+        split_files=wanted.split_files,
         cache=cache,
-        hint=hint if wish.names else f"{hint}; or name its new place: {line}",
-        run=f"{folder}{other_text(wish.names, last)}",
+        hint=hint if wanted.names else f"{hint}; or name its new place: {line}",
+        run=f"{folder}{other_text(wanted.names, last)}",
     )
