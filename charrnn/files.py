@@ -5,16 +5,19 @@ Every checkpoint, record and dump goes through `replacing`, so that this is the 
 
 import contextlib
 import errno
-import glob
 import os
-import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
 
 from charrnn.errors import BusyError, EnvironmentFault, SettingError
+from charrnn.temporaries import (
+    create,
+    remove_dead_temporaries,
+    remove_stale_temporaries,
+    temporary_for,
+)
 
 
 def environment_fault(action: str, path: Path, error: OSError) -> EnvironmentFault:
@@ -46,11 +49,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         EnvironmentFault: the disk is full, the folder cannot be written, or the like; the old file is intact.
     """
     target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for a link to itself
-    temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    temporary = temporary_for(target)
     try:
         mode = _mode_of(target)
         remove_dead_temporaries(target)
-        with _create(temporary) as file:
+        with create(temporary) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -73,7 +76,7 @@ def give_second_name(path: Path, second: Path) -> None:
     Raises:
         EnvironmentFault: neither can be made.
     """
-    temporary = second.with_name(f".{second.name}.tmp-{os.getpid()}")
+    temporary = temporary_for(second)
     try:
         temporary.unlink(missing_ok=True)
         os.link(os.path.realpath(path), temporary)
@@ -101,16 +104,6 @@ def _mode_of(path: Path) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _create(path: Path) -> IO[bytes]:
-    path.unlink(missing_ok=True)  # left by a dead process with the same id
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o666)
-    _holds(
-        descriptor
-    )  # until it is closed: so that other machines of a network see that it is in use
-    return os.fdopen(descriptor, "wb")
-
-
 def _flush_folder(folder: Path) -> None:
     if os.name != "posix":  # Windows cannot open a folder
         return
@@ -121,60 +114,6 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_stale_temporaries(folder: Path) -> None:
-    """Remove the temporary files of dead writers in `folder`. Call it while holding the folder's lock."""
-    for path in folder.glob(".*.tmp-*"):
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
-def remove_dead_temporaries(target: Path) -> None:
-    """Remove the temporary files and folders that dead processes have left beside the target that they were for."""
-    for path in target.parent.glob(f".{glob.escape(target.name)}.tmp-*"):
-        number = path.name.rpartition("-")[2]
-        if number.isascii() and number.isdecimal() and _is_dead(int(number)) and not _in_use(path):
-            with contextlib.suppress(OSError):
-                (shutil.rmtree if path.is_dir() else os.unlink)(path)
-
-
-def _is_dead(process: int) -> bool:
-    """Whether no process of this machine has the number; never where that cannot be asked."""
-    if os.name != "posix":  # os.kill would end it
-        return False
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _in_use(path: Path) -> bool:
-    """Whether a process of any machine holds the file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return True
-    try:
-        return not _holds(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _holds(descriptor: int) -> bool:
-    """Lock an open file for this process, if no other holds it."""
-    if sys.platform == "win32":  # where an open file cannot be removed anyway
-        return False
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def make_writable_folder(folder: Path) -> None:
     """Make `folder`, and check that it can be written.
 
@@ -182,7 +121,7 @@ def make_writable_folder(folder: Path) -> None:
         UsageError: the path is not a folder.
         EnvironmentFault: it cannot be made or written.
     """
-    probe = folder / f".probe.tmp-{os.getpid()}"
+    probe = temporary_for(folder / "probe")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")

@@ -18,8 +18,6 @@ from charrnn.files import (
     keep_lock,
     locked,
     make_writable_folder,
-    remove_dead_temporaries,
-    remove_stale_temporaries,
     write_atomically,
 )
 
@@ -253,17 +251,12 @@ def test_a_lock_that_cannot_be_made_is_an_environment_fault(path, wording):
         pass
 
 
-def test_only_temporaries_are_swept_and_only_by_the_holder(tmp_path):
-    kept = [".lock", ".hidden", "a.tmp-5", "last.safetensors"]
-    for name in [*kept, ".last.safetensors.tmp-99999", ".probe.tmp-3"]:
+def test_the_holder_of_a_folder_sweeps_the_temporaries_of_dead_processes(tmp_path):
+    kept = [".lock", ".hidden", "a.tmp-999999999", "last.safetensors", f".x.tmp-{os.getppid()}"]
+    for name in [*kept, ".last.safetensors.tmp-999999999", ".probe.tmp-999999998"]:
         (tmp_path / name).write_bytes(OLD)
     with locked(tmp_path):
         assert listing(tmp_path) == sorted([*kept, ".lock-owner"])
-
-
-def test_sweeping_a_folder_without_temporaries_does_nothing(path):
-    remove_stale_temporaries(path.parent)
-    assert listing(path.parent) == [path.name]
 
 
 # --- make_writable_folder ---
@@ -312,58 +305,6 @@ def test_what_is_no_regular_file_is_never_replaced(tmp_path, wording):
     with wording.raises(EnvironmentFault):
         write_atomically(pipe, b"new")
     assert pipe.is_fifo()
-
-
-# --- what dead processes leave ---
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from charrnn.files import replacing
-with replacing(Path(sys.argv[1])) as file:
-    file.write(b"half")
-    file.flush()
-    if sys.argv[2] == "dies":
-        os.kill(os.getpid(), signal.SIGKILL)
-    print("here", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_what_a_killed_process_left_beside_a_target_is_swept(path):
-    ended = subprocess.run([sys.executable, "-c", KILLED, path, "dies"], check=False)
-    assert ended.returncode == -signal.SIGKILL
-    left = [name for name in listing(path.parent) if name != path.name]
-    assert len(left) == 1
-    folder = path.with_name(f".other.tmp-{left[0].rpartition('-')[2]}")
-    folder.mkdir()
-    write_atomically(path, NEW)
-    assert listing(path.parent) == sorted([path.name, folder.name]), "that of another target stays"
-    remove_dead_temporaries(path.with_name("other"))
-    assert listing(path.parent) == [path.name]
-
-
-def test_what_a_living_process_writes_is_left_alone(path):
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, path, "lives"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as living:
-        assert living.stdout.readline() == b"here\n"
-        write_atomically(path, NEW)
-        assert len(listing(path.parent)) == 2
-        living.communicate(b"")
-    assert living.returncode == 0
-    assert path.read_bytes() == b"half"
-
-
-def test_what_a_process_of_another_machine_holds_is_left_alone(path):
-    fcntl = pytest.importorskip("fcntl")
-    held = path.with_name(f".{path.name}.tmp-999999999")  # no process of this machine
-    with held.open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        write_atomically(path, NEW)
-        assert held.exists()
-    write_atomically(path, OLD)
-    assert listing(path.parent) == [path.name]
 
 
 # --- a folder that is removed while it is held ---

@@ -17,6 +17,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"errors", "wording"},
     {"numerics", "settings", "cells"},
     {"config"},
+    {"temporaries"},
     {"files"},
     {"text"},
     {"network"},

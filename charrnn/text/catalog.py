@@ -13,10 +13,14 @@ from typing import Any
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
+from charrnn.files import write_atomically
+from charrnn.temporaries import temporary_folder
 from charrnn.text.folders import folder_sources
 from charrnn.text.sources import Notes, TextSource, file_source, named_source
 from charrnn.wording import did_you_mean
 
+DOWNLOADED = "corpora"
+"""The folder of downloads in the cache."""
 PYTHON_CHARS = 4_000_000
 """Characters read of the Python library, unless `max_chars` is set."""
 TESTS = ("test", "tests", "idle_test")
@@ -113,7 +117,7 @@ def is_cached(entry: NamedCorpus, cache: Path) -> bool:
 
 def _path(entry: NamedCorpus, cache: Path) -> Path:
     suffix = Path(entry.origin).suffix
-    return cache / "corpora" / (entry.name + suffix)
+    return cache / DOWNLOADED / (entry.name + suffix)
 
 
 def fetch(
@@ -142,7 +146,7 @@ def fetch(
             "remove the file and try again",
         )
     if expected is None:
-        _pin_path(path).write_text(actual)
+        write_atomically(_pin_path(path), actual.encode())
     return _member(path, entry.member) if entry.member else file_source(path)
 
 
@@ -155,13 +159,18 @@ def _download(entry: NamedCorpus, path: Path, progress: Callable[[str], Any] | N
     if bar is not None and not bar.total:
         bar.total = 1  # tqdm's bar is false while its total is 0, and pooch leaves out a false one
     try:
-        pooch.retrieve(
-            entry.origin,
-            entry.sha256 and f"sha256:{entry.sha256}",
-            fname=path.name,
-            path=path.parent,
-            downloader=pooch.HTTPDownloader(progressbar=bar or False, timeout=30),
-        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(
+            path
+        ) as folder:  # pooch's own temporary files have no name to tell them by
+            pooch.retrieve(
+                entry.origin,
+                entry.sha256 and f"sha256:{entry.sha256}",
+                fname=path.name,
+                path=folder,
+                downloader=pooch.HTTPDownloader(progressbar=bar or False, timeout=30),
+            )
+            (folder / path.name).replace(path)
     except requests.RequestException as error:
         if error.response is not None:
             error.response.close()  # pooch leaves it open

@@ -4,10 +4,11 @@ It prints nothing: the run is an iterator of events, and whatever a user should 
 """
 
 import dataclasses
+import secrets
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from charrnn.errors import (
 )
 from charrnn.runs import BEST, RUNS, new_folder
 from charrnn.settings import settings_of
+from charrnn.temporaries import remove_stale_temporaries, temporary_folder
 from charrnn.text.advice import corpus_advice
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
@@ -215,8 +217,7 @@ def train(
     device = device_of(shaped)
     with ExitStack() as held:
         if not is_kept:
-            place = held.enter_context(tempfile.TemporaryDirectory(prefix="charrnn-"))
-            folder = Path(place) / folder.name
+            folder = held.enter_context(_own_folder()) / folder.name
         held.enter_context(held_folder(folder, network, overwrite=overwrite, keep=saving.keep))
         plan = plan_run(corpus, network, shaped, device)
         require_room(folder, plan.model_config, keep=saving.keep)
@@ -225,6 +226,13 @@ def train(
         )
         kept = held.pop_all()
     return Run(trainer, plan, kept, is_kept=is_kept)
+
+
+def _own_folder() -> AbstractContextManager[Path]:
+    """A folder for a run that is not kept; what killed processes have left of theirs is removed."""
+    place = Path(tempfile.gettempdir())
+    remove_stale_temporaries(place, "charrnn-????????")
+    return temporary_folder(place / f"charrnn-{secrets.token_hex(4)}", 0o700)
 
 
 def _require_sense(texts: Texts | None, *, overwrite: bool, resume: bool) -> None:

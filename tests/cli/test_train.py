@@ -396,7 +396,7 @@ def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_
     wait_for(process, folder / "last.safetensors")
     process.kill()
     process.communicate()
-    (folder / ".best.safetensors.tmp-999").write_bytes(b"half")
+    (folder / ".best.safetensors.tmp-999999999").write_bytes(b"half")
     step = load_checkpoint(folder / "last.safetensors").metrics["step"]
     second = start(("train", "--resume"), tmp_path, command)
     deadline = time.monotonic() + 120

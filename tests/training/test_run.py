@@ -2,7 +2,12 @@
 
 import gc
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +254,29 @@ def test_what_cannot_be_resumed_is_refused(place, wording):
     run = charrnn.train("book.txt", name="new", resume=True, **SMALL)
     assert run.plan
     assert run.folder == Path("checkpoints/new")
+
+
+KILLED = """
+import os, signal
+from charrnn.training.run import _own_folder
+with _own_folder() as folder:
+    (folder / "best.safetensors").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_run_that_is_not_kept_has_left_is_removed_by_the_next(place, monkeypatch):
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED], env={**os.environ, "TMPDIR": str(place)}, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list(place.glob(".charrnn-*/best.safetensors"))) == 1
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    run = charrnn.train(TEXT, **SMALL)
+    other = charrnn.train(TEXT, **SMALL)
+    assert {f.parent for f in (run._trainer.folder, other._trainer.folder)} == set(
+        place.glob(".charrnn-*")
+    )
+    del run, other
+    gc.collect()
+    assert [path.name for path in place.iterdir()] == ["book.txt"]

@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import EnvironmentFault
-from charrnn.files import environment_fault, remove_dead_temporaries
+from charrnn.files import environment_fault
 from charrnn.interpret.dumps.arrays import Region
 from charrnn.interpret.dumps.header import Spec
 from charrnn.interpret.dumps.writing import Watch
 from charrnn.interpret.recording import RecordedModel, Recording, record_parts
 from charrnn.model import CharRNN
+from charrnn.temporaries import temporary_folder
 
 STATES_FILE, TEXT_FILE = "states.hdf5", "train.hdf5"
 WORDS_FILE, CONFIG_FILE = "words.dict", "lstm.yml"
@@ -186,14 +186,10 @@ def _making(folder: Path) -> Iterator[Path]:
             "pip install h5py",
         ) from error
     folder = folder.resolve()
-    remove_dead_temporaries(folder)
-    temporary = folder.with_name(f".{folder.name}.tmp-{os.getpid()}")
     try:
-        temporary.mkdir()
-        yield temporary
-        temporary.replace(folder)
+        with temporary_folder(folder) as temporary:
+            yield temporary
+            temporary.replace(folder)
     except OSError as error:  # h5py has the system's reason in the midst of its own
         known = OSError(error.errno, os.strerror(error.errno)) if error.errno else error
         raise environment_fault("write", folder, known) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
