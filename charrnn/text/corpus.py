@@ -5,7 +5,7 @@ the three parts begins and ends with one.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from charrnn.errors import DataError
 from charrnn.numerics import Ids
 from charrnn.text.items import (
     Positions,
-    copy_items,
+    copied_items,
     count_repeated,
     item_bounds,
     part_spans,
@@ -171,14 +171,16 @@ def read_corpus(
     _require_text(counts, sources)
     vocabulary = _vocabulary_for(counts, config, vocabulary, extend=extend)
     _require_known(counts, vocabulary, hint)
-    ids = number(sources, config, vocabulary, total, fingerprint, cache)
+    ids = number(sources, config, vocabulary, total, fingerprint, cache, notes)
     sentences = source_remarks(sources, config, notes, total)
     own_parts: tuple[int, ...] = notes.lengths["val"], notes.lengths["test"]
     _require_parts(sources, notes)
     if kind := items_of(config):
         ends = np.cumsum([total - sum(own_parts), *own_parts])
-        ids, sizes, more = _by_items(ids, vocabulary, config, kind, ends, fingerprint, cache)
+        ids, sizes, more = _by_items(ids, vocabulary, config, kind, ends, fingerprint, cache, notes)
         own_parts, sentences = sizes[1:], [*sentences, *more]
+    if notes.cache_damaged:
+        sentences.append("the encoded corpus in the cache was damaged, and has been made again")
     return Corpus(
         ids,
         vocabulary,
@@ -270,6 +272,7 @@ def _by_items(
     ends: Positions,
     fingerprint: str,
     cache: Path,
+    notes: Notes,
 ) -> tuple[Ids, tuple[int, ...], list[str]]:
     """The items, those of each part shuffled; how many each part has; and notes about items that are left out.
 
@@ -289,25 +292,25 @@ def _by_items(
             f"leave out {setting} to read it as one text",
         )
     empty = len(item_bounds(ids, end)) - len(starts)
-    notes = (
+    sentences = (
         [f"{empty:,} empty {kind.noun}{'s were' if empty > 1 else ' was'} left out"]
         if empty
         else []
     )
     if ids[ends[0] - 1] != end:
-        notes.append(f"the last {kind.noun} was cut off and left out")
+        sentences.append(f"the last {kind.noun} was cut off and left out")
     sizes = [len(own) for own, _ in spans]
     bounds = [0, *itertools.accumulate(sizes)]
     order = np.concatenate(
         [a + shuffled(b - a, config.split_seed) for a, b in itertools.pairwise(bounds)]
     )
 
-    def fill(made: Ids) -> None:
-        copy_items(made, ids, end, starts[order], lengths[order])
+    def pieces() -> Iterator[Ids]:
+        return copied_items(ids, end, starts[order], lengths[order])
 
     path = cache_path(vocabulary, fingerprint, cache, f"-{kind.noun}s-{config.split_seed}")
     return (
-        make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, fill),
+        make_ids(1 + int(lengths.sum()), vocabulary.dtype, path, pieces, notes),
         tuple(sizes),
-        notes,
+        sentences,
     )

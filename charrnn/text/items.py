@@ -47,9 +47,7 @@ def whole_items(ids: Ids, end: int) -> Ids:
     """Any text as items: "b a ↵ ↵ c" -> "↵ b a ↵ c ↵"."""
     closed = np.concatenate([ids, [end]]).astype(ids.dtype)
     starts, lengths = item_spans(closed, end)
-    made = np.empty(1 + int(lengths.sum()), ids.dtype)
-    copy_items(made, closed, end, starts, lengths)
-    return made
+    return np.concatenate(list(copied_items(closed, end, starts, lengths)))
 
 
 def item_spans(ids: Ids, end: int) -> tuple[Positions, Positions]:
@@ -69,18 +67,14 @@ def part_spans(ids: Ids, end: int, ends: Positions) -> list[tuple[Positions, Pos
     return spans
 
 
-def copy_items(into: Ids, ids: Ids, end: int, starts: Positions, lengths: Positions) -> None:
-    """Write an end symbol and then these items, one after another, which fills `into`."""
-    into[0], at = end, 1
-    step = max(1, PIECE * len(lengths) // max(1, len(into)))
+def copied_items(ids: Ids, end: int, starts: Positions, lengths: Positions) -> Iterator[Ids]:
+    """An end symbol and then these items, one after another, a piece at a time."""
+    yield np.array([end], ids.dtype)
+    step = max(1, PIECE * len(lengths) // max(1, int(lengths.sum())))
     for k in range(0, len(lengths), step):
         some = lengths[k : k + step]
         before = np.cumsum(some) - some
-        total = int(some.sum())
-        into[at : at + total] = ids[
-            np.repeat(starts[k : k + step] - before, some) + np.arange(total)
-        ]
-        at += total
+        yield ids[np.repeat(starts[k : k + step] - before, some) + np.arange(int(some.sum()))]
 
 
 def first_items(ids: Ids, end: int, most: int) -> Ids:

@@ -1,13 +1,14 @@
 """Numbering: from sources to ids, in two passes, one that counts the characters and one that numbers them.
 
 Small texts stay in memory. The ids of large ones lie in a file of the cache, mapped into memory, so that a text may be
-larger than the memory. The file is named by its content, and written completely or not at all.
+larger than the memory. The file is named by its content, has a checksum, and is written completely or not at all.
 """
 
 import codecs
 import hashlib
-import os
 import shutil
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.files import environment_fault
+from charrnn.files import environment_fault, replacing
 from charrnn.numerics import Ids
 from charrnn.text.kinds import item_end_of
 from charrnn.text.pieces import read_pieces
@@ -26,6 +27,12 @@ from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
 
 MAX_IN_MEMORY = 1 << 26
 """Bytes of ids above which they live in a file."""
+ENCODED = "encoded"
+"""The folder of ids in the cache."""
+PIECE = 1 << 22
+"""Bytes of ids that are compared with their checksum at once."""
+END, SIGN = struct.Struct("<4sI"), b"ids1"
+"""The end of a file of ids: a sign, and the CRC-32 of what stands before it."""
 CODE_POINTS = 0x110000
 """The number of Unicode code points."""
 
@@ -127,14 +134,41 @@ def number(
     total: int,
     fingerprint: str,
     cache: Path,
+    notes: Notes,
 ) -> Ids:
     """The ids of the whole text, in memory or, if large, mapped from the cache."""
 
-    def fill(ids: Ids) -> None:
-        _fill(ids, sources, config, vocabulary, fingerprint)
+    def pieces() -> Iterator[Ids]:
+        return _numbered(sources, config, vocabulary, total, fingerprint)
 
-    path = cache_path(vocabulary, fingerprint, cache)
-    return make_ids(total, vocabulary.dtype, path, fill)
+    return make_ids(
+        total, vocabulary.dtype, cache_path(vocabulary, fingerprint, cache), pieces, notes
+    )
+
+
+def _numbered(
+    sources: Sequence[TextSource],
+    config: CorpusConfig,
+    vocabulary: Vocabulary,
+    total: int,
+    fingerprint: str,
+) -> Iterator[Ids]:
+    """The ids of the text, a piece at a time; DataError if it is not the one that was counted."""
+    at, digest = 0, hashlib.sha256()
+    for piece, _ in _hashed(sources, config, Notes(), digest):
+        numbers = vocabulary.lookup(piece)
+        at += len(piece)
+        if at > total or (numbers == NOT_IN_VOCABULARY).any():
+            break
+        yield numbers
+    if digest.hexdigest() != fingerprint:
+        raise DataError(
+            "the corpus changed while it was being read",
+            "try again when no other program is writing to it",
+        )
+
+
+# --- the cache ----------------------------------------------------------------------------------------------------
 
 
 def cache_path(vocabulary: Vocabulary, fingerprint: str, cache: Path, order: str = "") -> Path:
@@ -143,67 +177,82 @@ def cache_path(vocabulary: Vocabulary, fingerprint: str, cache: Path, order: str
         vocabulary.symbols.tobytes() + bytes([vocabulary.has_unknown])
     ).hexdigest()
     name = f"{fingerprint[:32]}-{kept[:16]}{order}.{vocabulary.dtype.name}"
-    return cache / "encoded" / name
+    return cache / ENCODED / name
 
 
 def make_ids(
-    total: int, dtype: np.dtype[np.unsignedinteger], path: Path, fill: Callable[[Ids], None]
+    total: int,
+    dtype: np.dtype[np.unsignedinteger],
+    path: Path,
+    pieces: Callable[[], Iterator[Ids]],
+    notes: Notes,
 ) -> Ids:
-    """An array of `total` ids: filled in memory or, if large, mapped from a file, which is made unless it exists."""
+    """An array of `total` ids: in memory or, if large, mapped from a file, which is made unless it is there, undamaged.
+
+    Args:
+        total: the number of ids.
+        dtype: their type.
+        path: the file.
+        pieces: makes them, a piece at a time.
+        notes: gets a note of a damaged file.
+
+    Raises:
+        EnvironmentFault: the file cannot be written.
+    """
     if total * dtype.itemsize <= MAX_IN_MEMORY:
-        ids = np.empty(total, dtype)
-        fill(ids)
+        ids, at = np.empty(total, dtype), 0
+        for piece in pieces():
+            ids[at : at + len(piece)] = piece
+            at += len(piece)
         return ids
-    if not (path.is_file() and path.stat().st_size == total * dtype.itemsize):
-        _write_ids(path, dtype, total, fill)
+    if not _is_whole(path, total * dtype.itemsize):
+        notes.cache_damaged |= path.exists()
+        _write_ids(path, dtype, total, pieces())
     return np.memmap(path, dtype, "r", shape=(total,))
 
 
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether a file has ids of this size in bytes, and the checksum that they had when they were written."""
+    checksum, left = 0, size
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(min(PIECE, left)):
+                checksum = zlib.crc32(piece, checksum)
+                left -= len(piece)
+            return left == 0 and file.read(END.size + 1) == END.pack(SIGN, checksum)
+    except OSError:
+        return False
+
+
 def _write_ids(
-    path: Path, dtype: np.dtype[np.unsignedinteger], total: int, fill: Callable[[Ids], None]
+    path: Path, dtype: np.dtype[np.unsignedinteger], total: int, pieces: Iterator[Ids]
 ) -> None:
+    """Write ids, not into a memory map: where the disk is full, that would end the process by a signal."""
     need = total * dtype.itemsize
-    unfinished = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(path.parent).free
-        if free < need:
-            raise EnvironmentFault.naming(
-                "the corpus needs {need:,} bytes in {folder}, where {free:,} are free",
-                "choose another folder with {cache}",
-                need=need,
-                folder=path.parent,
-                free=free,
-            )
-        ids = np.memmap(unfinished, dtype, "w+", shape=(total,))
-        fill(ids)
-        ids.flush()
-        del ids  # Windows renames no file that is mapped
-        unfinished.replace(path)
     except OSError as error:
         raise environment_fault("write", path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _fill(
-    ids: Ids,
-    sources: Sequence[TextSource],
-    config: CorpusConfig,
-    vocabulary: Vocabulary,
-    fingerprint: str,
-) -> None:
-    at, digest = 0, hashlib.sha256()
-    for piece, _ in _hashed(sources, config, Notes(), digest):
-        numbers = vocabulary.lookup(piece)
-        end = at + len(piece)
-        if end > len(ids) or (numbers == NOT_IN_VOCABULARY).any():
-            break
-        ids[at:end] = numbers
-        at = end
-    if digest.hexdigest() == fingerprint:
-        return
-    raise DataError(
-        "the corpus changed while it was being read",
-        "try again when no other program is writing to it",
-    )
+    if free < need:
+        raise EnvironmentFault.naming(
+            "the corpus needs {need:,} bytes in {folder}, where {free:,} are free",
+            "choose another folder with {cache}",
+            need=need,
+            folder=path.parent,
+            free=free,
+        )
+    checksum = 0
+    try:
+        with replacing(path) as file:
+            for piece in pieces:
+                content = piece.astype(dtype, copy=False).tobytes()
+                checksum = zlib.crc32(content, checksum)
+                file.write(content)
+            file.write(END.pack(SIGN, checksum))
+    except EnvironmentFault as error:
+        if error.names_settings:  # that of a stream
+            raise
+        raise EnvironmentFault.naming(
+            "{fault}", "make room, or choose another folder with {cache}", fault=error.message
+        ) from error

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config import CorpusConfig
-from charrnn.text.catalog import PYTHON, PYTHON_CHARS, find_sources
+from charrnn.temporaries import remove_stale_temporaries
+from charrnn.text.catalog import DOWNLOADED, PYTHON, PYTHON_CHARS, find_sources
 from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.numbering import ENCODED
 from charrnn.text.sources import Notes, Part, TextSource
 from charrnn.text.vocabulary import Vocabulary
 
@@ -45,6 +47,8 @@ def open_corpus(
         hint: what a user can do if it lacks some.
     """
     cache, notes = cache or user_cache(), Notes()
+    for part in (DOWNLOADED, ENCODED):
+        remove_stale_temporaries(cache / part)
 
     def found(name: str, part: Part = "train") -> list[TextSource]:
         sources = find_sources(

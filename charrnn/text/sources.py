@@ -72,6 +72,8 @@ class Notes:
     """Symbols that were read, by the part of the corpus."""
     is_open: bool = False
     """Whether what was read so far does not end with the boundary of a file."""
+    cache_damaged: bool = False
+    """Whether ids in the cache were damaged, and were made again."""
     num_ended: int = 0
     """Files that got a newline at their end, as a boundary to the next."""
 

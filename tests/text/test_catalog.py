@@ -5,7 +5,10 @@ import functools
 import hashlib
 import http.server
 import io
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -26,6 +29,7 @@ from charrnn.text.catalog import (
     python_sources,
 )
 from charrnn.text.corpus import read_corpus
+from charrnn.text.opening import open_corpus
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 
 TEXT = "To be, or not to be, that is the question: 生死\n".encode() * 50
@@ -351,3 +355,33 @@ def test_what_is_neither_path_nor_name_is_answered_with_the_names(
     with wording.raises(DataError) as caught:
         find(name)
     assert "shakespeare" in caught.value.hint
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from charrnn.text.catalog import NamedCorpus, fetch
+entry = NamedCorpus(name="some", what="", size="", license="", origin=sys.argv[1])
+class Bar:
+    total = 1
+    def reset(self): pass
+    def close(self): pass
+    def update(self, count): os.kill(os.getpid(), signal.SIGKILL)
+fetch(entry, Path(sys.argv[2]), progress=lambda _: Bar())
+"""
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next_reading(server, cache):
+    entry = server.put(TEXT, sha256=None)
+    command = [sys.executable, "-c", KILLED, entry.origin, str(cache)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (left,) = (cache / "corpora").iterdir()
+    assert list(left.iterdir())
+    read = open_corpus(
+        [TextSource("a", lambda: io.BytesIO(b"abc"))],
+        CorpusConfig(),
+        stdin=pytest.fail,
+        cache=cache,
+    )
+    assert len(read) == 3
+    assert kept(cache) == []

@@ -352,7 +352,7 @@ def small_limit(monkeypatch):
 
 
 def no_second_pass(monkeypatch):
-    monkeypatch.setattr(numbering, "_fill", lambda *_: pytest.fail("the ids were made again"))
+    monkeypatch.setattr(numbering, "_numbered", lambda *_: pytest.fail("the ids were made again"))
 
 
 @pytest.mark.parametrize("settings", [{}, {"level": "byte"}, {"min_count": 2}, {"max_chars": 13}])
@@ -389,8 +389,28 @@ def test_a_file_of_the_wrong_length_is_made_again(small_limit, tmp_path):
     assert read(TEXT.encode(), tmp_path).ids.tolist() == first
 
 
+@pytest.mark.parametrize("damage", ["zeros", "ones", "flip", "sign", "checksum", "longer"])
+@pytest.mark.parametrize("settings", [{}, {"lines": True}])
+def test_damaged_ids_are_noticed_and_made_again(damage, settings, small_limit, tmp_path):
+    first = read(TEXT.encode(), tmp_path, **settings)
+    expected = first.ids.tolist()
+    for path in (tmp_path / "encoded").iterdir():
+        content = bytearray(path.read_bytes())
+        if damage in ("zeros", "ones"):
+            content[:] = (b"\0" if damage == "zeros" else b"\xff") * len(content)
+        elif damage == "longer":
+            content += b"\0"
+        else:
+            content[{"flip": 3, "sign": -8, "checksum": -1}[damage]] ^= 4
+        path.write_bytes(content)
+    again = read(TEXT.encode(), tmp_path, **settings)
+    assert again.ids.tolist() == expected
+    assert len(again.notes) == len(first.notes) + 1
+    assert read(TEXT.encode(), tmp_path, **settings).notes == first.notes
+
+
 def test_ids_are_kept_whole_or_not_at_all(small_limit, tmp_path, monkeypatch, wording):
-    monkeypatch.setattr(numbering, "_fill", lambda *_: (_ for _ in ()).throw(OSError(5, "oh")))
+    monkeypatch.setattr(numbering.zlib, "crc32", lambda *_: (_ for _ in ()).throw(OSError(5, "oh")))
     with wording.raises(EnvironmentFault):
         read(TEXT.encode(), tmp_path)
     assert list((tmp_path / "encoded").iterdir()) == []
