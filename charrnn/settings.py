@@ -265,8 +265,12 @@ def expected_value(config: type, name: str, found: Any = None) -> str:
     """The allowed values of a setting, in words: "a whole number from 1 to 4,096"; `found` is what it is instead."""
     rule, (kind, _) = settings_of(config)[name], value_types(config)[name]
     if isinstance(found, kind) and (part := part_types(config).get(name)):
-        each = [_part_in_words(kind, rule) for kind in get_args(part) or (part,)]
-        return f"a list in which each item is {' and '.join(each)}"
+        first, *others = (_part_in_words(kind, rule) for kind in get_args(part) or (part,))
+        if not others:
+            return f"a list in which each item is {first}"
+        if {first} == {*others}:
+            return f"a list of pairs, in which each item is {first}"
+        return f"a list of pairs: {first}, and {', '.join(others)}"
     if rule.choices:
         return "one of " + ", ".join(rule.choices)
     if kind in (int, float):
