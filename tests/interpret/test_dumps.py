@@ -553,7 +553,7 @@ def test_a_full_disk_is_an_error_in_a_line_and_leaves_the_old_file(
 ):
     path = tmp_path / f"d{ending}"
     path.write_text("old")
-    monkeypatch.setattr("charrnn.files._create", lambda _: FullDisk())
+    monkeypatch.setattr("charrnn.files.create", lambda _: FullDisk())
     with wording.raises(EnvironmentFault) as caught:
         save(make_model().read(TEXT), path)
     assert "\n" not in caught.value.message

@@ -265,7 +265,7 @@ def posterior(model, text, temperature, alphabet="abcd"):
     ("text", "temperature"), [("ab__c", 1.0), ("ab__c", 0.4), ("b_{1,2}d", 2.0), ("_b_{1,2}", 1.0)]
 )
 def test_draws_come_as_often_as_the_posterior_says(text, temperature):
-    model, draws = make_model(seed=4, scale=0.8), 600
+    model, draws = make_model(seed=4, scale=0.8), 400
     expected = posterior(model, text, temperature)
     found = [
         f.text
@@ -298,7 +298,7 @@ def test_what_a_narrow_beam_keeps_stands_for_all_there_is(text, temperature):
         model, parse_template(text), 3, table, item_end=None, progress=None
     )
     sums = []
-    for seed in range(300):
+    for seed in range(120):
         hypotheses = search._run(temperature, np.random.default_rng(seed))
         assert len(hypotheses) <= 3
         sums.append(np.exp(hypotheses.log_p / temperature - hypotheses.log_kept).sum() / truth)
