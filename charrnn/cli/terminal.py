@@ -137,14 +137,36 @@ def require_place(path: Path, *, folder: bool = False) -> None:
         raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
 
 
+class CtrlC:
+    """Whether Ctrl-C was pressed in a `ctrl_c_raises` block.
+
+    KeyboardInterrupt is lost where C code that it passes through ignores exceptions, as the import of some compiled
+    modules does. A loop that Ctrl-C must end therefore calls `check` in each round.
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self.pressed:
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def ctrl_c_raises() -> Iterator[None]:
+def ctrl_c_raises() -> Iterator[CtrlC]:
     """Let Ctrl-C raise KeyboardInterrupt in this block, unless it is ignored or handled already."""
+    ctrl_c = CtrlC()
+
+    def interrupt(_: int, __: object) -> NoReturn:
+        ctrl_c.pressed = True
+        raise KeyboardInterrupt
+
     ends_us = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     if ends_us:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, interrupt)
     try:
-        yield
+        yield ctrl_c
     finally:
         if ends_us:
             signal.signal(signal.SIGINT, signal.SIG_DFL)

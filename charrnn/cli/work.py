@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import (
+    CtrlC,
     Ended,
     ctrl_c_raises,
     die_by_signal,
@@ -33,6 +34,7 @@ class Work:
         from tqdm import tqdm
 
         self.total, self.noun, self.done = total, noun, 0
+        self.ctrl_c = CtrlC()
         self.bar = tqdm(
             total=total,
             unit=f" {noun}s",
@@ -44,7 +46,12 @@ class Work:
         )
 
     def advance(self, count: int) -> None:
-        """Report that this much more is done."""
+        """Report that this much more is done.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        self.ctrl_c.check()
         self.done += count
         self.bar.update(count)
 
@@ -77,7 +84,7 @@ def working(total: int | None, noun: str, *, has_bar: bool = True) -> Iterator[W
         has_bar: whether a bar is shown; not where the block itself prints to the terminal.
     """
     work = Work(total, noun, has_bar=has_bar)
-    with ctrl_c_raises():
+    with ctrl_c_raises() as work.ctrl_c:
         try:
             yield work
         except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from numpy.random import SeedSequence, default_rng
 
 from charrnn.config import SamplingConfig
 from charrnn.numerics import Float64, Mask
@@ -42,8 +42,8 @@ class UniformNumbers:
     index: int
 
     def __post_init__(self) -> None:
-        seeds = np.random.SeedSequence(self.seed, spawn_key=(self.index,))
-        self._generator = np.random.default_rng(seeds)
+        seeds = SeedSequence(self.seed, spawn_key=(self.index,))
+        self._generator = default_rng(seeds)
         self.next = self._generator.random
         """The next number."""
 

@@ -52,6 +52,9 @@ class Server(ThreadingMixIn, TCPServer):
     """
 
     daemon_threads = True
+    request_queue_size = (
+        MAX_CLIENTS  # the usual 5 lets a burst of clients wait seconds for their next attempt
+    )
     allow_reuse_address = os.name != "nt"  # there two programs would share a port
 
     def __init__(
@@ -77,7 +80,11 @@ class Server(ThreadingMixIn, TCPServer):
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._free.release()  # there is no thread that would
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer a request, in its thread."""

@@ -178,12 +178,45 @@ def test_ctrl_c_in_a_pipe_stops_the_writing_and_then_leaves_with_the_text(workpl
         while b"def|" not in talk:
             talk += os.read(process.stderr.fileno(), 4096)
         process.send_signal(signal.SIGINT)
+        end = time.monotonic() + 60
         while select.select([process.stderr], [], [], 0.5)[0]:  # until it waits for a line
             assert os.read(process.stderr.fileno(), 4096)
+            assert time.monotonic() < end, "it still writes"
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == (b"def", b"")
         assert process.returncode == 0
+
+
+def test_a_ctrl_c_that_an_import_swallows_stops_the_writing_all_the_same(workplace):
+    """Modules of C may ignore exceptions while they are imported; here the model's step does."""
+    code = """
+import contextlib, os, signal, sys
+from charrnn.model import CharRNN
+step, calls = CharRNN.step, []
+def swallowing(*arguments, **options):
+    calls.append(0)
+    with contextlib.suppress(KeyboardInterrupt):
+        if len(calls) == 5000:
+            os.kill(os.getpid(), signal.SIGINT)
+    return step(*arguments, **options)
+CharRNN.step = swallowing
+from charrnn.__main__ import main
+main()
+"""
+    options = ("sample", "--interactive", "--length", "200000", "--prompt", "def", "--seed", "5")
+    result = subprocess.run(
+        [sys.executable, "-c", code, *options],
+        cwd=workplace,
+        env=CLEAN,
+        input=b":quit\n",
+        capture_output=True,
+        preexec_fn=own_signals,
+        check=True,
+        timeout=100,
+    )
+    assert result.stdout == b"def"
+    assert len(result.stderr) < 50_000
 
 
 # --- the screen, without a terminal ---------------------------------------------------------------

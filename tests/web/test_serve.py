@@ -1060,9 +1060,28 @@ def test_no_more_clients_are_served_at_once_than_the_bound(monkeypatch):
         assert threading.active_count() <= threads + 3
         for client in clients:
             client.close()
-        for _ in range(100):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if post(server, "echo", 5)[0] == 200:
                     return
             time.sleep(0.1)
         pytest.fail("the server answers nobody any more")
+
+
+def test_a_client_for_whom_there_is_no_thread_takes_no_place(monkeypatch):
+    monkeypatch.setattr("charrnn.web.server.MAX_CLIENTS", 1)
+    with serving({"echo": echo}) as server:
+        with monkeypatch.context() as patch:
+            failed = threading.Event()
+
+            def start(_):
+                failed.set()
+                raise RuntimeError("can't start new thread")
+
+            patch.setattr(threading.Thread, "start", start)
+            patch.setattr(server, "handle_error", lambda *_: None)
+            with socket.create_connection(server.server_address, timeout=20) as client:
+                assert client.recv(1) == b""
+            assert failed.is_set()
+        assert post(server, "echo", 5)[0] == 200

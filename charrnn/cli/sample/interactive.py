@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.sample.prompt import PromptOptions
-from charrnn.cli.terminal import ctrl_c_raises, is_quiet, report
+from charrnn.cli.terminal import CtrlC, ctrl_c_raises, is_quiet, report
 from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError, DataError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
@@ -120,12 +120,12 @@ class LineInterface:
     """A session by lines: reads a line, does what it says, and shows how the text might continue."""
 
     def __init__(self, session: "Session") -> None:
-        self._session = session
+        self._session, self._ctrl_c = session, CtrlC()
 
     def run(self) -> None:
         """Read lines until the input ends or one is `:quit`."""
         self._put("charrnn: type the text to begin or continue with; :help lists the commands\n")
-        with ctrl_c_raises(), contextlib.suppress(KeyboardInterrupt):
+        with ctrl_c_raises() as self._ctrl_c, contextlib.suppress(KeyboardInterrupt):
             self._suggest()
             for line in self._lines():
                 if line == ":quit":
@@ -191,7 +191,7 @@ class LineInterface:
         for _ in range(count):
             self._session.accept_word()
             for _ in self._session.generate():  # the next one, if that was its last word
-                pass
+                self._ctrl_c.check()
 
     def _save(self, name: str, *, replace: bool) -> None:
         if not name:
@@ -212,7 +212,9 @@ class LineInterface:
         with contextlib.suppress(KeyboardInterrupt):
             self._put(harmless(last) + "|" + harmless(session.suggestion))
             for part in session.generate():
+                self._ctrl_c.check()
                 self._put(harmless(part))
+        self._ctrl_c.pressed = False
         self._put("\n")
 
     def _put(self, text: str) -> None:

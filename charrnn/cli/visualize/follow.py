@@ -149,8 +149,9 @@ def _draw(
     from charrnn.render.views.symbols import columns_of
 
     interrupted = True
-    with ctrl_c_raises(), contextlib.suppress(KeyboardInterrupt):
+    with ctrl_c_raises() as ctrl_c, contextlib.suppress(KeyboardInterrupt):
         for recording in recordings:
+            ctrl_c.check()
             costs = recording.surprisal.tolist() if bits else ()
             rows = live.shown(columns_of(recording), values(recording), costs)
             sys.stdout.write(piece_of(rows))
