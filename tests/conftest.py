@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Result, made_once, make_text, run_charrnn
+from helpers import Result, call_charrnn, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
 from messages import Wording
 
@@ -73,6 +73,21 @@ def charrnn_in(tmp_path: Path) -> Callable[..., Result]:
 
     def run(*arguments: object, **options: object) -> Result:
         return run_charrnn(*arguments, **({"cwd": tmp_path} | options))  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workplace: Path
+) -> Callable[..., Result]:
+    """Run a command in the workplace, expect its status and nothing on standard output."""
+    monkeypatch.chdir(workplace)
+
+    def run(status: int, *arguments: object) -> Result:
+        result = call_charrnn(capsys, *arguments, status=status)
+        assert result.out == ""
+        return result
 
     return run
 

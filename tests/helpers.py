@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ Model = TypeVar("Model", bound="CharRNN")
 
 BEST = "checkpoints/tiny/best.safetensors"
 """A model of the workplace."""
+CONTROL_CHARACTERS = "\t\n\x07\x1b[]m\x7f\x9b\u202e\u2066"
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,22 @@ def run_on_terminal(
         err.seek(0)
         assert (status, err.read()) == (0, b"")
     return seen.replace(b"\r\n", b"\n").decode()
+
+
+def run_shell(
+    line: str, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a bash line under pipefail, in which `charrnn` is a command."""
+    script = f'set -o pipefail; charrnn() {{ {shlex.join(command())} "$@"; }}; {line}'
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=cwd,
+        capture_output=True,
+        env=CLEAN | (env or {}),
+        preexec_fn=own_signals,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 def _start_anew(
@@ -245,10 +263,9 @@ def random_model(
     from charrnn.api import LanguageModel
     from charrnn.config import ModelConfig
     from charrnn.model import weight_shapes
-    from charrnn.text.vocabulary import Vocabulary
 
     if isinstance(vocabulary, str):
-        vocabulary = Vocabulary("char", sorted(set(map(ord, vocabulary))))
+        vocabulary = characters(vocabulary)
     shape = {"embedding_size": 3, "hidden_size": 5, "num_layers": 2} | shape
     config = ModelConfig(vocab_size=len(vocabulary), **shape)
     draw = np.random.default_rng(seed)
@@ -257,6 +274,24 @@ def random_model(
         for name, of in weight_shapes(config).items()
     }
     return (kind or LanguageModel)(config, vocabulary, weights)
+
+
+def characters(text: str) -> "Vocabulary":
+    """The vocabulary of a text's characters."""
+    from charrnn.text.vocabulary import Vocabulary
+
+    return Vocabulary("char", sorted(set(map(ord, text))))
+
+
+def save_model(folder: Path, vocabulary: "Vocabulary", **about: Any) -> "CharRNN":
+    """A small random model, kept as the run `odd` of FOLDER."""
+    from charrnn.checkpoint import Checkpoint, save_checkpoint
+
+    model = random_model(vocabulary, seed=0, scale=0.5, hidden_size=4, num_layers=1)
+    run = folder / "checkpoints" / "odd"
+    run.mkdir(parents=True)
+    save_checkpoint(run / "best.safetensors", Checkpoint(model, **about))
+    return model
 
 
 def expected_text(model: Any, *, prime: str = "", index: int = 0, **settings: Any) -> str:

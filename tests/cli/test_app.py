@@ -1,11 +1,16 @@
 """The command line as a whole: its verbs and options, and that each has help."""
 
 import importlib.metadata
+import subprocess
+import sys
 
 import pytest
 import typer
-from helpers import call_charrnn, run_charrnn
+from helpers import CLEAN, call_charrnn, run_charrnn
+from rich.text import Text
+from typer.main import get_command
 
+import charrnn
 from charrnn.cli import app as app_module
 from charrnn.cli.app import app
 
@@ -141,3 +146,92 @@ def test_the_version_names_a_torch_that_is_not_there(monkeypatch, workplace):
 
     monkeypatch.setattr(importlib.metadata, "version", without)
     assert app_module._versions().endswith(", no torch)")
+
+
+def test_the_command_line_helps(tmp_path, wording):
+    version = run_charrnn("--version", cwd=tmp_path)
+    torch = importlib.metadata.version("torch")
+    assert version.out.startswith(f"charrnn {charrnn.__version__} (Python 3.")
+    assert f"torch {torch}, device c" in version.out
+    asked = run_charrnn("-h", cwd=tmp_path).out
+    assert asked == run_charrnn("--help", cwd=tmp_path).out
+    assert asked.split() == run_charrnn(cwd=tmp_path, status=2).out.split()
+    for verb in ("train", "sample", "visualize", "evaluate", "inspect", "runs", "corpora"):
+        assert f" {verb} " in asked
+    wording(run_charrnn("smaple", cwd=tmp_path, status=2))
+    assert "--temp" in run_charrnn("sample", "--temq", 1, cwd=tmp_path, status=2).err
+
+
+def test_help_shows_its_brackets():
+    """Typer takes a word in brackets for the name of a style and leaves it out, unless it is escaped."""
+    for verb in get_command(app).commands.values():
+        for text in (verb.help, *(getattr(option, "help", None) for option in verb.params)):
+            assert Text.from_markup(text or "").plain == (text or "").replace("\\[", "[")
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("sample --temp x", "charrnn sample"),
+        ("sample -n 1.5", "charrnn sample"),
+        ("train --minutes", "charrnn train"),
+        ("inspect a b c --nothing", "charrnn inspect"),
+        ("--nothing sample", "charrnn"),
+        ("xyzzy", "charrnn"),
+    ],
+)
+def test_what_no_command_takes_is_refused_in_a_line_and_a_hint(line, command, capsys, wording):
+    result = call_charrnn(capsys, *line.split(" "), status=2)
+    assert f"{command} --help" in result.err.splitlines()[1]
+    wording(result)
+
+
+def test_an_argument_too_many_cannot_act_on_a_terminal(capsys, wording):
+    result = call_charrnn(capsys, "inspect", "a", "\x1b[31m", status=2)
+    assert "\x1b" not in result.err
+    wording(result)
+
+
+def test_the_error_of_a_setting_names_the_option_as_it_is_typed(tmp_path, capsys, wording):
+    text = tmp_path / "text.txt"
+    text.write_text("some text " * 50, "utf-8")
+    for options in (("--val-fraction", 2), ("--val-fraction", 0.5, "--test-fraction", 0.6)):
+        wording(call_charrnn(capsys, "train", text, *options, status=2))
+
+
+REPORTER = """
+import atexit, sys
+def tell():
+    print(*[m for m in ("torch", "numpy") if m in sys.modules], file=sys.stderr)
+atexit.register(tell)
+import charrnn
+if len(sys.argv) > 1:
+    from charrnn.cli.app import main
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), ""),
+        (("--help",), ""),
+        (("--version",), ""),
+        (("sample", "--help"), ""),
+        (("sample", "-q", "-n", 3), "numpy"),
+        (("visualize", "-q", "def f():"), "numpy"),
+        (("evaluate", "-q", "corpus.txt"), "numpy"),
+        (("evaluate", "-q", "--split", "val"), "numpy"),
+        (("inspect", "-q"), "numpy"),
+    ],
+)
+def test_only_training_imports_torch_and_help_not_even_numpy(workplace, arguments, expected):
+    done = subprocess.run(
+        [sys.executable, "-c", REPORTER, *map(str, arguments)],
+        cwd=workplace,
+        capture_output=True,
+        env=CLEAN,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, expected)

@@ -2,10 +2,11 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import pytest
-from helpers import BEST, call_charrnn, expected_text, run_charrnn
+from helpers import BEST, CLEAN, call_charrnn, command, expected_text, run_charrnn
 
 from charrnn.cli.app import app
 from charrnn.cli.edits import EditOptions
@@ -332,3 +333,109 @@ def test_an_infilling_takes_every_setting_of_samples_that_it_does_not_refuse(cap
     assert again == out
     lines = call_charrnn(capsys, "sample", BEST, "-q", "--fill", "a____b", "--lines").out
     assert re.fullmatch(r"a.{4}b\n", lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        (("-n", 7, "--prompt", "def "), {"length": 7, "prime": "def "}),
+        (("--length", 0, "--prompt", "def "), {"length": 0, "prime": "def "}),
+        (("--temp", 0, "--seed", 2), {"temperature": 0.0, "seed": 2}),
+        (("--temperature", "1e30", "--top-k", 4), {"temperature": 1e30, "top_k": 4}),
+        (("--temp", "1e-40"), {"temperature": 1e-40}),
+        (("--temp", 2, "--top-p", 0.5), {"temperature": 2.0, "top_p": 0.5}),
+    ],
+)
+def test_stdout_carries_the_prime_and_the_text_and_nothing_else(
+    workplace, tiny_model, options, settings
+):
+    asked = ("-q", "--length", 60, "--seed", 1, *options)
+    result = run_charrnn("sample", "tiny", *asked, cwd=workplace)
+    assert result.out == expected_text(tiny_model, **settings)
+    assert len(result.out) == len(settings.get("prime", "")) + settings.get("length", 60)
+    assert result.err == ""
+
+
+def test_every_setting_changes_the_text(tiny_model):
+    settings = (
+        {},
+        {"temperature": 0},
+        {"temperature": 2.0},
+        {"temperature": 2.0, "top_k": 4},
+        {"temperature": 2.0, "top_p": 0.5},
+        {"seed": 2},
+        {"prime": "def "},
+        {"length": 7},
+    )
+    assert len({expected_text(tiny_model, **setting) for setting in settings}) == len(settings)
+
+
+def test_a_sample_does_not_depend_on_how_many_are_asked_for(workplace, tiny_model):
+    result = run_charrnn("sample", "--count", 3, "-n", 60, "--seed", 1, "-q", cwd=workplace)
+    texts = [expected_text(tiny_model, index=index) for index in range(3)]
+    assert result.out == "\n\n".join(texts)
+    assert len(set(texts)) == 3
+
+
+@pytest.mark.parametrize("source", ["prime.txt", "-"])
+def test_the_prime_comes_from_a_file_or_from_standard_input(tmp_path, workplace, source):
+    prime = "import re\n\n"
+    (tmp_path / "prime.txt").write_bytes(prime.encode().replace(b"\n", b"\r\n"))
+    model = workplace / BEST
+    options = ("--prompt-file", source, "-n", 9, "--temp", 0, "-q")
+    result = run_charrnn("sample", model, *options, cwd=tmp_path, stdin=prime.encode())
+    assert result.out.startswith(prime)
+    assert len(result.out) == len(prime) + 9
+
+
+def test_a_fresh_seed_is_said_and_gives_the_same_text_again(workplace):
+    first = run_charrnn("sample", "tiny", "-n", 60, cwd=workplace)
+    seed = first.err.split("seed ")[1].strip()
+    again = run_charrnn("sample", "tiny", "-n", 60, "--seed", seed, cwd=workplace)
+    other = run_charrnn("sample", "tiny", "-n", 60, cwd=workplace)
+    assert first.out == again.out != other.out
+
+
+def test_a_byte_model_hands_on_a_prime_that_is_no_utf_8_as_it_came(workplace):
+    prime = b"\xff\x80caf\xe9\r\n"
+    done = subprocess.run(
+        command("sample", "bytes", "-q", "-n", "5", "--prompt-file", "-"),
+        cwd=workplace,
+        input=prime,
+        capture_output=True,
+        env=CLEAN | {"LC_ALL": "C"},
+        check=True,
+    )
+    assert done.stdout.startswith(prime)
+    assert len(done.stdout.removeprefix(prime).decode()) == 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--length", -1),
+        ("--length", "ten"),
+        *(("--temp", value) for value in (-1, "nan", "inf")),
+        *(("--top-p", value) for value in (0, 1.5, "nan")),
+        ("--top-k", -1),
+        ("--count", 0),
+        ("--seed", -1),
+        ("--prompt-file", "corpus.txt", "--prompt", "a"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_a_usage_error_that_names_it(refused, options):
+    assert options[0].strip("-") in refused(2, "sample", *options).err
+
+
+def test_a_prime_with_unknown_characters_is_refused_by_name(refused, tmp_path, wording):
+    result = refused(3, "sample", "-q", "--prompt", "aé\x1b\udcff")
+    assert all(text in result.err for text in ("U+00E9", "U+001B", "U+DCFF"))
+    assert "\x1b" not in result.err
+    wording(result)
+    (tmp_path / "prime").write_text("漢")
+    wording(refused(3, "sample", "-q", "--prompt-file", tmp_path / "prime"))
+    (tmp_path / "prime").write_bytes(b"caf\xe9 au lait")
+    result = refused(3, "sample", "-q", "--prompt-file", tmp_path / "prime")
+    assert "--encoding" not in result.err  # an option of train, not of sample
+    wording(result)
+    wording(refused(3, "sample", "-q", "--prompt-file", "no-such-file"))
