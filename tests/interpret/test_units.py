@@ -5,13 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from helpers import random_model
 
-from charrnn.api import LanguageModel
-from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.interpret.units import Unit, interest, most_interesting, parse_unit, require_array
-from charrnn.network.shapes import weight_shapes
-from charrnn.text.vocabulary import Vocabulary
 
 V, E, H = 7, 5, 6
 LETTERS = ("h", "c", "i", "f", "g", "o")
@@ -19,9 +16,7 @@ LETTERS = ("h", "c", "i", "f", "g", "o")
 
 def make_model(cell="lstm"):
     """A model of zeros over the letters a to g."""
-    config = ModelConfig(cell=cell, vocab_size=V, embedding_size=E, hidden_size=H, num_layers=2)
-    weights = {n: np.zeros(s, np.float32) for n, s in weight_shapes(config).items()}
-    return LanguageModel(config, Vocabulary("char", range(97, 97 + V)), weights)
+    return random_model("abcdefg"[:V], scale=0, cell=cell, embedding_size=E, hidden_size=H)
 
 
 def planted(T=400):
