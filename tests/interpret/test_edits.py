@@ -2,9 +2,12 @@
 
 import json
 import math
+from functools import partial
 
+import equations
 import numpy as np
 import pytest
+from equations import float64, normed, of_layer, sigmoid, softmax
 from helpers import call_charrnn, make_text, random_model
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,58 +69,23 @@ def same(one, other):
 # --- against equations by hand -----------------------------------------------------------------------------------------
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def by_hand(model, ids, edit):
     """Logits of an edited network, in float64, from its equations as a textbook writes them.
 
     `edit(layer, letter, values, first)` gives the values of a state after the edits.
     """
-    w = {name: array.astype(np.float64) for name, array in model.weights.items()}
-    cell, states = model.config.cell, model.cell.states
-    num_layers = model.config.num_layers
-    s = [
-        {k: edit(layer, k, w[f"start.{k}"][layer].copy(), True) for k in states}
-        for layer in range(num_layers)
-    ]
-
-    def up(layer, h):
-        deviation = np.sqrt(((h - h.mean()) ** 2).mean() + 1e-5)
-        return (h - h.mean()) / deviation * w[f"norm.weight_l{layer}"] + w[f"norm.bias_l{layer}"]
-
-    logits = [w["head.weight"] @ up(num_layers - 1, s[-1]["h"]) + w["head.bias"]]
+    w = float64(model.weights)
+    letters, depth = model.cell.states, range(model.config.num_layers)
+    s = [{k: edit(n, k, w[f"start.{k}"][n].copy(), True) for k in letters} for n in depth]
+    logits = [w["head.weight"] @ normed(s[-1]["h"], w, depth[-1]) + w["head.bias"]]
     for symbol in ids:
-        below = w["embedding.weight"][symbol]
-        y = np.exp(logits[-1]) / np.exp(logits[-1]).sum()
-        for layer in range(num_layers):
-            own = {
-                name.removeprefix("rnn.").removesuffix(f"_l{layer}"): array
-                for name, array in w.items()
-                if name.endswith(f"_l{layer}")
-            }
-            before = s[layer]
-            x = own["weight_ih"] @ below + own["bias_ih"]
-            back = own["weight_hh"] @ (y if cell == "jordan" else before["h"]) + own["bias_hh"]
-            x, back = np.split(x, len(x) // H), np.split(back, len(back) // H)
-            after = {}
-            if cell in ("elman", "jordan"):
-                h = np.tanh(x[0] + back[0])
-            elif cell == "gru":
-                r, z = sigmoid(x[0] + back[0]), sigmoid(x[1] + back[1])
-                h = (1 - z) * np.tanh(x[2] + r * back[2]) + z * before["h"]
-            else:
-                i, f, g, o = (a + b for a, b in zip(x, back, strict=True))
-                c = before["c"]
-                if cell == "peephole":
-                    i, f = i + own["weight_ci"] * c, f + own["weight_cf"] * c
-                c = edit(layer, "c", sigmoid(f) * c + sigmoid(i) * np.tanh(g), False)
-                if cell == "peephole":
-                    o = o + own["weight_co"] * c
-                h, after["c"] = sigmoid(o) * np.tanh(c), c
-            after["h"] = edit(layer, "h", h, False)
-            s[layer], below = after, up(layer, after["h"])
+        below, y = w["embedding.weight"][symbol], softmax(logits[-1])
+        for layer in depth:
+            keep = partial(edit, layer, first=False)
+            s[layer] = equations.step(
+                model.config.cell, below, y, s[layer], of_layer(w, layer), keep=keep
+            )
+            below = normed(s[layer]["h"], w, layer)
         logits.append(w["head.weight"] @ below + w["head.bias"])
     return logits
 

@@ -2,9 +2,11 @@
 
 import math
 
+import equations
 import numpy as np
 import pytest
 import torch
+from equations import float64, of_layer, softmax
 from variants import NAMES, VARIANTS, N, T, V, every_variant, make_model, random_ids
 
 from charrnn.api import LanguageModel
@@ -14,69 +16,19 @@ from charrnn.network.numpy_ops import NumpyOps
 from charrnn.training.ops import TorchGradientOps, TorchOps
 
 
-def sigma(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def lstm_equations(a, s, _p, _h):
-    """From a block's two sums, of what comes in and of what comes back, added up."""
-    i, f, g, o = sigma(sum(a[0])), sigma(sum(a[1])), np.tanh(sum(a[2])), sigma(sum(a[3]))
-    c = f * s["c"] + i * g
-    return {"c": c, "h": o * np.tanh(c), "i": i, "f": f, "g": g, "o": o}
-
-
-def peephole_equations(a, s, p, _h):
-    i, f = sigma(sum(a[0]) + p[0] * s["c"]), sigma(sum(a[1]) + p[1] * s["c"])
-    g = np.tanh(sum(a[2]))
-    c = f * s["c"] + i * g
-    o = sigma(sum(a[3]) + p[2] * c)
-    return {"c": c, "h": o * np.tanh(c), "i": i, "f": f, "g": g, "o": o}
-
-
-def gru_equations(a, s, _p, _h):
-    r, z = sigma(sum(a[0])), sigma(sum(a[1]))
-    n = np.tanh(a[2][0] + r * a[2][1])
-    return {"h": (1 - z) * n + z * s["h"], "r": r, "z": z, "n": n}
-
-
-def simple_equations(a, _s, _p, squash):
-    return {"h": squash(sum(a[0]))}
-
-
-EQUATIONS = {
-    "lstm": lstm_equations,
-    "gru": gru_equations,
-    "elman": simple_equations,
-    "jordan": simple_equations,
-    "peephole": peephole_equations,
-}
-
-
 @every_variant
 def test_states_and_gates_satisfy_the_equations(name, activation):
     """As each cell's file prints them, in float64, for one stream and for each of three layers."""
     model, _ = make_model(3, name, activation, learn_start=True)
-    weights = {k: w.astype(np.float64) for k, w in model.weights.items()}
-    squash = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}[activation]
-    cell, state = model.cell, model.initial_state()
+    weights, cell, state = float64(model.weights), model.cell, model.initial_state()
     for symbol in random_ids(T):
-        logits = weights["head.weight"] @ state[-1][0] + weights["head.bias"]
-        y = np.exp(logits) / np.exp(logits).sum()
+        y = softmax(weights["head.weight"] @ state[-1][0] + weights["head.bias"])
         before, below = state, weights["embedding.weight"][symbol]
         _, state, gates = model.step(symbol, before)
         for layer in range(3):
-            own = {
-                k.removesuffix(f"_l{layer}").removeprefix("rnn."): w
-                for k, w in weights.items()
-                if k.endswith(f"_l{layer}")
-            }
             s = dict(zip(cell.states, before[layer], strict=True))
-            back = y if name == "jordan" else s["h"]
-            come_in = np.split(own["weight_ih"] @ below + own["bias_ih"], cell.num_blocks)
-            come_back = np.split(own["weight_hh"] @ back + own["bias_hh"], cell.num_blocks)
-            sums = list(zip(come_in, come_back, strict=True))
-            peepholes = [own[f"weight_c{k}"] for k in "ifo"] if name == "peephole" else None
-            expected = EQUATIONS[name](sums, s, peepholes, squash)
+            own = of_layer(weights, layer)
+            expected = equations.step(name, below, y, s, own, activation=activation)
             names, found = (*cell.states, *cell.gates), (*state[layer], *gates[layer])
             assert expected.keys() == set(names)
             for letter, values in zip(names, found, strict=True):

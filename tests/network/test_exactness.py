@@ -1,8 +1,10 @@
 """Every state and gate of every layer of every cell, against torch's own networks and against equations written anew."""
 
+import equations
 import numpy as np
 import pytest
 import torch
+from equations import float64, normed, of_layer, softmax
 from helpers import random_model
 
 from charrnn.api import LanguageModel
@@ -28,73 +30,29 @@ def make_model(name, activation, num_layers, *, layer_norm=False):
     )
 
 
-def sigmoid(x):
-    return 1 / (1 + torch.exp(-x))
-
-
-def one_step(name, activation, w, x, s, y):
-    """A step of one layer in float64, by the equations of each cell's paper.
-
-    Args:
-        name: the cell.
-        activation: of an Elman cell.
-        w: the layer's weights by their short names.
-        x: what comes in.
-        s: the states before, by their letters.
-        y: the distribution over symbols before this step.
-    """
-    into, back = (
-        w["weight_ih"] @ x + w["bias_ih"],
-        w["weight_hh"] @ (y if name == "jordan" else s["h"]),
-    )
-    back = back + w["bias_hh"]
-    if name == "gru":
-        (x_r, x_z, x_n), (h_r, h_z, h_n) = into.chunk(3), back.chunk(3)
-        r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
-        n = torch.tanh(x_n + r * h_n)
-        return {"h": (1 - z) * n + z * s["h"], "r": r, "z": z, "n": n}
-    if name in ("elman", "jordan"):
-        return {"h": getattr(torch, activation)(into + back)}
-    p_i, p_f, p_o = (w.get(f"weight_c{k}", torch.zeros(H)) for k in "ifo")
-    a_i, a_f, a_g, a_o = (into + back).chunk(4)
-    i, f, g = sigmoid(a_i + p_i * s["c"]), sigmoid(a_f + p_f * s["c"]), torch.tanh(a_g)
-    c = f * s["c"] + i * g
-    o = sigmoid(a_o + p_o * c)
-    return {"h": o * torch.tanh(c), "c": c, "i": i, "f": f, "g": g, "o": o}
-
-
 def by_equations(model, ids):
     """Every state and gate (T, L, H), and the logits (T, V)."""
-    weights = {n: torch.from_numpy(w).double() for n, w in model.weights.items()}
-    config, cell = model.config, model.cell
-    layers = [
-        {n[4:-3]: w for n, w in weights.items() if n.startswith("rnn.") and n.endswith(f"_l{k}")}
-        for k in range(config.num_layers)
-    ]
-    states = [{letter: torch.zeros(H).double() for letter in cell.states} for _ in layers]
+    weights, config, cell = float64(model.weights), model.config, model.cell
+    depth = range(config.num_layers)
+    states = [{letter: np.zeros(H) for letter in cell.states} for _ in depth]
     arrays = {letter: [] for letter in (*cell.states, *cell.gates)}
     logits = []
 
-    def up(k):
-        """Of layer k, to the next one or to the output."""
-        h = states[k]["h"]
-        if not config.layer_norm:
-            return h
-        deviation = torch.sqrt(((h - h.mean()) ** 2).mean() + 1e-5)
-        gain, shift = weights[f"norm.weight_l{k}"], weights[f"norm.bias_l{k}"]
-        return (h - h.mean()) / deviation * gain + shift
-
     def head():
-        return weights["head.weight"] @ up(len(layers) - 1) + weights["head.bias"]
+        top = normed(states[-1]["h"], weights, depth[-1])
+        return weights["head.weight"] @ top + weights["head.bias"]
 
     for symbol in ids:
-        x, y = weights["embedding.weight"][int(symbol)], torch.softmax(head(), 0)
-        for k, w in enumerate(layers):
-            states[k] = one_step(config.cell, config.activation, w, x, states[k], y)
-            x = up(k)
+        x, y = weights["embedding.weight"][int(symbol)], softmax(head())
+        for k in depth:
+            own = of_layer(weights, k)
+            states[k] = equations.step(
+                config.cell, x, y, states[k], own, activation=config.activation
+            )
+            x = normed(states[k]["h"], weights, k)
         for letter, rows in arrays.items():
-            rows.append(torch.stack([state[letter] for state in states]).numpy())
-        logits.append(head().numpy())
+            rows.append(np.stack([state[letter] for state in states]))
+        logits.append(head())
     return {letter: np.array(rows) for letter, rows in arrays.items()}, np.array(logits)
 
 
