@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from helpers import CLEAN, made_once, make_text, own_signals, prepared_server, run_charrnn
 
+from charrnn.network.cells import CELLS
 from charrnn.settings import settings_of
 
 ROOT = Path(__file__).parent.parent
@@ -233,6 +234,12 @@ def test_line_counts_of_the_guide_for_contributors_are_true_to_a_tenth():
         assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) == pytest.approx(
             int(count), rel=0.1
         )
+
+
+def test_every_cell_has_a_section_and_a_row():
+    text = (DOCS / "explanation" / "cells.md").read_text(encoding="utf-8")
+    assert re.findall(r"^```\{charrnn-cell\} (\w+)$", text, re.MULTILINE) == list(CELLS)
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(CELLS)
 
 
 def test_the_version_is_the_same_everywhere():

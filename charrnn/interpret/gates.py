@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.errors import CheckpointError, DataError, UsageError
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import CELLS, get_cell
 from charrnn.numerics import Float, Float64
+from charrnn.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,9 +74,8 @@ def sigmoid_gates(cell: "Cell") -> tuple[str, ...]:
         UsageError: the cell has none.
     """
     if not cell.sigmoids:
-        raise UsageError(
-            f"the {cell.name} cell has no gates", "those with gates are lstm, gru and peephole"
-        )
+        gated = listed([name for name, other in CELLS.items() if other.sigmoids])
+        raise UsageError(f"the {cell.name} cell has no gates", f"those with gates are {gated}")
     return cell.sigmoids
 
 
