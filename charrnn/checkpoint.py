@@ -11,6 +11,7 @@ import hashlib
 import io
 import itertools
 import json
+import shlex
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -268,7 +269,9 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
     _refuse_other_formats(path, content)
     (length,) = struct.unpack("<Q", content[:8])
     if content[8:9] not in (b"{", b""):
-        raise CheckpointError(f"{path} is not a charrnn checkpoint")
+        as_text = f"if it is a text, train on it first: charrnn train {shlex.quote(str(path))}"
+        hint = "" if path.suffix == ".safetensors" else as_text
+        raise CheckpointError(f"{path} is not a charrnn checkpoint", hint)
     if length > min(len(content) - 8, LARGEST_HEADER):
         raise CheckpointError(
             f"{path} is truncated or damaged: its header does not fit in the file", _DAMAGED

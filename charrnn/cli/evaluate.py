@@ -1,5 +1,6 @@
 """`charrnn evaluate`: how well a model predicts a text."""
 
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -118,8 +119,11 @@ def evaluate(
     if split is None:
         checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     if bool(names) == bool(split):
+        command = "charrnn evaluate" + (f" {shlex.quote(checkpoint)}" if checkpoint else "")
         raise SettingError.naming(
-            "give either a text or {split}", "for example: charrnn evaluate book.txt"
+            "give either a text or {split}",
+            "for example: {command} {split:val}, or {command} book.txt",
+            command=command,
         )
     loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
     reading = with_lines(reading_of(loaded), options.lines)

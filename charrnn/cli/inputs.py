@@ -138,7 +138,7 @@ NAMED = "a text in quotes, a file, a folder, a pattern such as 'plays/*.txt', a 
 TextArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="TEXT|FILE|-...",
+        metavar="TEXT|FILE|-",
         help=f"What the model reads: {NAMED}; several files are read one after another.",
         show_default=False,
         autocompletion=complete_text,
@@ -317,13 +317,14 @@ def as_typed_for(text: str, model: "CharRNN", reading: CorpusConfig) -> str:
 
 
 def in_known_form(text: str, model: "CharRNN") -> str:
-    """The text with its accents composed or decomposed as the model's are, if that makes more of it known."""
+    """The text with its accents composed or decomposed, if that makes more of it known to the model."""
     if model.vocabulary.missing(text):
         from charrnn.text.normal import WHERE, known_form, normalized
 
         if form := known_form(text, model.vocabulary):
             say(
-                f"charrnn: reading the text with {WHERE[form]} accents ({form}), as the model's are"
+                f"charrnn: reading the text with {WHERE[form]} accents ({form}): "
+                "the model knows more of its characters in this form"
             )
             return normalized(text, form)
     return text

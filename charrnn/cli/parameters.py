@@ -17,6 +17,9 @@ from charrnn.wording import did_you_mean
 AUTO = "auto"
 """The word on the command line for a value that is left to the plan."""
 
+METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
+"""What the help shows for the value of an option, by the setting's type; Typer's own words differ by version."""
+
 Parse = Callable[[str], Any]
 Complete = Callable[..., list[str]]
 
@@ -143,9 +146,7 @@ def _metavar(option: Option) -> str | None:
         return "[" + "|".join(option.rule.choices) + "]"
     if issubclass(option.kind, StrEnum):
         return "[" + "|".join(_words(option)) + "]"
-    if option.may_be_off:
-        return "INTEGER" if option.kind is int else "FLOAT"
-    return None
+    return METAVARS.get(option.kind)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

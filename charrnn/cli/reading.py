@@ -184,12 +184,16 @@ def checkpoint_and_texts(
 
     Raises:
         CheckpointError: it is alone, and nearly the name of a run.
+        UsageError: it names no checkpoint, but the last one does.
     """
     from charrnn.cli.inputs import is_named
 
     names = tuple(texts or ())
     if checkpoint is None or is_checkpoint(checkpoint):
         return checkpoint, names
+    if names and is_checkpoint(names[-1]):
+        in_order = shlex.join((names[-1], checkpoint, *names[:-1]))
+        raise UsageError("the model comes before the text", f"in this order: {in_order}")
     if is_named(checkpoint):
         return None, (checkpoint, *names)
     if names:

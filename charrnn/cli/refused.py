@@ -26,8 +26,15 @@ OTHER_WORDS = {
     "serve": ("web", "server", "live", "gui"),
     "train": ("fit", "resume", "continue", "finetune", "fine-tune"),
     "corpora": ("corpus", "datasets", "data"),
+    "--version": ("version",),
 }
 """What other programs call a verb."""
+OTHER_WORDS_OF_RUNS = {
+    "": ("list", "ls", "show"),
+    "rename": ("mv", "move"),
+    "remove": ("rm", "delete", "del"),
+}
+"""What other programs call a command of `charrnn runs`, or the group itself."""
 
 
 def in_one_line(
@@ -52,9 +59,11 @@ def in_one_line(
             hint = _option_meant(option, command, refused, options_of_verbs())
             if command == "charrnn" and hint.endswith(option):
                 hint = f"{hint} {shlex.join(arguments[1:])}".rstrip()
-    elif (verb := re.match(r"No such command '(.+?)'", message)) and command == "charrnn":
+    elif verb := re.match(r"No such command '(.+?)'", message):
         message = f"no such command '{verb[1]}'"
-        hint = _verb_meant(verb[1], options_of_verbs())
+        of_runs = command == "charrnn runs"
+        others = OTHER_WORDS_OF_RUNS if of_runs else OTHER_WORDS
+        hint = _verb_meant(verb[1], command, others, [*others] if of_runs else options_of_verbs())
     elif extra := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", message):
         message = f"unexpected argument {extra[1]!r} for {command}"
         hint = "put a text of several words in quotes"
@@ -69,7 +78,9 @@ def _option_meant(
     if option == "-m":
         return "give the model as the first argument, without an option"
     ours = [name for p in refused.ctx.command.params for name in p.opts if name.startswith("-")]
-    near = nearest(option, [option for names in ([*ours], *verbs.values()) for option in names])
+    begun = [name for name in ours if name.startswith(option) and len(option) > len("--x")]
+    everywhere = [option for names in ([*ours], *verbs.values()) for option in names]
+    near = begun[0] if begun else nearest(option, everywhere)
     if near in ours:
         return f"did you mean {near}?"
     having = [f"charrnn {verb}" for verb, names in verbs.items() if near in names]
@@ -78,11 +89,20 @@ def _option_meant(
     return f"{near} is an option of {listed(having, 4)}" if having else ""
 
 
-def _verb_meant(word: str, verbs: Collection[str]) -> str:
-    """The verb that was probably meant."""
-    meant = [verb for verb, words in OTHER_WORDS.items() if word.casefold() in words]
+def _verb_meant(
+    word: str, command: str, others: Mapping[str, Collection[str]], verbs: Collection[str]
+) -> str:
+    """The command that was probably meant.
+
+    Args:
+        word: what was typed.
+        command: the command before it.
+        others: other programs' words for commands.
+        verbs: the commands that there are.
+    """
+    meant = [verb for verb, words in others.items() if word.casefold() in words]
     near = meant[0] if meant else nearest(word, verbs)
-    return f"did you mean charrnn {near}?" if near else ""
+    return "" if near is None else f"did you mean {f'{command} {near}'.rstrip()}?"
 
 
 def _of_a_value(refused: Any) -> str:

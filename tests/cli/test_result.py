@@ -36,6 +36,7 @@ def test_a_figure_is_put_into_words(bits, longer, wording):
 
 
 def test_what_is_printed_last_can_be_typed(here, tmp_path):
+    (tmp_path / "one").mkdir()  # is no run, and so not in the way
     ended = here("train", "corpus.txt", *SMALL, "--steps", 40, "--name", "one")
     after = ended.out[ended.out.index("next: ") + len("next: ") :].splitlines()
     commands = [shlex.split(line, comments=True) for line in after]

@@ -277,6 +277,7 @@ def test_a_long_line_is_shortened_on_a_terminal_to_what_is_around_its_worst_char
         (("tiny", "--pick", "a", "--top", 1), 2),
         (("tiny", "--pick", ""), 2),
         (("tiny", "--pick", "a", "--prompt", "é"), 3),
+        (("corpus.txt", "tiny"), 2),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_line(see, arguments, status, wording):

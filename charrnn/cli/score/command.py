@@ -1,6 +1,7 @@
 """`charrnn score`: what each line costs a model, and where it surprises most."""
 
 import heapq
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -144,8 +145,9 @@ def _checkpoint_and_texts(
     if not options.pick:
         checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     if bool(names) == bool(options.pick):
+        command = "charrnn score" + (f" {shlex.quote(checkpoint)}" if checkpoint else "")
         raise SettingError.naming(
-            "give either a text or {pick}", "for example: charrnn score access.log"
+            "give either a text or {pick}", "for example: {command} access.log", command=command
         )
     return checkpoint, names
 

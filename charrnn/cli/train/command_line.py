@@ -25,7 +25,7 @@ from charrnn.training.start import StartOptions
 CorpusNames = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="CORPUS...",
+        metavar="CORPUS",
         autocompletion=complete_text,
         help="Files, folders, compressed files, - for standard input, or names that 'charrnn corpora' lists.",
         show_default=False,

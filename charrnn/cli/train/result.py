@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import print_json
 from charrnn.cli.train.baselines import measured, print_line
-from charrnn.runs import BEST, RUNS
+from charrnn.runs import BEST, RUNS, checkpoint_of_run
 from charrnn.wording import counted, duration, noun_of, size
 
 if TYPE_CHECKING:
@@ -156,15 +156,17 @@ def print_next(folder: Path) -> None:
         f"charrnn visualize {run}": "shows what a unit follows",
         f"charrnn serve {run}": "both, as a page in the browser",
     }
+    column = max(COMMAND, *map(len, commands))
     for number, (command, does) in enumerate(commands.items()):
-        print(f"{'      ' if number else 'next: '}{command:<{COMMAND}}  # {does}")
+        print(f"{'      ' if number else 'next: '}{command:<{column}}  # {does}")
 
 
 def named(folder: Path) -> str:
     """A run as a command names it: by its name where that is enough, and quoted for a shell."""
-    name = folder.name
+    path = Path(folder.name)
+    is_taken = path.is_file() or checkpoint_of_run(path) is not None
     return shlex.quote(
-        name if folder.parent == RUNS and not Path(name).exists() else str(folder / BEST)
+        folder.name if folder.parent == RUNS and not is_taken else str(folder / BEST)
     )
 
 

@@ -38,7 +38,7 @@ class ViewOptions(Config):
     )
     what: str | None = setting(
         None,
-        "Choose the most interesting units of this state or gate of the cell: h c i f g o in an lstm.",
+        "Choose the most interesting units of this state or gate of the cell: h c i f g o in an LSTM.",
         default_text="the memory: c where the cell has one, otherwise h",
         metavar="ARRAY",
         panel=SHOWN,
