@@ -31,12 +31,17 @@ from charrnn.model import CharRNN
 from charrnn.network.cells import get_cell
 from charrnn.network.heads import LINEAR, Head
 from charrnn.network.shapes import weight_shapes
+from charrnn.pairs.model import PairNetwork
 from charrnn.schema import SchemaError, check_run, strict_json
+from charrnn.text.pairs import END, Labels, Symbols
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
 
 FORMAT = "charrnn"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""That of models of pairs; language models are still written as version 1."""
+LABELS = "labels"
+"""What a header calls the level of symbols that are whole texts."""
 LARGEST_HEADER = 1 << 24
 MOST_TENSORS = 1 << 14
 """More than the largest network has, with its training state and the point that it goes back to."""
@@ -50,7 +55,8 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 class Checkpoint:
     """The content of a checkpoint file."""
 
-    model: CharRNN
+    model: Any
+    """A CharRNN, or of pairs a PairNetwork."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """Step, epoch, nats per character on validation text ...; the file calls them figures."""
     run: Mapping[str, Any] = field(default_factory=dict)
@@ -79,7 +85,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
     header = json.dumps(_header(checkpoint), ensure_ascii=True, allow_nan=False)
     metadata = {
         "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
+        "format_version": str(FORMAT_VERSION if checkpoint.model.config.align else 1),
         "header": header,
         "sha256": _checksum(header, tensors),
     }
@@ -99,16 +105,26 @@ def _in_one_order(content: bytes) -> bytes:
 
 
 def _header(checkpoint: Checkpoint) -> dict[str, Any]:
-    vocabulary = checkpoint.model.vocabulary
+    model = checkpoint.model
+    config = dataclasses.asdict(model.config)
+    pairs = {"source": _recorded(model.source_symbols)} if model.config.align else {}
     return {
-        "config": dataclasses.asdict(checkpoint.model.config),
-        "vocabulary": {
-            "level": vocabulary.level,
-            "symbols": vocabulary.symbols.tolist() if vocabulary.level == "char" else [],
-            "has_unknown": vocabulary.has_unknown,
-        },
+        "config": {name: value for name, value in config.items() if value is not None},
+        "vocabulary": _recorded(model.vocabulary),
+        **pairs,
         "figures": dict(checkpoint.metrics),
         "run": dict(checkpoint.run),
+    }
+
+
+def _recorded(symbols: Symbols) -> dict[str, Any]:
+    """Symbols as a header has them."""
+    if isinstance(symbols, Labels):
+        return {"level": LABELS, "labels": list(symbols.labels)}
+    return {
+        "level": symbols.level,
+        "symbols": symbols.symbols.tolist() if symbols.level == "char" else [],
+        "has_unknown": symbols.has_unknown,
     }
 
 
@@ -149,15 +165,16 @@ def load_summary(path: Path) -> Summary:
             raise CheckpointError(f"{path} is truncated or damaged", _DAMAGED)
         header = _inner_header(path, metadata)
         config, level = _model_config(path, header["config"]), header["vocabulary"]["level"]
+        level = "char" if level == LABELS else level
         return Summary(config, level, *_metrics_and_run(path, header))
 
 
-def load_checkpoint(path: Path, head: Head = LINEAR) -> Checkpoint:
+def load_checkpoint(path: Path, head: Head | None = None) -> Checkpoint:
     """Read and check a checkpoint.
 
     Args:
         path: the .safetensors file.
-        head: the head that the network was trained with; the file does not name it.
+        head: the head that the network was trained with, which the file does not name; None: the usual one.
 
     Raises:
         CheckpointError: the file is missing, damaged, inconsistent, not a charrnn checkpoint, or from a later version.
@@ -165,6 +182,20 @@ def load_checkpoint(path: Path, head: Head = LINEAR) -> Checkpoint:
     content = _read(path)
     with _as_one_error(path):
         return _parse(path, content, head)
+
+
+def require_language_model(loaded: Checkpoint) -> Checkpoint:
+    """The checkpoint, if it has a language model.
+
+    Raises:
+        CheckpointError: it has a model of pairs.
+    """
+    if loaded.model.config.align is not None:
+        raise CheckpointError(
+            f"{loaded.path} is a model of pairs, and this needs a language model",
+            f"charrnn convert {loaded.path} FILE gives a target for each line",
+        )
+    return loaded
 
 
 @contextlib.contextmanager
@@ -227,15 +258,20 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         ) from error
 
 
-def _parse(path: Path, content: bytes, head: Head) -> Checkpoint:
+def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
     metadata, entries = _outer_header(path, content)
     header = _inner_header(path, metadata)
     config = _model_config(path, header["config"])
-    vocabulary = _vocabulary(header["vocabulary"])
+    vocabulary, source = _symbols(header["vocabulary"]), None
     if len(vocabulary) != config.vocab_size:
         raise CheckpointError(
             f"{path}: the vocabulary has {len(vocabulary):,} symbols, the network {config.vocab_size:,}"
         )
+    if config.align:
+        source = _symbols(header["source"])
+        _require_alike(path, config, source, vocabulary)
+    elif isinstance(vocabulary, Labels):
+        raise CheckpointError(f"{path}: a language model has no labels")
     shapes = weight_shapes(config, head)
     _require_shapes(path, entries, shapes)
     tensors = load_tensors(content)
@@ -249,7 +285,12 @@ def _parse(path: Path, content: bytes, head: Head) -> Checkpoint:
         if n.startswith(TRAINING_PREFIX)
     }
     metrics, run = _metrics_and_run(path, header)
-    model = CharRNN(config, vocabulary, weights, head)
+    model: Any
+    if source is not None:
+        model = PairNetwork(config, source, vocabulary, weights)
+    else:
+        assert isinstance(vocabulary, Vocabulary)
+        model = CharRNN(config, vocabulary, weights, head or LINEAR)
     return Checkpoint(model, metrics, run, training, path, len(content), metadata["sha256"])
 
 
@@ -331,6 +372,36 @@ def _model_config(path: Path, fields: Any) -> ModelConfig:
         hint = "the file may be damaged, or from a later charrnn: copy it again, or update charrnn"
         raise CheckpointError(f"{path}: {_one_line(error)}", hint) from error
     return config
+
+
+def _require_alike(path: Path, config: ModelConfig, source: Symbols, vocabulary: Symbols) -> None:
+    """Raise CheckpointError unless the symbols of pairs are those that the network's alignment needs."""
+    if len(source) != config.source_size:
+        raise CheckpointError(
+            f"{path}: the sources have {len(source):,} symbols, the network {config.source_size}"
+        )
+    ends = isinstance(vocabulary, Vocabulary) and not vocabulary.missing(END)
+    found = (
+        *(isinstance(source, Labels), isinstance(vocabulary, Labels), config.writes and not ends),
+        *(config.attention in ("additive", "dot"), config.longest_target is not None),
+        config.stretch is not None,
+    )
+    align = config.align
+    labels = align == "none" and config.source_labels is True
+    wanted = (labels, align == "label", False, align == "attention", config.writes, align == "ctc")
+    if found != wanted:
+        raise CheckpointError(f"{path}: the network and its symbols do not fit together")
+
+
+def _symbols(fields: Mapping[str, Any]) -> Symbols:
+    if fields["level"] != LABELS:
+        return _vocabulary(fields)
+    labels = fields["labels"]
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise CheckpointError("the labels are not a list of strings")
+    if len({*labels}) != len(labels):
+        raise CheckpointError("a label occurs twice")
+    return Labels(labels)
 
 
 def _vocabulary(fields: Mapping[str, Any]) -> Vocabulary:

@@ -23,6 +23,8 @@ Normalization = Literal["nfc", "nfd"]
 Precision = Literal["float32", "bfloat16"]
 Kernel = Literal["fused", "loop"]
 OptimizerName = Literal["muon", "adamw"]
+Align = Literal["attention", "none", "each", "label", "ctc"]
+Attention = Literal["additive", "dot", "none"]
 
 BUDGET, TEXT, NETWORK, LEARNING, SAVING, MACHINE = (
     "How long",
@@ -66,6 +68,11 @@ MOST_STREAMS = 4096
 """Maximum segments in which a text is read in parallel: each also reads about a thousand characters before its own."""
 LARGEST_FLOAT = sys.float_info.max
 
+NOT_OF_PAIRS = (
+    *("lines", "separator", "documents", "field", "level", "keep_newlines", "max_chars"),
+    *("reset_every", "learn_start", "init_from", "extend_vocabulary"),
+)
+"""Settings of running text, which have no meaning for pairs."""
 DEFAULT_MINUTES = 5.0
 """Training time of a run without a limit."""
 LAYERS = {"lstm": 2}
@@ -97,6 +104,12 @@ class CorpusConfig(Config):
         "Treat each line as a separate text, such as a name: lines are shuffled, never split, "
         "and the state is reset at each.",
         excludes=("separator", "documents", "field"),
+        panel=TEXT,
+    )
+    pairs: bool = setting(
+        False,
+        "Learn to turn one text into another: each line is SOURCE<TAB>TARGET. Pairs are shuffled, never split.",
+        excludes=NOT_OF_PAIRS,
         panel=TEXT,
     )
     separator: str | None = setting(
@@ -164,7 +177,8 @@ class CorpusConfig(Config):
     )
     split_seed: int = setting(
         1,
-        "With {lines}, {separator}, {documents} or {field}: decides which texts are used for validation and testing.",
+        "With {lines}, {pairs}, {separator}, {documents} or {field}: decides which texts are used for validation and "
+        "testing.",
         high=MAX_SEED,
         panel=TEXT,
     )
@@ -208,10 +222,10 @@ class CorpusConfig(Config):
             raise SettingError.naming(
                 "{separator} must be a text of at least one character, not ''"
             )
-        separate = self.lines or self.separator or self.documents or self.field
+        separate = self.lines or self.pairs or self.separator or self.documents or self.field
         if self.split_seed != 1 and not separate:
             raise SettingError.naming(
-                "{split_seed} only applies with {lines}, {separator}, {documents} or {field}"
+                "{split_seed} only applies with {lines}, {pairs}, {separator}, {documents} or {field}"
             )
         if self.val_fraction + self.test_fraction >= 1:
             raise SettingError.naming(
@@ -263,6 +277,61 @@ class ModelConfig(Config):
     learn_start: bool = setting(
         False, "Learn the initial state instead of starting at zero.", panel=NETWORK
     )
+    align: Align | None = setting(
+        None,
+        "How a target follows from its source. attention: a text of any length, each character looking at the whole "
+        "source. none: a text from a label, or from the last state of an encoder alone. each: a symbol for each "
+        "character. label: one label. ctc: a shorter text in the order of the source.",
+        choices=get_args(Align),
+        default_text="chosen from the pairs",
+        needs=("pairs",),
+        panel=NETWORK,
+    )
+    attention: Attention | None = setting(
+        None,
+        "How a character of the target weighs those of the source: additive (Bahdanau) or dot (Luong); none is "
+        "{align:none}.",
+        choices=get_args(Attention),
+        default_text="additive",
+        needs=("pairs",),
+        panel=NETWORK,
+    )
+    bidirectional: bool | None = setting(
+        None,
+        "Read the source in both directions.",
+        default_text="on, but off with {align:none}",
+        needs=("pairs",),
+        panel=NETWORK,
+    )
+    source_size: int | None = setting(
+        None, "The symbols of the sources, or their labels.", low=1, high=MAX_SYMBOLS, option=False
+    )
+    source_labels: bool | None = setting(
+        None, "Whether each source is a label as a whole.", option=False
+    )
+    stretch: int | None = setting(
+        None,
+        "How often each character of the source is read, so that a target fits.",
+        low=1,
+        high=16,
+        option=False,
+    )
+
+    longest_target: int | None = setting(
+        None, "The characters of the longest target.", high=LARGE_COUNT, option=False
+    )
+
+    @property
+    def writes(self) -> bool:
+        """Whether the network writes a text, symbol by symbol: a language model, or a decoder of pairs."""
+        return self.align in (None, "attention", "none")
+
+    @property
+    def source_width(self) -> int:
+        """K, the length of the vectors that a source becomes: a label's own, or the outputs of the encoder."""
+        if self.source_labels:
+            return self.embedding_size
+        return self.hidden_size * (2 if self.bidirectional else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,6 +427,13 @@ class TrainingConfig(Config):
     )
     clip: float | None = setting(
         1.0, "Gradient clipping: maximum gradient norm.", above=True, panel=LEARNING
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Part of each target's probability that is spread over all symbols in training.",
+        high=0.9,
+        needs=("pairs",),
+        panel=LEARNING,
     )
     seed: int = setting(
         1,

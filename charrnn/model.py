@@ -59,7 +59,7 @@ class CharRNN:
     def __init__(
         self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights, head: Head = LINEAR
     ) -> None:
-        _require_shapes(weights, weight_shapes(config, head))
+        require_shapes(weights, weight_shapes(config, head))
         self.config = config
         self.vocabulary = vocabulary
         self.weights = dict(weights)
@@ -90,12 +90,10 @@ class CharRNN:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of SHA-256 over config, vocabulary and weights; edits do not change it."""
-        identity = _fingerprinted(self.config), self.vocabulary.level, self.vocabulary.has_unknown
-        digest = hashlib.sha256(repr(identity).encode())
-        digest.update(np.asarray(self.vocabulary.symbols, np.int64).tobytes())
-        for name in sorted(self.weights):
-            digest.update(np.ascontiguousarray(self.weights[name]).tobytes())
-        return digest.hexdigest()[:16]
+        vocabulary = self.vocabulary
+        identity = vocabulary.level, vocabulary.has_unknown
+        symbols = np.asarray(vocabulary.symbols, np.int64).tobytes()
+        return fingerprint_of(self.config, identity, self.weights, symbols)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -211,7 +209,26 @@ class CharRNN:
             raise UsageError(f"{what} does not support edited units")
 
 
-def _require_shapes(weights: Weights, expected: Mapping[str, tuple[int, ...]]) -> None:
+def fingerprint_of(
+    config: ModelConfig, identity: tuple[object, ...], weights: Weights, symbols: bytes = b""
+) -> str:
+    """16 hexadecimal digits of SHA-256 over a network.
+
+    Args:
+        config: its shape.
+        identity: what else it is, as values.
+        weights: its weights.
+        symbols: the symbols of its vocabulary, as bytes.
+    """
+    digest = hashlib.sha256(repr((_fingerprinted(config), *identity)).encode())
+    digest.update(symbols)
+    for name in sorted(weights):
+        digest.update(np.ascontiguousarray(weights[name]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def require_shapes(weights: Weights, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise CheckpointError unless the weights have exactly these names and shapes."""
     shapes = {name: tuple(array.shape) for name, array in weights.items()}
     if shapes != expected:
         wrong = sorted(expected.keys() ^ shapes.keys()) or [

@@ -94,6 +94,8 @@ def reading_of(loaded: "Checkpoint") -> CorpusConfig:
     """
     corpus = loaded.run.get("corpus")
     own = corpus.get("config", {}) if corpus else {}
+    if loaded.model.config.align:
+        return CorpusConfig(normalize=own.get("normalize"))
     symbols = loaded.model.vocabulary
     keep = symbols.level == "char" and ord("\r") in symbols.symbols
     try:

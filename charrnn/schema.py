@@ -58,6 +58,9 @@ class Figures(Config):
     step: int = setting(0, "Optimizer steps.", high=LARGE_COUNT)
     epoch: float = setting(0.0, "Passes over the text.")
     best_val_nats_per_char: float | None = setting(None, "The least validation loss.")
+    best_val_exact_match: float | None = setting(
+        None, "The largest part of the validation targets that were right as a whole.", high=1
+    )
     best_step: int = setting(0, "The step of it.", high=LARGE_COUNT)
     seconds: float = setting(0.0, "Time spent.")
     train_nats_sum: float = setting(
@@ -168,6 +171,9 @@ class Evaluation(Config):
     epoch: float = setting(0.0, "Passes over the text.")
     train_nats_per_char: float | None = setting(None, "Training loss since the line before.")
     val_nats_per_char: float | None = setting(None, "Validation loss.")
+    val_exact_match: float | None = setting(
+        None, "The part of the validation targets that are right as a whole.", high=1
+    )
     learning_rate: float = setting(0.0, "The learning rate.")
     halvings: int = setting(0, "How often it was halved.", high=MOST_HALVINGS)
     seconds: float = setting(0.0, "Time spent.")
@@ -281,7 +287,9 @@ def _state_shapes(
     """The carried states, (L, N, H) each; how many rows N a batch has depends on the text, so it is the first's."""
     names = [
         f"{prefix}state.{letter}"
-        for letter in (get_cell(network.cell, network.activation).states if step else ())
+        for letter in (
+            get_cell(network.cell, network.activation).states if step and not network.align else ()
+        )
     ]
     first = next((tensors[name].shape for name in names if name in tensors), ())
     rows = first[1] if len(first) == 3 else 1

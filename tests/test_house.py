@@ -22,6 +22,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"text"},
     {"network"},
     {"model", "schema"},
+    {"pairs"},
     {"checkpoint"},
     {"runs"},
     {"evaluation", "sampling"},

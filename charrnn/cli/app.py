@@ -16,7 +16,7 @@ from charrnn.cli.refused import Refused, in_one_line
 from charrnn.errors import UsageError
 
 VERBS = {
-    "Main": ("train", "sample", "visualize"),
+    "Main": ("train", "sample", "convert", "visualize"),
     "Understand": ("gates", "saliency", "context", "gradients", "curve", "serve"),
     "Measure": ("evaluate", "score", "compare"),
     "Manage": ("inspect", "runs", "corpora"),

@@ -3,13 +3,14 @@
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.own_corpus import read_own_corpus
 from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
+from charrnn.cli.run_names import CheckpointArgument, open_any
 from charrnn.cli.terminal import print_json, print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.cli.work import Work, working
@@ -110,10 +111,12 @@ def evaluate(
     options: EvaluateOptions,
     edits: EditOptions,
 ) -> None:
-    """Score a text: nats and bits per character, perplexity, accuracy.
+    """Score a text: nats and bits per character, perplexity, accuracy; of pairs, exact matches.
 
     The state is carried through the whole text; the first character is read, not predicted. The metrics of a byte model
-    are per byte. A model that was trained with --lines is scored line by line.
+    are per byte. A model that was trained with --lines is scored line by line. For a model that was trained with --pairs
+    the text is such pairs: exact matches, character error rate, nats per character of the target; of labels accuracy,
+    macro F1 and which label was taken for which.
     """
     split, names = options.split, tuple(texts or ())
     if split is None:
@@ -125,7 +128,12 @@ def evaluate(
             "for example: {command} {split:val}, or {command} book.txt",
             command=command,
         )
-    loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
+    loaded = open_any(checkpoint, hint_in_quotes(names))
+    if loaded.model.config.align:
+        from charrnn.cli.evaluate_pairs import evaluate_pairs
+
+        evaluate_pairs(loaded, names, options, edits, partial(_own_corpus, loaded, options))
+        return
     reading = with_lines(reading_of(loaded), options.lines)
     end = item_end_of(reading)
     if end and (options.window or options.streams):

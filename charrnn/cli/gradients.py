@@ -97,11 +97,11 @@ def gradients(
     """
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     require_no_text(names, own.seed)
-    from charrnn.checkpoint import load_checkpoint
+    from charrnn.checkpoint import load_checkpoint, require_language_model
 
     cells = None if options.fresh is None else _cell_names(options.fresh)
     path = _find(checkpoint, may_lack=cells is not None)
-    loaded = None if path is None else load_checkpoint(path)
+    loaded = None if path is None else require_language_model(load_checkpoint(path))
     trained = loaded.model if loaded else None
     read = _read(names, loaded, options.distance or DISTANCE, own.seed)
     vocabulary = trained.vocabulary if trained else _vocabulary_of(read)

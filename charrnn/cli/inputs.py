@@ -23,7 +23,6 @@ from charrnn.wording import counted, escape, listed
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
-    from charrnn.text.corpus import Corpus
     from charrnn.text.sources import TextSource
     from charrnn.text.vocabulary import Vocabulary
 
@@ -71,7 +70,7 @@ def open_corpus(
     vocabulary: "Vocabulary | None" = None,
     extend: bool = False,
     hint: str = "",
-) -> "Corpus":
+) -> Any:
     """Read the texts that CORPUS arguments name; for the rest see `charrnn.text.opening.open_corpus`."""
     from charrnn.text import opening
 

@@ -4,16 +4,17 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
+from charrnn.cli.run_names import CheckpointArgument, open_any
 from charrnn.cli.terminal import print_json, print_wrapped
 from charrnn.config import OUTPUT
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
-from charrnn.wording import counted, duration, escape, noun_of, size
+from charrnn.wording import counted, duration, escape, listed, noun_of, size
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.text.pairs import Symbols
 
 EXAMPLES = (
     "charrnn inspect",
@@ -42,7 +43,7 @@ def inspect(checkpoint: CheckpointArgument = None, *, options: InspectOptions) -
 
     Prints its network, vocabulary and metrics, and how it was trained. Loading a checkpoint runs no code.
     """
-    loaded = open_checkpoint(checkpoint)
+    loaded = open_any(checkpoint)
     if options.toml:
         from charrnn.cli.run_file import run_file_of
 
@@ -68,17 +69,25 @@ def _as_dict(loaded: "Checkpoint") -> dict[str, Any]:
         "parameters": count_parameters(model.config),
         "states": list(model.cell.states),
         "gates": list(model.cell.gates),
-        "vocabulary": {
-            "level": model.vocabulary.level,
-            "size": len(model.vocabulary),
-            "has_unknown": model.vocabulary.has_unknown,
-            "characters": model.vocabulary.decode(range(len(model.vocabulary.symbols)))
-            if model.vocabulary.level == "char"
-            else "",
-        },
+        "vocabulary": _symbols(model.vocabulary),
+        **({"source": _symbols(model.source_symbols)} if model.config.align else {}),
         "resumable": bool(loaded.training),
         "metrics": dict(loaded.metrics),
         "run": _run(loaded),
+    }
+
+
+def _symbols(symbols: "Symbols") -> dict[str, Any]:
+    from charrnn.text.pairs import Labels
+
+    if isinstance(symbols, Labels):
+        return {"level": symbols.level, "size": len(symbols), "labels": list(symbols.labels)}
+    named = symbols.decode(range(len(symbols.symbols))) if symbols.level == "char" else ""
+    return {
+        "level": symbols.level,
+        "size": len(symbols),
+        "has_unknown": symbols.has_unknown,
+        "characters": named,
     }
 
 
@@ -106,6 +115,8 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
         ("states", f"{' '.join(shown['states'])}   gates {' '.join(shown['gates']) or 'none'}"),
         ("vocabulary", _vocabulary_line(vocabulary)),
     ]
+    if source := shown.get("source"):
+        rows[-1:] = [("source", _vocabulary_line(source)), ("target", _vocabulary_line(vocabulary))]
     unit = noun_of(vocabulary["level"])
     nats = metrics.get("best_val_nats_per_char")
     if isinstance(nats, float):
@@ -137,6 +148,8 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _vocabulary_line(vocabulary: dict[str, Any]) -> str:
+    if "labels" in vocabulary:
+        return f"{counted(vocabulary['size'], 'label')}: {listed(vocabulary['labels'], 20)}"
     if vocabulary["level"] == "byte":
         return "256 bytes"
     characters = vocabulary["characters"]

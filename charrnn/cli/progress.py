@@ -70,6 +70,11 @@ def written(trainer: "Trainer") -> str:
     from charrnn.config import SamplingConfig
     from charrnn.sampling.sampler import generate_items, sample
 
+    if trainer.model_config.align:
+        from charrnn.cli.train.pairs import examples
+
+        with one_thread():
+            return examples(trainer)
     model = trainer.snapshot()
     config = SamplingConfig(length=SAMPLE_LENGTH, seed=trainer.progress.step)
     with one_thread():
@@ -146,6 +151,8 @@ class _Display:
         """Show the losses of an evaluation and a short sample."""
         self.val_bits = None if event.val_nats is None else event.val_nats / math.log(2)
         val = [] if self.val_bits is None else [f"val {self.val_bits:.3f}"]
+        if event.exact is not None:
+            val.append(f"{100 * event.exact:.1f} % exact")
         best = " (best)" if event.is_best and self.val_bits is not None else ""
         train = [] if event.train_nats is None else [f"train {event.train_nats / math.log(2):.3f}"]
         self.say(

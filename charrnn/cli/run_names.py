@@ -81,7 +81,33 @@ def refuse_near_run(word: str) -> None:
 def open_checkpoint(
     name: str | None, otherwise: Callable[[str], str] | None = None
 ) -> "Checkpoint":
-    """Find and load a checkpoint; the arguments are those of `find_checkpoint`."""
+    """Find and load a checkpoint of a language model; the arguments are those of `find_checkpoint`.
+
+    Raises:
+        CheckpointError: it has a model of pairs.
+    """
+    from charrnn.checkpoint import require_language_model
+
+    return require_language_model(open_any(name, otherwise))
+
+
+def open_pairs(name: str | None, otherwise: Callable[[str], str] | None = None) -> "Checkpoint":
+    """Find and load a checkpoint of a model of pairs.
+
+    Raises:
+        CheckpointError: it has a language model.
+    """
+    loaded = open_any(name, otherwise)
+    if loaded.model.config.align is None:
+        raise CheckpointError(
+            f"{loaded.path} is a language model, which has no targets",
+            "charrnn train pairs.tsv --pairs trains a model of pairs; charrnn sample writes a text",
+        )
+    return loaded
+
+
+def open_any(name: str | None, otherwise: Callable[[str], str] | None = None) -> "Checkpoint":
+    """Find and load a checkpoint of any kind."""
     path = find_checkpoint(name, otherwise)
     from charrnn.checkpoint import load_checkpoint
 

@@ -7,7 +7,8 @@ from bisect import bisect_right
 from charrnn.config import MAX_UNITS, ModelConfig
 from charrnn.errors import SettingError
 from charrnn.network.cells import get_cell
-from charrnn.network.heads import LINEAR, PREFIX, Head
+from charrnn.network.heads import PREFIX, Head
+from charrnn.network.pairs import head_of, in_words, pair_shapes
 from charrnn.network.stack import layer_names, norm_names
 
 ROUND = 8
@@ -16,8 +17,22 @@ WITHIN = 0.02
 """The part of the wanted parameters by which a rounded hidden size may miss them."""
 
 
-def weight_shapes(config: ModelConfig, head: Head = LINEAR) -> dict[str, tuple[int, ...]]:
-    """The name and shape of every weight of a network; the names are torch's own where torch has such a cell."""
+def weight_shapes(config: ModelConfig, head: Head | None = None) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every weight of a network; the names are torch's own where torch has such a cell.
+
+    Args:
+        config: the network.
+        head: its head; None: the usual one.
+    """
+    head = head or head_of(config)
+    heads = {PREFIX + name: shape for name, shape in head.shapes(config).items()}
+    if config.align:
+        return pair_shapes(config, _stack_shapes(config) if config.writes else {}, heads)
+    return _stack_shapes(config) | heads
+
+
+def _stack_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The weights of a language model but for its head."""
     V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
     cell = get_cell(config.cell, config.activation)
     rows, fed_back = cell.num_blocks * H, V if cell.feeds_back == "output" else H
@@ -35,12 +50,12 @@ def weight_shapes(config: ModelConfig, head: Head = LINEAR) -> dict[str, tuple[i
             shapes |= dict.fromkeys(norm_names(layer), (H,))
     if config.learn_start:
         shapes |= {f"start.{letter}": (config.num_layers, H) for letter in cell.states}
-    return shapes | {PREFIX + name: shape for name, shape in head.shapes(config).items()}
+    return shapes
 
 
 def is_recurrent_matrix(name: str, dimensions: int) -> bool:
     """Whether a weight is a matrix of the recurrent layers, which Muon is for."""
-    return dimensions > 1 and name.startswith("rnn.")
+    return dimensions > 1 and name.startswith(("rnn.", "encoder.rnn."))
 
 
 def count_parameters(config: ModelConfig) -> int:
@@ -92,7 +107,8 @@ def describe(config: ModelConfig) -> str:
     layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
     norm = ", layer norm" if config.layer_norm else ""
     start = ", learned initial state" if config.learn_start else ""
+    pairs = f", {in_words(config)}" if config.align else ""
     return (
-        f"{cell}, {layers} of {config.hidden_size} units{norm}, embedding {config.embedding_size}{start}: "
+        f"{cell}, {layers} of {config.hidden_size} units{norm}, embedding {config.embedding_size}{start}{pairs}: "
         f"{count_parameters(config):,} parameters"
     )

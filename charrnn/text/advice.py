@@ -13,9 +13,12 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.items import count_longer, count_repeated, item_bounds
 from charrnn.text.kinds import item_noun
 from charrnn.text.normal import has_accents, num_composable
+from charrnn.text.pairs import PairCorpus
 from charrnn.text.vocabulary import code_points, name_characters
 from charrnn.wording import counted, noun_of
 
+FEW_PAIRS = 2000
+"""Pairs below which a network learns them by heart."""
 LONG_LINE = 20
 """Characters beyond which a line of running text that occurs twice was copied."""
 LITTLE = 10_000
@@ -34,8 +37,10 @@ LOOKED_AT = 1 << 20
 """Symbols at the start of a text that show whether it is a list."""
 
 
-def corpus_advice(corpus: Corpus) -> list[str]:
+def corpus_advice(corpus: Corpus | PairCorpus) -> list[str]:
     """All notes on a corpus."""
+    if isinstance(corpus, PairCorpus):
+        return [*_on_pairs(corpus)]
     unit = noun_of(corpus.config.level)
     return [
         *_on_its_length(corpus, unit),
@@ -44,6 +49,18 @@ def corpus_advice(corpus: Corpus) -> list[str]:
         *_on_the_characters(corpus, unit),
         *_on_its_form(corpus),
     ]
+
+
+def _on_pairs(pairs: PairCorpus) -> Iterator[str]:
+    if pairs.reason:
+        yield f"{{align:{pairs.align}}}, because {pairs.reason}"
+    if pairs.num_pairs < FEW_PAIRS:
+        yield (
+            f"only {counted(pairs.num_pairs, 'pair')}: a network learns so few by heart; most rules take "
+            "10,000 or more"
+        )
+    if not len(pairs.val):
+        yield "there are no validation pairs: the last checkpoint is kept as the best"
 
 
 def _on_its_length(corpus: Corpus, unit: str) -> Iterator[str]:

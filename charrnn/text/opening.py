@@ -8,8 +8,9 @@ from typing import Any
 from charrnn.config import CorpusConfig
 from charrnn.temporaries import remove_stale_temporaries
 from charrnn.text.catalog import DOWNLOADED, PYTHON, PYTHON_CHARS, find_sources
-from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.corpus import read_corpus
 from charrnn.text.numbering import ENCODED
+from charrnn.text.pairs import read_pairs
 from charrnn.text.sources import Notes, Part, TextSource
 from charrnn.text.vocabulary import Vocabulary
 
@@ -32,8 +33,8 @@ def open_corpus(
     vocabulary: Vocabulary | None = None,
     extend: bool = False,
     hint: str = "",
-) -> Corpus:
-    """Read texts, one after another, into a corpus; for the rest see `read_corpus`.
+) -> Any:
+    """Read texts, one after another, into a Corpus, or a PairCorpus that is still to be aligned; see `read_corpus`.
 
     Args:
         texts: names, as `find_sources` takes them, and sources.
@@ -61,6 +62,8 @@ def open_corpus(
         sources += [text] if isinstance(text, TextSource) else found(text)
     sources += found(config.val_file, "val") if config.val_file else []
     sources += found(config.test_file, "test") if config.test_file else []
+    if config.pairs:
+        return read_pairs(sources, config, notes)
     return read_corpus(
         sources,
         bounded(texts, config),

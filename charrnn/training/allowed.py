@@ -44,6 +44,8 @@ class CorpusSize:
     """The lengths of the training items, such as lines, with their ends; None for a running text."""
     item_noun: str = "line"
     """The noun for such an item."""
+    whole_items: bool = False
+    """Whether an item is always read at once, as pairs are."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -174,24 +175,37 @@ class Epoch:
     """Lines of a step, on average; None for a running text."""
 
 
-def one_epoch(num_symbols: int, shape: BatchShape, lengths: Positions | None = None) -> Epoch:
+def one_epoch(
+    num_symbols: int,
+    shape: BatchShape,
+    lengths: Positions | None = None,
+    *,
+    whole: bool = False,
+) -> Epoch:
     """The steps that read a text once in batches of a shape.
 
     Args:
         num_symbols: the symbols of the text.
         shape: N and T, which fit the text.
         lengths: in a text of lines the length of each, its newline included.
+        whole: whether lines longer than T are read at once too.
     """
     N, T = shape.batch_size, shape.sequence_length
     if lengths is None:
         return Epoch(-(-shape.stream_length(num_symbols) // T), N * T, shape, None)
-    order = ItemOrder(lengths, shape, 0)
+    order = ItemOrder(lengths, shape, 0, whole=whole)
     steps = order.steps_per_epoch
     parts = [order.part(step) for step in range(0, steps, -(-steps // MEASURED_STEPS))]
     num_items = np.mean([len(lines) for lines, _ in parts])
     num_cells = np.mean([len(lines) * order.num_times(lines, offset) for lines, offset in parts])
     mean = BatchShape(round(num_items), max(1, round(num_cells / num_items)))
     return Epoch(steps, int(lengths.sum()) / steps, mean, mean.batch_size)
+
+
+def num_targets(targets: Any) -> int:
+    """The targets of a batch that are not padding; of several arrays the first has the targets."""
+    array = targets[0] if isinstance(targets, tuple) else targets
+    return int((array != IGNORED).sum())
 
 
 def make_batches(corpus: Corpus, config: TrainingConfig) -> StreamBatches | ItemBatches:
@@ -214,13 +228,18 @@ class ItemOrder:
         lengths: (lines,) the targets of each: its characters and its newline.
         shape: N·T symbols are read by a step, or a little fewer, and T of a line.
         seed: the seed of the shuffling.
+        whole: whether lines longer than T are read at once too.
     """
 
-    def __init__(self, lengths: Positions, shape: BatchShape, seed: int) -> None:
-        self.lengths, self._T, self._seed = lengths, shape.sequence_length, seed
+    def __init__(
+        self, lengths: Positions, shape: BatchShape, seed: int, *, whole: bool = False
+    ) -> None:
+        at_once = shape.batch_size * shape.sequence_length
+        self.lengths, self._seed = lengths, seed
+        self._T = int(lengths.max()) if whole else shape.sequence_length
         by_length = np.sort(lengths)
         read = np.minimum(by_length, self._T)  # by the first step
-        num_groups = -(-int(read.sum()) // (shape.batch_size * self._T))
+        num_groups = -(-int(read.sum()) // at_once)
         wanted = np.arange(num_groups + 1) / num_groups * read.sum()
         self._bounds = np.unique(np.searchsorted(np.cumsum(read) - read, wanted))
         self._steps = self._num_parts(by_length[self._bounds[1:] - 1])  # (groups,)

@@ -29,6 +29,8 @@ class Evaluated:
     val_nats: float | None
     """None without validation text."""
     is_best: bool
+    exact: float | None = None
+    """The part of the validation targets that are right as a whole; None unless pairs are trained."""
 
 
 @dataclass(frozen=True)

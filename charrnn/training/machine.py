@@ -158,3 +158,11 @@ def memory_faults(batch_size: int) -> Iterator[None]:
         smaller = max(1, batch_size // 2)
         hint = f"try {{batch_size:{smaller}}}, or a smaller {{hidden_size}}"
         raise EnvironmentFault.naming("out of memory", hint) from error
+
+
+def on_device(part: Any, device: torch.device) -> Any:
+    """Arrays as tensors on a device, in the tuples that they are in."""
+    if isinstance(part, np.ndarray):
+        return torch.from_numpy(part).to(device, non_blocking=True)
+    moved = [on_device(one, device) for one in part]
+    return type(part)(*moved) if hasattr(part, "_fields") else tuple(moved)

@@ -5,20 +5,22 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from charrnn.config import ModelConfig, Precision, TrainingConfig, TrainingRequest
 from charrnn.network.cells import get_cell
+from charrnn.network.heads import LINEAR
 from charrnn.training.allowed import CorpusSize
 from charrnn.training.machine import (
     may_choose_bfloat16,
     memory_faults,
+    on_device,
     require_precision,
     synchronized_clock,
     thread_count,
 )
-from charrnn.training.network import TorchState, make_network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.plan import (
     PROBES,
@@ -31,6 +33,10 @@ from charrnn.training.plan import (
 )
 from charrnn.training.speed import Machine, Trial
 from charrnn.training.step import train_step
+from charrnn.training.task import task_of
+
+if TYPE_CHECKING:
+    from charrnn.training.network import TorchState
 
 TRIAL_SECONDS = 0.4
 TRIAL_DROPOUT = 0.1
@@ -46,30 +52,33 @@ CHOSEN = ("precision", "kernel", "threads")
 """Settings that are chosen by measurement unless they were given."""
 
 
-def seconds_per_step(model_config: ModelConfig, config: TrainingConfig) -> float:
-    """The time of one training step on this machine, measured on a throwaway network with random symbols.
+def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: Any = None) -> float:
+    """The time of one training step on this machine, measured on a throwaway network.
 
     The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up.
+
+    Args:
+        model_config: the network.
+        config: how it is trained.
+        batch: what a step reads, and its targets; None: random symbols.
     """
     device = torch.device(config.device)
     times: list[float] = []
     with thread_count(config.threads), memory_faults(config.batch_size):
-        network = make_network(
-            model_config,
-            config.dropout,
-            0,
-            device,
-            config.kernel,
-            weight_drop=config.weight_drop,
-        )
+        task = task_of(model_config, config)
+        network = task.network(model_config, dataclasses.replace(config, seed=0), device, LINEAR)
         optimizer = Optimizer(network, config)
-        shape = (config.sequence_length, config.batch_size)
-        generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(model_config.vocab_size, shape, generator=generator).to(device)
+        if batch is None:
+            shape = (config.sequence_length, config.batch_size)
+            generator = torch.Generator().manual_seed(0)
+            ids = torch.randint(model_config.vocab_size, shape, generator=generator).to(device)
+            inputs = targets = ids
+        else:
+            inputs, targets = on_device(batch, device)
         state: TorchState = None
         while len(times) < 3 or sum(times[2:]) < TRIAL_SECONDS:
             began = synchronized_clock(device)
-            _, state = train_step(network, optimizer, ids, ids, state, config)
+            _, state = train_step(network, optimizer, inputs, targets, state, config, task=task)
             times.append(synchronized_clock(device) - began)
     return statistics.median(times[2:])
 

@@ -24,7 +24,25 @@ TorchState = States | None
 """(L, N, H) for each state of the cell; None stands for the state before any character."""
 
 
-class Network(nn.Module):
+class NumpyModule(nn.Module):
+    """A network whose weights come from NumPy, and go there."""
+
+    def to_numpy(self) -> Weights:
+        """Copies of the weights, float32, by their names in a checkpoint."""
+        return {
+            name: tensor.detach().to("cpu", torch.float32, copy=True).numpy()
+            for name, tensor in self.state_dict().items()
+        }
+
+    @torch.no_grad()
+    def load_numpy(self, weights: Weights) -> None:
+        """Load weights by their names in a checkpoint."""
+        self.load_state_dict(
+            {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+        )
+
+
+class Network(NumpyModule):
     """Symbols in, logits for the next symbols out.
 
     Args:
@@ -107,22 +125,6 @@ class Network(nn.Module):
 
         _, state = self.stack.step_by_step(inputs, state, feedback)
         return torch.stack(all_logits[1:]), state  # the first are those of the state before
-
-    # --- from and to NumPy -------------------------------------------------------------------------------------------
-
-    def to_numpy(self) -> Weights:
-        """Copies of the weights, float32, by their names in a checkpoint."""
-        return {
-            name: tensor.detach().to("cpu", torch.float32, copy=True).numpy()
-            for name, tensor in self.state_dict().items()
-        }
-
-    @torch.no_grad()
-    def load_numpy(self, weights: Weights) -> None:
-        """Load weights by their names in a checkpoint."""
-        self.load_state_dict(
-            {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
-        )
 
 
 def make_network(

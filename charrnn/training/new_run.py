@@ -7,18 +7,22 @@ import contextlib
 import dataclasses
 import errno
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import EnvironmentFault, SettingError
 from charrnn.runs import BEST, LAST, METRICS, require_unused
 from charrnn.text.kinds import item_noun
+from charrnn.text.pairs import PairCorpus
+from charrnn.training.pairs.settings import pair_network_of
 from charrnn.training.record import about_run
 from charrnn.wording import size
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
+    from charrnn.training.allowed import CorpusSize
     from charrnn.training.plan import Plan
     from charrnn.training.start import Start
     from charrnn.training.trainer import Trainer
@@ -58,9 +62,9 @@ def held_folder(
         yield
 
 
-def require_validation_text(request: TrainingRequest, text: "Corpus") -> None:
+def require_validation_text(request: TrainingRequest, text: "Corpus | PairCorpus") -> None:
     """Raise SettingError if training is to end by the validation text, and there is none."""
-    if request.given.get("patience") and len(text.val) < 2:
+    if request.given.get("patience") and len(text.val) < (1 if text.config.pairs else 2):
         raise SettingError.naming(
             "{patience} needs validation text, and there is none",
             "leave it out, or give a larger {val_fraction}",
@@ -68,7 +72,7 @@ def require_validation_text(request: TrainingRequest, text: "Corpus") -> None:
 
 
 def plan_run(
-    text: "Corpus",
+    text: "Corpus | PairCorpus",
     network: ModelConfig,
     request: TrainingRequest,
     device: str,
@@ -78,21 +82,54 @@ def plan_run(
     from charrnn.training.allowed import CorpusSize
     from charrnn.training.measure import plan_here, seconds_per_step
 
-    size = CorpusSize(len(text.train), len(text.val), text.item_lengths(text.train))
+    batch = None
+    if isinstance(text, PairCorpus):
+        size, batch = _size_of_pairs(text), partial(_typical_batch, text)
+    else:
+        size = CorpusSize(len(text.train), len(text.val), text.item_lengths(text.train))
     if text.item_end is not None:
         size = dataclasses.replace(size, item_noun=item_noun(text.item_end))
 
     def measure(model_config: ModelConfig, config: TrainingConfig) -> float:
-        seconds = seconds_per_step(model_config, config)
+        seconds = seconds_per_step(model_config, config, batch and batch(model_config, config))
         measured()
         return seconds
 
     return plan_here(size, network, request, device, measure)
 
 
+def network_of(text: "Corpus | PairCorpus", request: "TrainingRequest | Start") -> ModelConfig:
+    """The network of a request, as far as it is given and follows from the text.
+
+    Raises:
+        SettingError: a setting has no meaning for these pairs.
+    """
+    network = request.network(vocab_size=len(text.vocabulary))
+    if not isinstance(text, PairCorpus):
+        return network
+    return pair_network_of(text, network)
+
+
+def _size_of_pairs(pairs: "PairCorpus") -> "CorpusSize":
+    """The size of a corpus of pairs in symbols of both sides."""
+    from charrnn.training.allowed import CorpusSize
+    from charrnn.training.pairs.batches import pair_lengths
+
+    lengths = pair_lengths(pairs, pairs.train)
+    val = int(pair_lengths(pairs, pairs.val).sum())
+    return CorpusSize(int(lengths.sum()), val, lengths, item_noun="pair", whole_items=True)
+
+
+def _typical_batch(pairs: "PairCorpus", model_config: ModelConfig, config: TrainingConfig) -> Any:
+    """A batch of about as many pairs as a step of this config reads."""
+    from charrnn.training.pairs.batches import make_pair_batches
+
+    return make_pair_batches(pairs, model_config, config).typical(config.batch_size)
+
+
 def new_trainer(
     names: list[str],
-    text: "Corpus",
+    text: "Corpus | PairCorpus",
     plan: "Plan",
     folder: Path,
     *,
@@ -115,7 +152,7 @@ def new_trainer(
     about |= {"plan": list(plan.reasons)}
     if start:
         about["init_from"] = start.about()
-    initial = extended(start.model, text.vocabulary) if start else None
+    initial = extended(start.model, text.vocabulary) if start else None  # type: ignore[arg-type]
     trainer = Trainer(
         text,
         plan.model_config,

@@ -39,6 +39,11 @@ class TorchOps:
         return functional.layer_norm(x, gain.shape, gain, shift, EPSILON)
 
     @staticmethod
+    def softmax(x: Tensor) -> Tensor:
+        """Exp(x) / Σ exp(x) over the last axis, in float32."""
+        return torch.softmax(x.float(), -1)
+
+    @staticmethod
     def state(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)
         """Identity."""
         return x

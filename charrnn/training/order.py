@@ -15,11 +15,19 @@ from charrnn.config import (
 )
 from charrnn.errors import DataError, SettingError
 from charrnn.network.cells import get_cell
-from charrnn.settings import Kind, config_of, require, require_known, settings_of
-from charrnn.text.corpus import Corpus
+from charrnn.settings import (
+    Kind,
+    Setting,
+    check_together,
+    config_of,
+    require,
+    require_known,
+    settings_of,
+)
 from charrnn.text.opening import open_corpus
 from charrnn.text.sources import TextSource
 from charrnn.training.new_run import require_validation_text
+from charrnn.training.pairs.settings import aligned
 from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
 
 HOMES = (CorpusConfig, TrainingRequest, ModelConfig, TrainingConfig, SavingConfig, StartOptions)
@@ -63,7 +71,7 @@ class Order:
         """What is recorded of each text: its name, or `-` for one that cannot be read again."""
         return recorded_names(self.sources)
 
-    def read(self, cache: Path | None) -> Corpus:
+    def read(self, cache: Path | None) -> Any:
         """The corpus."""
         corpus = open_corpus(
             self.sources,
@@ -74,6 +82,7 @@ class Order:
             extend=self.start is not None and self.start.extend,
             hint=HOW_TO_ADD,
         )
+        corpus = aligned(corpus, self.request)
         require_validation_text(self.request, corpus)
         return corpus
 
@@ -82,6 +91,7 @@ def order_of(texts: Texts, settings: Mapping[str, Any]) -> Order:
     """The order for a run, checked as far as that is possible before its text is read."""
     require_settings(settings)
     config, request = own_config(CorpusConfig, settings), request_of(settings)
+    check_together(config, request, own_config(StartOptions, settings), rules=_rules())
     sources = sources_of(texts, config)
     start = open_start(own_config(StartOptions, settings), request, config, settings)
     if start:
@@ -89,6 +99,11 @@ def order_of(texts: Texts, settings: Mapping[str, Any]) -> Order:
     network = (start or request).network(vocab_size=1)
     get_cell(network.cell, network.activation)
     return Order(sources, config, request, own_config(SavingConfig, settings), start)
+
+
+def _rules() -> dict[str, Setting]:
+    """The rules of what a request may be given, by name."""
+    return {**settings_of(ModelConfig), **settings_of(TrainingConfig)}
 
 
 def require_settings(settings: Mapping[str, Any]) -> None:

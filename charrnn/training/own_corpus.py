@@ -65,6 +65,8 @@ def read_own_corpus(
     files: dict[str, Any] = {**recorded_files, **split_files}
     config = dataclasses.replace(corpus_config_of(about), **files)
     known = loaded.model.vocabulary
+    network = loaded.model.config
+    corpus: Any
     try:  # of another text there may be more characters, which its figures will tell
         corpus = opened(names or found, config, vocabulary=known, extend=not known.has_unknown)
     except DataError as error:
@@ -74,7 +76,8 @@ def read_own_corpus(
             read, hint
         ) from error  # the message may quote a text that the user did not name
     if corpus.fingerprint == about.get("fingerprint"):
-        return corpus
+        found_again: Corpus = corpus if network.align is None else corpus.aligned(network.align)
+        return found_again
     if recorded:
         raise _another(read, hint)
     whose = f"the corpus of {run}" if run else "the text that the model was trained on"

@@ -26,6 +26,19 @@ class Parameters(nn.Module):
             self.register_parameter(name, nn.Parameter(tensor))
 
 
+def drawn(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Numbers as large as those of torch.nn.Linear, of which a vector belongs to the matrix before it."""
+    tensors, bound = {}, 0.0
+    for name, shape in shapes.items():
+        tensors[name] = torch.empty(shape)
+        if len(shape) > 1:
+            nn.init.kaiming_uniform_(tensors[name], a=math.sqrt(5))  # as torch.nn.Linear
+            bound = 1 / math.sqrt(shape[1])
+        else:
+            tensors[name].uniform_(-bound, bound)
+    return tensors
+
+
 class HeadModule(Parameters):
     """A head with its parameters.
 
@@ -35,15 +48,7 @@ class HeadModule(Parameters):
     """
 
     def __init__(self, head: Head, config: ModelConfig) -> None:
-        tensors, bound = {}, 0.0
-        for name, shape in head.shapes(config).items():
-            tensors[name] = torch.empty(shape)
-            if len(shape) > 1:
-                nn.init.kaiming_uniform_(tensors[name], a=math.sqrt(5))  # as torch.nn.Linear
-                bound = 1 / math.sqrt(shape[1])
-            else:
-                tensors[name].uniform_(-bound, bound)
-        super().__init__(tensors)
+        super().__init__(drawn(head.shapes(config)))
         self._logits = head.logits
 
     def forward(self, outputs: Tensor) -> Tensor:

@@ -177,7 +177,8 @@ def reading(size: CorpusSize, config: TrainingConfig) -> tuple[TrainingConfig, E
     config = dataclasses.replace(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )
-    return config, one_epoch(size.train_chars, shape, size.item_lengths)
+    epoch = one_epoch(size.train_chars, shape, size.item_lengths, whole=size.whole_items)
+    return config, epoch
 
 
 def dropouts(risk: float) -> tuple[float, float]:

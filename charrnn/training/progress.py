@@ -12,7 +12,9 @@ class RunProgress:
     step: int = 0
     """Optimizer steps so far."""
     best_nats: float | None = None
-    """The least validation loss; None before the first evaluation, or without validation text."""
+    """The validation loss of the best network; None before the first evaluation, or without validation text."""
+    best_exact: float | None = None
+    """The part of the validation targets that it gave without a mistake; None unless pairs are trained."""
     best_step: int = 0
     nats_sum: float = 0.0
     """Training loss since the last evaluation, times the characters of its steps."""
@@ -29,6 +31,12 @@ class RunProgress:
         """The mean training loss since the last evaluation; None if there was no step."""
         return self.nats_sum / self.chars_sum if self.chars_sum else None
 
+    def is_best(self, nats: float | None, exact: float | None) -> bool:
+        """Whether an evaluation is better than all before: more targets right as a whole, then a lower loss."""
+        if nats is None or self.best_nats is None:
+            return True
+        return (-(exact or 0), nats) < (-(self.best_exact or 0), self.best_nats)
+
     def add(self, loss: float, characters: int) -> None:
         """Count one step's loss, the mean over its characters."""
         self.nats_sum += loss * characters
@@ -40,7 +48,8 @@ class RunProgress:
 
     def as_metrics(self, epoch: float) -> dict[str, Any]:
         """The numbers, and the epoch, under their names in a checkpoint."""
-        return {
+        exact = {} if self.best_exact is None else {"best_val_exact_match": self.best_exact}
+        return exact | {
             "step": self.step,
             "epoch": epoch,
             "best_val_nats_per_char": self.best_nats,
@@ -58,6 +67,7 @@ class RunProgress:
         return cls(
             step=metrics["step"],
             best_nats=metrics["best_val_nats_per_char"],
+            best_exact=metrics.get("best_val_exact_match"),
             best_step=metrics["best_step"],
             nats_sum=metrics["train_nats_sum"],
             chars_sum=metrics["train_chars_sum"],

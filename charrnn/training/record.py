@@ -22,11 +22,12 @@ from charrnn.text.places import SPLIT_FILES, recorded_places
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.text.corpus import Corpus
+    from charrnn.text.pairs import PairCorpus
 
 
 def about_run(
     names: list[str],
-    text: "Corpus",
+    text: "Corpus | PairCorpus",
     config: TrainingConfig,
     folder: Path,
     saving: SavingConfig,

@@ -9,7 +9,7 @@ import torch
 from charrnn.checkpoint import Arrays
 from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
-from charrnn.training.network import Network
+from charrnn.training.network import NumpyModule
 from charrnn.training.progress import RunProgress
 
 DIVERGENCE_FACTOR = 20.0
@@ -36,7 +36,7 @@ def loss_limit(vocab_size: int) -> float:
     return DIVERGENCE_FACTOR * math.log(max(2, vocab_size))
 
 
-def require_finite(network: Network) -> None:
+def require_finite(network: NumpyModule) -> None:
     """Raise Diverged if a weight is not finite: such a network must not take the place of a good one."""
     if not all(torch.isfinite(p).all() for p in network.parameters()):
         raise Diverged("the weights became NaN or infinite")

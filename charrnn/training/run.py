@@ -35,6 +35,7 @@ from charrnn.training.events import Event, Saved
 from charrnn.training.new_run import (
     device_of,
     held_folder,
+    network_of,
     new_trainer,
     plan_run,
     require_room,
@@ -87,8 +88,8 @@ class Run(Iterator[Event]):
         """The network, the training settings, and why they were chosen; None: the run was resumed."""
 
     @property
-    def corpus(self) -> Corpus:
-        """The text, its vocabulary and its split."""
+    def corpus(self) -> Any:
+        """The text, its vocabulary and its split: a Corpus, or a PairCorpus."""
         return self._trainer.corpus
 
     @property
@@ -212,7 +213,7 @@ def train(
     folder = new_folder(Path(out or RUNS), name, order.names, overwrite=overwrite)
     corpus = order.read(None if cache is None else Path(cache))
     request, saving, start = order.request, order.saving, order.start
-    network = (start or request).network(vocab_size=len(corpus.vocabulary))
+    network = network_of(corpus, start or request)
     shaped = start.keeping_shape(request) if start else request
     device = device_of(shaped)
     with ExitStack() as held:
@@ -279,7 +280,7 @@ def _resumed(
         list[str](),
     )
 
-    def opened(found: Sequence[str], config: CorpusConfig, **how: Any) -> Corpus:
+    def opened(found: Sequence[str], config: CorpusConfig, **how: Any) -> Any:
         place = None if cache is None else Path(cache)
         return open_corpus(sources or found, config, stdin=no_stdin, cache=place, **how)
 

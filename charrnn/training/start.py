@@ -50,7 +50,8 @@ class Start:
     @property
     def model(self) -> "CharRNN":
         """The model as it was trained."""
-        return self.checkpoint.model
+        model: CharRNN = self.checkpoint.model
+        return model
 
     @property
     def level(self) -> str:
@@ -136,9 +137,10 @@ def open_start(
             "with {init_from}, {min_count} only limits which characters {extend_vocabulary} adds",
             "add {extend_vocabulary}, or leave out {min_count}",
         )
-    from charrnn.checkpoint import load_checkpoint
+    from charrnn.checkpoint import load_checkpoint, require_language_model
 
-    start = Start(load_checkpoint(find_checkpoint(options.init_from)), options.extend_vocabulary)
+    loaded = require_language_model(load_checkpoint(find_checkpoint(options.init_from)))
+    start = Start(loaded, options.extend_vocabulary)
     wanted = dict(request.given) | ({"level": config.level} if "level" in given else {})
     _require_agreement(wanted, start)
     if start.extend and start.level == "byte":

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from charrnn.training.network import Network, TorchState
+from charrnn.training.network import TorchState
 from charrnn.training.optimizer import Optimizer
 
 NumpyArrays = dict[str, npt.NDArray[Any]]
@@ -56,7 +56,7 @@ def load_optimizer_tensors(
         optimizer.restore(parameter, state)
 
 
-def run_arrays(network: Network, optimizer: Optimizer, state: TorchState) -> NumpyArrays:
+def run_arrays(network: Any, optimizer: Optimizer, state: TorchState) -> NumpyArrays:
     """Copies of all arrays that resuming a run needs; `load_run` is the inverse."""
     carried = zip(network.cell.states, state or (), strict=False)
     return flattened(
@@ -69,11 +69,11 @@ def run_arrays(network: Network, optimizer: Optimizer, state: TorchState) -> Num
 
 
 def load_run(
-    network: Network, optimizer: Optimizer, arrays: Mapping[str, npt.NDArray[Any]]
+    network: Any, optimizer: Optimizer, arrays: Mapping[str, npt.NDArray[Any]]
 ) -> TorchState:
     """Load the arrays of `run_arrays`; returns the carried state, or None."""
     network.load_numpy(one_set("weights", arrays))
     load_optimizer_tensors(network, optimizer, one_set("optimizer", arrays))
-    carried, device = one_set("state", arrays), network.embedding.weight.device
+    carried, device = one_set("state", arrays), next(network.parameters()).device
     letters = [letter for letter in network.cell.states if letter in carried]
     return tuple(torch.from_numpy(carried[k].copy()).to(device) for k in letters) or None

@@ -1,20 +1,21 @@
 """One optimizer step of a network: truncated backpropagation through time on one batch."""
 
+from typing import Any
+
 import torch
-from torch import Tensor
 
 from charrnn.config import TrainingConfig
 from charrnn.training.machine import autocast
-from charrnn.training.network import Network, TorchState
+from charrnn.training.network import NumpyModule, TorchState
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.task import NEXT_CHARACTER, Task
 
 
 def train_step(
-    network: Network,
+    network: NumpyModule,
     optimizer: Optimizer,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Any,
+    targets: Any,
     state: TorchState,
     config: TrainingConfig,
     rate: float = 1.0,
@@ -25,8 +26,8 @@ def train_step(
     Args:
         network: the network; its weights are updated in place.
         optimizer: the optimizer of its weights.
-        inputs: (T, N) the characters read.
-        targets: (T, N) the characters that follow them.
+        inputs: (T, N) the characters read; of pairs what `charrnn.training.pairs.batches` lays out.
+        targets: (T, N) the characters that follow them; of pairs the targets of their alignment.
         state: the state before, or None for that before any character.
         config: precision and clip count.
         rate: the part of the largest learning rates.
@@ -35,7 +36,8 @@ def train_step(
     Returns:
         The loss, and the state to carry on, cut off from this step's gradient.
     """
-    with autocast(inputs.device, config.precision):
+    device = next(network.parameters()).device
+    with autocast(device, config.precision):
         logits, after = network(inputs, state)
     loss = task.loss(logits, targets)
     optimizer.zero_grad()

@@ -1,25 +1,36 @@
-"""Tasks: the loss of a chunk, and the loss that validation reports.
+"""Tasks: what a run reads and trains, the loss of a chunk, and how validation judges.
 
 Another task is another `Task`, in a file of its own; `train_step` and `Trainer` take it as an argument, and know nothing
 more of it. What its logits mean is a matter of the head (`charrnn.network.heads`).
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from charrnn.config import Precision
+from charrnn.config import ModelConfig, Precision, TrainingConfig
+from charrnn.model import CharRNN
+from charrnn.network.heads import Head
 from charrnn.text.corpus import Corpus
-from charrnn.training.data import IGNORED
-from charrnn.training.network import Network
+from charrnn.training.data import IGNORED, ItemBatches, StreamBatches, make_batches
+from charrnn.training.network import Network, make_network
 from charrnn.training.validation import validate
 
 
 class Task(Protocol):
-    """A task of training."""
+    """A task of training. Networks, corpora and batches are of its own kinds, which only it knows."""
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def batches(self, corpus: Any, config: TrainingConfig, /) -> Any:
+        """What each step reads; see `charrnn.training.data` for what a class of batches has."""
+
+    def network(
+        self, model_config: ModelConfig, config: TrainingConfig, device: torch.device, head: Head, /
+    ) -> Any:
+        """The network before its first step, a `charrnn.training.network.NumpyModule`."""
+
+    def loss(self, logits: Tensor, targets: Any, /) -> Tensor:
         """The loss of a chunk, a number that torch can differentiate.
 
         Args:
@@ -27,12 +38,39 @@ class Task(Protocol):
             targets: (T, N) the characters that follow; IGNORED ones are padding, and do not count.
         """
 
-    def validate(self, network: Network, corpus: Corpus, precision: Precision) -> float | None:
+    def validate(self, network: Any, corpus: Any, precision: Precision, /) -> float | None:
         """The mean loss on a corpus's validation text, which ranks checkpoints; None if there is no such text."""
+
+    def exact(self, network: Any, corpus: Any, /) -> float | None:
+        """The part of the validation targets that are right as a whole, which ranks first; None: nothing is."""
+
+    def places_per_target(self, corpus: Any, /) -> float:
+        """How many predictions the loss of one target adds up."""
+
+    def snapshot(self, network: Any, model_config: ModelConfig, corpus: Any, head: Head, /) -> Any:
+        """The network in NumPy."""
 
 
 class NextCharacter:
     """The task of a language model: to predict each next character. Losses are nats per character."""
+
+    def batches(self, corpus: Corpus, config: TrainingConfig) -> StreamBatches | ItemBatches:
+        """The batches of the training text."""
+        return make_batches(corpus, config)
+
+    def network(
+        self, model_config: ModelConfig, config: TrainingConfig, device: torch.device, head: Head
+    ) -> Network:
+        """The network before its first step."""
+        return make_network(
+            model_config,
+            config.dropout,
+            config.seed,
+            device,
+            config.kernel,
+            weight_drop=config.weight_drop,
+            head=head,
+        )
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean cross-entropy of the targets."""
@@ -43,5 +81,27 @@ class NextCharacter:
         """Nats per character on a corpus's validation text; see `charrnn.training.validation.validate`."""
         return validate(network, corpus, precision)
 
+    def exact(self, network: Network, corpus: Corpus) -> None:
+        """None: a text has no target that could be right as a whole."""
+
+    def places_per_target(self, corpus: Corpus) -> float:  # noqa: ARG002 (as for pairs)
+        """One."""
+        return 1.0
+
+    def snapshot(
+        self, network: Network, model_config: ModelConfig, corpus: Corpus, head: Head
+    ) -> CharRNN:
+        """The network in NumPy."""
+        return CharRNN(model_config, corpus.vocabulary, network.to_numpy(), head)
+
 
 NEXT_CHARACTER = NextCharacter()
+
+
+def task_of(model_config: ModelConfig, config: TrainingConfig) -> Task:
+    """The task of a network: that of a language model, or of pairs."""
+    if model_config.align is None:
+        return NEXT_CHARACTER
+    from charrnn.training.pairs.task import PairTask
+
+    return PairTask(model_config, config.label_smoothing)

@@ -15,7 +15,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -34,7 +34,8 @@ from charrnn.schema import (
     check_training_tensors,
 )
 from charrnn.text.corpus import Corpus
-from charrnn.training.data import IGNORED, make_batches
+from charrnn.text.pairs import PairCorpus
+from charrnn.training.data import num_targets
 from charrnn.training.events import (
     Evaluated,
     Event,
@@ -46,11 +47,11 @@ from charrnn.training.events import (
 )
 from charrnn.training.machine import (
     memory_faults,
+    on_device,
     repeatable_draws,
     require_precision,
     thread_count,
 )
-from charrnn.training.network import Network, TorchState, make_network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.pace import Timekeeper
 from charrnn.training.progress import RunProgress
@@ -67,7 +68,10 @@ from charrnn.training.run_folder import RunFolder
 from charrnn.training.schedule import ends_of, extensions_of, learning_rate, replanned
 from charrnn.training.state import NumpyArrays, load_run, one_set, run_arrays
 from charrnn.training.step import train_step
-from charrnn.training.task import NEXT_CHARACTER, Task
+from charrnn.training.task import Task, task_of
+
+if TYPE_CHECKING:
+    from charrnn.training.network import NumpyModule, TorchState
 
 WEIGHTS = "weights."
 """Prefix of the names of the network's arrays."""
@@ -77,7 +81,7 @@ class Trainer:
     """A training run.
 
     Args:
-        corpus: the text.
+        corpus: the text, or the pairs.
         model_config: the network.
         config: the training settings; the device must exist.
         folder: where best.safetensors, last.safetensors and metrics.jsonl go.
@@ -89,7 +93,7 @@ class Trainer:
         minutes: the planned time of the whole run; None: it takes as long as its steps do.
         clock: seconds that only grow.
         head: what the network makes of its stack's outputs.
-        task: the task, which defines the loss.
+        task: the task, which defines what is read, the network and the loss; None: that of the network.
 
     Raises:
         EnvironmentFault: the precision is bfloat16, and the device has none; or the memory is full.
@@ -97,7 +101,7 @@ class Trainer:
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Corpus | PairCorpus,
         model_config: ModelConfig,
         config: TrainingConfig,
         folder: Path,
@@ -109,11 +113,12 @@ class Trainer:
         minutes: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         head: Head = LINEAR,
-        task: Task = NEXT_CHARACTER,
+        task: Task | None = None,
     ) -> None:
-        self.corpus, self.model_config, self.config = corpus, model_config, config
+        self.corpus: Any = corpus
+        self.model_config, self.config = model_config, config
         self.clock = clock
-        self.head, self.task = head, task
+        self.head, self.task = head, task or task_of(model_config, config)
         self.folder, self.metadata = folder, dict(metadata or {})
         self.saving = saving or SavingConfig()
         self._has_new_plan = False
@@ -122,7 +127,7 @@ class Trainer:
         """Set to True to stop after the current step."""
         self.device = torch.device(config.device)
         require_precision(config.precision, self.device)
-        self.batches = make_batches(corpus, config)
+        self.batches = self.task.batches(corpus, config)
         self.network = self._make_network(initial)
         self._evaluates_start = initial is not None and len(corpus.val) > 1
         self.optimizer = Optimizer(self.network, config)
@@ -130,7 +135,8 @@ class Trainer:
         self.state: TorchState = None
         """The state carried from step to step."""
         self.files = RunFolder(folder, self.saving.keep)
-        self._loss_limit = loss_limit(model_config.vocab_size)
+        places = self.task.places_per_target(corpus)
+        self._loss_limit = places * loss_limit(model_config.vocab_size)
         self._timekeeper = (
             None if minutes is None else Timekeeper(60 * minutes, lambda: self.progress.seconds)
         )
@@ -139,17 +145,11 @@ class Trainer:
         if resume:
             self._resume(resume)
 
-    def _make_network(self, initial: CharRNN | None) -> Network:
+    def _make_network(self, initial: CharRNN | None) -> Any:
         config = self.config
         with memory_faults(config.batch_size):
-            network = make_network(
-                self.model_config,
-                config.dropout,
-                config.seed,
-                self.device,
-                config.kernel,
-                weight_drop=config.weight_drop,
-                head=self.head,
+            network: NumpyModule = self.task.network(
+                self.model_config, config, self.device, self.head
             )
         if initial:
             initial.require_unedited("training")
@@ -161,7 +161,8 @@ class Trainer:
     @property
     def epoch(self) -> float:
         """Passes over the training text so far."""
-        return self.progress.step / self.batches.steps_per_epoch
+        epochs: float = self.progress.step / self.batches.steps_per_epoch
+        return epochs
 
     @property
     def stopped_early(self) -> bool:
@@ -248,7 +249,7 @@ class Trainer:
         progress, config, began = self.progress, self.config, self.clock()
         self._reset_states(progress.step)
         batch = self.batches.batch(progress.step)
-        inputs, targets = (torch.from_numpy(a).to(self.device, non_blocking=True) for a in batch)
+        inputs, targets = on_device(batch, self.device)
         draws = config.dropout > 0 or config.weight_drop > 0
         with repeatable_draws(config.seed, progress.step, self.device, needed=draws):
             loss, self.state = train_step(
@@ -264,7 +265,7 @@ class Trainer:
         progress.step += 1
         if not loss < self._loss_limit:  # also if it is NaN
             raise Diverged(f"the loss became {loss:g}")
-        characters = int((batch[1] != IGNORED).sum())
+        characters = num_targets(batch[1])
         progress.add(loss, characters)
         progress.seconds += self.clock() - began
         return Step(progress.step, loss, characters)
@@ -324,8 +325,9 @@ class Trainer:
         val_nats = self.validate()
         if val_nats is not None and not val_nats < self._loss_limit:
             raise Diverged(f"the validation loss became {val_nats:g}")
-        is_best = val_nats is None or progress.best_nats is None or val_nats < progress.best_nats
-        event = Evaluated(progress.step, self.epoch, progress.train_nats, val_nats, is_best)
+        exact = self.task.exact(self.network, self.corpus)
+        is_best = progress.is_best(val_nats, exact)
+        event = Evaluated(progress.step, self.epoch, progress.train_nats, val_nats, is_best, exact)
         progress.seconds += self.clock() - began
         self._record(event)
         progress.reset_sums()
@@ -333,16 +335,18 @@ class Trainer:
         self._rollback_point = self._this_point()
         yield event
         if is_best:
-            yield self._save_best(val_nats)
+            yield self._save_best(val_nats, exact)
 
     def _record(self, event: Evaluated) -> None:
         """Add an evaluation to the metrics."""
         rate = self._rate(max(0, event.step - 1))
+        exact = {} if event.exact is None else {"val_exact_match": event.exact}
         self.files.metrics.add(
             step=event.step,
             epoch=event.epoch,
             train_nats_per_char=event.train_nats,
             val_nats_per_char=event.val_nats,
+            **exact,
             learning_rate=self.config.learning_rate * rate,
             halvings=self.progress.halvings,
             seconds=round(self.progress.seconds, 3),
@@ -354,18 +358,17 @@ class Trainer:
 
     # --- saving --------------------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> CharRNN:
-        """The current network, in NumPy."""
-        weights = self.network.to_numpy()
-        return CharRNN(self.model_config, self.corpus.vocabulary, weights, self.head)
+    def snapshot(self) -> Any:
+        """The current network, in NumPy: a CharRNN, or a PairNetwork."""
+        return self.task.snapshot(self.network, self.model_config, self.corpus, self.head)
 
-    def _save_best(self, val_nats: float | None) -> Event:
+    def _save_best(self, val_nats: float | None, exact: float | None) -> Event:
         progress = self.progress
-        before = progress.best_nats, progress.best_step
-        progress.best_nats, progress.best_step = val_nats, progress.step
+        before = progress.best_nats, progress.best_exact, progress.best_step
+        progress.best_nats, progress.best_exact, progress.best_step = val_nats, exact, progress.step
         event = self.files.save(BEST, self._checkpoint({}))
         if isinstance(event, SaveFailed):  # what is on disk is still the best
-            progress.best_nats, progress.best_step = before
+            progress.best_nats, progress.best_exact, progress.best_step = before
         return event
 
     def _save_last(self) -> Iterator[Event]:
@@ -393,7 +396,7 @@ class Trainer:
         self._require_resumable(last)
         self.progress = RunProgress.from_metrics(last.metrics)
         if not (self.folder / BEST).exists():  # it was removed: the next one is the best
-            self.progress.best_nats = None
+            self.progress.best_nats = self.progress.best_exact = None
         now = {WEIGHTS + name: array for name, array in last.model.weights.items()}
         now |= {n: a for n, a in last.training.items() if not n.startswith(ROLLBACK)}
         self.state = load_run(self.network, self.optimizer, now)

@@ -39,7 +39,8 @@ RELEASED = {
         --device --precision --threads --cache --save-every --keep --baselines --tensorboard --init-from
         --extend-vocabulary --layer-norm --eval-every --final-lr-fraction --kernel --reset-every
         --warmup-steps --weight-decay --field --normalize --val --test --json --seeds --exact-steps
-        --replanned""",
+        --replanned --pairs --align --attention --bidirectional --label-smoothing""",
+    "convert": "--beam --n-best --json",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout --weight-drop
         --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level --min-count --glob
         --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite --separator

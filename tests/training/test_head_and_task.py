@@ -24,6 +24,7 @@ from charrnn.training.inputs import Inputs
 from charrnn.training.network import Network
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.step import train_step
+from charrnn.training.task import NextCharacter
 from charrnn.training.validation import validate
 
 B, LABELS = 3, 2  # the width of the bottleneck
@@ -42,7 +43,7 @@ def bottleneck_logits(outputs, weights, ops):
 BOTTLENECK = Head(shapes=bottleneck_shapes, logits=bottleneck_logits)
 
 
-class NextIsSpace:
+class NextIsSpace(NextCharacter):
     """The task of telling whether the next character is a space or a newline; of a padded place nothing is asked."""
 
     def __init__(self, vocabulary):

@@ -53,14 +53,21 @@ EXAMPLES = (
 )
 MINUTES_EACH = 1.0
 """Training time of each network if no limit is given."""
-WITHOUT = ("cell", "activation", "patience", "replanned")
-"""Settings of `train` that would make the networks differ in more than their cell."""
+WITHOUT = (
+    *("cell", "activation", "patience", "replanned"),
+    *("pairs", "align", "attention", "bidirectional", "label_smoothing"),
+)
+"""Settings of `train` that would make the networks differ in more than their cell, and those of pairs."""
 PLAIN = ("hidden_size", "num_layers", "layer_norm", "batch_size")
 """Settings that `train` plans, and that here have their defaults."""
 CHANGES = Changes(
     without=WITHOUT,
     complete={"cells": complete_cells},
     different={
+        "split_seed": {
+            "help": "With {lines}, {separator}, {documents} or {field}: decides which texts are used for validation "
+            "and testing."
+        },
         "minutes": {
             "help": "Train each network for about this many minutes.",
             "default_text": f"{MINUTES_EACH:g}, if no other limit is given",
@@ -168,7 +175,7 @@ def _read(names: list[str], config: CorpusConfig, cache: Path | None) -> "Corpus
     """The text, which must have a validation part."""
     from charrnn.cli.inputs import open_corpus
 
-    text = open_corpus(names, config, cache=cache)
+    text: Corpus = open_corpus(names, config, cache=cache)
     if len(text.val) < 2:
         raise DataError(
             f"no validation text to compare the networks on: {len(text.val)} of {len(text):,} characters",

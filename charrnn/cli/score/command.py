@@ -8,11 +8,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
-from charrnn.cli.score.arriving import Lines, open_lines
 from charrnn.cli.score.table import Table, print_row
 from charrnn.cli.terminal import print_json, say, terminal_width
 from charrnn.cli.threads import one_thread

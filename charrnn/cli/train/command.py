@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.options import Changes, Given
 from charrnn.cli.run_names import complete_checkpoint
@@ -38,16 +38,17 @@ from charrnn.network.cells import get_cell
 from charrnn.runs import new_folders
 from charrnn.training.new_run import (
     held_folder,
+    network_of,
     new_trainer,
     require_place,
     require_room,
     require_validation_text,
 )
+from charrnn.training.pairs.settings import aligned
 from charrnn.training.resume import why_early
 from charrnn.training.start import HOW_TO_ADD, Start, StartOptions, open_start
 
 if TYPE_CHECKING:
-    from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
 
@@ -118,7 +119,7 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
         else new_folders(run.out, run.name, names, endings, overwrite=run.overwrite)
     )
     text = _text(command_line, start)
-    network = (start or request).network(vocab_size=len(text.vocabulary))
+    network = network_of(text, start or request)
     shaped = start.keeping_shape(request) if start else request
     for folder in folders[:1]:
         require_place(folder, network, keep=command_line.saving.keep)
@@ -163,7 +164,7 @@ def _seeded(
     return dataclasses.replace(plan, config=config), dataclasses.replace(request, given=given)
 
 
-def _text(command_line: CommandLine, start: Start | None) -> "Corpus":
+def _text(command_line: CommandLine, start: Start | None) -> Any:
     """Read the text, and report it."""
     from charrnn.cli.inputs import open_corpus
 
@@ -175,6 +176,7 @@ def _text(command_line: CommandLine, start: Start | None) -> "Corpus":
         extend=start is not None and start.extend,
         hint=HOW_TO_ADD,
     )
+    text = aligned(text, command_line.request)
     say_corpus(command_line.names, text)
     if start:
         say_start(start, text)

@@ -1,10 +1,12 @@
 """What `charrnn train` reports before and after a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.options import spell_as_options
 from charrnn.cli.terminal import say
+from charrnn.cli.train.pairs import pairs_in_words
 from charrnn.errors import spelled
 from charrnn.runs import LAST, resume_command
 from charrnn.text.kinds import item_noun
@@ -14,6 +16,7 @@ from charrnn.wording import counted, escape, noun_of
 if TYPE_CHECKING:
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
+    from charrnn.text.pairs import PairCorpus
     from charrnn.training.plan import Plan
     from charrnn.training.start import Start
     from charrnn.training.trainer import Trainer
@@ -23,10 +26,17 @@ MOST_ADDED = 8
 """Maximum added characters that are listed."""
 
 
-def say_corpus(names: list[str], text: "Corpus") -> None:
+def say_corpus(names: list[str], text: "Corpus | PairCorpus") -> None:
     """Report what was read and how it is split."""
     from charrnn.text.advice import corpus_advice
+    from charrnn.text.pairs import PairCorpus
 
+    if isinstance(text, PairCorpus):
+        whole, split = pairs_in_words(text)
+        say(f"corpus      {' '.join(names)}: {whole}")
+        say(f"split       {split}")
+        _say_notes([*text.notes, *corpus_advice(text)])
+        return
     unit = noun_of(text.config.level) + "s"
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
     whole = f"{len(text):,} {unit}"
@@ -34,8 +44,12 @@ def say_corpus(names: list[str], text: "Corpus") -> None:
         whole = f"{text.num_items:,} {item_noun(end)}s of {whole}"
     say(f"corpus      {' '.join(names)}: {whole}{files}, {text.distinct:,} distinct")
     say(f"split       {_split(text)}")
+    _say_notes([*text.notes, *corpus_advice(text)])
+
+
+def _say_notes(notes: Sequence[str]) -> None:
     spell = spell_as_options({})
-    for note in [*text.notes, *corpus_advice(text)]:
+    for note in notes:
         say(f"note        {spelled(note, spell)}")
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import print_json
+from charrnn.cli.train import pairs
 from charrnn.cli.train.baselines import measured, print_line
 from charrnn.runs import BEST, RUNS, checkpoint_of_run
 from charrnn.wording import counted, duration, noun_of, size
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.baselines import Baselines
     from charrnn.evaluation.evaluate import Evaluation
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
@@ -31,10 +31,10 @@ class Result:
     """The result of a finished run."""
 
     trainer: "Trainer"
-    evaluation: "Evaluation | None"
-    """The best checkpoint's metrics on validation text; None without such text."""
-    baselines: "Baselines | None"
-    """None if they were not wanted, or without validation text."""
+    evaluation: Any
+    """The best checkpoint's metrics on validation text, an Evaluation, or PairScores; None without such text."""
+    baselines: Any
+    """Baselines, or PairBaselines; None if they were not wanted, or without validation text."""
 
     def as_dict(self) -> dict[str, Any]:
         """The last object that `train --json` prints."""
@@ -63,6 +63,8 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
         baselines: whether the baselines of the validation text are measured.
         as_json: whether the result is printed as a JSON object instead.
     """
+    if trainer.model_config.align:
+        return _report_pairs(trainer, baselines=baselines, as_json=as_json)
     evaluation = evaluate_best(trainer)
     if not as_json:
         print_metrics(trainer, evaluation)
@@ -77,6 +79,17 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
     else:
         print_comparison(result, longer)
         print_next(trainer.folder)
+    return result
+
+
+def _report_pairs(trainer: "Trainer", *, baselines: bool, as_json: bool) -> Result:
+    """The same for a run of pairs."""
+    scores = pairs.score_best(trainer)
+    result = Result(trainer, scores, pairs.baselines_of(trainer) if baselines and scores else None)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        pairs.print_result(trainer, scores, result.baselines, named(trainer.folder))
     return result
 
 

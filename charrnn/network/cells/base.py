@@ -54,6 +54,9 @@ class Ops(Protocol):
     def layer_norm(self, x: Array, gain: Array, shift: Array, /) -> Array:
         """Layer normalization of (N, H): (x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
 
+    def softmax(self, x: Array, /) -> Array:
+        """Exp(x) / Σ exp(x) over the last axis."""
+
     def state(self, name: str, x: Array, /) -> Array:
         """A state that was just computed, (N, H): x itself, or what an edit makes of it."""
 

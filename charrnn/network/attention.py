@@ -1,0 +1,93 @@
+"""Attention: each symbol of the target looks at all of the source, in NumPy and in torch alike.
+
+    additive    a_s = v · tanh(W_q h + W_k e_s)                  (Bahdanau)
+    dot         a_s = h · W_k e_s                                (Luong's "general")
+
+    α = softmax(a)               over the places of the source, none behind its end
+    c = Σ_s α_s e_s              the context
+    ĥ = tanh(W_c c + W_h h + b)  from which the head makes logits
+
+h is the output of the decoder at its present step, as with Luong; Bahdanau's decoder is given the context of the step
+before as an input too. Without that input, a whole target runs through the recurrent layers at once in training, and all
+its scores are one product.
+
+Sources: D. Bahdanau, K. Cho and Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate",
+2015; M.-T. Luong, H. Pham and C. Manning, "Effective Approaches to Attention-based Neural Machine Translation", 2015.
+
+Legend for shapes: N rows, T steps of the target, S places of the source, H units, K numbers of an encoder's output, A
+numbers of a query.
+"""
+
+from dataclasses import dataclass
+
+from charrnn.config import ModelConfig
+from charrnn.network.cells.base import Array, Ops, Weights
+
+PREFIX = "attention."
+"""Prefix of the names of its weights in a network."""
+WIDEST = 128
+"""A of additive attention at most: its scores need N·T·S·A numbers."""
+NOWHERE = -1e30
+"""Added to the score of a place behind a source's end."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A source as attention sees it."""
+
+    values: Array
+    """(N, S, K) the outputs of the encoder."""
+    keys: Array
+    """(N, S, A) what queries are compared with."""
+    barred: Array
+    """(N, 1, S): 0 for a place of the source, NOWHERE behind its end."""
+
+
+def query_size(config: ModelConfig) -> int:
+    """A."""
+    H = config.hidden_size
+    return H if config.attention == "dot" else min(H, WIDEST)
+
+
+def attention_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every weight."""
+    H, K, A = config.hidden_size, config.source_width, query_size(config)
+    shapes: dict[str, tuple[int, ...]] = {"key": (A, K)}
+    if config.attention == "additive":
+        shapes |= {"query": (A, H), "score": (A,)}
+    shapes |= {"context": (H, K), "output": (H, H), "bias": (H,)}
+    return {PREFIX + name: shape for name, shape in shapes.items()}
+
+
+def remember(values: Array, barred: Array, weights: Weights) -> Memory:
+    """What attention needs of a source.
+
+    Args:
+        values: (N, S, K).
+        barred: (N, 1, S).
+        weights: the weights by their short names.
+    """
+    return Memory(values, values @ weights["key"].T, barred)
+
+
+def attend(h: Array, memory: Memory, weights: Weights, ops: Ops) -> tuple[Array, Array]:
+    """What the head is given after some outputs of the decoder.
+
+    Args:
+        h: (N, T, H).
+        memory: the sources.
+        weights: the weights by their short names.
+        ops: the functions for these arrays.
+
+    Returns:
+        ĥ (N, T, H), and the weights α (N, T, S).
+    """
+    if "query" in weights:
+        queries = h @ weights["query"].T  # (N, T, A)
+        scores = ops.tanh(queries[:, :, None] + memory.keys[:, None]) @ weights["score"]
+    else:
+        scores = h @ memory.keys.swapaxes(1, 2)
+    alpha = ops.softmax(scores + memory.barred)  # (N, T, S)
+    context = alpha @ memory.values
+    combined = ops.linear(h, weights["output"], weights["bias"]) + context @ weights["context"].T
+    return ops.tanh(combined), alpha

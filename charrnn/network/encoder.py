@@ -1,0 +1,136 @@
+"""The encoder of a source: layers that read it forwards, or in both directions, in NumPy and in torch alike.
+
+    source    a b c d ·            forward    h_a h_b h_c h_d ·       each has read what stands before it
+                                   backward   g_a g_b g_c g_d ·       each has read what stands behind it
+
+    outputs   e_s = [h_s; g_s]     the next layer reads both (M. Schuster and K. Paliwal, "Bidirectional Recurrent Neural
+                                   Networks", 1997)
+    final     v = [h_d; g_a]       the output at the last symbol, and the backward one at the first
+
+The backward direction reads each row reversed by its own length, and its outputs are laid back. So padding stands
+behind the end for both, where nothing that counts has read it.
+
+A Jordan cell has no symbols here to feed back: its output is its h, so that in an encoder it is an Elman cell.
+
+Legend for shapes: T places of the source, N rows, H units of a direction, K = H or 2H, S symbols of sources.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import ModelConfig
+from charrnn.network.cells import get_cell
+from charrnn.network.cells.base import Array
+
+PREFIX = "encoder."
+"""Prefix of the names of an encoder's weights in a network."""
+FORWARD, BACKWARD = "", "_reverse"
+"""The directions, as torch's names of weights end."""
+
+Run = Callable[[int, str, Array], Array]
+"""run(layer, direction, vectors) -> outputs: reads (T, N, E or K) in the order given, and returns (T, N, H)."""
+
+
+def directions(config: ModelConfig) -> tuple[str, ...]:
+    """The directions in which a source is read."""
+    return (FORWARD, BACKWARD) if config.bidirectional else (FORWARD,)
+
+
+def direction_names(config: ModelConfig, layer: int, direction: str) -> dict[str, str]:
+    """The names of a direction's weights, by those of the only layer of a stack: `rnn.weight_ih_l0` for all."""
+    cell = get_cell(config.cell, config.activation)
+    short = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *cell.vectors)
+    names = {f"rnn.{name}_l0": f"{PREFIX}rnn.{name}_l{layer}{direction}" for name in short}
+    if config.layer_norm:
+        both = ("weight", "bias")
+        names |= {f"norm.{name}_l0": f"{PREFIX}norm.{name}_l{layer}{direction}" for name in both}
+    return names
+
+
+def encoder_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every weight of an encoder; of a label as source, its table of vectors."""
+    assert config.source_size
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{PREFIX}embedding.weight": (config.source_size, config.embedding_size)
+    }
+    if config.source_labels:
+        return shapes
+    cell, H = get_cell(config.cell, config.activation), config.hidden_size
+    rows = cell.num_blocks * H
+    for layer in range(config.num_layers):
+        read = config.source_width if layer else config.embedding_size
+        own: dict[str, tuple[int, ...]] = {
+            "rnn.weight_ih_l0": (rows, read),
+            "rnn.weight_hh_l0": (rows, H),
+            "rnn.bias_ih_l0": (rows,),
+            "rnn.bias_hh_l0": (rows,),
+        }
+        for direction in directions(config):
+            for name, full in direction_names(config, layer, direction).items():
+                shapes[full] = own.get(name, (H,))
+    return shapes
+
+
+def reversal(lengths: npt.NDArray[np.int64], num_places: int) -> npt.NDArray[np.int64]:
+    """The place that each place of a row reversed by its own length is taken from, (T, N); padding stays.
+
+    lengths [3, 1], 4 places  ->  columns 2 1 0 3 and 0 1 2 3
+    """
+    places = np.arange(num_places)[:, None]
+    return np.where(places < lengths, lengths - 1 - places, places)
+
+
+def laid(x: Array, index: Array) -> Array:
+    """The vectors (T, N, A) of each row in the order of an index (T, N); a reversal is its own inverse."""
+    return x[index, _columns(index)]
+
+
+def _columns(index: Array) -> Array:
+    """The number of each column, (1, N), as an array of the index's own kind."""
+    ones = index[:1] * 0 + 1
+    return ones.cumsum(1) - 1
+
+
+def read_both_ways(
+    config: ModelConfig,
+    vectors: Array,
+    index: Array,
+    run: Run,
+    join: Callable[[list[Array]], Array],
+) -> Array:
+    """The outputs of the top layer at each place of the source, (T, N, K).
+
+    Args:
+        config: the network.
+        vectors: the embedded source, (T, N, E).
+        index: the reversal of its rows, (T, N).
+        run: reads with one direction of one layer.
+        join: puts outputs side by side: NumPy's or torch's concatenation over the last axis.
+    """
+    x = vectors
+    for layer in range(config.num_layers):
+        outputs = [run(layer, FORWARD, x)]
+        if config.bidirectional:
+            outputs.append(laid(run(layer, BACKWARD, laid(x, index)), index))
+        x = join(outputs) if len(outputs) > 1 else outputs[0]
+    return x
+
+
+def final_vectors(
+    config: ModelConfig, outputs: Array, index: Array, join: Callable[[list[Array]], Array]
+) -> Array:
+    """The vector of a whole source, (N, K): the forward output at its last symbol, the backward one at its first."""
+    H = config.hidden_size
+    last = laid(outputs, index)[0]
+    if not config.bidirectional:
+        return last
+    return join([last[..., :H], outputs[0][..., H:]])
+
+
+def direction_weights(
+    config: ModelConfig, weights: Mapping[str, Array], layer: int, direction: str
+) -> dict[str, Array]:
+    """A direction's weights, out of those of a network, by the names of a stack with one layer."""
+    return {n: weights[full] for n, full in direction_names(config, layer, direction).items()}

@@ -1,0 +1,103 @@
+"""Networks that turn a source into a target: which parts each alignment has, their weights, and the network in words.
+
+    align        source                              target
+    none         a label's vector, or the encoder's  a decoder: v gives its start, and is added to the input of each step
+                 final vector v
+    attention    the outputs of the encoder          a decoder, whose steps look at all of them; v gives its start
+    each         the outputs of the encoder          a symbol at each place
+    label        the encoder's final vector          one of some labels
+    ctc          the outputs of the encoder          a symbol or a blank at each place (`charrnn.network.ctc`)
+
+The start of a decoder is W v + b for each layer and each state. It knows no arrays.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from charrnn.config import ModelConfig
+from charrnn.network.attention import attention_shapes
+from charrnn.network.cells import get_cell
+from charrnn.network.encoder import encoder_shapes
+from charrnn.network.heads import LINEAR, Head, linear_logits
+
+OF_PAIRS = (
+    *("align", "attention", "bidirectional", "source_size", "source_labels"),
+    *("stretch", "longest_target"),
+)
+"""The fields of ModelConfig that are None in a language model."""
+BRIDGE = "bridge."
+"""Prefix of the weights that make a decoder's start."""
+CONTEXT = "context."
+"""Prefix of the weight that adds the source to each input of a decoder."""
+
+
+def num_classes(config: ModelConfig) -> int:
+    """The logits at each place: one for each symbol, and for CTC one for the blank."""
+    return config.vocab_size + (config.align == "ctc")
+
+
+def encoded_shapes(config: ModelConfig) -> Mapping[str, tuple[int, ...]]:
+    """The shapes of the weights of `ENCODED`."""
+    V = num_classes(config)
+    return {"weight": (V, config.source_width), "bias": (V,)}
+
+
+ENCODED = Head(shapes=encoded_shapes, logits=linear_logits)
+"""The head of a network without a decoder: logits from the encoder's outputs (..., K)."""
+
+
+def head_of(config: ModelConfig) -> Head:
+    """The head of a network."""
+    return LINEAR if config.writes else ENCODED
+
+
+def language_config(config: ModelConfig) -> ModelConfig:
+    """The language model that a decoder is, but for what it knows of a source."""
+    none: dict[str, Any] = dict.fromkeys(OF_PAIRS)
+    return dataclasses.replace(config, **none)
+
+
+def bridge_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The weights that lead from a source's vector to the decoder: its start, and for `none` its inputs."""
+    size, K = config.num_layers * config.hidden_size, config.source_width
+    shapes: dict[str, tuple[int, ...]] = {}
+    for letter in get_cell(config.cell, config.activation).states:
+        shapes |= {f"{BRIDGE}{letter}.weight": (size, K), f"{BRIDGE}{letter}.bias": (size,)}
+    if config.align == "none":
+        shapes[f"{CONTEXT}weight"] = (config.embedding_size, K)
+    return shapes
+
+
+def pair_shapes(
+    config: ModelConfig, decoder: Mapping[str, tuple[int, ...]], head: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every weight of a network of pairs.
+
+    Args:
+        config: the network.
+        decoder: the weights of a language model of the targets, but for its head.
+        head: those of the head.
+    """
+    shapes = encoder_shapes(config)
+    if config.writes:
+        shapes |= {**decoder, **bridge_shapes(config)}
+    if config.align == "attention":
+        shapes |= attention_shapes(config)
+    return {**shapes, **head}
+
+
+def in_words(config: ModelConfig) -> str:
+    """How a target follows from its source: "both ways, additive attention"."""
+    if config.source_labels:
+        source = "from a label"
+    else:
+        source = "encoder in both directions" if config.bidirectional else "encoder"
+    target = {
+        "attention": f"decoder with {config.attention} attention",
+        "none": "decoder",
+        "each": "a symbol at each place",
+        "label": "a label",
+        "ctc": "CTC",
+    }[config.align or "none"]
+    return f"{source}, {target}"

@@ -1,0 +1,1 @@
+"""Models of pairs in NumPy: they turn a source into a target."""

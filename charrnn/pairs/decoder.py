@@ -1,0 +1,135 @@
+"""The decoder of a model of pairs: once it is given sources, a language model of their targets."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from charrnn.config import ModelConfig
+from charrnn.model import CharRNN, States
+from charrnn.network.attention import NOWHERE, PREFIX, Memory, attend, remember
+from charrnn.network.cells.base import Weights
+from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.pairs import BRIDGE, CONTEXT, language_config
+from charrnn.network.shapes import weight_shapes
+from charrnn.network.stack import upwards
+from charrnn.numerics import Float
+from charrnn.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Sources as an encoder has read them, N side by side."""
+
+    final: Float
+    """(N, K) a vector for each source as a whole."""
+    outputs: Float | None
+    """(N, T, K) a vector for each place; None if the source is a label."""
+    lengths: Any
+    """(N,) the places of each; padding stands behind them."""
+
+    def rows(self, index: Any) -> "Encoded":
+        """Some of the sources, or each several times."""
+        outputs = None if self.outputs is None else self.outputs[index]
+        return Encoded(self.final[index], outputs, self.lengths[index])
+
+
+class Decoder(CharRNN):
+    """A language model of the targets of given sources; see `CharRNN` for how it runs.
+
+    Its rows are the sources, one each; a single source serves any number of rows.
+
+    Args:
+        config: the network of pairs.
+        vocabulary: the symbols of the targets.
+        weights: its weights.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights) -> None:
+        own = language_config(config)
+        names = weight_shapes(own)
+        super().__init__(own, vocabulary, {n: weights[n] for n in names})
+        self._pairs = weights
+        self._attention = {
+            n.removeprefix(PREFIX): w for n, w in weights.items() if n.startswith(PREFIX)
+        }
+        self.memory: Memory | None = None
+        """What its steps look at; None without attention."""
+        self.attended: Float | None = None
+        """The weights of the latest step, (N, T, S)."""
+        self._added: Float | None = None
+        self._final = np.zeros((1, config.source_width), np.float32)
+
+    def given(self, encoded: Encoded) -> Self:
+        """A copy whose rows write the targets of these sources; it shares the weights."""
+        other = copy.copy(self)
+        other._final = encoded.final  # noqa: SLF001 (a copy of ours)
+        if self._attention:
+            assert encoded.outputs is not None
+            places = np.arange(encoded.outputs.shape[1])
+            behind = places >= encoded.lengths[:, None]
+            barred = np.where(behind, np.float32(NOWHERE), np.float32(0))[:, None]
+            other.memory = remember(encoded.outputs, barred, self._attention)
+        if (weight := self._pairs.get(f"{CONTEXT}weight")) is not None:
+            added = (encoded.final @ weight.T) @ self._layers[0].weight_ih
+            other._added = added  # noqa: SLF001
+        return other
+
+    def rows(self, index: Any) -> Self:
+        """A copy for some of its rows, or for each several times."""
+        other = copy.copy(self)
+        other._final = self._final[index]  # noqa: SLF001
+        if self.memory:
+            parts = (self.memory.values, self.memory.keys, self.memory.barred)
+            other.memory = Memory(*(part[index] for part in parts))
+        if self._added is not None:
+            other._added = self._added[index]  # noqa: SLF001
+        return other
+
+    def initial_state(self, num_streams: int | None = None) -> States:
+        """The state before any symbol: W v + b for each layer and letter, (N, H) each, or (H,)."""
+        L, H = self.config.num_layers, self.config.hidden_size
+        made = {}
+        for letter in self.cell.states:
+            weight, bias = (self._pairs[f"{BRIDGE}{letter}.{n}"] for n in ("weight", "bias"))
+            made[letter] = (self._final @ weight.T + bias).reshape(-1, L, H)
+
+        def of(letter: str, layer: int) -> Float:
+            state: Float = made[letter][:, layer]
+            if num_streams is None:
+                only: Float = state[0]
+                return only.copy()
+            rows: Float = np.broadcast_to(state, (num_streams, H))
+            return rows.copy()
+
+        return tuple(tuple(of(k, layer) for k in self.cell.states) for layer in range(L))
+
+    def inputs(self, ids: Any) -> Float:
+        """The input of layer 0, to which `none` adds what it knows of the source."""
+        projected = self._project(ids)
+        if self._added is None:
+            return projected
+        added = self._added[0] if np.ndim(ids) == 0 else self._added
+        summed: Float = projected + added
+        return summed
+
+    def head(self, outputs: Float) -> Float:
+        """The logits after outputs of the top layer, (H,), (N, H) or (T, N, H), which look at the sources."""
+        if self.memory is None:
+            return super().head(outputs)
+        outputs = upwards(self._layers[-1], outputs, NumpyOps)
+        rows, undone = _by_rows(outputs)
+        seen, self.attended = attend(rows, self.memory, self._attention, NumpyOps)
+        logits: Float = self.head_kind.logits(undone(seen), self._head_weights, NumpyOps)
+        return logits
+
+
+def _by_rows(outputs: Float) -> tuple[Float, Callable[[Float], Float]]:
+    """Outputs as (N, T, H), and the function that lays such arrays out as they were."""
+    if outputs.ndim == 1:
+        return outputs[None, None], lambda x: x[0, 0]
+    if outputs.ndim == 2:
+        return outputs[:, None], lambda x: x[:, 0]
+    return outputs.swapaxes(0, 1), lambda x: x.swapaxes(0, 1)

@@ -1,0 +1,1 @@
+"""Training of models of pairs: their batches, their networks in torch, and their tasks."""

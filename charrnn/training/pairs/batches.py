@@ -1,0 +1,144 @@
+"""The batches of a corpus of pairs: which pairs each step reads, and how they are laid out for their alignment.
+
+    source     f o u r      t w o ·       (T, N), padded behind each end
+    previous   ↵ 4          ↵ 2           what a decoder reads
+    targets    4 ↵          2 ↵           what it is to write; IGNORED is padding
+
+Pairs of about the same length are read together, as lines are (`charrnn.training.data.ItemBatches`), and never cut. The
+module knows no torch.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.network.encoder import reversal
+from charrnn.text.items import Positions, random_numbers
+from charrnn.text.pairs import END, Labels, PairCorpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.data import IGNORED, BatchShape, ItemOrder
+
+Array = npt.NDArray[np.int64]
+
+
+class PairInputs(NamedTuple):
+    """What a network of pairs reads."""
+
+    source: Array
+    """(T, N)"""
+    lengths: Array
+    """(N,)"""
+    reversal: Array
+    """(T, N); see `charrnn.network.encoder.reversal`."""
+    previous: Array
+    """(U, N) the symbols before each of the target, for a decoder; else (0, N)."""
+
+
+class CtcTargets(NamedTuple):
+    """What CTC is given."""
+
+    targets: Array
+    """(N, U), IGNORED behind the end."""
+    lengths: Array
+    """(N,)"""
+    places: Array
+    """(N,) the places of each source."""
+
+
+PairBatch = tuple[PairInputs, Array | CtcTargets]
+
+
+class PairBatches:
+    """The batches of training pairs.
+
+    Args:
+        corpus: the pairs, aligned.
+        shape: N·T symbols are read by a step, or a little fewer, sources and targets together.
+        seed: the seed of the shuffling.
+        stretch: how often each symbol of a source is read.
+    """
+
+    def __init__(self, corpus: PairCorpus, shape: BatchShape, seed: int, stretch: int) -> None:
+        self._corpus, self._stretch = corpus, stretch
+        self._sizes = scored_symbols(corpus, corpus.train)
+        self.order = ItemOrder(pair_lengths(corpus, corpus.train), shape, seed, whole=True)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every pair is read once."""
+        return self.order.steps_per_epoch
+
+    def resets_state(self, step: int) -> bool:  # noqa: ARG002 (as the batches of a text)
+        """True: nothing is carried from step to step."""
+        return True
+
+    def characters_in(self, steps: int) -> int:
+        """The symbols of targets in the first steps of a run."""
+        epochs, rest = divmod(steps, self.steps_per_epoch)
+        first = epochs * self.steps_per_epoch
+        seen = (self._sizes[self.order.part(first + k)[0]].sum() for k in range(rest))
+        return epochs * int(self._sizes.sum()) + int(sum(seen))
+
+    def batch(self, step: int) -> PairBatch:
+        """What a step reads, and its targets."""
+        rows, _ = self.order.part(step)
+        return laid_out(self._corpus, self._corpus.train[rows], self._stretch)
+
+    def typical(self, num_pairs: int) -> PairBatch:
+        """A batch of some pairs, always the same ones."""
+        rows = random_numbers(num_pairs, 0) % np.uint64(len(self._corpus.train))
+        return laid_out(self._corpus, self._corpus.train[rows.astype(np.int64)], self._stretch)
+
+
+def make_pair_batches(
+    corpus: PairCorpus, model_config: ModelConfig, config: TrainingConfig
+) -> PairBatches:
+    """The batches of a run."""
+    shape = BatchShape(config.batch_size, config.sequence_length)
+    return PairBatches(corpus, shape, config.seed, model_config.stretch or 1)
+
+
+def pair_lengths(corpus: PairCorpus, rows: Positions) -> Positions:
+    """The symbols of each pair, with the end of its target, (pairs,)."""
+    ends = 1 if corpus.align in ("attention", "none") else 0
+    lengths: Positions = corpus.source_column.lengths[rows] + corpus.target_column.lengths[rows]
+    return lengths + ends
+
+
+def scored_symbols(corpus: PairCorpus, rows: Positions) -> Positions:
+    """The symbols of each target whose probability counts, (pairs,)."""
+    ends = 1 if corpus.align in ("attention", "none") else 0
+    lengths: Positions = corpus.target_column.lengths[rows]
+    return lengths + ends
+
+
+def laid_out(corpus: PairCorpus, rows: Positions, stretch: int) -> PairBatch:
+    """Pairs side by side, as their alignment wants them."""
+    source = np.repeat(corpus.source_column.padded(rows), stretch, 0)
+    lengths = corpus.source_column.lengths[rows] * stretch
+    target = corpus.target_column
+    previous = np.zeros((0, len(rows)), np.int64)
+    targets: Array | CtcTargets
+    if corpus.align == "ctc":
+        padded = target.padded(rows, IGNORED).T
+        targets = CtcTargets(np.ascontiguousarray(padded), target.lengths[rows], lengths)
+    elif isinstance(corpus.vocabulary, Labels):
+        targets = target.padded(rows)[0]
+    elif corpus.align == "each":
+        targets = target.padded(rows, IGNORED)
+    else:
+        previous, targets = _taught(corpus.vocabulary, target.padded(rows), target.lengths[rows])
+    return PairInputs(source, lengths, reversal(lengths, len(source)), previous), targets
+
+
+def _taught(vocabulary: Vocabulary, target: Array, lengths: Array) -> tuple[Array, Array]:
+    """What a decoder reads and is to write, (U, N) each: the target behind an end, and before one."""
+    end = int(vocabulary.encode(END)[0])
+    row = np.full((1, len(lengths)), end)
+    places = np.arange(len(target) + 1)[:, None]
+    closed = np.concatenate([target, row])
+    targets = np.where(places < lengths, closed, np.where(places == lengths, end, IGNORED))
+    previous = np.concatenate([row, target])
+    return previous, targets

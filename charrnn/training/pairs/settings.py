@@ -1,0 +1,73 @@
+"""The network of pairs that a request leads to, once the pairs have been read. Nothing here needs torch."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from charrnn.config import Align, ModelConfig, TrainingRequest
+from charrnn.errors import SettingError
+
+if TYPE_CHECKING:
+    from charrnn.text.pairs import PairCorpus
+
+
+def wanted_alignment(network: ModelConfig) -> Align | None:
+    """The alignment that settings ask for; None: the pairs decide.
+
+    Raises:
+        SettingError: attention is asked for with an alignment that has none.
+    """
+    align, attention = network.align, network.attention
+    if attention == "none":
+        if align not in (None, "attention", "none"):
+            raise _without_meaning("attention", attention, align)
+        return "none"
+    if attention and align not in (None, "attention"):
+        raise _without_meaning("attention", attention, align)
+    return "attention" if attention else align
+
+
+def pair_network_of(pairs: "PairCorpus", network: ModelConfig) -> ModelConfig:
+    """The network with what follows from the pairs and their alignment.
+
+    Raises:
+        SettingError: a setting has no meaning for these pairs.
+    """
+    align, labels = pairs.align, pairs.source_labels
+    if labels and network.bidirectional:
+        raise SettingError.naming(
+            "{bidirectional} does not apply to sources that are labels, which nothing reads",
+            "leave it out",
+        )
+    given: dict[str, Any] = {"align": align, "source_labels": labels or None}
+    given["attention"] = (network.attention or "additive") if align == "attention" else None
+    given["bidirectional"] = None if labels else network.bidirectional
+    if not labels and network.bidirectional is None:
+        given["bidirectional"] = align != "none"
+    given["source_size"] = len(pairs.source_symbols)
+    given["stretch"] = pairs.stretch if align == "ctc" else None
+    if align in ("attention", "none"):
+        given["longest_target"] = max(map(len, pairs.target_texts))
+    return dataclasses.replace(network, **given)
+
+
+def _without_meaning(name: str, value: str, align: Align) -> SettingError:
+    return SettingError.naming(
+        f"{{{name}:{value}}} does not apply with {{align:{align}}}", "leave one of them out"
+    )
+
+
+def aligned(corpus: Any, request: TrainingRequest) -> Any:
+    """A corpus that was read: of pairs with the alignment that a request asks for, or that suits them.
+
+    Raises:
+        DataError: the pairs do not allow it.
+        SettingError: two settings of the alignment conflict, or one has no meaning with it.
+    """
+    if not corpus.config.pairs:
+        return corpus
+    made = corpus.aligned(wanted_alignment(request.network(vocab_size=1)))
+    if made.align == "ctc" and request.given.get("label_smoothing"):
+        raise SettingError.naming(
+            "{label_smoothing} does not apply with {align:ctc}", "leave it out"
+        )
+    return made

@@ -1,0 +1,144 @@
+"""The task of a model of pairs: to give the target of a source. Losses are nats per symbol of the target."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, ctc_loss, log_softmax
+
+from charrnn.config import ModelConfig, Precision, TrainingConfig
+from charrnn.network.heads import LINEAR, Head
+from charrnn.pairs.converting import convert
+from charrnn.pairs.model import PairNetwork
+from charrnn.text.items import Positions
+from charrnn.text.pairs import PairCorpus
+from charrnn.training.data import IGNORED, num_targets
+from charrnn.training.machine import autocast, on_device
+from charrnn.training.pairs.batches import (
+    PairBatches,
+    laid_out,
+    make_pair_batches,
+    pair_lengths,
+)
+from charrnn.training.pairs.network import PairModule, make_pair_network
+
+MATCHED = 500
+"""Validation pairs, at most, that are converted at each evaluation."""
+VALIDATED = 4000
+"""Validation pairs, at most, whose loss is computed."""
+ROWS = 128
+"""Validation pairs that are computed side by side."""
+
+
+class PairTask:
+    """The task of a model of pairs.
+
+    Args:
+        model_config: the network.
+        label_smoothing: the part of each target's probability that is spread over all symbols in training.
+    """
+
+    def __init__(self, model_config: ModelConfig, label_smoothing: float = 0.0) -> None:
+        self.model_config, self.label_smoothing = model_config, label_smoothing
+
+    def batches(self, corpus: PairCorpus, config: TrainingConfig) -> PairBatches:
+        """The batches of the training pairs."""
+        return make_pair_batches(corpus, self.model_config, config)
+
+    def network(
+        self,
+        model_config: ModelConfig,
+        config: TrainingConfig,
+        device: torch.device,
+        head: Head,  # noqa: ARG002 (each alignment has its own)
+    ) -> PairModule:
+        """The network before its first step."""
+        return make_pair_network(
+            model_config,
+            config.dropout,
+            config.seed,
+            device,
+            config.kernel,
+            weight_drop=config.weight_drop,
+        )
+
+    def loss(self, logits: Tensor, targets: Any) -> Tensor:
+        """The mean loss of a symbol of the target; smoothed in training."""
+        return self._loss(logits, targets, self.label_smoothing)
+
+    def _loss(self, logits: Tensor, targets: Any, smoothing: float) -> Tensor:
+        logits = logits.float()
+        if self.model_config.align == "ctc":
+            log_p = log_softmax(logits, -1)
+            symbols = targets.targets.clamp(min=0)
+            blank = logits.shape[-1] - 1
+            total: Tensor = ctc_loss(
+                log_p, symbols, targets.places, targets.lengths, blank=blank, reduction="sum"
+            )
+            count: Tensor = targets.lengths.sum().clamp(min=1)
+            return total / count
+        return cross_entropy(
+            logits.flatten(0, -2),
+            targets.flatten(),
+            ignore_index=IGNORED,
+            label_smoothing=smoothing,
+        )
+
+    @torch.no_grad()
+    def validate(
+        self, network: PairModule, corpus: PairCorpus, precision: Precision
+    ) -> float | None:
+        """Nats per symbol of the targets of the first VALIDATED validation pairs; None without such pairs."""
+        rows = corpus.val[:VALIDATED]
+        if not len(rows):
+            return None
+        device = next(network.parameters()).device
+        network.eval()
+        total, symbols = 0.0, 0
+        for some in _alike(corpus, rows):
+            inputs, targets = on_device(
+                laid_out(corpus, some, self.model_config.stretch or 1), device
+            )
+            with autocast(device, precision):
+                logits, _ = network(inputs, None)
+            count = num_targets(targets)
+            total += self._loss(logits, targets, 0.0).item() * max(1, count)
+            symbols += count
+        network.train()
+        return total / max(1, symbols)
+
+    def exact(self, network: PairModule, corpus: PairCorpus) -> float | None:
+        """The part of the first MATCHED validation pairs that the network converts without a mistake."""
+        pairs = corpus.pairs(corpus.val[:MATCHED])
+        if not pairs:
+            return None
+        model = self.snapshot(network, self.model_config, corpus, LINEAR)
+        made = convert(model, [source for source, _ in pairs])
+        right = [bool(m) and m[0].text == t for m, (_, t) in zip(made, pairs, strict=True)]
+        return float(np.mean(right))
+
+    def places_per_target(self, corpus: PairCorpus) -> float:
+        """One; with CTC the places of a source for each symbol of its target."""
+        if corpus.align != "ctc":
+            return 1.0
+        places = len(corpus.source_column.ids) * (self.model_config.stretch or 1)
+        return max(1.0, places / max(1, len(corpus.target_column.ids)))
+
+    def snapshot(
+        self,
+        network: PairModule,
+        model_config: ModelConfig,
+        corpus: PairCorpus,
+        head: Head,  # noqa: ARG002 (each alignment has its own)
+    ) -> PairNetwork:
+        """The network in NumPy."""
+        return PairNetwork(
+            model_config, corpus.source_symbols, corpus.vocabulary, network.to_numpy()
+        )
+
+
+def _alike(corpus: PairCorpus, rows: Positions) -> list[Positions]:
+    """Pairs of about the same length together."""
+    order = rows[np.argsort(pair_lengths(corpus, rows), kind="stable")]
+    return [order[k : k + ROWS] for k in range(0, len(order), ROWS)]
