@@ -11,11 +11,16 @@ from charrnn.errors import CharrnnError
 
 def complete_text(incomplete: str) -> list[str]:
     """Known corpora, and the files and folders, with a given beginning."""
-    from charrnn.text.catalog import CATALOG
-
     paths = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207 (what is typed stays as it is)
     shown = [path + "/" if os.path.isdir(path) else path for path in paths]  # noqa: PTH112 (the same)
-    return sorted(name for name in CATALOG if name.startswith(incomplete)) + sorted(shown)
+    return complete_corpus(incomplete) + sorted(shown)
+
+
+def complete_corpus(incomplete: str) -> list[str]:
+    """Known corpora with a given beginning."""
+    from charrnn.text.catalog import CATALOG
+
+    return sorted(name for name in CATALOG if name.startswith(incomplete))
 
 
 def complete_cells(incomplete: str) -> list[str]:

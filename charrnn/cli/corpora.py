@@ -1,15 +1,29 @@
 """`charrnn corpora`: the texts that are known by name."""
 
+import io
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from charrnn.cli.completion import complete_corpus
 from charrnn.cli.terminal import print_json
+from charrnn.errors import DataError, SettingError
 from charrnn.settings import Config, setting
+from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
     from charrnn.text.catalog import NamedCorpus
 
-EXAMPLES = ("charrnn corpora", "charrnn corpora --json", "charrnn train shakespeare --minutes 5")
+EXAMPLES = (
+    "charrnn corpora",
+    "charrnn corpora --json",
+    "charrnn corpora numbers | head",
+    "charrnn corpora numbers --seed 7 > others.tsv",
+    "charrnn train shakespeare --minutes 5",
+)
 INDENT = 13
 """Cells before the text of an entry."""
 
@@ -19,21 +33,88 @@ class CorporaOptions(Config):
     """How the corpora are listed."""
 
     json: bool = setting(False, "Print one JSON object per corpus.")
+    seed: int | None = setting(
+        None,
+        "With NAME: make the pairs from another seed, so that most of them are others.",
+        default_text="that of training",
+    )
 
 
-def corpora(options: CorporaOptions) -> None:
-    """List the corpora known by name: size, license, and origin."""
-    from charrnn.text.catalog import CATALOG, is_cached
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Print the text of this corpus instead of the list.",
+        show_default=False,
+        autocompletion=complete_corpus,
+    ),
+]
+
+
+def corpora(name: NameArgument = None, *, options: CorporaOptions) -> None:
+    """List the corpora known by name, with size, license and origin; or print one."""
+    from charrnn.text.catalog import CATALOG, MADE, is_cached
     from charrnn.text.opening import user_cache
 
+    if name is not None:
+        _print_text(name, options)
+        return
+    if options.seed is not None:
+        raise SettingError.naming("{seed} needs the NAME of a corpus", "charrnn corpora numbers")
     cache = user_cache()
     for entry in CATALOG.values():
         if options.json:
             _print_json(entry, here=is_cached(entry, cache))
-        else:
-            _print(entry, here=is_cached(entry, cache))
+            continue
+        if entry is MADE[0]:
+            print("Pairs that charrnn makes itself, each a line SOURCE<TAB>TARGET:\n")
+        _print(entry, here=is_cached(entry, cache))
     if not options.json:
         print(f"Train on one with: charrnn train NAME. Downloads are saved in {cache}.")
+
+
+def _print_text(name: str, options: CorporaOptions) -> None:
+    """Print a corpus as it is read for training.
+
+    Raises:
+        DataError: there is no such corpus.
+        SettingError: a setting does not apply to it.
+    """
+    from charrnn.text.catalog import CATALOG
+    from charrnn.text.generated import GENERATORS
+
+    if name not in CATALOG:
+        hint = did_you_mean(name, CATALOG) or "'charrnn corpora' lists them"
+        raise DataError(f"there is no corpus called {name!r}", hint)
+    if options.json:
+        raise SettingError.naming("{json} is for the list of corpora", f"leave out {name}")
+    if options.seed is None:
+        _print_corpus(name)
+    elif name in GENERATORS:
+        _write(io.TextIOWrapper(GENERATORS[name].open(options.seed), "utf-8"))
+    else:
+        raise SettingError.naming(
+            "{seed} applies only to corpora that charrnn makes itself, which {name} is not",
+            name=name,
+        )
+
+
+def _print_corpus(name: str) -> None:
+    from charrnn.cli.inputs import find_texts
+    from charrnn.config import CorpusConfig
+    from charrnn.text.pieces import read_pieces
+    from charrnn.text.sources import Notes
+
+    config = CorpusConfig()
+    for source in find_texts([name], config):
+        _write(read_pieces(source, config, Notes()))
+
+
+def _write(pieces: Iterable[str]) -> None:
+    from charrnn.render.glyphs import harmless
+
+    for piece in pieces:
+        sys.stdout.write(harmless(piece) if sys.stdout.isatty() else piece)
 
 
 def _print_json(entry: "NamedCorpus", *, here: bool) -> None:
@@ -50,9 +131,14 @@ def _print_json(entry: "NamedCorpus", *, here: bool) -> None:
 
 
 def _print(entry: "NamedCorpus", *, here: bool) -> None:
+    from charrnn.text.catalog import DOWNLOADS
+
     where = "on this machine" if here else "downloaded when first used"
     print(f"{entry.name:<{INDENT}}{entry.size}, {entry.license}, {where}")
     print(f"{'':<{INDENT}}{entry.what}")
-    is_pinned = entry.sha256 or entry.name == "python"
-    note = "" if is_pinned else " (no published checksum: later downloads must match the first)"
+    note = (
+        ""
+        if entry.sha256 or entry not in DOWNLOADS
+        else " (no published checksum: later downloads must match the first)"
+    )
     print(f"{'':<{INDENT}}from {entry.origin}{note}\n")

@@ -1,4 +1,4 @@
-"""Corpora known by name: one from Python's own library, and four that are downloaded on first use.
+"""Corpora known by name: Python's own library, four that are downloaded on first use, and pairs that are made here.
 
 A download is checked against a checksum and kept in the user's cache; until then nothing here uses the network.
 """
@@ -16,6 +16,7 @@ from charrnn.errors import DataError, EnvironmentFault
 from charrnn.files import write_atomically
 from charrnn.temporaries import temporary_folder
 from charrnn.text.folders import folder_sources
+from charrnn.text.generated import GENERATORS
 from charrnn.text.sources import Notes, TextSource, file_source, named_source
 from charrnn.wording import did_you_mean
 
@@ -87,7 +88,18 @@ DOWNLOADS = (
         member="enwik8",
     ),
 )
-CATALOG = {entry.name: entry for entry in (PYTHON, *DOWNLOADS)}
+MADE = tuple(
+    NamedCorpus(
+        name=name,
+        what=generator.what,
+        size=f"{'up to ' if generator.is_library else ''}{generator.count:,} pairs",
+        license=PYTHON.license if generator.is_library else "public domain",
+        origin=PYTHON.origin if generator.is_library else "charrnn itself",
+    )
+    for name, generator in GENERATORS.items()
+)
+"""Corpora of pairs, each a line: source, tab, target."""
+CATALOG = {entry.name: entry for entry in (PYTHON, *DOWNLOADS, *MADE)}
 
 
 def python_sources(notes: Notes) -> list[TextSource]:
@@ -112,7 +124,7 @@ def python_sources(notes: Notes) -> list[TextSource]:
 
 def is_cached(entry: NamedCorpus, cache: Path) -> bool:
     """Whether the text is already on this machine."""
-    return entry is PYTHON or _path(entry, cache).is_file()
+    return entry not in DOWNLOADS or _path(entry, cache).is_file()
 
 
 def _path(entry: NamedCorpus, cache: Path) -> Path:
@@ -251,6 +263,8 @@ def find_sources(
             sources.append(_named_file(name))
         elif CATALOG[name] is PYTHON:
             sources += python_sources(notes)
+        elif name in GENERATORS:
+            sources.append(TextSource(name, GENERATORS[name].open))
         else:
             sources.append(fetch(CATALOG[name], cache, progress=progress))
     return sources
