@@ -5,7 +5,6 @@ A download is checked against a checksum and kept in the user's cache; until the
 
 import hashlib
 import os
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from charrnn.files import write_atomically
 from charrnn.temporaries import temporary_folder
 from charrnn.text.folders import folder_sources
 from charrnn.text.generated import GENERATORS
+from charrnn.text.library import python_sources
 from charrnn.text.sources import Notes, TextSource, file_source, named_source
 from charrnn.wording import did_you_mean
 
@@ -24,11 +24,6 @@ DOWNLOADED = "corpora"
 """The folder of downloads in the cache."""
 PYTHON_CHARS = 4_000_000
 """Characters read of the Python library, unless `max_chars` is set."""
-TESTS = ("test", "tests", "idle_test")
-TABLES = ("encodings", "pydoc_data")
-"""Folders of generated files: megabytes of numbers and names, useless for training and evaluation."""
-FOREIGN = ("site-packages", "dist-packages", "__pycache__")
-"""Folders that are not part of the standard library."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,29 +97,9 @@ MADE = tuple(
 CATALOG = {entry.name: entry for entry in (PYTHON, *DOWNLOADS, *MADE)}
 
 
-def python_sources(notes: Notes) -> list[TextSource]:
-    """The .py files of the running Python's standard library, in the order of their paths.
-
-    Tests and generated tables are left out.
-
-    Raises:
-        DataError: the library does not exist as files (some packaged Pythons keep it in a .zip).
-    """
-    folder = Path(sysconfig.get_paths()["stdlib"])
-    skipped = (*TESTS, *TABLES, *FOREIGN)
-    left_out = [f"!{name}/*" for name in skipped] + [f"!*/{name}/*" for name in skipped]
-    config = CorpusConfig(globs=("*.py", *left_out))
-    try:
-        return folder_sources(folder, config, notes)
-    except DataError as error:
-        raise DataError(
-            f"this Python's standard library is not in {folder}", "give a text file instead"
-        ) from error
-
-
 def is_cached(entry: NamedCorpus, cache: Path) -> bool:
     """Whether the text is already on this machine."""
-    return entry not in DOWNLOADS or _path(entry, cache).is_file()
+    return entry is PYTHON or entry in MADE or _path(entry, cache).is_file()
 
 
 def _path(entry: NamedCorpus, cache: Path) -> Path:
@@ -274,6 +249,6 @@ def _named_file(name: str) -> TextSource:
     try:
         return named_source(name)
     except DataError as error:
-        known = f"give a file, a folder, - or one of the known corpora: {', '.join(CATALOG)}"
+        known = "give a file, a folder, - or a known corpus, such as shakespeare: 'charrnn corpora' lists them"
         hint = error.hint or did_you_mean(name, CATALOG) or known
         raise DataError(error.message, hint) from error

@@ -14,6 +14,8 @@ def test_the_shell_completes_commands_and_runs(workplace):
         "charrnn sample t": "tiny",
         "charrnn evaluate tiny cor": "corpus.txt",
         "charrnn train shakes": "shakespeare",
+        "charrnn train num": "numbers",
+        "charrnn corpora outc": "outcomes",
         "charrnn train --cell el": "elman",
         "charrnn compare --cells lstm,gr": "lstm,gru",
         "charrnn gradients --fresh lstm,gr": "lstm,gru",

@@ -1,10 +1,13 @@
 """`charrnn corpora`: the list of the corpora known by name."""
 
+import itertools
 import json
 
-from helpers import call_charrnn
+import pytest
+from helpers import call_charrnn, run_charrnn, run_shell
 
 from charrnn.text.catalog import CATALOG
+from charrnn.text.generated import GENERATORS
 
 
 def test_corpora_are_listed_for_people_and_for_programs(capsys):
@@ -14,4 +17,44 @@ def test_corpora_are_listed_for_people_and_for_programs(capsys):
     for row in rows:
         assert all(row[key] for key in ("what", "size", "license", "origin"))
         assert all(row[key] in listed for key in ("name", "what", "size", "license", "origin"))
+        assert row["here"] or row["origin"].startswith("https://")
     assert rows[0]["here"]
+
+
+def test_a_corpus_is_printed_as_it_is_read(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = call_charrnn(capsys, "corpora", "roman").out
+    assert printed == "".join(GENERATORS["roman"].lines())
+    other = call_charrnn(capsys, "corpora", "roman", "--seed", 7).out
+    assert other == "".join(GENERATORS["roman"].lines(7))
+    assert sorted(other.splitlines()) == sorted(printed.splitlines())
+    assert other != printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (3, "nubmers"),
+        (3, "nothing-of-the-kind"),
+        (2, "--seed", 3),
+        (2, "python", "--seed", 3),
+        (2, "numbers", "--json"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_printed_is_refused_in_one_line(capsys, arguments, wording):
+    status, *arguments = arguments
+    wording(call_charrnn(capsys, "corpora", *arguments, status=status))
+
+
+def test_a_reader_that_has_enough_ends_the_printing(tmp_path):
+    done = run_shell("charrnn corpora numbers | head -n 2", tmp_path)
+    assert done.stdout.decode() == "".join(itertools.islice(GENERATORS["numbers"].lines(), 2))
+    assert done.stderr == b""
+
+
+def test_a_run_on_pairs_finds_them_again_by_their_name(tmp_path):
+    options = ("--hidden-size", 8, "--steps", 2, "--name", "words")
+    run_charrnn("train", "roman", *options, cwd=tmp_path)
+    scored = run_charrnn("evaluate", "words", "--split", "val", "--json", cwd=tmp_path)
+    assert json.loads(scored.out)["characters"] > 5000

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from charrnn.text.generated.draws import Draws, Pair, without_repeats
+from charrnn.text.library import python_sources
+from charrnn.text.sources import Notes, byte_pieces
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 MOST_SENTENCES = 10_000
@@ -44,9 +46,6 @@ def _is_sentence(text: str) -> bool:
 
 def _library() -> Iterator[ast.Module]:
     """The modules of the library."""
-    from charrnn.text.catalog import python_sources
-    from charrnn.text.sources import Notes, byte_pieces
-
     for source in python_sources(Notes()):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the library's authors have to mend
