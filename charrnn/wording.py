@@ -10,7 +10,7 @@ def noun_of(level: str) -> str:
 
 
 def short_noun_of(level: str) -> str:
-    """The same as units have it: "char" or "byte"."""
+    """A symbol of a model of this level, as units have it: "char" or "byte"."""
     return noun_of(level)[:4]
 
 

@@ -282,6 +282,11 @@ class _Ending(io.RawIOBase):
         self._file, self._name, self._left = source.open(), source.name, MAX_STREAM
 
     def read(self, size: int = -1) -> bytes:
+        """Read at most `size` bytes, or all.
+
+        Raises:
+            DataError: they are too many.
+        """
         piece = self._file.read(size)
         self._left -= len(piece)
         if self._left < 0:

@@ -276,7 +276,7 @@ def sources_of(last: "Checkpoint") -> list[str]:
 
 
 def listed_sources(last: "Checkpoint") -> str:
-    """The same in one line."""
+    """The names of a run's texts, in one line."""
     return " ".join(sources_of(last))
 
 
