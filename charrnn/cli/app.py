@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from charrnn.cli import terminal
 from charrnn.cli.refused import Refused, in_one_line
@@ -22,6 +23,31 @@ VERBS = {
     "Manage": ("inspect", "runs", "corpora"),
 }
 """The verbs in the panels of the help. Each is a module of this package, or a package with a module `command`."""
+
+
+class _Command(TyperCommand):
+    """A command in whose help flags have no value and arguments no type: Typer adds `<bool>` and `<list[str]>`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, `--help` too."""
+        return _without_types(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """A group of commands, in the same way."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, `--help` too."""
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+        elif parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: None  # noqa: ARG005 (newer versions of Typer call it)
+    return parameters
 
 
 def _show_version(wanted: bool) -> None:
@@ -55,7 +81,6 @@ def charrnn(
             "--version",
             callback=_show_version,
             is_eager=True,
-            metavar="",
             help="Show the version and exit.",
         ),
     ] = False,
@@ -73,6 +98,7 @@ def application(verb: str | None = None, *, overview: bool = False) -> typer.Typ
     """
     app = typer.Typer(
         name="charrnn",
+        cls=_Group,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -83,7 +109,9 @@ def application(verb: str | None = None, *, overview: bool = False) -> typer.Typ
     for panel, verbs in VERBS.items():
         for name in verbs:
             if overview:
-                app.command(name, help=_summary(name), rich_help_panel=panel)(_nothing)
+                app.command(name, cls=_Command, help=_summary(name), rich_help_panel=panel)(
+                    _nothing
+                )
             elif verb in (None, name):
                 _register(app, name, panel)
     return app
@@ -107,12 +135,13 @@ def _register(app: typer.Typer, verb: str, panel: str) -> None:
     epilog = _examples(getattr(module, "EXAMPLES", ()))
     subcommands = getattr(module, "SUBCOMMANDS", {})
     if not subcommands:
-        app.command(verb, rich_help_panel=panel, epilog=epilog)(function)
+        app.command(verb, cls=_Command, rich_help_panel=panel, epilog=epilog)(function)
         return
-    group = typer.Typer(rich_markup_mode="rich")
+    group = typer.Typer(cls=_Group, rich_markup_mode="rich")
     group.callback(invoke_without_command=True)(function)
     for subcommand, examples in subcommands.items():
-        group.command(subcommand.__name__, epilog=_examples(examples))(as_command(subcommand))
+        add = group.command(subcommand.__name__, cls=_Command, epilog=_examples(examples))
+        add(as_command(subcommand))
     app.add_typer(group, name=verb, rich_help_panel=panel, epilog=epilog)
 
 

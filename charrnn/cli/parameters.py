@@ -140,8 +140,8 @@ def _number_or_off(option: Option, text: str) -> Any:
 
 
 def _metavar(option: Option) -> str | None:
-    if option.rule.metavar or option.kind is bool:
-        return option.rule.metavar or ""  # Typer's own would be <bool>
+    if option.rule.metavar:
+        return option.rule.metavar
     if option.rule.choices:
         return "[" + "|".join(option.rule.choices) + "]"
     if issubclass(option.kind, StrEnum):
@@ -185,5 +185,5 @@ def run_file_parameter(once: Collection[str]) -> inspect.Parameter:
 
 def quiet_parameter() -> inspect.Parameter:
     """The option `--quiet`."""
-    option = typer.Option("--quiet", "-q", metavar="", help="Print only errors on stderr.")
+    option = typer.Option("--quiet", "-q", help="Print only errors on stderr.")
     return _keyword("quiet", Annotated[bool, option], default=False)

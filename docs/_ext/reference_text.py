@@ -99,7 +99,7 @@ def _by_panel(members: list[Any]) -> list[tuple[str, list[Any]]]:
 
 
 def _option(option: Any) -> str:
-    value = "" if _is_flag(option) else f" {_metavar(option)}"
+    value = "" if _is_flag(option) else f" {option.metavar}"
     names = [*option.opts, *option.secondary_opts]
     signature = ", ".join(
         sorted(names, key=lambda n: (not n.startswith("--"), n != option.opts[0]))
@@ -115,16 +115,6 @@ def _option(option: Any) -> str:
 
 def _is_flag(option: Any) -> bool:
     return bool(getattr(option, "is_flag", False))
-
-
-def _metavar(option: Any) -> str:
-    if option.metavar:
-        return str(option.metavar)
-    described = getattr(option, "type_descriptor", None)
-    kind = getattr(described, "annotation", None) or getattr(option, "type", None)
-    kind = next(iter(getattr(kind, "__args__", ())), kind)
-    name = getattr(kind, "__name__", None) or getattr(kind, "name", None) or "value"
-    return {"str": "TEXT", "int": "INTEGER", "float": "NUMBER"}.get(name, name.upper())
 
 
 def _default(option: Any) -> str:

@@ -1,6 +1,7 @@
 """The command line as a whole: its verbs and options, and that each has help."""
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 
@@ -28,6 +29,11 @@ def test_every_command_has_three_examples():
     subcommands = COMMANDS["runs"].commands
     for command in (*COMMANDS.values(), *subcommands.values()):
         assert command.epilog.count("\n\ncharrnn ") == 3, command.name
+
+
+def test_the_help_shows_no_types_of_python(capsys):
+    for verb in COMMANDS:
+        assert not re.search(r"<[a-z]", call_charrnn(capsys, verb, "--help").out), verb
 
 
 EVERYWHERE = {"--help", "--quiet", "--config"}
