@@ -188,7 +188,16 @@ def test_targets_that_a_model_cannot_write_are_named(wording):
 
 def test_the_baselines():
     found = measure_baselines(
-        [("a", "x"), ("b", "x"), ("c", "y")], [("x", "x"), ("q", "x"), ("y", "y")]
+        [("a", "x"), ("b", "x"), ("c", "y")],
+        [("x", "x"), ("q", "x"), ("y", "y")],
+        is_label=False,
     )
     assert found.most_frequent == pytest.approx(2 / 3)
     assert found.copy == pytest.approx(2 / 3)
+    assert found.ngrams is None
+
+
+def test_labels_are_counted_by_n_grams_too():
+    train = [("aa", "x"), ("ab", "x"), ("cc", "y")]
+    found = measure_baselines(train, [("ba", "x"), ("c", "y"), ("a", "y")], is_label=True)
+    assert found.ngrams == pytest.approx(2 / 3)

@@ -71,7 +71,8 @@ def baselines_of(trainer: "Trainer") -> "PairBaselines":
     from charrnn.pairs.baselines import measure_baselines
 
     pairs: PairCorpus = trainer.corpus
-    return measure_baselines(pairs.pairs(pairs.train), pairs.pairs(pairs.val[:MOST_SCORED]))
+    train, held_out = pairs.pairs(pairs.train), pairs.pairs(pairs.val[:MOST_SCORED])
+    return measure_baselines(train, held_out, is_label=pairs.align == "label")
 
 
 def scores_in_words(scores: "PairScores", *, is_label: bool) -> str:
@@ -88,6 +89,15 @@ def scores_in_words(scores: "PairScores", *, is_label: bool) -> str:
     )
 
 
+def baselines_in_words(baselines: "PairBaselines") -> str:
+    """The baselines in one line."""
+    others, right = (("copy", baselines.copy),), "exact"
+    if baselines.ngrams is not None:
+        others, right = (("character n-grams", baselines.ngrams),), "right"
+    figures = (("most frequent target", baselines.most_frequent), *others)
+    return ", ".join(f"{name} {100 * part:.2f} %" for name, part in figures) + f" {right}"
+
+
 def print_result(
     trainer: "Trainer", scores: "PairScores | None", baselines: "PairBaselines | None", run: str
 ) -> None:
@@ -99,9 +109,7 @@ def print_result(
         is_label = trainer.model_config.align == "label"
         print(f"validation: {scores_in_words(scores, is_label=is_label)}")
     if baselines:
-        figures = (("most frequent target", baselines.most_frequent), ("copy", baselines.copy))
-        listed = ", ".join(f"{name} {100 * part:.2f} %" for name, part in figures)
-        print(f"baselines: {listed} exact")
+        print(f"baselines: {baselines_in_words(baselines)}")
     print(
         f"next: charrnn convert {run} FILE       # a target for each line; - reads standard input"
     )
