@@ -170,14 +170,12 @@ def _vocabulary_of(text: str) -> "Vocabulary":
 
 def _fresh(name: str, config: ModelConfig, vocabulary: "Vocabulary") -> "CharRNN":
     """An untrained network of this cell and of these sizes."""
-    import torch
-
     from charrnn.model import CharRNN
     from charrnn.training.network import make_network
 
     activation = config.activation if config.activation in CELLS[name].activations else "tanh"
     config = dataclasses.replace(config, cell=name, activation=activation)
-    network = make_network(config, 0.0, SEED, torch.device("cpu"))
+    network = make_network(config, 0.0, SEED)
     return CharRNN(config, vocabulary, network.to_numpy())
 
 

@@ -131,14 +131,14 @@ def make_network(
     config: ModelConfig,
     dropout: float,
     seed: int,
-    device: torch.device,
+    device: torch.device | None = None,
     kernel: Kernel = "fused",
     *,
     weight_drop: float = 0.0,
     head: Head = LINEAR,
 ) -> Network:
-    """A network whose initial weights depend on the seed alone; for the arguments see `Network`."""
+    """A network whose initial weights depend on the seed alone, on the CPU or a device; for the others see `Network`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(config, dropout, kernel, weight_drop=weight_drop, head=head)
-        return network.to(device)
+        return network.to(device) if device else network
