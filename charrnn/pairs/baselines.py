@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from charrnn.evaluation.classifier import NgramClassifier
+from charrnn.pairs.classifier import NgramClassifier
 
 Pairs = Sequence[tuple[str, str]]
 

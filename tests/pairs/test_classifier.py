@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.errors import DataError
-from charrnn.evaluation.classifier import BOUNDARY, NgramClassifier
+from charrnn.pairs.classifier import BOUNDARY, NgramClassifier
 
 TEXTS = ["anna", "emma", "ken", "bo", "otto", "annabo"]
 LABELS = ["f", "f", "m", "m", "m", "f"]
