@@ -70,7 +70,8 @@ def corpora(name: NameArgument = None, *, options: CorporaOptions) -> None:
             print("Pairs that charrnn makes itself, each a line SOURCE<TAB>TARGET:\n")
         _print(entry, here=is_cached(entry, cache))
     if not options.json:
-        print(f"Train on one with: charrnn train NAME. Downloads are saved in {cache}.")
+        print("Train on one with: charrnn train NAME; on pairs with: charrnn train NAME --pairs.")
+        print(f"Downloads are saved in {cache}.")
 
 
 def _print_text(name: str, options: CorporaOptions) -> None:
