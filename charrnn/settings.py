@@ -113,11 +113,14 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def require_known(names: Collection[str], known: Collection[str]) -> None:
-    """Raise SettingError, with the nearest one, if there is no setting of one of these names."""
+def require_known(names: Collection[str], known: Mapping[str, Setting]) -> None:
+    """Raise SettingError, with the nearest one or that of the option, if there is no setting of one of these names."""
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known) or "docs/reference/settings.md lists all"
+            flag = "--" + name.replace("_", "-")
+            meant = next((n for n, rule in known.items() if flag in flags_of(n, rule)), None)
+            hint = f"did you mean {meant}?" if meant else did_you_mean(name, known)
+            hint = hint or "docs/reference/settings.md lists all"
             error = SettingError.naming("there is no setting {unknown!r}", hint, unknown=name)
             error.setting = name
             raise error

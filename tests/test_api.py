@@ -142,6 +142,7 @@ def test_characters_read_as_the_unknown_symbol_are_counted():
     [
         ("temprature", lambda m: m.sample("a", temprature=1)),
         ("nonsense", lambda m: m.sample("a", nonsense=1)),
+        ("temp", lambda m: m.sample("a", temp=1)),
         ("temperature", lambda m: m.sample("a", temperature=-1)),
         ("prompt", lambda m: m.sample(3)),
         ("text", lambda m: m.read(b"ab")),

@@ -59,7 +59,10 @@ class Work:
         """Set how much there is to do, which is known only now."""
         self.total = total
         self.bar.unit_scale = total >= SCALED
-        self.bar.reset(total)
+        self.bar.total = (
+            total  # `reset` would draw a bar that `close`, within the delay, leaves behind
+        )
+        self.bar.n = self.bar.last_print_n = 0
 
     def reading(self, parts: "Iterable[Recording]", length: int) -> "Iterator[Recording]":
         """The parts of a text of this many symbols; each counts as soon as the next one is wanted."""

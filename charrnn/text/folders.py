@@ -28,12 +28,14 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     if paths and not sources:
         why = notes.sentences(keep_newlines=config.keep_newlines)
         raise DataError.naming("no file in {folder} is a text", why[0], folder=folder)
+    if not sources and not config.globs:
+        raise DataError(f"there is no file in {folder}", "name a folder of texts, or a file")
     if not sources:
         raise DataError.naming(
             "no text file in {folder} matches {patterns}",
             "give {globs} another pattern, such as '*.txt'",
             folder=folder,
-            patterns=" ".join(config.globs) or "*",
+            patterns=" ".join(config.globs),
         )
     return sources
 

@@ -108,7 +108,9 @@ def _rules() -> dict[str, Setting]:
 
 def require_settings(settings: Mapping[str, Any]) -> None:
     """Raise SettingError if a run has no such setting."""
-    require_known(settings, [n for home in HOMES for n, r in settings_of(home).items() if r.option])
+    require_known(
+        settings, {n: r for home in HOMES for n, r in settings_of(home).items() if r.option}
+    )
 
 
 def own_config(kind: type[Kind], settings: Mapping[str, Any]) -> Kind:

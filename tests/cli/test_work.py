@@ -49,6 +49,14 @@ def test_a_bar_is_shown_on_a_terminal_only_and_not_if_quiet(monkeypatch):
             assert work.bar.disable is not shown
 
 
+def test_a_bar_that_ends_at_once_leaves_nothing_on_the_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with working(None, "character") as work:
+        work.expect(50_000)
+        work.advance(50_000)
+    assert sys.stderr.getvalue() == ""
+
+
 def test_ctrl_c_ends_a_score_of_a_stream_with_a_line(workplace):
     with subprocess.Popen(
         program("score", "tiny", "-"),

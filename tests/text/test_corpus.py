@@ -655,6 +655,11 @@ def test_a_folder_without_text_is_refused(files, hint, tmp_path, wording):
     assert hint in caught.value.hint
 
 
+def test_an_empty_folder_is_refused(tmp_path, wording):
+    with wording.raises(DataError):
+        names(tmp_path)
+
+
 def test_an_unknown_encoding_is_no_reason_to_skip_files(tmp_path):
     with pytest.raises(UsageError):
         names(make_folder(tmp_path, SIX), encoding="nope")
