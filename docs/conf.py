@@ -42,6 +42,7 @@ nitpick_ignore_regex = [
 nitpick_ignore = [  # type variables
     ("py:class", "charrnn.interpret.edits.Model"),
     ("py:class", "charrnn.settings.Kind"),
+    ("py:class", "charrnn.text.generated.draws.Item"),
 ]
 suppress_warnings = ["ref.python"]  # a type that has one name in two modules
 
