@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from helpers import Result, call_charrnn, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
-from messages import Wording
+from messages import COLLECTED, Wording
 
 import charrnn
 from charrnn.model import CharRNN
@@ -52,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of the quick modules and those that meet messages; keep the latter, if these are to be written."""
     meet = [x for x in items if "wording" in getattr(x, "fixturenames", ())]
+    config.stash[COLLECTED] = {x.nodeid.removeprefix("tests/") for x in meet}
     for item in meet:
         item.add_marker(pytest.mark.wording)
     if config.getoption("--write-golden"):

@@ -21,6 +21,8 @@ from helpers import Result
 from charrnn.errors import CharrnnError
 from charrnn.wording import escape
 
+COLLECTED = pytest.StashKey[set[str]]()
+"""The identifiers of the collected tests that meet messages, in pytest's configuration."""
 GOLDEN = Path(__file__).with_name("messages.txt")
 MASKS = (
     (r"\d[\d,.]*( [kM])?(?=( characters| bytes| lines)?/s\b)", "N"),  # speeds

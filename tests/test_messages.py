@@ -7,7 +7,7 @@ from pathlib import Path
 import messages
 import pytest
 from helpers import Result
-from messages import Wording, read_golden, write_golden
+from messages import COLLECTED, Wording, read_golden, write_golden
 
 from charrnn.errors import DataError
 
@@ -73,6 +73,16 @@ def test_every_section_belongs_to_a_test():
         if isinstance(node, ast.FunctionDef) and "wording" in {a.arg for a in node.args.args}
     }
     assert {name.split("[")[0] for name in read_golden()} <= functions
+
+
+def test_every_section_belongs_to_a_case_of_its_test(request):
+    """As far as whole modules were collected with this one."""
+    if any("::" in argument for argument in request.config.args):
+        return
+    collected = request.config.stash[COLLECTED]
+    modules = {name.split("::")[0] for name in collected}
+    sections = {name for name in read_golden() if name.split("::")[0] in modules}
+    assert sorted(sections - collected) == []
 
 
 def is_sentence(node):

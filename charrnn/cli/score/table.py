@@ -77,6 +77,6 @@ def _shown(symbol: str) -> str:
 
 
 def print_row(row: str) -> None:
-    """Print a row at once: whoever pipes lines in waits for it."""
+    """Print a row at once, because the source of the lines may wait for it."""
     sys.stdout.write(row + "\n")
     sys.stdout.flush()
