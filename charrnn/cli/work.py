@@ -38,7 +38,8 @@ class Work:
         self.bar = tqdm(
             total=total,
             unit=f" {noun}s",
-            unit_scale=total is None or total >= SCALED,
+            unit_scale=total is not None and total >= SCALED,
+            bar_format=f"{noun}s: {{n:,}} [{{elapsed}}]" if total is None else None,
             dynamic_ncols=True,
             disable=None if has_bar and not is_quiet() else True,
             delay=1,
@@ -59,6 +60,7 @@ class Work:
         """Set how much there is to do, which is known only now."""
         self.total = total
         self.bar.unit_scale = total >= SCALED
+        self.bar.bar_format = None
         self.bar.total = (
             total  # `reset` would draw a bar that `close`, within the delay, leaves behind
         )
