@@ -30,7 +30,7 @@ class _Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, `--help` too."""
-        return _without_types(super().get_params(ctx))
+        return _as_shown(super().get_params(ctx), ctx)
 
 
 class _Group(TyperGroup):
@@ -38,15 +38,20 @@ class _Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, `--help` too."""
-        return _without_types(super().get_params(ctx))
+        return _as_shown(super().get_params(ctx), ctx)
 
 
-def _without_types(parameters: list[Any]) -> list[Any]:
+def _as_shown(parameters: list[Any], ctx: Any) -> list[Any]:
+    """The parameters without types, and with a verb's `--help` in its last panel."""
+    from charrnn.cli.parameters import GENERAL
+
     for parameter in parameters:
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
         elif parameter.param_type_name == "argument":
             parameter.display_type_rich = lambda ctx: None  # noqa: ARG005 (newer versions of Typer call it)
+        if parameter.name == "help" and ctx.parent:
+            parameter.rich_help_panel = GENERAL
     return parameters
 
 

@@ -17,6 +17,8 @@ from charrnn.wording import did_you_mean
 AUTO = "auto"
 """The word on the command line for a value that is left to the plan."""
 
+GENERAL = "General"
+"""The last panel of each command's help: what every command has."""
 METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 """What the help shows for the value of an option, by the setting's type; Typer's own words differ by version."""
 
@@ -179,11 +181,13 @@ def run_file_parameter(once: Collection[str]) -> inspect.Parameter:
         callback=apply,
         is_eager=True,
         show_default=False,
+        rich_help_panel=GENERAL,
     )
     return _keyword("config_file", Annotated[Path | None, option], default=None)
 
 
 def quiet_parameter() -> inspect.Parameter:
     """The option `--quiet`."""
-    option = typer.Option("--quiet", "-q", help="Print only errors on stderr.")
+    text = "Print only errors on stderr."
+    option = typer.Option("--quiet", "-q", help=text, rich_help_panel=GENERAL)
     return _keyword("quiet", Annotated[bool, option], default=False)

@@ -36,6 +36,15 @@ def test_the_help_shows_no_types_of_python(capsys):
         assert not re.search(r"<[a-z]", call_charrnn(capsys, verb, "--help").out), verb
 
 
+def test_the_help_begins_with_what_a_command_needs_and_ends_with_what_every_command_has(capsys):
+    for verb in COMMANDS:
+        shown = call_charrnn(capsys, verb, "--help").out
+        panels = re.findall(r"╭─ (.+?) ─", shown)
+        own = [panel for panel in panels if panel not in ("Arguments", "Commands")]
+        assert own[-1] == "General", verb
+        assert shown.index("--config") < shown.index("--help")
+
+
 EVERYWHERE = {"--help", "--quiet", "--config"}
 RELEASED = {
     "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation
