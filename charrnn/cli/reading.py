@@ -151,6 +151,19 @@ def open_reader(
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     require_no_text(names, seed)
     loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
+    return make_reader(loaded, names, edits, seed=seed, says_items=says_items)
+
+
+def make_reader(
+    loaded: "Checkpoint",
+    names: tuple[str, ...],
+    edits: EditOptions | None = None,
+    *,
+    seed: int | None = None,
+    says_items: bool = True,
+) -> Reader:
+    """Edit a language model, and decide what it reads; for the arguments see `open_reader`."""
+    require_no_text(names, seed)
     model = edits.edited(loaded.model) if edits else loaded.model
     config = reading_of(loaded)
     if (end := item_end_of(config)) and says_items:

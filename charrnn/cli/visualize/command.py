@@ -15,16 +15,19 @@ from charrnn.cli.reading import (
     DumpOptions,
     Reader,
     ReadingOptions,
+    checkpoint_and_texts,
+    hint_in_quotes,
+    make_reader,
     open_dump,
-    open_reader,
     read_dump,
 )
-from charrnn.cli.run_names import CheckpointArgument
+from charrnn.cli.run_names import CheckpointArgument, open_any
 from charrnn.cli.terminal import say
 from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
 from charrnn.cli.visualize.dumps import require_dump, require_lstmvis, write_dump, write_lstmvis
 from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
+from charrnn.cli.visualize.pairs import show_pairs
 from charrnn.cli.visualize.selection import ViewOptions, available, number_or_all, select
 from charrnn.cli.visualize.show import ModelReadings, Readings, show
 from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
@@ -135,6 +138,9 @@ def visualize(
     the predictions below it are for the next character. If no unit is named, the most interesting one is shown: it
     varies much and holds its value long (interest = standard deviation x lag-1 autocorrelation). If no text is given,
     validation text of the model's own corpus is read, or, if that cannot be found, a text that the model generates.
+
+    A model of pairs shows what it does between each source, a line of the text, and its target: the attention as a
+    matrix, the symbol under each character, or the probability of each label while the source is read.
     """
     if view.unit and view.what and not output.html:
         raise SettingError.naming("{unit} already names a state or gate", "leave out {what}")
@@ -144,8 +150,14 @@ def visualize(
         dump.require_alone(checkpoint, texts)
         _show_dump(dump.from_dump, view, reading, layout, pictures, output)
         return
+    path, names = checkpoint_and_texts(checkpoint, texts)
+    loaded = open_any(path, hint_in_quotes(names))
+    if loaded.model.config.align:
+        others = (view, reading, dump, following, sampling, output, edits)
+        show_pairs(loaded, names, others, layout, pictures)
+        return
     seed = None if following.follow else sampling.seed
-    reader = open_reader(checkpoint, texts, edits, seed=seed, says_items=not following.follow)
+    reader = make_reader(loaded, names, edits, seed=seed, says_items=not following.follow)
     if view.diagram:
         draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
     elif following.follow:

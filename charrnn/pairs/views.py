@@ -1,0 +1,152 @@
+"""What a model of pairs does with one source, as numbers between the source's characters and something else.
+
+attention    for each character of the target, how the attention is spread over the source
+label        after each character of the source, the probability of each label
+each, ctc    at each character of the source, the symbol that is written there, and its probability
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn.errors import DataError, UsageError
+from charrnn.network import ctc
+from charrnn.numerics import Float, softmax
+from charrnn.pairs.converting import longest_written
+from charrnn.pairs.model import PairNetwork
+from charrnn.text.pairs import END, Labels
+from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
+
+BLANK = "·"
+"""How the blank of CTC is shown."""
+MOST_LABELS = 20
+"""Labels that are shown, the most probable ones."""
+
+
+@dataclass(frozen=True)
+class MatrixOfPair:
+    """Numbers from 0 to 1 for each row and each character of a source."""
+
+    source: str
+    """The characters of the source that the model knows, (S,)."""
+    rows: tuple[str, ...]
+    """The characters of the target with its end, or labels, (T,)."""
+    values: Float
+    """(T, S)"""
+    target: str
+    """The target: the most probable one, or the one that was given."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """The symbols that stand at the places of a source."""
+
+    source: str
+    """The characters that the model knows, each as often as the network reads it, (S,)."""
+    symbols: tuple[str, ...]
+    """The most probable symbol at each place, BLANK for none, (S,)."""
+    probabilities: Float
+    """Their probabilities, (S,)."""
+    target: str
+    """The target that the path gives."""
+
+
+def attention_of(model: PairNetwork, source: str, target: str | None = None) -> MatrixOfPair:
+    """The attention of a model with a decoder.
+
+    Args:
+        model: a model of pairs, aligned by attention.
+        source: the source.
+        target: a target that the decoder reads; None: the one that it writes, the most probable symbol at each step.
+
+    Raises:
+        DataError: the model knows no character of the source, or not all of the target.
+    """
+    known, ids = _known(model, source)
+    symbols = model.vocabulary
+    assert isinstance(symbols, Vocabulary)
+    if target is not None and (missing := symbols.missing(target)):
+        raise DataError(f"the model never writes some characters of {target!r}: {''.join(missing)}")
+    decoder = model.decoder.given(model.encode([ids]))
+    end = int(symbols.encode(END)[0])
+    given = None if target is None else [*symbols.encode(target).tolist(), end]
+    read, state = np.array([end]), decoder.initial_state(1)
+    weights, written = [], []
+    for t in range(longest_written(model) if given is None else len(given)):
+        logits, state, _ = decoder.step(read, state)
+        assert decoder.attended is not None
+        weights.append(decoder.attended[0, 0])
+        if symbols.unknown_id is not None:
+            logits[..., symbols.unknown_id] = -np.inf
+        read = np.array([int(logits[0].argmax()) if given is None else given[t]])
+        written.append(int(read[0]))
+        if written[-1] == end:
+            break
+    rows = tuple(symbols.decode([symbol]) for symbol in written)
+    return MatrixOfPair(known, rows, np.stack(weights), "".join(rows).removesuffix(END))
+
+
+def labels_of(model: PairNetwork, source: str) -> MatrixOfPair:
+    """The probability of each label, the most probable one first, after each character of a source.
+
+    Raises:
+        DataError: the model knows no character of the source.
+    """
+    known, ids = _known(model, source)
+    symbols = model.vocabulary
+    assert isinstance(symbols, Labels)
+    prefixes = [ids[: k + 1] for k in range(len(ids))]
+    values = softmax(model.class_logits(model.encode(prefixes))).T  # (labels, S)
+    best = np.argsort(-values[:, -1], kind="stable")[:MOST_LABELS].tolist()
+    rows = tuple(symbols.labels[k] for k in best)
+    return MatrixOfPair(known, rows, values[best], rows[0])
+
+
+def path_of(model: PairNetwork, source: str) -> Path:
+    """The symbol at each place of a source, for a model that gives one at each.
+
+    Raises:
+        DataError: the model knows no character of the source.
+    """
+    known, ids = _known(model, source)
+    symbols = model.vocabulary
+    assert isinstance(symbols, Vocabulary)
+    logits = model.class_logits(model.encode([ids]))[0]
+    if symbols.unknown_id is not None:
+        logits[:, symbols.unknown_id] = -np.inf
+    p = softmax(logits)
+    best = p.argmax(-1).tolist()
+    blank = len(symbols) if model.config.align == "ctc" else None
+    shown = tuple(BLANK if k == blank else symbols.decode([k]) for k in best)
+    target = "".join(shown) if blank is None else symbols.decode(ctc.collapsed(best, blank))
+    places = "".join(c * (len(ids) // len(known)) for c in known)
+    return Path(places, shown, p.max(-1), target)
+
+
+def require_view(model: PairNetwork) -> None:
+    """Raise UsageError if there is nothing to see between a source and its target."""
+    if model.config.align == "none" or (
+        model.config.align == "attention" and model.config.attention is None
+    ):
+        raise UsageError(
+            "this model hands only one vector from the source to the target, so there is no attention to draw",
+            "charrnn convert writes its targets",
+        )
+
+
+def _known(
+    model: PairNetwork, source: str
+) -> "tuple[str, np.ndarray[tuple[int], np.dtype[np.int64]]]":
+    """The characters of a source that a model knows, and the symbols that its network reads.
+
+    Raises:
+        DataError: there are none.
+    """
+    symbols = model.source_symbols
+    assert isinstance(symbols, Vocabulary)
+    found = symbols.lookup(code_points(source)) != NOT_IN_VOCABULARY
+    known = "".join(c for c, is_known in zip(source, found.tolist(), strict=True) if is_known)
+    if not known:
+        raise DataError(f"the model knows no character of {source!r}")
+    (ids,) = model.ids_of([source])
+    return known, ids
