@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "charrnn corpora",
-    "charrnn corpora --json",
-    "charrnn corpora numbers | head",
     "charrnn corpora numbers --seed 7 > others.tsv",
     "charrnn train shakespeare --minutes 5",
 )
