@@ -317,16 +317,30 @@ def as_typed_for(text: str, model: "CharRNN", reading: CorpusConfig) -> str:
 
 def in_known_form(text: str, model: "CharRNN") -> str:
     """The text with its accents composed or decomposed, if that makes more of it known to the model."""
-    if model.vocabulary.missing(text):
+    return KnownForm(model)(text)
+
+
+class KnownForm:
+    """Texts with their accents in the form that a model knows more of; each form is reported once."""
+
+    def __init__(self, model: "CharRNN") -> None:
+        self._vocabulary = model.vocabulary
+        self._said: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        """The text in the form of which the model knows most."""
+        if not self._vocabulary.missing(text):
+            return text
         from charrnn.text.normal import WHERE, known_form, normalized
 
-        if form := known_form(text, model.vocabulary):
+        form = known_form(text, self._vocabulary)
+        if form and form not in self._said:
+            self._said.add(form)
             say(
                 f"charrnn: reading the text with {WHERE[form]} accents ({form}): "
                 "the model knows more of its characters in this form"
             )
-            return normalized(text, form)
-    return text
+        return normalized(text, form)
 
 
 def leave_out_unknown(text: str, model: "CharRNN") -> tuple[str, int]:

@@ -120,6 +120,10 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
         said in charrnn_in("sample", "plain", "--prompt", unicodedata.normalize("NFD", "José")).err
     )
     assert said in charrnn_in("visualize", "plain", "nfd.txt", "--surprisal", "--color", "none").err
+    (tmp_path / "nfd.txt").write_text(decomposed * 3)
+    scored = charrnn_in("score", "plain", "nfd.txt", "--lines", "--json")
+    assert scored.err.count(said) == 1
+    assert [json.loads(line)["unknown"] for line in scored.out.splitlines()] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("kind", [(), ("--lines",)])

@@ -200,10 +200,11 @@ def _found(
     work: Work,
 ) -> Iterator[_Found]:
     """Each line of each text with its score, as soon as it is there."""
+    from charrnn.cli.inputs import KnownForm
     from charrnn.evaluation.score import LineScorer
     from charrnn.evaluation.streams import MAX_STREAMS
 
-    end = item_end_of(reading)
+    end, known = item_end_of(reading), KnownForm(model)
     for text in texts:
         scorer = LineScorer(
             model,
@@ -214,7 +215,7 @@ def _found(
         )
         with one_thread() if text.is_live else nullcontext():
             for lines in text.lists(reading):
-                for line in scorer.score(lines):
+                for line in scorer.score([known(line) for line in lines]):
                     sums.add(line)
                     work.advance(1)
                     yield text.name, line
