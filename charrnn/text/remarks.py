@@ -11,7 +11,7 @@ from charrnn.text.formats import START, format_of
 from charrnn.text.kinds import items_of
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 from charrnn.text.tables import field_names, table_kind
-from charrnn.wording import counted, listed
+from charrnn.wording import counted, escape, listed
 
 SEVERAL, SMALL = 5, 2000
 """Files from which on, and their mean size in characters below which, each is better read as a separate text."""
@@ -52,7 +52,7 @@ def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]
             return [
                 f"{literal(table)}; {{field:{names[0]}}} reads each {names[0]} as a separate text"
             ]
-        choice = f"reads one of {listed(names)}, each value as a separate text"
+        choice = f"reads one of {listed([escape(name) for name in names])}, each value as a separate text"
         return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
     return []
 

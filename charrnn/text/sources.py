@@ -122,12 +122,14 @@ def file_source(path: Path) -> TextSource:
     return unpacked(TextSource(str(path), lambda: path.open("rb")))
 
 
-ADDRESS = re.compile(r"(?i)(https?|ftp)://\S+")
-"""An address on the web, as far as its first blank."""
+ADDRESS = re.compile(r"(?i)([a-z][a-z0-9+.-]+)://\S+")
+"""An address, such as one on the web, as far as its first blank."""
+BY_CURL = ("http", "https", "ftp", "ftps", "sftp", "file")
+"""The kinds of addresses that curl reads."""
 
 
 def is_address(words: str) -> bool:
-    """Whether words are an address on the web and nothing else."""
+    """Whether words are an address and nothing else."""
     return ADDRESS.fullmatch(words) is not None
 
 
@@ -143,12 +145,11 @@ def named_source(name: str) -> TextSource:
     """The file of a name that a user gave.
 
     Raises:
-        DataError: see `file_source`; or it is an address on the web.
+        DataError: see `file_source`; or it is an address.
     """
-    if ADDRESS.match(name):
-        raise DataError(
-            f"{name} is an address, not a file", f"download it first: curl -LO {shlex.quote(name)}"
-        )
+    if address := ADDRESS.match(name):
+        by_curl = f": curl -LO {shlex.quote(name)}" if address[1].lower() in BY_CURL else ""
+        raise DataError(f"{name} is an address, not a file", f"download it first{by_curl}")
     return file_source(Path(name))
 
 

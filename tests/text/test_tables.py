@@ -137,6 +137,7 @@ def test_what_a_table_lacks_is_said_with_what_it_has(data, name, field, wording)
         (table(JOKES), "a.csv", "id, joke, score"),
         ('{"from": "A", "text": "b"}\n{"text": "c", "at": 3}\n' * 2, "a.jsonl", "from, text, at"),
         ('{"all": [{"text": "a", "by": {"name": "b"}}]}', "a.json", "all.text, all.by.name"),
+        ('"a\n\x1b[2J","b"\n' * 2, "a.csv", r"a\n\x1b[2J, b"),
     ],
 )
 def test_without_a_field_its_columns_are_named(data, name, names):
