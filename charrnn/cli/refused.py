@@ -35,6 +35,11 @@ OTHER_WORDS_OF_RUNS = {
     "remove": ("rm", "delete", "del"),
 }
 """What other programs call a command of `charrnn runs`, or the group itself."""
+WITHOUT_MODEL = (
+    "charrnn",
+    *(f"charrnn {verb}" for verb in ("train", "compare", "runs", "corpora")),
+)
+"""The commands that take no model as their first argument."""
 
 
 def in_one_line(
@@ -56,7 +61,7 @@ def in_one_line(
     if option := getattr(refused, "option_name", ""):
         if hasattr(refused, "possibilities"):  # the option is unknown
             message = f"no such option: {option}"
-            hint = _option_meant(option, command, refused, options_of_verbs())
+            hint = _option_meant(option, command, refused, options_of_verbs(), arguments)
             if command == "charrnn" and hint.endswith(option):
                 hint = f"{hint} {shlex.join(arguments[1:])}".rstrip()
     elif verb := re.match(r"No such command '(.+?)'", message):
@@ -72,11 +77,18 @@ def in_one_line(
 
 
 def _option_meant(
-    option: str, command: str, refused: Any, verbs: Mapping[str, Sequence[str]]
+    option: str,
+    command: str,
+    refused: Any,
+    verbs: Mapping[str, Sequence[str]],
+    arguments: Sequence[str],
 ) -> str:
     """The option that was probably meant: of this command if it has one as near as any other command's."""
-    if option == "-m":
-        return "give the model as the first argument, without an option"
+    if option == "-m" and command not in WITHOUT_MODEL:
+        line = ["charrnn", *(word for word in arguments if word != option)]
+        return f"give the model as the first argument, without an option: {shlex.join(line)}"
+    if len(option) == len("-x"):
+        return ""
     ours = [name for p in refused.ctx.command.params for name in p.opts if name.startswith("-")]
     begun = [name for name in ours if name.startswith(option) and len(option) > len("--x")]
     everywhere = [option for names in ([*ours], *verbs.values()) for option in names]
