@@ -43,3 +43,9 @@ def test_bytes_that_are_no_text_are_refused_in_one_line(charrnn_in):
         result = charrnn_in(*command, *option, os.fsdecode(b"\xff"), status=None)
         assert result.status in (2, 4)
         assert result.err.count("charrnn: ") == 1
+
+
+def test_a_run_that_is_only_planned_has_a_name_that_it_could_be_saved_under(charrnn_in, tmp_path):
+    (tmp_path / "a.txt").write_text("a text to plan a run for\n" * 9)
+    planned = charrnn_in("train", "a.txt", "--steps", 1, "--plan-only", "--name", "CON", status=2)
+    assert "plain folder name, not 'CON'" in planned.err

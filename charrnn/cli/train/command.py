@@ -35,7 +35,7 @@ from charrnn.config import (
 )
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.network.cells import get_cell
-from charrnn.runs import new_folders
+from charrnn.runs import checked_name, new_folders
 from charrnn.training.new_run import (
     held_folder,
     network_of,
@@ -112,6 +112,8 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and reported."""
     run, names, request = command_line.run, command_line.names, command_line.request
     seeds = seeds_of(run.seeds)
+    if run.name is not None:
+        checked_name(run.name)  # also of a run that is only planned
     endings = [f"-seed{seed}" for seed in seeds] or [""]
     folders = (
         []
