@@ -4,8 +4,8 @@
     python benchmarks/pairs.py reversed --minutes 5 -- --align none
 
 Each run is a process of its own, `charrnn train CORPUS --pairs --minutes M` with the options given after `--`, planned
-as for any user. A twentieth of the pairs is for validation, which chooses the checkpoint, and another for the test, which
-gives the figures. Nothing else should be running.
+as for any user. A twentieth of the pairs is for validation, which chooses the checkpoint, and another for the test,
+which gives the figures. Nothing else should be running.
 
 The last column is for attention: the part of the target's characters whose largest weight is at most one character away
 from the diagonal, as it is for pairs that are written in the same order.

@@ -67,8 +67,8 @@ RELEASED = {
         --stop --until-sentence --max-chars --lines --infill --beam --infill-newlines --separator --unique
         --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color --palette
         --clamp --steer --steer-file""",
-    "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram --max-chars --from --color
-        --width --palette --digits --pager --follow --length --temp --seed --svg --png --html --dump --lstmvis
+    "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram --max-chars --from
+        --color --width --palette --digits --pager --follow --length --temp --seed --svg --png --html --dump --lstmvis
         --clamp --steer --steer-file""",
     "gates": """--seed --max-chars --from --color --width --svg --png --csv --clamp --steer --steer-file""",
     "saliency": """--seed --at --target --max-chars --color --width --palette --digits --svg --png --csv""",
