@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from charrnn.interpret.edits import Edit as Edit
     from charrnn.interpret.recording import Recording as Recording
     from charrnn.model import CharRNN as CharRNN
+    from charrnn.pair_model import PairModel as PairModel
     from charrnn.training.run import Run as Run
     from charrnn.training.run import train as train
 
@@ -34,6 +35,7 @@ _HOMES = {
     "Evaluation": "charrnn.evaluation.evaluate",
     "LanguageModel": "charrnn.api",
     "LineScore": "charrnn.evaluation.line_scores",
+    "PairModel": "charrnn.pair_model",
     "Recording": "charrnn.interpret.recording",
     "Run": "charrnn.training.run",
     "evaluate": "charrnn.evaluation.evaluate",

@@ -20,6 +20,7 @@ from charrnn.network.cells.base import Weights
 from charrnn.network.heads import LINEAR, Head
 from charrnn.network.shapes import count_parameters, describe
 from charrnn.numerics import Ids
+from charrnn.pair_model import PairModel
 from charrnn.render.views.picture import picture_of_best_unit
 from charrnn.runs import find_checkpoint, reading_of, title_of, writes_any_bytes
 from charrnn.sampling.sampler import sample
@@ -235,12 +236,22 @@ class LanguageModel(CharRNN):
         save_checkpoint(Path(path), Checkpoint(self, self.metrics, self.metadata))
 
 
-def load(name: str | Path) -> LanguageModel:
+def model_of(checkpoint: Checkpoint) -> Any:
+    """The model in a checkpoint: a LanguageModel, or of pairs a PairModel."""
+    if checkpoint.model.config.align is None:
+        return LanguageModel.from_checkpoint(checkpoint)
+    return PairModel.from_checkpoint(checkpoint)
+
+
+def load(name: str | Path) -> Any:
     """Load a trained model, ready to run in NumPy.
 
     Args:
         name: a .safetensors file that `charrnn train` wrote, a run's folder, or the name of a run under checkpoints/;
             a path that exists wins.
+
+    Returns:
+        A LanguageModel; of a run with pairs a PairModel.
 
     Raises:
         CheckpointError: there is none, or it is damaged, or not a charrnn checkpoint.
@@ -249,7 +260,7 @@ def load(name: str | Path) -> LanguageModel:
         charrnn.load("plays")
     """
     require(isinstance(name, (str, Path)), "name", "a run's name, a folder or a file", name)
-    return LanguageModel.from_checkpoint(load_checkpoint(find_checkpoint(name)))
+    return model_of(load_checkpoint(find_checkpoint(name)))
 
 
 def _require_text(name: str, text: object) -> None:

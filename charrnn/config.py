@@ -69,7 +69,7 @@ MOST_STREAMS = 4096
 LARGEST_FLOAT = sys.float_info.max
 
 NOT_OF_PAIRS = (
-    *("lines", "separator", "documents", "field", "level", "keep_newlines", "max_chars"),
+    *("lines", "separator", "documents", "field", "level", "keep_newlines"),
     *("reset_every", "learn_start", "init_from", "extend_vocabulary"),
 )
 """Settings of running text, which have no meaning for pairs."""

@@ -28,6 +28,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"evaluation", "sampling"},
     {"interpret"},
     {"render"},
+    {"pair_model"},
     {"api"},
     {"training"},
     {"web"},

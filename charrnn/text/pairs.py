@@ -326,53 +326,91 @@ def read_pairs(
         DataError: a line has no tab, or several, or nothing before it; or there are too few pairs.
     """
     notes = notes or Notes()
-    digest = hashlib.sha256()
-    pairs: list[tuple[str, str]] = []
-    counts: Counter[Part] = Counter()
-    num_empty, current = 0, "train"
+    read = _Reading(config, notes)
     for source in sources:
-        notes.num_read += 1
-        if source.part != current:
-            digest.update(source.part.encode())
-            current = source.part
-        wrong: list[tuple[int, str]] = []
-        for number, line in enumerate(_lines(source, config, notes), 1):
-            before, _, after = line.partition("\t")
-            if not line:
-                num_empty += 1
-            elif line.count("\t") != 1 or not before:
-                wrong.append((number, line))
-            else:
-                digest.update(f"{line}\n".encode("utf-8", "surrogatepass"))
-                pairs.append((before, after))
-                counts[source.part] += 1
-        if wrong:
-            raise _malformed(source.name, wrong)
-    _require_pairs(sources, counts, fewest)
-    sentences = notes.sentences(keep_newlines=False)
-    if num_empty:
-        sentences.append(
-            f"{counted(num_empty, 'empty line')} {'was' if num_empty == 1 else 'were'} left out"
-        )
-    known = Counter(source for source, _ in pairs)
-    repeats = len(pairs) - len(known)
-    if repeats and len(known) > min(MOST_LABELS, len(pairs) / USES):
-        one = repeats == 1
-        sentences.append(
-            f"{counted(repeats, 'pair')} {'has' if one else 'have'} the source of another; "
-            "pairs with the same source stay in the same part"
-        )
-    columns = [list(column) for column in zip(*pairs, strict=True)]
+        read.add(source)
+    _require_pairs(sources, read.counts, fewest)
+    columns = [list(column) for column in zip(*read.pairs, strict=True)]
     return PairCorpus(
         columns[0],
         columns[1],
         config,
-        digest.hexdigest(),
-        notes=tuple(sentences),
+        read.digest.hexdigest(),
+        notes=(*notes.sentences(keep_newlines=False), *read.sentences()),
         sources=tuple(source.name for source in sources if source.part == "train"),
         num_sources=notes.num_read,
-        own_parts=(counts["val"], counts["test"]),
+        own_parts=(read.counts["val"], read.counts["test"]),
     )
+
+
+class _Reading:
+    """Pairs that are being read, and what there is to say of them."""
+
+    def __init__(self, config: CorpusConfig, notes: Notes) -> None:
+        self.config, self.notes = config, notes
+        self.pairs: list[tuple[str, str]] = []
+        self.counts: Counter[Part] = Counter()
+        self.digest = hashlib.sha256()
+        self.num_empty = 0
+        self._part: Part = "train"
+        self._left = config.max_chars
+
+    def add(self, source: TextSource) -> None:
+        """Read the pairs of a source.
+
+        Raises:
+            DataError: a line is no pair.
+        """
+        self.notes.num_read += 1
+        if source.part != self._part:
+            self.digest.update(source.part.encode())
+            self._part = source.part
+        wrong = [
+            (number, line)
+            for number, line in enumerate(self._bounded(source), 1)
+            if not self._added(line)
+        ]
+        if wrong:
+            raise _malformed(source.name, wrong)
+
+    def _bounded(self, source: TextSource) -> Iterator[str]:
+        """The lines of a source; of the training part those that fit into `max_chars`."""
+        for line in _lines(source, self.config, self.notes):
+            if self._part == "train" and self._left is not None:
+                self._left -= len(line) + 1
+                if self._left < 0:
+                    self.notes.truncated = True
+                    return
+            yield line
+
+    def _added(self, line: str) -> bool:
+        """Add the pair of a line, unless it is empty; whether it is one."""
+        before, _, after = line.partition("\t")
+        if not line:
+            self.num_empty += 1
+        elif line.count("\t") != 1 or not before:
+            return False
+        else:
+            self.digest.update(f"{line}\n".encode("utf-8", "surrogatepass"))
+            self.pairs.append((before, after))
+            self.counts[self._part] += 1
+        return True
+
+    def sentences(self) -> Iterator[str]:
+        """What a user should know of the pairs."""
+        if self.notes.truncated:
+            count = counted(self.counts["train"], "pair")
+            yield f"the first {count} were read: {{max_chars}} sets another limit"
+        if self.num_empty:
+            verb = "was" if self.num_empty == 1 else "were"
+            yield f"{counted(self.num_empty, 'empty line')} {verb} left out"
+        known = len({source for source, _ in self.pairs})
+        repeats = len(self.pairs) - known
+        if repeats and known > min(MOST_LABELS, len(self.pairs) / USES):
+            yield (
+                f"{counted(repeats, 'pair')} {'has' if repeats == 1 else 'have'} the source of another; "
+                "pairs with the same source stay in the same part"
+            )
 
 
 def _lines(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:

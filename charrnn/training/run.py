@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
-from charrnn.api import LanguageModel
+from charrnn.api import model_of
 from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.config import (
     CorpusConfig,
@@ -81,7 +81,7 @@ class Run(Iterator[Event]):
         is_done: bool = False,
     ) -> None:
         self._trainer, self._held, self._is_kept, self._messages = trainer, held, is_kept, messages
-        self._model: LanguageModel | None = None
+        self._model: Any = None
         self._events = iter(()) if is_done else self._train()
         weakref.finalize(self, held.close)
         self.plan = plan
@@ -110,8 +110,8 @@ class Run(Iterator[Event]):
         return self._trainer.files.metrics.rows
 
     @property
-    def model(self) -> LanguageModel:
-        """The best model so far.
+    def model(self) -> Any:
+        """The best model so far: a LanguageModel, or of pairs a PairModel.
 
         Raises:
             UsageError: there is none before the first evaluation.
@@ -131,7 +131,7 @@ class Run(Iterator[Event]):
         """End the run after the current step. What is saved in its folder can be resumed."""
         self._trainer.stop_requested = True
 
-    def finish(self) -> LanguageModel:
+    def finish(self) -> Any:
         """Train to the end, or as far as `stop` allows, and return the best model."""
         for _ in self:
             pass
@@ -152,15 +152,15 @@ class Run(Iterator[Event]):
             with self._held:
                 self._model = self._best()
 
-    def _best(self) -> LanguageModel | None:
+    def _best(self) -> Any:
         path = self._trainer.folder / BEST
         if not path.exists():
             return None
         checkpoint = load_checkpoint(path)
         if self._is_kept:
-            return LanguageModel.from_checkpoint(checkpoint)
+            return model_of(checkpoint)
         run = {name: value for name, value in checkpoint.run.items() if name != "name"}
-        return LanguageModel.from_checkpoint(dataclasses.replace(checkpoint, run=run, path=None))
+        return model_of(dataclasses.replace(checkpoint, run=run, path=None))
 
 
 def train(

@@ -70,8 +70,16 @@ def test_lines_that_are_no_pairs_are_refused_by_number(tmp_path, text, wording):
         opened(tmp_path / "bad.tsv", cache=tmp_path)
 
 
+def test_a_limit_of_characters_keeps_whole_pairs(tmp_path):
+    (tmp_path / "a.tsv").write_text("a\tb\nc\td\nee\tf\n", encoding="utf-8")
+    for most, count in {8: 2, 12: 2, 13: 3, 99: 3}.items():
+        corpus = opened(tmp_path / "a.tsv", cache=tmp_path, max_chars=most)
+        assert corpus.num_pairs == count
+        assert any("max_chars" in note for note in corpus.notes) == (count < 3)
+
+
 def test_settings_of_running_text_have_no_meaning_for_pairs(wording):
-    for name, value in {"lines": True, "level": "byte", "max_chars": 9, "documents": True}.items():
+    for name, value in {"lines": True, "level": "byte", "documents": True}.items():
         with wording.raises(SettingError):
             CorpusConfig(pairs=True, **{name: value})
 

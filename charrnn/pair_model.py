@@ -1,0 +1,149 @@
+"""A model of pairs for users of the library: what `charrnn.load` and `charrnn.train` give for one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from charrnn.checkpoint import Checkpoint, save_checkpoint
+from charrnn.config import ModelConfig
+from charrnn.network.cells.base import Weights
+from charrnn.network.shapes import describe
+from charrnn.numerics import Float
+from charrnn.pairs.converting import Target, convert
+from charrnn.pairs.model import PairNetwork
+from charrnn.pairs.scoring import PairScores, score_pairs
+from charrnn.runs import title_of
+from charrnn.settings import require
+from charrnn.text.pairs import END, Symbols
+from charrnn.text.vocabulary import Vocabulary
+
+
+class PairModel(PairNetwork):
+    """A network that turns a source into a target: a text into another, into a label or tags, or a label into a text.
+
+    Args:
+        config: the shape of the network.
+        source_symbols: the symbols of the sources.
+        vocabulary: the symbols of the targets.
+        weights: the arrays named by `charrnn.network.shapes.weight_shapes`, float32.
+        metrics: what was measured in training: step, epoch, best_val_exact_match and others.
+        metadata: the record of its training: corpus, settings, versions.
+        name: the name of its run or file, for its description.
+
+    Raises:
+        CheckpointError: a weight is missing, superfluous or of the wrong shape.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        source_symbols: Symbols,
+        vocabulary: Symbols,
+        weights: Weights,
+        *,
+        metrics: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__(config, source_symbols, vocabulary, weights)
+        self.metrics, self.metadata, self.name = dict(metrics or {}), dict(metadata or {}), name
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """The model in a checkpoint."""
+        model: PairNetwork = checkpoint.model
+        name = title_of(checkpoint) if checkpoint.path else str(checkpoint.run.get("name", ""))
+        return cls(
+            model.config,
+            model.source_symbols,
+            model.vocabulary,
+            model.weights,
+            metrics=checkpoint.metrics,
+            metadata=checkpoint.run,
+            name=name,
+        )
+
+    def __repr__(self) -> str:
+        """The model in one line."""
+        name = f" {self.name!r}" if self.name else ""
+        exact = self.metrics.get("best_val_exact_match")
+        right = "" if exact is None else f", {100 * exact:.1f} % of the validation targets right"
+        return f"<PairModel{name}: {describe(self.config)}{right}>"
+
+    def convert(
+        self, sources: str | Iterable[str], *, beam: int = 1, n_best: int = 1
+    ) -> list[list[Target]]:
+        """The targets of sources, the best first: texts with their negative log-probabilities in nats.
+
+        Args:
+            sources: the sources, or one. Characters that the model does not know are left out.
+            beam: hypotheses that are kept at each step; 1: the most likely symbol at each.
+            n_best: targets for each source, at most `beam`, or as many as there are labels.
+
+        Returns:
+            A list for each source; it is empty if the model knows nothing of the source.
+
+        Raises:
+            DataError: a source is to be a label, and is none.
+            SettingError: the model has no beam, or fewer targets.
+
+        Example:
+            [[best]] = model.convert("3 May 2020")
+            best.text
+        """
+        return list(convert(self, _texts(sources), beam=beam, n_best=n_best))
+
+    def evaluate(self, pairs: Sequence[tuple[str, str]], *, beam: int = 1) -> PairScores:
+        """Exact matches, character errors, labels that were confused, and nats per symbol of the targets.
+
+        Args:
+            pairs: sources with their right targets.
+            beam: see `convert`.
+
+        Raises:
+            DataError: there are no pairs, or a target has a character or is a label that the model cannot write.
+        """
+        return score_pairs(self, pairs, beam=beam)
+
+    def attention(self, source: str, target: str) -> Float:
+        """How much each symbol of a target looks at each of the source: (symbols + 1, source symbols), rows sum to 1.
+
+        The last row belongs to the end of the target.
+
+        Args:
+            source: a text that the model knows symbols of.
+            target: the text that is written; it need not be the model's own.
+
+        Raises:
+            SettingError: the model has no attention.
+            DataError: the target has characters that the model does not know.
+        """
+        has_it = self.config.align == "attention"
+        require(has_it, "align", "attention for weights of attention", self.config.align)
+        assert isinstance(self.vocabulary, Vocabulary)
+        decoder = self.decoder.given(self.encode(self.ids_of([source])))
+        state, rows = decoder.initial_state(1), []
+        for symbol in self.vocabulary.encode(END + target):
+            _, state, _ = decoder.step(np.array([symbol]), state)
+            assert decoder.attended is not None
+            rows.append(decoder.attended[0, 0])
+        return np.stack(rows)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a .safetensors file, which `charrnn.load` and the command line read.
+
+        Raises:
+            EnvironmentFault: the file cannot be written.
+        """
+        save_checkpoint(Path(path), Checkpoint(self, self.metrics, self.metadata))
+
+
+def _texts(sources: object) -> list[str]:
+    several = [sources] if isinstance(sources, str) else sources
+    valid = isinstance(several, Iterable)
+    require(valid, "sources", "a text, or several of them", sources)
+    found: list[Any] = list(several)  # type: ignore[call-overload]
+    require(all(isinstance(s, str) for s in found), "sources", "texts", sources)
+    return found

@@ -1,0 +1,252 @@
+"""`charrnn train --pairs`, `convert`, and what other commands make of such a model."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+from helpers import BRIEF, call_charrnn, made_once
+
+import charrnn
+from charrnn.errors import DataError, SettingError
+from charrnn.pairs.model import PairNetwork
+
+
+def words(num, seed=3):
+    generator = random.Random(seed)
+    return [
+        "".join(generator.choice("abcd") for _ in range(generator.randint(3, 7)))
+        for _ in range(num)
+    ]
+
+
+def fill(folder):
+    """Files of pairs, and a run for some of them."""
+    texts = words(400)
+    write = {
+        "reverse.tsv": [f"{w}\t{w[::-1]}" for w in texts],
+        "tags.tsv": [f"{w}\t{w.translate(str.maketrans('abcd', 'xyxy'))}" for w in texts],
+        "kinds.tsv": [f"{w}\t{'odd' if len(w) % 2 else 'even'}" for w in texts],
+        "cases.tsv": [
+            f"{('low', 'up')[k % 2]}\t{(w, w.upper())[k % 2]}" for k, w in enumerate(texts)
+        ],
+    }
+    for name, lines in write.items():
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charrnn.training.measure.TRIAL_SECONDS", BRIEF)
+        _train(folder)
+
+
+def _train(folder):
+    sizes = {
+        "hidden_size": 16,
+        "embedding_size": 8,
+        "threads": 1,
+        "seed": 2,
+        "out": folder / "checkpoints",
+    }
+    for name, steps in {"reverse": 60, "kinds": 30, "cases": 20, "tags": 30}.items():
+        charrnn.train(folder / f"{name}.tsv", pairs=True, name=name, steps=steps, **sizes).finish()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    return made_once(tmp_path_factory, "pairs", fill)
+
+
+@pytest.fixture
+def see(trained, monkeypatch, capsys):
+    """`charrnn ARGUMENTS` beside the pairs and their runs."""
+    monkeypatch.chdir(trained)
+    return lambda *arguments, status=0: call_charrnn(capsys, *arguments, status=status)
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+SMALL = ("--hidden-size", 8, "--embedding-size", 4, "--threads", 1, "--steps", 4)
+
+
+@pytest.mark.parametrize("name", ["reverse", "tags", "kinds", "cases"])
+def test_a_run_says_what_it_has_read_and_how_well_it_does(name, see, tmp_path, wording):
+    result = see("train", f"{name}.tsv", "--pairs", *SMALL, "--out", tmp_path, "--name", name)
+    kind = charrnn.load(tmp_path / name).config.align
+    assert kind == {"reverse": "attention", "tags": "each", "kinds": "label", "cases": "none"}[name]
+    wording(result, only="^(corpus|split|note)")
+    assert "next: charrnn convert" in result.out
+
+
+def test_the_result_in_json_has_the_scores(see, tmp_path):
+    command = ("train", "kinds.tsv", "--pairs", *SMALL, "--out", tmp_path, "--json")
+    *_, last = map(json.loads, see(*command).out.splitlines())
+    assert last["event"] == "result"
+    assert last["validation"]["labels"] == ["even", "odd"]
+    assert set(last["baselines"]) == {"most_frequent", "copy"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--attention", "dot"),
+        ("--align", "each"),
+        ("--no-bidirectional",),
+        ("--label-smoothing", 0.1),
+    ],
+)
+def test_settings_of_pairs_need_pairs(options, see, wording):
+    wording(see("train", "reverse.tsv", *options, status=2))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("reverse.tsv", "--align", "each", "--attention", "dot"),
+        ("reverse.tsv", "--align", "ctc", "--label-smoothing", 0.1),
+        ("reverse.tsv", "--learn-start"),
+        ("reverse.tsv", "--reset-every", 3),
+        ("reverse.tsv", "--init-from", "reverse"),
+        ("cases.tsv", "--bidirectional"),
+        ("kinds.tsv", "--val-fraction", 0, "--patience", 3),
+    ],
+)
+def test_settings_without_a_meaning_for_these_pairs_are_refused(options, see, wording):
+    wording(see("train", *options, "--pairs", status=2))
+
+
+def test_pairs_that_an_alignment_does_not_allow_are_refused(see, wording):
+    wording(see("train", "kinds.tsv", "--pairs", "--align", "each", status=3))
+
+
+def test_no_attention_is_an_encoder_and_a_decoder(see, tmp_path):
+    see("train", "reverse.tsv", "--pairs", "--attention", "none", *SMALL, "--out", tmp_path)
+    config = charrnn.load(tmp_path / "reverse").config
+    assert (config.align, config.attention, config.bidirectional) == ("none", None, False)
+    assert config.source_labels is None
+
+
+def test_a_run_of_pairs_is_resumed_with_its_own_settings(see, tmp_path, wording):
+    command = ("train", "reverse.tsv", "--pairs", "--attention", "none", *SMALL, "--out", tmp_path)
+    see(*command)
+    wording(see(*command, "--resume"))
+    wording(see("train", "--resume", "--out", tmp_path, "--align", "label", "--pairs", status=2))
+    longer = see("train", "--resume", "--out", tmp_path, "--steps", 6)
+    assert charrnn.load(tmp_path / "reverse" / "last.safetensors").metrics["step"] == 6
+    assert "reverse.tsv" in longer.err
+
+
+def test_a_run_of_pairs_has_a_run_file(see, tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text(see("inspect", "kinds", "--toml").out, encoding="utf-8")
+    assert "pairs = true" in file.read_text(encoding="utf-8")
+    see("train", "kinds.tsv", "--config", file, "--out", tmp_path, "--name", "again")
+    again, before = charrnn.load(tmp_path / "again"), charrnn.load("kinds")
+    assert again.fingerprint == before.fingerprint
+
+
+# --- converting -------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_printed_for_each_line_in_order(see, tmp_path):
+    sources = ["abc", "", "dd", "cab", "", "a?b", *words(50)]
+    file = tmp_path / "sources.txt"
+    file.write_text("\n".join(sources), encoding="utf-8")
+    result = see("convert", "reverse", file)
+    model = charrnn.load("reverse")
+    expected = [found[0].text if found else "" for found in model.convert(sources)]
+    assert result.out.split("\n") == [*expected, ""]
+    assert result.out == see("convert", "reverse", file, "--quiet").out
+    assert "1 character that the model does not know was left out" in result.err
+
+
+def test_targets_and_their_scores_in_json_and_as_a_table(see):
+    model = charrnn.load("reverse")
+    (found,) = model.convert("abc", beam=4, n_best=3)
+    printed = json.loads(see("convert", "reverse", "abc", "--beam", 4, "--n-best", 3, "--json").out)
+    assert printed["source"] == "abc"
+    assert [t["text"] for t in printed["targets"]] == [t.text for t in found]
+    assert [t["nats"] for t in printed["targets"]] == pytest.approx([t.nats for t in found])
+    rows = see("convert", "reverse", "abc", "--beam", 4, "--n-best", 3).out.splitlines()
+    assert rows == [f"1\t{t.nats:.4f}\t{t.text}" for t in found]
+
+
+def test_a_label_is_converted_to_a_text_and_a_text_to_a_label(see, wording):
+    assert see("convert", "kinds", "abc").out.strip() in ("odd", "even")
+    see("convert", "cases", "up")
+    wording(see("convert", "cases", "sideways", status=3))
+
+
+def test_what_a_model_of_pairs_cannot_do_is_refused(see, wording):
+    for command in (
+        "sample",
+        "visualize",
+        "gates",
+        "score",
+        "context",
+        "gradients",
+        "serve",
+        "saliency",
+    ):
+        texts = ("abc abc",) if command == "score" else ()
+        wording(see(command, "reverse", *texts, status=4))
+    wording(see("evaluate", "reverse", "reverse.tsv", "--window", 8, status=2))
+    wording(see("evaluate", "reverse", "reverse.tsv", "--clamp", "L0.c.1=1", status=2))
+
+
+def test_a_language_model_is_not_converted(workplace, monkeypatch, capsys, wording):
+    monkeypatch.chdir(workplace)
+    wording(call_charrnn(capsys, "convert", "tiny", "abc", status=4))
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def test_held_out_pairs_are_scored(see):
+    figures = json.loads(see("evaluate", "kinds", "--split", "val", "--json").out)
+    assert figures["pairs"] == sum(map(sum, figures["confusion"]))
+    right = sum(row[k] for k, row in enumerate(figures["confusion"]))
+    assert figures["exact_match"] == pytest.approx(right / figures["pairs"])
+    table = see("evaluate", "kinds", "--split", "val").out
+    assert [line.split()[0] for line in table.splitlines()[-3:]] == ["label", "even", "odd"]
+
+
+def test_a_file_of_pairs_is_scored(see, tmp_path):
+    (tmp_path / "few.tsv").write_text("abc\tcba\n", encoding="utf-8")
+    figures = json.loads(see("evaluate", "reverse", tmp_path / "few.tsv", "--json").out)
+    assert figures["pairs"] == 1
+    assert figures["symbols"] == 4
+    assert "exact match" in see("evaluate", "reverse", tmp_path / "few.tsv").out
+
+
+def test_a_model_of_pairs_is_inspected_listed_and_drawn(see, wording):
+    shown = see("inspect", "kinds").out
+    assert "2 labels: even, odd" in shown
+    assert json.loads(see("inspect", "kinds", "--json").out)["source"]["characters"] == "abcd"
+    assert "kinds" in see("runs").out
+    see("curve", "kinds")
+
+
+# --- from Python ------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_of_pairs_in_python(trained, tmp_path, wording):
+    model = charrnn.load(trained / "checkpoints" / "reverse")
+    assert isinstance(model, PairNetwork)
+    assert "additive attention" in repr(model)
+    alpha = model.attention("abc", "cb")
+    assert alpha.shape == (3, 3)
+    np.testing.assert_allclose(alpha.sum(1), 1, rtol=1e-5)
+    model.save(tmp_path / "copy.safetensors")
+    copy = charrnn.load(tmp_path / "copy.safetensors")
+    assert copy.convert(["abc", "dd"]) == model.convert(["abc", "dd"])
+    assert model.evaluate([("ab", "ba")]).num_pairs == 1
+    with wording.raises(SettingError):
+        charrnn.load(trained / "checkpoints" / "tags").attention("ab", "ab")
+    with wording.raises(DataError):
+        model.evaluate([])
+    with wording.raises(SettingError):
+        model.convert(3)
+
+
+def test_settings_of_pairs_need_pairs_in_python(wording):
+    with wording.raises(SettingError):
+        charrnn.train("a b\n", attention="dot")
