@@ -81,7 +81,7 @@ def test_the_result_in_json_has_the_scores(see, tmp_path):
     *_, last = map(json.loads, see(*command).out.splitlines())
     assert last["event"] == "result"
     assert last["validation"]["labels"] == ["even", "odd"]
-    assert set(last["baselines"]) == {"most_frequent", "copy"}
+    assert {"most_frequent", "copy"} <= set(last["baselines"])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_run_of_pairs_has_a_run_file(see, tmp_path):
 # --- converting -------------------------------------------------------------------------------------------------------
 
 
-def test_a_line_is_printed_for_each_line_in_order(see, tmp_path):
+def test_a_line_is_printed_for_each_line_in_order(see, tmp_path, wording):
     sources = ["abc", "", "dd", "cab", "", "a?b", *words(50)]
     file = tmp_path / "sources.txt"
     file.write_text("\n".join(sources), encoding="utf-8")
@@ -155,7 +155,7 @@ def test_a_line_is_printed_for_each_line_in_order(see, tmp_path):
     expected = [found[0].text if found else "" for found in model.convert(sources)]
     assert result.out.split("\n") == [*expected, ""]
     assert result.out == see("convert", "reverse", file, "--quiet").out
-    assert "1 character that the model does not know was left out" in result.err
+    wording(result)
 
 
 def test_targets_and_their_scores_in_json_and_as_a_table(see):
