@@ -6,6 +6,7 @@ A run is a folder under RUNS, and its name is that of the folder.
 import dataclasses
 import os
 import shlex
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,7 +154,9 @@ def new_folders(
 
 
 def require_unused(folder: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if the folder holds a run that is not to be overwritten."""
+    """Raise UsageError if the folder holds a run that is not to be overwritten, or other files of a run's names."""
+    for path in (folder / LAST, folder / BEST) if overwrite else ():
+        _require_replaceable(path)
     if _holds_run(folder) and not overwrite:
         raise SettingError.naming(
             "{folder} already holds a run",
@@ -161,6 +164,26 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
             folder=folder,
             command=resume_command(folder),
             longer=_longer(folder),
+        )
+
+
+def _require_replaceable(path: Path) -> None:
+    """Raise UsageError if a file is write-protected, or is there and was not written by charrnn."""
+    from charrnn.checkpoint import load_summary
+
+    if not path.exists():
+        return
+    reason = "" if path.stat().st_mode & stat.S_IWUSR else "is write-protected"
+    try:
+        load_summary(path)
+    except CharrnnError:
+        reason = reason or "is not a checkpoint that can be read"
+    if reason:
+        raise SettingError.naming(
+            "{overwrite} does not replace {path}, which {reason}",
+            "move or remove it, or choose another {name}",
+            path=path,
+            reason=reason,
         )
 
 
