@@ -1,21 +1,23 @@
 """A model of pairs for users of the library: what `charrnn.load` and `charrnn.train` give for one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.network.cells.base import Weights
 from charrnn.network.shapes import describe
 from charrnn.numerics import Float
 from charrnn.pairs.converting import Target, convert
+from charrnn.pairs.given import given_source
 from charrnn.pairs.model import PairNetwork
 from charrnn.pairs.scoring import PairScores, score_pairs
 from charrnn.runs import title_of
-from charrnn.settings import require
+from charrnn.sampling.sampler import sample
+from charrnn.settings import config_of, require
 from charrnn.text.pairs import END, Symbols
 from charrnn.text.vocabulary import Vocabulary
 
@@ -94,6 +96,23 @@ class PairModel(PairNetwork):
             best.text
         """
         return list(convert(self, _texts(sources), beam=beam, n_best=n_best))
+
+    def sample(self, source: str, **settings: Any) -> Iterator[str]:
+        """Generate a target of a source, piece by piece; closing the iterator ends it.
+
+        Args:
+            source: the source; of labels several with weights too: "french:0.5,german:0.5".
+            settings: length, temperature, seed and so on: the fields of SamplingConfig.
+
+        Raises:
+            SettingError: the model writes no text, there is no such label, or a setting is out of its range.
+
+        Example:
+            "".join(model.sample("french", temperature=0.7, seed=1))
+        """
+        require(isinstance(source, str), "source", "a string", source)
+        config = config_of(SamplingConfig, {"item_end": END} | settings)
+        return sample(given_source(self, source), "", config)
 
     def evaluate(self, pairs: Sequence[tuple[str, str]], *, beam: int = 1) -> PairScores:
         """Exact matches, character errors, labels that were confused, and nats per symbol of the targets.

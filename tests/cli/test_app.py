@@ -62,8 +62,8 @@ RELEASED = {
         --documents --device --precision --threads --cache --json --epochs --eval-every --final-lr-fraction
         --keep-newlines --kernel --layer-norm --learn-start --reset-every --test-fraction --warmup-steps
         --weight-decay --field --normalize --val --test --seeds --exact-steps""",
-    "sample": """--prompt --temp --length --seed --interactive --count --prompt-file --unknown --temp-to --top-k --top-p
-        --min-p --typical --repetition-penalty --repetition-window --no-repeat-ngram --ban --bias --match
+    "sample": """--given --prompt --temp --length --seed --interactive --count --prompt-file --unknown --temp-to --top-k
+        --top-p --min-p --typical --repetition-penalty --repetition-window --no-repeat-ngram --ban --bias --match
         --stop --until-sentence --max-chars --lines --infill --beam --infill-newlines --separator --unique
         --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color --palette
         --clamp --steer --steer-file""",

@@ -9,6 +9,7 @@ from helpers import BRIEF, call_charrnn, made_once
 
 import charrnn
 from charrnn.errors import DataError, SettingError
+from charrnn.pairs.given import given_source
 from charrnn.pairs.model import PairNetwork
 
 
@@ -177,8 +178,6 @@ def test_a_label_is_converted_to_a_text_and_a_text_to_a_label(see, wording):
 
 def test_what_a_model_of_pairs_cannot_do_is_refused(see, wording):
     for command in (
-        "sample",
-        "visualize",
         "gates",
         "score",
         "context",
@@ -195,6 +194,52 @@ def test_what_a_model_of_pairs_cannot_do_is_refused(see, wording):
 def test_a_language_model_is_not_converted(workplace, monkeypatch, capsys, wording):
     monkeypatch.chdir(workplace)
     wording(call_charrnn(capsys, "convert", "tiny", "abc", status=4))
+
+
+# --- sampling -----------------------------------------------------------------------------------------
+
+
+def test_targets_of_a_label_are_sampled(see):
+    shown = see("sample", "cases", "--given", "up", "--count", 30, "--seed", 3, "--temp", 0.5).out
+    model = charrnn.load("cases")
+    assert len(shown.splitlines()) == 30
+    alone = see("sample", "cases", "--given", "up", "--seed", 3, "--temp", 0.5).out
+    assert alone.strip("\n") == "".join(model.sample("up", seed=3, temperature=0.5)).strip("\n")
+    assert shown.splitlines()[0] == alone.strip("\n")
+    greedy = see("sample", "cases", "--given", "up", "--temp", 0).out.strip("\n")
+    assert greedy == model.convert("up")[0][0].text
+
+
+def test_the_targets_of_a_text_are_sampled(see):
+    greedy = see("sample", "reverse", "--given", "abcd", "--temp", 0).out.strip("\n")
+    assert greedy == charrnn.load("reverse").convert("abcd")[0][0].text
+    record = json.loads(see("sample", "reverse", "--given", "abcd", "--prompt", "d", "--json").out)
+    assert record["text"].startswith("d") or record["prompt"] == "d"
+
+
+def test_a_mixture_of_labels_lies_between_them(trained):
+    model = charrnn.load(trained / "checkpoints" / "cases")
+    low, up, half, again = (
+        given_source(model, given).initial_state(1)[0][0]
+        for given in ("low", "up", "low:0.5,up:0.5", "up:3,low:3")
+    )
+    np.testing.assert_allclose(half, (low + up) / 2, atol=1e-6)
+    np.testing.assert_allclose(again, half, atol=1e-6)
+    np.testing.assert_allclose(given_source(model, "up,up").initial_state(1)[0][0], up, atol=1e-6)
+
+
+def test_sources_that_cannot_be_given_are_refused(see, wording):
+    for run, given in {"cases": "high", "kinds": "abc", "reverse": "???"}.items():
+        wording(see("sample", run, "--given", given, status=2))
+    wording(see("sample", "cases", "--given", "up:much", status=2))
+    wording(see("sample", "cases", "--given", "up", "--interactive", status=2))
+    wording(see("sample", "cases", "--given", "up", "--clamp", "L0.c.1=1", status=2))
+    wording(see("sample", "cases", status=2))
+
+
+def test_a_language_model_has_no_source(workplace, monkeypatch, capsys, wording):
+    monkeypatch.chdir(workplace)
+    wording(call_charrnn(capsys, "sample", "tiny", "--given", "abc", status=2))
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------

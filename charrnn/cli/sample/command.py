@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.options import Changes, Given
-from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
+from charrnn.cli.run_names import CheckpointArgument, open_any
 from charrnn.cli.sample.infill import InfillOptions, write_infillings
 from charrnn.cli.sample.interactive import InteractiveOptions, write_together
 from charrnn.cli.sample.output import JsonOutput, Output, OutputOptions, TextOutput, make_output
@@ -19,12 +19,15 @@ from charrnn.cli.sample.prompt import (
 )
 from charrnn.cli.sample.selection import SelectionOptions, between_items, make_selection
 from charrnn.cli.terminal import say
-from charrnn.config import SamplingConfig
+from charrnn.config import CorpusConfig, SamplingConfig
+from charrnn.errors import SettingError
 from charrnn.runs import reading_of, writes_any_bytes
+from charrnn.settings import settings_of
 from charrnn.text.kinds import LINES, item_end_of, item_noun
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
     from charrnn.model import CharRNN
     from charrnn.sampling.selection import Selection
 
@@ -59,11 +62,13 @@ def sample(
     Characters are printed as they are generated. Standard output gets the prompt and the generated text, nothing else.
     A model that was trained on lines, records or documents generates whole ones.
     """
-    loaded = open_checkpoint(checkpoint, lambda name: hint_without_run(name, prompt.prompt, text))
+    loaded = open_any(checkpoint, lambda name: hint_without_run(name, prompt.prompt, text))
     prompt = prompt.with_argument(text)
     interactive.require_input(prompt)
-    model = edits.edited(loaded.model)
-    reading = reading_of(loaded)
+    if prompt.source is not None or loaded.model.config.align:
+        model, reading = _after_source(loaded, prompt.source, edits)
+    else:
+        model, reading = edits.edited(loaded.model), reading_of(loaded)
     config = dataclasses.replace(
         config.seeded(),
         item_end=selection.item_end(reading),
@@ -92,6 +97,30 @@ def sample(
     _generate(model, config, make_selection(selection, reading), made)
     if config.item_end and made.cut_off:
         _say_cut_off(config, made.cut_off, selection.count)
+
+
+def _after_source(
+    loaded: "Checkpoint", given: str | None, edits: EditOptions
+) -> "tuple[CharRNN, CorpusConfig]":
+    """A model of pairs as a language model of the targets of a source, and how it reads a text: as lines.
+
+    Raises:
+        SettingError: there is no source, or the model is a language model, or units are to be edited.
+    """
+    from charrnn.pairs.given import given_source
+
+    if given is None:
+        raise SettingError.naming(
+            "a model of pairs generates the targets of a source, and none is given",
+            "add {source:SOURCE}; or charrnn convert gives the most likely target of each line",
+        )
+    if loaded.model.config.align is None:
+        raise SettingError.naming("{source} only applies to a model of pairs", "leave it out")
+    for name in settings_of(edits):
+        if getattr(edits, name) not in (None, ()):
+            raise SettingError.naming(f"{{source}} and {{{name}}} cannot be used together")
+    reading = dataclasses.replace(reading_of(loaded), lines=True)
+    return given_source(loaded.model, given), reading
 
 
 def _generate(

@@ -55,6 +55,15 @@ class PromptOptions(Config):
         metavar="FILE|-",
         panel=PROMPT,
     )
+    source: str | None = setting(
+        None,
+        "With a model of pairs: the source whose targets are generated; of labels several with weights too, "
+        "such as french:0.5,german:0.5.",
+        flags=("--given",),
+        metavar="SOURCE",
+        excludes=("interactive", "infill", "lines", "separator"),
+        panel=PROMPT,
+    )
     unknown: Unknown = setting(
         Unknown.refuse,
         "What to do with prompt characters that the model has never seen.",
