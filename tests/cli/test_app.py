@@ -47,35 +47,41 @@ def test_the_help_begins_with_what_a_command_needs_and_ends_with_what_every_comm
 
 EVERYWHERE = {"--help", "--quiet", "--config"}
 RELEASED = {
-    "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size --activation
-        --learn-start --dropout --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
-        --seed --patience --level --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
-        --separator --documents --test-fraction --lines --split-seed --name --out --resume --overwrite
-        --device --precision --threads --cache --save-every --keep --baselines --tensorboard --init-from
-        --extend-vocabulary --layer-norm --eval-every --final-lr-fraction --kernel --reset-every
-        --warmup-steps --weight-decay --field --normalize --val --test --json --seeds --exact-steps
+    "train": """--minutes --epochs --steps --plan-only --cell --hidden-size --layers --embedding-size
+        --activation --learn-start --dropout --weight-drop --batch-size
+        --sequence-length --optimizer --lr --muon-lr --clip --seed --patience --level
+        --min-count --glob --encoding --keep-newlines --max-chars --val-fraction
+        --separator --documents --test-fraction --lines --split-seed --name --out
+        --resume --overwrite --device --precision --threads --cache --save-every --keep
+        --baselines --tensorboard --init-from --extend-vocabulary --layer-norm
+        --eval-every --final-lr-fraction --kernel --reset-every --warmup-steps
+        --weight-decay --field --normalize --val --test --json --seeds --exact-steps
         --replanned --pairs --align --attention --bidirectional --label-smoothing""",
     "convert": "--beam --n-best --json",
-    "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout --weight-drop
-        --batch-size --sequence-length --optimizer --lr --muon-lr --clip --seed --level --min-count --glob
-        --encoding --max-chars --val-fraction --lines --split-seed --name --out --overwrite --separator
-        --documents --device --precision --threads --cache --json --epochs --eval-every --final-lr-fraction
-        --keep-newlines --kernel --layer-norm --learn-start --reset-every --test-fraction --warmup-steps
-        --weight-decay --field --normalize --val --test --seeds --exact-steps""",
-    "sample": """--given --prompt --temp --length --seed --interactive --count --prompt-file --unknown --temp-to --top-k
-        --top-p --min-p --typical --repetition-penalty --repetition-window --no-repeat-ngram --ban --bias --match
-        --stop --until-sentence --max-chars --lines --infill --beam --infill-newlines --separator --unique
-        --novel --novel-length --best-of --json --log-probabilities --show-probabilities --color --palette
-        --clamp --steer --steer-file""",
-    "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram --max-chars --from
-        --color --width --palette --digits --pager --follow --length --temp --seed --svg --png --html --dump --lstmvis
-        --clamp --steer --steer-file""",
+    "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
+        --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
+        --seed --level --min-count --glob --encoding --max-chars --val-fraction --lines
+        --split-seed --name --out --overwrite --separator --documents --device
+        --precision --threads --cache --json --epochs --eval-every --final-lr-fraction
+        --keep-newlines --kernel --layer-norm --learn-start --reset-every
+        --test-fraction --warmup-steps --weight-decay --field --normalize --val --test
+        --seeds --exact-steps""",
+    "sample": """--given --prompt --temp --length --seed --interactive --count --prompt-file --unknown
+        --temp-to --top-k --top-p --min-p --typical --repetition-penalty
+        --repetition-window --no-repeat-ngram --ban --bias --match --stop
+        --until-sentence --max-chars --lines --infill --beam --infill-newlines
+        --separator --unique --novel --novel-length --best-of --json --log-probabilities
+        --show-probabilities --color --palette --clamp --steer --steer-file""",
+    "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram
+        --max-chars --from --color --width --palette --digits --pager --follow --length
+        --temp --seed --svg --png --html --dump --lstmvis --clamp --steer --steer-file""",
     "gates": """--seed --max-chars --from --color --width --svg --png --csv --clamp --steer --steer-file""",
     "saliency": """--seed --at --target --max-chars --color --width --palette --digits --svg --png --csv""",
-    "context": """--seed --windows --max-chars --color --width --svg --png --csv --clamp --steer --steer-file""",
-    "serve": "--port --open",
-    "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp --steer
+    "context": """--seed --windows --max-chars --color --width --svg --png --csv --clamp --steer
         --steer-file""",
+    "serve": "--port --open",
+    "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp
+        --steer --steer-file""",
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer
         --steer-file --json""",
     "gradients": "--distance --fresh --seed --json",
@@ -83,6 +89,7 @@ RELEASED = {
     "inspect": "--json --toml",
     "corpora": "--json --seed",
     "runs": "--out --json",
+    "embed": "--json --nearest --of --out --top",
 }
 
 
