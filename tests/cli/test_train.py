@@ -319,16 +319,18 @@ def test_an_overwrite_that_cannot_start_leaves_the_old_run_alone(here, corpus, t
     assert best.read_bytes() == before
 
 
-def test_files_that_are_protected_or_not_of_a_run_are_not_overwritten(here, corpus, tmp_path):
+def test_files_that_are_protected_or_not_of_a_run_are_not_overwritten(
+    here, corpus, tmp_path, wording
+):
     for name in ("last.safetensors", "best.safetensors"):
         here("train", "corpus.txt", *SMALL, "--steps", 2, "--name", "kept", "--overwrite", "-q")
         file = tmp_path / "checkpoints" / "kept" / name
         file.chmod(0o444)
         again = ("train", "corpus.txt", *SMALL, "--steps", 1, "--name", "kept", "--overwrite")
-        assert "which is write-protected" in here(*again, status=2).err
+        wording(here(*again, status=2))
         file.chmod(0o644)
         file.write_text("notes of mine")
-        assert "is not a checkpoint that can be read" in here(*again, status=2).err
+        wording(here(*again, status=2))
         assert file.read_text() == "notes of mine"
         file.unlink()
 
