@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
@@ -16,10 +17,34 @@ PROBE = 1 << 13
 
 LOWEST_PART = 0x30
 """Bytes below are no part of a longer character in any of the usual encodings."""
-WESTERN = frozenset(
-    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœ€£§°·©®«»¡¿–—…‘’“”„\xa0"
-)
+SIGNS = frozenset("£€§°©®«»¡¿–—…‘’“”„·\xa0")
+"""The signs beyond ASCII that any language may have."""
+ALPHABETS = {
+    "cp1252": (
+        "àâæçèéêëîïôùûüÿœ",  # French
+        "äöüßàé",
+        "áéíñóúü",
+        "àáâãçéêíóôõúü",  # Portuguese
+        "àèéìîòù",
+        "àçèéíïòóúü",  # Catalan
+        "åäöæøéü",
+    ),
+    "cp1250": (
+        "áčďéěíňóřšťúůýž",
+        "áäčďéíĺľňóôŕšťúýž",  # Slovak
+        "ąćęłńóśźż",
+        "áéíóöőúüű",
+        "âăîşţ",
+        "čćđšž",  # Croatian
+    ),
+}
+ALPHABETS["iso8859_2"] = ALPHABETS["cp1250"]
+"""Lower-case letters beyond ASCII of single languages, under the encodings of such texts, usual ones first."""
+WESTERN = SIGNS.union(*(letters + letters.upper() for letters in ALPHABETS["cp1252"]))
 """The characters beyond ASCII of the western European languages: cp1252 is their usual encoding."""
+SIGN_IN_WORD = re.compile(r"[^\W\d_][£€§°©®«»¡¿„…][^\W\d_]")
+LATIN_SHARE = 0.6
+"""Of the letters of a text in Latin script, at most this part is beyond ASCII."""
 SNIPPET = 32
 """Decoded characters that show whether an encoding is right."""
 
@@ -195,9 +220,11 @@ def _probe(data: bytes, at: int) -> bytes:
 
 
 def _fitting(window: bytes, encoding: str) -> str | None:
-    """The likeliest encoding of some bytes: cp1252, if it is likely and makes western letters of them."""
+    """The likeliest encoding of some bytes: the one that makes one language's letters of them, if there is one."""
     from charset_normalizer import from_bytes
 
+    if plausible := next((name for name in ALPHABETS if _in_one_language(window, name)), None):
+        return plausible
     found = next((m for cut in range(4) if (m := from_bytes(window[: len(window) - cut]))), None)
     best = found.best() if found else None
     if found is None or best is None:
@@ -209,6 +236,19 @@ def _fitting(window: bytes, encoding: str) -> str | None:
         return "mac_roman"
     known = ("utf_8", "ascii", encoding.replace("-", "_"))
     return None if best.encoding in known else str(best.encoding)
+
+
+def _in_one_language(window: bytes, encoding: str) -> bool:
+    """Whether an encoding makes one language's letters of some bytes, and no signs that stand inside words."""
+    text = window.decode(encoding, "replace")
+    letters = {c for c in text.lower() if not c.isascii()} - SIGNS
+    num_letters = sum(map(str.isalpha, text))
+    num_beyond = sum(c.isalpha() and not c.isascii() for c in text)
+    return (
+        0 < num_beyond <= LATIN_SHARE * num_letters
+        and any(letters <= set(alphabet) for alphabet in ALPHABETS[encoding])
+        and not SIGN_IN_WORD.search(text)
+    )
 
 
 def _snippet(window: bytes, encoding: str) -> str:
