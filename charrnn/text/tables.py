@@ -7,7 +7,7 @@ reads each of {"messages": [{"text": ...}, ...]}.
 import csv
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from charrnn.wording import did_you_mean, listed
 
 DELIMITERS = ",;\t|"
 """What may stand between two columns, the usual one first."""
+TAB_SUFFIXES = (".tsv", ".tab")
 LONGEST_VALUE = 1 << 30
 """Characters of a value of a .csv file, of a line, and of a .json file, at most."""
 SEEN_PIECES = 16
@@ -36,12 +37,17 @@ KINDS = {
 }
 
 
-def table_kind(source: TextSource) -> str | None:
-    """What kind of table a source is by its name's ending: csv, jsonl, json, or None; of a pipe, by how it begins."""
+def _suffix(source: TextSource) -> str:
+    """The ending of a source's name, below that of its compression."""
     path = Path(source.name)
     suffix = Path(path.stem).suffix if path.suffix.lower() in COMPRESSED else path.suffix
+    return suffix.lower()
+
+
+def table_kind(source: TextSource) -> str | None:
+    """What kind of table a source is by its name's ending: csv, jsonl, json, or None; of a pipe, by how it begins."""
     if source.name != "standard input":
-        return KINDS.get(suffix.lower())
+        return KINDS.get(_suffix(source))
     start = next(byte_pieces(source), b"")[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"{"):
         return "jsonl"
@@ -72,7 +78,7 @@ def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
     pieces = itertools.islice(_text_pieces(source, config, Notes()), SEEN_PIECES)
     try:
         if kind == "csv":
-            return _header(_lines(source, pieces))[0]
+            return _header(source, _lines(source, pieces))[0]
         objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
         return _keys(objects)
     except DataError:
@@ -123,18 +129,59 @@ def _bounded(source: TextSource, pieces: Iterable[str], noun: str, end: str) -> 
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
-def _header(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str]]]:
+def _header(source: TextSource, lines: Iterator[str]) -> tuple[list[str], Iterator[list[str]]]:
     """The names of the columns, and the other rows; the delimiter is the one that makes most columns of the header."""
     csv.field_size_limit(LONGEST_VALUE)
     first = next(lines, "")
-    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+    usual = "\t" if _suffix(source) in TAB_SUFFIXES else ""
+    delimiter = max(
+        usual + DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), []))
+    )
+    if delimiter == "\t":
+        names = _tab_row([first]) or _plain_row(first)
+        return [name.strip() for name in names], _tab_rows(lines, len(names))
     rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
     return [name.strip() for name in next(rows, [])], rows
 
 
+def _tab_rows(lines: Iterator[str], num_columns: int) -> Iterator[list[str]]:
+    """The rows of a table with tabs, of which some programs quote values and others do not.
+
+    An opening quote that is not closed before a tab or the end of the row is a character of its value. A row of several
+    columns extends over more lines only as long as a quote is open and there are no more tabs than columns need.
+    """
+    following: str | None = next(lines, None)
+    while following is not None:
+        held, num_quotes, num_tabs = [following], following.count('"'), following.count("\t")
+        following = next(lines, None)
+        while num_quotes % 2 and num_columns > 1 and following is not None:
+            num_tabs += following.count("\t")
+            if num_tabs >= num_columns:
+                break
+            held.append(following)
+            num_quotes += following.count('"')
+            following = next(lines, None)
+        if row := _tab_row(held):
+            yield row
+        else:
+            yield from (_tab_row([line]) or _plain_row(line) for line in held)
+
+
+def _tab_row(lines: Sequence[str]) -> list[str]:
+    """The values of a row with its quotes read; empty if they are not paired."""
+    try:
+        return next(csv.reader(lines, delimiter="\t", strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _plain_row(line: str) -> list[str]:
+    return line.rstrip("\r\n").split("\t")
+
+
 def _column(source: TextSource, pieces: Iterable[str], field: str) -> Iterator[str]:
     try:
-        names, rows = _header(_lines(source, pieces))
+        names, rows = _header(source, _lines(source, pieces))
         if field not in names:
             raise _lacks(source, field, names, "column")
         at = names.index(field)

@@ -72,6 +72,27 @@ def test_values_are_what_the_csv_module_wrote(values, piece):
         sources_module.PIECE = before
 
 
+@pytest.mark.parametrize(
+    ("rows", "values"),
+    [
+        (['1\t"an open quote', "2\tb c", "3\td"], ['"an open quote', "b c", "d"]),
+        (['1\t"Go," she said', '2\t"quoted"', "3\td"], ['"Go," she said', "quoted", "d"]),
+        (['1\t"two', 'lines"', "2\tb", '3\t"say ""d"""'], ["two\nlines", "b", 'say "d"']),
+        (['1\t"a', "", "2\tb", '3\tc"'], ['"a', "b", 'c"']),
+        (['"1\ta', '2"\tb', '3\t"c"'], ["a", "b", "c"]),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_a_character_of_a_value_between_tabs(rows, values):
+    data = "\n".join(["id\ttext", *rows]) + "\n"
+    assert items(read(data, "a.tsv", field="text")) == sorted(values)
+    assert items(read(data.replace("\n", "\r\n"), "a.csv", field="text")) == sorted(values)
+
+
+def test_a_single_column_of_a_tsv_file_keeps_its_commas_and_quotes():
+    data = 'text\nfirst, second\n"open\n"closed"\n'
+    assert items(read(data, "a.tsv", field="text")) == sorted(["first, second", '"open', "closed"])
+
+
 def test_a_key_of_json_lines_is_read_with_its_escapes():
     lines = [json.dumps({"from": "A", "text": joke}) for joke in JOKES]
     assert r"\ud83d\ude02" in lines[-1]
