@@ -38,7 +38,7 @@ class Memory:
     values: Array
     """(N, S, K) the outputs of the encoder."""
     keys: Array
-    """(N, S, A) what queries are compared with."""
+    """(N, S, A) what queries are compared with: W_k e, of additive attention twice that."""
     barred: Array
     """(N, 1, S): 0 for a place of the source, NOWHERE behind its end."""
 
@@ -67,7 +67,8 @@ def remember(values: Array, barred: Array, weights: Weights) -> Memory:
         barred: (N, 1, S).
         weights: the weights by their short names.
     """
-    return Memory(values, values @ weights["key"].T, barred)
+    keys = values @ weights["key"].T
+    return Memory(values, keys + keys if "query" in weights else keys, barred)
 
 
 def attend(h: Array, memory: Memory, weights: Weights, ops: Ops) -> tuple[Array, Array]:
@@ -83,8 +84,10 @@ def attend(h: Array, memory: Memory, weights: Weights, ops: Ops) -> tuple[Array,
         ĥ (N, T, H), and the weights α (N, T, S).
     """
     if "query" in weights:
+        # v · tanh(x) is 2 v · σ(2x) less a constant, which softmax does not see: the widest arrays are passed once less
         queries = h @ weights["query"].T  # (N, T, A)
-        scores = ops.tanh(queries[:, :, None] + memory.keys[:, None]) @ weights["score"]
+        sums = (queries + queries)[:, :, None] + memory.keys[:, None]  # (N, T, S, A)
+        scores = ops.sigmoid(sums) @ (weights["score"] + weights["score"])
     else:
         scores = h @ memory.keys.swapaxes(1, 2)
     alpha = ops.softmax(scores + memory.barred)  # (N, T, S)

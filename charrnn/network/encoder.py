@@ -30,7 +30,7 @@ FORWARD, BACKWARD = "", "_reverse"
 """The directions, as torch's names of weights end."""
 
 Run = Callable[[int, str, Array], Array]
-"""run(layer, direction, vectors) -> outputs: reads (T, N, E or K) in the order given, and returns (T, N, H)."""
+"""run(layer, direction, x) -> outputs (T, N, H): reads symbols (T, N) in layer 0, and outputs (T, N, K) above it."""
 
 
 def directions(config: ModelConfig) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def reversal(lengths: npt.NDArray[np.int64], num_places: int) -> npt.NDArray[np.
 
 
 def laid(x: Array, index: Array) -> Array:
-    """The vectors (T, N, A) of each row in the order of an index (T, N); a reversal is its own inverse."""
+    """What stands at the places (T, N) of each row, in the order of an index (T, N); a reversal is its own inverse."""
     return x[index, _columns(index)]
 
 
@@ -95,7 +95,7 @@ def _columns(index: Array) -> Array:
 
 def read_both_ways(
     config: ModelConfig,
-    vectors: Array,
+    ids: Array,
     index: Array,
     run: Run,
     join: Callable[[list[Array]], Array],
@@ -104,12 +104,12 @@ def read_both_ways(
 
     Args:
         config: the network.
-        vectors: the embedded source, (T, N, E).
+        ids: the symbols of the source, (T, N), which layer 0 reads.
         index: the reversal of its rows, (T, N).
         run: reads with one direction of one layer.
         join: puts outputs side by side: NumPy's or torch's concatenation over the last axis.
     """
-    x = vectors
+    x = ids
     for layer in range(config.num_layers):
         outputs = [run(layer, FORWARD, x)]
         if config.bidirectional:

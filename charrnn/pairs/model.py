@@ -5,6 +5,7 @@ Legend for shapes: T places of the source, N sources side by side, K numbers of 
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,13 @@ class PairNetwork:
         return {(k, way): made(k, way) for k in layers for way in directions(config)}
 
     @cached_property
+    def _tables(self) -> dict[str, Float]:
+        """W_ih · embedding + biases of layer 0 for each symbol of the sources, (S, B·H), by the direction."""
+        embedding = self.weights[f"{PREFIX}embedding.weight"]
+        layers = ((way, self._layers[0, way]) for way in directions(self.config))
+        return {way: embedding @ layer.weight_ih + layer.bias for way, layer in layers}
+
+    @cached_property
     def decoder(self) -> Decoder:
         """The decoder; `given` binds it to sources."""
         assert isinstance(self.vocabulary, Vocabulary)
@@ -109,19 +117,18 @@ class PairNetwork:
 
     def encode_padded(self, ids: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> Encoded:
         """Read sources (T, N) of these lengths (N,); what stands behind their ends does not matter."""
-        vectors = self.weights[f"{PREFIX}embedding.weight"][ids]
         if self.config.source_labels:
-            return Encoded(vectors[0], None, lengths)
+            return Encoded(self.weights[f"{PREFIX}embedding.weight"][ids[0]], None, lengths)
         index = reversal(lengths, len(ids))
-        outputs = read_both_ways(self.config, vectors, index, self._read, _join)
+        outputs = read_both_ways(self.config, ids, index, self._read, _join)
         final = final_vectors(self.config, outputs, index, _join)
         return Encoded(final, np.ascontiguousarray(outputs.swapaxes(0, 1)), lengths)
 
-    def _read(self, layer: int, direction: str, vectors: Float) -> Float:
-        """The outputs of one direction of a layer, (T, N, H), for vectors in its own order."""
-        own, N = self._layers[layer, direction], vectors.shape[1]
-        x = vectors @ own.weight_ih + own.bias
-        outputs = np.empty((*vectors.shape[:2], self.config.hidden_size), np.float32)
+    def _read(self, layer: int, direction: str, read: npt.NDArray[Any]) -> Float:
+        """The outputs of one direction of a layer, (T, N, H), for symbols or outputs in its own order."""
+        own, N = self._layers[layer, direction], read.shape[1]
+        x = read @ own.weight_ih + own.bias if layer else self._tables[direction][read]
+        outputs = np.empty((*read.shape[:2], self.config.hidden_size), np.float32)
         zeros = np.zeros((N, self.config.hidden_size), np.float32)
         states: States = (tuple(zeros for _ in self.cell.states),)
         for t, x_t in enumerate(x):

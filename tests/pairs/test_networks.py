@@ -10,6 +10,7 @@ from charrnn.network.cells import CELLS
 from charrnn.network.encoder import direction_names
 from charrnn.network.shapes import count_parameters, weight_shapes
 from charrnn.numerics import log_softmax
+from charrnn.pairs.model import PairNetwork
 
 CLOSE = {"atol": 1e-5, "rtol": 0}
 
@@ -96,7 +97,7 @@ def test_a_reversed_source_backward_is_the_source_forward(cell):
     for name, full in direction_names(model.config, 0, "").items():
         backward = direction_names(model.config, 0, "_reverse")[name]
         model.weights[backward] = model.weights[full]
-    model._layers = model._direction_layers()
+    model = PairNetwork(model.config, model.source_symbols, model.vocabulary, model.weights)
     H = model.config.hidden_size
     sources = [np.array([0, 1, 2, 3]), np.array([4, 0]), np.array([2, 2, 1])]
     ahead = model.encode(sources)

@@ -119,17 +119,17 @@ class Encoder(nn.Module):
     def forward(self, inputs: PairInputs) -> tuple[Tensor | None, Tensor]:
         """The outputs (T, N, K), None for labels, and the final vectors (N, K)."""
         source: Any = inputs.source
-        vectors = self.embedding(source)
         if self.config.source_labels:
-            return None, vectors[0]
+            return None, self.embedding(source[0])
         index: Any = inputs.reversal
-        outputs = read_both_ways(self.config, vectors, index, self._read, _join)
+        outputs = read_both_ways(self.config, source, index, self._read, _join)
         return outputs, final_vectors(self.config, outputs, index, _join)
 
-    def _read(self, layer: int, direction: str, vectors: Tensor) -> Tensor:
-        shape = (1, vectors.shape[1], self.config.hidden_size)
-        zeros = tuple(vectors.new_zeros(shape) for _ in self.cell.states)
-        outputs, _ = self._stacks[layer, direction].through(Inputs(vectors), zeros)
+    def _read(self, layer: int, direction: str, read: Tensor) -> Tensor:
+        shape = (1, read.shape[1], self.config.hidden_size)
+        zeros = tuple(self.embedding.weight.new_zeros(shape) for _ in self.cell.states)
+        inputs = Inputs(read) if layer else Inputs(self.embedding.weight, read)
+        outputs, _ = self._stacks[layer, direction].through(inputs, zeros)
         return outputs
 
 
