@@ -30,6 +30,8 @@ ENOUGH_STEPS = 3000
 """A run ends after MOST_EPOCHS if they are at least this many steps, even if time is left."""
 CHARS_PER_PARAMETER = 5.5
 """Characters a run must read for each parameter; with fewer, a smaller network learns more."""
+PAIR_CHARS_PER_PARAMETER = 2.0
+"""The same for pairs, whose rules are simpler than a language."""
 SELDOM = 8.0
 """Overfitting risk up to which the number of characters counts more than that of steps, for a normalized network."""
 
@@ -93,7 +95,8 @@ class AllowedRun:
     @property
     def reads_enough(self) -> bool:
         """Whether there are enough characters for the network's parameters."""
-        return self.chars >= CHARS_PER_PARAMETER * self.parameters
+        needed = PAIR_CHARS_PER_PARAMETER if self.model_config.align else CHARS_PER_PARAMETER
+        return self.chars >= needed * self.parameters
 
 
 def overfitting_risk(epochs: float, parameters: int, train_chars: int) -> float:

@@ -2,10 +2,12 @@
 
 import json
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from helpers import BRIEF, call_charrnn, made_once
+from helpers import BRIEF, CLEAN, call_charrnn, made_once, own_signals, program
 
 import charrnn
 from charrnn.errors import DataError, SettingError
@@ -194,6 +196,35 @@ def test_what_a_model_of_pairs_cannot_do_is_refused(see, wording):
 def test_a_language_model_is_not_converted(workplace, monkeypatch, capsys, wording):
     monkeypatch.chdir(workplace)
     wording(call_charrnn(capsys, "convert", "tiny", "abc", status=4))
+
+
+def test_each_line_is_answered_before_the_next_is_written(trained):
+    expected = [
+        found[0].text
+        for found in charrnn.load(trained / "checkpoints" / "kinds").convert(["abc", "ab"])
+    ]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    command = program("convert", "kinds")
+    with subprocess.Popen(
+        command, cwd=trained, env=CLEAN, preexec_fn=own_signals, **pipes
+    ) as process:
+        for source, target in zip(["abc", "ab"], expected, strict=True):
+            process.stdin.write(f"{source}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline().decode() == f"{target}\n"
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def test_converting_needs_no_torch(trained):
+    code = (
+        "import sys, charrnn.cli.app as app; sys.argv = ['charrnn', 'convert', 'reverse', 'abc def']\n"
+        "try: app.main()\nfinally: print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=trained, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 # --- sampling -----------------------------------------------------------------------------------------

@@ -96,6 +96,8 @@ class TensorBoardLog:
             writer.add_scalar(f"{bits}/train", event.train_nats / math.log(2), step)
         if event.val_nats is not None:
             writer.add_scalar(f"{bits}/validation", event.val_nats / math.log(2), step)
+        if event.exact is not None:
+            writer.add_scalar("exact_match/validation", event.exact, step)
         row = self.trainer.files.metrics.rows[-1]
         writer.add_scalar("learning_rate", row["learning_rate"], step)
         if self.until > self.since:
