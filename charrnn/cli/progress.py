@@ -89,6 +89,7 @@ class _Display:
 
     def __init__(self, trainer: "Trainer") -> None:
         self.trainer = trainer
+        self.unit = "label" if trainer.model_config.align == "label" else "char"
         self.total = trainer.config.steps
         self.start_step = trainer.progress.step
         self.steps_made = 0
@@ -135,9 +136,9 @@ class _Display:
 
     @property
     def figures(self) -> str:
-        """The loss on training and validation text, in bits per character."""
+        """The loss on training and validation text, in bits per character, or per label."""
         val = "" if self.val_bits is None else f", val {self.val_bits:.3f}"
-        return f"loss {self.nats / math.log(2):.3f}{val} bits/char"
+        return f"loss {self.nats / math.log(2):.3f}{val} bits/{self.unit}"
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -156,7 +157,7 @@ class _Display:
         best = " (best)" if event.is_best and self.val_bits is not None else ""
         train = [] if event.train_nats is None else [f"train {event.train_nats / math.log(2):.3f}"]
         self.say(
-            f"step {event.step:,}, epoch {event.epoch:.2f}: bits/char {', '.join(train + val)}{best}"
+            f"step {event.step:,}, epoch {event.epoch:.2f}: bits/{self.unit} {', '.join(train + val)}{best}"
         )
         from charrnn.render.glyphs import one_line
 

@@ -123,8 +123,9 @@ def score_pairs(
     nats = 0.0
     for begin in range(0, len(pairs), 8 * ROWS):
         some = pairs[begin : begin + 8 * ROWS]
-        found = convert(model, [source for source, _ in some], beam=beam)
-        written += [one[0].text if one else "" for one in found]
+        sources = dict.fromkeys(source for source, _ in some)  # of labels there are few
+        found = dict(zip(sources, convert(model, [*sources], beam=beam), strict=True))
+        written += [found[source][0].text if found[source] else "" for source, _ in some]
         nats += sum(costs(model, some))
         progress(len(some))
     require_finite_predictions(nats)

@@ -1,11 +1,13 @@
 """What `charrnn train --pairs` reports: the pairs, examples on the way, and the result."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from charrnn.runs import BEST
 from charrnn.wording import counted, duration, size
 
 if TYPE_CHECKING:
+    from charrnn.config import ModelConfig
     from charrnn.pairs.baselines import PairBaselines
     from charrnn.pairs.model import PairNetwork
     from charrnn.pairs.scoring import PairScores
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_SCORED = 5000
 """Validation pairs that are scored at the end of a run, at most."""
+COMMAND = 40
+"""Cells of a command in the list of what to type next."""
 EXAMPLES = 3
 """Validation pairs that are shown at an evaluation."""
 
@@ -75,10 +79,15 @@ def baselines_of(trainer: "Trainer") -> "PairBaselines":
     return measure_baselines(train, held_out, is_label=pairs.align == "label")
 
 
-def scores_in_words(scores: "PairScores", *, is_label: bool) -> str:
-    """The scores in one line."""
+def scores_in_words(scores: "PairScores", config: "ModelConfig") -> str:
+    """The scores of a network in one line."""
     count = counted(scores.num_pairs, "pair")
-    if is_label:
+    if config.source_labels:
+        return (
+            f"{scores.nats_per_symbol:.4f} nats, {scores.bits_per_char:.4f} bits per character of the target, "
+            f"its end included ({count})"
+        )
+    if config.align == "label":
         return (
             f"{100 * scores.exact:.2f} % right, macro F1 {scores.macro_f1:.3f}, "
             f"{scores.nats_per_symbol:.4f} nats per label ({count})"
@@ -106,12 +115,14 @@ def print_result(
     took = duration(progress.seconds)
     print(f"{best}  ({size(best.stat().st_size)}, step {progress.best_step:,}; trained {took})")
     if scores:
-        is_label = trainer.model_config.align == "label"
-        print(f"validation: {scores_in_words(scores, is_label=is_label)}")
+        print(f"validation: {scores_in_words(scores, trainer.model_config)}")
     if baselines:
         print(f"baselines: {baselines_in_words(baselines)}")
-    print(
-        f"next: charrnn convert {run} FILE       # a target for each line; - reads standard input"
-    )
+    commands = {f"charrnn convert {run} FILE": "a target for each line; - reads standard input"}
+    if trainer.model_config.source_labels:
+        label = shlex.quote(trainer.corpus.source_symbols.labels[0])
+        commands = {f"charrnn sample {run} --given {label}": "writes a target of this label"}
     if scores:
-        print(f"      charrnn evaluate {run} --split val")
+        commands[f"charrnn evaluate {run} --split val"] = "all figures of the validation pairs"
+    for number, (command, does) in enumerate(commands.items()):
+        print(f"{'      ' if number else 'next: '}{command:<{COMMAND}}  # {does}")

@@ -85,7 +85,8 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
 def _report_pairs(trainer: "Trainer", *, baselines: bool, as_json: bool) -> Result:
     """The same for a run of pairs."""
     scores = pairs.score_best(trainer)
-    result = Result(trainer, scores, pairs.baselines_of(trainer) if baselines and scores else None)
+    wanted = baselines and scores is not None and not trainer.model_config.source_labels
+    result = Result(trainer, scores, pairs.baselines_of(trainer) if wanted else None)
     if as_json:
         print_json(result.as_dict())
     else:

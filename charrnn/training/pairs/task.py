@@ -109,8 +109,11 @@ class PairTask:
         return total / max(1, symbols)
 
     def exact(self, network: PairModule, corpus: PairCorpus) -> float | None:
-        """The part of the first MATCHED validation pairs that the network converts without a mistake."""
-        pairs = corpus.pairs(corpus.val[:MATCHED])
+        """The part of the first MATCHED validation pairs that the network converts without a mistake.
+
+        None without such pairs, and with labels as sources: what is written after one is no target to be met.
+        """
+        pairs = [] if corpus.source_labels else corpus.pairs(corpus.val[:MATCHED])
         if not pairs:
             return None
         model = self.snapshot(network, self.model_config, corpus, LINEAR)
