@@ -251,8 +251,6 @@ def _write_ids(
                 file.write(content)
             file.write(END.pack(SIGN, checksum))
     except EnvironmentFault as error:
-        if error.names_settings:  # that of a stream
-            raise
         raise EnvironmentFault.naming(
             "{fault}", "make room, or choose another folder with {cache}", fault=error.message
         ) from error

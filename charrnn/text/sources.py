@@ -229,11 +229,10 @@ class _Bounded(io.RawIOBase):
         # of a stream the size is known so far
         limit = max(MAX_EXPANSION, 100 * (self._size or self._packed.tell()))
         if self._so_far > limit:
-            raise DataError.naming(
-                "{path} expands to more than {limit:,} bytes, over 100 times its size: refused as a decompression bomb",
-                "unpack it yourself, or read a part with {max_chars}",
-                path=self._name,
-                limit=limit,
+            raise DataError(
+                f"{self._name} expands to more than {limit:,} bytes, over 100 times its size: "
+                "refused as a decompression bomb",
+                "unpack it yourself, or only a part of it (head -c)",
             )
         return piece
 

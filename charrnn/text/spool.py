@@ -79,13 +79,10 @@ class Spool:
             self._refuse(size, f"{disk.free:,} bytes are free")
 
     def _refuse(self, size: int, reason: str) -> NoReturn:
-        raise EnvironmentFault.naming(
-            "{name} goes on after {size:,} bytes, and there is no room to keep more in {folder}: {reason}",
-            "read a part of it with {max_chars} (or head -c), give a file instead, or set TMPDIR to a larger disk",
-            name=self._name,
-            size=size,
-            folder=tempfile.tempdir or "the temporary folder",
-            reason=reason,
+        folder = tempfile.tempdir or "the temporary folder"
+        raise EnvironmentFault(
+            f"{self._name} goes on after {size:,} bytes, and there is no room to keep more in {folder}: {reason}",
+            "pipe in only a part of it (head -c), give a file instead, or set TMPDIR to a larger disk",
         )
 
 

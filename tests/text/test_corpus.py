@@ -520,9 +520,8 @@ def test_a_gz_bomb_is_stopped(tmp_path, monkeypatch, wording):
     assert len(read_corpus([source], CorpusConfig(), cache=tmp_path)) == 300_000
     monkeypatch.setattr(sources_module, "MAX_EXPANSION", 2000)
     monkeypatch.setattr(sources_module, "PIECE", 1000)
-    with wording.raises(DataError) as caught:
+    with wording.raises(DataError):
         read_corpus([source], CorpusConfig(), cache=tmp_path)
-    assert "max_chars" in caught.value.hint
     assert len(read_corpus([source], CorpusConfig(max_chars=1500), cache=tmp_path)) == 1500
 
 
