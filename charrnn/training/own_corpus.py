@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.errors import DataError
 from charrnn.text.places import find_again, find_split_files
 from charrnn.training.record import corpus_config_of
-from charrnn.wording import escape, listed, noun_of
+from charrnn.wording import counted, escape, listed, noun_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -91,13 +91,13 @@ def _another(read: Sequence[str], hint: str) -> DataError:
 
 def _change(about: Mapping[str, Any], text: "Corpus") -> str:
     """How a text differs from what it was: "3,004 characters, 4 more than before"."""
-    unit = noun_of(text.config.level) + "s"
+    length = counted(len(text), noun_of(text.config.level))
     before = about.get("characters")
     if not isinstance(before, int):
-        return f"{len(text):,} {unit}"
+        return length
     more, files = len(text) - before, about.get("files", text.num_sources)
     size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
-    changed = f"{len(text):,} {unit}, " + (
+    changed = f"{length}, " + (
         size if more else "the same number as before, but different"
     )
     return changed + (

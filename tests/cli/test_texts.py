@@ -126,6 +126,12 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
     assert [json.loads(line)["unknown"] for line in scored.out.splitlines()] == [0, 0, 0]
 
 
+def test_a_single_record_is_counted_as_one(charrnn_in, tmp_path):
+    (tmp_path / "two.txt").write_text("the first text\n%%\nthe second text\n")
+    said = charrnn_in("train", "two.txt", "--separator", "%%", "--val-fraction", 0.5, *BRIEF, "--plan-only").err
+    assert "1 record for training, then 1 for validation" in said
+
+
 @pytest.mark.parametrize("kind", [(), ("--lines",)])
 def test_a_published_split_is_kept(kind, charrnn_in, tmp_path):
     for name, count in (("train", 40), ("dev", 6), ("final", 7)):

@@ -27,7 +27,7 @@ def pairs_in_words(pairs: "PairCorpus") -> tuple[str, str]:
     files = f" in {pairs.num_sources:,} files" if pairs.num_sources > 1 else ""
     whole = f"{counted(pairs.num_pairs, 'pair')} of {counted(len(pairs), 'character')}"
     train, val, test = (len(part) for part in pairs.parts)
-    split = f"{train:,} pairs for training, then {val:,} for validation"
+    split = f"{counted(train, 'pair')} for training, then {val:,} for validation"
     split += f", {test:,} held out for testing" if test else ""
     drawn = f", drawn with --split-seed {pairs.config.split_seed}"
     return f"{whole}{files}, {pairs.distinct:,} distinct", split + drawn

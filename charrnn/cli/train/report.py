@@ -37,11 +37,10 @@ def say_corpus(names: list[str], text: "Corpus | PairCorpus") -> None:
         say(f"split       {split}")
         _say_notes([*text.notes, *corpus_advice(text)])
         return
-    unit = noun_of(text.config.level) + "s"
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
-    whole = f"{len(text):,} {unit}"
+    whole = counted(len(text), noun_of(text.config.level))
     if end := text.item_end:
-        whole = f"{text.num_items:,} {item_noun(end)}s of {whole}"
+        whole = f"{counted(text.num_items, item_noun(end))} of {whole}"
     say(f"corpus      {' '.join(names)}: {whole}{files}, {text.distinct:,} distinct")
     say(f"split       {_split(text)}")
     _say_notes([*text.notes, *corpus_advice(text)])
@@ -56,8 +55,9 @@ def _say_notes(notes: Sequence[str]) -> None:
 def _split(text: "Corpus") -> str:
     """The sizes of the parts: "3,600,000 for training, then 400,000 for validation"."""
     train, val, test = (_amount(text, part) for part in (text.train, text.val, text.test))
-    noun = f" {item_noun(text.item_end)}s" if text.item_end else ""
-    parts = f"{train:,}{noun} for training, then {val:,} for validation"
+    noun = item_noun(text.item_end) if text.item_end else ""
+    trained_on = counted(train, noun) if noun else f"{train:,}"
+    parts = f"{trained_on} for training, then {val:,} for validation"
     parts += f", {test:,} held out for testing" if test else ""
     return parts + (f", drawn with --split-seed {text.config.split_seed}" if noun else "")
 
@@ -71,9 +71,8 @@ def _amount(text: "Corpus", part: "Ids") -> int:
 def say_start(start: "Start", text: "Corpus") -> None:
     """Report what the run starts from, and what is added to it."""
     old, vocabulary = start.model.vocabulary, text.vocabulary
-    unit = noun_of(start.level) + "s"
     added = sorted({*vocabulary.symbols.tolist()} - {*old.symbols.tolist()})
-    parts = [start.model.config.cell, f"{len(old):,} {unit}"]
+    parts = [start.model.config.cell, counted(len(old), noun_of(start.level))]
     if added:
         shown = ", ".join(map(_character, added[:MOST_ADDED]))
         more = " ..." if len(added) > MOST_ADDED else ""

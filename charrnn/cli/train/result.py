@@ -130,7 +130,7 @@ def print_metrics(trainer: "Trainer", evaluation: "Evaluation | None") -> None:
         print(
             f"validation: {evaluation.nats_per_char:.4f} nats, {evaluation.bits_per_char:.4f} bits per {unit}, "
             f"perplexity {evaluation.perplexity:.2f}, accuracy {100 * evaluation.accuracy:.1f} % "
-            f"({first}{evaluation.characters:,} {unit}s, {evaluation.protocol})"
+            f"({first}{counted(evaluation.characters, unit)}, {evaluation.protocol})"
         )
     if trainer.progress.best_step == 0:
         print("training did not improve on the initial model, which was saved unchanged")
