@@ -10,7 +10,7 @@ from charrnn.errors import literal
 from charrnn.text.formats import START, format_of
 from charrnn.text.kinds import items_of
 from charrnn.text.sources import Notes, TextSource, byte_pieces
-from charrnn.text.tables import field_names, table_kind
+from charrnn.text.tables import ITSELF, field_names, table_kind
 from charrnn.wording import counted, escape, listed
 
 SEVERAL, SMALL = 5, 2000
@@ -48,10 +48,9 @@ def _on_tables(sources: Sequence[TextSource], config: CorpusConfig) -> list[str]
         if not names or (len(names) == 1 and table_kind(source) == "csv"):  # a list of words
             continue
         table = f"{source.name} is read as one running text"
-        if len(names) == 1 and names[0].isidentifier():
-            return [
-                f"{literal(table)}; {{field:{names[0]}}} reads each {names[0]} as a separate text"
-            ]
+        if len(names) == 1 and (names[0] == ITSELF or names[0].isidentifier()):
+            noun = "string" if names[0] == ITSELF else names[0]
+            return [f"{literal(table)}; {{field:{names[0]}}} reads each {noun} as a separate text"]
         choice = f"reads one of {listed([escape(name) for name in names])}, each value as a separate text"
         return [f"{literal(table)}; {{field:NAME}} {literal(choice)}"]
     return []

@@ -1,7 +1,7 @@
 """Tables of texts: one column of a .csv or .tsv file, one key of a .jsonl or .json file, each value a text of its own.
 
 A key of a nested object is written with a dot: message.text. Lists on the way are read through, so that messages.text
-reads each of {"messages": [{"text": ...}, ...]}.
+reads each of {"messages": [{"text": ...}, ...]}. A dot alone means the strings of a list that has no keys: ["...", ...].
 """
 
 import csv
@@ -22,6 +22,8 @@ DELIMITERS = ",;\t|"
 TAB_SUFFIXES = (".tsv", ".tab")
 LONGEST_VALUE = 1 << 30
 """Characters of a value of a .csv file, of a line, and of a .json file, at most."""
+ITSELF = "."
+"""The field of values that are plain strings, without a key."""
 SEEN_PIECES = 16
 """Pieces of a file that are read to list its keys; of a longer .json file they are not listed."""
 SEEN_RECORDS = 100
@@ -80,7 +82,7 @@ def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
         if kind == "csv":
             return _header(source, _lines(source, pieces))[0]
         objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
-        return _keys(objects)
+        return _fields(objects)
     except DataError:
         return []
 
@@ -224,7 +226,7 @@ def _values_of(source: TextSource, objects: Iterable[Any], field: str) -> Iterat
             known = True
             yield _as_text(source, field, value)
     if not known:
-        raise _lacks(source, field, _keys(seen), "key")
+        raise _lacks(source, field, _fields(seen), "key")
 
 
 def _reached(item: Any, path: str) -> Iterator[Any]:
@@ -232,6 +234,8 @@ def _reached(item: Any, path: str) -> Iterator[Any]:
     if isinstance(item, list):
         for part in item:
             yield from _reached(part, path)
+    elif isinstance(item, str) and path == ITSELF:
+        yield item
     elif isinstance(item, dict):
         if path in item:
             yield item[path]
@@ -256,10 +260,17 @@ def _as_text(source: TextSource, field: str, value: Any) -> str:
     return json.dumps(value)
 
 
+def _fields(objects: Iterable[Any]) -> list[str]:
+    """The keys of some objects, as `_keys` has them, or ITSELF for strings without a key."""
+    seen = list(itertools.islice(_flat(objects), SEEN_RECORDS))
+    return _keys(seen) or ([ITSELF] if any(isinstance(item, str) for item in seen) else [])
+
+
 def _keys(objects: Iterable[Any]) -> list[str]:
     """The paths to the texts and numbers of some objects, in order of appearance."""
     found: dict[str, None] = {}
-    for item in itertools.islice(_flat(objects), SEEN_RECORDS):
+    seen = itertools.islice(_flat(objects), SEEN_RECORDS)
+    for item in (item for item in seen if isinstance(item, dict)):
         for key, value in item.items():
             if isinstance(value, (dict, list)) and (inner := _keys([value])):
                 found |= dict.fromkeys(f"{key}.{name}" for name in inner)
@@ -268,17 +279,24 @@ def _keys(objects: Iterable[Any]) -> list[str]:
     return list(found)
 
 
-def _flat(objects: Iterable[Any]) -> Iterator[dict[str, Any]]:
+def _flat(objects: Iterable[Any]) -> Iterator[Any]:
+    """What lists hold, through lists of lists."""
     for item in objects:
         if isinstance(item, list):
             yield from _flat(item)
-        elif isinstance(item, dict):
+        else:
             yield item
 
 
 def _lacks(source: TextSource, field: str, names: list[str], noun: str) -> DataError:
     if not names:
         return DataError(f"{source.name} has no {noun} {field!r}, nor any other")
+    if names == [ITSELF]:
+        return DataError.naming(
+            "{name} has no keys: its values are plain strings",
+            "{field:.} reads each as a separate text",
+            name=source.name,
+        )
     meant = did_you_mean(field, names)
     there = (
         f"its {noun}s are {listed(names)}" if len(names) > 1 else f"its only {noun} is {names[0]}"

@@ -97,9 +97,7 @@ def _change(about: Mapping[str, Any], text: "Corpus") -> str:
         return length
     more, files = len(text) - before, about.get("files", text.num_sources)
     size = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
-    changed = f"{length}, " + (
-        size if more else "the same number as before, but different"
-    )
+    changed = f"{length}, " + (size if more else "the same number as before, but different")
     return changed + (
         f"; {text.num_sources:,} files, not {files:,}" if files != text.num_sources else ""
     )

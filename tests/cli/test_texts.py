@@ -128,7 +128,9 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
 
 def test_a_single_record_is_counted_as_one(charrnn_in, tmp_path):
     (tmp_path / "two.txt").write_text("the first text\n%%\nthe second text\n")
-    said = charrnn_in("train", "two.txt", "--separator", "%%", "--val-fraction", 0.5, *BRIEF, "--plan-only").err
+    said = charrnn_in(
+        "train", "two.txt", "--separator", "%%", "--val-fraction", 0.5, *BRIEF, "--plan-only"
+    ).err
     assert "1 record for training, then 1 for validation" in said
 
 

@@ -106,6 +106,8 @@ def test_a_key_of_json_lines_is_read_with_its_escapes():
         (lambda texts: {"messages": [{"text": text} for text in texts]}, "messages.text"),
         (lambda texts: {"a": [{"b": {"c": text}} for text in texts]}, "a.b.c"),
         (lambda texts: [{"a.b": text} for text in texts], "a.b"),
+        (lambda texts: texts, "."),
+        (lambda texts: [texts[:2], texts[2:]], "."),
         (lambda texts: [{"text": [text[:3], text[3:]]} for text in texts], "text"),
         (lambda texts: [{"text": text} for text in [*texts, None, ""]] + [{"other": 1}], "text"),
     ],
@@ -143,6 +145,7 @@ def test_a_table_behind_a_pipe_is_recognised(data, kind):
         ('{"text": "a"}\n{"text": \n', "a.jsonl", "text"),
         ('{"text": "a"}\n{"text": "b"}\n', "a.json", "text"),
         ('[{"user": {"name": "a", "age": 3}}]', "a.json", "user"),
+        ('["a", "b"]', "a.json", "text"),
         ("just a text", "a.txt", "text"),
         ("", "a.csv", "text"),
     ],
@@ -170,6 +173,8 @@ def test_without_a_field_its_columns_are_named(data, name, names):
 def test_a_single_key_is_named_and_a_list_of_words_is_no_table():
     (note,) = [note for note in read('{"text": "ab"}\n' * 9, "a.jsonl").notes if "{field" in note]
     assert "{field:text}" in note
+    (note,) = [note for note in read('["ab", "cd", "ef"]', "a.json").notes if "{field" in note]
+    assert note.endswith("; {field:.} reads each string as a separate text")
     assert not any("{field" in note for note in read("name\nada\neve\n" * 9, "a.csv").notes)
 
 
