@@ -188,6 +188,7 @@ def obey(arguments: list[str]) -> None:
         arguments = [arguments[0].casefold(), *arguments[1:]]
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
+    terminal.set_arguments(arguments)
     app = _application_for(arguments)
     try:
         status = app(arguments, prog_name="charrnn", standalone_mode=False)

@@ -13,7 +13,7 @@ import typer
 
 from charrnn.cli.completion import complete_text
 from charrnn.cli.run_names import looks_like_path
-from charrnn.cli.terminal import is_quiet, say
+from charrnn.cli.terminal import is_quiet, say, with_stdin
 from charrnn.cli.work import reading_streams
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, UsageError, spelled
@@ -265,7 +265,8 @@ def _refuse_path(name: str) -> NoReturn:
     from charrnn.text.sources import near_file
 
     near = near_file(Path(name)) if len(name) <= MAX_NAME else None
-    as_text = f"to read it as text: printf %s {shlex.quote(name)} | charrnn ... -"
+    form = "%b" if "\\" in name else "%s"  # %b reads escapes
+    as_text = f"to read it as text: printf {form} {shlex.quote(name)} | {with_stdin(name)}"
     raise DataError(f"there is no file {name!r}", f"did you mean {near}?" if near else as_text)
 
 

@@ -6,6 +6,7 @@ Results go to stdout, reports to stderr; an error is one line; signals end the p
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -28,6 +29,22 @@ SHOWN_COMMAND = re.compile(r"(?<!^)\b(charrnn [a-z]|pip install|iconv )")
 MOST_COLUMNS = 1000
 """The widest terminal that output is made for."""
 _quiet = False
+_arguments: tuple[str, ...] = ()
+
+
+def set_arguments(arguments: Iterable[str]) -> None:
+    """Keep the command line, for hints that repeat it."""
+    global _arguments  # noqa: PLW0603 (one process obeys one command line)
+    _arguments = tuple(arguments)
+
+
+def with_stdin(name: str) -> str:
+    """The command line, with standard input in place of an argument."""
+    words = list(_arguments)
+    if name not in words:
+        return shlex.join(("charrnn", *words[:1], "...", "-"))
+    words[words.index(name)] = "-"
+    return shlex.join(("charrnn", *words))
 
 
 def set_quiet(quiet: bool) -> None:

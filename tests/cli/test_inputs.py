@@ -199,6 +199,7 @@ def test_a_misspelled_name_with_blanks_is_refused_if_a_file_has_nearly_it(read, 
 
 def test_what_looks_like_a_path_can_be_read_through_a_pipe(call, wording, workplace, tmp_path):
     wording(call("visualize", "tiny", "and/or", status=3))
+    wording(call("score", "tiny", "GET\\n/index", "--top", 3, status=3))
     dump = tmp_path / "d.jsonl"
     in_bash(f"printf %s and/or | CHARRNN visualize tiny - --dump {dump}", workplace)
     assert text_in(dump) == "and/or"
