@@ -167,9 +167,7 @@ def evaluate(
             )
         text = as_items(model, text, item_end)
     if len(text) < 2:
-        raise DataError(
-            f"a text needs at least 2 characters to be scored, but this has {len(text)}"
-        )
+        raise too_short(len(text))
     layout = _layout(text, window, streams, by_items=item_end is not None)
     nats, correct = 0.0, 0
     for group in layout.groups(MAX_ITEMS if item_end else MAX_STREAMS):
@@ -180,6 +178,11 @@ def evaluate(
     if model.vocabulary.unknown_id is not None:
         unknown += int((text == model.vocabulary.unknown_id).sum())
     return Evaluation(len(text) - 1, nats, correct, unknown, window, len(layout), item_end)
+
+
+def too_short(length: int) -> DataError:
+    """The refusal of a text in which there is nothing to predict."""
+    return DataError(f"a text needs at least 2 characters to be scored, but this has {length}")
 
 
 def as_items(model: CharRNN, ids: Ids, item_end: str) -> Ids:

@@ -220,6 +220,17 @@ def test_what_is_out_of_range_is_refused_before_anything_is_written(
     wording(require_refused(capsys, options, status))
 
 
+@pytest.mark.parametrize(
+    ("option", "status"),
+    [(("--match", "("), 2), (("--match", "a{61}", "-n", 60), 2), (("--novel", "no-such.txt"), 3)],
+    ids=str,
+)
+def test_a_refusal_comes_before_the_report_of_the_temperature(capsys, option, status):
+    err = call_charrnn(capsys, "sample", BEST, *option, status=status).err
+    assert "temperature" not in err
+    assert "temperature" in call_charrnn(capsys, "sample", BEST, "-n", 3).err
+
+
 def require_refused(capsys, options, status=2):
     result = call_charrnn(capsys, "sample", BEST, "-q", *options, status=status)
     assert result.out == ""

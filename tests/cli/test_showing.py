@@ -316,6 +316,11 @@ def test_an_error_waits_for_the_pager_to_be_left(tmp_path, wording):
 # --- mistakes -------------------------------------------------------------------------------------
 
 
+def test_a_single_character_has_no_surprisal_to_show(see, wording):
+    wording(see("tiny", "d", "--surprisal", status=3))
+    wording(see("tiny", "d", "--surprisal", "--png", "d.png", status=3))
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -83,11 +83,9 @@ def sample(
         write_infillings(model, infill, config, selection, as_json=output.json, given=given)
         return
     start = read_prompt(prompt, model, config, reading)
-    later = config.temperature_to
-    to = "" if later is None else f" to {later:g}"
-    say(f"charrnn: temperature {config.temperature:g}{to}, seed {config.seed}")
     separator = selection.between(reading)
     if interactive.interactive:
+        _say_how(config)
         write_together(model, config, start, given, separator or "\n\n")
         return
     end = item_end_of(reading)
@@ -143,11 +141,19 @@ def _generate(
         pieces = in_order(
             generate(model, output.prompt, config, indices=indices, batch_size=streams)
         )
+        _say_how(config)  # what cannot be generated has been refused by now
         if selection.is_plain and not isinstance(output, JsonOutput):
             assert isinstance(output, TextOutput)
             output.stream(pieces)
         else:
             output.write(select(collect(pieces, output.prompt, config), selection))
+
+
+def _say_how(config: SamplingConfig) -> None:
+    """Report the temperature and the seed."""
+    later = config.temperature_to
+    to = "" if later is None else f" to {later:g}"
+    say(f"charrnn: temperature {config.temperature:g}{to}, seed {config.seed}")
 
 
 def _num_streams(config: SamplingConfig, wanted: int) -> int:

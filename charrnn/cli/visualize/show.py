@@ -174,6 +174,9 @@ def colorings(first: "Recording", chosen: View, where: str) -> list[Coloring]:
         first: the beginning of the text.
         chosen: what is shown.
         where: what part of the text the beginning is; empty if it is all.
+
+    Raises:
+        DataError: its surprisal is to be shown, but it is a single symbol.
     """
     from charrnn.interpret.units import most_interesting
     from charrnn.render.views.text import (
@@ -186,6 +189,10 @@ def colorings(first: "Recording", chosen: View, where: str) -> list[Coloring]:
 
     result: list[Coloring] = []
     if chosen.surprisal:
+        if len(first.ids) < 2 and first.start == 0:
+            from charrnn.evaluation.evaluate import too_short
+
+            raise too_short(len(first.ids))
         result.append((surprisal_scale(first, where), surprisal_values, set()))
     units = [(unit, "") for unit in chosen.units]
     if letter := chosen.choose_among(first.source.memory):
