@@ -197,8 +197,11 @@ def _part_of(corpus: "Corpus", split: Split) -> "Ids":
 def _read(names: tuple[str, ...], model: "CharRNN", reading: CorpusConfig) -> "tuple[Ids, int]":
     """The symbols of a text, and the number of its characters that were left out because they are unknown."""
     from charrnn.cli.inputs import leave_out_unknown, read_texts
+    from charrnn.text.pieces import require_more_than_blanks
 
-    text, left_out = leave_out_unknown(read_texts(names, reading), model)
+    read = read_texts(names, reading)
+    require_more_than_blanks(read)
+    text, left_out = leave_out_unknown(read, model)
     return model.vocabulary.encode(text), left_out
 
 

@@ -245,9 +245,11 @@ def given_and_known_text(
         DataError: no known characters are left.
     """
     from charrnn.cli.inputs import leave_out_unknown, read_texts, streams_in
-    from charrnn.text.pieces import as_read, without_empty
+    from charrnn.text.pieces import ONLY_BLANKS, as_read, without_empty
 
     read = read_texts(names, config, most=most)
+    if read.isspace():
+        say(f"charrnn: the text has {ONLY_BLANKS}")
     if not exact:
         read = as_read(read, config)
     if most is not None and len(read) > most:

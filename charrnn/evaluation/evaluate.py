@@ -34,7 +34,7 @@ from charrnn.numerics import Ids, require_finite_predictions
 from charrnn.settings import require
 from charrnn.text.items import item_bounds, whole_items
 from charrnn.text.kinds import LINES, end_name, item_end_of, item_noun
-from charrnn.text.pieces import as_read
+from charrnn.text.pieces import as_read, require_more_than_blanks
 from charrnn.wording import counted
 
 
@@ -140,7 +140,7 @@ def evaluate(
         progress: called with the number of characters that were just predicted.
 
     Raises:
-        DataError: the text has fewer than two characters, no item that is not empty, or unknown characters.
+        DataError: the text has fewer than two characters, only blanks, no item that is not empty, or unknown characters.
         UsageError: `window` or `streams` are below 1, or combined with items, or the vocabulary lacks `item_end`.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
@@ -158,6 +158,7 @@ def evaluate(
         item_end = item_end_of(model.reading)
         text = as_read(text, model.reading) if isinstance(text, str) else text
     if isinstance(text, str):
+        require_more_than_blanks(text)
         text = model.vocabulary.encode(text)
     if item_end is not None:
         if window is not None or streams is not None:

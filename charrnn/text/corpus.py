@@ -28,6 +28,7 @@ from charrnn.text.kinds import Items, asking_setting, item_end_of, items_of
 from charrnn.text.normal import WHERE, form_of_missing
 from charrnn.text.numbering import cache_path, count, make_ids, number
 from charrnn.text.remarks import source_remarks
+from charrnn.text.pieces import ONLY_BLANKS
 from charrnn.text.sources import Notes, TextSource
 from charrnn.text.tables import table_kind
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
@@ -215,7 +216,7 @@ def _require_text(counts: npt.NDArray[np.int64], sources: Sequence[TextSource]) 
     if total < 2:
         raise DataError(f"the corpus needs at least 2 characters, but {name} has {total}")
     if all(chr(point).isspace() for point in np.flatnonzero(counts)):
-        raise DataError(f"there is nothing to learn: {name} has only blanks and ends of lines")
+        raise DataError(f"there is nothing to learn: {name} has {ONLY_BLANKS}")
     if counts[0xD800:0xE000].any():  # only odd encodings, such as unicode_escape, let them through
         raise DataError("the text has lone surrogates, which are not characters")
 

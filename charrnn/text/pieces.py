@@ -81,6 +81,16 @@ def as_read(text: str, config: CorpusConfig) -> str:
     return made
 
 
+ONLY_BLANKS = "only blanks and ends of lines"
+"""What a text has that nothing can be learned from or measured on."""
+
+
+def require_more_than_blanks(text: str) -> None:
+    """Raise DataError if a text has only blanks and ends of lines: its score would say nothing."""
+    if text.isspace():
+        raise DataError(f"there is nothing to score: the text has {ONLY_BLANKS}")
+
+
 def without_empty(text: str, end: str) -> str:
     """A text of items without the empty ones; the last may lack its end."""
     *ended_ones, last = text.split(end)

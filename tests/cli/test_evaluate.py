@@ -8,6 +8,7 @@ import pytest
 from helpers import BEST, call_charrnn, characters, run_charrnn, save_model
 
 from charrnn.checkpoint import load_checkpoint
+from charrnn.errors import DataError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.text.vocabulary import Vocabulary
 
@@ -182,3 +183,24 @@ def test_a_text_needs_two_characters(refused, tmp_path, wording):
     for text in ("", "a", "é漢"):
         (tmp_path / "text").write_text(text, encoding="utf-8")
         wording(refused(3, "evaluate", tmp_path / "text"))
+
+
+def test_a_text_of_blanks_has_no_score(refused, blanks, tiny_model, wording):
+    wording(refused(3, "evaluate", "tiny", blanks))
+    with wording.raises(DataError):
+        evaluate(tiny_model, " \n" * 9)
+
+
+@pytest.mark.parametrize("command", ["score", "visualize"])
+def test_commands_that_show_each_character_say_that_a_text_is_blank(
+    command, capsys, blanks, wording
+):
+    wording(call_charrnn(capsys, command, "tiny", blanks))
+
+
+@pytest.fixture
+def blanks(tmp_path, workplace, monkeypatch):
+    """A file of blanks, beside the runs of the workplace."""
+    monkeypatch.chdir(workplace)
+    (tmp_path / "blank.txt").write_text(" \n" * 9)
+    return tmp_path / "blank.txt"

@@ -163,12 +163,15 @@ class _Sums:
     characters: int = 0
     unknown: int = 0
     bits: float = 0.0
+    has_text: bool = False
+    """Whether a line has more than blanks."""
 
     def add(self, line: "LineScore") -> None:
         self.lines += 1
         self.characters += line.characters
         self.unknown += line.unknown
         self.bits += line.bits
+        self.has_text |= bool(line.text.strip())
 
 
 def _show_lines(
@@ -246,6 +249,8 @@ def _printer(
 
 def _say_sums(sums: _Sums, item: str, options: ScoreOptions, model: "CharRNN") -> None:
     """Report all lines together, and what unknown characters cost."""
+    from charrnn.text.pieces import ONLY_BLANKS
+
     if not sums.lines:
         say(f"charrnn: there are no {item}s to score")
         return
@@ -254,6 +259,8 @@ def _say_sums(sums: _Sums, item: str, options: ScoreOptions, model: "CharRNN") -
     say(
         f"charrnn: {counted(sums.lines, item)}, {counted(sums.characters, noun)}, {mean:.4f} bits per {noun}"
     )
+    if not sums.has_text:
+        say(f"charrnn: the text has {ONLY_BLANKS}")
     _say_unknown(sums.unknown, options, model)
 
 
