@@ -42,4 +42,4 @@ def read_own_corpus(
 
 
 def _announce(files: str) -> None:
-    say(f"reading     {files} (the model's corpus, recorded in its checkpoint)")
+    say(f"reading     {files}")

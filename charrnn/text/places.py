@@ -110,6 +110,16 @@ def find_split_files(
     return found
 
 
+def is_where_recorded(about: Mapping[str, Any], files: Iterable[str]) -> bool:
+    """Whether files that were found again are where a run has recorded them, rather than beside it."""
+    names, splits = about.get("sources"), about.get("split_places")
+    listed = [about.get("places"), *(splits.values() if isinstance(splits, dict) else ())]
+    places = [place for known in listed if isinstance(known, list) for place in known]
+    recorded = {path for path, _ in filter(_is_place, places)}
+    recorded |= {str(Path(name)) for name in names} if isinstance(names, list) else set()
+    return {*files} <= recorded
+
+
 def _candidates(places: Any, folder: Path) -> Iterable[tuple[list[Path], int]]:
     """Where each recorded file may be, and its size."""
     if not isinstance(places, list) or not places or not all(map(_is_place, places)):

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import DataError
-from charrnn.text.places import find_again, find_split_files
+from charrnn.text.places import find_again, find_split_files, is_where_recorded
 from charrnn.training.record import corpus_config_of
 from charrnn.wording import counted, escape, listed, noun_of
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Opener = Callable[..., "Corpus"]
 """Reads the texts of these names: called with names, a CorpusConfig, `vocabulary` and `extend` (see `read_corpus`)."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
+BESIDE = "found beside the run"
 MOST_NAMED = 3
 """Files that are named before they are read, at most."""
 
@@ -41,7 +42,8 @@ def read_own_corpus(
         opened: reads the texts.
         names: names of the texts, given by the user; none: those of the checkpoint.
         split_files: names of the validation and test text, by setting, given by the user.
-        announce: receives the files that are read because the checkpoint names them, before they are opened.
+        announce: receives which files are read because the checkpoint names them, and where they were found, before
+            they are opened.
         hint: what to do if the text is not there, or is another one.
         run: the run's name in messages, if it has one.
 
@@ -61,7 +63,8 @@ def read_own_corpus(
     recorded = [*found, *recorded_files.values()]
     read = [*(names or found), *recorded_files.values(), *split_files.values()]
     if recorded:
-        announce(escape(listed(recorded, MOST_NAMED)))
+        where = "recorded in its checkpoint" if is_where_recorded(about, recorded) else BESIDE
+        announce(f"{escape(listed(recorded, MOST_NAMED))} (the model's corpus, {where})")
     files: dict[str, Any] = {**recorded_files, **split_files}
     config = dataclasses.replace(corpus_config_of(about), **files)
     known = loaded.model.vocabulary

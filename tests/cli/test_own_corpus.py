@@ -134,3 +134,15 @@ def test_a_run_with_its_own_validation_text_is_resumed_anywhere(here, best, tmp_
     out = tmp_path / "elsewhere" / "checkpoints"
     here("train", "--resume", "--out", out, "--name", "two", "--steps", 3, "-q")
     here("evaluate", out / "two", "--split", "val")
+
+
+def test_a_corpus_beside_its_run_is_announced_as_that(here, best, tmp_path):
+    recorded = here("evaluate", best, "--split", "val").err
+    assert (
+        f"{tmp_path / 'texts' / 'a.txt'} (the model's corpus, recorded in its checkpoint)"
+        in recorded
+    )
+    moved = best.parent / "a.txt"
+    (tmp_path / "texts" / "a.txt").rename(moved)
+    said = here("evaluate", best, "--split", "val").err
+    assert f"{moved} (the model's corpus, found beside the run)" in said

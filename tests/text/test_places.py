@@ -5,7 +5,7 @@ import os
 import pytest
 
 from charrnn.errors import DataError
-from charrnn.text.places import find_again, recorded_places
+from charrnn.text.places import find_again, is_where_recorded, recorded_places
 
 
 @pytest.fixture
@@ -43,7 +43,10 @@ def test_files_that_were_moved_are_found_beside_the_run(place, where, with_folde
     target.mkdir(exist_ok=True)
     for name in ("a.txt", "b.txt"):
         (place / "texts" / name).rename(target / name)
-    assert found(place, about) == [str(target / name) for name in ("a.txt", "b.txt")]
+    assert is_where_recorded(about, [str(place / "texts" / "b.txt")])
+    there = found(place, about)
+    assert there == [str(target / name) for name in ("a.txt", "b.txt")]
+    assert not is_where_recorded(about, there)
 
 
 @pytest.mark.parametrize("kind", ["gone", "grown", "folder", "pipe", "device"])
