@@ -160,7 +160,12 @@ def vocabulary_advice(distinct: int, seldom: int) -> list[str]:
 
 
 def _on_its_form(corpus: Corpus) -> Iterator[str]:
-    if corpus.item_end is None and (length := list_length(corpus)):
+    if has_pairs(corpus):
+        yield (
+            "this looks like pairs (one tab in each line): {pairs} learns to turn what stands before it into what "
+            "stands behind it"
+        )
+    elif corpus.item_end is None and (length := list_length(corpus)):
         yield (
             f"this looks like a list (lines of {length:.0f} characters on average): "
             "{lines} treats each line as a separate text"
@@ -172,6 +177,16 @@ def _on_its_form(corpus: Corpus) -> Iterator[str]:
             f"{counted(number, noun)} differ from another only in leading or trailing blanks: "
             "sed -E 's/^[ \\t]+|[ \\t]+$//g' removes them"
         )
+
+
+def has_pairs(corpus: Corpus) -> bool:
+    """Whether the lines of a text look like pairs: several, each with a tab inside and no other."""
+    if corpus.item_end not in (None, "\n") or corpus.vocabulary.missing("\t\n"):
+        return False
+    lines = _beginning(corpus).strip("\n").split("\n")
+    lines = lines[: max(1, len(lines) - 1)] if len(corpus.ids) > LOOKED_AT else lines
+    each = all(line.count("\t") == 1 and not line.startswith("\t") for line in lines)
+    return each and len(lines) >= FEWEST_LINES
 
 
 def _num_alike(corpus: Corpus) -> int:

@@ -9,6 +9,7 @@ from pair_models import TEXTS, corpus_of
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, SettingError
+from charrnn.text.advice import corpus_advice, has_pairs
 from charrnn.text.opening import open_corpus
 from charrnn.text.pairs import (
     END,
@@ -82,6 +83,18 @@ def test_settings_of_running_text_have_no_meaning_for_pairs(wording):
     for name, value in {"lines": True, "level": "byte", "documents": True}.items():
         with wording.raises(SettingError):
             CorpusConfig(pairs=True, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("line", "is_pair"),
+    [("a{}\tb{}", True), ("a{}\tb{}\tc", False), ("\ta{}b{}", False), ("a{} b{}", False)],
+)
+def test_a_text_that_looks_like_pairs_is_read_as_a_text_and_named(line, is_pair, tmp_path):
+    text = "".join(line.format(k, k) + "\n" for k in range(80))
+    (tmp_path / "a.tsv").write_text(text, encoding="utf-8")
+    corpus = open_corpus([str(tmp_path / "a.tsv")], CorpusConfig(), stdin=no_stdin, cache=tmp_path)
+    assert has_pairs(corpus) == is_pair
+    assert any("{pairs}" in note for note in corpus_advice(corpus)) == is_pair
 
 
 # --- numbering --------------------------------------------------------------------------------------------------------
