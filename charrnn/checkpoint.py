@@ -25,7 +25,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from charrnn.config import ModelConfig
-from charrnn.errors import CharrnnError, CheckpointError, UsageError
+from charrnn.errors import HOW_TO_TRAIN, CharrnnError, CheckpointError, UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN
 from charrnn.network.cells import get_cell
@@ -39,7 +39,7 @@ from charrnn.wording import counted
 
 FORMAT = "charrnn"
 FORMAT_VERSION = 2
-"""That of models of pairs; language models are still written as version 1."""
+"""The version of files with models of pairs; those with language models are still of version 1."""
 LABELS = "labels"
 """What a header calls the level of symbols that are whole texts."""
 LARGEST_HEADER = 1 << 24
@@ -243,8 +243,8 @@ def _read_head(path: Path) -> tuple[bytes, int]:
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         if not path.exists():
-            raise CheckpointError(
-                f"there is no checkpoint at {path}", "train one: charrnn train corpus.txt"
+            raise CheckpointError.naming(
+                "there is no checkpoint at {path}", "{train}", path=path, train=HOW_TO_TRAIN
             )
         if not path.is_file():
             raise CheckpointError(

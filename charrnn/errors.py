@@ -4,15 +4,33 @@ An error's text is one line: what, where, expected, found. Its hint is what to t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from string import Formatter
 from typing import Any, Self
 
 OFF = "off"
 """The name in templates, and the word on the command line, for a setting that is turned off; in Python it is None."""
+ON = "True"
+"""The value in templates of a setting that is turned on; on the command line its option alone."""
 Spell = Callable[[str, str], str]
 """Spells a setting, given its name and a value, or ""."""
 Spelled = Callable[[Spell], tuple[str, str]]
 """A message and a hint, with their settings spelled."""
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A part of a template that is a whole line on the command line, and other words in Python."""
+
+    line: str
+    python: str
+
+
+HOW_TO_TRAIN = Typed(
+    "train one: charrnn train corpus.txt",
+    "train one: charrnn.train('corpus.txt', name='plays')",
+)
+"""The hint where there is no model yet."""
 
 
 class CharrnnError(Exception):
@@ -41,7 +59,7 @@ class CharrnnError(Exception):
             message: a template with each setting as its name in braces: "{stop} and {match} cannot be used together";
                 "{optimizer:muon}" names a setting with a value.
             hint: what to do, in the same form.
-            values: other parts of the two, by name.
+            values: other parts of the two, by name; a `Typed` is a part that only one of the two kinds of user can type.
         """
 
         def spelled_by(spell: Spell) -> tuple[str, str]:
@@ -96,7 +114,7 @@ def in_python(name: str, value: str) -> str:
     if not value:
         return name
     is_number = value.replace(".", "").replace("e-", "").replace("e+", "").isdigit()
-    return f"{name}={value}" if is_number else f"{name}={value!r}"
+    return f"{name}={value}" if is_number or value == ON else f"{name}={value!r}"
 
 
 class _Speller(Formatter):
@@ -106,7 +124,12 @@ class _Speller(Formatter):
         self._spell = spell
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002
-        return kwargs[str(key)] if key in kwargs else _Spelled(str(key), self._spell)
+        if key not in kwargs:
+            return _Spelled(str(key), self._spell)
+        value = kwargs[str(key)]
+        if isinstance(value, Typed):
+            return value.python if self._spell is in_python else value.line
+        return value
 
 
 class _Spelled:

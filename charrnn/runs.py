@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import CharrnnError, CheckpointError, SettingError, UsageError
+from charrnn.errors import (
+    HOW_TO_TRAIN,
+    CharrnnError,
+    CheckpointError,
+    SettingError,
+    Typed,
+    UsageError,
+)
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("checkpoints")
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
-TRAIN_ONE = "train one: charrnn train corpus.txt"
+TRAIN_ONE = HOW_TO_TRAIN.line
 MOST_NAMES = 8
 """Maximum runs that a hint lists."""
 
@@ -46,12 +53,15 @@ def find_checkpoint(name: str | Path, otherwise: Callable[[str], str] | None = N
     if path is not None:
         return path
     word, known = str(name), names_of_runs()
-    hint = f"runs here: {', '.join(known[:MOST_NAMES])}" if known else TRAIN_ONE
-    if meant := did_you_mean(word, known):
-        hint = f"{meant} {hint}"
-    elif otherwise:
-        hint = f"{hint}; {otherwise(word)}"
-    raise CheckpointError(f"there is no checkpoint or run called {word!r}", hint)
+    meant = did_you_mean(word, known)
+    raise CheckpointError.naming(
+        "there is no checkpoint or run called {word!r}",
+        "{meant}{here}{otherwise}",
+        word=word,
+        meant=f"{meant} " if meant else "",
+        here=f"runs here: {', '.join(known[:MOST_NAMES])}" if known else HOW_TO_TRAIN,
+        otherwise=f"; {otherwise(word)}" if otherwise and not meant else "",
+    )
 
 
 def named_checkpoint(name: str | Path) -> Path | None:
@@ -160,9 +170,9 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     if _holds_run(folder) and not overwrite:
         raise SettingError.naming(
             "{folder} already holds a run",
-            "to resume: {command}; {longer}to start over: {overwrite}; or choose another {name}",
+            "to resume: {resuming}; {longer}to start over: {overwrite:True}; or choose another {name}",
             folder=folder,
-            command=resume_command(folder),
+            resuming=Typed(resume_command(folder), "resume=True"),
             longer=_longer(folder),
         )
 
@@ -187,13 +197,15 @@ def _require_replaceable(path: Path) -> None:
         )
 
 
-def _longer(folder: Path) -> str:
+def _longer(folder: Path) -> Typed | str:
     """The part of a hint that trains a run twice as long; empty if its plan cannot be read."""
     from charrnn.checkpoint import load_summary
 
     try:
-        steps = load_summary(folder / LAST).run["training"]["steps"]
-        return f"to train longer: {resume_command(folder, (), '--steps', 2 * steps)}; "
+        steps = 2 * load_summary(folder / LAST).run["training"]["steps"]
+        line = resume_command(folder, (), "--steps", steps)
+        start = "to train longer: "
+        return Typed(f"{start}{line}; ", f"{start}resume=True, steps={steps}; ")
     except (CharrnnError, KeyError, TypeError):
         return ""
 

@@ -26,7 +26,7 @@ from charrnn.cli.parameters import (
     run_file_parameter,
 )
 from charrnn.config import CONFIGS, PANELS, ModelConfig, TrainingConfig, TrainingRequest
-from charrnn.errors import OFF, CharrnnError, Spell, UsageError
+from charrnn.errors import OFF, ON, CharrnnError, Spell, UsageError
 from charrnn.settings import (
     Setting,
     check_together,
@@ -227,7 +227,7 @@ def spell_as_options(flags: Mapping[str, str]) -> Spell:
     def spell(name: str, value: str) -> str:
         """Spell one setting."""
         flag = OFF if name == OFF else flags.get(name) or _usual_flag(name)
-        return f"{flag} {value}".rstrip()
+        return flag if value in ("", ON) else f"{flag} {value}"
 
     return spell
 

@@ -27,8 +27,8 @@ from charrnn.text.items import (
 from charrnn.text.kinds import Items, asking_setting, item_end_of, items_of
 from charrnn.text.normal import WHERE, form_of_missing
 from charrnn.text.numbering import cache_path, count, make_ids, number
-from charrnn.text.remarks import source_remarks
 from charrnn.text.pieces import ONLY_BLANKS
+from charrnn.text.remarks import source_remarks
 from charrnn.text.sources import Notes, TextSource
 from charrnn.text.tables import table_kind
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
