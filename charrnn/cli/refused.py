@@ -35,6 +35,31 @@ OTHER_WORDS_OF_RUNS = {
     "remove": ("rm", "delete", "del"),
 }
 """What other programs call a command of `charrnn runs`, or the group itself."""
+OTHER_OPTIONS = {
+    "--lr": ("learning-rate", "learn-rate", "base-lr", "eta"),
+    "--hidden-size": ("rnn-size", "rnn-units", "nhid", "hidden-dim", "hidden-units", "n-hidden"),
+    "--layers": ("nlayers", "n-layers", "depth"),
+    "--embedding-size": ("emsize", "emb-size", "embedding-dim", "embed-dim"),
+    "--sequence-length": ("seq-length", "seq-len", "bptt", "block-size"),
+    "--cell": ("rnn", "rnn-type", "arch"),
+    "--clip": ("grad-clip", "gradient-clip", "clip-norm", "max-grad-norm"),
+    "--weight-decay": ("l2", "wd"),
+    "--patience": ("early-stopping",),
+    "--val-fraction": ("val-frac", "validation-split"),
+    "--out": ("output-dir", "save-dir", "checkpoint-dir"),
+    "--device cuda": ("gpu", "gpuid", "gpu-id", "cuda", "use-gpu"),
+    "--device cpu": ("cpu", "no-cuda"),
+    "--prompt": ("primetext", "prefix", "start-text", "seed-text"),
+    "--count": ("num-samples", "n-samples"),
+    "--infill": ("fill",),
+    "--streams": ("lanes",),
+    "--surprisal": ("bits",),
+    "charrnn saliency": ("saliency",),
+    "charrnn context": ("horizon", "context"),
+    "charrnn gates": ("gates",),
+    "charrnn gradients": ("gradients",),
+}
+"""What other programs, and older versions, call an option, its value included, or what is a command of its own now."""
 WITHOUT_MODEL = (
     "charrnn",
     *(f"charrnn {verb}" for verb in ("train", "compare", "runs", "corpora")),
@@ -92,12 +117,17 @@ def _option_meant(
     ours = [name for p in refused.ctx.command.params for name in p.opts if name.startswith("-")]
     begun = [name for name in ours if name.startswith(option) and len(option) > len("--x")]
     everywhere = [option for names in ([*ours], *verbs.values()) for option in names]
-    near = begun[0] if begun else nearest(option, everywhere)
+    plain = option.lstrip("-").casefold().replace("_", "-")
+    known = [name for name, others in OTHER_OPTIONS.items() if plain in others]
+    meant = (begun or known or [nearest(option, everywhere) or ""])[0]
+    near = meant.partition(" ")[0]
+    if near == "charrnn":
+        return f"that is a command of its own: {meant}"
     if near in ours:
-        return f"did you mean {near}?"
+        return f"did you mean {meant}?"
     having = [f"charrnn {verb}" for verb, names in verbs.items() if near in names]
     if having and command == "charrnn":
-        return f"options go after the command: {having[0]} {near}"
+        return f"options go after the command: {having[0]} {meant}"
     return f"{near} is an option of {listed(having, 4)}" if having else ""
 
 
