@@ -48,6 +48,8 @@ class CorpusSize:
     """The noun for such an item."""
     whole_items: bool = False
     """Whether an item is always read at once, as pairs are."""
+    noun: str = "character"
+    """The noun for a symbol: "character" or "byte"."""
 
 
 @dataclass(frozen=True)

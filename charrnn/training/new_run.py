@@ -18,7 +18,7 @@ from charrnn.text.kinds import item_noun
 from charrnn.text.pairs import PairCorpus
 from charrnn.training.pairs.settings import pair_network_of
 from charrnn.training.record import about_run
-from charrnn.wording import size
+from charrnn.wording import noun_of, size
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -86,7 +86,8 @@ def plan_run(
     if isinstance(text, PairCorpus):
         size, batch = _size_of_pairs(text), partial(_typical_batch, text)
     else:
-        size = CorpusSize(len(text.train), len(text.val), text.item_lengths(text.train))
+        lengths, noun = text.item_lengths(text.train), noun_of(text.config.level)
+        size = CorpusSize(len(text.train), len(text.val), lengths, noun=noun)
     if text.item_end is not None:
         size = dataclasses.replace(size, item_noun=item_noun(text.item_end))
 

@@ -38,7 +38,7 @@ def _why_size(run: AllowedRun, request: TrainingRequest) -> str:
         allows = f"{run.epochs:,.0f} epochs, the limit for so short a text, are"
     else:
         allows = f"{counted(run.steps, 'step')} {_verb(run.steps, 'read')}"
-    sentence = f"{allows} about {rounded_count(run.chars)} characters at {speed}"
+    sentence = f"{allows} about {rounded_count(run.chars)} {run.size.noun}s at {speed}"
     network = f"{run.model_config.num_layers} x {run.model_config.hidden_size} units"
     if not request.leaves_open("hidden_size"):
         return f"{sentence}, {plain(run.chars / run.parameters)} per parameter of {network}"
@@ -59,18 +59,20 @@ def _against_overfitting(run: AllowedRun, config: TrainingConfig) -> str:
     if run.model_config.layer_norm:
         means.append("layer normalization")
     epochs = counted(float(f"{run.epochs:.3g}"), "epoch")
-    return f"{epochs}, {plain(per_char)} parameters per training character: {', '.join(means)}"
+    return (
+        f"{epochs}, {plain(per_char)} parameters per training {run.size.noun}: {', '.join(means)}"
+    )
 
 
 def _steps(run: AllowedRun, config: TrainingConfig, wanted: BatchShape, seconds: float) -> str:
     """The steps, what each reads, the learning rates and the time."""
     shape = f"{config.batch_size} x {config.sequence_length}"
     usual = f"{wanted.batch_size} x {wanted.sequence_length}"
-    each = f"{shape} characters"
+    each = f"{shape} {run.size.noun}s"
     if run.epoch.lines is not None:
         each = f"about {counted(run.epoch.lines, run.size.item_noun)}"
     if shape != usual:
-        chars = counted(run.size.train_chars, "training character")
+        chars = counted(run.size.train_chars, f"training {run.size.noun}")
         each += f" ({chars} are too few for {usual})"
     rate = f"learning rate {config.learning_rate:g}"
     if config.optimizer == "muon":

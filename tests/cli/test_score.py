@@ -161,7 +161,9 @@ def test_unknown_characters_cost_something_and_it_is_said(see, lines, tiny_model
     third = [records(r)[2]["bits"] for r in (free, dear)]
     assert third[1] - third[0] == pytest.approx(99)
     wording(dear)
-    assert see("bytes", lines).err.splitlines()[-1].endswith("per byte")
+    of_bytes = see("bytes", lines)
+    assert of_bytes.err.splitlines()[-1].endswith("per byte")
+    assert of_bytes.out.split()[:3] == ["line", "bytes", "bits"]
 
 
 @pytest.mark.parametrize("by", ["mean", "bits", "worst", "unknown", "characters"])

@@ -126,6 +126,14 @@ def test_accents_are_read_in_the_form_of_the_model(charrnn_in, tmp_path):
     assert [json.loads(line)["unknown"] for line in scored.out.splitlines()] == [0, 0, 0]
 
 
+def test_the_plan_of_a_model_of_bytes_counts_bytes(charrnn_in, tmp_path):
+    (tmp_path / "text.txt").write_text("déjà vu\n" * 300)
+    said = charrnn_in("train", "text.txt", "--level", "byte", *BRIEF, "--plan-only")
+    plan = [line for line in said.out.splitlines() if line.startswith("plan ")]
+    assert "of 6 x 10 bytes" in plan[-1]
+    assert not any("character" in line for line in plan)
+
+
 def test_a_single_record_is_counted_as_one(charrnn_in, tmp_path):
     (tmp_path / "two.txt").write_text("the first text\n%%\nthe second text\n")
     said = charrnn_in(

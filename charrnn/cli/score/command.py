@@ -22,7 +22,7 @@ from charrnn.errors import SettingError
 from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import LINES, item_end_of, item_noun
-from charrnn.wording import counted, noun_of
+from charrnn.wording import counted, noun_of, short_noun_of
 
 if TYPE_CHECKING:
     from charrnn.evaluation.line_scores import LineScore
@@ -188,7 +188,7 @@ def _show_lines(
             found = (pair for pair in found if options.measure(pair[1]) >= options.threshold)
         if options.waits:
             found = _highest(found, options)
-        printed = _printer(noun, [text.name for text in texts], options)
+        printed = _printer(noun, [text.name for text in texts], options, model.vocabulary.level)
         for name, line in found:
             printed(name, line)
     _say_sums(sums, noun, options, model)
@@ -236,13 +236,14 @@ def _highest(found: Iterable[_Found], options: ScoreOptions) -> list[_Found]:
 
 
 def _printer(
-    noun: str, names: list[str], options: ScoreOptions
+    noun: str, names: list[str], options: ScoreOptions, level: str
 ) -> Callable[[str, "LineScore"], None]:
     """The function that prints a line of a file; the heading of the table is printed at once."""
     if options.json:
         several = len(names) > 1
         return lambda name, line: print_json(({"file": name} if several else {}) | line.as_dict())
-    table = Table(noun, names, terminal_width() if sys.stdout.isatty() else None)
+    width = terminal_width() if sys.stdout.isatty() else None
+    table = Table(noun, names, short_noun_of(level), width)
     print_row(table.heading())
     return lambda name, line: print_row(table.row(name, line))
 
@@ -290,7 +291,7 @@ def _show_candidates(model: "CharRNN", options: ScoreOptions, reading: CorpusCon
             item_end=item_end_of(reading),
             unknown_bits=options.unknown_bits,
         )
-    printed = _printer("pick", ["--pick"], options)
+    printed = _printer("pick", ["--pick"], options, model.vocabulary.level)
     for candidate in sorted(found, key=options.measure):
         printed("--pick", candidate)
     _say_unknown(sum(candidate.unknown for candidate in found), options, model)

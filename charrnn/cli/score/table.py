@@ -9,7 +9,7 @@ from charrnn.render.glyphs import one_line
 if TYPE_CHECKING:
     from charrnn.evaluation.line_scores import LineScore
 
-HEADINGS = ("chars", "bits", "mean", "unknown", "worst", "at", "read", "expected")
+HEADINGS = ("bits", "mean", "unknown", "worst", "at", "read", "expected")
 WIDTHS = (5, 5, 8, 6, 7, 6, 5, 4, 8)
 GAP = " "
 BLANK = "␣"
@@ -21,11 +21,12 @@ class Table:
     Args:
         noun: what a row is of: "line".
         names: the files that the lines are from; of several, each line is called by its file too.
+        unit: what a line is counted in: "char" or "byte".
         width: cells of the terminal, for which lines are shortened; None: they are printed whole.
     """
 
-    def __init__(self, noun: str, names: Iterable[str], width: int | None) -> None:
-        self._headings = (noun, *HEADINGS)
+    def __init__(self, noun: str, names: Iterable[str], unit: str, width: int | None) -> None:
+        self._headings = (noun, f"{unit}s", *HEADINGS)
         self._names = [*names]
         self._width = width
         longest = max(map(len, self._names)) if len(self._names) > 1 else -1
