@@ -234,6 +234,8 @@ def require(condition: bool, name: str, expected: str, found: object, hint: str 
     """Raise SettingError "NAME must be EXPECTED, not FOUND" unless the condition holds."""
     if not condition:
         message = f"{{{name}}} must be {expected}, not {{found!r}}"
+        if isinstance(found, float) and found.is_integer() and "whole" not in expected:
+            found = int(found) if abs(found) < UNBOUNDED else found  # the command line reads 0 as 0.0
         raise SettingError.naming(message, hint, found=found)
 
 

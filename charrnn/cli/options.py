@@ -30,6 +30,7 @@ from charrnn.errors import OFF, ON, CharrnnError, Spell, UsageError
 from charrnn.settings import (
     Setting,
     check_together,
+    expected_value,
     flags_of,
     is_config,
     settings_of,
@@ -82,6 +83,7 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
     call.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in signature}
     call.spelling = parts.spelling  # type: ignore[attr-defined]
+    call.expected = parts.expected  # type: ignore[attr-defined]
     return call
 
 
@@ -97,6 +99,13 @@ class _Parts:
         self.in_order = sorted(everything, key=lambda option: _panel_order(option.rule.panel))
         self.spelling = {option.name: option.flags[0] for option in self.in_order}
         self.spell = spell_as_options(self.spelling)
+
+    def expected(self, name: str) -> str:
+        """The values of an option that is a number's, in words; "" for others."""
+        option = next((o for o in self.in_order if o.name == name), None)
+        if option is None or option.kind not in (int, float):
+            return ""
+        return expected_value(option.config, name)
 
     @property
     def own(self) -> dict[str, inspect.Parameter]:

@@ -148,9 +148,14 @@ def _verb_meant(
 
 
 def _of_a_value(refused: Any) -> str:
-    """The message with the invalid value, which Typer leaves out; the error of pydantic behind it has it."""
+    """The message with the invalid value, which Typer leaves out, and what the setting expects.
+
+    The error of pydantic behind Typer's has both; what it expects stands for arguments that are no settings.
+    """
     behind = getattr(refused.__cause__, "errors", None)
     if not behind or not behind()[0]["msg"].startswith(SHOULD_BE):
         return ""
-    expected, _, _ = behind()[0]["msg"].removeprefix(SHOULD_BE).partition(",")
+    in_words = getattr(getattr(refused.ctx.command, "callback", None), "expected", None)
+    expected = in_words(refused.param.name) if in_words else ""
+    expected = expected or behind()[0]["msg"].removeprefix(SHOULD_BE).partition(",")[0]
     return f"{refused.param.opts[0]} must be {expected}, not {behind()[0]['input']!r}"
