@@ -8,6 +8,7 @@ from charrnn.pairs.model import PairNetwork
 from charrnn.text.pairs import Labels
 from charrnn.wording import listed
 
+MOST_WEIGHT = 1e12
 MOST_NAMED = 20
 """Labels that a message names."""
 
@@ -31,7 +32,7 @@ def given_source(model: PairNetwork, given: str) -> Decoder:
             "charrnn convert gives its targets",
         )
     if isinstance(model.source_symbols, Labels):
-        return model.decoder.given(_mixed(model, _weights(given, model.source_symbols)))
+        return model.decoder.given(_mixed(model, weights_of(given, model.source_symbols)))
     (ids,) = model.ids_of([given])
     if not len(ids):
         raise SettingError.naming(
@@ -40,8 +41,12 @@ def given_source(model: PairNetwork, given: str) -> Decoder:
     return model.decoder.given(model.encode([ids]))
 
 
-def _weights(given: str, labels: Labels) -> dict[str, float]:
-    """The weight of each label: "french:1,german:3" -> 0.25 and 0.75."""
+def weights_of(given: str, labels: Labels) -> dict[str, float]:
+    """The weight of each label: "french:1,german:3" -> 0.25 and 0.75.
+
+    Raises:
+        SettingError: there is no such label, or a weight is no number above 0 and up to MOST_WEIGHT.
+    """
     if given in labels:
         return {given: 1.0}
     weights: dict[str, float] = {}
@@ -65,9 +70,11 @@ def _number(text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not 0 < number < np.inf:
+    if not 0 < number <= MOST_WEIGHT:
         raise SettingError.naming(
-            "{source} must have weights above 0, such as LABEL:0.5, not {text!r:.60}", text=text
+            "{source} must have weights above 0 and up to {most:g}, such as LABEL:0.5, not {text!r:.60}",
+            most=MOST_WEIGHT,
+            text=text,
         )
     return number
 

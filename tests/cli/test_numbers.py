@@ -16,8 +16,10 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.interpret.edits import parse_edit, parse_edits
 from charrnn.interpret.units import parse_units
+from charrnn.pairs.given import weights_of
 from charrnn.sampling.constraint.regex import compile_expression
 from charrnn.sampling.infill.template import parse_template
+from charrnn.text.pairs import Labels
 
 VALUES = (
     *("nan", "inf", "-inf", "Infinity", "1e400", "-1e400", "", " ", "٣", "３", "²", "0x10"),
@@ -138,7 +140,7 @@ WORDS = {
         "lstmvis",
         "target",
     ),
-    *("fresh", "split", "corpus", "pick", "by", "cells"),
+    *("fresh", "split", "corpus", "pick", "by", "cells", "align", "attention", "of", "nearest"),
 }
 """Options that are words, texts and paths: a number in them is not read as one."""
 
@@ -158,6 +160,7 @@ READ = {
     "steer": (("L0.c.3={}", "L0.c.0-{}=1"), lambda t: (e := parse_edit(t, "steer")) and (e.value, e.units(MODEL))),
     "steer_file": (("L0.c.3={}", "L{}.c.3=1"), edits_of),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
+    "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
     "match": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), lambda text: compile_expression(text, "ab0123456789,{}")),
 }  # fmt: skip
 """Options with numbers inside a text, the places of the numbers, and what reads them."""
