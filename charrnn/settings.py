@@ -234,8 +234,9 @@ def require(condition: bool, name: str, expected: str, found: object, hint: str 
     """Raise SettingError "NAME must be EXPECTED, not FOUND" unless the condition holds."""
     if not condition:
         message = f"{{{name}}} must be {expected}, not {{found!r}}"
-        if isinstance(found, float) and found.is_integer() and "whole" not in expected:
-            found = int(found) if abs(found) < UNBOUNDED else found  # the command line reads 0 as 0.0
+        is_plain = isinstance(found, float) and found.is_integer() and abs(found) < UNBOUNDED
+        if is_plain and "whole" not in expected:  # the command line reads 0 as 0.0
+            found = int(cast("float", found))
         raise SettingError.naming(message, hint, found=found)
 
 

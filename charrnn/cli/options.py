@@ -9,14 +9,13 @@ import dataclasses
 import inspect
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NewType, get_type_hints
 
 import typer
 
 from charrnn.cli import terminal
 from charrnn.cli.parameters import (
-    AUTO,
     Complete,
     Option,
     Parse,
@@ -171,7 +170,6 @@ def _panel_order(panel: str) -> int:
 def _made(config: type, options: list[Option], values: Mapping[str, Any], given: Given) -> Any:
     """The config that the command line describes."""
     own = {o.name: _value(o, values[o.name]) for o in options if o.name in given}
-    own = {name: value for name, value in own.items() if value is not MISSING}
     if config is not TrainingRequest:
         return config(**own)
     request = settings_of(TrainingRequest)
@@ -180,9 +178,7 @@ def _made(config: type, options: list[Option], values: Mapping[str, Any], given:
 
 
 def _value(option: Option, value: Any) -> Any:
-    """What an option's value on the command line means; MISSING: what the plan chooses."""
-    if value == AUTO and option.rule.planned:
-        return MISSING
+    """What an option's value on the command line means."""
     if value == OFF and option.may_be_off:
         return None
     if isinstance(value, list):
