@@ -1,4 +1,4 @@
-"""From sources to targets: the most likely symbol at each step, or a beam search, for many sources side by side."""
+"""The conversion of sources into targets: the most likely symbol at each step, or a beam search, for many sources side by side."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -97,6 +97,7 @@ class Decoder(CharRNN):
             made[letter] = (self._final @ weight.T + bias).reshape(-1, L, H)
 
         def of(letter: str, layer: int) -> Float:
+            """A state of one layer, for each stream."""
             state: Float = made[letter][:, layer]
             if num_streams is None:
                 only: Float = state[0]

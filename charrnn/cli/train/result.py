@@ -83,7 +83,7 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
 
 
 def _report_pairs(trainer: "Trainer", *, baselines: bool, as_json: bool) -> Result:
-    """The same for a run of pairs."""
+    """Score the best model of a run of pairs, and print what it reached; returns the result."""
     scores = pairs.score_best(trainer)
     wanted = baselines and scores is not None and not trainer.model_config.source_labels
     result = Result(trainer, scores, pairs.baselines_of(trainer) if wanted else None)

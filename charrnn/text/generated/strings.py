@@ -70,6 +70,7 @@ def brackets(seed: int) -> Iterator[Pair]:
     draws = Draws(seed)
 
     def drawn(*, balanced: bool) -> Iterator[Pair]:
+        """Endless pairs of one label."""
         while True:
             text = _balanced(draws, draws.between(MOST_PAIRED // 2, MOST_PAIRED))
             if balanced:

@@ -103,6 +103,7 @@ class Encoder(nn.Module):
 
     def _made_stacks(self, kernel: Kernel, weight_drop: float) -> dict[tuple[int, str], Stack]:
         def made(layer: int, direction: str) -> Stack:
+            """The stack of one layer and direction."""
             names = direction_names(self.config, layer, direction)
             norms = {
                 n.removeprefix("norm."): self.norm[full.removeprefix(f"{PREFIX}norm.")]
