@@ -124,6 +124,7 @@ class _Speller(Formatter):
         self._spell = spell
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002
+        """The value of a name in a template, or the setting that it names."""
         if key not in kwargs:
             return _Spelled(str(key), self._spell)
         value = kwargs[str(key)]

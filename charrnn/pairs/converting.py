@@ -1,4 +1,4 @@
-"""The conversion of sources into targets: the most likely symbol at each step, or a beam search, for many sources side by side."""
+"""The conversion of sources into targets: the most likely symbol at each step, or a beam search, for many at once."""
 
 import math
 from collections.abc import Iterator, Sequence
