@@ -328,7 +328,7 @@ def test_a_device_is_refused_at_once(device, wording):
 def test_a_missing_checkpoint_says_how_to_get_one(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(tmp_path / "missing")
-    assert "charrnn train" in caught.value.hint
+    assert "charrnn.train(" in caught.value.hint
 
 
 # --- lies ---
