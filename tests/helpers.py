@@ -225,6 +225,15 @@ def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path],
     return folder
 
 
+def nearly(value: Any) -> Any:
+    """Something equal to a value but for the last digits of its numbers, which depend on the processor."""
+    if isinstance(value, dict):
+        return {name: nearly(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [nearly(part) for part in value]
+    return pytest.approx(value, rel=1e-4, abs=1e-6) if isinstance(value, float) else value
+
+
 def settings_named(error: CharrnnError) -> list[str]:
     """The settings that an error names, in the order of its message."""
     names: list[str] = []

@@ -187,6 +187,7 @@ def shortened(line):
     pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"
     line = re.sub(pattern, rf"\1{BRIEFLY} \2 --steps 2", line)
     line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured
+    line = re.sub(r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000", line)
     return re.sub(r" --parameters \d+", " --parameters 20000", line)
 
 
