@@ -209,7 +209,9 @@ def current(recorded: Mapping[str, Any]) -> dict[str, Any]:
         del settings["threads"]
     if settings.get("kernel") == "auto":
         settings["kernel"] = "fused"
-    return {name: tuples(value) for name, value in (settings | off).items()}
+    planned = {name for name, value in settings.items() if value == "auto"}  # not asked for at all
+    kept = {name: value for name, value in (settings | off).items() if name not in planned}
+    return {name: tuples(value) for name, value in kept.items()}
 
 
 def _is_zero(value: Any) -> bool:

@@ -23,7 +23,7 @@ from charrnn.checkpoint import load_checkpoint
 from charrnn.cli import terminal
 from charrnn.cli.app import obey
 from charrnn.errors import CheckpointError
-from charrnn.schema import SchemaError, check_run
+from charrnn.schema import SchemaError, check_request, check_run, current
 from charrnn.training.metrics import Metrics
 from charrnn.training.trainer import Trainer
 
@@ -347,3 +347,9 @@ def edit_a_dump(place, capsys, data):
     path.write_bytes(save_tensors(load_tensors(content), fields))
     for name in ("show", "show one", "show html"):
         ends_well(name, capsys, place)
+
+
+def test_an_older_run_that_asked_for_auto_has_asked_for_nothing():
+    assert current({"precision": "auto", "device": "auto", "steps": 3}) == {"steps": 3}
+    check_request({"precision": "auto", "device": "auto", "threads": 2}, "run.asked")
+    assert current({"kernel": "auto"}) == {"kernel": "fused"}
