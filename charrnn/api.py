@@ -77,7 +77,6 @@ class LanguageModel(CharRNN):
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
         """The model in a checkpoint."""
         model = checkpoint.model
-        name = title_of(checkpoint) if checkpoint.path else str(checkpoint.run.get("name", ""))
         return cls(
             model.config,
             model.vocabulary,
@@ -85,7 +84,7 @@ class LanguageModel(CharRNN):
             model.head_kind,
             metrics=checkpoint.metrics,
             metadata=checkpoint.run,
-            name=name,
+            name=title_of(checkpoint),
         )
 
     def __repr__(self) -> str:

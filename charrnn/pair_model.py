@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.network.cells.base import Weights
@@ -15,11 +13,11 @@ from charrnn.pairs.converting import Target, convert
 from charrnn.pairs.given import given_source
 from charrnn.pairs.model import PairNetwork
 from charrnn.pairs.scoring import PairScores, score_pairs
+from charrnn.pairs.views import attention_of
 from charrnn.runs import title_of
 from charrnn.sampling.sampler import sample
 from charrnn.settings import config_of, require
 from charrnn.text.pairs import END, Symbols
-from charrnn.text.vocabulary import Vocabulary
 
 
 class PairModel(PairNetwork):
@@ -56,7 +54,6 @@ class PairModel(PairNetwork):
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
         """The model in a checkpoint."""
         model: PairNetwork = checkpoint.model
-        name = title_of(checkpoint) if checkpoint.path else str(checkpoint.run.get("name", ""))
         return cls(
             model.config,
             model.source_symbols,
@@ -64,7 +61,7 @@ class PairModel(PairNetwork):
             model.weights,
             metrics=checkpoint.metrics,
             metadata=checkpoint.run,
-            name=name,
+            name=title_of(checkpoint),
         )
 
     def __repr__(self) -> str:
@@ -137,18 +134,11 @@ class PairModel(PairNetwork):
 
         Raises:
             SettingError: the model has no attention.
-            DataError: the target has characters that the model does not know.
+            DataError: the model knows no character of the source, or not all of the target.
         """
         has_it = self.config.align == "attention"
         require(has_it, "align", "attention for weights of attention", self.config.align)
-        assert isinstance(self.vocabulary, Vocabulary)
-        decoder = self.decoder.given(self.encode(self.ids_of([source])))
-        state, rows = decoder.initial_state(1), []
-        for symbol in self.vocabulary.encode(END + target):
-            _, state, _ = decoder.step(np.array([symbol]), state)
-            assert decoder.attended is not None
-            rows.append(decoder.attended[0, 0])
-        return np.stack(rows)
+        return attention_of(self, source, target).values
 
     def save(self, path: str | Path) -> None:
         """Write the model to a .safetensors file, which `charrnn.load` and the command line read.

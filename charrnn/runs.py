@@ -87,8 +87,12 @@ def checkpoint_of_run(folder: Path) -> Path | None:
 
 
 def title_of(loaded: "Checkpoint") -> str:
-    """The name that users know a checkpoint by: its run's folder, or its own file name outside a run."""
-    assert loaded.path
+    """The name that users know a checkpoint by: its run's folder, or its own file name outside a run.
+
+    Of a model that is in no file, the name that its record has.
+    """
+    if not loaded.path:
+        return str(loaded.run.get("name", ""))
     path = loaded.path.absolute()
     return path.parent.name if path.name in (BEST, LAST) else path.stem
 

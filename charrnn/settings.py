@@ -194,7 +194,7 @@ def check_together(*configs: object, rules: Mapping[str, Setting] | None = None)
         SettingError: two settings cannot be used together, or one lacks another that it needs.
     """
     values = {name: getattr(config, name) for config in configs for name in settings_of(config)}
-    changed = {name: rule for config in configs for name, rule in _changed(config)}
+    changed = {name: rule for config in configs for name, rule in changed_settings(config)}
     given = {name for config in configs for name in getattr(config, "given", ())}
     changed |= {name: rule for name, rule in (rules or {}).items() if name in {*changed, *given}}
     for name, rule in changed.items():
@@ -304,7 +304,7 @@ def _range(kind: type, rule: Setting, found: Any) -> str:
     return f"{noun} above {low} and up to {high}" if rule.above else f"{noun} from {low} to {high}"
 
 
-def _changed(config: object) -> Iterator[tuple[str, Setting]]:
+def changed_settings(config: object) -> Iterator[tuple[str, Setting]]:
     """The settings that do not have their default."""
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         if "setting" in field.metadata and getattr(config, field.name) != field.default:

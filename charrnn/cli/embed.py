@@ -1,15 +1,16 @@
 """`charrnn embed`: each line as a vector, and the lines whose vectors are nearest to that of a text."""
 
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from charrnn.cli.arriving import open_lines
+from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
-from charrnn.cli.run_names import CheckpointArgument, open_any
+from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import print_json, require_place, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import working
@@ -39,11 +40,12 @@ AT_ONCE = 4096
 class EmbedOptions(Config):
     """Which vectors, and what is done with them."""
 
-    of: str = setting(
-        "mean",
+    of: str | None = setting(
+        None,
         "Of a language model, the mean of the states after each character, or the state after the last one.",
         choices=("mean", "last"),
         metavar="mean|last",
+        default_text="mean",
     )
     nearest: str | None = setting(
         None,
@@ -66,7 +68,8 @@ class EmbedOptions(Config):
     )
     out: Path | None = setting(
         None,
-        "Write the vectors as `vectors`, float32, one row for each line, and the lines as `texts`.",
+        "Write the vectors as `vectors`, float32, one row for each line; `lines` has the number of each line in its "
+        "file, `files` the number of its file from 0, and `names` the names of the files.",
         metavar="FILE.npz",
         panel=FILES,
     )
@@ -86,19 +89,46 @@ def embed(
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     _require_sense(options, names)
     loaded = open_any(checkpoint, hint_in_quotes(names))
+    if loaded.model.config.align:
+        refuse_for_pairs(options, but=("nearest", "top", "json", "out"))
     reading = reading_of(loaded)
-    lines, parts = [], []
+    sources = open_lines(names, reading)
+    lines: list[_Line] = []
+    parts: list[Float] = []
     with one_thread(), working(None, "line") as work:
-        for text in open_lines(names, reading):
-            for some in text.lists(reading):
-                kept = [line for line in some if line]
-                for begin in range(0, len(kept), AT_ONCE):
-                    parts.append(_vectors(loaded, kept[begin : begin + AT_ONCE], reading, options))
-                    work.advance(len(kept[begin : begin + AT_ONCE]))
-                lines += kept
-        if not lines:
-            raise DataError("there is no line to turn into a vector", "give a file with some text")
-    _finish(loaded, reading, lines, parts, options)
+        for some in _some(sources, reading):
+            parts.append(_vectors(loaded, [line.text for line in some], reading, options))
+            lines += some
+            work.advance(len(some))
+    if not lines:
+        raise DataError("there is no line to turn into a vector", "give a file with some text")
+    vectors = _joined(parts)
+    if options.out:
+        _write(options.out, vectors, lines, [source.name for source in sources])
+    if options.nearest is not None:
+        (one,) = _vectors(loaded, [options.nearest], reading, options)
+        _print_nearest(one, vectors, lines, sources, options)
+
+
+class _Line(NamedTuple):
+    """A line that is not empty."""
+
+    text: str
+    number: int
+    """Its number in its file, from 1."""
+    file: int
+    """The number of its file, from 0."""
+
+
+def _some(sources: Sequence[Lines], reading: "CorpusConfig") -> Iterator[list[_Line]]:
+    """The lines of all files, at most AT_ONCE together."""
+    for file, source in enumerate(sources):
+        number = itertools.count(1)
+        for some in source.lists(reading):
+            kept = [_Line(text, next(number), file) for text in some]
+            kept = [line for line in kept if line.text]
+            for begin in range(0, len(kept), AT_ONCE):
+                yield kept[begin : begin + AT_ONCE]
 
 
 def _require_sense(options: EmbedOptions, names: Sequence[str]) -> None:
@@ -128,40 +158,44 @@ def _vectors(
     return vectors_of(loaded.model, lines, of=of, item_end=item_end_of(reading))
 
 
-def _finish(
-    loaded: "Checkpoint",
-    reading: "CorpusConfig",
-    lines: Sequence[str],
-    parts: "Sequence[Float]",
-    options: EmbedOptions,
-) -> None:
-    """Write the vectors, and print the nearest lines."""
+def _joined(parts: "Sequence[Float]") -> "Float":
+    """All vectors, and a report of those that are zero."""
     import numpy as np
 
     vectors = np.concatenate(parts)
     unknown = int((~vectors.any(1)).sum())
     if unknown:
-        whose = "has" if unknown == 1 else "have"
-        say(
-            f"charrnn: {counted(unknown, 'line')} {whose} no character that the model knows; the vector is zero"
-        )
-    if options.out:
-        from charrnn.files import replacing
+        verb = "has" if unknown == 1 else "have"
+        what = f"{counted(unknown, 'line')} {verb} no character that the model knows"
+        say(f"charrnn: {what}; the vector is zero")
+    return vectors
 
-        with replacing(options.out) as file:
-            np.savez(file, vectors=vectors, texts=np.array(lines))
-        count, numbers = counted(len(vectors), "vector"), counted(vectors.shape[1], "number")
-        say(
-            f"charrnn: wrote {escape(str(options.out))}, {count} of {numbers} ({size(options.out.stat().st_size)})"
+
+def _write(path: Path, vectors: "Float", lines: Sequence[_Line], names: Sequence[str]) -> None:
+    """Write vectors, and which lines they belong to."""
+    import numpy as np
+
+    from charrnn.files import replacing
+
+    with replacing(path) as file:
+        np.savez(
+            file,
+            vectors=vectors,
+            lines=np.array([line.number for line in lines]),
+            files=np.array([line.file for line in lines]),
+            names=np.array(names),
         )
-    if options.nearest is not None:
-        _print_nearest(
-            _vectors(loaded, [options.nearest], reading, options)[0], vectors, lines, options
-        )
+    count, numbers = counted(len(vectors), "vector"), counted(vectors.shape[1], "number")
+    wrote = f"charrnn: wrote {escape(str(path))}, {count} of {numbers}"
+    say(f"{wrote} ({size(path.stat().st_size)})")
 
 
 def _print_nearest(
-    one: "Float", vectors: "Float", lines: Sequence[str], options: EmbedOptions
+    one: "Float",
+    vectors: "Float",
+    lines: Sequence[_Line],
+    sources: Sequence[Lines],
+    options: EmbedOptions,
 ) -> None:
     """Print the lines that are nearest to a text.
 
@@ -178,8 +212,9 @@ def _print_nearest(
         )
     found = cosines(vectors, one)
     for k in np.argsort(-found, kind="stable")[: options.top].tolist():
+        text, number, file = lines[k]
         if options.json:
-            print_json({"line": k + 1, "cosine": float(found[k]), "text": lines[k]})
+            name = {"file": sources[file].name} if len(sources) > 1 else {}
+            print_json(name | {"number": number, "cosine": float(found[k]), "text": text})
         else:
-            shown = one_line(lines[k]) if sys.stdout.isatty() else lines[k]
-            print(f"{found[k]:7.4f}  {shown}")
+            print(f"{found[k]:7.4f}  {one_line(text) if sys.stdout.isatty() else text}")

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.run_names import refuse_for_pairs
 from charrnn.cli.terminal import print_json
 from charrnn.cli.work import working
-from charrnn.errors import DataError, SettingError
-from charrnn.settings import settings_of
+from charrnn.errors import DataError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 LABEL = 22
 """Cells before the numbers of a table."""
-OF_TEXTS = ("window", "streams", "lines", "baselines")
-"""Options that are about running text."""
+FOR_PAIRS = ("split", "corpus", "val_file", "test_file", "json")
+"""Options that are not about running text."""
 MOST_LABELS = 24
 """Labels whose confusions are printed as a matrix, at most."""
 
@@ -36,7 +36,8 @@ def evaluate_pairs(
     """
     from charrnn.pairs.scoring import score_pairs
 
-    _require_sense(options, edits)
+    refuse_for_pairs(options, but=FOR_PAIRS)
+    refuse_for_pairs(edits)
     if options.split:
         corpus = own_corpus()
         pairs = corpus.pairs(getattr(corpus, options.split.value))
@@ -53,14 +54,6 @@ def evaluate_pairs(
         print_json(scores.as_dict())
     else:
         _print(scores)
-
-
-def _require_sense(options: Any, edits: EditOptions) -> None:
-    """Raise SettingError if an option was given that has no meaning for pairs."""
-    given = [name for name in OF_TEXTS if getattr(options, name) not in (None, False)]
-    given += [name for name in settings_of(edits) if getattr(edits, name) not in (None, (), False)]
-    for name in given:
-        raise SettingError.naming(f"{{{name}}} does not apply to a model of pairs", "leave it out")
 
 
 def _read(names: Sequence[str], loaded: "Checkpoint") -> list[tuple[str, str]]:

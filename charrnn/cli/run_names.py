@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +10,9 @@ import typer
 
 from charrnn import runs
 from charrnn.cli.terminal import say
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, SettingError
 from charrnn.runs import RUNS, TRAIN_ONE, named_checkpoint, names_of_runs
+from charrnn.settings import Config, changed_settings
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -104,6 +105,21 @@ def open_pairs(name: str | None, otherwise: Callable[[str], str] | None = None) 
             "charrnn train pairs.tsv --pairs trains a model of pairs; charrnn sample writes a text",
         )
     return loaded
+
+
+def refuse_for_pairs(*configs: Config, but: Collection[str] = ()) -> None:
+    """Raise SettingError if an option was given that does not apply to a model of pairs.
+
+    Args:
+        configs: the options of a command.
+        but: names of those that apply.
+    """
+    for config in configs:
+        for name, _ in changed_settings(config):
+            if name not in but:
+                raise SettingError.naming(
+                    f"{{{name}}} does not apply to a model of pairs", "leave it out"
+                )
 
 
 def open_any(name: str | None, otherwise: Callable[[str], str] | None = None) -> "Checkpoint":

@@ -112,14 +112,14 @@ def _targets(
         if beam == 1:
             return [[one] for one in _greedy(model, encoded, symbols)]
         return [found[:n_best] for found in _beam(model, encoded, symbols, beam, n_best)]
-    log_p = log_softmax(_without(model.class_logits(encoded), symbols.unknown_id))
+    log_p = log_softmax(without(model.class_logits(encoded), symbols.unknown_id))
     cut = [row[:length] for row, length in zip(log_p, encoded.lengths.tolist(), strict=True)]
     if model.config.align == "ctc":
         return [_by_ctc(row, symbols, beam, n_best) for row in cut]
     return [[_each(row, symbols, s, model)] for row, s in zip(cut, sources, strict=True)]
 
 
-def _without(logits: npt.NDArray[Any], unknown: int | None) -> npt.NDArray[Any]:
+def without(logits: npt.NDArray[Any], unknown: int | None) -> npt.NDArray[Any]:
     """Logits with which the unknown symbol is never written."""
     if unknown is not None:
         logits[..., unknown] = -np.inf
@@ -166,7 +166,7 @@ def _greedy(model: PairNetwork, encoded: Encoded, symbols: Vocabulary) -> list[T
     nats, whole = np.zeros(num_rows), np.zeros(num_rows, bool)
     for _ in range(longest_written(model)):
         logits, state, _ = decoder.step(ids, state)
-        log_p = log_softmax(_without(logits, symbols.unknown_id))
+        log_p = log_softmax(without(logits, symbols.unknown_id))
         ids = log_p.argmax(-1)
         nats[alive] -= log_p[np.arange(len(ids)), ids]
         going = ids != end
@@ -210,7 +210,7 @@ def _beam(
     ids, state = np.full(len(searches), end), decoder.initial_state(len(searches))
     for _ in range(longest_written(model)):
         logits, state, _ = decoder.step(ids, state)
-        log_p = log_softmax(_without(logits, symbols.unknown_id))
+        log_p = log_softmax(without(logits, symbols.unknown_id))
         rows, ids_of_rows, begin = [], [], 0
         for search in searches:
             count = len(search.alive)

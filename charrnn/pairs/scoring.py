@@ -13,8 +13,7 @@ from charrnn.network import ctc
 from charrnn.numerics import log_softmax, require_finite_predictions
 from charrnn.pairs.converting import ROWS, convert
 from charrnn.pairs.model import PairNetwork
-from charrnn.text.pairs import END, Labels, named_unknown
-from charrnn.text.vocabulary import NOT_IN_VOCABULARY, code_points
+from charrnn.text.pairs import END, Labels, known_rows, named_unknown
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -188,7 +187,7 @@ def _costs(
         return [-ctc.log_likelihood(row[:n], target.tolist()) for row, n, target in rows]
     found = []
     for row, n, target, source in zip(log_p, lengths, wanted_ids, sources, strict=True):
-        known = model.source_symbols.lookup(code_points(source)) != NOT_IN_VOCABULARY  # type: ignore[union-attr]
+        known = known_rows(source, model.source_symbols)  # type: ignore[arg-type]
         if len(target) != len(source):
             raise DataError(f"the target of {source[:60]!r} has not as many characters as it")
         found.append(-row[np.arange(n), target[known]].sum())

@@ -5,6 +5,7 @@ label        after each character of the source, the probability of each label
 each, ctc    at each character of the source, the symbol that is written there, and its probability
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,10 @@ import numpy as np
 from charrnn.errors import DataError, UsageError
 from charrnn.network import ctc
 from charrnn.numerics import Float, softmax
-from charrnn.pairs.converting import longest_written
+from charrnn.pairs.converting import longest_written, without
 from charrnn.pairs.model import PairNetwork
-from charrnn.text.pairs import END, Labels
-from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
+from charrnn.text.pairs import END, Labels, known_rows, named_unknown
+from charrnn.text.vocabulary import Vocabulary
 
 BLANK = "·"
 """How the blank of CTC is shown."""
@@ -65,8 +66,8 @@ def attention_of(model: PairNetwork, source: str, target: str | None = None) -> 
     known, ids = _known(model, source)
     symbols = model.vocabulary
     assert isinstance(symbols, Vocabulary)
-    if target is not None and (missing := symbols.missing(target)):
-        raise DataError(f"the model never writes some characters of {target!r}: {''.join(missing)}")
+    if target is not None and (missing := named_unknown([target], symbols)):
+        raise DataError(f"the model never writes some characters of the target: {missing}")
     decoder = model.decoder.given(model.encode([ids]))
     end = int(symbols.encode(END)[0])
     given = None if target is None else [*symbols.encode(target).tolist(), end]
@@ -76,9 +77,8 @@ def attention_of(model: PairNetwork, source: str, target: str | None = None) -> 
         logits, state, _ = decoder.step(read, state)
         assert decoder.attended is not None
         weights.append(decoder.attended[0, 0])
-        if symbols.unknown_id is not None:
-            logits[..., symbols.unknown_id] = -np.inf
-        read = np.array([int(logits[0].argmax()) if given is None else given[t]])
+        best = int(without(logits, symbols.unknown_id)[0].argmax())
+        read = np.array([best if given is None else given[t]])
         written.append(int(read[0]))
         if written[-1] == end:
             break
@@ -111,10 +111,7 @@ def path_of(model: PairNetwork, source: str) -> Path:
     known, ids = _known(model, source)
     symbols = model.vocabulary
     assert isinstance(symbols, Vocabulary)
-    logits = model.class_logits(model.encode([ids]))[0]
-    if symbols.unknown_id is not None:
-        logits[:, symbols.unknown_id] = -np.inf
-    p = softmax(logits)
+    p = softmax(without(model.class_logits(model.encode([ids]))[0], symbols.unknown_id))
     best = p.argmax(-1).tolist()
     blank = len(symbols) if model.config.align == "ctc" else None
     shown = tuple(BLANK if k == blank else symbols.decode([k]) for k in best)
@@ -144,8 +141,7 @@ def _known(
     """
     symbols = model.source_symbols
     assert isinstance(symbols, Vocabulary)
-    found = symbols.lookup(code_points(source)) != NOT_IN_VOCABULARY
-    known = "".join(c for c, is_known in zip(source, found.tolist(), strict=True) if is_known)
+    known = "".join(itertools.compress(source, known_rows(source, symbols)))
     if not known:
         raise DataError(f"the model knows no character of {source!r}")
     (ids,) = model.ids_of([source])

@@ -30,10 +30,32 @@ def lines(tmp_path):
 def test_the_file_has_a_vector_for_each_line(see, lines, tmp_path, tiny_model, of):
     see("tiny", lines, "--of", of, "--out", tmp_path / "v.npz")
     with np.load(tmp_path / "v.npz", allow_pickle=False) as found:
-        assert found["texts"].tolist() == [line for line in LINES if line]
-        expected = vectors_of(tiny_model, found["texts"].tolist(), of=of)
+        assert found["lines"].tolist() == [1, 3, 4, 5]
+        assert found["files"].tolist() == [0] * 4
+        assert found["names"].tolist() == [str(lines)]
+        expected = vectors_of(tiny_model, [line for line in LINES if line], of=of)
         np.testing.assert_array_equal(found["vectors"], expected)
         assert found["vectors"].dtype == np.float32
+
+
+def test_lines_of_several_files_are_numbered_in_each(see, lines, tmp_path):
+    (tmp_path / "more.txt").write_text("\nimport re\n")
+    see("tiny", lines, tmp_path / "more.txt", "--out", tmp_path / "v.npz")
+    with np.load(tmp_path / "v.npz") as found:
+        assert found["lines"].tolist() == [1, 3, 4, 5, 2]
+        assert found["files"].tolist() == [0, 0, 0, 0, 1]
+    ask = ("--nearest", "import re", "--top", 2, "--json")
+    rows = map(json.loads, see("tiny", lines, tmp_path / "more.txt", *ask).out.splitlines())
+    assert [(row["file"], row["number"]) for row in rows] == [
+        (str(lines), 1),
+        (str(tmp_path / "more.txt"), 2),
+    ]
+
+
+def test_a_long_line_does_not_make_the_others_long(see, tmp_path):
+    (tmp_path / "long.txt").write_text("import re\n" * 500 + "x" * 20_000 + "\n")
+    see("tiny", tmp_path / "long.txt", "--out", tmp_path / "v.npz")
+    assert (tmp_path / "v.npz").stat().st_size < 1_000_000
 
 
 def test_the_nearest_line_is_the_same_one(see, lines):
@@ -41,7 +63,8 @@ def test_the_nearest_line_is_the_same_one(see, lines):
         json.loads(line)
         for line in see("tiny", lines, "--nearest", "import re", "--json").out.splitlines()
     ]
-    assert (rows[0]["text"], rows[0]["line"]) == ("import re", 1)
+    assert (rows[0]["text"], rows[0]["number"]) == ("import re", 1)
+    assert {row["text"]: row["number"] for row in rows}["def f():"] == 3
     assert rows[0]["cosine"] == pytest.approx(1)
     assert [row["cosine"] for row in rows] == sorted((row["cosine"] for row in rows), reverse=True)
     assert len(rows) == 4

@@ -326,3 +326,62 @@ def test_a_model_of_pairs_in_python(trained, tmp_path, wording):
 def test_settings_of_pairs_need_pairs_in_python(wording):
     with wording.raises(SettingError):
         charrnn.train("a b\n", attention="dot")
+
+
+# --- what is seen -----------------------------------------------------------------------------------------------------
+
+
+def test_attention_is_drawn_with_a_row_for_each_character_of_the_target(see):
+    out = see("visualize", "reverse", "abcd\tdcba", "--color", "none").out.splitlines()
+    assert out[0].startswith("abcd → dcba")
+    assert out[-6].strip() == "abcd"
+    rows = [line.split(" ", 1) for line in out[-5:]]
+    assert [label for label, _ in rows] == ["d", "c", "b", "a", "↵"]
+    model = charrnn.load("checkpoints/reverse")
+    ninths = np.rint(9 * model.attention("abcd", "dcba")).astype(int)
+    assert ["".join(map(str, row)) for row in ninths] == [digits for _, digits in rows]
+
+
+def test_the_course_of_labels_ends_with_the_label_that_is_given(see):
+    out = see("visualize", "kinds", "abcab", "--color", "none").out.splitlines()
+    made = see("convert", "kinds", "abcab").out.strip()
+    assert out[0].startswith(f"abcab → {made}")
+    assert out[-2].split(" ", 1)[0] == made
+    assert [len(line.split()[1]) for line in out[-2:]] == [5, 5]
+
+
+def test_a_tag_stands_under_each_character(see):
+    *_, text, tags, digits = see("visualize", "tags", "abcd", "--color", "none").out.splitlines()
+    assert (text, tags) == ("abcd", see("convert", "tags", "abcd").out.strip())
+    assert digits.isdigit()
+
+
+def test_each_line_of_a_file_is_drawn_up_to_a_number_and_into_one_picture(see, tmp_path):
+    (tmp_path / "s.txt").write_text("abc\n\n" * 30)
+    seen = see("visualize", "reverse", tmp_path / "s.txt", "--color", "none")
+    assert seen.out.count("attention, target down") == 20
+    assert "20" in seen.err
+    see("visualize", "reverse", tmp_path / "s.txt", "--svg", tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_text().count("attention, target down") == 20
+
+
+def test_without_a_source_some_validation_pairs_are_drawn(see):
+    assert see("visualize", "reverse").out.count("attention, target down") == 3
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "status"),
+    [
+        ("visualize", ("reverse", "abc", "--unit", "L0.c.1"), 2),
+        ("visualize", ("reverse", "abc", "--palette", "vik"), 2),
+        ("visualize", ("reverse", "abc", "--html", "page.html"), 2),
+        ("visualize", ("reverse", "???"), 3),
+        ("visualize", ("reverse", "abc\txyz"), 3),
+        ("visualize", ("cases", "low"), 2),
+        ("embed", ("reverse", "abc", "--of", "last", "--nearest", "a"), 2),
+        ("evaluate", ("reverse", "reverse.tsv", "--no-lines"), 2),
+    ],
+    ids=str,
+)
+def test_what_does_not_apply_to_pairs_is_refused_in_a_line(see, verb, options, status, wording):
+    wording(see(verb, *options, status=status))

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from charrnn.render.grid import GAP
 from charrnn.render.look import Look
 from charrnn.render.palette import ColorMode
-from charrnn.render.views.matrix import Matrix, matrix_grid, matrix_rows
+from charrnn.render.views.matrix import Matrix, matrix_rows
 
 PLAIN, COLORED = Look(ColorMode.none, line=60), Look(ColorMode.truecolor, line=60)
 
@@ -57,9 +57,3 @@ def test_long_labels_are_cut_and_hostile_ones_are_one_line():
     assert shown[-2].startswith("x" * 19 + "…")
     assert "\x1b" not in shown[-1]
     assert "\n" not in shown[-1]
-
-
-def test_a_picture_says_what_it_shows():
-    grid = matrix_grid(made("ab", "xyz"), COLORED, 60)
-    assert grid.title == "attention"
-    assert "3 rows, 2 columns" in grid.description

@@ -1,16 +1,15 @@
 """`charrnn visualize` for a model of pairs: what it does between a source and its target."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.run_names import refuse_for_pairs
 from charrnn.cli.terminal import say
 from charrnn.cli.threads import one_thread
-from charrnn.errors import SettingError
-from charrnn.settings import Config, settings_of
+from charrnn.settings import Config
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -49,6 +48,7 @@ def show_pairs(
     from charrnn.pairs.views import require_view
 
     refuse_for_pairs(*others)
+    refuse_for_pairs(layout, but=("color", "width", "digits"))  # all is green
     require_view(loaded.model)
     with one_thread():
         sources = list(_sources(loaded, names))
@@ -59,17 +59,6 @@ def show_pairs(
 
         for line in lines_of(_rows(loaded.model, sources, layout.look, layout.columns)):
             print(line)
-
-
-def refuse_for_pairs(*configs: Config) -> None:
-    """Raise SettingError if an option was given that does not apply to a model of pairs."""
-    for config in configs:
-        usual = {f.name: f.default for f in dataclasses.fields(config)}
-        for name in settings_of(config):
-            if getattr(config, name) != usual[name]:
-                raise SettingError.naming(
-                    f"{{{name}}} does not apply to a model of pairs", "leave it out"
-                )
 
 
 def _sources(loaded: "Checkpoint", names: Sequence[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from charrnn.numerics import Float
 from charrnn.render.glyphs import one_line
-from charrnn.render.grid import GAP, Band, Grid, GridRow, folded, padded, words
+from charrnn.render.grid import GAP, Band, GridRow, folded, padded, words
 from charrnn.render.look import Look
 from charrnn.render.palette import PLAIN, rising
 from charrnn.render.views.scale import digits_of, note_rows, title_rows
@@ -60,17 +60,6 @@ def matrix_rows(matrix: Matrix, look: Look, width: int) -> Iterator[GridRow]:
             yield GAP
         for label, row in zip(["", *labels], rows, strict=True):
             yield words(padded(label, margin), look.note if not label else PLAIN, margin) + row
-
-
-def matrix_grid(matrix: Matrix, look: Look, width: int) -> Grid:
-    """A matrix as a picture; for the arguments see `matrix_rows`."""
-    heading = one_line(matrix.title).partition("   ")[0]
-    size = f"{len(matrix.down)} rows, {len(matrix.across)} columns"
-    return Grid(
-        list(matrix_rows(matrix, look, width)),
-        heading,
-        f"A matrix, {size}. Each cell: {matrix.meaning}.",
-    )
 
 
 def _label(text: str) -> str:
