@@ -100,6 +100,10 @@ class StreamBatches:
         stream = epochs * self.stream_length + rest * self.shape.sequence_length
         return stream * self.shape.batch_size
 
+    def characters(self, batch: Batch) -> int:
+        """The symbols that a step is trained on."""
+        return num_targets(batch[1])
+
     def batch(self, step: int) -> Batch:
         """Inputs and targets of a step, each (T, N)."""
         epoch, number = divmod(step, self.steps_per_epoch)
@@ -149,6 +153,10 @@ class ItemBatches:
     def characters_in(self, steps: int) -> int:
         """The characters trained on in the first steps of a run, counted as often as they are read."""
         return self.order.characters_in(steps)
+
+    def characters(self, batch: Batch) -> int:
+        """The symbols that a step is trained on."""
+        return num_targets(batch[1])
 
     def batch(self, step: int) -> Batch:
         """Inputs and targets of a step, each (T, N), of which T and N differ from step to step."""

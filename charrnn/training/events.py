@@ -15,7 +15,7 @@ class Step:
     loss: float
     """Nats per character of this step's text, before the update."""
     characters: int
-    """Characters read in this step."""
+    """Characters read in this step; of pairs, sources and targets together."""
 
 
 @dataclass(frozen=True)

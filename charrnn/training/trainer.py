@@ -265,10 +265,9 @@ class Trainer:
         progress.step += 1
         if not loss < self._loss_limit:  # also if it is NaN
             raise Diverged(f"the loss became {loss:g}")
-        characters = num_targets(batch[1])
-        progress.add(loss, characters)
+        progress.add(loss, num_targets(batch[1]))
         progress.seconds += self.clock() - began
-        return Step(progress.step, loss, characters)
+        return Step(progress.step, loss, self.batches.characters(batch))
 
     def _rate(self, step: int) -> float:
         """The part of the largest learning rates at a step."""

@@ -13,7 +13,7 @@ from charrnn.errors import CheckpointError
 from charrnn.pairs.converting import convert
 from charrnn.training.data import BatchShape
 from charrnn.training.events import Evaluated
-from charrnn.training.pairs.batches import PairBatches
+from charrnn.training.pairs.batches import PairBatches, pair_lengths
 from charrnn.training.progress import RunProgress
 from charrnn.training.trainer import Trainer
 
@@ -132,10 +132,10 @@ def test_every_pair_is_read_once_in_an_epoch(kind):
     batches = PairBatches(corpus, BatchShape(3, 7), 5, 1)
     rows = [batches.order.part(step)[0] for step in range(batches.steps_per_epoch)]
     assert sorted(np.concatenate(rows).tolist()) == list(range(len(corpus.train)))
-    from charrnn.training.data import num_targets
-
     steps = batches.steps_per_epoch + 2
-    counted = sum(num_targets(batches.batch(step)[1]) for step in range(steps))
+    counted = sum(batches.characters(batches.batch(step)) for step in range(steps))
+    per_epoch = int(pair_lengths(corpus, corpus.train).sum())
+    assert per_epoch == batches.characters_in(batches.steps_per_epoch)
     assert counted == batches.characters_in(steps)
 
 

@@ -18,7 +18,7 @@ from charrnn.network.encoder import reversal
 from charrnn.text.items import Positions, random_numbers
 from charrnn.text.pairs import END, Labels, PairCorpus
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.data import IGNORED, BatchShape, ItemOrder
+from charrnn.training.data import IGNORED, BatchShape, ItemOrder, num_targets
 
 Array = npt.NDArray[np.int64]
 
@@ -62,7 +62,6 @@ class PairBatches:
 
     def __init__(self, corpus: PairCorpus, shape: BatchShape, seed: int, stretch: int) -> None:
         self._corpus, self._stretch = corpus, stretch
-        self._sizes = scored_symbols(corpus, corpus.train)
         self.order = ItemOrder(pair_lengths(corpus, corpus.train), shape, seed, whole=True)
 
     @property
@@ -75,16 +74,18 @@ class PairBatches:
         return True
 
     def characters_in(self, steps: int) -> int:
-        """The symbols of targets in the first steps of a run."""
-        epochs, rest = divmod(steps, self.steps_per_epoch)
-        first = epochs * self.steps_per_epoch
-        seen = (self._sizes[self.order.part(first + k)[0]].sum() for k in range(rest))
-        return epochs * int(self._sizes.sum()) + int(sum(seen))
+        """The symbols read in the first steps of a run, sources and targets together."""
+        return self.order.characters_in(steps)
 
     def batch(self, step: int) -> PairBatch:
         """What a step reads, and its targets."""
         rows, _ = self.order.part(step)
         return laid_out(self._corpus, self._corpus.train[rows], self._stretch)
+
+    def characters(self, batch: PairBatch) -> int:
+        """The symbols that a step reads, sources and targets together."""
+        inputs, targets = batch
+        return int(inputs.lengths.sum()) // self._stretch + num_targets(targets)
 
     def typical(self, num_pairs: int) -> PairBatch:
         """A batch of some pairs, always the same ones."""
@@ -104,13 +105,6 @@ def pair_lengths(corpus: PairCorpus, rows: Positions) -> Positions:
     """The symbols of each pair, with the end of its target, (pairs,)."""
     ends = 1 if corpus.align in ("attention", "none") else 0
     lengths: Positions = corpus.source_column.lengths[rows] + corpus.target_column.lengths[rows]
-    return lengths + ends
-
-
-def scored_symbols(corpus: PairCorpus, rows: Positions) -> Positions:
-    """The symbols of each target whose probability counts, (pairs,)."""
-    ends = 1 if corpus.align in ("attention", "none") else 0
-    lengths: Positions = corpus.target_column.lengths[rows]
     return lengths + ends
 
 
