@@ -136,13 +136,18 @@ def _decoded(pieces: Iterator[bytes], config: "CorpusConfig", name: str) -> Iter
     Raises:
         NotTextError: they are a file in a format that is no text.
     """
-    from charrnn.text.decoding import refuse_format
+    from charrnn.cli.inputs import without_training_hint
+    from charrnn.text.decoding import refuse_format, refuse_utf16
 
     first = next(pieces, b"")
     if config.level == "byte":
         decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     else:
         refuse_format(first, name)
+        try:
+            refuse_utf16(first, name)
+        except DataError as error:
+            raise without_training_hint(error) from error
         decode = _decoder(first, keep_newlines=config.keep_newlines)
     yield decode(first)
     for piece in pieces:

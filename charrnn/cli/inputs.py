@@ -124,9 +124,15 @@ def _needed(pieces: Iterator[str], config: CorpusConfig, most: int | None) -> It
 
 def without_training_hint(error: DataError) -> DataError:
     """An error in a text, with a hint that names no settings of `train`."""
-    hint = error.hint
-    if error.names_settings:
-        hint = "convert it to UTF-8 first: iconv -f ITS-ENCODING -t UTF-8"
+    from charrnn.text.decoding import BINARY, NotTextError
+
+    if not error.names_settings:
+        return error
+    hint = "convert it to UTF-8 first: iconv -f ITS-ENCODING -t UTF-8"
+    if isinstance(error, NotTextError) and error.reason == BINARY:
+        hint = "only a model that was trained with --level byte can read it"
+    elif isinstance(error, NotTextError) and error.remedy:
+        hint = error.remedy.format()
     return DataError(error.message, hint)
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import say
+from charrnn.cli.terminal import warn
 from charrnn.training import own_corpus
 from charrnn.training.own_corpus import NOTHING
 
@@ -42,4 +42,5 @@ def read_own_corpus(
 
 
 def _announce(files: str) -> None:
-    say(f"reading     {files}")
+    # a checkpoint may be a stranger's: what it lets charrnn open is named, even with --quiet
+    warn(f"reading     {files}")

@@ -188,6 +188,6 @@ def run_file_parameter(once: Collection[str]) -> inspect.Parameter:
 
 def quiet_parameter() -> inspect.Parameter:
     """The option `--quiet`."""
-    text = "Print only errors on stderr."
+    text = "Print only errors and warnings on stderr."
     option = typer.Option("--quiet", "-q", help=text, rich_help_panel=GENERAL)
     return _keyword("quiet", Annotated[bool, option], default=False)

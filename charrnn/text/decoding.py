@@ -14,7 +14,8 @@ from charrnn.wording import escape
 
 PROBE = 1 << 13
 """Bytes at the start of a file that tell text from binary, as git does."""
-
+BINARY = "binary"
+"""What a file is that has a NUL byte."""
 LOWEST_PART = 0x30
 """Bytes below are no part of a longer character in any of the usual encodings."""
 SIGNS = frozenset("£€§°©®«»¡¿–—…‘’“”„·\xa0")
@@ -95,8 +96,8 @@ def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Itera
         notes.marks.add(encoding.upper())
     refuse_format(first, source.name)
     is_wide = encoding.startswith(("utf-16", "utf-32", "utf_16", "utf_32"))
-    if not is_wide and b"\0" in first[:PROBE]:
-        _refuse_binary(source, first)
+    if not is_wide:
+        refuse_utf16(first, source.name)
     strict = codecs.getincrementaldecoder(encoding)("strict")
     newlines = io.IncrementalNewlineDecoder(None, translate=not config.keep_newlines)
     lines, offset = 0, mark
@@ -166,16 +167,19 @@ def _same_family(name: str, marked: str) -> bool:
     return name.removesuffix("-sig") in (marked, family)
 
 
-def _refuse_binary(source: TextSource, start: bytes) -> NoReturn:
+def refuse_utf16(first: bytes, name: str) -> None:
+    """Raise NotTextError if the bytes at a file's start look like UTF-16 without a byte order mark."""
+    if first.startswith(tuple(mark for mark, _ in BYTE_ORDER_MARKS)):
+        return
+    start = first[:PROBE]
     zeros = [start[k::2].count(0) / max(1, len(start[k::2])) for k in (0, 1)]
     if len(start) >= 4 and max(zeros) > 0.3 and min(zeros) < 0.1:
         encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
         raise NotTextError.naming(
             "{name} has many NUL bytes and looks like UTF-16",
             f"add {{encoding:{encoding}}}",
-            name=source.name,
+            name=name,
         ).because("UTF-16 without a mark", f"iconv -f {encoding} -t UTF-8 converts it")
-    _refuse_nul(source, start.index(0))
 
 
 def _refuse_nul(source: TextSource, offset: int) -> NoReturn:
@@ -184,7 +188,7 @@ def _refuse_nul(source: TextSource, offset: int) -> NoReturn:
         "a byte model can read it: {level:byte}",
         name=source.name,
         offset=offset,
-    ).because("binary", "{level:byte} reads bytes of any kind")
+    ).because(BINARY, "{level:byte} reads bytes of any kind")
 
 
 def _refuse_encoding(

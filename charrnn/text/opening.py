@@ -11,7 +11,7 @@ from charrnn.text.catalog import DOWNLOADED, PYTHON, PYTHON_CHARS, find_sources
 from charrnn.text.corpus import read_corpus
 from charrnn.text.numbering import ENCODED
 from charrnn.text.pairs import read_pairs
-from charrnn.text.sources import Notes, Part, TextSource
+from charrnn.text.sources import Notes, Part, TextSource, in_memory
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -60,8 +60,9 @@ def open_corpus(
     sources: list[TextSource] = []
     for text in texts:
         sources += [text] if isinstance(text, TextSource) else found(text)
-    sources += found(config.val_file, "val") if config.val_file else []
-    sources += found(config.test_file, "test") if config.test_file else []
+    # max_chars bounds the training text only: a stream of the other parts must end by itself
+    own: list[tuple[Part, str | None]] = [("val", config.val_file), ("test", config.test_file)]
+    sources += [in_memory(source) for part, name in own if name for source in found(name, part)]
     if config.pairs:
         return read_pairs(sources, config, notes)
     return read_corpus(

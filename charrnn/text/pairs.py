@@ -21,7 +21,7 @@ from charrnn.errors import DataError
 from charrnn.numerics import Ids
 from charrnn.text.items import Positions, shuffled
 from charrnn.text.pieces import read_pieces
-from charrnn.text.sources import Notes, Part, TextSource
+from charrnn.text.sources import Notes, Part, TextSource, in_memory
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points, name_characters
 from charrnn.wording import counted, escape, listed
 
@@ -327,7 +327,7 @@ def read_pairs(
     """
     notes = notes or Notes()
     read = _Reading(config, notes)
-    for source in sources:
+    for source in map(in_memory, sources):
         read.add(source)
     _require_pairs(sources, read.counts, fewest)
     columns = [list(column) for column in zip(*read.pairs, strict=True)]

@@ -168,5 +168,6 @@ class Vocabulary:
 
 def name_characters(characters: Sequence[str], most: int = 8) -> str:
     """Characters with code points and names, safe to print: "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE)"."""
-    named = [f"{escape(c)} (U+{ord(c):04X} {unicodedata.name(c, 'unnamed')})" for c in characters]
+    codes = [f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip() for c in characters]
+    named = [f"{escape(c)} ({code})" for c, code in zip(characters, codes, strict=True)]
     return listed(named, most)

@@ -120,7 +120,7 @@ def test_a_forged_validation_text_is_treated_alike(here, best, tmp_path):
             refused = here("evaluate", best, "--split", "val", *more, status=3)
             assert "reading" not in refused.err
     change(best, config=config, split_places={"val_file": [[str(secret), size]]})
-    for more in ((), ("--corpus", tmp_path / "texts" / "a.txt")):
+    for more in ((), ("-q",), ("--corpus", tmp_path / "texts" / "a.txt")):
         refused = here("evaluate", best, "--split", "val", *more, status=3)
         assert refused.err.index("reading") < refused.err.index("is not the text")
         assert not any(word in refused.err for word in ("password", "character", "utf", "UTF"))

@@ -230,6 +230,11 @@ def test_line_ends_and_byte_order_marks_are_no_characters(see, tmp_path, tiny_mo
         assert found == nearly([x.as_dict() for x in plain])
 
 
+def test_lines_in_utf_16_without_a_mark_are_refused(see, tmp_path, wording):
+    (tmp_path / "t").write_bytes("def f\nreturn\n".encode("utf-16-be"))
+    wording(see("tiny", tmp_path / "t", "-q", status=3))
+
+
 def test_bytes_that_are_no_text_are_unknown_characters(see, tmp_path, workplace):
     (tmp_path / "binary").write_bytes(bytes(range(256)) * 2 + b"\n\xff\n")
     found = records(see("tiny", tmp_path / "binary", "--json"))

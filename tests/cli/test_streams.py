@@ -84,6 +84,8 @@ def test_binary_from_an_endless_pipe_is_refused_at_once(device, arguments, workp
         ("sample", BEST, "--prompt-file"),
         ("sample", BEST, "--novel"),
         ("evaluate", BEST),
+        ("train", "corpus.txt", "--plan-only", "--max-chars", 500, "--val"),
+        ("train", "corpus.txt", "--plan-only", "--test"),
     ],
 )
 def test_a_text_for_memory_must_end(arguments, workplace, tmp_path, monkeypatch, capsys, wording):

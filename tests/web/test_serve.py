@@ -505,7 +505,7 @@ def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on
     assert line == known | {
         "unknown": ["é", "😀", "\ud800"],
         "names": "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE), 😀 (U+1F600 GRINNING FACE), "
-        "\\ud800 (U+D800 unnamed)",
+        "\\ud800 (U+D800)",
     }
     assert written(model, prompt="dé😀ef ") == written(model, prompt="def ")
     first = {"prompt": "d", "index": 1}
