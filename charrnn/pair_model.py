@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.interpret.edits import Edit, edited
+from charrnn.interpret.pairs import PairRecording, record_pair
 from charrnn.network.cells.base import Weights
 from charrnn.network.shapes import describe
 from charrnn.numerics import Float
@@ -139,6 +141,39 @@ class PairModel(PairNetwork):
         has_it = self.config.align == "attention"
         require(has_it, "align", "attention for weights of attention", self.config.align)
         return attention_of(self, source, target).values
+
+    def read(
+        self, source: str, target: str | None = None, *, top: int | None = None
+    ) -> PairRecording:
+        """Read a source, and a target if the model has a decoder, and record every state and gate on the way.
+
+        Args:
+            source: a text, of which characters that the model does not know are left out; or a label.
+            target: what the decoder reads; None: what it writes itself, the most probable symbol at each step.
+            top: how many of the most likely next characters to record at each position of the target; None: none.
+
+        Raises:
+            DataError: the model knows no character of the source, or not all of the target; or it has no decoder.
+
+        Example:
+            pair = model.read("3 May 2020")
+            pair.source.arrays["h<"], pair.target.arrays["c"], pair.attention
+        """
+        require(isinstance(source, str), "source", "a string", source)
+        require(target is None or isinstance(target, str), "target", "a string", target)
+        whole = top is None or (isinstance(top, int) and not isinstance(top, bool) and top >= 0)
+        require(whole, "top", "a whole number, 0 or more", top)
+        return record_pair(self, source, target, top=top or 0)
+
+    def edited(self, edits: Iterable[Edit]) -> Self:
+        """A copy of this model with some units clamped or steered, as `charrnn.LanguageModel.edited` gives one.
+
+        Units of the encoder have the sign of their direction: "L0>.c.37" forward, "L0<.c.37" backward.
+
+        Raises:
+            UsageError: the model has no such unit, it is not a state, or it is clamped and edited again.
+        """
+        return edited(self, edits)
 
     def save(self, path: str | Path) -> None:
         """Write the model to a .safetensors file, which `charrnn.load` and the command line read.

@@ -31,8 +31,9 @@ from charrnn.interpret.units import Unit, parse_units
 from charrnn.model import CharRNN
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.numerics import Float
+from charrnn.pairs.model import PairNetwork
 
-Model = TypeVar("Model", bound=CharRNN)
+Model = TypeVar("Model", bound=CharRNN | PairNetwork)
 Kind = Literal["clamp", "steer"]
 
 LARGEST = 1e6
@@ -67,7 +68,7 @@ class Edit:
     def __str__(self) -> str:
         return f"{self.kind} {self.address}={self.value:+}"
 
-    def units(self, model: CharRNN) -> tuple[Unit, ...]:
+    def units(self, model: CharRNN | PairNetwork) -> tuple[Unit, ...]:
         """The units that a model has at the address.
 
         Raises:
@@ -77,7 +78,7 @@ class Edit:
             units = parse_units(self.address, model)
         except UsageError as error:
             raise self.fault(error.message, error.hint) from error
-        cell, letter = model.cell, units[0].what
+        cell, letter = model.cell, units[0].letter
         if letter not in cell.states:
             states = f"state{'s'[: len(cell.states) - 1]} {' and '.join(cell.states)}"
             raise self.fault(
@@ -160,7 +161,10 @@ def edited(model: Model, edits: Iterable[Edit]) -> Model:
             (DataError if the edit comes from a file).
     """
     every = (*model.edits, *edits)
-    of_layers = edited_ops(every, model)
+    ops = edited_ops(every, model)
+    if isinstance(model, PairNetwork):
+        return model.with_ops(ops, every)
+    of_layers = [ops.get((layer, "")) for layer in range(model.config.num_layers)]
     start = {
         letter: np.stack(
             [
@@ -205,7 +209,7 @@ class EditedOps(NumpyOps):
         x[..., change.clamped] = change.held
         return x
 
-    def start(self, name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def start(self, name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:  # type: ignore[override]
         """The initial state, (N, H) or (H,), with clamped units at their values; steered units are unchanged."""
         change = self._changes.get(name)
         if change is None:
@@ -215,8 +219,10 @@ class EditedOps(NumpyOps):
         return x
 
 
-def edited_ops(edits: Iterable[Edit], model: CharRNN) -> list[EditedOps | None]:
-    """The functions with which each layer applies the edits; None for a layer without edits.
+def edited_ops(
+    edits: Iterable[Edit], model: CharRNN | PairNetwork
+) -> dict[tuple[int, str], EditedOps]:
+    """The functions with which each layer that has edits applies them, by its number and the sign of its direction.
 
     Raises:
         UsageError: the model has no such unit, it is not a state, or it is clamped and edited again (DataError if the
@@ -238,19 +244,25 @@ def edited_ops(edits: Iterable[Edit], model: CharRNN) -> list[EditedOps | None]:
             else:
                 steers[unit] = steers.get(unit, 0.0) + edit.value
     steers = {unit: by for unit, by in steers.items() if by}
-    return [_ops_of(layer, clamps, steers) for layer in range(model.config.num_layers)]
+    return {
+        (layer, mark): _ops_of(layer, mark, clamps, steers)
+        for layer, mark in {(unit.layer, unit.mark) for unit in (*clamps, *steers)}
+    }
 
 
 def _ops_of(
-    layer: int, clamps: Mapping[Unit, float], steers: Mapping[Unit, float]
-) -> EditedOps | None:
-    """The functions with which one layer applies its edits; None if it has none."""
-    names = {unit.what for unit in (*clamps, *steers) if unit.layer == layer}
-    changes = {
-        name: Change(*_numbers(clamps, layer, name), *_numbers(steers, layer, name))
-        for name in names
-    }
-    return EditedOps(changes) if changes else None
+    layer: int, mark: str, clamps: Mapping[Unit, float], steers: Mapping[Unit, float]
+) -> EditedOps:
+    """The functions with which one layer, or one direction of it, applies its edits."""
+    letters = {u.letter for u in (*clamps, *steers) if (u.layer, u.mark) == (layer, mark)}
+    return EditedOps(
+        {
+            letter: Change(
+                *_numbers(clamps, layer, letter + mark), *_numbers(steers, layer, letter + mark)
+            )
+            for letter in letters
+        }
+    )
 
 
 def _numbers(

@@ -7,13 +7,14 @@ Source: A. Karpathy, J. Johnson and L. Fei-Fei, "Visualizing and Understanding R
 (arXiv:1506.02078), which draws every unit of a gate as a point: right-saturated across, left-saturated up.
 """
 
-import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from charrnn.errors import CheckpointError, DataError, UsageError
+from charrnn.interpret.units import letter_of
 from charrnn.network.cells import CELLS, get_cell
 from charrnn.numerics import Float, Float64
 from charrnn.wording import listed
@@ -34,7 +35,7 @@ class GateUse:
     """How one gate was used by each unit, as arrays (L, H)."""
 
     name: str
-    """The letter of the gate."""
+    """The name of its array: its letter, and in an encoder the sign of its direction."""
     left: Float64
     """The fraction of time below SHUT."""
     right: Float64
@@ -83,28 +84,34 @@ def saturation(parts: "Iterable[Recording]") -> Saturation:
     """How the gates were used while a text was read.
 
     Args:
-        parts: the consecutive recordings of the text, with the arrays of the cell's sigmoid gates.
+        parts: the consecutive recordings of the text, with the arrays of the cell's sigmoid gates; of pairs, sources and
+            targets in any order.
 
     Raises:
         DataError: there are no recordings.
         UsageError: the cell has no gates.
         CheckpointError: a gate is not a number, as happens when a model's weights are enormous.
     """
-    parts = iter(parts)
-    first = next(parts, None)
-    if first is None:
-        raise DataError("there is no text to read")
-    cell = get_cell(first.source.cell)
-    sums = {name: np.zeros((3, *first.arrays[name].shape[1:])) for name in sigmoid_gates(cell)}
-    symbols = 0
-    for part in itertools.chain([first], parts):
+    sums: dict[str, Float64] = {}
+    lengths: Counter[str] = Counter()
+    symbols, memory_gate = 0, None
+    for part in parts:
+        cell = get_cell(part.source.cell)
+        memory_gate = cell.memory_gate
+        sigmoids = sigmoid_gates(cell)
         symbols += len(part.ids)
-        for name in sums:
-            sums[name] += _sums(part.arrays[name])
+        for name in part.source.gates:
+            if letter_of(name) in sigmoids:
+                sums[name] = sums.get(name, 0) + _sums(part.arrays[name])
+                lengths[name] += len(part.ids)
+    if not symbols:
+        raise DataError("there is no text to read")
     if not all(np.isfinite(total).all() for total in sums.values()):
         raise CheckpointError("the model's gates are not finite: its weights are too large")
-    means = {name: total / symbols for name, total in sums.items()}
-    gates = [GateUse(name, m[0], m[1], m[2], name == cell.memory_gate) for name, m in means.items()]
+    means = {name: total / lengths[name] for name, total in sums.items()}
+    gates = [
+        GateUse(name, m[0], m[1], m[2], letter_of(name) == memory_gate) for name, m in means.items()
+    ]
     return Saturation(symbols, tuple(gates))
 
 

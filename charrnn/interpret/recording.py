@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError
+from charrnn.interpret.units import letter_of, mark_of
 from charrnn.numerics import Float, Float64, Ids, log_softmax
 from charrnn.text.vocabulary import blocks
 
@@ -38,9 +39,10 @@ class RecordedModel:
     cell: str
     """The name of the cell."""
     states: tuple[str, ...]
-    """The letters of the cell's states; the first is its output, the last its memory."""
+    """The letters of the cell's states; the first is its output, the last its memory. In an encoder each has the sign
+    of its direction: h> h< c> c<."""
     gates: tuple[str, ...]
-    """The letters of the cell's gates."""
+    """The letters of the cell's gates, likewise."""
     edits: tuple[str, ...] = ()
     """The edits of the model's units, each as "clamp L0.c.37=+1.0"."""
     level: str = "char"
@@ -53,8 +55,14 @@ class RecordedModel:
 
     @property
     def memory(self) -> str:
-        """The state in which the cell remembers; see `Cell.memory`."""
-        return self.states[-1]
+        """The state in which the cell remembers; see `Cell.memory`. Of an encoder it is the forward direction's."""
+        last = letter_of(self.states[-1])
+        return next(name for name in self.states if letter_of(name) == last)
+
+    @property
+    def is_encoder(self) -> bool:
+        """Whether an encoder of pairs was recorded, which predicts nothing."""
+        return bool(mark_of(self.output))
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,8 @@ class Recording:
     """The characters of the text that were read before this part."""
     following: int | None = None
     """The symbol that follows this part in the text; None at its end, or if it is not known yet."""
+    attention: Float | None = None
+    """(T, S) how much of the attention lay at each place of the source when each symbol of a target was written."""
 
     @property
     def mean_surprisal(self) -> float:

@@ -1,10 +1,13 @@
 """Units by address, and the most interesting ones.
 
 An address is `L0.c.37`: layer (from 0), state or gate, index. An address of several units has a range, both ends
-included, or a star in the place of a number: `L1.h.0-15`, `L*.c.3`, `L0.h.*`.
+included, or a star in the place of a number: `L1.h.0-15`, `L*.c.3`, `L0.h.*`. In a model of pairs these are the
+decoder's; those of the encoder have the sign of their direction, `L0>.c.37` forward and `L0<.c.37` backward, and their
+arrays are called `c>` and `c<`.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,18 +16,21 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.network.cells.base import Cell
+from charrnn.network.encoder import marks_of
 from charrnn.numerics import Float, Float64
 from charrnn.wording import did_you_mean
 
-ADDRESS = re.compile(r"L[0-9]{1,3}\.[a-z_]+\.[0-9]{1,6}")
+ADDRESS = re.compile(r"L[0-9]{1,3}[<>]?\.[a-z_]+\.[0-9]{1,6}")
 ADDRESSES = re.compile(
-    r"L(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)\.(?P<what>[a-z_]+)\.(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)"
+    r"L(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)(?P<mark>[<>]?)\.(?P<what>[a-z_]+)"
+    r"\.(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)"
 )
 NEARLY = re.compile(
-    r"\s*L?(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)[.:]?(?P<what>[a-z_]+)[.:]?(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)\s*",
+    r"\s*L?(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)(?P<mark>[<>]?)[.:]?(?P<what>[a-z_]+)(?P<late>[<>]?)[.:]?"
+    r"(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)\s*",
     re.ASCII | re.IGNORECASE,
 )
-"""A near-miss address: lower case, or missing dots."""
+"""A near-miss address: lower case, missing dots, or the sign of a direction in the wrong place."""
 
 
 class Architecture(Protocol):
@@ -46,12 +52,42 @@ class Unit:
     layer: int
     """The layer, counted from 0."""
     what: str
-    """The letter of the state or gate."""
+    """The name of the array: the letter of the state or gate, and in an encoder the sign of its direction."""
     index: int
     """The place in the state or gate, from 0 to H - 1."""
 
+    @property
+    def letter(self) -> str:
+        """The letter of the state or gate."""
+        return letter_of(self.what)
+
+    @property
+    def mark(self) -> str:
+        """The sign of an encoder's direction, `>` or `<`; empty in a language model or a decoder."""
+        return mark_of(self.what)
+
     def __str__(self) -> str:
-        return f"L{self.layer}.{self.what}.{self.index}"
+        return f"L{self.layer}{self.mark}.{self.letter}.{self.index}"
+
+
+def letter_of(what: str) -> str:
+    """The letter of an array: "c" of "c>"."""
+    return what.rstrip("<>")
+
+
+def mark_of(what: str) -> str:
+    """The sign of an array's direction: ">" of "c>"."""
+    return what[len(letter_of(what)) :]
+
+
+def array_names(letters: Iterable[str], config: ModelConfig) -> tuple[str, ...]:
+    """The names of the arrays of some states or gates: h of a language model, h h> h< of an encoder and a decoder."""
+    return tuple(letter + mark for letter in letters for mark in marks_of(config))
+
+
+def memory_of(model: Architecture) -> str:
+    """The array in which a model remembers: that of the decoder, or else of the encoder's forward direction."""
+    return array_names([model.cell.memory], model.config)[0]
 
 
 def parse_unit(address: str, model: Architecture) -> Unit:
@@ -79,11 +115,12 @@ def parse_units(address: str, model: Architecture) -> tuple[Unit, ...]:
             "units' addresses look like L0.c.37, L0.c.0-15 or L*.c.37 (layer, state or gate, index)"
         )
         raise UsageError(f"{expected}, not {address!r}", _near_miss(address, model))
-    require_array(match["what"], model)
+    what = match["what"] + match["mark"]
+    require_array(what, model)
     config = model.config
     layers = _numbers(match["layers"], config.num_layers, f"{address}: the model has layer")
     units = _numbers(match["units"], config.hidden_size, f"{address}: a layer has unit")
-    return tuple(Unit(layer, match["what"], index) for layer in layers for index in units)
+    return tuple(Unit(layer, what, index) for layer in layers for index in units)
 
 
 def _numbers(part: str, count: int, noun: str) -> range:
@@ -104,15 +141,18 @@ def _numbers(part: str, count: int, noun: str) -> range:
 
 
 def require_array(what: str, model: Architecture) -> None:
-    """Raise UsageError unless the model's cell has a state or gate of this name."""
-    cell = model.cell
-    names = (*cell.states, *cell.gates)
+    """Raise UsageError unless the model has a state or gate of this name."""
+    cell, config = model.cell, model.config
+    own_states, own_gates = (array_names(a, config) for a in (cell.states, cell.gates))
+    names = (*own_states, *own_gates)
     if what not in names:
-        states = f"the state{'s'[: len(cell.states) - 1]} {' '.join(cell.states)}"
-        noun = "the gate" + "s"[: len(cell.gates) - 1]
-        gates = f"{noun} {' '.join(cell.gates)}" if cell.gates else "no gates"
-        message = f"the {cell.name} cell has no {what!r}; it has {states} and {gates}"
-        raise UsageError(message, did_you_mean(what, names))
+        states = f"the state{'s'[: len(own_states) - 1]} {' '.join(own_states)}"
+        noun = "the gate" + "s"[: len(own_gates) - 1]
+        gates = f"{noun} {' '.join(own_gates)}" if own_gates else "no gates"
+        whose = f"the {cell.name} cell" if config.align is None else f"this {cell.name} network"
+        message = f"{whose} has no {what!r}; it has {states} and {gates}"
+        same = [name for name in names if letter_of(name) == letter_of(what)]
+        raise UsageError(message, f"did you mean {same[0]}?" if same else did_you_mean(what, names))
 
 
 def _near_miss(address: str, model: Architecture) -> str:
@@ -120,7 +160,8 @@ def _near_miss(address: str, model: Architecture) -> str:
     match = NEARLY.fullmatch(address)
     if not match:
         return ""
-    address = f"L{match['layers']}.{match['what'].lower()}.{match['units']}"
+    mark = match["mark"] or match["late"]
+    address = f"L{match['layers']}{mark}.{match['what'].lower()}.{match['units']}"
     try:
         parse_units(address, model)
     except UsageError:

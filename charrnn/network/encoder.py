@@ -28,6 +28,8 @@ PREFIX = "encoder."
 """Prefix of the names of an encoder's weights in a network."""
 FORWARD, BACKWARD = "", "_reverse"
 """The directions, as torch's names of weights end."""
+MARKS = {FORWARD: ">", BACKWARD: "<"}
+"""The sign of each direction in the addresses of its units, `L0>.h.3`, and behind the names of its arrays, `h>`."""
 
 Run = Callable[[int, str, Array], Array]
 """run(layer, direction, x) -> outputs (T, N, H): reads symbols (T, N) in layer 0, and outputs (T, N, K) above it."""
@@ -36,6 +38,14 @@ Run = Callable[[int, str, Array], Array]
 def directions(config: ModelConfig) -> tuple[str, ...]:
     """The directions in which a source is read."""
     return (FORWARD, BACKWARD) if config.bidirectional else (FORWARD,)
+
+
+def marks_of(config: ModelConfig) -> tuple[str, ...]:
+    """The signs of a network's units: none of a language model or a decoder, > and < of an encoder's directions."""
+    own = ("",) if config.writes else ()
+    if config.align is None or config.source_labels:
+        return own
+    return (*own, *(MARKS[direction] for direction in directions(config)))
 
 
 def direction_names(config: ModelConfig, layer: int, direction: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.model import CharRNN, States
 from charrnn.network.attention import NOWHERE, PREFIX, Memory, attend, remember
-from charrnn.network.cells.base import Weights
+from charrnn.network.cells.base import Ops, Weights
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.pairs import BRIDGE, CONTEXT, language_config
 from charrnn.network.shapes import weight_shapes
@@ -45,13 +45,20 @@ class Decoder(CharRNN):
         config: the network of pairs.
         vocabulary: the symbols of the targets.
         weights: its weights.
+        fingerprint: gives its fingerprint.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: Vocabulary,
+        weights: Weights,
+        fingerprint: Callable[[], str],
+    ) -> None:
         own = language_config(config)
         names = weight_shapes(own)
         super().__init__(own, vocabulary, {n: weights[n] for n in names})
-        self._pairs = weights
+        self._pairs, self._of_pairs = weights, fingerprint
         self._attention = {
             n.removeprefix(PREFIX): w for n, w in weights.items() if n.startswith(PREFIX)
         }
@@ -61,6 +68,11 @@ class Decoder(CharRNN):
         """The weights of the latest step, (N, T, S)."""
         self._added: Float | None = None
         self._final = np.zeros((1, config.source_width), np.float32)
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the network of pairs."""
+        return self._of_pairs()
 
     def given(self, encoded: Encoded) -> Self:
         """A copy whose rows write the targets of these sources; it shares the weights."""
@@ -89,7 +101,7 @@ class Decoder(CharRNN):
         return other
 
     def initial_state(self, num_streams: int | None = None) -> States:
-        """The state before any symbol: W v + b for each layer and letter, (N, H) each, or (H,)."""
+        """The state before any symbol: W v + b for each layer and letter, (N, H) each, or (H,); clamped units hold."""
         L, H = self.config.num_layers, self.config.hidden_size
         made = {}
         for letter in self.cell.states:
@@ -98,7 +110,8 @@ class Decoder(CharRNN):
 
         def of(letter: str, layer: int) -> Float:
             """A state of one layer, for each stream."""
-            state: Float = made[letter][:, layer]
+            ops: Ops = self._layers[layer].ops or NumpyOps
+            state: Float = ops.start(letter, made[letter][:, layer])
             if num_streams is None:
                 only: Float = state[0]
                 return only.copy()

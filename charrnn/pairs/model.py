@@ -3,9 +3,11 @@
 Legend for shapes: T places of the source, N sources side by side, K numbers of an encoder's output, V symbols.
 """
 
-from collections.abc import Sequence
-from functools import cached_property
-from typing import Any
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,9 @@ from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.model import States, fingerprint_of, require_shapes
 from charrnn.network.cells import get_cell
-from charrnn.network.cells.base import Weights
+from charrnn.network.cells.base import Ops, Weights
 from charrnn.network.encoder import (
+    MARKS,
     PREFIX,
     direction_weights,
     directions,
@@ -32,6 +35,9 @@ from charrnn.numerics import Float
 from charrnn.pairs.decoder import Decoder, Encoded
 from charrnn.text.pairs import Column, Labels, Symbols
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
+
+Watch = Callable[[int, str, int, tuple[Float, ...]], object]
+"""watch(layer, direction, t, values): states and gates, (N, H) each, after the symbol that a direction reads at t."""
 
 
 class PairNetwork:
@@ -60,6 +66,8 @@ class PairNetwork:
         self.cell = get_cell(config.cell, config.activation)
         self.head_kind = head_of(config)
         self._head_weights = head_weights(weights)
+        self.edits: tuple[Any, ...] = ()
+        """The edits that `with_ops` was given; empty for a model as trained."""
         self._layers = {} if config.source_labels else self._direction_layers()
 
     def _direction_layers(self) -> dict[tuple[int, str], Layer]:
@@ -83,7 +91,7 @@ class PairNetwork:
     def decoder(self) -> Decoder:
         """The decoder; `given` binds it to sources."""
         assert isinstance(self.vocabulary, Vocabulary)
-        return Decoder(self.config, self.vocabulary, self.weights)
+        return Decoder(self.config, self.vocabulary, self.weights, lambda: self.fingerprint)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -91,8 +99,28 @@ class PairNetwork:
         symbols = tuple(map(_identity, (self.source_symbols, self.vocabulary)))
         return fingerprint_of(self.config, symbols, self.weights)
 
+    def with_ops(self, ops: Mapping[tuple[int, str], Ops], edits: Sequence[Any]) -> Self:
+        """A copy of this network with other functions in some of its steps; it shares the weights.
+
+        Args:
+            ops: the functions of layers, by their numbers and the signs of their directions, "" for the decoder's.
+            edits: descriptions of what these change; they become the attribute `edits`.
+        """
+        other = copy.copy(self)
+        other.edits = tuple(edits)
+        other._layers = {  # noqa: SLF001 (a copy of ours)
+            (k, way): dataclasses.replace(layer, ops=ops.get((k, MARKS[way])))
+            for (k, way), layer in self._layers.items()
+        }
+        if self.config.writes:
+            own = [ops.get((k, "")) for k in range(self.config.num_layers)]
+            other.decoder = self.decoder.with_ops(own, self.decoder.start, edits)
+        return other
+
     def require_unedited(self, what: str) -> None:
-        """No-op: units of such a model cannot be edited."""
+        """Raise UsageError if units are edited, for operations that would ignore the edits."""
+        if self.edits:
+            raise UsageError(f"{what} does not support edited units")
 
     # --- the source ----------------------------------------------------------------------------------------------------
 
@@ -109,31 +137,50 @@ class PairNetwork:
         times = self.config.stretch or 1
         return [np.repeat(ids[ids != NOT_IN_VOCABULARY], times) for ids in found]
 
-    def encode(self, sources: Sequence[npt.NDArray[np.int64]]) -> Encoded:
-        """Read sources, each of one symbol at least; see `ids_of`."""
+    def encode(
+        self, sources: Sequence[npt.NDArray[np.int64]], watch: Watch | None = None
+    ) -> Encoded:
+        """Read sources, each of one symbol at least; see `ids_of`, and for `watch` `encode_padded`."""
         bounds = np.cumsum([0, *map(len, sources)])
         column = Column(np.concatenate(sources), bounds)
-        return self.encode_padded(column.padded(np.arange(len(sources))), column.lengths)
+        return self.encode_padded(column.padded(np.arange(len(sources))), column.lengths, watch)
 
-    def encode_padded(self, ids: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> Encoded:
-        """Read sources (T, N) of these lengths (N,); what stands behind their ends does not matter."""
+    def encode_padded(
+        self,
+        ids: npt.NDArray[np.int64],
+        lengths: npt.NDArray[np.int64],
+        watch: Watch | None = None,
+    ) -> Encoded:
+        """Read sources side by side.
+
+        Args:
+            ids: their symbols, (T, N); what stands behind their ends does not matter.
+            lengths: (N,).
+            watch: is given all states and gates on the way.
+        """
         if self.config.source_labels:
             return Encoded(self.weights[f"{PREFIX}embedding.weight"][ids[0]], None, lengths)
         index = reversal(lengths, len(ids))
-        outputs = read_both_ways(self.config, ids, index, self._read, _join)
+        run = partial(self._read, watch)
+        outputs = read_both_ways(self.config, ids, index, run, _join)
         final = final_vectors(self.config, outputs, index, _join)
         return Encoded(final, np.ascontiguousarray(outputs.swapaxes(0, 1)), lengths)
 
-    def _read(self, layer: int, direction: str, read: npt.NDArray[Any]) -> Float:
+    def _read(
+        self, watch: Watch | None, layer: int, direction: str, read: npt.NDArray[Any]
+    ) -> Float:
         """The outputs of one direction of a layer, (T, N, H), for symbols or outputs in its own order."""
         own, N = self._layers[layer, direction], read.shape[1]
         x = read @ own.weight_ih + own.bias if layer else self._tables[direction][read]
         outputs = np.empty((*read.shape[:2], self.config.hidden_size), np.float32)
         zeros = np.zeros((N, self.config.hidden_size), np.float32)
-        states: States = (tuple(zeros for _ in self.cell.states),)
+        ops: Ops = own.ops or NumpyOps
+        states: States = (tuple(ops.start(letter, zeros) for letter in self.cell.states),)
         for t, x_t in enumerate(x):
-            states, _ = advance(self.cell, (own,), x_t, states, NumpyOps)
-            outputs[t] = states[-1][0]
+            states, gates = advance(self.cell, (own,), x_t, states, NumpyOps)
+            outputs[t] = states[0][0]
+            if watch:
+                watch(layer, direction, t, (*states[0], *gates[0]))
         passed: Float = upwards(own, outputs, NumpyOps)
         return passed
 

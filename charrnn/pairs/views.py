@@ -9,6 +9,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from charrnn.errors import DataError, UsageError
 from charrnn.network import ctc
@@ -63,11 +64,11 @@ def attention_of(model: PairNetwork, source: str, target: str | None = None) -> 
     Raises:
         DataError: the model knows no character of the source, or not all of the target.
     """
-    known, ids = _known(model, source)
+    known, ids = known_part(model, source)
     symbols = model.vocabulary
     assert isinstance(symbols, Vocabulary)
-    if target is not None and (missing := named_unknown([target], symbols)):
-        raise DataError(f"the model never writes some characters of the target: {missing}")
+    if target is not None:
+        require_writable(symbols, target)
     decoder = model.decoder.given(model.encode([ids]))
     end = int(symbols.encode(END)[0])
     given = None if target is None else [*symbols.encode(target).tolist(), end]
@@ -86,13 +87,19 @@ def attention_of(model: PairNetwork, source: str, target: str | None = None) -> 
     return MatrixOfPair(known, rows, np.stack(weights), "".join(rows).removesuffix(END))
 
 
+def require_writable(symbols: Vocabulary, target: str) -> None:
+    """Raise DataError if a target has characters that a model never writes."""
+    if missing := named_unknown([target], symbols):
+        raise DataError(f"the model never writes some characters of the target: {missing}")
+
+
 def labels_of(model: PairNetwork, source: str) -> MatrixOfPair:
     """The probability of each label, the most probable one first, after each character of a source.
 
     Raises:
         DataError: the model knows no character of the source.
     """
-    known, ids = _known(model, source)
+    known, ids = known_part(model, source)
     symbols = model.vocabulary
     assert isinstance(symbols, Labels)
     prefixes = [ids[: k + 1] for k in range(len(ids))]
@@ -108,7 +115,7 @@ def path_of(model: PairNetwork, source: str) -> Path:
     Raises:
         DataError: the model knows no character of the source.
     """
-    known, ids = _known(model, source)
+    known, ids = known_part(model, source)
     symbols = model.vocabulary
     assert isinstance(symbols, Vocabulary)
     p = softmax(without(model.class_logits(model.encode([ids]))[0], symbols.unknown_id))
@@ -116,8 +123,12 @@ def path_of(model: PairNetwork, source: str) -> Path:
     blank = len(symbols) if model.config.align == "ctc" else None
     shown = tuple(BLANK if k == blank else symbols.decode([k]) for k in best)
     target = "".join(shown) if blank is None else symbols.decode(ctc.collapsed(best, blank))
-    places = "".join(c * (len(ids) // len(known)) for c in known)
-    return Path(places, shown, p.max(-1), target)
+    return Path(as_read(model, known), shown, p.max(-1), target)
+
+
+def as_read(model: PairNetwork, known: str) -> str:
+    """Each character of a source as often as the network reads it."""
+    return "".join(c * (model.config.stretch or 1) for c in known)
 
 
 def require_view(model: PairNetwork) -> None:
@@ -131,9 +142,7 @@ def require_view(model: PairNetwork) -> None:
         )
 
 
-def _known(
-    model: PairNetwork, source: str
-) -> "tuple[str, np.ndarray[tuple[int], np.dtype[np.int64]]]":
+def known_part(model: PairNetwork, source: str) -> tuple[str, npt.NDArray[np.int64]]:
     """The characters of a source that a model knows, and the symbols that its network reads.
 
     Raises:

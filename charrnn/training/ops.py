@@ -48,6 +48,11 @@ class TorchOps:
         """Identity."""
         return x
 
+    @staticmethod
+    def start(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)
+        """Identity."""
+        return x
+
 
 class TorchGradientOps(TorchOps):
     """The additional functions for a backward step; see `charrnn.network.cells.base.GradientOps`."""

@@ -60,6 +60,9 @@ class Ops(Protocol):
     def state(self, name: str, x: Array, /) -> Array:
         """A state that was just computed, (N, H): x itself, or what an edit makes of it."""
 
+    def start(self, name: str, x: Array, /) -> Array:
+        """An initial state, (N, H): x itself, or what an edit makes of it."""
+
 
 class GradientOps(Ops, Protocol):
     """The additional functions for a backward step: derivatives, in terms of a function's value."""
