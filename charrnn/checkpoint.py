@@ -30,6 +30,7 @@ from charrnn.files import write_atomically
 from charrnn.model import CharRNN
 from charrnn.network.cells import get_cell
 from charrnn.network.heads import LINEAR, Head
+from charrnn.network.pairs import alignment_of
 from charrnn.network.shapes import weight_shapes
 from charrnn.pairs.model import PairNetwork
 from charrnn.schema import SchemaError, check_run, strict_json
@@ -386,9 +387,12 @@ def _require_alike(path: Path, config: ModelConfig, source: Symbols, vocabulary:
         *(config.attention in ("additive", "dot"), config.longest_target is not None),
         config.stretch is not None,
     )
-    align = config.align
-    labels = align == "none" and config.source_labels is True
-    wanted = (labels, align == "label", False, align == "attention", config.writes, align == "ctc")
+    alignment = alignment_of(config)
+    labels = alignment.takes_labels and config.source_labels is True
+    wanted = (
+        *(labels, alignment.is_label, False),
+        *(alignment.looks, alignment.writes, alignment.stretches),
+    )
     if found != wanted:
         raise CheckpointError(f"{path}: the network and its symbols do not fit together")
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
 from charrnn.errors import SettingError
+from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.cells import ACTIVATIONS, CELLS, OTHER_NAMES
 from charrnn.settings import Config, check_value, setting, settings_of
 
@@ -23,7 +24,6 @@ Normalization = Literal["nfc", "nfd"]
 Precision = Literal["float32", "bfloat16"]
 Kernel = Literal["fused", "loop"]
 OptimizerName = Literal["muon", "adamw"]
-Align = Literal["attention", "none", "each", "label", "ctc"]
 Attention = Literal["additive", "dot", "none"]
 
 BUDGET, TEXT, NETWORK, LEARNING, SAVING, MACHINE = (
@@ -277,12 +277,11 @@ class ModelConfig(Config):
     learn_start: bool = setting(
         False, "Learn the initial state instead of starting at zero.", panel=NETWORK
     )
-    align: Align | None = setting(
+    align: str | None = setting(
         None,
-        "How a target follows from its source. attention: a text of any length, each character looking at the whole "
-        "source. none: a text from a label, or from the last state of an encoder alone. each: a symbol for each "
-        "character. label: one label. ctc: a shorter text in the order of the source.",
-        choices=get_args(Align),
+        "How a target follows from its source. "
+        + " ".join(f"{name}: {alignment.about}." for name, alignment in ALIGNMENTS.items()),
+        choices=ALIGNMENTS,
         default_text="chosen from the pairs",
         needs=("pairs",),
         panel=NETWORK,
@@ -324,7 +323,12 @@ class ModelConfig(Config):
     @property
     def writes(self) -> bool:
         """Whether the network writes a text, symbol by symbol: a language model, or a decoder of pairs."""
-        return self.align in (None, "attention", "none")
+        return self.align is None or ALIGNMENTS[self.align].writes
+
+    @property
+    def gives_label(self) -> bool:
+        """Whether a target is a label."""
+        return self.align is not None and ALIGNMENTS[self.align].is_label
 
     @property
     def source_width(self) -> int:

@@ -138,8 +138,9 @@ class PairModel(PairNetwork):
             SettingError: the model has no attention.
             DataError: the model knows no character of the source, or not all of the target.
         """
-        has_it = self.config.align == "attention"
-        require(has_it, "align", "attention for weights of attention", self.config.align)
+        require(
+            self.alignment.looks, "align", "attention for weights of attention", self.config.align
+        )
         return attention_of(self, source, target).values
 
     def read(

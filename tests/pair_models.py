@@ -11,8 +11,8 @@ from charrnn.text.pairs import read_pairs
 from charrnn.text.sources import TextSource
 from charrnn.training.machine import on_device
 from charrnn.training.pairs.batches import laid_out
-from charrnn.training.pairs.network import make_pair_network
 from charrnn.training.pairs.settings import pair_network_of
+from charrnn.training.pairs.task import make_pair_network
 
 TEXTS = {
     "attention": [("abc", "cba"), ("d", "d"), ("abcde", "edcba"), ("ba", ""), ("eebad", "dabee")],

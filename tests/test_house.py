@@ -16,6 +16,7 @@ ROOT = Path(charrnn.__file__).parent
 FLOORS = [  # from the ground up; a module may import from its own part and from the floors below
     {"errors", "wording"},
     {"numerics", "settings", "cells"},
+    {"alignments"},
     {"config"},
     {"temporaries"},
     {"files"},
@@ -43,8 +44,9 @@ def part_of(path):
 
 
 def part_named(names):
-    """The part of a module; the cells are one by themselves, as the settings know their names."""
-    return "cells" if tuple(names[:2]) == ("network", "cells") else names[0]
+    """The part of a module; cells and alignments are parts by themselves, as the settings know their names."""
+    known = names[0] == "network" and names[1:2] and names[1] in ("cells", "alignments")
+    return names[1] if known else names[0]
 
 
 def imports(path):

@@ -145,9 +145,8 @@ class _Printer:
             from charrnn.text.vocabulary import name_characters
 
             what = counted(self.unknown, "character")
-            each = self.model.config.align == "each"
             verb = "was" if self.unknown == 1 else "were"
-            done = "copied" if each else "left out"
+            done = "copied" if self.model.alignment.keeps_unknown else "left out"
             named = name_characters([*self.missing])
             say(f"charrnn: {what} that the model does not know {verb} {done}: {named}")
         if self.cut:

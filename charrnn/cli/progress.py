@@ -89,7 +89,7 @@ class _Display:
 
     def __init__(self, trainer: "Trainer") -> None:
         self.trainer = trainer
-        self.unit = "label" if trainer.model_config.align == "label" else "char"
+        self.unit = "label" if trainer.model_config.gives_label else "char"
         self.total = trainer.config.steps
         self.start_step = trainer.progress.step
         self.steps_made = 0

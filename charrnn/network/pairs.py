@@ -6,7 +6,7 @@
     attention    the outputs of the encoder          a decoder, whose steps look at all of them; v gives its start
     each         the outputs of the encoder          a symbol at each place
     label        the encoder's final vector          one of some labels
-    ctc          the outputs of the encoder          a symbol or a blank at each place (`charrnn.network.ctc`)
+    ctc          the outputs of the encoder          a symbol or a blank at each place (`charrnn.network.alignments.ctc`)
 
 The start of a decoder is W v + b for each layer and each state. It knows no arrays.
 """
@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from charrnn.config import ModelConfig
-from charrnn.network.attention import attention_shapes
+from charrnn.network.alignments import ALIGNMENTS
+from charrnn.network.alignments.base import Alignment
 from charrnn.network.cells import get_cell
 from charrnn.network.encoder import encoder_shapes
 from charrnn.network.heads import LINEAR, Head, linear_logits
@@ -28,13 +29,16 @@ OF_PAIRS = (
 """The fields of ModelConfig that are None in a language model."""
 BRIDGE = "bridge."
 """Prefix of the weights that make a decoder's start."""
-CONTEXT = "context."
-"""Prefix of the weight that adds the source to each input of a decoder."""
+
+
+def alignment_of(config: ModelConfig) -> Alignment:
+    """The alignment of a network of pairs."""
+    return ALIGNMENTS[config.align or ""]
 
 
 def num_classes(config: ModelConfig) -> int:
-    """The logits at each place: one for each symbol, and for CTC one for the blank."""
-    return config.vocab_size + (config.align == "ctc")
+    """The logits at each place: one for each symbol, and for a blank."""
+    return config.vocab_size + alignment_of(config).blanks
 
 
 def encoded_shapes(config: ModelConfig) -> Mapping[str, tuple[int, ...]]:
@@ -59,14 +63,18 @@ def language_config(config: ModelConfig) -> ModelConfig:
 
 
 def bridge_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """The weights that lead from a source's vector to the decoder: its start, and for `none` its inputs."""
+    """The weights that lead from a source's vector to the start of a decoder."""
     size, K = config.num_layers * config.hidden_size, config.source_width
     shapes: dict[str, tuple[int, ...]] = {}
     for letter in get_cell(config.cell, config.activation).states:
         shapes |= {f"{BRIDGE}{letter}.weight": (size, K), f"{BRIDGE}{letter}.bias": (size,)}
-    if config.align == "none":
-        shapes[f"{CONTEXT}weight"] = (config.embedding_size, K)
     return shapes
+
+
+def own_weights(config: ModelConfig, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The weights of an alignment by their short names, out of those of a network: `attention.key` -> `key`."""
+    prefix = f"{alignment_of(config).part}."
+    return {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
 
 
 def pair_shapes(
@@ -82,9 +90,9 @@ def pair_shapes(
     shapes = encoder_shapes(config)
     if config.writes:
         shapes |= {**decoder, **bridge_shapes(config)}
-    if config.align == "attention":
-        shapes |= attention_shapes(config)
-    return {**shapes, **head}
+    alignment = alignment_of(config)
+    own = alignment.shapes(config).items()
+    return {**shapes, **{f"{alignment.part}.{name}": shape for name, shape in own}, **head}
 
 
 def in_words(config: ModelConfig) -> str:
@@ -93,11 +101,5 @@ def in_words(config: ModelConfig) -> str:
         source = "from a label"
     else:
         source = "encoder in both directions" if config.bidirectional else "encoder"
-    target = {
-        "attention": f"decoder with {config.attention} attention",
-        "none": "decoder",
-        "each": "a symbol at each place",
-        "label": "a label",
-        "ctc": "CTC",
-    }[config.align or "none"]
+    target = alignment_of(config).words.format(attention=config.attention)
     return f"{source}, {target}"

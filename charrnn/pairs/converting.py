@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import SettingError
-from charrnn.network import ctc
 from charrnn.numerics import Float64, log_softmax
 from charrnn.pairs.decoder import Decoder, Encoded
 from charrnn.pairs.model import PairNetwork
-from charrnn.text.pairs import END, Labels
+from charrnn.text.pairs import END, known_rows
 from charrnn.text.vocabulary import Vocabulary
 
 ROWS = 256
@@ -58,17 +57,19 @@ def convert(
 
 def require_search(model: PairNetwork, beam: int, n_best: int) -> None:
     """Raise SettingError unless such a search is possible."""
-    align = model.config.align
-    if beam > 1 and align in ("each", "label"):
+    align, alignment = model.config.align, model.alignment
+    if beam > 1 and not (alignment.writes or alignment.has_beam):
         raise SettingError.naming(
             "{beam} only applies to models that write a text step by step, not with {align:"
-            + align
+            + str(align)
             + "}",
             "leave it out",
         )
-    if n_best > 1 and align == "each":
-        raise SettingError.naming("{n_best} does not apply with {align:each}", "leave it out")
-    if align == "label":
+    if n_best > 1 and not (alignment.writes or alignment.has_beam or alignment.is_label):
+        raise SettingError.naming(
+            "{n_best} does not apply with {align:" + str(align) + "}", "leave it out"
+        )
+    if alignment.is_label:
         most = len(model.vocabulary)
         if n_best > most:
             raise SettingError.naming(
@@ -96,7 +97,7 @@ def _some(
         made = _targets(model, encoded, [sources[k] for k in numbers], beam, n_best)
         found |= dict(zip(numbers, made, strict=True))
     for k, source in enumerate(sources):
-        if k not in found and model.config.align == "each" and source:
+        if k not in found and model.alignment.keeps_unknown and source:
             yield [Target(source, 0.0)]
         else:
             yield found.get(k, [])
@@ -105,18 +106,30 @@ def _some(
 def _targets(
     model: PairNetwork, encoded: Encoded, sources: Sequence[str], beam: int, n_best: int
 ) -> list[list[Target]]:
-    symbols = model.vocabulary
-    if isinstance(symbols, Labels):
-        return list(_labels(log_softmax(model.class_logits(encoded)), symbols, n_best))
-    if model.config.writes:
+    symbols, alignment = model.vocabulary, model.alignment
+    if alignment.writes:
+        assert isinstance(symbols, Vocabulary)
         if beam == 1:
             return [[one] for one in _greedy(model, encoded, symbols)]
         return [found[:n_best] for found in _beam(model, encoded, symbols, beam, n_best)]
     log_p = log_softmax(without(model.class_logits(encoded), symbols.unknown_id))
-    cut = [row[:length] for row, length in zip(log_p, encoded.lengths.tolist(), strict=True)]
-    if model.config.align == "ctc":
-        return [_by_ctc(row, symbols, beam, n_best) for row in cut]
-    return [[_each(row, symbols, s, model)] for row, s in zip(cut, sources, strict=True)]
+    made = []
+    for row, length, source in zip(log_p, encoded.lengths.tolist(), sources, strict=True):
+        scored = alignment.targets(row[:length], beam, n_best)
+        texts = ((symbols.decode(ids), -score) for ids, score in scored)
+        made.append([Target(_with_unknown(text, source, model), nats) for text, nats in texts])
+    return made
+
+
+def _with_unknown(text: str, source: str, model: PairNetwork) -> str:
+    """A target, with the characters of its source that are not known at their places if they stay there."""
+    if not model.alignment.keeps_unknown:
+        return text
+    known = known_rows(source, model.source_symbols)  # type: ignore[arg-type]
+    written = iter(text)
+    return "".join(
+        next(written) if is_known else c for c, is_known in zip(source, known, strict=True)
+    )
 
 
 def without(logits: npt.NDArray[Any], unknown: int | None) -> npt.NDArray[Any]:
@@ -124,27 +137,6 @@ def without(logits: npt.NDArray[Any], unknown: int | None) -> npt.NDArray[Any]:
     if unknown is not None:
         logits[..., unknown] = -np.inf
     return logits
-
-
-def _labels(log_p: Float64, symbols: Labels, n_best: int) -> Iterator[list[Target]]:
-    for row in log_p:
-        best = np.argsort(-row, kind="stable")[:n_best].tolist()
-        yield [Target(symbols.labels[k], -float(row[k])) for k in best]
-
-
-def _by_ctc(log_p: Float64, symbols: Vocabulary, beam: int, n_best: int) -> list[Target]:
-    found = [ctc.best_path(log_p)] if beam == 1 else ctc.beam_search(log_p, beam)[:n_best]
-    return [Target(symbols.decode(ids), -score) for ids, score in found]
-
-
-def _each(log_p: Float64, symbols: Vocabulary, source: str, model: PairNetwork) -> Target:
-    """A symbol for each character that is known; the others stay as they are."""
-    written = iter(symbols.decode(log_p.argmax(-1)))
-    vocabulary = model.source_symbols
-    assert isinstance(vocabulary, Vocabulary)
-    unknown = {*vocabulary.missing(source)}
-    text = "".join(c if c in unknown else next(written) for c in source)
-    return Target(text, -float(log_p.max(-1).sum()))
 
 
 # --- a decoder --------------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.model import CharRNN, States
-from charrnn.network.attention import NOWHERE, PREFIX, Memory, attend, remember
+from charrnn.network.alignments.attention import NOWHERE
 from charrnn.network.cells.base import Ops, Weights
 from charrnn.network.numpy_ops import NumpyOps
-from charrnn.network.pairs import BRIDGE, CONTEXT, language_config
+from charrnn.network.pairs import BRIDGE, alignment_of, language_config, own_weights
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import upwards
 from charrnn.numerics import Float
@@ -59,11 +59,10 @@ class Decoder(CharRNN):
         names = weight_shapes(own)
         super().__init__(own, vocabulary, {n: weights[n] for n in names})
         self._pairs, self._of_pairs = weights, fingerprint
-        self._attention = {
-            n.removeprefix(PREFIX): w for n, w in weights.items() if n.startswith(PREFIX)
-        }
-        self.memory: Memory | None = None
-        """What its steps look at; None without attention."""
+        self.alignment = alignment_of(config)
+        self._own = own_weights(config, weights)
+        self.memory: Any = None
+        """What its steps look at, a tuple of arrays; None: nothing."""
         self.attended: Float | None = None
         """The weights of the latest step, (N, T, S)."""
         self._added: Float | None = None
@@ -78,14 +77,14 @@ class Decoder(CharRNN):
         """A copy whose rows write the targets of these sources; it shares the weights."""
         other = copy.copy(self)
         other._final = encoded.final  # noqa: SLF001 (a copy of ours)
-        if self._attention:
+        if self.alignment.looks:
             assert encoded.outputs is not None
             places = np.arange(encoded.outputs.shape[1])
             behind = places >= encoded.lengths[:, None]
             barred = np.where(behind, np.float32(NOWHERE), np.float32(0))[:, None]
-            other.memory = remember(encoded.outputs, barred, self._attention)
-        if (weight := self._pairs.get(f"{CONTEXT}weight")) is not None:
-            added = (encoded.final @ weight.T) @ self._layers[0].weight_ih
+            other.memory = self.alignment.remember(encoded.outputs, barred, self._own)
+        if self.alignment.adds:
+            added = self.alignment.added(encoded.final, self._own) @ self._layers[0].weight_ih
             other._added = added  # noqa: SLF001
         return other
 
@@ -94,8 +93,7 @@ class Decoder(CharRNN):
         other = copy.copy(self)
         other._final = self._final[index]  # noqa: SLF001
         if self.memory:
-            parts = (self.memory.values, self.memory.keys, self.memory.barred)
-            other.memory = Memory(*(part[index] for part in parts))
+            other.memory = type(self.memory)(*(part[index] for part in self.memory))
         if self._added is not None:
             other._added = self._added[index]  # noqa: SLF001
         return other
@@ -121,7 +119,7 @@ class Decoder(CharRNN):
         return tuple(tuple(of(k, layer) for k in self.cell.states) for layer in range(L))
 
     def inputs(self, ids: Any) -> Float:
-        """The input of layer 0, to which `none` adds what it knows of the source."""
+        """The input of layer 0, with what an alignment adds to it of the source."""
         projected = self._project(ids)
         if self._added is None:
             return projected
@@ -135,7 +133,7 @@ class Decoder(CharRNN):
             return super().head(outputs)
         outputs = upwards(self._layers[-1], outputs, NumpyOps)
         rows, undone = _by_rows(outputs)
-        seen, self.attended = attend(rows, self.memory, self._attention, NumpyOps)
+        seen, self.attended = self.alignment.attend(rows, self.memory, self._own, NumpyOps)
         logits: Float = self.head_kind.logits(undone(seen), self._head_weights, NumpyOps)
         return logits
 

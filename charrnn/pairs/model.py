@@ -28,7 +28,7 @@ from charrnn.network.encoder import (
 )
 from charrnn.network.heads import head_weights
 from charrnn.network.numpy_ops import NumpyOps
-from charrnn.network.pairs import head_of
+from charrnn.network.pairs import alignment_of, head_of
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import Layer, advance, make_layer, upwards
 from charrnn.numerics import Float
@@ -62,6 +62,7 @@ class PairNetwork:
     ) -> None:
         require_shapes(weights, weight_shapes(config))
         self.config, self.weights = config, dict(weights)
+        self.alignment = alignment_of(config)
         self.source_symbols, self.vocabulary = source_symbols, vocabulary
         self.cell = get_cell(config.cell, config.activation)
         self.head_kind = head_of(config)
@@ -187,10 +188,10 @@ class PairNetwork:
     # --- the target ----------------------------------------------------------------------------------------------------
 
     def class_logits(self, encoded: Encoded) -> Float:
-        """The logits of a network without a decoder: (N, V) of a label, else (N, T, V) at each place."""
+        """The logits of a network without a decoder at each place, (N, T, C); of a label T is 1."""
         if self.config.writes:
             raise UsageError("a decoder has no logits before it writes")
-        read = encoded.final if self.config.align == "label" else encoded.outputs
+        read = encoded.final[:, None] if self.alignment.is_label else encoded.outputs
         logits: Float = self.head_kind.logits(read, self._head_weights, NumpyOps)
         return logits
 

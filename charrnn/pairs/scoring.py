@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import DataError
-from charrnn.network import ctc
 from charrnn.numerics import log_softmax, require_finite_predictions
 from charrnn.pairs.converting import ROWS, convert
 from charrnn.pairs.model import PairNetwork
@@ -173,24 +172,19 @@ def _costs(
     model: PairNetwork, ids: Sequence[Any], sources: Sequence[str], targets: Sequence[str]
 ) -> Any:
     encoded, symbols = model.encode(ids), model.vocabulary
-    if isinstance(symbols, Labels):
-        log_p = log_softmax(model.class_logits(encoded))
-        wanted = [symbols.id_of(target) for target in targets]
-        return -log_p[np.arange(len(wanted)), wanted]
     if model.config.writes:
         return _decoder_costs(model, encoded, [target + END for target in targets])
     log_p = log_softmax(model.class_logits(encoded))
-    wanted_ids = [symbols.encode(target) for target in targets]
-    lengths = encoded.lengths.tolist()
-    if model.config.align == "ctc":
-        rows = zip(log_p, lengths, wanted_ids, strict=True)
-        return [-ctc.log_likelihood(row[:n], target.tolist()) for row, n, target in rows]
     found = []
-    for row, n, target, source in zip(log_p, lengths, wanted_ids, sources, strict=True):
-        known = known_rows(source, model.source_symbols)  # type: ignore[arg-type]
-        if len(target) != len(source):
-            raise DataError(f"the target of {source[:60]!r} has not as many characters as it")
-        found.append(-row[np.arange(n), target[known]].sum())
+    for row, n, target, source in zip(
+        log_p, encoded.lengths.tolist(), targets, sources, strict=True
+    ):
+        if lack := model.alignment.lack(source, target):
+            raise DataError(f"the target of {source[:60]!r} must be {lack}, not {target[:60]!r}")
+        wanted = symbols.encode(target)
+        if model.alignment.keeps_unknown:
+            wanted = wanted[known_rows(source, model.source_symbols)]  # type: ignore[arg-type]
+        found.append(-model.alignment.log_likelihood(row[:n], wanted.tolist()))
     return found
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import DataError, UsageError
-from charrnn.network import ctc
-from charrnn.numerics import Float, softmax
+from charrnn.numerics import Float, log_softmax, softmax
 from charrnn.pairs.converting import longest_written, without
 from charrnn.pairs.model import PairNetwork
 from charrnn.text.pairs import END, Labels, known_rows, named_unknown
@@ -57,7 +56,7 @@ def attention_of(model: PairNetwork, source: str, target: str | None = None) -> 
     """The attention of a model with a decoder.
 
     Args:
-        model: a model of pairs, aligned by attention.
+        model: a model of pairs whose decoder looks at the source.
         source: the source.
         target: a target that the decoder reads; None: the one that it writes, the most probable symbol at each step.
 
@@ -103,7 +102,7 @@ def labels_of(model: PairNetwork, source: str) -> MatrixOfPair:
     symbols = model.vocabulary
     assert isinstance(symbols, Labels)
     prefixes = [ids[: k + 1] for k in range(len(ids))]
-    values = softmax(model.class_logits(model.encode(prefixes))).T  # (labels, S)
+    values = softmax(model.class_logits(model.encode(prefixes))[:, 0]).T  # (labels, S)
     best = np.argsort(-values[:, -1], kind="stable")[:MOST_LABELS].tolist()
     rows = tuple(symbols.labels[k] for k in best)
     return MatrixOfPair(known, rows, values[best], rows[0])
@@ -118,12 +117,13 @@ def path_of(model: PairNetwork, source: str) -> Path:
     known, ids = known_part(model, source)
     symbols = model.vocabulary
     assert isinstance(symbols, Vocabulary)
-    p = softmax(without(model.class_logits(model.encode([ids]))[0], symbols.unknown_id))
-    best = p.argmax(-1).tolist()
-    blank = len(symbols) if model.config.align == "ctc" else None
-    shown = tuple(BLANK if k == blank else symbols.decode([k]) for k in best)
-    target = "".join(shown) if blank is None else symbols.decode(ctc.collapsed(best, blank))
-    return Path(as_read(model, known), shown, p.max(-1), target)
+    log_p = log_softmax(without(model.class_logits(model.encode([ids]))[0], symbols.unknown_id))
+    shown = tuple(
+        symbols.decode([k]) if k < len(symbols) else BLANK for k in log_p.argmax(-1).tolist()
+    )
+    ((best, _),) = model.alignment.targets(log_p, 1, 1)
+    target = symbols.decode(best)
+    return Path(as_read(model, known), shown, np.exp(log_p.max(-1)), target)
 
 
 def as_read(model: PairNetwork, known: str) -> str:
@@ -133,9 +133,7 @@ def as_read(model: PairNetwork, known: str) -> str:
 
 def require_view(model: PairNetwork) -> None:
     """Raise UsageError if there is nothing to see between a source and its target."""
-    if model.config.align == "none" or (
-        model.config.align == "attention" and model.config.attention is None
-    ):
+    if model.alignment.writes and not model.alignment.looks:
         raise UsageError(
             "this model hands only one vector from the source to the target, so there is no attention to draw",
             "charrnn convert writes its targets",

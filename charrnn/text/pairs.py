@@ -2,12 +2,11 @@
 
     forty-two <TAB> 42        a source, as an encoder reads it, and the target that belongs to it
 
-Which alignment suits them (see `charrnn.network.pairs`) is seen in the pairs themselves, by short counts.
+Which alignment suits them (see `charrnn.network.alignments`) is seen in the pairs themselves, by short counts.
 """
 
 import dataclasses
 import hashlib
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.config import Align, CorpusConfig
+from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
+from charrnn.network.alignments import ALIGNMENTS
+from charrnn.network.alignments.base import Alignment
 from charrnn.numerics import Ids
 from charrnn.text.items import Positions, shuffled
 from charrnn.text.pieces import read_pieces
@@ -37,7 +38,6 @@ DECIDED = 0.8
 """Part of the target symbols that neighbors must decide for an alignment position by position."""
 MOST_NAMED = 5
 """Lines that a message names."""
-MOST_STRETCH = 8
 
 
 class Labels:
@@ -58,6 +58,19 @@ class Labels:
     def __len__(self) -> int:
         """The number of labels."""
         return len(self.labels)
+
+    def encode(self, label: str) -> Ids:
+        """The id of a label, (1,).
+
+        Raises:
+            DataError: there is no such label.
+        """
+        return np.array([self.id_of(label)], np.int32)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The label with the id (1,)."""
+        (k,) = ids
+        return self.labels[k]
 
     def id_of(self, label: str) -> int:
         """The id of a label.
@@ -128,7 +141,7 @@ class PairCorpus:
     num_sources: int
     own_parts: tuple[int, ...] = (0, 0)
     """Validation and test pairs with files of their own, which are the last ones."""
-    align: Align = "attention"
+    align: str = "attention"
     source_labels: bool = False
     """Whether each source is a label as a whole."""
     reason: str = ""
@@ -150,9 +163,14 @@ class PairCorpus:
         """The different characters."""
         return len({*"".join(self.source_texts), *"".join(self.target_texts)})
 
+    @property
+    def alignment(self) -> Alignment:
+        """How a target follows from its source."""
+        return ALIGNMENTS[self.align]
+
     # --- the alignment -------------------------------------------------------------------------------------------------
 
-    def aligned(self, align: Align | None = None) -> "PairCorpus":
+    def aligned(self, align: str | None = None) -> "PairCorpus":
         """The pairs with this alignment, or with the one that suits them.
 
         Raises:
@@ -162,7 +180,7 @@ class PairCorpus:
             align, reason = chosen_alignment(self.source_texts, self.target_texts)
         else:
             reason = ""
-        labels = align == "none" and is_labels(self.source_texts)
+        labels = ALIGNMENTS[align].takes_labels and is_labels(self.source_texts)
         made = dataclasses.replace(self, align=align, source_labels=labels, reason=reason)
         made.require_alignable()
         return made
@@ -170,18 +188,10 @@ class PairCorpus:
     def require_alignable(self) -> None:
         """Raise DataError if some pairs cannot be aligned so."""
         pairs = list(zip(self.source_texts, self.target_texts, strict=True))
-        wrong: list[int] = []
-        if self.align == "each":
-            wrong = [k for k, (s, t) in enumerate(pairs) if len(s) != len(t)]
-            problem = "as many characters as its source"
-        elif self.align == "label":
-            wrong = [k for k, (_, t) in enumerate(pairs) if not t]
-            problem = "a label"
-        elif self.align == "ctc":
-            wrong = [k for k, (s, t) in enumerate(pairs) if ctc_length(t) > MOST_STRETCH * len(s)]
-            problem = f"at most {MOST_STRETCH} characters for each of its source"
-        if wrong:
-            s, t = (text[:40] for text in pairs[wrong[0]])
+        lacks = {k: lack for k, pair in enumerate(pairs) if (lack := self.alignment.lack(*pair))}
+        if lacks:
+            first, problem = next(iter(lacks.items()))
+            s, t = (text[:40] for text in pairs[first])
             raise DataError.naming(
                 "{align:"
                 + self.align
@@ -189,22 +199,18 @@ class PairCorpus:
                 "is {source!r}, {target!r}",
                 "leave out {align}, or take {align:attention}",
                 problem=problem,
-                count=f"{len(wrong):,} of {counted(len(pairs), 'pair')}",
-                number=wrong[0] + 1,
+                count=f"{len(lacks):,} of {counted(len(pairs), 'pair')}",
+                number=first + 1,
                 source=s,
                 target=t,
             )
-        if self.align == "label" and len({*self.target_texts}) < 2:
+        if self.alignment.is_label and len({*self.target_texts}) < 2:
             raise DataError("all targets are the same label, so there is nothing to learn")
 
     @property
     def stretch(self) -> int:
-        """How often each character of a source must be read so that every target fits with `ctc`."""
-        needed = (
-            -(-ctc_length(t) // len(s))
-            for s, t in zip(self.source_texts, self.target_texts, strict=True)
-        )
-        return max(1, *needed)
+        """How often each character of a source must be read so that every target fits."""
+        return max(map(self.alignment.stretch, self.source_texts, self.target_texts))
 
     # --- the symbols ---------------------------------------------------------------------------------------------------
 
@@ -218,9 +224,9 @@ class PairCorpus:
     @cached_property
     def vocabulary(self) -> Symbols:
         """The symbols of the targets; those of a decoder include END."""
-        if self.align == "label":
+        if self.alignment.is_label:
             return Labels(sorted({*self.target_texts}))
-        ends = END if self.align in ("attention", "none") else ""
+        ends = END if self.alignment.writes else ""
         return make_vocabulary(self.target_texts, self.config, ends)
 
     @cached_property
@@ -285,11 +291,6 @@ def _cut(begins: Positions, total: int, at: float) -> int:
     """The beginning of a group that is nearest to a place, or the end."""
     bounds = np.append(begins, total)
     return int(bounds[np.argmin(np.abs(bounds - at))])
-
-
-def ctc_length(target: str) -> int:
-    """The places that CTC needs for a target: one for each character, and a blank between two that are equal."""
-    return len(target) + sum(a == b for a, b in itertools.pairwise(target))
 
 
 def make_vocabulary(texts: Sequence[str], config: CorpusConfig, ends: str = "") -> Vocabulary:
@@ -462,7 +463,7 @@ def is_labels(texts: Sequence[str]) -> bool:
     return len({*texts}) <= min(MOST_LABELS, len(texts) / USES)
 
 
-def chosen_alignment(sources: Sequence[str], targets: Sequence[str]) -> tuple[Align, str]:
+def chosen_alignment(sources: Sequence[str], targets: Sequence[str]) -> tuple[str, str]:
     """The alignment that suits pairs, and why, in words."""
     num_pairs = counted(len(sources), "pair")
     if is_labels(targets) and all(targets):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import ctc_loss
 
-from charrnn.network.ctc import beam_search, best_path, collapsed, log_likelihood
+from charrnn.network.alignments.ctc import beam_search, best_path, collapsed, log_likelihood
 from charrnn.numerics import log_softmax
 
 V = 3  # symbols, beside the blank

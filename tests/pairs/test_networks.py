@@ -33,7 +33,7 @@ def numpy_logits(model, inputs):
     if model.config.writes:
         return taught(model, inputs)[0]
     logits = model.class_logits(model.encode_padded(inputs.source, inputs.lengths))
-    return logits if model.config.align == "label" else logits.swapaxes(0, 1)
+    return logits.swapaxes(0, 1)
 
 
 def real(model, inputs):

@@ -9,6 +9,7 @@ from pair_models import TEXTS, corpus_of
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, SettingError
+from charrnn.network.alignments.ctc import places_for
 from charrnn.text.advice import corpus_advice, has_pairs
 from charrnn.text.opening import open_corpus
 from charrnn.text.pairs import (
@@ -16,7 +17,6 @@ from charrnn.text.pairs import (
     Column,
     Labels,
     chosen_alignment,
-    ctc_length,
     decided_part,
     is_labels,
 )
@@ -211,7 +211,7 @@ def test_pairs_that_an_alignment_does_not_allow_are_refused(align, pairs, wordin
 
 
 def test_ctc_needs_a_blank_between_equal_symbols():
-    assert [ctc_length(t) for t in ("", "abc", "aab", "aaa")] == [0, 3, 4, 5]
+    assert [places_for(t) for t in ("", "abc", "aab", "aaa")] == [0, 3, 4, 5]
     assert corpus_of([("abcd", "aab"), ("ab", "aab")], align="ctc").stretch == 2
 
 

@@ -76,7 +76,7 @@ def baselines_of(trainer: "Trainer") -> "PairBaselines":
 
     pairs: PairCorpus = trainer.corpus
     train, held_out = pairs.pairs(pairs.train), pairs.pairs(pairs.val[:MOST_SCORED])
-    return measure_baselines(train, held_out, is_label=pairs.align == "label")
+    return measure_baselines(train, held_out, is_label=pairs.alignment.is_label)
 
 
 def scores_in_words(scores: "PairScores", config: "ModelConfig") -> str:
@@ -87,7 +87,7 @@ def scores_in_words(scores: "PairScores", config: "ModelConfig") -> str:
             f"{scores.nats_per_symbol:.4f} nats, {scores.bits_per_char:.4f} bits per character of the target, "
             f"its end included ({count})"
         )
-    if config.align == "label":
+    if config.gives_label:
         return (
             f"{100 * scores.exact:.2f} % right, macro F1 {scores.macro_f1:.3f}, "
             f"{scores.nats_per_symbol:.4f} nats per label ({count})"

@@ -95,7 +95,8 @@ def _write(
     from charrnn.render.grid import Grid
 
     rows = list(_rows(model, sources, layout.picture_look, layout.picture_columns))
-    about = {"attention": "attention", "label": "labels"}.get(model.config.align or "", "symbols")
+    alignment = model.alignment
+    about = "attention" if alignment.looks else "labels" if alignment.is_label else "symbols"
     pictures.write(
         Grid(rows, about, f"The {about} of {len(sources)} sources, as a model of pairs has them.")
     )
@@ -120,15 +121,15 @@ def _rows_of(
     from charrnn.render.views.matrix import Matrix, matrix_rows
     from charrnn.render.views.path import Tags, tag_rows
 
-    align = model.config.align
-    if align == "attention":
+    alignment = model.alignment
+    if alignment.looks:
         seen = views.attention_of(model, source, target)
         title = f"{seen.source} → {seen.target}   attention, target down, source across"
         meaning = "how much of a target character's attention is at this source character"
         yield from matrix_rows(
             Matrix(title, seen.source, seen.rows, seen.values, meaning), look, width
         )
-    elif align == "label":
+    elif alignment.is_label:
         seen = views.labels_of(model, source)
         title = f"{seen.source} → {seen.target}   the labels while the source is read"
         meaning = "the probability of this label after this character"
@@ -137,7 +138,7 @@ def _rows_of(
         )
     else:
         path = views.path_of(model, source)
-        blank = f", {views.BLANK} for a blank" if align == "ctc" else ""
+        blank = f", {views.BLANK} for a blank" if alignment.blanks else ""
         title = f"{source} → {path.target}   one symbol for each character{blank}"
         meaning = f"the most probable symbol{blank}"
         yield from tag_rows(

@@ -4,50 +4,23 @@
     previous   ↵ 4          ↵ 2           what a decoder reads
     targets    4 ↵          2 ↵           what it is to write; IGNORED is padding
 
-Pairs of about the same length are read together, as lines are (`charrnn.training.data.ItemBatches`), and never cut. The
-module knows no torch.
+Pairs of about the same length are read together, as lines are (`charrnn.training.data.ItemBatches`), and never cut.
 """
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.network.encoder import reversal
 from charrnn.text.items import Positions, random_numbers
-from charrnn.text.pairs import END, Labels, PairCorpus
-from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.data import IGNORED, BatchShape, ItemOrder, num_targets
+from charrnn.text.pairs import PairCorpus
+from charrnn.training.data import BatchShape, ItemOrder, num_targets
+from charrnn.training.pairs.alignments import TRAININGS
+from charrnn.training.pairs.inputs import PairInputs
 
-Array = npt.NDArray[np.int64]
-
-
-class PairInputs(NamedTuple):
-    """What a network of pairs reads."""
-
-    source: Array
-    """(T, N)"""
-    lengths: Array
-    """(N,)"""
-    reversal: Array
-    """(T, N); see `charrnn.network.encoder.reversal`."""
-    previous: Array
-    """(U, N) the symbols before each of the target, for a decoder; else (0, N)."""
-
-
-class CtcTargets(NamedTuple):
-    """What CTC is given."""
-
-    targets: Array
-    """(N, U), IGNORED behind the end."""
-    lengths: Array
-    """(N,)"""
-    places: Array
-    """(N,) the places of each source."""
-
-
-PairBatch = tuple[PairInputs, Array | CtcTargets]
+PairBatch = tuple[PairInputs, Any]
+"""What a step reads, and its targets; see `charrnn.training.pairs.alignments.base.Training.laid_out`."""
 
 
 class PairBatches:
@@ -103,7 +76,7 @@ def make_pair_batches(
 
 def pair_lengths(corpus: PairCorpus, rows: Positions) -> Positions:
     """The symbols of each pair, with the end of its target, (pairs,)."""
-    ends = 1 if corpus.align in ("attention", "none") else 0
+    ends = int(corpus.alignment.writes)
     lengths: Positions = corpus.source_column.lengths[rows] + corpus.target_column.lengths[rows]
     return lengths + ends
 
@@ -112,27 +85,5 @@ def laid_out(corpus: PairCorpus, rows: Positions, stretch: int) -> PairBatch:
     """Pairs side by side, as their alignment wants them."""
     source = np.repeat(corpus.source_column.padded(rows), stretch, 0)
     lengths = corpus.source_column.lengths[rows] * stretch
-    target = corpus.target_column
-    previous = np.zeros((0, len(rows)), np.int64)
-    targets: Array | CtcTargets
-    if corpus.align == "ctc":
-        padded = target.padded(rows, IGNORED).T
-        targets = CtcTargets(np.ascontiguousarray(padded), target.lengths[rows], lengths)
-    elif isinstance(corpus.vocabulary, Labels):
-        targets = target.padded(rows)[0]
-    elif corpus.align == "each":
-        targets = target.padded(rows, IGNORED)
-    else:
-        previous, targets = _taught(corpus.vocabulary, target.padded(rows), target.lengths[rows])
+    previous, targets = TRAININGS[corpus.align].laid_out(corpus, rows, lengths)
     return PairInputs(source, lengths, reversal(lengths, len(source)), previous), targets
-
-
-def _taught(vocabulary: Vocabulary, target: Array, lengths: Array) -> tuple[Array, Array]:
-    """What a decoder reads and is to write, (U, N) each: the target behind an end, and before one."""
-    end = int(vocabulary.encode(END)[0])
-    row = np.full((1, len(lengths)), end)
-    places = np.arange(len(target) + 1)[:, None]
-    closed = np.concatenate([target, row])
-    targets = np.where(places < lengths, closed, np.where(places == lengths, end, IGNORED))
-    previous = np.concatenate([row, target])
-    return previous, targets

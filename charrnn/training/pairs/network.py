@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.config import Kernel, ModelConfig
-from charrnn.network.attention import NOWHERE, Memory, attend, attention_shapes, remember
-from charrnn.network.attention import PREFIX as ATTENTION
+from charrnn.network.alignments.attention import NOWHERE
 from charrnn.network.cells import get_cell
 from charrnn.network.encoder import (
     PREFIX,
@@ -18,11 +17,11 @@ from charrnn.network.encoder import (
     final_vectors,
     read_both_ways,
 )
-from charrnn.network.pairs import head_of
+from charrnn.network.pairs import alignment_of, head_of
 from charrnn.training.inputs import Inputs
 from charrnn.training.network import Network, NumpyModule
 from charrnn.training.ops import TorchOps
-from charrnn.training.pairs.batches import PairInputs
+from charrnn.training.pairs.inputs import PairInputs
 from charrnn.training.parameters import (
     FORGET_BIAS,
     HeadModule,
@@ -157,11 +156,11 @@ class EncodedNetwork(NumpyModule):
         self.dropout = LockedDropout(dropout)
 
     def forward(self, inputs: PairInputs, state: States | None = None) -> tuple[Tensor, States]:  # noqa: ARG002 (as a language model's)
-        """Logits (N, V) of labels, else (T, N, V) at each place; no state is carried on."""
+        """Logits (T, N, C) at each place, of which a label has one; no state is carried on."""
         outputs, final = self.encoder(inputs)
-        read = final[None] if self.config.align == "label" else outputs
+        read = final[None] if alignment_of(self.config).is_label else outputs
         logits: Tensor = self.head(self.dropout(read))
-        return (logits[0] if self.config.align == "label" else logits), NOTHING
+        return logits, NOTHING
 
 
 class DecoderNetwork(Network):
@@ -179,11 +178,8 @@ class DecoderNetwork(Network):
         size, K = config.num_layers * config.hidden_size, config.source_width
         self.encoder = Encoder(config, kernel, weight_drop)
         self.bridge = nn.ModuleDict({k: nn.Linear(K, size) for k in self.cell.states})
-        if config.align == "none":
-            self.context = nn.Linear(K, config.embedding_size, bias=False)
-        else:
-            shapes = attention_shapes(config).items()
-            self.attention = Parameters(drawn({n.removeprefix(ATTENTION): s for n, s in shapes}))
+        self.alignment = alignment_of(config)
+        self.add_module(self.alignment.part, Parameters(drawn(self.alignment.shapes(config))))
 
     def forward(self, inputs: Any, state: States | None = None) -> tuple[Tensor, States]:  # noqa: ARG002
         """Logits (U, N, V) after each symbol of the targets before; no state is carried on."""
@@ -196,43 +192,46 @@ class DecoderNetwork(Network):
         previous: Any = inputs.previous
         x, state = self.inputs(previous), self._start_of(final)
         memory = None
-        if self.config.align == "none":
-            x = Inputs(x.vectors() + self.context(self.dropout(final[None])))
-        else:
+        if self.alignment.adds:
+            x = Inputs(x.vectors() + self.alignment.added(self.dropout(final[None]), self._own))
+        if self.alignment.looks:
             memory = self._remembered(self.dropout(encoded), inputs)
         if self.cell.feeds_back == "output":
             return self._fed_back(x, state, memory)
         outputs, _ = self.stack.through(x, state)
         return self._logits(outputs, memory)
 
+    @property
+    def _own(self) -> dict[str, Tensor]:
+        """The weights of the alignment, by their short names."""
+        return dict(self.get_submodule(self.alignment.part).named_parameters())
+
     def _start_of(self, final: Tensor) -> States:
         shape = (len(final), self.config.num_layers, self.config.hidden_size)
         made = (self.bridge[k](final).view(shape) for k in self.cell.states)
         return tuple(state.transpose(0, 1).to(final.dtype) for state in made)
 
-    def _remembered(self, outputs: Tensor, inputs: PairInputs) -> Memory:
+    def _remembered(self, outputs: Tensor, inputs: PairInputs) -> Any:
         lengths: Any = inputs.lengths
         values = outputs.transpose(0, 1)  # (N, T, K)
         behind = torch.arange(values.shape[1], device=values.device) >= lengths[:, None]
         barred = torch.zeros(behind.shape, device=values.device).masked_fill(behind, NOWHERE)
-        return remember(values, barred[:, None], dict(self.attention.named_parameters()))
+        return self.alignment.remember(values, barred[:, None], self._own)
 
     def _logits(
-        self, outputs: Tensor, memory: Memory | None, mask: Tensor | None = None
+        self, outputs: Tensor, memory: Any, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """The logits after outputs (U, N, H)."""
         alpha = None
         if memory:
-            weights = dict(self.attention.named_parameters())
-            seen, alpha = attend(outputs.transpose(0, 1), memory, weights, TorchOps())
+            read = outputs.transpose(0, 1)
+            seen, alpha = self.alignment.attend(read, memory, self._own, TorchOps())
             outputs = seen.transpose(0, 1)
         dropped = self.dropout(outputs) if mask is None else outputs * mask
         logits: Tensor = self.head(dropped)
         return logits, alpha
 
-    def _fed_back(
-        self, x: Inputs, state: States, memory: Memory | None
-    ) -> tuple[Tensor, Tensor | None]:
+    def _fed_back(self, x: Inputs, state: States, memory: Any) -> tuple[Tensor, Tensor | None]:
         """The logits of a cell whose output comes back: attention and head take part in every step."""
         mask = self.dropout(torch.ones_like(state[0][-1:]))
         steps: list[tuple[Tensor, Tensor | None]] = []
@@ -245,22 +244,3 @@ class DecoderNetwork(Network):
         logits = torch.cat([logits for logits, _ in steps[1:]])
         alphas = [alpha for _, alpha in steps[1:] if alpha is not None]
         return logits, torch.cat(alphas, 1) if alphas else None
-
-
-PairModule = EncodedNetwork | DecoderNetwork
-
-
-def make_pair_network(
-    config: ModelConfig,
-    dropout: float,
-    seed: int,
-    device: torch.device,
-    kernel: Kernel = "fused",
-    *,
-    weight_drop: float = 0.0,
-) -> PairModule:
-    """A network whose initial weights depend on the seed alone."""
-    kind = DecoderNetwork if config.writes else EncodedNetwork
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return kind(config, dropout, kernel, weight_drop=weight_drop).to(device)

@@ -3,14 +3,14 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from charrnn.config import Align, ModelConfig, TrainingRequest
+from charrnn.config import ModelConfig, TrainingRequest
 from charrnn.errors import SettingError
 
 if TYPE_CHECKING:
     from charrnn.text.pairs import PairCorpus
 
 
-def wanted_alignment(network: ModelConfig) -> Align | None:
+def wanted_alignment(network: ModelConfig) -> str | None:
     """The alignment that settings ask for; None: the pairs decide.
 
     Raises:
@@ -32,25 +32,25 @@ def pair_network_of(pairs: "PairCorpus", network: ModelConfig) -> ModelConfig:
     Raises:
         SettingError: a setting has no meaning for these pairs.
     """
-    align, labels = pairs.align, pairs.source_labels
+    labels = pairs.source_labels
     if labels and network.bidirectional:
         raise SettingError.naming(
             "{bidirectional} does not apply to sources that are labels, which nothing reads",
             "leave it out",
         )
-    given: dict[str, Any] = {"align": align, "source_labels": labels or None}
-    given["attention"] = (network.attention or "additive") if align == "attention" else None
+    given: dict[str, Any] = {"align": pairs.align, "source_labels": labels or None}
+    given["attention"] = (network.attention or "additive") if pairs.alignment.looks else None
     given["bidirectional"] = None if labels else network.bidirectional
     if not labels and network.bidirectional is None:
-        given["bidirectional"] = align != "none"
+        given["bidirectional"] = pairs.alignment.reads_both_ways
     given["source_size"] = len(pairs.source_symbols)
-    given["stretch"] = pairs.stretch if align == "ctc" else None
-    if align in ("attention", "none"):
+    given["stretch"] = pairs.stretch if pairs.alignment.stretches else None
+    if pairs.alignment.writes:
         given["longest_target"] = max(map(len, pairs.target_texts))
     return dataclasses.replace(network, **given)
 
 
-def _without_meaning(name: str, value: str, align: Align) -> SettingError:
+def _without_meaning(name: str, value: str, align: str) -> SettingError:
     return SettingError.naming(
         f"{{{name}:{value}}} does not apply with {{align:{align}}}", "leave one of them out"
     )
@@ -66,8 +66,8 @@ def aligned(corpus: Any, request: TrainingRequest) -> Any:
     if not corpus.config.pairs:
         return corpus
     made = corpus.aligned(wanted_alignment(request.network(vocab_size=1)))
-    if made.align == "ctc" and request.given.get("label_smoothing"):
+    if not made.alignment.smooths and request.given.get("label_smoothing"):
         raise SettingError.naming(
-            "{label_smoothing} does not apply with {align:ctc}", "leave it out"
+            f"{{label_smoothing}} does not apply with {{align:{made.align}}}", "leave it out"
         )
     return made

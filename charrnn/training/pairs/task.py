@@ -5,23 +5,23 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, ctc_loss, log_softmax
 
-from charrnn.config import ModelConfig, Precision, TrainingConfig
+from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
 from charrnn.network.heads import LINEAR, Head
 from charrnn.pairs.converting import convert
 from charrnn.pairs.model import PairNetwork
 from charrnn.text.items import Positions
 from charrnn.text.pairs import PairCorpus
-from charrnn.training.data import IGNORED, num_targets
+from charrnn.training.data import num_targets
 from charrnn.training.machine import autocast, on_device
+from charrnn.training.network import NumpyModule
+from charrnn.training.pairs.alignments import TRAININGS
 from charrnn.training.pairs.batches import (
     PairBatches,
     laid_out,
     make_pair_batches,
     pair_lengths,
 )
-from charrnn.training.pairs.network import PairModule, make_pair_network
 
 MATCHED = 500
 """Validation pairs, at most, that are converted at each evaluation."""
@@ -41,6 +41,7 @@ class PairTask:
 
     def __init__(self, model_config: ModelConfig, label_smoothing: float = 0.0) -> None:
         self.model_config, self.label_smoothing = model_config, label_smoothing
+        self.training = TRAININGS[model_config.align or ""]
 
     def batches(self, corpus: PairCorpus, config: TrainingConfig) -> PairBatches:
         """The batches of the training pairs."""
@@ -52,7 +53,7 @@ class PairTask:
         config: TrainingConfig,
         device: torch.device,
         head: Head,  # noqa: ARG002 (each alignment has its own)
-    ) -> PairModule:
+    ) -> NumpyModule:
         """The network before its first step."""
         return make_pair_network(
             model_config,
@@ -68,26 +69,11 @@ class PairTask:
         return self._loss(logits, targets, self.label_smoothing)
 
     def _loss(self, logits: Tensor, targets: Any, smoothing: float) -> Tensor:
-        logits = logits.float()
-        if self.model_config.align == "ctc":
-            log_p = log_softmax(logits, -1)
-            symbols = targets.targets.clamp(min=0)
-            blank = logits.shape[-1] - 1
-            total: Tensor = ctc_loss(
-                log_p, symbols, targets.places, targets.lengths, blank=blank, reduction="sum"
-            )
-            count: Tensor = targets.lengths.sum().clamp(min=1)
-            return total / count
-        return cross_entropy(
-            logits.flatten(0, -2),
-            targets.flatten(),
-            ignore_index=IGNORED,
-            label_smoothing=smoothing,
-        )
+        return self.training.loss(logits.float(), targets, smoothing)
 
     @torch.no_grad()
     def validate(
-        self, network: PairModule, corpus: PairCorpus, precision: Precision
+        self, network: NumpyModule, corpus: PairCorpus, precision: Precision
     ) -> float | None:
         """Nats per symbol of the targets of the first VALIDATED validation pairs; None without such pairs."""
         rows = corpus.val[:VALIDATED]
@@ -108,7 +94,7 @@ class PairTask:
         network.train()
         return total / max(1, symbols)
 
-    def exact(self, network: PairModule, corpus: PairCorpus) -> float | None:
+    def exact(self, network: NumpyModule, corpus: PairCorpus) -> float | None:
         """The part of the first MATCHED validation pairs that the network converts without a mistake.
 
         None without such pairs, and with labels as sources: what is written after one is no target to be met.
@@ -122,15 +108,12 @@ class PairTask:
         return float(np.mean(right))
 
     def places_per_target(self, corpus: PairCorpus) -> float:
-        """One; with CTC the places of a source for each symbol of its target."""
-        if corpus.align != "ctc":
-            return 1.0
-        places = len(corpus.source_column.ids) * (self.model_config.stretch or 1)
-        return max(1.0, places / max(1, len(corpus.target_column.ids)))
+        """The places of a source for each symbol of its target, where the loss adds them up."""
+        return self.training.places_per_target(corpus, self.model_config)
 
     def snapshot(
         self,
-        network: PairModule,
+        network: NumpyModule,
         model_config: ModelConfig,
         corpus: PairCorpus,
         head: Head,  # noqa: ARG002 (each alignment has its own)
@@ -139,6 +122,23 @@ class PairTask:
         return PairNetwork(
             model_config, corpus.source_symbols, corpus.vocabulary, network.to_numpy()
         )
+
+
+def make_pair_network(
+    config: ModelConfig,
+    dropout: float,
+    seed: int,
+    device: torch.device,
+    kernel: Kernel = "fused",
+    *,
+    weight_drop: float = 0.0,
+) -> NumpyModule:
+    """A network whose initial weights depend on the seed alone."""
+    kind: Any = TRAININGS[config.align or ""].network
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network: NumpyModule = kind(config, dropout, kernel, weight_drop=weight_drop)
+        return network.to(device)
 
 
 def _alike(corpus: PairCorpus, rows: Positions) -> list[Positions]:

@@ -13,15 +13,26 @@ A. Hannun and others, "First-Pass Large Vocabulary Continuous Speech Recognition
 Legend for shapes: T places, V symbols, of which V + 1 with the blank, L symbols of a target.
 """
 
+import itertools
+import math
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
+from charrnn.network.alignments.base import Alignment, Scored
 
-from charrnn.numerics import Float64
+if TYPE_CHECKING:
+    from charrnn.numerics import Float64
 
-NEVER = -np.inf
+NEVER = -math.inf
 """The log-probability of what cannot be."""
+MOST_STRETCH = 8
+"""How often a symbol of a source is read, at most."""
+
+
+def places_for(target: Sequence[object]) -> int:
+    """The places that a target needs: one for each symbol, and a blank between two that are equal."""
+    return len(target) + sum(a == b for a, b in itertools.pairwise(target))
 
 
 def collapsed(path: Sequence[int], blank: int) -> list[int]:
@@ -30,7 +41,7 @@ def collapsed(path: Sequence[int], blank: int) -> list[int]:
     return [s for s in merged if s != blank]
 
 
-def best_path(log_p: Float64) -> tuple[list[int], float]:
+def best_path(log_p: "Float64") -> tuple[list[int], float]:
     """The target of the most likely path, and the log-probability of that path.
 
     Args:
@@ -40,13 +51,15 @@ def best_path(log_p: Float64) -> tuple[list[int], float]:
     return collapsed(path, log_p.shape[-1] - 1), float(log_p.max(-1).sum())
 
 
-def log_likelihood(log_p: Float64, target: Sequence[int]) -> float:
+def log_likelihood(log_p: "Float64", target: Sequence[int]) -> float:
     """The log-probability of a target (L,): the sum over its paths, by the forward algorithm.
 
     Args:
         log_p: (T, V + 1).
         target: the ids of its symbols.
     """
+    import numpy as np
+
     blank = log_p.shape[-1] - 1
     states = np.full(2 * len(target) + 1, blank)
     states[1::2] = target
@@ -65,13 +78,15 @@ def log_likelihood(log_p: Float64, target: Sequence[int]) -> float:
     return float(np.logaddexp.reduce(alpha[-2:]))
 
 
-def beam_search(log_p: Float64, width: int) -> list[tuple[list[int], float]]:
+def beam_search(log_p: "Float64", width: int) -> list[tuple[list[int], float]]:
     """The most likely targets and their log-probabilities, the best first, by prefix beam search.
 
     Args:
         log_p: (T, V + 1).
         width: prefixes that are kept at each place; of each the sums over paths that end in a blank and that do not.
     """
+    import numpy as np
+
     blank = log_p.shape[-1] - 1
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
     for at in log_p:
@@ -94,4 +109,37 @@ def beam_search(log_p: Float64, width: int) -> list[tuple[list[int], float]]:
 
 def _sum(a: float, b: float) -> float:
     """The logarithm of the sum of two probabilities, from their logarithms."""
+    import numpy as np
+
     return float(np.logaddexp(a, b))
+
+
+class Ctc(Alignment):
+    """A symbol or a blank at each place."""
+
+    about = "a shorter text in the order of the source"
+    words = "CTC"
+    blanks = 1
+    stretches = True
+    has_beam = True
+    smooths = False
+
+    def lack(self, source: str, target: str) -> str:
+        """A target that fits, however often the source is read."""
+        fits = self.stretch(source, target) <= MOST_STRETCH
+        return "" if fits else f"at most {MOST_STRETCH} characters for each of its source"
+
+    def stretch(self, source: str, target: str) -> int:
+        """As often as it takes."""
+        return max(1, -(-places_for(target) // len(source)))
+
+    def targets(self, log_p: "Float64", beam: int, n_best: int) -> Scored:
+        """That of the best path; with a beam the most likely ones."""
+        return [best_path(log_p)] if beam == 1 else beam_search(log_p, beam)[:n_best]
+
+    def log_likelihood(self, log_p: "Float64", target: Sequence[int]) -> float:
+        """The sum over all paths; see `log_likelihood`."""
+        return log_likelihood(log_p, target)
+
+
+ALIGNMENT = Ctc()
