@@ -332,9 +332,11 @@ class ModelConfig(Config):
 
     @property
     def source_width(self) -> int:
-        """K, the length of the vectors that a source becomes: a label's own, or the outputs of the encoder."""
+        """K, the length of what a source becomes: a label's vector, an encoder's outputs, or all states of a decoder."""
         if self.source_labels:
             return self.embedding_size
+        if self.align and not ALIGNMENTS[self.align].has_encoder:
+            return self.num_layers * self.hidden_size * len(CELLS[self.cell].states)
         return self.hidden_size * (2 if self.bidirectional else 1)
 
 

@@ -20,6 +20,7 @@ TEXTS = {
     "each": [("abc", "xyx"), ("d", "y"), ("abcde", "yyxxy"), ("ba", "xx")],
     "label": [("abc", "odd"), ("d", "odd"), ("abcd", "even"), ("ba", "even"), ("c", "odd")],
     "ctc": [("aabbb", "ab"), ("d", "d"), ("aaab", "aab"), ("cc", "ab"), ("dabc", "")],
+    "lm": [("abc", "cba"), ("d", "d"), ("abcde", "edcba"), ("ba", ""), ("eebad", "dabee")],
     "encoded": [("abc", "cba"), ("d", "d"), ("abcde", "edcba"), ("ba", ""), ("eebad", "dabee")],
 }
 """A few pairs for each alignment; `encoded` is `none` with texts as sources."""

@@ -36,7 +36,8 @@ class PairRecording:
     """What a model of pairs did with a source and a target."""
 
     source: Recording | None
-    """The encoder while it read the source; None if that is a label, which has a vector and no states."""
+    """The encoder while it read the source; None if that is a label, which has a vector and no states, or
+    there is no encoder."""
     target: Recording | None
     """The decoder while it read the target and its end; None of a model without one."""
 
@@ -90,6 +91,8 @@ def record_source(
     if isinstance(model.source_symbols, Labels):
         return None, model.encode(model.ids_of([source]))
     known, ids = known_part(model, source)
+    if not model.alignment.has_encoder:
+        return None, model.encode([ids])
     places = as_read(model, known)
     shape = (len(ids), model.config.num_layers, model.config.hidden_size)
     cell, about = model.cell, recorded_encoder(model)

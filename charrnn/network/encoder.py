@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import ModelConfig
+from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Array
 
@@ -43,7 +44,7 @@ def directions(config: ModelConfig) -> tuple[str, ...]:
 def marks_of(config: ModelConfig) -> tuple[str, ...]:
     """The signs of a network's units: none of a language model or a decoder, > and < of an encoder's directions."""
     own = ("",) if config.writes else ()
-    if config.align is None or config.source_labels:
+    if config.align is None or config.source_labels or not ALIGNMENTS[config.align].has_encoder:
         return own
     return (*own, *(MARKS[direction] for direction in directions(config)))
 

@@ -6,6 +6,7 @@
     attention    the outputs of the encoder          a decoder, whose steps look at all of them; v gives its start
     each         the outputs of the encoder          a symbol at each place
     label        the encoder's final vector          one of some labels
+    lm           its own state after the source      the same language model goes on
     ctc          the outputs of the encoder          a symbol or a blank at each place (`charrnn.network.alignments.ctc`)
 
 The start of a decoder is W v + b for each layer and each state. It knows no arrays.
@@ -87,19 +88,23 @@ def pair_shapes(
         decoder: the weights of a language model of the targets, but for its head.
         head: those of the head.
     """
-    shapes = encoder_shapes(config)
-    if config.writes:
-        shapes |= {**decoder, **bridge_shapes(config)}
     alignment = alignment_of(config)
+    shapes = encoder_shapes(config) if alignment.has_encoder else {}
+    if config.writes:
+        shapes |= decoder
+    if config.writes and alignment.has_encoder:
+        shapes |= bridge_shapes(config)
     own = alignment.shapes(config).items()
     return {**shapes, **{f"{alignment.part}.{name}": shape for name, shape in own}, **head}
 
 
 def in_words(config: ModelConfig) -> str:
-    """How a target follows from its source: "both ways, additive attention"."""
+    """How a target follows from its source: "encoder in both directions, decoder with additive attention"."""
+    target = alignment_of(config).words.format(attention=config.attention)
+    if not alignment_of(config).has_encoder:
+        return target
     if config.source_labels:
         source = "from a label"
     else:
         source = "encoder in both directions" if config.bidirectional else "encoder"
-    target = alignment_of(config).words.format(attention=config.attention)
     return f"{source}, {target}"

@@ -101,10 +101,7 @@ class Decoder(CharRNN):
     def initial_state(self, num_streams: int | None = None) -> States:
         """The state before any symbol: W v + b for each layer and letter, (N, H) each, or (H,); clamped units hold."""
         L, H = self.config.num_layers, self.config.hidden_size
-        made = {}
-        for letter in self.cell.states:
-            weight, bias = (self._pairs[f"{BRIDGE}{letter}.{n}"] for n in ("weight", "bias"))
-            made[letter] = (self._final @ weight.T + bias).reshape(-1, L, H)
+        made = self._starts()
 
         def of(letter: str, layer: int) -> Float:
             """A state of one layer, for each stream."""
@@ -117,6 +114,37 @@ class Decoder(CharRNN):
             return rows.copy()
 
         return tuple(tuple(of(k, layer) for k in self.cell.states) for layer in range(L))
+
+    def _starts(self) -> dict[str, Float]:
+        """The start for each letter, (N, L, H); v is the state itself if no encoder has made it."""
+        letters = self.cell.states
+        shape = (len(self._final), self.config.num_layers, self.config.hidden_size)
+        if not self.alignment.has_encoder:
+            parts = np.split(self._final, len(letters), -1)
+            return {k: part.reshape(shape) for k, part in zip(letters, parts, strict=True)}
+        made = {}
+        for letter in letters:
+            weight, bias = (self._pairs[f"{BRIDGE}{letter}.{n}"] for n in ("weight", "bias"))
+            made[letter] = (self._final @ weight.T + bias).reshape(shape)
+        return made
+
+    def read(self, ids: Any, lengths: Any) -> Float:
+        """The states after sources that no encoder reads, (N, K).
+
+        Args:
+            ids: their symbols, (T, N); what stands behind their ends does not matter.
+            lengths: (N,).
+        """
+        state = self.initial_state(len(lengths))
+        for t, symbols in enumerate(ids):
+            after, _ = self.advance(symbols, state)
+            going = (t < lengths)[:, None]
+            both = zip(after, state, strict=True)
+            state = tuple(
+                tuple(np.where(going, a, b) for a, b in zip(new, old, strict=True))
+                for new, old in both
+            )
+        return np.concatenate([part for letter in zip(*state, strict=True) for part in letter], -1)
 
     def inputs(self, ids: Any) -> Float:
         """The input of layer 0, with what an alignment adds to it of the source."""

@@ -69,7 +69,8 @@ class PairNetwork:
         self._head_weights = head_weights(weights)
         self.edits: tuple[Any, ...] = ()
         """The edits that `with_ops` was given; empty for a model as trained."""
-        self._layers = {} if config.source_labels else self._direction_layers()
+        has_encoder = self.alignment.has_encoder and not config.source_labels
+        self._layers = self._direction_layers() if has_encoder else {}
 
     def _direction_layers(self) -> dict[tuple[int, str], Layer]:
         config = self.config
@@ -161,6 +162,8 @@ class PairNetwork:
         """
         if self.config.source_labels:
             return Encoded(self.weights[f"{PREFIX}embedding.weight"][ids[0]], None, lengths)
+        if not self.alignment.has_encoder:
+            return Encoded(self.decoder.read(ids, lengths), None, lengths)
         index = reversal(lengths, len(ids))
         run = partial(self._read, watch)
         outputs = read_both_ways(self.config, ids, index, run, _join)

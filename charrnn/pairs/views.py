@@ -135,7 +135,7 @@ def require_view(model: PairNetwork) -> None:
     """Raise UsageError if there is nothing to see between a source and its target."""
     if model.alignment.writes and not model.alignment.looks:
         raise UsageError(
-            "this model hands only one vector from the source to the target, so there is no attention to draw",
+            "the decoder of this model looks at no place of the source, so there is no attention to draw",
             "charrnn convert writes its targets",
         )
 

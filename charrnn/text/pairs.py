@@ -217,6 +217,8 @@ class PairCorpus:
     @cached_property
     def source_symbols(self) -> Symbols:
         """The symbols of the sources."""
+        if not self.alignment.has_encoder:
+            return self.vocabulary
         if self.source_labels:
             return Labels(sorted({*self.source_texts}))
         return make_vocabulary(self.source_texts, self.config)
@@ -227,7 +229,10 @@ class PairCorpus:
         if self.alignment.is_label:
             return Labels(sorted({*self.target_texts}))
         ends = END if self.alignment.writes else ""
-        return make_vocabulary(self.target_texts, self.config, ends)
+        texts = self.target_texts
+        if not self.alignment.has_encoder:
+            texts = [*texts, *self.source_texts]
+        return make_vocabulary(texts, self.config, ends)
 
     @cached_property
     def source_column(self) -> Column:

@@ -13,7 +13,7 @@ from charrnn.pairs.converting import convert, longest_written
 from charrnn.pairs.scoring import PairScores, costs, edit_distance, num_symbols, score_pairs
 from charrnn.training.pairs.task import PairTask
 
-DECODERS = ("attention", "none", "encoded")
+DECODERS = ("attention", "none", "encoded", "lm")
 
 
 def best(model, sources, **search):

@@ -1,24 +1,32 @@
 """Networks of pairs: NumPy and torch are the same network, and padding is never read."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
-from pair_models import KINDS, batch_of, both, in_torch, with_padding
+from pair_models import KINDS, TEXTS, batch_of, both, corpus_of, in_torch, with_padding
 from torch import nn
 
+from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
 from charrnn.network.encoder import direction_names
+from charrnn.network.pairs import language_config
 from charrnn.network.shapes import count_parameters, weight_shapes
 from charrnn.numerics import log_softmax
 from charrnn.pairs.model import PairNetwork
+from charrnn.pairs.scoring import costs
+from charrnn.training.data import IGNORED
+from charrnn.training.pairs.batches import laid_out
 
 CLOSE = {"atol": 1e-5, "rtol": 0}
 
 
 def taught(model, inputs):
     """The logits (U, N, V) and weights of attention (N, U, T) of a decoder that reads right targets, step by step."""
-    encoded = model.encode_padded(inputs.source, inputs.lengths)
-    decoder = model.decoder.given(encoded)
+    decoder = model.decoder
+    if model.alignment.has_encoder:  # without one, the decoder has read nothing before the source
+        decoder = decoder.given(model.encode_padded(inputs.source, inputs.lengths))
     state, logits, seen, states = decoder.initial_state(len(inputs.lengths)), [], [], []
     for ids in inputs.previous:
         found, state, _ = decoder.step(ids, state)
@@ -164,3 +172,36 @@ def test_a_decoder_with_one_source_serves_any_number_of_rows(kind):
         one, alone, _ = decoder.step(int(ids[0]), alone)
         np.testing.assert_allclose(logits, whole[t], **CLOSE)
         np.testing.assert_allclose(one, whole[t, 0], **CLOSE)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_without_an_encoder_a_target_costs_what_a_language_model_gives_it(cell):
+    corpus, _, model = both("lm", cell=cell, num_layers=2, layer_norm=True)
+    assert corpus.source_symbols is corpus.vocabulary
+    config = language_config(model.config)
+    plain = CharRNN(config, model.vocabulary, model.weights)
+    for source, target in TEXTS["lm"]:
+        ids = model.vocabulary.encode(f"{source}\n{target}\n")
+        state, cost = plain.initial_state(), 0.0
+        for t, (read, following) in enumerate(itertools.pairwise(ids.tolist())):
+            logits, state, _ = plain.step(read, state)
+            if t >= len(source):
+                cost -= log_softmax(logits)[following]
+        assert costs(model, [(source, target)]) == [pytest.approx(cost, abs=1e-4)]
+
+
+def test_lines_are_laid_out_with_the_target_scored():
+    corpus = corpus_of([("ab", "b"), ("a", "ba"), ("b", "")], align="lm")
+    inputs, targets = laid_out(corpus, np.arange(3), 1)
+    shown = ["".join(" ↵ab"[k if k < 0 else k + 1] for k in row) for row in inputs.previous.T]
+    assert shown == ["ab↵b", "a↵ba", "b↵↵↵"]
+    scored = [[".↵ab"[0 if k == IGNORED else k + 1] for k in row] for row in targets.T]
+    assert ["".join(row) for row in scored] == ["..b↵", ".ba↵", ".↵.."]
+
+
+def test_a_source_that_the_decoder_reads_may_be_padded():
+    corpus, _, model = both("lm", cell="gru")
+    inputs, _ = batch_of(corpus, model, range(4))
+    padded = with_padding(inputs, 3, np.random.default_rng(5), len(corpus.source_symbols))
+    found, expected = (model.encode_padded(x.source, x.lengths).final for x in (padded, inputs))
+    np.testing.assert_array_equal(found, expected)

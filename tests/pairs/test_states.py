@@ -59,7 +59,7 @@ class Watched:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "lm"])
 def test_every_state_and_gate_is_that_of_torch_whatever_the_padding(kind, cell, monkeypatch):
     corpus, network, model = both(kind, cell=cell, **SHAPE)
     inputs, _ = batch_of(corpus, model, ROWS)
@@ -112,7 +112,7 @@ def test_a_recording_has_what_its_part_of_the_network_has(kind):
     _, _, model = both(kind)
     source = {"none": "uk"}.get(kind, "dab")
     pair = record_pair(model, source)
-    if kind == "none":
+    if kind in ("none", "lm"):
         assert pair.source is None
     else:
         marks = ("<", ">")

@@ -60,6 +60,7 @@ TASKS = {
     "each": lambda s: s.translate(str.maketrans("abcd", "bcda")),
     "label": lambda s: s[0] + s[-1],
     "ctc": lambda s: s.replace("a", ""),
+    "lm": lambda s: s[0] + s[-1],
 }
 
 

@@ -13,6 +13,7 @@ FILES = (
     "each",
     "label",
     "ctc",
+    "lm",
 )
 ALIGNMENTS: dict[str, Alignment] = {
     name: import_module(f"{__name__}.{name}").ALIGNMENT for name in FILES

@@ -30,6 +30,8 @@ class Alignment:
     """Whether a decoder writes the target, symbol by symbol, with an end behind it."""
     is_label: ClassVar[bool] = False
     """Whether a target is one symbol as a whole, which follows from the final vector."""
+    has_encoder: ClassVar[bool] = True
+    """Whether an encoder reads the source; if not, the decoder does, and both sides have the same symbols."""
     takes_labels: ClassVar[bool] = False
     """Whether a source may be a label as a whole."""
     reads_both_ways: ClassVar[bool] = True

@@ -38,10 +38,12 @@ def pair_network_of(pairs: "PairCorpus", network: ModelConfig) -> ModelConfig:
             "{bidirectional} does not apply to sources that are labels, which nothing reads",
             "leave it out",
         )
+    if not pairs.alignment.has_encoder and network.bidirectional is not None:
+        raise _without_meaning("bidirectional", "", pairs.align)
     given: dict[str, Any] = {"align": pairs.align, "source_labels": labels or None}
     given["attention"] = (network.attention or "additive") if pairs.alignment.looks else None
     given["bidirectional"] = None if labels else network.bidirectional
-    if not labels and network.bidirectional is None:
+    if not labels and network.bidirectional is None and pairs.alignment.has_encoder:
         given["bidirectional"] = pairs.alignment.reads_both_ways
     given["source_size"] = len(pairs.source_symbols)
     given["stretch"] = pairs.stretch if pairs.alignment.stretches else None
@@ -52,7 +54,8 @@ def pair_network_of(pairs: "PairCorpus", network: ModelConfig) -> ModelConfig:
 
 def _without_meaning(name: str, value: str, align: str) -> SettingError:
     return SettingError.naming(
-        f"{{{name}:{value}}} does not apply with {{align:{align}}}", "leave one of them out"
+        f"{{{name}{value and ':' + value}}} does not apply with {{align:{align}}}",
+        "leave one of them out",
     )
 
 

@@ -10,6 +10,7 @@ FILES = {
     "each": "placed",
     "label": "placed",
     "ctc": "ctc",
+    "lm": "lm",
 }
 """The file of each: those that differ in their network alone share one."""
 TRAININGS: dict[str, Training] = {
