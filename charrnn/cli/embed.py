@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.inputs import TextArgument
-from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
+from charrnn.cli.reading import checkpoint_and_texts, free_memory, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import print_json, require_place, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import working
 from charrnn.config import FILES, SHOWN
-from charrnn.errors import DataError, SettingError, UsageError
+from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
 from charrnn.render.glyphs import one_line
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
@@ -95,10 +95,13 @@ def embed(
     sources = open_lines(names, reading)
     lines: list[_Line] = []
     parts: list[Float] = []
+    held = 0
     with one_thread(), working(None, "line") as work:
         for some in _some(sources, reading):
             parts.append(_vectors(loaded, [line.text for line in some], reading, options))
             lines += some
+            held += parts[-1].nbytes
+            _require_memory(held, len(lines))
             work.advance(len(some))
     if not lines:
         raise DataError("there is no line to turn into a vector", "give a file with some text")
@@ -129,6 +132,17 @@ def _some(sources: Sequence[Lines], reading: "CorpusConfig") -> Iterator[list[_L
             kept = [line for line in kept if line.text]
             for begin in range(0, len(kept), AT_ONCE):
                 yield kept[begin : begin + AT_ONCE]
+
+
+def _require_memory(held: int, count: int) -> None:
+    """Raise EnvironmentFault unless there is room for the vectors so far once more: they are joined in the end."""
+    free = free_memory()
+    if held > free:
+        raise EnvironmentFault(
+            f"the vectors of {counted(count, 'line')} take {size(held)}, twice for a moment, but {size(free)} of "
+            "memory are free",
+            "embed a part of them: head -n 100000 FILE",
+        )
 
 
 def _require_sense(options: EmbedOptions, names: Sequence[str]) -> None:

@@ -231,7 +231,8 @@ def is_named(name: str) -> bool:
 
 
 def _exists(name: str) -> bool:
-    return os.path.exists(name)  # noqa: PTH110 (Path's raises for a name that is too long)
+    """Whether there is something of this name, be it a link that leads nowhere."""
+    return os.path.lexists(name)
 
 
 def _is_literal(name: str, *, words: bool) -> bool:

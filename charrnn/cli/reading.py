@@ -322,7 +322,7 @@ def read_dump(
 
 def _require_free(need: int, characters: int) -> None:
     """Raise EnvironmentFault unless this many bytes of memory are free."""
-    free = _free_memory()
+    free = free_memory()
     if need > free:
         raise EnvironmentFault(
             f"the states of {counted(characters, 'character')} take {size(need)}, but {size(free)} of memory are free",
@@ -330,7 +330,7 @@ def _require_free(need: int, characters: int) -> None:
         )
 
 
-def _free_memory() -> float:
+def free_memory() -> float:
     """The bytes that a process can have without swapping; infinite where the system does not report them."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

@@ -14,7 +14,6 @@ import typer
 
 from charrnn.config import CorpusConfig, ModelConfig, SavingConfig, TrainingConfig
 from charrnn.errors import OFF, CheckpointError, DataError, UsageError
-from charrnn.files import environment_fault
 from charrnn.runs import BEST, LAST
 from charrnn.settings import flags_of, may_be_off, plain_value, settings_of
 from charrnn.text.kinds import asking_setting
@@ -41,8 +40,7 @@ def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) ->
 
     Raises:
         UsageError: the file has a key that is not an option of the command.
-        DataError: it is not TOML.
-        EnvironmentFault: it cannot be read.
+        DataError: it cannot be read, or is not TOML.
     """
     parameters: dict[str, Any] = {}
     for parameter in context.command.params:
@@ -70,7 +68,9 @@ def _read(path: Path) -> dict[str, Any]:
             raise DataError(f"{path} has more than {LARGEST:,} bytes: it is not a run file")
         return tomllib.loads(content.decode())
     except OSError as error:
-        raise environment_fault("read", path, error) from error
+        from charrnn.text.sources import unreadable
+
+        raise unreadable(path, error) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path} is not valid TOML: {error}") from error
 

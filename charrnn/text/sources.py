@@ -118,7 +118,7 @@ def file_source(path: Path) -> TextSource:
         with path.open("rb"):
             pass
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return unpacked(TextSource(str(path), lambda: path.open("rb")))
 
 
@@ -153,7 +153,8 @@ def named_source(name: str) -> TextSource:
     return file_source(Path(name))
 
 
-def _unreadable(path: Path, error: Exception) -> DataError:
+def unreadable(path: Path, error: Exception) -> DataError:
+    """The error for a file that cannot be read, with the file of the most similar name."""
     reason = getattr(error, "strerror", None) or str(error)
     near = near_file(path) if isinstance(error, FileNotFoundError) else None
     return DataError(
@@ -166,7 +167,8 @@ def near_file(path: Path) -> Path | None:
     with contextlib.suppress(
         OSError
     ):  # a folder may be missing, or may be entered and yet not listed
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()])
+        names = [other.name for other in path.parent.iterdir()]
+        near = nearest(path.name, [name for name in names if name != path.name])
         return path.parent / near if near else None
     return None
 

@@ -100,3 +100,8 @@ def test_lines_that_the_model_does_not_know_are_said_to_be_zero(see, tmp_path, w
     wording(see("tiny", tmp_path / "odd.txt", "--out", tmp_path / "v.npz"))
     with np.load(tmp_path / "v.npz") as found:
         assert found["vectors"].any(1).tolist() == [False, True]
+
+
+def test_vectors_that_would_fill_the_memory_are_refused(see, lines, monkeypatch, wording):
+    monkeypatch.setattr("charrnn.cli.embed.free_memory", lambda: 100)
+    wording(see("tiny", lines, "--nearest", "import", status=6))

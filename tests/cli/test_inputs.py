@@ -70,6 +70,13 @@ def test_a_path_that_exists_is_that_path(read):
     assert read("./deep/c.txt") == "three"
 
 
+def test_a_link_that_leads_nowhere_is_no_text(read, tmp_path, wording):
+    for name, target in (("loop", "loop"), ("hollow", "nothing")):
+        (tmp_path / name).symlink_to(target)
+        with wording.raises(DataError):
+            read(name)
+
+
 def test_a_folder_is_all_its_texts_and_a_newline_ends_each_but_the_last(read):
     assert read(".") == "one\ntwo\nthree"
     assert read("deep") == "three"

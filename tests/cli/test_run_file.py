@@ -91,7 +91,7 @@ def test_a_sample_can_be_a_file_too(here, tmp_path):
         ("hidden-size = \n", 3),
         ("hidden-size = [1, 2]\n", 2),
         ("clip = 'never'\n", 2),
-        (None, 6),
+        (None, 3),
     ],
 )
 def test_a_file_that_cannot_be_read_or_applied_is_refused_in_one_line(

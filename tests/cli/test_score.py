@@ -230,6 +230,14 @@ def test_line_ends_and_byte_order_marks_are_no_characters(see, tmp_path, tiny_mo
         assert found == nearly([x.as_dict() for x in plain])
 
 
+def test_lines_to_be_sorted_must_fit_into_memory(see, tmp_path, monkeypatch, wording):
+    (tmp_path / "t").write_text("def f\n" * 1000)
+    assert see("tiny", tmp_path / "t", "--sort", "-q").out
+    monkeypatch.setattr("charrnn.cli.score.command.free_memory", lambda: 0)
+    wording(see("tiny", tmp_path / "t", "--sort", "-q", status=6))
+    assert see("tiny", tmp_path / "t", "--sort", "--top", 3, "-q").out
+
+
 def test_lines_in_utf_16_without_a_mark_are_refused(see, tmp_path, wording):
     (tmp_path / "t").write_bytes("def f\nreturn\n".encode("utf-16-be"))
     wording(see("tiny", tmp_path / "t", "-q", status=3))

@@ -324,14 +324,14 @@ def test_a_dump_takes_no_other_file_s_place(see, tmp_path, wording):
 
 
 def test_a_text_too_long_for_the_memory_is_refused(see, monkeypatch, wording):
-    monkeypatch.setattr(reading, "_free_memory", lambda: 1e3)
+    monkeypatch.setattr(reading, "free_memory", lambda: 1e3)
     result = see("tiny", TEXT, status=6)
     wording(result)
     assert "--max-chars" in result.err
 
 
 def test_free_memory_is_a_number_of_bytes():
-    assert reading._free_memory() > 1e6
+    assert reading.free_memory() > 1e6
 
 
 # --- mistakes -------------------------------------------------------------------------------------

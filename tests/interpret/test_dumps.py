@@ -727,6 +727,18 @@ def test_a_foreign_file_is_refused(name, tmp_path, tiny_model, wording):
         Dump(tmp_path / name)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["pipe.npz", "pipe.safetensors", "zero.npz", "zero.safetensors"])
+def test_a_dump_is_a_regular_file(name, tmp_path, wording):
+    """A pipe may never be written to, and a device never end."""
+    if name.startswith("pipe"):
+        os.mkfifo(tmp_path / name)
+    else:
+        (tmp_path / name).symlink_to("/dev/zero")
+    with wording.raises(DataError):
+        Dump(tmp_path / name)
+
+
 # --- LSTMVis --------------------------------------------------------------------------------------
 
 
@@ -998,7 +1010,7 @@ def test_a_pager_gets_all_of_a_dump(see, tmp_path, monkeypatch):
 
 def test_a_dump_that_would_not_fit_into_memory_is_refused(see, tmp_path, monkeypatch, wording):
     see("tiny", typed(TEXT.replace("\0", "")), "--dump", tmp_path / "d.npz", "--unit", "L0.c.3")
-    monkeypatch.setattr("charrnn.cli.reading._free_memory", lambda: 1e3)
+    monkeypatch.setattr("charrnn.cli.reading.free_memory", lambda: 1e3)
     wording(see("--from", tmp_path / "d.npz", status=6))
 
 

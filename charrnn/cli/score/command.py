@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
-from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
+from charrnn.cli.reading import checkpoint_and_texts, free_memory, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.score.table import Table, print_row
 from charrnn.cli.terminal import print_json, say, terminal_width
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import Work, working
 from charrnn.config import LARGE_COUNT, READING, SHOWN, CorpusConfig
-from charrnn.errors import SettingError
+from charrnn.errors import EnvironmentFault, SettingError
 from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import LINES, item_end_of, item_noun
@@ -41,6 +41,10 @@ MEASURES: dict[str, Callable[["LineScore"], float]] = {
     "characters": lambda line: line.characters,
 }
 """What lines may be compared by."""
+RESERVE = 1 << 28
+"""Bytes of memory that are left free when lines are sorted."""
+CHECKED = 1000
+"""Lines after which the memory is looked at."""
 _Found = tuple[str, "LineScore"]
 """A line, and the name of its file."""
 
@@ -231,8 +235,19 @@ def _highest(found: Iterable[_Found], options: ScoreOptions) -> list[_Found]:
         return options.measure(pair[1])
 
     if options.top is None:
-        return sorted(found, key=measure, reverse=True)
+        return sorted(_held(found), key=measure, reverse=True)
     return heapq.nlargest(options.top, found, measure)
+
+
+def _held(found: Iterable[_Found]) -> Iterator[_Found]:
+    """All lines, which a stream that never ends must not fill the memory with."""
+    for count, pair in enumerate(found, 1):
+        if count % CHECKED == 0 and free_memory() < RESERVE:
+            raise EnvironmentFault(
+                f"the memory is full after {counted(count, 'line')}",
+                "--top N keeps only the N highest",
+            )
+        yield pair
 
 
 def _printer(

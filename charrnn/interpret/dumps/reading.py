@@ -4,6 +4,7 @@ Nothing in the file is trusted: it may be damaged, or come from another program.
 """
 
 import contextlib
+import errno
 import struct
 import zipfile
 import zlib
@@ -134,6 +135,7 @@ class Dump:
         from safetensors import SafetensorError
 
         try:
+            _require_end(self.path)
             if self.path.suffix == ".safetensors":
                 yield _Safetensors(self.path)
             else:
@@ -147,6 +149,12 @@ class Dump:
             raise DataError(
                 f"cannot show {self.path}: it is damaged, or not a dump that charrnn made"
             ) from error
+
+
+def _require_end(path: Path) -> None:
+    """Raise OSError if a path is a device or a pipe: it may never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 class _Rows:
