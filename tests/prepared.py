@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -132,6 +133,8 @@ def _import_everything() -> None:
 
     import torch
     import torch._dynamo  # noqa: F401 (the first optimizer of a process imports it)
+    import typer._adapters  # noqa: F401 (the first option that is read imports it)
+    import typer.rich_utils  # noqa: F401 (the first help)
 
     import charrnn
 
@@ -142,6 +145,8 @@ def _import_everything() -> None:
     import charrnn.training.measure
 
     charrnn.training.measure.TRIAL_SECONDS = BRIEF
+    for finalizer in [*weakref.finalize._registry]:  # type: ignore[attr-defined]
+        finalizer.atexit = False  # libraries take nothing apart at the end of each child
     gc.freeze()  # so that children share what was imported
 
 
