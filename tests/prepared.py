@@ -133,7 +133,7 @@ def _import_everything() -> None:
 
     import torch
     import torch._dynamo  # noqa: F401 (the first optimizer of a process imports it)
-    import typer._adapters  # noqa: F401 (the first option that is read imports it)
+    import typer._adapters  # (the first option that is read imports it)
     import typer.rich_utils  # noqa: F401 (the first help)
 
     import charrnn
