@@ -11,10 +11,11 @@ from charrnn.interpret.pairs import PairRecording, record_pair
 from charrnn.network.cells.base import Weights
 from charrnn.network.shapes import describe
 from charrnn.numerics import Float
-from charrnn.pairs.converting import Target, convert
+from charrnn.pairs.converting import convert, restriction_of
 from charrnn.pairs.given import given_source
 from charrnn.pairs.model import PairNetwork
 from charrnn.pairs.scoring import PairScores, score_pairs
+from charrnn.pairs.search import Target
 from charrnn.pairs.views import attention_of
 from charrnn.runs import title_of
 from charrnn.sampling.sampler import sample
@@ -74,7 +75,13 @@ class PairModel(PairNetwork):
         return f"<PairModel{name}: {describe(self.config)}{right}>"
 
     def convert(
-        self, sources: str | Iterable[str], *, beam: int = 1, n_best: int = 1
+        self,
+        sources: str | Iterable[str],
+        *,
+        beam: int = 1,
+        n_best: int = 1,
+        match: str | None = None,
+        targets: Sequence[str] | None = None,
     ) -> list[list[Target]]:
         """The targets of sources, the best first: texts with their negative log-probabilities in nats.
 
@@ -82,19 +89,26 @@ class PairModel(PairNetwork):
             sources: the sources, or one. Characters that the model does not know are left out.
             beam: hypotheses that are kept at each step; 1: the most likely symbol at each.
             n_best: targets for each source, at most `beam`, or as many as there are labels.
+            match: a regular expression that the whole target must match.
+            targets: the only targets that may be written. Scores stay those of the model among all targets.
 
         Returns:
-            A list for each source; it is empty if the model knows nothing of the source.
+            A list for each source; it is empty if the model knows nothing of the source, or no target of it is allowed.
 
         Raises:
-            DataError: a source is to be a label, and is none.
+            DataError: a source is to be a label, and is none; or the model can write none of the targets.
             SettingError: the model has no beam, or fewer targets.
+            UsageError: the expression is not valid, or no text that the model can write matches it.
 
         Example:
             [[best]] = model.convert("3 May 2020")
             best.text
         """
-        return list(convert(self, _texts(sources), beam=beam, n_best=n_best))
+        require(match is None or isinstance(match, str), "match", "a string", match)
+        listed = None if targets is None else _texts(targets, "targets")
+        allowed = restriction_of(self, match, listed)
+        search = {"beam": beam, "n_best": n_best}
+        return list(convert(self, _texts(sources), **search, allowed=allowed))
 
     def sample(self, source: str, **settings: Any) -> Iterator[str]:
         """Generate a target of a source, piece by piece; closing the iterator ends it.
@@ -185,10 +199,10 @@ class PairModel(PairNetwork):
         save_checkpoint(Path(path), Checkpoint(self, self.metrics, self.metadata))
 
 
-def _texts(sources: object) -> list[str]:
-    several = [sources] if isinstance(sources, str) else sources
+def _texts(given: object, name: str = "sources") -> list[str]:
+    several = [given] if isinstance(given, str) else given
     valid = isinstance(several, Iterable)
-    require(valid, "sources", "a text, or several of them", sources)
+    require(valid, name, "a text, or several of them", given)
     found: list[Any] = list(several)  # type: ignore[call-overload]
-    require(all(isinstance(s, str) for s in found), "sources", "texts", sources)
+    require(all(isinstance(s, str) for s in found), name, "texts", given)
     return found

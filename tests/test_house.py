@@ -21,6 +21,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"temporaries"},
     {"files"},
     {"text"},
+    {"constraint"},
     {"network"},
     {"model", "schema"},
     {"pairs"},
@@ -44,9 +45,9 @@ def part_of(path):
 
 
 def part_named(names):
-    """The part of a module; cells and alignments are parts by themselves, as the settings know their names."""
-    known = names[0] == "network" and names[1:2] and names[1] in ("cells", "alignments")
-    return names[1] if known else names[0]
+    """The part of a module; rooms within others that lower floors know are parts by themselves."""
+    rooms = ("network/cells", "network/alignments", "sampling/constraint")
+    return names[1] if "/".join(names[:2]) in rooms else names[0]
 
 
 def imports(path):

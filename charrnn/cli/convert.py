@@ -4,32 +4,37 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_pairs
-from charrnn.cli.terminal import print_json, say
+from charrnn.cli.terminal import print_json, say, warn
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import working
 from charrnn.config import OUTPUT
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
-from charrnn.wording import counted, noun_of
+from charrnn.wording import counted, escape, noun_of
 
 if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
     from charrnn.config import CorpusConfig
-    from charrnn.pairs.converting import Target
     from charrnn.pairs.model import PairNetwork
+    from charrnn.pairs.restriction import Restriction
+    from charrnn.pairs.search import Target
 
 EXAMPLES = (
     "charrnn convert dates '3 May 2020'",
     "charrnn convert dates dates.txt > iso.txt",
-    "charrnn convert numbers --beam 8 --n-best 3 --json < words.txt",
+    r"charrnn convert dates dates.txt --match '\d{4}-\d\d-\d\d' --beam 4 --n-best 2",
 )
 AT_ONCE = 2048
 """Lines that are converted before the first of them is printed."""
+MOST_SHOWN = 60
+"""Characters of a target that a message shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,14 @@ class ConvertOptions(Config):
         high=256,
         metavar="N",
         panel=OUTPUT,
+    )
+    match: str | None = setting(
+        None,
+        "Write only targets that match this regular expression in full.",
+        metavar="REGEX",
+    )
+    targets: Path | None = setting(
+        None, "Write only targets that are lines of this file.", metavar="FILE"
     )
     json: bool = setting(
         False, "Print one JSON object per line: the source, and its targets.", panel=OUTPUT
@@ -74,8 +87,9 @@ def convert(
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     loaded = open_pairs(checkpoint, hint_in_quotes(names))
     model: PairNetwork = loaded.model
-    require_search(model, options.beam, options.n_best)
-    printer = _Printer(model, options)
+    allowed = _restriction(loaded, options)
+    require_search(model, options.beam, options.n_best, allowed)
+    printer = _Printer(model, options, allowed)
     prints_to_terminal = sys.stdout.isatty()
     with working(None, "line", has_bar=not prints_to_terminal) as work:
         for text in open_lines(names or ("-",), reading_of(loaded)):
@@ -84,6 +98,32 @@ def convert(
                     printer.convert(lines)
                     work.advance(len(lines))
     printer.say_what_was_lost()
+
+
+def _restriction(loaded: "Checkpoint", options: ConvertOptions) -> "Restriction | None":
+    """What may be written; targets that the model cannot write are reported.
+
+    Raises:
+        DataError: the file of targets cannot be read, or the model can write none of them.
+        UsageError: the expression is not valid, or no text that the model can write matches it.
+    """
+    from charrnn.pairs.converting import restriction_of
+
+    targets = None
+    if options.targets is not None:
+        from charrnn.cli.inputs import read_text
+        from charrnn.text.sources import file_source
+
+        text = read_text(file_source(options.targets), reading_of(loaded))
+        targets = [line for line in text.split("\n") if line]
+    allowed = restriction_of(loaded.model, options.match, targets)
+    if allowed and allowed.unwritable:
+        count = f"{len(allowed.unwritable):,} of {counted(len(allowed.targets or ()), 'target')}"
+        first = escape(allowed.unwritable[0][:MOST_SHOWN])
+        warn(
+            f"charrnn: {count} in {options.targets} can never be written by this model, such as {first}"
+        )
+    return allowed
 
 
 def _some(text: Lines, reading: "CorpusConfig") -> Iterator[list[str]]:
@@ -99,9 +139,12 @@ class _Printer:
 
     model: "PairNetwork"
     options: ConvertOptions
+    allowed: "Restriction | None" = None
     lines: int = 0
     unknown: int = 0
     cut: int = 0
+    without: int = 0
+    """Lines that are not empty, but of which no target is allowed."""
     missing: dict[str, None] = field(default_factory=dict)
     """The characters that the model does not know, in the order of their appearance."""
 
@@ -111,10 +154,12 @@ class _Printer:
 
         self._note_unknown(sources)
         options = self.options
-        found = convert(self.model, sources, beam=options.beam, n_best=options.n_best)
+        search = {"beam": options.beam, "n_best": options.n_best}
+        found = convert(self.model, sources, **search, allowed=self.allowed)
         for source, targets in zip(sources, found, strict=True):
             self.lines += 1
             self.cut += any(not target.is_whole for target in targets[:1])
+            self.without += self.allowed is not None and bool(source) and not targets
             self._print(source, targets)
         sys.stdout.flush()
 
@@ -150,7 +195,10 @@ class _Printer:
             named = name_characters([*self.missing])
             say(f"charrnn: {what} that the model does not know {verb} {done}: {named}")
         if self.cut:
-            from charrnn.pairs.converting import longest_written
+            from charrnn.pairs.search import longest_written
 
             most = counted(longest_written(self.model), noun_of("char"))
             say(f"charrnn: {counted(self.cut, 'target')} came to no end within {most}")
+        if self.without:
+            has = "line has" if self.without == 1 else "lines have"
+            say(f"charrnn: {self.without:,} {has} no target that is allowed")

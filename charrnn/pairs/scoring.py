@@ -10,8 +10,9 @@ import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.numerics import log_softmax, require_finite_predictions
-from charrnn.pairs.converting import ROWS, convert
+from charrnn.pairs.converting import convert
 from charrnn.pairs.model import PairNetwork
+from charrnn.pairs.search import ROWS
 from charrnn.text.pairs import END, Labels, known_rows, named_unknown
 
 Pairs = Sequence[tuple[str, str]]

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from charrnn.errors import DataError, UsageError
 from charrnn.numerics import Float, log_softmax, softmax
-from charrnn.pairs.converting import longest_written, without
 from charrnn.pairs.model import PairNetwork
+from charrnn.pairs.search import longest_written, without
 from charrnn.text.pairs import END, Labels, known_rows, named_unknown
 from charrnn.text.vocabulary import Vocabulary
 

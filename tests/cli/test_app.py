@@ -57,7 +57,7 @@ RELEASED = {
         --eval-every --final-lr-fraction --kernel --reset-every --warmup-steps
         --weight-decay --field --normalize --val --test --json --seeds --exact-steps
         --replanned --pairs --align --attention --bidirectional --label-smoothing""",
-    "convert": "--beam --n-best --json",
+    "convert": "--beam --n-best --json --match --targets",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
         --seed --level --min-count --glob --encoding --max-chars --val-fraction --lines

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -170,6 +171,27 @@ def test_targets_and_their_scores_in_json_and_as_a_table(see):
     assert [t["nats"] for t in printed["targets"]] == pytest.approx([t.nats for t in found])
     rows = see("convert", "reverse", "abc", "--beam", 4, "--n-best", 3).out.splitlines()
     assert rows == [f"1\t{t.nats:.4f}\t{t.text}" for t in found]
+
+
+def test_only_targets_that_match_or_are_listed_are_written(see, tmp_path, wording):
+    (tmp_path / "s.txt").write_text("abc\n\ncab\n", encoding="utf-8")
+    out = see("convert", "reverse", tmp_path / "s.txt", "--match", "[ab]{2}d").out.split("\n")
+    assert [bool(re.fullmatch("[ab]{2}d", line)) for line in out] == [True, False, True, False]
+    (tmp_path / "t.txt").write_text("bad\n\ndab\nbe\n", encoding="utf-8")
+    command = ("convert", "reverse", "abc", "--targets", tmp_path / "t.txt")
+    listed = see(*command, "--beam", 9, "--n-best", 9)
+    assert {line.split("\t")[2] for line in listed.out.splitlines()} == {"bad", "dab"}
+    wording(listed, only="never")
+    assert see(*command, "--match", "d.*").out == "dab\n"
+    wording(see("convert", "tags", "abc\nd", "--match", "...", "--json"))
+    wording(see("convert", "reverse", "abc", "--match", "[0-9]", status=2))
+    wording(see("convert", "kinds", "abc", "--match", "prime", status=3))
+    wording(see("convert", "kinds", "abc", "--targets", tmp_path / "no.txt", status=3))
+    (tmp_path / "no.txt").write_text("", encoding="utf-8")
+    wording(see("convert", "kinds", "abc", "--targets", tmp_path / "no.txt", status=3))
+    assert charrnn.load("kinds").convert("abc", match="od+")[0][0].text == "odd"
+    with wording.raises(SettingError):
+        charrnn.load("kinds").convert("abc", targets=3)
 
 
 def test_a_label_is_converted_to_a_text_and_a_text_to_a_label(see, wording):

@@ -9,8 +9,9 @@ from pair_models import KINDS, TEXTS, batch_of, both, in_torch
 
 from charrnn.errors import DataError, SettingError
 from charrnn.pairs.baselines import measure_baselines
-from charrnn.pairs.converting import convert, longest_written
+from charrnn.pairs.converting import convert
 from charrnn.pairs.scoring import PairScores, costs, edit_distance, num_symbols, score_pairs
+from charrnn.pairs.search import longest_written
 from charrnn.training.pairs.task import PairTask
 
 DECODERS = ("attention", "none", "encoded", "lm")

@@ -14,6 +14,7 @@ from charrnn.network.cells.base import Array, Ops, Weights
 
 if TYPE_CHECKING:
     from charrnn.numerics import Float64
+    from charrnn.text.languages import Language
 
 Scored = list[tuple[list[int], float]]
 """Targets as ids, each with its log-probability, the best first."""
@@ -58,13 +59,16 @@ class Alignment:
         """How often each symbol of the source must be read so that the target fits."""
         return 1
 
-    def targets(self, log_p: "Float64", beam: int, n_best: int) -> Scored:
-        """The targets for some log-probabilities.
+    def targets(
+        self, log_p: "Float64", beam: int, n_best: int, language: "Language | None" = None
+    ) -> Scored:
+        """The targets for some log-probabilities; with a language there may be none.
 
         Args:
             log_p: (S, C), one place for a label.
             beam: hypotheses that are kept at each place.
             n_best: the number of targets.
+            language: the targets that are allowed; None: all.
         """
         raise NotImplementedError
 

@@ -17,17 +17,22 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.network.alignments.base import Alignment, Scored
 
 if TYPE_CHECKING:
     from charrnn.numerics import Float64
+    from charrnn.text.languages import Language
 
 NEVER = -math.inf
 """The log-probability of what cannot be."""
 MOST_STRETCH = 8
 """How often a symbol of a source is read, at most."""
+FEWEST_PREFIXES = 16
+"""Prefixes that a search within a language keeps at least."""
+MOST_PREFIXES = 4096
+"""Prefixes that it keeps at most, if none of fewer can be completed."""
 
 
 def places_for(target: Sequence[object]) -> int:
@@ -78,40 +83,79 @@ def log_likelihood(log_p: "Float64", target: Sequence[int]) -> float:
     return float(np.logaddexp.reduce(alpha[-2:]))
 
 
-def beam_search(log_p: "Float64", width: int) -> list[tuple[list[int], float]]:
+def beam_search(
+    log_p: "Float64", width: int, language: "Language | None" = None
+) -> list[tuple[list[int], float]]:
     """The most likely targets and their log-probabilities, the best first, by prefix beam search.
 
     Args:
         log_p: (T, V + 1).
         width: prefixes that are kept at each place; of each the sums over paths that end in a blank and that do not.
+        language: the targets that are allowed; None: all. With few prefixes there may be none that can be completed.
     """
     import numpy as np
 
     blank = log_p.shape[-1] - 1
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
-    for at in log_p:
+    guide = _Guide(language) if language else None
+    for t, at in enumerate(log_p):
+        left = len(log_p) - t
         ending: defaultdict[tuple[int, ...], list[float]] = defaultdict(lambda: [NEVER, NEVER])
-        likely = np.argsort(-at[:blank], kind="stable")[: width + 1].tolist()
+        likely = np.argsort(-at[:blank], kind="stable").tolist()
         for prefix, (in_blank, in_symbol) in beams.items():
             whole = _sum(in_blank, in_symbol)
-            own = ending[prefix]
-            own[0] = _sum(own[0], whole + at[blank])
-            if prefix:
-                own[1] = _sum(own[1], in_symbol + at[prefix[-1]])
-            for symbol in likely:
+            if not guide or guide.fits(prefix, left - 1):
+                own = ending[prefix]
+                own[0] = _sum(own[0], whole + at[blank])
+                if prefix:
+                    own[1] = _sum(own[1], in_symbol + at[prefix[-1]])
+            following = guide.only(likely, prefix, left) if guide else likely
+            for symbol in following[: width + 1]:
                 before = in_blank if prefix and symbol == prefix[-1] else whole
                 longer = ending[(*prefix, symbol)]
                 longer[1] = _sum(longer[1], before + at[symbol])
-        best = sorted(ending.items(), key=lambda pair: -_sum(*pair[1]))[:width]
+        possible = [pair for pair in ending.items() if _sum(*pair[1]) > NEVER]
+        best = sorted(possible, key=lambda pair: -_sum(*pair[1]))[:width]
         beams = {prefix: (b, s) for prefix, (b, s) in best}
-    return [(list(prefix), _sum(*both)) for prefix, both in beams.items()]
+    ended = (p for p in beams if not guide or guide.accepts(p))
+    return [(list(prefix), _sum(*beams[prefix])) for prefix in ended]
+
+
+class _Guide:
+    """Which symbols may come after a prefix of an allowed target.
+
+    Args:
+        language: the targets that are allowed.
+    """
+
+    def __init__(self, language: "Language") -> None:
+        self._language = language
+        self._states: dict[tuple[int, ...], Any] = {(): language.start}
+
+    def _state(self, prefix: tuple[int, ...]) -> Any:
+        if prefix not in self._states:
+            before = self._state(prefix[:-1])
+            self._states[prefix] = self._language.advance(before, prefix[-1])
+        return self._states[prefix]
+
+    def only(self, symbols: list[int], prefix: tuple[int, ...], left: int) -> list[int]:
+        """Those of some symbols after which a target can be completed; `left` symbols may come, the next included."""
+        allowed = self._language.allowed(self._state(prefix), left)
+        return [symbol for symbol in symbols if allowed[symbol]]
+
+    def fits(self, prefix: tuple[int, ...], left: int) -> bool:
+        """Whether `left` symbols can complete a target."""
+        return self._language.needs(self._state(prefix)) <= left
+
+    def accepts(self, prefix: tuple[int, ...]) -> bool:
+        """Whether a prefix is a whole target."""
+        return self._language.accepts(self._state(prefix))
 
 
 def _sum(a: float, b: float) -> float:
     """The logarithm of the sum of two probabilities, from their logarithms."""
-    import numpy as np
-
-    return float(np.logaddexp(a, b))
+    low, high = (a, b) if a < b else (b, a)
+    return high if low == NEVER else float(high + math.log1p(math.exp(low - high)))
 
 
 class Ctc(Alignment):
@@ -133,9 +177,16 @@ class Ctc(Alignment):
         """As often as it takes."""
         return max(1, -(-places_for(target) // len(source)))
 
-    def targets(self, log_p: "Float64", beam: int, n_best: int) -> Scored:
-        """That of the best path; with a beam the most likely ones."""
-        return [best_path(log_p)] if beam == 1 else beam_search(log_p, beam)[:n_best]
+    def targets(
+        self, log_p: "Float64", beam: int, n_best: int, language: "Language | None" = None
+    ) -> Scored:
+        """That of the best path; with a beam the most likely ones, and within a language too."""
+        if not language:
+            return [best_path(log_p)] if beam == 1 else beam_search(log_p, beam)[:n_best]
+        width = max(beam, FEWEST_PREFIXES)
+        while not (found := beam_search(log_p, width, language)) and width < MOST_PREFIXES:
+            width *= 4
+        return found[:n_best]
 
     def log_likelihood(self, log_p: "Float64", target: Sequence[int]) -> float:
         """The sum over all paths; see `log_likelihood`."""

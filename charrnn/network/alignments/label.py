@@ -7,6 +7,7 @@ from charrnn.network.alignments.base import Alignment, Scored
 
 if TYPE_CHECKING:
     from charrnn.numerics import Float64
+    from charrnn.text.languages import Language
 
 
 class Label(Alignment):
@@ -20,10 +21,19 @@ class Label(Alignment):
         """A text that is not empty."""
         return "" if target else "a label"
 
-    def targets(self, log_p: "Float64", beam: int, n_best: int) -> Scored:  # noqa: ARG002 (all are known)
+    def targets(
+        self,
+        log_p: "Float64",
+        beam: int,  # noqa: ARG002 (all are known)
+        n_best: int,
+        language: "Language | None" = None,
+    ) -> Scored:
         """The most probable labels."""
-        best = (-log_p[0]).argsort(kind="stable")[:n_best].tolist()
-        return [([k], float(log_p[0, k])) for k in best]
+        best = (-log_p[0]).argsort(kind="stable").tolist()
+        if language:
+            allowed = language.allowed(language.start, 1)
+            best = [k for k in best if allowed[k]]
+        return [([k], float(log_p[0, k])) for k in best[:n_best]]
 
     def log_likelihood(self, log_p: "Float64", target: Sequence[int]) -> float:
         """That of the label."""

@@ -198,6 +198,10 @@ class Constraint:
             number = complete
         return ConstraintState(self._dfa.transitions(state.subset).subsets[number])
 
+    def needs(self, state: ConstraintState) -> int:
+        """Fewest characters that complete a match; NEVER if none can."""
+        return state.subset.needs
+
     def accepts(self, state: ConstraintState) -> bool:
         """Whether the text so far matches in full."""
         return state.subset.accepts and not state.begun
