@@ -35,6 +35,7 @@ def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
     """Addresses of the model's units: the states and gates of each layer, and behind one of these its units."""
     from charrnn.checkpoint import load_summary
     from charrnn.network.cells import get_cell
+    from charrnn.network.encoder import marks_of
     from charrnn.runs import named_checkpoint, newest_checkpoint
 
     name = ctx.params.get("checkpoint")
@@ -45,7 +46,10 @@ def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
         config = load_summary(path).config
         cell = get_cell(config.cell, config.activation)
         layers = [
-            f"L{k}.{a}." for k in range(config.num_layers) for a in (*cell.states, *cell.gates)
+            f"L{k}{mark}.{letter}."
+            for k in range(config.num_layers)
+            for mark in marks_of(config)
+            for letter in (*cell.states, *cell.gates)
         ]
         units = ["*", *map(str, range(config.hidden_size))]
         chosen = [layer for layer in layers if incomplete.startswith(layer)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from charrnn.cli.terminal import say
 from charrnn.config import EDITS, CorpusConfig
@@ -11,6 +11,9 @@ from charrnn.wording import escape, listed
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
+    from charrnn.pairs.model import PairNetwork
+
+Model = TypeVar("Model", bound="CharRNN | PairNetwork")
 
 MAX_NAMED = 4
 """Maximum edits that are named on stderr."""
@@ -39,7 +42,7 @@ class EditOptions(Config):
         panel=EDITS,
     )
 
-    def edited(self, model: "CharRNN") -> "CharRNN":
+    def edited(self, model: Model) -> Model:
         """The model with its units edited; the edits are reported on stderr.
 
         Raises:

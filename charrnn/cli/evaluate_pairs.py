@@ -31,13 +31,14 @@ def evaluate_pairs(
     """Score a model of pairs on files of pairs, or on a part of its own corpus.
 
     Raises:
-        SettingError: an option is about running text, or edits units.
+        SettingError: an option is about running text.
+        UsageError: the model has no such units to edit.
         DataError: there are no pairs, or a target has characters that the model does not write.
     """
     from charrnn.pairs.scoring import score_pairs
 
     refuse_for_pairs(options, but=FOR_PAIRS)
-    refuse_for_pairs(edits)
+    model = edits.edited(loaded.model)
     if options.split:
         corpus = own_corpus()
         pairs = corpus.pairs(getattr(corpus, options.split.value))
@@ -49,9 +50,10 @@ def evaluate_pairs(
     else:
         pairs = _read(names, loaded)
     with working(len(pairs), "pair") as work:
-        scores = score_pairs(loaded.model, pairs, progress=work.advance)
+        scores = score_pairs(model, pairs, progress=work.advance)
     if options.json:
-        print_json(scores.as_dict())
+        edited = {"edits": list(map(str, model.edits))} if model.edits else {}
+        print_json(scores.as_dict() | edited)
     else:
         _print(scores)
 

@@ -1,5 +1,6 @@
 """`charrnn gates`: how the gates are used while the model reads a text."""
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -8,14 +9,18 @@ from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import LayoutOptions
 from charrnn.cli.outputs import PLOTS, PictureOptions, TableOptions
 from charrnn.cli.own_text import OwnTextOptions
+from charrnn.cli.pair_lines import PairLines
 from charrnn.cli.reading import (
     DumpOptions,
     ReadingOptions,
+    checkpoint_and_texts,
+    hint_in_quotes,
+    make_reader,
     open_dump,
-    open_reader,
     read_dump,
+    require_no_text,
 )
-from charrnn.cli.run_names import CheckpointArgument
+from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import can_print, print_rows
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import working
@@ -60,8 +65,16 @@ def gates(
         opened = open_dump(dump.from_dump)
         saturation, noun = _of_dump(opened, reading), noun_of(opened.header.source.level)
     else:
-        reader = open_reader(checkpoint, texts, edits, seed=own.seed)
-        saturation, noun = _of_text(reader, reading), reader.noun
+        path, names = checkpoint_and_texts(checkpoint, texts)
+        require_no_text(names, own.seed)
+        loaded = open_any(path, hint_in_quotes(names))
+        if loaded.model.config.align:
+            refuse_for_pairs(own)
+            lines = PairLines(edits.edited(loaded.model), loaded, names, reading.max_chars)
+            saturation, noun = _of_pairs(lines), "character"
+        else:
+            reader = make_reader(loaded, names, edits, seed=own.seed)
+            saturation, noun = _of_text(reader, reading), reader.noun
     _show(saturation, noun, layout, pictures)
     table.write(COLUMNS, _rows(saturation))
 
@@ -76,6 +89,22 @@ def _of_text(reader: "Reader", reading: ReadingOptions) -> "Saturation":
         text = reader.text(reading.max_chars)
         parts = record_parts(model, text, keep=names, item_end=reader.item_end)
         return saturation(work.reading(parts, len(model.vocabulary.points(text))))
+
+
+def _of_pairs(lines: PairLines) -> "Saturation":
+    from charrnn.interpret.gates import saturation, sigmoid_gates
+    from charrnn.interpret.pairs import record_sources, record_targets, with_targets
+    from charrnn.interpret.units import array_names
+
+    model = lines.model
+    keep = array_names(sigmoid_gates(model.cell), model.config)
+    with one_thread(), working(None, "character") as work:
+        pairs = lines.read()
+        parts = record_sources(model, [source for source, _ in pairs], keep=keep)
+        if model.config.writes:
+            targets = record_targets(model, with_targets(model, pairs), keep=keep)
+            parts = itertools.chain(parts, targets)
+        return saturation(work.passing(parts))
 
 
 def _of_dump(dump: "Dump", reading: ReadingOptions) -> "Saturation":

@@ -69,6 +69,10 @@ class Work:
     def reading(self, parts: "Iterable[Recording]", length: int) -> "Iterator[Recording]":
         """The parts of a text of this many symbols; each counts as soon as the next one is wanted."""
         self.expect(length)
+        return self.passing(parts)
+
+    def passing(self, parts: "Iterable[Recording]") -> "Iterator[Recording]":
+        """The same of a text of which it is not known how long it is."""
         for part in parts:
             yield part
             self.advance(len(part.ids))

@@ -10,7 +10,7 @@ The last symbol is the end, from which on the decoder writes: its column has the
 Legend for shapes: S places of the source, T symbols of the target with its end, L layers, H units.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,14 +74,24 @@ def record_pair(
             raise DataError("this model has no decoder, so that it reads no target")
         return PairRecording(recorded, None)
     if target is None:
-        target = written(model, source)
+        ((_, target),) = with_targets(model, [(source, None)])
     return PairRecording(recorded, record_target(model, encoded, target, top=top, keep=keep))
 
 
-def written(model: PairNetwork, source: str) -> str:
-    """The target that a model with a decoder writes."""
-    ((made,),) = convert(model, [source])
-    return made.text
+def with_targets(
+    model: PairNetwork, pairs: Sequence[tuple[str, str | None]]
+) -> list[tuple[str, str]]:
+    """Pairs in which a model with a decoder has written the targets that are missing.
+
+    Raises:
+        DataError: the model knows no character of a source.
+    """
+    missing = [source for source, target in pairs if target is None]
+    found = dict(zip(missing, convert(model, missing), strict=True))
+    for source, made in found.items():
+        if not made:
+            known_part(model, source)
+    return [(s, found[s][0].text if target is None else target) for s, target in pairs]
 
 
 def record_source(
@@ -114,7 +124,7 @@ def record_source(
         text=places,
         ids=ids.astype(np.int32),
         pieces=tuple(places),
-        surprisal=np.zeros(len(ids), np.float32),
+        surprisal=np.full(len(ids), np.nan, np.float32),
         arrays=arrays,
         next_ids=np.empty((len(ids), 0), np.int32),
         next_probabilities=np.empty((len(ids), 0), np.float32),
@@ -152,17 +162,28 @@ def record_target(
         # what is seen after the end was read, which is before the first symbol, is used to write that one
         attention = np.roll(decoder.attended[:, 0], 1, axis=0)
     arrays = {n: a for n, a in recording.arrays.items() if keep is None or n in keep}
-    return replace(recording, arrays=arrays, attention=attention)
+    start = int(recording.ids[0])  # what follows the state in the last column
+    return replace(recording, arrays=arrays, attention=attention, following=start)
 
 
 def record_sources(
     model: PairNetwork, sources: Iterable[str], *, keep: Keep = None
 ) -> Iterator[Recording]:
-    """The recordings of several sources, in their order; `record_source` has the errors."""
+    """The recordings of several sources, in their order; none of labels. `record_source` has the errors."""
     for source in sources:
         recording, _ = record_source(model, source, keep=keep)
-        assert recording
-        yield recording
+        if recording:
+            yield recording
+
+
+def with_ends(sources: Sequence[Recording]) -> list[Recording]:
+    """The recordings of several sources, each ended as a line to show one below another; a single one stays as it is."""
+    if len(sources) < 2:
+        return list(sources)
+    return [
+        replace(one, text=one.text + END, pieces=(*one.pieces[:-1], one.pieces[-1] + END))
+        for one in sources
+    ]
 
 
 def record_targets(

@@ -10,9 +10,9 @@ the first character of the text then has a surprisal, and `start` is 1.
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,8 @@ class Recording:
     pieces: tuple[str, ...]
     """(T,) the characters that each symbol adds to the text; at level byte none until a character is complete."""
     surprisal: Float
-    """(T,) the surprisal of each symbol in bits, given those before it; 0 for a symbol before which none was read."""
+    """(T,) the surprisal of each symbol in bits, given those before it; 0 for a symbol before which none was read; NaN
+    in an encoder, which predicts nothing."""
     arrays: Mapping[str, Float]
     """The values (T, L, H) of each recorded state and gate, by its letter."""
     next_ids: npt.NDArray[np.int32]
@@ -130,6 +131,26 @@ def record(
     """
     reader = _Reader(model, top, keep, item_end=item_end)
     return reader.read(_ids(model, text).astype(np.int32), None)
+
+
+def joined(recordings: Sequence[Recording]) -> Recording:
+    """The recording of several texts, one after another, by the same model."""
+    if len(recordings) == 1:
+        return recordings[0]
+    first, last = recordings[0], recordings[-1]
+
+    def side_by_side(name: str) -> Any:
+        return np.concatenate([getattr(one, name) for one in recordings])
+
+    return replace(
+        first,
+        text="".join(one.text for one in recordings),
+        pieces=tuple(piece for one in recordings for piece in one.pieces),
+        arrays={n: np.concatenate([one.arrays[n] for one in recordings]) for n in first.arrays},
+        following=last.following,
+        attention=None,
+        **{n: side_by_side(n) for n in ("ids", "surprisal", "next_ids", "next_probabilities")},
+    )
 
 
 def record_parts(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import DataError, UsageError
+from charrnn.errors import DataError
 from charrnn.numerics import Float, log_softmax, softmax
 from charrnn.pairs.model import PairNetwork
 from charrnn.pairs.search import longest_written, without
@@ -131,13 +131,9 @@ def as_read(model: PairNetwork, known: str) -> str:
     return "".join(c * (model.config.stretch or 1) for c in known)
 
 
-def require_view(model: PairNetwork) -> None:
-    """Raise UsageError if there is nothing to see between a source and its target."""
-    if model.alignment.writes and not model.alignment.looks:
-        raise UsageError(
-            "the decoder of this model looks at no place of the source, so there is no attention to draw",
-            "charrnn convert writes its targets",
-        )
+def is_seen_between(model: PairNetwork) -> bool:
+    """Whether there is something to see between a source and its target: a decoder may look at no place of a source."""
+    return not model.alignment.writes or model.alignment.looks
 
 
 def known_part(model: PairNetwork, source: str) -> tuple[str, npt.NDArray[np.int64]]:

@@ -202,7 +202,6 @@ def test_a_label_is_converted_to_a_text_and_a_text_to_a_label(see, wording):
 
 def test_what_a_model_of_pairs_cannot_do_is_refused(see, wording):
     for command in (
-        "gates",
         "score",
         "context",
         "gradients",
@@ -212,7 +211,7 @@ def test_what_a_model_of_pairs_cannot_do_is_refused(see, wording):
         texts = ("abc abc",) if command == "score" else ()
         wording(see(command, "reverse", *texts, status=4))
     wording(see("evaluate", "reverse", "reverse.tsv", "--window", 8, status=2))
-    wording(see("evaluate", "reverse", "reverse.tsv", "--clamp", "L0.c.1=1", status=2))
+    wording(see("evaluate", "reverse", "reverse.tsv", "--clamp", "L0>.f.1=1", status=2))
 
 
 def test_a_language_model_is_not_converted(workplace, monkeypatch, capsys, wording):
@@ -286,7 +285,7 @@ def test_sources_that_cannot_be_given_are_refused(see, wording):
         wording(see("sample", run, "--given", given, status=2))
     wording(see("sample", "cases", "--given", "up:much", status=2))
     wording(see("sample", "cases", "--given", "up", "--interactive", status=2))
-    wording(see("sample", "cases", "--given", "up", "--clamp", "L0.c.1=1", status=2))
+    wording(see("sample", "cases", "--given", "up", "--clamp", "L0>.c.1=1", status=2))
     wording(see("sample", "cases", status=2))
 
 
@@ -391,15 +390,103 @@ def test_without_a_source_some_validation_pairs_are_drawn(see):
     assert see("visualize", "reverse").out.count("attention, target down") == 3
 
 
+def colored(out):
+    """The blocks of what visualize prints without colors: each title, and the lines of text and digits below."""
+    return [block.splitlines() for block in out.strip("\n").split("\n\n")]
+
+
+def ninths(values, full=1.0):
+    return "".join(str(round(9 * abs(float(v)) / full)) for v in values)
+
+
+def test_a_unit_of_the_encoder_colors_the_source_and_one_of_the_decoder_the_target(see):
+    read = charrnn.load("checkpoints/reverse").read("abcd", "dcba")
+    asked = ("--unit", "L0<.h.3", "--unit", "L0.h.2", "--unit", "L0>.f.1")
+    out = see("visualize", "reverse", "abcd\tdcba", *asked, "--color", "none").out
+    backward, forget, decoder = colored(out)
+    assert (backward[0][:7], forget[0][:7], decoder[0][:6]) == ("L0<.h.3", "L0>.f.1", "L0.h.2")
+    assert (backward[2], decoder[2]) == ("abcd", "dcba↵")
+    assert backward[-1] == ninths(read.source.arrays["h<"][:, 0, 3])
+    assert forget[-1] == ninths(read.source.arrays["f>"][:, 0, 1])
+    assert decoder[-1] == ninths(read.target.arrays["h"][:, 0, 2])
+
+
+def test_sources_stand_one_below_another(see, tmp_path):
+    (tmp_path / "s.txt").write_text("abcd\ndda\tadd\n")
+    out = see("visualize", "reverse", tmp_path / "s.txt", "--what", "c<", "--color", "none").out
+    assert [line for line in out.splitlines() if line.endswith("↵")] == ["abcd↵", "dda↵"]
+    shown = see("visualize", "reverse", tmp_path / "s.txt", "--unit", "L0.c.0-2", "--color", "none")
+    assert shown.out.splitlines()[2].split() == [
+        f"{see('convert', 'reverse', 'abcd').out.strip()}↵add↵"
+    ]
+
+
+def test_surprisal_and_predictions_are_those_of_the_decoder(see):
+    read = charrnn.load("checkpoints/reverse").read("abcd", "dcba", top=1).target
+    out = see(
+        "visualize", "reverse", "abcd\tdcba", "--surprisal", "--predictions", 1, "--color", "none"
+    )
+    *_, text, _, bits, guesses = out.out.splitlines()
+    assert text.split() == [*"dcba↵"]
+    assert bits.split() == [str(round(b)) for b in read.surprisal.tolist()]
+    best = [read.next_text[k].replace("\n", "↵") for k in read.next_ids[:, 0].tolist()]
+    came = [*"cba↵d"]
+    marked = [f"{b}*" if b == c else f"{b} " for b, c in zip(best, came, strict=True)]
+    assert guesses.rstrip() == "".join(marked).rstrip()
+
+
+def test_sources_that_cannot_be_read_are_left_out(see, tmp_path):
+    (tmp_path / "s.txt").write_text("abcd\n???\ndda\n")
+    shown = see("visualize", "reverse", tmp_path / "s.txt", "--unit", "L0>.c.0", "--color", "none")
+    assert [line for line in shown.out.splitlines() if line.endswith("↵")] == ["abcd↵", "dda↵"]
+    assert "1 source" in shown.err
+    few = see("gates", "reverse", tmp_path / "s.txt", "--max-chars", 3)
+    assert "after 1 source" in few.err
+
+
+def test_of_a_label_the_most_interesting_unit_of_the_decoder_is_shown(see):
+    assert "chosen from 16 units" in see("visualize", "cases", "low").out
+
+
+def test_the_gates_of_encoder_and_decoder_are_shown(see, tmp_path):
+    see("gates", "reverse", "abcd\tdcba", "--csv", tmp_path / "g.csv")
+    rows = [line.split(",") for line in (tmp_path / "g.csv").read_text().splitlines()[1:]]
+    read = charrnn.load("checkpoints/reverse").read("abcd", "dcba")
+    assert len(rows) == 9 * 16
+    for address, _, gate, unit, *_, mean, _ in rows:
+        part = read.target if len(gate) == 1 else read.source
+        assert address == f"L0{gate[1:]}.{gate[0]}.{unit}"
+        assert float(mean) == pytest.approx(part.arrays[gate][:, 0, int(unit)].mean(), abs=1e-6)
+
+
+def test_units_of_pairs_are_edited_in_every_command(see):
+    plain = see("visualize", "reverse", "abcd\tdcba", "--surprisal", "--color", "none").out
+    held = ("--clamp", "L0<.h.1=1", "--steer", "L0.c.2=0.5")
+    edited = see("visualize", "reverse", "abcd\tdcba", "--surprisal", "--color", "none", *held)
+    assert edited.out != plain
+    assert "clamp L0<.h.1=+1.0, steer L0.c.2=+0.5" in edited.err
+    figures = json.loads(see("evaluate", "reverse", "reverse.tsv", "--json", *held).out)
+    assert figures["edits"] == ["clamp L0<.h.1=+1.0", "steer L0.c.2=+0.5"]
+    asked = ("sample", "cases", "--given", "up", "--seed", 3)
+    assert see(*asked).out != see(*asked, "--clamp", "L0.c.1=30").out
+
+
 @pytest.mark.parametrize(
     ("verb", "options", "status"),
     [
-        ("visualize", ("reverse", "abc", "--unit", "L0.c.1"), 2),
+        ("visualize", ("reverse", "abc", "--unit", "L0>.c.1", "--predictions", "2"), 2),
+        ("visualize", ("reverse", "abc", "--diagram"), 2),
+        ("visualize", ("reverse", "abc", "--follow"), 2),
+        ("visualize", ("kinds", "abc", "--surprisal"), 2),
+        ("visualize", ("kinds", "abc", "--unit", "L0.c.1"), 2),
+        ("visualize", ("kinds", "abc", "--unit", "L0>.c.16"), 2),
         ("visualize", ("reverse", "abc", "--palette", "vik"), 2),
         ("visualize", ("reverse", "abc", "--html", "page.html"), 2),
         ("visualize", ("reverse", "???"), 3),
         ("visualize", ("reverse", "abc\txyz"), 3),
-        ("visualize", ("cases", "low"), 2),
+        ("visualize", ("cases", "high", "--unit", "L0.c.1"), 3),
+        ("gates", ("reverse", "???"), 3),
+        ("gates", ("reverse", "--seed", "1"), 2),
         ("embed", ("reverse", "abc", "--of", "last", "--nearest", "a"), 2),
         ("evaluate", ("reverse", "reverse.tsv", "--no-lines"), 2),
     ],

@@ -22,7 +22,6 @@ from charrnn.cli.terminal import say
 from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import SettingError
 from charrnn.runs import reading_of, writes_any_bytes
-from charrnn.settings import settings_of
 from charrnn.text.kinds import LINES, item_end_of, item_noun
 from charrnn.wording import counted
 
@@ -103,7 +102,8 @@ def _after_source(
     """A model of pairs as a language model of the targets of a source, and how it reads a text: as lines.
 
     Raises:
-        SettingError: there is no source, or the model is a language model, or units are to be edited.
+        SettingError: there is no source, or the model is a language model.
+        UsageError: the model has no such units to edit.
     """
     from charrnn.pairs.given import given_source
 
@@ -114,11 +114,8 @@ def _after_source(
         )
     if loaded.model.config.align is None:
         raise SettingError.naming("{source} only applies to a model of pairs", "leave it out")
-    for name in settings_of(edits):
-        if getattr(edits, name) not in (None, ()):
-            raise SettingError.naming(f"{{source}} and {{{name}}} cannot be used together")
     reading = dataclasses.replace(reading_of(loaded), lines=True)
-    return given_source(loaded.model, given), reading
+    return given_source(edits.edited(loaded.model), given), reading
 
 
 def _generate(

@@ -11,6 +11,7 @@ from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.options import Changes
 from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.pair_lines import PairLines
 from charrnn.cli.reading import (
     DumpOptions,
     Reader,
@@ -21,7 +22,7 @@ from charrnn.cli.reading import (
     open_dump,
     read_dump,
 )
-from charrnn.cli.run_names import CheckpointArgument, open_any
+from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import say
 from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
 from charrnn.cli.visualize.dumps import require_dump, require_lstmvis, write_dump, write_lstmvis
@@ -153,8 +154,11 @@ def visualize(
     path, names = checkpoint_and_texts(checkpoint, texts)
     loaded = open_any(path, hint_in_quotes(names))
     if loaded.model.config.align:
-        others = (view, reading, dump, following, sampling, output, edits)
-        show_pairs(loaded, names, others, layout, pictures)
+        refuse_for_pairs(following, sampling)
+        refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
+        refuse_for_pairs(output, but=("pager",))
+        lines = PairLines(edits.edited(loaded.model), loaded, names, reading.max_chars)
+        show_pairs(lines, view, layout, pictures, pager=output.pager)
         return
     seed = None if following.follow else sampling.seed
     reader = make_reader(loaded, names, edits, seed=seed, says_items=not following.follow)
@@ -169,7 +173,7 @@ def visualize(
     else:
         chosen = select(reader.model, view)
         readings = ModelReadings(reader, reader.text(_most(reading, output)))
-        show(readings, chosen, layout, pictures, pager=output.pager)
+        show([(readings, chosen)], layout, pictures, pager=output.pager)
         if view == ViewOptions() and not (pictures or output.pager):
             _say_next(checkpoint or reader.title, reader)
 
@@ -221,4 +225,4 @@ def _show_dump(
         predictions=chosen.predictions,
         most=_most(reading, output),
     )
-    show(Readings(recording), chosen, layout, pictures, pager=output.pager)
+    show([(Readings(recording), chosen)], layout, pictures, pager=output.pager)

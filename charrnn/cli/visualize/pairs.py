@@ -1,18 +1,21 @@
 """`charrnn visualize` for a model of pairs: what it does between a source and its target."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.pair_lines import PairLines
 from charrnn.cli.run_names import refuse_for_pairs
-from charrnn.cli.terminal import say
 from charrnn.cli.threads import one_thread
-from charrnn.settings import Config
+from charrnn.cli.visualize.selection import View, ViewOptions, select
+from charrnn.cli.visualize.show import Readings, Sight, put, show
+from charrnn.errors import SettingError
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
+    from charrnn.interpret.recording import Recording
+    from charrnn.interpret.units import Architecture
     from charrnn.pairs.model import PairNetwork
     from charrnn.render.grid import GridRow
     from charrnn.render.look import Look
@@ -24,94 +27,150 @@ OWN_SOURCES = 3
 
 
 def show_pairs(
-    loaded: "Checkpoint",
-    names: Sequence[str],
-    others: Sequence[Config],
+    lines: PairLines,
+    view: ViewOptions,
     layout: ColoringOptions,
     pictures: PictureOptions,
+    *,
+    pager: bool,
 ) -> None:
-    """Draw the attention, the course of the labels or the path of each source.
+    """Color sources and targets by units, or draw what the model does between them.
 
     Args:
-        loaded: the model.
-        names: sources, or files of sources; with a tab in a line, the decoder reads the target behind it. None: some of
-            the model's own validation pairs.
-        others: options that are about language models.
+        lines: the model and its sources.
+        view: the units; if nothing is named, the attention, the labels or the path of each source is drawn, or, if there
+            is none, the most interesting unit is chosen.
         layout: colors and width.
         pictures: the pictures to write.
+        pager: whether to show it in the user's pager.
 
     Raises:
         SettingError: an option does not apply.
-        UsageError: there is nothing to see.
+        UsageError: there is no such unit.
         DataError: a source cannot be read, or has no character that the model knows.
     """
-    from charrnn.pairs.views import require_view
+    from charrnn.pairs.views import is_seen_between
 
-    refuse_for_pairs(*others)
-    refuse_for_pairs(layout, but=("color", "width", "digits"))  # all is green
-    require_view(loaded.model)
-    with one_thread():
-        sources = list(_sources(loaded, names))
-        if pictures:
-            _write(loaded.model, sources, layout, pictures)
-            return
-        from charrnn.render.ansi import lines_of
-
-        for line in lines_of(_rows(loaded.model, sources, layout.look, layout.columns)):
-            print(line)
-
-
-def _sources(loaded: "Checkpoint", names: Sequence[str]) -> Iterator[str]:
-    """The lines that are shown."""
-    if not names:
-        yield from _own_pairs(loaded)
+    if view == ViewOptions() and is_seen_between(lines.model):
+        _show_between(lines, layout, pictures, pager=pager)
         return
-    from charrnn.cli.arriving import open_lines
-    from charrnn.runs import reading_of
-
-    reading = reading_of(loaded)
-    texts = open_lines(names, reading)
-    lines = chain.from_iterable(part for text in texts for part in text.lists(reading))
-    yield from islice(filter(None, lines), MOST_SOURCES)
-    if next(filter(None, lines), None) is not None:
-        say(f"charrnn: only the first {MOST_SOURCES} sources are shown")
+    chosen = chosen_sides(lines.model, view)
+    with one_thread():
+        sights = list(_sights(lines, chosen))
+    show(sights, layout, pictures, pager=pager)
 
 
-def _own_pairs(loaded: "Checkpoint") -> Iterator[str]:
-    """Some of the model's own validation pairs: their sources."""
-    from charrnn.cli.own_corpus import read_own_corpus
+# --- units ------------------------------------------------------------------------------------------------------------
 
-    corpus = read_own_corpus(loaded, hint="or give a source: charrnn visualize MODEL 'SOURCE'")
-    for source, _ in corpus.pairs(corpus.val[:OWN_SOURCES]):  # type: ignore[attr-defined]
-        yield source
+
+def chosen_sides(network: "Architecture", view: ViewOptions) -> tuple[View | None, View | None]:
+    """What is shown of the sources, and of the targets; None: nothing.
+
+    Raises:
+        UsageError: the network has no such units, or an option has nothing to act on.
+    """
+    from charrnn.interpret.units import mark_of, memory_of
+
+    if not network.config.writes and (view.surprisal or view.predictions):
+        name = "surprisal" if view.surprisal else "predictions"
+        raise SettingError.naming(
+            f"{{{name}}} needs a decoder, which predicts; this model has none", "leave it out"
+        )
+    chosen = select(network, view)
+    what = chosen.choose_among(memory_of(network))
+
+    def side(*, of_source: bool) -> View | None:
+        named = tuple(pair for pair in chosen.named if bool(pair[1][0].mark) == of_source)
+        own = what if what and bool(mark_of(what)) == of_source else None
+        surprisal = chosen.surprisal and not of_source
+        if not (named or own or surprisal):
+            return None
+        top = chosen.top if own else 1
+        predictions = 0 if of_source else chosen.predictions
+        return replace(
+            chosen, named=named, what=own, surprisal=surprisal, top=top, predictions=predictions
+        )
+
+    source, target = side(of_source=True), side(of_source=False)
+    if chosen.predictions and not target:
+        raise SettingError.naming(
+            "{predictions} only applies to the target", "add a unit of the decoder: {unit} L0.h.0"
+        )
+    return source, target
+
+
+def sights_of(
+    sources: "Sequence[Recording]",
+    targets: "Sequence[Recording]",
+    chosen: tuple[View | None, View | None],
+) -> Iterator[Sight]:
+    """What is shown of the sources, each on a line of its own, and then of the targets."""
+    for recordings, view in zip((sources, targets), chosen, strict=True):
+        if view:
+            yield Readings(*recordings), view
+
+
+def _sights(lines: PairLines, chosen: tuple[View | None, View | None]) -> Iterator[Sight]:
+    from charrnn.interpret.pairs import (
+        record_sources,
+        record_targets,
+        with_ends,
+        with_targets,
+    )
+    from charrnn.interpret.units import memory_of
+
+    model, pairs = lines.model, lines.read(MOST_SOURCES, OWN_SOURCES)
+    source, target = chosen
+    keep = {name for view in chosen if view for name in view.arrays(memory_of(model))}
+    sources = record_sources(model, [s for s, _ in pairs], keep=keep) if source else ()
+    predictions = target.predictions if target else 0
+    whole = with_targets(model, pairs) if target else []
+    targets = record_targets(model, whole, top=predictions, keep=keep)
+    yield from sights_of(with_ends(list(sources)), list(targets), chosen)
+
+
+# --- between a source and its target ----------------------------------------------------------------------------------
+
+
+def _show_between(
+    lines: PairLines, layout: ColoringOptions, pictures: PictureOptions, *, pager: bool
+) -> None:
+    from charrnn.render.ansi import lines_of
+
+    refuse_for_pairs(layout, but=("color", "width", "digits"))  # all is green
+    with one_thread():
+        pairs = lines.read(MOST_SOURCES, OWN_SOURCES)
+        if pictures:
+            _write(lines.model, pairs, layout, pictures)
+            return
+        put(lines_of(_rows(lines.model, pairs, layout.look, layout.columns)), pager=pager)
 
 
 def _write(
     model: "PairNetwork",
-    sources: Sequence[str],
+    pairs: Sequence[tuple[str, str | None]],
     layout: ColoringOptions,
     pictures: PictureOptions,
 ) -> None:
     from charrnn.render.grid import Grid
 
-    rows = list(_rows(model, sources, layout.picture_look, layout.picture_columns))
+    rows = list(_rows(model, pairs, layout.picture_look, layout.picture_columns))
     alignment = model.alignment
     about = "attention" if alignment.looks else "labels" if alignment.is_label else "symbols"
     pictures.write(
-        Grid(rows, about, f"The {about} of {len(sources)} sources, as a model of pairs has them.")
+        Grid(rows, about, f"The {about} of {len(pairs)} sources, as a model of pairs has them.")
     )
 
 
 def _rows(
-    model: "PairNetwork", sources: Sequence[str], look: "Look", width: int
+    model: "PairNetwork", pairs: Sequence[tuple[str, str | None]], look: "Look", width: int
 ) -> "Iterator[GridRow]":
     from charrnn.render.grid import GAP
 
-    for number, line in enumerate(sources):
+    for number, (source, target) in enumerate(pairs):
         if number:
             yield GAP
-        source, tab, target = line.partition("\t")
-        yield from _rows_of(model, source, target if tab else None, look, width)
+        yield from _rows_of(model, source, target, look, width)
 
 
 def _rows_of(

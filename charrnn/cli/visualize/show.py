@@ -1,7 +1,7 @@
 """A text in colors: in the terminal, line by line while the model reads, or as a picture."""
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from charrnn.cli.layout import ColoringOptions
@@ -23,23 +23,25 @@ FIRST_LOOK = 10_000
 
 
 class Readings:
-    """A text that was read: its recording."""
+    """A text that was read: its recordings, one or more."""
 
-    def __init__(self, recording: "Recording") -> None:
-        self._recording = recording
-        self.memory = recording.source.memory
+    def __init__(self, *recordings: "Recording") -> None:
+        self._recordings = recordings
+        self.memory = recordings[0].source.memory
 
     def first(self, chosen: View) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is chosen)
         """The beginning of the text, and what part of the text that is in words; "" if it is all of it."""
-        return self._recording, ""
+        from charrnn.interpret.recording import joined
+
+        return joined(self._recordings), ""
 
     def parts(self, letters: Collection[str], predictions: int) -> "Iterable[Recording]":  # noqa: ARG002
         """The whole text in parts, with some states and gates."""
-        return [self._recording]
+        return self._recordings
 
-    def whole(self, letters: Collection[str], predictions: int) -> "Recording":  # noqa: ARG002
-        """The whole text at once."""
-        return self._recording
+    def whole(self, letters: Collection[str], predictions: int) -> "Readings":  # noqa: ARG002
+        """The whole text in memory."""
+        return self
 
 
 class ModelReadings(Readings):
@@ -68,28 +70,39 @@ class ModelReadings(Readings):
         model, item_end = self._reader.model, self._reader.item_end
         return record_parts(model, self._text, top=predictions, keep=letters, item_end=item_end)
 
-    def whole(self, letters: Collection[str], predictions: int) -> "Recording":
-        """The whole text at once."""
-        return self._first or self._reader.recording(self._text, predictions, letters)
+    def whole(self, letters: Collection[str], predictions: int) -> Readings:
+        """The whole text in memory."""
+        return Readings(self._first or self._reader.recording(self._text, predictions, letters))
+
+
+Sight = tuple[Readings, View]
+"""A text, and what is shown of it."""
 
 
 def show(
-    readings: Readings,
-    chosen: View,
+    sights: Sequence[Sight],
     layout: ColoringOptions,
     pictures: PictureOptions,
     *,
     pager: bool,
 ) -> None:
-    """Print what is chosen of a text, show it in the user's pager, or write it as pictures.
+    """Print what is chosen of some texts, show it in the user's pager, or write it as pictures.
 
     Raises:
         EnvironmentFault: the pager cannot be started, or memory is short.
     """
     if pictures:
-        pictures.write(_picture(readings, chosen, layout))
+        pictures.write(_picture(sights, layout))
         return
-    lines = shown_lines(readings, chosen, layout)
+    put(_lines(sights, layout), pager=pager)
+
+
+def put(lines: Iterable[str], *, pager: bool) -> None:
+    """Print lines, or show them in the user's pager.
+
+    Raises:
+        EnvironmentFault: the pager cannot be started.
+    """
     if pager:
         from charrnn.cli.visualize.pager import page
 
@@ -97,6 +110,13 @@ def show(
         return
     for line in lines:
         sys.stdout.write(line + "\n")
+
+
+def _lines(sights: Sequence[Sight], layout: ColoringOptions) -> Iterator[str]:
+    for number, (readings, chosen) in enumerate(sights):
+        if number:
+            yield ""
+        yield from shown_lines(readings, chosen, layout)
 
 
 def shown_lines(readings: Readings, chosen: View, layout: ColoringOptions) -> Iterator[str]:
@@ -110,16 +130,23 @@ def shown_lines(readings: Readings, chosen: View, layout: ColoringOptions) -> It
         yield from lines_of(rows)
 
 
-def _picture(readings: Readings, chosen: View, layout: ColoringOptions) -> "Grid":
-    """What pictures show: all of the text at once."""
+def _picture(sights: Sequence[Sight], layout: ColoringOptions) -> "Grid":
+    """What pictures show: all of the texts at once."""
+    from charrnn.render.grid import GAP
     from charrnn.render.views.scale import described
 
-    with one_thread():
-        recording = readings.whole(chosen.arrays(readings.memory), chosen.predictions)
-    colored, maps = colorings(recording, chosen, ""), heat_maps(recording, chosen)
-    whole = Readings(recording)
-    rows = list(_rows(whole, chosen, colored, maps, layout.picture_look, layout.picture_columns))
-    return described(rows, [scale for scale, *_ in colored] + [shown.scale for shown in maps])
+    rows: list[GridRow] = []
+    scales: list[Scale] = []
+    for number, (readings, chosen) in enumerate(sights):
+        with one_thread():
+            whole = readings.whole(chosen.arrays(readings.memory), chosen.predictions)
+        recording, _ = whole.first(chosen)
+        colored, maps = colorings(recording, chosen, ""), heat_maps(recording, chosen)
+        look, width = layout.picture_look, layout.picture_columns
+        rows += [GAP] if number else []
+        rows += _rows(whole, chosen, colored, maps, look, width)
+        scales += [scale for scale, *_ in colored] + [shown.scale for shown in maps]
+    return described(rows, scales)
 
 
 def _rows(

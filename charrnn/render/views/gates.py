@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation
-from charrnn.interpret.units import highest
+from charrnn.interpret.units import highest, letter_of, mark_of
 from charrnn.numerics import Float64
 from charrnn.render.grid import GAP, GridRow, words
 from charrnn.render.palette import ColorMode
@@ -32,8 +32,9 @@ def gate_rows(
         braille: draw with dots; if not, with ASCII.
     """
     L, H = saturation.gates[0].mean.shape
+    parts = len({mark_of(gate.name) for gate in saturation.gates})
     title = (
-        f"gates in {counted(saturation.symbols, noun)}, {counted(L * H, 'unit')}. "
+        f"gates in {counted(saturation.symbols, noun)}, {counted(parts * L * H, 'unit')}. "
         f"Across: the fraction of time steps at which a unit's gate is above {OPEN} (right-saturated, open); "
         f"up: below {SHUT} (left-saturated, shut)."
     )
@@ -88,7 +89,7 @@ def _extremes(saturation: Saturation, noun: str, width: int) -> Iterator[str]:
     }
     memory_gate = next((gate for gate in saturation.gates if gate.time_scale is not None), None)
     if memory_gate:
-        heading = f"time scale, 1/(1 - mean {memory_gate.name})"
+        heading = f"time scale, 1/(1 - mean {letter_of(memory_gate.name)})"
         tables[heading] = [_scales(gate, noun) for gate in saturation.gates]
     lines = list(_side_by_side([gate.name for gate in saturation.gates], tables))
     if max(map(len, lines)) <= width:

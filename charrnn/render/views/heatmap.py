@@ -71,7 +71,7 @@ def heat_map(
     values = _values(recording, units)
     low, high = _extremes(values)
     reach = max(-low, high)
-    full = max(reach, LEAST_FULL) if units[0].what == "c" or reach > 1 else 1.0
+    full = max(reach, LEAST_FULL) if units[0].letter == "c" or reach > 1 else 1.0
     each = [full] * len(units) if scale == "all" else list(map(_reach, values))
     title = f"{address}   {counted(len(units), 'unit')}, {low:+.2f} to {high:+.2f} {where or HERE}{note}"
     legend = Scale(

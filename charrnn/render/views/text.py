@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from charrnn.interpret.recording import Recording
+from charrnn.interpret.units import Unit
 from charrnn.network.cells import get_cell
 from charrnn.numerics import Float
 from charrnn.render.graphemes import Graphemes
@@ -116,14 +117,16 @@ def unit_scale(
     """
     values = unit_values(layer, what, index)(recording)
     reach = float(abs(values).max())
-    own_scale = what == "c" or reach > 1
+    unit = Unit(layer, what, index)
+    own_scale = unit.letter == "c" or reach > 1
     low, high = float(values.min()), float(values.max())
     is_part = where != HERE
     full = max(reach, 1e-6) if own_scale else 1.0
     return Scale(
-        f"L{layer}.{what}.{index}   {low:+.2f} to {high:+.2f} {where}{note}",
+        f"{unit}   {low:+.2f} to {high:+.2f} {where}{note}",
         full,
-        is_signed=low < 0 or (is_part and what not in get_cell(recording.source.cell).sigmoids),
+        is_signed=low < 0
+        or (is_part and unit.letter not in get_cell(recording.source.cell).sigmoids),
         is_exceeded=(is_part and own_scale) or high > full,
     )
 
