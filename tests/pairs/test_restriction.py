@@ -201,7 +201,7 @@ def test_the_unknown_symbol_is_never_matched():
     from pair_models import config_of, corpus_of
 
     from charrnn.pairs.model import PairNetwork
-    from charrnn.training.pairs.network import make_pair_network
+    from charrnn.training.pairs.task import make_pair_network
 
     for align in ("attention", "each", "ctc"):
         corpus = corpus_of([("ab", "xy"), ("ba", "zx"), ("bb", "xx")], align=align, min_count=2)
