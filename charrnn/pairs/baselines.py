@@ -1,16 +1,18 @@
-"""What needs no network: the most frequent target, the source itself, and labels by counting character n-grams."""
+"""What a network of pairs is measured against: simple rules, and a language model of the lines."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from charrnn.pairs.classifier import NgramClassifier
+from charrnn.pairs.scoring import PairScores
 
 Pairs = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class PairBaselines:
+class Rules:
     """The part of some targets that simple rules give without a mistake."""
 
     most_frequent: float
@@ -20,13 +22,40 @@ class PairBaselines:
     ngrams: float | None = None
     """A classifier by character n-grams; None: the targets are no labels."""
 
-    def as_dict(self) -> dict[str, float | None]:
+
+@dataclass(frozen=True)
+class LineBaseline:
+    """A language model of lines SOURCE, TARGET with as many units and layers as a network of pairs."""
+
+    scores: PairScores
+    """Its own targets for the pairs that the network is scored on; nats are for each symbol that the network writes."""
+    parameters: int
+    steps: int
+    """The optimizer steps that it was trained for, each as large as those of the network."""
+    seconds: float
+    """The time that they took."""
+
+
+@dataclass(frozen=True)
+class PairBaselines:
+    """The baselines of a network of pairs."""
+
+    rules: Rules | None
+    """None with labels as sources: what is written after one is no target to be met."""
+    language_model: LineBaseline | None
+    """None if the network is one itself."""
+
+    def as_dict(self) -> dict[str, Any]:
         """The figures for JSON."""
-        return asdict(self)
+        figures: dict[str, Any] = vars(self.rules).copy() if self.rules else {}
+        if model := self.language_model:
+            own = {n: value for n, value in vars(model).items() if n != "scores"}
+            figures["language_model"] = model.scores.as_dict() | own
+        return figures
 
 
-def measure_baselines(train: Pairs, held_out: Pairs, *, is_label: bool) -> PairBaselines:
-    """The baselines of held-out pairs, of which there is one at least.
+def measure_rules(train: Pairs, held_out: Pairs, *, is_label: bool) -> Rules:
+    """What simple rules make of held-out pairs, of which there is one at least.
 
     Args:
         train: the training pairs.
@@ -35,7 +64,7 @@ def measure_baselines(train: Pairs, held_out: Pairs, *, is_label: bool) -> PairB
     """
     ((best, _),) = Counter(target for _, target in train).most_common(1)
     total = len(held_out)
-    return PairBaselines(
+    return Rules(
         sum(target == best for _, target in held_out) / total,
         sum(source == target for source, target in held_out) / total,
         _accuracy(train, held_out) if is_label else None,

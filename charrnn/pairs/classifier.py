@@ -61,8 +61,13 @@ class NgramClassifier:
                 columns.append(number[label])
         G, Y = len(self._rows), len(self.labels)
         at = np.asarray(rows, np.int64) * Y + np.asarray(columns, np.int64)
-        counts = np.bincount(at, minlength=G * Y).reshape(G, Y)
-        self._log_p: Float64 = np.log((counts + smoothing) / (counts.sum(0) + smoothing * G))
+        cells, counts = np.unique(at, return_counts=True)  # most labels lack most n-grams
+        self._bounds = np.searchsorted(cells, np.arange(G + 1) * Y)  # of each n-gram's cells
+        self._columns = cells % Y
+        self._gains: Float64 = np.log((counts + smoothing) / smoothing)
+        totals = np.bincount(self._columns, counts, minlength=Y)
+        self._log_rare: Float64 = np.log(smoothing / (totals + smoothing * G))
+        """The log-probability of an n-gram that a label lacks."""
         priors = np.bincount([number[label] for label in labels], minlength=Y) / len(texts)
         self._log_priors: Float64 = np.log(priors)
 
@@ -75,7 +80,10 @@ class NgramClassifier:
     def log_probabilities(self, text: str) -> Float64:
         """The logarithm of each label's probability, (labels,)."""
         known = [row for gram in self._grams(text) if (row := self._rows.get(gram)) is not None]
-        scores = self._log_priors + self._log_p[np.asarray(known, np.int64)].sum(0)
+        scores = self._log_priors + len(known) * self._log_rare
+        for row in known:
+            cells = slice(self._bounds[row], self._bounds[row + 1])
+            scores[self._columns[cells]] += self._gains[cells]  # each label once
         found: npt.NDArray[np.float64] = log_softmax(scores)
         return found
 

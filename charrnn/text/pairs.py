@@ -185,6 +185,12 @@ class PairCorpus:
         made.require_alignable()
         return made
 
+    def realigned(self, align: str) -> "PairCorpus":
+        """The same pairs, split alike, with another alignment."""
+        made = self.aligned(align)
+        made.__dict__["parts"] = self.parts  # where a cached property stands
+        return made
+
     def require_alignable(self) -> None:
         """Raise DataError if some pairs cannot be aligned so."""
         pairs = list(zip(self.source_texts, self.target_texts, strict=True))
@@ -250,11 +256,13 @@ class PairCorpus:
     def parts(self) -> tuple[Positions, Positions, Positions]:
         """The numbers of the pairs for training, validation and testing.
 
-        Pairs with the same source belong to the same part; with a label as source, those with the same target.
+        Pairs with the same source belong to the same part; where sources are labels and targets texts, those with the
+        same target.
         """
         own_val, own_test = self.own_parts
         n = self.num_pairs - own_val - own_test
-        keys = self.target_texts if self.source_labels else self.source_texts
+        of_labels = self.alignment.writes and is_labels(self.source_texts)
+        keys = self.target_texts if of_labels else self.source_texts
         number = {key: k for k, key in enumerate(dict.fromkeys(keys[:n]))}
         group = np.array([number[key] for key in keys[:n]], np.int64)
         place = np.empty(len(number), np.int64)

@@ -218,7 +218,7 @@ def train(
     device = device_of(shaped)
     with ExitStack() as held:
         if not is_kept:
-            folder = held.enter_context(_own_folder()) / folder.name
+            folder = held.enter_context(own_folder()) / folder.name
         held.enter_context(held_folder(folder, network, overwrite=overwrite, keep=saving.keep))
         plan = plan_run(corpus, network, shaped, device)
         require_room(folder, plan.model_config, keep=saving.keep)
@@ -229,7 +229,7 @@ def train(
     return Run(trainer, plan, kept, is_kept=is_kept)
 
 
-def _own_folder() -> AbstractContextManager[Path]:
+def own_folder() -> AbstractContextManager[Path]:
     """A folder for a run that is not kept; what killed processes have left of theirs is removed."""
     place = Path(tempfile.gettempdir())
     remove_stale_temporaries(place, "charrnn-????????")

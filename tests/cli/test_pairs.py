@@ -86,6 +86,19 @@ def test_the_result_in_json_has_the_scores(see, tmp_path):
     assert last["event"] == "result"
     assert last["validation"]["labels"] == ["even", "odd"]
     assert {"most_frequent", "copy"} <= set(last["baselines"])
+    assert last["baselines"]["language_model"]["pairs"] == last["validation"]["pairs"]
+
+
+def test_a_language_model_of_the_lines_is_announced_and_trained_unless_it_is_left_out(
+    see, tmp_path, wording
+):
+    command = ("train", "cases.tsv", "--pairs", *SMALL, "--out", tmp_path, "--overwrite")
+    wording(see(*command), only="^baselines  ")
+    for options in (("--no-baselines",), ("--align", "lm")):
+        result = see(*command, *options)
+        assert "language model of the same lines" not in result.err
+        assert "language model 1" not in result.out
+    assert charrnn.load(tmp_path / "cases").config.align == "lm"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from pair_models import KINDS, TEXTS, batch_of, both, in_torch
 
 from charrnn.errors import DataError, SettingError
-from charrnn.pairs.baselines import measure_baselines
+from charrnn.pairs.baselines import measure_rules
 from charrnn.pairs.converting import convert
 from charrnn.pairs.scoring import PairScores, costs, edit_distance, num_symbols, score_pairs
 from charrnn.pairs.search import longest_written
@@ -188,7 +188,7 @@ def test_targets_that_a_model_cannot_write_are_named(wording):
 
 
 def test_the_baselines():
-    found = measure_baselines(
+    found = measure_rules(
         [("a", "x"), ("b", "x"), ("c", "y")],
         [("x", "x"), ("q", "x"), ("y", "y")],
         is_label=False,
@@ -200,5 +200,5 @@ def test_the_baselines():
 
 def test_labels_are_counted_by_n_grams_too():
     train = [("aa", "x"), ("ab", "x"), ("cc", "y")]
-    found = measure_baselines(train, [("ba", "x"), ("c", "y"), ("a", "y")], is_label=True)
+    found = measure_rules(train, [("ba", "x"), ("c", "y"), ("a", "y")], is_label=True)
     assert found.ngrams == pytest.approx(2 / 3)

@@ -10,9 +10,12 @@ from trainers import run_to_end, tensors_in
 from charrnn.checkpoint import load_checkpoint, load_summary
 from charrnn.config import TrainingConfig
 from charrnn.errors import CheckpointError
+from charrnn.network.shapes import count_parameters
 from charrnn.pairs.converting import convert
+from charrnn.pairs.scoring import costs, num_symbols
 from charrnn.training.data import BatchShape
 from charrnn.training.events import Evaluated
+from charrnn.training.pairs.baseline import line_trainer, measure_lines
 from charrnn.training.pairs.batches import PairBatches, pair_lengths
 from charrnn.training.progress import RunProgress
 from charrnn.training.trainer import Trainer
@@ -149,6 +152,28 @@ def test_smoothing_changes_the_loss_of_training_and_not_that_of_validation(tmp_p
     assert trainers[0].validate() == trainers[1].validate()
     losses = [next(e for e in run_to_end(t) if type(e).__name__ == "Step").loss for t in trainers]
     assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize("kind", ["attention", "none", "label"])
+def test_beside_a_network_stands_a_language_model_of_the_same_pairs(kind, tmp_path):
+    corpus = tiny(kind)
+    trainer = trainer_of(corpus, tmp_path)
+    run_to_end(trainer)
+    lines = line_trainer(corpus, trainer.model_config, CONFIG, tmp_path / "lines", 1000.0)
+    for part in ("train", "val", "test"):
+        assert getattr(lines.corpus, part).tolist() == getattr(corpus, part).tolist()
+    sizes = [
+        (c.hidden_size, c.num_layers, c.cell) for c in (lines.model_config, trainer.model_config)
+    ]
+    assert sizes[0] == sizes[1]
+    pairs, steps = corpus.pairs(corpus.val), []
+    found = measure_lines(lines, trainer.snapshot(), pairs, steps.append)
+    assert found.steps == sum(steps) == 3
+    assert found.scores.pairs == pairs
+    best = load_checkpoint(tmp_path / "lines" / "best.safetensors").model
+    assert found.scores.nats == pytest.approx(sum(costs(best, pairs)))
+    assert found.scores.symbols == num_symbols(trainer.snapshot(), pairs)
+    assert found.parameters == count_parameters(best.config)
 
 
 @pytest.mark.parametrize("change", ["align", "source", "labels", "size"])

@@ -17,6 +17,7 @@ from charrnn.cli.train.command_line import (
 )
 from charrnn.cli.train.json_lines import plan_record
 from charrnn.cli.train.longer import longer_command
+from charrnn.cli.train.pairs import say_line_baseline
 from charrnn.cli.train.report import (
     print_plan,
     report_advice,
@@ -200,6 +201,9 @@ def _run(
     from charrnn.cli.train.tensorboard import TensorBoardLog
 
     run, names = command_line.run, command_line.names
+    wanted = run.baselines and not is_quiet()
+    if trainer.model_config.align and wanted:
+        say_line_baseline(trainer)
     log = TensorBoardLog(run.tensorboard, trainer) if run.tensorboard else None
     with Stopper() as stopper:
         drive(trainer, stopper, log=log, as_json=run.json)
@@ -214,7 +218,6 @@ def _run(
         say(why_early(trainer.progress.step, trainer.config))
     longer = longer_command(trainer.folder, names, trainer.metadata, trainer.config)
     longer = report_advice(trainer, longer)
-    wanted = run.baselines and not is_quiet()
     result = report_result(trainer, longer, baselines=wanted, as_json=run.json)
     if stopper.signal_number:  # it came too late to stop anything but the shell's loop
         if run.seeds:

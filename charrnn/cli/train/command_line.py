@@ -90,7 +90,7 @@ class RunOptions(PlaceOptions):
     )
     baselines: bool = setting(
         True,
-        "At the end, report the bits per character of simpler models on the validation text.",
+        "At the end, report how simpler models do on the validation text.",
         free=True,
         panel=SAVING,
     )

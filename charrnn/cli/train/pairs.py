@@ -1,14 +1,20 @@
 """What `charrnn train --pairs` reports: the pairs, examples on the way, and the result."""
 
+import dataclasses
 import shlex
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.terminal import print_wrapped, say
+from charrnn.cli.work import working
+from charrnn.errors import CharrnnError
 from charrnn.runs import BEST
 from charrnn.wording import counted, duration, size
 
 if TYPE_CHECKING:
     from charrnn.config import ModelConfig
-    from charrnn.pairs.baselines import PairBaselines
+    from charrnn.pairs.baselines import LineBaseline, PairBaselines
     from charrnn.pairs.model import PairNetwork
     from charrnn.pairs.scoring import PairScores
     from charrnn.text.pairs import PairCorpus
@@ -48,16 +54,26 @@ def examples(trainer: "Trainer") -> str:
     )
 
 
-def score_best(trainer: "Trainer") -> "PairScores | None":
+@dataclass(frozen=True)
+class Scored:
+    """The best network of a run on validation pairs."""
+
+    model: "PairNetwork"
+    pairs: list[tuple[str, str]]
+    scores: "PairScores"
+
+
+def score_best(trainer: "Trainer") -> Scored | None:
     """The best checkpoint's scores on validation pairs; None without such pairs."""
     from charrnn.checkpoint import load_checkpoint
     from charrnn.pairs.scoring import score_pairs
 
-    pairs: PairCorpus = trainer.corpus
-    if not len(pairs.val):
+    corpus: PairCorpus = trainer.corpus
+    if not len(corpus.val):
         return None
     model: PairNetwork = load_checkpoint(trainer.folder / BEST).model
-    return score_pairs(model, writable(model, pairs.pairs(pairs.val[:MOST_SCORED])))
+    pairs = writable(model, corpus.pairs(corpus.val[:MOST_SCORED]))
+    return Scored(model, pairs, score_pairs(model, pairs))
 
 
 def writable(model: "PairNetwork", pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -70,13 +86,54 @@ def writable(model: "PairNetwork", pairs: list[tuple[str, str]]) -> list[tuple[s
     return [pair for pair in pairs if not symbols.missing(pair[1])] or pairs
 
 
-def baselines_of(trainer: "Trainer") -> "PairBaselines":
-    """The baselines of the validation pairs."""
-    from charrnn.pairs.baselines import measure_baselines
+# --- the baselines ----------------------------------------------------------------------------------------------------
 
-    pairs: PairCorpus = trainer.corpus
-    train, held_out = pairs.pairs(pairs.train), pairs.pairs(pairs.val[:MOST_SCORED])
-    return measure_baselines(train, held_out, is_label=pairs.alignment.is_label)
+
+def has_line_baseline(trainer: "Trainer") -> bool:
+    """Whether a language model of the lines can stand beside a network, which is none itself and has been judged."""
+    return trainer.model_config.align != "lm" and len(trainer.corpus.val) > 0
+
+
+def say_line_baseline(trainer: "Trainer") -> None:
+    """Announce the time that a run takes beyond its plan."""
+    if has_line_baseline(trainer):
+        say(
+            "baselines   afterwards a language model of the same lines, for up to a quarter of that time; "
+            "--no-baselines leaves it out"
+        )
+
+
+def baselines_of(trainer: "Trainer", best: Scored) -> "PairBaselines":
+    """The baselines of the validation pairs. What was printed is written first, so that Ctrl-C loses nothing of it."""
+    from charrnn.pairs.baselines import PairBaselines, measure_rules
+
+    sys.stdout.flush()
+    corpus: PairCorpus = trainer.corpus
+    rules = None
+    if not corpus.source_labels:
+        train, held_out = corpus.pairs(corpus.train), corpus.pairs(corpus.val[:MOST_SCORED])
+        rules = measure_rules(train, held_out, is_label=corpus.alignment.is_label)
+    return PairBaselines(rules, _line_baseline(trainer, best))
+
+
+def _line_baseline(trainer: "Trainer", best: Scored) -> "LineBaseline | None":
+    if not has_line_baseline(trainer):
+        return None
+    from charrnn.training.pairs.baseline import line_trainer, measure_lines
+    from charrnn.training.run import own_folder
+
+    progress = trainer.progress
+    config = dataclasses.replace(trainer.config, steps=progress.step)
+    try:
+        with own_folder() as folder:
+            lines = line_trainer(
+                trainer.corpus, trainer.model_config, config, folder, progress.seconds
+            )
+            with working(lines.config.steps, "language-model step") as work:
+                return measure_lines(lines, best.model, best.pairs, work.advance)
+    except CharrnnError as fault:  # the run itself has ended well
+        say(f"note        the language model beside it could not be trained: {fault}")
+        return None
 
 
 def scores_in_words(scores: "PairScores", config: "ModelConfig") -> str:
@@ -88,8 +145,9 @@ def scores_in_words(scores: "PairScores", config: "ModelConfig") -> str:
             f"its end included ({count})"
         )
     if config.gives_label:
+        macro = f"macro F1 {scores.macro_f1:.3f}, " if scores.labels else ""
         return (
-            f"{100 * scores.exact:.2f} % right, macro F1 {scores.macro_f1:.3f}, "
+            f"{100 * scores.exact:.2f} % right, {macro}"
             f"{scores.nats_per_symbol:.4f} nats per label ({count})"
         )
     return (
@@ -98,31 +156,43 @@ def scores_in_words(scores: "PairScores", config: "ModelConfig") -> str:
     )
 
 
-def baselines_in_words(baselines: "PairBaselines") -> str:
-    """The baselines in one line."""
-    others, right = (("copy", baselines.copy),), "exact"
-    if baselines.ngrams is not None:
-        others, right = (("character n-grams", baselines.ngrams),), "right"
-    figures = (("most frequent target", baselines.most_frequent), *others)
-    return ", ".join(f"{name} {100 * part:.2f} %" for name, part in figures) + f" {right}"
+def print_baselines(baselines: "PairBaselines", trainer: "Trainer") -> None:
+    """Print the baselines, a line for the rules and one for the language model."""
+    lines = []
+    if rules := baselines.rules:
+        others, right = [("copy", rules.copy)], "exact"
+        if rules.ngrams is not None:
+            others, right = [("character n-grams", rules.ngrams)], "right"
+        figures = [("most frequent target", rules.most_frequent), *others]
+        lines.append(
+            ", ".join(f"{name} {100 * part:.2f} %" for name, part in figures) + f" {right}"
+        )
+    if model := baselines.language_model:
+        figures_of_it = scores_in_words(model.scores, trainer.model_config)
+        of = f"{model.steps:,} of {counted(trainer.progress.step, 'step')}"
+        lines.append(
+            f"language model {figures_of_it.rpartition(' (')[0]} ({of} in {duration(model.seconds)})"
+        )
+    for number, line in enumerate(lines):
+        print_wrapped(f"{'           ' if number else 'baselines: '}{line}", 11)
 
 
-def print_result(
-    trainer: "Trainer", scores: "PairScores | None", baselines: "PairBaselines | None", run: str
-) -> None:
-    """Print where the best checkpoint is, its scores beside those of simple rules, and what to type next."""
+def print_scores(trainer: "Trainer", scores: "PairScores | None") -> None:
+    """Print where the best checkpoint is, and its scores."""
     best, progress = trainer.folder / BEST, trainer.progress
     took = duration(progress.seconds)
     print(f"{best}  ({size(best.stat().st_size)}, step {progress.best_step:,}; trained {took})")
     if scores:
         print(f"validation: {scores_in_words(scores, trainer.model_config)}")
-    if baselines:
-        print(f"baselines: {baselines_in_words(baselines)}")
+
+
+def print_next(trainer: "Trainer", run: str) -> None:
+    """Print what to type next."""
     commands = {f"charrnn convert {run} FILE": "a target for each line; - reads standard input"}
     if trainer.model_config.source_labels:
         label = shlex.quote(trainer.corpus.source_symbols.labels[0])
         commands = {f"charrnn sample {run} --given {label}": "writes a target of this label"}
-    if scores:
+    if len(trainer.corpus.val):
         commands[f"charrnn evaluate {run} --split val"] = "all figures of the validation pairs"
     for number, (command, does) in enumerate(commands.items()):
         print(f"{'      ' if number else 'next: '}{command:<{COMMAND}}  # {does}")

@@ -84,13 +84,18 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
 
 def _report_pairs(trainer: "Trainer", *, baselines: bool, as_json: bool) -> Result:
     """Score the best model of a run of pairs, and print what it reached; returns the result."""
-    scores = pairs.score_best(trainer)
-    wanted = baselines and scores is not None and not trainer.model_config.source_labels
-    result = Result(trainer, scores, pairs.baselines_of(trainer) if wanted else None)
+    best = pairs.score_best(trainer)
+    scores = best.scores if best else None
+    if not as_json:
+        pairs.print_scores(trainer, scores)
+    found = pairs.baselines_of(trainer, best) if baselines and best else None
+    result = Result(trainer, scores, found)
     if as_json:
         print_json(result.as_dict())
-    else:
-        pairs.print_result(trainer, scores, result.baselines, named(trainer.folder))
+        return result
+    if found:
+        pairs.print_baselines(found, trainer)
+    pairs.print_next(trainer, named(trainer.folder))
     return result
 
 
