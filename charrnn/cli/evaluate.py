@@ -7,7 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.evaluate_pairs import evaluate_pairs, refuse_drawing
 from charrnn.cli.inputs import TextArgument
+from charrnn.cli.layout import LayoutOptions
+from charrnn.cli.options import Changes
+from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.own_corpus import read_own_corpus
 from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_any
@@ -33,6 +37,14 @@ EXAMPLES = (
     "charrnn evaluate book.txt",
     "charrnn evaluate plays --split val --baselines",
     "charrnn evaluate plays book.txt --window 64 --json",
+)
+CHANGES = Changes(
+    different={
+        "color": {"help": "Colors of the matrix of labels: auto, none, 16, 256 or truecolor."},
+        "width": {"help": "Columns in a line of the matrix of labels."},
+        "svg": {"help": "Draw the matrix of labels as an SVG picture instead."},
+        "png": {"help": "Draw the matrix of labels as a PNG picture instead. Needs matplotlib."},
+    }
 )
 
 
@@ -110,14 +122,17 @@ def evaluate(
     *,
     options: EvaluateOptions,
     edits: EditOptions,
+    layout: LayoutOptions,
+    pictures: PictureOptions,
 ) -> None:
     """Score a text: nats and bits per character, perplexity, accuracy; of pairs, exact matches.
 
     The state is carried through the whole text; the first character is read, not predicted. The metrics of a byte model
     are per byte. A model that was trained with --lines is scored line by line. For a model that was trained with --pairs
     the text is such pairs: exact matches, character error rate, nats per character of the target; of labels accuracy,
-    macro F1 and which label was taken for which.
+    macro F1 and a matrix of which label was taken for which.
     """
+    pictures.require(layout)
     split, names = options.split, tuple(texts or ())
     if split is None:
         checkpoint, names = checkpoint_and_texts(checkpoint, texts)
@@ -130,10 +145,10 @@ def evaluate(
         )
     loaded = open_any(checkpoint, hint_in_quotes(names))
     if loaded.model.config.align:
-        from charrnn.cli.evaluate_pairs import evaluate_pairs
-
-        evaluate_pairs(loaded, names, options, edits, partial(_own_corpus, loaded, options))
+        own_corpus = partial(_own_corpus, loaded, options)
+        evaluate_pairs(loaded, names, options, edits, layout, pictures, own_corpus)
         return
+    refuse_drawing(layout, pictures)
     reading = with_lines(reading_of(loaded), options.lines)
     end = item_end_of(reading)
     if end and (options.window or options.streams):

@@ -1,24 +1,28 @@
 """`charrnn evaluate` for a model of pairs: what it makes of sources whose targets are known."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.layout import LayoutOptions
+from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.run_names import refuse_for_pairs
-from charrnn.cli.terminal import print_json
+from charrnn.cli.terminal import print_json, print_rows
 from charrnn.cli.work import working
-from charrnn.errors import DataError
+from charrnn.errors import DataError, SettingError
+from charrnn.settings import Config, changed_settings
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.pairs.scoring import PairScores
+    from charrnn.render.grid import GridRow
+    from charrnn.render.look import Look
 
 LABEL = 22
 """Cells before the numbers of a table."""
 FOR_PAIRS = ("split", "corpus", "val_file", "test_file", "json")
 """Options that are not about running text."""
-MOST_LABELS = 24
-"""Labels whose confusions are printed as a matrix, at most."""
 
 
 def evaluate_pairs(
@@ -26,6 +30,8 @@ def evaluate_pairs(
     names: Sequence[str],
     options: Any,
     edits: EditOptions,
+    layout: LayoutOptions,
+    pictures: PictureOptions,
     own_corpus: Callable[[], Any],
 ) -> None:
     """Score a model of pairs on files of pairs, or on a part of its own corpus.
@@ -38,6 +44,8 @@ def evaluate_pairs(
     from charrnn.pairs.scoring import score_pairs
 
     refuse_for_pairs(options, but=FOR_PAIRS)
+    if not loaded.model.config.gives_label:
+        refuse_drawing(layout, pictures)
     model = edits.edited(loaded.model)
     if options.split:
         corpus = own_corpus()
@@ -55,7 +63,19 @@ def evaluate_pairs(
         edited = {"edits": list(map(str, model.edits))} if model.edits else {}
         print_json(scores.as_dict() | edited)
     else:
-        _print(scores)
+        _print(scores, layout, has_picture=bool(pictures))
+    if pictures:
+        _draw(scores, layout, pictures)
+
+
+def refuse_drawing(*configs: Config) -> None:
+    """Raise SettingError if an option of a drawing was given, and there is none."""
+    for config in configs:
+        for name, _ in changed_settings(config):
+            raise SettingError.naming(
+                f"{{{name}}} only applies to models of pairs whose targets are labels",
+                "leave it out",
+            )
 
 
 def _read(names: Sequence[str], loaded: "Checkpoint") -> list[tuple[str, str]]:
@@ -71,7 +91,7 @@ def _read(names: Sequence[str], loaded: "Checkpoint") -> list[tuple[str, str]]:
     return list(zip(read.source_texts, read.target_texts, strict=True))
 
 
-def _print(scores: "PairScores") -> None:
+def _print(scores: "PairScores", layout: LayoutOptions, *, has_picture: bool) -> None:
     rows = [("pairs", f"{scores.num_pairs:,}")]
     if scores.labels:
         rows += [
@@ -87,31 +107,32 @@ def _print(scores: "PairScores") -> None:
         ]
     for name, figure in rows:
         print(f"{name:<{LABEL}}{figure}")
-    if scores.labels:
-        _print_confusions(scores)
+    if scores.labels and not has_picture:
+        print()
+        print_rows(_confusion_rows(scores, _look(layout), layout.columns))
 
 
-def _print_confusions(scores: "PairScores") -> None:
-    """Which label, a row, was taken for which, a column; of many labels the most frequent mistakes."""
-    counts, labels = scores.confusion, scores.labels
-    from wcwidth import wcswidth
+def _confusion_rows(scores: "PairScores", look: "Look", width: int) -> "Iterator[GridRow]":
+    from charrnn.render.views.confusion import Confusion, confusion_rows
 
-    print()
-    if len(labels) > MOST_LABELS:
-        mistakes = [
-            (int(counts[a, b]), labels[a], labels[b])
-            for a in range(len(labels))
-            for b in range(len(labels))
-            if a != b and counts[a, b]
-        ]
-        for count, right, taken in sorted(mistakes, reverse=True)[:MOST_LABELS]:
-            print(f"{count:>8,}  {right} taken for {taken}")
-        return
-    rows = [
-        ["label", *labels],
-        *([a, *map(str, row)] for a, row in zip(labels, counts, strict=True)),
-    ]
-    widths = [max(map(wcswidth, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [" " * (w - wcswidth(cell)) + cell for cell, w in zip(row, widths, strict=True)]
-        print("  ".join(cells))
+    return confusion_rows(Confusion(scores.labels, scores.confusion), look, width)
+
+
+def _look(layout: LayoutOptions) -> "Look":
+    """The look of a matrix in the terminal."""
+    from charrnn.render.look import UNBOUNDED, Look
+
+    return Look(layout.mode, line=layout.columns if sys.stdout.isatty() else UNBOUNDED)
+
+
+def _draw(scores: "PairScores", layout: LayoutOptions, pictures: PictureOptions) -> None:
+    """Draw which label was taken for which."""
+    from charrnn.render.grid import Grid
+    from charrnn.render.look import Look
+    from charrnn.render.palette import ColorMode
+
+    mode = ColorMode.truecolor if layout.is_picture_colored else ColorMode.none
+    look = Look(mode, is_picture=True)
+    rows = list(_confusion_rows(scores, look, layout.picture_columns))
+    about = f"How often each of {len(scores.labels)} labels was taken for another."
+    pictures.write(Grid(rows, "confusion matrix", about))

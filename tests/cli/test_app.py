@@ -83,7 +83,7 @@ RELEASED = {
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp
         --steer --steer-file""",
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer
-        --steer-file --json""",
+        --steer-file --json --color --png --svg --width""",
     "gradients": "--distance --fresh --seed --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",

@@ -316,7 +316,18 @@ def test_held_out_pairs_are_scored(see):
     right = sum(row[k] for k, row in enumerate(figures["confusion"]))
     assert figures["exact_match"] == pytest.approx(right / figures["pairs"])
     table = see("evaluate", "kinds", "--split", "val").out
-    assert [line.split()[0] for line in table.splitlines()[-3:]] == ["label", "even", "odd"]
+    *_, first, second = figures["confusion"], *figures["confusion"]
+    shown = [line.replace(".", "0").split() for line in table.splitlines()[-3:]]
+    assert shown == [["even", "odd"], ["even", *map(str, first)], ["odd", *map(str, second)]]
+
+
+def test_the_matrix_of_labels_is_drawn_as_a_picture_instead(see, tmp_path, wording):
+    picture = tmp_path / "confusion.svg"
+    shown = see("evaluate", "kinds", "--split", "val", "--svg", picture).out
+    assert "macro F1" in shown
+    assert "even" not in shown
+    assert {"even", "odd"} <= set(re.findall(r"\w+", picture.read_text()))
+    wording(see("evaluate", "reverse", "reverse.tsv", "--svg", picture, status=2))
 
 
 def test_a_file_of_pairs_is_scored(see, tmp_path):

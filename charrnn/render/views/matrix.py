@@ -53,7 +53,7 @@ def matrix_rows(matrix: Matrix, look: Look, width: int) -> Iterator[GridRow]:
     marks = "; ".join(filter(None, (shade, digit)))
     yield from note_rows(f"each cell: {matrix.meaning}; {marks}", look)
     yield GAP
-    labels = [_label(one) for one in matrix.down]
+    labels = [short_label(one) for one in matrix.down]
     margin = max(map(cell_len, labels), default=0) + 1
     for number, rows in enumerate(folded([_band(matrix, look)], max(1, width - margin))):
         if number:
@@ -62,12 +62,12 @@ def matrix_rows(matrix: Matrix, look: Look, width: int) -> Iterator[GridRow]:
             yield words(padded(label, margin), look.note if not label else PLAIN, margin) + row
 
 
-def _label(text: str) -> str:
-    """A label as one short line."""
+def short_label(text: str, width: int = LONGEST_LABEL) -> str:
+    """A label as one line of at most some cells."""
     label = one_line(shown(text))
-    if cell_len(label) <= LONGEST_LABEL:
+    if cell_len(label) <= width:
         return label
-    while cell_len(label) >= LONGEST_LABEL:
+    while cell_len(label) >= width:
         label = label[:-1]
     return label + ELLIPSIS
 
