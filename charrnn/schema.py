@@ -332,6 +332,7 @@ class DumpRecord(Config):
     start: int = setting(0, "The symbols before the text.", high=LARGEST_SIZE)
     start_char: int = setting(0, "The characters before it.", high=LARGEST_SIZE)
     following: int | None = setting(None, "The symbol after it.", high=1_114_113)
+    places: int = setting(0, "The places that attention has weights for.", high=LARGEST_SIZE)
 
 
 IN_EVERY_DUMP = (

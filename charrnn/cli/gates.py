@@ -1,7 +1,7 @@
 """`charrnn gates`: how the gates are used while the model reads a text."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
@@ -16,7 +16,7 @@ from charrnn.cli.reading import (
     checkpoint_and_texts,
     hint_in_quotes,
     make_reader,
-    open_dump,
+    open_dumps,
     read_dump,
     require_no_text,
 )
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from charrnn.cli.reading import Reader
     from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.gates import Saturation
+    from charrnn.interpret.recording import Recording
 
 EXAMPLES = (
     "charrnn gates",
@@ -62,8 +63,8 @@ def gates(
     table.require()
     if dump.from_dump:
         dump.require_alone(checkpoint, texts)
-        opened = open_dump(dump.from_dump)
-        saturation, noun = _of_dump(opened, reading), noun_of(opened.header.source.level)
+        opened = [*open_dumps(dump.from_dump).values()]
+        saturation, noun = _of_dumps(opened, reading), noun_of(opened[0].header.source.level)
     else:
         path, names = checkpoint_and_texts(checkpoint, texts)
         require_no_text(names, own.seed)
@@ -107,11 +108,15 @@ def _of_pairs(lines: PairLines) -> "Saturation":
         return saturation(work.passing(parts))
 
 
-def _of_dump(dump: "Dump", reading: ReadingOptions) -> "Saturation":
+def _of_dumps(dumps: "Sequence[Dump]", reading: ReadingOptions) -> "Saturation":
     from charrnn.interpret.gates import saturation, sigmoid_gates
+    from charrnn.interpret.units import array_names
 
-    names = sigmoid_gates(dump.network.cell)
-    return saturation([read_dump(dump, names, most=reading.max_chars)])
+    def read(dump: "Dump") -> "Recording":
+        names = array_names(sigmoid_gates(dump.network.cell), dump.network.config)
+        return read_dump(dump, names, most=reading.max_chars)
+
+    return saturation(map(read, dumps))
 
 
 def _show(

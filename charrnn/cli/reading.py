@@ -270,18 +270,18 @@ def given_and_known_text(
 # --- a dump ---------------------------------------------------------------------------------------
 
 
-def open_dump(path: Path) -> "Dump":
-    """A dump that can be shown again.
+def open_dumps(path: Path) -> "dict[str, Dump]":
+    """The texts of a dump that can be shown again, by their sides: see `charrnn.interpret.dumps.reading.sides_in`.
 
     Raises:
         DataError: it is another file, or damaged.
         UsageError: its format cannot be shown.
     """
-    from charrnn.interpret.dumps.reading import READABLE, Dump
+    from charrnn.interpret.dumps.reading import READABLE, Dump, sides_in
 
     if path.suffix not in READABLE:
         raise UsageError(f"--from reads {' and '.join(READABLE)} files, not {str(path)!r}")
-    return Dump(path)
+    return {side: Dump(path, side) for side in sides_in(path)}
 
 
 def read_dump(

@@ -10,6 +10,7 @@ The last symbol is the end, from which on the decoder writes: its column has the
 Legend for shapes: S places of the source, T symbols of the target with its end, L layers, H units.
 """
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -170,10 +171,39 @@ def record_sources(
     model: PairNetwork, sources: Iterable[str], *, keep: Keep = None
 ) -> Iterator[Recording]:
     """The recordings of several sources, in their order; none of labels. `record_source` has the errors."""
+    start = start_char = 0
     for source in sources:
         recording, _ = record_source(model, source, keep=keep)
         if recording:
-            yield recording
+            yield replace(recording, start=start, start_char=start_char)
+            start += len(recording.ids)
+            start_char += len(source) + 1  # its end is no symbol
+
+
+def in_lines(recording: Recording) -> list[Recording]:
+    """The recordings of single sources or targets, out of one of several that `with_ends` has ended, or of a dump."""
+    ends = [k + 1 for k, piece in enumerate(recording.pieces) if piece.endswith(END)]
+    bounds = [0, *ends, *([len(recording.pieces)] if ends[-1:] != [len(recording.pieces)] else [])]
+    found = []
+    for part in itertools.starmap(slice, itertools.pairwise(bounds)):
+        pieces, attention = recording.pieces[part], recording.attention
+        found.append(
+            replace(
+                recording,
+                text="".join(pieces),
+                ids=recording.ids[part],
+                pieces=pieces,
+                surprisal=recording.surprisal[part],
+                arrays={name: values[part] for name, values in recording.arrays.items()},
+                next_ids=recording.next_ids[part],
+                next_probabilities=recording.next_probabilities[part],
+                start=recording.start + part.start,
+                start_char=recording.start_char + len("".join(recording.pieces[: part.start])),
+                following=int(recording.ids[part.start]),
+                attention=None if attention is None else attention[part],
+            )
+        )
+    return found
 
 
 def with_ends(sources: Sequence[Recording]) -> list[Recording]:
@@ -190,6 +220,10 @@ def record_targets(
     model: PairNetwork, pairs: Iterable[tuple[str, str]], *, top: int = 0, keep: Keep = None
 ) -> Iterator[Recording]:
     """The recordings of the targets of several pairs, in their order; `record_pair` has the errors."""
+    start, start_char = 1, 0  # the end is read before the first
     for source, target in pairs:
         _, encoded = record_source(model, source, keep=())
-        yield record_target(model, encoded, target, top=top, keep=keep)
+        recording = record_target(model, encoded, target, top=top, keep=keep)
+        yield replace(recording, start=start, start_char=start_char)
+        start += len(recording.ids)
+        start_char += len(recording.text)

@@ -62,7 +62,7 @@ class RecordedModel:
     @property
     def is_encoder(self) -> bool:
         """Whether an encoder of pairs was recorded, which predicts nothing."""
-        return bool(mark_of(self.output))
+        return any(map(mark_of, self.states))
 
 
 @dataclass(frozen=True)

@@ -468,6 +468,21 @@ def test_sources_that_cannot_be_read_are_left_out(see, tmp_path):
     assert "after 1 source" in few.err
 
 
+def test_a_dump_shows_what_the_model_shows(see, tmp_path):
+    (tmp_path / "s.txt").write_text("abcd\ndda\tadd\n")
+    dump = tmp_path / "d.npz"
+    done = see("visualize", "reverse", tmp_path / "s.txt", "--dump", dump, "--predictions", 2)
+    assert "7 source symbols and" in done.err
+    asked = ("--unit", "L0<.c.1", "--unit", "L0.h.3", "--unit", "L0>.f.*", "--predictions", 1)
+    for options in ((), asked, ("--surprisal",), ("--what", "h>", "--top", 2)):
+        shown = see("visualize", "--from", dump, *options, "--color", "none").out
+        read = see("visualize", "reverse", tmp_path / "s.txt", *options, "--color", "none").out
+        assert shown == read
+    assert see("gates", "--from", dump).out == see("gates", "reverse", tmp_path / "s.txt").out
+    see("visualize", "kinds", "abcd", "--dump", tmp_path / "k.npz")
+    assert "L0>.c." in see("visualize", "--from", tmp_path / "k.npz").out
+
+
 def test_of_a_label_the_most_interesting_unit_of_the_decoder_is_shown(see):
     assert "chosen from 16 units" in see("visualize", "cases", "low").out
 
@@ -501,6 +516,8 @@ def test_units_of_pairs_are_edited_in_every_command(see):
         ("visualize", ("reverse", "abc", "--unit", "L0>.c.1", "--predictions", "2"), 2),
         ("visualize", ("reverse", "abc", "--diagram"), 2),
         ("visualize", ("reverse", "abc", "--follow"), 2),
+        ("visualize", ("reverse", "abc", "--lstmvis", "folder"), 2),
+        ("visualize", ("reverse", "abc", "--dump", "d.csv"), 2),
         ("visualize", ("kinds", "abc", "--surprisal"), 2),
         ("visualize", ("kinds", "abc", "--unit", "L0.c.1"), 2),
         ("visualize", ("kinds", "abc", "--unit", "L0>.c.16"), 2),

@@ -19,16 +19,22 @@ from charrnn.cli.reading import (
     checkpoint_and_texts,
     hint_in_quotes,
     make_reader,
-    open_dump,
+    open_dumps,
     read_dump,
 )
 from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import say
 from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
-from charrnn.cli.visualize.dumps import require_dump, require_lstmvis, write_dump, write_lstmvis
+from charrnn.cli.visualize.dumps import (
+    require_dump,
+    require_lstmvis,
+    write_dump,
+    write_lstmvis,
+    write_pairs_dump,
+)
 from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
-from charrnn.cli.visualize.pairs import show_pairs
+from charrnn.cli.visualize.pairs import show_dumped_pairs, show_pairs
 from charrnn.cli.visualize.selection import ViewOptions, available, number_or_all, select
 from charrnn.cli.visualize.show import ModelReadings, Readings, show
 from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
@@ -156,9 +162,12 @@ def visualize(
     if loaded.model.config.align:
         refuse_for_pairs(following, sampling)
         refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
-        refuse_for_pairs(output, but=("pager",))
+        refuse_for_pairs(output, but=("pager", "dump"))
         lines = PairLines(edits.edited(loaded.model), loaded, names, reading.max_chars)
-        show_pairs(lines, view, layout, pictures, pager=output.pager)
+        if output.dump:
+            write_pairs_dump(lines, output.dump, view)
+        else:
+            show_pairs(lines, view, layout, pictures, pager=output.pager)
         return
     seed = None if following.follow else sampling.seed
     reader = make_reader(loaded, names, edits, seed=seed, says_items=not following.follow)
@@ -212,7 +221,13 @@ def _show_dump(
     output: WritingOptions,
 ) -> None:
     """Show a dump as if the model read its text, or write its page."""
-    dump = open_dump(path)
+    dumps = open_dumps(path)
+    if "" not in dumps:
+        refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
+        refuse_for_pairs(output, but=("pager",))
+        show_dumped_pairs(dumps, view, reading.max_chars, layout, pictures, pager=output.pager)
+        return
+    dump = dumps[""]
     if output.html:
         write_dump_page(output.html, dump, view, layout.palette, reading.max_chars)
         return

@@ -2,15 +2,19 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.cli.reading import Reader
 from charrnn.cli.terminal import require_place, say, undone_by_signals
 from charrnn.cli.threads import one_thread
-from charrnn.cli.visualize.selection import View
+from charrnn.cli.visualize.selection import View, ViewOptions
 from charrnn.cli.work import working
 from charrnn.errors import EnvironmentFault, UsageError
 from charrnn.text.kinds import LINES
 from charrnn.wording import counted, escape, size
+
+if TYPE_CHECKING:
+    from charrnn.cli.pair_lines import PairLines
 
 OPENING = 1 << 16
 """Bytes at the start of a file among which a dump has its sign."""
@@ -33,10 +37,10 @@ DUMP_SIGNS = (
 
 def require_dump(path: Path) -> None:
     """Raise UsageError unless a dump can be written at this path, as far as one can tell beforehand."""
-    from charrnn.interpret.dumps.writing import writer_for
+    from charrnn.interpret.dumps.writing import require_ending
 
     require_place(path)
-    writer_for(path)
+    require_ending(path)
     _require_no_other(path)
 
 
@@ -102,6 +106,39 @@ def write_dump(
         )
     taken = size(path.stat().st_size)
     say(f"charrnn: wrote {escape(str(path))} ({taken}, {counted(count, reader.noun)})")
+
+
+def write_pairs_dump(lines: "PairLines", path: Path, view: ViewOptions) -> None:
+    """Read sources and targets, and write the dump of both.
+
+    Raises:
+        SettingError: guesses are asked for, and the model has no decoder.
+        UsageError: the model has no such units; or a table would have two texts.
+        EnvironmentFault: there is no room for it.
+    """
+    from charrnn.cli.visualize.pairs import chosen_sides
+    from charrnn.interpret.dumps.writing import pair_sections, write_sections
+
+    sides = [side for side in chosen_sides(lines.model, view) if side]
+    units = list(dict.fromkeys(unit for side in sides for unit in side.all_units))
+    with working(None, "character") as work, undone_by_signals(), one_thread():
+        sections = pair_sections(
+            lines.model,
+            lines.read(),
+            path,
+            what=view.what,
+            units=units or None,
+            top=view.predictions or 0,
+            watched=work.passing,
+        )
+        specs = [spec for section in sections for spec in section.specs().values()]
+        _announce(path, sum(spec.num_bytes for spec in specs))
+        write_sections(path, sections)
+    taken = size(path.stat().st_size)
+    lengths = " and ".join(
+        counted(section.header.length, f"{section.side} symbol") for section in sections
+    )
+    say(f"charrnn: wrote {escape(str(path))} ({taken}, {lengths})")
 
 
 def write_lstmvis(reader: Reader, text: str, folder: Path, what: str | None) -> None:

@@ -1,24 +1,32 @@
 """`charrnn visualize` for a model of pairs: what it does between a source and its target."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.pair_lines import PairLines
+from charrnn.cli.reading import read_dump
 from charrnn.cli.run_names import refuse_for_pairs
 from charrnn.cli.threads import one_thread
-from charrnn.cli.visualize.selection import View, ViewOptions, select
+from charrnn.cli.visualize.selection import View, ViewOptions, available, select
 from charrnn.cli.visualize.show import Readings, Sight, put, show
-from charrnn.errors import SettingError
+from charrnn.errors import SettingError, UsageError
 
 if TYPE_CHECKING:
+    from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.recording import Recording
     from charrnn.interpret.units import Architecture
+    from charrnn.numerics import Float
     from charrnn.pairs.model import PairNetwork
     from charrnn.render.grid import GridRow
     from charrnn.render.look import Look
+    from charrnn.render.views.matrix import Matrix
+    from charrnn.render.views.path import Tags
+
+    Drawing = Matrix | Tags
 
 MOST_SOURCES = 20
 """Sources of a file that are shown."""
@@ -129,77 +137,155 @@ def _sights(lines: PairLines, chosen: tuple[View | None, View | None]) -> Iterat
     yield from sights_of(with_ends(list(sources)), list(targets), chosen)
 
 
+# --- a dump -----------------------------------------------------------------------------------------------------------
+
+
+def show_dumped_pairs(
+    dumps: "Mapping[str, Dump]",
+    view: ViewOptions,
+    max_chars: int | None,
+    layout: ColoringOptions,
+    pictures: PictureOptions,
+    *,
+    pager: bool,
+) -> None:
+    """Show a dump of pairs as if the model read it; see `show_pairs`.
+
+    Args:
+        dumps: its texts, by their sides.
+        view: the units; if nothing is named, the attention is drawn, or, if there is none, some units are shown.
+        max_chars: maximum characters of each text.
+        layout: colors and width.
+        pictures: the pictures to write.
+        pager: whether to show it in the user's pager.
+    """
+    from charrnn.interpret.dumps.header import SIDES
+    from charrnn.interpret.pairs import in_lines
+    from charrnn.interpret.units import memory_of
+
+    if view == ViewOptions() and len(dumps) > 1 and dumps["target"].header.places:
+        source, target = (
+            read_dump(dumps[side], (), most=max_chars) for side in ("source", "target")
+        )
+        pairs = islice(zip(in_lines(source), in_lines(target), strict=False), MOST_SOURCES)
+        matrices = [_recorded_attention(*pair) for pair in pairs]
+        _show_drawings(matrices, "attention", layout, pictures, pager=pager)
+        return
+    first = [*dumps.values()][-1]  # the decoder's, if there is one
+    network = _network_of(dumps)
+    chosen = chosen_sides(network, available(view, first))
+
+    def read(side: str, of_side: View | None) -> "list[Recording]":
+        if of_side is None:
+            return []
+        if side not in dumps:
+            raise UsageError(f"{first.path} has no {side}s")
+        letter = of_side.choose_among(memory_of(network))
+        recording = read_dump(
+            dumps[side],
+            {letter} if letter else set(),
+            units=of_side.all_units,
+            predictions=of_side.predictions,
+            most=max_chars,
+        )
+        return in_lines(recording)
+
+    sources, targets = (read(*pair) for pair in zip(SIDES, chosen, strict=True))
+    show(list(sights_of(sources, targets, chosen)), layout, pictures, pager=pager)
+
+
+def _network_of(dumps: "Mapping[str, Dump]") -> "Architecture":
+    """The network whose parts have written the texts of a dump."""
+    networks = [dump.network for dump in dumps.values()]
+    if len(networks) == 1:
+        return networks[0]
+    return networks[0]._replace(config=replace(networks[0].config, align="attention"))
+
+
 # --- between a source and its target ----------------------------------------------------------------------------------
 
 
 def _show_between(
     lines: PairLines, layout: ColoringOptions, pictures: PictureOptions, *, pager: bool
 ) -> None:
-    from charrnn.render.ansi import lines_of
-
-    refuse_for_pairs(layout, but=("color", "width", "digits"))  # all is green
+    model, alignment = lines.model, lines.model.alignment
     with one_thread():
-        pairs = lines.read(MOST_SOURCES, OWN_SOURCES)
-        if pictures:
-            _write(lines.model, pairs, layout, pictures)
-            return
-        put(lines_of(_rows(lines.model, pairs, layout.look, layout.columns)), pager=pager)
+        drawings = [_drawing(model, *pair) for pair in lines.read(MOST_SOURCES, OWN_SOURCES)]
+    about = "attention" if alignment.looks else "labels" if alignment.is_label else "symbols"
+    _show_drawings(drawings, about, layout, pictures, pager=pager)
 
 
-def _write(
-    model: "PairNetwork",
-    pairs: Sequence[tuple[str, str | None]],
+def _show_drawings(
+    drawings: "Sequence[Drawing]",
+    about: str,
     layout: ColoringOptions,
     pictures: PictureOptions,
+    *,
+    pager: bool,
 ) -> None:
+    """Print what stands between sources and something else, or write it as pictures."""
+    from charrnn.render.ansi import lines_of
     from charrnn.render.grid import Grid
 
-    rows = list(_rows(model, pairs, layout.picture_look, layout.picture_columns))
-    alignment = model.alignment
-    about = "attention" if alignment.looks else "labels" if alignment.is_label else "symbols"
-    pictures.write(
-        Grid(rows, about, f"The {about} of {len(pairs)} sources, as a model of pairs has them.")
-    )
+    refuse_for_pairs(layout, but=("color", "width", "digits"))  # all is green
+    if pictures:
+        rows = list(_rows(drawings, layout.picture_look, layout.picture_columns))
+        words = f"The {about} of {len(drawings)} sources, as a model of pairs has them."
+        pictures.write(Grid(rows, about, words))
+        return
+    put(lines_of(_rows(drawings, layout.look, layout.columns)), pager=pager)
 
 
-def _rows(
-    model: "PairNetwork", pairs: Sequence[tuple[str, str | None]], look: "Look", width: int
-) -> "Iterator[GridRow]":
+def _rows(drawings: "Sequence[Drawing]", look: "Look", width: int) -> "Iterator[GridRow]":
     from charrnn.render.grid import GAP
+    from charrnn.render.views.matrix import Matrix, matrix_rows
+    from charrnn.render.views.path import tag_rows
 
-    for number, (source, target) in enumerate(pairs):
+    for number, drawing in enumerate(drawings):
         if number:
             yield GAP
-        yield from _rows_of(model, source, target, look, width)
+        if isinstance(drawing, Matrix):
+            yield from matrix_rows(drawing, look, width)
+        else:
+            yield from tag_rows(drawing, look, width)
 
 
-def _rows_of(
-    model: "PairNetwork", source: str, target: str | None, look: "Look", width: int
-) -> "Iterator[GridRow]":
+def _drawing(model: "PairNetwork", source: str, target: str | None) -> "Drawing":
+    """What a model does between a source and its target."""
     from charrnn.pairs import views
-    from charrnn.render.views.matrix import Matrix, matrix_rows
-    from charrnn.render.views.path import Tags, tag_rows
+    from charrnn.render.views.matrix import Matrix
+    from charrnn.render.views.path import Tags
 
     alignment = model.alignment
     if alignment.looks:
         seen = views.attention_of(model, source, target)
-        title = f"{seen.source} → {seen.target}   attention, target down, source across"
-        meaning = "how much of a target character's attention is at this source character"
-        yield from matrix_rows(
-            Matrix(title, seen.source, seen.rows, seen.values, meaning), look, width
-        )
-    elif alignment.is_label:
+        return _attention(seen.source, seen.rows, seen.values)
+    if alignment.is_label:
         seen = views.labels_of(model, source)
         title = f"{seen.source} → {seen.target}   the labels while the source is read"
         meaning = "the probability of this label after this character"
-        yield from matrix_rows(
-            Matrix(title, seen.source, seen.rows, seen.values, meaning), look, width
-        )
-    else:
-        path = views.path_of(model, source)
-        blank = f", {views.BLANK} for a blank" if alignment.blanks else ""
-        title = f"{source} → {path.target}   one symbol for each character{blank}"
-        meaning = f"the most probable symbol{blank}"
-        yield from tag_rows(
-            Tags(title, path.source, path.symbols, path.probabilities, meaning), look, width
-        )
+        return Matrix(title, seen.source, seen.rows, seen.values, meaning)
+    path = views.path_of(model, source)
+    blank = f", {views.BLANK} for a blank" if alignment.blanks else ""
+    title = f"{source} → {path.target}   one symbol for each character{blank}"
+    meaning = f"the most probable symbol{blank}"
+    return Tags(title, path.source, path.symbols, path.probabilities, meaning)
+
+
+def _attention(source: str, rows: Sequence[str], values: "Float") -> "Matrix":
+    """The attention of each symbol of a target, its end among them."""
+    from charrnn.render.views.matrix import Matrix
+    from charrnn.text.pairs import END
+
+    target = "".join(rows).removesuffix(END)
+    title = f"{source} → {target}   attention, target down, source across"
+    meaning = "how much of a target character's attention is at this source character"
+    return Matrix(title, source, rows, values, meaning)
+
+
+def _recorded_attention(source: "Recording", target: "Recording") -> "Matrix":
+    from charrnn.text.pairs import END
+
+    assert target.attention is not None
+    text = source.text.removesuffix(END)
+    return _attention(text, target.pieces, target.attention[:, : len(text)])

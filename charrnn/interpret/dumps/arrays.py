@@ -8,14 +8,14 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.interpret.dumps.header import OF_ITEM, Header, Spec
+from charrnn.interpret.dumps.header import OF_ITEM, Header, Spec, headers_json
 from charrnn.interpret.dumps.places import ItemStates, Part
 
 SAFETENSORS_TYPES = {"<f4": "F32", "<i4": "I32", "<i8": "I64", "<u4": "U32"}
@@ -54,17 +54,43 @@ class Region:
         self.written += len(data)
 
 
-def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
+class Section(NamedTuple):
+    """One of the texts of a dump."""
+
+    side: str
+    """The side of a pair, see `charrnn.interpret.dumps.header.SIDES`; "" of a language model."""
+    header: Header
+    parts: Iterable[Part]
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its arrays begin with."""
+        return f"{self.side}_" if self.side else ""
+
+    def specs(self) -> dict[str, Spec]:
+        """Those of its arrays, by their names in the file."""
+        return {self.prefix + name: spec for name, spec in self.header.specs().items()}
+
+
+def _specs(sections: Sequence[Section]) -> dict[str, Spec]:
+    return {name: spec for section in sections for name, spec in section.specs().items()}
+
+
+def _header(sections: Sequence[Section]) -> str:
+    return headers_json({section.side: section.header for section in sections})
+
+
+def write_safetensors(file: IO[bytes], sections: Sequence[Section]) -> None:
     """Write a .safetensors file; its metadata have the `header`, and the text is an array of code points.
 
     They also have the CRC-32 of each, `crc32`; an .npz file has those of any .zip file.
     """
-    described = header.to_json()
-    names = ["header", *header.specs()]
+    described, specs = _header(sections), _specs(sections)
+    names = ["header", *specs]
     checksums = _checksums(dict.fromkeys(names, 0))  # they take their place when all is written
     layout: dict[str, Any] = {"__metadata__": {"crc32": checksums, "header": described}}
     regions, end = {}, 0
-    for name, spec in header.specs().items():
+    for name, spec in specs.items():
         regions[name] = Region(end, spec.num_bytes)
         end += spec.num_bytes
         layout[name] = {
@@ -77,7 +103,8 @@ def write_safetensors(file: IO[bytes], header: Header, parts: Iterable[Part]) ->
     file.write(struct.pack("<Q", len(encoded)) + encoded)
     for region in regions.values():
         region.start += file.tell()
-    _fill(file, header, parts, regions)
+    for section in sections:
+        _fill(file, section, regions)
     known = {"header": zlib.crc32(described.encode())} | {n: r.crc for n, r in regions.items()}
     layout["__metadata__"]["crc32"] = _checksums(known)
     file.seek(8)
@@ -89,32 +116,35 @@ def _checksums(crcs: Mapping[str, int]) -> str:
     return json.dumps({name: f"{crc:08x}" for name, crc in crcs.items()})
 
 
-def write_npz(file: IO[bytes], header: Header, parts: Iterable[Part]) -> None:
+def write_npz(file: IO[bytes], sections: Sequence[Section]) -> None:
     """Write an .npz file, which numpy.load reads with allow_pickle=False; `header` and `text` are strings."""
-    strings = {"header": np.array(header.to_json())}
-    if header.units is not None:
-        strings["units"] = np.array(header.addresses)
+    strings = {"header": np.array(_header(sections))}
+    for section in sections:
+        if section.header.units is not None:
+            strings[f"{section.prefix}units"] = np.array(section.header.addresses)
     specs = {name: Spec(array.dtype, array.shape) for name, array in strings.items()}
-    specs |= header.specs()
-    specs["text"] = Spec(np.dtype(f"<U{specs['text'].shape[0]}"), ())
+    specs |= _specs(sections)
+    for section in sections:
+        text = f"{section.prefix}text"
+        specs[text] = Spec(np.dtype(f"<U{specs[text].shape[0]}"), ())
     members = {name: _begin_member(file, name, spec) for name, spec in specs.items()}
     for name, array in strings.items():
         members[name].append(file, array, array.dtype)
-    _fill(file, header, parts, members)
+    for section in sections:
+        _fill(file, section, members)
     _end_archive(file, members)
 
 
-def _fill(
-    file: IO[bytes], header: Header, parts: Iterable[Part], regions: Mapping[str, Region]
-) -> None:
+def _fill(file: IO[bytes], section: Section, regions: Mapping[str, Region]) -> None:
     """Write each part of a recording where it belongs."""
+    header = section.header
     specs = header.specs()
     states = {name: ItemStates(header.items, specs[name].shape[1:]) for name in header.value_arrays}
 
     def append(name: str, rows: npt.NDArray[Any]) -> None:
-        regions[name].append(file, rows, specs[name].dtype)
+        regions[section.prefix + name].append(file, rows, specs[name].dtype)
 
-    for part in parts:
+    for part in section.parts:
         for name, array in header.parts_of(part).items():
             append(name, array)
             if name in states:
@@ -123,7 +153,7 @@ def _fill(
     for name, left in states.items():
         for what, rows in zip(OF_ITEM, left.finish(), strict=True):
             append(f"{what}_{name}", rows)
-    assert all(region.written == region.size for region in regions.values())
+    assert all(regions[name].written == regions[name].size for name in section.specs())
 
 
 # --- .zip -----------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 A dump has either whole states and gates, each an array (T, L, H) called by its letter, or chosen units, side by side in
 one array (T, n) called `values`. In a table each unit is a column called by its address.
+
+A dump of pairs has two texts, the sources and the targets, each with a header and arrays of its own: `source_ids`,
+`target_ids` ...
 """
 
 import dataclasses
@@ -17,7 +20,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError, DataError
 from charrnn.interpret.dumps.places import Part, Size
 from charrnn.interpret.recording import RecordedModel, Recording
-from charrnn.interpret.units import Unit, parse_unit
+from charrnn.interpret.units import Unit, array_names, mark_of, parse_unit
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
 from charrnn.numerics import Float
@@ -25,8 +28,12 @@ from charrnn.schema import IN_EVERY_DUMP, DumpedModel, DumpRecord, check_record,
 from charrnn.settings import settings_of
 
 FORMAT, VERSION = "charrnn recording", 3
+PAIRS_VERSION = 4
+"""The version of a dump of pairs, whose texts are each as in version 3."""
+SIDES = ("source", "target")
+"""The texts of a dump of pairs."""
 READABLE_VERSIONS = (1, 2, VERSION)
-"""The versions of the format that can be read.
+"""The versions of the format that can be read, beside that of pairs.
 
 Version 1 called `surprisal` `bits`, and `header` `facts`. Up to version 2 there were no items, and the text lacked what
 the model does not know.
@@ -85,15 +92,20 @@ class Header:
     """The symbol of the text that comes after the dumped part, if there is one."""
     version: int = VERSION
     """The version of the format."""
+    places: int = 0
+    """S, the places of the longest source, for each of which `attention` has a weight; 0 without attention."""
 
     @classmethod
-    def of(cls, first: Recording, size: Size, units: Sequence[Unit] | None) -> "Header":
+    def of(
+        cls, first: Recording, size: Size, units: Sequence[Unit] | None, places: int = 0
+    ) -> "Header":
         """The header of a dump, from the first part of what it will hold.
 
         Args:
             first: the first part.
             size: the size of all parts.
             units: the units to dump; None dumps everything that was recorded.
+            places: see `places`.
         """
         _, layers, hidden_size = next((a.shape for a in first.arrays.values()), (0, 0, 0))
         return cls(
@@ -110,6 +122,7 @@ class Header:
             start=first.start,
             start_char=first.start_char,
             following=first.following if len(first.ids) == size.length else None,
+            places=places,
         )
 
     @property
@@ -130,6 +143,8 @@ class Header:
             vocab_size=len(self.symbols),
             hidden_size=max(1, self.hidden_size),
             num_layers=max(1, self.layers),
+            align="label" if self.source.is_encoder else None,
+            bidirectional=len({*map(mark_of, self.source.states)}) > 1 or None,
         )
         return DumpedNetwork(config, get_cell(self.source.cell))
 
@@ -139,7 +154,7 @@ class Header:
         if self.units is not None:
             return [str(unit) for unit in self.units]
         layers, units = range(self.layers), range(self.hidden_size)
-        return [f"L{layer}.{a}.{k}" for a in self.arrays for layer in layers for k in units]
+        return [str(Unit(layer, a, k)) for a in self.arrays for layer in layers for k in units]
 
     @property
     def value_arrays(self) -> tuple[str, ...]:
@@ -173,6 +188,8 @@ class Header:
         if K:
             arrays["next_ids"] = Spec(np.dtype("<i4"), (T, K))
             arrays["next_probabilities"] = Spec(number, (T, K))
+        if self.places:
+            arrays["attention"] = Spec(number, (T, self.places))
         # NumPy has no string without characters
         return arrays | {"text": Spec(np.dtype("<u4"), (max(1, self.characters),))}
 
@@ -190,14 +207,24 @@ class Header:
         }
         if self.predictions:
             rows |= {"next_ids": own.next_ids, "next_probabilities": own.next_probabilities}
+        if self.places:
+            assert own.attention is not None
+            behind = self.places - own.attention.shape[1]
+            rows["attention"] = np.pad(own.attention, ((0, 0), (0, behind)))
         return rows
 
     def to_json(self) -> str:
         """The header as JSON."""
+        return json.dumps({"format": FORMAT, "has_checksums": True, **self.record()})
+
+    def record(self) -> dict[str, Any]:
+        """The header as it stands in JSON."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         own |= {"source": dataclasses.asdict(self.source)}
         own |= {"units": None if self.units is None else [str(unit) for unit in self.units]}
-        return json.dumps({"format": FORMAT, "has_checksums": True, **own})
+        if not self.places:
+            del own["places"]
+        return own
 
     @classmethod
     def from_json(cls, text: str) -> "Header":
@@ -206,37 +233,76 @@ class Header:
         Raises:
             DataError: the text is not a dump's header, or has an unknown version.
         """
-        try:
-            record = strict_json(text)
-            if not isinstance(record, dict) or record.get("format") != FORMAT:
-                raise DataError("it is not a recording")
-            version = record.get("version")
-            if type(version) is not int or version not in READABLE_VERSIONS:
-                known = " and ".join(map(str, READABLE_VERSIONS))
-                raise DataError(
-                    f"its format has version {version!r:.40}; this charrnn reads {known}"
-                )
-            return _parsed(cls, record)
-        except (CharrnnError, ValueError, RecursionError) as error:
-            own = error.message if isinstance(error, CharrnnError) else "its header is malformed"
-            raise DataError(own) from error
+        headers = headers_in(text)
+        if "" not in headers:
+            raise DataError("it is a dump of pairs, which has two texts")
+        return headers[""]
 
 
-def _parsed(cls: type[Header], record: Mapping[str, Any]) -> Header:
-    """The header in a JSON object of a version that can be read."""
-    added = ("items",) if record["version"] >= 3 else ()
+def headers_json(headers: Mapping[str, Header]) -> str:
+    """The header of a file in JSON.
+
+    Args:
+        headers: that of each text by its side, one of SIDES; of a language model that of "".
+    """
+    if "" in headers:
+        return headers[""].to_json()
+    sides = {side: header.record() for side, header in headers.items()}
+    return json.dumps({"format": FORMAT, "has_checksums": True, "version": PAIRS_VERSION, **sides})
+
+
+def headers_in(text: str) -> dict[str, Header]:
+    """The header of each text of a file, by its side, from JSON that `headers_json` wrote.
+
+    Raises:
+        DataError: the text is not a dump's header, or has an unknown version.
+    """
+    try:
+        record = strict_json(text)
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise DataError("it is not a recording")
+        if record.get("version") != PAIRS_VERSION:
+            return {"": _parsed(record)}
+        return _sides(record)
+    except (CharrnnError, ValueError, RecursionError) as error:
+        own = error.message if isinstance(error, CharrnnError) else "its header is malformed"
+        raise DataError(own) from error
+
+
+def _sides(record: Mapping[str, Any]) -> dict[str, Header]:
+    headers = {side: _parsed(record[side]) for side in SIDES if side in record}
+    is_encoder = {side: header.source.is_encoder for side, header in headers.items()}
+    if not headers or is_encoder != {side: side == "source" for side in headers}:
+        raise DataError("its texts are not those of pairs")
+    return headers
+
+
+def _parsed(record: object) -> Header:
+    """The header in a JSON object.
+
+    Raises:
+        CharrnnError: it is malformed, or of a version that cannot be read.
+    """
+    version = record.get("version") if isinstance(record, dict) else None
+    if not isinstance(record, dict) or type(version) is not int or version not in READABLE_VERSIONS:
+        known = " and ".join(map(str, (*READABLE_VERSIONS, PAIRS_VERSION)))
+        raise DataError(f"its format has version {version!r:.40}; this charrnn reads {known}")
+    added = ("items",) if version >= 3 else ()
     check_record(DumpRecord, record, required=(*IN_EVERY_DUMP, *added))
     check_record(DumpedModel, record["source"], "source", required=settings_of(DumpedModel))
     source = RecordedModel(**{n: tuples(record["source"][n]) for n in settings_of(DumpedModel)})
-    values: dict[str, Any] = {n: tuples(record[n]) for n in (*IN_EVERY_DUMP, *added, "version")}
-    header = cls(**(values | {"source": source, "units": None}))
+    has_places = ("places",) if "places" in record else ()
+    named = (*IN_EVERY_DUMP, *added, *has_places, "version")
+    values: dict[str, Any] = {name: tuples(record[name]) for name in named}
+    header = Header(**(values | {"source": source, "units": None}))
     if "items" in added and not header.items:
         raise DataError("its text has no items")
     network = header.network
-    cell = network.cell
-    if (source.states, source.gates) != (cell.states, cell.gates):
+    cell, config = network.cell, network.config
+    states, gates = (array_names(letters, config) for letters in (cell.states, cell.gates))
+    if (source.states, source.gates) != (states, gates):
         raise DataError("it has states or gates that its cell does not have")
-    if not {*header.arrays} <= {*cell.states, *cell.gates}:
+    if not {*header.arrays} <= {*states, *gates}:
         raise DataError("it has an array that its cell does not have")
     if header.arrays and not (header.layers and header.hidden_size):
         raise DataError("its arrays have no units")

@@ -26,6 +26,7 @@ from charrnn.text.vocabulary import NOT_IN_VOCABULARY, code_points
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
+    from charrnn.text.vocabulary import Vocabulary
 
 Points = npt.NDArray[np.uint32]
 Positions = npt.NDArray[np.int64]
@@ -55,13 +56,13 @@ class Given:
     """The positions of the characters that are read."""
 
     @classmethod
-    def of(cls, model: "CharRNN", text: str, item_end: str | None = None) -> "Given":
-        """The text and what the model reads of it, which must be a model of characters.
+    def of(cls, vocabulary: "Vocabulary", text: str, item_end: str | None = None) -> "Given":
+        """The text and what a model with this vocabulary of characters reads of it.
 
         Lone surrogates become U+FFFD. With `item_end`, the end of an item of which nothing else is read is not read.
         """
         points = code_points(text).astype(np.uint32)
-        kept = np.flatnonzero(model.vocabulary.lookup(points) != NOT_IN_VOCABULARY)
+        kept = np.flatnonzero(vocabulary.lookup(points) != NOT_IN_VOCABULARY)
         if item_end is not None:
             ends = points[kept] == ord(item_end)
             is_empty = ends & np.concatenate([[True], ends])[:-1]

@@ -16,10 +16,11 @@ import numpy as np
 
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.dumps.arrays import SAFETENSORS_TYPES
-from charrnn.interpret.dumps.header import Array, Header, Spec
+from charrnn.interpret.dumps.header import Array, Header, Spec, headers_in
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
 from charrnn.schema import strict_json
+from charrnn.text.pairs import END
 
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
@@ -28,6 +29,10 @@ DAMAGE = (
 """The errors that NumPy, zipfile and safetensors raise when a file is not what it seems."""
 READABLE = (".npz", ".safetensors")
 """The endings of the files that can be read back."""
+MOST_SYMBOLS = 16
+"""Symbols of a character, at most: four bytes, or as often as an encoder reads it."""
+NOUNS = {"": "one text", "source": "sources", "target": "targets"}
+"""What the sides of a dump are called."""
 LONGEST_HEADER = 1 << 28
 """Maximum size of a header in bytes."""
 BLOCK = 1 << 24
@@ -46,20 +51,36 @@ class _Arrays(Protocol):
         """The first `count` rows of an array, which must have the type and shape of `spec`."""
 
 
+def sides_in(path: Path) -> tuple[str, ...]:
+    """The texts of a dump: "source" and "target", or one of them, of a model of pairs; else "" alone.
+
+    Raises:
+        DataError: the file is not a dump, or is damaged.
+    """
+    with _opened(path) as file:
+        return tuple(headers_in(file.header()))
+
+
 class Dump:
     """A dump that can be shown without its model.
 
     Args:
         path: a .npz or .safetensors file that `charrnn.interpret.dumps.writing` wrote.
+        side: which text, of a dump of pairs: "source" or "target".
 
     Raises:
         DataError: the file is not a dump, or is damaged.
+        UsageError: it has no such text.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with self._opened() as file:
-            self.header = Header.from_json(file.header())
+    def __init__(self, path: Path, side: str = "") -> None:
+        self.path, self._prefix = path, f"{side}_" if side else ""
+        with _opened(path) as file:
+            headers = headers_in(file.header())
+        if side not in headers:
+            has = " and ".join(NOUNS[own] for own in headers)
+            raise UsageError(f"{path} has {has}, not {NOUNS.get(side, side)}")
+        self.header = headers[side]
         self.network = self.header.network
 
     def read(
@@ -76,12 +97,13 @@ class Dump:
             DataError: the file is damaged.
         """
         header = self.header
-        with self._opened() as file:
-            rows = _Rows(file, header)
+        with _opened(self.path) as file:
+            rows = _Rows(file, header, self._prefix)
             offsets, num_characters = rows.extent(characters)
             count = len(offsets)
             text = rows.first("text", num_characters).tobytes().decode("utf-32-le")
-            pieces = tuple(_pieces(text, offsets.tolist(), header.source.level))
+            ends = header.source.is_encoder  # the end of a source is no symbol, but ends its line
+            pieces = tuple(_pieces(text, offsets.tolist(), header.source.level, with_ends=ends))
             next_ids, next_probabilities = rows.guesses(count)
             return Recording(
                 text="".join(pieces),
@@ -96,6 +118,7 @@ class Dump:
                 start=header.start,
                 start_char=header.start_char,
                 following=header.following if count == header.length else None,
+                attention=rows.first("attention", count) if header.places else None,
             )
 
     def require(self, what: str, units: Sequence[Unit] = (), top: int = 0) -> None:
@@ -129,26 +152,27 @@ class Dump:
                 "write the dump again with that many predictions",
             )
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[_Arrays]:
-        """The open file; whatever is wrong with it is a DataError of one line."""
-        from safetensors import SafetensorError
 
-        try:
-            _require_end(self.path)
-            if self.path.suffix == ".safetensors":
-                yield _Safetensors(self.path)
-            else:
-                with zipfile.ZipFile(self.path) as archive:
-                    yield _Npz(archive)
-        except DataError as error:
-            raise DataError(f"cannot show {self.path}: {error.message}") from error
-        except OSError as error:
-            raise DataError(f"cannot read {self.path}: {error.strerror or error}") from error
-        except (*DAMAGE, SafetensorError) as error:
-            raise DataError(
-                f"cannot show {self.path}: it is damaged, or not a dump that charrnn made"
-            ) from error
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_Arrays]:
+    """The open file; whatever is wrong with it is a DataError of one line."""
+    from safetensors import SafetensorError
+
+    try:
+        _require_end(path)
+        if path.suffix == ".safetensors":
+            yield _Safetensors(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                yield _Npz(archive)
+    except DataError as error:
+        raise DataError(f"cannot show {path}: {error.message}") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except (*DAMAGE, SafetensorError) as error:
+        raise DataError(
+            f"cannot show {path}: it is damaged, or not a dump that charrnn made"
+        ) from error
 
 
 def _require_end(path: Path) -> None:
@@ -160,20 +184,22 @@ def _require_end(path: Path) -> None:
 class _Rows:
     """The first rows of the arrays of an open dump."""
 
-    def __init__(self, file: _Arrays, header: Header) -> None:
+    def __init__(self, file: _Arrays, header: Header, prefix: str) -> None:
         self._file, self._header, self._specs = file, header, header.specs()
+        self._prefix = prefix
         self._names = NAMES_1 if header.version == 1 else {}
 
     def first(self, name: str, count: int) -> Array:
         """The first `count` rows of an array."""
-        return self._file.first(self._names.get(name, name), self._specs[name], count)
+        named = self._prefix + self._names.get(name, name)
+        return self._file.first(named, self._specs[name], count)
 
     def extent(self, characters: int | None) -> tuple[Array, int]:
         """The offset of each symbol to read, and the number of characters up to the end of the last."""
         header = self._header
         if characters is None or characters >= header.characters:
             return self.first("offsets", header.length) - header.start_char, header.characters
-        few = min(header.length, 4 * characters + 1)  # no character has more than four bytes
+        few = min(header.length, MOST_SYMBOLS * characters + 1)
         offsets = self.first("offsets", few) - header.start_char
         count = int(np.searchsorted(offsets, characters))
         return offsets[:count], int(offsets[count]) if count < few else header.characters
@@ -214,7 +240,7 @@ class _Npz:
 
     def first(self, name: str, spec: Spec, count: int) -> Array:
         """See `_Arrays`."""
-        if name != "text":
+        if not name.endswith("text"):
             return self._member(name, spec, (count, *spec.shape[1:]))
         string = Spec(np.dtype(f"<U{spec.shape[0]}"), ())
         return self._member(name, string, (count,), spec.dtype)
@@ -299,13 +325,26 @@ def _within(ids: Array, count: int) -> Array:
     return ids
 
 
-def _pieces(text: str, offsets: Sequence[int], level: str) -> Iterator[str]:
+def _pieces(
+    text: str, offsets: Sequence[int], level: str, *, with_ends: bool = False
+) -> Iterator[str]:
     """The characters that each symbol adds to a text, from the offset of each symbol.
 
     At level char it is one for each; between them are those that the model does not know.
+
+    Args:
+        text: the text.
+        offsets: (T,) the characters before each symbol; those of an encoder that reads each several times are equal.
+        level: the kind of the symbols.
+        with_ends: whether the last symbol of a line has its end too, of which the model knows nothing.
     """
     ends = (*offsets[1:], len(text))
     for start, end in zip(offsets, ends, strict=True):
-        if not 0 <= start <= end or (level == "char" and start == end):
+        if not 0 <= start <= end or (
+            level == "char" and start == (len(text) if with_ends else end)
+        ):
             raise ValueError("offsets that fall")
-        yield text[start] if level == "char" else text[start:end]
+        if level == "byte":
+            yield text[start:end]
+        else:
+            yield text[start] + (END if with_ends and END in text[start + 1 : end] else "")

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -9,40 +10,43 @@ import numpy as np
 
 from charrnn.errors import UsageError
 from charrnn.files import replacing
-from charrnn.interpret.dumps.arrays import write_npz, write_safetensors
+from charrnn.interpret.dumps.arrays import Section, write_npz, write_safetensors
 from charrnn.interpret.dumps.header import Header
 from charrnn.interpret.dumps.places import Given, Part, Size, count_items, placed, size_of
 from charrnn.interpret.dumps.tables import write_csv, write_jsonl, write_parquet
+from charrnn.interpret.pairs import record_sources, record_targets, with_targets
 from charrnn.interpret.recording import Recording, record_parts
-from charrnn.interpret.units import Unit
+from charrnn.interpret.units import Unit, mark_of
 from charrnn.model import CharRNN
+from charrnn.network.encoder import marks_of
+from charrnn.pairs.model import PairNetwork
 from charrnn.text.kinds import LINES
+from charrnn.text.pairs import END
 from charrnn.text.pieces import without_empty
+from charrnn.text.vocabulary import Vocabulary
 
-Writer = Callable[[IO[bytes], Header, Iterable[Part]], None]
-WRITERS: dict[str, Writer] = {
-    ".npz": write_npz,
-    ".safetensors": write_safetensors,
+TABLES: dict[str, Callable[[IO[bytes], Header, Iterable[Part]], None]] = {
     ".jsonl": write_jsonl,
     ".csv": write_csv,
     ".parquet": write_parquet,
 }
+"""The functions that write a table, which has one text, by the ending of its name."""
+ARRAYS: dict[str, Callable[[IO[bytes], Sequence[Section]], None]] = {
+    ".npz": write_npz,
+    ".safetensors": write_safetensors,
+}
+"""The functions that write arrays."""
+ENDINGS = (*ARRAYS, *TABLES)
 
 
-def writer_for(path: Path) -> Writer:
-    """The function that writes a file of this name.
-
-    Raises:
-        UsageError: the ending is none of a dump's.
-    """
-    writer = WRITERS.get(path.suffix)
-    if writer is None:
-        *others, last = WRITERS
+def require_ending(path: Path) -> None:
+    """Raise UsageError unless the ending of a name is that of a dump."""
+    if path.suffix not in ENDINGS:
+        *others, last = ENDINGS
         raise UsageError(
             f"a dump ends in {', '.join(others)} or {last}, not {str(path)!r}",
             f"call it {path.stem}.npz",
         )
-    return writer
 
 
 Watch = Callable[[Iterable[Recording], int], Iterable[Recording]]
@@ -75,11 +79,34 @@ def write(
         UsageError: the ending names no format.
         EnvironmentFault: the file cannot be written, or the format needs a package that is not installed.
     """
-    writer, parts = writer_for(path), iter(parts)
+    require_ending(path)
+    write_sections(path, [_section("", parts, size, units, given, item_end)])
+
+
+def _section(
+    side: str,
+    parts: Iterable[Recording],
+    size: Size,
+    units: Sequence[Unit] | None,
+    given: Given | None,
+    item_end: str,
+    places: int = 0,
+) -> Section:
+    """A text to write; the arguments are those of `write` and `Header.of`."""
+    parts = iter(parts)
     first = next(parts)
-    header = Header.of(first, size, units)
+    header = Header.of(first, size, units, places)
+    return Section(side, header, placed(itertools.chain([first], parts), given, item_end))
+
+
+def write_sections(path: Path, sections: Sequence[Section]) -> None:
+    """Write the texts of a dump into one file; for errors see `write`."""
     with replacing(path) as file:
-        writer(file, header, placed(itertools.chain([first], parts), given, item_end))
+        if path.suffix in ARRAYS:
+            ARRAYS[path.suffix](file, sections)
+        else:
+            (section,) = sections
+            TABLES[path.suffix](file, section.header, section.parts)
 
 
 def save(recording: Recording, path: Path) -> None:
@@ -128,12 +155,12 @@ def dump(
         UsageError: the ending names no format.
         EnvironmentFault: the file cannot be written, or the format needs a package that is not installed.
     """
-    writer_for(path)
+    require_ending(path)
     keep = what if units is None else {unit.what for unit in units}
     end = item_end or LINES.end
     given = None
     if as_evaluated and model.vocabulary.level == "char":
-        given = Given.of(model, text, item_end)
+        given = Given.of(model.vocabulary, text, item_end)
         size, text = given.size(end), given.read_text
     else:
         text = without_empty(text, item_end) if as_evaluated and item_end else text
@@ -142,3 +169,84 @@ def dump(
     seen = watched(parts, size.length) if watched else parts
     write(path, seen, size, units=units, given=given, item_end=end)
     return size.length
+
+
+# --- pairs ------------------------------------------------------------------------------------------------------------
+
+
+def pair_sections(
+    model: PairNetwork,
+    pairs: Sequence[tuple[str, str | None]],
+    path: Path,
+    *,
+    what: str | None = None,
+    units: Sequence[Unit] | None = None,
+    top: int = 0,
+    watched: Callable[[Iterable[Recording]], Iterable[Recording]] = iter,
+) -> list[Section]:
+    """The texts of a dump of pairs: the sources as an encoder reads them, and the targets as a decoder does.
+
+    Each source and each target is an item, in the same order; the header's `places` says how long the longest source is.
+
+    Args:
+        model: the model that reads.
+        pairs: sources, and targets or None: what the model writes itself.
+        path: the file that they are for; its ending names the format.
+        what: the state or gate to write; None writes all.
+        units: single units to write instead.
+        top: how many guesses to write at each position of the targets.
+        watched: hands recordings on.
+
+    Raises:
+        DataError: the model knows no character of a source, or not all of a target.
+        UsageError: the ending names no format, or that of a table, which has one text only.
+    """
+    require_ending(path)
+    named = [what] if what else None if units is None else [unit.what for unit in units]
+    sections = []
+    if any(mark_of(name) for name in named or marks_of(model.config)):
+        sections.append(_source_section(model, [s for s, _ in pairs], named, units, watched))
+    if any(not mark_of(name) for name in named or marks_of(model.config)):
+        whole = with_targets(model, pairs)
+        sections.append(_target_section(model, whole, named, units, top, watched))
+    if len(sections) > 1 and path.suffix in TABLES:
+        raise UsageError.naming(
+            f"a {path.suffix} file has one text, and this dump has sources and targets",
+            f"give {{unit}} or {{what}} of one of them, or write {path.stem}.npz",
+        )
+    return sections
+
+
+def _of_side(units: Sequence[Unit] | None, *, source: bool) -> list[Unit] | None:
+    return None if units is None else [unit for unit in units if bool(unit.mark) == source]
+
+
+def _source_section(
+    model: PairNetwork,
+    sources: Sequence[str],
+    named: Sequence[str] | None,
+    units: Sequence[Unit] | None,
+    watched: Callable[[Iterable[Recording]], Iterable[Recording]],
+) -> Section:
+    symbols = model.source_symbols
+    assert isinstance(symbols, Vocabulary)
+    given = Given.of(symbols, "".join(source + END for source in sources))
+    given = replace(given, kept=np.repeat(given.kept, model.config.stretch or 1))
+    parts = watched(record_sources(model, sources, keep=named))
+    own = _of_side(units, source=True)
+    return _section("source", parts, given.size(END), own, given, END)
+
+
+def _target_section(
+    model: PairNetwork,
+    pairs: Sequence[tuple[str, str]],
+    named: Sequence[str] | None,
+    units: Sequence[Unit] | None,
+    top: int,
+    watched: Callable[[Iterable[Recording]], Iterable[Recording]],
+) -> Section:
+    size = size_of(model.decoder, "".join(target + END for _, target in pairs), END)
+    looks = model.alignment.looks
+    places = max(map(len, model.ids_of([s for s, _ in pairs]))) if looks else 0
+    parts = watched(record_targets(model, pairs, top=top, keep=named))
+    return _section("target", parts, size, _of_side(units, source=False), None, END, places)
