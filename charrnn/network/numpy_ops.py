@@ -72,8 +72,9 @@ class NumpyOps:
             y = x - x.dot(_ones(x.size)) / x.size
             y *= 1 / math.sqrt(y.dot(y) / x.size + EPSILON)
         else:
-            y = x - x.mean(-1, keepdims=True)
-            y /= np.sqrt((y * y).mean(-1, keepdims=True) + EPSILON)
+            size = x.shape[-1]  # the sums of `mean`, without what it does around them
+            y = x - np.add.reduce(x, -1, keepdims=True) / size
+            y /= np.sqrt(np.add.reduce(y * y, -1, keepdims=True) / size + EPSILON)
         y *= gain
         y += shift
         return y
@@ -87,6 +88,16 @@ class NumpyOps:
     def start(name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:  # noqa: ARG004 (for editors)
         """Identity."""
         return x
+
+    @staticmethod
+    def additive_scores(
+        queries: npt.NDArray[Any], keys: npt.NDArray[Any], weight: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
+        """Weight · tanh(q + k)."""
+        sums = queries[:, :, None] + keys[:, None]  # (N, T, S, A)
+        np.tanh(sums, sums)
+        scores: npt.NDArray[Any] = sums.reshape(-1, weight.size).dot(weight)
+        return scores.reshape(sums.shape[:-1])
 
     softmax = staticmethod(softmax)
 

@@ -1,5 +1,6 @@
 """The conversion of sources into targets: the most likely symbol at each step, or a beam search, for many at once."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from charrnn.pairs.decoder import Encoded
 from charrnn.pairs.model import PairNetwork
 from charrnn.pairs.restriction import Restriction
 from charrnn.pairs.search import ROWS, Target, beam_search, greedy, without
+from charrnn.pairs.side_by_side import mapped
 from charrnn.text.pairs import known_rows
 from charrnn.text.vocabulary import Vocabulary, code_points
 
@@ -100,13 +102,15 @@ def _some(model: PairNetwork, sources: Sequence[str], search: _Search) -> Iterat
     """The targets of some sources, of which those of about the same length are read side by side."""
     ids = model.ids_of(sources)
     order = sorted((k for k in range(len(ids)) if len(ids[k])), key=lambda k: len(ids[k]))
-    found: dict[int, list[Target]] = {}
     rows = max(1, ROWS // search.beam)
-    for begin in range(0, len(order), rows):
-        numbers = order[begin : begin + rows]
+
+    def targets(numbers: list[int]) -> list[list[Target]]:
+        """The targets of the sources with these numbers."""
         encoded = model.encode([ids[k] for k in numbers])
-        made = _targets(model, encoded, [sources[k] for k in numbers], search)
-        found |= dict(zip(numbers, made, strict=True))
+        return _targets(model, encoded, [sources[k] for k in numbers], search)
+
+    made = mapped(targets, [order[begin : begin + rows] for begin in range(0, len(order), rows)])
+    found = dict(zip(order, itertools.chain.from_iterable(made), strict=True))
     for k, source in enumerate(sources):
         if k not in found and model.alignment.keeps_unknown and source:
             nothing: Float64 = np.zeros((0, len(model.vocabulary)))

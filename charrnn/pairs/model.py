@@ -135,9 +135,11 @@ class PairNetwork:
         symbols = self.source_symbols
         if isinstance(symbols, Labels):
             return [np.array([symbols.id_of(source)]) for source in sources]
-        found = (symbols.lookup(code_points(source)).astype(np.int64) for source in sources)
-        times = self.config.stretch or 1
-        return [np.repeat(ids[ids != NOT_IN_VOCABULARY], times) for ids in found]
+        ids = symbols.lookup(code_points("".join(sources))).astype(np.int64)
+        known, times = ids != NOT_IN_VOCABULARY, self.config.stretch or 1
+        ends = np.cumsum([0, *map(len, sources)])
+        before = np.concatenate([[0], np.cumsum(known)]) * times
+        return np.split(np.repeat(ids[known], times), before[ends[1:-1]])[: len(sources)]
 
     def encode(
         self, sources: Sequence[npt.NDArray[np.int64]], watch: Watch | None = None

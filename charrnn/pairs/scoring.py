@@ -13,6 +13,7 @@ from charrnn.numerics import log_softmax, require_finite_predictions
 from charrnn.pairs.converting import convert
 from charrnn.pairs.model import PairNetwork
 from charrnn.pairs.search import ROWS
+from charrnn.pairs.side_by_side import mapped
 from charrnn.text.pairs import END, Labels, known_rows, named_unknown
 
 Pairs = Sequence[tuple[str, str]]
@@ -161,12 +162,17 @@ def costs(model: PairNetwork, pairs: Pairs) -> list[float]:
     for k, (_, target) in enumerate(pairs):
         if not len(ids[k]):
             found[k] = np.log(len(model.vocabulary)) * num_symbols(model, [("", target)])
-    for begin in range(0, len(order), ROWS):
-        rows = order[begin : begin + ROWS]
+
+    def cost(rows: list[int]) -> Any:
+        """The costs of the pairs with these numbers."""
         targets = [pairs[k][1] for k in rows]
         sources = [pairs[k][0] for k in rows]
-        found[rows] = _costs(model, [ids[k] for k in rows], sources, targets)
-    return [float(cost) for cost in found]
+        return _costs(model, [ids[k] for k in rows], sources, targets)
+
+    batches = [order[begin : begin + ROWS] for begin in range(0, len(order), ROWS)]
+    for rows, some in zip(batches, mapped(cost, batches), strict=True):
+        found[rows] = some
+    return [float(one) for one in found]
 
 
 def _costs(

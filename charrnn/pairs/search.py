@@ -1,5 +1,6 @@
 """The search of a decoder: the most likely symbol at each step, or a beam of hypotheses, for many sources at once."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +12,17 @@ import numpy.typing as npt
 from charrnn.numerics import Float64, Mask, log_softmax
 from charrnn.pairs.decoder import Encoded
 from charrnn.pairs.model import PairNetwork
+from charrnn.text.items import Positions
 from charrnn.text.languages import Language, State
 from charrnn.text.pairs import END
+from charrnn.text.vocabulary import Vocabulary
 
 ROWS = 256
 """Hypotheses that are computed side by side."""
 BEHIND = 16
 """A decoder writes at most twice as much as the longest target in training, and this much more."""
+FULL = 0.8
+"""Part of the rows that must go on; if fewer do, those that have ended are left out from then on."""
 
 
 @dataclass(frozen=True)
@@ -82,34 +87,39 @@ def greedy(model: PairNetwork, encoded: Encoded, language: Language | None = Non
     guide, longest = _guide(model, language, end)
     num_rows = len(encoded.final)
     ids, state = np.full(num_rows, end), decoder.initial_state(num_rows)
-    alive = np.arange(num_rows)
-    written: list[list[int]] = [[] for _ in range(num_rows)]
-    nats, whole = np.zeros(num_rows), np.zeros(num_rows, bool)
+    rows, live = np.arange(num_rows), np.ones(num_rows, bool)  # those computed; which go on
+    written, nats = np.full((longest, num_rows), end), np.zeros(num_rows)
+    lengths = np.full(num_rows, longest)
     places: list[State] = [language.start] * num_rows if language else []
     for step in range(longest):
         logits, state, _ = decoder.step(ids, state)
         log_p = log_softmax(without(logits, symbols.unknown_id))
         if guide:
             log_p = guide.barred(log_p, places, longest - step)
-        ids = log_p.argmax(-1)
-        nats[alive] -= log_p[np.arange(len(ids)), ids]
-        going = ids != end
-        whole[alive[~going]] = True
+        ids = np.where(live, log_p.argmax(-1), end)
+        nats[rows[live]] -= log_p[live, ids[live]]
+        written[step, rows] = ids
+        lengths[rows[live & (ids == end)]] = step
+        live &= ids != end
         if language:
             reading = zip(places, ids.tolist(), strict=True)
-            places = [language.advance(at, symbol) for at, symbol in reading if symbol != end]
-        if not going.all():
-            alive, ids = alive[going], ids[going]
-            if not len(alive):
-                break
-            decoder = decoder.rows(going)
-            state = tuple(tuple(part[going] for part in layer) for layer in state)
-        for row, symbol in zip(alive.tolist(), ids.tolist(), strict=True):
-            written[row].append(symbol)
-    return [
-        Target(symbols.decode(text), float(cost), bool(done))
-        for text, cost, done in zip(written, nats, whole, strict=True)
-    ]
+            places = [at if k == end else language.advance(at, k) for at, k in reading]
+        if not live.any():
+            break
+        if live.mean() < FULL:
+            decoder, rows, ids = decoder.rows(live), rows[live], ids[live]
+            state = tuple(tuple(part[live] for part in layer) for layer in state)
+            places, live = [*itertools.compress(places, live)], live[live]
+    texts = _texts(written, lengths, symbols)
+    scored = zip(texts, nats.tolist(), (lengths < longest).tolist(), strict=True)
+    return [Target(*one) for one in scored]
+
+
+def _texts(written: npt.NDArray[np.int64], lengths: Positions, symbols: Vocabulary) -> list[str]:
+    """The texts of columns of ids, which have these lengths."""
+    real = np.arange(len(written)) < lengths[:, None]
+    whole, ends = symbols.decode(written.T[real]), [0, *lengths.cumsum().tolist()]
+    return [whole[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 class _Hypothesis(NamedTuple):

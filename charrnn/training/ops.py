@@ -39,6 +39,12 @@ class TorchOps:
         return functional.layer_norm(x, gain.shape, gain, shift, EPSILON)
 
     @staticmethod
+    def additive_scores(queries: Tensor, keys: Tensor, weight: Tensor) -> Tensor:
+        """2 weight · σ(2q + 2k), in which the widest arrays are passed once less than for `tanh`."""
+        sums = (queries + queries)[:, :, None] + (keys + keys)[:, None]  # (N, T, S, A)
+        return torch.sigmoid(sums) @ (weight + weight)
+
+    @staticmethod
     def softmax(x: Tensor) -> Tensor:
         """Exp(x) / Σ exp(x) over the last axis, in float32."""
         return torch.softmax(x.float(), -1)

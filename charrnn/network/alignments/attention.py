@@ -35,7 +35,7 @@ class Memory(NamedTuple):
     values: Array
     """(N, S, K) the outputs of the encoder."""
     keys: Array
-    """(N, S, A) what queries are compared with: W_k e, of additive attention twice that."""
+    """(N, S, A) what queries are compared with: W_k e."""
     barred: Array
     """(N, 1, S): 0 for a place of the source, NOWHERE behind its end."""
 
@@ -65,17 +65,13 @@ class Attention(Alignment):
 
     def remember(self, values: Array, barred: Array, weights: Weights) -> Memory:
         """The keys of a source, computed once."""
-        keys = values @ weights["key"].T
-        return Memory(values, keys + keys if "query" in weights else keys, barred)
+        return Memory(values, values @ weights["key"].T, barred)
 
     def attend(self, h: Array, memory: Memory, weights: Weights, ops: Ops) -> tuple[Array, Array]:
         """The output ĥ (N, T, H), and the weights α (N, T, S)."""
         if "query" in weights:
-            # v · tanh(x) is 2 v · σ(2x) less a constant, which softmax does not see: the widest arrays are passed
-            # once less
             queries = h @ weights["query"].T  # (N, T, A)
-            sums = (queries + queries)[:, :, None] + memory.keys[:, None]  # (N, T, S, A)
-            scores = ops.sigmoid(sums) @ (weights["score"] + weights["score"])
+            scores = ops.additive_scores(queries, memory.keys, weights["score"])
         else:
             scores = h @ memory.keys.swapaxes(1, 2)
         alpha = ops.softmax(scores + memory.barred)  # (N, T, S)

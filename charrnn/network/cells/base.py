@@ -54,6 +54,9 @@ class Ops(Protocol):
     def layer_norm(self, x: Array, gain: Array, shift: Array, /) -> Array:
         """Layer normalization of (N, H): (x - mean) / √(variance + EPSILON) over the units, ⊙ gain + shift."""
 
+    def additive_scores(self, queries: Array, keys: Array, weight: Array, /) -> Array:
+        """Weight · tanh(q + k), (N, T, S), less a constant, of queries (N, T, A) and keys (N, S, A)."""
+
     def softmax(self, x: Array, /) -> Array:
         """Exp(x) / Σ exp(x) over the last axis."""
 
