@@ -7,15 +7,19 @@ import re
 import sysconfig
 import unicodedata
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from charrnn.config import CorpusConfig
 from charrnn.text import generated
 from charrnn.text.catalog import CATALOG, MADE, find_sources, is_cached
 from charrnn.text.generated import GENERATORS, dates, docstrings, numerals, strings, travel
+from charrnn.text.generated.accents import unaccented as plain_of
 from charrnn.text.generated.draws import Draws, without_repeats
+from charrnn.text.pairs import chosen_alignment
 from charrnn.text.sources import Notes, byte_pieces
 
 FIXED = [name for name, generator in GENERATORS.items() if not generator.is_library]
@@ -279,6 +283,11 @@ def test_number_words_are_those_of_num2words():
         assert numerals.in_words(number) == num2words(number)
 
 
+def test_roman_numerals_are_those_of_a_library():
+    library = pytest.importorskip("roman_numerals").RomanNumeral
+    assert all(str(library(n)) == numerals.in_roman(n) for n in range(1, 4000))
+
+
 def test_all_short_numbers_occur_and_long_ones_are_spread():
     drawn = {int(source) for source, _ in GENERATORS["numbers"].pairs(1)}
     assert set(range(10_000)) <= drawn
@@ -334,6 +343,35 @@ def test_an_accent_is_not_decided_by_the_word_alone():
     ambiguous = {plain for plain, words in forms.items() if len(words) > 1}
     assert {"a", "ou", "el"} <= ambiguous
     assert len({c for _, target in some("accents") for c in target if not c.isascii()}) > 10
+
+
+def names_of(package):
+    """Names in Czech, French, Spanish, Hungarian and Romanian: of countries and languages, or of families."""
+    if package == "babel":
+        locales = map(pytest.importorskip("babel").Locale, ("cs", "fr", "es", "hu", "ro"))
+        names = [n for one in locales for n in (*one.territories.values(), *one.languages.values())]
+    else:
+        pytest.importorskip("faker")
+        places = ("cs_CZ", "fr_FR", "es_ES", "hu_HU", "ro_RO")
+        kinds = (import_module(f"faker.providers.person.{place}").Provider for place in places)
+        names = [name for kind in kinds for name in kind.last_names]
+    return [unicodedata.normalize("NFC", name) for name in dict.fromkeys(names)]
+
+
+def base_letter(character):
+    """By the name of a character: LATIN SMALL LETTER E WITH ACUTE is an e."""
+    name = unicodedata.name(character).partition(" WITH ")[0]
+    return unicodedata.lookup(name)
+
+
+@pytest.mark.parametrize("package", ["babel", "faker"])
+def test_accents_of_names_are_left_out_letter_by_letter_and_restored_in_step(package):
+    names = names_of(package)
+    plain = list(map(plain_of, names))
+    assert plain == ["".join(map(base_letter, name)) for name in names]
+    assert 0.1 < np.mean([one != other for one, other in zip(names, plain, strict=True)]) < 0.9
+    align, _ = chosen_alignment(plain, names)
+    assert align == "each"
 
 
 def test_the_same_city_is_a_destination_or_a_place_of_departure():
