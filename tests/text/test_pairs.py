@@ -145,12 +145,13 @@ def test_every_pair_has_one_part_and_a_source_only_one(tmp_path):
     assert set(again.val.tolist()) != set(corpus.val.tolist())
 
 
-def test_labels_as_sources_are_in_every_part():
+@pytest.mark.parametrize("align", [None, "lm", "attention"])
+def test_labels_as_sources_are_in_every_part(align):
     generator = random.Random(2)
     pairs = [(generator.choice(["en", "de"]), letters(5, generator)) for _ in range(300)]
-    corpus = corpus_of(pairs, val_fraction=0.2)
-    assert corpus.align == "none"
-    assert corpus.source_labels
+    corpus = corpus_of(pairs, align=align, val_fraction=0.2)
+    assert corpus.align == (align or "none")
+    assert corpus.source_labels == (align is None)
     for part in (corpus.train, corpus.val):
         assert {corpus.source_texts[k] for k in part} == {"en", "de"}
 
