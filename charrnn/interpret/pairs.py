@@ -24,7 +24,7 @@ from charrnn.numerics import Float
 from charrnn.pairs.converting import convert
 from charrnn.pairs.decoder import Encoded
 from charrnn.pairs.model import PairNetwork
-from charrnn.pairs.views import as_read, known_part, require_writable
+from charrnn.pairs.views import MatrixOfPair, as_read, known_part, require_writable
 from charrnn.text.pairs import END, Labels
 from charrnn.text.vocabulary import Vocabulary
 
@@ -178,6 +178,13 @@ def record_sources(
             yield replace(recording, start=start, start_char=start_char)
             start += len(recording.ids)
             start_char += len(source) + 1  # its end is no symbol
+
+
+def attention_in(source: Recording, target: Recording) -> MatrixOfPair:
+    """The attention of a source and its target, as they were recorded."""
+    assert target.attention is not None
+    text, end = source.text.removesuffix(END), target.text.removesuffix(END)
+    return MatrixOfPair(text, target.pieces, target.attention[:, : len(text)], end)
 
 
 def in_lines(recording: Recording) -> list[Recording]:

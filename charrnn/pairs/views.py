@@ -126,6 +126,31 @@ def path_of(model: PairNetwork, source: str) -> Path:
     return Path(as_read(model, known), shown, np.exp(log_p.max(-1)), target)
 
 
+def matrix_of(model: PairNetwork, source: str, target: str | None = None) -> MatrixOfPair:
+    """What a model does between a source and its target, as numbers for each character of both; see `is_seen_between`.
+
+    Raises:
+        DataError: the model knows no character of the source, or not all of the target.
+    """
+    if model.alignment.looks:
+        return attention_of(model, source, target)
+    if model.alignment.is_label:
+        return labels_of(model, source)
+    path = path_of(model, source)
+    rows: list[str] = []
+    of_places = []
+    for place, symbol in enumerate(path.symbols):
+        goes_on = model.alignment.blanks and place and symbol == path.symbols[place - 1]
+        if not goes_on and symbol != BLANK:
+            rows.append(symbol)
+        of_places.append(None if symbol == BLANK else len(rows) - 1)
+    values = np.zeros((len(rows), len(of_places)), np.float32)
+    for place, row in enumerate(of_places):
+        if row is not None:
+            values[row, place] = path.probabilities[place]
+    return MatrixOfPair(path.source, tuple(rows), values, path.target)
+
+
 def as_read(model: PairNetwork, known: str) -> str:
     """Each character of a source as often as the network reads it."""
     return "".join(c * (model.config.stretch or 1) for c in known)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.recording import PART
-from charrnn.interpret.units import Unit, interest
+from charrnn.interpret.units import Unit, interest, letter_of
 from charrnn.network.cells import get_cell
 from charrnn.numerics import Float, Float64
 from charrnn.render.glyphs import glyph
@@ -150,11 +150,16 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
         CheckpointError: a prediction is not finite.
     """
     surprisal = np.concatenate(collected.surprisal)
+    assert collected.source
+    predicts = not collected.source.is_encoder
+    if not predicts:
+        surprisal = np.zeros_like(surprisal)
     if not np.isfinite(surprisal).all():
         raise CheckpointError("the model's probabilities are not finite: its weights are too large")
     costs = surprisal[int(collected.start == 0) :]  # the first symbol of all is not predicted
     probabilities = np.concatenate(collected.next_probabilities)
     return {
+        "predicts": predicts,
         "surprisal": pack(np.minimum(np.rint(surprisal * 1000), MAX_MILLIBITS).astype("<u2")),
         "meanSurprisal": round(float(costs.mean()) if len(costs) else 0.0, 4),
         "mostSurprisal": FULL_SURPRISAL,
@@ -205,7 +210,7 @@ def _units(values: Float, units: Sequence[Unit]) -> tuple[list[dict[str, Any]], 
     some = [values[:, None, k : k + MAX_SCORED] for k in range(0, len(units), MAX_SCORED)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
     reach = np.abs(values).max(axis=0)
-    is_cell = np.array([u.what == "c" for u in units], bool)
+    is_cell = np.array([u.letter == "c" for u in units], bool)
     scales = np.where(is_cell | (reach > 1), np.maximum(reach, 1e-6), 1.0).astype(np.float32)
     lows, highs = values.min(axis=0), values.max(axis=0)
     described = [
@@ -228,8 +233,9 @@ def _units(values: Float, units: Sequence[Unit]) -> tuple[list[dict[str, Any]], 
 def _gates(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
     """For each sigmoid gate, and each unit (L, H): the fractions of time shut and open, and the time scale."""
     first = next(parts)
-    gates = get_cell(first.source.cell).sigmoids
-    if not gates or not first.arrays.keys() >= set(gates):
+    sigmoids = get_cell(first.source.cell).sigmoids
+    gates = {name for name in first.source.gates if letter_of(name) in sigmoids}
+    if not gates or not first.arrays.keys() >= gates:
         collections.deque(parts, maxlen=0)
         return []
     return [

@@ -483,6 +483,29 @@ def test_a_dump_shows_what_the_model_shows(see, tmp_path):
     assert "L0>.c." in see("visualize", "--from", tmp_path / "k.npz").out
 
 
+def test_a_page_has_the_matrices_and_the_states_and_a_dump_gives_the_same(see, tmp_path):
+    def data_of(*options):
+        see("visualize", *options, "--html", tmp_path / "p.html")
+        page = (tmp_path / "p.html").read_text()
+        return json.loads(re.search(r'id="data">(.*)</script>', page)[1])
+
+    (tmp_path / "s.txt").write_text("abcd\ndda\tadd\n")
+    data = data_of("reverse", tmp_path / "s.txt", "--unit", "L0<.h.2", "--unit", "L0.o.1")
+    assert ["".join(pair["source"]) for pair in data["pairs"]] == ["abcd", "dda"]
+    assert data["pairs"][1]["target"] == [*"add↵"]
+    assert [data["sides"][side]["first"] for side in ("source", "target")] == ["L0<.h.2", "L0.o.1"]
+    assert {unit["what"] for unit in data["sides"]["source"]["units"]} == {"c>", "c<", "h<"}
+    plain = data_of("reverse", tmp_path / "s.txt", "--surprisal")
+    assert plain["sides"]["target"]["first"] == "surprisal"
+    see(
+        "visualize", "reverse", tmp_path / "s.txt", "--dump", tmp_path / "d.npz", "--predictions", 5
+    )
+    again = data_of("--from", tmp_path / "d.npz", "--surprisal")
+    assert again == plain | {"title": "d"}
+    assert data_of("cases", "low")["pairs"] == []
+    assert data_of("tags", "abcd", "--what", "h<")["sides"]["source"]["units"][0]["what"] == "h<"
+
+
 def test_of_a_label_the_most_interesting_unit_of_the_decoder_is_shown(see):
     assert "chosen from 16 units" in see("visualize", "cases", "low").out
 
@@ -522,7 +545,7 @@ def test_units_of_pairs_are_edited_in_every_command(see):
         ("visualize", ("kinds", "abc", "--unit", "L0.c.1"), 2),
         ("visualize", ("kinds", "abc", "--unit", "L0>.c.16"), 2),
         ("visualize", ("reverse", "abc", "--palette", "vik"), 2),
-        ("visualize", ("reverse", "abc", "--html", "page.html"), 2),
+        ("visualize", ("kinds", "abc", "--html", "page.html", "--predictions", "3"), 2),
         ("visualize", ("reverse", "???"), 3),
         ("visualize", ("reverse", "abc\txyz"), 3),
         ("visualize", ("cases", "high", "--unit", "L0.c.1"), 3),

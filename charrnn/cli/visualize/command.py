@@ -35,6 +35,7 @@ from charrnn.cli.visualize.dumps import (
 from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
 from charrnn.cli.visualize.pairs import show_dumped_pairs, show_pairs
+from charrnn.cli.visualize.pairs_page import write_dumped_pairs_page, write_pairs_page
 from charrnn.cli.visualize.selection import ViewOptions, available, number_or_all, select
 from charrnn.cli.visualize.show import ModelReadings, Readings, show
 from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
@@ -161,13 +162,8 @@ def visualize(
     loaded = open_any(path, hint_in_quotes(names))
     if loaded.model.config.align:
         refuse_for_pairs(following, sampling)
-        refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
-        refuse_for_pairs(output, but=("pager", "dump"))
         lines = PairLines(edits.edited(loaded.model), loaded, names, reading.max_chars)
-        if output.dump:
-            write_pairs_dump(lines, output.dump, view)
-        else:
-            show_pairs(lines, view, layout, pictures, pager=output.pager)
+        _of_pairs(lines, view, layout, pictures, output)
         return
     seed = None if following.follow else sampling.seed
     reader = make_reader(loaded, names, edits, seed=seed, says_items=not following.follow)
@@ -185,6 +181,24 @@ def visualize(
         show([(readings, chosen)], layout, pictures, pager=output.pager)
         if view == ViewOptions() and not (pictures or output.pager):
             _say_next(checkpoint or reader.title, reader)
+
+
+def _of_pairs(
+    lines: PairLines,
+    view: ViewOptions,
+    layout: ColoringOptions,
+    pictures: PictureOptions,
+    output: WritingOptions,
+) -> None:
+    """Show what a model of pairs does, or write it."""
+    refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
+    refuse_for_pairs(output, but=("pager", "dump", "html"))
+    if output.html:
+        write_pairs_page(output.html, lines, view, layout.palette)
+    elif output.dump:
+        write_pairs_dump(lines, output.dump, view)
+    else:
+        show_pairs(lines, view, layout, pictures, pager=output.pager)
 
 
 def _say_next(model: str, reader: Reader) -> None:
@@ -224,8 +238,12 @@ def _show_dump(
     dumps = open_dumps(path)
     if "" not in dumps:
         refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
-        refuse_for_pairs(output, but=("pager",))
-        show_dumped_pairs(dumps, view, reading.max_chars, layout, pictures, pager=output.pager)
+        refuse_for_pairs(output, but=("pager", "html"))
+        most = reading.max_chars
+        if output.html:
+            write_dumped_pairs_page(output.html, dumps, view, layout.palette, most)
+        else:
+            show_dumped_pairs(dumps, view, most, layout, pictures, pager=output.pager)
         return
     dump = dumps[""]
     if output.html:

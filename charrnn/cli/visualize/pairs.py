@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.recording import Recording
     from charrnn.interpret.units import Architecture
-    from charrnn.numerics import Float
     from charrnn.pairs.model import PairNetwork
+    from charrnn.pairs.views import MatrixOfPair
     from charrnn.render.grid import GridRow
     from charrnn.render.look import Look
     from charrnn.render.views.matrix import Matrix
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_SOURCES = 20
 """Sources of a file that are shown."""
+ATTENTION = "how much of a target character's attention is at this source character"
+LABELS = "the probability of this label after this character"
 OWN_SOURCES = 3
 """Validation pairs that are shown if no source is given."""
 
@@ -71,6 +73,15 @@ def show_pairs(
 # --- units ------------------------------------------------------------------------------------------------------------
 
 
+def require_decoder(network: "Architecture", view: ViewOptions) -> None:
+    """Raise SettingError if predictions are to be shown, or what they cost, and there are none."""
+    if not network.config.writes and (view.surprisal or view.predictions):
+        name = "surprisal" if view.surprisal else "predictions"
+        raise SettingError.naming(
+            f"{{{name}}} needs a decoder, which predicts; this model has none", "leave it out"
+        )
+
+
 def chosen_sides(network: "Architecture", view: ViewOptions) -> tuple[View | None, View | None]:
     """What is shown of the sources, and of the targets; None: nothing.
 
@@ -79,11 +90,7 @@ def chosen_sides(network: "Architecture", view: ViewOptions) -> tuple[View | Non
     """
     from charrnn.interpret.units import mark_of, memory_of
 
-    if not network.config.writes and (view.surprisal or view.predictions):
-        name = "surprisal" if view.surprisal else "predictions"
-        raise SettingError.naming(
-            f"{{{name}}} needs a decoder, which predicts; this model has none", "leave it out"
-        )
+    require_decoder(network, view)
     chosen = select(network, view)
     what = chosen.choose_among(memory_of(network))
 
@@ -160,7 +167,7 @@ def show_dumped_pairs(
         pager: whether to show it in the user's pager.
     """
     from charrnn.interpret.dumps.header import SIDES
-    from charrnn.interpret.pairs import in_lines
+    from charrnn.interpret.pairs import attention_in, in_lines
     from charrnn.interpret.units import memory_of
 
     if view == ViewOptions() and len(dumps) > 1 and dumps["target"].header.places:
@@ -168,11 +175,11 @@ def show_dumped_pairs(
             read_dump(dumps[side], (), most=max_chars) for side in ("source", "target")
         )
         pairs = islice(zip(in_lines(source), in_lines(target), strict=False), MOST_SOURCES)
-        matrices = [_recorded_attention(*pair) for pair in pairs]
+        matrices = [_attention(attention_in(*pair)) for pair in pairs]
         _show_drawings(matrices, "attention", layout, pictures, pager=pager)
         return
     first = [*dumps.values()][-1]  # the decoder's, if there is one
-    network = _network_of(dumps)
+    network = network_of(dumps)
     chosen = chosen_sides(network, available(view, first))
 
     def read(side: str, of_side: View | None) -> "list[Recording]":
@@ -194,7 +201,7 @@ def show_dumped_pairs(
     show(list(sights_of(sources, targets, chosen)), layout, pictures, pager=pager)
 
 
-def _network_of(dumps: "Mapping[str, Dump]") -> "Architecture":
+def network_of(dumps: "Mapping[str, Dump]") -> "Architecture":
     """The network whose parts have written the texts of a dump."""
     networks = [dump.network for dump in dumps.values()]
     if len(networks) == 1:
@@ -258,13 +265,11 @@ def _drawing(model: "PairNetwork", source: str, target: str | None) -> "Drawing"
 
     alignment = model.alignment
     if alignment.looks:
-        seen = views.attention_of(model, source, target)
-        return _attention(seen.source, seen.rows, seen.values)
+        return _attention(views.attention_of(model, source, target))
     if alignment.is_label:
         seen = views.labels_of(model, source)
         title = f"{seen.source} → {seen.target}   the labels while the source is read"
-        meaning = "the probability of this label after this character"
-        return Matrix(title, seen.source, seen.rows, seen.values, meaning)
+        return Matrix(title, seen.source, seen.rows, seen.values, LABELS)
     path = views.path_of(model, source)
     blank = f", {views.BLANK} for a blank" if alignment.blanks else ""
     title = f"{source} → {path.target}   one symbol for each character{blank}"
@@ -272,20 +277,9 @@ def _drawing(model: "PairNetwork", source: str, target: str | None) -> "Drawing"
     return Tags(title, path.source, path.symbols, path.probabilities, meaning)
 
 
-def _attention(source: str, rows: Sequence[str], values: "Float") -> "Matrix":
+def _attention(seen: "MatrixOfPair") -> "Matrix":
     """The attention of each symbol of a target, its end among them."""
     from charrnn.render.views.matrix import Matrix
-    from charrnn.text.pairs import END
 
-    target = "".join(rows).removesuffix(END)
-    title = f"{source} → {target}   attention, target down, source across"
-    meaning = "how much of a target character's attention is at this source character"
-    return Matrix(title, source, rows, values, meaning)
-
-
-def _recorded_attention(source: "Recording", target: "Recording") -> "Matrix":
-    from charrnn.text.pairs import END
-
-    assert target.attention is not None
-    text = source.text.removesuffix(END)
-    return _attention(text, target.pieces, target.attention[:, : len(text)])
+    title = f"{seen.source} → {seen.target}   attention, target down, source across"
+    return Matrix(title, seen.source, seen.rows, seen.values, ATTENTION)

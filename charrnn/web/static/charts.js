@@ -127,6 +127,7 @@ class HeatMap {
 
 // --- gates --------------------------------------------------------------------------------------------------------------
 
+const markOf = (what) => what.replace(/[^<>]/g, ""); // the direction of an encoder's array: see charrnn/interpret/units.py
 const LAYERS = ["--layer-0", "--layer-1", "--layer-2", "--layer-3"]; // the colors of the layers, repeated after the last
 
 class GatePlots {
@@ -160,13 +161,14 @@ class GatePlots {
   // The points of a gate: where they are, and which unit they select (-1 if its values are not in the page).
   points(gate) {
     const { data } = this.page;
+    const mark = markOf(gate.name);
     return gate.left.flatMap((row, layer) =>
       row.map((left, index) => ({
         layer,
         index,
         left,
         right: gate.right[layer][index],
-        unit: data.units.findIndex((unit) => unit.layer === layer && unit.index === index),
+        unit: data.units.findIndex((unit) => unit.layer === layer && unit.index === index && markOf(unit.what) === mark),
       })),
     );
   }
@@ -204,7 +206,8 @@ class GatePlots {
       for (const { layer, left, right } of plot.points)
         dot(context, plot.x(right), plot.y(left), 2.5, colors[layer % colors.length]);
       context.globalAlpha = 1;
-      const picked = plot.points.find(({ layer, index }) => layer === own?.layer && index === own?.index);
+      const isOwn = ({ layer, index }) => layer === own?.layer && index === own.index && markOf(plot.gate.name) === markOf(own.what);
+      const picked = plot.points.find(isOwn);
       if (picked) {
         context.strokeStyle = ink;
         context.lineWidth = 2;
@@ -242,5 +245,5 @@ function describeGate(noun, gate, { layer, index, left, right }) {
   const percent = (part) => `${(100 * part).toFixed(1)} %`;
   const scale = gate.scale?.[layer][index];
   const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} ${noun}s`;
-  return `L${layer}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
+  return `L${layer}${markOf(gate.name)}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
 }

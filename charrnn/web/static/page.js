@@ -29,7 +29,9 @@ function show(data) {
   page.gates.set(data);
   setThresholds(data);
   $("place").max = data.length - 1;
-  page.unit = data.units.findIndex((unit) => unit.name === name);
+  const place = (wanted) => data.units.findIndex((unit) => unit.name === wanted);
+  page.unit = place(name);
+  if (page.unit < 0 && (name !== "surprisal" || !data.predicts)) page.unit = place(data.first);
   page.at = Math.min(page.at, data.length - 1);
   dress();
   showSpan(page);
@@ -39,9 +41,9 @@ function describe(data) {
   document.title = `${data.title} – charrnn`;
   $("title").textContent = data.title;
   const edits = data.source.edits.length ? ` · ${data.source.edits.join(", ")}` : "";
-  $("summary").textContent =
-    `${data.source.cell} · ${counted(data.length)} ${data.noun}s · ${data.meanSurprisal.toFixed(3)} bits per ${data.noun}${edits}`;
-  const kinds = Map.groupBy(data.units, (unit) => `L${unit.layer}.${unit.what}`);
+  const bits = data.predicts ? ` · ${data.meanSurprisal.toFixed(3)} bits per ${data.noun}` : "";
+  $("summary").textContent = `${data.source.cell} · ${counted(data.length)} ${data.noun}s${bits}${edits}`;
+  const kinds = Map.groupBy(data.units, ({ name }) => name.slice(0, name.lastIndexOf(".")));
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
     `Units: ${held || "none"}. Values are rounded to ${data.levels} steps of a unit's scale on each side of zero, ` +
@@ -81,9 +83,9 @@ function look() {
 function inWords(t) {
   const { data, unit } = page;
   const value = unit === SURPRISAL ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
-  const bits = `${(data.surprisal[t] / 1000).toFixed(1)} bits`;
+  const bits = data.predicts ? `, ${(data.surprisal[t] / 1000).toFixed(1)} bits` : "";
   const label = data.labels[data.columns[t]];
-  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}, ${bits}`;
+  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}${bits}`;
 }
 
 function select(start, stop) {
@@ -135,6 +137,7 @@ function dress() {
   page.ramps = page.data.ramps?.[theme] ?? page.ramps;
   root.style.setProperty("--neutral", `rgb(${page.ramps.value[STEPS]})`);
   page.view.colors(page.ramps.value);
+  for (const table of pairs.tables) table.dress();
   pick(page.unit);
 }
 
@@ -204,6 +207,7 @@ function turn(by) {
 let lastUnit = 0;
 
 function surprisal() {
+  if (!page.data.predicts) return;
   if (page.unit !== SURPRISAL) lastUnit = page.unit;
   pick(page.unit === SURPRISAL ? lastUnit : SURPRISAL);
 }
@@ -239,7 +243,7 @@ const LIST_KEYS = {
 function listenToKeys() {
   document.addEventListener("keydown", (event) => {
     const { target } = event;
-    const typing = target.closest("input, select, textarea, dialog[open], #live");
+    const typing = target.closest("input, select, textarea, dialog[open], #live, .pair");
     if (typing && (target.id !== "place" || !"[]/?s".includes(event.key))) return;
     const keys = target.closest("#list") ? LIST_KEYS : KEYS;
     if (!page.data || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
@@ -283,7 +287,9 @@ function start() {
 async function open() {
   if (!CSS.highlights) throw new Error("this browser is too old: it lacks the CSS Custom Highlight API");
   start();
-  show(await decode(JSON.parse($("data").textContent)));
+  const raw = JSON.parse($("data").textContent);
+  if (raw.sides) await showPairs(raw);
+  else show(await decode(raw));
 }
 
 // Resolved when the page is shown.

@@ -48,7 +48,8 @@ class UnitList {
     const rows = data.units.map((unit, u) =>
       this.row(u, unit.name, unit.interest.toFixed(2), unit.interest / best, unit.reasons.join(", ")),
     );
-    this.rows = [this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`), ...rows];
+    const costs = this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`);
+    this.rows = data.predicts ? [costs, ...rows] : rows;
     this.box.replaceChildren(...this.rows);
     this.filter();
   }
@@ -107,8 +108,10 @@ function showCharacter(page, t) {
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
   const cost = data.surprisal[t] / 1000;
   $("cost").textContent = t + data.start ? `surprisal ${cost.toFixed(2)} bits` : `the first ${data.noun} is not predicted`;
+  $("cost").hidden = !data.predicts;
   const { chance } = page.ramps;
-  const next = t + 1 < data.length ? data.ids[t + 1] : null;
+  const isStart = data.restarts && data.endsLine.has(data.columns[t]); // predicts the beginning of its own line
+  const next = t + 1 < data.length && !isStart ? data.ids[t + 1] : null;
   const guesses = Array.from({ length: data.choices }, (_, k) => {
     const id = data.guesses[t * data.choices + k];
     const part = data.chances[t * data.choices + k] / data.certain;

@@ -1,0 +1,117 @@
+// Between sources and targets: a table for each pair, a column for each character of the source, a row for each of the target.
+// The character under the pointer, or with the focus, lights up those of the other side by their weights.
+
+const MOST_NAMED = 3; // characters that the note names
+
+const pairs = {
+  sides: {}, // the data of each text, as `show` takes it
+  tables: [],
+};
+
+async function showPairs(raw) {
+  for (const [side, packed] of Object.entries(raw.sides)) {
+    pairs.sides[side] = { ...(await decode(packed)), title: raw.title, ramps: raw.ramps, restarts: true };
+  }
+  const buttons = Object.keys(pairs.sides).map((side) => {
+    const button = element("button", { type: "button", textContent: side });
+    button.addEventListener("click", () => turnTo(side));
+    return button;
+  });
+  $("sides").replaceChildren(...buttons);
+  $("sides").hidden = buttons.length < 2;
+  $("between").hidden = !raw.pairs.length;
+  $("between-title").textContent = raw.heading;
+  $("between-hint").textContent = `${raw.meaning}. Point at a character, or go there with the arrow keys: it lights up its others.`;
+  pairs.tables = raw.pairs.map((pair) => new PairTable(pair, raw.full));
+  $("pairs").replaceChildren(...pairs.tables.map(({ table }) => table));
+  turnTo(Object.keys(pairs.sides).at(-1));
+}
+
+// Show the text of one side below.
+function turnTo(side) {
+  for (const button of $("sides").children) button.ariaPressed = String(button.textContent === side);
+  page.at = 0;
+  show(pairs.sides[side]);
+}
+
+class PairTable {
+  constructor({ source, target, weights }, full) {
+    Object.assign(this, { source, target, weights, full });
+    this.across = source.map((label, k) => this.head(label, "col", k));
+    this.down = target.map((label, k) => this.head(label, "row", k));
+    this.cells = target.map((_, t) =>
+      source.map((_, s) => element("td", { title: `${this.percent(t, s)} ${visible(target[t])} ← ${visible(source[s])}` })),
+    );
+    const rows = this.down.map((head, t) => element("tr", {}, head, ...this.cells[t]));
+    const first = element("tr", {}, element("td"), ...this.across);
+    this.table = element("table", { className: "pair" }, element("thead", {}, first), element("tbody", {}, ...rows));
+    this.table.ariaLabel = `${source.join("")} to ${target.join("")}`;
+    [this.down[0] ?? this.across[0]].forEach((head) => (head.tabIndex = 0));
+    this.table.addEventListener("pointerover", ({ target: at }) => this.light(this.place(at)));
+    this.table.addEventListener("pointerleave", () => this.light(this.place(document.activeElement)));
+    this.table.addEventListener("focusin", ({ target: at }) => this.light(this.place(at)));
+    this.table.addEventListener("focusout", () => this.light(null));
+    this.table.addEventListener("keydown", (event) => this.go(event));
+  }
+
+  head(label, scope, index) {
+    const head = element("th", { scope, textContent: visible(label), tabIndex: -1 });
+    head.dataset[scope] = index;
+    return head;
+  }
+
+  percent(t, s) {
+    return `${Math.round((100 * this.weights[t][s]) / this.full)} %`;
+  }
+
+  // What is at an element: a character of the source, or, for a cell too, one of the target.
+  place(at) {
+    if (!this.table.contains(at)) return null;
+    if (at.dataset.col) return { scope: "col", index: Number(at.dataset.col) };
+    const row = at.closest("tbody tr")?.firstElementChild;
+    return row ? { scope: "row", index: Number(row.dataset.row) } : null;
+  }
+
+  // Light up what belongs to a character, by its weights; null: nothing.
+  light(place) {
+    for (const part of [...this.across, ...this.down]) part.removeAttribute("style");
+    for (const part of this.table.querySelectorAll(".on")) part.classList.remove("on");
+    if (!place) return ($("between-note").textContent = "");
+    const { scope, index } = place;
+    const isRow = scope === "row";
+    const [own, others] = isRow ? [this.down, this.across] : [this.across, this.down];
+    const weights = others.map((_, k) => (isRow ? this.weights[index][k] : this.weights[k][index]));
+    own[index].classList.add("on");
+    others.forEach((head, k) => this.color(head, weights[k]));
+    const best = weights.map((_, k) => k).sort((a, b) => weights[b] - weights[a]);
+    const named = best.slice(0, MOST_NAMED).filter((k) => weights[k]);
+    const texts = named.map((k) => `${others[k].textContent} ${isRow ? this.percent(index, k) : this.percent(k, index)}`);
+    $("between-note").textContent = `${own[index].textContent}: ${texts.join(", ") || "nothing"}`;
+  }
+
+  color(part, weight) {
+    const { chance } = page.ramps;
+    const color = chance[Math.round((weight / this.full) * (chance.length - 1))];
+    part.style.background = `rgb(${color})`;
+    part.style.color = isLight(color) ? "#000" : "#fff";
+  }
+
+  // Color the cells in the theme.
+  dress() {
+    this.cells.forEach((row, t) => row.forEach((cell, s) => this.color(cell, this.weights[t][s])));
+    this.light(this.place(document.activeElement));
+  }
+
+  go(event) {
+    const by = { ArrowLeft: ["col", -1], ArrowRight: ["col", 1], ArrowUp: ["row", -1], ArrowDown: ["row", 1] }[event.key];
+    const from = this.place(event.target);
+    if (!by || !from) return;
+    event.preventDefault();
+    const [scope, step] = by;
+    const heads = scope === "row" ? this.down : this.across;
+    const next = from.scope === scope ? from.index + step : 0;
+    const head = heads[Math.max(0, Math.min(heads.length - 1, next))];
+    for (const one of [...this.across, ...this.down]) one.tabIndex = one === head ? 0 : -1;
+    head.focus();
+  }
+}

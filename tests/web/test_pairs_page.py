@@ -1,0 +1,206 @@
+"""The page of a model of pairs: what lights up between a source and its target, and the states of both texts."""
+
+import numpy as np
+import pytest
+from pair_models import both
+from unpacking import unpack
+
+from charrnn.interpret.pairs import attention_in, record_pair
+from charrnn.interpret.units import parse_units
+from charrnn.pairs.views import BLANK, matrix_of, path_of
+from charrnn.render.palette import Palette
+from charrnn.web.colors import ramps
+from charrnn.web.data import page_data
+from charrnn.web.html import page_html
+from charrnn.web.pairs import FULL, pairs_data
+
+PAIR = ("abcde", "ed")
+
+
+def data_of(model, pairs=(PAIR,)):
+    recorded = [record_pair(model, *pair, top=2) for pair in pairs]
+    sources = [one.source for one in recorded if one.source]
+    targets = [one.target for one in recorded if one.target]
+    sides = {}
+    if sources:
+        units = [*parse_units("L*>.c.*", model), *parse_units("L*<.c.*", model)]
+        sides["source"] = page_data(sources, units, title="")
+    if targets:
+        sides["target"] = page_data(targets, parse_units("L*.c.*", model), title="")
+    matrices = [matrix_of(model, *pair) for pair in pairs]
+    return pairs_data(matrices, sides, title="a test", heading="Attention", meaning="how much")
+
+
+# --- the data ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_has_the_attention_and_both_texts():
+    _, _, model = both("attention")
+    data = data_of(model)
+    read = record_pair(model, *PAIR)
+    (pair,) = data["pairs"]
+    assert (pair["source"], pair["target"]) == ([*"abcde"], ["e", "d", "↵"])
+    np.testing.assert_allclose(np.array(pair["weights"]) / FULL, read.attention, atol=5.1e-4)
+    source, target = data["sides"]["source"], data["sides"]["target"]
+    assert {unit["what"] for unit in source["units"]} == {"c>", "c<"}
+    assert {unit["what"] for unit in target["units"]} == {"c"}
+    assert [gate["name"] for gate in source["gates"]] == ["i>", "i<", "f>", "f<", "o>", "o<"]
+    assert (source["predicts"], target["predicts"]) == (False, True)
+    assert not unpack(source["surprisal"]).any()
+    assert source["first"].startswith("L0>.c.")
+
+
+def test_recorded_attention_is_what_the_model_says():
+    _, _, model = both("attention")
+    read = record_pair(model, *PAIR)
+    found, expected = attention_in(read.source, read.target), matrix_of(model, *PAIR)
+    assert (found.source, found.rows, found.target) == (
+        expected.source,
+        expected.rows,
+        expected.target,
+    )
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["each", "ctc"])
+def test_each_symbol_of_a_target_is_at_its_places(kind):
+    _, _, model = both(kind)
+    source = "aabcc" if kind == "ctc" else "abcde"
+    path, matrix = path_of(model, source), matrix_of(model, source)
+    assert "".join(matrix.rows) == path.target
+    for place, symbol in enumerate(path.symbols):
+        column = matrix.values[:, place]
+        if symbol == BLANK:
+            assert not column.any()
+        else:
+            assert matrix.rows[int(column.argmax())] == symbol
+            assert column.sum() == pytest.approx(float(path.probabilities[place]))
+
+
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def window(browser):
+    context = browser.new_context(viewport={"width": 1500, "height": 1100}, color_scheme="light")
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def look(window, tmp_path):
+    """Open a page; in the end nothing was complained of and nothing else fetched."""
+    faults, requests = [], []
+    listeners = {
+        "console": lambda m: faults.append(m.text) if m.type in ("error", "warning") else None,
+        "pageerror": lambda error: faults.append(str(error)),
+        "request": lambda request: requests.append(request.url),
+    }
+    for name, listener in listeners.items():
+        window.on(name, listener)
+    window.mouse.move(0, 0)
+
+    def open_page(data):
+        path = tmp_path / "page.html"
+        path.write_text(page_html(data), encoding="utf-8")
+        window.goto(path.as_uri())
+        window.evaluate("opened")
+        return window
+
+    yield open_page
+    for name, listener in listeners.items():
+        window.remove_listener(name, listener)
+    assert faults == []
+    assert set(requests) <= {(tmp_path / "page.html").as_uri(), "data:,"}
+
+
+def colors(page, selector):
+    return page.locator(selector).evaluate_all("heads => heads.map(h => h.style.background)")
+
+
+def expected_colors(weights):
+    chance = ramps(Palette.rdbu)["light"]["chance"]
+    steps = [int(w / FULL * (len(chance) - 1) + 0.5) for w in weights]
+    return [f"rgb({chance[k].replace(' ', ', ')})" for k in steps]
+
+
+SOURCE, TARGET = ".pair thead th", ".pair tbody th"
+
+
+def test_a_target_character_lights_up_its_source_and_the_reverse(look):
+    _, _, model = both("attention")
+    data = data_of(model)
+    weights = np.array(data["pairs"][0]["weights"])
+    page = look(data)
+    assert page.locator(SOURCE).all_inner_texts() == [*"abcde"]
+    assert page.locator(TARGET).all_inner_texts() == ["e", "d", "↵"]
+    assert colors(page, SOURCE) == [""] * 5
+    page.locator(TARGET).nth(1).hover()
+    assert colors(page, SOURCE) == expected_colors(weights[1])
+    best = int(weights[1].argmax())
+    note = page.locator("#between-note").inner_text()
+    assert note.startswith(f"d: {'abcde'[best]} {int(weights[1, best] / 10 + 0.5)} %")
+    page.locator(SOURCE).nth(3).hover()
+    assert colors(page, TARGET) == expected_colors(weights[:, 3])
+    assert colors(page, SOURCE) == [""] * 5
+    page.locator(".pair td").nth(1 + 2 * 5 + 4).hover()  # a cell of the last row
+    assert colors(page, SOURCE) == expected_colors(weights[2])
+    page.locator("#title").hover()
+    assert colors(page, SOURCE) == [""] * 5
+    cells = colors(page, ".pair tbody td")
+    assert cells == [color for row in weights for color in expected_colors(row)]
+
+
+def test_the_keyboard_does_what_the_pointer_does(look):
+    _, _, model = both("attention")
+    data = data_of(model)
+    weights = np.array(data["pairs"][0]["weights"])
+    page = look(data)
+    page.locator(TARGET).first.focus()
+    assert colors(page, SOURCE) == expected_colors(weights[0])
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent") == "d"
+    assert colors(page, SOURCE) == expected_colors(weights[1])
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.textContent") == "c"
+    assert colors(page, TARGET) == expected_colors(weights[:, 2])
+    assert page.locator(".pair [tabindex='0']").count() == 1
+    page.evaluate("document.activeElement.blur()")
+    assert colors(page, TARGET) == [""] * 3
+
+
+def test_the_states_of_either_text_are_shown(look):
+    _, _, model = both("attention")
+    page = look(data_of(model))
+    assert page.locator("#sides button").all_inner_texts() == ["source", "target"]
+    assert page.locator("#lines").inner_text().strip() == "ed↵"
+    assert "bits per character" in page.locator("#summary").inner_text()
+    page.locator("#sides button").first.click()
+    assert page.locator("#lines").inner_text().strip() == "abcde"
+    assert "bits" not in page.locator("#summary").inner_text()
+    assert page.locator("#unit-name").inner_text().startswith("L0>.c.")
+    assert page.locator("#cost").is_hidden()
+    names = page.locator("#list .name").all_inner_texts()
+    assert {name[:3] for name in names} == {"L0>", "L0<"}
+    page.locator("#text").focus()
+    page.keyboard.press("s")
+    assert page.locator("#unit-name").inner_text() != "surprisal"
+    assert "7 of L0>.c" in page.locator("#colophon").inner_text()
+    page.evaluate("pick(page.data.units.findIndex((u) => u.name === 'L0<.c.2'))")
+    captions = page.locator("#plots figcaption").all_inner_texts()
+    assert [text.split(" · ")[0] for text in captions if "L0<, unit 2" in text] == [
+        "gate i<",
+        "gate f<",
+        "gate o<",
+    ]
+
+
+def test_a_model_that_hands_on_one_vector_has_states_alone(look):
+    _, _, model = both("none")
+    read = record_pair(model, "uk", "ab", top=2)
+    side = page_data([read.target], parse_units("L*.c.*", model), title="")
+    page = look(pairs_data([], {"target": side}, title="t", heading="", meaning=""))
+    assert page.locator("#between").is_hidden()
+    assert page.locator("#sides").is_hidden()
+    assert page.locator("#lines").inner_text().strip() == "ab↵"
