@@ -22,7 +22,8 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     Raises:
         DataError: no file is left.
     """
-    paths = [p for p in _walk(folder, notes) if _matches(p.relative_to(folder), config.globs)]
+    walked = _walk(folder, config.globs, notes)
+    paths = [path for path in walked if _matches(path.relative_to(folder), config.globs)]
     in_order = sorted(paths, key=lambda p: p.relative_to(folder).parts)
     sources = [source for path in in_order if (source := _text_file(path, folder, config, notes))]
     if paths and not sources:
@@ -40,8 +41,9 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     return sources
 
 
-def _walk(folder: Path, notes: Notes) -> Iterator[Path]:
-    """All files of a folder but those in .git, in any order."""
+def _walk(folder: Path, globs: tuple[str, ...], notes: Notes) -> Iterator[Path]:
+    """All files of a folder, in any order, but those in .git and in folders that a pattern such as !tests/* names."""
+    wholly = [g[1:] for g in globs if g.startswith("!") and g.endswith("*")]
 
     def note_unreadable(error: OSError) -> None:
         notes.skip(_inside(Path(error.filename or folder), folder), UNREADABLE)
@@ -50,6 +52,10 @@ def _walk(folder: Path, notes: Notes) -> Iterator[Path]:
         if ".git" in folders:
             folders.remove(".git")
             notes.skip(_inside(Path(root, ".git"), folder), "Git history")
+        inside = Path(root).relative_to(folder)
+        for name in [*folders]:
+            if any(fnmatch.fnmatch(f"{(inside / name).as_posix()}/", g) for g in wholly):
+                folders.remove(name)
         yield from (Path(root, name) for name in files)
 
 

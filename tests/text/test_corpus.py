@@ -560,6 +560,14 @@ def test_globs_choose_and_a_bang_leaves_out(globs, expected, tmp_path):
     assert names(make_folder(tmp_path, SIX), *globs) == expected
 
 
+def test_a_folder_that_is_left_out_is_not_entered(tmp_path):
+    make_folder(tmp_path, SIX | {"tests/.git/HEAD": b"ref", "a/tests/x.bin": b"\0"})
+    notes = Notes()
+    left = names(tmp_path, "!tests/*", "!*/tests/*", notes=notes)
+    assert left == ["a/y.txt", "a/z.py", "a.py", "b.txt"]
+    assert notes.skipped == {}
+
+
 def test_the_order_of_a_folder_does_not_depend_on_the_disk(tmp_path, monkeypatch):
     make_folder(tmp_path, SIX)
     expected, walk = names(tmp_path), os.walk
