@@ -54,12 +54,15 @@ READ_LATE = {
     "BROWSER",
     "COLORTERM",
     "COLUMNS",
+    "COMP_CWORD",
+    "COMP_WORDS",
     "LESS",
     "LINES",
     "NO_COLOR",
     "PAGER",
     "PATH",
     "TERM",
+    "_CHARRNN_COMPLETE",
 }
 """What no module reads of the environment when it is imported."""
 

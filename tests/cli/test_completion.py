@@ -1,9 +1,6 @@
 """What the shell completes: commands, runs, texts, cells and units."""
 
-import subprocess
-import sys
-
-from helpers import CLEAN, run_shell
+from helpers import run_charrnn, run_shell
 
 
 def test_the_shell_completes_commands_and_runs(workplace):
@@ -24,24 +21,7 @@ def test_the_shell_completes_commands_and_runs(workplace):
         "charrnn visualize --sort sim": "similarity",
         "charrnn visualize --palette v": "vik",
     }
-    answers = subprocess.run(
-        [sys.executable, "-c", COMPLETER, *asked],
-        cwd=workplace,
-        env=CLEAN | {"_CHARRNN_COMPLETE": "complete_bash"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert answers.stdout.split() == list(asked.values())
-
-
-COMPLETER = """
-import os, sys
-import charrnn.cli.app
-words, sys.argv = sys.argv[1:], ["charrnn"]
-for typed in words:
-    if not os.fork():
-        os.environ.update(COMP_WORDS=typed, COMP_CWORD=str(len(typed.split()) - 1))
-        charrnn.cli.app.main()
-    assert os.wait()[1] == 0
-"""
+    for typed, completed in asked.items():
+        env = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+        env["_CHARRNN_COMPLETE"] = "complete_bash"
+        assert run_charrnn(cwd=workplace, env=env).out.split() == [completed]
