@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from helpers import Result, call_charrnn, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
 from messages import COLLECTED, Wording
+from prepared import BRIEF
 
 import charrnn
 from charrnn.model import CharRNN
@@ -60,6 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.stem in QUICK.get(item.path.parent.name, ()):
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Measure in moments how fast this machine trains: the plans of tests do not depend on it."""
+    if measure := sys.modules.get("charrnn.training.measure"):  # else nothing has trained yet
+        measure.TRIAL_SECONDS = BRIEF  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)
