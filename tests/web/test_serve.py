@@ -635,21 +635,34 @@ def served(tiny_model):
         yield found
 
 
-@pytest.fixture
-def page(browser, served):
-    """The page as a person has it open; at the end, nothing has gone wrong in it or been asked elsewhere."""
+@pytest.fixture(scope="module")
+def window(browser):
+    """A window for one page after the other."""
     context = browser.new_context()
-    page = context.new_page()
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def page(window, served):
+    """The page as a person has it open; at the end, nothing has gone wrong in it or been asked elsewhere."""
     wrong, asked = [], []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(served.address)
-    page.locator("#live-text").wait_for()
-    yield page
+    heard = {
+        "console": lambda message: wrong.append(message.text),
+        "pageerror": lambda error: wrong.append(str(error)),
+        "request": lambda request: asked.append(request.url),
+    }
+    for event, hear in heard.items():
+        window.on(event, hear)
+    window.mouse.move(0, 0)
+    window.goto(served.address)
+    window.locator("#live-text").wait_for()
+    yield window
+    window.goto("about:blank")
+    for event, hear in heard.items():
+        window.remove_listener(event, hear)
     assert not wrong
     assert [url for url in asked if not url.startswith((served.address, "data:"))] == []
-    context.close()
 
 
 def colours(page):
