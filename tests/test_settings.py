@@ -1,6 +1,8 @@
 """Settings: one declaration, from which the check, the help, the run file, resume and the reference follow."""
 
+import contextlib
 import dataclasses
+import functools
 import re
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 from helpers import CLEAN, make_text, own_signals, settings_named
 from hypothesis import given
 from hypothesis import strategies as st
+from prepared import Server
 
 import charrnn
 from charrnn.config import (
@@ -159,12 +162,12 @@ def with_a_new_setting(tmp_path_factory):
     return folder
 
 
-def run_in(folder, *arguments, status=0):
+def run_in(folder, *arguments, server, status=0):
     """The copy's `charrnn ARGUMENTS`."""
     done = subprocess.run(
-        [sys.executable, "-m", "charrnn", *map(str, arguments)],
+        [server.program, *map(str, arguments)],
         cwd=folder,
-        env=CLEAN | {"PYTHONPATH": str(folder / "lib"), "COLUMNS": "200"},
+        env=CLEAN | {"COLUMNS": "200"},
         capture_output=True,
         text=True,
         preexec_fn=own_signals,
@@ -176,20 +179,22 @@ def run_in(folder, *arguments, status=0):
 
 def test_a_new_setting_is_an_option_and_is_checked_kept_compared_and_written(with_a_new_setting):
     folder = with_a_new_setting
-    said = run_in(folder, "train", "--help")
-    assert re.search(r"--gradient-noise .*Standard deviation of noise added to gradients", said)
-    assert "[default: 0.25]" in said
-    said = run_in(folder, "train", "corpus.txt", "--gradient-noise", 4, status=2)
-    assert "--gradient-noise must be a number from 0 to 3, not 4" in said
-    small = ("--hidden-size", 4, "--steps", 3, "--precision", "float32", "--threads", 1)
-    run_in(folder, "train", "corpus.txt", "--name", "a", "--gradient-noise", 1.5, *small, "-q")
-    written = tomllib.loads(run_in(folder, "inspect", "a", "--toml"))
-    assert written["gradient-noise"] == 1.5
-    (folder / "run.toml").write_text('corpus = "corpus.txt"\ngradient-noise = 2.5\n')
-    run_in(folder, "train", "--config", "run.toml", "--name", "b", *small, "-q")
-    assert tomllib.loads(run_in(folder, "inspect", "b", "--toml"))["gradient-noise"] == 2.5
-    said = run_in(folder, "train", "--resume", "--name", "a", "--gradient-noise", 2, status=2)
-    assert "--gradient-noise is 1.5 in this run, not 2" in said
+    with contextlib.closing(Server((), CLEAN | {"PYTHONPATH": str(folder / "lib")})) as server:
+        run = functools.partial(run_in, folder, server=server)
+        said = run("train", "--help")
+        assert re.search(r"--gradient-noise .*Standard deviation of noise added to gradients", said)
+        assert "[default: 0.25]" in said
+        said = run("train", "corpus.txt", "--gradient-noise", 4, status=2)
+        assert "--gradient-noise must be a number from 0 to 3, not 4" in said
+        small = ("--hidden-size", 4, "--steps", 3, "--precision", "float32", "--threads", 1)
+        run("train", "corpus.txt", "--name", "a", "--gradient-noise", 1.5, *small, "-q")
+        written = tomllib.loads(run("inspect", "a", "--toml"))
+        assert written["gradient-noise"] == 1.5
+        (folder / "run.toml").write_text('corpus = "corpus.txt"\ngradient-noise = 2.5\n')
+        run("train", "--config", "run.toml", "--name", "b", *small, "-q")
+        assert tomllib.loads(run("inspect", "b", "--toml"))["gradient-noise"] == 2.5
+        said = run("train", "--resume", "--name", "a", "--gradient-noise", 2, status=2)
+        assert "--gradient-noise is 1.5 in this run, not 2" in said
 
 
 def test_a_new_setting_stands_in_the_reference(with_a_new_setting):
