@@ -372,7 +372,7 @@ def samples(model, pattern, length, size):
     config = SamplingConfig(match=pattern, length=length, temperature=1.0, seed=2)
     return list(
         collect(
-            in_order(generate(model, "", config, indices=range(150), batch_size=size)), "", config
+            in_order(generate(model, "", config, indices=range(60), batch_size=size)), "", config
         )
     )
 
