@@ -148,7 +148,8 @@ def visualize(
     validation text of the model's own corpus is read, or, if that cannot be found, a text that the model generates.
 
     A model of pairs shows what it does between each source, a line of the text, and its target: the attention as a
-    matrix, the symbol under each character, or the probability of each label while the source is read.
+    matrix, the symbol under each character, or the probability of each label while the source is read. Units of its
+    encoder, such as L0>.c.37 (forward) and L0<.c.37 (backward), color the source, and those of its decoder the target.
     """
     if view.unit and view.what and not output.html:
         raise SettingError.naming("{unit} already names a state or gate", "leave out {what}")
