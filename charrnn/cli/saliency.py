@@ -13,7 +13,7 @@ from charrnn.cli.reading import ReadingOptions, open_reader
 from charrnn.cli.run_names import CheckpointArgument
 from charrnn.cli.terminal import can_print
 from charrnn.config import SHOWN
-from charrnn.errors import SettingError
+from charrnn.errors import DataError, SettingError
 from charrnn.settings import Config, setting
 from charrnn.wording import counted, noun_of
 
@@ -30,6 +30,8 @@ EXAMPLES = (
     "charrnn saliency plays 'ROMEO: I had a dream tonight.' --at -3 --target m",
     "charrnn saliency plays scene.txt --at 400 --svg saliency.svg",
 )
+LAST = -1
+"""The position of the last character."""
 COLUMNS = ("position", "back", "symbol", "text", "norm")
 
 
@@ -38,7 +40,7 @@ class SaliencyOptions(Config):
     """The prediction that is explained."""
 
     position: int = setting(
-        -1,
+        LAST,
         "Explain the prediction of the character at this position, counted from 0, or from the end if negative. The "
         "length of the text means the character after it.",
         flags=("--at",),
@@ -118,6 +120,12 @@ def _place(position: int, length: int, noun: str) -> int:
     Raises:
         SettingError: the position is 0, or beyond the end.
     """
+    if length == 1 and position == LAST:
+        raise DataError.naming(
+            "the first {noun} of a text is not predicted, and there is no other",
+            "{position:1} is the prediction after it",
+            noun=noun,
+        )
     at = position + length if position < 0 else position
     if not 1 <= at <= length:
         raise SettingError.naming(

@@ -135,8 +135,7 @@ def _places(length: int, first: int, windows: int) -> Positions:
     """
     if length <= first:
         raise DataError(
-            f"a context of {first:,} needs at least {first + 1:,} characters of text, "
-            f"but there are {length:,}"
+            f"a context of {first:,} needs at least {first + 1:,} characters of text, not {length:,}"
         )
     return np.linspace(first, length - 1, min(windows, length - first)).astype(np.int64)
 

@@ -103,7 +103,7 @@ def gradient_reach(
     if len(ids) < distance + 2:
         short = f"a distance of {distance} needs at least {distance + 2} characters of text"
         hint = f"{{distance:{len(ids) - 2}}} or less fits" if len(ids) > 2 else ""
-        raise DataError.naming(f"{short}, but there are {len(ids)}", hint)
+        raise DataError.naming(f"{short}, not {len(ids)}", hint)
     reader = TorchModel(model)
     ends = _spread(distance, len(ids) - 2, windows)
     warm_up = min(warm_up, int(ends[-1]) - distance)

@@ -161,7 +161,7 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
     return {
         "predicts": predicts,
         "surprisal": pack(np.minimum(np.rint(surprisal * 1000), MAX_MILLIBITS).astype("<u2")),
-        "meanSurprisal": round(float(costs.mean()) if len(costs) else 0.0, 4),
+        "meanSurprisal": round(float(costs.mean()), 4) if len(costs) else None,
         "mostSurprisal": FULL_SURPRISAL,
         "guesses": pack(np.concatenate(collected.next_ids)),
         "chances": pack(np.rint(probabilities * CERTAIN).astype("<u2")),

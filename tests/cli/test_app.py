@@ -258,7 +258,7 @@ if len(sys.argv) > 1:
         (("sample", "-q", "-n", 3), "numpy"),
         (("visualize", "-q", "def f():"), "numpy"),
         (("evaluate", "-q", "corpus.txt"), "numpy"),
-        (("evaluate", "-q", "--split", "val"), "numpy"),
+        (("evaluate", "-q", "--split", "val", "--corpus", "corpus.txt"), "numpy"),
         (("inspect", "-q"), "numpy"),
     ],
 )

@@ -150,6 +150,11 @@ def test_the_last_character_is_explained_if_no_position_is_given(see):
     assert see("tiny", TEXT).out == see("tiny", TEXT, "--at", -1).out
 
 
+def test_a_single_character_has_nothing_before_it(see, wording):
+    wording(see("tiny", "d", "-q", status=3))
+    assert see("tiny", "d", "--at", 1, "-q").out
+
+
 def test_a_target_that_the_model_does_not_know_is_refused(see, wording):
     wording(see("tiny", TEXT, "--at", 3, "--target", "中", status=3))
 

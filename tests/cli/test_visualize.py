@@ -362,7 +362,7 @@ def test_a_mistake_is_told_with_what_there_is(see, options, wording):
 
 def test_quiet_says_nothing(see, tmp_path):
     assert see(TEXT, "-q", "--dump", tmp_path / "d.npz").err == ""
-    assert see("-q", "--max-chars", 5).err == ""
+    assert see("-q", "--max-chars", 5, "--seed", 2).err == ""
 
 
 # --- terminals ------------------------------------------------------------------------------------

@@ -923,6 +923,13 @@ def luminance(color):
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
+def test_a_text_of_one_character_has_no_mean(look, tiny_model):
+    page, _ = look(tiny_model, "d")
+    assert page.locator("#summary").text_content() == (
+        "lstm · 1 character · the first character is not predicted"
+    )
+
+
 @pytest.mark.parametrize("by", ["system", "button"])
 def test_light_and_dark_are_both_legible(look, tiny_model, by):
     page, _ = look(tiny_model, TEXT)

@@ -87,3 +87,9 @@ const signed = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value
 const rounded = (value, step) =>
   (step > 0.01 ? "≈" : "") + signed(value, Math.max(0, Math.min(2, Math.ceil(-Math.log10(step)))));
 const counted = (number) => number.toLocaleString("en");
+const numbered = (number, noun) => `${counted(number)} ${noun}${number === 1 ? "" : "s"}`;
+// The mean surprisal; a text of one symbol, which nothing comes before, has none.
+const meanBits = (data, digits) =>
+  data.meanSurprisal === null
+    ? `the first ${data.noun} is not predicted`
+    : `${data.meanSurprisal.toFixed(digits)} bits per ${data.noun}`;

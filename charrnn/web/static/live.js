@@ -219,7 +219,7 @@ class Live {
       this.shown = text;
       if (isNew) this.follow();
       if (!this.writing)
-        this.say(`${counted(data.length)} ${data.noun}s read, ${data.meanSurprisal.toFixed(2)} bits per ${data.noun}`);
+        this.say(`${numbered(data.length, data.noun)} read, ${meanBits(data, 2)}`);
     }
   }
 
@@ -266,7 +266,7 @@ class Live {
     this.compareAnew();
     this.wanted = Math.min(this.number("length"), this.start.mostChars - count(this.prompt));
     if (this.wanted > 0) this.goOn(0);
-    else this.fail(new Error(`the text is full: ${counted(count(this.prompt))} characters`));
+    else this.fail(new Error(`the text is full: ${numbered(count(this.prompt), "character")}`));
   }
 
   // The settings changed: generation goes on with the new ones.
@@ -312,7 +312,7 @@ class Live {
       this.written += lines.map(({ text }) => text).join("");
       box.value = prompt + this.written;
       if (isAtEnd) box.scrollTop = box.scrollHeight;
-      this.say(`${counted(count(this.written))} of ${counted(this.wanted)} characters generated`);
+      this.say(`${counted(count(this.written))} of ${numbered(this.wanted, "character")} generated`);
       this.reading.ask();
     }
     if (!stop) throw new Error(GONE);
@@ -404,8 +404,8 @@ function showDifference(prompt, plain, held) {
   $("live-compare").hidden = false;
   $("live-differ").textContent =
     same === a.length
-      ? `Identical for all ${counted(same)} characters, with the same random numbers.`
-      : `Identical for ${counted(same)} characters, then different, with the same random numbers.`;
+      ? `Identical for all ${numbered(same, "character")}, with the same random numbers.`
+      : `Identical for ${numbered(same, "character")}, then different, with the same random numbers.`;
 }
 
 // --- edited units ------------------------------------------------------------------------------------------------------

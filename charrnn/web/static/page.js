@@ -41,8 +41,8 @@ function describe(data) {
   document.title = `${data.title} – charrnn`;
   $("title").textContent = data.title;
   const edits = data.source.edits.length ? ` · ${data.source.edits.join(", ")}` : "";
-  const bits = data.predicts ? ` · ${data.meanSurprisal.toFixed(3)} bits per ${data.noun}` : "";
-  $("summary").textContent = `${data.source.cell} · ${counted(data.length)} ${data.noun}s${bits}${edits}`;
+  const bits = data.predicts ? ` · ${meanBits(data, 3)}` : "";
+  $("summary").textContent = `${data.source.cell} · ${numbered(data.length, data.noun)}${bits}${edits}`;
   const kinds = Map.groupBy(data.units, ({ name }) => name.slice(0, name.lastIndexOf(".")));
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
@@ -113,7 +113,7 @@ function entitle() {
   $("unit-name").textContent = one ? one.name : "surprisal";
   $("unit-about").textContent = one
     ? [`${signed(one.low)} to ${signed(one.high)} here`, `interest ${one.interest.toFixed(2)}`, ...one.reasons].join(" · ")
-    : `bits per ${data.noun}, ${data.meanSurprisal.toFixed(2)} on average`;
+    : meanBits(data, 2);
   const scale = one ? one.scale : data.mostSurprisal;
   const low = one ? `−${scale.toFixed(2)}` : "0";
   const colors = one ? ramps.value : ramps.value.slice(STEPS);
