@@ -66,15 +66,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
-    """Measure in moments how fast this machine trains: the plans of tests do not depend on it."""
+    """Let no test inherit the --quiet of another one; measure in moments how fast this machine trains."""
+    if terminal := sys.modules.get("charrnn.cli.terminal"):
+        terminal._quiet = False  # type: ignore[attr-defined]
     if measure := sys.modules.get("charrnn.training.measure"):  # else nothing has trained yet
         measure.TRIAL_SECONDS = BRIEF  # type: ignore[attr-defined]
-
-
-@pytest.fixture(autouse=True)
-def not_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test inherit the --quiet of another one."""
-    monkeypatch.setattr("charrnn.cli.terminal._quiet", False)
 
 
 @pytest.fixture

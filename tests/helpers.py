@@ -146,8 +146,9 @@ def run_on_terminal(
 def run_shell(
     line: str, cwd: Path, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a bash line under pipefail, in which `charrnn` is a command."""
-    script = f'set -o pipefail; charrnn() {{ {shlex.join(command())} "$@"; }}; {line}'
+    """Run a bash line under pipefail, in which `charrnn` is a command; one of its own, if a stream is closed."""
+    started = command() if ">&-" in line else program()
+    script = f'set -o pipefail; charrnn() {{ {shlex.join(started)} "$@"; }}; {line}'
     return subprocess.run(
         ["bash", "-c", script],
         cwd=cwd,

@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from helpers import CLEAN, call_charrnn, command, own_signals, program, run_charrnn
+from helpers import CLEAN, call_charrnn, own_signals, program, run_charrnn
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -153,7 +153,7 @@ def test_a_suggestion_has_200_characters_unless_a_length_is_given(workplace, tin
 def test_bytes_come_out_as_they_came_in(workplace):
     options = ("sample", "bytes", "-q", *SETTINGS)
     done = subprocess.run(
-        command(*options), cwd=workplace, input=b"\xff\xc3\xa9\n", capture_output=True, check=True
+        program(*options), cwd=workplace, input=b"\xff\xc3\xa9\n", capture_output=True, check=True
     )
     assert done.stdout == b"\xff\xc3\xa9"
 

@@ -7,7 +7,7 @@ import subprocess
 import unicodedata
 
 import pytest
-from helpers import CLEAN, command, nearly, run_on_terminal
+from helpers import CLEAN, nearly, program, run_on_terminal
 
 import charrnn
 from charrnn.checkpoint import load_checkpoint, save_checkpoint
@@ -215,7 +215,7 @@ TUNE = bytes((0x00, 0x90, 0x3C, 0x50, 0x81, 0x70)) * 200 + "né".encode()
 
 def sampled(folder, *arguments):
     """The bytes that `sample` writes into a pipe."""
-    line = command("sample", *arguments, "-q")
+    line = program("sample", *arguments, "-q")
     return subprocess.run(line, cwd=folder, env=CLEAN, capture_output=True, check=True).stdout
 
 
