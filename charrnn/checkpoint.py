@@ -11,6 +11,7 @@ import hashlib
 import io
 import itertools
 import json
+import math
 import shlex
 import struct
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ from charrnn.network.shapes import weight_shapes
 from charrnn.pairs.model import PairNetwork
 from charrnn.schema import SchemaError, check_run, strict_json
 from charrnn.text.pairs import END, Labels, Symbols
+from charrnn.text.vectors import Features
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
 
@@ -122,6 +124,9 @@ def _recorded(symbols: Symbols) -> dict[str, Any]:
     """Symbols as a header has them."""
     if isinstance(symbols, Labels):
         return {"level": LABELS, "labels": list(symbols.labels)}
+    if isinstance(symbols, Features):
+        mean, deviation = symbols.mean.tolist(), symbols.deviation.tolist()
+        return {"level": symbols.level, "mean": mean, "deviation": deviation}
     return {
         "level": symbols.level,
         "symbols": symbols.symbols.tolist() if symbols.level == "char" else [],
@@ -385,19 +390,22 @@ def _require_alike(path: Path, config: ModelConfig, source: Symbols, vocabulary:
     found = (
         *(isinstance(source, Labels), isinstance(vocabulary, Labels), config.writes and not ends),
         *(config.attention in ("additive", "dot"), config.longest_target is not None),
-        config.stretch is not None,
+        *(config.stretch is not None, isinstance(source, Features)),
     )
     alignment = alignment_of(config)
     labels = alignment.takes_labels and config.source_labels is True
     wanted = (
         *(labels, alignment.is_label, False),
         *(alignment.looks, alignment.writes, alignment.stretches),
+        config.source_vectors is True,
     )
     if found != wanted:
         raise CheckpointError(f"{path}: the network and its symbols do not fit together")
 
 
-def _symbols(fields: Mapping[str, Any]) -> Symbols:
+def _symbols(fields: Mapping[str, Any]) -> Any:
+    if fields["level"] == Features.level:
+        return _features(fields)
     if fields["level"] != LABELS:
         return _vocabulary(fields)
     labels = fields["labels"]
@@ -406,6 +414,16 @@ def _symbols(fields: Mapping[str, Any]) -> Symbols:
     if len({*labels}) != len(labels):
         raise CheckpointError("a label occurs twice")
     return Labels(labels)
+
+
+def _features(fields: Mapping[str, Any]) -> Features:
+    mean, deviation = fields["mean"], fields["deviation"]
+    numbers = [*mean, *deviation]
+    if not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
+        raise CheckpointError("the mean and deviation of vectors are not all numbers")
+    if not mean or len(mean) != len(deviation) or not all(x > 0 for x in deviation):
+        raise CheckpointError("the deviations of vectors are not one above 0 for each mean")
+    return Features(mean, deviation)
 
 
 def _vocabulary(fields: Mapping[str, Any]) -> Vocabulary:

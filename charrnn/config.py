@@ -112,6 +112,15 @@ class CorpusConfig(Config):
         excludes=NOT_OF_PAIRS,
         panel=TEXT,
     )
+    vectors: str | None = setting(
+        None,
+        "With {pairs}: the sources are vectors in this .npy or .npz file, a row or several for each line; the lines are "
+        "the targets alone.",
+        metavar="FILE",
+        needs=("pairs",),
+        excludes=("val_file", "test_file", "max_chars"),
+        panel=TEXT,
+    )
     separator: str | None = setting(
         None,
         r"Split the corpus at this separator; each part, such as a recipe, is a separate text. "
@@ -307,6 +316,9 @@ class ModelConfig(Config):
     )
     source_labels: bool | None = setting(
         None, "Whether each source is a label as a whole.", option=False
+    )
+    source_vectors: bool | None = setting(
+        None, "Whether each source is a vector, or a sequence of them.", option=False
     )
     stretch: int | None = setting(
         None,

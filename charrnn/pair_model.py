@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.interpret.edits import Edit, edited
@@ -21,6 +23,7 @@ from charrnn.runs import title_of
 from charrnn.sampling.sampler import sample
 from charrnn.settings import config_of, require
 from charrnn.text.pairs import END, Symbols
+from charrnn.text.vectors import Frames
 
 
 class PairModel(PairNetwork):
@@ -86,7 +89,8 @@ class PairModel(PairNetwork):
         """The targets of sources, the best first: texts with their negative log-probabilities in nats.
 
         Args:
-            sources: the sources, or one. Characters that the model does not know are left out.
+            sources: the sources, or one; characters that the model does not know are left out. Of a model that reads
+                vectors, an array for each source, (D,) or (T, D).
             beam: hypotheses that are kept at each step; 1: the most likely symbol at each.
             n_best: targets for each source, at most `beam`, or as many as there are labels.
             match: a regular expression that the whole target must match.
@@ -108,7 +112,16 @@ class PairModel(PairNetwork):
         listed = None if targets is None else _texts(targets, "targets")
         allowed = restriction_of(self, match, listed)
         search = {"beam": beam, "n_best": n_best}
-        return list(convert(self, _texts(sources), **search, allowed=allowed))
+        return list(convert(self, self._sources(sources), **search, allowed=allowed))
+
+    def _sources(self, given: Any) -> list[Any]:
+        """Sources as the network takes them."""
+        if not self.config.source_vectors:
+            return _texts(given)
+        arrays = [np.atleast_2d(np.asarray(one, np.float32)) for one in given]
+        fit = all(one.ndim == 2 and len(one) and np.isfinite(one).all() for one in arrays)
+        require(fit, "sources", "arrays of finite numbers, (D,) or (T, D) for each source", given)
+        return [Frames(one, number) for number, one in enumerate(arrays, 1)]
 
     def sample(self, source: str, **settings: Any) -> Iterator[str]:
         """Generate a target of a source, piece by piece; closing the iterator ends it.
@@ -137,6 +150,9 @@ class PairModel(PairNetwork):
         Raises:
             DataError: there are no pairs, or a target has a character or is a label that the model cannot write.
         """
+        if self.config.source_vectors:
+            frames = self._sources([source for source, _ in pairs])
+            pairs = list(zip(frames, [target for _, target in pairs], strict=True))
         return score_pairs(self, pairs, beam=beam)
 
     def attention(self, source: str, target: str) -> Float:

@@ -84,13 +84,16 @@ FOR_RESUMING = (
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlaces(Config):
-    """Where validation and test text of their own are; see `CorpusRecord.places`."""
+    """Where the other files of a corpus are; see `CorpusRecord.places`."""
 
     val_file: tuple[tuple[str, int], ...] | None = setting(
         None, "That of `val_file`.", high=LARGEST_SIZE
     )
     test_file: tuple[tuple[str, int], ...] | None = setting(
         None, "That of `test_file`.", high=LARGEST_SIZE
+    )
+    vectors: tuple[tuple[str, int], ...] | None = setting(
+        None, "That of `vectors`.", high=LARGEST_SIZE
     )
 
 
@@ -110,7 +113,9 @@ class CorpusRecord(Config):
         "The path and the size in bytes of each file; None: not all are files.",
         high=LARGEST_SIZE,
     )
-    split_places: SplitPlaces = setting(None, "The files with validation and test text.")
+    split_places: SplitPlaces = setting(
+        None, "The files with validation and test text, and with vectors."
+    )
 
 
 FOR_READING_AGAIN = ("sources", "config", "fingerprint", "characters")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.inputs import TextArgument
@@ -15,6 +15,7 @@ from charrnn.cli.terminal import print_json, say, warn
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import working
 from charrnn.config import OUTPUT
+from charrnn.errors import SettingError
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
 from charrnn.wording import counted, escape, noun_of
@@ -57,6 +58,11 @@ class ConvertOptions(Config):
         metavar="N",
         panel=OUTPUT,
     )
+    vectors: Path | None = setting(
+        None,
+        "Read the vectors in this .npy or .npz file instead of a text, with a model that was trained with --vectors.",
+        metavar="FILE",
+    )
     match: str | None = setting(
         None,
         "Write only targets that match this regular expression in full.",
@@ -85,18 +91,44 @@ def convert(
     from charrnn.pairs.converting import require_search
 
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
-    loaded = open_pairs(checkpoint, hint_in_quotes(names))
+    loaded = open_pairs(checkpoint, hint_in_quotes(names), reads_vectors=True)
     model: PairNetwork = loaded.model
+    if options.vectors is None and model.config.source_vectors:
+        raise SettingError.naming("this model reads vectors, not texts", "add {vectors:FILE}")
     allowed = _restriction(loaded, options)
     require_search(model, options.beam, options.n_best, allowed)
     printer = _Printer(model, options, allowed)
     prints_to_terminal = sys.stdout.isatty()
+    if options.vectors is not None:
+        _convert_vectors(printer, options.vectors, names)
+        return
     with working(None, "line", has_bar=not prints_to_terminal) as work:
         for text in open_lines(names or ("-",), reading_of(loaded)):
             with one_thread() if text.is_live else nullcontext():
                 for lines in _some(text, reading_of(loaded)):
                     printer.convert(lines)
                     work.advance(len(lines))
+    printer.say_what_was_lost()
+
+
+def _convert_vectors(printer: "_Printer", path: Path, names: Sequence[str]) -> None:
+    """Print the targets of the sources in a file of vectors.
+
+    Raises:
+        SettingError: there is a text too, or the model reads texts.
+        DataError: the file cannot be read, or its vectors are of another length.
+    """
+    from charrnn.text.vectors import read_vectors
+
+    if names:
+        raise SettingError.naming("{vectors} stands in place of a text", "give one of them")
+    if not printer.model.config.source_vectors:
+        raise SettingError.naming("{vectors} needs a model that reads vectors", "leave it out")
+    frames: list[Any] = read_vectors(path)
+    with working(len(frames), "line", has_bar=not sys.stdout.isatty()) as work:
+        for begin in range(0, len(frames), AT_ONCE):
+            printer.convert(frames[begin : begin + AT_ONCE])
+            work.advance(len(frames[begin : begin + AT_ONCE]))
     printer.say_what_was_lost()
 
 
@@ -166,7 +198,8 @@ class _Printer:
     def _print(self, source: str, targets: "Sequence[Target]") -> None:
         if self.options.json:
             made = [{"text": target.text, "nats": target.nats} for target in targets]
-            print_json({"source": source, "targets": made})
+            given = {"source": source} if isinstance(source, str) else {"line": self.lines}
+            print_json(given | {"targets": made})
         elif self.options.n_best > 1:
             for target in targets:
                 print(f"{self.lines}\t{target.nats:.4f}\t{target.text}")
@@ -177,7 +210,7 @@ class _Printer:
         from charrnn.text.pairs import Labels
 
         symbols = self.model.source_symbols
-        if isinstance(symbols, Labels):
+        if isinstance(symbols, Labels) or self.model.config.source_vectors:
             return
         text = "".join(sources)
         if missing := symbols.missing(text):

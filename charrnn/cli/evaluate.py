@@ -85,6 +85,12 @@ class EvaluateOptions(Config):
         metavar="FILE",
         needs=("split",),
     )
+    vectors: str | None = setting(
+        None,
+        "With a model that reads vectors: those of the file of targets that is scored, or with {split} those that the "
+        "model was given, in case they have been moved.",
+        metavar="FILE",
+    )
     window: int | None = setting(
         None,
         "Reset the state every W characters, as models with a fixed context window are evaluated.",
@@ -143,12 +149,14 @@ def evaluate(
             "for example: {command} {split:val}, or {command} book.txt",
             command=command,
         )
-    loaded = open_any(checkpoint, hint_in_quotes(names))
+    loaded = open_any(checkpoint, hint_in_quotes(names), reads_vectors=True)
     if loaded.model.config.align:
         own_corpus = partial(_own_corpus, loaded, options)
         evaluate_pairs(loaded, names, options, edits, layout, pictures, own_corpus)
         return
     refuse_drawing(layout, pictures)
+    if options.vectors is not None:
+        raise SettingError.naming("{vectors} needs a model that reads vectors", "leave it out")
     reading = with_lines(reading_of(loaded), options.lines)
     end = item_end_of(reading)
     if end and (options.window or options.streams):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LABEL = 22
 """Cells before the numbers of a table."""
-FOR_PAIRS = ("split", "corpus", "val_file", "test_file", "json")
+FOR_PAIRS = ("split", "corpus", "val_file", "test_file", "vectors", "json")
 """Options that are not about running text."""
 
 
@@ -56,7 +56,7 @@ def evaluate_pairs(
                 "choose another --split, or name a file to score",
             )
     else:
-        pairs = _read(names, loaded)
+        pairs = _read(names, loaded, options.vectors)
     with working(len(pairs), "pair") as work:
         scores = score_pairs(model, pairs, progress=work.advance)
     if options.json:
@@ -78,16 +78,22 @@ def refuse_drawing(*configs: Config) -> None:
             )
 
 
-def _read(names: Sequence[str], loaded: "Checkpoint") -> list[tuple[str, str]]:
-    """The pairs of some files."""
+def _read(names: Sequence[str], loaded: "Checkpoint", vectors: str | None) -> list[tuple[str, str]]:
+    """The pairs of some files, or their lines as targets of vectors."""
     import dataclasses
 
     from charrnn.cli.inputs import find_texts
     from charrnn.runs import reading_of
     from charrnn.text.pairs import read_pairs
+    from charrnn.text.vectors import read_vector_pairs
 
-    config = dataclasses.replace(reading_of(loaded), pairs=True)
-    read = read_pairs(find_texts(names, config), config, fewest=1)
+    config = dataclasses.replace(reading_of(loaded), pairs=True, vectors=vectors)
+    if bool(vectors) != bool(loaded.model.config.source_vectors):
+        if vectors:
+            raise SettingError.naming("{vectors} needs a model that reads vectors", "leave it out")
+        raise SettingError.naming("this model reads vectors, not texts", "add {vectors:FILE}")
+    texts = find_texts(names, config)
+    read = read_vector_pairs(texts, config) if vectors else read_pairs(texts, config, fewest=1)
     return list(zip(read.source_texts, read.target_texts, strict=True))
 
 

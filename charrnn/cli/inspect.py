@@ -43,7 +43,7 @@ def inspect(checkpoint: CheckpointArgument = None, *, options: InspectOptions) -
 
     Prints its network, vocabulary and metrics, and how it was trained. Loading a checkpoint runs no code.
     """
-    loaded = open_any(checkpoint)
+    loaded = open_any(checkpoint, reads_vectors=True)
     if options.toml:
         from charrnn.cli.run_file import run_file_of
 
@@ -79,9 +79,12 @@ def _as_dict(loaded: "Checkpoint") -> dict[str, Any]:
 
 def _symbols(symbols: "Symbols") -> dict[str, Any]:
     from charrnn.text.pairs import Labels
+    from charrnn.text.vectors import Features
 
     if isinstance(symbols, Labels):
         return {"level": symbols.level, "size": len(symbols), "labels": list(symbols.labels)}
+    if isinstance(symbols, Features):
+        return {"level": symbols.level, "size": len(symbols)}
     named = symbols.decode(range(len(symbols.symbols))) if symbols.level == "char" else ""
     return {
         "level": symbols.level,
@@ -150,6 +153,8 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
 def _vocabulary_line(vocabulary: dict[str, Any]) -> str:
     if "labels" in vocabulary:
         return f"{counted(vocabulary['size'], 'label')}: {listed(vocabulary['labels'], 20)}"
+    if vocabulary["level"] == "vector":
+        return f"vectors of {counted(vocabulary['size'], 'number')}"
     if vocabulary["level"] == "byte":
         return "256 bytes"
     characters = vocabulary["characters"]

@@ -92,13 +92,18 @@ def open_checkpoint(
     return require_language_model(open_any(name, otherwise))
 
 
-def open_pairs(name: str | None, otherwise: Callable[[str], str] | None = None) -> "Checkpoint":
-    """Find and load a checkpoint of a model of pairs.
+def open_pairs(
+    name: str | None,
+    otherwise: Callable[[str], str] | None = None,
+    *,
+    reads_vectors: bool = False,
+) -> "Checkpoint":
+    """Find and load a checkpoint of a model of pairs; for the arguments see `open_any`.
 
     Raises:
         CheckpointError: it has a language model.
     """
-    loaded = open_any(name, otherwise)
+    loaded = open_any(name, otherwise, reads_vectors=reads_vectors)
     if loaded.model.config.align is None:
         raise CheckpointError(
             f"{loaded.path} is a language model, which has no targets",
@@ -122,9 +127,29 @@ def refuse_for_pairs(*configs: Config, but: Collection[str] = ()) -> None:
                 )
 
 
-def open_any(name: str | None, otherwise: Callable[[str], str] | None = None) -> "Checkpoint":
-    """Find and load a checkpoint of any kind."""
+def open_any(
+    name: str | None,
+    otherwise: Callable[[str], str] | None = None,
+    *,
+    reads_vectors: bool = False,
+) -> "Checkpoint":
+    """Find and load a checkpoint of any kind.
+
+    Args:
+        name: the run or file.
+        otherwise: the hint if there is none of this name.
+        reads_vectors: whether the command can do with a model that reads vectors.
+
+    Raises:
+        CheckpointError: the model reads vectors, and the command cannot.
+    """
     path = find_checkpoint(name, otherwise)
     from charrnn.checkpoint import load_checkpoint
 
-    return load_checkpoint(path)
+    loaded = load_checkpoint(path)
+    if loaded.model.config.source_vectors and not reads_vectors:
+        raise CheckpointError(
+            f"{path} reads vectors, and this needs a model that reads a text",
+            "charrnn convert and charrnn evaluate take a file of vectors: --vectors FILE",
+        )
+    return loaded

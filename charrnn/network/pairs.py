@@ -25,6 +25,7 @@ from charrnn.network.heads import LINEAR, Head, linear_logits
 
 OF_PAIRS = (
     *("align", "attention", "bidirectional", "source_size", "source_labels"),
+    "source_vectors",
     *("stretch", "longest_target"),
 )
 """The fields of ModelConfig that are None in a language model."""

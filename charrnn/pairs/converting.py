@@ -62,7 +62,7 @@ def restriction_of(
     """What a model may write; None without a condition. For the arguments and errors see `Restriction`."""
     if match is None and targets is None:
         return None
-    copies = model.alignment.keeps_unknown
+    copies = model.copies_unknown
     return Restriction(model.vocabulary, match, targets, copies=copies)
 
 
@@ -112,7 +112,7 @@ def _some(model: PairNetwork, sources: Sequence[str], search: _Search) -> Iterat
     made = mapped(targets, [order[begin : begin + rows] for begin in range(0, len(order), rows)])
     found = dict(zip(order, itertools.chain.from_iterable(made), strict=True))
     for k, source in enumerate(sources):
-        if k not in found and model.alignment.keeps_unknown and source:
+        if k not in found and model.copies_unknown and source:
             nothing: Float64 = np.zeros((0, len(model.vocabulary)))
             yield _placed(model, nothing, source, search)
         else:
@@ -136,7 +136,7 @@ def _targets(
 def _placed(model: PairNetwork, log_p: Float64, source: str, search: _Search) -> list[Target]:
     """The targets of a source for log-probabilities at its places."""
     symbols, alignment, allowed = model.vocabulary, model.alignment, search.allowed
-    if alignment.keeps_unknown and allowed:
+    if model.copies_unknown and allowed:
         assert isinstance(symbols, Vocabulary)
         symbols, log_p = _with_copied(log_p, source, symbols, model)
     language = allowed.over(symbols) if allowed else None
@@ -144,7 +144,7 @@ def _placed(model: PairNetwork, log_p: Float64, source: str, search: _Search) ->
         return []
     scored = alignment.targets(log_p, search.beam, search.n_best, language)
     made = [Target(symbols.decode(ids), -score) for ids, score in scored]
-    if alignment.keeps_unknown and not allowed:
+    if model.copies_unknown and not allowed:
         return [Target(_with_unknown(one.text, source, model), one.nats) for one in made]
     return made
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import ModelConfig
-from charrnn.errors import UsageError
+from charrnn.errors import DataError, UsageError
 from charrnn.model import States, fingerprint_of, require_shapes
 from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Ops, Weights
@@ -34,7 +34,9 @@ from charrnn.network.stack import Layer, advance, make_layer, upwards
 from charrnn.numerics import Float
 from charrnn.pairs.decoder import Decoder, Encoded
 from charrnn.text.pairs import Column, Labels, Symbols
+from charrnn.text.vectors import Features, FrameColumn, Frames
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
+from charrnn.wording import counted
 
 Watch = Callable[[int, str, int, tuple[Float, ...]], object]
 """watch(layer, direction, t, values): states and gates, (N, H) each, after the symbol that a direction reads at t."""
@@ -82,12 +84,24 @@ class PairNetwork:
         layers = range(config.num_layers)
         return {(k, way): made(k, way) for k in layers for way in directions(config)}
 
+    @property
+    def copies_unknown(self) -> bool:
+        """Whether characters of a source that it does not know stand in its targets, at their places."""
+        return self.alignment.keeps_unknown and not self.config.source_vectors
+
     @cached_property
     def _tables(self) -> dict[str, Float]:
         """W_ih · embedding + biases of layer 0 for each symbol of the sources, (S, B·H), by the direction."""
         embedding = self.weights[f"{PREFIX}embedding.weight"]
         layers = ((way, self._layers[0, way]) for way in directions(self.config))
         return {way: embedding @ layer.weight_ih + layer.bias for way, layer in layers}
+
+    @cached_property
+    def _projections(self) -> dict[str, Float]:
+        """W_ih · projection of layer 0 for sources that are vectors, (D, B·H), by the direction."""
+        projection = self.weights[f"{PREFIX}embedding.weight"]
+        ways = directions(self.config)
+        return {way: projection @ self._layers[0, way].weight_ih for way in ways}
 
     @cached_property
     def decoder(self) -> Decoder:
@@ -132,21 +146,39 @@ class PairNetwork:
         Raises:
             DataError: there is no such label.
         """
-        symbols = self.source_symbols
+        symbols, times = self.source_symbols, self.config.stretch or 1
+        if isinstance(symbols, Features):
+            return self._vectors_of(sources, symbols)
         if isinstance(symbols, Labels):
             return [np.array([symbols.id_of(source)]) for source in sources]
         ids = symbols.lookup(code_points("".join(sources))).astype(np.int64)
-        known, times = ids != NOT_IN_VOCABULARY, self.config.stretch or 1
+        known = ids != NOT_IN_VOCABULARY
         ends = np.cumsum([0, *map(len, sources)])
         before = np.concatenate([[0], np.cumsum(known)]) * times
         return np.split(np.repeat(ids[known], times), before[ends[1:-1]])[: len(sources)]
+
+    def _vectors_of(self, sources: Sequence[Any], symbols: Features) -> list[Any]:
+        """The vectors of sources, standardized."""
+        for source in sources:
+            if not isinstance(source, Frames):
+                raise UsageError(
+                    "this model reads vectors, not texts", "charrnn convert MODEL --vectors FILE"
+                )
+            if source.array.shape[1] != len(symbols):
+                raise DataError(
+                    f"the model reads vectors of {counted(len(symbols), 'number')}, not of "
+                    f"{source.array.shape[1]:,}"
+                )
+        times = self.config.stretch or 1
+        return [np.repeat(symbols.standardized(source.array), times, 0) for source in sources]
 
     def encode(
         self, sources: Sequence[npt.NDArray[np.int64]], watch: Watch | None = None
     ) -> Encoded:
         """Read sources, each of one symbol at least; see `ids_of`, and for `watch` `encode_padded`."""
         bounds = np.cumsum([0, *map(len, sources)])
-        column = Column(np.concatenate(sources), bounds)
+        kind: Any = FrameColumn if self.config.source_vectors else Column
+        column = kind(np.concatenate(sources), bounds)
         return self.encode_padded(column.padded(np.arange(len(sources))), column.lengths, watch)
 
     def encode_padded(
@@ -177,7 +209,12 @@ class PairNetwork:
     ) -> Float:
         """The outputs of one direction of a layer, (T, N, H), for symbols or outputs in its own order."""
         own, N = self._layers[layer, direction], read.shape[1]
-        x = read @ own.weight_ih + own.bias if layer else self._tables[direction][read]
+        if layer:
+            x = read @ own.weight_ih + own.bias
+        elif self.config.source_vectors:
+            x = read @ self._projections[direction] + own.bias
+        else:
+            x = self._tables[direction][read]
         outputs = np.empty((*read.shape[:2], self.config.hidden_size), np.float32)
         zeros = np.zeros((N, self.config.hidden_size), np.float32)
         ops: Ops = own.ops or NumpyOps
@@ -209,4 +246,6 @@ def _identity(symbols: Symbols) -> object:
     """What symbols are, for a fingerprint."""
     if isinstance(symbols, Labels):
         return symbols.labels
+    if isinstance(symbols, Features):
+        return tuple(symbols.mean.tolist()), tuple(symbols.deviation.tolist())
     return tuple(symbols.symbols.tolist()), symbols.has_unknown

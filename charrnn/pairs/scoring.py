@@ -189,7 +189,7 @@ def _costs(
         if lack := model.alignment.lack(source, target):
             raise DataError(f"the target of {source[:60]!r} must be {lack}, not {target[:60]!r}")
         wanted = symbols.encode(target)
-        if model.alignment.keeps_unknown:
+        if model.copies_unknown:
             wanted = wanted[known_rows(source, model.source_symbols)]  # type: ignore[arg-type]
         found.append(-model.alignment.log_likelihood(row[:n], wanted.tolist()))
     return found

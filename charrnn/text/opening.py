@@ -63,6 +63,10 @@ def open_corpus(
     # max_chars bounds the training text only: a stream of the other parts must end by itself
     own: list[tuple[Part, str | None]] = [("val", config.val_file), ("test", config.test_file)]
     sources += [in_memory(source) for part, name in own if name for source in found(name, part)]
+    if config.vectors:
+        from charrnn.text.vectors import read_vector_pairs
+
+        return read_vector_pairs(sources, config, notes)
     if config.pairs:
         return read_pairs(sources, config, notes)
     return read_corpus(

@@ -389,7 +389,7 @@ class _Reading:
 
     def _bounded(self, source: TextSource) -> Iterator[str]:
         """The lines of a source; of the training part those that fit into `max_chars`."""
-        for line in _lines(source, self.config, self.notes):
+        for line in lines_of(source, self.config, self.notes):
             if self._part == "train" and self._left is not None:
                 self._left -= len(line) + 1
                 if self._left < 0:
@@ -427,7 +427,8 @@ class _Reading:
             )
 
 
-def _lines(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
+def lines_of(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
+    """The lines of a text, without their ends."""
     held = ""
     for piece in read_pieces(source, config, notes):
         *lines, held = (held + piece).split("\n")

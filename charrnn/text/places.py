@@ -15,7 +15,7 @@ from charrnn.wording import counted
 
 MOST_PLACES = 1000
 """Maximum files of a corpus whose places are recorded."""
-SPLIT_FILES = ("val_file", "test_file")
+SPLIT_FILES = ("val_file", "test_file", "vectors")
 """The settings of a corpus that name another file."""
 LONGEST_CHARACTER = 4
 """Bytes of a character in UTF-8, at most."""
@@ -88,8 +88,9 @@ def find_split_files(
     recorded = config if isinstance(config, dict) else {}
     for name in given:
         if recorded.get(name) is None:
+            part = "has no vectors" if name == "vectors" else "takes that part from its corpus"
             raise SettingError.naming(
-                f"{{{name}}} was not given to this run, which takes that part from its corpus",
+                f"{{{name}}} was not given to this run, which {part}",
                 "leave it out",
             )
     found = {}

@@ -56,8 +56,9 @@ RELEASED = {
         --baselines --tensorboard --init-from --extend-vocabulary --layer-norm
         --eval-every --final-lr-fraction --kernel --reset-every --warmup-steps
         --weight-decay --field --normalize --val --test --json --seeds --exact-steps
-        --replanned --pairs --align --attention --bidirectional --label-smoothing""",
-    "convert": "--beam --n-best --json --match --targets",
+        --replanned --pairs --align --attention --bidirectional --label-smoothing
+        --vectors""",
+    "convert": "--beam --n-best --json --match --targets --vectors",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
         --seed --level --min-count --glob --encoding --max-chars --val-fraction --lines
@@ -83,7 +84,7 @@ RELEASED = {
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp
         --steer --steer-file""",
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer
-        --steer-file --json --color --png --svg --width""",
+        --steer-file --json --color --png --svg --width --vectors""",
     "gradients": "--distance --fresh --seed --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",

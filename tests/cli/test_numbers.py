@@ -104,7 +104,18 @@ def test_a_number_is_within_its_bounds_or_refused_in_one_line(function, changes,
 # --- numbers inside a text ---
 
 WORDS = {
-    *("level", "separator", "field", "globs", "val_file", "test_file", "encoding", "normalize"),
+    *(
+        "level",
+        "separator",
+        "field",
+        "globs",
+        "val_file",
+        "test_file",
+        "vectors",
+        "targets",
+        "encoding",
+        "normalize",
+    ),
     *(
         "cell",
         "activation",

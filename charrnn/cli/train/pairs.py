@@ -30,13 +30,27 @@ EXAMPLES = 3
 
 def pairs_in_words(pairs: "PairCorpus") -> tuple[str, str]:
     """The size of a corpus of pairs, and its split."""
+    from charrnn.text.vectors import VectorCorpus
+
+    if isinstance(pairs, VectorCorpus):
+        column = pairs.source_column
+        whole = (
+            f"{counted(pairs.num_pairs, 'target')} of {counted(pairs.num_characters, 'character')}, "
+            f"{pairs.distinct:,} distinct; {counted(len(column.ids), 'vector')} of "
+            f"{counted(column.ids.shape[1], 'number')}"
+        )
+        return whole, _split(pairs)
     files = f" in {pairs.num_sources:,} files" if pairs.num_sources > 1 else ""
     whole = f"{counted(pairs.num_pairs, 'pair')} of {counted(len(pairs), 'character')}"
+    return f"{whole}{files}, {pairs.distinct:,} distinct", _split(pairs)
+
+
+def _split(pairs: "PairCorpus") -> str:
     train, val, test = (len(part) for part in pairs.parts)
     split = f"{counted(train, 'pair')} for training, then {val:,} for validation"
     split += f", {test:,} held out for testing" if test else ""
     drawn = f", drawn with --split-seed {pairs.config.split_seed}"
-    return f"{whole}{files}, {pairs.distinct:,} distinct", split + drawn
+    return split + drawn
 
 
 def examples(trainer: "Trainer") -> str:
@@ -91,7 +105,8 @@ def writable(model: "PairNetwork", pairs: list[tuple[str, str]]) -> list[tuple[s
 
 def has_line_baseline(trainer: "Trainer") -> bool:
     """Whether a language model of the lines can stand beside a network, which is none itself and has been judged."""
-    return trainer.model_config.align != "lm" and len(trainer.corpus.val) > 0
+    config = trainer.model_config
+    return config.align != "lm" and not config.source_vectors and len(trainer.corpus.val) > 0
 
 
 def say_line_baseline(trainer: "Trainer") -> None:
@@ -112,7 +127,8 @@ def baselines_of(trainer: "Trainer", best: Scored) -> "PairBaselines":
     rules = None
     if not corpus.source_labels:
         train, held_out = corpus.pairs(corpus.train), corpus.pairs(corpus.val[:MOST_SCORED])
-        rules = measure_rules(train, held_out, is_label=corpus.alignment.is_label)
+        has_ngrams = corpus.alignment.is_label and not corpus.config.vectors
+        rules = measure_rules(train, held_out, is_label=has_ngrams)
     return PairBaselines(rules, _line_baseline(trainer, best))
 
 
@@ -161,6 +177,8 @@ def print_baselines(baselines: "PairBaselines", trainer: "Trainer") -> None:
     lines = []
     if rules := baselines.rules:
         others, right = [("copy", rules.copy)], "exact"
+        if trainer.model_config.source_vectors:
+            others, right = [], "right" if trainer.model_config.gives_label else "exact"
         if rules.ngrams is not None:
             others, right = [("character n-grams", rules.ngrams)], "right"
         figures = [("most frequent target", rules.most_frequent), *others]
@@ -189,6 +207,8 @@ def print_scores(trainer: "Trainer", scores: "PairScores | None") -> None:
 def print_next(trainer: "Trainer", run: str) -> None:
     """Print what to type next."""
     commands = {f"charrnn convert {run} FILE": "a target for each line; - reads standard input"}
+    if trainer.model_config.source_vectors:
+        commands = {f"charrnn convert {run} --vectors FILE": "a target for each line of vectors"}
     if trainer.model_config.source_labels:
         label = shlex.quote(trainer.corpus.source_symbols.labels[0])
         commands = {f"charrnn sample {run} --given {label}": "writes a target of this label"}

@@ -71,6 +71,9 @@ class Encoder(nn.Module):
         self.config = config
         self.cell = get_cell(config.cell, config.activation)
         self.embedding = nn.Embedding(config.source_size, config.embedding_size)
+        if config.source_vectors:  # a projection, whose results vary as much as their numbers
+            with torch.no_grad():
+                self.embedding.weight *= config.source_size**-0.5
         shapes = encoder_shapes(config)
         bound = config.hidden_size**-0.5
         self.rnn = Parameters(
@@ -128,7 +131,12 @@ class Encoder(nn.Module):
     def _read(self, layer: int, direction: str, read: Tensor) -> Tensor:
         shape = (1, read.shape[1], self.config.hidden_size)
         zeros = tuple(self.embedding.weight.new_zeros(shape) for _ in self.cell.states)
-        inputs = Inputs(read) if layer else Inputs(self.embedding.weight, read)
+        if layer:
+            inputs = Inputs(read)
+        elif self.config.source_vectors:
+            inputs = Inputs(read @ self.embedding.weight)
+        else:
+            inputs = Inputs(self.embedding.weight, read)
         outputs, _ = self._stacks[layer, direction].through(inputs, zeros)
         return outputs
 

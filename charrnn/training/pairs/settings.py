@@ -45,6 +45,7 @@ def pair_network_of(pairs: "PairCorpus", network: ModelConfig) -> ModelConfig:
     given["bidirectional"] = None if labels else network.bidirectional
     if not labels and network.bidirectional is None and pairs.alignment.has_encoder:
         given["bidirectional"] = pairs.alignment.reads_both_ways
+    given["source_vectors"] = bool(pairs.config.vectors) or None
     given["source_size"] = len(pairs.source_symbols)
     given["stretch"] = pairs.stretch if pairs.alignment.stretches else None
     if pairs.alignment.writes:
