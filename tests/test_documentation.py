@@ -176,7 +176,7 @@ def run_shell(line, place):
     assert "Traceback" not in done.stderr
 
 
-BRIEFLY = "--batch-size 4 --sequence-length 16 --max-chars 20000"
+BRIEFLY = "--batch-size 4 --sequence-length 16 --max-chars 20000 --precision float32"
 
 
 def shortened(line):
