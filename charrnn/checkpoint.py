@@ -26,7 +26,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from charrnn.config import ModelConfig
-from charrnn.errors import HOW_TO_TRAIN, CharrnnError, CheckpointError, UsageError
+from charrnn.errors import HOW_TO_TRAIN, CharrnnError, CheckpointError, Typed, UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN
 from charrnn.network.cells import get_cell
@@ -197,9 +197,11 @@ def require_language_model(loaded: Checkpoint) -> Checkpoint:
         CheckpointError: it has a model of pairs.
     """
     if loaded.model.config.align is not None:
-        raise CheckpointError(
-            f"{loaded.path} is a model of pairs, and this needs a language model",
-            f"charrnn convert {loaded.path} FILE gives a target for each line",
+        raise CheckpointError.naming(
+            "{path} is a model of pairs, and this needs a language model",
+            "{convert} gives a target for each line",
+            path=loaded.path,
+            convert=Typed(f"charrnn convert {loaded.path} FILE", "charrnn.PairModel"),
         )
     return loaded
 
@@ -316,9 +318,12 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
     _refuse_other_formats(path, content)
     (length,) = struct.unpack("<Q", content[:8])
     if content[8:9] not in (b"{", b""):
-        as_text = f"if it is a text, train on it first: charrnn train {shlex.quote(str(path))}"
-        hint = "" if path.suffix == ".safetensors" else as_text
-        raise CheckpointError(f"{path} is not a charrnn checkpoint", hint)
+        train = Typed(f"charrnn train {shlex.quote(str(path))}", f"charrnn.train({str(path)!r})")
+        hint = "if it is a text, train on it first: {train}"
+        hint = "" if path.suffix == ".safetensors" else hint
+        raise CheckpointError.naming(
+            "{path} is not a charrnn checkpoint", hint, path=path, train=train
+        )
     if length > min(len(content) - 8, LARGEST_HEADER):
         raise CheckpointError(
             f"{path} is truncated or damaged: its header does not fit in the file", _DAMAGED

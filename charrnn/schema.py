@@ -142,7 +142,7 @@ class Versions(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine(Config):
+class MachineRecord(Config):
     """What else decides the last bits of a result."""
 
     system: str = setting("", "The operating system.")
@@ -163,13 +163,13 @@ class RunRecord(Config):
     saving: SavingConfig = setting(None, "How often it is saved.")
     asked: TrainingRequest = setting(None, "What the user asked for.")
     versions: Versions = setting(None, "The programs.")
-    machine: Machine = setting(None, "The computer.")
+    machine: MachineRecord = setting(None, "The computer.")
     plan: tuple[str, ...] = setting((), "The reasons of the plan.")
     init_from: InitialModel = setting(None, "The model that it started from.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation(Config):
+class EvaluationRecord(Config):
     """A line of metrics.jsonl."""
 
     step: int = setting(0, "Optimizer steps.", high=LARGE_COUNT)

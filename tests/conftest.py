@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Result, call_charrnn, made_once, make_text, run_charrnn
+from helpers import OLD, Result, call_charrnn, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
 from messages import COLLECTED, Wording
 from prepared import BRIEF
@@ -157,3 +157,11 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=path, args=flags)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file that is to be written again: it has the content OLD."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(OLD)
+    return path

@@ -331,3 +331,12 @@ def make_text(num_chars: int = 6000) -> str:
     """Text with some structure: this standard library's own textwrap module, from its start."""
     source = Path(textwrap.__file__).read_text(encoding="utf-8")
     return (source * (num_chars // len(source) + 1))[:num_chars]
+
+
+OLD, NEW = b"old", b"newer"
+"""The content of a file before and after it is written."""
+
+
+def listing(folder: Path) -> list[str]:
+    """The names in a folder."""
+    return sorted(path.name for path in folder.iterdir())

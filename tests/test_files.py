@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from helpers import NEW, OLD, listing
 
 from charrnn.errors import BusyError, EnvironmentFault, UsageError
 from charrnn.files import (
@@ -20,19 +21,6 @@ from charrnn.files import (
     make_writable_folder,
     write_atomically,
 )
-
-OLD, NEW = b"old", b"newer"
-
-
-def listing(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir())
-
-
-@pytest.fixture
-def path(tmp_path) -> Path:
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(OLD)
-    return path
 
 
 @pytest.fixture

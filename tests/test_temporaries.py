@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers import NEW, OLD, listing
 
 from charrnn.files import write_atomically
 from charrnn.temporaries import (
@@ -17,20 +18,6 @@ from charrnn.temporaries import (
     temporary_folder,
     temporary_for,
 )
-
-OLD, NEW = b"old", b"newer"
-
-
-def listing(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir())
-
-
-@pytest.fixture
-def path(tmp_path) -> Path:
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(OLD)
-    return path
-
 
 KILLED = """
 import os, signal, sys

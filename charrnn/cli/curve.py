@@ -45,7 +45,7 @@ MOST_RUNS = len(string.ascii_lowercase)
 
 
 @dataclass(frozen=True)
-class Run:
+class Curve:
     """A run and its evaluations."""
 
     name: str
@@ -122,7 +122,7 @@ def curve(
 # --- what is read ---------------------------------------------------------------------------------
 
 
-def _read(names: Sequence[str]) -> list[Run]:
+def _read(names: Sequence[str]) -> list[Curve]:
     """The runs, each once."""
     if len(names) > MOST_RUNS:
         raise UsageError(f"at most {MOST_RUNS} runs fit into one drawing, not {len(names)}")
@@ -142,13 +142,13 @@ def _read(names: Sequence[str]) -> list[Run]:
     return [run if count[run.name] == 1 else _with_folder(run) for run in runs]
 
 
-def _read_run(path: Path) -> Run:
+def _read_run(path: Path) -> Curve:
     from charrnn.checkpoint import load_checkpoint
     from charrnn.training.metrics import load_rows
 
     loaded, metrics = load_checkpoint(path), path.parent / METRICS
     planned_steps, held_out = _plan_of(loaded)
-    return Run(
+    return Curve(
         name=metrics.resolve().parent.name,
         metrics=metrics,
         unit=noun_of(loaded.model.vocabulary.level),
@@ -166,7 +166,7 @@ def _plan_of(loaded: "Checkpoint") -> tuple[int, str]:
     return steps, f"{corpus.get('fingerprint')} {split}"
 
 
-def _with_folder(run: Run) -> Run:
+def _with_folder(run: Curve) -> Curve:
     """The run, named by its folder, because another has the same name."""
     return dataclasses.replace(run, name=str(run.metrics.parent))
 
@@ -174,7 +174,7 @@ def _with_folder(run: Run) -> Run:
 # --- what is shown --------------------------------------------------------------------------------
 
 
-def _plot(runs: Sequence[Run]) -> "Plot":
+def _plot(runs: Sequence[Curve]) -> "Plot":
     """Training and validation of a run, or the validation of several."""
     from charrnn.render.plot.curves import Line, Plot
 
@@ -212,7 +212,7 @@ def _bits(row: Evaluated, what: str) -> str:
     return f"{row[what] / math.log(2):.3f}"
 
 
-def _best(run: Run) -> str:
+def _best(run: Curve) -> str:
     """The best point in words, and the end of the curve if it is another point."""
     best, last = run.best, run.validated[-1]
     text = f"best {_bits(best, VALIDATION)} at step {best['step']:,} ({duration(best['seconds'])})"
@@ -221,7 +221,7 @@ def _best(run: Run) -> str:
     return f"{text}, at the end {_bits(last, VALIDATION)}"
 
 
-def _as_dict(runs: Sequence[Run]) -> dict[str, Any]:
+def _as_dict(runs: Sequence[Curve]) -> dict[str, Any]:
     """The evaluations of each run, as its file has them."""
     shown = [
         {

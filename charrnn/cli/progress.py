@@ -41,7 +41,7 @@ def make_progress(trainer: "Trainer") -> Progress:
     """The kind of progress display that suits stderr."""
     if is_quiet():
         return Silence()
-    return Bar(trainer) if sys.stderr.isatty() else Lines(trainer)
+    return Bar(trainer) if sys.stderr.isatty() else PlainLines(trainer)
 
 
 class Silence:
@@ -230,7 +230,7 @@ class Bar(_Display):
         self.bar.close()
 
 
-class Lines(_Display):
+class PlainLines(_Display):
     """A plain line now and then, for logs."""
 
     def __init__(self, trainer: "Trainer") -> None:

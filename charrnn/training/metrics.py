@@ -7,7 +7,7 @@ from typing import Any
 
 from charrnn.errors import CheckpointError
 from charrnn.files import write_atomically
-from charrnn.schema import FOR_A_CURVE, Evaluation, SchemaError, check_record, strict_json
+from charrnn.schema import FOR_A_CURVE, EvaluationRecord, SchemaError, check_record, strict_json
 
 
 class Metrics:
@@ -89,7 +89,7 @@ def _row(line: str) -> dict[str, Any] | None:
     """A row, or None if it is not what `Metrics` writes."""
     try:
         row = strict_json(line)
-        check_record(Evaluation, row, required=FOR_A_CURVE)
+        check_record(EvaluationRecord, row, required=FOR_A_CURVE)
     except (ValueError, RecursionError, SchemaError):
         return None
     losses = {"train_nats_per_char": None, "val_nats_per_char": None}
