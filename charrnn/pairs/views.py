@@ -166,11 +166,12 @@ def known_part(model: PairNetwork, source: str) -> tuple[str, npt.NDArray[np.int
 
     Raises:
         DataError: there are none.
+        UsageError: it reads vectors, not characters.
     """
+    (ids,) = model.ids_of([source])
     symbols = model.source_symbols
     assert isinstance(symbols, Vocabulary)
     known = "".join(itertools.compress(source, known_rows(source, symbols)))
     if not known:
         raise DataError(f"the model knows no character of {source!r}")
-    (ids,) = model.ids_of([source])
     return known, ids

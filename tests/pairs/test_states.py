@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from pair_models import KINDS, batch_of, both, in_torch, with_padding
+import vector_models
+from pair_models import KINDS, batch_of, both, config_of, in_torch, with_padding
 
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.edits import Edit, edited
@@ -15,9 +16,11 @@ from charrnn.network.encoder import MARKS
 from charrnn.network.stack import advance
 from charrnn.numerics import log_softmax
 from charrnn.pairs.converting import convert
+from charrnn.pairs.model import PairNetwork
 from charrnn.text.pairs import END
 from charrnn.training.inputs import Inputs
 from charrnn.training.ops import TorchOps
+from charrnn.training.pairs.task import make_pair_network
 
 CLOSE = {"atol": 1e-5, "rtol": 0}
 SHAPE = {"num_layers": 2, "layer_norm": True}
@@ -163,6 +166,16 @@ def test_a_reversed_source_has_the_states_of_the_other_direction():
     ahead, back = (record_pair(model, text).source.arrays for text in ("abcde", "edcba"))
     for letter in "hcifgo":
         np.testing.assert_array_equal(ahead[f"{letter}<"], back[f"{letter}>"][::-1])
+
+
+def test_a_model_that_reads_vectors_has_no_text_to_record(tmp_path):
+    texts, vectors = vector_models.words(20)
+    corpus = vector_models.corpus_of(tmp_path, texts, vectors=vectors)
+    config = config_of(corpus)
+    weights = make_pair_network(config, 0.0, 3, torch.device("cpu")).to_numpy()
+    model = PairNetwork(config, corpus.source_symbols, corpus.vocabulary, weights)
+    with pytest.raises(UsageError):
+        record_pair(model, "abc")
 
 
 # --- units ------------------------------------------------------------------------------------------------------------
