@@ -15,6 +15,7 @@ from charrnn.pairs.converting import convert
 from charrnn.pairs.scoring import costs, num_symbols
 from charrnn.training.data import BatchShape
 from charrnn.training.events import Evaluated
+from charrnn.training.pairs import baseline
 from charrnn.training.pairs.baseline import line_trainer, measure_lines
 from charrnn.training.pairs.batches import PairBatches, pair_lengths
 from charrnn.training.progress import RunProgress
@@ -159,7 +160,7 @@ def test_beside_a_network_stands_a_language_model_of_the_same_pairs(kind, tmp_pa
     corpus = tiny(kind)
     trainer = trainer_of(corpus, tmp_path)
     run_to_end(trainer)
-    lines = line_trainer(corpus, trainer.model_config, CONFIG, tmp_path / "lines", 1000.0)
+    lines = line_trainer(corpus, trainer.model_config, CONFIG, tmp_path / "lines", 1.0)
     for part in ("train", "val", "test"):
         assert getattr(lines.corpus, part).tolist() == getattr(corpus, part).tolist()
     sizes = [
@@ -174,6 +175,14 @@ def test_beside_a_network_stands_a_language_model_of_the_same_pairs(kind, tmp_pa
     assert found.scores.nats == pytest.approx(sum(costs(best, pairs)))
     assert found.scores.symbols == num_symbols(trainer.snapshot(), pairs)
     assert found.parameters == count_parameters(best.config)
+
+
+def test_a_language_model_of_the_lines_keeps_within_its_part_of_the_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(baseline, "seconds_per_step", lambda *_: 0.5)
+    corpus = tiny("attention")
+    for seconds, steps in {9.0: 3, 12.0: 6, 1000.0: 12}.items():  # of 12
+        made = line_trainer(corpus, config_of(corpus), CONFIG, tmp_path, seconds)
+        assert made.config.steps == steps
 
 
 @pytest.mark.parametrize("change", ["align", "source", "labels", "size"])
