@@ -258,8 +258,8 @@ def test_what_cannot_be_resumed_is_refused(place, wording):
 
 KILLED = """
 import os, signal
-from charrnn.training.run import _own_folder
-with _own_folder() as folder:
+from charrnn.training.run import own_folder
+with own_folder() as folder:
     (folder / "best.safetensors").write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
