@@ -190,6 +190,8 @@ def shortened(line):
         return re.sub(r" --minutes [\d.]+", " --steps 5", line)
     pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"
     line = re.sub(pattern, rf"\1{BRIEFLY} \2 --steps 2", line)
+    if "--vectors" in line:  # which are as many as the lines
+        line = re.sub(r"--max-chars \d+ ", "", line)
     line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured
     line = re.sub(r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000", line)
     return re.sub(r" --parameters \d+", " --parameters 20000", line)
