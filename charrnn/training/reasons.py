@@ -59,9 +59,8 @@ def _against_overfitting(run: AllowedRun, config: TrainingConfig) -> str:
     if run.model_config.layer_norm:
         means.append("layer normalization")
     epochs = counted(float(f"{run.epochs:.3g}"), "epoch")
-    return (
-        f"{epochs}, {plain(per_char)} parameters per training {run.size.noun}: {', '.join(means)}"
-    )
+    parameters = counted(float(f"{per_char:.2g}"), "parameter")
+    return f"{epochs}, {parameters} per training {run.size.noun}: {', '.join(means)}"
 
 
 def _steps(run: AllowedRun, config: TrainingConfig, wanted: BatchShape, seconds: float) -> str:

@@ -149,6 +149,7 @@ def test_a_published_split_is_kept(kind, charrnn_in, tmp_path):
         (tmp_path / f"{name}.txt").write_text(lines + "a line that every file of the split has\n")
     options = ("--val", "dev.txt", "--test", "final.txt", *kind)
     said = charrnn_in("train", "train.txt", *options, *BRIEF).err
+    assert "--split-seed" not in said  # nothing is drawn
     sizes = [(tmp_path / f"{name}.txt").stat().st_size for name in ("train", "dev", "final")]
     train, dev, final = (41, 7, 8) if kind else sizes
     unit = " lines" if kind else ""

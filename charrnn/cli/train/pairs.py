@@ -49,8 +49,9 @@ def _split(pairs: "PairCorpus") -> str:
     train, val, test = (len(part) for part in pairs.parts)
     split = f"{counted(train, 'pair')} for training, then {val:,} for validation"
     split += f", {test:,} held out for testing" if test else ""
-    drawn = f", drawn with --split-seed {pairs.config.split_seed}"
-    return split + drawn
+    own_val, own_test = pairs.own_parts
+    is_drawn = (val and not own_val) or (test and not own_test)
+    return split + (f", drawn with --split-seed {pairs.config.split_seed}" if is_drawn else "")
 
 
 def examples(trainer: "Trainer") -> str:

@@ -59,7 +59,9 @@ def _split(text: "Corpus") -> str:
     trained_on = counted(train, noun) if noun else f"{train:,}"
     parts = f"{trained_on} for training, then {val:,} for validation"
     parts += f", {test:,} held out for testing" if test else ""
-    return parts + (f", drawn with --split-seed {text.config.split_seed}" if noun else "")
+    own_val, own_test = text.own_parts
+    is_drawn = noun and ((val and not own_val) or (test and not own_test))
+    return parts + (f", drawn with --split-seed {text.config.split_seed}" if is_drawn else "")
 
 
 def _amount(text: "Corpus", part: "Ids") -> int:
