@@ -3,52 +3,24 @@
 Nothing in the file is trusted: it may be damaged, or come from another program.
 """
 
-import contextlib
-import errno
-import struct
-import zipfile
-import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
-from charrnn.errors import DataError, UsageError
-from charrnn.interpret.dumps.arrays import SAFETENSORS_TYPES
-from charrnn.interpret.dumps.header import Array, Header, Spec, headers_in
+from charrnn.errors import UsageError
+from charrnn.interpret.dumps.files import NAMES_1, Arrays, opened
+from charrnn.interpret.dumps.header import Array, Header, headers_in
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
-from charrnn.schema import strict_json
 from charrnn.text.pairs import END
 
-DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-    *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, OverflowError),
-)
-"""The errors that NumPy, zipfile and safetensors raise when a file is not what it seems."""
 READABLE = (".npz", ".safetensors")
 """The endings of the files that can be read back."""
 MOST_SYMBOLS = 16
 """Symbols of a character, at most: four bytes, or as often as an encoder reads it."""
 NOUNS = {"": "one text", "source": "sources", "target": "targets"}
 """What the sides of a dump are called."""
-LONGEST_HEADER = 1 << 28
-"""Maximum size of a header in bytes."""
-BLOCK = 1 << 24
-"""The bytes of an array that are compared with its checksum at a time."""
-NAMES_1 = {"surprisal": "bits", "header": "facts"}
-"""The names of version 1 of the format, where they differ."""
-
-
-class _Arrays(Protocol):
-    """A file of arrays."""
-
-    def header(self) -> str:
-        """The header as JSON."""
-
-    def first(self, name: str, spec: Spec, count: int) -> Array:
-        """The first `count` rows of an array, which must have the type and shape of `spec`."""
 
 
 def sides_in(path: Path) -> tuple[str, ...]:
@@ -57,7 +29,7 @@ def sides_in(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: the file is not a dump, or is damaged.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return tuple(headers_in(file.header()))
 
 
@@ -75,7 +47,7 @@ class Dump:
 
     def __init__(self, path: Path, side: str = "") -> None:
         self.path, self._prefix = path, f"{side}_" if side else ""
-        with _opened(path) as file:
+        with opened(path) as file:
             headers = headers_in(file.header())
         if side not in headers:
             has = " and ".join(NOUNS[own] for own in headers)
@@ -97,7 +69,7 @@ class Dump:
             DataError: the file is damaged.
         """
         header = self.header
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             rows = _Rows(file, header, self._prefix)
             offsets, num_characters = rows.extent(characters)
             count = len(offsets)
@@ -153,38 +125,10 @@ class Dump:
             )
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[_Arrays]:
-    """The open file; whatever is wrong with it is a DataError of one line."""
-    from safetensors import SafetensorError
-
-    try:
-        _require_end(path)
-        if path.suffix == ".safetensors":
-            yield _Safetensors(path)
-        else:
-            with zipfile.ZipFile(path) as archive:
-                yield _Npz(archive)
-    except DataError as error:
-        raise DataError(f"cannot show {path}: {error.message}") from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except (*DAMAGE, SafetensorError) as error:
-        raise DataError(
-            f"cannot show {path}: it is damaged, or not a dump that charrnn made"
-        ) from error
-
-
-def _require_end(path: Path) -> None:
-    """Raise OSError if a path is a device or a pipe: it may never end."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise OSError(errno.EINVAL, "it is not a regular file")
-
-
 class _Rows:
     """The first rows of the arrays of an open dump."""
 
-    def __init__(self, file: _Arrays, header: Header, prefix: str) -> None:
+    def __init__(self, file: Arrays, header: Header, prefix: str) -> None:
         self._file, self._header, self._specs = file, header, header.specs()
         self._prefix = prefix
         self._names = NAMES_1 if header.version == 1 else {}
@@ -224,98 +168,6 @@ class _Rows:
                 if unit.what in arrays:
                     arrays[unit.what][:, unit.layer, unit.index] = column
         return arrays
-
-
-class _Npz:
-    """The arrays of an open .npz file."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def header(self) -> str:
-        """See `_Arrays`."""
-        members = self._archive.namelist()
-        name = "header" if "header.npy" in members else NAMES_1["header"]
-        return self._member(name, None, ()).tobytes().decode("utf-32-le")
-
-    def first(self, name: str, spec: Spec, count: int) -> Array:
-        """See `_Arrays`."""
-        if not name.endswith("text"):
-            return self._member(name, spec, (count, *spec.shape[1:]))
-        string = Spec(np.dtype(f"<U{spec.shape[0]}"), ())
-        return self._member(name, string, (count,), spec.dtype)
-
-    def _member(
-        self, name: str, spec: Spec | None, shape: tuple[int, ...], dtype: Any = None
-    ) -> Array:
-        """The beginning of a member as an array of `shape`. The member must be as `spec` says; None means a string."""
-        with self._archive.open(f"{name}.npy") as file:
-            if np.lib.format.read_magic(file) != (1, 0):
-                raise ValueError("a NumPy header of another version")
-            actual_shape, is_fortran, actual_dtype = np.lib.format.read_array_header_1_0(file)
-            if spec is None:
-                is_text = actual_dtype.kind == "U" and not actual_shape
-                if not is_text or actual_dtype.itemsize > LONGEST_HEADER:
-                    raise ValueError("no header")
-            elif is_fortran or (actual_dtype, actual_shape) != spec:
-                raise ValueError("another type or shape")
-            dtype = actual_dtype if dtype is None else dtype
-            size = int(np.prod(shape)) * dtype.itemsize
-            data = file.read(size)
-            while file.read(1 << 20):  # zipfile compares the checksum at the end
-                pass
-        if len(data) != size:
-            raise ValueError("too short")
-        return np.frombuffer(data, dtype).reshape(shape)
-
-
-class _Safetensors:
-    """The arrays of a .safetensors file."""
-
-    def __init__(self, path: Path) -> None:
-        from safetensors import safe_open
-
-        path.open("rb").close()  # safetensors' own error has no reason
-        opened: Any = safe_open
-        self._file = opened(path, framework="numpy")
-        self._metadata: dict[str, str] = dict(self._file.metadata() or {})
-        self._checksums: dict[str, str] | None = None
-        if "crc32" in self._metadata:  # earlier dumps have none
-            self._checksums = strict_json(self._metadata["crc32"])
-
-    def header(self) -> str:
-        """See `_Arrays`."""
-        name = "header" if "header" in self._metadata else NAMES_1["header"]
-        text = self._metadata[name]
-        self._compare("header", [text.encode()])
-        if self._checksums is None and '"has_checksums": true' in text:
-            raise ValueError("its checksums are missing")
-        return text
-
-    def _compare(self, name: str, parts: Iterable[Any]) -> None:
-        """Raise ValueError unless the checksum of something is that of its parts."""
-        if self._checksums is None:
-            return
-        crc = 0
-        for part in parts:
-            crc = zlib.crc32(part, crc)
-        if self._checksums[name] != f"{crc:08x}":
-            raise ValueError("another checksum")
-
-    def first(self, name: str, spec: Spec, count: int) -> Array:
-        """See `_Arrays`."""
-        rows = self._file.get_slice(name)
-        if (rows.get_dtype(), tuple(rows.get_shape())) != (
-            SAFETENSORS_TYPES[spec.dtype.str],
-            spec.shape,
-        ):
-            raise ValueError("another type or shape")
-        num_rows = spec.shape[0]
-        step = max(1, BLOCK * num_rows // max(1, spec.num_bytes))
-        blocks = (rows[k : min(k + step, num_rows)] for k in range(0, num_rows, step))
-        self._compare(name, map(np.ascontiguousarray, blocks))
-        array: Array = rows[:count]
-        return array
 
 
 def _within(ids: Array, count: int) -> Array:

@@ -1,0 +1,162 @@
+"""The files of dumps, opened to read their arrays: .npz and .safetensors.
+
+Nothing in them is trusted: whatever is wrong with one is a DataError of one line.
+"""
+
+import contextlib
+import errno
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from charrnn.errors import DataError
+from charrnn.interpret.dumps.arrays import SAFETENSORS_TYPES
+from charrnn.interpret.dumps.header import Array, Spec
+from charrnn.schema import strict_json
+
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, OverflowError),
+)
+"""The errors that NumPy, zipfile and safetensors raise when a file is not what it seems."""
+LONGEST_HEADER = 1 << 28
+"""Maximum size of a header in bytes."""
+BLOCK = 1 << 24
+"""The bytes of an array that are compared with its checksum at a time."""
+NAMES_1 = {"surprisal": "bits", "header": "facts"}
+"""The names of version 1 of the format, where they differ."""
+
+
+class Arrays(Protocol):
+    """A file of arrays."""
+
+    def header(self) -> str:
+        """The header as JSON."""
+
+    def first(self, name: str, spec: Spec, count: int) -> Array:
+        """The first `count` rows of an array, which must have the type and shape of `spec`."""
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Arrays]:
+    """The open file; whatever is wrong with it is a DataError of one line."""
+    from safetensors import SafetensorError
+
+    try:
+        _require_end(path)
+        if path.suffix == ".safetensors":
+            yield _Safetensors(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                yield _Npz(archive)
+    except DataError as error:
+        raise DataError(f"cannot show {path}: {error.message}") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except (*DAMAGE, SafetensorError) as error:
+        raise DataError(
+            f"cannot show {path}: it is damaged, or not a dump that charrnn made"
+        ) from error
+
+
+def _require_end(path: Path) -> None:
+    """Raise OSError if a path is a device or a pipe: it may never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+class _Npz:
+    """The arrays of an open .npz file."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+
+    def header(self) -> str:
+        """See `Arrays`."""
+        members = self._archive.namelist()
+        name = "header" if "header.npy" in members else NAMES_1["header"]
+        return self._member(name, None, ()).tobytes().decode("utf-32-le")
+
+    def first(self, name: str, spec: Spec, count: int) -> Array:
+        """See `Arrays`."""
+        if not name.endswith("text"):
+            return self._member(name, spec, (count, *spec.shape[1:]))
+        string = Spec(np.dtype(f"<U{spec.shape[0]}"), ())
+        return self._member(name, string, (count,), spec.dtype)
+
+    def _member(
+        self, name: str, spec: Spec | None, shape: tuple[int, ...], dtype: Any = None
+    ) -> Array:
+        """The beginning of a member as an array of `shape`. The member must be as `spec` says; None means a string."""
+        with self._archive.open(f"{name}.npy") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("a NumPy header of another version")
+            actual_shape, is_fortran, actual_dtype = np.lib.format.read_array_header_1_0(file)
+            if spec is None:
+                is_text = actual_dtype.kind == "U" and not actual_shape
+                if not is_text or actual_dtype.itemsize > LONGEST_HEADER:
+                    raise ValueError("no header")
+            elif is_fortran or (actual_dtype, actual_shape) != spec:
+                raise ValueError("another type or shape")
+            dtype = actual_dtype if dtype is None else dtype
+            size = int(np.prod(shape)) * dtype.itemsize
+            data = file.read(size)
+            while file.read(1 << 20):  # zipfile compares the checksum at the end
+                pass
+        if len(data) != size:
+            raise ValueError("too short")
+        return np.frombuffer(data, dtype).reshape(shape)
+
+
+class _Safetensors:
+    """The arrays of a .safetensors file."""
+
+    def __init__(self, path: Path) -> None:
+        from safetensors import safe_open
+
+        path.open("rb").close()  # safetensors' own error has no reason
+        opened: Any = safe_open
+        self._file = opened(path, framework="numpy")
+        self._metadata: dict[str, str] = dict(self._file.metadata() or {})
+        self._checksums: dict[str, str] | None = None
+        if "crc32" in self._metadata:  # earlier dumps have none
+            self._checksums = strict_json(self._metadata["crc32"])
+
+    def header(self) -> str:
+        """See `Arrays`."""
+        name = "header" if "header" in self._metadata else NAMES_1["header"]
+        text = self._metadata[name]
+        self._compare("header", [text.encode()])
+        if self._checksums is None and '"has_checksums": true' in text:
+            raise ValueError("its checksums are missing")
+        return text
+
+    def _compare(self, name: str, parts: Iterable[Any]) -> None:
+        """Raise ValueError unless the checksum of something is that of its parts."""
+        if self._checksums is None:
+            return
+        crc = 0
+        for part in parts:
+            crc = zlib.crc32(part, crc)
+        if self._checksums[name] != f"{crc:08x}":
+            raise ValueError("another checksum")
+
+    def first(self, name: str, spec: Spec, count: int) -> Array:
+        """See `Arrays`."""
+        rows = self._file.get_slice(name)
+        if (rows.get_dtype(), tuple(rows.get_shape())) != (
+            SAFETENSORS_TYPES[spec.dtype.str],
+            spec.shape,
+        ):
+            raise ValueError("another type or shape")
+        num_rows = spec.shape[0]
+        step = max(1, BLOCK * num_rows // max(1, spec.num_bytes))
+        blocks = (rows[k : min(k + step, num_rows)] for k in range(0, num_rows, step))
+        self._compare(name, map(np.ascontiguousarray, blocks))
+        array: Array = rows[:count]
+        return array
