@@ -83,6 +83,8 @@ def _kind(option: Option) -> tuple[Any, dict[str, Any]]:
     if option.kind is bool:
         return (bool | None if option.may_be_none or option.rule.planned else bool), {}
     settings: dict[str, Any] = {"autocompletion": option.complete} if option.complete else {}
+    if option.kind is Path:  # the command says why a file cannot be read
+        settings["readable"] = False
     if option.kind is tuple:
         return list[str] | None, settings
     if option.rule.choices:
@@ -180,6 +182,7 @@ def run_file_parameter(once: Collection[str]) -> inspect.Parameter:
         help="Read options from this file; options on the command line take precedence.",
         callback=apply,
         is_eager=True,
+        readable=False,
         show_default=False,
         rich_help_panel=GENERAL,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.text.decoding import NotTextError, text_pieces
-from charrnn.text.sources import Notes, TextSource, file_source
+from charrnn.text.sources import Notes, TextSource, file_source, unreadable
 
 UNREADABLE = "unreadable"
 
@@ -20,8 +20,12 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     named in `notes`.
 
     Raises:
-        DataError: no file is left.
+        DataError: it cannot be read, or no file is left.
     """
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise unreadable(folder, error) from error
     walked = _walk(folder, config.globs, notes)
     paths = [path for path in walked if _matches(path.relative_to(folder), config.globs)]
     in_order = sorted(paths, key=lambda p: p.relative_to(folder).parts)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -306,6 +307,13 @@ def test_a_dump_has_everything_and_the_screen_nothing(see, tmp_path, tiny_model)
     see("tiny", tmp_path / "long.txt", "--dump", tmp_path / "all.npz")
     with np.load(tmp_path / "all.npz", allow_pickle=False) as found:
         assert found["h"].shape == (2500, 2, 24)
+
+
+def test_a_dump_is_opened_by_the_command_alone(see, tmp_path, monkeypatch):
+    """So that one which cannot be read is refused with its reason and status 3."""
+    see("tiny", TEXT, "--dump", tmp_path / "d.npz", "-q")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert see("--from", tmp_path / "d.npz", "-q").out
 
 
 @pytest.mark.parametrize(("place", "status"), [("nowhere/d.npz", 2), (".", 2), ("full.npz", 6)])

@@ -2,6 +2,7 @@
 
 import codecs
 import dataclasses
+import errno
 import gzip
 import hashlib
 import io
@@ -660,6 +661,15 @@ def test_a_folder_without_text_is_refused(files, hint, tmp_path, wording):
     with wording.raises(DataError) as caught:
         names(make_folder(tmp_path, files), "*.txt")
     assert hint in caught.value.hint
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch, wording):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with wording.raises(DataError):
+        names(tmp_path)
 
 
 def test_an_empty_folder_is_refused(tmp_path, wording):
