@@ -91,6 +91,20 @@ def fill(folder):
     for twin in LIKE_PLAYS:
         shutil.copytree(folder / "checkpoints" / "plays", folder / "checkpoints" / twin)
     shutil.copy(folder / "checkpoints" / "plays" / "best.safetensors", folder / "plays.safetensors")
+    (folder / "code.py").write_text(
+        'def f(A):\n    """One."""\n    return A[0]  # or (b)\n\n\n' * 40
+    )
+    name_units(folder / "checkpoints" / "python" / "best.safetensors")
+
+
+def name_units(path):
+    """Give a unit the name that the pages find for it."""
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.interpret.names import names_file
+
+    named = {"unit": "L1.c.67", "name": "inside brackets", "score": 0.93, "sign": -1}
+    record = {"fingerprint": load_checkpoint(path).model.fingerprint, "units": [named]}
+    names_file(path).write_text(json.dumps(record))
 
 
 def make_unfinished_run(folder):
@@ -193,6 +207,9 @@ def shortened(line):
     if "--vectors" in line:  # which are as many as the lines
         line = re.sub(r"--max-chars \d+ ", "", line)
     line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured
+    line = re.sub(
+        r"(charrnn units)(?=[^|]*python)(?![^|]*--(?:card|ablate))", r"\1 --networks 2", line
+    )
     line = re.sub(r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000", line)
     return re.sub(r" --parameters \d+", " --parameters 20000", line)
 

@@ -18,7 +18,7 @@ from charrnn.errors import UsageError
 
 VERBS = {
     "Main": ("train", "sample", "convert", "visualize"),
-    "Understand": ("gates", "saliency", "context", "gradients", "curve", "embed", "serve"),
+    "Understand": ("units", "gates", "saliency", "context", "gradients", "curve", "embed", "serve"),
     "Measure": ("evaluate", "score", "compare"),
     "Manage": ("inspect", "runs", "corpora"),
 }

@@ -164,7 +164,7 @@ def evaluate(
             f"{{window}} and {{streams}} do not apply where {item_noun(end)}s are scored one by one",
             "add --no-lines",
         )
-    model = edits.edited(loaded.model)
+    model = edits.edited(loaded)
     with working(None, noun_of(model.vocabulary.level)) as work:
         corpus = _own_corpus(loaded, options) if split else None
         text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)

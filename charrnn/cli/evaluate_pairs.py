@@ -46,7 +46,7 @@ def evaluate_pairs(
     refuse_for_pairs(options, but=FOR_PAIRS)
     if not loaded.model.config.gives_label:
         refuse_drawing(layout, pictures)
-    model = edits.edited(loaded.model)
+    model = edits.edited(loaded)
     if options.split:
         corpus = own_corpus()
         pairs = corpus.pairs(getattr(corpus, options.split.value))

@@ -71,7 +71,7 @@ def gates(
         loaded = open_any(path, hint_in_quotes(names))
         if loaded.model.config.align:
             refuse_for_pairs(own)
-            lines = PairLines(edits.edited(loaded.model), loaded, names, reading.max_chars)
+            lines = PairLines(edits.edited(loaded), loaded, names, reading.max_chars)
             saturation, noun = _of_pairs(lines), "character"
         else:
             reader = make_reader(loaded, names, edits, seed=own.seed)

@@ -60,7 +60,7 @@ def own_text(
         most: maximum number of characters.
         longer: characters beyond the usual number.
     """
-    if seed is None and loaded and (text := _validation_text(loaded)):
+    if seed is None and loaded and (text := held_out_text(loaded, MAX_SYMBOLS)):
         text = text[: _least(VALIDATION_TEXT + longer, most)]
         say(
             f"charrnn: no text given; reading {counted(len(text), 'character')} of the model's validation text"
@@ -75,8 +75,11 @@ def _least(usual: int, most: int | None) -> int:
     return usual if most is None else min(usual, most)
 
 
-def _validation_text(loaded: "Checkpoint") -> str:
-    """The validation text of the corpus that the model was trained on; "" if that is not at hand, or large."""
+def held_out_text(loaded: "Checkpoint", most: int) -> str:
+    """At most this many symbols of validation text of the corpus that the model was trained on.
+
+    It is empty if the corpus is not at hand, or is large.
+    """
     from charrnn.cli.own_corpus import read_own_corpus
 
     about = loaded.run.get("corpus")
@@ -87,7 +90,7 @@ def _validation_text(loaded: "Checkpoint") -> str:
     except CharrnnError:
         return ""
     begin = corpus.item_end is not None
-    held_out = corpus.val[begin : begin + MAX_SYMBOLS]
+    held_out = corpus.val[begin : begin + most]
     from charrnn.cli.inputs import leave_out_unknown
 
     text = leave_out_unknown(corpus.vocabulary.decode(held_out), loaded.model)[0]

@@ -164,7 +164,7 @@ def make_reader(
 ) -> Reader:
     """Edit a language model, and decide what it reads; for the arguments see `open_reader`."""
     require_no_text(names, seed)
-    model = edits.edited(loaded.model) if edits else loaded.model
+    model = edits.edited(loaded) if edits else loaded.model
     config = reading_of(loaded)
     if (end := item_end_of(config)) and says_items:
         say(f"charrnn: the model was trained on {item_noun(end)}s; its state is reset at each")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import say
 from charrnn.cli.threads import one_thread
+from charrnn.cli.unit_names import unit_names
 from charrnn.runs import reading_of, title_of
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of
@@ -62,6 +63,7 @@ def _server(loaded: "Checkpoint", port: int) -> "Server":
         title_of(loaded),
         item_end=item_end_of(reading),
         normalize=reading.normalize,
+        names=unit_names(loaded),
     )
     actions = {"read": live.read, "write": live.write}
     return Server(live.page().encode(), page_policy(live=True), actions, port)

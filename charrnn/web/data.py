@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
+from charrnn.interpret.names import NamedUnit, names_of
 from charrnn.interpret.recording import PART
 from charrnn.interpret.units import Unit, interest, letter_of
 from charrnn.network.cells import get_cell
@@ -92,6 +93,7 @@ def page_data(
     *,
     title: str,
     first: str | None = None,
+    names: Sequence[NamedUnit] = (),
 ) -> dict[str, Any]:
     """The data of a page.
 
@@ -102,6 +104,7 @@ def page_data(
         title: the title of the page.
         first: what the text is colored by at first: the address of a unit, or "surprisal"; by default the unit with
             the highest interest, among those of the cell's memory if there are any.
+        names: the names of the model's units.
 
     Raises:
         CheckpointError: a prediction is not finite, as happens when a model's weights are enormous.
@@ -111,7 +114,7 @@ def page_data(
     source = collected.source
     assert source, "a text has at least one symbol"
     ids = np.concatenate(collected.ids)
-    described, values = _values(collected, ids)
+    described, values = _values(collected, ids, names)
     return {
         "title": "".join(map(glyph, title)),
         "source": {
@@ -170,11 +173,11 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
 
 
 def _values(
-    collected: _Collected, ids: npt.NDArray[np.int32]
+    collected: _Collected, ids: npt.NDArray[np.int32], names: Sequence[NamedUnit]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The units by interest, and their values, packed."""
     values = np.nan_to_num(np.concatenate(collected.values), copy=False)  # (T, U)
-    described, scales = _units(values, collected.units)
+    described, scales = _units(values, collected.units, names)
     order = sorted(range(len(described)), key=lambda u: -described[u]["interest"])
     fractions = values[:, order] / scales[order]
     levels, packed = _in_levels(fractions, ids)
@@ -205,7 +208,9 @@ def _labels(
     return list(rows), np.array(columns, np.int64)
 
 
-def _units(values: Float, units: Sequence[Unit]) -> tuple[list[dict[str, Any]], Float]:
+def _units(
+    values: Float, units: Sequence[Unit], names: Sequence[NamedUnit]
+) -> tuple[list[dict[str, Any]], Float]:
     """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.text.unit_scale`."""
     some = [values[:, None, k : k + MAX_SCORED] for k in range(0, len(units), MAX_SCORED)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
@@ -223,7 +228,7 @@ def _units(values: Float, units: Sequence[Unit]) -> tuple[list[dict[str, Any]], 
             "interest": round(float(scores[k]), 4),
             "low": round(float(lows[k]), 4),
             "high": round(float(highs[k]), 4),
-            "reasons": [],
+            "reasons": names_of(str(unit), names),
         }
         for k, unit in enumerate(units)
     ]

@@ -7,12 +7,13 @@ several can be answered at once. To change the temperature in the middle of a te
 
 import dataclasses
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
+from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
 from charrnn.sampling.sampler import full_prompt, generate, generate_items
@@ -50,6 +51,7 @@ class Live:
         item_end: the end of the lines, records or documents that the model was trained on; its state is then reset
             before each.
         normalize: the normal form in which its corpus was read; None: as it was.
+        names: the names of its units.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Live:
         *,
         item_end: str | None = None,
         normalize: str | None = None,
+        names: Sequence[NamedUnit] = (),
     ) -> None:
+        self._names = names
         self._model, self._title, self._item_end = model, title, item_end
         self._normalize = normalize
         self._units = [
@@ -112,7 +116,7 @@ class Live:
         """The data of a page for a text that a model reads."""
         letters = {*model.cell.states, *model.cell.sigmoids}
         parts = record_parts(model, text, top=GUESSES, keep=letters, item_end=self._item_end)
-        return page_data(parts, self._units, title=self._title)
+        return page_data(parts, self._units, title=self._title, names=self._names)
 
     def write(self, request: Any) -> Generator[Line, None, None]:
         """Continue a text.

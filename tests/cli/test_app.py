@@ -91,6 +91,8 @@ RELEASED = {
     "corpora": "--json --seed",
     "runs": "--out --json",
     "embed": "--json --nearest --of --out --top",
+    "units": """--ablate --all --card --concept --json --labels --list --max-chars --names --networks
+        --regex --replace --sets --span""",
 }
 
 

@@ -15,6 +15,7 @@ from charrnn.cli.train.command_line import seeds_of
 from charrnn.config import TrainingConfig
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.interpret.edits import parse_edit, parse_edits
+from charrnn.interpret.labels import of_spans
 from charrnn.interpret.units import parse_units
 from charrnn.pairs.given import weights_of
 from charrnn.sampling.constraint.regex import compile_expression
@@ -116,6 +117,7 @@ WORDS = {
         "encoding",
         "normalize",
     ),
+    *("concept", "regex", "labels", "replace"),
     *(
         "cell",
         "activation",
@@ -167,6 +169,9 @@ READ = {
     "seeds": (("{}", "3,{}", "{},4"), seeds_of),
     "device": (("cuda:{}",), lambda text: TrainingConfig(device=text).device),
     "unit": (("L0.c.{}", "L{}.c.3", "L0.c.1-{}", "L0-{}.c.1"), lambda t: parse_units(t, MODEL)),
+    "card": (("L0.c.{}", "L{}.c.3"), lambda t: parse_units(t, MODEL)),
+    "ablate": (("L0.c.{}", "L{}.c.3", "L0.c.1-{}"), lambda t: parse_units(t, MODEL)),
+    "span": (("{}:5", "3:{}"), lambda t: of_spans([t], "a" * 20)),
     "clamp": (("L0.c.3={}", "L0.c.{}=1"), lambda t: (e := parse_edit(t, "clamp")) and (e.value, e.units(MODEL))),
     "steer": (("L0.c.3={}", "L0.c.0-{}=1"), lambda t: (e := parse_edit(t, "steer")) and (e.value, e.units(MODEL))),
     "steer_file": (("L0.c.3={}", "L{}.c.3=1"), edits_of),

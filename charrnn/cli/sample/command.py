@@ -67,7 +67,7 @@ def sample(
     if prompt.source is not None or loaded.model.config.align:
         model, reading = _after_source(loaded, prompt.source, edits)
     else:
-        model, reading = edits.edited(loaded.model), reading_of(loaded)
+        model, reading = edits.edited(loaded), reading_of(loaded)
     config = dataclasses.replace(
         config.seeded(),
         item_end=selection.item_end(reading),
@@ -115,7 +115,7 @@ def _after_source(
     if loaded.model.config.align is None:
         raise SettingError.naming("{source} only applies to a model of pairs", "leave it out")
     reading = dataclasses.replace(reading_of(loaded), lines=True)
-    return given_source(edits.edited(loaded.model), given), reading
+    return given_source(edits.edited(loaded), given), reading
 
 
 def _generate(

@@ -129,7 +129,7 @@ def score(
     """
     checkpoint, names = _checkpoint_and_texts(checkpoint, texts, options)
     loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
-    model = edits.edited(loaded.model)
+    model = edits.edited(loaded)
     reading = with_lines(reading_of(loaded), options.lines)
     if options.pick:
         _show_candidates(model, options, reading)

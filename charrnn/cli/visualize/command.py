@@ -24,6 +24,7 @@ from charrnn.cli.reading import (
 )
 from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import say
+from charrnn.cli.unit_names import unit_names
 from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
 from charrnn.cli.visualize.dumps import (
     require_dump,
@@ -36,7 +37,7 @@ from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
 from charrnn.cli.visualize.pairs import show_dumped_pairs, show_pairs
 from charrnn.cli.visualize.pairs_page import write_dumped_pairs_page, write_pairs_page
-from charrnn.cli.visualize.selection import ViewOptions, available, number_or_all, select
+from charrnn.cli.visualize.selection import ViewOptions, available, by_names, number_or_all, select
 from charrnn.cli.visualize.show import ModelReadings, Readings, show
 from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
 from charrnn.errors import SettingError
@@ -163,24 +164,26 @@ def visualize(
     loaded = open_any(path, hint_in_quotes(names))
     if loaded.model.config.align:
         refuse_for_pairs(following, sampling)
-        lines = PairLines(edits.edited(loaded.model), loaded, names, reading.max_chars)
+        lines = PairLines(edits.edited(loaded), loaded, names, reading.max_chars)
         _of_pairs(lines, view, layout, pictures, output)
         return
     seed = None if following.follow else sampling.seed
+    called, asked = unit_names(loaded), view
+    view = by_names(view, called, shows=not (output.dump or output.html or output.lstmvis))
     reader = make_reader(loaded, names, edits, seed=seed, says_items=not following.follow)
     if view.diagram:
         draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
     elif following.follow:
-        follow(reader, sampling, select(reader.model, view), layout)
+        follow(reader, sampling, select(reader.model, view, called), layout)
     elif output.html:
-        write_page(output.html, reader, view, layout.palette, reading.max_chars)
+        write_page(output.html, reader, view, layout.palette, reading.max_chars, called)
     elif output.dump or output.lstmvis:
         _write_numbers(reader, view, reading, output)
     else:
-        chosen = select(reader.model, view)
+        chosen = select(reader.model, view, called)
         readings = ModelReadings(reader, reader.text(_most(reading, output)))
         show([(readings, chosen)], layout, pictures, pager=output.pager)
-        if view == ViewOptions() and not (pictures or output.pager):
+        if asked == ViewOptions() and not (pictures or output.pager):
             _say_next(checkpoint or reader.title, reader)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from charrnn.interpret.dumps.reading import Dump
+    from charrnn.interpret.names import NamedUnit
     from charrnn.interpret.units import Architecture, Unit
 
 PAGE_CHARS = 20_000
@@ -33,7 +34,12 @@ def require_page(path: Path) -> None:
 
 
 def write_page(
-    path: Path, reader: Reader, view: ViewOptions, palette: Palette, max_chars: int | None
+    path: Path,
+    reader: Reader,
+    view: ViewOptions,
+    palette: Palette,
+    max_chars: int | None,
+    names: "Sequence[NamedUnit]" = (),
 ) -> None:
     """Read a text and write the page of it.
 
@@ -44,6 +50,7 @@ def write_page(
             others, of which the first colors the text at first.
         palette: colors of values below and above zero.
         max_chars: maximum characters to read; by default PAGE_CHARS.
+        names: the names of the model's units, which are on the page too.
 
     Raises:
         UsageError: the model has no such unit.
@@ -55,7 +62,8 @@ def write_page(
 
     model = reader.model
     units = _units(view, model)
-    shown = [*parse_units(f"L*.{view.what or model.cell.memory}.*", model), *units]
+    named = [unit for one in names for unit in parse_units(one.unit, model)]
+    shown = [*parse_units(f"L*.{view.what or model.cell.memory}.*", model), *units, *named]
     letters = {unit.what for unit in shown}
     with one_thread():
         text = reader.text(max_chars or PAGE_CHARS)
@@ -63,7 +71,8 @@ def write_page(
         keep = letters | set(model.cell.sigmoids)
         top = view.predictions or GUESSES
         parts = record_parts(model, text, top=top, keep=keep, item_end=reader.item_end)
-        data = page_data(parts, shown, title=reader.title, first=_first(view, units))
+        first = _first(view, units or named[:1])
+        data = page_data(parts, shown, title=reader.title, first=first, names=names)
     _write(path, data, palette)
 
 

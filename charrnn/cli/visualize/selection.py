@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from charrnn.interpret.dumps.reading import Dump
+    from charrnn.interpret.names import NamedUnit
     from charrnn.interpret.recording import Recording
     from charrnn.interpret.units import Architecture, Unit
     from charrnn.render.views.heatmap import HeatMap
@@ -31,8 +32,8 @@ class ViewOptions(Config):
 
     unit: tuple[str, ...] = setting(
         (),
-        "Color the text by this unit, such as L0.c.37. Several, such as L0.c.0-15 or L*.f.*, are shown as a heat map. "
-        "May be repeated.",
+        "Color the text by this unit, such as L0.c.37, or by its name, such as 'inside a string' (see charrnn units). "
+        "Several, such as L0.c.0-15 or L*.f.*, are shown as a heat map. May be repeated.",
         metavar="UNIT",
         panel=SHOWN,
     )
@@ -45,7 +46,7 @@ class ViewOptions(Config):
     )
     top: int | None = setting(
         None,
-        "Show this many of the most interesting units, the best last.",
+        "Show this many units, the best last: those with names, or else the most interesting ones.",
         low=1,
         high=100,
         metavar="N",
@@ -118,6 +119,8 @@ class View:
     scale: Literal["all", "unit"] = "all"
     top: int = 1
     """The number of interesting units that are shown, if any are."""
+    names: "tuple[NamedUnit, ...]" = ()
+    """The names of the network's units."""
 
     @property
     def units(self) -> "Units":
@@ -170,8 +173,32 @@ def number_or_all(text: str) -> int:
         ) from None
 
 
-def select(network: "Architecture", view: ViewOptions) -> View:
+def by_names(view: ViewOptions, names: "Sequence[NamedUnit]", shows: bool = True) -> ViewOptions:
+    """The options with addresses in place of units' names; if they name nothing, the units with the best names.
+
+    Args:
+        view: the options.
+        names: the names of a model's units, the best first.
+        shows: whether something is to be shown if nothing is named.
+
+    Raises:
+        UsageError: no unit has such a name, or several have.
+    """
+    from charrnn.interpret.names import address_of, best_units
+
+    if names and shows and not (view.unit or view.what or view.surprisal or view.diagram):
+        best = best_units(names, view.top or 1)
+        return replace(view, unit=tuple(reversed(best)), top=None)
+    return replace(view, unit=tuple(address_of(unit, names) for unit in view.unit))
+
+
+def select(network: "Architecture", view: ViewOptions, names: "Sequence[NamedUnit]" = ()) -> View:
     """Resolve the options for a network.
+
+    Args:
+        network: the network.
+        view: the options, with addresses.
+        names: the names of its units.
 
     Raises:
         UsageError: it has no such units, or an option has nothing to act on.
@@ -191,6 +218,7 @@ def select(network: "Architecture", view: ViewOptions) -> View:
         view.sort,
         scale,
         view.top or 1,
+        tuple(names),
     )
     for name in ("sort", "scale"):
         if getattr(view, name) and not chosen.maps:

@@ -12,6 +12,7 @@ from charrnn.cli.visualize.selection import View, heat_maps
 
 if TYPE_CHECKING:
     from charrnn.interpret.recording import Recording
+    from charrnn.interpret.units import Unit
     from charrnn.render.grid import Grid, GridRow
     from charrnn.render.look import Look
     from charrnn.render.views.heatmap import HeatMap
@@ -190,6 +191,13 @@ def _why(first: "Recording", letter: str, score: float) -> str:
     return f"; chosen from {layers * units:,} units: varies much, holds its value long (interest {score:.2f})"
 
 
+def _named(unit: "Unit", chosen: View) -> str:
+    """The names of a unit, which follow its address in the title."""
+    from charrnn.interpret.names import names_of
+
+    return "".join(f"; {name}" for name in names_of(str(unit), chosen.names))
+
+
 Coloring = tuple["Scale", "ValuesOf", set[str]]
 """A scale, the function that gives its values in a part of a text, and the states and gates that this needs."""
 
@@ -221,7 +229,7 @@ def colorings(first: "Recording", chosen: View, where: str) -> list[Coloring]:
 
             raise too_short(len(first.ids))
         result.append((surprisal_scale(first, where), surprisal_values, set()))
-    units = [(unit, "") for unit in chosen.units]
+    units = [(unit, _named(unit, chosen)) for unit in chosen.units]
     if letter := chosen.choose_among(first.source.memory):
         best = most_interesting(first.arrays[letter], letter, chosen.top)
         units += [(unit, _why(first, letter, score)) for unit, score in reversed(best)]

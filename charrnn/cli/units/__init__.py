@@ -1,0 +1,1 @@
+"""`charrnn units`: which units follow what, and how that is known."""

@@ -1,0 +1,274 @@
+"""What a network loses without some of its units, beside what it loses without others.
+
+Units are taken out of every step, before anything reads them: the head, the layer above and the next step. They are held
+at zero or at their mean over the text, or are given values that they had at other places of the text, drawn anew at
+each step. The same is done to sets of as many other units of the same states and layers, drawn at random: what a network
+loses without any unit says nothing about these.
+
+The intervals are those of a bootstrap over stretches of STRETCH characters, whose losses hang together.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from charrnn.evaluation.predictions import Predictor
+from charrnn.evaluation.streams import MAX_STREAMS, Streams, stretches
+from charrnn.interpret.edits import Change, EditedOps
+from charrnn.interpret.states import Positions, states_at
+from charrnn.interpret.units import Unit
+from charrnn.model import CharRNN
+from charrnn.network.numpy_ops import NumpyOps
+from charrnn.numerics import Float, Float64, Ids
+
+How = Literal["zero", "mean", "resample"]
+
+SETS = 30
+"""Random sets of units that are taken out too."""
+SCORED = 20_000
+"""Characters of the text that are scored, at most."""
+WARM_UP, STREAM = 128, 512
+"""Symbols that a stream reads before those it scores, and those."""
+POOL = 2_000
+"""Places of the text whose values are drawn from."""
+STRETCH = 200
+RESAMPLES = 1_000
+INTERVAL = (2.5, 97.5)
+"""Percentiles of the bootstrap."""
+
+CLASSES: dict[str, Callable[[str], bool]] = {
+    "opening brackets": lambda c: c in "([{",
+    "closing brackets": lambda c: c in ")]}",
+    "quotes": lambda c: c in "\"'“”‘’«»`",
+    "newlines": lambda c: c == "\n",
+    "blanks": str.isspace,
+    "digits": str.isdigit,
+    "capitals": str.isupper,
+    "letters": str.isalpha,
+    "others": lambda c: True,  # noqa: ARG005 (the rest)
+}
+"""Classes of characters; each belongs to the first that takes it."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What predictions cost more, in bits per character."""
+
+    bits: float
+    low: float
+    """The lower end of the bootstrap's interval."""
+    high: float
+    count: int
+    """The predictions."""
+    random: tuple[float, ...] = ()
+    """What they cost more without each random set of units."""
+
+    @property
+    def percentile(self) -> float:
+        """The part of the random sets without which they cost less, in percent."""
+        return 100 * float(np.mean(np.array(self.random) < self.bits)) if self.random else 0.0
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What a network loses without some units."""
+
+    units: tuple[Unit, ...]
+    how: How
+    bits: float
+    """Bits per character of the whole network."""
+    total: Loss
+    classes: dict[str, Loss]
+    """By the class of the predicted character; classes that do not occur are left out."""
+
+
+def ablate(
+    model: CharRNN,
+    ids: Ids,
+    units: Sequence[Unit],
+    *,
+    how: How = "mean",
+    sets: int = SETS,
+    seed: int = 0,
+    item_end: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Ablation:
+    """What predicting a text costs more without some units.
+
+    Args:
+        model: the model.
+        ids: (T,) the symbols of the text; at most SCORED of them, evenly spread, are scored.
+        units: units of states.
+        how: what takes their place.
+        sets: random sets of as many other units that are taken out for comparison.
+        seed: the seed of these sets, of the values that are drawn, and of the bootstrap.
+        item_end: the symbol at which the state is reset, in a model of lines, records or documents.
+        progress: called with the number of symbols that were just read.
+    """
+    random = np.random.default_rng(seed)
+    streams = _streams(len(ids))
+    pool = _pool(model, ids, random, item_end)
+    whole, places = _costs(model, ids, streams, progress)
+    classes = _classes(model, ids[places])
+
+    def more(taken: Sequence[Unit], own_seed: int) -> Float64:
+        edited = without(model, taken, how, pool, own_seed)
+        return _costs(edited, ids, streams, progress)[0] - whole
+
+    lost = more(units, seed)
+    others = [more(_as_many_others(model, units, random), seed + 1 + k) for k in range(sets)]
+    return Ablation(
+        tuple(units),
+        how,
+        float(whole.mean()),
+        _loss(lost, others, np.ones(len(lost), bool), random),
+        {
+            name: _loss(lost, others, classes == k, random)
+            for k, name in enumerate(CLASSES)
+            if (classes == k).any()
+        },
+    )
+
+
+def without(model: CharRNN, units: Sequence[Unit], how: How, pool: Float, seed: int = 0) -> CharRNN:
+    """A model without some units.
+
+    Args:
+        model: the model.
+        units: the units.
+        how: what takes their place.
+        pool: (places, states, L, H) values of all units at some places of a text.
+        seed: the seed of the values that are drawn.
+    """
+    states = model.cell.states
+    ops: list[NumpyOps | None] = []
+    start = {letter: rows.copy() for letter, rows in model.start.items()}
+    for layer in range(model.config.num_layers):
+        own: dict[str, tuple[list[int], Float]] = {}
+        for k, letter in enumerate(states):
+            taken = [u.index for u in units if (u.layer, u.what) == (layer, letter)]
+            if taken:
+                values = pool[:, k, layer, taken]
+                own[letter] = taken, values
+                start[letter][layer, taken] = 0 if how == "zero" else values.mean(0)
+        ops.append(_ops(own, how, seed + layer) if own else None)
+    return model.with_ops(ops, start, [f"without {unit}" for unit in units])
+
+
+def _ops(own: dict[str, tuple[list[int], Float]], how: How, seed: int) -> NumpyOps:
+    if how == "resample":
+        return _Resampled(own, seed)
+    none = np.array([], np.intp), np.array([], np.float32)
+    held = {
+        letter: values.mean(0) if how == "mean" else np.zeros(len(taken), np.float32)
+        for letter, (taken, values) in own.items()
+    }
+    return EditedOps(
+        {
+            letter: Change(np.array(taken, np.intp), held[letter], *none)
+            for letter, (taken, _) in own.items()
+        }
+    )
+
+
+class _Resampled(NumpyOps):
+    """The functions of a layer's step, in which some units have values that they had elsewhere."""
+
+    def __init__(self, own: dict[str, tuple[list[int], Float]], seed: int) -> None:
+        self._own, self._random = own, np.random.default_rng(seed)
+
+    def state(self, name: str, x: Float) -> Float:  # type: ignore[override]
+        """A state, (N, H) or (H,), some units of which are drawn."""
+        if name not in self._own:
+            return x
+        taken, values = self._own[name]
+        x = x.copy()
+        x[..., taken] = values[self._random.integers(len(values), size=x.shape[:-1])]
+        return x
+
+
+# --- what is measured -------------------------------------------------------------------------------------------------
+
+
+def _streams(length: int) -> Streams:
+    """Streams that score at most SCORED symbols of a text, evenly spread."""
+    made = stretches(length, max(1, (length - 1) // STREAM), WARM_UP)
+    most = max(1, SCORED // STREAM)
+    if len(made) <= most:
+        return made
+    some = np.linspace(0, len(made) - 1, most).astype(np.int64)
+    return Streams(made.first[some], made.begin[some], made.end[some])
+
+
+def _costs(
+    model: CharRNN, ids: Ids, streams: Streams, progress: Callable[[int], object]
+) -> tuple[Float64, Positions]:
+    """The bits that each scored symbol costs, and its place, in the order of the text."""
+    nats, places = [], []
+    for group in streams.groups(MAX_STREAMS):
+        for made in Predictor(model, model.initial_state(len(group))).predict(ids, group):
+            nats.append(made.nats)
+            places.append(made.places)
+            progress(len(made.nats))
+    where = np.concatenate(places)
+    order = np.argsort(where)
+    return np.concatenate(nats)[order] / np.log(2), where[order]
+
+
+def _pool(model: CharRNN, ids: Ids, random: np.random.Generator, item_end: int | None) -> Float:
+    """The values of all units at some places of a text, (POOL, states, L, H)."""
+    T = len(ids)
+    places = np.unique(random.integers(T, size=min(T, POOL)))
+    streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // STREAM)), WARM_UP)
+    return states_at(model, ids, places, streams, item_end=item_end)
+
+
+def _classes(model: CharRNN, ids: Ids) -> Positions:
+    """The number of the class of each symbol; parts of characters are among the others."""
+    symbols = [model.vocabulary.decode(np.array([k])) for k in range(len(model.vocabulary))]
+    of_symbol = np.array([_class_of(symbol) for symbol in symbols])
+    return of_symbol[ids]
+
+
+def _class_of(symbol: str) -> int:
+    tests = list(CLASSES.values())
+    if len(symbol) != 1:
+        return len(tests) - 1
+    return next(k for k, takes in enumerate(tests) if takes(symbol))
+
+
+def _as_many_others(
+    model: CharRNN, units: Sequence[Unit], random: np.random.Generator
+) -> list[Unit]:
+    """Other units of the same states and layers, as many of each."""
+    found: list[Unit] = []
+    for layer, what in dict.fromkeys((unit.layer, unit.what) for unit in units):
+        own = {u.index for u in units if (u.layer, u.what) == (layer, what)}
+        others = [k for k in range(model.config.hidden_size) if k not in own]
+        count = min(len(own), len(others))
+        chosen: Positions = random.choice(others, size=count, replace=False)
+        found += [Unit(layer, what, int(k)) for k in chosen]
+    return found
+
+
+def _loss(
+    lost: Float64, others: Sequence[Float64], which: Positions, random: np.random.Generator
+) -> Loss:
+    """The mean of what some predictions cost more, with its interval and that of the random sets."""
+    own = lost[which]
+    blocks = np.arange(len(lost))[which] // STRETCH
+    sums = np.bincount(blocks, own)
+    counts = np.bincount(blocks)
+    drawn = random.integers(len(sums), size=(RESAMPLES, len(sums)))
+    totals = counts[drawn].sum(1)
+    means = sums[drawn].sum(1) / np.maximum(totals, 1)
+    low, high = np.percentile(means, INTERVAL)
+    return Loss(
+        float(own.mean()),
+        float(low),
+        float(high),
+        int(which.sum()),
+        tuple(float(other[which].mean()) for other in others),
+    )

@@ -1,0 +1,396 @@
+"""Which unit of a model follows a concept, and whether that is more than chance.
+
+The text is cut into halves. In the first the unit is chosen, with its sign and its threshold: the one with the
+largest |r| (Pearson's), and for a truth value, of the SHORTLIST best of these, the one with the largest area under the
+ROC curve. All scores are those of the second half, which the choice did not see. At most SAMPLED characters of each half
+are looked at, evenly spread; all are read.
+
+A find must be proven twice:
+
+-  Against chance. The labels of the first half are moved along the text, around its end, by SHIFTS distances, and each
+   time the largest |r| is taken anew. `p` is the part of these, the true one counted too, that are at least as large.
+   Moved labels are as slow and as frequent as true ones, and the best of many units has to beat the best of many.
+-  Against echoes. A network that has learnt nothing still holds the characters that it has just read, and a concept such
+   as a digit is one of these. So copies of the model with the numbers of each weight array shuffled are searched alike,
+   and the find must score better than the best unit of each of them, and lie MARGIN standard deviations of these best
+   scores above their mean, areas by the logarithm of their odds, correlations by Fisher's z.
+
+Sources: circular shifts keep the autocorrelation of both series, as in G. Lancaster and others, "Surrogate data for
+hypothesis testing of physical systems", Physics Reports 748, 2018. Networks without their training as a baseline:
+K. Zhang and S. Bowman, "Language Modeling Teaches You More than Translation Does", 2018 (arXiv:1809.10040).
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from charrnn.errors import DataError
+from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, Streams, excerpts, stretches
+from charrnn.interpret.scores import (
+    areas,
+    average_precision,
+    best_threshold,
+    overlap,
+    ranks,
+    standardized,
+)
+from charrnn.interpret.states import Positions, states_at
+from charrnn.interpret.units import Unit
+from charrnn.model import CharRNN
+from charrnn.numerics import Float, Float64, Ids
+
+SAMPLED = 20_000
+"""Characters of each half that are looked at, at most."""
+SHORTLIST = 8
+"""Units of the largest |r| among which the one with the largest area is chosen."""
+SHIFTS = 199
+"""Distances by which labels are moved."""
+NEAREST_SHIFT = 0.05
+"""The smallest of these distances, as a part of the half."""
+NETWORKS = 20
+"""Networks with shuffled weights that are searched."""
+MARGIN = 5.0
+"""Standard deviations that a find must lie above their mean."""
+LEAST_SPREAD = 0.02
+"""The smallest such deviation that is believed."""
+LARGEST_P = 0.01
+"""The largest p of a find."""
+FEWEST = 25
+"""Characters of each half with a label, and without it, that are needed to score it."""
+FEWEST_IN_SPANS = 5
+"""The same where a user has chosen the characters that count."""
+EXCERPTS, EXCERPT, SHORT_WARM_UP = 64, 160, 64
+"""The parts of each half that networks with shuffled weights read: how many, their symbols, and those before these."""
+
+Places = tuple[Positions, Positions]
+"""Those by which a unit is chosen, and those by which it is scored."""
+
+
+@dataclass(frozen=True)
+class Labeling:
+    """A value for each character of a text."""
+
+    name: str
+    values: Float
+    """(T,) 0 or 1, or a number."""
+    is_number: bool = False
+    places: Places | None = None
+    """The characters that count; None: all, the first half and the second."""
+
+
+@dataclass(frozen=True)
+class Find:
+    """The unit that follows a concept best, and how well."""
+
+    concept: str
+    unit: Unit
+    is_number: bool
+    score: float
+    """The area under the ROC curve; of a number r, or 0 if its sign is another than in the first half."""
+    sign: int
+    """1 if the unit is larger where the concept holds or is larger, or else -1."""
+    share: float
+    """The part of the characters for which the concept holds; of a number its mean."""
+    average_precision: float | None
+    """None for a number."""
+    overlap: float | None
+    """Intersection over union at `threshold`; None for a number."""
+    threshold: float | None
+    """The value, times the sign, from which on the concept is taken to hold; None for a number."""
+    p: float
+    """The part of choices for moved labels that are at least as good."""
+    echo: float = 0.0
+    """The best score of a unit of a network with shuffled weights."""
+    needed: float = 0.0
+    """The score above which a find is more than an echo."""
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it is more than chance and more than an echo."""
+        return self.p <= LARGEST_P and self.score > self.needed
+
+    @property
+    def measure(self) -> str:
+        """The name of the score."""
+        return "|r|" if self.is_number else "AUC"
+
+
+def find(
+    model: CharRNN,
+    ids: Ids,
+    labelings: Sequence[Labeling],
+    *,
+    networks: int = NETWORKS,
+    seed: int = 0,
+    item_end: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[Find]:
+    """The unit that follows each concept best, best proven first; concepts too rare in a half are left out.
+
+    Args:
+        model: the model.
+        ids: (T,) the symbols of a text.
+        labelings: the concepts.
+        networks: networks with shuffled weights that are searched too; 0: a find need not be more than an echo.
+        seed: the seed of the shifts and of the shuffling.
+        item_end: the symbol at which the state is reset, in a model of lines, records or documents.
+        progress: called with the number of symbols that were just read, by the model or by a shuffled one.
+
+    Raises:
+        DataError: the text is too short.
+    """
+    if len(ids) < 4 * FEWEST:
+        needed = 4 * FEWEST
+        raise DataError(f"a text needs at least {needed} characters to find units, not {len(ids)}")
+    text = _Text(ids, item_end, progress)
+    whole = [one for one in labelings if one.places is None]
+    searches = [_Search(text, whole, None)] if whole else []
+    searches += [_Search(text, [one], one.places) for one in labelings if one.places is not None]
+    made = [found for search in searches for found in search.finds(model, networks, seed)]
+    return sorted(made, key=lambda one: (not one.is_proven, -one.score, one.p))
+
+
+def shuffled(model: CharRNN, seed: int) -> CharRNN:
+    """A copy of a model with the numbers of each weight array in another order."""
+    random = np.random.default_rng(seed)
+    weights = {
+        name: random.permutation(array.ravel()).reshape(array.shape)
+        for name, array in model.weights.items()
+    }
+    return CharRNN(model.config, model.vocabulary, weights, model.head_kind)
+
+
+def units_of(model: CharRNN) -> list[Unit]:
+    """All units of a model's states, in the order of the columns of a `Half`."""
+    config = model.config
+    return [
+        Unit(layer, what, index)
+        for what in model.cell.states
+        for layer in range(config.num_layers)
+        for index in range(config.hidden_size)
+    ]
+
+
+# --- what is looked at ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Half:
+    """What is looked at of one half of a text."""
+
+    states: Float
+    """(K, U) the values of all units at K characters."""
+    labels: Mapping[str, Float]
+    """(K,) the values of each label there."""
+
+    @cached_property
+    def centered(self) -> Float:
+        """The standardized values, (K, U)."""
+        return standardized(self.states)
+
+    def correlations(self, labels: Float) -> Float:
+        """Pearson's r of each unit with each label (K, C): (U, C)."""
+        found: Float = self.centered.T @ standardized(labels) / np.float32(len(labels))
+        return found
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text, and how it is read."""
+
+    ids: Ids
+    item_end: int | None
+    progress: Callable[[int], object]
+
+    def states(self, model: CharRNN, places: Positions, streams: Streams) -> Float:
+        """The values of all units at some places, (K, U)."""
+        states = states_at(
+            model, self.ids, places, streams, item_end=self.item_end, progress=self.progress
+        )
+        return states.reshape(len(states), -1)
+
+
+class _Search:
+    """A search for the units that follow some concepts at the same places.
+
+    Args:
+        text: the text.
+        labelings: the concepts.
+        places: where they are looked at; None: in both halves of the text.
+    """
+
+    def __init__(self, text: _Text, labelings: Sequence[Labeling], places: Places | None) -> None:
+        self._text, self._labelings, self._places = text, labelings, places
+
+    def finds(self, model: CharRNN, networks: int, seed: int) -> Iterator[Find]:
+        """The best unit for each concept that is common enough."""
+        T = len(self._text.ids)
+        streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // (2 * WARM_UP))), WARM_UP)
+        first, second = self._halves(model, self._places or _spread(T), streams)
+        scored = [one for one in self._labelings if _is_common(one, first, second)]
+        random = np.random.default_rng(seed)
+        found = [_best(model, one, first, second, random) for one in scored]
+        echoes = np.zeros((networks, len(scored)))
+        for k in range(networks if scored else 0):
+            echoes[k] = self._echoes(shuffled(model, seed + k), scored)
+        return (_against_echoes(one, echoes[:, k]) for k, one in enumerate(found))
+
+    def _halves(self, model: CharRNN, places: Places, streams: Streams) -> tuple[Half, Half]:
+        every = np.unique(np.concatenate(places))
+        states = self._text.states(model, every, streams)
+        first, second = (
+            Half(
+                states[np.searchsorted(every, part)],
+                {one.name: one.values[part] for one in self._labelings},
+            )
+            for part in places
+        )
+        return first, second
+
+    def _echoes(self, network: CharRNN, scored: Sequence[Labeling]) -> list[float]:
+        """The scores of a network's units, chosen for each concept as those of the model are."""
+        T = len(self._text.ids)
+        parts = [_excerpts(0, T // 2), _excerpts(T // 2, T)]
+        if self._places is not None:
+            parts = [_around(np.unique(np.concatenate(self._places)))]
+        streams = Streams(
+            np.concatenate([part.first for part in parts]),
+            np.concatenate([part.begin for part in parts]),
+            np.concatenate([part.end for part in parts]),
+        )
+        places = self._places or (_own(parts[0]), _own(parts[1]))
+        first, second = self._halves(network, places, streams)
+        found = []
+        for one in scored:
+            u, sign, _ = _chosen(first, first.labels[one.name], is_number=one.is_number)
+            held = second.labels[one.name]
+            found.append(_score(sign * second.states[:, u], held, is_number=one.is_number))
+        return found
+
+
+def _spread(length: int) -> Places:
+    """At most SAMPLED places of each half of a text, evenly spread."""
+    middle = length // 2
+    step = -(-(length - middle) // SAMPLED)
+    return np.arange(0, middle, step), np.arange(middle, length, step)
+
+
+def _excerpts(begin: int, end: int) -> Streams:
+    """Excerpts of a part of a text, or all of it if it is short."""
+    length = end - begin
+    if length > EXCERPTS * EXCERPT:
+        made = excerpts(length + 1, EXCERPTS, EXCERPT, SHORT_WARM_UP)
+    else:
+        made = stretches(length + 1, max(1, length // EXCERPT), SHORT_WARM_UP)
+    return Streams(made.first + begin, made.begin + begin, made.end + begin)
+
+
+def _around(places: Positions) -> Streams:
+    """A stream for each run of neighboring places."""
+    begins = places[np.diff(places, prepend=-2) > 1]
+    ends = places[np.diff(places, append=places[-1] + 2) > 1] + 1
+    return Streams(np.maximum(begins - SHORT_WARM_UP, 0), begins, ends)
+
+
+def _own(streams: Streams) -> Positions:
+    """The places that streams read as their own."""
+    bounds = zip(streams.begin, streams.end, strict=True)
+    return np.concatenate([np.arange(begin, end) for begin, end in bounds])
+
+
+def _is_common(labeling: Labeling, *halves: Half) -> bool:
+    """Whether a concept is common enough, and not too common, in each half."""
+    fewest = FEWEST if labeling.places is None else FEWEST_IN_SPANS
+    for half in halves:
+        labels = half.labels[labeling.name]
+        changed = labels != np.median(labels) if labeling.is_number else labels > 0
+        count = int(changed.sum())
+        if min(count, len(labels) - count) < fewest:
+            return False
+    return True
+
+
+# --- the best unit ----------------------------------------------------------------------------------------------------
+
+
+def _best(
+    model: CharRNN, labeling: Labeling, first: Half, second: Half, random: np.random.Generator
+) -> Find:
+    """The best unit for a concept, not yet compared with shuffled networks."""
+    labels, held = first.labels[labeling.name], second.labels[labeling.name]
+    u, sign, best = _chosen(first, labels, is_number=labeling.is_number)
+    chance = np.abs(first.correlations(_moved(labels, random))).max(0)
+    seen, own = sign * first.states[:, u], sign * second.states[:, u]
+    precision = union = threshold = None
+    if not labeling.is_number:
+        threshold = best_threshold(seen, labels > 0)
+        precision = average_precision(own, held > 0)
+        union = overlap(own, held > 0, threshold)
+    return Find(
+        labeling.name,
+        units_of(model)[u],
+        labeling.is_number,
+        _score(own, held, is_number=labeling.is_number),
+        sign,
+        float(held.mean()),
+        precision,
+        union,
+        threshold,
+        (1 + int((chance >= best - 1e-6).sum())) / (1 + SHIFTS),
+    )
+
+
+def _chosen(half: Half, labels: Float, *, is_number: bool) -> tuple[int, int, float]:
+    """The column of the best unit, its sign, and the largest |r| of any unit."""
+    r = half.correlations(labels[:, None])[:, 0]
+    signs = np.where(r >= 0, 1, -1)
+    u = int(np.abs(r).argmax())
+    if not is_number:
+        some = np.argsort(-np.abs(r))[:SHORTLIST]
+        oriented = half.states[:, some] * signs[some].astype(np.float32)
+        u = int(some[areas(ranks(oriented), labels[:, None])[:, 0].argmax()])
+    return u, int(signs[u]), float(np.abs(r).max())
+
+
+def _score(values: Float, labels: Float, *, is_number: bool) -> float:
+    """The score of one unit, with its sign: the area, or r if that is above 0."""
+    if is_number:
+        r = (standardized(values[:, None]) * standardized(labels[:, None])).mean()
+        return max(0.0, float(r))
+    return float(areas(ranks(values[:, None]), labels[:, None])[0, 0])
+
+
+def _moved(labels: Float, random: np.random.Generator) -> Float:
+    """Labels (K,) moved around by SHIFTS distances, (K, SHIFTS)."""
+    K = len(labels)
+    nearest = max(1, int(NEAREST_SHIFT * K))
+    distances = random.integers(nearest, K - nearest, size=SHIFTS)
+    return np.stack([np.roll(labels, distance) for distance in distances], axis=1)
+
+
+# --- beside networks that have learnt nothing -------------------------------------------------------------------------
+
+
+def _against_echoes(found: Find, echoes: Float64) -> Find:
+    """A find beside the scores of networks with shuffled weights."""
+    if not len(echoes):
+        return found
+    stretched = _stretched(echoes, is_number=found.is_number)
+    spread = max(float(stretched.std(ddof=1)) if len(echoes) > 1 else 0.0, LEAST_SPREAD)
+    margin = _shrunk(float(stretched.mean()) + MARGIN * spread, is_number=found.is_number)
+    best = float(echoes.max())
+    return dataclasses.replace(found, echo=best, needed=max(best, margin))
+
+
+def _stretched(score: Float64, *, is_number: bool) -> Float64:
+    """Scores on a scale without an end, so that a distance means as much near a perfect score as elsewhere."""
+    inside = np.clip(score, 0.0005, 0.9995)
+    return np.asarray(np.arctanh(inside) if is_number else np.log(inside / (1 - inside)))
+
+
+def _shrunk(stretched: float, *, is_number: bool) -> float:
+    """The score at a place of that scale."""
+    return float(np.tanh(stretched) if is_number else 1 / (1 + np.exp(-stretched)))

@@ -1,0 +1,190 @@
+"""`charrnn units`: what is found, named and shown, and what other commands make of the names."""
+
+import json
+
+import pytest
+from counting import counting_model, text_of
+from helpers import call_charrnn, made_once
+from helpers import characters as vocabulary_of
+
+from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from charrnn.errors import DataError, UsageError
+from charrnn.interpret.ablation import ablate
+from charrnn.interpret.names import NamedUnit, address_of, load_names, names_file
+from charrnn.interpret.units import Unit
+
+
+def fill(folder):
+    model = counting_model()
+    save_checkpoint(folder / "counter.safetensors", Checkpoint(model))
+    (folder / "text.txt").write_text(text_of(3000), encoding="utf-8")
+
+
+@pytest.fixture
+def place(tmp_path_factory, tmp_path, monkeypatch):
+    made = made_once(tmp_path_factory, "counter", fill)
+    for file in made.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+QUICK = ("--networks", 3)
+MODEL = "counter.safetensors"
+
+
+def test_a_unit_is_found_and_named_and_found_by_its_name(capsys, place, wording):
+    found = call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--concept", "inside brackets")
+    assert found.out.splitlines()[1].split()[:3] == ["inside", "brackets", "L0.c.5"]
+    wording(found)
+    loaded = load_checkpoint(place / MODEL)
+    (named,) = load_names(loaded)
+    assert (named.unit, named.name, named.sign) == ("L0.c.5", "inside brackets", 1)
+
+    shown = call_charrnn(
+        capsys, "visualize", MODEL, "ab(cd)a", "--unit", "brackets", "--color", "none"
+    )
+    assert shown.out.startswith("L0.c.5 ")
+    assert "inside brackets, AUC 1.00" in shown.out
+    assert call_charrnn(capsys, "visualize", MODEL, "ab(cd)a", "--color", "none").out == shown.out
+
+    held = call_charrnn(capsys, "sample", MODEL, "-n", 5, "--clamp", "inside brackets=1")
+    assert "clamp L0.c.5=+1" in held.err
+
+    call_charrnn(capsys, "visualize", MODEL, "ab(cd)a", "--html", "page.html")
+    assert "inside brackets, AUC 1.00" in (place / "page.html").read_text(encoding="utf-8")
+
+
+def test_names_of_another_network_are_not_used(capsys, place):
+    call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--concept", "inside brackets")
+    save_checkpoint(place / MODEL, Checkpoint(counting_model(seed=9)))
+    assert load_names(load_checkpoint(place / MODEL)) == ()
+
+
+def test_names_are_kept_only_if_wanted(capsys, place):
+    options = (*QUICK, "--concept", "inside brackets", "--no-names")
+    call_charrnn(capsys, "units", MODEL, "text.txt", *options)
+    assert not names_file(place / MODEL).exists()
+
+
+def test_json_has_every_find_with_its_evidence(capsys, place):
+    options = (*QUICK, "--json", "--all", "--regex", "[ab]", "--concept", "depth of ( )")
+    record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options).out)
+    first, second = record["units"]
+    assert (first["unit"], first["measure"], first["proven"]) == ("L0.c.5", "|r|", True)
+    assert (second["concept"], second["proven"]) == ("[ab]", False)
+    assert second["echo"] > 0.5
+    assert {"score", "sign", "p", "iou", "average_precision", "needed", "threshold"} <= {*second}
+
+
+def test_what_is_not_proven_is_counted(capsys, place):
+    found = call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--regex", "[ab]")
+    assert "1 concept has no unit that is proven to follow it" in found.out
+    every = call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--regex", "[ab]", "--all")
+    assert "[ab] ?" in every.out
+
+
+def test_a_text_without_any_concept_is_refused(capsys, place, wording):
+    (place / "plain.txt").write_text("ab" * 200)
+    wording(call_charrnn(capsys, "units", MODEL, "plain.txt", "--concept", "digits", status=2))
+    wording(call_charrnn(capsys, "units", MODEL, "plain.txt", "--concept", "number", status=3))
+
+
+def test_the_catalog_is_listed(capsys, place):
+    out = call_charrnn(capsys, "units", "--list").out
+    assert "inside double quotes" in out
+    assert "bracket depth" in out
+
+
+# --- single units -----------------------------------------------------------------------------------------------------
+
+
+def test_a_card_shows_where_a_unit_is_highest_and_what_raises_it(capsys, place):
+    call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--concept", "inside brackets")
+    card = call_charrnn(capsys, "units", MODEL, "text.txt", "--card", "inside brackets").out
+    assert card.startswith("L0.c.5 in 3,000 characters: inside brackets, AUC 1.00")
+    assert "raised by   ( +1.0" in card
+    assert "lowered by  ) -1.0" in card
+    options = ("--card", "L0.c.5", "--json")
+    record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options).out)
+    assert record["unit"] == "L0.c.5"
+    assert record["largest"] == pytest.approx(1, abs=0.02)
+    assert sum(record["histogram"]) == record["characters"] == 3000
+    assert all("(" in context["before"] for context in record["highest"])
+
+
+def test_an_ablation_is_measured_beside_random_sets(capsys, place):
+    options = ("--ablate", "L0.c.5", "--sets", 4)
+    shown = call_charrnn(capsys, "units", MODEL, "text.txt", *options).out
+    assert "without L0.c.5 (held at the mean), beside 4 random sets" in shown
+    assert "closing brackets" in shown
+    record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options, "--json").out)
+    assert record["units"] == ["L0.c.5"]
+    assert len(record["total"]["random"]) == 4
+    assert record["total"]["predictions"] == 2999
+    parts = record["classes"].values()
+    assert sum(part["predictions"] for part in parts) == 2999
+
+
+def test_a_card_is_of_one_unit_and_of_a_state(capsys, place, wording):
+    wording(call_charrnn(capsys, "units", MODEL, "text.txt", "--card", "L0.c.*", status=2))
+    wording(call_charrnn(capsys, "units", MODEL, "text.txt", "--ablate", "L0.f.1", status=2))
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+NAMES = (
+    NamedUnit(unit="L0.c.1", name="inside a string", score=0.9),
+    NamedUnit(unit="L0.c.2", name="inside a comment", score=0.8),
+)
+
+
+def test_a_name_or_a_part_of_one_is_an_address(wording):
+    assert address_of("inside a string", NAMES) == "L0.c.1"
+    assert address_of("Comment", NAMES) == "L0.c.2"
+    assert address_of("L0.c.7", NAMES) == "L0.c.7"
+    with wording.raises(UsageError):
+        address_of("inside", NAMES)
+    with wording.raises(UsageError):
+        address_of("quote", NAMES)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"fingerprint": 3, "units": []}',
+        '{"fingerprint": "a", "units": [3]}',
+        '{"fingerprint": "a", "units": [{"unit": "x", "name": "a", "score": 1}]}',
+        '{"fingerprint": "a", "units": [{"unit": "L0.c.1", "name": "a", "score": NaN}]}',
+        '{"fingerprint": "a", "units": 7}',
+    ],
+)
+def test_a_damaged_file_of_names_is_reported_in_one_line(capsys, place, content):
+    names_file(place / MODEL).write_text(content)
+    with pytest.raises(DataError, match="is damaged"):
+        load_names(load_checkpoint(place / MODEL))
+    assert "units.json" in call_charrnn(capsys, "visualize", MODEL, "abab").err
+
+
+# --- ablation ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["zero", "mean", "resample"])
+def test_a_unit_that_nothing_reads_costs_nothing(how):
+    model = counting_model()
+    weights = {name: array.copy() for name, array in model.weights.items()}
+    H = model.config.hidden_size
+    for name, array in weights.items():
+        if "weight_hh" in name or "weight_ih_l1" in name or name == "head.weight":
+            array[:, 7] = 0
+    deaf = type(model)(model.config, vocabulary_of("abcd()"), weights)
+    ids = deaf.vocabulary.encode(text_of(800))
+    top = deaf.config.num_layers - 1
+    found = ablate(deaf, ids, [Unit(top, "h", 7)], how=how, sets=2)
+    assert H == 16
+    assert found.total.bits == pytest.approx(0, abs=1e-6)
+    assert found.total.low == pytest.approx(found.total.high, abs=1e-6)
+    other = ablate(deaf, ids, [Unit(top, "h", 3)], how=how, sets=2)
+    assert abs(other.total.bits) > 1e-4
