@@ -40,6 +40,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"charrnn\..*\._\w+"),  # private ones, in signatures
 ]
 nitpick_ignore = [  # type variables
+    ("py:class", "charrnn.pairs.side_by_side.Batch"),
+    ("py:class", "charrnn.pairs.side_by_side.Result"),
     ("py:class", "charrnn.interpret.edits.Model"),
     ("py:class", "charrnn.settings.Kind"),
     ("py:class", "charrnn.text.generated.draws.Item"),
