@@ -144,9 +144,10 @@ def visualize(
     """Color a text by what the model's units do.
 
     Red is above zero, blue below; near zero there is no color. A column shows the state after its character was read;
-    the predictions below it are for the next character. If no unit is named, the most interesting one is shown: it
-    varies much and holds its value long (interest = standard deviation x lag-1 autocorrelation). If no text is given,
-    validation text of the model's own corpus is read, or, if that cannot be found, a text that the model generates.
+    the predictions below it are for the next character. If no unit is named, the one with the best name that charrnn
+    units has found is shown, or else the most interesting one: it varies much and holds its value long (interest =
+    standard deviation x lag-1 autocorrelation). If no text is given, validation text of the model's own corpus is read,
+    or, if that cannot be found, a text that the model generates.
 
     A model of pairs shows what it does between each source, a line of the text, and its target: the attention as a
     matrix, the symbol under each character, or the probability of each label while the source is read. Units of its
