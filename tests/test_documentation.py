@@ -207,10 +207,13 @@ def shortened(line):
     if "--vectors" in line:  # which are as many as the lines
         line = re.sub(r"--max-chars \d+ ", "", line)
     line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured
+    line = re.sub(r"(charrnn units .*--ablate .*)", r"\1 --max-chars 1500 --sets 2", line)
     line = re.sub(
         r"(charrnn units)(?=[^|]*python)(?![^|]*--(?:card|ablate))", r"\1 --networks 2", line
     )
-    line = re.sub(r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000", line)
+    line = re.sub(
+        r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000 --windows 50", line
+    )
     return re.sub(r" --parameters \d+", " --parameters 20000", line)
 
 
