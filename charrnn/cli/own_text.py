@@ -76,7 +76,7 @@ def _least(usual: int, most: int | None) -> int:
 
 
 def held_out_text(loaded: "Checkpoint", most: int) -> str:
-    """At most this many symbols of validation text of the corpus that the model was trained on.
+    """Validation text of the corpus that a model was trained on, at most `most` symbols of it.
 
     It is empty if the corpus is not at hand, or is large.
     """

@@ -72,7 +72,7 @@ class Work:
         return self.passing(parts)
 
     def passing(self, parts: "Iterable[Recording]") -> "Iterator[Recording]":
-        """The same of a text of which it is not known how long it is."""
+        """The parts of a text of unknown length; each counts as soon as the next one is wanted."""
         for part in parts:
             yield part
             self.advance(len(part.ids))

@@ -81,7 +81,7 @@ class Ablation:
     """Bits per character of the whole network."""
     total: Loss
     classes: dict[str, Loss]
-    """By the class of the predicted character; classes that do not occur are left out."""
+    """The loss for each class of predicted characters; classes that do not occur are left out."""
 
 
 def ablate(

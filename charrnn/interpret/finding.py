@@ -61,12 +61,12 @@ LARGEST_P = 0.01
 FEWEST = 25
 """Characters of each half with a label, and without it, that are needed to score it."""
 FEWEST_IN_SPANS = 5
-"""The same where a user has chosen the characters that count."""
+"""Characters of each part with a label, and without it, where a user has chosen the characters that count."""
 EXCERPTS, EXCERPT, SHORT_WARM_UP = 64, 160, 64
 """The parts of each half that networks with shuffled weights read: how many, their symbols, and those before these."""
 
 Places = tuple[Positions, Positions]
-"""Those by which a unit is chosen, and those by which it is scored."""
+"""The characters by which a unit is chosen, and those by which it is scored."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ class _Search:
 
 
 def _spread(length: int) -> Places:
-    """At most SAMPLED places of each half of a text, evenly spread."""
+    """Evenly spread places of each half of a text, at most SAMPLED."""
     middle = length // 2
     step = -(-(length - middle) // SAMPLED)
     return np.arange(0, middle, step), np.arange(middle, length, step)

@@ -70,7 +70,7 @@ class Decoder(CharRNN):
 
     @property
     def fingerprint(self) -> str:
-        """That of the network of pairs."""
+        """The fingerprint of the network of pairs."""
         return self._of_pairs()
 
     def given(self, encoded: Encoded) -> Self:

@@ -186,7 +186,7 @@ class PairCorpus:
         return made
 
     def realigned(self, align: str) -> "PairCorpus":
-        """The same pairs, split alike, with another alignment."""
+        """These pairs, split alike, with another alignment."""
         made = self.aligned(align)
         made.__dict__["parts"] = self.parts  # where a cached property stands
         return made

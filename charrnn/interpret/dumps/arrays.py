@@ -68,7 +68,7 @@ class Section(NamedTuple):
         return f"{self.side}_" if self.side else ""
 
     def specs(self) -> dict[str, Spec]:
-        """Those of its arrays, by their names in the file."""
+        """The type and shape of each array of the section, by its name in the file."""
         return {self.prefix + name: spec for name, spec in self.header.specs().items()}
 
 

@@ -139,7 +139,7 @@ class _Guide:
         return self._states[prefix]
 
     def only(self, symbols: list[int], prefix: tuple[int, ...], left: int) -> list[int]:
-        """Those of some symbols after which a target can be completed; `left` symbols may come, the next included."""
+        """The symbols after which a target can be completed; `left` symbols may come, the next included."""
         allowed = self._language.allowed(self._state(prefix), left)
         return [symbol for symbol in symbols if allowed[symbol]]
 
@@ -180,7 +180,7 @@ class Ctc(Alignment):
     def targets(
         self, log_p: "Float64", beam: int, n_best: int, language: "Language | None" = None
     ) -> Scored:
-        """That of the best path; with a beam the most likely ones, and within a language too."""
+        """The target of the best path; with a beam the most likely targets, and within a language too."""
         if not language:
             return [best_path(log_p)] if beam == 1 else beam_search(log_p, beam)[:n_best]
         width = max(beam, FEWEST_PREFIXES)

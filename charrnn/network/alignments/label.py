@@ -36,7 +36,7 @@ class Label(Alignment):
         return [([k], float(log_p[0, k])) for k in best[:n_best]]
 
     def log_likelihood(self, log_p: "Float64", target: Sequence[int]) -> float:
-        """That of the label."""
+        """The log-probability of the label."""
         return float(log_p[0, target[0]])
 
 
