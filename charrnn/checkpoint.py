@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +33,13 @@ from charrnn.network.cells import get_cell
 from charrnn.network.heads import LINEAR, Head
 from charrnn.network.pairs import alignment_of
 from charrnn.network.shapes import weight_shapes
-from charrnn.pairs.model import PairNetwork
 from charrnn.schema import SchemaError, check_run, strict_json
-from charrnn.text.pairs import END, Labels, Symbols
-from charrnn.text.vectors import Features
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
+
+if TYPE_CHECKING:  # the rooms of pairs are imported with the first model of pairs
+    from charrnn.text.pairs import Symbols
+    from charrnn.text.vectors import Features
 
 FORMAT = "charrnn"
 FORMAT_VERSION = 2
@@ -120,18 +121,20 @@ def _header(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _recorded(symbols: Symbols) -> dict[str, Any]:
+def _recorded(symbols: "Symbols") -> dict[str, Any]:
     """Symbols as a header has them."""
+    if isinstance(symbols, Vocabulary):
+        return {
+            "level": symbols.level,
+            "symbols": symbols.symbols.tolist() if symbols.level == "char" else [],
+            "has_unknown": symbols.has_unknown,
+        }
+    from charrnn.text.pairs import Labels
+
     if isinstance(symbols, Labels):
         return {"level": LABELS, "labels": list(symbols.labels)}
-    if isinstance(symbols, Features):
-        mean, deviation = symbols.mean.tolist(), symbols.deviation.tolist()
-        return {"level": symbols.level, "mean": mean, "deviation": deviation}
-    return {
-        "level": symbols.level,
-        "symbols": symbols.symbols.tolist() if symbols.level == "char" else [],
-        "has_unknown": symbols.has_unknown,
-    }
+    mean, deviation = symbols.mean.tolist(), symbols.deviation.tolist()
+    return {"level": symbols.level, "mean": mean, "deviation": deviation}
 
 
 def _checksum(header: str, tensors: Arrays) -> str:
@@ -278,7 +281,7 @@ def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
     if config.align:
         source = _symbols(header["source"])
         _require_alike(path, config, source, vocabulary)
-    elif isinstance(vocabulary, Labels):
+    elif not isinstance(vocabulary, Vocabulary):
         raise CheckpointError(f"{path}: a language model has no labels")
     shapes = weight_shapes(config, head)
     _require_shapes(path, entries, shapes)
@@ -295,6 +298,8 @@ def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
     metrics, run = _metrics_and_run(path, header)
     model: Any
     if source is not None:
+        from charrnn.pairs.model import PairNetwork
+
         model = PairNetwork(config, source, vocabulary, weights)
     else:
         assert isinstance(vocabulary, Vocabulary)
@@ -385,8 +390,13 @@ def _model_config(path: Path, fields: Any) -> ModelConfig:
     return config
 
 
-def _require_alike(path: Path, config: ModelConfig, source: Symbols, vocabulary: Symbols) -> None:
+def _require_alike(
+    path: Path, config: ModelConfig, source: "Symbols", vocabulary: "Symbols"
+) -> None:
     """Raise CheckpointError unless the symbols of pairs are those that the network's alignment needs."""
+    from charrnn.text.pairs import END, Labels
+    from charrnn.text.vectors import Features
+
     if len(source) != config.source_size:
         raise CheckpointError(
             f"{path}: the sources have {len(source):,} symbols, the network {config.source_size}"
@@ -409,6 +419,11 @@ def _require_alike(path: Path, config: ModelConfig, source: Symbols, vocabulary:
 
 
 def _symbols(fields: Mapping[str, Any]) -> Any:
+    if fields["level"] in ("char", "byte"):
+        return _vocabulary(fields)
+    from charrnn.text.pairs import Labels
+    from charrnn.text.vectors import Features
+
     if fields["level"] == Features.level:
         return _features(fields)
     if fields["level"] != LABELS:
@@ -421,7 +436,9 @@ def _symbols(fields: Mapping[str, Any]) -> Any:
     return Labels(labels)
 
 
-def _features(fields: Mapping[str, Any]) -> Features:
+def _features(fields: Mapping[str, Any]) -> "Features":
+    from charrnn.text.vectors import Features
+
     mean, deviation = fields["mean"], fields["deviation"]
     numbers = [*mean, *deviation]
     if not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
