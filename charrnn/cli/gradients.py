@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.completion import complete_cells
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.options import Changes
-from charrnn.cli.own_text import OwnTextOptions, own_text
+from charrnn.cli.own_text import GENERATED_TEXT, VALIDATION_TEXT, OwnTextOptions, own_text
 from charrnn.cli.reading import checkpoint_and_texts, known_text, require_no_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
 from charrnn.cli.terminal import can_print, print_json, print_rows, print_wrapped, terminal_width
@@ -156,7 +156,9 @@ def _read(
             "without a checkpoint, a text must be given",
             "give one: charrnn gradients book.txt --fresh lstm,elman",
         )
-    return own_text(loaded, loaded.model, seed=seed, longer=OWN_TEXT + distance)
+    more = OWN_TEXT + distance
+    lengths = {"held_out": VALIDATION_TEXT + more, "generated": GENERATED_TEXT + more}
+    return own_text(loaded, loaded.model, seed=seed, **lengths)
 
 
 def _vocabulary_of(text: str) -> "Vocabulary":

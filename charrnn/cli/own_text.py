@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.model import CharRNN
 
-OWN_TEXT = 400
+GENERATED_TEXT = 400
 """Characters that the model generates."""
 VALIDATION_TEXT = 800
 """Characters of the validation text."""
@@ -49,7 +49,8 @@ def own_text(
     *,
     seed: int | None = None,
     most: int | None = None,
-    longer: int = 0,
+    held_out: int = VALIDATION_TEXT,
+    generated: int = GENERATED_TEXT,
 ) -> str:
     """A text to read because none was given; which one is reported on stderr.
 
@@ -58,15 +59,16 @@ def own_text(
         model: its model, perhaps edited.
         seed: that of a text that the model generates; None: validation text of its corpus, if that is at hand.
         most: maximum number of characters.
-        longer: characters beyond the usual number.
+        held_out: characters of the validation text.
+        generated: characters of a text that the model generates.
     """
-    if seed is None and loaded and (text := held_out_text(loaded, MAX_SYMBOLS)):
-        text = text[: _least(VALIDATION_TEXT + longer, most)]
+    if seed is None and loaded and (text := _held_out_text(loaded, max(MAX_SYMBOLS, held_out))):
+        text = text[: _least(held_out, most)]
         say(
             f"charrnn: no text given; reading {counted(len(text), 'character')} of the model's validation text"
         )
         return text
-    length = _least(OWN_TEXT + longer, most)
+    length = _least(generated, most)
     say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
     return generated_text(model, length, item_end_of(model.reading), seed)
 
@@ -75,7 +77,7 @@ def _least(usual: int, most: int | None) -> int:
     return usual if most is None else min(usual, most)
 
 
-def held_out_text(loaded: "Checkpoint", most: int) -> str:
+def _held_out_text(loaded: "Checkpoint", most: int) -> str:
     """Validation text of the corpus that a model was trained on, at most `most` symbols of it.
 
     It is empty if the corpus is not at hand, or is large.

@@ -162,17 +162,12 @@ def _print_concepts() -> None:
 
 def _text(reader: Reader, most: int | None) -> str:
     """The text that is read: what was given, or else the model's own validation text."""
-    from charrnn.cli.own_text import generated_text, held_out_text
+    from charrnn.cli.own_text import own_text
 
     if reader.names:
         return reader.text(most)
-    if reader.loaded and (text := held_out_text(reader.loaded, most or MOST_READ)):
-        count = counted(len(text), "character")
-        say(f"charrnn: no text given; reading {count} of the model's validation text")
-        return text
-    length = min(most or GENERATED, GENERATED)
-    say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
-    return generated_text(reader.model, length, reader.item_end)
+    lengths = {"held_out": most or MOST_READ, "generated": GENERATED}
+    return own_text(reader.loaded, reader.model, most=most, **lengths)
 
 
 def _item_end(reader: Reader) -> int | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import ColoringOptions
-from charrnn.cli.own_text import OWN_TEXT, generated_text
+from charrnn.cli.own_text import GENERATED_TEXT, generated_text
 from charrnn.cli.reading import Reader
 from charrnn.cli.terminal import ctrl_c_raises, die_by_signal, print_rows, say
 from charrnn.cli.threads import one_thread
@@ -99,7 +99,7 @@ def _coloring(model: "CharRNN", chosen: View) -> Coloring:
     if chosen.surprisal:
         title = "surprisal   bits of each symbol, by the model's own probability"
         return live_surprisal_scale(title), surprisal_values, set()
-    own = generated_text(model, OWN_TEXT)
+    own = generated_text(model, GENERATED_TEXT)
     first = record(model, own, keep=chosen.arrays(model.cell.memory))
     where = f"in {counted(len(own), 'character')} generated before"
     return colorings(first, chosen, where)[0]
