@@ -40,6 +40,17 @@ def config_of(corpus, **shape):
     return pair_network_of(corpus, ModelConfig(vocab_size=len(corpus.vocabulary), **sizes))
 
 
+def with_a_rare_symbol(align):
+    """A model that would always write the unknown symbol, if that could be written."""
+    corpus = corpus_of([("ab", "xy"), ("ba", "zx"), ("bb", "xx")], align=align, min_count=2)
+    network = make_pair_network(config_of(corpus), 0.0, 3, torch.device("cpu"))
+    model = PairNetwork(
+        network.config, corpus.source_symbols, corpus.vocabulary, network.to_numpy()
+    )
+    model.weights["head.bias"][corpus.vocabulary.unknown_id] = 100
+    return model
+
+
 def corpus_for(kind):
     """The corpus of a kind."""
     return corpus_of(TEXTS[kind], align="none" if kind == "encoded" else kind)

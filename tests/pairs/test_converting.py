@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from pair_models import KINDS, TEXTS, batch_of, both, in_torch
+from pair_models import KINDS, TEXTS, batch_of, both, in_torch, with_a_rare_symbol
 
 from charrnn.errors import DataError, SettingError
 from charrnn.pairs.baselines import measure_rules
@@ -117,18 +117,8 @@ def test_a_label_that_is_not_known_is_refused(wording):
 
 
 def test_the_unknown_symbol_is_never_written():
-    from pair_models import config_of, corpus_of
-
-    from charrnn.pairs.model import PairNetwork
-    from charrnn.training.pairs.task import make_pair_network
-
     for align in ("attention", "each", "ctc"):
-        corpus = corpus_of([("ab", "xy"), ("ba", "zx"), ("bb", "xx")], align=align, min_count=2)
-        network = make_pair_network(config_of(corpus), 0.0, 3, torch.device("cpu"))
-        model = PairNetwork(
-            network.config, corpus.source_symbols, corpus.vocabulary, network.to_numpy()
-        )
-        model.weights["head.bias"][corpus.vocabulary.unknown_id] = 100
+        model = with_a_rare_symbol(align)
         beams = [{}] if align == "each" else [{}, {"beam": 2}]
         for search in beams:
             assert {*best(model, ["abab"], **search)[0].text} <= {"x"}

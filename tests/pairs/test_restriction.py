@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from pair_models import KINDS, TEXTS, both
+from pair_models import KINDS, TEXTS, both, with_a_rare_symbol
 
 from charrnn.errors import DataError, SettingError, UsageError
 from charrnn.network.alignments import ctc
@@ -197,18 +197,7 @@ def test_what_cannot_be_written_is_refused(kind, models, wording):
 
 
 def test_the_unknown_symbol_is_never_matched():
-    import torch
-    from pair_models import config_of, corpus_of
-
-    from charrnn.pairs.model import PairNetwork
-    from charrnn.training.pairs.task import make_pair_network
-
     for align in ("attention", "each", "ctc"):
-        corpus = corpus_of([("ab", "xy"), ("ba", "zx"), ("bb", "xx")], align=align, min_count=2)
-        network = make_pair_network(config_of(corpus), 0.0, 3, torch.device("cpu"))
-        model = PairNetwork(
-            network.config, corpus.source_symbols, corpus.vocabulary, network.to_numpy()
-        )
-        model.weights["head.bias"][corpus.vocabulary.unknown_id] = 100
+        model = with_a_rare_symbol(align)
         (found,) = converted(model, ["abab"], ".*")
         assert {*found[0].text} <= {"x"}
