@@ -10,6 +10,7 @@ import numpy as np
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.concepts import Concept
 from charrnn.interpret.concepts.spans import marked, matched
+from charrnn.interpret.edits import LARGEST, NUMBER
 from charrnn.interpret.finding import Labeling
 from charrnn.text.vocabulary import Vocabulary
 
@@ -55,14 +56,11 @@ def of_file(path: Path, text: str) -> Labeling:
             f"{path} has {len(lines):,} lines, but the text has {len(text):,} characters",
             "there must be a number for each character",
         )
-    values = np.zeros(len(lines), np.float32)
-    for k, line in enumerate(lines):
-        try:
-            values[k] = float(line)
-        except ValueError:
-            raise DataError(f"{path}, line {k + 1:,}: {line[:40]!r} is not a number") from None
-        if not np.isfinite(values[k]):
-            raise DataError(f"{path}, line {k + 1:,}: {line[:40]!r} is not a finite number")
+    for number, line in enumerate(lines, 1):
+        if not NUMBER.fullmatch(line.strip()) or abs(float(line)) > LARGEST:
+            expected = f"a number from {-LARGEST:,.0f} to {LARGEST:,.0f}"
+            raise DataError(f"{path}, line {number:,}: expected {expected}, not {line[:40]!r}")
+    values = np.array([*map(float, lines)], np.float32)
     return Labeling(path.stem, values, is_number=not np.isin(values, (0, 1)).all())
 
 

@@ -193,8 +193,8 @@ def test_a_file_labels_each_character(tmp_path):
     ("content", "message"),
     [
         ("1\n2\n", "2 lines, but the text has 3"),
-        ("1\nx\n2\n", "line 2: 'x'"),
-        ("1\nnan\n2\n", "finite"),
+        ("1\n1e39\n2\n", "line 2: expected"),
+        ("1\nnan\n2\n", "line 2: expected a number"),
     ],
 )
 def test_a_file_of_labels_that_does_not_fit_is_refused(tmp_path, content, message):

@@ -32,7 +32,9 @@ def print_card(card: "Card", names: "Sequence[NamedUnit]", noun: str) -> None:
         names: the unit's own names.
         noun: what was read, "character" or "byte".
     """
-    called = "; ".join(map(str, names)) or "no name"
+    from charrnn.render.glyphs import one_line
+
+    called = one_line("; ".join(map(str, names))) or "no name"
     print(f"{card.unit} in {counted(card.characters, noun)}: {called}")
     print()
     print(f"values      {card.smallest:+.2f} {_bars(card.histogram)} {card.largest:+.2f}")

@@ -64,10 +64,12 @@ def _print_table(finds: "list[Find]") -> None:
 
 
 def _columns(finds: "list[Find]") -> list[list[str]]:
+    from charrnn.render.glyphs import one_line
+
     heading = ("concept", "unit", "sign", "score", "", "echo", "p", "AP", "IoU", "share")
     rows = [
         (
-            find.concept + ("" if find.is_proven else " ?"),
+            one_line(find.concept) + ("" if find.is_proven else " ?"),
             str(find.unit),
             "+" if find.sign > 0 else "-",
             find.measure,
