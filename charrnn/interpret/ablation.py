@@ -8,6 +8,7 @@ loses without any unit says nothing about these.
 The intervals are those of a bootstrap over stretches of STRETCH characters, whose losses hang together.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,13 +16,14 @@ from typing import Literal
 import numpy as np
 
 from charrnn.evaluation.predictions import Predictor
-from charrnn.evaluation.streams import MAX_STREAMS, Streams, stretches
+from charrnn.evaluation.streams import MAX_STREAMS, Streams, item_streams, stretches
 from charrnn.interpret.edits import Change, EditedOps
 from charrnn.interpret.states import Positions, states_at
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.numerics import Float, Float64, Ids
+from charrnn.text.items import item_bounds, whole_items
 
 How = Literal["zero", "mean", "resample"]
 
@@ -102,13 +104,16 @@ def ablate(
         ids: (T,) the symbols of the text; at most SCORED of them, evenly spread, are scored.
         units: units of states.
         how: what takes their place.
-        sets: random sets of as many other units that are taken out for comparison.
+        sets: random sets of as many other units that are taken out for comparison; there are none if a state of a
+            layer has fewer others.
         seed: the seed of these sets, of the values that are drawn, and of the bootstrap.
         item_end: the symbol at which the state is reset, in a model of lines, records or documents.
         progress: called with the number of symbols that were just read.
     """
     random = np.random.default_rng(seed)
-    streams = _streams(len(ids))
+    if item_end is not None:
+        ids = whole_items(ids, item_end)
+    streams = _streams(ids, item_end)
     pool = _pool(model, ids, random, item_end)
     whole, places = _costs(model, ids, streams, progress)
     classes = _classes(model, ids[places])
@@ -118,6 +123,7 @@ def ablate(
         return _costs(edited, ids, streams, progress)[0] - whole
 
     lost = more(units, seed)
+    sets = sets if _has_as_many_others(model, units) else 0
     others = [more(_as_many_others(model, units, random), seed + 1 + k) for k in range(sets)]
     return Ablation(
         tuple(units),
@@ -192,14 +198,18 @@ class _Resampled(NumpyOps):
 # --- what is measured -------------------------------------------------------------------------------------------------
 
 
-def _streams(length: int) -> Streams:
-    """Streams that score at most SCORED symbols of a text, evenly spread."""
-    made = stretches(length, max(1, (length - 1) // STREAM), WARM_UP)
-    most = max(1, SCORED // STREAM)
-    if len(made) <= most:
-        return made
-    some = np.linspace(0, len(made) - 1, most).astype(np.int64)
-    return Streams(made.first[some], made.begin[some], made.end[some])
+def _streams(ids: Ids, item_end: int | None) -> Streams:
+    """Streams that score about SCORED symbols of a text, evenly spread; of items each one by itself."""
+    if item_end is None:
+        made = stretches(len(ids), max(1, (len(ids) - 1) // STREAM), WARM_UP)
+        every = np.arange(len(made))
+    else:
+        made = item_streams(item_bounds(ids, item_end))
+        every = np.argsort(made.begin)
+    most = max(1, len(made) * SCORED // len(ids))
+    if len(made) > most:
+        every = np.sort(every[np.linspace(0, len(made) - 1, most).astype(np.int64)])
+    return Streams(made.first[every], made.begin[every], made.end[every])
 
 
 def _costs(
@@ -239,6 +249,12 @@ def _class_of(symbol: str) -> int:
     return next(k for k, takes in enumerate(tests) if takes(symbol))
 
 
+def _has_as_many_others(model: CharRNN, units: Sequence[Unit]) -> bool:
+    """Whether each state of a layer has at least as many units besides these."""
+    taken = Counter((unit.layer, unit.what) for unit in units)
+    return 2 * max(taken.values()) <= model.config.hidden_size
+
+
 def _as_many_others(
     model: CharRNN, units: Sequence[Unit], random: np.random.Generator
 ) -> list[Unit]:
@@ -247,8 +263,7 @@ def _as_many_others(
     for layer, what in dict.fromkeys((unit.layer, unit.what) for unit in units):
         own = {u.index for u in units if (u.layer, u.what) == (layer, what)}
         others = [k for k in range(model.config.hidden_size) if k not in own]
-        count = min(len(own), len(others))
-        chosen: Positions = random.choice(others, size=count, replace=False)
+        chosen: Positions = random.choice(others, size=len(own), replace=False)
         found += [Unit(layer, what, int(k)) for k in chosen]
     return found
 

@@ -4,9 +4,10 @@ import json
 
 import pytest
 from counting import counting_model, text_of
-from helpers import call_charrnn, made_once
+from helpers import call_charrnn, made_once, random_model
 from helpers import characters as vocabulary_of
 
+import charrnn
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.ablation import ablate
@@ -188,3 +189,30 @@ def test_a_unit_that_nothing_reads_costs_nothing(how):
     assert found.total.low == pytest.approx(found.total.high, abs=1e-6)
     other = ablate(deaf, ids, [Unit(top, "h", 3)], how=how, sets=2)
     assert abs(other.total.bits) > 1e-4
+
+
+def test_without_as_many_other_units_there_is_nothing_to_compare_with(capsys, place):
+    options = ("--ablate", "L0.c.*", "--sets", 4)
+    shown = call_charrnn(capsys, "units", MODEL, "text.txt", *options).out
+    assert "beside nothing" in shown
+    record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options, "--json").out)
+    assert record["total"]["random"] == []
+
+
+def test_lines_are_scored_one_by_one_as_they_are_evaluated():
+    model = random_model(vocabulary_of("ab\n"), scale=2)
+    text = "ab\nba\n\nabba\nb\n"
+    ids = model.vocabulary.encode(text)
+    found = ablate(model, ids, [Unit(0, "h", 1)], sets=1, item_end=int(ids[2]))
+    expected = charrnn.evaluate(model, text, item_end="\n")
+    assert found.bits == pytest.approx(expected.bits_per_char)
+    assert found.total.count == expected.characters
+
+
+def test_a_name_from_a_file_does_nothing_to_a_terminal(capsys, place):
+    named = {"unit": "L0.c.5", "name": "a\x1b[2Jb", "score": 0.9}
+    fingerprint = load_checkpoint(place / MODEL).model.fingerprint
+    record = {"fingerprint": fingerprint, "units": [named]}
+    names_file(place / MODEL).write_text(json.dumps(record))
+    for arguments in (("units", MODEL, "text.txt", "--card", "L0.c.5"), ("visualize", MODEL, "ab")):
+        assert "\x1b[2J" not in call_charrnn(capsys, *arguments).out

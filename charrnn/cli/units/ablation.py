@@ -43,9 +43,10 @@ def print_ablation(ablation: "Ablation") -> None:
         "mean": "held at the mean",
         "resample": "drawn from other places",
     }
-    print(
-        f"without {named} ({held[ablation.how]}), beside {counted(sets, 'random set')} of as many units"
-    )
+    beside = f"beside {counted(sets, 'random set')} of as many units"
+    if not sets:
+        beside = "beside nothing: there are not as many other units"
+    print(f"without {named} ({held[ablation.how]}), {beside}")
     print(f"{ablation.bits:.4f} bits per character with all units; more by:")
     heading = ("", "bits", "95 % interval", "random sets", "percentile", "predictions")
     rows = [
