@@ -13,7 +13,7 @@ from typing import Any, Self
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.evaluation.evaluate import Evaluation, evaluate
-from charrnn.interpret.edits import Edit, edited
+from charrnn.interpret.edits import AnyEdit, edited
 from charrnn.interpret.recording import Recording, record
 from charrnn.model import CharRNN
 from charrnn.network.cells.base import Weights
@@ -184,7 +184,7 @@ class LanguageModel(CharRNN):
         recording = record(self, read, top=top or 0, item_end=item_end_of(self.reading))
         return ShownRecording(**vars(recording))
 
-    def edited(self, edits: Iterable[Edit]) -> Self:
+    def edited(self, edits: Iterable[AnyEdit]) -> Self:
         """A copy of this model with some units clamped or steered whenever it reads or generates.
 
         The copy shares the weights, which no edit changes; this model is unchanged. New edits are added to

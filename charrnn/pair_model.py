@@ -8,7 +8,7 @@ import numpy as np
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
-from charrnn.interpret.edits import Edit, edited
+from charrnn.interpret.edits import AnyEdit, edited
 from charrnn.interpret.pairs import PairRecording, record_pair
 from charrnn.network.cells.base import Weights
 from charrnn.network.shapes import describe
@@ -196,7 +196,7 @@ class PairModel(PairNetwork):
         require(whole, "top", "a whole number, 0 or more", top)
         return record_pair(self, source, target, top=top or 0)
 
-    def edited(self, edits: Iterable[Edit]) -> Self:
+    def edited(self, edits: Iterable[AnyEdit]) -> Self:
         """A copy of this model with some units clamped or steered, as `charrnn.LanguageModel.edited` gives one.
 
         Units of the encoder have the sign of their direction: "L0>.c.37" forward, "L0<.c.37" backward.

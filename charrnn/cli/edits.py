@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import say
 from charrnn.config import EDITS, CorpusConfig
+from charrnn.errors import UsageError
 from charrnn.settings import Config, setting
 from charrnn.wording import escape, listed
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.interpret.edits import AnyEdit
 
 MAX_NAMED = 4
 """Maximum edits that are named on stderr."""
@@ -32,10 +34,12 @@ class EditOptions(Config):
         metavar="UNIT=VALUE",
         panel=EDITS,
     )
-    steer_file: Path | None = setting(
-        None,
-        "Read edits from a file with a line 'clamp UNIT=VALUE' or 'steer UNIT=VALUE' for each.",
-        metavar="FILE",
+    steer_file: tuple[str, ...] = setting(
+        (),
+        "Use a steer file, which {save_steer} of units or direction writes, with a strength: 1, or as typed after an "
+        "equals sign; a negative one does the opposite. Or read a file with a line 'clamp UNIT=VALUE' or 'steer "
+        "UNIT=VALUE' for each edit. May be repeated.",
+        metavar="FILE[=STRENGTH]",
         panel=EDITS,
     )
 
@@ -48,19 +52,61 @@ class EditOptions(Config):
         """
         if not (self.clamp or self.steer or self.steer_file):
             return loaded.model
-        from charrnn.cli.inputs import read_text
         from charrnn.interpret import edits as interpreted
-        from charrnn.text.sources import file_source
 
-        edits = [interpreted.parse_edit(_addressed(t, loaded), "clamp") for t in self.clamp]
+        edits: list[AnyEdit] = []
+        edits += [interpreted.parse_edit(_addressed(t, loaded), "clamp") for t in self.clamp]
         edits += [interpreted.parse_edit(_addressed(t, loaded), "steer") for t in self.steer]
-        if self.steer_file is not None:
-            text = read_text(file_source(self.steer_file), CorpusConfig())
-            edits += interpreted.parse_edits(text, str(self.steer_file))
+        for file in self.steer_file:
+            edits += _in_file(file, loaded)
         result = interpreted.edited(loaded.model, edits)
         named = escape(listed(list(map(str, edits)), MAX_NAMED)) or "none"
         say(f"charrnn: edited units: {named}")
         return result
+
+
+def _in_file(text: str, loaded: "Checkpoint") -> "list[AnyEdit]":
+    """The edits that an option FILE or FILE=STRENGTH means.
+
+    Raises:
+        UsageError: the strength is no number, or the file has lines, which have no strength.
+        DataError: the file cannot be read, or is neither a steer file nor one with a line for each edit.
+    """
+    from charrnn.cli.inputs import read_text
+    from charrnn.interpret.edits import parse_edits
+    from charrnn.interpret.steering import is_steering, load_steering
+    from charrnn.text.sources import file_source
+
+    path, strength = file_and_strength(text)
+    if is_steering(path):
+        return [load_steering(path).at(1.0 if strength is None else strength)]
+    if strength is not None:
+        raise UsageError(
+            f"a strength only applies to a steer file, and {path} has a line for each edit",
+            f"--steer-file {path}",
+        )
+    lines = read_text(file_source(path), CorpusConfig())
+    return [*parse_edits(lines, str(path), lambda edit: _addressed(edit, loaded))]
+
+
+def file_and_strength(text: str) -> tuple[Path, float | None]:
+    """The file and the strength of an option such as quotes.json=2; None: there is no strength.
+
+    Raises:
+        UsageError: the strength is no number in range.
+    """
+    from charrnn.interpret.edits import LARGEST, NUMBER
+
+    name, equals, value = text.rpartition("=")
+    whole = Path(text)
+    if not equals or not name or whole.exists():
+        return whole, None
+    if NUMBER.fullmatch(value.strip()) and abs(float(value)) <= LARGEST:
+        return Path(name), float(value)
+    raise UsageError(
+        f"--steer-file {text}: the strength must be a number from {-LARGEST:,.0f} to {LARGEST:,.0f}, not {value!r:.40}",
+        f"for example --steer-file {name}=2",
+    )
 
 
 def _addressed(text: str, loaded: "Checkpoint") -> str:

@@ -19,9 +19,9 @@ Gates cannot be edited: they are not state.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,20 @@ Kind = Literal["clamp", "steer"]
 LARGEST = 1e6
 """The largest value of an edit: far beyond what a state reaches, and far below where float32 overflows."""
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
+
+
+class AnyEdit(Protocol):
+    """A change of the state of some units: an `Edit`, or a `charrnn.interpret.steering.Steering`."""
+
+    @property
+    def kind(self) -> Kind:
+        """`clamp` sets states to values, `steer` adds these."""
+
+    def values(self, model: CharRNN | PairNetwork) -> Iterable[tuple[Unit, float]]:
+        """The units that it changes, each with its value."""
+
+    def fault(self, message: str, hint: str = "") -> CharrnnError:
+        """An error in it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,10 @@ class Edit:
             )
         return units
 
+    def values(self, model: CharRNN | PairNetwork) -> list[tuple[Unit, float]]:
+        """The units, each with the value; errors as for `units`."""
+        return [(unit, self.value) for unit in self.units(model)]
+
     def fault(self, message: str, hint: str = "") -> CharrnnError:
         """An error in this edit: a DataError that names the file and line, or else a UsageError."""
         return (
@@ -113,7 +131,9 @@ def parse_edit(text: str, kind: Kind, *, where: str = "") -> Edit:
     return Edit(kind, address, float(value), where)
 
 
-def parse_edits(text: str, name: str) -> Iterator[Edit]:
+def parse_edits(
+    text: str, name: str, addressed: Callable[[str], str] = lambda edit: edit
+) -> Iterator[Edit]:
     """The edits in a file: one on a line, as `clamp L0.c.37=+1` or `steer L0.h.0-15=-0.5`.
 
     Empty lines and comments, from a `#` on, are skipped.
@@ -121,6 +141,7 @@ def parse_edits(text: str, name: str) -> Iterator[Edit]:
     Args:
         text: the content of the file.
         name: the name of the file, for errors.
+        addressed: makes an address of what may stand in the place of one, in a text such as `L0.c.37=+1`.
 
     Raises:
         DataError: a line describes no edit.
@@ -134,7 +155,7 @@ def parse_edits(text: str, name: str) -> Iterator[Edit]:
             expected = "a line looks like 'clamp L0.c.37=+1' or 'steer L0.c.37=+0.5'"
             raise DataError(f"{where}: {expected}, not {line.strip()[:60]!r}")
         kind: Kind = "clamp" if words[0] == "clamp" else "steer"
-        yield parse_edit(words[1], kind, where=where)
+        yield parse_edit(addressed(words[1]), kind, where=where)
 
 
 def _expected_value(address: str, found: str) -> str:
@@ -147,7 +168,7 @@ def _expected_value(address: str, found: str) -> str:
 # --- an edited model ------------------------------------------------------------------------------------------------
 
 
-def edited(model: Model, edits: Iterable[Edit]) -> Model:
+def edited(model: Model, edits: Iterable[AnyEdit]) -> Model:
     """A copy of a model that applies edits whenever it reads or generates.
 
     The copy shares the weights, which no edit changes; the given model is unchanged.
@@ -220,7 +241,7 @@ class EditedOps(NumpyOps):
 
 
 def edited_ops(
-    edits: Iterable[Edit], model: CharRNN | PairNetwork
+    edits: Iterable[AnyEdit], model: CharRNN | PairNetwork
 ) -> dict[tuple[int, str], EditedOps]:
     """The functions with which each layer that has edits applies them, by its number and the sign of its direction.
 
@@ -231,7 +252,7 @@ def edited_ops(
     clamps: dict[Unit, float] = {}
     steers: dict[Unit, float] = {}
     for edit in edits:
-        for unit in edit.units(model):
+        for unit, value in edit.values(model):
             if unit in clamps or (unit in steers and edit.kind == "clamp"):
                 again = (
                     "clamped twice"
@@ -240,9 +261,9 @@ def edited_ops(
                 )
                 raise edit.fault(f"{unit} is {again}", "remove one of the two edits")
             if edit.kind == "clamp":
-                clamps[unit] = edit.value
+                clamps[unit] = value
             else:
-                steers[unit] = steers.get(unit, 0.0) + edit.value
+                steers[unit] = steers.get(unit, 0.0) + value
     steers = {unit: by for unit, by in steers.items() if by}
     return {
         (layer, mark): _ops_of(layer, mark, clamps, steers)

@@ -102,6 +102,8 @@ class Find:
     """The value, times the sign, from which on the concept is taken to hold; None for a number."""
     p: float
     """The part of choices for moved labels that are at least as good."""
+    means: tuple[float, float] = (0.0, 0.0)
+    """The unit's mean where the concept holds, or is above its mean, and elsewhere."""
     echo: float = 0.0
     """The best score of a unit of a network with shuffled weights."""
     needed: float = 0.0
@@ -142,15 +144,51 @@ def find(
     Raises:
         DataError: the text is too short.
     """
-    if len(ids) < 4 * FEWEST:
-        needed = 4 * FEWEST
-        raise DataError(f"a text needs at least {needed} characters to find units, not {len(ids)}")
+    _require_long(ids)
     text = _Text(ids, item_end, progress)
     whole = [one for one in labelings if one.places is None]
     searches = [_Search(text, whole, None)] if whole else []
     searches += [_Search(text, [one], one.places) for one in labelings if one.places is not None]
     made = [found for search in searches for found in search.finds(model, networks, seed)]
     return sorted(made, key=lambda one: (not one.is_proven, -one.score, one.p))
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A unit that follows a concept, with its score on the second half of a text."""
+
+    unit: Unit
+    sign: int
+    """1 if the unit is larger where the concept holds or is larger, or else -1."""
+    score: float
+    """As for a `Find`."""
+
+
+def followers(
+    model: CharRNN,
+    ids: Ids,
+    labeling: Labeling,
+    count: int,
+    *,
+    item_end: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[Follower]:
+    """The units that follow a concept best by the first half of a text, the best first; nothing proves them.
+
+    Args:
+        model: the model.
+        ids: (T,) the symbols of the text.
+        labeling: the concept.
+        count: the units to list.
+        item_end: the symbol at which the state is reset, in a model of lines, records or documents.
+        progress: called with the number of symbols that were just read.
+
+    Raises:
+        DataError: the text is too short, or has too little of the concept.
+    """
+    _require_long(ids)
+    search = _Search(_Text(ids, item_end, progress), [labeling], labeling.places)
+    return search.followers(model, count)
 
 
 def shuffled(model: CharRNN, seed: int) -> CharRNN:
@@ -172,6 +210,12 @@ def units_of(model: CharRNN) -> list[Unit]:
         for layer in range(config.num_layers)
         for index in range(config.hidden_size)
     ]
+
+
+def _require_long(ids: Ids) -> None:
+    if len(ids) < 4 * FEWEST:
+        needed = 4 * FEWEST
+        raise DataError(f"a text needs at least {needed} characters to find units, not {len(ids)}")
 
 
 # --- what is looked at ------------------------------------------------------------------------------------------------
@@ -227,9 +271,7 @@ class _Search:
 
     def finds(self, model: CharRNN, networks: int, seed: int) -> Iterator[Find]:
         """The best unit for each concept that is common enough."""
-        T = len(self._text.ids)
-        streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // (2 * WARM_UP))), WARM_UP)
-        first, second = self._halves(model, self._places or _spread(T), streams)
+        first, second = self._own_halves(model)
         scored = [one for one in self._labelings if _is_common(one, first, second)]
         random = np.random.default_rng(seed)
         found = [_best(model, one, first, second, random) for one in scored]
@@ -237,6 +279,30 @@ class _Search:
         for k in range(networks if scored else 0):
             echoes[k] = self._echoes(shuffled(model, seed + k), scored)
         return (_against_echoes(one, echoes[:, k]) for k, one in enumerate(found))
+
+    def followers(self, model: CharRNN, count: int) -> list[Follower]:
+        """The best units for the only concept; see `charrnn.interpret.finding.followers`."""
+        (labeling,) = self._labelings
+        first, second = self._own_halves(model)
+        if not _is_common(labeling, first, second):
+            raise DataError(f"the text has too little of {labeling.name!r}", "take a longer text")
+        is_number = labeling.is_number
+        labels, held = first.labels[labeling.name], second.labels[labeling.name]
+        r = first.correlations(labels[:, None])[:, 0]
+        units = units_of(model)
+        return [
+            Follower(
+                units[u],
+                sign := _sign(r[u]),
+                _score(sign * second.states[:, u], held, is_number=is_number),
+            )
+            for u in _ranked(first, labels, r, count, is_number=is_number)
+        ]
+
+    def _own_halves(self, model: CharRNN) -> tuple[Half, Half]:
+        T = len(self._text.ids)
+        streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // (2 * WARM_UP))), WARM_UP)
+        return self._halves(model, self._places or _spread(T), streams)
 
     def _halves(self, model: CharRNN, places: Places, streams: Streams) -> tuple[Half, Half]:
         every = np.unique(np.concatenate(places))
@@ -340,19 +406,29 @@ def _best(
         union,
         threshold,
         (1 + int((chance >= best - 1e-6).sum())) / (1 + SHIFTS),
+        _means(second.states[:, u], held, is_number=labeling.is_number),
     )
 
 
 def _chosen(half: Half, labels: Float, *, is_number: bool) -> tuple[int, int, float]:
     """The column of the best unit, its sign, and the largest |r| of any unit."""
     r = half.correlations(labels[:, None])[:, 0]
-    signs = np.where(r >= 0, 1, -1)
-    u = int(np.abs(r).argmax())
+    (u,) = _ranked(half, labels, r, 1, is_number=is_number)
+    return u, _sign(r[u]), float(np.abs(r).max())
+
+
+def _ranked(half: Half, labels: Float, r: Float, count: int, *, is_number: bool) -> list[int]:
+    """The columns of the best units, the best first: by |r|, and of a truth value's shortlist by their area."""
+    some = np.argsort(-np.abs(r), kind="stable")[: count if is_number else max(count, SHORTLIST)]
     if not is_number:
-        some = np.argsort(-np.abs(r))[:SHORTLIST]
-        oriented = half.states[:, some] * signs[some].astype(np.float32)
-        u = int(some[areas(ranks(oriented), labels[:, None])[:, 0].argmax()])
-    return u, int(signs[u]), float(np.abs(r).max())
+        oriented = half.states[:, some] * np.where(r[some] >= 0, 1, -1).astype(np.float32)
+        area = areas(ranks(oriented), labels[:, None])[:, 0]
+        some = some[np.argsort(-area, kind="stable")]
+    return [int(u) for u in some[:count]]
+
+
+def _sign(r: float) -> int:
+    return 1 if r >= 0 else -1
 
 
 def _score(values: Float, labels: Float, *, is_number: bool) -> float:
@@ -361,6 +437,12 @@ def _score(values: Float, labels: Float, *, is_number: bool) -> float:
         r = (standardized(values[:, None]) * standardized(labels[:, None])).mean()
         return max(0.0, float(r))
     return float(areas(ranks(values[:, None]), labels[:, None])[0, 0])
+
+
+def _means(values: Float, labels: Float, *, is_number: bool) -> tuple[float, float]:
+    """The mean of a unit where a concept holds, or is above its mean, and elsewhere."""
+    holds = labels > (labels.mean() if is_number else 0)
+    return float(values[holds].mean()), float(values[~holds].mean())
 
 
 def _moved(labels: Float, random: np.random.Generator) -> Float:
