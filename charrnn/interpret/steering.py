@@ -1,7 +1,7 @@
 """Steer files: what a network's states are where something holds and where it does not, kept to edit them by.
 
-    {"charrnn_steer": 1, "kind": "clamp", "name": "inside a string", "fingerprint": "...", "measure": "AUC", "score": 0.9,
-     "states": [{"state": "L1.c", "units": [74], "on": [-1.7], "off": [0.4]}]}
+    {"charrnn_steer": 1, "kind": "clamp", "name": "inside a string", "fingerprint": "...", "measure": "AUC",
+     "score": 0.9, "states": [{"state": "L1.c", "units": [74], "on": [-1.7], "off": [0.4]}]}
 
 One form serves a single unit and a direction through all units of several layers. A strength says how far to go:
 
@@ -75,7 +75,7 @@ class Steering:
     @property
     def difference(self) -> Float64:
         """How far each unit moves from off to on, (U,)."""
-        return np.array(self.on) - np.array(self.off)
+        return np.array(self.on, np.float64) - np.array(self.off, np.float64)
 
     def values(self, model: CharRNN | PairNetwork) -> list[tuple[Unit, float]]:
         """The units, each with the value that it is held at, or that is added; none for a strength of 0.
@@ -193,9 +193,9 @@ def load_steering(path: Path) -> Steering:
             content = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise environment_fault("read", path, error) from error
+    if len(content) > LARGEST_FILE:
+        raise DataError(f"{path} is larger than {LARGEST_FILE:,} bytes, so it is no steer file")
     try:
-        if len(content) > LARGEST_FILE:
-            raise SchemaError(f"it is larger than {LARGEST_FILE:,} bytes")
         return _made(strict_json(content), str(path))
     except (ValueError, RecursionError, SchemaError) as error:
         reason = str(error) if str(error).isprintable() else "it is no JSON"
@@ -271,4 +271,3 @@ def _units(state: Any) -> Sequence[Unit]:
         raise SchemaError(f"states must have as many units as values on and off, not {counts}")
     what = match["letter"] + match["mark"]
     return [Unit(int(match["layer"]), what, k) for k in state["units"]]
-

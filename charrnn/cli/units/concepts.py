@@ -1,0 +1,84 @@
+"""The options that name concepts, and the labels that they mean."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.terminal import print_wrapped
+from charrnn.config import OUTPUT, SHOWN
+from charrnn.settings import Config, setting
+
+if TYPE_CHECKING:
+    from charrnn.interpret.finding import Labeling
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptOptions(Config):
+    """What units are searched for."""
+
+    concept: tuple[str, ...] = setting(
+        (),
+        "Search for a unit that follows this concept, one that {list} names. May be repeated.",
+        metavar="NAME",
+        default_text="all of them",
+        panel=SHOWN,
+    )
+    regex: tuple[str, ...] = setting(
+        (),
+        "Search for a unit that is on inside the matches of this pattern. May be repeated.",
+        metavar="PATTERN",
+        panel=SHOWN,
+    )
+    labels: Path | None = setting(
+        None,
+        "Search for a unit that follows the numbers in a file, one in a line for each character of the text.",
+        metavar="FILE",
+        panel=SHOWN,
+    )
+    span: tuple[str, ...] = setting(
+        (),
+        "Search for a unit that is on in these characters, such as 120:151, and off around them. Several spans are "
+        "better evidence than one. May be repeated.",
+        metavar="FROM:TO",
+        panel=SHOWN,
+    )
+    networks: int = setting(
+        20,
+        "Networks with shuffled weights that a unit must beat, because they follow much that nothing has learned.",
+        high=1000,
+        metavar="N",
+        panel=SHOWN,
+    )
+    all: bool = setting(False, "Show what is not proven, too.", panel=SHOWN)
+    names: bool = setting(
+        True,
+        "Keep the concepts that are proven as the names of their units, beside the model.",
+        panel=OUTPUT,
+    )
+    json: bool = setting(False, "Print JSON.", panel=OUTPUT)
+    list: bool = setting(
+        False, "List the concepts, and search for nothing.", allows=(), panel=SHOWN
+    )
+
+
+def print_concepts() -> None:
+    """Print the name of each concept of the catalog, and what it is."""
+    from charrnn.interpret.concepts import CONCEPTS
+
+    width = max(map(len, CONCEPTS))
+    for concept in CONCEPTS.values():
+        print_wrapped(f"{concept.name:<{width}}  {concept.summary}", width + 2)
+
+
+def labelings_of(text: str, options: ConceptOptions) -> "list[Labeling]":
+    """What is searched for: what was named, or else the whole catalog."""
+    from charrnn.interpret.concepts import CONCEPTS, get_concept
+    from charrnn.interpret.labels import of_concept, of_file, of_regex, of_spans
+
+    found = [of_concept(get_concept(name), text) for name in options.concept]
+    found += [of_regex(pattern, text) for pattern in options.regex]
+    if options.labels:
+        found.append(of_file(options.labels, text))
+    if options.span:
+        found.append(of_spans(options.span, text))
+    return found or [of_concept(concept, text) for concept in CONCEPTS.values()]
