@@ -110,32 +110,84 @@ def ablate(
         item_end: the symbol at which the state is reset, in a model of lines, records or documents.
         progress: called with the number of symbols that were just read.
     """
-    random = np.random.default_rng(seed)
-    if item_end is not None:
-        ids = whole_items(ids, item_end)
-    streams = _streams(ids, item_end)
-    pool = _pool(model, ids, random, item_end)
-    whole, places = _costs(model, ids, streams, progress)
-    classes = _classes(model, ids[places])
-
-    def more(taken: Sequence[Unit], own_seed: int) -> Float64:
-        edited = without(model, taken, how, pool, own_seed)
-        return _costs(edited, ids, streams, progress)[0] - whole
-
-    lost = more(units, seed)
+    measured = _Measured(model, ids, how, seed, item_end, progress)
+    lost = measured.lost(units, seed)
     sets = sets if _has_as_many_others(model, units) else 0
-    others = [more(_as_many_others(model, units, random), seed + 1 + k) for k in range(sets)]
-    return Ablation(
-        tuple(units),
-        how,
-        float(whole.mean()),
-        _loss(lost, others, np.ones(len(lost), bool), random),
-        {
-            name: _loss(lost, others, classes == k, random)
-            for k, name in enumerate(CLASSES)
-            if (classes == k).any()
-        },
-    )
+    others = [
+        measured.lost(_as_many_others(model, units, measured.random), seed + 1 + k)
+        for k in range(sets)
+    ]
+    return measured.ablation(units, lost, others)
+
+
+def ablate_each(
+    model: CharRNN,
+    ids: Ids,
+    units: Sequence[Unit],
+    *,
+    sets: int = SETS,
+    item_end: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[Ablation]:
+    """What predicting a text costs more without each of some units, held at its mean.
+
+    Those of a state of a layer are compared with the same others, at most `sets`, drawn at random, so that the text is
+    read less often than by `ablate` for one after the other. For the arguments see there.
+    """
+    measured = _Measured(model, ids, "mean", 0, item_end, progress)
+    random: dict[tuple[int, str], list[Float64]] = {}
+    found = []
+    for unit in units:
+        key = unit.layer, unit.what
+        if key not in random:
+            own = {one.index for one in units if (one.layer, one.what) == key}
+            free = [k for k in range(model.config.hidden_size) if k not in own]
+            drawn = measured.random.permutation(np.array(free, np.int64))[:sets]
+            random[key] = [measured.lost([Unit(*key, int(k))], 0) for k in drawn]
+        found.append(measured.ablation([unit], measured.lost([unit], 0), random[key]))
+    return found
+
+
+class _Measured:
+    """A text whose predictions were measured with all units, to be compared with those without some."""
+
+    def __init__(
+        self,
+        model: CharRNN,
+        ids: Ids,
+        how: How,
+        seed: int,
+        item_end: int | None,
+        progress: Callable[[int], object],
+    ) -> None:
+        self.random = np.random.default_rng(seed)
+        if item_end is not None:
+            ids = whole_items(ids, item_end)
+        self._model, self._ids, self._how, self._progress = model, ids, how, progress
+        self._streams = _streams(ids, item_end)
+        self._pool = _pool(model, ids, self.random, item_end)
+        self._whole, places = _costs(model, ids, self._streams, progress)
+        self._classes = _classes(model, ids[places])
+
+    def lost(self, units: Sequence[Unit], seed: int) -> Float64:
+        """What each prediction costs more without some units."""
+        edited = without(self._model, units, self._how, self._pool, seed)
+        return _costs(edited, self._ids, self._streams, self._progress)[0] - self._whole
+
+    def ablation(self, units: Sequence[Unit], lost: Float64, others: list[Float64]) -> Ablation:
+        """What is lost in total and by class, beside what is lost without others."""
+        classes = {name: self._classes == k for k, name in enumerate(CLASSES)}
+        return Ablation(
+            tuple(units),
+            self._how,
+            float(self._whole.mean()),
+            _loss(lost, others, np.ones(len(lost), bool), self.random),
+            {
+                name: _loss(lost, others, which, self.random)
+                for name, which in classes.items()
+                if which.any()
+            },
+        )
 
 
 def without(model: CharRNN, units: Sequence[Unit], how: How, pool: Float, seed: int = 0) -> CharRNN:

@@ -1,61 +1,61 @@
-"""What one unit does, on a card: where it is highest and lowest, how its values lie, what raises and lowers it.
+"""What a unit does, on a card: its values, where they are extreme, its concepts, its gates, and what it is worth.
 
-The text is read once, and of each character only the unit's value is kept.
+The text is read once for all units; of each character four bytes are kept for each unit, and a few of the text.
 """
 
-import heapq
-from collections import Counter, defaultdict
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from charrnn.errors import DataError
+from charrnn.errors import CheckpointError, DataError
+from charrnn.interpret.ablation import Ablation, ablate_each
+from charrnn.interpret.concepts import CONCEPTS
+from charrnn.interpret.following import Followed, followed_by
+from charrnn.interpret.gates import GateUse, saturation
+from charrnn.interpret.labels import of_concept, per_symbol
+from charrnn.interpret.moments import LONGEST_LAG, autocorrelation, moments, time_scales
+from charrnn.interpret.recording import record_parts
+from charrnn.interpret.unit_reading import (
+    Context,
+    Push,
+    Reading,
+    TextRead,
+    UnitRead,
+    at_quantiles,
+    contexts,
+    smallest,
+)
 from charrnn.interpret.units import Unit
-from charrnn.numerics import Float, Float64
+from charrnn.numerics import Float
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from charrnn.interpret.recording import Recording
+    from charrnn.model import CharRNN
 
-BEFORE, AFTER = 40, 8
-"""Characters shown before a place, and after it."""
-SAME = 12
-"""Characters before a place that make it the same as another, of which only the better one is shown."""
-SHOWN = 5
-"""Places of each kind."""
-TRIED = 20_000
-"""Places of each kind among which those are sought that are neither near each other nor the same."""
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 BINS = 24
-FEWEST = 5
-"""Occurrences of a character that are needed to say what it does."""
-LONGEST_LAG = 500
-"""Characters up to which the time scale is measured."""
+ABLATED, ABLATED_SETS = 20_000, 10
+"""Characters that are read without the unit, and random units beside it."""
+LEAST_ABLATED = 200
+"""Characters of the shortest text in which that is measured."""
+MOST_SCORED = 200_000
+"""Characters in which it is compared with concepts, at most."""
 
 
 @dataclass(frozen=True)
-class Context:
-    """A place in a text."""
+class UnitGate:
+    """How a gate of a unit was used."""
 
-    place: int
-    """The number of the character after which the unit has the value."""
-    value: float
-    before: str
-    """The text up to that character, and the character."""
-    after: str
-    """The text that follows."""
-
-
-@dataclass(frozen=True)
-class Push:
-    """What a character does to a unit on average."""
-
-    character: str
-    change: float
-    """The value after it minus the value before it."""
-    count: int
+    name: str
+    mean: float
+    shut: float
+    """The fraction of time below `charrnn.interpret.gates.SHUT` (left-saturated)."""
+    open: float
+    """The fraction of time above `charrnn.interpret.gates.OPEN` (right-saturated)."""
+    time_scale: float | None
+    """1 / (1 - mean) of the gate that keeps the memory; None for others, and if it was never below 1."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Card:
 
     unit: Unit
     characters: int
+    """The symbols read: characters or bytes."""
     highest: tuple[Context, ...]
     lowest: tuple[Context, ...]
     samples: tuple[Context, ...]
@@ -81,110 +82,141 @@ class Card:
     lowered_by: tuple[Push, ...]
     time_scale: int | None
     """Characters after which its autocorrelation falls below 1/e; None if it does not within LONGEST_LAG."""
+    bimodality: float
+    """Sarle's coefficient, (skew² + 1) / kurtosis: 0.33 for a normal distribution, 1 for two values."""
     sparsity: float
     """1 - mean(|v|)² / mean(v²): 0 if it is always equally far from zero, near 1 if it is nearly always close to it."""
+    gates: tuple[UnitGate, ...]
+    """Its sigmoid gates, in the order of the cell; none if the cell has none."""
+    concepts: tuple[Followed, ...]
+    """The concepts of the catalog, the one that it follows best first."""
+    cost: Ablation | None
+    """What is lost without it in the beginning of the text, beside other units; None of a text below LEAST_ABLATED."""
 
-    @property
-    def bimodality(self) -> float:
-        """Sarle's coefficient, (skew² + 1) / kurtosis: 0.33 for a normal distribution, 1 for two values."""
-        return (self.skew**2 + 1) / self.kurtosis if self.kurtosis else 0.0
 
-
-def make_card(parts: "Iterable[Recording]", unit: Unit) -> Card:
-    """The card of a unit.
+def make_cards(
+    model: "CharRNN",
+    text: str,
+    units: Sequence[Unit],
+    *,
+    item_end: str | None = None,
+    ablated: int = ABLATED,
+    sets: int = ABLATED_SETS,
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[Card]:
+    """The cards of some units of states.
 
     Args:
-        parts: the consecutive recordings of a text, with the array of the unit.
-        unit: the unit.
+        model: the model that reads.
+        text: the text.
+        units: the units.
+        item_end: the character at which the state is reset, in a model of lines, records or documents.
+        ablated: symbols of the text that are read without the unit.
+        sets: random units of the same state and layer that are taken out for comparison.
+        progress: called with the number of symbols that were just read.
 
     Raises:
-        DataError: the text is too short.
+        DataError: the text is too short, or has unknown characters.
+        CheckpointError: a value is not a number, as happens when a model's weights are enormous.
     """
-    values, text = _read(parts, unit)
-    if len(values) < 2:
+    keep = {unit.what for unit in units} | set(model.cell.sigmoids)
+    read = Reading(units)
+    parts = read.collecting(record_parts(model, text, keep=keep, item_end=item_end), progress)
+    gates = _gates(parts, model)
+    if read.length < 2:
         raise DataError("a text needs at least 2 characters for a card")
-    x = values.astype(np.float64)
-    centered = x - x.mean()
-    variance = float((centered**2).mean())
-    scale = variance**0.5 or 1.0
+    values = [one.joined() for one in read.units]
+    if not all(np.isfinite(own).all() for own in values):
+        raise CheckpointError("the model's states are not finite: its weights are too large")
+    beginning = text[:MOST_SCORED]
+    labelings = (
+        per_symbol(of_concept(concept, beginning), beginning, model.vocabulary)
+        for concept in CONCEPTS.values()
+    )
+    concepts = followed_by(values, labelings)
+    costs = _costs(model, text[:ablated], units, item_end, sets, progress)
+    return [
+        _card(one, own, read.text, _gates_of(one.unit, gates), follows, cost)
+        for one, own, follows, cost in zip(read.units, values, concepts, costs, strict=True)
+    ]
+
+
+def _costs(
+    model: "CharRNN",
+    text: str,
+    units: Sequence[Unit],
+    item_end: str | None,
+    sets: int,
+    progress: Callable[[int], object],
+) -> Sequence[Ablation | None]:
+    """What is lost without each unit; None of a text that is too short to measure it."""
+    ids = model.vocabulary.encode(text)
+    if len(ids) < LEAST_ABLATED or not text.strip(item_end or ""):
+        return [None] * len(units)
+    end = None if item_end is None else int(model.vocabulary.encode(item_end)[0])
+    return ablate_each(model, ids, units, sets=sets, item_end=end, progress=progress)
+
+
+def _card(
+    read: UnitRead,
+    values: Float,
+    text: TextRead,
+    gates: tuple[UnitGate, ...],
+    concepts: tuple[Followed, ...],
+    cost: Ablation | None,
+) -> Card:
+    lie = moments(values[:, None])
     counts, _ = np.histogram(values, BINS)
-    order = np.argsort(values, kind="stable")
-    raised, lowered = _pushes(values, text)
-    square = float((x**2).mean())
+    raised, lowered = read.pushes()
+    lasts = int(time_scales(autocorrelation([values[:, None]]))[0])
     return Card(
-        unit,
+        read.unit,
         len(values),
-        _contexts(order[::-1], values, text),
-        _contexts(order, values, text),
-        tuple(_context(int(order[int(q * (len(x) - 1))]), values, text) for q in QUANTILES),
-        float(x.mean()),
-        variance**0.5,
-        float(((centered / scale) ** 3).mean()),
-        float(((centered / scale) ** 4).mean()),
+        contexts(smallest(-values), values, text),
+        contexts(smallest(values), values, text),
+        tuple(text.context(place, values) for place in at_quantiles(values)),
+        float(lie.mean[0]),
+        float(lie.deviation[0]),
+        float(lie.skew[0]),
+        float(lie.kurtosis[0]),
         tuple(counts.tolist()),
-        float(x.min()),
-        float(x.max()),
+        float(values.min()),
+        float(values.max()),
         raised,
         lowered,
-        time_scale(x),
-        1 - float(np.abs(x).mean()) ** 2 / square if square else 0.0,
+        lasts if 0 < lasts < LONGEST_LAG else None,
+        float(lie.bimodality[0]),
+        float(lie.sparsity[0]),
+        gates,
+        concepts,
+        cost,
     )
 
 
-def time_scale(values: Float64) -> int | None:
-    """The characters after which the autocorrelation of values (T,) falls below 1/e; None if it does not soon."""
-    x = values - values.mean()
-    power = float(x @ x)
-    if power == 0:
-        return None
-    size = 1 << (2 * len(x) - 1).bit_length()
-    spectrum = np.fft.rfft(x, size)
-    correlation = np.fft.irfft(spectrum * spectrum.conj(), size)[: min(LONGEST_LAG, len(x))] / power
-    below = np.flatnonzero(correlation < 1 / np.e)
-    return int(below[0]) if len(below) else None
+# --- gates ------------------------------------------------------------------------------------------------------------
 
 
-def _read(parts: "Iterable[Recording]", unit: Unit) -> tuple[Float, list[str]]:
-    """The unit's value after each symbol, and the text of each symbol."""
-    values: list[Float] = []
-    text: list[str] = []
-    for part in parts:
-        values.append(part.arrays[unit.what][:, unit.layer, unit.index].copy())
-        text += part.pieces
-    return (np.concatenate(values) if values else np.zeros(0, np.float32)), text
+def _gates(parts: "Iterator[Recording]", model: "CharRNN") -> tuple[GateUse, ...]:
+    """How the gates of all units were used; the parts are read to their end, even if there are no gates."""
+    if model.cell.sigmoids:
+        return saturation(parts).gates
+    deque(parts, maxlen=0)
+    return ()
 
 
-def _contexts(order: np.ndarray, values: Float, text: list[str]) -> tuple[Context, ...]:
-    """The first places in an order that are not near another, each after another text."""
-    seen: set[str] = set()
-    found: list[Context] = []
-    for place in order[:TRIED].tolist():
-        context = _context(place, values, text)
-        key = context.before[-SAME:]
-        is_near = any(abs(place - other.place) < BEFORE for other in found)
-        if key not in seen and not is_near:
-            seen.add(key)
-            found.append(context)
-        if len(found) == SHOWN:
-            break
-    return tuple(found)
+def _gates_of(unit: Unit, gates: tuple[GateUse, ...]) -> tuple[UnitGate, ...]:
+    at = unit.layer, unit.index
+    return tuple(
+        UnitGate(
+            gate.name,
+            float(gate.mean[at]),
+            float(gate.left[at]),
+            float(gate.right[at]),
+            None if gate.time_scale is None else _finite(float(gate.time_scale[at])),
+        )
+        for gate in gates
+    )
 
 
-def _context(place: int, values: Float, text: list[str]) -> Context:
-    before = "".join(text[max(0, place + 1 - BEFORE) : place + 1])
-    after = "".join(text[place + 1 : place + 1 + AFTER])
-    return Context(place, float(values[place]), before, after)
-
-
-def _pushes(values: Float, text: list[str]) -> tuple[tuple[Push, ...], tuple[Push, ...]]:
-    """The characters that raise a unit most, and those that lower it most."""
-    changes = np.diff(values.astype(np.float64), prepend=values[0])
-    sums: defaultdict[str, float] = defaultdict(float)
-    counts: Counter[str] = Counter()
-    for symbol, change in zip(text, changes.tolist(), strict=True):
-        sums[symbol] += change
-        counts[symbol] += 1
-    pushes = [Push(c, sums[c] / n, n) for c, n in counts.items() if n >= FEWEST]
-    raised = heapq.nlargest(SHOWN, pushes, key=lambda push: push.change)
-    lowered = heapq.nsmallest(SHOWN, pushes, key=lambda push: push.change)
-    return tuple(p for p in raised if p.change > 0), tuple(p for p in lowered if p.change < 0)
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None

@@ -80,6 +80,11 @@ class Labeling:
     places: Places | None = None
     """The characters that count; None: all, the first half and the second."""
 
+    @property
+    def measure(self) -> str:
+        """The name of its scores."""
+        return "|r|" if self.is_number else "AUC"
+
 
 @dataclass(frozen=True)
 class Find:
@@ -294,7 +299,7 @@ class _Search:
             Follower(
                 units[u],
                 sign := _sign(r[u]),
-                _score(sign * second.states[:, u], held, is_number=is_number),
+                score_of(sign * second.states[:, u], held, is_number=is_number),
             )
             for u in _ranked(first, labels, r, count, is_number=is_number)
         ]
@@ -302,7 +307,7 @@ class _Search:
     def _own_halves(self, model: CharRNN) -> tuple[Half, Half]:
         T = len(self._text.ids)
         streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // (2 * WARM_UP))), WARM_UP)
-        return self._halves(model, self._places or _spread(T), streams)
+        return self._halves(model, self._places or spread(T), streams)
 
     def _halves(self, model: CharRNN, places: Places, streams: Streams) -> tuple[Half, Half]:
         every = np.unique(np.concatenate(places))
@@ -333,11 +338,11 @@ class _Search:
         for one in scored:
             u, sign, _ = _chosen(first, first.labels[one.name], is_number=one.is_number)
             held = second.labels[one.name]
-            found.append(_score(sign * second.states[:, u], held, is_number=one.is_number))
+            found.append(score_of(sign * second.states[:, u], held, is_number=one.is_number))
         return found
 
 
-def _spread(length: int) -> Places:
+def spread(length: int) -> Places:
     """Evenly spread places of each half of a text, at most SAMPLED."""
     middle = length // 2
     step = -(-(length - middle) // SAMPLED)
@@ -368,15 +373,16 @@ def _own(streams: Streams) -> Positions:
 
 
 def _is_common(labeling: Labeling, *halves: Half) -> bool:
-    """Whether a concept is common enough, and not too common, in each half."""
+    """Whether a concept is common enough in each half."""
+    return all(is_common(labeling, half.labels[labeling.name]) for half in halves)
+
+
+def is_common(labeling: Labeling, labels: Float) -> bool:
+    """Whether a concept is common enough, and not too common, by its values in a half."""
     fewest = FEWEST if labeling.places is None else FEWEST_IN_SPANS
-    for half in halves:
-        labels = half.labels[labeling.name]
-        changed = labels != np.median(labels) if labeling.is_number else labels > 0
-        count = int(changed.sum())
-        if min(count, len(labels) - count) < fewest:
-            return False
-    return True
+    changed = labels != np.median(labels) if labeling.is_number else labels > 0
+    count = int(changed.sum())
+    return min(count, len(labels) - count) >= fewest
 
 
 # --- the best unit ----------------------------------------------------------------------------------------------------
@@ -399,7 +405,7 @@ def _best(
         labeling.name,
         units_of(model)[u],
         labeling.is_number,
-        _score(own, held, is_number=labeling.is_number),
+        score_of(own, held, is_number=labeling.is_number),
         sign,
         float(held.mean()),
         precision,
@@ -431,7 +437,7 @@ def _sign(r: float) -> int:
     return 1 if r >= 0 else -1
 
 
-def _score(values: Float, labels: Float, *, is_number: bool) -> float:
+def score_of(values: Float, labels: Float, *, is_number: bool) -> float:
     """The score of one unit, with its sign: the area, or r if that is above 0."""
     if is_number:
         r = (standardized(values[:, None]) * standardized(labels[:, None])).mean()

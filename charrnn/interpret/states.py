@@ -39,6 +39,8 @@ def states_at(
     row[places] = np.arange(len(places))
     start = model.initial_state(len(streams))
     state = start
+    if item_end is not None:  # the first item begins as the others do
+        state, _ = model.advance(np.full(len(streams), item_end), start)
     for t in range(streams.num_steps):
         time = streams.first + t
         at = np.minimum(time, len(ids) - 1)

@@ -1,6 +1,6 @@
 """What a network loses without some units, printed or as JSON."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import terminal_width
 from charrnn.wording import counted, listed
@@ -9,27 +9,6 @@ if TYPE_CHECKING:
     from charrnn.interpret.ablation import Ablation, Loss
 
 MOST_NAMED = 6
-
-
-def ablation_as_dict(ablation: "Ablation") -> dict[str, Any]:
-    """An ablation for JSON."""
-    return {
-        "units": [str(unit) for unit in ablation.units],
-        "replaced_by": ablation.how,
-        "bits_per_char": ablation.bits,
-        "total": _loss_as_dict(ablation.total),
-        "classes": {name: _loss_as_dict(loss) for name, loss in ablation.classes.items()},
-    }
-
-
-def _loss_as_dict(loss: "Loss") -> dict[str, Any]:
-    return {
-        "bits_per_char": loss.bits,
-        "interval": [loss.low, loss.high],
-        "predictions": loss.count,
-        "percentile": loss.percentile,
-        "random": list(loss.random),
-    }
 
 
 def print_ablation(ablation: "Ablation") -> None:

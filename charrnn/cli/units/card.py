@@ -1,27 +1,21 @@
 """A unit's card, printed or as JSON."""
 
-import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import can_print, terminal_width
+from charrnn.cli.terminal import can_print, print_wrapped, terminal_width
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
-    from charrnn.interpret.card import Card, Context, Push
+    from charrnn.interpret.card import Card, UnitGate
     from charrnn.interpret.names import NamedUnit
+    from charrnn.interpret.unit_reading import Context, Push
 
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = ".:-=+*#@"
-
-
-def card_as_dict(card: "Card", names: "Sequence[NamedUnit]") -> dict[str, Any]:
-    """A card for JSON."""
-    record = dataclasses.asdict(card)
-    record["unit"] = str(card.unit)
-    record["bimodality"] = card.bimodality
-    record["names"] = [dataclasses.asdict(named) for named in names]
-    return record
+CONCEPTS, CLASSES = 5, 4
+"""Concepts and classes of characters that are shown."""
+INDENT = 12
 
 
 def print_card(card: "Card", names: "Sequence[NamedUnit]", noun: str) -> None:
@@ -38,18 +32,25 @@ def print_card(card: "Card", names: "Sequence[NamedUnit]", noun: str) -> None:
     print(f"{card.unit} in {counted(card.characters, noun)}: {called}")
     print()
     print(f"values      {card.smallest:+.2f} {_bars(card.histogram)} {card.largest:+.2f}")
-    print(
-        f"            mean {card.mean:+.3f}, standard deviation {card.deviation:.3f}, skew {card.skew:+.2f}, "
-        f"kurtosis {card.kurtosis:.2f}"
+    _row(
+        "",
+        f"mean {card.mean:+.3f}, standard deviation {card.deviation:.3f}, skew {card.skew:+.2f}, "
+        f"kurtosis {card.kurtosis:.2f}",
     )
     scale = (
         "longer than was measured" if card.time_scale is None else counted(card.time_scale, noun)
     )
-    print(
-        f"            time scale {scale}, bimodality {card.bimodality:.2f}, sparsity {card.sparsity:.2f}"
-    )
-    print(f"raised by   {_pushes(card.raised_by)}")
-    print(f"lowered by  {_pushes(card.lowered_by)}")
+    if not card.deviation:
+        scale = "none, it never changes"
+    _row("", f"time scale {scale}, bimodality {card.bimodality:.2f}, sparsity {card.sparsity:.2f}")
+    for gate in card.gates:
+        _row("" if gate != card.gates[0] else "gates", _gate(gate, noun))
+    _row("raised by", _pushes(card.raised_by))
+    _row("lowered by", _pushes(card.lowered_by))
+    for k, line in enumerate(_concepts(card, names)):
+        _row("" if k else "concepts", line)
+    for k, line in enumerate(_cost(card)):
+        _row("" if k else "without it", line)
     for heading, contexts in (
         ("highest", card.highest),
         ("lowest", card.lowest),
@@ -60,6 +61,10 @@ def print_card(card: "Card", names: "Sequence[NamedUnit]", noun: str) -> None:
             print(_line("" if k else heading, context))
 
 
+def _row(heading: str, text: str) -> None:
+    print_wrapped(f"{heading:<{INDENT}}{text}", INDENT)
+
+
 def _bars(counts: Sequence[int]) -> str:
     bars = BARS if can_print(BARS) else ASCII_BARS
     largest = max(*counts, 1)
@@ -67,11 +72,50 @@ def _bars(counts: Sequence[int]) -> str:
     return "".join(bars[-(-count * steps // largest)] if count else " " for count in counts)
 
 
+def _gate(gate: "UnitGate", noun: str) -> str:
+    scale = "" if gate.time_scale is None else f", 1/(1 - mean) {gate.time_scale:.1f} {noun}s"
+    return (
+        f"{gate.name}  mean {gate.mean:.3f}, open {100 * gate.open:.1f} %, "
+        f"shut {100 * gate.shut:.1f} %{scale}"
+    )
+
+
 def _pushes(pushes: "Sequence[Push]") -> str:
     from charrnn.render.glyphs import one_line
 
     named = [f"{one_line(p.character).replace(' ', '␣')} {p.change:+.2f}" for p in pushes]
     return "  ".join(named) or "no character"
+
+
+def _concepts(card: "Card", names: "Sequence[NamedUnit]") -> list[str]:
+    """The concepts that it follows best."""
+    proven = {named.name for named in names}
+    shown = [
+        f"{one.measure} {one.score:.2f}  {'+' if one.sign > 0 else '-'}{one.concept}"
+        + (" (its name)" if one.concept in proven else "")
+        for one in card.concepts[:CONCEPTS]
+    ]
+    return shown or ["the text has too little of every concept"]
+
+
+def _cost(card: "Card") -> list[str]:
+    """What is lost without it, in total and in the classes that lose most."""
+    if card.cost is None:
+        return ["the text is too short to measure it"]
+    total, classes = card.cost.total, card.cost.classes
+    beside = "there is no other unit to compare with"
+    if total.random:
+        others = counted(len(total.random), "other unit")
+        beside = f"without each of {others} {min(total.random):+.4f} to {max(total.random):+.4f}"
+    most = sorted(classes.items(), key=lambda one: -one[1].bits)[:CLASSES]
+    lost = ", ".join(f"{name} {loss.bits:+.3f}" for name, loss in most if loss.bits > 0)
+    return [
+        (
+            f"{total.bits:+.4f} bits per character ({total.low:+.3f} to {total.high:+.3f}) in "
+            f"{counted(total.count, 'prediction')}; {beside}"
+        ),
+        *([f"most for {lost}"] if lost else []),
+    ]
 
 
 def _line(heading: str, context: "Context") -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from charrnn.interpret.units import Unit
 
 MOST_READ = 200_000
-"""Characters of the model's own validation text that are read."""
+"""Characters of the model's own validation text that are read, and of any text for a card."""
 GENERATED = 20_000
 """Characters that the model generates if no text is at hand."""
 

@@ -7,7 +7,7 @@ from charrnn.cli.reading import Reader, ReadingOptions, open_reader
 from charrnn.cli.run_names import CheckpointArgument, is_checkpoint
 from charrnn.cli.terminal import print_json, say
 from charrnn.cli.threads import one_thread
-from charrnn.cli.units.chosen import item_end_of, text_of
+from charrnn.cli.units.chosen import MOST_READ, item_end_of, text_of
 from charrnn.cli.units.concepts import ConceptOptions, labelings_of, print_concepts
 from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
 from charrnn.cli.work import working
@@ -46,7 +46,7 @@ def units(
         return
     reader = open_reader(checkpoint, texts)
     with one_thread():
-        text = text_of(reader, reading.max_chars)
+        text = text_of(reader, reading.max_chars or (MOST_READ if single.card else None))
         if single.card:
             show_card(reader, text, single.card, as_json=concepts.json)
         elif single.ablate:

@@ -22,7 +22,8 @@ class UnitOptions(Config):
 
     card: str | None = setting(
         None,
-        "Show a unit's card: where it is highest and lowest, how its values lie, what raises and lowers it.",
+        "Show a unit's card: where it is highest and lowest, how its values lie, what raises and lowers it, which "
+        "concepts it follows, how its gates are used, and what predictions lose without it.",
         metavar="UNIT",
         allows=FOR_ONE,
         panel=SHOWN,
@@ -60,19 +61,20 @@ def show_card(reader: Reader, text: str, address: str, *, as_json: bool) -> None
     Raises:
         UsageError: the model has no such unit, or it is a gate, or it is several.
     """
-    from charrnn.cli.units.card import card_as_dict, print_card
-    from charrnn.interpret.card import make_card
-    from charrnn.interpret.recording import record_parts
+    from charrnn.cli.units.card import print_card
+    from charrnn.interpret.card import make_cards
+    from charrnn.interpret.card_record import card_record
 
     unit, *others = units_at(reader, address)
     if others:
         raise UsageError(f"a card is of one unit, not of {1 + len(others)}", f"for example {unit}")
     with working(None, reader.noun) as work:
-        parts = record_parts(reader.model, text, keep=[unit.what], item_end=reader.item_end)
-        card = make_card(work.reading(parts, len(reader.model.vocabulary.points(text))), unit)
+        (card,) = make_cards(
+            reader.model, text, [unit], item_end=reader.item_end, progress=work.advance
+        )
     names = [named for named in unit_names(reader.loaded) if named.unit == str(unit)]
     if as_json:
-        print_json(card_as_dict(card, names))
+        print_json(card_record(card, names))
     else:
         print_card(card, names, reader.noun)
 
@@ -83,8 +85,9 @@ def show_ablation(reader: Reader, text: str, single: UnitOptions, *, as_json: bo
     Raises:
         UsageError: the model has no such units, or they are gates.
     """
-    from charrnn.cli.units.ablation import ablation_as_dict, print_ablation
+    from charrnn.cli.units.ablation import print_ablation
     from charrnn.interpret.ablation import SETS, ablate
+    from charrnn.interpret.card_record import ablation_record
 
     found = [unit for address in single.ablate for unit in units_at(reader, address)]
     taken = tuple(dict.fromkeys(found))
@@ -99,6 +102,6 @@ def show_ablation(reader: Reader, text: str, single: UnitOptions, *, as_json: bo
             progress=work.advance,
         )
     if as_json:
-        print_json(ablation_as_dict(ablation))
+        print_json(ablation_record(ablation))
     else:
         print_ablation(ablation)
