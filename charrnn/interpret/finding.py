@@ -38,6 +38,7 @@ from charrnn.interpret.scores import (
     standardized,
 )
 from charrnn.interpret.states import Positions, states_at
+from charrnn.interpret.traits import Trait, consecutive, standing_out
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
 from charrnn.numerics import Float, Float64, Ids
@@ -149,13 +150,32 @@ def find(
     Raises:
         DataError: the text is too short.
     """
+    return survey(
+        model, ids, labelings, 0, networks=networks, seed=seed, item_end=item_end, progress=progress
+    )[0]
+
+
+def survey(
+    model: CharRNN,
+    ids: Ids,
+    labelings: Sequence[Labeling],
+    count: int,
+    *,
+    networks: int = NETWORKS,
+    seed: int = 0,
+    item_end: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> tuple[list[Find], list[Trait]]:
+    """What `find` finds, and the `count` units of each kind that stand out without a concept, from the same reading."""
     _require_long(ids)
     text = _Text(ids, item_end, progress)
-    whole = [one for one in labelings if one.places is None]
-    searches = [_Search(text, whole, None)] if whole else []
-    searches += [_Search(text, [one], one.places) for one in labelings if one.places is not None]
+    whole = _Search(text, [one for one in labelings if one.places is None], None, count)
+    searches = [
+        whole,
+        *(_Search(text, [one], one.places) for one in labelings if one.places is not None),
+    ]
     made = [found for search in searches for found in search.finds(model, networks, seed)]
-    return sorted(made, key=lambda one: (not one.is_proven, -one.score, one.p))
+    return sorted(made, key=lambda one: (not one.is_proven, -one.score, one.p)), whole.traits
 
 
 @dataclass(frozen=True)
@@ -269,13 +289,21 @@ class _Search:
         text: the text.
         labelings: the concepts.
         places: where they are looked at; None: in both halves of the text.
+        count: the units of each kind that are listed without a concept.
     """
 
-    def __init__(self, text: _Text, labelings: Sequence[Labeling], places: Places | None) -> None:
+    def __init__(
+        self, text: _Text, labelings: Sequence[Labeling], places: Places | None, count: int = 0
+    ) -> None:
         self._text, self._labelings, self._places = text, labelings, places
+        self._count = count
+        self.traits: list[Trait] = []
+        """The units that stand out without a concept, once the model has read the text."""
 
     def finds(self, model: CharRNN, networks: int, seed: int) -> Iterator[Find]:
         """The best unit for each concept that is common enough."""
+        if not (self._labelings or self._count):
+            return iter(())
         first, second = self._own_halves(model)
         scored = [one for one in self._labelings if _is_common(one, first, second)]
         random = np.random.default_rng(seed)
@@ -307,11 +335,17 @@ class _Search:
     def _own_halves(self, model: CharRNN) -> tuple[Half, Half]:
         T = len(self._text.ids)
         streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // (2 * WARM_UP))), WARM_UP)
-        return self._halves(model, self._places or spread(T), streams)
+        runs = consecutive(T) if self._count else []
+        return self._halves(model, self._places or spread(T), streams, runs)
 
-    def _halves(self, model: CharRNN, places: Places, streams: Streams) -> tuple[Half, Half]:
-        every = np.unique(np.concatenate(places))
+    def _halves(
+        self, model: CharRNN, places: Places, streams: Streams, runs: Sequence[Positions] = ()
+    ) -> tuple[Half, Half]:
+        every = np.unique(np.concatenate([*places, *runs]))
         states = self._text.states(model, every, streams)
+        if runs:
+            values = [states[np.searchsorted(every, run)] for run in runs]
+            self.traits = standing_out(units_of(model), states, values, self._count)
         first, second = (
             Half(
                 states[np.searchsorted(every, part)],

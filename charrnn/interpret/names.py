@@ -48,6 +48,17 @@ def names_file(checkpoint: Path) -> Path:
     return checkpoint.with_name(f"{checkpoint.stem}.units.json")
 
 
+def named_by(find: "Find") -> NamedUnit:
+    """A unit with the concept that it was found to follow as its name."""
+    return NamedUnit(
+        unit=str(find.unit),
+        name=find.concept,
+        score=round(find.score, 4),
+        measure=find.measure,
+        sign=find.sign,
+    )
+
+
 def save_names(checkpoint: "Checkpoint", finds: "Iterable[Find]") -> Path:
     """Write the names of units that were found for certain, and return the file's path.
 
@@ -57,16 +68,7 @@ def save_names(checkpoint: "Checkpoint", finds: "Iterable[Find]") -> Path:
         EnvironmentFault: the file cannot be written.
     """
     assert checkpoint.path
-    made = {
-        find.concept: NamedUnit(
-            unit=str(find.unit),
-            name=find.concept,
-            score=round(find.score, 4),
-            measure=find.measure,
-            sign=find.sign,
-        )
-        for find in finds
-    }
+    made = {find.concept: named_by(find) for find in finds}
     older = {named.name: named for named in _readable(checkpoint)}
     path = names_file(checkpoint.path)
     record = {

@@ -78,6 +78,23 @@ def test_json_has_every_find_with_its_evidence(capsys, place):
     assert {"score", "sign", "p", "iou", "average_precision", "needed", "threshold"} <= {*second}
 
 
+def test_units_that_stand_out_without_a_concept_follow_if_none_was_named(capsys, place, wording):
+    options = (*QUICK, "--no-names")
+    shown = call_charrnn(capsys, "units", MODEL, "text.txt", *options)
+    rows = [line.split() for line in shown.out.splitlines()]
+    assert ["without", "a", "concept", "unit", "figure", "name"] in rows
+    (two,) = [row for row in rows if row[:1] == ["bimodality"]]
+    assert two[1] == "L0.c.5"
+    assert "inside brackets, AUC 1.00" in " ".join(two)
+    wording(shown)
+    record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options, "--json").out)
+    kinds = {"concept", "time scale", "bimodality", "sparsity"}
+    assert {entry["kind"] for entry in record["units"]} == kinds
+    (best, *_) = [entry for entry in record["units"] if entry["kind"] == "bimodality"]
+    assert (best["unit"], best["at_least"]) == ("L0.c.5", False)
+    assert "inside brackets" in best["names"]
+
+
 def test_what_is_not_proven_is_counted(capsys, place):
     found = call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--regex", "[ab]")
     assert "1 concept has no unit that is proven to follow it" in found.out

@@ -7,6 +7,7 @@ from charrnn.cli.reading import Reader, ReadingOptions, open_reader
 from charrnn.cli.run_names import CheckpointArgument, is_checkpoint
 from charrnn.cli.terminal import print_json, say
 from charrnn.cli.threads import one_thread
+from charrnn.cli.unit_names import unit_names
 from charrnn.cli.units.chosen import MOST_READ, item_end_of, text_of
 from charrnn.cli.units.concepts import ConceptOptions, labelings_of, print_concepts
 from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from charrnn.interpret.finding import Find
+    from charrnn.interpret.traits import Trait
 
 EXAMPLES = (
     "charrnn units",
     "charrnn units python code.py --concept 'inside a string' --concept indentation",
     "charrnn units python --ablate L0.c.37",
 )
+TRAITS = 3
+"""Units of each kind that are listed without a concept."""
 
 
 def units(
@@ -40,6 +44,8 @@ def units(
     second: by AUC (the chance that it is larger where the concept holds than where it does not; 0.5 is none), or by |r|
     for a number. It is shown if it is better than chance (p, from labels moved along the text) and better than every
     unit of networks with shuffled weights (echo). Its concept becomes its name, which other commands show and take.
+    Units that stand out without a concept follow: those with the longest memory, with nearly two values (bimodality),
+    and nearly always off (sparsity).
     """
     if concepts.list:
         print_concepts()
@@ -60,23 +66,38 @@ def units(
 
 
 def _show_finds(reader: Reader, text: str, options: ConceptOptions, model: str) -> None:
-    from charrnn.cli.units.found import as_dict, print_finds
+    from charrnn.cli.units.found import (
+        as_dict,
+        print_finds,
+        print_traits,
+        say_next,
+        trait_as_dict,
+    )
+    from charrnn.interpret.names import named_by
 
-    finds = _found(reader, text, options)
-    if not finds:
+    finds, traits = _found(reader, text, options)
+    if not (finds or traits):
         raise DataError("the text has too little of every concept", "take a longer text")
     proven = [find for find in finds if find.is_proven]
+    known = {named.name: named for named in unit_names(reader.loaded)}
+    names = [*(known | {find.concept: named_by(find) for find in proven}).values()]
     if options.names and proven:
         _keep_names(reader, proven)
     if options.json:
-        shown = finds if options.all else proven
-        print_json({"characters": len(text), "units": [as_dict(find) for find in shown]})
+        shown = [as_dict(find) for find in (finds if options.all else proven)]
+        others = [trait_as_dict(trait, names) for trait in traits]
+        print_json({"characters": len(text), "units": [*shown, *others]})
         return
-    print_finds(finds, model, every=options.all)
+    print_finds(finds, every=options.all)
+    if traits:
+        print_traits(traits, names, reader.noun)
+    if proven:
+        say_next(proven[0], model)
 
 
-def _found(reader: Reader, text: str, options: ConceptOptions) -> "list[Find]":
-    from charrnn.interpret.finding import EXCERPT, EXCERPTS, find
+def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Find], list[Trait]]":
+    """The unit for each concept, and, if no concept was named, those that stand out without one."""
+    from charrnn.interpret.finding import EXCERPT, EXCERPTS, survey
     from charrnn.interpret.labels import per_symbol
 
     vocabulary = reader.model.vocabulary
@@ -84,10 +105,11 @@ def _found(reader: Reader, text: str, options: ConceptOptions) -> "list[Find]":
     ids = vocabulary.encode(text)
     for_each = 2 * min(len(ids) // 2, EXCERPTS * EXCERPT)
     with working(len(ids) + options.networks * for_each, reader.noun) as work:
-        return find(
+        return survey(
             reader.model,
             ids,
             labelings,
+            0 if options.names_some else TRAITS,
             networks=options.networks,
             item_end=item_end_of(reader),
             progress=work.advance,

@@ -60,6 +60,11 @@ class ConceptOptions(Config):
         False, "List the concepts, and search for nothing.", allows=(), panel=SHOWN
     )
 
+    @property
+    def names_some(self) -> bool:
+        """Whether something is named that is to be searched for."""
+        return bool(self.concept or self.regex or self.labels or self.span)
+
 
 def print_concepts() -> None:
     """Print the name of each concept of the catalog, and what it is."""

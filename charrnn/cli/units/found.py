@@ -7,12 +7,17 @@ from charrnn.cli.terminal import say, terminal_width
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charrnn.interpret.finding import Find
+    from charrnn.interpret.names import NamedUnit
+    from charrnn.interpret.traits import Trait
 
 
 def as_dict(find: "Find") -> dict[str, Any]:
     """A find for JSON."""
     return {
+        "kind": "concept",
         "unit": str(find.unit),
         "concept": find.concept,
         "measure": find.measure,
@@ -29,12 +34,59 @@ def as_dict(find: "Find") -> dict[str, Any]:
     }
 
 
-def print_finds(finds: "list[Find]", model: str, *, every: bool) -> None:
-    """Print a row for each find, how many were left out, and what to type next.
+def trait_as_dict(trait: "Trait", names: "Sequence[NamedUnit]") -> dict[str, Any]:
+    """A unit that stands out without a concept, for JSON; its `kind` says by what."""
+    return {
+        "kind": trait.kind,
+        "unit": str(trait.unit),
+        "figure": trait.figure,
+        "at_least": trait.is_least,
+        "names": [named.name for named in names if named.unit == str(trait.unit)],
+    }
+
+
+def print_traits(traits: "Sequence[Trait]", names: "Sequence[NamedUnit]", noun: str) -> None:
+    """Print a row for each unit that stands out without a concept, with its name if it has one.
+
+    Args:
+        traits: these units.
+        names: the names of the model's units.
+        noun: what was read, "character" or "byte".
+    """
+    from charrnn.interpret.names import names_of
+    from charrnn.render.glyphs import one_line
+    from charrnn.render.tables import tight_lines
+
+    heading = ("without a concept", "unit", "figure", "name")
+    rows = [
+        (
+            trait.kind if k == 0 or trait.kind != traits[k - 1].kind else "",
+            str(trait.unit),
+            _figure(trait, noun),
+            one_line("; ".join(names_of(str(trait.unit), names))),
+        )
+        for k, trait in enumerate(traits)
+    ]
+    columns = [list(column) for column in zip(heading, *rows, strict=True)]
+    called = columns.pop()
+    width = max(map(len, columns[0]))
+    columns[0] = [cell.ljust(width) for cell in columns[0]]
+    print()
+    for line, name in zip(tight_lines(columns, terminal_width(), least=3), called, strict=True):
+        print(f"{line}  {name}"[: terminal_width()].rstrip())
+
+
+def _figure(trait: "Trait", noun: str) -> str:
+    if trait.kind != "time scale":
+        return f"{trait.figure:.3f}"
+    return f"{'over ' if trait.is_least else ''}{counted(int(trait.figure), noun)}"
+
+
+def print_finds(finds: "list[Find]", *, every: bool) -> None:
+    """Print a row for each find, and how many were left out.
 
     Args:
         finds: the finds, those that are proven first.
-        model: the model's name.
         every: whether those that are not proven are shown too.
     """
     proven = [find for find in finds if find.is_proven]
@@ -47,10 +99,15 @@ def print_finds(finds: "list[Find]", model: str, *, every: bool) -> None:
         print(
             f"{counted(others, noun)} {verb} no unit that is proven to follow it; --all shows the best"
         )
-    if proven:
-        name, concept = shlex.quote(model), shlex.quote(proven[0].concept)
-        say(f"next: charrnn visualize {name} --unit {concept}")
-        say(f"      charrnn units {name} --card {concept}")
+    if not finds:
+        print("the text has too little of every concept")
+
+
+def say_next(find: "Find", model: str) -> None:
+    """Show what to type next about a unit that was found."""
+    name, concept = shlex.quote(model), shlex.quote(find.concept)
+    say(f"next: charrnn visualize {name} --unit {concept}")
+    say(f"      charrnn units {name} --card {concept}")
 
 
 def _print_table(finds: "list[Find]") -> None:
