@@ -23,6 +23,7 @@ from charrnn.cli.reading import (
 from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import can_print, print_rows
 from charrnn.cli.threads import one_thread
+from charrnn.cli.unit_names import names_in_runs, unit_names
 from charrnn.cli.work import working
 from charrnn.wording import noun_of
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from charrnn.cli.reading import Reader
     from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.gates import Saturation
+    from charrnn.interpret.names import NamedUnit
     from charrnn.interpret.recording import Recording
 
 EXAMPLES = (
@@ -65,10 +67,12 @@ def gates(
         dump.require_alone(checkpoint, texts)
         opened = [*open_dumps(dump.from_dump).values()]
         saturation, noun = _of_dumps(opened, reading), noun_of(opened[0].header.source.level)
+        called = names_in_runs(opened[0].header.source.fingerprint)
     else:
         path, names = checkpoint_and_texts(checkpoint, texts)
         require_no_text(names, own.seed)
         loaded = open_any(path, hint_in_quotes(names))
+        called = unit_names(loaded)
         if loaded.model.config.align:
             refuse_for_pairs(own)
             lines = PairLines(edits.edited(loaded), loaded, names, reading.max_chars)
@@ -76,7 +80,7 @@ def gates(
         else:
             reader = make_reader(loaded, names, edits, seed=own.seed)
             saturation, noun = _of_text(reader, reading), reader.noun
-    _show(saturation, noun, layout, pictures)
+    _show(saturation, noun, layout, pictures, called)
     table.write(COLUMNS, _rows(saturation))
 
 
@@ -120,7 +124,11 @@ def _of_dumps(dumps: "Sequence[Dump]", reading: ReadingOptions) -> "Saturation":
 
 
 def _show(
-    saturation: "Saturation", noun: str, layout: LayoutOptions, pictures: PictureOptions
+    saturation: "Saturation",
+    noun: str,
+    layout: LayoutOptions,
+    pictures: PictureOptions,
+    names: "Sequence[NamedUnit]",
 ) -> None:
     """Draw or print how the gates were used."""
     from charrnn.render.plot.curves import DRAWN_WITH
@@ -132,7 +140,7 @@ def _show(
         pictures.write_plot(lambda kind: draw_scatter(scatter, kind, colored=colored))
         return
     braille = can_print(DRAWN_WITH)
-    rows = gate_rows(saturation, noun, layout.columns, layout.mode, braille=braille)
+    rows = gate_rows(saturation, noun, layout.columns, layout.mode, braille=braille, names=names)
     print_rows(rows)
 
 

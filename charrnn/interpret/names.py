@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from charrnn.interpret.finding import Find
 
 LARGEST_FILE = 10_000_000
+RUN_NAMES = "units.json"
+"""The file of a run's names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class NamedUnit(Config):
 def names_file(checkpoint: Path) -> Path:
     """The file with the names of a checkpoint's units."""
     if checkpoint.name in (BEST, LAST):
-        return checkpoint.parent / "units.json"
+        return checkpoint.parent / RUN_NAMES
     return checkpoint.with_name(f"{checkpoint.stem}.units.json")
 
 
@@ -85,8 +87,18 @@ def load_names(checkpoint: "Checkpoint") -> tuple[NamedUnit, ...]:
     Raises:
         DataError: the file is damaged.
     """
-    path = names_file(checkpoint.path) if checkpoint.path else None
-    if path is None or not path.is_file():
+    if checkpoint.path is None:
+        return ()
+    return read_names(names_file(checkpoint.path), checkpoint.model.fingerprint)
+
+
+def read_names(path: Path, fingerprint: str) -> tuple[NamedUnit, ...]:
+    """The names in a file, the best first; none if there is no such file, or if it is of another network.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not path.is_file():
         return ()
     try:
         with path.open("rb") as file:
@@ -95,7 +107,7 @@ def load_names(checkpoint: "Checkpoint") -> tuple[NamedUnit, ...]:
         raise DataError(
             f"{path} is damaged: {error}", "delete it; charrnn units makes it again"
         ) from error
-    if record["fingerprint"] != checkpoint.model.fingerprint:
+    if record["fingerprint"] != fingerprint:
         return ()
     names = (
         NamedUnit(**{k: entry[k] for k in NamedUnit.__dataclass_fields__ if k in entry})

@@ -6,6 +6,7 @@ import pytest
 from counting import counting_model, text_of
 from helpers import call_charrnn, made_once, random_model
 from helpers import characters as vocabulary_of
+from pair_models import both
 
 import charrnn
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -13,6 +14,7 @@ from charrnn.errors import DataError, UsageError
 from charrnn.interpret.ablation import ablate
 from charrnn.interpret.names import NamedUnit, address_of, load_names, names_file
 from charrnn.interpret.units import Unit
+from charrnn.network.cells import CELLS
 
 
 def fill(folder):
@@ -54,6 +56,49 @@ def test_a_unit_is_found_and_named_and_found_by_its_name(capsys, place, wording)
 
     call_charrnn(capsys, "visualize", MODEL, "ab(cd)a", "--html", "page.html")
     assert "inside brackets, AUC 1.00" in (place / "page.html").read_text(encoding="utf-8")
+
+
+def test_names_are_shown_wherever_units_are(capsys, place):
+    run = place / "checkpoints" / "counter"
+    run.mkdir(parents=True)
+    (place / MODEL).rename(run / "best.safetensors")
+    call_charrnn(
+        capsys, "units", "counter", "text.txt", *QUICK, "--concept", "inside brackets", "--quiet"
+    )
+    name, text = "L0.c.5: inside brackets, AUC 1.00", "ab(cd)a"
+    shown = call_charrnn(
+        capsys, "visualize", "counter", text, "--unit", "L0.c.*", "--color", "none"
+    )
+    assert name in shown.out
+    most = ("visualize", "counter", text, "--what", "c", "--top", 32, "--color", "none")
+    assert "; inside brackets, AUC 1.00; chosen from 32 units" in call_charrnn(capsys, *most).out
+    gates = call_charrnn(capsys, "gates", "counter", "text.txt", "--max-chars", 300).out
+    assert "the gates of L0, unit 5 are those of L0.c.5: inside brackets" in " ".join(gates.split())
+
+    call_charrnn(capsys, "visualize", "counter", text, "--dump", "dump.npz")
+    again = call_charrnn(capsys, "visualize", "--from", "dump.npz", "--color", "none").out
+    assert again.startswith("L0.c.5 ")
+    assert "inside brackets, AUC 1.00" in again
+    part = call_charrnn(capsys, "gates", "--from", "dump.npz").out
+    assert "L0.c.5: inside brackets" in " ".join(part.split())
+    call_charrnn(capsys, "visualize", "--from", "dump.npz", "--html", "page.html")
+    assert "inside brackets, AUC 1.00" in (place / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_model_of_pairs_is_refused_with_what_shows_its_units(capsys, place, wording):
+    save_checkpoint(place / "pairs.safetensors", Checkpoint(both("label")[2]))
+    wording(call_charrnn(capsys, "units", "pairs.safetensors", status=4))
+
+
+def test_the_units_of_every_cell_are_searched(capsys, place):
+    for cell in CELLS:
+        model = random_model(vocabulary_of("abcd()"), cell=cell, num_layers=2)
+        save_checkpoint(place / MODEL, Checkpoint(model))
+        options = ("--networks", 1, "--all", "--json", "--max-chars", 600)
+        record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options).out)
+        letters = {entry["unit"].split(".")[1] for entry in record["units"]}
+        assert letters <= set(CELLS[cell].states)
+        assert {entry["kind"] for entry in record["units"]} >= {"concept", "time scale"}
 
 
 def test_names_of_another_network_are_not_used(capsys, place):

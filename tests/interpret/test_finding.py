@@ -19,6 +19,7 @@ from charrnn.interpret.scores import (
     standardized,
 )
 from charrnn.interpret.states import states_at
+from charrnn.network.cells import CELLS
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -118,8 +119,10 @@ def test_shuffled_weights_are_the_same_numbers_in_another_order():
 
 
 @pytest.mark.parametrize("item_end", [None, "\n"])
-def test_states_read_in_streams_are_those_of_a_recording(item_end):
-    model = random_model(characters("ab\n"), embedding_size=4, hidden_size=5, num_layers=2)
+@pytest.mark.parametrize("cell", CELLS)
+def test_states_read_in_streams_are_those_of_a_recording(cell, item_end):
+    shape = {"embedding_size": 4, "hidden_size": 5, "num_layers": 2}
+    model = random_model(characters("ab\n"), cell=cell, **shape)
     text = "abba\nab\nbbb\n" * 20
     ids = model.vocabulary.encode(text)
     end = None if item_end is None else int(model.vocabulary.encode("\n")[0])

@@ -3,8 +3,14 @@
 from typing import TYPE_CHECKING
 
 from charrnn.cli.inputs import TextArgument
-from charrnn.cli.reading import Reader, ReadingOptions, open_reader
-from charrnn.cli.run_names import CheckpointArgument, is_checkpoint
+from charrnn.cli.reading import (
+    Reader,
+    ReadingOptions,
+    checkpoint_and_texts,
+    hint_in_quotes,
+    make_reader,
+)
+from charrnn.cli.run_names import CheckpointArgument, is_checkpoint, open_any
 from charrnn.cli.terminal import print_json, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.unit_names import unit_names
@@ -12,7 +18,7 @@ from charrnn.cli.units.chosen import MOST_READ, item_end_of, text_of
 from charrnn.cli.units.concepts import ConceptOptions, labelings_of, print_concepts
 from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
 from charrnn.cli.work import working
-from charrnn.errors import CharrnnError, DataError
+from charrnn.errors import CharrnnError, CheckpointError, DataError
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -50,7 +56,7 @@ def units(
     if concepts.list:
         print_concepts()
         return
-    reader = open_reader(checkpoint, texts)
+    reader = _reader(checkpoint, texts)
     with one_thread():
         text = text_of(reader, reading.max_chars or (MOST_READ if single.card else None))
         if single.card:
@@ -60,6 +66,22 @@ def units(
         else:
             named = checkpoint if checkpoint and is_checkpoint(checkpoint) else reader.title
             _show_finds(reader, text, concepts, named)
+
+
+def _reader(checkpoint: str | None, texts: "Sequence[str] | None") -> Reader:
+    """The language model, and what it reads.
+
+    Raises:
+        CheckpointError: it is a model of pairs.
+    """
+    path, names = checkpoint_and_texts(checkpoint, texts)
+    loaded = open_any(path, hint_in_quotes(names))
+    if loaded.model.config.align is not None:
+        raise CheckpointError(
+            f"{loaded.path} is a model of pairs, and units are only found in a language model",
+            f"charrnn visualize {path or loaded.path} shows what it does; --unit colors its text by a unit",
+        )
+    return make_reader(loaded, names)
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------

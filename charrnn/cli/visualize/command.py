@@ -24,7 +24,7 @@ from charrnn.cli.reading import (
 )
 from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import say
-from charrnn.cli.unit_names import unit_names
+from charrnn.cli.unit_names import names_in_runs, unit_names
 from charrnn.cli.visualize.diagram import DIAGRAM_CHARS, draw_diagram
 from charrnn.cli.visualize.dumps import (
     require_dump,
@@ -37,7 +37,14 @@ from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
 from charrnn.cli.visualize.pairs import show_dumped_pairs, show_pairs
 from charrnn.cli.visualize.pairs_page import write_dumped_pairs_page, write_pairs_page
-from charrnn.cli.visualize.selection import ViewOptions, available, by_names, number_or_all, select
+from charrnn.cli.visualize.selection import (
+    ViewOptions,
+    available,
+    by_names,
+    has_unit,
+    number_or_all,
+    select,
+)
 from charrnn.cli.visualize.show import ModelReadings, Readings, show
 from charrnn.config import COLORS, FILES, GENERATED, BasicSamplingConfig
 from charrnn.errors import SettingError
@@ -251,10 +258,12 @@ def _show_dump(
             show_dumped_pairs(dumps, view, most, layout, pictures, pager=output.pager)
         return
     dump = dumps[""]
+    names = [n for n in names_in_runs(dump.header.source.fingerprint) if has_unit(dump, n.unit)]
+    view = by_names(view, names, shows=not output.html)
     if output.html:
-        write_dump_page(output.html, dump, view, layout.palette, reading.max_chars)
+        write_dump_page(output.html, dump, view, layout.palette, reading.max_chars, names)
         return
-    chosen = select(dump.network, available(view, dump))
+    chosen = select(dump.network, available(view, dump), names)
     letter = chosen.choose_among(dump.network.cell.memory)
     recording = read_dump(
         dump,

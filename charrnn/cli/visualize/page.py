@@ -77,7 +77,12 @@ def write_page(
 
 
 def write_dump_page(
-    path: Path, dump: "Dump", view: ViewOptions, palette: Palette, max_chars: int | None
+    path: Path,
+    dump: "Dump",
+    view: ViewOptions,
+    palette: Palette,
+    max_chars: int | None,
+    names: "Sequence[NamedUnit]" = (),
 ) -> None:
     """Write the page of a dump, of what it has; see `write_page`."""
     from charrnn.interpret.units import parse_units
@@ -96,7 +101,9 @@ def write_dump_page(
     top = view.predictions or min(GUESSES, header.predictions)
     shown = (*shown, *units)
     recording = read_dump(dump, arrays, units=shown, predictions=top, most=max_chars or PAGE_CHARS)
-    data = page_data([recording], shown, title=dump.path.stem, first=_first(view, units))
+    data = page_data(
+        [recording], shown, title=dump.path.stem, first=_first(view, units), names=names
+    )
     _write(path, data, palette)
 
 

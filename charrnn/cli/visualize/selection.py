@@ -243,6 +243,14 @@ def available(view: ViewOptions, dump: "Dump") -> ViewOptions:
     return replace(view, what=header.memory)
 
 
+def has_unit(dump: "Dump", address: str) -> bool:
+    """Whether a dump has the values of the unit at an address."""
+    header = dump.header
+    if header.units is not None:
+        return address in map(str, header.units)
+    return address.split(".")[1] in header.arrays
+
+
 def is_range(address: str) -> bool:
     """Whether an address may mean several units, which are shown as a heat map."""
     return "*" in address or "-" in address
@@ -264,10 +272,22 @@ def heat_maps(recording: "Recording", chosen: View, where: str = "") -> "list[He
     note = f", sorted by {chosen.sort}" if chosen.sort else ""
     return [
         heat_map(
-            recording, address, _sorted(recording, units, chosen.sort), note, where, chosen.scale
+            recording,
+            address,
+            _sorted(recording, units, chosen.sort),
+            note,
+            where,
+            chosen.scale,
+            _called(units, chosen.names),
         )
         for address, units in chosen.maps
     ]
+
+
+def _called(units: "Sequence[Unit]", names: "Sequence[NamedUnit]") -> list[str]:
+    """The addresses of the units that have names, with these, the best first."""
+    own = {*map(str, units)}
+    return [f"{named.unit}: {named}" for named in names if named.unit in own]
 
 
 def _sorted(recording: "Recording", units: "Sequence[Unit]", sort: Sort | None) -> "list[Unit]":

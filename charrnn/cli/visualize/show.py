@@ -232,7 +232,10 @@ def colorings(first: "Recording", chosen: View, where: str) -> list[Coloring]:
     units = [(unit, _named(unit, chosen)) for unit in chosen.units]
     if letter := chosen.choose_among(first.source.memory):
         best = most_interesting(first.arrays[letter], letter, chosen.top)
-        units += [(unit, _why(first, letter, score)) for unit, score in reversed(best)]
+        units += [
+            (unit, _named(unit, chosen) + _why(first, letter, score))
+            for unit, score in reversed(best)
+        ]
     for unit, note in units:
         scale = unit_scale(first, unit.layer, unit.what, unit.index, note, where or HERE)
         result.append((scale, unit_values(unit.layer, unit.what, unit.index), {unit.what}))

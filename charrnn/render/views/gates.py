@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation
+from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.units import highest, letter_of, mark_of
 from charrnn.numerics import Float64
+from charrnn.render.glyphs import one_line
 from charrnn.render.grid import GAP, GridRow, words
 from charrnn.render.palette import ColorMode
 from charrnn.render.plot.scatter import Scatter, Square, scatter_rows
@@ -20,7 +22,13 @@ NAME_WIDTH, ENTRY_WIDTH = 6, 22
 
 
 def gate_rows(
-    saturation: Saturation, noun: str, width: int, mode: ColorMode, *, braille: bool = True
+    saturation: Saturation,
+    noun: str,
+    width: int,
+    mode: ColorMode,
+    *,
+    braille: bool = True,
+    names: Sequence[NamedUnit] = (),
 ) -> Iterator[GridRow]:
     """A square for each gate with a point for each unit, then means by layer, then the extreme units.
 
@@ -30,6 +38,7 @@ def gate_rows(
         width: columns in a line.
         mode: the colors that the medium can show.
         braille: draw with dots; if not, with ASCII.
+        names: the names of the network's units; those of the extreme units are shown.
     """
     L, H = saturation.gates[0].mean.shape
     parts = len({mark_of(gate.name) for gate in saturation.gates})
@@ -45,6 +54,10 @@ def gate_rows(
     yield from map(words, _means(saturation, width))
     yield GAP
     yield from map(words, _extremes(saturation, noun, width))
+    called = list(_called(saturation, names))
+    if called:
+        yield GAP
+        yield from (words(line) for one in called for line in wrapped(one, width))
 
 
 def gate_scatter(saturation: Saturation) -> Scatter:
@@ -100,6 +113,21 @@ def _extremes(saturation: Saturation, noun: str, width: int) -> Iterator[str]:
             yield ""
         yield from wrapped(heading, width)
         yield from (entry for column in entries for entry in column if entry)
+
+
+def _called(saturation: Saturation, names: Sequence[NamedUnit]) -> Iterator[str]:
+    """The names of the extreme units, whose states have them: those of the gates of the same layer and index."""
+    listed = {
+        (unit.layer, mark_of(unit.what), unit.index)
+        for gate in saturation.gates
+        for values in (gate.left, gate.right, gate.time_scale)
+        if values is not None
+        for unit, _ in highest(values, gate.name, EXTREMES)
+    }
+    for named in names:
+        layer, _, index = named.unit.split(".")
+        if (int(layer.strip("L<>")), mark_of(layer), int(index)) in listed:
+            yield one_line(f"the gates of {layer}, unit {index} are those of {named.unit}: {named}")
 
 
 def _side_by_side(names: Sequence[str], tables: dict[str, list[list[str]]]) -> Iterator[str]:

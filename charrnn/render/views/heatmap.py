@@ -13,6 +13,7 @@ import numpy as np
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
 from charrnn.numerics import Float
+from charrnn.render.glyphs import one_line
 from charrnn.render.graphemes import Graphemes
 from charrnn.render.grid import GAP, Band, GridRow, folded, words
 from charrnn.render.look import Look
@@ -24,6 +25,8 @@ from charrnn.wording import counted
 
 ScaleOf = Literal["all", "unit"]
 """Whether all rows of a heat map have one scale, or each its own."""
+MOST_NAMED = 8
+"""Names that are shown above a heat map."""
 LEAST_FULL = 1e-6
 """The full scale of a unit that is always zero."""
 
@@ -41,6 +44,8 @@ class HeatMap:
     scale: Scale
     """The meaning of the colors."""
     scale_of: ScaleOf = "all"
+    called: Sequence[str] = ()
+    """The units that have names, with these."""
 
     def values(self, recording: Recording) -> Float:
         """The values of the units in a part of a text, (n, T)."""
@@ -54,6 +59,7 @@ def heat_map(
     note: str = "",
     where: str = "",
     scale: ScaleOf = "all",
+    called: Sequence[str] = (),
 ) -> HeatMap:
     """The heat map of some units.
 
@@ -67,6 +73,7 @@ def heat_map(
         note: appended to the title.
         where: what the recording is of, if not of the whole text.
         scale: "unit" gives each row its own scale, so that one large unit does not wash the others out.
+        called: the units that have names, with these.
     """
     values = _values(recording, units)
     low, high = _extremes(values)
@@ -80,7 +87,7 @@ def heat_map(
         is_signed=low < 0 or bool(where),
         is_exceeded=bool(where),
     )
-    return HeatMap(units, each, legend, scale)
+    return HeatMap(units, each, legend, scale, called)
 
 
 def _values(recording: Recording, units: Sequence[Unit]) -> Float:
@@ -141,6 +148,10 @@ def _legend(shown: HeatMap, look: Look) -> Iterator[GridRow]:
     if shown.scale_of == "unit":
         own = "each row has its own scale: 1.00 is the largest absolute value of its unit"
         yield from note_rows(own, look)
+    for name in shown.called[:MOST_NAMED]:
+        yield from note_rows(one_line(name), look)
+    if len(shown.called) > MOST_NAMED:
+        yield from note_rows(f"{len(shown.called) - MOST_NAMED} more names", look)
     if last == GAP:
         yield GAP
 
