@@ -1,5 +1,6 @@
 """The options that edit a model's units while a command uses it: --clamp, --steer and --steer-file."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ def _in_file(text: str, loaded: "Checkpoint") -> "list[AnyEdit]":
     path, strength = file_and_strength(text)
     if is_steering(path):
         return [load_steering(path).at(1.0 if strength is None else strength)]
-    if strength is not None:
+    if strength is not None and os.path.lexists(path):
         raise UsageError(
             f"a strength only applies to a steer file, and {path} has a line for each edit",
             f"--steer-file {path}",
@@ -98,9 +99,8 @@ def file_and_strength(text: str) -> tuple[Path, float | None]:
     from charrnn.interpret.edits import LARGEST, NUMBER
 
     name, equals, value = text.rpartition("=")
-    whole = Path(text)
-    if not equals or not name or whole.exists():
-        return whole, None
+    if not equals or not name or os.path.lexists(text):
+        return Path(text), None
     if NUMBER.fullmatch(value.strip()) and abs(float(value)) <= LARGEST:
         return Path(name), float(value)
     raise UsageError(

@@ -112,9 +112,9 @@ def ablate(
     """
     measured = _Measured(model, ids, how, seed, item_end, progress)
     lost = measured.lost(units, seed)
-    sets = sets if _has_as_many_others(model, units) else 0
+    sets = sets if has_as_many_others(model, units) else 0
     others = [
-        measured.lost(_as_many_others(model, units, measured.random), seed + 1 + k)
+        measured.lost(as_many_others(model, units, measured.random), seed + 1 + k)
         for k in range(sets)
     ]
     return measured.ablation(units, lost, others)
@@ -301,13 +301,13 @@ def _class_of(symbol: str) -> int:
     return next(k for k, takes in enumerate(tests) if takes(symbol))
 
 
-def _has_as_many_others(model: CharRNN, units: Sequence[Unit]) -> bool:
+def has_as_many_others(model: CharRNN, units: Sequence[Unit]) -> bool:
     """Whether each state of a layer has at least as many units besides these."""
     taken = Counter((unit.layer, unit.what) for unit in units)
     return 2 * max(taken.values()) <= model.config.hidden_size
 
 
-def _as_many_others(
+def as_many_others(
     model: CharRNN, units: Sequence[Unit], random: np.random.Generator
 ) -> list[Unit]:
     """Other units of the same states and layers, as many of each."""

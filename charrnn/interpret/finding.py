@@ -187,6 +187,8 @@ class Follower:
     """1 if the unit is larger where the concept holds or is larger, or else -1."""
     score: float
     """As for a `Find`."""
+    is_number: bool
+    """Whether the concept has degrees, so that the score is |r| and not an area."""
 
 
 def followers(
@@ -328,6 +330,7 @@ class _Search:
                 units[u],
                 sign := _sign(r[u]),
                 score_of(sign * second.states[:, u], held, is_number=is_number),
+                is_number,
             )
             for u in _ranked(first, labels, r, count, is_number=is_number)
         ]

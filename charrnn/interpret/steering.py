@@ -32,6 +32,7 @@ from charrnn.numerics import Float64
 from charrnn.pairs.model import PairNetwork
 from charrnn.schema import SchemaError, check_record, strict_json
 from charrnn.settings import Config, setting, settings_of
+from charrnn.wording import escape
 
 FORMAT = 1
 LARGEST_FILE = 20_000_000
@@ -39,6 +40,8 @@ LARGEST_FILE = 20_000_000
 DIGITS = 6
 """Significant digits of a number in a file."""
 MOST_STATES = 1000
+LONGEST_NAME = 500
+"""The characters of a name, at most: a regular expression is one."""
 STATE = re.compile(r"L(?P<layer>[0-9]{1,3})(?P<mark>[<>]?)\.(?P<letter>[a-z_]{1,20})", re.ASCII)
 
 
@@ -66,7 +69,8 @@ class Steering:
     """The file that it comes from."""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.where or self.name}={self.strength:+g}"
+        named = f" ({self.name})" if self.where else ""
+        return f"{self.kind} {self.where or self.name}={self.strength:+g}{named}"
 
     def at(self, strength: float) -> "Steering":
         """The same with another strength."""
@@ -113,7 +117,7 @@ def of_find(found: Find, fingerprint: str) -> Steering:
     on, off = found.means
     return Steering(
         "clamp",
-        found.concept,
+        escape(found.concept)[:LONGEST_NAME],
         fingerprint,
         (found.unit,),
         (on,),
@@ -232,6 +236,8 @@ def _made(record: Any, where: str) -> Steering:
         SchemaError: it describes none.
     """
     check_record(_SteerRecord, record, required=("charrnn_steer", "kind", "name", "fingerprint"))
+    if not record["name"].isprintable() or len(record["name"]) > LONGEST_NAME:
+        raise SchemaError(f"name must be a line of at most {LONGEST_NAME} characters")
     states = record.get("states")
     if not isinstance(states, list) or not 0 < len(states) <= MOST_STATES:
         raise SchemaError("states must be a list with the states that it edits")

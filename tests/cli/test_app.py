@@ -92,7 +92,7 @@ RELEASED = {
     "runs": "--out --json",
     "embed": "--json --nearest --of --out --top",
     "units": """--ablate --all --card --concept --json --labels --list --max-chars --names --networks
-        --regex --replace --sets --span""",
+        --regex --replace --sets --span --last --patch --save-steer --unit""",
 }
 
 

@@ -9,9 +9,11 @@ import typer
 from helpers import random_model
 
 from charrnn.cli.app import VERBS, _module
+from charrnn.cli.edits import file_and_strength
 from charrnn.cli.options import Changes, _Parts, as_command
 from charrnn.cli.refused import Refused, in_one_line
 from charrnn.cli.train.command_line import seeds_of
+from charrnn.cli.units.single import count_of_top
 from charrnn.config import TrainingConfig
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.interpret.edits import parse_edit, parse_edits
@@ -117,7 +119,7 @@ WORDS = {
         "encoding",
         "normalize",
     ),
-    *("concept", "regex", "labels", "replace"),
+    *("concept", "regex", "labels", "replace", "patch", "save_steer"),
     *(
         "cell",
         "activation",
@@ -159,7 +161,9 @@ WORDS = {
 
 
 def edits_of(text):
-    """The edits in a file's line, and the units that they are about."""
+    """The strength of a file, or the edits in its line, and the units that they are about."""
+    if text.startswith("f.json"):
+        return file_and_strength(text)[1]
     (edit,) = parse_edits(f"clamp {text}", "edits.txt")
     return edit.value, edit.units(MODEL)
 
@@ -170,11 +174,11 @@ READ = {
     "device": (("cuda:{}",), lambda text: TrainingConfig(device=text).device),
     "unit": (("L0.c.{}", "L{}.c.3", "L0.c.1-{}", "L0-{}.c.1"), lambda t: parse_units(t, MODEL)),
     "card": (("L0.c.{}", "L{}.c.3"), lambda t: parse_units(t, MODEL)),
-    "ablate": (("L0.c.{}", "L{}.c.3", "L0.c.1-{}"), lambda t: parse_units(t, MODEL)),
+    "ablate": (("L0.c.{}", "L{}.c.3", "L0.c.1-{}", "top:{}"), lambda t: count_of_top(t) or parse_units(t, MODEL)),
     "span": (("{}:5", "3:{}"), lambda t: of_spans([t], "a" * 20)),
     "clamp": (("L0.c.3={}", "L0.c.{}=1"), lambda t: (e := parse_edit(t, "clamp")) and (e.value, e.units(MODEL))),
     "steer": (("L0.c.3={}", "L0.c.0-{}=1"), lambda t: (e := parse_edit(t, "steer")) and (e.value, e.units(MODEL))),
-    "steer_file": (("L0.c.3={}", "L{}.c.3=1"), edits_of),
+    "steer_file": (("f.json={}", "L0.c.3={}", "L{}.c.3=1"), edits_of),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
     "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
     "match": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), lambda text: compile_expression(text, "ab0123456789,{}")),

@@ -1,19 +1,46 @@
 """What a network loses without some units, printed or as JSON."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import terminal_width
 from charrnn.wording import counted, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charrnn.interpret.ablation import Ablation, Loss
+    from charrnn.interpret.finding import Follower
 
 MOST_NAMED = 6
 
 
-def print_ablation(ablation: "Ablation") -> None:
-    """Print what is lost in total and for each class of characters, beside random sets of units."""
-    from charrnn.render.tables import tight_lines
+def chosen_as_dict(followers: "Sequence[Follower]") -> dict[str, Any]:
+    """The units that were chosen because they follow a concept, for JSON; nothing if none were."""
+    chosen = [
+        {"unit": str(one.unit), "sign": one.sign, "score": one.score, "measure": measure(one)}
+        for one in followers
+    ]
+    return {"chosen": chosen} if chosen else {}
+
+
+def measure(follower: "Follower") -> str:
+    """The name of a score."""
+    return "|r|" if follower.is_number else "AUC"
+
+
+def print_ablation(ablation: "Ablation", followers: "Sequence[Follower]") -> None:
+    """Print what is lost in total and for each class of characters, beside random sets of units.
+
+    Args:
+        ablation: what is lost.
+        followers: the units that were chosen because they follow a concept.
+    """
+    from charrnn.render.tables import tight_lines, wrapped
+
+    if followers:
+        best = [f"{one.unit} {measure(one)} {one.score:.3f}" for one in followers]
+        line = f"chosen by the first half of the text, scored on the second: {', '.join(best)}"
+        print(*wrapped(line, terminal_width()), sep="\n")
 
     sets = len(ablation.total.random)
     named = listed([str(unit) for unit in ablation.units], MOST_NAMED)

@@ -16,7 +16,9 @@ from charrnn.cli.threads import one_thread
 from charrnn.cli.unit_names import unit_names
 from charrnn.cli.units.chosen import MOST_READ, item_end_of, text_of
 from charrnn.cli.units.concepts import ConceptOptions, labelings_of, print_concepts
+from charrnn.cli.units.patch import show_patch
 from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
+from charrnn.cli.units.steer import SteerOptions
 from charrnn.cli.work import working
 from charrnn.errors import CharrnnError, CheckpointError, DataError
 from charrnn.wording import counted
@@ -42,6 +44,7 @@ def units(
     *,
     concepts: ConceptOptions,
     single: UnitOptions,
+    save: SteerOptions,
     reading: ReadingOptions,
 ) -> None:
     """Find units that follow something in a text, prove it, and name them.
@@ -56,16 +59,21 @@ def units(
     if concepts.list:
         print_concepts()
         return
+    single.require(concepts)
+    save.require(concepts)
     reader = _reader(checkpoint, texts)
     with one_thread():
+        if single.patch is not None:
+            show_patch(reader, reading.max_chars, single, as_json=concepts.json)
+            return
         text = text_of(reader, reading.max_chars or (MOST_READ if single.card else None))
         if single.card:
             show_card(reader, text, single.card, as_json=concepts.json)
         elif single.ablate:
-            show_ablation(reader, text, single, as_json=concepts.json)
+            show_ablation(reader, text, single, concepts)
         else:
             named = checkpoint if checkpoint and is_checkpoint(checkpoint) else reader.title
-            _show_finds(reader, text, concepts, named)
+            _show_finds(reader, text, concepts, save, named)
 
 
 def _reader(checkpoint: str | None, texts: "Sequence[str] | None") -> Reader:
@@ -87,7 +95,9 @@ def _reader(checkpoint: str | None, texts: "Sequence[str] | None") -> Reader:
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
-def _show_finds(reader: Reader, text: str, options: ConceptOptions, model: str) -> None:
+def _show_finds(
+    reader: Reader, text: str, options: ConceptOptions, save: SteerOptions, model: str
+) -> None:
     from charrnn.cli.units.found import (
         as_dict,
         print_finds,
@@ -105,6 +115,7 @@ def _show_finds(reader: Reader, text: str, options: ConceptOptions, model: str) 
     names = [*(known | {find.concept: named_by(find) for find in proven}).values()]
     if options.names and proven:
         _keep_names(reader, proven)
+    save.write(finds, reader, model)
     if options.json:
         shown = [as_dict(find) for find in (finds if options.all else proven)]
         others = [trait_as_dict(trait, names) for trait in traits]

@@ -75,6 +75,12 @@ def print_concepts() -> None:
         print_wrapped(f"{concept.name:<{width}}  {concept.summary}", width + 2)
 
 
+def num_named(options: ConceptOptions) -> int:
+    """How many concepts the options name."""
+    others = (options.labels is not None) + bool(options.span)
+    return len(options.concept) + len(options.regex) + others
+
+
 def labelings_of(text: str, options: ConceptOptions) -> "list[Labeling]":
     """What is searched for: what was named, or else the whole catalog."""
     from charrnn.interpret.concepts import CONCEPTS, get_concept
