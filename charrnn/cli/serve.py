@@ -65,7 +65,7 @@ def _server(loaded: "Checkpoint", port: int) -> "Server":
         normalize=reading.normalize,
         names=unit_names(loaded),
     )
-    actions = {"read": live.read, "write": live.write}
+    actions = {"read": live.read, "write": live.write, "card": live.card}
     return Server(live.page().encode(), page_policy(live=True), actions, port)
 
 

@@ -253,7 +253,9 @@ class _Resampled(NumpyOps):
 def _streams(ids: Ids, item_end: int | None) -> Streams:
     """Streams that score about SCORED symbols of a text, evenly spread; of items each one by itself."""
     if item_end is None:
-        made = stretches(len(ids), max(1, (len(ids) - 1) // STREAM), WARM_UP)
+        # a short text is read in as many streams as a long one, because a step of many takes little longer
+        length = max(WARM_UP, min(STREAM, len(ids) // (SCORED // STREAM)))
+        made = stretches(len(ids), max(1, (len(ids) - 1) // length), WARM_UP)
         every = np.arange(len(made))
     else:
         made = item_streams(item_bounds(ids, item_end))

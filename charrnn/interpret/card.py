@@ -91,7 +91,8 @@ class Card:
     concepts: tuple[Followed, ...]
     """The concepts of the catalog, the one that it follows best first."""
     cost: Ablation | None
-    """What is lost without it in the beginning of the text, beside other units; None of a text below LEAST_ABLATED."""
+    """What is lost without it in the beginning of the text, beside other units; None of a text below LEAST_ABLATED
+    or of a model whose units are edited."""
 
 
 def make_cards(
@@ -149,7 +150,9 @@ def _costs(
     sets: int,
     progress: Callable[[int], object],
 ) -> Sequence[Ablation | None]:
-    """What is lost without each unit; None of a text that is too short to measure it."""
+    """What is lost without each unit; None where it cannot be measured."""
+    if model.edits:  # without a unit, they would be gone too
+        return [None] * len(units)
     ids = model.vocabulary.encode(text)
     if len(ids) < LEAST_ABLATED or not text.strip(item_end or ""):
         return [None] * len(units)

@@ -16,7 +16,16 @@ from typing import Any
 from charrnn.render.palette import Palette
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("decode.js", "spans.js", "text.js", "panels.js", "charts.js", "pairs.js", "page.js")
+SCRIPTS = (
+    "decode.js",
+    "spans.js",
+    "text.js",
+    "panels.js",
+    "cards.js",
+    "charts.js",
+    "pairs.js",
+    "page.js",
+)
 """The files that make up the script, in this order; live.js follows on a page that is served."""
 
 

@@ -1,4 +1,4 @@
-"""The page of a live model and its two actions: reading a text, and continuing one. It knows no HTTP.
+"""The page of a live model and its actions: reading a text, continuing one, a unit's card. It knows no HTTP.
 
 A request is a value and no state is kept between requests, so that the same request always has the same reply and
 several can be answered at once. To change the temperature in the middle of a text, request the remainder: with the text
@@ -15,11 +15,12 @@ from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record_parts
-from charrnn.interpret.units import parse_units
+from charrnn.interpret.units import parse_unit, parse_units
 from charrnn.sampling.sampler import full_prompt, generate, generate_items
 from charrnn.settings import require
 from charrnn.text.normal import known_form, normalized
 from charrnn.text.vocabulary import name_characters
+from charrnn.web.cards import page_cards
 from charrnn.web.data import GUESSES, page_data
 from charrnn.web.html import page_html
 
@@ -117,6 +118,29 @@ class Live:
         letters = {*model.cell.states, *model.cell.sigmoids}
         parts = record_parts(model, text, top=GUESSES, keep=letters, item_end=self._item_end)
         return page_data(parts, self._units, title=self._title, names=self._names)
+
+    def card(self, request: Any) -> Generator[Line, None, None]:
+        """Measure what a unit does in a text.
+
+        Args:
+            request: an object with the address of a `unit` of a state, and `text` and `edits` as for `read`.
+
+        Yields:
+            One line. Its `card` is described at `charrnn.web.cards.card_data`.
+
+        Raises:
+            UsageError, DataError: the request is invalid, or the text is too short.
+        """
+        fields = _fields(request, ("text", "unit", "edits"))
+        text = _text(fields, "text")
+        _require_short(text)
+        unit = parse_unit(_text(fields, "unit"), self._model)
+        if unit.what not in self._model.cell.states:
+            raise UsageError(f"{unit} is a gate, not a state", "pick a unit of a state")
+        kept, _ = self._known(text)
+        model = self._edited(fields)
+        cards = page_cards(model, kept, [unit], self._names, item_end=self._item_end)
+        yield {"card": cards[str(unit)]}
 
     def write(self, request: Any) -> Generator[Line, None, None]:
         """Continue a text.

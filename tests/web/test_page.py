@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from counting import counting_model, text_of
 from helpers import call_charrnn, make_text, random_model, typed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from unpacking import unpack, values_of
 
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
+from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.spans import Span, both_signs, fits, margins, similar
 from charrnn.interpret.units import Unit, most_interesting, parse_units
@@ -23,6 +25,7 @@ from charrnn.network.cells import CELLS
 from charrnn.render.glyphs import glyph
 from charrnn.render.palette import ColorMode, Palette, diverging
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.web.cards import page_cards
 from charrnn.web.colors import ramps
 from charrnn.web.data import LEVELS, page_data, quantized
 from charrnn.web.html import as_json, page_html
@@ -897,6 +900,83 @@ def test_the_search_is_for_names_and_reasons(look, tiny_model):
     ):
         page.get_by_role("searchbox").fill(words)
         assert found.all_text_contents() == expected
+
+
+@pytest.fixture(scope="module")
+def carded():
+    """A counter, a text, its name, and its card."""
+    model, text = counting_model(), text_of(900)
+    named = NamedUnit(unit="L0.c.5", name="inside brackets", score=0.97)
+    cards = page_cards(model, text, [Unit(0, "c", 5)], [named])
+    return model, text, [named], cards
+
+
+def test_a_card_has_its_numbers_rounded_and_its_names_marked(carded):
+    _, _, _, cards = carded
+    card = cards["L0.c.5"]
+    marked = {one["name"]: one["proven"] for one in card["concepts"]}
+    assert marked["inside brackets"]
+    assert not marked["bracket depth"]
+    assert card["raisedBy"][0] == ["(", pytest.approx(1, abs=0.01)]
+    assert len(card["cost"]["others"]) == 5
+    assert [gate["name"] for gate in card["gates"]] == ["i", "f", "o"]
+    assert len(json.dumps(card)) < 3000
+
+
+def test_the_text_of_a_card_is_harmless():
+    model = make_model(text=HOSTILE)
+    card = page_cards(model, HOSTILE * 3, [Unit(0, "h", 1)])["L0.h.1"]
+    text = "".join(before + after for _, _, before, after in card["highest"] + card["lowest"])
+    assert not {c for c in text if c in "\u202e\u2066\x00\x1b\r\u2028\ufeff"}
+    assert "␛" in text
+
+
+def test_the_card_of_the_picked_unit_is_shown_and_leads_to_its_places(look, carded):
+    model, text, names, cards = carded
+    page, _ = look(model, text, "L*.c.*", names=names, change={"cards": cards}, first="L0.c.5")
+    assert texts(page, "#card-title") == ["Card of L0.c.5"]
+    assert texts(page, "#card-body h3")[:2] == ["Values", "Gates"]
+    marked = texts(page, "#card-body .marked .name")
+    assert marked == ["+inside brackets"]
+    assert "f: mean 1.000, open 100.0 %, shut 0.0 %" in texts(page, "#card-body")[0]
+    place, value, before, _ = cards["L0.c.5"]["lowest"][0]
+    lowest = page.locator("#card-body > div").last.locator("button").first
+    assert lowest.text_content().startswith(before)
+    lowest.click()
+    assert page.evaluate("page.at") == place
+    assert page.evaluate("about(page.data, page.unit, page.at)").startswith("−+"[value >= 0])
+    page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L0.c.2'))")
+    assert page.locator("#card-body > div").count() == 0
+    assert "charrnn units --card L0.c.2" in texts(page, "#card-hint")[0]
+    page.keyboard.press("s")
+    assert page.locator("#card").is_hidden()
+
+
+def test_names_stand_where_units_do(look, carded):
+    model, text, names, _ = carded
+    page, _ = look(model, text, "L*.c.*", names=names)
+    described = page.evaluate(
+        """() => {
+          const { gate, points } = page.gates.plots[0];
+          const of = (layer, index) => points.find((one) => one.layer === layer && one.index === index);
+          return [of(0, 5), of(1, 5)].map((point) => describeGate("character", gate, point));
+        }"""
+    )
+    assert described[0].endswith(" · inside brackets, AUC 0.97")
+    assert "inside" not in described[1]
+    page.evaluate(
+        "page.map.tell({ unit: page.data.units.findIndex(u => u.name === 'L0.c.5'), t: 9 })"
+    )
+    assert texts(page, "#map-note")[0].endswith(" · inside brackets, AUC 0.97")
+    titles = page.locator("#strongest .name", has_text="L0.c.5")
+    page.evaluate("t => go(t)", text.index("(") + 1)
+    assert titles.get_attribute("title") == "inside brackets, AUC 0.97"
+
+
+def test_a_page_has_the_cards_of_units_of_states_that_were_chosen(write):
+    options = ("--unit", "L1.c.3", "--unit", "L0.f.2", "--unit", "L0.h.1")
+    assert [*write("tiny", typed(TEXT[:300]), *options)["cards"]] == ["L1.c.3", "L0.h.1"]
+    assert write("tiny", typed(TEXT[:300]))["cards"] == {}
 
 
 def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tiny_model):

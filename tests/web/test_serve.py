@@ -23,7 +23,8 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.interpret.edits import Edit
 from charrnn.interpret.recording import record_parts
-from charrnn.interpret.units import parse_units
+from charrnn.interpret.units import Unit, parse_units
+from charrnn.web.cards import page_cards
 from charrnn.web.data import page_data
 from charrnn.web.html import page_html, page_policy
 from charrnn.web.live import GUESSES, MAX_CHARS, Live
@@ -358,6 +359,36 @@ def test_the_page_begins_with_what_the_model_writes(tiny_model):
     assert data == json.loads(json.dumps(data_of(tiny_model, text)))
 
 
+def test_a_card_is_measured_when_it_is_asked_for(any_model):
+    text = "def a(b): return b\n" * 12
+    unknown = "\x01" if any_model.vocabulary.level == "char" else ""
+    (line,) = live(any_model).card({"text": text + unknown, "unit": "L1.c.3"})
+    assert line == {"card": page_cards(any_model, text, [Unit(1, "c", 3)])["L1.c.3"]}
+    assert line["card"]["cost"]["count"] == len(text.encode()) - 1
+    edits = "clamp L0.h.1=1"
+    (line,) = live(any_model).card({"text": text, "unit": "L0.h.1", "edits": edits})
+    assert line["card"]["cost"] is None  # without the unit, the edit would be gone too
+    assert line["card"]["deviation"] == 0
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"text": "def a"},
+        {"text": "def a", "unit": 3},
+        {"text": "def a", "unit": "L9.c.0"},
+        {"text": "def a", "unit": "L0.f.1"},
+        {"text": "d", "unit": "L0.c.1"},
+        {"text": "d" * (MAX_CHARS + 1), "unit": "L0.c.1"},
+        {"text": "def a", "unit": "L0.c.1", "sets": 9},
+        "L0.c.1",
+    ],
+)
+def test_what_has_no_card_is_refused(tiny_model, request_):
+    with pytest.raises(CharrnnError):
+        list(live(tiny_model).card(request_))
+
+
 def test_only_the_served_page_has_the_live_part_and_may_ask_its_server(tiny_model):
     data = data_of(tiny_model, "def a")
     plain, served = page_html(data), live(tiny_model).page()
@@ -628,7 +659,7 @@ def test_a_port_that_is_taken_is_one_line(workplace, server):
 def served(tiny_model):
     model = live(tiny_model)
     with serving(
-        {"read": model.read, "write": model.write},
+        {"read": model.read, "write": model.write, "card": model.card},
         model.page().encode(),
         policy=page_policy(live=True),
     ) as found:
@@ -708,6 +739,28 @@ def test_what_is_typed_is_read_at_once(page, tiny_model):
     assert page.locator("#guesses .name").first.text_content() == {" ": "␣", "\n": "↵"}.get(
         expected, expected
     )
+
+
+def test_the_card_of_a_unit_is_shown_on_demand_until_the_text_changes(page, tiny_model):
+    text = "def a(b):\n    return b\n" * 10
+    page.fill("#live-text", text)
+    read(page, text)
+    page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L1.c.3'))")
+    assert page.locator("#card-body > div").count() == 0
+    page.locator("#card-ask").click()
+    page.locator("#card-body > div").first.wait_for()
+    assert page.locator("#card-ask").is_hidden()
+    assert (
+        page.locator("#card-hint").text_content() == f"What it does in all {len(text)} characters."
+    )
+    page.fill("#live-text", text + "d")
+    read(page, text + "d")
+    assert page.locator("#card-body > div").count() == 0
+    assert page.locator("#card-ask").is_visible()
+    page.fill("#live-text", "d")
+    read(page, "d")
+    page.locator("#card-ask").click()
+    page.locator("#card-hint", has_text="at least 2 characters").wait_for()
 
 
 def test_the_cursor_of_the_page_follows_the_caret(page):

@@ -7,6 +7,7 @@ from charrnn.cli.reading import Reader, read_dump
 from charrnn.cli.terminal import require_place, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import ViewOptions
+from charrnn.cli.work import working
 from charrnn.errors import UsageError
 from charrnn.files import write_atomically
 from charrnn.render.palette import Palette
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 PAGE_CHARS = 20_000
 """Maximum characters on a page, if no other number is given."""
+MOST_CARDS = 12
+"""Units whose cards are on a page, those chosen before those with the best names."""
+SHORTEST = 2
+"""Characters of the shortest text that has cards."""
 
 
 def require_page(path: Path) -> None:
@@ -73,7 +78,28 @@ def write_page(
         parts = record_parts(model, text, top=top, keep=keep, item_end=reader.item_end)
         first = _first(view, units or named[:1])
         data = page_data(parts, shown, title=reader.title, first=first, names=names)
+        data["cards"] = _cards(reader, text, [*units, *named], names)
     _write(path, data, palette)
+
+
+def _cards(
+    reader: Reader, text: str, units: "Sequence[Unit]", names: "Sequence[NamedUnit]"
+) -> "dict[str, Any]":
+    """The cards of the units of states that were chosen or have names, at most MOST_CARDS."""
+    from charrnn.web.cards import page_cards
+
+    states = [unit for unit in dict.fromkeys(units) if unit.what in reader.model.cell.states]
+    if not states or len(text) < SHORTEST:
+        return {}
+    with working(None, reader.noun) as work:
+        return page_cards(
+            reader.model,
+            text,
+            states[:MOST_CARDS],
+            names,
+            item_end=reader.item_end,
+            progress=work.advance,
+        )
 
 
 def write_dump_page(

@@ -119,8 +119,11 @@ class HeatMap {
     const { data } = this.page;
     const [from, to] = [counted(this.from + 1), counted(this.from + this.size)];
     this.note.textContent = place
-      ? `${data.units[place.unit].name} ${about(data, place.unit, place.t)} at ${counted(place.t + 1)}, ` +
-        `after “${textOf(data, place.t - 15, place.t + 1)}”`
+      ? [
+          `${data.units[place.unit].name} ${about(data, place.unit, place.t)} at ${counted(place.t + 1)}, ` +
+            `after “${textOf(data, place.t - 15, place.t + 1)}”`,
+          ...data.units[place.unit].reasons,
+        ].join(" · ")
       : `${counted(this.units.length)} units by interest, ${data.noun}s ${from} to ${to}`;
   }
 }
@@ -158,18 +161,17 @@ class GatePlots {
     $("layers").replaceChildren(...(layers ?? []));
   }
 
-  // The points of a gate: where they are, and which unit they select (-1 if its values are not in the page).
+  // The points of a gate: where they are, which unit they select (-1 if its values are not in the page), and its names.
   points(gate) {
-    const { data } = this.page;
+    const { units } = this.page.data;
     const mark = markOf(gate.name);
+    const own = Map.groupBy(units.keys(), (u) => `${units[u].layer}.${units[u].index}${markOf(units[u].what)}`);
     return gate.left.flatMap((row, layer) =>
-      row.map((left, index) => ({
-        layer,
-        index,
-        left,
-        right: gate.right[layer][index],
-        unit: data.units.findIndex((unit) => unit.layer === layer && unit.index === index && markOf(unit.what) === mark),
-      })),
+      row.map((left, index) => {
+        const same = own.get(`${layer}.${index}${mark}`) ?? [];
+        const reasons = same.flatMap((u) => units[u].reasons);
+        return { layer, index, left, right: gate.right[layer][index], unit: same[0] ?? -1, reasons };
+      }),
     );
   }
 
@@ -206,14 +208,15 @@ class GatePlots {
       for (const { layer, left, right } of plot.points)
         dot(context, plot.x(right), plot.y(left), 2.5, colors[layer % colors.length]);
       context.globalAlpha = 1;
+      context.strokeStyle = cssColor("--mark");
+      context.lineWidth = 1.5;
+      for (const { left, right, reasons } of plot.points) if (reasons.length) circle(context, plot.x(right), plot.y(left), 4);
       const isOwn = ({ layer, index }) => layer === own?.layer && index === own.index && markOf(plot.gate.name) === markOf(own.what);
       const picked = plot.points.find(isOwn);
       if (picked) {
         context.strokeStyle = ink;
         context.lineWidth = 2;
-        context.beginPath();
-        context.arc(plot.x(picked.right), plot.y(picked.left), 6, 0, 2 * Math.PI);
-        context.stroke();
+        circle(context, plot.x(picked.right), plot.y(picked.left), 6);
       }
       const title = `gate ${plot.gate.name}`;
       plot.caption.textContent = picked ? `${title} · ${describeGate(data.noun, plot.gate, picked)}` : title;
@@ -241,9 +244,15 @@ function dot(context, x, y, radius, color) {
   context.fill();
 }
 
-function describeGate(noun, gate, { layer, index, left, right }) {
-  const percent = (part) => `${(100 * part).toFixed(1)} %`;
+function circle(context, x, y, radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.stroke();
+}
+
+function describeGate(noun, gate, { layer, index, left, right, reasons }) {
   const scale = gate.scale?.[layer][index];
   const lasts = scale === undefined ? "" : `, memory lasts ${scale < 1e6 ? scale.toFixed(1) : "∞"} ${noun}s`;
-  return `L${layer}${markOf(gate.name)}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
+  const uses = `L${layer}${markOf(gate.name)}, unit ${index}: open ${percent(right)}, shut ${percent(left)}${lasts}`;
+  return [uses, ...reasons].join(" · ");
 }

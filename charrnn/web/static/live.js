@@ -77,6 +77,8 @@ class Live {
     );
     this.turning = new Repeated(async () => this.turn(), this.fail);
     this.edits = new Edits(settings, () => this.edit());
+    page.card.ask = (unit) => this.card(unit);
+    page.card.draw();
     this.fill();
     this.listen();
     this.buttons();
@@ -221,6 +223,12 @@ class Live {
       if (!this.writing)
         this.say(`${numbered(data.length, data.noun)} read, ${meanBits(data, 2)}`);
     }
+  }
+
+  // The card of a unit in the text that is shown.
+  async card(unit) {
+    for await (const [{ card }] of ask("card", { text: this.shown, unit, edits: this.edits.text })) return card;
+    throw new Error(GONE);
   }
 
   // With nothing to read, nothing of an earlier text is shown.

@@ -60,6 +60,7 @@ function pick(unit) {
   recolor();
   page.map.draw();
   page.gates.draw();
+  page.card.draw();
   go(page.at);
   if (page.span) showSpan(page);
 }
@@ -277,6 +278,7 @@ function start() {
   page.list = new UnitList($("list"), $("search"), pick);
   page.map = new HeatMap($("map-box"), $("map-canvas"), $("map-note"), $("zoom"), page);
   page.gates = new GatePlots($("gates"), $("plots"), $("gates-note"), page);
+  page.card = new UnitCard($("card"), page);
   page.list.changed = () => page.data && page.map.later();
   listenToText();
   listenToKeys();

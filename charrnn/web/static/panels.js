@@ -133,6 +133,7 @@ function unitBar(page, place) {
   const part = data.strengths[place] / data.fine;
   return bar({
     label: data.units[unit].name,
+    title: data.units[unit].reasons.join(" · "),
     part,
     figure: signed(part * data.units[unit].scale),
     colors: page.ramps.value[part < 0 ? 4 : 2 * STEPS - 4],
@@ -195,7 +196,7 @@ function showSpan(page) {
 function foundBar(page, { unit, negative, margin }) {
   return bar({
     label: `${negative ? "−" : "+"}${page.data.units[unit].name}`,
-    title: negative ? "on means far below zero" : "on means far above zero",
+    title: [negative ? "on means far below zero" : "on means far above zero", ...page.data.units[unit].reasons].join(" · "),
     part: margin,
     figure: rounded(margin, 1 / page.data.levels),
     colors: page.ramps.value[negative ? 4 : 2 * STEPS - 4],
