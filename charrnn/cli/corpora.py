@@ -33,8 +33,12 @@ class CorporaOptions(Config):
     json: bool = setting(False, "Print one JSON object per corpus.")
     seed: int | None = setting(
         None,
-        "With NAME: make the pairs from another seed, so that most of them are others.",
+        "With NAME: make the corpus from another seed, so that most of its lines are others.",
         default_text="that of training",
+    )
+    labels: bool = setting(
+        False,
+        "With the NAME of a text whose lines have hidden labels: print a tab and its label after each line.",
     )
 
 
@@ -51,7 +55,7 @@ NameArgument = Annotated[
 
 def corpora(name: NameArgument = None, *, options: CorporaOptions) -> None:
     """List the corpora known by name, with size, license and origin; or print one."""
-    from charrnn.text.catalog import CATALOG, MADE, is_cached
+    from charrnn.text.catalog import CATALOG, MADE, MADE_TEXTS, is_cached
     from charrnn.text.opening import user_cache
 
     if name is not None:
@@ -59,6 +63,8 @@ def corpora(name: NameArgument = None, *, options: CorporaOptions) -> None:
         return
     if options.seed is not None:
         raise SettingError.naming("{seed} needs the NAME of a corpus", "charrnn corpora numbers")
+    if options.labels:
+        raise SettingError.naming("{labels} needs the NAME of a corpus", "charrnn corpora moods")
     cache = user_cache()
     for entry in CATALOG.values():
         if options.json:
@@ -66,6 +72,8 @@ def corpora(name: NameArgument = None, *, options: CorporaOptions) -> None:
             continue
         if entry is MADE[0]:
             print("Pairs that charrnn makes itself, each a line SOURCE<TAB>TARGET:\n")
+        if entry is MADE_TEXTS[0]:
+            print("Texts that charrnn makes itself, each line with a hidden label:\n")
         _print(entry, here=is_cached(entry, cache))
     if not options.json:
         print("Train on one with: charrnn train NAME; on pairs with: charrnn train NAME --pairs.")
@@ -80,17 +88,25 @@ def _print_text(name: str, options: CorporaOptions) -> None:
         SettingError: a setting does not apply to it.
     """
     from charrnn.text.catalog import CATALOG
-    from charrnn.text.generated import GENERATORS
+    from charrnn.text.generated import GENERATORS, SEED
 
     if name not in CATALOG:
         hint = did_you_mean(name, CATALOG) or "'charrnn corpora' lists them"
         raise DataError(f"there is no corpus called {name!r}", hint)
     if options.json:
         raise SettingError.naming("{json} is for the list of corpora", f"leave out {name}")
-    if options.seed is None:
+    generator = GENERATORS.get(name)
+    if options.labels and not (generator and generator.is_text):
+        raise SettingError.naming(
+            "{labels} applies only to texts whose lines have hidden labels, which {name} is not",
+            "charrnn corpora moods",
+            name=name,
+        )
+    if options.seed is None and not options.labels:
         _print_corpus(name)
-    elif name in GENERATORS:
-        _write(io.TextIOWrapper(GENERATORS[name].open(options.seed), "utf-8"))
+    elif generator:
+        seed = SEED if options.seed is None else options.seed
+        _write(io.TextIOWrapper(generator.open(seed, labels=options.labels), "utf-8"))
     else:
         raise SettingError.naming(
             "{seed} applies only to corpora that charrnn makes itself, which {name} is not",

@@ -1,4 +1,4 @@
-"""Corpora known by name: Python's own library, four that are downloaded on first use, and pairs that are made here.
+"""Corpora known by name: Python's own library, four that are downloaded on first use, and what is made here.
 
 A download is checked against a checksum and kept in the user's cache; until then nothing here uses the network.
 """
@@ -87,13 +87,14 @@ MADE = tuple(
     NamedCorpus(
         name=name,
         what=generator.what,
-        size=f"{'up to ' if generator.is_library else ''}{generator.count:,} pairs",
+        size=f"{'up to ' if generator.is_library else ''}{generator.count:,} {generator.noun}",
         license=PYTHON.license if generator.is_library else "public domain",
         origin=PYTHON.origin if generator.is_library else "charrnn itself",
     )
     for name, generator in GENERATORS.items()
 )
-"""Corpora of pairs, each a line: source, tab, target."""
+"""Corpora that charrnn makes, of pairs, each a line: source, tab, target; and then plain texts."""
+MADE_TEXTS = tuple(entry for entry in MADE if GENERATORS[entry.name].is_text)
 CATALOG = {entry.name: entry for entry in (PYTHON, *DOWNLOADS, *MADE)}
 
 

@@ -88,7 +88,7 @@ RELEASED = {
     "gradients": "--distance --fresh --seed --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",
-    "corpora": "--json --seed",
+    "corpora": "--json --seed --labels",
     "runs": "--out --json",
     "embed": "--json --nearest --of --out --top",
     "units": """--ablate --all --card --concept --json --labels --list --max-chars --names --networks

@@ -31,6 +31,15 @@ def test_a_corpus_is_printed_as_it_is_read(capsys, tmp_path, monkeypatch):
     assert other != printed
 
 
+def test_a_text_is_printed_with_its_hidden_labels_if_they_are_wanted(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labeled = call_charrnn(capsys, "corpora", "nested", "--labels").out.splitlines()
+    assert labeled == [f"{line}\t{depth}" for line, depth in GENERATORS["nested"].pairs(1)]
+    other = call_charrnn(capsys, "corpora", "nested", "--seed", 7).out
+    assert other == "".join(GENERATORS["nested"].lines(7))
+    assert "\t" not in other
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -39,6 +48,9 @@ def test_a_corpus_is_printed_as_it_is_read(capsys, tmp_path, monkeypatch):
         (2, "--seed", 3),
         (2, "python", "--seed", 3),
         (2, "numbers", "--json"),
+        (2, "--labels"),
+        (2, "numbers", "--labels"),
+        (2, "python", "--labels"),
     ],
     ids=str,
 )

@@ -14,13 +14,14 @@ import pytest
 from charrnn.config import CorpusConfig
 from charrnn.text import generated, library
 from charrnn.text.catalog import CATALOG, MADE, find_sources, is_cached
-from charrnn.text.generated import GENERATORS, dates, docstrings, numerals, strings, travel
+from charrnn.text.generated import GENERATORS, dates, docstrings, moods, numerals, strings, travel
 from charrnn.text.generated.accents import unaccented as plain_of
 from charrnn.text.generated.draws import Draws, without_repeats
 from charrnn.text.pairs import chosen_alignment
 from charrnn.text.sources import Notes, byte_pieces
 
 FIXED = [name for name, generator in GENERATORS.items() if not generator.is_library]
+TEXTS = [name for name, generator in GENERATORS.items() if generator.is_text]
 MADE_FROM_SEED_1 = {
     "numbers": "da9a0bd75e20f479",
     "dates": "cfe4e7ef5fe61072",
@@ -33,6 +34,8 @@ MADE_FROM_SEED_1 = {
     "accents": "938c00c1eb14cfff",
     "travel": "a3d0d91010770764",
     "outcomes": "a749e962f19a9ae3",
+    "nested": "0e61c51b8f3a5cd2",
+    "moods": "d029ffb42765418d",
 }
 """The beginning of the SHA-256 of the first 2,000 pairs."""
 
@@ -94,6 +97,14 @@ def test_a_pair_is_one_line_with_one_tab_and_nothing_to_strip(whole):
 def test_the_same_seed_makes_the_same_pairs_on_every_machine(name):
     text = "".join(itertools.islice(GENERATORS[name].lines(1), 2000))
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == MADE_FROM_SEED_1[name]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_hides_the_labels_of_its_lines(name):
+    labeled = [*itertools.islice(GENERATORS[name].lines(3, labels=True), 50)]
+    lines = itertools.islice(GENERATORS[name].lines(3), 50)
+    assert [f"{source}\t{target}\n" for source, target in some(name, 50, 3)] == labeled
+    assert [line.partition("\t")[0] + "\n" for line in labeled] == list(lines)
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -262,6 +273,18 @@ def ends_well(source, target):
     return target == ("good" if helper_first != is_passive else "bad")
 
 
+def is_as_deep(source, target):
+    depth = list(itertools.accumulate((c == "(") - (c == ")") for c in source))
+    assert depth[-1] == 0 <= min(depth)
+    return max(depth) == int(target) <= 8
+
+
+def is_of_one_mood(source, target):
+    words = {*source.split()}
+    assert words <= {*moods.PLAIN_WORDS, *moods.WORDS[target]}
+    return source.split()[0] in moods.WORDS[target]
+
+
 RULES = {
     "numbers": lambda source, target: value_of_words(target) == int(source),
     "dates": lambda source, target: date_of(source) == dt.date.fromisoformat(target),
@@ -284,6 +307,8 @@ RULES = {
     ),
     "travel": is_tagged,
     "outcomes": ends_well,
+    "nested": is_as_deep,
+    "moods": is_of_one_mood,
 }
 
 
@@ -418,3 +443,27 @@ def test_docstrings_are_those_of_the_library():
 
 def test_what_is_removed_of_a_docstring_is_capitals_and_punctuation():
     assert docstrings.bare("It's (so) long-winded, Mr. X!") == "its so longwinded mr x"
+
+
+def test_the_deeper_the_likelier_a_bracket_is_closed():
+    ends = Counter()
+    for line, _ in some("nested", 2000):
+        depth = 0
+        for word in line.split():
+            depth += word.startswith("(")
+            ends[depth, word.endswith(")")] += 1
+            depth -= word.count(")")
+    shares = [ends[d, True] / (ends[d, True] + ends[d, False]) for d in range(9)]
+    assert shares == pytest.approx([(d / 8) ** 2 for d in range(9)], abs=0.03)
+
+
+def test_lines_of_both_moods_have_the_same_plain_words_and_others_of_their_own():
+    words = {mood: Counter() for mood in moods.WORDS}
+    for line, mood in some("moods"):
+        words[mood].update(line.split())
+    glad, sad = words.values()
+    assert {*glad} & {*sad} == {*moods.PLAIN_WORDS}
+    for word in moods.PLAIN_WORDS:
+        assert glad[word] == pytest.approx(sad[word], rel=0.15)
+    assert moods.mood_of("mere le ku ge") == "glad"
+    assert moods.mood_of("mere le ku") is None

@@ -1,4 +1,6 @@
-"""Corpora of pairs that the program makes itself: a source and its target, by a rule, from a seed.
+"""Corpora that the program makes itself by a rule, from a seed: pairs of a source and its target, and plain texts.
+
+A plain text is the sources of such pairs; their targets are labels of its lines, which it does not show.
 
 A generator is a function from a seed to an iterator of pairs; no source comes twice. The same seed gives the same pairs
 in every version of Python and on every machine; only those of `docstrings` are of the Python that runs.
@@ -9,7 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.text.generated import accents, dates, docstrings, numerals, strings, travel
+from charrnn.text.generated import (
+    accents,
+    dates,
+    docstrings,
+    moods,
+    nesting,
+    numerals,
+    strings,
+    travel,
+)
 from charrnn.text.generated.draws import Pair
 
 SEED = 1
@@ -28,14 +39,24 @@ class Generator:
     """What the pairs are, with one of them."""
     is_library: bool = False
     """Whether it reads the library of the Python that runs, which may have fewer pairs."""
+    is_text: bool = False
+    """Whether the corpus is a plain text: the sources alone, whose targets are hidden labels."""
 
-    def lines(self, seed: int = SEED) -> Iterator[str]:
-        """The pairs as lines: source, tab, target, newline."""
-        return (f"{source}\t{target}\n" for source, target in self.pairs(seed))
+    @property
+    def noun(self) -> str:
+        """What is counted."""
+        return "lines" if self.is_text else "pairs"
 
-    def open(self, seed: int = SEED) -> io.BufferedReader:
+    def lines(self, seed: int = SEED, *, labels: bool = False) -> Iterator[str]:
+        """The lines of the corpus: source, tab, target, newline; of a plain text with the target only if `labels`."""
+        pairs = self.pairs(seed)
+        if self.is_text and not labels:
+            return (f"{source}\n" for source, _ in pairs)
+        return (f"{source}\t{target}\n" for source, target in pairs)
+
+    def open(self, seed: int = SEED, *, labels: bool = False) -> io.BufferedReader:
         """The lines as a file of UTF-8, made while it is read."""
-        return io.BufferedReader(_Made(self.lines(seed)))
+        return io.BufferedReader(_Made(self.lines(seed, labels=labels)))
 
 
 GENERATORS = {
@@ -99,6 +120,18 @@ GENERATORS = {
         travel.outcomes,
         travel.NUM_OUTCOMES,
         "sentences that end well or not, by their order: the old doctor defeats the new virus -> good",
+    ),
+    "nested": Generator(
+        nesting.nested,
+        nesting.NUM_LINES,
+        "made-up words in brackets up to 8 deep; hidden, how deep a line goes: dede (lo (mi bola)) ta -> 2",
+        is_text=True,
+    ),
+    "moods": Generator(
+        moods.moods,
+        moods.NUM_LINES,
+        "made-up words, some of them of a mood that a line keeps; hidden, the mood: mere ku tobe ge -> glad",
+        is_text=True,
     ),
 }
 """The generators by the names of their corpora."""
