@@ -12,7 +12,7 @@ from charrnn.numerics import Float, Float64
 
 BLOCK = 1 << 19
 """Numbers that are raised to powers together, to bound memory."""
-FFT, TOGETHER = 4096, 64
+FFT, TOGETHER = 2048, 64
 """Values and units that are transformed together, to bound memory."""
 LONGEST_LAG = 500
 """Characters up to which the time scale is measured."""

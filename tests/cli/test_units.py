@@ -85,6 +85,25 @@ def test_names_are_shown_wherever_units_are(capsys, place):
     assert "inside brackets, AUC 1.00" in (place / "page.html").read_text(encoding="utf-8")
 
 
+def test_top_shows_a_unit_for_each_name_and_then_the_most_interesting(capsys, place):
+    named = [("L0.c.5", "inside brackets", 1), ("L0.c.5", "bracket depth", 0.9)]
+    named += [("L1.h.2", "digits", 0.8), ("L1.h.3", "capitals", 0.7)]
+    fingerprint = load_checkpoint(place / MODEL).model.fingerprint
+    units = [{"unit": unit, "name": name, "score": score} for unit, name, score in named]
+    names_file(place / MODEL).write_text(json.dumps({"fingerprint": fingerprint, "units": units}))
+
+    def shown(*options):
+        command = ("visualize", MODEL, "ab(cd)ab" * 3, "--color", "none", *options)
+        lines = call_charrnn(capsys, *command).out.splitlines()
+        return [line.split()[0] for line in lines if line.startswith("L")]
+
+    assert shown() == ["L0.c.5"]
+    assert shown("--top", 2) == ["L1.h.2", "L0.c.5"]
+    five = shown("--top", 5)
+    assert five[2:] == ["L1.h.3", "L1.h.2", "L0.c.5"]
+    assert len({*five}) == 5
+
+
 def test_a_model_of_pairs_is_refused_with_what_shows_its_units(capsys, place, wording):
     save_checkpoint(place / "pairs.safetensors", Checkpoint(both("label")[2]))
     wording(call_charrnn(capsys, "units", "pairs.safetensors", status=4))

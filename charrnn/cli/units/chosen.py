@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from charrnn.interpret.units import Unit
 
 MOST_READ = 200_000
-"""Characters of the model's own validation text that are read, and of any text for a card."""
+"""Characters of the model's own validation text that are read."""
+MOST_FOR_CARD = 50_000
+"""Characters of any text that are read for a card: one after the other, for the gates of every unit."""
 GENERATED = 20_000
 """Characters that the model generates if no text is at hand."""
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from charrnn.cli.inputs import TextArgument
+from charrnn.cli.options import Changes
 from charrnn.cli.reading import (
     Reader,
     ReadingOptions,
@@ -14,7 +15,7 @@ from charrnn.cli.run_names import CheckpointArgument, is_checkpoint, open_any
 from charrnn.cli.terminal import print_json, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.unit_names import unit_names
-from charrnn.cli.units.chosen import MOST_READ, item_end_of, text_of
+from charrnn.cli.units.chosen import MOST_FOR_CARD, item_end_of, text_of
 from charrnn.cli.units.concepts import ConceptOptions, labelings_of, print_concepts
 from charrnn.cli.units.patch import show_patch
 from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
@@ -33,6 +34,9 @@ EXAMPLES = (
     "charrnn units",
     "charrnn units python code.py --concept 'inside a string' --concept indentation",
     "charrnn units python --ablate L0.c.37",
+)
+CHANGES = Changes(
+    different={"max_chars": {"default_text": f"all; {MOST_FOR_CARD:,} with {{card}}"}},
 )
 TRAITS = 3
 """Units of each kind that are listed without a concept."""
@@ -66,7 +70,7 @@ def units(
         if single.patch is not None:
             show_patch(reader, reading.max_chars, single, as_json=concepts.json)
             return
-        text = text_of(reader, reading.max_chars or (MOST_READ if single.card else None))
+        text = text_of(reader, reading.max_chars or (MOST_FOR_CARD if single.card else None))
         if single.card:
             show_card(reader, text, single.card, as_json=concepts.json)
         elif single.ablate:

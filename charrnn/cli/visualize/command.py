@@ -41,6 +41,7 @@ from charrnn.cli.visualize.selection import (
     ViewOptions,
     available,
     by_names,
+    filled,
     has_unit,
     number_or_all,
     select,
@@ -188,7 +189,7 @@ def visualize(
     elif output.dump or output.lstmvis:
         _write_numbers(reader, view, reading, output)
     else:
-        chosen = select(reader.model, view, called)
+        chosen = filled(select(reader.model, view, called), asked)
         readings = ModelReadings(reader, reader.text(_most(reading, output)))
         show([(readings, chosen)], layout, pictures, pager=output.pager)
         if asked == ViewOptions() and not (pictures or output.pager):

@@ -100,7 +100,7 @@ def chosen_sides(network: "Architecture", view: ViewOptions) -> tuple[View | Non
         surprisal = chosen.surprisal and not of_source
         if not (named or own or surprisal):
             return None
-        top = chosen.top if own else 1
+        top = chosen.top if own else None
         predictions = 0 if of_source else chosen.predictions
         return replace(
             chosen, named=named, what=own, surprisal=surprisal, top=top, predictions=predictions

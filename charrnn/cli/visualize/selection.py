@@ -117,8 +117,8 @@ class View:
     percent: bool = False
     sort: Sort | None = None
     scale: Literal["all", "unit"] = "all"
-    top: int = 1
-    """The number of interesting units that are shown, if any are."""
+    top: int | None = None
+    """The number of interesting units that are shown, beside those that were named; None: one if nothing was named."""
     names: "tuple[NamedUnit, ...]" = ()
     """The names of the network's units."""
 
@@ -143,7 +143,7 @@ class View:
         Args:
             memory: the state in which the cell remembers.
         """
-        if self.what or self.top > 1:
+        if self.what or self.top:
             return self.what or memory
         return None if self.all_units or self.surprisal else memory
 
@@ -217,7 +217,7 @@ def select(network: "Architecture", view: ViewOptions, names: "Sequence[NamedUni
         view.percent,
         view.sort,
         scale,
-        view.top or 1,
+        view.top,
         tuple(names),
     )
     for name in ("sort", "scale"):
@@ -230,6 +230,13 @@ def select(network: "Architecture", view: ViewOptions, names: "Sequence[NamedUni
             "{predictions} only applies to a text colored by one unit", "add {unit} L0.h.0"
         )
     return chosen
+
+
+def filled(chosen: View, asked: ViewOptions) -> View:
+    """A selection with the most interesting units beside those with names, if more are asked for than have names."""
+    if asked.top is None:
+        return chosen
+    return replace(chosen, top=max(0, asked.top - len(chosen.units)) or None)
 
 
 def available(view: ViewOptions, dump: "Dump") -> ViewOptions:

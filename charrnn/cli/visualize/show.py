@@ -231,10 +231,15 @@ def colorings(first: "Recording", chosen: View, where: str) -> list[Coloring]:
         result.append((surprisal_scale(first, where), surprisal_values, set()))
     units = [(unit, _named(unit, chosen)) for unit in chosen.units]
     if letter := chosen.choose_among(first.source.memory):
-        best = most_interesting(first.arrays[letter], letter, chosen.top)
-        units += [
-            (unit, _named(unit, chosen) + _why(first, letter, score))
-            for unit, score in reversed(best)
+        top, own = chosen.top or 1, set(chosen.units)
+        ranked = most_interesting(first.arrays[letter], letter, top + len(own))
+        best = [one for one in ranked if one[0] not in own][:top]
+        units = [
+            *(
+                (unit, _named(unit, chosen) + _why(first, letter, score))
+                for unit, score in best[::-1]
+            ),
+            *units,
         ]
     for unit, note in units:
         scale = unit_scale(first, unit.layer, unit.what, unit.index, note, where or HERE)
