@@ -29,7 +29,7 @@ def print_card(card: "Card", names: "Sequence[NamedUnit]", noun: str) -> None:
     from charrnn.render.glyphs import one_line
 
     called = one_line("; ".join(map(str, names))) or "no name"
-    print(f"{card.unit} in {counted(card.characters, noun)}: {called}")
+    print_wrapped(f"{card.unit} in {counted(card.characters, noun)}: {called}", 2)
     print()
     print(f"values      {card.smallest:+.2f} {_bars(card.histogram)} {card.largest:+.2f}")
     _row(
