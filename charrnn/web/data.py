@@ -121,6 +121,7 @@ def page_data(
             "cell": source.cell,
             "fingerprint": source.fingerprint,
             "edits": list(source.edits),
+            "states": list(source.states),
         },
         **_text(collected, ids),
         **_predictions(collected),
@@ -228,7 +229,7 @@ def _units(
             "interest": round(float(scores[k]), 4),
             "low": round(float(lows[k]), 4),
             "high": round(float(highs[k]), 4),
-            "reasons": names_of(str(unit), names),
+            "reasons": ["".join(map(glyph, name)) for name in names_of(str(unit), names)],
         }
         for k, unit in enumerate(units)
     ]

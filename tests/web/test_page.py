@@ -933,7 +933,8 @@ def test_the_text_of_a_card_is_harmless():
 
 def test_the_card_of_the_picked_unit_is_shown_and_leads_to_its_places(look, carded):
     model, text, names, cards = carded
-    page, _ = look(model, text, "L*.c.*", names=names, change={"cards": cards}, first="L0.c.5")
+    addresses = ("L*.c.*", "L0.f.2")
+    page, _ = look(model, text, *addresses, names=names, change={"cards": cards}, first="L0.c.5")
     assert texts(page, "#card-title") == ["Card of L0.c.5"]
     assert texts(page, "#card-body h3")[:2] == ["Values", "Gates"]
     marked = texts(page, "#card-body .marked .name")
@@ -948,6 +949,8 @@ def test_the_card_of_the_picked_unit_is_shown_and_leads_to_its_places(look, card
     page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L0.c.2'))")
     assert page.locator("#card-body > div").count() == 0
     assert "charrnn units --card L0.c.2" in texts(page, "#card-hint")[0]
+    page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L0.f.2'))")
+    assert texts(page, "#card-hint") == ["A gate has none; the unit of the state does."]
     page.keyboard.press("s")
     assert page.locator("#card").is_hidden()
 

@@ -18,12 +18,15 @@ class UnitCard {
     this.section.hidden = !unit || !$("between").hidden; // models of pairs have no cards
     if (!unit) return;
     $("card-title").textContent = `Card of ${unit.name}`;
-    $("card-ask").hidden = Boolean(card) || !this.ask;
+    const isState = data.source.states.includes(unit.what);
+    $("card-ask").hidden = Boolean(card) || !this.ask || !isState;
     $("card-hint").textContent = card
       ? `What it does in all ${numbered(card.length, data.noun)}.`
-      : this.ask
-        ? ""
-        : `Not on this page: charrnn units --card ${unit.name} prints it, and visualize --html --unit ${unit.name} has it.`;
+      : isState
+        ? this.ask
+          ? ""
+          : `Not on this page: charrnn units --card ${unit.name} prints it, and visualize --html --unit ${unit.name} has it.`
+        : "A gate has none; the unit of the state does.";
     $("card-body").replaceChildren(...(card ? this.columns(card) : []));
   }
 
