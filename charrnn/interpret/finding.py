@@ -21,7 +21,7 @@ K. Zhang and S. Bowman, "Language Modeling Teaches You More than Translation Doe
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -158,7 +158,7 @@ def find(
 def survey(
     model: CharRNN,
     ids: Ids,
-    labelings: Sequence[Labeling],
+    labelings: Iterable[Labeling],
     count: int,
     *,
     networks: int = NETWORKS,
@@ -166,14 +166,19 @@ def survey(
     item_end: int | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> tuple[list[Find], list[Trait]]:
-    """What `find` finds, and the `count` units of each kind that stand out without a concept, from the same reading."""
+    """What `find` finds, and the `count` units of each kind that stand out without a concept, from the same reading.
+
+    The labelings of a long text may come from an iterator: only those labels are kept that are looked at.
+    """
     _require_long(ids)
     text = _Text(ids, item_end, progress)
-    whole = _Search(text, [one for one in labelings if one.places is None], None, count)
-    searches = [
-        whole,
-        *(_Search(text, [one], one.places) for one in labelings if one.places is not None),
-    ]
+    whole = _Search(text, None, count)
+    searches = [whole]
+    for labeling in labelings:
+        search = whole if labeling.places is None else _Search(text, labeling.places)
+        search.add(labeling)
+        if search is not whole:
+            searches.append(search)
     made = [found for search in searches for found in search.finds(model, networks, seed)]
     return sorted(made, key=lambda one: (not one.is_proven, -one.score, one.p)), whole.traits
 
@@ -214,7 +219,8 @@ def followers(
         DataError: the text is too short, or has too little of the concept.
     """
     _require_long(ids)
-    search = _Search(_Text(ids, item_end, progress), [labeling], labeling.places)
+    search = _Search(_Text(ids, item_end, progress), labeling.places)
+    search.add(labeling)
     return search.followers(model, count)
 
 
@@ -289,18 +295,28 @@ class _Search:
 
     Args:
         text: the text.
-        labelings: the concepts.
         places: where they are looked at; None: in both halves of the text.
         count: the units of each kind that are listed without a concept.
     """
 
-    def __init__(
-        self, text: _Text, labelings: Sequence[Labeling], places: Places | None, count: int = 0
-    ) -> None:
-        self._text, self._labelings, self._places = text, labelings, places
-        self._count = count
+    def __init__(self, text: _Text, places: Places | None, count: int = 0) -> None:
+        T = len(text.ids)
+        self._text, self._count = text, count
+        self._places = places or spread(T)
+        parts = [_excerpts(0, T // 2), _excerpts(T // 2, T)]
+        if places is not None:
+            parts = [_around(np.unique(np.concatenate(places)))]
+        self._excerpts = _joined(parts)
+        self._places_in_excerpts = places or (_own(parts[0]), _own(parts[1]))
+        self._every = np.unique(np.concatenate([*self._places, *self._places_in_excerpts]))
+        self._labelings: list[Labeling] = []
+        """The concepts, with their labels at `_every` only."""
         self.traits: list[Trait] = []
         """The units that stand out without a concept, once the model has read the text."""
+
+    def add(self, labeling: Labeling) -> None:
+        """Search for a unit that follows this concept too."""
+        self._labelings.append(dataclasses.replace(labeling, values=labeling.values[self._every]))
 
     def finds(self, model: CharRNN, networks: int, seed: int) -> Iterator[Find]:
         """The best unit for each concept that is common enough."""
@@ -339,7 +355,7 @@ class _Search:
         T = len(self._text.ids)
         streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // (2 * WARM_UP))), WARM_UP)
         runs = consecutive(T) if self._count else []
-        return self._halves(model, self._places or spread(T), streams, runs)
+        return self._halves(model, self._places, streams, runs)
 
     def _halves(
         self, model: CharRNN, places: Places, streams: Streams, runs: Sequence[Positions] = ()
@@ -349,28 +365,16 @@ class _Search:
         if runs:
             values = [states[np.searchsorted(every, run)] for run in runs]
             self.traits = standing_out(units_of(model), states, values, self._count)
-        first, second = (
-            Half(
-                states[np.searchsorted(every, part)],
-                {one.name: one.values[part] for one in self._labelings},
-            )
-            for part in places
-        )
+        first, second = (self._half(states[np.searchsorted(every, part)], part) for part in places)
         return first, second
+
+    def _half(self, states: Float, places: Positions) -> Half:
+        rows = np.searchsorted(self._every, places)
+        return Half(states, {one.name: one.values[rows] for one in self._labelings})
 
     def _echoes(self, network: CharRNN, scored: Sequence[Labeling]) -> list[float]:
         """The scores of a network's units, chosen for each concept as those of the model are."""
-        T = len(self._text.ids)
-        parts = [_excerpts(0, T // 2), _excerpts(T // 2, T)]
-        if self._places is not None:
-            parts = [_around(np.unique(np.concatenate(self._places)))]
-        streams = Streams(
-            np.concatenate([part.first for part in parts]),
-            np.concatenate([part.begin for part in parts]),
-            np.concatenate([part.end for part in parts]),
-        )
-        places = self._places or (_own(parts[0]), _own(parts[1]))
-        first, second = self._halves(network, places, streams)
+        first, second = self._halves(network, self._places_in_excerpts, self._excerpts)
         found = []
         for one in scored:
             u, sign, _ = _chosen(first, first.labels[one.name], is_number=one.is_number)
@@ -394,6 +398,15 @@ def _excerpts(begin: int, end: int) -> Streams:
     else:
         made = stretches(length + 1, max(1, length // EXCERPT), SHORT_WARM_UP)
     return Streams(made.first + begin, made.begin + begin, made.end + begin)
+
+
+def _joined(parts: Sequence[Streams]) -> Streams:
+    """The streams of all parts."""
+    return Streams(
+        np.concatenate([part.first for part in parts]),
+        np.concatenate([part.begin for part in parts]),
+        np.concatenate([part.end for part in parts]),
+    )
 
 
 def _around(places: Positions) -> Streams:

@@ -35,7 +35,7 @@ def states_at(
     config = model.config
     shape = len(places), len(model.cell.states), config.num_layers, config.hidden_size
     found = np.empty(shape, np.float32)
-    row = np.full(len(ids), -1, np.int64)
+    row = np.full(len(ids), -1, np.int32)
     row[places] = np.arange(len(places))
     start = model.initial_state(len(streams))
     state = start

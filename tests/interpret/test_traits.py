@@ -60,3 +60,19 @@ def test_excerpts_are_consecutive_and_within_the_text():
     assert all((np.diff(run) == 1).all() and len(run) == RUN for run in runs)
     assert runs[0][0] == 0
     assert runs[-1][-1] == 99_999
+
+
+def test_labels_may_be_made_one_after_the_other():
+    model, text = counting_model(), text_of(600)
+    ids = model.vocabulary.encode(text)
+    labels = {c: np.array([one == c for one in text], np.float32) for c in "ab()"}
+    made = []
+
+    def labelings():
+        for c, values in labels.items():
+            made.append(c)
+            yield Labeling(c, values)
+
+    found, _ = survey(model, ids, labelings(), 0, networks=1)
+    assert made == [*labels]
+    assert found == find(model, ids, [Labeling(c, v) for c, v in labels.items()], networks=1)

@@ -16,7 +16,7 @@ from charrnn.cli.terminal import print_json, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.unit_names import unit_names
 from charrnn.cli.units.chosen import MOST_FOR_CARD, item_end_of, text_of
-from charrnn.cli.units.concepts import ConceptOptions, labelings_of, print_concepts
+from charrnn.cli.units.concepts import ConceptOptions, labelings_of, num_named, print_concepts
 from charrnn.cli.units.patch import show_patch
 from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
 from charrnn.cli.units.steer import SteerOptions
@@ -138,7 +138,7 @@ def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Fi
     from charrnn.interpret.labels import per_symbol
 
     vocabulary = reader.model.vocabulary
-    labelings = [per_symbol(one, text, vocabulary) for one in labelings_of(text, options)]
+    labelings = (per_symbol(one, text, vocabulary) for one in labelings_of(text, options))
     ids = vocabulary.encode(text)
     for_each = 2 * min(len(ids) // 2, EXCERPTS * EXCERPT)
     with working(len(ids) + options.networks * for_each, reader.noun) as work:
@@ -146,7 +146,7 @@ def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Fi
             reader.model,
             ids,
             labelings,
-            0 if options.names_some else TRAITS,
+            0 if num_named(options) else TRAITS,
             networks=options.networks,
             item_end=item_end_of(reader),
             progress=work.advance,

@@ -9,6 +9,8 @@ from charrnn.config import OUTPUT, SHOWN
 from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from charrnn.interpret.finding import Labeling
 
 
@@ -60,11 +62,6 @@ class ConceptOptions(Config):
         False, "List the concepts, and search for nothing.", allows=(), panel=SHOWN
     )
 
-    @property
-    def names_some(self) -> bool:
-        """Whether something is named that is to be searched for."""
-        return bool(self.concept or self.regex or self.labels or self.span)
-
 
 def print_concepts() -> None:
     """Print the name of each concept of the catalog, and what it is."""
@@ -81,8 +78,8 @@ def num_named(options: ConceptOptions) -> int:
     return len(options.concept) + len(options.regex) + others
 
 
-def labelings_of(text: str, options: ConceptOptions) -> "list[Labeling]":
-    """What is searched for: what was named, or else the whole catalog."""
+def labelings_of(text: str, options: ConceptOptions) -> "Iterable[Labeling]":
+    """What is searched for: what was named, or else the whole catalog, one after the other."""
     from charrnn.interpret.concepts import CONCEPTS, get_concept
     from charrnn.interpret.labels import of_concept, of_file, of_regex, of_spans
 
@@ -92,4 +89,4 @@ def labelings_of(text: str, options: ConceptOptions) -> "list[Labeling]":
         found.append(of_file(options.labels, text))
     if options.span:
         found.append(of_spans(options.span, text))
-    return found or [of_concept(concept, text) for concept in CONCEPTS.values()]
+    return found or (of_concept(concept, text) for concept in CONCEPTS.values())
