@@ -18,21 +18,27 @@ def text_of(length, seed=1):
     return "".join(made)
 
 
-def counting_model(hidden_size=16, unit=5, seed=2):
-    """A random LSTM, one cell of which counts open brackets; its gates are forced open."""
+def counting_model(hidden_size=16, unit=5, seed=2, letters=LETTERS, others=()):
+    """A random LSTM, one cell of which counts open brackets; its gates are forced open.
+
+    Other cells, each a unit with its two brackets, count others.
+    """
     model = random_model(
-        characters(LETTERS), seed=seed, scale=0.5, embedding_size=6, hidden_size=hidden_size
+        characters(letters),
+        seed=seed,
+        scale=0.5,
+        embedding_size=len(letters),
+        hidden_size=hidden_size,
     )
     weights = {name: array.copy() for name, array in model.weights.items()}
-    embedding = np.eye(len(LETTERS), dtype=np.float32)
-    weights["embedding.weight"] = embedding
-    gates = {"i": 0, "f": 1, "g": 2, "o": 3}
-    rows = {gate: k * hidden_size + unit for gate, k in gates.items()}
-    symbols = sorted(LETTERS)
-    for row in rows.values():
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-            weights[f"rnn.{name}_l0"][row] = 0
-    weights["rnn.bias_ih_l0"][[rows["i"], rows["f"], rows["o"]]] = 20
-    weights["rnn.weight_ih_l0"][rows["g"], symbols.index("(")] = 3
-    weights["rnn.weight_ih_l0"][rows["g"], symbols.index(")")] = -3
+    weights["embedding.weight"] = np.eye(len(letters), dtype=np.float32)
+    symbols = sorted(letters)
+    for own, brackets in ((unit, "()"), *others):
+        rows = {gate: k * hidden_size + own for k, gate in enumerate("ifgo")}
+        for row in rows.values():
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                weights[f"rnn.{name}_l0"][row] = 0
+        weights["rnn.bias_ih_l0"][[rows["i"], rows["f"], rows["o"]]] = 20
+        for bracket, change in zip(brackets, (3, -3), strict=True):
+            weights["rnn.weight_ih_l0"][rows["g"], symbols.index(bracket)] = change
     return type(model)(model.config, model.vocabulary, weights)

@@ -94,6 +94,8 @@ def fill(folder):
     (folder / "code.py").write_text(
         'def f(A):\n    """One."""\n    return A[0]  # or (b)\n\n\n' * 40
     )
+    kinds = [f"{kind} {k}\t{kind}\n" for k in range(40) for kind in ("code", "prose")]
+    (folder / "kinds.tsv").write_text("".join(kinds))
     name_units(folder / "checkpoints" / "python" / "best.safetensors")
 
 
@@ -135,6 +137,8 @@ NEEDS = {
     "--tensorboard": "tensorboard",
     ".parquet": "pyarrow",
     "--lstmvis": "h5py",
+    "charrnn probe": "sklearn",
+    "interpret.probing": "sklearn",
     "import pandas": "pandas",
     "import polars": "polars",
 }
@@ -211,6 +215,7 @@ def shortened(line):
     line = re.sub(
         r"(charrnn units)(?=[^|]*python)(?![^|]*--(?:card|ablate))", r"\1 --networks 2", line
     )
+    line = line.replace("charrnn probe python --concept", "charrnn probe python code.py --concept")
     line = re.sub(
         r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000 --windows 50", line
     )

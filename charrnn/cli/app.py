@@ -18,7 +18,17 @@ from charrnn.errors import UsageError
 
 VERBS = {
     "Main": ("train", "sample", "convert", "visualize"),
-    "Understand": ("units", "gates", "saliency", "context", "gradients", "curve", "embed", "serve"),
+    "Understand": (
+        "units",
+        "probe",
+        "gates",
+        "saliency",
+        "context",
+        "gradients",
+        "curve",
+        "embed",
+        "serve",
+    ),
     "Measure": ("evaluate", "score", "compare"),
     "Manage": ("inspect", "runs", "corpora"),
 }

@@ -28,10 +28,12 @@ def vectors_of(
     *,
     of: Of = "mean",
     item_end: str | None = None,
+    all_states: bool = False,
 ) -> Float:
     """The vector of each text, (N, D), zeros for a text without a character that the model knows.
 
-    Of a language model, D is L·H: the outputs h of all layers. Of a model of pairs it is the encoder's final vector:
+    Of a language model, D is L·H: the outputs h of all layers. With `all_states` they are followed by those of its other
+    states, all layers of each, in the order of `Cell.states`. Of a model of pairs it is the encoder's final vector:
     the output of the top layer at the last character, and in the other direction at the first; `of` does not matter.
 
     Args:
@@ -39,13 +41,16 @@ def vectors_of(
         texts: the texts; characters that the model does not know are left out.
         of: "mean" or "last".
         item_end: the character before each text, for a model whose texts end with it; None: there is none.
+        all_states: whether a language model's vectors have all its states.
     """
+    num_states = 1
     if isinstance(model, PairNetwork):
         ids: list[npt.NDArray[Any]] = list(model.ids_of(texts))
         width = model.config.source_width
     else:
         ids = [_known(model.vocabulary, text) for text in texts]
-        width = model.config.num_layers * model.config.hidden_size
+        num_states = len(model.cell.states) if all_states else 1
+        width = num_states * model.config.num_layers * model.config.hidden_size
     vectors = np.zeros((len(texts), width), np.float32)
     order = sorted((k for k in range(len(ids)) if len(ids[k])), key=lambda k: len(ids[k]))
     for begin in range(0, len(order), ROWS):
@@ -54,7 +59,7 @@ def vectors_of(
         if isinstance(model, PairNetwork):
             vectors[rows] = model.encode(some).final
         else:
-            vectors[rows] = _states(model, some, of, item_end)
+            vectors[rows] = _states(model, some, of, item_end, num_states)
     return vectors
 
 
@@ -65,9 +70,13 @@ def _known(vocabulary: Vocabulary, text: str) -> npt.NDArray[Any]:
 
 
 def _states(
-    model: CharRNN, texts: Sequence[npt.NDArray[Any]], of: Of, item_end: str | None
+    model: CharRNN,
+    texts: Sequence[npt.NDArray[Any]],
+    of: Of,
+    item_end: str | None,
+    num_states: int,
 ) -> Float:
-    """The states of a language model over texts of one symbol at least, (N, L·H)."""
+    """The first states of a language model over texts of one symbol at least, (N, num_states·L·H)."""
     lengths = np.array([len(ids) for ids in texts])
     padded = np.zeros((int(lengths.max()), len(texts)), np.int64)
     for row, ids in enumerate(texts):
@@ -76,11 +85,11 @@ def _states(
     if item_end is not None:
         end = int(model.vocabulary.encode(item_end)[0])
         state, _ = model.advance(np.full(len(texts), end), state)
-    size = model.config.num_layers * model.config.hidden_size
+    size = num_states * model.config.num_layers * model.config.hidden_size
     total, last = np.zeros((len(texts), size), np.float64), np.zeros((len(texts), size), np.float32)
     for t, symbols in enumerate(padded):
         state, _ = model.advance(symbols, state)
-        outputs = np.concatenate([layer[0] for layer in state], -1)
+        outputs = np.concatenate([layer[k] for k in range(num_states) for layer in state], -1)
         is_inside = t < lengths
         total[is_inside] += outputs[is_inside]
         is_last = t == lengths - 1

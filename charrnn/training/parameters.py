@@ -12,9 +12,8 @@ from charrnn.network.cells.base import Cell
 from charrnn.network.heads import Head
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import norm_names
+from charrnn.network.untrained import FORGET_BIAS
 from charrnn.training.ops import TorchOps
-
-FORGET_BIAS = 1.0
 
 
 class Parameters(nn.Module):

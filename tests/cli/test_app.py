@@ -93,6 +93,8 @@ RELEASED = {
     "embed": "--json --nearest --of --out --top",
     "units": """--ablate --all --card --concept --json --labels --list --max-chars --names --networks
         --regex --replace --sets --span --last --patch --save-steer --unit""",
+    "probe": """--concept --json --labels --lines --list --max-chars --regex --untrained --unit
+        --samples""",
 }
 
 

@@ -119,7 +119,7 @@ WORDS = {
         "encoding",
         "normalize",
     ),
-    *("concept", "regex", "labels", "replace", "patch", "save_steer"),
+    *("concept", "regex", "labels", "replace", "patch", "save_steer", "lines"),
     *(
         "cell",
         "activation",

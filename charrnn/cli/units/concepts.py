@@ -15,28 +15,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConceptOptions(Config):
-    """What units are searched for."""
+class LabelOptions(Config):
+    """What is looked for in a text."""
 
     concept: tuple[str, ...] = setting(
         (),
-        "Search for a unit that follows this concept, one that {list} names. May be repeated.",
+        "Look for this concept, one that {list} names. 'indentation > 4' is a number above a bound. May be repeated.",
         metavar="NAME",
         default_text="all of them",
         panel=SHOWN,
     )
     regex: tuple[str, ...] = setting(
         (),
-        "Search for a unit that is on inside the matches of this pattern. May be repeated.",
+        "Look for the inside of the matches of this pattern. May be repeated.",
         metavar="PATTERN",
         panel=SHOWN,
     )
     labels: Path | None = setting(
         None,
-        "Search for a unit that follows the numbers in a file, one in a line for each character of the text.",
+        "Look for the numbers in a file, one in a line for each character of the text.",
         metavar="FILE",
         panel=SHOWN,
     )
+    json: bool = setting(False, "Print JSON.", panel=OUTPUT)
+    list: bool = setting(False, "List the concepts, and look for nothing.", allows=(), panel=SHOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptOptions(LabelOptions):
+    """What units are searched for."""
+
     span: tuple[str, ...] = setting(
         (),
         "Search for a unit that is on in these characters, such as 120:151, and off around them. Several spans are "
@@ -57,10 +65,6 @@ class ConceptOptions(Config):
         "Keep the concepts that are proven as the names of their units, beside the model.",
         panel=OUTPUT,
     )
-    json: bool = setting(False, "Print JSON.", panel=OUTPUT)
-    list: bool = setting(
-        False, "List the concepts, and search for nothing.", allows=(), panel=SHOWN
-    )
 
 
 def print_concepts() -> None:
@@ -78,8 +82,8 @@ def num_named(options: ConceptOptions) -> int:
     return len(options.concept) + len(options.regex) + others
 
 
-def labelings_of(text: str, options: ConceptOptions) -> "Iterable[Labeling]":
-    """What is searched for: what was named, or else the whole catalog, one after the other."""
+def labelings_of(text: str, options: LabelOptions) -> "Iterable[Labeling]":
+    """What is looked for: what was named, or else the whole catalog, one after the other."""
     from charrnn.interpret.concepts import CONCEPTS, get_concept
     from charrnn.interpret.labels import of_concept, of_file, of_regex, of_spans
 
@@ -87,6 +91,6 @@ def labelings_of(text: str, options: ConceptOptions) -> "Iterable[Labeling]":
     found += [of_regex(pattern, text) for pattern in options.regex]
     if options.labels:
         found.append(of_file(options.labels, text))
-    if options.span:
+    if isinstance(options, ConceptOptions) and options.span:
         found.append(of_spans(options.span, text))
     return found or (of_concept(concept, text) for concept in CONCEPTS.values())

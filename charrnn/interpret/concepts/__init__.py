@@ -5,11 +5,14 @@
 
 The value at a character belongs to the moment after it was read, as a column of a recording does: a quotation has begun
 once its first mark was read, and is over once its last one was. A concept is a truth value, or a number if it has
-degrees, such as a depth.
+degrees, such as a depth. A number above a bound is a truth value again: "indentation > 4".
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from charrnn.errors import UsageError
 from charrnn.interpret.concepts import code, lines, words
@@ -63,16 +66,20 @@ def _concepts() -> tuple[Concept, ...]:
     )
 
 
+ABOVE = re.compile(r"([^>]+?)\s*>\s*([0-9]{1,6})", re.ASCII)
+"""A concept with degrees, and the bound that it is above."""
 CONCEPTS = {concept.name: concept for concept in _concepts()}
 """The catalog, by name."""
 
 
 def get_concept(name: str) -> Concept:
-    """The concept of a name, or of a part of a name that no other has.
+    """The concept of a name, or of a part of a name that no other has; "NAME > 4" is a number above a bound.
 
     Raises:
-        UsageError: there is no such concept, or there are several.
+        UsageError: there is no such concept, or there are several, or one above a bound has no degrees.
     """
+    if above := ABOVE.fullmatch(name.strip()):
+        return _above(get_concept(above[1]), int(above[2]))
     if name in CONCEPTS:
         return CONCEPTS[name]
     matches = [known for known in CONCEPTS if name.lower() in known.lower()]
@@ -84,3 +91,17 @@ def get_concept(name: str) -> Concept:
         f"there is no concept {name!r}",
         did_you_mean(name, CONCEPTS) or "charrnn units --list names them",
     )
+
+
+def _above(concept: Concept, bound: int) -> Concept:
+    """The truth value that a concept with degrees is above a bound."""
+    if not concept.is_number:
+        raise UsageError(
+            f"{concept.name!r} is no number that could be above {bound:,}",
+            "leave out the bound",
+        )
+
+    def of(text: str) -> Float:
+        return (concept.of(text) > bound).astype(np.float32)
+
+    return Concept(f"{concept.name} > {bound}", of)

@@ -18,12 +18,12 @@ from charrnn.network.encoder import (
     read_both_ways,
 )
 from charrnn.network.pairs import alignment_of, head_of
+from charrnn.network.untrained import FORGET_BIAS
 from charrnn.training.inputs import Inputs
 from charrnn.training.network import Network, NumpyModule
 from charrnn.training.ops import TorchOps
 from charrnn.training.pairs.inputs import PairInputs
 from charrnn.training.parameters import (
-    FORGET_BIAS,
     HeadModule,
     LockedDropout,
     Parameters,

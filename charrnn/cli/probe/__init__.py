@@ -1,0 +1,1 @@
+"""`charrnn probe`: what can be read from all units together."""
