@@ -78,7 +78,9 @@ def write_page(
         parts = record_parts(model, text, top=top, keep=keep, item_end=reader.item_end)
         first = _first(view, units or named[:1])
         data = page_data(parts, shown, title=reader.title, first=first, names=names)
-        data["cards"] = _cards(reader, text, [*units, *named], names)
+        cards = _cards(reader, text, [*units, *named], names)
+    if cards:
+        data["cards"] = cards
     _write(path, data, palette)
 
 
