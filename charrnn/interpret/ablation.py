@@ -164,15 +164,15 @@ class _Measured:
         if item_end is not None:
             ids = whole_items(ids, item_end)
         self._model, self._ids, self._how, self._progress = model, ids, how, progress
-        self._streams = _streams(ids, item_end)
+        self._streams = scored_streams(ids, item_end)
         self._pool = _pool(model, ids, self.random, item_end)
-        self._whole, places = _costs(model, ids, self._streams, progress)
+        self._whole, places = costs(model, ids, self._streams, progress)
         self._classes = _classes(model, ids[places])
 
     def lost(self, units: Sequence[Unit], seed: int) -> Float64:
         """What each prediction costs more without some units."""
         edited = without(self._model, units, self._how, self._pool, seed)
-        return _costs(edited, self._ids, self._streams, self._progress)[0] - self._whole
+        return costs(edited, self._ids, self._streams, self._progress)[0] - self._whole
 
     def ablation(self, units: Sequence[Unit], lost: Float64, others: list[Float64]) -> Ablation:
         """What is lost in total and by class, beside what is lost without others."""
@@ -250,7 +250,7 @@ class _Resampled(NumpyOps):
 # --- what is measured -------------------------------------------------------------------------------------------------
 
 
-def _streams(ids: Ids, item_end: int | None) -> Streams:
+def scored_streams(ids: Ids, item_end: int | None) -> Streams:
     """Streams that score about SCORED symbols of a text, evenly spread; of items each one by itself."""
     if item_end is None:
         # a short text is read in as many streams as a long one, because a step of many takes little longer
@@ -266,7 +266,7 @@ def _streams(ids: Ids, item_end: int | None) -> Streams:
     return Streams(made.first[every], made.begin[every], made.end[every])
 
 
-def _costs(
+def costs(
     model: CharRNN, ids: Ids, streams: Streams, progress: Callable[[int], object]
 ) -> tuple[Float64, Positions]:
     """The bits that each scored symbol costs, and its place, in the order of the text."""
