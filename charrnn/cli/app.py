@@ -21,6 +21,7 @@ VERBS = {
     "Understand": (
         "units",
         "probe",
+        "direction",
         "gates",
         "saliency",
         "context",

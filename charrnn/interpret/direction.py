@@ -28,7 +28,7 @@ from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, stretches
 from charrnn.interpret.ablation import costs, scored_streams
 from charrnn.interpret.edits import edited
 from charrnn.interpret.scores import areas, ranks
-from charrnn.interpret.states import Positions, states_at
+from charrnn.interpret.states import states_at
 from charrnn.interpret.steering import Steering
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
@@ -47,7 +47,7 @@ FEWEST_PIECES = 5
 """Pieces that the rest of a text must have."""
 MOST_SCORED = 10_000
 """Symbols of the rest of each text that are predicted with the direction, at most."""
-STRENGTHS = (0.1, 0.2, 0.5, 1.0)
+STRENGTHS = (0.02, 0.05, 0.1, 0.2)
 RANDOM = 20
 """Random directions that are compared."""
 SAMPLES, LENGTH = 20, 100
@@ -169,7 +169,10 @@ def learn_judge(a: Parts, b: Parts, length: int, item_end: str | None) -> Judge:
     Raises:
         DataError: a text is too short.
     """
-    sides = [(pieces_of(one.train, length, item_end), pieces_of(one.rest, length, item_end)) for one in (a, b)]
+    sides = [
+        (pieces_of(one.train, length, item_end), pieces_of(one.rest, length, item_end))
+        for one in (a, b)
+    ]
     for name, (_, rest) in zip("AB", sides, strict=True):
         if len(rest) < FEWEST_PIECES:
             noun = "items" if item_end is not None else f"pieces of {length:,} characters"
@@ -244,7 +247,7 @@ def _states(
     model: CharRNN, text: str, letters: Sequence[str], item_end: str | None, progress: Progress
 ) -> Float:
     """States of all units of some letters at some places of a text, (K, U)."""
-    ids = model.vocabulary.encode(text)
+    ids: Ids = model.vocabulary.encode(text)
     end = None
     if item_end is None:
         places = np.arange(0, len(ids), -(-len(ids) // SAMPLED))
@@ -269,8 +272,8 @@ def random_directions(direction: Steering, count: int, seed: int) -> list[Steeri
     for _ in range(count):
         drawn = random.normal(size=len(direction.units))
         for places in of_state.values():
-            drawn[places] *= np.linalg.norm(direction.difference[places])
-            drawn[places] /= np.linalg.norm(drawn[places]) or 1
+            length = np.linalg.norm(direction.difference[places])
+            drawn[places] *= length / np.linalg.norm(drawn[places])
         found.append(
             dataclasses.replace(direction, on=tuple(drawn.tolist()), off=(0.0,) * len(drawn))
         )
@@ -335,7 +338,7 @@ class Trial:
 
     def _bits(self, model: CharRNN, text: str) -> float:
         """Bits per character of a text."""
-        ids = model.vocabulary.encode(text)[:MOST_SCORED]
+        ids: Ids = model.vocabulary.encode(text)[:MOST_SCORED]
         end = None
         if self.config.item_end is not None:
             end = int(model.vocabulary.encode(self.config.item_end)[0])

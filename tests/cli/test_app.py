@@ -95,6 +95,8 @@ RELEASED = {
         --regex --replace --sets --span --last --patch --save-steer --unit""",
     "probe": """--concept --json --labels --lines --list --max-chars --regex --untrained --unit
         --samples""",
+    "direction": """--json --length --lines --max-chars --random --samples --save-steer --seed --state
+        --strength""",
 }
 
 

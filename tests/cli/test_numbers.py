@@ -9,6 +9,7 @@ import typer
 from helpers import random_model
 
 from charrnn.cli.app import VERBS, _module
+from charrnn.cli.direction import strength_of
 from charrnn.cli.edits import file_and_strength
 from charrnn.cli.options import Changes, _Parts, as_command
 from charrnn.cli.refused import Refused, in_one_line
@@ -119,7 +120,7 @@ WORDS = {
         "encoding",
         "normalize",
     ),
-    *("concept", "regex", "labels", "replace", "patch", "save_steer", "lines"),
+    *("concept", "regex", "labels", "replace", "patch", "save_steer", "lines", "state"),
     *(
         "cell",
         "activation",
@@ -179,6 +180,7 @@ READ = {
     "clamp": (("L0.c.3={}", "L0.c.{}=1"), lambda t: (e := parse_edit(t, "clamp")) and (e.value, e.units(MODEL))),
     "steer": (("L0.c.3={}", "L0.c.0-{}=1"), lambda t: (e := parse_edit(t, "steer")) and (e.value, e.units(MODEL))),
     "steer_file": (("f.json={}", "L0.c.3={}", "L{}.c.3=1"), edits_of),
+    "strength": (("{}",), strength_of),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
     "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
     "match": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), lambda text: compile_expression(text, "ab0123456789,{}")),
