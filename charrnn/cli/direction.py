@@ -111,7 +111,7 @@ def direction(
     strengths = [strength_of(text) for text in options.strength]
     reader = make_reader(open_checkpoint(path), names)
     with one_thread():
-        _show(reader, options, strengths)
+        _show(reader, path or reader.title, options, strengths)
 
 
 def strength_of(text: str) -> float:
@@ -130,7 +130,8 @@ def strength_of(text: str) -> float:
     )
 
 
-def _show(reader: Reader, options: DirectionOptions, strengths: "list[float]") -> None:
+def _show(reader: Reader, model: str, options: DirectionOptions, strengths: "list[float]") -> None:
+    """Find and try a direction; `model` is what the user calls the model."""
     from charrnn.interpret import direction as found
 
     letters = _letters(reader, options.state)
@@ -164,7 +165,7 @@ def _show(reader: Reader, options: DirectionOptions, strengths: "list[float]") -
             "charrnn: the classifier hardly tells the texts apart, so its shares prove little; take longer texts"
         )
     if options.save_steer is not None:
-        typed = shlex.join(["charrnn", "sample", reader.title, "--steer-file"])
+        typed = shlex.join(["charrnn", "sample", model, "--steer-file"])
         first = f"{shlex.quote(str(options.save_steer))}={effects[1].strength:g}"
         say(f"charrnn: wrote {options.save_steer}; to use it: {typed} {first}")
 

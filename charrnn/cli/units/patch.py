@@ -174,7 +174,7 @@ def _show_each(reader: Reader, every: "Sequence[Patch]", *, as_json: bool) -> No
                 f"{made.percentile:.0f}",
                 f"{_shown(reader, int(gains.argmax()))} {gains.max():+.3f}",
                 f"{_shown(reader, int(gains.argmin()))} {gains.min():+.3f}",
-                one_line("; ".join(names_of(str(unit), names))),
+                one_line(next(iter(names_of(str(unit), names)), "")),
             )
         )
     columns = [list(column) for column in zip(heading, *rows, strict=True)]
