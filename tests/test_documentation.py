@@ -97,16 +97,23 @@ def fill(folder):
     kinds = [f"{kind} {k}\t{kind}\n" for k in range(40) for kind in ("code", "prose")]
     (folder / "kinds.tsv").write_text("".join(kinds))
     name_units(folder / "checkpoints" / "python" / "best.safetensors")
+    (folder / "code.txt").write_text("return A[0]\n" * 300)
+    (folder / "prose.txt").write_text("Return the first of them.\n" * 150)
 
 
 def name_units(path):
-    """Give a unit the name that the pages find for it."""
+    """Give a unit the name that the pages find for it, and make the file to steer by it."""
     from charrnn.checkpoint import load_checkpoint
     from charrnn.interpret.names import names_file
+    from charrnn.interpret.steering import Steering, save_steering
+    from charrnn.interpret.units import Unit
 
     named = {"unit": "L1.c.67", "name": "inside brackets", "score": 0.93, "sign": -1}
-    record = {"fingerprint": load_checkpoint(path).model.fingerprint, "units": [named]}
-    names_file(path).write_text(json.dumps(record))
+    fingerprint = load_checkpoint(path).model.fingerprint
+    names_file(path).write_text(json.dumps({"fingerprint": fingerprint, "units": [named]}))
+    unit = Unit(1, "c", 67)
+    steering = Steering("clamp", named["name"], fingerprint, (unit,), (-1.4,), (0.3,))
+    save_steering(steering, path.parents[2] / "brackets.json")
 
 
 def make_unfinished_run(folder):
@@ -213,7 +220,11 @@ def shortened(line):
     line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured
     line = re.sub(r"(charrnn units .*--ablate .*)", r"\1 --max-chars 1500 --sets 2", line)
     line = re.sub(
-        r"(charrnn units)(?=[^|]*python)(?![^|]*--(?:card|ablate))", r"\1 --networks 2", line
+        r"(charrnn units .*) --save-steer \S+", r"\1", line
+    )  # an untrained unit proves nothing
+    line = re.sub(r"(charrnn direction .*)", r"\1 --samples 2 --random 1 --length 20", line)
+    line = re.sub(
+        r"(charrnn units)(?=[^|]*python)(?![^|]*--(?:card|ablate|patch))", r"\1 --networks 2", line
     )
     line = line.replace("charrnn probe python --concept", "charrnn probe python code.py --concept")
     line = re.sub(
