@@ -94,6 +94,11 @@ class Card:
     """What is lost without it in the beginning of the text, beside other units; None of a text below LEAST_ABLATED
     or of a model whose units are edited."""
 
+    @property
+    def followed(self) -> tuple[Followed, ...]:
+        """The concepts that it follows better than chance would."""
+        return tuple(one for one in self.concepts if one.strength > 0)
+
 
 def make_cards(
     model: "CharRNN",

@@ -21,32 +21,34 @@ K. Zhang and S. Bowman, "Language Modeling Teaches You More than Translation Doe
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from charrnn.errors import DataError
-from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, Streams, excerpts, stretches
-from charrnn.interpret.scores import (
-    areas,
-    average_precision,
-    best_threshold,
-    overlap,
-    ranks,
-    standardized,
+from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, Streams, stretches
+from charrnn.interpret.halves import (
+    Half,
+    Places,
+    around,
+    chosen,
+    excerpts_of,
+    joined,
+    means,
+    own_places,
+    ranked,
+    score_of,
+    sign_of,
+    spread,
 )
+from charrnn.interpret.scores import average_precision, best_threshold, overlap
 from charrnn.interpret.states import Positions, states_at
 from charrnn.interpret.traits import Trait, consecutive, standing_out
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
 from charrnn.numerics import Float, Float64, Ids
 
-SAMPLED = 20_000
-"""Characters of each half that are looked at, at most."""
-SHORTLIST = 8
-"""Units of the largest |r| among which the one with the largest area is chosen."""
 SHIFTS = 199
 """Distances by which labels are moved."""
 NEAREST_SHIFT = 0.05
@@ -63,11 +65,6 @@ FEWEST = 25
 """Characters of each half with a label, and without it, that are needed to score it."""
 FEWEST_IN_SPANS = 5
 """Characters of each part with a label, and without it, where a user has chosen the characters that count."""
-EXCERPTS, EXCERPT, SHORT_WARM_UP = 64, 160, 64
-"""The parts of each half that networks with shuffled weights read: how many, their symbols, and those before these."""
-
-Places = tuple[Positions, Positions]
-"""The characters by which a unit is chosen, and those by which it is scored."""
 
 
 @dataclass(frozen=True)
@@ -255,26 +252,6 @@ def _require_long(ids: Ids) -> None:
 
 
 @dataclass(frozen=True)
-class Half:
-    """What is looked at of one half of a text."""
-
-    states: Float
-    """(K, U) the values of all units at K characters."""
-    labels: Mapping[str, Float]
-    """(K,) the values of each label there."""
-
-    @cached_property
-    def centered(self) -> Float:
-        """The standardized values, (K, U)."""
-        return standardized(self.states)
-
-    def correlations(self, labels: Float) -> Float:
-        """Pearson's r of each unit with each label (K, C): (U, C)."""
-        found: Float = self.centered.T @ standardized(labels) / np.float32(len(labels))
-        return found
-
-
-@dataclass(frozen=True)
 class _Text:
     """A text, and how it is read."""
 
@@ -303,11 +280,11 @@ class _Search:
         T = len(text.ids)
         self._text, self._count = text, count
         self._places = places or spread(T)
-        parts = [_excerpts(0, T // 2), _excerpts(T // 2, T)]
+        parts = [excerpts_of(0, T // 2), excerpts_of(T // 2, T)]
         if places is not None:
-            parts = [_around(np.unique(np.concatenate(places)))]
-        self._excerpts = _joined(parts)
-        self._places_in_excerpts = places or (_own(parts[0]), _own(parts[1]))
+            parts = [around(np.unique(np.concatenate(places)))]
+        self._excerpts = joined(parts)
+        self._places_in_excerpts = places or (own_places(parts[0]), own_places(parts[1]))
         self._every = np.unique(np.concatenate([*self._places, *self._places_in_excerpts]))
         self._labelings: list[Labeling] = []
         """The concepts, with their labels at `_every` only."""
@@ -344,11 +321,11 @@ class _Search:
         return [
             Follower(
                 units[u],
-                sign := _sign(r[u]),
+                sign := sign_of(r[u]),
                 score_of(sign * second.states[:, u], held, is_number=is_number),
                 is_number,
             )
-            for u in _ranked(first, labels, r, count, is_number=is_number)
+            for u in ranked(first, labels, r, count, is_number=is_number)
         ]
 
     def _own_halves(self, model: CharRNN) -> tuple[Half, Half]:
@@ -377,49 +354,10 @@ class _Search:
         first, second = self._halves(network, self._places_in_excerpts, self._excerpts)
         found = []
         for one in scored:
-            u, sign, _ = _chosen(first, first.labels[one.name], is_number=one.is_number)
+            u, sign, _ = chosen(first, first.labels[one.name], is_number=one.is_number)
             held = second.labels[one.name]
             found.append(score_of(sign * second.states[:, u], held, is_number=one.is_number))
         return found
-
-
-def spread(length: int) -> Places:
-    """Evenly spread places of each half of a text, at most SAMPLED."""
-    middle = length // 2
-    step = -(-(length - middle) // SAMPLED)
-    return np.arange(0, middle, step), np.arange(middle, length, step)
-
-
-def _excerpts(begin: int, end: int) -> Streams:
-    """Excerpts of a part of a text, or all of it if it is short."""
-    length = end - begin
-    if length > EXCERPTS * EXCERPT:
-        made = excerpts(length + 1, EXCERPTS, EXCERPT, SHORT_WARM_UP)
-    else:
-        made = stretches(length + 1, max(1, length // EXCERPT), SHORT_WARM_UP)
-    return Streams(made.first + begin, made.begin + begin, made.end + begin)
-
-
-def _joined(parts: Sequence[Streams]) -> Streams:
-    """The streams of all parts."""
-    return Streams(
-        np.concatenate([part.first for part in parts]),
-        np.concatenate([part.begin for part in parts]),
-        np.concatenate([part.end for part in parts]),
-    )
-
-
-def _around(places: Positions) -> Streams:
-    """A stream for each run of neighboring places."""
-    begins = places[np.diff(places, prepend=-2) > 1]
-    ends = places[np.diff(places, append=places[-1] + 2) > 1] + 1
-    return Streams(np.maximum(begins - SHORT_WARM_UP, 0), begins, ends)
-
-
-def _own(streams: Streams) -> Positions:
-    """The places that streams read as their own."""
-    bounds = zip(streams.begin, streams.end, strict=True)
-    return np.concatenate([np.arange(begin, end) for begin, end in bounds])
 
 
 def _is_common(labeling: Labeling, *halves: Half) -> bool:
@@ -443,7 +381,7 @@ def _best(
 ) -> Find:
     """The best unit for a concept, not yet compared with shuffled networks."""
     labels, held = first.labels[labeling.name], second.labels[labeling.name]
-    u, sign, best = _chosen(first, labels, is_number=labeling.is_number)
+    u, sign, best = chosen(first, labels, is_number=labeling.is_number)
     chance = np.abs(first.correlations(_moved(labels, random))).max(0)
     seen, own = sign * first.states[:, u], sign * second.states[:, u]
     precision = union = threshold = None
@@ -462,43 +400,8 @@ def _best(
         union,
         threshold,
         (1 + int((chance >= best - 1e-6).sum())) / (1 + SHIFTS),
-        _means(second.states[:, u], held, is_number=labeling.is_number),
+        means(second.states[:, u], held, is_number=labeling.is_number),
     )
-
-
-def _chosen(half: Half, labels: Float, *, is_number: bool) -> tuple[int, int, float]:
-    """The column of the best unit, its sign, and the largest |r| of any unit."""
-    r = half.correlations(labels[:, None])[:, 0]
-    (u,) = _ranked(half, labels, r, 1, is_number=is_number)
-    return u, _sign(r[u]), float(np.abs(r).max())
-
-
-def _ranked(half: Half, labels: Float, r: Float, count: int, *, is_number: bool) -> list[int]:
-    """The columns of the best units, the best first: by |r|, and of a truth value's shortlist by their area."""
-    some = np.argsort(-np.abs(r), kind="stable")[: count if is_number else max(count, SHORTLIST)]
-    if not is_number:
-        oriented = half.states[:, some] * np.where(r[some] >= 0, 1, -1).astype(np.float32)
-        area = areas(ranks(oriented), labels[:, None])[:, 0]
-        some = some[np.argsort(-area, kind="stable")]
-    return [int(u) for u in some[:count]]
-
-
-def _sign(r: float) -> int:
-    return 1 if r >= 0 else -1
-
-
-def score_of(values: Float, labels: Float, *, is_number: bool) -> float:
-    """The score of one unit, with its sign: the area, or r if that is above 0."""
-    if is_number:
-        r = (standardized(values[:, None]) * standardized(labels[:, None])).mean()
-        return max(0.0, float(r))
-    return float(areas(ranks(values[:, None]), labels[:, None])[0, 0])
-
-
-def _means(values: Float, labels: Float, *, is_number: bool) -> tuple[float, float]:
-    """The mean of a unit where a concept holds, or is above its mean, and elsewhere."""
-    holds = labels > (labels.mean() if is_number else 0)
-    return float(values[holds].mean()), float(values[~holds].mean())
 
 
 def _moved(labels: Float, random: np.random.Generator) -> Float:

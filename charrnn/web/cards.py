@@ -73,7 +73,7 @@ def card_data(card: Card, names: Sequence[NamedUnit]) -> dict[str, Any]:
                 "proven": one.concept in own,
                 **_rounded(score=one.score, strength=one.strength),
             }
-            for one in card.concepts[:CONCEPTS]
+            for one in card.followed[:CONCEPTS]
         ],
         "cost": None if card.cost is None else _cost(card.cost),
         "highest": [_context(context) for context in card.highest],

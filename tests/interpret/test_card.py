@@ -30,6 +30,8 @@ def test_a_counter_follows_brackets_by_gates_that_are_always_open(read):
     assert best["inside brackets"].score == pytest.approx(1)
     assert best["inside brackets"].sign == 1
     assert other.concepts[0].score < 0.99
+    assert [*other.followed] == [one for one in other.concepts if one.strength > 0]
+    assert len(other.followed) < len(other.concepts)
     gates = {gate.name: gate for gate in card.gates}
     assert list(gates) == ["i", "f", "o"]
     assert all(gate.open == 1 and gate.shut == 0 for gate in gates.values())

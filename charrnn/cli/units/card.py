@@ -93,9 +93,9 @@ def _concepts(card: "Card", names: "Sequence[NamedUnit]") -> list[str]:
     shown = [
         f"{one.measure} {one.score:.2f}  {'+' if one.sign > 0 else '-'}{one.concept}"
         + (" (its name)" if one.concept in proven else "")
-        for one in card.concepts[:CONCEPTS]
+        for one in card.followed[:CONCEPTS]
     ]
-    return shown or ["the text has too little of every concept"]
+    return shown or ["none that the text has enough of"]
 
 
 def _cost(card: "Card") -> list[str]:

@@ -134,7 +134,8 @@ def _show_finds(
 
 def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Find], list[Trait]]":
     """The unit for each concept, and, if no concept was named, those that stand out without one."""
-    from charrnn.interpret.finding import EXCERPT, EXCERPTS, survey
+    from charrnn.interpret.finding import survey
+    from charrnn.interpret.halves import EXCERPT, EXCERPTS
     from charrnn.interpret.labels import per_symbol
 
     vocabulary = reader.model.vocabulary

@@ -13,7 +13,8 @@ import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, stretches
-from charrnn.interpret.finding import FEWEST, SAMPLED, Labeling, units_of
+from charrnn.interpret.finding import FEWEST, Labeling, units_of
+from charrnn.interpret.halves import SAMPLED
 from charrnn.interpret.probing.controls import Probe, columns_of, probed, untrained_like
 from charrnn.interpret.probing.readout import Columns, Number, Parts, Rows, Truth
 from charrnn.interpret.states import Positions, states_at

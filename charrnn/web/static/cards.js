@@ -99,7 +99,7 @@ class UnitCard {
         marked: proven,
       }),
     );
-    const none = element("p", { className: "hint", textContent: "The text has too little of every concept." });
+    const none = element("p", { className: "hint", textContent: "None that the text has enough of." });
     return [heading("Concepts"), bars.length ? element("ol", { className: "bars" }, ...bars) : none];
   }
 
