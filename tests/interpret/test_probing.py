@@ -12,8 +12,8 @@ from charrnn.errors import DataError, UsageError
 from charrnn.interpret.concepts import get_concept
 from charrnn.interpret.finding import Labeling, units_of
 from charrnn.interpret.probing.characters import _parts, probe
+from charrnn.interpret.probing.kinds import Label, Number, Truth
 from charrnn.interpret.probing.lines import FEWEST, _split, probe_lines, wilson
-from charrnn.interpret.probing.readout import Label, Number, Truth
 from charrnn.network.untrained import untrained_weights
 
 LETTERS = "ab()[]"

@@ -16,7 +16,8 @@ from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, stretches
 from charrnn.interpret.finding import FEWEST, Labeling, units_of
 from charrnn.interpret.halves import SAMPLED
 from charrnn.interpret.probing.controls import Probe, columns_of, probed, untrained_like
-from charrnn.interpret.probing.readout import Columns, Number, Parts, Rows, Truth
+from charrnn.interpret.probing.kinds import Number, Truth
+from charrnn.interpret.probing.readout import Columns, Parts, Rows
 from charrnn.interpret.states import Positions, states_at
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN

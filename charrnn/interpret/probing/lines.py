@@ -15,7 +15,8 @@ from charrnn.errors import DataError
 from charrnn.interpret.embedding import vectors_of
 from charrnn.interpret.finding import units_of
 from charrnn.interpret.probing.controls import Probe, columns_of, probed, untrained_like
-from charrnn.interpret.probing.readout import Columns, Label, Parts, Rows
+from charrnn.interpret.probing.kinds import Label
+from charrnn.interpret.probing.readout import Columns, Parts, Rows
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
 from charrnn.numerics import Float
