@@ -1,0 +1,73 @@
+"""The benchmark of units: what it plants is what it says, and all of it runs."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charrnn.interpret.concepts import CONCEPTS
+from charrnn.interpret.finding import find
+from charrnn.interpret.labels import of_concept
+from charrnn.interpret.recording import record
+
+PATH = Path(__file__).parent.parent / "benchmarks" / "units.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """The benchmark as a module."""
+    spec = importlib.util.spec_from_file_location("units_benchmark", PATH)
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        patch.setattr(module, "PASSAGE", 3000)
+        yield module
+
+
+def test_a_memory_that_is_planted_among_32_units_is_found_first(benchmark):
+    text = benchmark.quotations(1)
+    model = benchmark.untrained(text, "lstm", 1, 32, 1)
+    model = benchmark.planted(model, 9, {"“": 0.999}, cleared="”")
+    names = ("inside double quotes", "inside a word", "position in line")
+    labelings = [of_concept(CONCEPTS[name], text) for name in names]
+    first = find(model, model.vocabulary.encode(text), labelings, networks=4)[0]
+    assert (first.unit.index, first.concept) == (9, "inside double quotes")
+    assert first.is_proven
+    assert first.score > 0.999
+
+
+def test_a_planted_counter_counts(benchmark):
+    text = "".join(benchmark.made_lines("nested", 3, 2))
+    model = benchmark.untrained(text, "lstm", 1, 12, 1)
+    cell = record(benchmark.planted(model, 5, {"(": 0.5, ")": -0.5}), text, keep={"c"}).arrays["c"]
+    depth = np.cumsum([(c == "(") - (c == ")") for c in text])
+    assert cell[-len(text) :, 0, 5] == pytest.approx(depth / 2, abs=1e-3)
+
+
+def test_quotations_end_before_their_line_does(benchmark):
+    text = benchmark.quotations(2)
+    assert all(line.count("“") == line.count("”") for line in text.splitlines()[:-1])
+    assert len(re.findall("“[^“”]*”", text)) > 20
+
+
+def test_labels_that_change_at_random_last_as_long_as_slow_concepts(benchmark):
+    chains = [one.values for one in benchmark._chains(20)]
+    lasting = [len(chain) / (1 + np.abs(np.diff(chain)).sum()) for chain in chains]
+    assert min(lasting) < 40
+    assert max(lasting) > 200
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["planted", "labels", "untrained", "time", "nested", "moods"])
+def test_a_benchmark_prints_figures_beside_its_goals(benchmark, name, tmp_path, monkeypatch):
+    for size in ("PASSAGE", "SHORT_PASSAGE", "SHORT"):
+        monkeypatch.setattr(benchmark, size, 4000)
+    monkeypatch.setattr(benchmark, "CONTINUED", 3)
+    options = benchmark.Options(2, [1], 30, tmp_path, 8000)
+    rows = list(benchmark.BENCHMARKS[name](options))
+    assert all(re.search(r"\d", row.figure) for row in rows)
+    assert any(row.goal for row in rows)
