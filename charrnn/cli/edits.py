@@ -110,12 +110,9 @@ def file_and_strength(text: str) -> tuple[Path, float | None]:
 
 
 def _addressed(text: str, loaded: "Checkpoint") -> str:
-    """An edit with the address of its unit in place of the unit's name."""
+    """An edit with the address of its unit in place of the unit's name, for which alone the file of names is read."""
     from charrnn.cli.unit_names import unit_names
-    from charrnn.interpret.names import address_of, is_name
+    from charrnn.interpret.names import is_name, with_address
 
-    name, equals, value = text.rpartition("=")
-    if not equals or not is_name(name) or not name.strip():
-        return text
-    names = unit_names(loaded)
-    return f"{address_of(name.strip(), names)}={value}" if names else text
+    is_named = is_name(text.rpartition("=")[0])
+    return with_address(text, unit_names(loaded)) if is_named else text

@@ -155,7 +155,11 @@ def parse_edits(
             expected = "a line looks like 'clamp L0.c.37=+1' or 'steer L0.c.37=+0.5'"
             raise DataError(f"{where}: {expected}, not {line.strip()[:60]!r}")
         kind: Kind = "clamp" if words[0] == "clamp" else "steer"
-        yield parse_edit(addressed(words[1]), kind, where=where)
+        try:
+            edit = addressed(words[1])
+        except UsageError as error:
+            raise DataError(f"{where}: {error.message}", error.hint) from error
+        yield parse_edit(edit, kind, where=where)
 
 
 def _expected_value(address: str, found: str) -> str:

@@ -175,6 +175,18 @@ def address_of(name: str, names: Iterable[NamedUnit]) -> str:
     )
 
 
+def with_address(edit: str, names: Iterable[NamedUnit]) -> str:
+    """An edit such as `inside a string=+1` with the address of its unit in place of the name.
+
+    Raises:
+        UsageError: there is no such name, or several units have it in theirs.
+    """
+    name, equals, value = edit.rpartition("=")
+    if not equals or not name.strip():
+        return edit
+    return f"{address_of(name.strip(), names)}={value}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Names(Config):
     fingerprint: str = setting("", "That of the network.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
-from charrnn.interpret.names import NamedUnit
+from charrnn.interpret.names import NamedUnit, with_address
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_unit, parse_units
 from charrnn.sampling.sampler import full_prompt, generate, generate_items
@@ -187,7 +187,8 @@ class Live:
 
     def _edited(self, fields: Mapping[str, Any]) -> "CharRNN":
         """The model with the edits of a request."""
-        edits = tuple(parse_edits(_text(fields, "edits"), "edits"))
+        lines = _text(fields, "edits")
+        edits = tuple(parse_edits(lines, "edits", lambda edit: with_address(edit, self._names)))
         return edited(self._model, edits) if edits else self._model
 
 

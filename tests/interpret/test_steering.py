@@ -266,6 +266,8 @@ def test_a_file_with_lines_has_no_strength_but_names(call, tmp_path, wording):
     by_name = call("sample", "--length", 20, "--steer-file", "edits.txt")
     assert "clamp L0.c.5=+1" in by_name.err
     wording(call("sample", "--steer-file", "edits.txt=2", status=2))
+    (tmp_path / "edits.txt").write_text("\nclamp inside a string=1\n")
+    wording(call("sample", "--steer-file", "edits.txt", status=3))
     wording(call("sample", "--steer-file", "b.json=2", status=3))
 
 

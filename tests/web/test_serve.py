@@ -22,6 +22,7 @@ from helpers import CLEAN, own_signals, program, random_model, run_charrnn
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.interpret.edits import Edit
+from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import Unit, parse_units
 from charrnn.web.cards import page_cards
@@ -415,6 +416,9 @@ def test_a_clamp_is_the_edited_models_and_the_same_seed_tells_them_apart(tiny_mo
     found = written(live(tiny_model), prompt="def ", edits=edits)
     assert found == "".join(held.sample("def ", seed=1, length=40))
     assert found != written(live(tiny_model), prompt="def ")
+    names = [NamedUnit(unit="L1.h.5", name="a=b"), NamedUnit(unit="L1.h.7", name="in quotes")]
+    model = live(tiny_model, names=names)
+    assert written(model, prompt="def ", edits="clamp a=b=3\nclamp in quotes=-3") == found
 
 
 def test_another_temperature_in_the_midst_goes_on_with_the_next_random_numbers(any_model):
