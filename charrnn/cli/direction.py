@@ -22,7 +22,8 @@ from charrnn.wording import counted, escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from charrnn.interpret.direction import Direction, Effect, Judge
+    from charrnn.interpret.direction import Direction
+    from charrnn.interpret.trial import Effect, Judge
 
 EXAMPLES = (
     "charrnn direction code.txt prose.txt",
@@ -132,26 +133,27 @@ def strength_of(text: str) -> float:
 
 def _show(reader: Reader, model: str, options: DirectionOptions, strengths: "list[float]") -> None:
     """Find and try a direction; `model` is what the user calls the model."""
-    from charrnn.interpret import direction as found
+    from charrnn.interpret.direction import find_direction, parts_of
+    from charrnn.interpret.trial import STRENGTHS, Trial, learn_judge
 
     letters = _letters(reader, options.state)
     end = reader.item_end or (LINES.end if options.lines else None)
-    a, b = (found.parts_of(_text(reader, name, options.max_chars), end) for name in reader.names)
-    judge = found.learn_judge(a, b, options.length, end)
+    a, b = (parts_of(_text(reader, name, options.max_chars), end) for name in reader.names)
+    judge = learn_judge(a, b, options.length, end)
     title = " to ".join(Path(name).name for name in reader.names)
     config = SamplingConfig(length=options.length, seed=options.seed, item_end=end)
     with working(None, reader.noun) as work:
-        made = found.find_direction(
+        made = find_direction(
             reader.model, a, b, letters, name=title, item_end=end, progress=work.advance
         )
         if options.save_steer is not None:
             _save(made, options.save_steer)
-        trial = found.Trial(judge, (a.rest, b.rest), config, options.samples)
+        trial = Trial(judge, (a.rest, b.rest), config, options.samples)
         effects = list(
             trial.effects(
                 reader.model,
                 made.steering,
-                strengths or found.STRENGTHS,
+                strengths or STRENGTHS,
                 random=options.random,
                 progress=work.advance,
             )

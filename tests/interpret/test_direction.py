@@ -10,14 +10,8 @@ import charrnn
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
-from charrnn.interpret.direction import (
-    Trial,
-    find_direction,
-    learn_judge,
-    parts_of,
-    pieces_of,
-    random_directions,
-)
+from charrnn.interpret.direction import find_direction, parts_of
+from charrnn.interpret.trial import Trial, learn_judge, pieces_of, random_directions
 from charrnn.sampling.sampler import collect, generate
 
 H = 8
