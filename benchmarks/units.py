@@ -1,7 +1,7 @@
 """What the search for units finds, and what it leaves: planted units, noise, untrained networks, made texts, time.
 
     python benchmarks/units.py planted labels time
-    python benchmarks/units.py nested moods --steps 6000 --seeds 1 2 3
+    python benchmarks/units.py nested moods --seeds 1 2 3
     python benchmarks/units.py untrained --trials 200
 
 Nothing else should be running. Each line of the table is a figure with its goal, printed as soon as it is known.
@@ -56,7 +56,7 @@ PASSAGE = 20_000
 """Characters of a text in which units are searched for."""
 HELD_OUT_SEED = 7
 """That of made texts on which networks are measured that were trained on those of another."""
-HEAD = f"{'benchmark':<11}{'what':<62}{'figure':<34}goal"
+HEAD = f"{'benchmark':<11}{'what':<76}{'figure':<34}goal"
 SHAPES: tuple[tuple[str, int, int], ...] = (
     *(("lstm", 1, 64), ("gru", 1, 64), ("lstm", 2, 48), ("gru", 2, 32), ("elman", 1, 64)),
 )
@@ -67,6 +67,10 @@ SAMPLES, SAMPLE = 64, 400
 """Samples of a network, and characters of each."""
 CONTINUED, PREFIX_WORDS = 100, 4
 """Lines that are continued with their mood turned round, and the words of each that are given."""
+MUCH_DROPOUT = ("--dropout", 0.3, "--weight-drop", 0.5)
+"""With less of it a network spreads the depth over several units."""
+STEPS = {"nested": 2_000, "moods": 6_000}
+"""Steps of training: a minute or two of one core."""
 RESAMPLES = 1_000
 SHORT, LONG = 100_000, 10_000_000
 """Characters that are read to take the time."""
@@ -78,7 +82,7 @@ class Options:
 
     trials: int
     seeds: Sequence[int]
-    steps: int
+    steps: int | None
     out: Path
     characters: int
 
@@ -177,13 +181,16 @@ def everything(model: CharRNN, text: str, seed: int, networks: int = NETWORKS) -
     return find(model, model.vocabulary.encode(text), labelings, networks=networks, seed=seed)
 
 
-def trained(name: str, hidden_size: int, seed: int, options: Options) -> CharRNN:
+def trained(
+    name: str, hidden_size: int, seed: int, options: Options, regularization: Sequence[object] = ()
+) -> CharRNN:
     """A network of one layer, trained by `charrnn train NAME`, unless that was done before."""
     run = options.out / f"{name}-{seed}"
     if not (run / "last.safetensors").exists():
         shape = ("--hidden-size", hidden_size, "--layers", 1, "--threads", 1)
-        where = ("--steps", options.steps, "--out", options.out, "--name", run.name)
-        charrnn("train", name, *shape, *where, "--seed", seed, "--no-baselines", "-q")
+        where = ("--steps", options.steps or STEPS[name], "--out", options.out, "--name", run.name)
+        typed = (*shape, *where, *regularization, "--seed", seed)
+        charrnn("train", name, *typed, "--no-baselines", "-q")
     return load_checkpoint(run / "best.safetensors").model
 
 
@@ -324,7 +331,7 @@ def nested(options: Options) -> Iterator[Row]:
     """The unit of the depth of brackets, in networks of 64 units."""
     text = "".join(made_lines("nested", HELD_OUT_SEED, 400))
     for seed in options.seeds:
-        model = trained("nested", 64, seed, options)
+        model = trained("nested", 64, seed, options, MUCH_DROPOUT)
         yield from _of_nested(model, text, f"seed {seed}: ")
 
 
@@ -439,7 +446,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], default=[])
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, help="steps of training, of 64 x 64 characters each")
     parser.add_argument("--characters", type=int, default=LONG)
     parser.add_argument("--out", type=Path, help="where trained networks are kept, and found again")
     given = parser.parse_args()
@@ -450,7 +457,7 @@ def main() -> None:
         print(HEAD, flush=True)
         for name in given.names or BENCHMARKS:
             for row in BENCHMARKS[name](options):
-                print(f"{name:<11}{row.what:<62}{row.figure:<34}{row.goal}".rstrip(), flush=True)
+                print(f"{name:<11}{row.what:<76}{row.figure:<34}{row.goal}".rstrip(), flush=True)
 
 
 if __name__ == "__main__":
