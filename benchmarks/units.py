@@ -295,25 +295,25 @@ def untrained_networks(options: Options) -> Iterator[Row]:
 
 
 def time_and_memory(options: Options) -> Iterator[Row]:
-    """What a search takes in an untrained network of 2 x 256 units."""
+    """What a search takes in an untrained LSTM of 256 units, whose states have 512 values."""
     text = library(SHORT)
-    model = untrained(text, "lstm", 2, 256, 1)
+    model = untrained(text, "lstm", 1, 256, 1)
     text = "".join(c for c in library(options.characters) if c in {*text})
     path = options.out / "fresh.safetensors"
     save_checkpoint(path, Checkpoint(model))
     short, long = options.out / "short.txt", options.out / "long.txt"
     short.write_text(text[:SHORT], encoding="utf-8", newline="")
     long.write_text(text, encoding="utf-8", newline="")
-    seconds, most = measured("units", path, short, "--all", "--no-names")
-    yield Row(f"units on {SHORT:,} characters, 2 x 256", f"{seconds:.0f} s, {most:.0f} MB", "60 s")
-    seconds, most = measured("units", path, long, "--all", "--no-names")
-    yield Row(f"units on {len(text):,} characters", f"{seconds:.0f} s, {most:.0f} MB", "bounded")
-    seconds, most = measured("evaluate", path, long)
-    yield Row("evaluate on the same", f"{seconds:.0f} s, {most:.0f} MB", "as long as units")
+    figure = measured("units", path, short, "--all", "--no-names")
+    yield Row(f"units on {SHORT:,} characters", figure, "60 s")
+    figure = measured("units", path, long, "--all", "--no-names")
+    yield Row(f"units on {len(text):,} characters", figure, "bounded")
+    figure = measured("evaluate", path, long)
+    yield Row("evaluate on the same", figure, "as long as units")
 
 
-def measured(*arguments: object) -> tuple[float, float]:
-    """The seconds that a command takes, and its largest memory in MB."""
+def measured(*arguments: object) -> str:
+    """The seconds that a command takes, those of the processor, and its largest memory."""
     command = [sys.executable, "-m", "charrnn", *map(str, arguments)]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -321,7 +321,8 @@ def measured(*arguments: object) -> tuple[float, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command} failed")
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
+    seconds, own = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+    return f"{seconds:.0f} s (CPU {own:.0f} s), {usage.ru_maxrss / 1024:.0f} MB"
 
 
 # --- nested brackets --------------------------------------------------------------------------------------------------
