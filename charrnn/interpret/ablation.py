@@ -5,7 +5,8 @@ at zero or at their mean over the text, or are given values that they had at oth
 each step. The same is done to sets of as many other units of the same states and layers, drawn at random: what a network
 loses without any unit says nothing about these.
 
-The intervals are those of a bootstrap over stretches of STRETCH characters, whose losses hang together.
+The intervals are those of a bootstrap over stretches of STRETCH characters, whose losses hang together; a short text has
+FEWEST_STRETCHES, shorter ones.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from charrnn.evaluation.evaluate import too_short
 from charrnn.evaluation.predictions import Predictor
 from charrnn.evaluation.streams import MAX_STREAMS, Streams, item_streams, stretches
 from charrnn.interpret.edits import Change, EditedOps
@@ -35,7 +37,7 @@ WARM_UP, STREAM = 128, 512
 """Symbols that a stream reads before those it scores, and those."""
 POOL = 2_000
 """Places of the text whose values are drawn from."""
-STRETCH = 200
+STRETCH, FEWEST_STRETCHES = 200, 20
 RESAMPLES = 1_000
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap."""
@@ -59,9 +61,8 @@ class Loss:
     """What predictions cost more, in bits per character."""
 
     bits: float
-    low: float
-    """The lower end of the bootstrap's interval."""
-    high: float
+    interval: tuple[float, float] | None
+    """The bootstrap's; None if all of these predictions are in one stretch."""
     count: int
     """The predictions."""
     random: tuple[float, ...] = ()
@@ -109,6 +110,9 @@ def ablate(
         seed: the seed of these sets, of the values that are drawn, and of the bootstrap.
         item_end: the symbol at which the state is reset, in a model of lines, records or documents.
         progress: called with the number of symbols that were just read.
+
+    Raises:
+        DataError: there is nothing to predict in the text.
     """
     measured = _Measured(model, ids, how, seed, item_end, progress)
     lost = measured.lost(units, seed)
@@ -163,6 +167,8 @@ class _Measured:
         self.random = np.random.default_rng(seed)
         if item_end is not None:
             ids = whole_items(ids, item_end)
+        if len(ids) < 2:
+            raise too_short(len(ids))
         self._model, self._ids, self._how, self._progress = model, ids, how, progress
         self._streams = scored_streams(ids, item_end)
         self._pool = _pool(model, ids, self.random, item_end)
@@ -327,17 +333,23 @@ def _loss(
 ) -> Loss:
     """The mean of what some predictions cost more, with its interval and that of the random sets."""
     own = lost[which]
-    blocks = np.arange(len(lost))[which] // STRETCH
-    sums = np.bincount(blocks, own)
-    counts = np.bincount(blocks)
-    drawn = random.integers(len(sums), size=(RESAMPLES, len(sums)))
-    totals = counts[drawn].sum(1)
-    means = sums[drawn].sum(1) / np.maximum(totals, 1)
-    low, high = np.percentile(means, INTERVAL)
+    stretch = max(1, min(STRETCH, len(lost) // FEWEST_STRETCHES))
     return Loss(
         float(own.mean()),
-        float(low),
-        float(high),
+        _interval(own, np.flatnonzero(which) // stretch, random),
         int(which.sum()),
         tuple(float(other[which].mean()) for other in others),
     )
+
+
+def _interval(
+    own: Float64, stretches: Positions, random: np.random.Generator
+) -> tuple[float, float] | None:
+    """The interval of the mean of some losses, if the stretches that have any are drawn anew; None if it is one."""
+    _, number = np.unique(stretches, return_inverse=True)
+    sums, counts = np.bincount(number, own), np.bincount(number)
+    if len(sums) < 2:
+        return None
+    drawn = random.integers(len(sums), size=(RESAMPLES, len(sums)))
+    low, high = np.percentile(sums[drawn].sum(1) / counts[drawn].sum(1), INTERVAL)
+    return float(low), float(high)

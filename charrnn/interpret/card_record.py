@@ -49,9 +49,9 @@ def ablation_record(ablation: "Ablation") -> dict[str, Any]:
 def _loss_record(loss: "Loss") -> dict[str, Any]:
     return {
         "bits_per_char": loss.bits,
-        "interval": [loss.low, loss.high],
+        "interval": loss.interval and list(loss.interval),
         "predictions": loss.count,
-        "percentile": loss.percentile,
+        "percentile": loss.percentile if loss.random else None,
         "random": list(loss.random),
     }
 

@@ -365,11 +365,19 @@ def _is_common(labeling: Labeling, *halves: Half) -> bool:
     return all(is_common(labeling, half.labels[labeling.name]) for half in halves)
 
 
-def is_common(labeling: Labeling, labels: Float) -> bool:
-    """Whether a concept is common enough, and not too common, by its values in a half."""
-    fewest = FEWEST if labeling.places is None else FEWEST_IN_SPANS
-    changed = labels != np.median(labels) if labeling.is_number else labels > 0
-    count = int(changed.sum())
+def is_common(labeling: Labeling, labels: Float, fewest: int | None = None) -> bool:
+    """Whether a concept is common enough in a part of a text, and not too common; a number, whether it varies enough.
+
+    Args:
+        labeling: the concept.
+        labels: its values there.
+        fewest: the characters with the label, and without it, that are needed; None: as many as in a half.
+    """
+    if fewest is None:
+        fewest = FEWEST if labeling.places is None else FEWEST_IN_SPANS
+    if labeling.is_number:  # which may be another one at each character
+        return int((labels != np.median(labels)).sum()) >= fewest
+    count = int((labels > 0).sum())
     return min(count, len(labels) - count) >= fewest
 
 

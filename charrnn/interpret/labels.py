@@ -67,8 +67,9 @@ def of_file(path: Path, text: str) -> Labeling:
 def of_spans(spans: Sequence[str], text: str) -> Labeling:
     """1 in some spans of a text, and 0 in the text around them; the rest does not count.
 
-    With several spans, the unit is chosen by every other one and scored on those between. A single span cannot be
-    split, so its score is that of the text that chose the unit.
+    With several spans, the unit is chosen by every other one and scored on those between; the text between two spans
+    belongs to the nearer one. Spans that touch are one. A single span cannot be split, so its score is that of the text
+    that chose the unit.
 
     Args:
         spans: each as FROM:TO, in characters from 0, the last one excluded.
@@ -77,17 +78,16 @@ def of_spans(spans: Sequence[str], text: str) -> Labeling:
     Raises:
         UsageError: a span is none, or is empty or not within the text.
     """
-    bounds = sorted(_bounds(span, len(text)) for span in spans)
-    inside = marked(len(text), bounds)
-    parts: list[list[np.ndarray]] = [[], []]
-    for k, (begin, end) in enumerate(bounds):
-        around = SURROUNDINGS * (end - begin)
-        places = np.arange(max(0, begin - around), min(len(text), end + around))
-        parts[k % 2].append(places)
-    first, second = (np.unique(np.concatenate(part)) if part else None for part in parts)
-    assert first is not None
-    second = first if second is None else second
-    return Labeling("the spans" if len(bounds) > 1 else "the span", inside, places=(first, second))
+    inside = marked(len(text), [_bounds(span, len(text)) for span in spans])
+    edges = np.flatnonzero(np.diff(inside, prepend=0, append=0))
+    begins, ends = edges[::2], edges[1::2]
+    around = SURROUNDINGS * (ends - begins)
+    middles = (ends[:-1] + begins[1:]) // 2
+    lowest = np.maximum(begins - around, [0, *middles])
+    highest = np.minimum(ends + around, [*middles, len(text)])
+    places = [np.arange(*pair) for pair in zip(lowest, highest, strict=True)]
+    first, second = (np.concatenate(part) for part in (places[::2], places[1::2] or places))
+    return Labeling("the spans" if len(places) > 1 else "the span", inside, places=(first, second))
 
 
 def _bounds(span: str, length: int) -> tuple[int, int]:

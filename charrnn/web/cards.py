@@ -83,9 +83,10 @@ def card_data(card: Card, names: Sequence[NamedUnit]) -> dict[str, Any]:
 
 def _cost(cost: "Ablation") -> dict[str, Any]:
     total = cost.total
+    low, high = total.interval or (total.bits, total.bits)
     most = sorted(cost.classes.items(), key=lambda one: -one[1].bits)[:CLASSES]
     return {
-        **_rounded(bits=total.bits, low=total.low, high=total.high),
+        **_rounded(bits=total.bits, low=low, high=high),
         "count": total.count,
         "others": [round(bits, 4) for bits in sorted(total.random)],
         "most": [[name, round(loss.bits, 4)] for name, loss in most if loss.bits > 0],

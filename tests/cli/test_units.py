@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from counting import counting_model, text_of
 from helpers import call_charrnn, made_once, random_model
@@ -11,7 +12,7 @@ from pair_models import both
 import charrnn
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.errors import DataError, UsageError
-from charrnn.interpret.ablation import ablate
+from charrnn.interpret.ablation import _loss, ablate
 from charrnn.interpret.names import NamedUnit, address_of, load_names, names_file
 from charrnn.interpret.units import Unit
 from charrnn.network.cells import CELLS
@@ -30,6 +31,12 @@ def place(tmp_path_factory, tmp_path, monkeypatch):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def counted_text():
+    model = counting_model()
+    return model, model.vocabulary.encode(text_of(100))
 
 
 QUICK = ("--networks", 3)
@@ -267,9 +274,33 @@ def test_a_unit_that_nothing_reads_costs_nothing(how):
     found = ablate(deaf, ids, [Unit(top, "h", 7)], how=how, sets=2)
     assert H == 16
     assert found.total.bits == pytest.approx(0, abs=1e-6)
-    assert found.total.low == pytest.approx(found.total.high, abs=1e-6)
+    assert found.total.interval == pytest.approx((0, 0), abs=1e-6)
     other = ablate(deaf, ids, [Unit(top, "h", 3)], how=how, sets=2)
     assert abs(other.total.bits) > 1e-4
+
+
+def test_the_interval_needs_predictions_in_several_stretches(counted_text):
+    model, ids = counted_text
+    found = ablate(model, ids[:60], [Unit(0, "c", 5)], sets=1)
+    low, high = found.total.interval
+    assert low < found.total.bits < high
+    assert ablate(model, ids[:2], [Unit(0, "c", 5)], sets=1).total.interval is None
+    rare = np.full(1000, False)
+    rare[[10, 60, 990]] = True
+    lost = np.where(np.arange(1000) == 990, 3.0, 1.0)
+    few = _loss(lost, [], rare, np.random.default_rng(0))
+    assert few.interval == (1, 3)
+    rare[990] = False
+    assert _loss(lost, [], rare, np.random.default_rng(0)).interval == (1, 1)
+    rare[60] = False
+    assert _loss(lost, [], rare, np.random.default_rng(0)).interval is None
+
+
+@pytest.mark.parametrize("item_end", [None, 0])
+def test_a_text_in_which_nothing_is_predicted_is_refused(item_end, wording):
+    model = random_model(vocabulary_of("\nab"))
+    with wording.raises(DataError):
+        ablate(model, np.array([0]), [Unit(0, "h", 1)], sets=1, item_end=item_end)
 
 
 def test_without_as_many_other_units_there_is_nothing_to_compare_with(capsys, place):
@@ -278,6 +309,7 @@ def test_without_as_many_other_units_there_is_nothing_to_compare_with(capsys, pl
     assert "beside nothing" in shown
     record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options, "--json").out)
     assert record["total"]["random"] == []
+    assert record["total"]["percentile"] is None
 
 
 def test_lines_are_scored_one_by_one_as_they_are_evaluated():

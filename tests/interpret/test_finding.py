@@ -86,6 +86,16 @@ def test_a_concept_that_a_half_lacks_is_left_out(counted):
     assert find(model, ids, [Labeling("late", late)], networks=1) == []
 
 
+def test_a_number_may_be_another_one_at_each_character(counted):
+    model, text, ids = counted
+    random = np.random.default_rng(1)
+    other = inside(text) + random.uniform(0, 0.01, len(text)).astype(np.float32)
+    (found,) = find(model, ids, [Labeling("other", other, is_number=True)], networks=0)
+    assert str(found.unit) == "L0.c.5"
+    still = np.full(len(text), 3, np.float32)
+    assert find(model, ids, [Labeling("still", still, is_number=True)], networks=0) == []
+
+
 def test_a_text_is_long_enough_or_refused(counted):
     model, _, ids = counted
     with pytest.raises(DataError, match="at least 100"):
@@ -103,8 +113,20 @@ def test_spans_are_chosen_by_one_half_of_them_and_scored_on_the_other(counted):
     edges = np.flatnonzero(np.diff(inside(text), prepend=0, append=0))
     spans = [f"{a}:{b}" for a, b in zip(edges[::2], edges[1::2], strict=True)]
     (found,) = find(model, ids, [of_spans(spans, text)], networks=3)
-    assert str(found.unit) == "L0.c.5"
+    assert str(found.unit) in (
+        "L0.c.5",
+        "L0.h.5",
+    )  # with its output gate open, both have two values
     assert found.score > 0.9
+
+
+def test_the_parts_of_spans_share_no_character():
+    spans = ["10:20", "24:30", "200:210", "205:220", "220:230"]
+    first, second = of_spans(spans, "a" * 300).places
+    assert (first.tolist(), second.tolist()) == ([*range(22), *range(115, 300)], [*range(22, 60)])
+    labeling = of_spans(["5:9"], "a" * 300)
+    assert labeling.name == "the span"
+    assert [part.tolist() for part in labeling.places] == [[*range(29)]] * 2
 
 
 def test_shuffled_weights_are_the_same_numbers_in_another_order():

@@ -106,6 +106,13 @@ def test_concepts_that_are_too_rare_are_left_out_and_short_texts_are_refused(cou
         probe(model, ids[:500], [Labeling("rare", rare[:500])])
 
 
+def test_a_number_may_be_another_one_at_each_character(counted):
+    model, _, ids = counted
+    values = np.arange(len(ids), dtype=np.float32)
+    (found,) = probe(model, ids, [Labeling("place", values, is_number=True)], untrained=False)
+    assert found.measure == "R²"
+
+
 def test_the_parts_do_not_overlap_and_the_halves_lie_apart():
     for length in (1000, 5001, 90_000):
         places, rows = _parts(length, 20_000)

@@ -71,7 +71,7 @@ def _row(name: str, loss: "Loss") -> tuple[str, ...]:
     return (
         name,
         f"{loss.bits:+.4f}",
-        f"{loss.low:+.3f} to {loss.high:+.3f}",
+        "{:+.3f} to {:+.3f}".format(*loss.interval) if loss.interval else "",
         random,
         f"{loss.percentile:.0f}" if loss.random else "",
         f"{loss.count:,}",

@@ -109,9 +109,10 @@ def _cost(card: "Card") -> list[str]:
         beside = f"without each of {others} {min(total.random):+.4f} to {max(total.random):+.4f}"
     most = sorted(classes.items(), key=lambda one: -one[1].bits)[:CLASSES]
     lost = ", ".join(f"{name} {loss.bits:+.3f}" for name, loss in most if loss.bits > 0)
+    between = " ({:+.3f} to {:+.3f})".format(*total.interval) if total.interval else ""
     return [
         (
-            f"{total.bits:+.4f} bits per character ({total.low:+.3f} to {total.high:+.3f}) in "
+            f"{total.bits:+.4f} bits per character{between} in "
             f"{counted(total.count, 'prediction')}; {beside}"
         ),
         *([f"most for {lost}"] if lost else []),

@@ -82,7 +82,7 @@ def _as_dict(reader: Reader, made: "Patch") -> dict[str, Any]:
         "last": made.last,
         "divergence_bits": made.bits,
         "way_to_source": made.way,
-        "percentile": made.percentile,
+        "percentile": made.percentile if made.random else None,
         "random": list(made.random),
         "predictions": [
             {
@@ -154,7 +154,7 @@ def _show_each(reader: Reader, every: "Sequence[Patch]", *, as_json: bool) -> No
                 "unit": str(made.units[0]),
                 "divergence_bits": made.bits,
                 "way_to_source": made.way,
-                "percentile": made.percentile,
+                "percentile": made.percentile if made.random else None,
                 "names": names_of(str(made.units[0]), names),
             }
             for made in every
@@ -171,7 +171,7 @@ def _show_each(reader: Reader, every: "Sequence[Patch]", *, as_json: bool) -> No
                 str(unit),
                 f"{made.bits:.4f}",
                 "" if made.way is None else f"{made.way:.0%}",
-                f"{made.percentile:.0f}",
+                f"{made.percentile:.0f}" if made.random else "",
                 f"{_shown(reader, int(gains.argmax()))} {gains.max():+.3f}",
                 f"{_shown(reader, int(gains.argmin()))} {gains.min():+.3f}",
                 one_line(next(iter(names_of(str(unit), names)), "")),

@@ -13,7 +13,7 @@ import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, stretches
-from charrnn.interpret.finding import FEWEST, Labeling, units_of
+from charrnn.interpret.finding import FEWEST, Labeling, is_common, units_of
 from charrnn.interpret.halves import SAMPLED
 from charrnn.interpret.probing.controls import Probe, columns_of, probed, untrained_like
 from charrnn.interpret.probing.kinds import Number, Truth
@@ -121,13 +121,10 @@ def _parts(length: int, samples: int) -> tuple[Positions, Rows]:
 
 def _is_common(labeling: Labeling, rows: Rows) -> bool:
     """Whether a concept is common enough, and not too common, in each part."""
-    for part, fewest in zip(rows, (FEWEST, FEWEST_CHECKED, FEWEST), strict=True):
-        own = labeling.values[part]
-        changed = own != np.median(own) if labeling.is_number else own > 0
-        count = int(changed.sum())
-        if min(count, len(own) - count) < fewest:
-            return False
-    return True
+    return all(
+        is_common(labeling, labeling.values[part], fewest)
+        for part, fewest in zip(rows, (FEWEST, FEWEST_CHECKED, FEWEST), strict=True)
+    )
 
 
 def _moved(labels: Float, rows: Rows, random: np.random.Generator) -> Float:
