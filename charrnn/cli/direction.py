@@ -44,33 +44,38 @@ class DirectionOptions(Config):
 
     lines: bool = setting(
         False,
-        "Each line is a text of its own: the state after its last character counts, and samples are lines. So it is for "
-        "a model that was trained on lines, records or documents; else the mean over all characters counts.",
+        "Take each line as a text of its own: compare the states after its last character, and sample lines. Always on "
+        "for a model of lines, records or documents; otherwise the mean states over all characters are compared.",
         panel=SHOWN,
     )
     state: tuple[str, ...] = setting(
         (),
-        "Go through this state, such as h, in all layers. May be repeated.",
+        "Steer this state, such as h, in all layers. May be repeated.",
         metavar="STATE",
         default_text="c, or h of a cell that has no c",
         panel=SHOWN,
     )
     strength: tuple[str, ...] = setting(
         (),
-        "Add the direction this many times at every character; a negative number goes from B to A. May be repeated.",
+        "Add this multiple of the direction at every character; a negative one leads from B to A. May be repeated.",
         metavar="X",
         default_text="0.02, 0.05, 0.1 and 0.2",
         panel=SHOWN,
     )
     samples: int = setting(
-        20, "Samples with each direction.", low=1, high=1000, metavar="N", panel=SHOWN
+        20,
+        "Number of samples for each strength and direction.",
+        low=1,
+        high=1000,
+        metavar="N",
+        panel=SHOWN,
     )
     length: int = setting(
-        100, "Characters of a sample, at most.", low=1, high=100_000, metavar="N", panel=SHOWN
+        100, "Maximum characters of a sample.", low=1, high=100_000, metavar="N", panel=SHOWN
     )
     random: int = setting(
         20,
-        "Random directions of the same length that are tried too.",
+        "Number of random directions of the same length to compare with.",
         high=1000,
         metavar="N",
         panel=SHOWN,
@@ -95,10 +100,11 @@ def direction(
 ) -> None:
     """Find the direction from text A to text B in a model's states, and steer samples by it.
 
-    The direction is the difference of the mean states while the model reads the two files. Some times it is added at
-    every character, and a classifier by character n-grams, which has learned the two texts, counts the samples that are
-    B: beside samples without it, and with random directions of the same length. What it costs is shown in bits per
-    character: of the samples for the model without it, and of the texts for the model with it.
+    The direction is the mean state of the model while it reads B, minus that while it reads A. Samples are drawn with
+    the direction added at every character, and a classifier that has learned both texts by their character n-grams
+    counts how many of them look like B: beside samples without the direction, and with random directions of the same
+    length. The cost is shown in bits per character: of the samples for the model without the direction, and of both
+    texts for the model with it.
     """
     path, names = checkpoint_and_texts(checkpoint, texts)
     if len(names) != 2:
@@ -164,7 +170,7 @@ def _show(reader: Reader, model: str, options: DirectionOptions, strengths: "lis
         _print(judge, made, effects)
     if judge.accuracy < LEAST_ACCURACY:
         warn(
-            "charrnn: the classifier hardly tells the texts apart, so its shares prove little; take longer texts"
+            "charrnn: the classifier can hardly tell the texts apart, so its shares prove little; take longer texts"
         )
     if options.save_steer is not None:
         typed = shlex.join(["charrnn", "sample", model, "--steer-file"])
@@ -234,9 +240,9 @@ def _print(judge: "Judge", made: "Direction", effects: "Sequence[Effect]") -> No
     pieces = counted(sum(judge.pieces), "piece")
     units = ", ".join(f"{s.unit} {s.b - s.a:+.2f}" for s in made.shifts[: MOST_UNITS // 2])
     for line in (
-        f"classifier: {judge.accuracy:.1%} of {pieces} right that it has not seen (chance 50 %)",
-        f"states along the direction, in text that did not make it: AUC {made.area:.3f}",
-        f"units that differ most, B minus A: {units}",
+        f"classifier: accuracy {100 * judge.accuracy:.1f} % on {pieces} that it has not seen (chance: 50 %)",
+        f"the direction tells A from B in text that did not make it: AUC {made.area:.3f}",
+        f"units that differ most (B minus A): {units}",
     ):
         print(*wrapped(line, terminal_width()), sep="\n")
     heading = (
@@ -253,10 +259,10 @@ def _print(judge: "Judge", made: "Direction", effects: "Sequence[Effect]") -> No
 
 
 def _row(effect: "Effect") -> tuple[str, ...]:
-    low, high = (f"{end(effect.random, default=0):.0%}" for end in (min, max))
+    low, high = (f"{100 * end(effect.random, default=0):.0f} %" for end in (min, max))
     return (
         f"{effect.strength:g}" if effect.strength else "none",
-        f"{effect.share:.0%}",
+        f"{100 * effect.share:.0f} %",
         f"{low} to {high}" if effect.random else "",
         f"{effect.percentile:.0f}" if effect.random else "",
         f"{effect.sample_bits:.2f}",

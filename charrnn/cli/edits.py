@@ -114,5 +114,16 @@ def _addressed(text: str, loaded: "Checkpoint") -> str:
     from charrnn.cli.unit_names import unit_names
     from charrnn.interpret.names import is_name, with_address
 
-    is_named = is_name(text.rpartition("=")[0])
-    return with_address(text, unit_names(loaded)) if is_named else text
+    name = text.rpartition("=")[0].strip()
+    if not is_name(name):
+        return text
+    names = unit_names(loaded)
+    edit = with_address(text, names)
+    for one in names:
+        is_meant = edit.startswith(f"{one.unit}=") and name.casefold() in one.name.casefold()
+        if is_meant and one.sign < 0:
+            say(
+                f"charrnn: {one.unit} is low where {escape(one.name)!r} holds: lower it to turn that on"
+            )
+            break
+    return edit

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.edits import EditOptions
-from charrnn.cli.own_text import own_text
+from charrnn.cli.own_text import VALIDATION_TEXT, own_text
 from charrnn.cli.run_names import is_checkpoint, open_checkpoint, refuse_near_run
 from charrnn.cli.terminal import say
 from charrnn.config import READING, CorpusConfig
@@ -94,22 +94,27 @@ class Reader:
         """What the model reads: "character" or "byte"."""
         return noun_of(self.model.vocabulary.level)
 
-    def text(self, most: int | None, *, exact: bool = False) -> str:
+    def text(
+        self, most: int | None, *, exact: bool = False, held_out: int = VALIDATION_TEXT
+    ) -> str:
         """The text, at most `most` characters of it; without one, a text that the model generates.
 
         Args:
             most: maximum number of characters.
             exact: whether it stays as it was given, with empty lines and an unended last line.
+            held_out: characters of the model's validation text that are read if there is no other text.
 
         Raises:
             DataError: the model knows none of its characters.
         """
-        return self.texts(most, exact=exact)[1]
+        return self.texts(most, exact=exact, held_out=held_out)[1]
 
-    def texts(self, most: int | None, *, exact: bool = True) -> tuple[str, str]:
+    def texts(
+        self, most: int | None, *, exact: bool = True, held_out: int = VALIDATION_TEXT
+    ) -> tuple[str, str]:
         """The text as it was given, and what the model knows of it; arguments and errors as for `text`."""
         if not self.names:
-            made = own_text(self.loaded, self.model, seed=self.seed, most=most)
+            made = own_text(self.loaded, self.model, seed=self.seed, most=most, held_out=held_out)
             return made, made
         return given_and_known_text(self.names, self.model, self.config, most, exact=exact)
 

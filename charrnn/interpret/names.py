@@ -40,7 +40,8 @@ class NamedUnit(Config):
     sign: int = setting(1, "1 if it is larger where the concept holds, or else -1.", low=-1, high=1)
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.measure} {self.score:.2f}"
+        low = " (low)" if self.sign < 0 else ""  # where the concept holds
+        return f"{self.name}{low}, {self.measure} {self.score:.2f}"
 
 
 def names_file(checkpoint: Path) -> Path:

@@ -168,7 +168,7 @@ def test_units_that_stand_out_without_a_concept_follow_if_none_was_named(capsys,
 
 def test_what_is_not_proven_is_counted(capsys, place):
     found = call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--regex", "[ab]")
-    assert "1 concept has no unit that is proven to follow it" in found.out
+    assert "no proven unit for 1 concept" in found.out
     every = call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--regex", "[ab]", "--all")
     assert "[ab] ?" in every.out
 
@@ -205,7 +205,7 @@ def test_a_card_shows_where_a_unit_is_highest_and_what_raises_it(capsys, place):
 def test_an_ablation_is_measured_beside_random_sets(capsys, place):
     options = ("--ablate", "L0.c.5", "--sets", 4)
     shown = call_charrnn(capsys, "units", MODEL, "text.txt", *options).out
-    assert "without L0.c.5 (held at the mean), beside 4 random sets" in shown
+    assert "without L0.c.5 (held at its mean), beside 4 other units" in shown
     assert "closing brackets" in shown
     record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options, "--json").out)
     assert record["units"] == ["L0.c.5"]

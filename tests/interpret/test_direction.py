@@ -150,7 +150,7 @@ def test_a_direction_is_shown_kept_and_used(call, tmp_path, wording):
     shown = call(*COMMAND, *QUICK, "--strength", "1", "--save-steer", "d.json")
     wording(shown)
     assert "AUC" in shown.out
-    assert shown.out.splitlines()[-1].split()[:2] == ["1", "100%"]
+    assert shown.out.splitlines()[-1].split()[:3] == ["1", "100", "%"]
     record = json.loads((tmp_path / "d.json").read_text())
     assert (record["kind"], record["name"]) == ("steer", "a.txt to b.txt")
     for strength, letter in ((1, "b"), (-1, "a")):

@@ -135,7 +135,7 @@ def call(tmp_path, monkeypatch, capsys):
 def test_a_patch_is_shown(call, tmp_path, wording):
     shown = call("--patch", "bca", "abcd", "--unit", f"L0.h.{CARRIER}", "--sets", 4)
     wording(shown)
-    assert "100% of the way" in shown.out
+    assert "100 % of the way" in shown.out
     (tmp_path / "source.txt").write_text("bca")
     options = ("--unit", f"L0.h.{CARRIER}", "--sets", 4, "--json")
     record = json.loads(call("--patch", "source.txt", "abcd", *options).out)

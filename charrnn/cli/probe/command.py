@@ -43,7 +43,7 @@ class ProbeOptions(LabelOptions):
 
     lines: Path | None = setting(
         None,
-        "Classify whole lines by the state after their last character: a file of lines LINE<TAB>LABEL.",
+        "Classify whole lines by the state after their last character. Each line of the file is LINE<TAB>LABEL.",
         metavar="FILE",
         excludes=("concept", "regex", "labels", "samples", "max_chars"),
         panel=READING,
@@ -52,7 +52,7 @@ class ProbeOptions(LabelOptions):
         (),
         "Read only these units, such as 'L1.c.*'. May be repeated.",
         metavar="UNIT",
-        default_text="all of all states",
+        default_text="all",
         panel=SHOWN,
     )
     samples: int = setting(
@@ -64,7 +64,7 @@ class ProbeOptions(LabelOptions):
         panel=READING,
     )
     untrained: bool = setting(
-        True, "Probe a network of the same shape before training, too.", panel=SHOWN
+        True, "Probe an untrained network of the same shape, too.", panel=SHOWN
     )
 
 
@@ -78,8 +78,9 @@ def probe(
     """Measure what can be read from all units together: a concept in a text, or the label of a line.
 
     A regularized linear read-out is fitted to the first half of the text and scored on the second: by F1, or by R² for
-    a number. Beside it stand what needs no network (always), the same read-out of shuffled labels and of an untrained
-    network of the same shape, and how few units are enough. Selectivity is the score minus that of shuffled labels.
+    a number. Beside the score stand three controls: a guess that needs no network (always), the same read-out of
+    shuffled labels, and that of an untrained network of the same shape; then the number of units that is enough.
+    Selectivity is the score minus that of shuffled labels.
     """
     if options.list:
         print_concepts()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.terminal import terminal_width
+from charrnn.cli.terminal import print_wrapped, terminal_width
 from charrnn.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -35,26 +35,29 @@ def print_ablation(ablation: "Ablation", followers: "Sequence[Follower]") -> Non
         ablation: what is lost.
         followers: the units that were chosen because they follow a concept.
     """
-    from charrnn.render.tables import tight_lines, wrapped
+    from charrnn.render.tables import tight_lines
 
     if followers:
         best = [f"{one.unit} {measure(one)} {one.score:.3f}" for one in followers]
         line = f"chosen by the first half of the text, scored on the second: {', '.join(best)}"
-        print(*wrapped(line, terminal_width()), sep="\n")
+        print_wrapped(line)
 
-    sets = len(ablation.total.random)
+    sets, one = len(ablation.total.random), len(ablation.units) == 1
     named = listed([str(unit) for unit in ablation.units], MOST_NAMED)
     held = {
         "zero": "held at zero",
-        "mean": "held at the mean",
+        "mean": "held at its mean" if one else "held at their means",
         "resample": "drawn from other places",
     }
-    beside = f"beside {counted(sets, 'random set')} of as many units"
+    beside = counted(sets, "other unit" if one else "random set") + (
+        " drawn at random" if one else f" of {len(ablation.units):,} other units"
+    )
     if not sets:
-        beside = "beside nothing: there are not as many other units"
-    print(f"without {named} ({held[ablation.how]}), {beside}")
-    print(f"{ablation.bits:.4f} bits per character with all units; more by:")
-    heading = ("", "bits", "95 % interval", "random sets", "percentile", "predictions")
+        beside = "nothing: there are too few other units"
+    print_wrapped(f"without {named} ({held[ablation.how]}), beside {beside}")
+    print(f"{ablation.bits:.4f} bits per character with all units; the change without:")
+    random = "random units" if one else "random sets"
+    heading = ("", "bits", "95 % interval", random, "percentile", "predictions")
     rows = [
         _row(name, loss)
         for name, loss in {"all characters": ablation.total, **ablation.classes}.items()

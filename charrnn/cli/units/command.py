@@ -54,9 +54,10 @@ def units(
     """Find units that follow something in a text, prove it, and name them.
 
     For each concept, such as being inside a string, a unit is chosen by the first half of the text and scored on the
-    second: by AUC (the chance that it is larger where the concept holds than where it does not; 0.5 is none), or by |r|
-    for a number. It is shown if it is better than chance (p, from labels moved along the text) and better than every
-    unit of networks with shuffled weights (echo). Its concept becomes its name, which other commands show and take.
+    second: by AUC (the probability that it is larger where the concept holds than where it does not; 0.5 is chance), or
+    by |r| for a number. It is shown if it is better than chance (p, from labels moved along the text) and better than
+    every unit of networks with shuffled weights (echo). The concept becomes its name, which other commands show and
+    take.
     Units that stand out without a concept follow: those with the longest memory, with nearly two values (bimodality),
     and nearly always off (sparsity).
     """

@@ -20,25 +20,27 @@ class LabelOptions(Config):
 
     concept: tuple[str, ...] = setting(
         (),
-        "Look for this concept, one that {list} names. 'indentation > 4' is a number above a bound. May be repeated.",
+        "A concept of {list}; 'indentation > 4' holds where its number is above 4. May be repeated.",
         metavar="NAME",
         default_text="all of them",
         panel=SHOWN,
     )
     regex: tuple[str, ...] = setting(
         (),
-        "Look for the inside of the matches of this pattern. May be repeated.",
+        "A concept of your own: inside a match of this regular expression. May be repeated.",
         metavar="PATTERN",
         panel=SHOWN,
     )
     labels: Path | None = setting(
         None,
-        "Look for the numbers in a file, one in a line for each character of the text.",
+        "A concept of your own: a file with a number for each character of the text, one per line.",
         metavar="FILE",
         panel=SHOWN,
     )
     json: bool = setting(False, "Print JSON.", panel=OUTPUT)
-    list: bool = setting(False, "List the concepts, and look for nothing.", allows=(), panel=SHOWN)
+    list: bool = setting(
+        False, "List the concepts of the catalog and exit.", allows=(), panel=SHOWN
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,22 +49,22 @@ class ConceptOptions(LabelOptions):
 
     span: tuple[str, ...] = setting(
         (),
-        "Search for a unit that is on in these characters, such as 120:151, and off around them. Several spans are "
+        "A concept of your own: these characters, such as 120:151, against the text around them. Several spans are "
         "better evidence than one. May be repeated.",
         metavar="FROM:TO",
         panel=SHOWN,
     )
     networks: int = setting(
         20,
-        "Networks with shuffled weights that a unit must beat, because they follow much that nothing has learned.",
+        "Number of networks with shuffled weights that a unit must beat. What they follow needs no training.",
         high=1000,
         metavar="N",
         panel=SHOWN,
     )
-    all: bool = setting(False, "Show what is not proven, too.", panel=SHOWN)
+    all: bool = setting(False, "Show units that are not proven, too.", panel=SHOWN)
     names: bool = setting(
         True,
-        "Keep the concepts that are proven as the names of their units, beside the model.",
+        "Save proven concepts beside the model, as the names of their units.",
         panel=OUTPUT,
     )
 

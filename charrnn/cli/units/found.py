@@ -95,10 +95,7 @@ def print_finds(finds: "list[Find]", *, every: bool) -> None:
     others = len(finds) - len(proven)
     if others and not every:
         noun = "other concept" if proven else "concept"
-        verb = "has" if others == 1 else "have"
-        print(
-            f"{counted(others, noun)} {verb} no unit that is proven to follow it; --all shows the best"
-        )
+        print(f"no proven unit for {counted(others, noun)}; --all shows the best")
     if not finds:
         print("the text has too little of every concept")
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.reading import Reader, given_and_known_text
-from charrnn.cli.terminal import print_json, terminal_width
+from charrnn.cli.terminal import print_json, print_wrapped, terminal_width
 from charrnn.cli.unit_names import unit_names
 from charrnn.cli.units.chosen import item_end_of, units_at
 from charrnn.cli.units.single import UnitOptions
@@ -101,12 +101,18 @@ def _print_patch(reader: Reader, made: "Patch", source: str, text: str) -> None:
 
     noun = reader.noun
     named = listed([str(unit) for unit in made.units], MOST_NAMED)
-    steps = f"at the last {noun}" if made.last == 1 else f"at the last {counted(made.last, noun)}"
-    print(f"{named} after {_end(source)} put into the reading of {_end(text)}, {steps}")
-    print(f"the next prediction changes by {made.bits:.4f} bits (KL divergence){_beside(made)}")
+    steps = noun if made.last == 1 else counted(made.last, noun)
+    print_wrapped(
+        f"{_end(text)} read with the values of {named} after {_end(source)}, at the last {steps}"
+    )
+    print_wrapped(
+        f"the next prediction changes by {made.bits:.4f} bits (KL divergence){_beside(made)}"
+    )
     if made.way is not None:
-        print(f"it goes {made.way:.0%} of the way to that after {_end(source)}")
-    heading = (f"next {noun}", "without", "with", "change", "after the other")
+        print_wrapped(
+            f"this is {100 * made.way:.0f} % of the way to the prediction after {_end(source)}"
+        )
+    heading = (f"next {noun}", "without", "with", "change", "other text")
     rows = [
         (
             _shown(reader, k),
@@ -125,7 +131,8 @@ def _print_patch(reader: Reader, made: "Patch", source: str, text: str) -> None:
 def _beside(made: "Patch") -> str:
     if not made.random:
         return "; there are not as many other units to compare with"
-    return f", more than {made.percentile:.0f} % of {counted(len(made.random), 'random set')} of as many others make"
+    others = "random other units" if len(made.units) == 1 else "random sets of as many other units"
+    return f", more than with {made.percentile:.0f} % of {len(made.random):,} {others}"
 
 
 def _end(text: str) -> str:
@@ -170,7 +177,7 @@ def _show_each(reader: Reader, every: "Sequence[Patch]", *, as_json: bool) -> No
             (
                 str(unit),
                 f"{made.bits:.4f}",
-                "" if made.way is None else f"{made.way:.0%}",
+                "" if made.way is None else f"{100 * made.way:.0f} %",
                 f"{made.percentile:.0f}" if made.random else "",
                 f"{_shown(reader, int(gains.argmax()))} {gains.max():+.3f}",
                 f"{_shown(reader, int(gains.argmin()))} {gains.min():+.3f}",

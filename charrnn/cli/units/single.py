@@ -41,16 +41,16 @@ class UnitOptions(Config):
     )
     ablate: tuple[str, ...] = setting(
         (),
-        "Show what predictions lose without these units, beside random sets of as many others. {ablate:top:5} means the "
-        "five that follow {concept}, {regex} or {labels} best by the first half of the text; the second half shows what "
-        "is lost. May be repeated.",
+        "Take these units out and show how much the loss rises, compared with random sets of as many others. "
+        "{ablate:top:5} takes the five that follow {concept}, {regex} or {labels} best in the first half of the text, "
+        "and measures the second. May be repeated.",
         metavar="UNIT",
         allows=(*FOR_ONE, "replace", "sets", *ONE_CONCEPT),
         panel=SHOWN,
     )
     replace: Literal["zero", "mean", "resample"] | None = setting(
         None,
-        "What takes the place of the units of {ablate}: zero, their mean, or values from elsewhere in the text.",
+        "Replace the units of {ablate} by zero, by their mean, or by values from elsewhere in the text.",
         choices=("zero", "mean", "resample"),
         default_text="mean",
         needs=("ablate",),
@@ -58,7 +58,7 @@ class UnitOptions(Config):
     )
     sets: int | None = setting(
         None,
-        "Random sets of units that {ablate} or {patch} compares with.",
+        "Number of random sets of units that {ablate} and {patch} compare with.",
         low=1,
         high=10_000,
         default_text="30, or 100 with {patch}",
@@ -67,22 +67,22 @@ class UnitOptions(Config):
     )
     patch: str | None = setting(
         None,
-        "Put the values that units have after this text, or file, into the reading of TEXT, the last character beside "
-        "the last, and show how the next prediction changes: of the units of {unit}, or else of each by itself.",
+        "Read TEXT with the values that units have after this text, and show how the next prediction changes. The texts "
+        "are aligned at their ends. With {unit}, those units are patched together; without it, each by itself.",
         metavar="TEXT|FILE",
         allows=(*FOR_ONE, "unit", "last", "sets"),
         panel=SHOWN,
     )
     unit: tuple[str, ...] = setting(
         (),
-        "Patch these units, all together: an address, several as in L0.c.*, or a name. May be repeated.",
+        "Patch these units together: an address, a range such as L0.c.*, or a name. May be repeated.",
         metavar="UNIT",
         needs=("patch",),
         panel=SHOWN,
     )
     last: int = setting(
         1,
-        "The last characters in whose steps {patch} puts the values.",
+        "{patch} puts in the values of this many characters, counted from the end.",
         low=1,
         high=10_000,
         metavar="N",

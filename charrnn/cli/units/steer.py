@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SteerOptions(Config):
-    """What becomes of a find."""
+    """Where a find is saved."""
 
     save_steer: Path | None = setting(
         None,
-        "Write the unit, if it is proven, with its values where the concept holds and where not, as a file for "
-        "{steer_file}.",
+        "Write a file for {steer_file} that turns the proven unit of one concept on: its mean where the concept holds, "
+        "and where it does not.",
         metavar="FILE.json",
         panel=OUTPUT,
     )
@@ -35,7 +35,7 @@ class SteerOptions(Config):
 
         Raises:
             SettingError: no concept is named, or several are.
-            UsageError, EnvironmentFault: its place is none.
+            UsageError, EnvironmentFault: there is no such folder.
         """
         if self.save_steer is None:
             return

@@ -11,6 +11,7 @@ from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.options import Changes
 from charrnn.cli.outputs import PictureOptions
+from charrnn.cli.own_text import VALIDATION_TEXT
 from charrnn.cli.pair_lines import PairLines
 from charrnn.cli.reading import (
     DumpOptions,
@@ -190,7 +191,9 @@ def visualize(
         _write_numbers(reader, view, reading, output)
     else:
         chosen = filled(select(reader.model, view, called), asked)
-        readings = ModelReadings(reader, reader.text(_most(reading, output)))
+        held_out = reading.max_chars or VALIDATION_TEXT
+        text = reader.text(_most(reading, output), held_out=held_out)
+        readings = ModelReadings(reader, text)
         show([(readings, chosen)], layout, pictures, pager=output.pager)
         if asked == ViewOptions() and not (pictures or output.pager):
             _say_next(checkpoint or reader.title, reader)
@@ -232,7 +235,7 @@ def _write_numbers(
 ) -> None:
     """Read a text and write what the model did to a file or a folder."""
     chosen = select(reader.model, ViewOptions(unit=view.unit, what=view.what))
-    texts = reader.texts(reading.max_chars)
+    texts = reader.texts(reading.max_chars, held_out=reading.max_chars or VALIDATION_TEXT)
     if output.dump:
         write_dump(reader, texts, output.dump, chosen, view.predictions or 0)
     elif output.lstmvis:

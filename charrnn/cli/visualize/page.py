@@ -71,7 +71,8 @@ def write_page(
     shown = [*parse_units(f"L*.{view.what or model.cell.memory}.*", model), *units, *named]
     letters = {unit.what for unit in shown}
     with one_thread():
-        text = reader.text(max_chars or PAGE_CHARS)
+        most = max_chars or PAGE_CHARS
+        text = reader.text(most, held_out=most)
         reader.require_memory(text, letters)
         keep = letters | set(model.cell.sigmoids)
         top = view.predictions or GUESSES

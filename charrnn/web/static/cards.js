@@ -48,8 +48,7 @@ class UnitCard {
     return [
       element("div", {}, ...this.values(card), ...this.gates(card)),
       element("div", {}, ...this.concepts(card), ...this.cost(card)),
-      element("div", {}, ...this.contexts("Highest", card.highest)),
-      element("div", {}, ...this.contexts("Lowest", card.lowest)),
+      element("div", {}, ...this.contexts("Highest", card.highest), ...this.contexts("Lowest", card.lowest)),
     ];
   }
 
