@@ -12,6 +12,7 @@ from charrnn.cli.reading import Reader, checkpoint_and_texts, given_and_known_te
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_json, require_place, say, terminal_width, warn
 from charrnn.cli.threads import one_thread
+from charrnn.cli.unit_names import names_by_unit, unit_names, with_name
 from charrnn.cli.work import working
 from charrnn.config import MAX_SEED, OUTPUT, SHOWN, SamplingConfig
 from charrnn.errors import UsageError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from charrnn.interpret.direction import Direction
+    from charrnn.interpret.names import NamedUnit
     from charrnn.interpret.trial import Effect, Judge
 
 EXAMPLES = (
@@ -167,7 +169,7 @@ def _show(reader: Reader, model: str, options: DirectionOptions, strengths: "lis
     if options.json:
         print_json(_as_dict(reader, judge, made, effects))
     else:
-        _print(judge, made, effects)
+        _print(judge, made, effects, unit_names(reader.loaded))
     if judge.accuracy < LEAST_ACCURACY:
         warn(
             "charrnn: the classifier can hardly tell the texts apart, so its shares prove little; take longer texts"
@@ -213,13 +215,15 @@ def _as_dict(
     reader: Reader, judge: "Judge", made: "Direction", effects: "Sequence[Effect]"
 ) -> dict[str, Any]:
     a, b = reader.names
+    most = made.shifts[:MOST_UNITS]
     return {
         "a": a,
         "b": b,
         "states": sorted({unit.letter for unit in made.steering.units}),
         "classifier": {"accuracy": judge.accuracy, "pieces": list(judge.pieces)},
         "auc": made.area,
-        "units": [dataclasses.asdict(s) | {"unit": str(s.unit)} for s in made.shifts[:MOST_UNITS]],
+        "units": [dataclasses.asdict(s) | {"unit": str(s.unit)} for s in most],
+        **names_by_unit([s.unit for s in most], unit_names(reader.loaded)),
         "effects": [
             {
                 "strength": one.strength,
@@ -234,11 +238,17 @@ def _as_dict(
     }
 
 
-def _print(judge: "Judge", made: "Direction", effects: "Sequence[Effect]") -> None:
+def _print(
+    judge: "Judge",
+    made: "Direction",
+    effects: "Sequence[Effect]",
+    names: "Sequence[NamedUnit]",
+) -> None:
     from charrnn.render.tables import tight_lines, wrapped
 
     pieces = counted(sum(judge.pieces), "piece")
-    units = ", ".join(f"{s.unit} {s.b - s.a:+.2f}" for s in made.shifts[: MOST_UNITS // 2])
+    most = made.shifts[: MOST_UNITS // 2]
+    units = ", ".join(f"{with_name(s.unit, names)} {s.b - s.a:+.2f}" for s in most)
     for line in (
         f"classifier: accuracy {100 * judge.accuracy:.1f} % on {pieces} that it has not seen (chance: 50 %)",
         f"the direction tells A from B in text that did not make it: AUC {made.area:.3f}",

@@ -39,6 +39,11 @@ class NamedUnit(Config):
     measure: str = setting("AUC", "What the score is.", choices=("AUC", "|r|"))
     sign: int = setting(1, "1 if it is larger where the concept holds, or else -1.", low=-1, high=1)
 
+    @property
+    def strength(self) -> float:
+        """The score from 0 for chance to 1, on which areas and correlations can be compared."""
+        return self.score if self.measure == "|r|" else 2 * self.score - 1
+
     def __str__(self) -> str:
         low = " (low)" if self.sign < 0 else ""  # where the concept holds
         return f"{self.name}{low}, {self.measure} {self.score:.2f}"
@@ -114,7 +119,7 @@ def read_names(path: Path, fingerprint: str) -> tuple[NamedUnit, ...]:
         NamedUnit(**{k: entry[k] for k in NamedUnit.__dataclass_fields__ if k in entry})
         for entry in record["units"]
     )
-    return tuple(sorted(names, key=lambda named: -named.score))
+    return tuple(sorted(names, key=lambda named: -named.strength))
 
 
 def is_name(text: str) -> bool:

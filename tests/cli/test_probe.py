@@ -97,6 +97,12 @@ def test_whole_lines_are_classified_beside_baselines(capsys, place):
     assert {"macro_f1", "enough", "path", "untrained"} <= {*found}
 
 
+def test_characters_of_lines_that_the_model_does_not_know_are_reported(capsys, place, wording):
+    made = [f"{'a☺' if k % 2 else 'b'}{k % 7 * 'cd'}{k // 2 * 'a'}\t{k % 2}\n" for k in range(60)]
+    (place / "faces.tsv").write_text("".join(made), encoding="utf-8")
+    wording(call_charrnn(capsys, "probe", MODEL, "--lines", "faces.tsv", "--no-untrained"))
+
+
 def test_a_concept_that_is_too_rare_is_named(capsys, place, wording):
     options = (*OPEN, "--regex", "[a-d()]", "--no-untrained")
     wording(call_charrnn(capsys, "probe", MODEL, "text.txt", *options))

@@ -195,7 +195,8 @@ def test_a_card_shows_where_a_unit_is_highest_and_what_raises_it(capsys, place):
     assert "raised by   ( +1.0" in card
     assert "lowered by  ) -1.0" in card
     options = ("--card", "L0.c.5", "--json")
-    record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options).out)
+    shown = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options).out)
+    (record,) = shown["units"]
     assert record["unit"] == "L0.c.5"
     assert record["largest"] == pytest.approx(1, abs=0.02)
     assert sum(record["histogram"]) == record["characters"] == 3000
@@ -205,7 +206,7 @@ def test_a_card_shows_where_a_unit_is_highest_and_what_raises_it(capsys, place):
 def test_an_ablation_is_measured_beside_random_sets(capsys, place):
     options = ("--ablate", "L0.c.5", "--sets", 4)
     shown = call_charrnn(capsys, "units", MODEL, "text.txt", *options).out
-    assert "without L0.c.5 (held at its mean), beside 4 other units" in shown
+    assert "without L0.c.5, held at its mean, beside 4 other units" in shown
     assert "closing brackets" in shown
     record = json.loads(call_charrnn(capsys, "units", MODEL, "text.txt", *options, "--json").out)
     assert record["units"] == ["L0.c.5"]
@@ -213,6 +214,28 @@ def test_an_ablation_is_measured_beside_random_sets(capsys, place):
     assert record["total"]["predictions"] == 2999
     parts = record["classes"].values()
     assert sum(part["predictions"] for part in parts) == 2999
+
+
+def test_what_is_taken_out_or_patched_has_its_name(capsys, place):
+    call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, "--concept", "inside brackets")
+    ablated = ("text.txt", "--max-chars", 500, "--ablate", "inside brackets", "--sets", 1)
+    patched = ("--patch", "ab(a", "abba", "--unit", "L0.c.5")
+    for options in (ablated, patched):
+        shown = call_charrnn(capsys, "units", MODEL, *options).out
+        assert "L0.c.5 (inside brackets)" in shown
+        record = json.loads(call_charrnn(capsys, "units", MODEL, *options, "--json").out)
+        assert record["names"] == {"L0.c.5": ["inside brackets"]}
+
+
+def test_areas_and_correlations_are_compared_by_their_strength():
+    area = NamedUnit(unit="L0.c.1", name="a", score=0.75)
+    number = NamedUnit(unit="L0.c.2", name="b", score=0.6, measure="|r|")
+    assert (area.strength, number.strength) == (0.5, 0.6)
+
+
+def test_a_named_concept_that_is_too_rare_is_reported(capsys, place, wording):
+    options = ("--concept", "speaker", "--concept", "inside brackets", "--no-names")
+    wording(call_charrnn(capsys, "units", MODEL, "text.txt", *QUICK, *options))
 
 
 def test_a_card_is_of_one_unit_and_of_a_state(capsys, place, wording):

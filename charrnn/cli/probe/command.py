@@ -160,12 +160,16 @@ def _probes(
 def _show_lines(
     reader: Reader, path: Path, units: "list[Unit] | None", options: ProbeOptions
 ) -> None:
+    from charrnn.cli.inputs import KnownForm, leave_out_unknown
     from charrnn.cli.probe.shown import as_dict, lines_as_dict, print_lines
     from charrnn.interpret.probing.lines import probe_lines, read_labeled_lines
 
     if reader.names:
         raise SettingError.naming("with {lines}, no text is read", "leave out the text")
-    pairs = read_labeled_lines(path, reader.config)
+    in_known_form = KnownForm(reader.model)
+    labeled = read_labeled_lines(path, reader.config)
+    pairs = [(in_known_form(line), label) for line, label in labeled]
+    leave_out_unknown("".join(line for line, _ in pairs), reader.model)  # which is reported
     with working(None, "line") as work:
         found = probe_lines(
             reader.model,

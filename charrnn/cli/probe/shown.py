@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import print_wrapped, terminal_width
+from charrnn.cli.unit_names import with_name
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -124,13 +125,7 @@ def _print_path(probe: "Probe", names: Names) -> None:
 
 def _named(size: "Size", names: Names) -> str:
     """The units of a read-out, the largest weights first, with their names."""
-    from charrnn.render.glyphs import one_line
-
-    shown = []
-    for one in size.units[:MOST_UNITS]:
-        own = [named.name for named in names if named.unit == str(one.unit)]
-        called = f" ({one_line(own[0])})" if own else ""
-        shown.append(f"{one.unit}{called}")
+    shown = [with_name(one.unit, names) for one in size.units[:MOST_UNITS]]
     rest = len(size.units) - len(shown)
     return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
 

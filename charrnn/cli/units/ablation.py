@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import print_wrapped, terminal_width
+from charrnn.cli.unit_names import with_name
 from charrnn.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from charrnn.interpret.ablation import Ablation, Loss
     from charrnn.interpret.finding import Follower
+    from charrnn.interpret.names import NamedUnit
 
 MOST_NAMED = 6
 
@@ -28,12 +30,15 @@ def measure(follower: "Follower") -> str:
     return "|r|" if follower.is_number else "AUC"
 
 
-def print_ablation(ablation: "Ablation", followers: "Sequence[Follower]") -> None:
+def print_ablation(
+    ablation: "Ablation", followers: "Sequence[Follower]", names: "Sequence[NamedUnit]"
+) -> None:
     """Print what is lost in total and for each class of characters, beside random sets of units.
 
     Args:
         ablation: what is lost.
         followers: the units that were chosen because they follow a concept.
+        names: the names of the model's units.
     """
     from charrnn.render.tables import tight_lines
 
@@ -43,7 +48,7 @@ def print_ablation(ablation: "Ablation", followers: "Sequence[Follower]") -> Non
         print_wrapped(line)
 
     sets, one = len(ablation.total.random), len(ablation.units) == 1
-    named = listed([str(unit) for unit in ablation.units], MOST_NAMED)
+    named = listed([with_name(unit, names) for unit in ablation.units], MOST_NAMED)
     held = {
         "zero": "held at zero",
         "mean": "held at its mean" if one else "held at their means",
@@ -54,7 +59,7 @@ def print_ablation(ablation: "Ablation", followers: "Sequence[Follower]") -> Non
     )
     if not sets:
         beside = "nothing: there are too few other units"
-    print_wrapped(f"without {named} ({held[ablation.how]}), beside {beside}")
+    print_wrapped(f"without {named}, {held[ablation.how]}, beside {beside}")
     print(f"{ablation.bits:.4f} bits per character with all units; the change without:")
     random = "random units" if one else "random sets"
     heading = ("", "bits", "95 % interval", random, "percentile", "predictions")

@@ -22,12 +22,12 @@ from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
 from charrnn.cli.units.steer import SteerOptions
 from charrnn.cli.work import working
 from charrnn.errors import CharrnnError, CheckpointError, DataError
-from charrnn.wording import counted
+from charrnn.wording import counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from charrnn.interpret.finding import Find
+    from charrnn.interpret.finding import Find, Labeling
     from charrnn.interpret.traits import Trait
 
 EXAMPLES = (
@@ -38,6 +38,7 @@ EXAMPLES = (
 CHANGES = Changes(
     different={"max_chars": {"default_text": f"all; {MOST_FOR_CARD:,} with {{card}}"}},
 )
+MOST_NAMED = 10
 TRAITS = 3
 """Units of each kind that are listed without a concept."""
 
@@ -134,25 +135,38 @@ def _show_finds(
 
 
 def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Find], list[Trait]]":
-    """The unit for each concept, and, if no concept was named, those that stand out without one."""
+    """The unit for each concept, and, if no concept was named, those that stand out without one.
+
+    Concepts that were named, and are too rare, are reported.
+    """
     from charrnn.interpret.finding import survey
     from charrnn.interpret.halves import EXCERPT, EXCERPTS
     from charrnn.interpret.labels import per_symbol
 
     vocabulary = reader.model.vocabulary
-    labelings = (per_symbol(one, text, vocabulary) for one in labelings_of(text, options))
+    names: list[str] = []
+
+    def labelings() -> "Iterator[Labeling]":
+        for one in labelings_of(text, options):
+            names.append(one.name)
+            yield per_symbol(one, text, vocabulary)
+
     ids = vocabulary.encode(text)
     for_each = 2 * min(len(ids) // 2, EXCERPTS * EXCERPT)
     with working(len(ids) + options.networks * for_each, reader.noun) as work:
-        return survey(
+        finds, traits = survey(
             reader.model,
             ids,
-            labelings,
+            labelings(),
             0 if num_named(options) else TRAITS,
             networks=options.networks,
             item_end=item_end_of(reader),
             progress=work.advance,
         )
+    found = {find.concept for find in finds}
+    if finds and num_named(options) and (rare := [name for name in names if name not in found]):
+        say(f"charrnn: a half of the text has too little of {listed(rare, MOST_NAMED)}")
+    return finds, traits
 
 
 def _keep_names(reader: Reader, proven: "Sequence[Find]") -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.reading import Reader, given_and_known_text
 from charrnn.cli.terminal import print_json, print_wrapped, terminal_width
-from charrnn.cli.unit_names import unit_names
+from charrnn.cli.unit_names import names_by_unit, unit_names, with_name
 from charrnn.cli.units.chosen import item_end_of, units_at
 from charrnn.cli.units.single import UnitOptions
 from charrnn.errors import SettingError
@@ -52,7 +52,7 @@ def show_patch(reader: Reader, most: int | None, single: UnitOptions, *, as_json
     taken = tuple(dict.fromkeys(named))
     made = patch(model, source, text, taken, last=last, sets=single.sets or SETS, item_end=end)
     if as_json:
-        print_json(_as_dict(reader, made))
+        print_json(_as_dict(reader, made) | names_by_unit(taken, unit_names(reader.loaded)))
     else:
         _print_patch(reader, made, *map(model.vocabulary.decode, (source, text)))
 
@@ -100,7 +100,8 @@ def _print_patch(reader: Reader, made: "Patch", source: str, text: str) -> None:
     from charrnn.render.tables import tight_lines
 
     noun = reader.noun
-    named = listed([str(unit) for unit in made.units], MOST_NAMED)
+    names = unit_names(reader.loaded)
+    named = listed([with_name(unit, names) for unit in made.units], MOST_NAMED)
     steps = noun if made.last == 1 else counted(made.last, noun)
     print_wrapped(
         f"{_end(text)} read with the values of {named} after {_end(source)}, at the last {steps}"
@@ -162,7 +163,7 @@ def _show_each(reader: Reader, every: "Sequence[Patch]", *, as_json: bool) -> No
                 "divergence_bits": made.bits,
                 "way_to_source": made.way,
                 "percentile": made.percentile if made.random else None,
-                "names": names_of(str(made.units[0]), names),
+                "names": [one.name for one in names if one.unit == str(made.units[0])],
             }
             for made in every
         ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from charrnn.cli.reading import Reader
 from charrnn.cli.terminal import print_json
-from charrnn.cli.unit_names import unit_names
+from charrnn.cli.unit_names import names_by_unit, unit_names
 from charrnn.cli.units.chosen import item_end_of, units_at
 from charrnn.cli.units.concepts import ConceptOptions, labelings_of, num_named
 from charrnn.cli.work import Work, working
@@ -132,7 +132,7 @@ def show_card(reader: Reader, text: str, address: str, *, as_json: bool) -> None
         )
     names = [named for named in unit_names(reader.loaded) if named.unit == str(unit)]
     if as_json:
-        print_json(card_record(card, names))
+        print_json({"units": [card_record(card, names)]})
     else:
         print_card(card, names, reader.noun)
 
@@ -161,10 +161,12 @@ def show_ablation(reader: Reader, text: str, single: UnitOptions, concepts: Conc
             item_end=item_end_of(reader),
             progress=work.advance,
         )
+    names = unit_names(reader.loaded)
     if concepts.json:
-        print_json(ablation_record(ablation) | chosen_as_dict(best))
+        called = names_by_unit(ablation.units, names)
+        print_json(ablation_record(ablation) | called | chosen_as_dict(best))
     else:
-        print_ablation(ablation, best)
+        print_ablation(ablation, best, names)
 
 
 def count_of_top(address: str) -> int:
