@@ -50,7 +50,7 @@ from charrnn.model import CharRNN
 from charrnn.numerics import Float, Float64, Ids
 
 SHIFTS = 199
-"""Distances by which labels are moved."""
+"""Distances by which labels are moved; in a very short text fewer, and then nothing is proven."""
 NEAREST_SHIFT = 0.05
 """The smallest of these distances, as a part of the half."""
 NETWORKS = 20
@@ -407,16 +407,17 @@ def _best(
         precision,
         union,
         threshold,
-        (1 + int((chance >= best - 1e-6).sum())) / (1 + SHIFTS),
+        (1 + int((chance >= best - 1e-6).sum())) / (1 + len(chance)),
         means(second.states[:, u], held, is_number=labeling.is_number),
     )
 
 
 def _moved(labels: Float, random: np.random.Generator) -> Float:
-    """Labels (K,) moved around by SHIFTS distances, (K, SHIFTS)."""
+    """Labels (K,) moved around by SHIFTS different distances, or by as many as there are, (K, distances)."""
     K = len(labels)
     nearest = max(1, int(NEAREST_SHIFT * K))
-    distances = random.integers(nearest, K - nearest, size=SHIFTS)
+    possible = np.arange(nearest, K - nearest)
+    distances = random.permutation(possible)[:SHIFTS]
     return np.stack([np.roll(labels, distance) for distance in distances], axis=1)
 
 

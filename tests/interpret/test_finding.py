@@ -86,6 +86,15 @@ def test_a_concept_that_a_half_lacks_is_left_out(counted):
     assert find(model, ids, [Labeling("late", late)], networks=1) == []
 
 
+def test_a_short_text_has_too_few_shifts_to_prove_anything(counted):
+    model, text, ids = counted
+    labeling = Labeling("open", -inside(text[:190]), is_number=True)
+    (found,) = find(model, ids[:190], [labeling], networks=0)
+    assert found.score > 0.9
+    assert found.p >= 1 / (95 - 2 * 4 + 1)
+    assert not found.is_proven
+
+
 def test_a_number_may_be_another_one_at_each_character(counted):
     model, text, ids = counted
     random = np.random.default_rng(1)
