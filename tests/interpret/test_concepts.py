@@ -99,6 +99,9 @@ def test_every_concept_has_a_summary_of_one_sentence():
 def test_a_part_of_a_name_is_enough_where_no_other_has_it():
     assert get_concept("Comment").name == "inside a comment"
     with pytest.raises(UsageError, match="several concepts"):
-        get_concept("quotes")
+        get_concept("word")
+    assert get_concept("quotes").name == "inside a string"
+    with pytest.raises(UsageError, match="several concepts"):
+        get_concept("")
     with pytest.raises(UsageError, match="colour"):
         get_concept("colour")

@@ -75,7 +75,8 @@ def print_concepts() -> None:
 
     width = max(map(len, CONCEPTS))
     for concept in CONCEPTS.values():
-        print_wrapped(f"{concept.name:<{width}}  {concept.summary}", width + 2)
+        also = f" Short: {concept.short}." if concept.short else ""
+        print_wrapped(f"{concept.name:<{width}}  {concept.summary}{also}", width + 2)
 
 
 def num_named(options: ConceptOptions) -> int:

@@ -30,6 +30,8 @@ class Concept:
     """Its value after each character of a text, (T,): 0 or 1, or a number."""
     is_number: bool = False
     """Whether it has degrees."""
+    short: str = ""
+    """A short name, where a part of its name does not tell it from others."""
 
     @property
     def summary(self) -> str:
@@ -42,7 +44,7 @@ def _concepts() -> tuple[Concept, ...]:
         Concept("inside double quotes", code.double_quotes),
         Concept("inside single quotes", code.single_quotes),
         Concept("inside triple quotes", code.triple_quotes),
-        Concept("inside a string", code.strings),
+        Concept("inside a string", code.strings, short="quotes"),
         Concept("inside a comment", code.comments),
         Concept("inside brackets", code.brackets),
         Concept("bracket depth", code.bracket_depth, is_number=True),
@@ -73,15 +75,16 @@ CONCEPTS = {concept.name: concept for concept in _concepts()}
 
 
 def get_concept(name: str) -> Concept:
-    """The concept of a name, or of a part of a name that no other has; "NAME > 4" is a number above a bound.
+    """The concept of a name, short name, or part of a name that no other has; "NAME > 4" is a number above a bound.
 
     Raises:
         UsageError: there is no such concept, or there are several, or one above a bound has no degrees.
     """
     if above := ABOVE.fullmatch(name.strip()):
         return _above(get_concept(above[1]), int(above[2]))
-    if name in CONCEPTS:
-        return CONCEPTS[name]
+    for known in CONCEPTS.values():
+        if name and name in (known.name, known.short):
+            return known
     matches = [known for known in CONCEPTS if name.lower() in known.lower()]
     if len(matches) == 1:
         return CONCEPTS[matches[0]]
