@@ -151,7 +151,6 @@ def _shown(reader: Reader, symbol: int) -> str:
 
 
 def _show_each(reader: Reader, every: "Sequence[Patch]", *, as_json: bool) -> None:
-    from charrnn.interpret.names import names_of
     from charrnn.render.glyphs import one_line
     from charrnn.render.tables import tight_lines
 
@@ -182,7 +181,7 @@ def _show_each(reader: Reader, every: "Sequence[Patch]", *, as_json: bool) -> No
                 f"{made.percentile:.0f}" if made.random else "",
                 f"{_shown(reader, int(gains.argmax()))} {gains.max():+.3f}",
                 f"{_shown(reader, int(gains.argmin()))} {gains.min():+.3f}",
-                one_line(next(iter(names_of(str(unit), names)), "")),
+                one_line(next((one.name for one in names if one.unit == str(unit)), "")),
             )
         )
     columns = [list(column) for column in zip(heading, *rows, strict=True)]
