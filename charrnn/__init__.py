@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from charrnn.api import LanguageModel as LanguageModel
     from charrnn.api import load as load
+    from charrnn.compression.compress import compress as compress
+    from charrnn.compression.compress import decompress as decompress
     from charrnn.errors import CharrnnError as CharrnnError
     from charrnn.evaluation.evaluate import Evaluation as Evaluation
     from charrnn.evaluation.evaluate import evaluate as evaluate
@@ -38,6 +40,8 @@ _HOMES = {
     "PairModel": "charrnn.pair_model",
     "Recording": "charrnn.interpret.recording",
     "Run": "charrnn.training.run",
+    "compress": "charrnn.compression.compress",
+    "decompress": "charrnn.compression.compress",
     "evaluate": "charrnn.evaluation.evaluate",
     "load": "charrnn.api",
     "score": "charrnn.evaluation.score",

@@ -146,6 +146,9 @@ NEEDS = {
     "--lstmvis": "h5py",
     "charrnn probe": "sklearn",
     "interpret.probing": "sklearn",
+    "charrnn compress": "constriction",
+    "charrnn decompress": "constriction",
+    "charrnn.compress": "constriction",
     "import pandas": "pandas",
     "import polars": "polars",
 }

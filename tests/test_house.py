@@ -29,7 +29,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"checkpoint"},
     {"runs"},
     {"evaluation", "sampling"},
-    {"interpret"},
+    {"compression", "interpret"},
     {"render"},
     {"pair_model"},
     {"api"},

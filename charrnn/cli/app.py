@@ -31,6 +31,7 @@ VERBS = {
         "serve",
     ),
     "Measure": ("evaluate", "score", "compare"),
+    "Compress": ("compress", "decompress"),
     "Manage": ("inspect", "runs", "corpora"),
 }
 """The verbs in the panels of the help. Each is a module of this package, or a package with a module `command`."""

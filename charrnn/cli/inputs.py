@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NoReturn
 
 import typer
 
@@ -35,13 +35,22 @@ def stdin_source() -> "TextSource":
     """
     from charrnn.text.sources import spooled_source
 
+    return spooled_source(stdin_bytes(), "standard input")
+
+
+def stdin_bytes() -> BinaryIO:
+    """Standard input, of which nothing has been read.
+
+    Raises:
+        UsageError: it is closed, or a terminal.
+    """
     if sys.stdin is None:
         raise UsageError("standard input is closed", "pipe a text in: cat book.txt | charrnn ...")
     if sys.stdin.isatty():
         raise UsageError(
             "standard input is a terminal", "pipe a text in: cat book.txt | charrnn ..."
         )
-    return spooled_source(sys.stdin.buffer, "standard input")
+    return sys.stdin.buffer
 
 
 def streams_in(names: Sequence[str]) -> str:

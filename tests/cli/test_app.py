@@ -97,6 +97,8 @@ RELEASED = {
         --samples""",
     "direction": """--json --length --lines --max-chars --random --samples --save-steer --seed --state
         --strength""",
+    "compress": "--model --out --overwrite",
+    "decompress": "--model --out --overwrite",
 }
 
 

@@ -128,6 +128,7 @@ WORDS = {
         "precision",
         "kernel",
         "init_from",
+        "model",
         "name",
         "out",
         "cache",

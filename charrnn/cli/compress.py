@@ -1,0 +1,71 @@
+"""`charrnn compress`: a file made small by what a model expects of it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charrnn.cli.options import Changes
+from charrnn.cli.packed import (
+    STREAM,
+    SUFFIX,
+    PackedOptions,
+    called,
+    item_end,
+    read_bytes,
+    require_coder,
+    write_bytes,
+)
+from charrnn.cli.run_names import complete_checkpoint, open_checkpoint
+from charrnn.cli.terminal import say
+from charrnn.cli.work import working
+from charrnn.wording import escape, size
+
+EXAMPLES = (
+    "charrnn compress book.txt --model plays",
+    f"charrnn compress book.txt --out small{SUFFIX} --overwrite",
+    f"charrnn compress - --model plays < notes.txt > notes.txt{SUFFIX}",
+)
+CHANGES = Changes(
+    complete={"model": complete_checkpoint},
+    different={
+        "model": {"default_text": "the newest run under checkpoints/"},
+        "out": {
+            "help": "Write to this file; - is standard output.",
+            "default_text": f"FILE{SUFFIX}; of standard input, standard output",
+        },
+    },
+)
+
+
+def compress(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE|-", help="What is compressed, whatever its bytes."),
+    ],
+    *,
+    options: PackedOptions,
+) -> None:
+    """Compress a file with a model: the better the model predicts it, the smaller it gets.
+
+    Any bytes come back with charrnn decompress, with the same model and on a machine that computes exactly the same
+    numbers; any other is refused. The file itself is kept.
+    """
+    require_coder("compress")
+    path = options.require_target(None if file == STREAM else Path(file + SUFFIX))
+    loaded = open_checkpoint(options.model)
+    content = read_bytes(file)
+    from charrnn.compression.compress import compress as compressed
+    from charrnn.compression.container import unpack
+
+    with working(len(content), "byte") as work:
+        end = item_end(loaded)
+        made = compressed(loaded.model, content, item_end=end, progress=work.advance)
+    write_bytes(made, path)
+    header = unpack(made).header_bytes
+    share = f", {100 * len(made) / len(content):.2f} %" if content else ""
+    where = escape(str(path)) if path else "standard output"
+    say(
+        f"charrnn: {escape(called(file))}, {size(len(content))}, compressed to {where}, "
+        f"{size(len(made))} ({len(made):,} with a header of {header}{share})"
+    )

@@ -1,0 +1,106 @@
+"""What `compress` and `decompress` share: bytes to read, and a file or standard output to write."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.extras import require_extra
+from charrnn.cli.terminal import require_place
+from charrnn.config import FILES
+from charrnn.errors import DataError, SettingError
+from charrnn.settings import Config, setting
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+SUFFIX = ".crnn"
+"""The ending of compressed files."""
+STREAM = "-"
+"""Standard input or output as the name of a file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedOptions(Config):
+    """The model, and what is written."""
+
+    model: str | None = setting(None, "A run, its folder or a .safetensors file.", metavar="MODEL")
+    out: Path | None = setting(None, "", metavar="FILE|-", panel=FILES)
+    overwrite: bool = setting(False, "Replace the file if it is there already.", panel=FILES)
+
+    def require_target(self, usual: Path | None) -> Path | None:
+        """The file to write; None: standard output.
+
+        Args:
+            usual: the file if none is given; None: standard output.
+
+        Raises:
+            SettingError: it is there already, or cannot be made, or standard output is a terminal.
+        """
+        path = self.out or usual
+        if path is None or str(path) == STREAM:
+            if sys.stdout.isatty():  # on which bytes of any kind would act
+                raise SettingError.naming(
+                    "standard output is a terminal, which cannot show bytes of any kind",
+                    "write them to a file, or into a pipe: {out:FILE}",
+                )
+            return None
+        require_place(path)
+        if path.exists() and not self.overwrite:
+            raise SettingError.naming(
+                "there is a file {path!r} already",
+                "replace it with {overwrite:True}, or choose another with {out}",
+                path=str(path),
+            )
+        return path
+
+
+def require_coder(verb: str) -> None:
+    """Raise EnvironmentFault unless the range coder is installed."""
+    require_extra("constriction", "constriction", f"charrnn {verb}")
+
+
+def read_bytes(name: str) -> bytes:
+    """The bytes of a file, a pipe or standard input.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read.
+        UsageError: standard input is closed, or a terminal.
+    """
+    from charrnn.cli.inputs import stdin_bytes, streams_in
+    from charrnn.cli.work import reading_streams
+
+    with reading_streams(streams_in([name])):
+        if name == STREAM:
+            return stdin_bytes().read()
+        try:
+            return Path(name).read_bytes()
+        except FileNotFoundError:
+            raise DataError(f"there is no file {name!r}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"cannot read {name!r}: {reason}") from error
+
+
+def called(name: str) -> str:
+    """What messages call an input."""
+    return "standard input" if name == STREAM else name
+
+
+def write_bytes(content: bytes, path: Path | None) -> None:
+    """Write all of a file, or nothing; None: to standard output."""
+    from charrnn.files import write_atomically
+
+    if path is not None:
+        write_atomically(path, content)
+        return
+    sys.stdout.buffer.write(content)
+    sys.stdout.flush()
+
+
+def item_end(loaded: "Checkpoint") -> str | None:
+    """The character after which a model's state is reset; None: it is carried."""
+    from charrnn.runs import reading_of
+    from charrnn.text.kinds import item_end_of
+
+    return item_end_of(reading_of(loaded))

@@ -1,0 +1,1 @@
+"""Lossless compression of texts by what a model expects of them."""

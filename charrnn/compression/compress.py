@@ -1,0 +1,206 @@
+"""Bytes compressed with a model, and the bytes again.
+
+What a model expects of each symbol is computed in floating point, and a decoder needs exactly the numbers of the
+encoder: sums differ in their last bits between processors, thread counts and versions of NumPy. Both sides use one
+thread and one stream. A probe in the file, the checks of `charrnn.compression.coder` and the checksum of the original
+turn other numbers into an error, never into another text.
+"""
+
+import platform
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from charrnn.compression.coder import Decoder, Encoder, OtherNumbersError, other_numbers
+from charrnn.compression.container import Packed, checksum_of, pack, unpack
+from charrnn.compression.points import (
+    PointCoder,
+    Stepping,
+    code_all,
+    content_of,
+    decode_all,
+    num_bytes_of,
+    points_of,
+)
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.text.kinds import item_end_of
+
+PROBED = 64
+"""Symbols of the opening that the probe reads."""
+REPORTED = 256
+"""Symbols after which progress is reported."""
+MACHINE = ("NumPy", "processor", "matrix products for", "constriction")
+"""What matters to the numbers: versions, and what the processor can do."""
+Progress = Callable[[int], object]
+"""Called with the number of bytes of the original that were just coded."""
+
+
+def compress(
+    model: Any,
+    content: bytes,
+    *,
+    item_end: str | None = None,
+    progress: Progress | None = None,
+) -> bytes:
+    """Compress bytes of any kind; few are left of a text like those that the model was trained on.
+
+    Args:
+        model: a LanguageModel, or another that has `vocabulary`, `fingerprint`, `initial_state` and `step`.
+        content: the bytes.
+        item_end: the character after which the state is reset; None: as the model was trained.
+        progress: called with the number of bytes that were just coded.
+
+    Returns:
+        The content of a file that `decompress` reads.
+
+    Raises:
+        UsageError: the model's units are edited.
+        CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
+
+    Example:
+        charrnn.compress(model, b"To be, or not to be")
+    """
+    from threadpoolctl import threadpool_limits
+
+    if getattr(model, "edits", ()):
+        raise UsageError("compression does not support edited units")
+    end = _end_symbol(model, item_end)
+    with threadpool_limits(1, "blas"):
+        encoder = Encoder()
+        coder = PointCoder(encoder, model, end)
+        points = points_of(content, model.vocabulary)
+        coded = code_all(points, coder, model.vocabulary)
+        deque(_reported(coded, model.vocabulary.level, progress), maxlen=0)
+        packed = Packed(
+            model.fingerprint,
+            _probe(model, end),
+            len(content),
+            checksum_of(content),
+            machine(),
+            encoder.words(),
+        )
+    return pack(packed)
+
+
+def decompress(
+    model: Any,
+    content: bytes,
+    *,
+    item_end: str | None = None,
+    name: str = "the data",
+    progress: Progress | None = None,
+) -> bytes:
+    """The bytes that `compress` was given.
+
+    Args:
+        model: the model that they were compressed with.
+        content: what `compress` returned.
+        item_end: what it was given.
+        name: what a message calls the file of the content.
+        progress: called with the number of bytes that were just decoded.
+
+    Raises:
+        DataError: the content is cut, damaged or of another kind.
+        CheckpointError: they were compressed with another model.
+        EnvironmentFault: this machine computes other numbers than the one that compressed them.
+    """
+    from threadpoolctl import threadpool_limits
+
+    packed = unpack(content, name)
+    require_model(model, packed, name)
+    end = _end_symbol(model, item_end)
+    try:
+        with threadpool_limits(1, "blas"):
+            made = _decoded(model, packed, end, progress)
+    except (OtherNumbersError, ValueError) as error:  # a ValueError: of points that no bytes have
+        raise _refusal(packed, name) from error
+    return made
+
+
+def _decoded(
+    model: Stepping, packed: Packed, item_end: int | None, progress: Progress | None
+) -> bytes:
+    """The original.
+
+    Raises:
+        OtherNumbersError: it cannot be decoded with the numbers of this machine.
+        ValueError: the same.
+    """
+    if _probe(model, item_end) != packed.probe:
+        raise other_numbers()
+    decoder = PointCoder(Decoder(packed.words), model, item_end)
+    level = model.vocabulary.level
+    decoded = decode_all(packed.length, decoder, level)
+    made = content_of([*_reported(decoded, level, progress)], level)
+    if checksum_of(made) != packed.checksum:
+        raise other_numbers()
+    return made
+
+
+def require_model(model: Stepping, packed: Packed, name: str) -> None:
+    """Raise CheckpointError unless a text was compressed with this model."""
+    if model.fingerprint != packed.fingerprint:
+        raise CheckpointError(
+            f"{name} was compressed with another model: its fingerprint is {packed.fingerprint}, "
+            f"that of this model {model.fingerprint}"
+        )
+
+
+def machine() -> str:
+    """What computes here: a word for each of MACHINE."""
+    from threadpoolctl import threadpool_info
+
+    shown: Any = np.show_config(mode="dicts")
+    simd = shown.get("SIMD Extensions", {})
+    instructions = [*simd.get("baseline", ()), *simd.get("found", ())] or [platform.machine()]
+    blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    kernels = [info.get("architecture", info["internal_api"]) for info in blas] or ["none"]
+    words = (version("numpy"), instructions[-1], kernels[0], version("constriction"))
+    return " ".join("".join(word.split()) for word in words)[:255]
+
+
+def _refusal(packed: Packed, name: str) -> OtherNumbersError:
+    """The error of a file that was compressed with other numbers."""
+    there, here = map(_in_words, (packed.machine, machine()))
+    return OtherNumbersError(
+        f"{name} cannot be decompressed here: the model's predictions differ from those that it was compressed with",
+        f"decompress it on a machine with {there}; this one has {here}",
+    )
+
+
+def _in_words(computed: str) -> str:
+    """What `machine` returned, for a message."""
+    words = computed.split()
+    if len(words) != len(MACHINE):
+        return computed
+    return ", ".join(f"{what} {word}" for what, word in zip(MACHINE, words, strict=True))
+
+
+def _reported(points: Iterable[int], level: str, progress: Progress | None) -> Iterator[int]:
+    """Code points, or bytes, as they are coded, with a report now and then."""
+    done = 0
+    for number, point in enumerate(points, 1):
+        yield point
+        done += num_bytes_of(point, level)
+        if progress and number % REPORTED == 0:
+            progress(done)
+            done = 0
+
+
+def _end_symbol(model: Any, item_end: str | None) -> int | None:
+    """The symbol after which the state is reset, or None."""
+    end = item_end if item_end is not None else item_end_of(model.reading)
+    return None if end is None else int(model.vocabulary.encode(end)[0])
+
+
+def _probe(model: Stepping, item_end: int | None) -> int:
+    """What this machine computes for a fixed opening: 32 bits of its probabilities and of what the coder writes."""
+    encoder = Encoder()
+    coder = PointCoder(encoder, model, item_end)
+    for k in range(PROBED):
+        coder.code(k * 31 % len(model.vocabulary))
+    return zlib.crc32(encoder.words(), encoder.crc)

@@ -1,0 +1,98 @@
+"""The file of a compressed text: a header, and the words of the range coder.
+
+    magic        4 bytes   AB 52 4E 4E
+    version      1
+    CRC-32       4         of everything after it
+    fingerprint  8         the model's
+    probe        4         what the machine computed for a fixed opening
+    length       8         bytes of the original
+    checksum     8         the first bytes of the original's SHA-256
+    machine      1 + n     the length of an ASCII text, and the text: what computed
+    words                  32 bits each
+
+All numbers are big-endian, the coder's words little-endian. It knows no model.
+"""
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+
+from charrnn.errors import DataError
+
+MAGIC = b"\xabRNN"
+VERSION = 1
+_START = struct.Struct(">4sBI")
+_FIELDS = struct.Struct(">8sIQ8sB")
+FIXED_BYTES = _START.size + _FIELDS.size
+"""Bytes of a header without the text of its machine."""
+DAMAGED = "take another copy of the file"
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A compressed text."""
+
+    fingerprint: str
+    """That of the model, 16 hexadecimal digits."""
+    probe: int
+    """What the machine computed for a fixed opening, in 32 bits."""
+    length: int
+    """Bytes of the original."""
+    checksum: bytes
+    """The original's; see `checksum_of`."""
+    machine: str
+    """What computed, in ASCII, at most 255 characters."""
+    words: bytes
+    """The range coder's."""
+
+    @property
+    def header_bytes(self) -> int:
+        """Bytes of the file that are not the coder's."""
+        return FIXED_BYTES + len(self.machine)
+
+
+def checksum_of(content: bytes) -> bytes:
+    """The first 8 bytes of SHA-256."""
+    return hashlib.sha256(content).digest()[:8]
+
+
+def pack(packed: Packed) -> bytes:
+    """The content of the file of a compressed text."""
+    machine = packed.machine.encode("ascii")
+    fingerprint = bytes.fromhex(packed.fingerprint)
+    fields = (fingerprint, packed.probe, packed.length, packed.checksum, len(machine))
+    rest = _FIELDS.pack(*fields) + machine + packed.words
+    return _START.pack(MAGIC, VERSION, zlib.crc32(rest)) + rest
+
+
+def unpack(content: bytes, name: str = "the data") -> Packed:
+    """The compressed text in a file.
+
+    Args:
+        content: all of the file.
+        name: what a message calls the file.
+
+    Raises:
+        DataError: the file is of another kind, of a later version, cut or damaged.
+    """
+    if not content.startswith(MAGIC):
+        if content and MAGIC.startswith(content):
+            raise DataError(f"{name} is cut: it has {len(content)} bytes", DAMAGED)
+        raise DataError(f"{name} was not written by charrnn compress")
+    if len(content) < FIXED_BYTES:
+        raise DataError(f"{name} is cut: it has {len(content)} bytes", DAMAGED)
+    _, version, check = _START.unpack_from(content)
+    if version > VERSION:
+        raise DataError(
+            f"{name} was written by a later charrnn (format {version}; this one reads {VERSION})",
+            "read it with a charrnn as new as the one that wrote it",
+        )
+    rest = content[_START.size :]
+    if version != VERSION or zlib.crc32(rest) != check:
+        raise DataError(f"{name} is cut or damaged: its checksum does not match", DAMAGED)
+    fingerprint, probe, length, checksum, size = _FIELDS.unpack_from(rest)
+    machine, words = rest[_FIELDS.size :][:size], rest[_FIELDS.size + size :]
+    if not machine.isascii() or len(machine) < size or len(words) % 4:
+        raise DataError(f"{name} is damaged: its parts do not fit together", DAMAGED)
+    return Packed(fingerprint.hex(), probe, length, checksum, machine.decode(), words)

@@ -1,0 +1,262 @@
+"""Compression: any bytes come back, at the cost that the model claims; anything else is refused."""
+
+import math
+import zlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from helpers import make_text, random_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import charrnn
+from charrnn.compression import coder as coders
+from charrnn.compression.coder import Decoder, Encoder, OtherNumbersError
+from charrnn.compression.compress import compress, decompress, machine
+from charrnn.compression.container import FIXED_BYTES, MAGIC, Packed, checksum_of, pack, unpack
+from charrnn.config import CorpusConfig
+from charrnn.errors import CheckpointError, DataError, EnvironmentFault, UsageError
+from charrnn.evaluation.evaluate import evaluate
+from charrnn.interpret.edits import Edit
+from charrnn.text.vocabulary import Vocabulary
+
+pytest.importorskip("constriction")
+
+LETTERS = "\n abcdeé😀"
+
+
+def reads_lines(model):
+    model.reading = CorpusConfig(lines=True)
+    return model
+
+
+MODELS = {
+    "characters": random_model(LETTERS),
+    "with an unknown symbol": random_model(
+        Vocabulary("char", sorted(map(ord, LETTERS)), has_unknown=True)
+    ),
+    "one character": random_model("a"),
+    "bytes": random_model(Vocabulary.of_bytes()),
+    "lines": reads_lines(random_model(LETTERS)),
+    "lines of bytes": reads_lines(random_model(Vocabulary.of_bytes())),
+    "certain": random_model(LETTERS, scale=30),
+}
+CONTENTS = st.one_of(
+    st.binary(max_size=60),
+    st.text(LETTERS, max_size=60).map(str.encode),
+    st.text(max_size=30).map(str.encode),
+    st.lists(st.sampled_from([b"a", b"\r\n", b"\xff", b"\xc3", b"\xed\xa0\x80", "é".encode()])).map(
+        b"".join
+    ),
+)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@settings(deadline=None, max_examples=20)
+@given(content=CONTENTS)
+def test_any_bytes_come_back(model, content):
+    packed = compress(model, content)
+    assert decompress(model, packed) == content
+    assert unpack(packed).length == len(content)
+
+
+@pytest.mark.parametrize("level", ["char", "byte"])
+def test_a_text_costs_what_evaluate_says_beside_a_header_of_known_size(
+    tiny_model, byte_model, level
+):
+    model = tiny_model if level == "char" else byte_model
+    text = make_text(6000)
+    packed = unpack(charrnn.compress(model, text.encode()))
+    claimed = evaluate(model, text, streams=1).total_nats / math.log(2)
+    first = math.log2(len(model.vocabulary))
+    escape = 5  # half the logarithm of the number of characters
+    assert claimed < 8 * len(packed.words) < (claimed + first + escape) * 1.001 + 32
+    assert packed.header_bytes == FIXED_BYTES + len(machine())
+
+
+def test_lines_cost_what_evaluate_says():
+    text = "abc\nde é\naaaa\n" * 90
+    packed = unpack(compress(MODELS["lines"], text.encode()))
+    claimed = evaluate(MODELS["lines"], text).total_nats / math.log(2)
+    assert claimed < 8 * len(packed.words) < (claimed + 6) * 1.001 + 32
+
+
+def test_an_escape_gets_cheaper_as_it_is_met_again():
+    text = "abc de\n" * 40
+    plain, alien = (
+        8 * len(unpack(compress(MODELS["characters"], t.encode())).words)
+        for t in (text, text.replace("\n", "\r\n"))
+    )
+    assert 2 * 40 < alien - plain < 8 * 40
+
+
+def test_progress_adds_up_to_the_bytes(tiny_model):
+    text, done = make_text(1100).encode(), []
+    packed = compress(tiny_model, text, progress=done.append)
+    assert 0 < 1100 - sum(done) < 256
+    back = []
+    decompress(tiny_model, packed, progress=back.append)
+    assert back == done
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+TEXT = "abé cd\rx".encode()
+PACKED = compress(MODELS["characters"], TEXT)
+
+
+@pytest.mark.parametrize("length", range(len(PACKED)))
+def test_a_file_that_is_cut_is_refused(length):
+    with pytest.raises(DataError):
+        decompress(MODELS["characters"], PACKED[:length])
+
+
+@pytest.mark.parametrize("at", range(len(PACKED)))
+def test_a_flipped_byte_is_refused(at):
+    for bit in (0x01, 0x80, 0xFF):
+        wrong = PACKED[:at] + bytes([PACKED[at] ^ bit]) + PACKED[at + 1 :]
+        with pytest.raises(DataError):
+            decompress(MODELS["characters"], wrong)
+
+
+def test_what_is_added_to_a_file_is_refused():
+    with pytest.raises(DataError):
+        decompress(MODELS["characters"], PACKED + b"\0\0\0\0")
+
+
+def test_a_later_version_is_named(wording):
+    with pytest.raises(DataError) as refused:
+        unpack(MAGIC + b"\x02" + PACKED[5:], "a.crnn")
+    wording(refused.value)
+
+
+@pytest.mark.parametrize("parts", [{"machine": "é"}, {"words": b"\0"}])
+def test_parts_that_do_not_fit_are_refused(parts, monkeypatch):
+    made = Packed(**vars(unpack(PACKED)) | parts)
+    with pytest.raises((DataError, UnicodeEncodeError)):
+        unpack(pack(made))
+
+
+def test_another_model_is_refused(wording):
+    with pytest.raises(CheckpointError) as refused:
+        decompress(random_model(LETTERS, seed=2), PACKED, name="a.crnn")
+    wording(refused.value)
+
+
+def with_jitter(model, size, after=0):
+    """The model with logits that differ after some steps, as on another machine."""
+    other, steps = random_model(LETTERS), [0]
+    step = other.step
+
+    def jittered(ids, state):
+        logits, state, gates = step(ids, state)
+        steps[0] += 1
+        return logits + np.float32(size * (steps[0] > after)) * np.arange(len(logits)), state, gates
+
+    other.step = jittered
+    assert other.fingerprint == model.fingerprint
+    return other
+
+
+def test_other_numbers_are_noticed_before_the_first_symbol(wording, monkeypatch):
+    monkeypatch.setattr("charrnn.compression.compress.machine", lambda: "1.0 AVX2 Haswell 0.4")
+    packed = compress(MODELS["characters"], TEXT)
+    monkeypatch.setattr("charrnn.compression.compress.machine", lambda: "2.0 AVX2 Zen 0.4")
+    decoded = []
+    with pytest.raises(EnvironmentFault) as refused:
+        decompress(
+            with_jitter(MODELS["characters"], 1e-6), packed, name="a.crnn", progress=decoded.append
+        )
+    wording(refused.value)
+    assert not decoded
+
+
+def test_other_numbers_that_come_late_are_noticed_at_the_next_check(monkeypatch):
+    monkeypatch.setattr(coders, "CHECK_EVERY", 512)
+    text, done = b"abcde " * 1000, []
+    packed = compress(MODELS["characters"], text)
+    with pytest.raises(EnvironmentFault):
+        decompress(
+            with_jitter(MODELS["characters"], 1e-6, after=1000), packed, progress=done.append
+        )
+    assert 0 < sum(done) <= 1536
+
+
+def test_other_numbers_that_no_check_meets_are_noticed_at_the_end():
+    text = b"abcde " * 100
+    packed = compress(MODELS["characters"], text)
+    with pytest.raises(EnvironmentFault):
+        decompress(with_jitter(MODELS["characters"], 3.0, after=200), packed)
+
+
+@pytest.mark.parametrize("words", [b"", b"\xff" * 64, b"\0" * 64])
+def test_words_of_no_encoder_are_refused(words):
+    parts = vars(unpack(PACKED)) | {"words": words, "length": 40}
+    with pytest.raises(EnvironmentFault):
+        decompress(MODELS["characters"], pack(Packed(**parts)))
+
+
+def test_units_that_are_edited_are_refused():
+    with pytest.raises(UsageError):
+        compress(MODELS["characters"].edited([Edit("clamp", "L0.c.1", 1.0)]), TEXT)
+
+
+def test_predictions_that_are_not_finite_are_refused():
+    with pytest.raises(CheckpointError):
+        compress(with_jitter(MODELS["characters"], math.nan), TEXT)
+
+
+# --- the coder ------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(st.floats(0, 1, width=32), min_size=2, max_size=9).filter(lambda p: sum(p) > 1e-3),
+        max_size=40,
+    ),
+    st.data(),
+)
+def test_every_symbol_can_be_coded_whatever_its_probability(lists, data):
+    rows = [np.array(row, np.float32) for row in lists]
+    symbols = [data.draw(st.integers(0, len(row) - 1)) for row in rows]
+    encoder = Encoder()
+    assert [encoder.code(row, k) for row, k in zip(rows, symbols, strict=True)] == symbols
+    decoder = Decoder(encoder.words())
+    assert [decoder.code(row) for row in rows] == symbols
+    assert decoder.crc == encoder.crc
+
+
+def test_a_symbol_of_probability_0_can_be_coded_after_sums_that_float32_rounds_up():
+    row = np.array([0.78217787, 0], np.float32)
+    encoder = Encoder()
+    encoder.code(row, 1)
+    assert Decoder(encoder.words()).code(row) == 1
+
+
+def test_checks_cost_16_bits_each(monkeypatch):
+    row, sizes = np.full(2, 0.5, np.float32), []
+    for every in (1 << 20, 64):
+        monkeypatch.setattr(coders, "CHECK_EVERY", every)
+        encoder = Encoder()
+        for k in range(6400):
+            encoder.code(row, k % 2)
+        sizes.append(len(encoder.words()))
+    assert [b - a for a, b in pairwise(sizes)] == [200]
+
+
+def test_a_check_that_differs_stops_the_decoder(monkeypatch):
+    monkeypatch.setattr(coders, "CHECK_EVERY", 4)
+    encoder = Encoder()
+    for _ in range(4):
+        encoder.code(np.array([0.5, 0.5], np.float32), 1)
+    decoder = Decoder(encoder.words())
+    other = np.array([0.5, np.nextafter(np.float32(0.5), np.float32(1))], np.float32)
+    with pytest.raises(OtherNumbersError):
+        [decoder.code(other) for _ in range(4)]
+
+
+def test_the_checksums_are_the_usual_ones():
+    assert checksum_of(b"") == bytes.fromhex("e3b0c44298fc1c14")
+    assert int.from_bytes(PACKED[5:9]) == zlib.crc32(PACKED[9:])
