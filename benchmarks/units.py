@@ -38,7 +38,8 @@ from charrnn.evaluation.streams import stretches
 from charrnn.interpret.ablation import How, ablate
 from charrnn.interpret.concepts import CONCEPTS
 from charrnn.interpret.edits import Edit, edited
-from charrnn.interpret.finding import NETWORKS, Find, Labeling, find
+from charrnn.interpret.finding import NETWORKS, Find, find
+from charrnn.interpret.labeling import Labeling
 from charrnn.interpret.labels import of_concept
 from charrnn.interpret.states import states_at
 from charrnn.model import CharRNN

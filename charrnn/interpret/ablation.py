@@ -17,43 +17,26 @@ from typing import Literal
 import numpy as np
 
 from charrnn.evaluation.evaluate import too_short
-from charrnn.evaluation.predictions import Predictor
-from charrnn.evaluation.streams import MAX_STREAMS, Streams, item_streams, stretches
+from charrnn.evaluation.streams import MAX_STREAMS, stretches
+from charrnn.interpret.costs import CLASSES, STREAM, WARM_UP, classes_of, costs, scored_streams
 from charrnn.interpret.edits import Change, EditedOps
 from charrnn.interpret.states import Positions, states_at
 from charrnn.interpret.units import Unit
 from charrnn.model import CharRNN
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.numerics import Float, Float64, Ids
-from charrnn.text.items import item_bounds, whole_items
+from charrnn.text.items import whole_items
 
 How = Literal["zero", "mean", "resample"]
 
 SETS = 30
 """Random sets of units that are taken out too."""
-SCORED = 20_000
-"""Characters of the text that are scored, at most."""
-WARM_UP, STREAM = 128, 512
-"""Symbols that a stream reads before those it scores, and those."""
 POOL = 2_000
 """Places of the text whose values are drawn from."""
 STRETCH, FEWEST_STRETCHES = 200, 20
 RESAMPLES = 1_000
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap."""
-
-CLASSES: dict[str, Callable[[str], bool]] = {
-    "opening brackets": lambda c: c in "([{",
-    "closing brackets": lambda c: c in ")]}",
-    "quotes": lambda c: c in "\"'“”‘’«»`",
-    "newlines": lambda c: c == "\n",
-    "blanks": str.isspace,
-    "digits": str.isdigit,
-    "capitals": str.isupper,
-    "letters": str.isalpha,
-    "others": lambda c: True,  # noqa: ARG005 (the rest)
-}
-"""Classes of characters; each belongs to the first that takes it."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +156,7 @@ class _Measured:
         self._streams = scored_streams(ids, item_end)
         self._pool = _pool(model, ids, self.random, item_end)
         self._whole, places = costs(model, ids, self._streams, progress)
-        self._classes = _classes(model, ids[places])
+        self._classes = classes_of(model, ids[places])
 
     def lost(self, units: Sequence[Unit], seed: int) -> Float64:
         """What each prediction costs more without some units."""
@@ -256,57 +239,12 @@ class _Resampled(NumpyOps):
 # --- what is measured -------------------------------------------------------------------------------------------------
 
 
-def scored_streams(ids: Ids, item_end: int | None) -> Streams:
-    """Streams that score about SCORED symbols of a text, evenly spread; of items each one by itself."""
-    if item_end is None:
-        # a short text is read in as many streams as a long one, because a step of many takes little longer
-        length = max(WARM_UP, min(STREAM, len(ids) // (SCORED // STREAM)))
-        made = stretches(len(ids), max(1, (len(ids) - 1) // length), WARM_UP)
-        every = np.arange(len(made))
-    else:
-        made = item_streams(item_bounds(ids, item_end))
-        every = np.argsort(made.begin)
-    most = max(1, len(made) * SCORED // len(ids))
-    if len(made) > most:
-        every = np.sort(every[np.linspace(0, len(made) - 1, most).astype(np.int64)])
-    return Streams(made.first[every], made.begin[every], made.end[every])
-
-
-def costs(
-    model: CharRNN, ids: Ids, streams: Streams, progress: Callable[[int], object]
-) -> tuple[Float64, Positions]:
-    """The bits that each scored symbol costs, and its place, in the order of the text."""
-    nats, places = [], []
-    for group in streams.groups(MAX_STREAMS):
-        for made in Predictor(model, model.initial_state(len(group))).predict(ids, group):
-            nats.append(made.nats)
-            places.append(made.places)
-            progress(len(made.nats))
-    where = np.concatenate(places)
-    order = np.argsort(where)
-    return np.concatenate(nats)[order] / np.log(2), where[order]
-
-
 def _pool(model: CharRNN, ids: Ids, random: np.random.Generator, item_end: int | None) -> Float:
     """The values of all units at some places of a text, (POOL, states, L, H)."""
     T = len(ids)
     places = np.unique(random.integers(T, size=min(T, POOL)))
     streams = stretches(T + 1, min(MAX_STREAMS, max(1, T // STREAM)), WARM_UP)
     return states_at(model, ids, places, streams, item_end=item_end)
-
-
-def _classes(model: CharRNN, ids: Ids) -> Positions:
-    """The number of the class of each symbol; parts of characters are among the others."""
-    symbols = [model.vocabulary.decode(np.array([k])) for k in range(len(model.vocabulary))]
-    of_symbol = np.array([_class_of(symbol) for symbol in symbols])
-    return of_symbol[ids]
-
-
-def _class_of(symbol: str) -> int:
-    tests = list(CLASSES.values())
-    if len(symbol) != 1:
-        return len(tests) - 1
-    return next(k for k, takes in enumerate(tests) if takes(symbol))
 
 
 def has_as_many_others(model: CharRNN, units: Sequence[Unit]) -> bool:

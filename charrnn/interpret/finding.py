@@ -28,6 +28,7 @@ import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, Streams, stretches
+from charrnn.interpret.echoes import best_and_needed, shuffled
 from charrnn.interpret.halves import (
     Half,
     Places,
@@ -42,10 +43,11 @@ from charrnn.interpret.halves import (
     sign_of,
     spread,
 )
+from charrnn.interpret.labeling import FEWEST, Labeling, is_common
 from charrnn.interpret.scores import average_precision, best_threshold, overlap
 from charrnn.interpret.states import Positions, states_at
 from charrnn.interpret.traits import Trait, consecutive, standing_out
-from charrnn.interpret.units import Unit
+from charrnn.interpret.units import Unit, units_of
 from charrnn.model import CharRNN
 from charrnn.numerics import Float, Float64, Ids
 
@@ -55,33 +57,8 @@ NEAREST_SHIFT = 0.05
 """The smallest of these distances, as a part of the half."""
 NETWORKS = 20
 """Networks with shuffled weights that are searched."""
-MARGIN = 5.0
-"""Standard deviations that a find must lie above their mean."""
-LEAST_SPREAD = 0.02
-"""The smallest such deviation that is believed."""
 LARGEST_P = 0.01
 """The largest p of a find."""
-FEWEST = 25
-"""Characters of each half with a label, and without it, that are needed to score it."""
-FEWEST_IN_SPANS = 5
-"""Characters of each part with a label, and without it, where a user has chosen the characters that count."""
-
-
-@dataclass(frozen=True)
-class Labeling:
-    """A value for each character of a text."""
-
-    name: str
-    values: Float
-    """(T,) 0 or 1, or a number."""
-    is_number: bool = False
-    places: Places | None = None
-    """The characters that count; None: all, the first half and the second."""
-
-    @property
-    def measure(self) -> str:
-        """The name of its scores."""
-        return "|r|" if self.is_number else "AUC"
 
 
 @dataclass(frozen=True)
@@ -221,27 +198,6 @@ def followers(
     return search.followers(model, count)
 
 
-def shuffled(model: CharRNN, seed: int) -> CharRNN:
-    """A copy of a model with the numbers of each weight array in another order."""
-    random = np.random.default_rng(seed)
-    weights = {
-        name: random.permutation(array.ravel()).reshape(array.shape)
-        for name, array in model.weights.items()
-    }
-    return CharRNN(model.config, model.vocabulary, weights, model.head_kind)
-
-
-def units_of(model: CharRNN) -> list[Unit]:
-    """All units of a model's states, in the order of the columns of a `Half`."""
-    config = model.config
-    return [
-        Unit(layer, what, index)
-        for what in model.cell.states
-        for layer in range(config.num_layers)
-        for index in range(config.hidden_size)
-    ]
-
-
 def _require_long(ids: Ids) -> None:
     if len(ids) < 4 * FEWEST:
         needed = 4 * FEWEST
@@ -306,7 +262,7 @@ class _Search:
         echoes = np.zeros((networks, len(scored)))
         for k in range(networks if scored else 0):
             echoes[k] = self._echoes(shuffled(model, seed + k), scored)
-        return (_against_echoes(one, echoes[:, k]) for k, one in enumerate(found))
+        return (_beside(one, echoes[:, k]) for k, one in enumerate(found))
 
     def followers(self, model: CharRNN, count: int) -> list[Follower]:
         """The best units for the only concept; see `charrnn.interpret.finding.followers`."""
@@ -365,20 +321,10 @@ def _is_common(labeling: Labeling, *halves: Half) -> bool:
     return all(is_common(labeling, half.labels[labeling.name]) for half in halves)
 
 
-def is_common(labeling: Labeling, labels: Float, fewest: int | None = None) -> bool:
-    """Whether a concept is common enough in a part of a text, and not too common; a number, whether it varies enough.
-
-    Args:
-        labeling: the concept.
-        labels: its values there.
-        fewest: the characters with the label, and without it, that are needed; None: as many as in a half.
-    """
-    if fewest is None:
-        fewest = FEWEST if labeling.places is None else FEWEST_IN_SPANS
-    if labeling.is_number:  # which may be another one at each character
-        return int((labels != np.median(labels)).sum()) >= fewest
-    count = int((labels > 0).sum())
-    return min(count, len(labels) - count) >= fewest
+def _beside(found: Find, echoes: Float64) -> Find:
+    """A find beside the scores of networks with shuffled weights."""
+    echo, needed = best_and_needed(echoes, is_number=found.is_number)
+    return dataclasses.replace(found, echo=echo, needed=needed)
 
 
 # --- the best unit ----------------------------------------------------------------------------------------------------
@@ -419,28 +365,3 @@ def _moved(labels: Float, random: np.random.Generator) -> Float:
     possible = np.arange(nearest, K - nearest)
     distances = random.permutation(possible)[:SHIFTS]
     return np.stack([np.roll(labels, distance) for distance in distances], axis=1)
-
-
-# --- beside networks that have learnt nothing -------------------------------------------------------------------------
-
-
-def _against_echoes(found: Find, echoes: Float64) -> Find:
-    """A find beside the scores of networks with shuffled weights."""
-    if not len(echoes):
-        return found
-    stretched = _stretched(echoes, is_number=found.is_number)
-    spread = max(float(stretched.std(ddof=1)) if len(echoes) > 1 else 0.0, LEAST_SPREAD)
-    margin = _shrunk(float(stretched.mean()) + MARGIN * spread, is_number=found.is_number)
-    best = float(echoes.max())
-    return dataclasses.replace(found, echo=best, needed=max(best, margin))
-
-
-def _stretched(score: Float64, *, is_number: bool) -> Float64:
-    """Scores on a scale without an end, so that a distance means as much near a perfect score as elsewhere."""
-    inside = np.clip(score, 0.0005, 0.9995)
-    return np.asarray(np.arctanh(inside) if is_number else np.log(inside / (1 - inside)))
-
-
-def _shrunk(stretched: float, *, is_number: bool) -> float:
-    """The score at a place of that scale."""
-    return float(np.tanh(stretched) if is_number else 1 / (1 + np.exp(-stretched)))

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from charrnn.interpret.finding import Labeling, is_common
 from charrnn.interpret.halves import score_of, spread
+from charrnn.interpret.labeling import Labeling, is_common
 from charrnn.interpret.scores import standardized
 from charrnn.numerics import Float
 

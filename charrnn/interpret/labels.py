@@ -11,7 +11,7 @@ from charrnn.errors import DataError, UsageError
 from charrnn.interpret.concepts import Concept
 from charrnn.interpret.concepts.spans import marked, matched
 from charrnn.interpret.edits import LARGEST, NUMBER
-from charrnn.interpret.finding import Labeling
+from charrnn.interpret.labeling import Labeling
 from charrnn.text.vocabulary import Vocabulary
 
 SURROUNDINGS = 5

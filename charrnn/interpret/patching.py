@@ -19,8 +19,7 @@ import numpy as np
 
 from charrnn.errors import UsageError
 from charrnn.interpret.ablation import as_many_others, has_as_many_others
-from charrnn.interpret.finding import units_of
-from charrnn.interpret.units import Unit
+from charrnn.interpret.units import Unit, units_of
 from charrnn.model import CharRNN, States
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.numerics import Float, Float64, Ids, Mask, log_softmax

@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import DataError
-from charrnn.interpret.ablation import costs, scored_streams
+from charrnn.interpret.costs import costs, scored_streams
 from charrnn.interpret.direction import Parts, Progress, nothing
 from charrnn.interpret.edits import edited
 from charrnn.interpret.steering import Steering

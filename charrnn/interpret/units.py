@@ -196,3 +196,14 @@ def highest(scores: Float64, what: str, count: int) -> list[tuple[Unit, float]]:
     order = np.argsort(-scores, axis=None, kind="stable")[:count]
     places = zip(*np.unravel_index(order, scores.shape), strict=True)
     return [(Unit(int(layer), what, int(k)), float(scores[layer, k])) for layer, k in places]
+
+
+def units_of(model: Architecture) -> list[Unit]:
+    """All units of a model's states, in the order of the columns of a `Half`."""
+    config = model.config
+    return [
+        Unit(layer, what, index)
+        for what in model.cell.states
+        for layer in range(config.num_layers)
+        for index in range(config.hidden_size)
+    ]

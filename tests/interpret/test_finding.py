@@ -7,7 +7,9 @@ from helpers import characters, random_model
 
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.streams import stretches
-from charrnn.interpret.finding import Labeling, find, shuffled
+from charrnn.interpret.echoes import shuffled
+from charrnn.interpret.finding import find
+from charrnn.interpret.labeling import Labeling
 from charrnn.interpret.labels import of_file, of_regex, of_spans, per_symbol
 from charrnn.interpret.recording import record
 from charrnn.interpret.scores import (

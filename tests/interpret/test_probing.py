@@ -10,10 +10,11 @@ from sklearn import metrics
 
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.concepts import get_concept
-from charrnn.interpret.finding import Labeling, units_of
+from charrnn.interpret.labeling import Labeling
 from charrnn.interpret.probing.characters import _parts, probe
 from charrnn.interpret.probing.kinds import Label, Number, Truth
 from charrnn.interpret.probing.lines import FEWEST, _split, probe_lines, wilson
+from charrnn.interpret.units import units_of
 from charrnn.network.untrained import untrained_weights
 
 LETTERS = "ab()[]"

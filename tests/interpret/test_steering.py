@@ -12,7 +12,8 @@ from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.cli.edits import file_and_strength
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.edits import Edit
-from charrnn.interpret.finding import Labeling, find, followers
+from charrnn.interpret.finding import find, followers
+from charrnn.interpret.labeling import Labeling
 from charrnn.interpret.steering import Steering, is_steering, load_steering, of_find, save_steering
 from charrnn.interpret.units import Unit
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from counting import counting_model, text_of
 
-from charrnn.interpret.finding import Labeling, find, survey
+from charrnn.interpret.finding import find, survey
+from charrnn.interpret.labeling import Labeling
 from charrnn.interpret.moments import LONGEST_LAG
 from charrnn.interpret.traits import KINDS, RUN, consecutive, standing_out
 from charrnn.interpret.units import Unit

@@ -24,7 +24,7 @@ from charrnn.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from charrnn.interpret.finding import Labeling
+    from charrnn.interpret.labeling import Labeling
     from charrnn.interpret.probing.controls import Probe
     from charrnn.interpret.units import Unit
 

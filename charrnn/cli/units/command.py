@@ -27,7 +27,8 @@ from charrnn.wording import counted, listed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from charrnn.interpret.finding import Find, Labeling
+    from charrnn.interpret.finding import Find
+    from charrnn.interpret.labeling import Labeling
     from charrnn.interpret.traits import Trait
 
 EXAMPLES = (

@@ -11,7 +11,7 @@ from charrnn.settings import Config, setting
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from charrnn.interpret.finding import Labeling
+    from charrnn.interpret.labeling import Labeling
 
 
 @dataclass(frozen=True, kw_only=True)

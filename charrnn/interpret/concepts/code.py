@@ -43,7 +43,7 @@ def _tokens(text: str) -> dict[str, list[Span]]:
 
 
 def double_quotes(text: str) -> Float:
-    """Inside a quotation in double quotes, straight or curly, or in triple ones."""
+    """Inside a quotation in double quotes, straight or curly; triple ones are another concept."""
     return _inside(text, "double")
 
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.evaluation.streams import MAX_STREAMS, WARM_UP, stretches
-from charrnn.interpret.finding import FEWEST, Labeling, is_common, units_of
 from charrnn.interpret.halves import SAMPLED
+from charrnn.interpret.labeling import FEWEST, Labeling, is_common
 from charrnn.interpret.probing.controls import Probe, columns_of, probed, untrained_like
 from charrnn.interpret.probing.kinds import Number, Truth
 from charrnn.interpret.probing.readout import Columns, Parts, Rows
 from charrnn.interpret.states import Positions, states_at
-from charrnn.interpret.units import Unit
+from charrnn.interpret.units import Unit, units_of
 from charrnn.model import CharRNN
 from charrnn.numerics import Float, Ids
 

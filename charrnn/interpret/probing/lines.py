@@ -13,11 +13,10 @@ import numpy as np
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.interpret.embedding import vectors_of
-from charrnn.interpret.finding import units_of
 from charrnn.interpret.probing.controls import Probe, columns_of, probed, untrained_like
 from charrnn.interpret.probing.kinds import Label
 from charrnn.interpret.probing.readout import Columns, Parts, Rows
-from charrnn.interpret.units import Unit
+from charrnn.interpret.units import Unit, units_of
 from charrnn.model import CharRNN
 from charrnn.numerics import Float
 from charrnn.pairs.classifier import ORDER, NgramClassifier
