@@ -1,4 +1,4 @@
-"""The benchmark of units: what it plants is what it says, and all of it runs."""
+"""The benchmarks of units and of compression: what they plant is what they say, and all of them run."""
 
 import importlib.util
 import re
@@ -13,17 +13,23 @@ from charrnn.interpret.finding import find
 from charrnn.interpret.labels import of_concept
 from charrnn.interpret.recording import record
 
-PATH = Path(__file__).parent.parent / "benchmarks" / "units.py"
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+def loaded(name, patch):
+    """A benchmark as a module."""
+    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    patch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    """The benchmark as a module."""
-    spec = importlib.util.spec_from_file_location("units_benchmark", PATH)
-    module = importlib.util.module_from_spec(spec)
+    """The benchmark of units."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
+        module = loaded("units", patch)
         patch.setattr(module, "PASSAGE", 3000)
         yield module
 
@@ -71,3 +77,13 @@ def test_a_benchmark_prints_figures_beside_its_goals(benchmark, name, tmp_path, 
     rows = list(benchmark.BENCHMARKS[name](options))
     assert all(re.search(r"\d", row.figure) for row in rows)
     assert any(row.goal for row in rows)
+
+
+def test_the_benchmark_of_compression_prints_a_row_for_each_program(workplace, monkeypatch, capsys):
+    pytest.importorskip("constriction")
+    monkeypatch.chdir(workplace)
+    loaded("compression", monkeypatch).measure("tiny", None, 200)
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[2:5]] == ["gzip", "bzip2", "xz"]
+    assert re.match(r"  charrnn compress +\d+ +[\d.]+ % +[\d.]+ +[\d,]+ +[\d,]+$", rows[-2])
+    assert re.match(r"  header \d+ bytes, then [\d,]+ bits; claimed [\d,]+: ", rows[-1])

@@ -165,10 +165,11 @@ def machine() -> str:
 
 def _refusal(packed: Packed, name: str) -> OtherNumbersError:
     """The error of a file that was compressed with other numbers."""
-    there, here = map(_in_words, (packed.machine, machine()))
+    there, here = packed.machine, machine()
+    other = "" if here == there else f"; this one has {_in_words(here)}"
     return OtherNumbersError(
         f"{name} cannot be decompressed here: the model's predictions differ from those that it was compressed with",
-        f"decompress it on a machine with {there}; this one has {here}",
+        f"decompress it where it was compressed, on a machine with {_in_words(there)}{other}",
     )
 
 

@@ -126,22 +126,20 @@ def test_what_is_added_to_a_file_is_refused():
 
 
 def test_a_later_version_is_named(wording):
-    with pytest.raises(DataError) as refused:
+    with wording.raises(DataError):
         unpack(MAGIC + b"\x02" + PACKED[5:], "a.crnn")
-    wording(refused.value)
 
 
 @pytest.mark.parametrize("parts", [{"machine": "é"}, {"words": b"\0"}])
-def test_parts_that_do_not_fit_are_refused(parts, monkeypatch):
+def test_parts_that_do_not_fit_are_refused(parts):
     made = Packed(**vars(unpack(PACKED)) | parts)
     with pytest.raises((DataError, UnicodeEncodeError)):
         unpack(pack(made))
 
 
 def test_another_model_is_refused(wording):
-    with pytest.raises(CheckpointError) as refused:
+    with wording.raises(CheckpointError):
         decompress(random_model(LETTERS, seed=2), PACKED, name="a.crnn")
-    wording(refused.value)
 
 
 def with_jitter(model, size, after=0):
@@ -161,15 +159,12 @@ def with_jitter(model, size, after=0):
 
 def test_other_numbers_are_noticed_before_the_first_symbol(wording, monkeypatch):
     monkeypatch.setattr("charrnn.compression.compress.machine", lambda: "1.0 AVX2 Haswell 0.4")
-    packed = compress(MODELS["characters"], TEXT)
+    packed = compress(MODELS["characters"], TEXT * 100)
     monkeypatch.setattr("charrnn.compression.compress.machine", lambda: "2.0 AVX2 Zen 0.4")
-    decoded = []
-    with pytest.raises(EnvironmentFault) as refused:
-        decompress(
-            with_jitter(MODELS["characters"], 1e-6), packed, name="a.crnn", progress=decoded.append
-        )
-    wording(refused.value)
-    assert not decoded
+    other, done = with_jitter(MODELS["characters"], 1e-6), []
+    with wording.raises(EnvironmentFault):
+        decompress(other, packed, name="a.crnn", progress=done.append)
+    assert not done
 
 
 def test_other_numbers_that_come_late_are_noticed_at_the_next_check(monkeypatch):
