@@ -211,6 +211,14 @@ def test_without_a_text_the_model_reads_validation_text_of_its_corpus(
     wording(result)
 
 
+@pytest.mark.parametrize(("options", "count"), [((), 800), (("--max-chars", 1500), 1500)])
+def test_as_much_validation_text_is_read_as_is_asked_for(see, monkeypatch, options, count):
+    own = "charrnn.cli.own_text._held_out_text"
+    monkeypatch.setattr(own, lambda _, most: ("ab\n" * 1000)[:most])
+    shown = see("tiny", "--unit", "L0.h.3", *options)
+    assert f"reading {count:,} characters of the model's validation text" in shown.err
+
+
 def test_a_corpus_that_is_not_at_hand_is_no_reason_to_fail(tmp_path, workplace, wording):
     shutil.copytree(workplace / "checkpoints" / "bytes", tmp_path / "checkpoints" / "bytes")
     path = tmp_path / "checkpoints" / "bytes" / "best.safetensors"

@@ -272,6 +272,19 @@ def test_a_file_with_lines_has_no_strength_but_names(call, tmp_path, wording):
     wording(call("sample", "--steer-file", "b.json=2", status=3))
 
 
+@pytest.mark.parametrize(("sign", "is_low"), [(1, False), (-1, True)])
+def test_a_unit_that_is_low_where_its_name_holds_is_reported(call, tmp_path, wording, sign, is_low):
+    named = {"unit": "L0.c.5", "name": "in brackets", "score": 0.9, "sign": sign}
+    file = tmp_path / "counter.units.json"
+    content = {"fingerprint": counting_model().fingerprint, "units": [named]}
+    file.write_text(json.dumps(content))
+    shown = call("sample", "--length", 20, "--seed", 1, "--clamp", "in bra=1")
+    wording(shown)
+    assert ("L0.c.5 is low where" in shown.err) == is_low
+    assert "is low where" not in call("sample", "--length", 20, "--clamp", "L0.c.5=1").err
+    assert ("in brackets (low), " in call("visualize", "text.txt", "--top", 1).out) == is_low
+
+
 @pytest.mark.parametrize("name", ["a=b", 'in "quotes"', "it's = so", "[a-z]+=\\d"])
 def test_a_name_may_have_quotes_and_equals_signs(call, tmp_path, name):
     names = {"unit": "L0.c.5", "name": name, "score": 0.9}
