@@ -127,7 +127,7 @@ def train(job: tuple[str, float, str, Plan]) -> tuple[float, float, float]:
     config = dataclasses.replace(plan.config, threads=1, patience=None)
     train_nats = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        saving = SavingConfig(save_every=1e9)
+        saving = SavingConfig(save_every=1e9, counts=False)
         trainer = Trainer(corpus, plan.model_config, config, Path(folder), saving=saving)
         for event in trainer.run():
             if isinstance(event, Evaluated):

@@ -37,18 +37,21 @@ from charrnn.schema import SchemaError, check_run, strict_json
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
 
-if TYPE_CHECKING:  # the rooms of pairs are imported with the first model of pairs
+if TYPE_CHECKING:  # these rooms are imported with the first model that needs them
+    from charrnn.counts.mixture import Counts
     from charrnn.text.pairs import Symbols
     from charrnn.text.vectors import Features
 
 FORMAT = "charrnn"
-FORMAT_VERSION = 2
-"""The version of files with models of pairs; those with language models are still of version 1."""
+FORMAT_VERSION = 3
+"""The version of files with counts. Those of pairs are of version 2, other language models still of version 1."""
 LABELS = "labels"
 """What a header calls the level of symbols that are whole texts."""
 LARGEST_HEADER = 1 << 24
 MOST_TENSORS = 1 << 14
 """More than the largest network has, with its training state and the point that it goes back to."""
+COUNTS_PREFIX = "counts."
+"""Prefix of the names of the arrays of counts."""
 TRAINING_PREFIX = "training."
 """Prefix of the names of tensors that only a resumed run needs."""
 
@@ -70,6 +73,17 @@ class Checkpoint:
     path: Path | None = None
     num_bytes: int = 0
     sha256: str = ""
+    counts: "Counts | None" = None
+    """The counts of the training text; None: the file has none."""
+
+    @property
+    def mixed(self) -> Any:
+        """The model with its counts, a MixedModel; without counts the network alone."""
+        if self.counts is None:
+            return self.model
+        from charrnn.counts.mixed_model import MixedModel
+
+        return MixedModel(self.model, self.counts)
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------
@@ -85,17 +99,25 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
     checkpoint.model.require_unedited("a checkpoint")
     tensors = dict(checkpoint.model.weights)
     tensors |= {TRAINING_PREFIX + name: array for name, array in checkpoint.training.items()}
+    if checkpoint.counts:
+        tensors |= {COUNTS_PREFIX + n: array for n, array in checkpoint.counts.arrays.items()}
     tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     header = json.dumps(_header(checkpoint), ensure_ascii=True, allow_nan=False)
     metadata = {
         "format": FORMAT,
-        "format_version": str(FORMAT_VERSION if checkpoint.model.config.align else 1),
+        "format_version": _format_version(checkpoint),
         "header": header,
         "sha256": _checksum(header, tensors),
     }
     content = _in_one_order(save_tensors(tensors, metadata))
     write_atomically(path, content)
     return len(content)
+
+
+def _format_version(checkpoint: Checkpoint) -> str:
+    if checkpoint.counts:
+        return str(FORMAT_VERSION)
+    return "2" if checkpoint.model.config.align else "1"
 
 
 def _in_one_order(content: bytes) -> bytes:
@@ -112,10 +134,12 @@ def _header(checkpoint: Checkpoint) -> dict[str, Any]:
     model = checkpoint.model
     config = dataclasses.asdict(model.config)
     pairs = {"source": _recorded(model.source_symbols)} if model.config.align else {}
+    counts = {"counts": checkpoint.counts.record} if checkpoint.counts else {}
     return {
         "config": {name: value for name, value in config.items() if value is not None},
         "vocabulary": _recorded(model.vocabulary),
         **pairs,
+        **counts,
         "figures": dict(checkpoint.metrics),
         "run": dict(checkpoint.run),
     }
@@ -289,6 +313,7 @@ def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
     if _checksum(metadata["header"], tensors) != metadata.get("sha256"):
         raise CheckpointError(f"{path}: checksum mismatch, the file is damaged", _DAMAGED)
     weights = {name: tensors[name] for name in shapes}
+    counts = _counts(path, header, tensors, config)
     _require_finite(path, weights)
     training = {
         n.removeprefix(TRAINING_PREFIX): a
@@ -304,7 +329,27 @@ def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
     else:
         assert isinstance(vocabulary, Vocabulary)
         model = CharRNN(config, vocabulary, weights, head or LINEAR)
-    return Checkpoint(model, metrics, run, training, path, len(content), metadata["sha256"])
+    sha256 = metadata["sha256"]
+    return Checkpoint(model, metrics, run, training, path, len(content), sha256, counts)
+
+
+def _counts(
+    path: Path, header: Mapping[str, Any], tensors: Arrays, config: ModelConfig
+) -> "Counts | None":
+    """The counts of a file, checked; None if it has none."""
+    if "counts" not in header:
+        return None
+    from charrnn.counts.mixture import Counts
+
+    arrays = {
+        name.removeprefix(COUNTS_PREFIX): array
+        for name, array in tensors.items()
+        if name.startswith(COUNTS_PREFIX)
+    }
+    try:
+        return Counts.restored(header["counts"], arrays, config.vocab_size)
+    except (CheckpointError, SchemaError) as error:
+        raise CheckpointError(f"{path}: {_one_line(error)}", _DAMAGED) from error
 
 
 def _metrics_and_run(
@@ -377,6 +422,10 @@ def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     missing = {"config", "vocabulary", "figures", "run"} - set(header)
     if missing:
         raise CheckpointError(f"{path}: the header lacks {', '.join(sorted(missing))}")
+    if (int(version) == FORMAT_VERSION) != ("counts" in header):
+        raise CheckpointError(
+            f"{path} is damaged: its version is not that of its content", _DAMAGED
+        )
     return dict(header)
 
 
@@ -474,7 +523,8 @@ def _require_shapes(
         if (entry["dtype"], tuple(entry["shape"])) != ("F32", shape):
             found = f"{entry['dtype']} {entry['shape']}"[:60]
             raise CheckpointError(f"{path}: {name} is {found}, expected F32 {list(shape)}")
-    other = [n for n in entries if n not in shapes and not n.startswith(TRAINING_PREFIX)]
+    known = (TRAINING_PREFIX, COUNTS_PREFIX)
+    other = [n for n in entries if n not in shapes and not n.startswith(known)]
     if other:
         raise CheckpointError(
             f"{path} has a tensor that no part of the network uses: {other[0][:60]!r}"

@@ -63,6 +63,8 @@ MAX_UNITS = 65_536
 """Maximum hidden units per layer."""
 MAX_SEED = 2**63 - 1
 LARGEST_BIAS = 1e12
+LONGEST_NGRAM = 64
+"""The longest character sequences that can be counted."""
 LARGE_COUNT = 10**12
 MOST_STREAMS = 4096
 """Maximum segments in which a text is read in parallel: each also reads about a thousand characters before its own."""
@@ -546,7 +548,7 @@ def _check_replanned(changes: tuple[tuple[int, int], ...]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class SavingConfig(Config):
-    """How often a run is saved. None of it changes the trained weights."""
+    """How often a run is saved, and what with. None of it changes the trained weights."""
 
     save_every: float = setting(
         2.0,
@@ -560,6 +562,30 @@ class SavingConfig(Config):
         "Also keep this many older checkpoints, as step-00001200.safetensors.",
         high=10**6,
         free=True,
+        panel=SAVING,
+    )
+    counts: bool = setting(
+        True,
+        "When training ends, count what follows what in the training text; the model predicts better with these "
+        "counts beside the network.",
+        free=True,
+        panel=SAVING,
+    )
+    count_order: int = setting(
+        9,
+        "The length of the longest character sequences that are counted.",
+        low=1,
+        high=LONGEST_NGRAM,
+        free=True,
+        needs=("counts",),
+        panel=SAVING,
+    )
+    count_size: int = setting(
+        1_000_000,
+        "Sequences of which the counts are kept, those that help most; a million takes about 4 MB.",
+        high=10**8,
+        free=True,
+        needs=("counts",),
         panel=SAVING,
     )
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from charrnn.config import (
     LARGE_COUNT,
+    LONGEST_NGRAM,
     CorpusConfig,
     Level,
     ModelConfig,
@@ -120,6 +121,19 @@ class CorpusRecord(Config):
 
 FOR_READING_AGAIN = ("sources", "config", "fingerprint", "characters")
 """What must be recorded of a corpus that is to be read again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountsRecord(Config):
+    """The counts of the training text; see `charrnn.counts.mixture`."""
+
+    order: int = setting(1, "The length of the longest n-grams.", low=1, high=LONGEST_NGRAM)
+    w: tuple[float, ...] = setting((), "The numbers of their weight.", low=-math.inf)
+    network_nats: float | None = setting(None, "Nats per character of the network alone.")
+    nats: float | None = setting(None, "Nats per character of both.")
+    characters: int = setting(
+        0, "Characters of held-out text that these figures are of.", high=LARGEST_SIZE
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

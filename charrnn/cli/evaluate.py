@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from charrnn.cli.counts import ON, CountsOptions, has_counts
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.evaluate_pairs import evaluate_pairs, refuse_drawing
 from charrnn.cli.inputs import TextArgument
@@ -40,6 +41,7 @@ EXAMPLES = (
 )
 CHANGES = Changes(
     different={
+        "counts": ON,
         "color": {"help": "Colors of the matrix of labels: auto, none, 16, 256 or truecolor."},
         "width": {"help": "Columns in a line of the matrix of labels."},
         "svg": {"help": "Draw the matrix of labels as an SVG picture instead."},
@@ -127,6 +129,7 @@ def evaluate(
     texts: TextArgument = None,
     *,
     options: EvaluateOptions,
+    counts: CountsOptions,
     edits: EditOptions,
     layout: LayoutOptions,
     pictures: PictureOptions,
@@ -164,7 +167,7 @@ def evaluate(
             f"{{window}} and {{streams}} do not apply where {item_noun(end)}s are scored one by one",
             "add --no-lines",
         )
-    model = edits.edited(loaded)
+    model = counts.mixed(edits.edited(loaded), loaded, usually=True)
     with working(None, noun_of(model.vocabulary.level)) as work:
         corpus = _own_corpus(loaded, options) if split else None
         text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)
@@ -173,7 +176,7 @@ def evaluate(
         _print_json(result, model, options, corpus)
         return
     unit = short_noun_of(model.vocabulary.level)
-    _print_table(result, unit)
+    _print_table(result, unit, model)
     if options.baselines and corpus:
         print_table(corpus, str(split))
 
@@ -238,7 +241,7 @@ def _own_corpus(loaded: "Checkpoint", options: EvaluateOptions) -> "Corpus":
 def _print_json(
     result: "Evaluation", model: "CharRNN", options: EvaluateOptions, corpus: "Corpus | None"
 ) -> None:
-    metrics: dict[str, Any] = result.as_dict()
+    metrics: dict[str, Any] = result.as_dict() | {"counts": has_counts(model)}
     if model.edits:
         metrics["edits"] = list(map(str, model.edits))
     if options.baselines and corpus:
@@ -246,7 +249,7 @@ def _print_json(
     print_json(metrics)
 
 
-def _print_table(result: "Evaluation", unit: str) -> None:
+def _print_table(result: "Evaluation", unit: str, model: "CharRNN") -> None:
     from charrnn.evaluation.streams import WARM_UP
 
     how = result.protocol
@@ -254,6 +257,8 @@ def _print_table(result: "Evaluation", unit: str) -> None:
         how += f" ({result.streams} streams in parallel, each after {WARM_UP:,} {unit}s of warm-up)"
     what = "bytes" if unit == "byte" else "characters"
     print_wrapped(f"{what:<{LABEL}}{result.characters:,}, {how}", LABEL)
+    if has_counts(model):
+        print(f"{'predicted by':<{LABEL}}network with counts (--no-counts: the network alone)")
     print(f"nats per {unit:<9}{result.nats_per_char:.4f}")
     print(f"bits per {unit:<9}{result.bits_per_char:.4f}")
     print(f"perplexity        {result.perplexity:.3f}")

@@ -72,9 +72,18 @@ def _as_dict(loaded: "Checkpoint") -> dict[str, Any]:
         "vocabulary": _symbols(model.vocabulary),
         **({"source": _symbols(model.source_symbols)} if model.config.align else {}),
         "resumable": bool(loaded.training),
+        "counts": _counts(loaded),
         "metrics": dict(loaded.metrics),
         "run": _run(loaded),
     }
+
+
+def _counts(loaded: "Checkpoint") -> dict[str, Any] | None:
+    """The counts of the training text; None if the file has none."""
+    if loaded.counts is None:
+        return None
+    table = loaded.counts.table
+    return loaded.counts.record | {"sequences": len(table), "bytes": table.num_bytes}
 
 
 def _symbols(symbols: "Symbols") -> dict[str, Any]:
@@ -126,6 +135,8 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(
             ("validation", f"{nats:.4f} nats, {nats / math.log(2):.4f} bits per {unit} (best)")
         )
+    if shown["counts"]:
+        rows.append(("counts", _counts_line(shown["counts"], unit)))
     if "step" in metrics:
         took = duration(float(metrics.get("seconds", 0)))
         rows.append(
@@ -148,6 +159,14 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
     if versions:
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in versions.items())))
     return rows
+
+
+def _counts_line(counts: dict[str, Any], unit: str) -> str:
+    kept = f"{counts['sequences']:,} sequences of up to {counts['order']} {unit}s, {size(counts['bytes'])}"
+    if "nats" not in counts:
+        return kept
+    alone, both = counts["network_nats"] / math.log(2), counts["nats"] / math.log(2)
+    return f"{kept}; network {alone:.4f}, with counts {both:.4f} bits per {unit}"
 
 
 def _vocabulary_line(vocabulary: dict[str, Any]) -> str:

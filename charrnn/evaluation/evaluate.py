@@ -169,7 +169,7 @@ def evaluate(
         text = as_items(model, text, item_end)
     if len(text) < 2:
         raise too_short(len(text))
-    layout = _layout(text, window, streams, by_items=item_end is not None)
+    layout = streams_of(text, window, streams, by_items=item_end is not None)
     nats, correct = 0.0, 0
     for group in layout.groups(MAX_ITEMS if item_end else MAX_STREAMS):
         group_nats, group_correct = _score(model, text, group, progress)
@@ -199,7 +199,10 @@ def as_items(model: CharRNN, ids: Ids, item_end: str) -> Ids:
     return made
 
 
-def _layout(ids: Ids, window: int | None, streams: int | None, *, by_items: bool) -> Streams:
+def streams_of(
+    ids: Ids, window: int | None = None, streams: int | None = None, *, by_items: bool
+) -> Streams:
+    """The streams in which `evaluate` reads a text; the arguments are its own."""
     if by_items:
         return item_streams(item_bounds(ids, int(ids[0])))
     if window is not None:

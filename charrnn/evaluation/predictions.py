@@ -5,6 +5,7 @@ Legend: N streams, T time steps, V symbols, K predictions.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,8 +74,12 @@ class Predictor:
     ) -> Predictions:
         """The predictions in some time steps, (T, N) each."""
         outputs, self.state = self._model.run(inputs, self.state)  # (T, N, H)
-        log_p = log_softmax(self._model.head(outputs[scored]))  # (K, V)
+        return self._of_outputs(outputs[scored], targets[scored], places[scored])
+
+    def _of_outputs(self, outputs: Any, targets: Ids, places: npt.NDArray[np.int64]) -> Predictions:
+        """The predictions from what the model has where they are scored, (K, ...)."""
+        log_p = log_softmax(self._model.head(outputs))  # (K, V)
         likeliest = log_p.argmax(axis=1)
-        wanted = np.stack([targets[scored], likeliest], axis=1).astype(np.int64)  # (K, 2)
+        wanted = np.stack([targets, likeliest], axis=1).astype(np.int64)  # (K, 2)
         nats, least = -np.take_along_axis(log_p, wanted, axis=1).T
-        return Predictions(places[scored], nats, likeliest, least)
+        return Predictions(places, nats, likeliest, least)

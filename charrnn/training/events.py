@@ -79,6 +79,22 @@ class Replanned:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """The training text was counted, and the best checkpoint has the counts."""
+
+    ngrams: int
+    """Sequences whose counts are kept."""
+    num_bytes: int
+    """Their size."""
+    characters: int
+    """Characters of the validation text that were predicted for these figures."""
+    network_nats: float
+    """Nats per character there of the network alone."""
+    nats: float
+    """Those of the network with counts, each half of the text with the weight that the other gave."""
+
+
+@dataclass(frozen=True)
 class Stopped:
     """The run is over: it is finished, or `stop_requested` was set."""
 
@@ -88,4 +104,4 @@ class Stopped:
     """Finished before its planned end, because the validation loss had no new minimum for `patience` evaluations."""
 
 
-Event = Step | Evaluated | Saved | SaveFailed | RolledBack | Replanned | Stopped
+Event = Step | Evaluated | Saved | SaveFailed | RolledBack | Replanned | Counted | Stopped

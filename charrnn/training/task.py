@@ -4,16 +4,20 @@ Another task is another `Task`, in a file of its own; `train_step` and `Trainer`
 more of it. What its logits mean is a matter of the head (`charrnn.network.heads`).
 """
 
+import dataclasses
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from charrnn.config import ModelConfig, Precision, TrainingConfig
+from charrnn.checkpoint import Checkpoint, load_checkpoint
+from charrnn.config import ModelConfig, Precision, SavingConfig, TrainingConfig
 from charrnn.model import CharRNN
 from charrnn.network.heads import Head
 from charrnn.text.corpus import Corpus
+from charrnn.training.counted import counts_of
 from charrnn.training.data import IGNORED, ItemBatches, StreamBatches, make_batches
 from charrnn.training.network import Network, make_network
 from charrnn.training.validation import validate
@@ -46,6 +50,11 @@ class Task(Protocol):
 
     def places_per_target(self, corpus: Any, /) -> float:
         """How many predictions the loss of one target adds up."""
+
+    def counted(
+        self, best: Path, corpus: Any, saving: SavingConfig, head: Head, /
+    ) -> Checkpoint | None:
+        """The best checkpoint, with the counts of the training text; None if it gets none."""
 
     def snapshot(self, network: Any, model_config: ModelConfig, corpus: Any, head: Head, /) -> Any:
         """The network in NumPy."""
@@ -87,6 +96,16 @@ class NextCharacter:
     def places_per_target(self, corpus: Corpus) -> float:  # noqa: ARG002 (as for pairs)
         """One."""
         return 1.0
+
+    def counted(
+        self, best: Path, corpus: Corpus, saving: SavingConfig, head: Head
+    ) -> Checkpoint | None:
+        """The best checkpoint with counts, if there is validation text to fit their weight on."""
+        if not saving.counts:
+            return None
+        loaded = load_checkpoint(best, head)
+        counts = counts_of(loaded.model, corpus, saving)
+        return None if counts is None else dataclasses.replace(loaded, counts=counts)
 
     def snapshot(
         self, network: Network, model_config: ModelConfig, corpus: Corpus, head: Head

@@ -37,6 +37,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.pairs import PairCorpus
 from charrnn.training.data import num_targets
 from charrnn.training.events import (
+    Counted,
     Evaluated,
     Event,
     Replanned,
@@ -203,6 +204,8 @@ class Trainer:
                     yield self._roll_back(str(error))
         for fault in self.files.unsaved.values():
             raise fault
+        if self.finished:
+            yield from self._count()
         yield Stopped(self.progress.step, self.finished, self.stopped_early)
 
     def _advance(self) -> Iterator[Event]:
@@ -354,6 +357,18 @@ class Trainer:
     def validate(self) -> float | None:
         """The loss on validation text, nats per character in a language model; None without such text."""
         return self.task.validate(self.network, self.corpus, self.config.precision)
+
+    def _count(self) -> Iterator[Event]:
+        """Count the training text, and write the counts beside the best network."""
+        best = self.task.counted(self.folder / BEST, self.corpus, self.saving, self.head)
+        if best is None or best.counts is None:
+            return
+        yield self.files.save(BEST, best)
+        counts, table = best.counts, best.counts.table
+        if counts.nats is not None and counts.network_nats is not None:
+            yield Counted(
+                len(table), table.num_bytes, counts.characters, counts.network_nats, counts.nats
+            )
 
     # --- saving --------------------------------------------------------------------------------------------------------
 

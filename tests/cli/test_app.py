@@ -57,7 +57,7 @@ RELEASED = {
         --eval-every --final-lr-fraction --kernel --reset-every --warmup-steps
         --weight-decay --field --normalize --val --test --json --seeds --exact-steps
         --replanned --pairs --align --attention --bidirectional --label-smoothing
-        --vectors""",
+        --vectors --count-order --count-size --counts""",
     "convert": "--beam --n-best --json --match --targets --vectors",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
@@ -72,7 +72,7 @@ RELEASED = {
         --repetition-window --no-repeat-ngram --ban --bias --match --stop
         --until-sentence --max-chars --lines --infill --beam --infill-newlines
         --separator --unique --novel --novel-length --best-of --json --log-probabilities
-        --show-probabilities --color --palette --clamp --steer --steer-file""",
+        --show-probabilities --color --palette --clamp --steer --steer-file --counts""",
     "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram
         --max-chars --from --color --width --palette --digits --pager --follow --length
         --temp --seed --svg --png --html --dump --lstmvis --clamp --steer --steer-file""",
@@ -84,7 +84,7 @@ RELEASED = {
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp
         --steer --steer-file""",
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer
-        --steer-file --json --color --png --svg --width --vectors""",
+        --steer-file --json --color --png --svg --width --vectors --counts""",
     "gradients": "--distance --fresh --seed --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",

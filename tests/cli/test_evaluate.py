@@ -1,5 +1,6 @@
 """`charrnn evaluate`: its JSON and its table, the texts that it scores, and what it refuses."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -7,7 +8,7 @@ import shutil
 import pytest
 from helpers import BEST, call_charrnn, characters, run_charrnn, save_model
 
-from charrnn.checkpoint import load_checkpoint
+from charrnn.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.errors import DataError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.text.vocabulary import Vocabulary
@@ -24,6 +25,7 @@ KEYS = [
     "lines",
     "items",
     "protocol",
+    "counts",
 ]
 
 
@@ -44,14 +46,34 @@ def metrics(capsys, monkeypatch, workplace):
 )
 def test_the_json_object_has_the_metrics_of_the_library(workplace, tiny_model, options, protocol):
     text = (workplace / "corpus.txt").read_bytes()
-    result = run_charrnn("evaluate", "-", "--json", "-q", *options, cwd=workplace, stdin=text)
+    alone = ("--json", "-q", "--no-counts")
+    result = run_charrnn("evaluate", "-", *alone, *options, cwd=workplace, stdin=text)
     found = json.loads(result.out)
     expected = evaluate(tiny_model, tiny_model.vocabulary.encode(text.decode()), **protocol)
     assert list(found) == KEYS
-    assert found == pytest.approx(expected.as_dict())
+    assert found == pytest.approx(expected.as_dict() | {"counts": False})
     assert found["bits_per_char"] == pytest.approx(found["nats_per_char"] / math.log(2))
     assert found["perplexity"] == pytest.approx(math.exp(found["nats_per_char"]))
     assert result.err == ""
+
+
+def test_counts_are_mixed_in_unless_they_are_left_out(metrics, workplace, capsys, monkeypatch):
+    found = metrics("corpus.txt")
+    loaded = load_checkpoint(workplace / BEST)
+    expected = evaluate(loaded.mixed, (workplace / "corpus.txt").read_text())
+    assert found == pytest.approx(expected.as_dict() | {"counts": True})
+    assert found == metrics("corpus.txt", "--counts")
+    assert found["nats_per_char"] < metrics("corpus.txt", "--no-counts")["nats_per_char"]
+    said = call_charrnn(capsys, "evaluate", "corpus.txt").out
+    assert "network with counts" in said
+
+
+def test_a_model_without_counts_can_mix_none_in(refused, metrics, workplace, wording):
+    loaded = dataclasses.replace(load_checkpoint(workplace / BEST), counts=None)
+    save_checkpoint(workplace / "bare.safetensors", loaded)
+    assert not metrics("bare.safetensors", "corpus.txt")["counts"]
+    for command in (("evaluate", "bare.safetensors", "corpus.txt"), ("sample", "bare.safetensors")):
+        wording(refused(2, *command, "--counts"))
 
 
 def test_a_file_is_scored_by_the_newest_run_or_the_one_that_is_named(metrics, workplace):
@@ -66,6 +88,7 @@ def test_the_table_says_how_the_text_was_read(workplace, capsys, monkeypatch):
     plain = call_charrnn(capsys, "evaluate", "corpus.txt").out
     assert [line.split("  ")[0] for line in plain.splitlines()] == [
         "characters",
+        "predicted by",
         "nats per char",
         "bits per char",
         "perplexity",
@@ -84,10 +107,12 @@ def test_each_part_of_the_models_own_corpus_can_be_scored(metrics, workplace, ti
     ids = tiny_model.vocabulary.encode((workplace / "corpus.txt").read_text())
     parts = {"train": ids[:5100], "val": ids[5100:5700], "test": ids[5700:]}
     for split, part in parts.items():
-        expected = evaluate(tiny_model, part).as_dict()
-        assert metrics("tiny", "--split", split) == pytest.approx(expected)
+        expected = evaluate(tiny_model, part).as_dict() | {"counts": False}
+        assert metrics("tiny", "--no-counts", "--split", split) == pytest.approx(expected)
     last = load_checkpoint(workplace / BEST).metrics["best_val_nats_per_char"]
-    assert metrics("--split", "val")["nats_per_char"] == pytest.approx(last, rel=1e-2)
+    assert metrics("--split", "val", "--no-counts")["nats_per_char"] == pytest.approx(
+        last, rel=1e-2
+    )
 
 
 def test_a_corpus_that_changed_or_went_away_is_refused(

@@ -50,7 +50,9 @@ def test_each_event_is_one_object_and_nothing_else_is_printed(here, tmp_path):
     events = [json.loads(line) for line in lines]
     names = [event["event"] for event in events]
     assert names[0] == "plan"
-    assert names[-2:] == ["stopped", "result"]
+    assert names[-4:] == ["saved", "counted", "stopped", "result"]
+    counted = events[-3]
+    assert counted["nats"] == events[-1]["counts"]["nats"] < counted["network_nats"]
     assert names.count("step") == 6
     best = load_checkpoint(tmp_path / "checkpoints" / "corpus" / "best.safetensors")
     result = events[-1]
@@ -59,7 +61,9 @@ def test_each_event_is_one_object_and_nothing_else_is_printed(here, tmp_path):
     )
     assert result["baselines"]["ngram_order"] in range(1, 10)
     assert events[0]["training"]["steps"] == 6
-    assert set(names) == {"plan", "step", "evaluated", "saved", "stopped", "result"}
+    assert set(names) == {
+        *("plan", "step", "evaluated", "saved", "counted", "stopped", "result"),
+    }
 
 
 def test_a_plan_is_one_object_too(here):

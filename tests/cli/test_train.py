@@ -71,7 +71,8 @@ def test_a_run_says_what_it_read_what_it_trains_and_what_to_type_next(charrnn_in
         "(best)",
     ):
         assert said in result.err
-    path, validation, baselines, _, following, *_ = result.out.splitlines()
+    path, validation, counts, baselines, _, following, *_ = result.out.splitlines()
+    assert re.match(r" +network \d\.\d{4}, with counts \d\.\d{4} bits per character", counts)
     assert path.startswith("checkpoints/corpus/best.safetensors")
     assert re.match(
         r"validation: \d\.\d{4} nats, \d\.\d{4} bits per character, perplexity", validation

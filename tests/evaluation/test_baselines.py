@@ -17,10 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.cli.train.result import MAX_VALIDATION_CHARS
+from charrnn.counts.ngrams import FALLBACK, estimate_discounts
 from charrnn.errors import DataError
 from charrnn.evaluation import baselines
 from charrnn.evaluation.baselines import measure_baselines
-from charrnn.evaluation.ngram import FALLBACK, estimate_discounts, kneser_ney
+from charrnn.evaluation.ngram import kneser_ney
 from charrnn.text.vocabulary import Vocabulary
 
 # --- Kneser-Ney --------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from charrnn.cli.terminal import (
 )
 from charrnn.cli.train.command_line import CorpusNames, PlaceOptions, seeds_of
 from charrnn.cli.train.report import say_corpus, say_plan, say_stopped
-from charrnn.cli.train.result import evaluate_best, sample_command
+from charrnn.cli.train.result import best_checkpoint, evaluate_best, sample_command
 from charrnn.cli.train.run import drive, plan_run, start_torch
 from charrnn.config import (
     LEARNING,
@@ -29,6 +29,7 @@ from charrnn.config import (
     SAVING,
     CorpusConfig,
     ModelConfig,
+    SavingConfig,
     TrainingRequest,
 )
 from charrnn.errors import DataError, DivergedError, SettingError, UsageError
@@ -288,7 +289,14 @@ def _train(
     names, text, network = comparison.names, comparison.text, entry.network
     with held_folder(entry.folder, network, overwrite=overwrite):
         request = comparison.request
-        trainer = new_trainer(names, text, entry.plan, entry.folder, request=request)
+        trainer = new_trainer(
+            names,
+            text,
+            entry.plan,
+            entry.folder,
+            request=request,
+            saving=SavingConfig(counts=False),
+        )
         try:
             drive(trainer, stopper)
         except DivergedError as error:
@@ -297,7 +305,7 @@ def _train(
         if not trainer.finished:
             say_stopped(trainer, names)
             return None
-        row = _row(trainer, evaluate_best(trainer))
+        row = _row(trainer, evaluate_best(trainer, best_checkpoint(trainer)))
     say(f"validation  {row.nats:.4f} nats, {row.bits:.4f} bits; saved to {entry.folder}")
     return row
 

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
+from charrnn.cli.counts import CountsOptions
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.options import Changes, Given
 from charrnn.cli.run_names import CheckpointArgument, open_any
@@ -53,6 +54,7 @@ def sample(
     infill: InfillOptions,
     selection: SelectionOptions,
     output: OutputOptions,
+    counts: CountsOptions,
     edits: EditOptions,
     given: Given,
 ) -> None:
@@ -67,7 +69,7 @@ def sample(
     if prompt.source is not None or loaded.model.config.align:
         model, reading = _after_source(loaded, prompt.source, edits)
     else:
-        model, reading = edits.edited(loaded), reading_of(loaded)
+        model, reading = counts.mixed(edits.edited(loaded), loaded), reading_of(loaded)
     config = dataclasses.replace(
         config.seeded(),
         item_end=selection.item_end(reading),

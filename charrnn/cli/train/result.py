@@ -15,6 +15,8 @@ from charrnn.runs import BEST, RUNS, checkpoint_of_run
 from charrnn.wording import counted, duration, noun_of, size
 
 if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.counts.mixture import Counts
     from charrnn.evaluation.evaluate import Evaluation
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
@@ -35,6 +37,8 @@ class Result:
     """The best checkpoint's metrics on validation text, an Evaluation, or PairScores; None without such text."""
     baselines: Any
     """Baselines, or PairBaselines; None if they were not wanted, or without validation text."""
+    counts: "Counts | None" = None
+    """The counts of the training text, fitted on validation text; None: there are none."""
 
     def as_dict(self) -> dict[str, Any]:
         """The last object that `train --json` prints."""
@@ -48,6 +52,7 @@ class Result:
             "stopped_early": self.trainer.stopped_early,
             "seconds": round(progress.seconds, 3),
             "validation": self.evaluation and self.evaluation.as_dict(),
+            "counts": self.counts and self.counts.record,
             "baselines": self.baselines and self.baselines.as_dict(),
         }
 
@@ -65,14 +70,16 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
     """
     if trainer.model_config.align:
         return _report_pairs(trainer, baselines=baselines, as_json=as_json)
-    evaluation = evaluate_best(trainer)
+    best = best_checkpoint(trainer)
+    evaluation = evaluate_best(trainer, best)
     if not as_json:
-        print_metrics(trainer, evaluation)
+        print_metrics(trainer, evaluation, best.counts)
     wanted = baselines and evaluation is not None
     result = Result(
         trainer,
         evaluation,
         measured(trainer.corpus, "val", is_last=not as_json) if wanted else None,
+        best.counts,
     )
     if as_json:
         print_json(result.as_dict())
@@ -99,19 +106,24 @@ def _report_pairs(trainer: "Trainer", *, baselines: bool, as_json: bool) -> Resu
     return result
 
 
-def evaluate_best(trainer: "Trainer") -> "Evaluation | None":
-    """The best checkpoint's metrics on validation text, as `charrnn evaluate` gives them; None without such text.
+def best_checkpoint(trainer: "Trainer") -> "Checkpoint":
+    """The best checkpoint of a run."""
+    from charrnn.checkpoint import load_checkpoint
+
+    return load_checkpoint(trainer.folder / BEST)
+
+
+def evaluate_best(trainer: "Trainer", best: "Checkpoint") -> "Evaluation | None":
+    """The metrics of the best checkpoint's network on validation text; None without such text.
 
     Only the first MAX_VALIDATION_CHARS of a long text are read.
     """
-    from charrnn.checkpoint import load_checkpoint
     from charrnn.evaluation.evaluate import evaluate
 
     held_out = validation_text(trainer.corpus)
     if len(held_out) < 2:
         return None
-    model = load_checkpoint(trainer.folder / BEST).model
-    return evaluate(model, held_out, item_end=trainer.corpus.item_end)
+    return evaluate(best.model, held_out, item_end=trainer.corpus.item_end)
 
 
 def validation_text(text: "Corpus") -> "Ids":
@@ -123,7 +135,9 @@ def validation_text(text: "Corpus") -> "Ids":
     return first_items(text.val, text.end_id, MAX_VALIDATION_CHARS - 1)
 
 
-def print_metrics(trainer: "Trainer", evaluation: "Evaluation | None") -> None:
+def print_metrics(
+    trainer: "Trainer", evaluation: "Evaluation | None", counts: "Counts | None"
+) -> None:
     """Print where the best checkpoint is, and its metrics."""
     best, took = trainer.folder / BEST, duration(trainer.progress.seconds)
     print(
@@ -136,6 +150,13 @@ def print_metrics(trainer: "Trainer", evaluation: "Evaluation | None") -> None:
             f"validation: {evaluation.nats_per_char:.4f} nats, {evaluation.bits_per_char:.4f} bits per {unit}, "
             f"perplexity {evaluation.perplexity:.2f}, accuracy {100 * evaluation.accuracy:.1f} % "
             f"({first}{counted(evaluation.characters, unit)}, {evaluation.protocol})"
+        )
+    if counts and counts.nats and counts.network_nats:
+        alone, both = counts.network_nats / math.log(2), counts.nats / math.log(2)
+        print(
+            f"{'':<12}network {alone:.4f}, with counts {both:.4f} bits per {noun_of(trainer.corpus.config.level)} "
+            f"({counted(counts.characters, noun_of(trainer.corpus.config.level))}; each half with weights fitted on "
+            "the other)"
         )
     if trainer.progress.best_step == 0:
         print("training did not improve on the initial model, which was saved unchanged")

@@ -1,12 +1,13 @@
 """The task of a model of pairs: to give the target of a source. Losses are nats per symbol of the target."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
+from charrnn.config import Kernel, ModelConfig, Precision, SavingConfig, TrainingConfig
 from charrnn.network.heads import LINEAR, Head
 from charrnn.pairs.converting import convert
 from charrnn.pairs.model import PairNetwork
@@ -93,6 +94,9 @@ class PairTask:
             symbols += count
         network.train()
         return total / max(1, symbols)
+
+    def counted(self, best: Path, corpus: PairCorpus, saving: SavingConfig, head: Head) -> None:
+        """None: models of pairs have no counts."""
 
     def exact(self, network: NumpyModule, corpus: PairCorpus) -> float | None:
         """The part of the first MATCHED validation pairs that the network converts without a mistake.

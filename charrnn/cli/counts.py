@@ -1,0 +1,56 @@
+"""The option --counts: whether a command mixes the network's predictions with the counts of its training text."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from charrnn.config import READING
+from charrnn.errors import SettingError
+from charrnn.settings import Config, setting
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountsOptions(Config):
+    """Whether predictions are those of the network alone."""
+
+    counts: bool | None = setting(
+        None,
+        "Mix the network's predictions with the counts of its training text.",
+        default_text="off",
+        panel=READING,
+    )
+
+    def mixed(self, model: Any, loaded: "Checkpoint", *, usually: bool = False) -> Any:
+        """A checkpoint's model, which may have been edited, with its counts, if they are wanted.
+
+        Args:
+            model: the model.
+            loaded: its checkpoint.
+            usually: whether they are wanted where nothing was said, if there are any.
+
+        Raises:
+            SettingError: they are wanted, and the checkpoint has none.
+        """
+        if self.counts and loaded.counts is None:
+            raise SettingError.naming(
+                "{counts}: {path} has no counts of its training text",
+                "train again, or leave it out",
+                path=loaded.path or "the model",
+            )
+        wanted = usually if self.counts is None else self.counts
+        if not (wanted and loaded.counts):
+            return model
+        from charrnn.counts.mixed_model import MixedModel
+
+        return MixedModel(model, loaded.counts)
+
+
+def has_counts(model: Any) -> bool:
+    """Whether a model's predictions are mixed with counts."""
+    return getattr(model, "counts", None) is not None
+
+
+ON = {"default_text": "on, if the model has them"}
+"""How the default is described where the counts are usually wanted."""

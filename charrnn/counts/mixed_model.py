@@ -1,0 +1,77 @@
+"""A network and the counts of its training text as one model.
+
+It is used as a network is: `step`, `advance`, `logits`, `run` and `head` take and give a state that also has the
+contexts of the counts, as one more entry after those of the layers. Its logits are the logarithms of the mixed
+probabilities, in float64.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from charrnn.counts.mixture import Counts
+from charrnn.counts.table import Nodes
+from charrnn.model import CharRNN, Gates, States
+from charrnn.network.cells.base import Ops
+from charrnn.numerics import Float
+
+
+@dataclass(frozen=True)
+class MixedOutputs:
+    """What the network's top layer and the counts have after some symbols, from which `MixedModel.head` makes logits."""
+
+    outputs: Float
+    """(..., H)"""
+    nodes: Nodes
+    """(..., K)"""
+
+    def __getitem__(self, where: Any) -> "MixedOutputs":
+        """Those at some places."""
+        return MixedOutputs(self.outputs[where], self.nodes[where])
+
+
+class MixedModel(CharRNN):
+    """A network whose predictions are mixed with those of counts.
+
+    Args:
+        network: the network; the weights are shared.
+        counts: the counts, with their weight.
+    """
+
+    def __init__(self, network: CharRNN, counts: Counts) -> None:
+        vars(self).update(vars(network))
+        self.network, self.counts = network, counts
+
+    def initial_state(self, num_streams: int | None = None) -> States:
+        """The state before any character, with the contexts of the counts."""
+        return (*self.network.initial_state(num_streams), (self.counts.table.start(num_streams),))
+
+    def advance(self, ids: Any, state: States) -> tuple[States, Gates]:
+        """Read one symbol a stream, without computing what comes next."""
+        after, gates = self.network.advance(ids, state[:-1])
+        return (*after, (self.counts.table.advance(ids, state[-1][0]),)), gates
+
+    def logits(self, state: States) -> Any:
+        """The logarithms of the probabilities after a state, (N, V), or (V,) for one stream."""
+        return self.head(MixedOutputs(state[-2][0], state[-1][0]))
+
+    def head(self, outputs: Any) -> Any:
+        """The logarithms of the probabilities after MixedOutputs, (..., V)."""
+        return np.log(self.counts.mix(self.network.head(outputs.outputs), outputs.nodes)[0])
+
+    def run(self, ids: Any, state: States) -> tuple[Any, States]:
+        """Read several symbols a stream: MixedOutputs after each, and the state after the last."""
+        outputs, after = self.network.run(ids, state[:-1])
+        nodes = np.empty((*np.shape(ids), self.counts.table.order), np.int64)
+        now = state[-1][0]
+        for t, symbols in enumerate(ids):
+            nodes[t] = now = self.counts.table.advance(symbols, now)
+        return MixedOutputs(outputs, nodes), (*after, (now,))
+
+    def with_ops(
+        self, ops: Sequence[Ops | None], start: Mapping[str, Float], edits: Sequence[Any]
+    ) -> Self:
+        """A copy of this model whose network has other functions in its steps."""
+        return type(self)(self.network.with_ops(ops, start, edits), self.counts)

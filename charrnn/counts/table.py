@@ -1,0 +1,220 @@
+"""Counts of a training text: how likely each symbol is after the last few, as a tree of contexts.
+
+A node is a context, and its children are the symbols that followed it. For a context h, the same context h' without its
+first symbol, and a symbol w,
+
+    p(w | h)  =  value(hw) + rest(h) p(w | h')
+    rest(h)   =  1 - sum over the children w of value(hw)
+
+and p(w | h) = p(w | h') if h has no node. Below the empty context p is 1 / V. The values are those of a Kneser-Ney model
+(`charrnn.counts.counting`); whatever they are, and however many of them are left out, the distribution sums to 1.
+
+The tree lies in three arrays, in the order of a breadth-first walk:
+
+    symbols   the symbol of each node but the root
+    codes     the value of each node but the root, as -SCALE ln(value), rounded up
+    sizes     how many children the root has, and each node that is short enough to be a context
+
+The children of a node are next to each other, in the order of their symbols, and begin where those of the node before it
+end. So a node's number is all that a reader has to remember.
+
+Legend: V symbols, N streams, D the length of the longest n-gram, K contexts at a place: of 0, 1, ..., D - 1 symbols.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.errors import CheckpointError
+from charrnn.numerics import Float64, Ids
+
+SCALE = 2978.0
+"""Codes for a factor of e: the smallest value is exp(-65535 / SCALE), 2.8e-10."""
+NONE = -1
+"""The node of a context that was not seen, or is not kept."""
+SHORT = 3
+"""Contexts after which predictions are kept in memory: the empty one, and those of one and two symbols."""
+MOST_IN_MEMORY = 1 << 20
+"""Numbers in the predictions that are kept."""
+
+Nodes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint16]
+_VALUES = np.exp(-np.arange(1 << 16) / SCALE)
+
+
+def as_codes(values: Float64) -> Codes:
+    """The codes of values from 0 to 1: of the largest values that are not above them, but for the very smallest."""
+    codes = np.ceil(-np.log(np.maximum(values, _VALUES[-1])) * SCALE)
+    made: Codes = np.clip(codes, 1, len(_VALUES) - 1).astype(np.uint16)
+    return made
+
+
+class CountTable:
+    """The distribution of the next symbol after each context.
+
+    Args:
+        num_symbols: V.
+        order: D.
+        symbols: (nodes - 1,)
+        codes: (nodes - 1,)
+        sizes: (contexts,)
+
+    Raises:
+        CheckpointError: the arrays are not those of a tree. That the values after a context sum to more than 1 is found
+            when it is first met.
+    """
+
+    def __init__(
+        self, num_symbols: int, order: int, symbols: Ids, codes: Codes, sizes: Ids
+    ) -> None:
+        self.num_symbols, self.order = num_symbols, order
+        self.symbols, self.codes, self.sizes = symbols, codes, sizes
+        self._begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
+        """Where the children of each context begin, and where those of the last end."""
+        self._require_tree()
+        self._after_short: dict[tuple[int, ...], Float64] = {}
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of its arrays."""
+        return self.symbols.nbytes + self.codes.nbytes + self.sizes.nbytes
+
+    def _require_tree(self) -> None:
+        total = len(self.symbols)
+        if self.order < 1 or not 0 < len(self.sizes) <= total + 1 or not total:
+            raise CheckpointError("the counts are of no size")
+        if len(self.codes) != total or int(self._begin[-1]) != total:
+            raise CheckpointError("the counts have arrays of different lengths")
+        parents = self._begin[:-1][self.sizes > 0]
+        is_first = np.zeros(total, np.bool_)
+        is_first[parents] = True
+        ascends = (self.symbols[1:] > self.symbols[:-1]) | is_first[1:]
+        if int(self.symbols.max()) >= self.num_symbols or not ascends.all():
+            raise CheckpointError("the counts have symbols out of order")
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def start(self, num_streams: int | None = None) -> Nodes:
+        """The contexts before any symbol: (K,), or (N, K)."""
+        shape = (self.order,) if num_streams is None else (num_streams, self.order)
+        nodes = np.full(shape, NONE)
+        nodes[..., 0] = 0
+        return nodes
+
+    def advance(self, ids: Any, nodes: Nodes) -> Nodes:
+        """The contexts after one more symbol a stream.
+
+        Args:
+            ids: an id, or (N,).
+            nodes: those before it, (K,) or (N, K); they are not changed.
+        """
+        if nodes.ndim == 1:
+            symbol = int(ids)
+            children = [self._child(node, symbol) for node in nodes[:-1].tolist()]
+            return np.array([0, *children])
+        after = np.zeros_like(nodes)
+        after[:, 1:] = self._children(nodes[:, :-1], np.asarray(ids)[:, None])
+        return after
+
+    def _child(self, node: int, symbol: int) -> int:
+        """The node of a context with one more symbol, if that is a context; else NONE."""
+        if node < 0:
+            return NONE
+        begin, end = self._bounds[node], self._bounds[node + 1]
+        place = self._find(symbol, begin, end)
+        return place + 1 if 0 <= place < len(self.sizes) - 1 else NONE
+
+    @cached_property
+    def _bounds(self) -> memoryview:
+        """`_begin`, where one number is read much faster than from an array."""
+        return self._begin.data
+
+    @cached_property
+    def _find(self) -> Any:
+        """Where a symbol is among the children from one place to another: a number, below 0 if it is not there."""
+        if self.symbols.dtype == np.uint8:
+            return self.symbols.tobytes().find
+        symbols = self.symbols
+
+        def find(symbol: int, begin: int, end: int) -> int:
+            place = begin + int(symbols[begin:end].searchsorted(symbol))
+            return place if place < end and symbols[place] == symbol else -1
+
+        return find
+
+    @cached_property
+    def _keys(self) -> Nodes:
+        """A number for each parent and symbol, ascending: where many children are found at once."""
+        parents = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        return parents * self.num_symbols + self.symbols
+
+    def _children(self, nodes: Nodes, symbols: Ids) -> Nodes:
+        """`_child` for many."""
+        keys = np.where(nodes >= 0, nodes * self.num_symbols + symbols, NONE)
+        places = np.minimum(self._keys.searchsorted(keys), len(self._keys) - 1)
+        is_there = (self._keys[places] == keys) & (places < len(self.sizes) - 1)
+        return np.where(is_there, places + 1, NONE)
+
+    # --- predicting ---------------------------------------------------------------------------------------------------
+
+    def predict(self, nodes: Nodes) -> Float64:
+        """The probability of each symbol after contexts: (V,) for one stream, or (N, V). Each sums to 1."""
+        if nodes.ndim == 1:
+            return self._predict_one(nodes.tolist())
+        p = np.full((len(nodes), self.num_symbols), 1 / self.num_symbols)
+        for own in nodes.T:
+            self._interpolate(p, own)
+        return p
+
+    def _interpolate(self, p: Float64, nodes: Nodes) -> None:
+        """Mix predictions after shorter contexts, (N, V), with those after the contexts of one length, (N,)."""
+        rows = np.flatnonzero(nodes >= 0)
+        begin = self._begin[nodes[rows]]
+        sizes = self._begin[nodes[rows] + 1] - begin
+        children = np.arange(int(sizes.sum())) + np.repeat(
+            begin - (np.cumsum(sizes) - sizes), sizes
+        )
+        values = _VALUES[self.codes[children]]
+        of_row = np.repeat(np.arange(len(rows)), sizes)
+        p[rows] *= _rest(np.bincount(of_row, values, len(rows)).astype(np.float64))[:, None]
+        p[rows[of_row], self.symbols[children]] += values
+
+    def _predict_one(self, nodes: list[int]) -> Float64:
+        short = tuple(nodes[:SHORT])
+        p = self._after_short.get(short)
+        if p is None:
+            p = self._mixed(np.full(self.num_symbols, 1 / self.num_symbols), list(short))
+            if len(self._after_short) * self.num_symbols >= MOST_IN_MEMORY:
+                self._after_short.clear()
+            self._after_short[short] = p
+        return self._mixed(p, nodes[SHORT:])
+
+    def _mixed(self, p: Float64, nodes: list[int]) -> Float64:
+        """Predictions after shorter contexts, (V,), with those after longer ones, the shortest of them first."""
+        bounds = [(self._bounds[node], self._bounds[node + 1]) for node in nodes if node >= 0]
+        bounds = [(begin, end) for begin, end in bounds if begin < end]
+        if not bounds:
+            return p
+        values = _VALUES[np.concatenate([self.codes[begin:end] for begin, end in bounds])]
+        symbols = np.concatenate([self.symbols[begin:end] for begin, end in bounds])
+        first, scale = len(values), 1.0
+        for begin, end in reversed(bounds):
+            last, first = first, first - (end - begin)
+            own = values[first:last]
+            rest = float(_rest(own.sum(keepdims=True))[0])
+            own *= scale
+            scale *= rest
+        return p * scale + np.bincount(symbols, values, self.num_symbols)
+
+
+def _rest(sums: Float64) -> Float64:
+    """What values that sum to this leave to shorter contexts."""
+    rest = 1 - sums
+    if (rest < -1e-9).any():
+        raise CheckpointError("the counts after a context sum to more than 1")
+    return rest
