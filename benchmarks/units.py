@@ -13,6 +13,7 @@ untrained   networks as training begins with them, the whole catalog of concepts
 time        `charrnn units` on 100,000 characters and on 10 MB, beside `charrnn evaluate`
 nested      a network of 64 units, trained on nested brackets: how deep it is, what is lost without it, and held high
 moods       a network of 16 units, trained on lines of a hidden mood: the unit of the mood, and what it turns round
+source      a network of 2 x 256 units, trained on Python's library for ten minutes: its units, and what is read from all
 """
 
 import argparse
@@ -33,14 +34,16 @@ import torch
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.cli.threads import one_thread
+from charrnn.cli.units.chosen import MOST_READ
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.evaluation.streams import stretches
 from charrnn.interpret.ablation import How, ablate
-from charrnn.interpret.concepts import CONCEPTS
+from charrnn.interpret.concepts import CONCEPTS, get_concept
 from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.finding import NETWORKS, Find, find
 from charrnn.interpret.labeling import Labeling
 from charrnn.interpret.labels import of_concept
+from charrnn.interpret.probing.characters import probe
 from charrnn.interpret.states import states_at
 from charrnn.model import CharRNN
 from charrnn.numerics import Float
@@ -72,6 +75,18 @@ MUCH_DROPOUT = ("--dropout", 0.3, "--weight-drop", 0.5)
 """With less of it a network spreads the depth over several units."""
 STEPS = {"nested": 2_000, "moods": 6_000}
 """Steps of training: a minute or two of one core."""
+SOURCE, SOURCE_HELD_OUT = 4_000_000, 400_000
+"""Characters of Python's library, and those of them that validate, the last ones."""
+SOURCE_MINUTES = 10
+PROBED = {
+    "inside a string": 0.85,
+    "inside a comment": 0.90,
+    "inside brackets": 0.90,
+    "indentation > 4": 0.95,
+}
+"""Concepts that are read from all units, and the goal of each."""
+PROBED_CHARACTERS = 60_000
+"""Characters on which a read-out is fitted, and as many on which it is scored."""
 RESAMPLES = 1_000
 SHORT, LONG = 100_000, 10_000_000
 """Characters that are read to take the time."""
@@ -432,11 +447,52 @@ def _continued(model: CharRNN, prompt: str, mood: str) -> bool | None:
     return None if continued is None else continued == mood
 
 
+# --- Python's library -------------------------------------------------------------------------------------------------
+
+
+def source(options: Options) -> Iterator[Row]:
+    """Units and read-outs of networks of 2 x 256 units."""
+    text = library(SOURCE)[-2 * SOURCE_HELD_OUT :]
+    for seed in options.seeds:
+        run = options.out / f"source-{seed}"
+        if not (run / "last.safetensors").exists():
+            shape = ("--hidden-size", 256, "--layers", 2, "--threads", 1)
+            limit = ("--steps", options.steps) if options.steps else ("--minutes", SOURCE_MINUTES)
+            where = (*limit, "--out", options.out, "--name", run.name)
+            charrnn("train", "python", *shape, *where, "--seed", seed, "--no-baselines", "-q")
+        model = load_checkpoint(run / "best.safetensors").model
+        yield from _of_source(model, text, f"seed {seed}: ")
+
+
+def _of_source(model: CharRNN, text: str, which: str) -> Iterator[Row]:
+    searched = text[-SOURCE_HELD_OUT:][:MOST_READ]  # what `charrnn units RUN` reads
+    finds = [one for one in everything(model, searched, 0) if not one.is_number]
+    good = [one for one in finds if one.score >= 0.9]
+    proven = sum(one.is_proven for one in good)
+    figure = f"{len(good)}, {proven} of them proven"
+    yield Row(f"{which}concepts with a unit of AUC 0.90 or more", figure, "8")
+    for one in good:
+        mark = "" if one.is_proven else " ?"
+        print(f"  {one.concept}{mark}: {one.unit}, AUC {one.score:.3f} (echo {one.echo:.3f})")
+    # fitted on the half that the network was trained on, and scored on the other
+    labelings = [of_concept(get_concept(name), text) for name in PROBED]
+    found = probe(
+        model, model.vocabulary.encode(text), labelings, samples=PROBED_CHARACTERS, untrained=False
+    )
+    for one in found:
+        scores, above = one.readout.scores, one.selectivities
+        figure = f"F1 {scores['f1']:.3f} (AUC {scores['auc']:.3f})"
+        yield Row(f"{which}{one.name}, from all units", figure, f"F1 {PROBED[one.name]:.2f}")
+        figure = f"F1 +{above['f1']:.3f} (AUC +{above['auc']:.3f})"
+        yield Row(f"{which}{one.name}, more than for shuffled labels", figure, "0.3")
+
+
 BENCHMARKS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "planted": planted_units,
     "labels": random_labels,
     "nested": nested,
     "moods": moods,
+    "source": source,
     "time": time_and_memory,
     "untrained": untrained_networks,
 }
