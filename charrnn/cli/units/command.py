@@ -132,7 +132,8 @@ def _show_finds(
     if traits:
         print_traits(traits, names, reader.noun)
     if proven:
-        say_next(proven[0], model)
+        best = proven[0]
+        say_next(best.concept if options.names else str(best.unit), model)
 
 
 def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Find], list[Trait]]":

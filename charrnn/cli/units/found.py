@@ -100,11 +100,11 @@ def print_finds(finds: "list[Find]", *, every: bool) -> None:
         print("the text has too little of every concept")
 
 
-def say_next(find: "Find", model: str) -> None:
-    """Show what to type next about a unit that was found."""
-    name, concept = shlex.quote(model), shlex.quote(find.concept)
-    say(f"next: charrnn visualize {name} --unit {concept}")
-    say(f"      charrnn units {name} --card {concept}")
+def say_next(unit: str, model: str) -> None:
+    """Show what to type next about a unit that was found, by its address or, if that is kept, its name."""
+    name, called = shlex.quote(model), shlex.quote(unit)
+    say(f"next: charrnn visualize {name} --unit {called}")
+    say(f"      charrnn units {name} --card {called}")
 
 
 def _print_table(finds: "list[Find]") -> None:
