@@ -941,7 +941,7 @@ def test_the_card_of_the_picked_unit_is_shown_and_leads_to_its_places(look, card
     assert marked == ["+inside brackets"]
     assert "f: mean 1.000, open 100.0 %, shut 0.0 %" in texts(page, "#card-body")[0]
     place, value, before, _ = cards["L0.c.5"]["lowest"][0]
-    lowest = page.locator("#card-body > div").last.locator("button").first
+    lowest = page.locator("#card-body .contexts").last.locator("button").first
     assert lowest.text_content().startswith(before)
     lowest.click()
     assert page.evaluate("page.at") == place
