@@ -51,7 +51,8 @@ def compress(
     Args:
         model: a LanguageModel, or another that has `vocabulary`, `fingerprint`, `initial_state` and `step`.
         content: the bytes.
-        item_end: the character after which the state is reset; None: as the model was trained.
+        item_end: the character after which the state is reset; None: as the model was trained, which its `reading`
+            says; without that it is carried.
         progress: called with the number of bytes that were just coded.
 
     Returns:
@@ -194,8 +195,10 @@ def _reported(points: Iterable[int], level: str, progress: Progress | None) -> I
 
 def _end_symbol(model: Any, item_end: str | None) -> int | None:
     """The symbol after which the state is reset, or None."""
-    end = item_end if item_end is not None else item_end_of(model.reading)
-    return None if end is None else int(model.vocabulary.encode(end)[0])
+    reading = getattr(model, "reading", None)
+    if item_end is None and reading:
+        item_end = item_end_of(reading)
+    return None if item_end is None else int(model.vocabulary.encode(item_end)[0])
 
 
 def _probe(model: Stepping, item_end: int | None) -> int:

@@ -3,6 +3,7 @@
 import math
 import zlib
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,6 +90,16 @@ def test_an_escape_gets_cheaper_as_it_is_met_again():
         for t in (text, text.replace("\n", "\r\n"))
     )
     assert 2 * 40 < alien - plain < 8 * 40
+
+
+def test_any_object_that_steps_can_compress():
+    whole = MODELS["characters"]
+    names = ("vocabulary", "fingerprint", "initial_state", "step")
+    part = SimpleNamespace(**{name: getattr(whole, name) for name in names})
+    assert compress(part, b"abc\nde") == compress(whole, b"abc\nde")
+    lines = compress(part, b"abc\nde", item_end="\n")
+    assert lines == compress(MODELS["lines"], b"abc\nde")
+    assert decompress(part, lines, item_end="\n") == b"abc\nde"
 
 
 def test_progress_adds_up_to_the_bytes(tiny_model):
