@@ -117,7 +117,9 @@ class Live:
         """The data of a page for a text that a model reads."""
         letters = {*model.cell.states, *model.cell.sigmoids}
         parts = record_parts(model, text, top=GUESSES, keep=letters, item_end=self._item_end)
-        return page_data(parts, self._units, title=self._title, names=self._names)
+        shown = set(map(str, self._units))
+        first = next((one.unit for one in self._names if one.unit in shown), None)
+        return page_data(parts, self._units, title=self._title, first=first, names=self._names)
 
     def card(self, request: Any) -> Generator[Line, None, None]:
         """Measure what a unit does in a text.

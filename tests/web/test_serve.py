@@ -360,6 +360,12 @@ def test_the_page_begins_with_what_the_model_writes(tiny_model):
     assert data == json.loads(json.dumps(data_of(tiny_model, text)))
 
 
+def test_the_unit_with_the_best_name_colors_the_text_at_first(tiny_model):
+    names = [NamedUnit(unit="L0.c.5", name="inside brackets", score=0.9)]
+    (line,) = live(tiny_model, names=names).read({"text": "to be"})
+    assert line["data"]["first"] == "L0.c.5" != data_of(tiny_model, "to be")["first"]
+
+
 def test_a_card_is_measured_when_it_is_asked_for(any_model):
     text = "def a(b): return b\n" * 12
     unknown = "\x01" if any_model.vocabulary.level == "char" else ""
