@@ -30,6 +30,7 @@ from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.cli.own_corpus import read_own_corpus
 from charrnn.compression.compress import compress, decompress, machine
 from charrnn.compression.container import unpack
+from charrnn.counts.mixed_model import MixedModel
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.runs import find_checkpoint
 from charrnn.text.kinds import item_end_of
@@ -127,16 +128,18 @@ def measure(name: str, file: Path | None, most: int | None) -> None:
         packed, seconds = timed(both[0], text)
         require_same(both[1](packed), text, program)
         row(program, len(packed), text, seconds)
-    measure_model(name, loaded, text)
+    network = load(name)
+    measure_model("charrnn, network alone", network, loaded, text)
+    if loaded.counts:
+        measure_model("charrnn compress", MixedModel(network, loaded.counts), loaded, text)
 
 
-def measure_model(name: str, loaded: Checkpoint, text: bytes) -> None:
-    """Print the rows of the model itself."""
-    model = load(name)
+def measure_model(title: str, model: Any, loaded: Checkpoint, text: bytes) -> None:
+    """Print the rows of a model."""
     packed, seconds = timed(compress, model, text)
     unpacked, seconds_back = timed(decompress, model, packed)
     require_same(unpacked, text, "charrnn")
-    row("charrnn compress", len(packed), text, seconds, len(packed) + size_of_model(loaded))
+    row(title, len(packed), text, seconds, len(packed) + size_of_model(loaded))
     parts = unpack(packed)
     known = text.decode("utf-8", "surrogateescape")
     known = known.translate(dict.fromkeys(map(ord, model.vocabulary.missing(known))))

@@ -85,5 +85,6 @@ def test_the_benchmark_of_compression_prints_a_row_for_each_program(workplace, m
     loaded("compression", monkeypatch).measure("tiny", None, 200)
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows[2:5]] == ["gzip", "bzip2", "xz"]
+    assert any(row.startswith("  charrnn, network alone ") for row in rows)
     assert re.match(r"  charrnn compress +\d+ +[\d.]+ % +[\d.]+ +[\d,]+ +[\d,]+$", rows[-2])
     assert re.match(r"  header \d+ bytes, then [\d,]+ bits; claimed [\d,]+: ", rows[-1])

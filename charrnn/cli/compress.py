@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli.counts import ON, CountsOptions
 from charrnn.cli.options import Changes
 from charrnn.cli.packed import (
     STREAM,
@@ -29,6 +30,7 @@ EXAMPLES = (
 CHANGES = Changes(
     complete={"model": complete_checkpoint},
     different={
+        "counts": ON,
         "model": {"default_text": "the newest run under checkpoints/"},
         "out": {
             "help": "Write to this file; - is standard output.",
@@ -45,6 +47,7 @@ def compress(
     ],
     *,
     options: PackedOptions,
+    counts: CountsOptions,
 ) -> None:
     """Compress a file with a model: the better the model predicts it, the smaller it gets.
 
@@ -58,9 +61,10 @@ def compress(
     from charrnn.compression.compress import compress as compressed
     from charrnn.compression.container import unpack
 
+    model = counts.mixed(loaded.model, loaded, usually=True)
     with working(len(content), "byte") as work:
         end = item_end(loaded)
-        made = compressed(loaded.model, content, item_end=end, progress=work.advance)
+        made = compressed(model, content, item_end=end, progress=work.advance)
     write_bytes(made, path)
     header = unpack(made).header_bytes
     share = f", {100 * len(made) / len(content):.2f} %" if content else ""

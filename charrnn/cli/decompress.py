@@ -64,18 +64,21 @@ def decompress(
     path = options.require_target(None if file == STREAM else _original(file, options.out))
     content = read_bytes(file)
     from charrnn.compression.compress import decompress as decompressed
-    from charrnn.compression.compress import require_model
+    from charrnn.compression.compress import fingerprint_of, require_model
     from charrnn.compression.container import unpack
 
     packed = unpack(content, called(file))
-    if options.model is None:
-        loaded = _model_with(packed.fingerprint, file)
-    else:
-        loaded = open_checkpoint(options.model)
-        require_model(loaded.model, packed, called(file))
+    loaded = (
+        _checkpoint_with(packed.fingerprint, file)
+        if options.model is None
+        else open_checkpoint(options.model)
+    )
+    mixed = fingerprint_of(loaded.mixed) == packed.fingerprint
+    model = loaded.mixed if mixed else loaded.model
+    require_model(model, packed, called(file))
     with working(packed.length, "byte") as work:
         made = decompressed(
-            loaded.model,
+            model,
             content,
             item_end=item_end(loaded),
             name=called(file),
@@ -102,14 +105,16 @@ def _original(file: str, out: Path | None) -> Path:
     return Path(name)
 
 
-def _model_with(fingerprint: str, file: str) -> "Checkpoint":
-    """The checkpoint of the model with a fingerprint, among the runs.
+def _checkpoint_with(fingerprint: str, file: str) -> "Checkpoint":
+    """The checkpoint of the model with a fingerprint, with counts or without, among the runs.
 
     Raises:
         CheckpointError: there is none.
     """
+    from charrnn.compression.compress import fingerprint_of
+
     for path, loaded in _checkpoints():
-        if loaded.model.fingerprint == fingerprint:
+        if fingerprint in map(fingerprint_of, (loaded.model, loaded.mixed)):
             say(f"charrnn: using the model of {escape(str(path))}")
             return loaded
     raise CheckpointError.naming(

@@ -6,6 +6,7 @@ thread and one stream. A probe in the file, the checks of `charrnn.compression.c
 turn other numbers into an error, never into another text.
 """
 
+import hashlib
 import platform
 import zlib
 from collections import deque
@@ -77,7 +78,7 @@ def compress(
         coded = code_all(points, coder, model.vocabulary)
         deque(_reported(coded, model.vocabulary.level, progress), maxlen=0)
         packed = Packed(
-            model.fingerprint,
+            fingerprint_of(model),
             _probe(model, end),
             len(content),
             checksum_of(content),
@@ -144,11 +145,23 @@ def _decoded(
 
 def require_model(model: Stepping, packed: Packed, name: str) -> None:
     """Raise CheckpointError unless a text was compressed with this model."""
-    if model.fingerprint != packed.fingerprint:
+    if (here := fingerprint_of(model)) != packed.fingerprint:
         raise CheckpointError(
             f"{name} was compressed with another model: its fingerprint is {packed.fingerprint}, "
-            f"that of this model {model.fingerprint}"
+            f"that of this model {here}"
         )
+
+
+def fingerprint_of(model: Any) -> str:
+    """16 hexadecimal digits of a model; of a network with counts they are others than of the network alone."""
+    counts = getattr(model, "counts", None)
+    if counts is None:
+        alone: str = model.fingerprint
+        return alone
+    digest = hashlib.sha256(f"{model.fingerprint} {counts.table.order} {counts.w}".encode())
+    for name, array in sorted(counts.arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def machine() -> str:

@@ -97,7 +97,7 @@ RELEASED = {
         --samples""",
     "direction": """--json --length --lines --max-chars --random --samples --save-steer --seed --state
         --strength""",
-    "compress": "--model --out --overwrite",
+    "compress": "--counts --model --out --overwrite",
     "decompress": "--model --out --overwrite",
 }
 

@@ -7,6 +7,10 @@ import threading
 import pytest
 from helpers import call_charrnn, listing, make_text, run_charrnn, run_shell
 
+from charrnn.checkpoint import load_checkpoint
+from charrnn.compression.compress import fingerprint_of
+from charrnn.compression.container import unpack
+
 pytest.importorskip("constriction")
 
 PRINT = r"[0-9a-f]{16}"
@@ -45,6 +49,19 @@ def test_the_model_is_found_by_its_fingerprint(see, file, model, wording):
     assert f"checkpoints/{model}/best.safetensors" in result.err
     assert file.read_bytes() == TEXT
     wording(see("decompress", f"{file}.crnn", "--overwrite"))
+
+
+def test_a_network_with_counts_and_the_network_alone_are_two_models(see, file, workplace):
+    loaded = load_checkpoint(workplace / "checkpoints" / "tiny" / "best.safetensors")
+    assert loaded.counts
+    for option, model in (("--counts", loaded.mixed), ("--no-counts", loaded.model)):
+        see("compress", file, "--model", "tiny", option, "--overwrite")
+        packed = file.with_name("a.txt.crnn").read_bytes()
+        assert unpack(packed).fingerprint == fingerprint_of(model)
+        see("decompress", f"{file}.crnn", "--overwrite")
+        see("decompress", f"{file}.crnn", "--overwrite", "--model", "tiny")
+        assert file.read_bytes() == TEXT
+    assert fingerprint_of(loaded.mixed) != fingerprint_of(loaded.model)
 
 
 def test_the_newest_model_compresses_and_another_place_is_named(see, file, packed, workplace):
