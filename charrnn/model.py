@@ -26,7 +26,7 @@ from charrnn.network.heads import LINEAR, Head, head_weights
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import advance, make_layer, upwards
-from charrnn.numerics import Float
+from charrnn.numerics import Float, Float64, log_softmax
 from charrnn.text.vocabulary import Vocabulary
 
 States = tuple[State, ...]
@@ -144,9 +144,24 @@ class CharRNN:
         logits: Float = self.head_kind.logits(outputs, self._head_weights, NumpyOps)
         return logits
 
+    def outputs(self, state: States) -> Any:
+        """What `head` needs of a state: the outputs of the top layer."""
+        return state[-1][0]
+
+    def stacked(self, outputs: Sequence[Any]) -> Any:
+        """The outputs after several states, one after another, as one argument of `head`."""
+        return np.stack(outputs)
+
+    def predict(self, outputs: Any) -> tuple[Float64, Float64 | None]:
+        """The log-probabilities after outputs, (..., V), and the part of each probability that comes from counts.
+
+        The second is None for a network alone.
+        """
+        return log_softmax(self.head(outputs)), None
+
     def logits(self, state: States) -> Float:
         """The logits after a state, (N, V), or (V,) for one stream."""
-        return self.head(state[-1][0])
+        return self.head(self.outputs(state))
 
     def step(self, ids: Any, state: States) -> tuple[Float, States, Gates]:
         """Read one symbol a stream and predict the next.

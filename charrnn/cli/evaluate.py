@@ -258,7 +258,8 @@ def _print_table(result: "Evaluation", unit: str, model: "CharRNN") -> None:
     what = "bytes" if unit == "byte" else "characters"
     print_wrapped(f"{what:<{LABEL}}{result.characters:,}, {how}", LABEL)
     if has_counts(model):
-        print(f"{'predicted by':<{LABEL}}network with counts (--no-counts: the network alone)")
+        how = "network with counts (--no-counts: the network alone)"
+        print_wrapped(f"{'predicted by':<{LABEL}}{how}", LABEL)
     print(f"nats per {unit:<9}{result.nats_per_char:.4f}")
     print(f"bits per {unit:<9}{result.bits_per_char:.4f}")
     print(f"perplexity        {result.perplexity:.3f}")

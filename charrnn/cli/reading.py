@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.counts import CountsOptions
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.own_text import VALIDATION_TEXT, own_text
 from charrnn.cli.run_names import is_checkpoint, open_checkpoint, refuse_near_run
@@ -164,12 +165,14 @@ def make_reader(
     names: tuple[str, ...],
     edits: EditOptions | None = None,
     *,
+    counts: CountsOptions | None = None,
     seed: int | None = None,
     says_items: bool = True,
 ) -> Reader:
     """Edit a language model, and decide what it reads; for the arguments see `open_reader`."""
     require_no_text(names, seed)
     model = edits.edited(loaded) if edits else loaded.model
+    model = counts.mixed(model, loaded) if counts else model
     config = reading_of(loaded)
     if (end := item_end_of(config)) and says_items:
         say(f"charrnn: the model was trained on {item_noun(end)}s; its state is reset at each")

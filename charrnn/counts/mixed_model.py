@@ -15,7 +15,7 @@ from charrnn.counts.mixture import Counts
 from charrnn.counts.table import Nodes
 from charrnn.model import CharRNN, Gates, States
 from charrnn.network.cells.base import Ops
-from charrnn.numerics import Float
+from charrnn.numerics import Float, Float64
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,23 @@ class MixedModel(CharRNN):
         after, gates = self.network.advance(ids, state[:-1])
         return (*after, (self.counts.table.advance(ids, state[-1][0]),)), gates
 
-    def logits(self, state: States) -> Any:
-        """The logarithms of the probabilities after a state, (N, V), or (V,) for one stream."""
-        return self.head(MixedOutputs(state[-2][0], state[-1][0]))
+    def outputs(self, state: States) -> MixedOutputs:
+        """What `head` needs of a state."""
+        return MixedOutputs(self.network.outputs(state[:-1]), state[-1][0])
+
+    def stacked(self, outputs: Sequence[MixedOutputs]) -> MixedOutputs:
+        """The outputs after several states, one after another."""
+        nodes = np.stack([one.nodes for one in outputs])
+        return MixedOutputs(np.stack([one.outputs for one in outputs]), nodes)
+
+    def predict(self, outputs: MixedOutputs) -> tuple[Float64, Float64]:
+        """The log-probabilities after outputs, and the part of each probability that comes from the counts."""
+        p, parts = self.counts.mix(self.network.head(outputs.outputs), outputs.nodes)
+        return np.log(p), parts
 
     def head(self, outputs: Any) -> Any:
         """The logarithms of the probabilities after MixedOutputs, (..., V)."""
-        return np.log(self.counts.mix(self.network.head(outputs.outputs), outputs.nodes)[0])
+        return self.predict(outputs)[0]
 
     def run(self, ids: Any, state: States) -> tuple[Any, States]:
         """Read several symbols a stream: MixedOutputs after each, and the state after the last."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from charrnn.errors import DataError
 from charrnn.interpret.units import letter_of, mark_of
-from charrnn.numerics import Float, Float64, Ids, log_softmax
+from charrnn.numerics import Float, Float64, Ids
 from charrnn.text.vocabulary import blocks
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ class Recording:
     """The characters of the text that were read before this part."""
     following: int | None = None
     """The symbol that follows this part in the text; None at its end, or if it is not known yet."""
+    from_counts: Float | None = None
+    """(T,) the part of the probability of each symbol that came from the counts of the training text, not from the
+    network; 0 for a symbol before which none was read; None if the model has no counts."""
     attention: Float | None = None
     """(T, S) how much of the attention lay at each place of the source when each symbol of a target was written."""
 
@@ -148,6 +151,7 @@ def joined(recordings: Sequence[Recording]) -> Recording:
         pieces=tuple(piece for one in recordings for piece in one.pieces),
         arrays={n: np.concatenate([one.arrays[n] for one in recordings]) for n in first.arrays},
         following=last.following,
+        from_counts=None if first.from_counts is None else side_by_side("from_counts"),
         attention=None,
         **{n: side_by_side(n) for n in ("ids", "surprisal", "next_ids", "next_probabilities")},
     )
@@ -239,8 +243,9 @@ class _Reader:
         self._names = (*model.cell.states, *model.cell.gates)
         self._kept = [name for name in self._names if keep is None or name in keep]
         self._state = model.initial_state()
-        self._last: Float64 | None = None
-        """The log-probabilities (V,) of the next symbol; None before the first one."""
+        self._last: tuple[Float64, Float64 | None] | None = None
+        """The log-probabilities (V,) of the next symbol, and their parts from counts; None before the first one."""
+        self._has_counts = getattr(model, "counts", None) is not None
         self._decode = model.vocabulary.decoder()
         self._shown = tuple(map(model.vocabulary.shown, range(len(model.vocabulary))))
         self._source = recorded_model(model)
@@ -270,6 +275,7 @@ class _Reader:
             start=self._num_symbols,
             start_char=self._num_chars,
             following=following,
+            from_counts=np.zeros(T, np.float32) if self._has_counts else None,
         )
         for start in range(0, T, PART):
             self._fill(recording, slice(start, min(start + PART, T)))
@@ -280,35 +286,43 @@ class _Reader:
     def _fill(self, recording: Recording, part: slice) -> None:
         """Read a part of a recording's symbols, and fill its arrays there."""
         ids = recording.ids[part]
-        log_p = log_softmax(
-            self._step_through(ids, {name: a[part] for name, a in recording.arrays.items()})
+        log_p, parts = self._step_through(
+            ids, {name: a[part] for name, a in recording.arrays.items()}
         )
-        before = log_p[:-1] if self._last is None else np.vstack([self._last, log_p[:-1]])
-        skipped = len(log_p) - len(before)  # a symbol before which none was read
-        log_p_read = before[np.arange(len(before)), ids[skipped:]]
-        recording.surprisal[part][skipped:] = -log_p_read / math.log(2)
-        self._last = log_p[-1]
+        before, skipped = self._before(log_p, 0), int(self._last is None)
+        read = np.arange(len(before)), ids[skipped:]  # the first symbol of all was not predicted
+        recording.surprisal[part][skipped:] = -before[read] / math.log(2)
+        if parts is not None and recording.from_counts is not None:
+            recording.from_counts[part][skipped:] = self._before(parts, 1)[read]
+        self._last = log_p[-1], None if parts is None else parts[-1]
         if self._top:
             best = np.argsort(-log_p, axis=-1, kind="stable")[:, : self._top]
             recording.next_ids[part] = best
             recording.next_probabilities[part] = np.exp(np.take_along_axis(log_p, best, axis=-1))
 
-    def _step_through(self, ids: npt.NDArray[np.int32], arrays: Mapping[str, Float]) -> Float:
-        """Read symbols (T,), fill the arrays of states and gates, and return the logits (T, V) after each symbol."""
-        outputs = np.empty((len(ids), self._model.config.hidden_size), np.float32)
+    def _before(self, after: Float64, which: int) -> Float64:
+        """What was predicted before each symbol, from what was predicted after it, (T, V) each."""
+        last = self._last and self._last[which]
+        return after[:-1] if last is None else np.vstack([last, after[:-1]])
+
+    def _step_through(
+        self, ids: npt.NDArray[np.int32], arrays: Mapping[str, Float]
+    ) -> tuple[Float64, Float64 | None]:
+        """Read symbols (T,), fill the arrays of states and gates, and return what is predicted after each symbol."""
+        outputs = []
         wanted = [(k, arrays[name]) for k, name in enumerate(self._names) if name in arrays]
         advance, state = self._model.advance, self._state
         for t, symbol in enumerate(ids.tolist()):
             if symbol == self._end:
                 state = self._model.initial_state()
             state, gates = advance(symbol, state)
-            for layer, own in enumerate(state):
-                values = (*own, *gates[layer])
+            for layer, (own, opened) in enumerate(zip(state, gates, strict=False)):
+                values = (*own, *opened)
                 for k, array in wanted:
                     array[t, layer] = values[k]
-            outputs[t] = state[-1][0]
+            outputs.append(self._model.outputs(state))
         self._state = state
-        return self._model.head(outputs)
+        return self._model.predict(self._model.stacked(outputs))
 
 
 def recorded_model(model: "CharRNN") -> RecordedModel:

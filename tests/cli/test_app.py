@@ -75,7 +75,8 @@ RELEASED = {
         --show-probabilities --color --palette --clamp --steer --steer-file --counts""",
     "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram
         --max-chars --from --color --width --palette --digits --pager --follow --length
-        --temp --seed --svg --png --html --dump --lstmvis --clamp --steer --steer-file""",
+        --temp --seed --svg --png --html --dump --lstmvis --clamp --steer --steer-file
+        --counts""",
     "gates": """--seed --max-chars --from --color --width --svg --png --csv --clamp --steer --steer-file""",
     "saliency": """--seed --at --target --max-chars --color --width --palette --digits --svg --png --csv""",
     "context": """--seed --windows --max-chars --color --width --svg --png --csv --clamp --steer

@@ -1,6 +1,7 @@
 """Counts agree with dictionaries, sum to one whatever is left out, and read alike by ones and by many."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from charrnn.errors import CheckpointError
 from charrnn.evaluation.count_weights import count_and_fit
 from charrnn.evaluation.evaluate import evaluate, streams_of
 from charrnn.evaluation.ngram import kneser_ney
+from charrnn.interpret.recording import joined, record, record_parts
 from charrnn.model import CharRNN
 from charrnn.numerics import softmax
 from charrnn.schema import SchemaError
@@ -214,6 +216,24 @@ def test_a_mixed_model_is_one_distribution_by_every_way_of_reading(name):
     for symbol in ids.tolist():
         logits, several, _ = model.step(np.array([symbol, symbol]), several)
     np.testing.assert_allclose(np.exp(logits), p[[-1, -1]], rtol=1e-4)
+
+
+def test_a_recording_has_the_mixed_predictions_and_what_came_from_counts():
+    text = TEXT[3000:3080]
+    counts = Counts(tables(most=500), W)
+    model = MixedModel(model_of(layers=2), counts)
+    whole = record(model, text, top=2)
+    assert whole.surprisal.sum() * np.log(2) == pytest.approx(evaluate(model, text).total_nats)
+    state, parts = model.initial_state(), [0.0]
+    for symbol, following in itertools.pairwise(VOCABULARY.encode(text).tolist()):
+        state, _ = model.advance(symbol, state)
+        _, shares = model.predict(model.outputs(state))
+        parts.append(shares[following])
+    np.testing.assert_allclose(whole.from_counts, parts, rtol=1e-5)
+    again = joined([*record_parts(model, text, top=2, length=33)])
+    np.testing.assert_allclose(again.from_counts, whole.from_counts, rtol=1e-5)
+    np.testing.assert_array_equal(again.arrays["c"], record(model.network, text).arrays["c"])
+    assert record(model.network, text).from_counts is None
 
 
 # --- with a network ---

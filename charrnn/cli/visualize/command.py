@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.cli.completion import complete_unit
+from charrnn.cli.counts import CountsOptions
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.layout import ColoringOptions
@@ -148,6 +149,7 @@ def visualize(
     sampling: BasicSamplingConfig,
     pictures: PictureOptions,
     output: WritingOptions,
+    counts: CountsOptions,
     edits: EditOptions,
 ) -> None:
     """Color a text by what the model's units do.
@@ -180,7 +182,8 @@ def visualize(
     seed = None if following.follow else sampling.seed
     called, asked = unit_names(loaded), view
     view = by_names(view, called, shows=not (output.dump or output.html or output.lstmvis))
-    reader = make_reader(loaded, names, edits, seed=seed, says_items=not following.follow)
+    says_items = not following.follow
+    reader = make_reader(loaded, names, edits, counts=counts, seed=seed, says_items=says_items)
     if view.diagram:
         draw_diagram(reader, view.predictions, reading.max_chars, layout, pictures)
     elif following.follow:

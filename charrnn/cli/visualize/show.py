@@ -4,6 +4,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from charrnn.cli.counts import has_counts
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.reading import Reader
@@ -29,6 +30,7 @@ class Readings:
     def __init__(self, *recordings: "Recording") -> None:
         self._recordings = recordings
         self.memory = recordings[0].source.memory
+        self.has_counts = recordings[0].from_counts is not None
 
     def first(self, chosen: View) -> "tuple[Recording, str]":  # noqa: ARG002 (it has what is chosen)
         """The beginning of the text, and what part of the text that is in words; "" if it is all of it."""
@@ -51,6 +53,7 @@ class ModelReadings(Readings):
     def __init__(self, reader: Reader, text: str) -> None:
         self._reader, self._text = reader, text
         self.memory = reader.model.cell.memory
+        self.has_counts = has_counts(reader.model)
         self._first: Recording | None = None
 
     def first(self, chosen: View) -> "tuple[Recording, str]":
@@ -173,6 +176,7 @@ def _rows(
             look,
             has_guesses=guesses,
             has_surprisal=chosen.surprisal,
+            has_counts=readings.has_counts,
             has_percent=chosen.percent,
         )
         read = readings.parts(letters, chosen.predictions)

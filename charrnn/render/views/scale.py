@@ -80,6 +80,11 @@ def surprisal_paints(bits: Sequence[float], look: Look) -> list[Paint]:
     return one_sided(look.mode, look.palette).of(bits, FULL_SURPRISAL)
 
 
+def counts_paints(parts: Sequence[float], look: Look) -> list[Paint]:
+    """The colors of a row of what came from counts."""
+    return one_sided(look.mode, look.palette).of(parts, 1.0)
+
+
 # --- the legend -----------------------------------------------------------------------------------
 
 
@@ -89,6 +94,7 @@ def legend_rows(
     *,
     has_guesses: bool = False,
     has_surprisal: bool = False,
+    has_counts: bool = False,
     has_percent: bool = False,
 ) -> Iterator[GridRow]:
     """The title of a scale, and what its colors and digits mean.
@@ -98,6 +104,7 @@ def legend_rows(
         look: how they are drawn.
         has_guesses: whether guesses are shown below the text.
         has_surprisal: whether the surprisal of each symbol is shown there.
+        has_counts: whether it is shown there what came from counts.
         has_percent: whether guesses are shown with their probabilities.
     """
     yield from title_rows(scale.title, look)
@@ -107,7 +114,8 @@ def legend_rows(
     if has_guesses:
         shown = " with their probabilities in percent" if has_percent else ""
         guesses = f"the most likely next characters{shown}"
-    for line in _rows_below(scale, look, guesses, has_surprisal=has_surprisal):
+    below = _rows_below(scale, look, guesses, has_surprisal=has_surprisal, has_counts=has_counts)
+    for line in below:
         yield from note_rows(line, look)
     if look.is_picture:
         yield GAP
@@ -127,7 +135,9 @@ def note_rows(text: str, look: Look) -> Iterator[GridRow]:
     return (words(line, look.note) for line in wrapped(text, look.line))
 
 
-def _rows_below(scale: Scale, look: Look, guesses: str, *, has_surprisal: bool) -> Iterator[str]:
+def _rows_below(
+    scale: Scale, look: Look, guesses: str, *, has_surprisal: bool, has_counts: bool
+) -> Iterator[str]:
     """Legend lines for the rows below each character; `guesses` says what is shown of them."""
     place = "under each character:"
     if look.has_digits:
@@ -136,6 +146,9 @@ def _rows_below(scale: Scale, look: Look, guesses: str, *, has_surprisal: bool) 
         place = "then"
     if has_surprisal:
         yield f"{place} its surprisal in bits, {MANY_BITS} for 10 or more"
+        place = "then"
+    if has_counts:
+        yield f"{place} how much of its probability came from the counts: 9 is all, 0 none"
         place = "then"
     if guesses:
         green = ", green if likely" if look.has_color else ""

@@ -17,7 +17,9 @@ from charrnn.render.palette import Paint, rising
 from charrnn.render.views.scale import (
     FULL_SURPRISAL,
     Scale,
+    counts_paints,
     digit_rows,
+    digits_of,
     surprisal_digits,
     surprisal_paints,
 )
@@ -47,6 +49,8 @@ class TextPart:
     """K guesses under each column; empty if none are shown."""
     surprisal: Sequence[float] = ()
     """The bits of each column's symbol; empty if they are not shown."""
+    from_counts: Sequence[float] = ()
+    """The part of each symbol's probability that came from counts; empty if the model has none."""
     gap: int = 0
     """Blank cells after the widest guess of a column."""
 
@@ -70,8 +74,9 @@ def text_parts(
     for recording in recordings:
         columns = columns_of(recording, graphemes)
         bits = recording.surprisal.tolist() if surprisal else ()
+        parts = () if recording.from_counts is None else recording.from_counts.tolist()
         guesses = _guesses(recording, percent=percent)
-        yield TextPart(columns, values(recording), guesses, bits, gap=int(percent))
+        yield TextPart(columns, values(recording), guesses, bits, parts, gap=int(percent))
 
 
 def _guesses(recording: Recording, *, percent: bool) -> list[list[Guess]]:
@@ -176,6 +181,8 @@ def _band(part: TextPart, scale: Scale, look: Look) -> Band:
     if part.surprisal:
         bits = part.surprisal
         rows.append((surprisal_digits(bits), surprisal_paints(bits, look)))
+    if part.from_counts:
+        rows.append((digits_of(part.from_counts, 1.0), counts_paints(part.from_counts, look)))
     rows += [_guess_row(guesses, look) for guesses in zip(*part.guesses, strict=True)]
     return Band(
         [GridRow(texts, widths, paints) for texts, paints in rows],
