@@ -314,7 +314,8 @@ def time_and_memory(options: Options) -> Iterator[Row]:
     """What a search takes in an untrained LSTM of 256 units, whose states have 512 values."""
     text = library(SHORT)
     model = untrained(text, "lstm", 1, 256, 1)
-    text = "".join(c for c in library(options.characters) if c in {*text})
+    known = set(text)
+    text = "".join(c for c in library(options.characters) if c in known)
     path = options.out / "fresh.safetensors"
     save_checkpoint(path, Checkpoint(model))
     short, long = options.out / "short.txt", options.out / "long.txt"
