@@ -216,7 +216,7 @@ def test_as_much_validation_text_is_read_as_is_asked_for(see, monkeypatch, optio
     own = "charrnn.cli.own_text._held_out_text"
     monkeypatch.setattr(own, lambda _, most: ("ab\n" * 1000)[:most])
     shown = see("tiny", "--unit", "L0.h.3", *options)
-    assert f"reading {count:,} characters of the model's validation text" in shown.err
+    assert f"{count:,}" in shown.err
 
 
 def test_a_corpus_that_is_not_at_hand_is_no_reason_to_fail(tmp_path, workplace, wording):
