@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.config import ModelConfig, Precision, SavingConfig, TrainingConfig
 from charrnn.model import CharRNN
-from charrnn.network.heads import Head
+from charrnn.network.heads import LINEAR, Head
 from charrnn.text.corpus import Corpus
 from charrnn.training.counted import counts_of
 from charrnn.training.data import IGNORED, ItemBatches, StreamBatches, make_batches
@@ -101,7 +101,7 @@ class NextCharacter:
         self, best: Path, corpus: Corpus, saving: SavingConfig, head: Head
     ) -> Checkpoint | None:
         """The best checkpoint with counts, if there is validation text to fit their weight on."""
-        if not saving.counts:
+        if not saving.counts or head is not LINEAR:  # another head may predict something else
             return None
         loaded = load_checkpoint(best, head)
         counts = counts_of(loaded.model, corpus, saving)
