@@ -153,9 +153,11 @@ def print_metrics(
         )
     if counts and counts.nats and counts.network_nats:
         alone, both = counts.network_nats / math.log(2), counts.nats / math.log(2)
+        is_whole = evaluation is not None and counts.characters == evaluation.characters
+        text = "" if is_whole else "the first "
         print(
             f"{'':<12}network {alone:.4f}, with counts {both:.4f} bits per {noun_of(trainer.corpus.config.level)} "
-            f"({counted(counts.characters, noun_of(trainer.corpus.config.level))}; each half with weights fitted on "
+            f"({text}{counted(counts.characters, noun_of(trainer.corpus.config.level))}; each half with weights fitted on "
             "the other)"
         )
     if trainer.progress.best_step == 0:
