@@ -152,14 +152,13 @@ def print_metrics(
             f"({first}{counted(evaluation.characters, unit)}, {evaluation.protocol})"
         )
     if counts and counts.nats and counts.network_nats:
-        alone, both = counts.network_nats / math.log(2), counts.nats / math.log(2)
         is_whole = evaluation is not None and counts.characters == evaluation.characters
-        text = "" if is_whole else "the first "
-        print(
-            f"{'':<12}network {alone:.4f}, with counts {both:.4f} bits per {noun_of(trainer.corpus.config.level)} "
-            f"({text}{counted(counts.characters, noun_of(trainer.corpus.config.level))}; each half with weights fitted on "
-            "the other)"
+        unit, first = noun_of(trainer.corpus.config.level), "" if is_whole else "the first "
+        alone, both = counts.network_nats / math.log(2), counts.nats / math.log(2)
+        read = (
+            f"{first}{counted(counts.characters, unit)}; each half with weights fitted on the other"
         )
+        print(f"{'':<12}network {alone:.4f}, with counts {both:.4f} bits per {unit} ({read})")
     if trainer.progress.best_step == 0:
         print("training did not improve on the initial model, which was saved unchanged")
 
