@@ -176,7 +176,7 @@ def evaluate(
         _print_json(result, model, options, corpus)
         return
     unit = short_noun_of(model.vocabulary.level)
-    _print_table(result, unit, model)
+    _print_table(result, unit, model, split)
     if options.baselines and corpus:
         print_table(corpus, str(split))
 
@@ -249,7 +249,7 @@ def _print_json(
     print_json(metrics)
 
 
-def _print_table(result: "Evaluation", unit: str, model: "CharRNN") -> None:
+def _print_table(result: "Evaluation", unit: str, model: "CharRNN", split: Split | None) -> None:
     from charrnn.evaluation.streams import WARM_UP
 
     how = result.protocol
@@ -258,8 +258,9 @@ def _print_table(result: "Evaluation", unit: str, model: "CharRNN") -> None:
     what = "bytes" if unit == "byte" else "characters"
     print_wrapped(f"{what:<{LABEL}}{result.characters:,}, {how}", LABEL)
     if has_counts(model):
-        how = "network with counts (--no-counts: the network alone)"
-        print_wrapped(f"{'predicted by':<{LABEL}}{how}", LABEL)
+        fitted = ", whose weight was fitted on this text" if split is Split.val else ""
+        by = f"network with counts{fitted} (--no-counts: the network alone)"
+        print_wrapped(f"{'predicted by':<{LABEL}}{by}", LABEL)
     print(f"nats per {unit:<9}{result.nats_per_char:.4f}")
     print(f"bits per {unit:<9}{result.bits_per_char:.4f}")
     print(f"perplexity        {result.perplexity:.3f}")
