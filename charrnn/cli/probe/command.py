@@ -14,7 +14,7 @@ from charrnn.cli.terminal import print_json, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.unit_names import unit_names
 from charrnn.cli.units.chosen import item_end_of, text_of, units_at
-from charrnn.cli.units.concepts import LabelOptions, labelings_of, print_concepts
+from charrnn.cli.units.concepts import LabelOptions, labelings_per_symbol, print_concepts
 from charrnn.cli.work import working
 from charrnn.config import READING, SHOWN
 from charrnn.errors import DataError, SettingError
@@ -22,9 +22,6 @@ from charrnn.settings import setting
 from charrnn.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from charrnn.interpret.labeling import Labeling
     from charrnn.interpret.probing.controls import Probe
     from charrnn.interpret.units import Unit
 
@@ -127,23 +124,17 @@ def _probes(
     reader: Reader, text: str, units: "list[Unit] | None", options: ProbeOptions
 ) -> "tuple[list[Probe], list[str]]":
     """The probes of what is common enough, and the names of the rest."""
-    from charrnn.interpret.labels import per_symbol
     from charrnn.interpret.probing.characters import probe as probe_characters
 
     vocabulary = reader.model.vocabulary
     names: list[str] = []
-
-    def labelings() -> "Iterator[Labeling]":
-        for one in labelings_of(text, options):
-            names.append(one.name)
-            yield per_symbol(one, text, vocabulary)
-
+    labelings = labelings_per_symbol(text, options, vocabulary, names)
     ids = vocabulary.encode(text)
     with working(len(ids) * (1 + options.untrained), reader.noun) as work:
         probes = probe_characters(
             reader.model,
             ids,
-            labelings(),
+            labelings,
             units=units,
             samples=options.samples,
             untrained=options.untrained,

@@ -16,7 +16,12 @@ from charrnn.cli.terminal import print_json, say
 from charrnn.cli.threads import one_thread
 from charrnn.cli.unit_names import unit_names
 from charrnn.cli.units.chosen import MOST_FOR_CARD, item_end_of, text_of
-from charrnn.cli.units.concepts import ConceptOptions, labelings_of, num_named, print_concepts
+from charrnn.cli.units.concepts import (
+    ConceptOptions,
+    labelings_per_symbol,
+    num_named,
+    print_concepts,
+)
 from charrnn.cli.units.patch import show_patch
 from charrnn.cli.units.single import UnitOptions, show_ablation, show_card
 from charrnn.cli.units.steer import SteerOptions
@@ -25,10 +30,9 @@ from charrnn.errors import CharrnnError, CheckpointError, DataError
 from charrnn.wording import counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from charrnn.interpret.finding import Find
-    from charrnn.interpret.labeling import Labeling
     from charrnn.interpret.traits import Trait
 
 EXAMPLES = (
@@ -143,23 +147,17 @@ def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Fi
     """
     from charrnn.interpret.finding import survey
     from charrnn.interpret.halves import EXCERPT, EXCERPTS
-    from charrnn.interpret.labels import per_symbol
 
     vocabulary = reader.model.vocabulary
     names: list[str] = []
-
-    def labelings() -> "Iterator[Labeling]":
-        for one in labelings_of(text, options):
-            names.append(one.name)
-            yield per_symbol(one, text, vocabulary)
-
+    labelings = labelings_per_symbol(text, options, vocabulary, names)
     ids = vocabulary.encode(text)
     for_each = 2 * min(len(ids) // 2, EXCERPTS * EXCERPT)
     with working(len(ids) + options.networks * for_each, reader.noun) as work:
         finds, traits = survey(
             reader.model,
             ids,
-            labelings(),
+            labelings,
             0 if num_named(options) else TRAITS,
             networks=options.networks,
             item_end=item_end_of(reader),

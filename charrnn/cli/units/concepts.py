@@ -9,9 +9,10 @@ from charrnn.config import OUTPUT, SHOWN
 from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from charrnn.interpret.labeling import Labeling
+    from charrnn.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,3 +98,14 @@ def labelings_of(text: str, options: LabelOptions) -> "Iterable[Labeling]":
     if isinstance(options, ConceptOptions) and options.span:
         found.append(of_spans(options.span, text))
     return found or (of_concept(concept, text) for concept in CONCEPTS.values())
+
+
+def labelings_per_symbol(
+    text: str, options: LabelOptions, vocabulary: "Vocabulary", names: list[str]
+) -> "Iterator[Labeling]":
+    """`labelings_of` with a value for each symbol that the model reads, made one by one; their names are added."""
+    from charrnn.interpret.labels import per_symbol
+
+    for one in labelings_of(text, options):
+        names.append(one.name)
+        yield per_symbol(one, text, vocabulary)
