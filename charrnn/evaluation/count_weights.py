@@ -14,6 +14,7 @@ import numpy.typing as npt
 from charrnn.counts.counting import count
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.counts.mixture import USUAL, Counts, cross_entropy, features, fit
+from charrnn.counts.table import CountTable
 from charrnn.evaluation.predictions import Predictions, Predictor
 from charrnn.evaluation.streams import MAX_ITEMS, MAX_STREAMS, Streams
 from charrnn.model import CharRNN, States
@@ -44,10 +45,32 @@ def count_and_fit(
         progress: called with the number of held-out symbols that were just predicted.
     """
     table = count(train, len(network.vocabulary), order=order, most=most, end=end)
+    return fitted(network, table, held_out, layout, by_items=end is not None, progress=progress)
+
+
+def fitted(
+    network: CharRNN,
+    table: CountTable,
+    held_out: Ids,
+    layout: Streams,
+    *,
+    by_items: bool,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Counts:
+    """A table of counts with the weight that is best beside a network.
+
+    Args:
+        network: the trained network.
+        table: the counts of the text that it was trained on.
+        held_out: other symbols, (m,).
+        layout: the streams in which they are read.
+        by_items: whether each stream is an item.
+        progress: called with the number of held-out symbols that were just predicted.
+    """
     counts = Counts(table, USUAL)
     collected = [np.zeros((0, 3))], [np.zeros((0, len(USUAL)))]
     model = MixedModel(network, counts)
-    for group in layout.groups(MAX_ITEMS if end is not None else MAX_STREAMS):
+    for group in layout.groups(MAX_ITEMS if by_items else MAX_STREAMS):
         collector = _Collector(model, model.initial_state(len(group)))
         for made in collector.predict(held_out, group):
             progress(len(made.nats))
@@ -58,10 +81,10 @@ def count_and_fit(
         return counts
     order_of_text = np.argsort(scored[:, 0], kind="stable")
     _, own, others = scored[order_of_text].T
-    return _fitted(counts, own, others, known[order_of_text])
+    return _weighted(counts, own, others, known[order_of_text])
 
 
-def _fitted(counts: Counts, network: Float64, counted: Float64, known: Float64) -> Counts:
+def _weighted(counts: Counts, network: Float64, counted: Float64, known: Float64) -> Counts:
     """Counts with the best weight; the arguments are those of `fit`, in the order of the text."""
     middle = len(network) // 2
     halves = slice(0, middle), slice(middle, None)
