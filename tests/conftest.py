@@ -14,6 +14,8 @@ from messages import COLLECTED, Wording
 from prepared import BRIEF
 
 import charrnn
+from charrnn.checkpoint import load_checkpoint
+from charrnn.counts.mixed_model import MixedModel
 from charrnn.model import CharRNN
 
 os.environ["OMP_NUM_THREADS"] = (
@@ -130,6 +132,14 @@ def _fill_workplace(folder: Path) -> None:
 def tiny_model(workplace: Path) -> CharRNN:
     """A character model with 2 layers of 24 units."""
     return charrnn.load(workplace / "checkpoints" / "tiny" / "best.safetensors")
+
+
+@pytest.fixture(scope="session")
+def tiny_mixed(workplace: Path) -> MixedModel:
+    """The same character model, mixed with the counts of its training text."""
+    loaded = load_checkpoint(workplace / "checkpoints" / "tiny" / "best.safetensors")
+    assert loaded.counts
+    return MixedModel(loaded.model, loaded.counts)
 
 
 @pytest.fixture(scope="session")

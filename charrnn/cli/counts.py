@@ -9,6 +9,7 @@ from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.counts.mixture import Counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,15 @@ class CountsOptions(Config):
         Raises:
             SettingError: they are wanted, and the checkpoint has none.
         """
+        counts = self.wanted(loaded, usually=usually)
+        if counts is None:
+            return model
+        from charrnn.counts.mixed_model import MixedModel
+
+        return MixedModel(model, counts)
+
+    def wanted(self, loaded: "Checkpoint", *, usually: bool = False) -> "Counts | None":
+        """The counts of a checkpoint, if they are to be mixed in; arguments and errors as for `mixed`."""
         if self.counts and loaded.counts is None:
             raise SettingError.naming(
                 "{counts}: {path} has no counts of its training text",
@@ -40,11 +50,12 @@ class CountsOptions(Config):
                 path=loaded.path or "the model",
             )
         wanted = usually if self.counts is None else self.counts
-        if not (wanted and loaded.counts):
-            return model
-        from charrnn.counts.mixed_model import MixedModel
+        return loaded.counts if wanted else None
 
-        return MixedModel(model, loaded.counts)
+
+def network_of(model: Any) -> Any:
+    """A model without its counts."""
+    return model.network if has_counts(model) else model
 
 
 def has_counts(model: Any) -> bool:

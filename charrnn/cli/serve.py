@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.counts import CountsOptions
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import say
 from charrnn.cli.threads import one_thread
@@ -34,15 +35,18 @@ class ServeOptions(Config):
     )
 
 
-def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> None:
+def serve(
+    checkpoint: CheckpointArgument = None, *, options: ServeOptions, counts: CountsOptions
+) -> None:
     """Open a page on which the model reads and continues what you type.
 
     Its address is printed on standard output. Only this machine can reach it, and only with the token in the address.
-    Ctrl-C stops the server.
+    The page has a switch for the counts, if the model has them; --counts turns it on. Ctrl-C stops the server.
     """
     loaded = open_checkpoint(checkpoint)
+    mixes = counts.wanted(loaded) is not None
     # more threads slow one stream down
-    with one_thread(), _server(loaded, options.port) as server:
+    with one_thread(), _server(loaded, options.port, mixes=mixes) as server:
         print(server.address, flush=True)
         say("charrnn: only this machine can reach the page; Ctrl-C stops the server")
         if _has_display() if options.open_page is None else options.open_page:
@@ -51,8 +55,8 @@ def serve(checkpoint: CheckpointArgument = None, *, options: ServeOptions) -> No
         server.serve_forever()
 
 
-def _server(loaded: "Checkpoint", port: int) -> "Server":
-    """The server of a model's page."""
+def _server(loaded: "Checkpoint", port: int, *, mixes: bool) -> "Server":
+    """The server of a model's page, which opens with counts mixed in or without."""
     from charrnn.web.html import page_policy
     from charrnn.web.live import Live
     from charrnn.web.server import Server
@@ -64,6 +68,8 @@ def _server(loaded: "Checkpoint", port: int) -> "Server":
         item_end=item_end_of(reading),
         normalize=reading.normalize,
         names=unit_names(loaded),
+        counts=loaded.counts,
+        mixes=mixes,
     )
     actions = {"read": live.read, "write": live.write, "card": live.card}
     return Server(live.page().encode(), page_policy(live=True), actions, port)

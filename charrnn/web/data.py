@@ -48,7 +48,7 @@ LONGEST_TIME_SCALE = 1e9
 MAX_MILLIBITS = 65535
 """Maximum surprisal in thousandths of a bit: what two bytes hold."""
 CERTAIN = 4000
-"""The number that stands for a probability of 1."""
+"""The number that stands for a probability of 1, and for all of a probability."""
 
 
 @dataclass
@@ -63,6 +63,8 @@ class _Collected:
     ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     surprisal: list[Float] = field(default_factory=list)
+    from_counts: list[Float] = field(default_factory=list)
+    """Empty for a network alone."""
     next_ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     next_probabilities: list[Float] = field(default_factory=list)
     values: list[Float] = field(default_factory=list)
@@ -81,6 +83,8 @@ class _Collected:
         self.ids.append(part.ids)
         self.pieces += part.pieces
         self.surprisal.append(part.surprisal)
+        if part.from_counts is not None:
+            self.from_counts.append(part.from_counts)
         self.next_ids.append(part.next_ids)
         self.next_probabilities.append(part.next_probabilities)
         columns = [part.arrays[u.what][:, u.layer, u.index] for u in self.units]
@@ -125,6 +129,7 @@ def page_data(
         },
         **_text(collected, ids),
         **_predictions(collected),
+        **_from_counts(collected),
         **values,
         "units": described,
         "first": first or _most_interesting(described, source.memory)["name"],
@@ -170,6 +175,18 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
         "guesses": pack(np.concatenate(collected.next_ids)),
         "chances": pack(np.rint(probabilities * CERTAIN).astype("<u2")),
         "certain": CERTAIN,
+    }
+
+
+def _from_counts(collected: _Collected) -> dict[str, Any]:
+    """The part of each symbol's probability that came from the counts; nothing for a network alone."""
+    if not collected.from_counts:
+        return {}
+    parts = np.concatenate(collected.from_counts)
+    predicted = parts[int(collected.start == 0) :]
+    return {
+        "fromCounts": pack(np.rint(parts * CERTAIN).astype("<u2")),
+        "meanFromCounts": round(float(predicted.mean()), 4) if len(predicted) else 0.0,
     }
 
 

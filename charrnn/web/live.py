@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import SamplingConfig
+from charrnn.counts.mixed_model import MixedModel
 from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.names import NamedUnit, with_address
@@ -25,6 +26,7 @@ from charrnn.web.data import GUESSES, page_data
 from charrnn.web.html import page_html
 
 if TYPE_CHECKING:
+    from charrnn.counts.mixture import Counts
     from charrnn.model import CharRNN
     from charrnn.sampling.stream import Piece
 
@@ -53,6 +55,8 @@ class Live:
             before each.
         normalize: the normal form in which its corpus was read; None: as it was.
         names: the names of its units.
+        counts: the counts of its training text, which a request can mix in.
+        mixes: whether the page opens with them mixed in.
     """
 
     def __init__(
@@ -63,8 +67,11 @@ class Live:
         item_end: str | None = None,
         normalize: str | None = None,
         names: Sequence[NamedUnit] = (),
+        counts: "Counts | None" = None,
+        mixes: bool = False,
     ) -> None:
         self._names = names
+        self._counts, self._mixes = counts, mixes
         self._model, self._title, self._item_end = model, title, item_end
         self._normalize = normalize
         self._units = [
@@ -74,20 +81,23 @@ class Live:
     def page(self) -> str:
         """The page as HTML, with a text that the model has generated and read."""
         settings = {name: getattr(BEGINNING, name) for name in SETTINGS}
-        text = "".join(str(line["text"]) for line in self.write(settings))
+        mixed = {"counts": self._mixes}
+        text = "".join(str(line["text"]) for line in self.write(settings | mixed))
         live = {
             "text": text,
             "settings": settings,
             "mostChars": MAX_CHARS,
             "states": list(self._model.cell.states),
+            "counts": None if self._counts is None else self._mixes,
         }
-        return page_html({**self._read(self._model, text), "live": live}, live=True)
+        return page_html({**self._read(self._predictor(mixed), text), "live": live}, live=True)
 
     def read(self, request: Any) -> Generator[Line, None, None]:
         """Read a text.
 
         Args:
-            request: an object with `text`, and `edits`: lines such as "clamp L0.c.37=+1".
+            request: an object with `text`; `edits`, lines such as "clamp L0.c.37=+1"; and `counts`, whether they are
+                mixed in.
 
         Yields:
             One line. Its `data` is described at `charrnn.web.data.page_data`; it is None if the model knows none of the
@@ -97,11 +107,11 @@ class Live:
         Raises:
             UsageError, DataError: the request is invalid.
         """
-        fields = _fields(request, ("text", "edits"))
+        fields = _fields(request, ("text", "edits", "counts"))
         text = _text(fields, "text")
         _require_short(text)
         kept, unknown = self._known(text)
-        model = self._edited(fields)
+        model = self._predictor(fields)
         line: Line = {"data": None if unknown and not kept else self._read(model, kept)}
         yield line | ({"unknown": unknown, "names": name_characters(unknown)} if unknown else {})
 
@@ -122,7 +132,7 @@ class Live:
         return page_data(parts, self._units, title=self._title, first=first, names=self._names)
 
     def card(self, request: Any) -> Generator[Line, None, None]:
-        """Measure what a unit does in a text.
+        """Measure what a unit does in a text, in the network alone.
 
         Args:
             request: an object with the address of a `unit` of a state, and `text` and `edits` as for `read`.
@@ -149,8 +159,8 @@ class Live:
 
         Args:
             request: an object with any of `prompt` and the text `written` after it (characters that the model does not
-                know are skipped); `edits`, as for `read`; `length`, `temperature`, `top_p` and `seed`, as in
-                SamplingConfig; `index`, the stream of random numbers; `speed`, the maximum characters per second.
+                know are skipped); `edits` and `counts`, as for `read`; `length`, `temperature`, `top_p` and `seed`, as
+                in SamplingConfig; `index`, the stream of random numbers; `speed`, the maximum characters per second.
 
         Yields:
             Lines with new `text`, and `index`, the stream of random numbers from which it was drawn. In the last line
@@ -159,7 +169,7 @@ class Live:
         Raises:
             UsageError, DataError: the request is invalid.
         """
-        fields = _fields(request, (*TEXTS, *SETTINGS, "index", "speed"))
+        fields = _fields(request, (*TEXTS, *SETTINGS, "counts", "index", "speed"))
         pause = _pause(fields.get("speed"))
         for piece in self._pieces(fields):
             parts = (list(piece.text) or [""]) if pause else [piece.text]
@@ -179,13 +189,23 @@ class Live:
         prompt, written = _text(fields, "prompt"), _text(fields, "written")
         _require_short(prompt + written)
         prompt, written = self._known(prompt)[0], self._known(written)[0]
-        model = self._edited(fields)
+        model = self._predictor(fields)
         if self._item_end is not None:
             config = dataclasses.replace(config, item_end=self._item_end)
             begun = (prompt + written).rpartition(self._item_end)[2]
             return generate_items(model, begun, config, index=index)
         read = full_prompt(model, prompt, item_end=None) + written
         return generate(model, read, config, indices=(index,))
+
+    def _predictor(self, fields: Mapping[str, Any]) -> "CharRNN":
+        """The model with the edits of a request, and with counts if it wants them."""
+        model, mixes = self._edited(fields), fields.get("counts", False)
+        require(isinstance(mixes, bool), "counts", "true or false", mixes)
+        if not mixes:
+            return model
+        if self._counts is None:
+            raise UsageError("the model has no counts of its training text", "leave them out")
+        return MixedModel(model, self._counts)
 
     def _edited(self, fields: Mapping[str, Any]) -> "CharRNN":
         """The model with the edits of a request."""

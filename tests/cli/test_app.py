@@ -81,7 +81,7 @@ RELEASED = {
     "saliency": """--seed --at --target --max-chars --color --width --palette --digits --svg --png --csv""",
     "context": """--seed --windows --max-chars --color --width --svg --png --csv --clamp --steer
         --steer-file""",
-    "serve": "--port --open",
+    "serve": "--port --open --counts",
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp
         --steer --steer-file""",
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer

@@ -253,6 +253,15 @@ def test_ramps_are_the_terminals_with_their_zero_on_the_ground(palette):
             assert (blue > red) == (hue == "blue")
 
 
+def test_a_page_of_a_network_with_counts_has_what_came_from_them(tiny_mixed):
+    data = data_of(tiny_mixed, TEXT)
+    shares = record(tiny_mixed, TEXT).from_counts
+    assert unpack(data["fromCounts"]) / data["certain"] == pytest.approx(shares, abs=1.3e-4)
+    assert data["meanFromCounts"] == pytest.approx(shares[1:].mean(), abs=1e-4)
+    assert data_of(tiny_mixed, TEXT[:1])["meanFromCounts"] == 0
+    assert not {"fromCounts", "meanFromCounts"} & data_of(tiny_mixed.network, TEXT).keys()
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -305,6 +314,19 @@ def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch)
     assert write(tmp_path / "sent.safetensors", TEXT[:9])["title"] == "sent"
     monkeypatch.chdir(folder)
     assert write(".", TEXT[:9])["title"] == "renamed"
+
+
+def test_counts_are_on_the_page_if_they_are_wanted_and_cards_are_of_the_network(write, tiny_mixed):
+    options = ("--unit", "L1.c.3", "--max-chars", 400)
+    data = write("tiny", typed(TEXT), *options, "--counts")
+    assert (
+        unpack(data["fromCounts"]).tolist()
+        == unpack(data_of(tiny_mixed, TEXT[:400])["fromCounts"]).tolist()
+    )
+    alone = write("tiny", typed(TEXT), *options)
+    assert "fromCounts" not in alone
+    assert data["surprisal"] != alone["surprisal"]
+    assert data["cards"] == alone["cards"]
 
 
 @pytest.mark.parametrize(
@@ -527,6 +549,40 @@ def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
     picked = next(u for u in data["units"] if u["name"] == texts(page, "#unit-name")[0])
     found = [gate[side][picked["layer"]][picked["index"]] for side in ("left", "right")]
     assert found == pytest.approx([gate["left"][1][6], gate["right"][1][6]], abs=0.02)
+
+
+def test_the_text_is_coloured_by_what_came_from_counts(look, tiny_mixed):
+    page, data = look(tiny_mixed, TEXT)
+    shares = record(tiny_mixed, TEXT).from_counts
+    name = data["units"][0]["name"]
+    page.keyboard.press("c")
+    assert texts(page, "#unit-name") == ["counts"]
+    levels = np.array(page.evaluate("Array.from(page.view.levels)"))
+    assert np.abs(levels - 16 * shares).max() <= 0.5 + 16 / 8000
+    assert len(set(levels)) > 5
+    page.locator("#text").focus()
+    page.keyboard.press("Home")
+    assert page.locator("#spoke").is_hidden()
+    page.keyboard.press("ArrowRight")
+    share = f"{100 * shares[1]:.0f} %"
+    assert texts(page, "#spoke")[0].startswith(share)
+    spoken = page.get_by_role("slider", name="Place in the text").get_attribute("aria-valuetext")
+    assert spoken.endswith(f", {share} from counts")
+    assert f"{100 * shares[1:].mean():.0f} %" in texts(page, "#unit-about")[0]
+    assert texts(page, "#legend") == ["all network\nall counts"]
+    for key, expected in (("s", "surprisal"), ("c", "counts"), ("c", name)):
+        page.keyboard.press(key)
+        assert texts(page, "#unit-name") == [expected]
+    page.locator("[role=option]", has_text="how much of each").click()
+    assert texts(page, "#unit-name") == ["counts"]
+
+
+def test_without_counts_nothing_is_said_of_them(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    page.keyboard.press("c")
+    assert texts(page, "#unit-name") == [data["units"][0]["name"]]
+    assert page.locator("#spoke").is_hidden()
+    assert page.locator("[role=option]").count() == len(data["units"]) + 1
 
 
 def pixels(page, canvas, points):

@@ -17,14 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import CLEAN, own_signals, program, random_model, run_charrnn
+from helpers import CLEAN, call_charrnn, own_signals, program, random_model, run_charrnn
 
+from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
-from charrnn.interpret.edits import Edit
+from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.names import NamedUnit
-from charrnn.interpret.recording import record_parts
+from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.units import Unit, parse_units
+from charrnn.sampling.sampler import sample
 from charrnn.web.cards import page_cards
 from charrnn.web.data import page_data
 from charrnn.web.html import page_html, page_policy
@@ -349,10 +351,44 @@ def test_reading_is_what_the_model_reads(any_model):
     assert line["data"]["surprisal"] != data_of(any_model, "def a(b):")["surprisal"]
 
 
+def test_counts_are_mixed_into_what_is_read_and_written_if_a_request_wants_them(tiny_mixed):
+    network = tiny_mixed.network
+    model = live(network, counts=tiny_mixed.counts)
+    units = [unit for what in "hc" for unit in parse_units(f"L*.{what}.*", network)]
+    request = {"text": "def a(b):", "edits": "clamp L0.c.3=+2"}
+    mixed = edited(tiny_mixed, [Edit("clamp", "L0.c.3", 2.0)])
+    expected = page_data([record(mixed, "def a(b):", top=GUESSES)], units, title="a title")
+    assert list(model.read(request | {"counts": True})) == [{"data": expected}]
+    assert "fromCounts" in expected
+    (alone,) = model.read(request)
+    assert list(model.read(request | {"counts": False})) == [alone]
+    assert "fromCounts" not in alone["data"]
+    both = "".join(sample(tiny_mixed, "def ", SamplingConfig(seed=1, length=40)))
+    assert written(model, prompt="def ", counts=True) == both != written(model, prompt="def ")
+
+
+def page_of(model):
+    """The data of a live page."""
+    return json.loads(model.page().partition('id="data">')[2].partition("</script>")[0])
+
+
+def test_the_page_opens_with_counts_or_without(tiny_mixed):
+    network, counts = tiny_mixed.network, tiny_mixed.counts
+    for model, switch in (
+        (live(network), None),
+        (live(network, counts=counts), False),
+        (live(network, counts=counts, mixes=True), True),
+    ):
+        data = page_of(model)
+        text = data["live"]["text"]
+        assert data["live"]["counts"] is switch
+        assert ("fromCounts" in data) == bool(switch)
+        assert text == written(model, length=400, counts=bool(switch))
+
+
 def test_the_page_begins_with_what_the_model_writes(tiny_model):
     text = "".join(tiny_model.sample(seed=1, length=400))
-    page = live(tiny_model).page()
-    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    data = page_of(live(tiny_model))
     about = data.pop("live")
     assert about["text"] == text
     assert about["states"] == ["h", "c"]
@@ -428,8 +464,6 @@ def test_a_clamp_is_the_edited_models_and_the_same_seed_tells_them_apart(tiny_mo
 
 
 def test_another_temperature_in_the_midst_goes_on_with_the_next_random_numbers(any_model):
-    from charrnn.sampling.sampler import sample
-
     model = live(any_model)
     for prompt in ("def ", ""):
         first = written(model, prompt=prompt)[:17]
@@ -440,8 +474,6 @@ def test_another_temperature_in_the_midst_goes_on_with_the_next_random_numbers(a
 
 
 def test_a_model_of_lines_writes_line_after_line_each_begun_afresh(tiny_model):
-    from charrnn.sampling.sampler import sample
-
     def line(prompt, index, length):
         config = SamplingConfig(seed=1, length=length, item_end="\n")
         return "".join(sample(tiny_model, prompt, config, index=index))
@@ -524,6 +556,9 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model, wording):
         ("write", {"speed": 0}),
         ("write", {"speed": "fast"}),
         ("write", {"match": "a+"}),
+        ("read", {"text": "a", "counts": True}),
+        ("read", {"text": "a", "counts": "no"}),
+        ("write", {"counts": True}),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused_before_the_first_line(
@@ -662,12 +697,18 @@ def test_a_port_that_is_taken_is_one_line(workplace, server):
     assert done.out == ""
 
 
+def test_counts_that_a_model_does_not_have_cannot_be_served(tmp_path, capsys, wording):
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(path, Checkpoint(random_model("ab\n")))
+    wording(call_charrnn(capsys, "serve", path, "--counts", "--no-open", status=2))
+
+
 # --- in a browser ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def served(tiny_model):
-    model = live(tiny_model)
+def served(tiny_mixed):
+    model = live(tiny_mixed.network, counts=tiny_mixed.counts)
     with serving(
         {"read": model.read, "write": model.write, "card": model.card},
         model.page().encode(),
@@ -771,6 +812,41 @@ def test_the_card_of_a_unit_is_shown_on_demand_until_the_text_changes(page, tiny
     read(page, "d")
     page.locator("#card-ask").click()
     page.locator("#card-hint", has_text="at least 2 characters").wait_for()
+
+
+def test_a_switch_mixes_the_counts_into_what_is_read_and_written(page, tiny_mixed):
+    page.fill("#live-text", "def a(x): retu")
+    read(page, "def a(x): retu")
+    page.get_by_label("Mix in the counts").check()
+    until(page, "() => Boolean(page.data.fromCounts)")
+    guess = record(tiny_mixed, "def a(x): retu", top=1)
+    percent = 100 * float(guess.next_probabilities[-1, 0])
+    figure = f"{percent:.{1 if percent < 9.95 else 0}f} %"
+    assert page.locator("#guesses .figure").first.text_content() == figure
+    page.evaluate("pick(COUNTS)")
+    page.locator("#live-length").fill("5")
+    page.locator("#live-write").click()
+    until(page, "() => !page.live.writing && page.live.written.length === 5")
+    expected = sample(tiny_mixed, "def a(x): retu", SamplingConfig(seed=1, length=5))
+    written = "def a(x): retu" + "".join(expected)
+    read(page, written)
+    assert page.locator("#live-text").input_value() == written
+    assert page.locator("#unit-name").text_content() == "counts"
+    page.get_by_label("Mix in the counts").uncheck()
+    until(page, "() => !page.data.fromCounts")
+    assert page.locator("#unit-name").text_content() == page.evaluate("page.data.first")
+
+
+def test_a_model_without_counts_has_no_switch(window, tiny_model):
+    model = live(tiny_model)
+    page = model.page().encode()
+    with serving({"read": model.read}, page, policy=page_policy(live=True)) as server:
+        window.goto(server.address)
+        window.locator("#live-text").wait_for()
+        assert window.get_by_label("Mix in the counts").is_hidden()
+        window.fill("#live-text", "def")
+        read(window, "def")
+        window.goto("about:blank")
 
 
 def test_the_cursor_of_the_page_follows_the_caret(page):

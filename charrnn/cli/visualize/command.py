@@ -100,6 +100,7 @@ class WritingOptions(Config):
                 "from_dump",
                 "palette",
                 "seed",
+                "counts",
             ),
             *settings_of(EditOptions),
         ),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.counts import network_of
 from charrnn.cli.reading import Reader, read_dump
 from charrnn.cli.terminal import require_place, say
 from charrnn.cli.threads import one_thread
@@ -96,7 +97,7 @@ def _cards(
         return {}
     with working(None, reader.noun) as work:
         return page_cards(
-            reader.model,
+            network_of(reader.model),
             text,
             states[:MOST_CARDS],
             names,

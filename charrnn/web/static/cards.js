@@ -133,5 +133,4 @@ class UnitCard {
 }
 
 const heading = (textContent) => element("h3", { textContent });
-const percent = (part) => `${(100 * part).toFixed(1)} %`;
 const pushes = (some) => some.map(([character, change]) => `${visible(character)} ${signed(change)}`).join("  ") || "no character";

@@ -1,7 +1,8 @@
 "use strict";
 // From the data in the page, or from a server, to the data that the page shows: arrays are unpacked.
 
-const SURPRISAL = -1; // in the place of a unit's index: color by surprisal
+const [SURPRISAL, COUNTS] = [-1, -2]; // in the place of a unit's index: color by surprisal, by what came from counts
+const MEASURES = { surprisal: SURPRISAL, counts: COUNTS };
 
 const TYPES = { i1: Int8Array, i2: Int16Array, u2: Uint16Array, u4: Uint32Array };
 
@@ -68,6 +69,21 @@ async function decode(raw) {
   return data;
 }
 
+// What colors the text, by its name; null if the data does not have it.
+function placeOf(data, name) {
+  const place = MEASURES[name] ?? data.units.findIndex((unit) => unit.name === name);
+  return isThere(data, place) ? place : null;
+}
+
+function isThere(data, unit) {
+  if (unit === SURPRISAL) return data.predicts;
+  if (unit === COUNTS) return Boolean(data.fromCounts);
+  return unit in data.units;
+}
+
+const nameOf = (data, unit) =>
+  data.units[unit]?.name ?? Object.keys(MEASURES).find((name) => MEASURES[name] === unit);
+
 // A unit's value at a place as a fraction of its scale: the middle of its level, off by at most half a level. It is at least
 // a whole number of levels exactly if the true value is: see `quantized` in data.py.
 function partAt(data, unit, t) {
@@ -88,6 +104,7 @@ const rounded = (value, step) =>
   (step > 0.01 ? "≈" : "") + signed(value, Math.max(0, Math.min(2, Math.ceil(-Math.log10(step)))));
 const counted = (number) => number.toLocaleString("en");
 const numbered = (number, noun) => `${counted(number)} ${noun}${number === 1 ? "" : "s"}`;
+const percent = (part, digits = 1) => `${(100 * part).toFixed(digits)} %`;
 // The mean surprisal; a text of one symbol, which nothing comes before, has none.
 const meanBits = (data, digits) =>
   data.meanSurprisal === null

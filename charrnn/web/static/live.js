@@ -86,10 +86,12 @@ class Live {
   }
 
   fill() {
-    const { text, settings, mostChars } = this.start;
+    const { text, settings, mostChars, counts } = this.start;
     this.box.value = this.shown = text;
     for (const [name, value] of Object.entries({ ...settings, speed: 2 })) $(`live-${name}`).value = value ?? 1; // top_p
     $("live-length").max = mostChars;
+    $("live-counts").checked = Boolean(counts);
+    $("live-predictions").hidden = counts === null; // the model has none
     this.sayValues();
     $("live").hidden = false;
     for (const [keys, what] of LIVE_KEYS) {
@@ -106,6 +108,7 @@ class Live {
     $("live-again").addEventListener("click", () => this.writeAgain());
     $("live-clear").addEventListener("click", () => this.clear());
     $("live-settings").addEventListener("input", () => this.set());
+    $("live-predictions").addEventListener("input", () => this.change());
     $("live").addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       this.write();
@@ -158,7 +161,12 @@ class Live {
 
   settings() {
     const [temperature, top_p, seed] = ["temperature", "top_p", "seed"].map((name) => this.number(name));
-    return { temperature, top_p: top_p < 1 ? top_p : null, seed, edits: this.edits.text };
+    return { temperature, top_p: top_p < 1 ? top_p : null, seed, ...this.predictor };
+  }
+
+  // What makes the predictions, of what is read and of what is written.
+  get predictor() {
+    return { edits: this.edits.text, counts: $("live-counts").checked };
   }
 
   sayValues() {
@@ -186,6 +194,11 @@ class Live {
 
   edit() {
     if (this.edits.text === "") $("live-compare").hidden = true;
+    this.change();
+  }
+
+  // Other predictions: also of what is read.
+  change() {
     this.set();
     this.reading.ask();
   }
@@ -211,7 +224,7 @@ class Live {
       this.leaveOut();
       return this.showNothing("nothing to read");
     }
-    for await (const [{ data, unknown, names }] of ask("read", { text, edits: this.edits.text })) {
+    for await (const [{ data, unknown, names }] of ask("read", { text, ...this.predictor })) {
       this.leaveOut(unknown, names);
       if (!data) return this.showNothing("the model knows none of these characters");
       const decoded = await decode(data);

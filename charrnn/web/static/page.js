@@ -2,7 +2,7 @@
 
 const page = {
   data: null, // what `decode` gives
-  unit: SURPRISAL, // the index of the unit that colors the text, or SURPRISAL
+  unit: SURPRISAL, // the index of the unit that colors the text, or one of MEASURES
   at: 0, // the cursor
   hovered: null, // the symbol under the pointer
   span: null, // {start, stop}: the selected symbols
@@ -18,7 +18,7 @@ const page = {
 
 // Show data, for the first time or again; the unit and the cursor are kept if the data has them.
 function show(data) {
-  const name = page.data?.units[page.unit]?.name ?? (page.data ? "surprisal" : data.first);
+  const name = page.data ? nameOf(page.data, page.unit) : data.first;
   Object.assign(page, { data, hovered: null, span: null, anchor: null });
   $("trouble").hidden = true;
   $("main").hidden = false;
@@ -29,9 +29,7 @@ function show(data) {
   page.gates.set(data);
   setThresholds(data);
   $("place").max = data.length - 1;
-  const place = (wanted) => data.units.findIndex((unit) => unit.name === wanted);
-  page.unit = place(name);
-  if (page.unit < 0 && (name !== "surprisal" || !data.predicts)) page.unit = place(data.first);
+  page.unit = placeOf(data, name) ?? placeOf(data, data.first) ?? 0;
   page.at = Math.min(page.at, data.length - 1);
   dress();
   showSpan(page);
@@ -41,7 +39,7 @@ function describe(data) {
   document.title = `${data.title} – charrnn`;
   $("title").textContent = data.title;
   const edits = data.source.edits.length ? ` · ${data.source.edits.join(", ")}` : "";
-  const bits = data.predicts ? ` · ${meanBits(data, 3)}` : "";
+  const bits = data.predicts ? ` · ${meanBits(data, 3)}${data.fromCounts ? ", with counts" : ""}` : "";
   $("summary").textContent = `${data.source.cell} · ${numbered(data.length, data.noun)}${bits}${edits}`;
   const kinds = Map.groupBy(data.units, ({ name }) => name.slice(0, name.lastIndexOf(".")));
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
@@ -83,10 +81,11 @@ function look() {
 
 function inWords(t) {
   const { data, unit } = page;
-  const value = unit === SURPRISAL ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
+  const value = unit < 0 ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
   const bits = data.predicts ? `, ${(data.surprisal[t] / 1000).toFixed(1)} bits` : "";
   const label = data.labels[data.columns[t]];
-  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}${bits}`;
+  const counts = data.fromCounts ? `, ${percent(data.fromCounts[t] / data.certain, 0)} from counts` : "";
+  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}${bits}${counts}`;
 }
 
 function select(start, stop) {
@@ -96,34 +95,54 @@ function select(start, stop) {
 }
 
 function recolor() {
-  const { data, unit } = page;
-  const levels = new Int8Array(data.length);
-  if (unit === SURPRISAL) {
-    const full = 1000 * data.mostSurprisal;
-    for (let t = 0; t < data.length; t++) levels[t] = Math.round(STEPS * Math.min(1, data.surprisal[t] / full));
-  } else {
-    for (let t = 0; t < data.length; t++) levels[t] = stepOf(partAt(data, unit, t));
-  }
-  page.view.paint(levels);
+  page.view.paint(levelsOf(page.data, page.unit));
   entitle();
+}
+
+function levelsOf(data, unit) {
+  if (unit >= 0) return Int8Array.from({ length: data.length }, (_, t) => stepOf(partAt(data, unit, t)));
+  const [numbers, full] =
+    unit === COUNTS ? [data.fromCounts, data.certain] : [data.surprisal, 1000 * data.mostSurprisal];
+  return Int8Array.from(numbers, (number) => Math.round(STEPS * Math.min(1, number / full)));
 }
 
 function entitle() {
   const { data, unit, ramps } = page;
-  const one = data.units[unit];
-  $("unit-name").textContent = one ? one.name : "surprisal";
-  $("unit-about").textContent = one
-    ? [`${signed(one.low)} to ${signed(one.high)} here`, `interest ${one.interest.toFixed(2)}`, ...one.reasons].join(" · ")
-    : meanBits(data, 2);
-  const scale = one ? one.scale : data.mostSurprisal;
-  const low = one ? `−${scale.toFixed(2)}` : "0";
-  const colors = one ? ramps.value : ramps.value.slice(STEPS);
+  const [below, above] = ramps.hues;
+  const { about, low, high, words } = (unit < 0 ? LEGENDS[unit] : legendOfUnit)(data, below, above);
+  $("unit-name").textContent = nameOf(data, unit);
+  $("unit-about").textContent = about;
+  const colors = unit < 0 ? ramps.value.slice(STEPS) : ramps.value;
   const bar = element("i");
   bar.style.background = `linear-gradient(to right, ${colors.map((color) => `rgb(${color})`).join(",")})`;
-  $("legend").replaceChildren(low, bar, one ? `+${scale.toFixed(2)}` : `${scale} bits`);
-  const [below, above] = ramps.hues;
-  $("legend").ariaLabel = one ? `${below} below zero, ${above} above, up to ${scale.toFixed(2)}` : `${above} where surprising`;
+  $("legend").replaceChildren(low, bar, high);
+  $("legend").ariaLabel = words;
 }
+
+function legendOfUnit({ units }, below, above) {
+  const { scale, low, high, interest, reasons } = units[page.unit];
+  return {
+    about: [`${signed(low)} to ${signed(high)} here`, `interest ${interest.toFixed(2)}`, ...reasons].join(" · "),
+    low: `−${scale.toFixed(2)}`,
+    high: `+${scale.toFixed(2)}`,
+    words: `${below} below zero, ${above} above, up to ${scale.toFixed(2)}`,
+  };
+}
+
+const LEGENDS = {
+  [SURPRISAL]: (data, below, above) => ({
+    about: meanBits(data, 2),
+    low: "0",
+    high: `${data.mostSurprisal} bits`,
+    words: `${above} where surprising`,
+  }),
+  [COUNTS]: ({ meanFromCounts, noun }, below, above) => ({
+    about: `${percent(meanFromCounts, 0)} of the probability of a ${noun} came from the counts, on average`,
+    low: "all network",
+    high: "all counts",
+    words: `${above} where the counts spoke, without color where the network did`,
+  }),
+};
 
 // --- theme and type ----------------------------------------------------------------------------------------------------
 
@@ -207,10 +226,11 @@ function turn(by) {
 
 let lastUnit = 0;
 
-function surprisal() {
-  if (!page.data.predicts) return;
-  if (page.unit !== SURPRISAL) lastUnit = page.unit;
-  pick(page.unit === SURPRISAL ? lastUnit : SURPRISAL);
+// Color by surprisal or counts, or again by the unit before.
+function toggle(measure) {
+  if (!isThere(page.data, measure)) return;
+  if (page.unit >= 0) lastUnit = page.unit;
+  pick(page.unit === measure ? lastUnit : measure);
 }
 
 const KEYS = {
@@ -226,7 +246,8 @@ const KEYS = {
   "]": () => turn(1),
   "/": () => $("search").select(),
   "?": () => $("help").showModal(),
-  s: surprisal,
+  s: () => toggle(SURPRISAL),
+  c: () => toggle(COUNTS),
   Escape: () => (getSelection().removeAllRanges(), select(0, 0)),
 };
 
@@ -245,7 +266,7 @@ function listenToKeys() {
   document.addEventListener("keydown", (event) => {
     const { target } = event;
     const typing = target.closest("input, select, textarea, dialog[open], #live, .pair");
-    if (typing && (target.id !== "place" || !"[]/?s".includes(event.key))) return;
+    if (typing && (target.id !== "place" || !"[]/?sc".includes(event.key))) return;
     const keys = target.closest("#list") ? LIST_KEYS : KEYS;
     if (!page.data || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();

@@ -48,8 +48,11 @@ class UnitList {
     const rows = data.units.map((unit, u) =>
       this.row(u, unit.name, unit.interest.toFixed(2), unit.interest / best, unit.reasons.join(", ")),
     );
-    const costs = this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`);
-    this.rows = data.predicts ? [costs, ...rows] : rows;
+    const measures = [
+      this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`),
+      this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `how much of each ${data.noun}'s probability they gave`),
+    ];
+    this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
     this.box.replaceChildren(...this.rows);
     this.filter();
   }
@@ -109,6 +112,8 @@ function showCharacter(page, t) {
   const cost = data.surprisal[t] / 1000;
   $("cost").textContent = t + data.start ? `surprisal ${cost.toFixed(2)} bits` : `the first ${data.noun} is not predicted`;
   $("cost").hidden = !data.predicts;
+  $("spoke").hidden = !data.fromCounts || !(t + data.start);
+  if (data.fromCounts) $("spoke").textContent = `${percent(data.fromCounts[t] / data.certain, 0)} of its probability from the counts`;
   const { chance } = page.ramps;
   const isStart = data.restarts && data.endsLine.has(data.columns[t]); // predicts the beginning of its own line
   const next = t + 1 < data.length && !isStart ? data.ids[t + 1] : null;
