@@ -73,11 +73,21 @@ def about_processor() -> str:
     return next(named, platform.machine())
 
 
-def version_of() -> str:
+def about_version() -> str:
     """The version of charrnn that runs: the commit, if it runs from a repository."""
     command = ["git", "-C", str(Path(charrnn.__file__).parent), "describe", "--always", "--dirty"]
     found = subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
     return found or charrnn.__version__
+
+
+def about_corpus(corpus: Corpus) -> dict[str, Any]:
+    """A text as it is read, and its split."""
+    return {
+        "sha256": corpus.fingerprint,
+        "characters": len(corpus),
+        "validation_characters": len(corpus.val) - 1,
+        "validation": split_of(corpus),
+    }
 
 
 def record(path: Path) -> dict[str, Any]:
@@ -86,18 +96,14 @@ def record(path: Path) -> dict[str, Any]:
     last = load_checkpoint(path.with_name(LAST)).metrics
     corpus = read_own_corpus(best, hint="")
     assert isinstance(corpus, Corpus)
-    shape, training = best.model.config, best.run["training"]
-    kept = ("precision", "kernel", "batch_size", "sequence_length", "dropout", "weight_drop")
+    shape = best.model.config
     return {
-        "sha256": corpus.fingerprint,
-        "characters": len(corpus),
-        "validation_characters": len(corpus.val) - 1,
-        "validation": split_of(corpus),
+        **about_corpus(corpus),
         "network": dataclasses.asdict(shape),
         "parameters": count_parameters(shape),
-        "training": {name: training[name] for name in kept},
-        "hardware": {"processor": about_processor(), **best.run["machine"]},
-        "version": version_of(),
+        "training": best.run["training"],
+        "hardware": best.run["machine"],
+        "version": about_version(),
         "steps": last["step"],
         "best_step": best.metrics["step"],
         "epochs": last["epoch"],
