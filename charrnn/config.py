@@ -70,9 +70,12 @@ MOST_STREAMS = 4096
 """Maximum segments in which a text is read in parallel: each also reads about a thousand characters before its own."""
 LARGEST_FLOAT = sys.float_info.max
 
+ITEMS = ("lines", "separator", "documents", "field")
+"""Settings that make a text one of items, each read from its start."""
 NOT_OF_PAIRS = (
-    *("lines", "separator", "documents", "field", "level", "keep_newlines"),
-    *("reset_every", "learn_start", "init_from", "extend_vocabulary"),
+    *ITEMS,
+    *("level", "keep_newlines"),
+    *("reset_every", "shuffle_length", "learn_start", "init_from", "extend_vocabulary"),
 )
 """Settings of running text, which have no meaning for pairs."""
 DEFAULT_MINUTES = 5.0
@@ -378,6 +381,15 @@ class TrainingConfig(Config):
         "Reset each stream's carried state once every this many steps; the streams take turns.",
         low=1,
         high=LARGE_COUNT,
+        panel=LEARNING,
+    )
+    shuffle_length: int | None = setting(
+        5000,
+        "From the second epoch on, shuffle a running text in pieces of at least this many characters, which end at "
+        "blank lines where there are any.",
+        low=1,
+        high=LARGE_COUNT,
+        excludes=ITEMS,
         panel=LEARNING,
     )
     dropout: float = setting(

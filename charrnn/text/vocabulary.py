@@ -98,6 +98,12 @@ class Vocabulary:
         ids: npt.NDArray[np.int32] = self._table[np.minimum(points, last)]
         return ids
 
+    def id_of(self, character: str) -> int | None:
+        """The id of a character that is a single symbol; None if the vocabulary lacks it."""
+        points = self.points(character)
+        known = len(points) == 1 and bool(np.isin(points, self.symbols).all())
+        return int(self.lookup(points)[0]) if known else None
+
     def points(self, text: str) -> Ids:
         """A text as code points, or as UTF-8 bytes at level byte.
 

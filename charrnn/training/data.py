@@ -9,8 +9,8 @@
 
 A stream continues where it stopped, so its state is carried from step to step; when all have reached their ends an epoch
 is over and the states are reset. Each epoch cuts the text elsewhere: all streams begin some characters later, up to a
-hundredth of a long text, which is skipped in turn. Where a step reads is a function of its number alone: resuming needs
-no more.
+hundredth of a long text, which is skipped in turn; and from the second epoch on the pieces of the text are shuffled
+(`charrnn.training.shuffling`). Where a step reads is a function of its number alone: resuming needs no more.
 
 A text of lines is read line by line instead, lines of about the same length together (`ItemBatches`).
 
@@ -31,6 +31,7 @@ from charrnn.errors import SettingError
 from charrnn.numerics import Ids
 from charrnn.text.corpus import Corpus
 from charrnn.text.items import Positions, item_bounds, random_numbers, shuffled
+from charrnn.training.shuffling import PieceOrder
 
 FALLOW = 100
 """The streams of an epoch leave out one part in this many of a text, to begin at different places in each epoch."""
@@ -76,10 +77,11 @@ class StreamBatches:
     Args:
         ids: (characters,) the text; a mapped file will do.
         shape: N and T; the text must have N·T + 1 symbols at least.
+        order: the order in which the pieces of the text are read in each epoch; None: always that of the text.
     """
 
-    def __init__(self, ids: Ids, shape: BatchShape) -> None:
-        self.shape = shape
+    def __init__(self, ids: Ids, shape: BatchShape, order: PieceOrder | None = None) -> None:
+        self.shape, self._order = shape, order
         self.stream_length = shape.stream_length(len(ids))
         self._ids = ids
         self._first = np.arange(shape.batch_size) * self.stream_length  # (N,)
@@ -111,6 +113,8 @@ class StreamBatches:
         stop = min(start + self.shape.sequence_length, self.stream_length)
         offset = int(epoch * GOLDEN % 1 * (self._most_offset + 1))
         at = offset + np.arange(start, stop + 1)[:, None] + self._first  # (T + 1, N)
+        if self._order:
+            at = self._order.places(at, epoch)
         read = self._ids[at].astype(np.int64)
         return read[:-1], read[1:]
 
@@ -225,8 +229,15 @@ def make_batches(corpus: Corpus, config: TrainingConfig) -> StreamBatches | Item
                 "{batch_size} times {sequence_length} must be below the {found:,} symbols of the training text",
                 found=len(corpus.train),
             )
-        return StreamBatches(corpus.train, shape)
+        return StreamBatches(corpus.train, shape, _piece_order(corpus, config))
     return ItemBatches(corpus.train, corpus.end_id, shape, config.seed)
+
+
+def _piece_order(corpus: Corpus, config: TrainingConfig) -> PieceOrder | None:
+    if config.shuffle_length is None:
+        return None
+    newline = corpus.vocabulary.id_of("\n")
+    return PieceOrder(corpus.train, newline, config.shuffle_length, config.seed)
 
 
 class ItemOrder:

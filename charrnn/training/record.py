@@ -127,7 +127,8 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
     try:
         check_record(Figures, figures, "figures", required=FOR_RESUMING)
         check_record(CorpusRecord, last.run.get("corpus"), "run.corpus", required=FOR_READING_AGAIN)
-        config, step = TrainingConfig(**current(last.run["training"])), figures["step"]
+        recorded = {"shuffle_length": None} | current(last.run["training"])  # older ones did not
+        config, step = TrainingConfig(**recorded), figures["step"]
     except (KeyError, TypeError, UsageError, SchemaError) as error:
         raise CheckpointError(f"{last.path} does not record how to resume its run") from error
     if step and not last.training:  # before the first step there is none

@@ -57,7 +57,7 @@ RELEASED = {
         --eval-every --final-lr-fraction --kernel --reset-every --warmup-steps
         --weight-decay --field --normalize --val --test --json --seeds --exact-steps
         --replanned --pairs --align --attention --bidirectional --label-smoothing
-        --vectors --count-order --count-size --counts""",
+        --vectors --count-order --count-size --counts --shuffle-length""",
     "convert": "--beam --n-best --json --match --targets --vectors",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip
@@ -66,7 +66,7 @@ RELEASED = {
         --precision --threads --cache --json --epochs --eval-every --final-lr-fraction
         --keep-newlines --kernel --layer-norm --learn-start --reset-every
         --test-fraction --warmup-steps --weight-decay --field --normalize --val --test
-        --seeds --exact-steps""",
+        --seeds --exact-steps --shuffle-length""",
     "sample": """--given --prompt --temp --length --seed --interactive --count --prompt-file --unknown
         --temp-to --top-k --top-p --min-p --typical --repetition-penalty
         --repetition-window --no-repeat-ngram --ban --bias --match --stop
