@@ -12,6 +12,9 @@ from typing import Any, Self
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.counts.mixed_model import MixedModel
+from charrnn.counts.mixture import Counts
+from charrnn.errors import UsageError
 from charrnn.evaluation.evaluate import Evaluation, evaluate
 from charrnn.interpret.edits import AnyEdit, edited
 from charrnn.interpret.recording import Recording, record
@@ -44,6 +47,9 @@ class ShownRecording(Recording):
 class LanguageModel(CharRNN):
     """A character-level recurrent language model: a network with its vocabulary, which samples, reads and scores text.
 
+    Its predictions are those of the network alone. `with_counts` gives a model whose predictions are mixed with the
+    counts of the training text.
+
     Args:
         config: the shape of the network.
         vocabulary: the symbols that it reads and generates.
@@ -52,6 +58,7 @@ class LanguageModel(CharRNN):
         metrics: what was measured in training: step, epoch, best_val_nats_per_char and others.
         metadata: the record of its training: corpus, settings, versions. It determines how the model reads a text.
         name: the name of its run or file, for its description.
+        training_counts: the counts of its training text, for `with_counts`; None: there are none.
 
     Raises:
         CheckpointError: a weight is missing, superfluous or of the wrong shape, or the record is damaged.
@@ -67,9 +74,11 @@ class LanguageModel(CharRNN):
         metrics: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         name: str = "",
+        training_counts: Counts | None = None,
     ) -> None:
         super().__init__(config, vocabulary, weights, head)
         self.metrics, self.metadata, self.name = dict(metrics or {}), dict(metadata or {}), name
+        self.training_counts = training_counts
         record = Checkpoint(self, self.metrics, self.metadata)
         self.reading, self._writes_any_bytes = reading_of(record), writes_any_bytes(record)
 
@@ -85,14 +94,32 @@ class LanguageModel(CharRNN):
             metrics=checkpoint.metrics,
             metadata=checkpoint.run,
             name=title_of(checkpoint),
+            training_counts=checkpoint.counts,
         )
+
+    def with_counts(self) -> "MixedLanguageModel":
+        """A copy of this model whose predictions are mixed with the counts of its training text.
+
+        The copy shares the weights; this model is unchanged.
+
+        Raises:
+            UsageError: the model has no counts.
+
+        Example:
+            charrnn.evaluate(model.with_counts(), text)  # what `charrnn evaluate` prints
+        """
+        if self.training_counts is None:
+            raise UsageError(
+                "the model has no counts of its training text", "train again, with counts"
+            )
+        return MixedLanguageModel(self, self.training_counts)
 
     def __repr__(self) -> str:
         """The model in one line."""
         name = f" {self.name!r}" if self.name else ""
-        parts = [describe(self.config), self._alphabet]
-        if (bits := self._bits_per_char) is not None:
-            parts.append(f"{bits:.3f} bits per {self._noun} on validation text")
+        parts = [self._predictor, self._alphabet]
+        if (figure := self._validation) is not None:
+            parts.append(f"{figure} on validation text")
         if self.edits:
             parts.append(counted(len(self.edits), "edit"))
         return f"<LanguageModel{name}: {', '.join(parts)}>"
@@ -117,17 +144,27 @@ class LanguageModel(CharRNN):
             "parameters": f"{count_parameters(config):,}",
             "vocabulary": self._alphabet,
         }
+        if self.training_counts:
+            sequences = counted(len(self.training_counts.table), "sequence")
+            facts["counts"] = f"{sequences}, {self._counts_are}"
         if end := item_end_of(self.reading):
             facts["reads"] = f"{item_noun(end)}s, each by itself"
         if (step := metrics.get("best_step", metrics.get("step"))) is not None:
             facts["trained"] = (
                 f"{counted(int(step), 'step')} in {duration(metrics.get('seconds', 0))}"
             )
-        if (bits := self._bits_per_char) is not None:
-            facts["validation"] = f"{bits:.3f} bits per {self._noun}"
+        if (figure := self._validation) is not None:
+            facts["validation"] = figure
         if self.edits:
             facts["edits"] = ", ".join(map(str, self.edits))
         return facts
+
+    _counts_are = "not mixed in"
+
+    @property
+    def _predictor(self) -> str:
+        """What makes the predictions, in words."""
+        return describe(self.config)
 
     @property
     def _noun(self) -> str:
@@ -140,13 +177,13 @@ class LanguageModel(CharRNN):
         return f"{counted(len(self.vocabulary.symbols), self._noun)}{unknown}"
 
     @property
-    def _bits_per_char(self) -> float | None:
-        """The validation loss of training; None if there is none."""
+    def _validation(self) -> str | None:
+        """The validation loss of training, in words; None if there is none."""
         nats = self.metrics.get("best_val_nats_per_char")
-        return None if nats is None else nats / math.log(2)
+        return None if nats is None else f"{nats / math.log(2):.3f} bits per {self._noun}"
 
     def sample(self, prompt: str = "", **settings: Any) -> Iterator[str]:
-        """Generate text, piece by piece; closing the iterator ends it.
+        """Generate text from the model's predictions, piece by piece; closing the iterator ends it.
 
         Args:
             prompt: read before generating; it is not part of the result.
@@ -164,10 +201,11 @@ class LanguageModel(CharRNN):
         return sample(self, prompt, config_of(SamplingConfig, settings))
 
     def read(self, text: str, *, top: int | None = None) -> Recording:
-        """Read a text and record every state and gate on the way.
+        """Read a text and record every state, gate and prediction on the way.
 
         A model of lines reads a newline and then each line that is not empty with the newline that ends it, from its
-        initial state: what it predicts is what `evaluate` scores. The same holds for records and documents.
+        initial state: what it predicts is what `evaluate` scores. The same holds for records and documents. With counts
+        the recording's `from_counts` has the part of each probability that they gave.
 
         Args:
             text: its characters must be known to the model.
@@ -210,7 +248,7 @@ class LanguageModel(CharRNN):
         item_end: str | None = None,
         carried: bool = False,
     ) -> Evaluation:
-        """Score a text: cross-entropy, perplexity, accuracy. See `charrnn.evaluate`.
+        """Score a text: cross-entropy, perplexity, accuracy of the model's predictions. See `charrnn.evaluate`.
 
         Args:
             text: the text, or its ids, all known to the model.
@@ -226,13 +264,55 @@ class LanguageModel(CharRNN):
         return evaluate(self, text, window=window, item_end=item_end, carried=carried)
 
     def save(self, path: str | Path) -> None:
-        """Write the model to a .safetensors file, which `charrnn.load` and the command line read.
+        """Write the model, with its counts, to a .safetensors file, which `charrnn.load` and the command line read.
 
         Raises:
             EnvironmentFault: the file cannot be written.
             UsageError: units are edited; a file cannot store edits.
         """
-        save_checkpoint(Path(path), Checkpoint(self, self.metrics, self.metadata))
+        content = Checkpoint(self, self.metrics, self.metadata, counts=self.training_counts)
+        save_checkpoint(Path(path), content)
+
+
+class MixedLanguageModel(MixedModel, LanguageModel):
+    """A language model whose predictions are mixed with the counts of its training text; see `charrnn.counts.mixture`.
+
+    It does all that a LanguageModel does, from the mixed distribution: `sample`, `read`, `evaluate`, `step`, and the
+    functions that take a model, such as `charrnn.score`.
+
+    Args:
+        network: the model without counts, which is kept as the attribute `network`.
+        counts: the counts, with their weight.
+    """
+
+    network: LanguageModel
+    _counts_are = "mixed in"
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """The model in a checkpoint, with its counts.
+
+        Raises:
+            SettingError: it has none.
+        """
+        return cls(LanguageModel.from_checkpoint(checkpoint), checkpoint.require_counts())
+
+    def with_counts(self) -> Self:
+        """This model: it has them already."""
+        return self
+
+    @property
+    def _predictor(self) -> str:
+        return f"{super()._predictor}, with counts"
+
+    @property
+    def _validation(self) -> str | None:
+        """The losses of both and of the network alone on the same text, on which their weight was not fitted."""
+        both, alone = self.counts.nats, self.counts.network_nats
+        if both is None or alone is None:
+            return None
+        figures = f"{both / math.log(2):.3f} (network alone {alone / math.log(2):.3f})"
+        return f"{figures} bits per {self._noun}"
 
 
 def model_of(checkpoint: Checkpoint) -> Any:
@@ -242,24 +322,29 @@ def model_of(checkpoint: Checkpoint) -> Any:
     return PairModel.from_checkpoint(checkpoint)
 
 
-def load(name: str | Path) -> Any:
+def load(name: str | Path, *, counts: bool = False) -> Any:
     """Load a trained model, ready to run in NumPy.
 
     Args:
         name: a .safetensors file that `charrnn train` wrote, a run's folder, or the name of a run under checkpoints/;
             a path that exists wins.
+        counts: whether predictions are mixed with the counts of the training text, as `charrnn evaluate` and
+            `charrnn score` do, and `charrnn sample` with `--counts`; otherwise they are those of the network alone.
 
     Returns:
-        A LanguageModel; of a run with pairs a PairModel.
+        A LanguageModel, with counts a MixedLanguageModel; of a run with pairs a PairModel.
 
     Raises:
         CheckpointError: there is none, or it is damaged, or not a charrnn checkpoint.
+        SettingError: counts are wanted, and there are none.
 
     Example:
         charrnn.load("plays")
     """
     require(isinstance(name, (str, Path)), "name", "a run's name, a folder or a file", name)
-    return model_of(load_checkpoint(find_checkpoint(name)))
+    require(isinstance(counts, bool), "counts", "True or False", counts)
+    checkpoint = load_checkpoint(find_checkpoint(name))
+    return MixedLanguageModel.from_checkpoint(checkpoint) if counts else model_of(checkpoint)
 
 
 def _require_text(name: str, text: object) -> None:

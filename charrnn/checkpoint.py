@@ -26,7 +26,14 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from charrnn.config import ModelConfig
-from charrnn.errors import HOW_TO_TRAIN, CharrnnError, CheckpointError, Typed, UsageError
+from charrnn.errors import (
+    HOW_TO_TRAIN,
+    CharrnnError,
+    CheckpointError,
+    SettingError,
+    Typed,
+    UsageError,
+)
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN
 from charrnn.network.cells import get_cell
@@ -84,6 +91,20 @@ class Checkpoint:
         from charrnn.counts.mixed_model import MixedModel
 
         return MixedModel(self.model, self.counts)
+
+    def require_counts(self) -> "Counts":
+        """The counts of the training text.
+
+        Raises:
+            SettingError: the file has none.
+        """
+        if self.counts is None:
+            raise SettingError.naming(
+                "{counts}: {path} has no counts of its training text",
+                "train again, or leave it out",
+                path=self.path or "the model",
+            )
+        return self.counts
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------

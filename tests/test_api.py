@@ -1,14 +1,19 @@
 """The library finds, reads and describes a model as the command line does."""
 
 import inspect
+import math
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 from helpers import call_charrnn, random_model
 
 import charrnn
 from charrnn.api import LanguageModel
-from charrnn.errors import CheckpointError, DataError, SettingError
+from charrnn.config import SamplingConfig
+from charrnn.errors import CheckpointError, DataError, SettingError, UsageError
+from charrnn.interpret.recording import record
+from charrnn.sampling.sampler import sample
 from charrnn.text.vocabulary import Vocabulary
 
 LINED = "def\n\n  a b\n\n\nreturn"
@@ -57,6 +62,50 @@ def test_what_was_recorded_of_a_model_is_saved_with_it(tmp_path):
     assert again.reading == model.reading
     assert (again.reading.lines, again.metrics) == (True, model.metrics)
     assert again.evaluate(LINED) == model.evaluate(LINED)
+
+
+# --- counts ---------------------------------------------------------------------------------------
+
+
+def test_a_model_with_counts_gives_the_mixed_distribution_whatever_is_asked(workplace, tiny_mixed):
+    path = workplace / "checkpoints" / "tiny" / "best.safetensors"
+    alone, both = charrnn.load(path), charrnn.load(path, counts=True)
+    text = "def a(b):\n    return b\n"
+    logits, _, _ = both.step(3, both.initial_state())
+    expected, _, _ = tiny_mixed.step(3, tiny_mixed.initial_state())
+    np.testing.assert_array_equal(logits, expected)
+    assert both.evaluate(text) == charrnn.evaluate(tiny_mixed, text) != alone.evaluate(text)
+    assert charrnn.score(both, [text]) == charrnn.score(tiny_mixed, [text])
+    assert "".join(both.sample("def", length=40, seed=2)) == "".join(
+        sample(tiny_mixed, "def", SamplingConfig(length=40, seed=2))
+    )
+    recording = both.read(text, top=3)
+    np.testing.assert_array_equal(recording.from_counts, record(tiny_mixed, text).from_counts)
+    assert alone.read(text).from_counts is None
+    for other in (alone.with_counts(), both.with_counts()):
+        assert other.evaluate(text) == both.evaluate(text)
+    assert both.network.evaluate(text) == alone.evaluate(text)
+
+
+def test_counts_stay_with_a_model_that_is_edited_or_saved(workplace, tmp_path):
+    both = charrnn.load(workplace / "checkpoints" / "tiny" / "best.safetensors", counts=True)
+    text = "def a(b):\n    return b\n"
+    held = both.edited([charrnn.Edit("clamp", "L0.c.3", 2.0)])
+    assert held.read(text).from_counts is not None
+    assert held.evaluate(text) not in (both.evaluate(text), held.network.evaluate(text))
+    for model in (both, both.network):
+        model.save(tmp_path / "m.safetensors")
+        again = charrnn.load(tmp_path / "m.safetensors", counts=True)
+        assert again.evaluate(text) == both.evaluate(text)
+
+
+def test_counts_that_a_model_does_not_have_are_refused(tmp_path, wording):
+    model = model_reading("abc")
+    model.save(tmp_path / "m.safetensors")
+    with wording.raises(SettingError):
+        charrnn.load(tmp_path / "m.safetensors", counts=True)
+    with wording.raises(UsageError):
+        model.with_counts()
 
 
 # --- one rule for reading a text ------------------------------------------------------------------
@@ -151,6 +200,7 @@ def test_characters_read_as_the_unknown_symbol_are_counted():
         ("streams", lambda m: charrnn.evaluate(m, "ab", streams=1.5)),
         ("match", lambda m: m.sample("a", match="a", ban="b")),
         ("name", lambda _: charrnn.load(3)),
+        ("counts", lambda _: charrnn.load("plays", counts="yes")),
     ],
 )
 def test_a_mistake_names_the_argument(wording, setting, mistake):
@@ -175,6 +225,17 @@ def test_a_model_describes_itself_in_one_line():
     edited = model.edited([charrnn.Edit("clamp", "L0.c.3", 1.0)])
     assert repr(edited).endswith("on validation text, 1 edit>")
     assert "bits" not in repr(random_model("ab"))
+
+
+def test_a_model_with_counts_says_what_it_and_the_network_cost(tiny_model):
+    counts = tiny_model.training_counts
+    both, alone = (nats / math.log(2) for nats in (counts.nats, counts.network_nats))
+    said = repr(tiny_model.with_counts())
+    assert f"parameters, with counts, {len(tiny_model.vocabulary)} characters, " in said
+    assert f", {both:.3f} (network alone {alone:.3f}) bits per character on validation text" in said
+    sequences = f"{len(counts.table):,} sequences"
+    assert f"{sequences}, not mixed in" in tiny_model._repr_html_()
+    assert f"{sequences}, mixed in" in tiny_model.with_counts()._repr_html_()
 
 
 def test_a_notebook_shows_a_model_as_an_escaped_table():

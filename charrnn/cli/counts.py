@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import READING
-from charrnn.errors import SettingError
 from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
@@ -43,14 +42,9 @@ class CountsOptions(Config):
 
     def wanted(self, loaded: "Checkpoint", *, usually: bool = False) -> "Counts | None":
         """The counts of a checkpoint, if they are to be mixed in; arguments and errors as for `mixed`."""
-        if self.counts and loaded.counts is None:
-            raise SettingError.naming(
-                "{counts}: {path} has no counts of its training text",
-                "train again, or leave it out",
-                path=loaded.path or "the model",
-            )
-        wanted = usually if self.counts is None else self.counts
-        return loaded.counts if wanted else None
+        if self.counts:
+            return loaded.require_counts()
+        return loaded.counts if usually and self.counts is None else None
 
 
 def network_of(model: Any) -> Any:

@@ -128,7 +128,7 @@ def evaluate(
     and the last line ends like the others, whether or not a newline is there. The same holds for records and documents.
 
     Args:
-        model: the model to score.
+        model: the model to score. `charrnn evaluate` mixes in the counts of its training text: `model.with_counts()`.
         text: the text, or the ids of its characters, (T,).
         window: None carries the state through the whole text; W resets it every W characters.
         streams: segments of a carried text read in parallel, each after WARM_UP unscored characters. 1 is strictly

@@ -56,7 +56,7 @@ def score(
     after a newline, and leaves out empty ones; the same holds for records and documents.
 
     Args:
-        model: the model to score with.
+        model: the model to score with. `charrnn score` mixes in the counts of its training text: `model.with_counts()`.
         lines: the lines, such as an open file; a newline at the end of one is its end, and not counted twice.
         item_end: score each line by itself, if this is a newline (see `charrnn.text.kinds`); None: as the model was
             trained.

@@ -83,7 +83,7 @@ RELEASED = {
         --steer-file""",
     "serve": "--port --open --counts",
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp
-        --steer --steer-file""",
+        --steer --steer-file --counts""",
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer
         --steer-file --json --color --png --svg --width --vectors --counts""",
     "gradients": "--distance --fresh --seed --json",

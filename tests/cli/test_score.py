@@ -42,9 +42,9 @@ def records(result):
     return [json.loads(line) for line in result.out.splitlines()]
 
 
-def test_each_line_is_a_row_of_what_the_library_says(see, lines, tiny_model):
+def test_each_line_is_a_row_of_what_the_library_says(see, lines, tiny_mixed):
     result = see("tiny", lines, "--json")
-    expected = score(tiny_model, LINES, carried=True)
+    expected = score(tiny_mixed, LINES, carried=True)
     assert records(result) == nearly([line.as_dict() for line in expected])
     heading, *rows = see("tiny", lines).out.splitlines()
     assert heading.split() == [
@@ -61,7 +61,7 @@ def test_each_line_is_a_row_of_what_the_library_says(see, lines, tiny_model):
             "text",
         )
     ]
-    for row, line in zip(rows, score(tiny_model, LINES, carried=True), strict=True):
+    for row, line in zip(rows, score(tiny_mixed, LINES, carried=True), strict=True):
         cells = row.split(maxsplit=9)
         assert cells[:2] == [str(line.number), str(line.characters)]
         assert cells[2:4] == [f"{line.bits:.2f}", f"{line.bits_per_char:.3f}"]
@@ -72,18 +72,21 @@ def test_each_line_is_a_row_of_what_the_library_says(see, lines, tiny_model):
 
 
 def test_what_all_lines_cost_is_what_evaluate_says(see, workplace, capsys, tmp_path):
-    summary = see("tiny", "corpus.txt").err.splitlines()[-1]
     begun = tmp_path / "begun.txt"
     begun.write_text("\n" + (workplace / "corpus.txt").read_text() + "\n")
-    found = json.loads(
-        call_charrnn(capsys, "evaluate", "tiny", begun, "--no-counts", "--json", "-q").out
-    )
-    assert f"{found['bits_per_char']:.4f} bits per character" in summary
-    assert f"{found['characters']:,} characters" in summary
+    costs = []
+    for choice in ((), ("--no-counts",)):
+        summary = see("tiny", "corpus.txt", *choice).err.splitlines()[-1]
+        told = call_charrnn(capsys, "evaluate", "tiny", begun, *choice, "--json", "-q").out
+        found = json.loads(told)
+        assert f"{found['bits_per_char']:.4f} bits per character" in summary
+        assert f"{found['characters']:,} characters" in summary
+        costs.append(found["bits_per_char"])
+    assert costs[0] < costs[1]
 
 
-def test_a_model_of_lines_reads_each_by_itself(see, lines, tiny_model, monkeypatch, wording):
-    alone = [line.as_dict() for line in score(tiny_model, LINES, item_end="\n")]
+def test_a_model_of_lines_reads_each_by_itself(see, lines, tiny_mixed, monkeypatch, wording):
+    alone = [line.as_dict() for line in score(tiny_mixed, LINES, item_end="\n")]
     assert records(see("tiny", lines, "--json", "--lines")) == alone
     wording(see("tiny", lines))
     monkeypatch.setattr("charrnn.cli.score.command.reading_of", lambda _: CorpusConfig(lines=True))
@@ -154,7 +157,7 @@ def test_a_model_of_documents_scores_files(cook):
     assert sorted(r["bits"] for r in records(picked)) == sorted(line.bits for line in ends)
 
 
-def test_unknown_characters_cost_something_and_it_is_said(see, lines, tiny_model, wording):
+def test_unknown_characters_cost_something_and_it_is_said(see, lines, tiny_mixed, wording):
     result = see("tiny", lines, "--json")
     assert records(result)[2]["worst"]["bits"] == UNIFORM_BITS
     what = "1 character that the model does not know cost 20.09 bits each (--unknown-bits)"
@@ -170,7 +173,7 @@ def test_unknown_characters_cost_something_and_it_is_said(see, lines, tiny_model
 
 
 @pytest.mark.parametrize("by", ["mean", "bits", "worst", "unknown", "characters"])
-def test_the_highest_come_first_by_what_is_asked(see, lines, tiny_model, by):
+def test_the_highest_come_first_by_what_is_asked(see, lines, tiny_mixed, by):
     keys = {
         "mean": lambda r: r["bits_per_char"],
         "worst": lambda r: r["worst"]["bits"],
@@ -220,8 +223,8 @@ def test_no_line_is_no_row(see, tmp_path, wording):
     assert [r["characters"] for r in records(see("tiny", tmp_path / "empty", "--json"))] == [1] * 3
 
 
-def test_line_ends_and_byte_order_marks_are_no_characters(see, tmp_path, tiny_model):
-    plain = score(tiny_model, ["def f", "return"], carried=True)
+def test_line_ends_and_byte_order_marks_are_no_characters(see, tmp_path, tiny_mixed):
+    plain = score(tiny_mixed, ["def f", "return"], carried=True)
     for content in (
         b"\xef\xbb\xbfdef f\r\nreturn",
         b"def f\rreturn\r",
@@ -308,17 +311,17 @@ def test_what_cannot_be_done_is_refused_in_a_line(see, arguments, status, wordin
 # --- candidates -----------------------------------------------------------------------------------
 
 
-def test_the_likeliest_candidate_comes_first(see, tiny_model, wording):
+def test_the_likeliest_candidate_comes_first(see, tiny_mixed, wording):
     texts = ["zzz", "return\n", "self"]
     given = [word for text in texts for word in ("--pick", text.replace("\n", r"\n"))]
     found = records(see("tiny", "--prompt", r"def f():\n    ", *given, "--json"))
-    scores = score_candidates(tiny_model, "def f():\n    ", texts)
+    scores = score_candidates(tiny_mixed, "def f():\n    ", texts)
     assert found == [s.as_dict() for s in sorted(scores, key=lambda s: s.bits)]
     per_char = records(see("tiny", "--pick", "a", "--pick", "aaaa", "--by", "mean", "--json"))
     means = [r["bits_per_char"] for r in per_char]
     assert means == sorted(means)
     ended = records(see("tiny", "--pick", "a", "--lines", "--json"))
-    assert ended[0]["bits"] == score_candidates(tiny_model, "", ["a"], item_end="\n")[0].bits
+    assert ended[0]["bits"] == score_candidates(tiny_mixed, "", ["a"], item_end="\n")[0].bits
     wording(see("tiny", "--pick", "é"))
 
 
@@ -347,10 +350,10 @@ PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subproce
 
 
 @pytest.mark.parametrize("protocol", ["--lines", "--no-lines"])
-def test_each_line_is_answered_before_the_next_is_written(workplace, tiny_model, protocol):
+def test_each_line_is_answered_before_the_next_is_written(workplace, tiny_mixed, protocol):
     texts = ["def f(é):", "return", "self.width"]
     expected = score(
-        tiny_model,
+        tiny_mixed,
         texts,
         **{"--lines": {"item_end": "\n"}, "--no-lines": {"carried": True}}[protocol],
     )

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.arriving import Lines, open_lines
+from charrnn.cli.counts import ON, CountsOptions, has_counts
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
+from charrnn.cli.options import Changes
 from charrnn.cli.reading import checkpoint_and_texts, free_memory, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.score.table import Table, print_row
@@ -33,6 +35,7 @@ EXAMPLES = (
     "charrnn score web <(tail -f access.log) --threshold 3",
     "charrnn score plays --prompt 'to be or not to ' --pick be --pick bee",
 )
+CHANGES = Changes(different={"counts": ON})
 MEASURES: dict[str, Callable[["LineScore"], float]] = {
     "mean": lambda line: line.bits_per_char,
     "bits": lambda line: line.bits,
@@ -117,6 +120,7 @@ def score(
     texts: TextArgument = None,
     *,
     options: ScoreOptions,
+    counts: CountsOptions,
     edits: EditOptions,
 ) -> None:
     """Score each line of a text: which line is odd, and where?
@@ -129,7 +133,7 @@ def score(
     """
     checkpoint, names = _checkpoint_and_texts(checkpoint, texts, options)
     loaded = open_checkpoint(checkpoint, hint_in_quotes(names))
-    model = edits.edited(loaded)
+    model = counts.mixed(edits.edited(loaded), loaded, usually=True)
     reading = with_lines(reading_of(loaded), options.lines)
     if options.pick:
         _show_candidates(model, options, reading)
@@ -154,6 +158,11 @@ def _checkpoint_and_texts(
             "give either a text or {pick}", "for example: {command} access.log", command=command
         )
     return checkpoint, names
+
+
+def _say_counts(model: "CharRNN") -> None:
+    if has_counts(model):
+        say("charrnn: counts are mixed in; --no-counts scores with the network alone")
 
 
 # --- lines ----------------------------------------------------------------------------------------
@@ -182,6 +191,7 @@ def _show_lines(
     model: "CharRNN", texts: list[Lines], options: ScoreOptions, reading: CorpusConfig
 ) -> None:
     end = item_end_of(reading)
+    _say_counts(model)
     if end is None:
         say("charrnn: the state is carried from line to line; --lines resets it before each")
     sums, noun = _Sums(), item_noun(end or LINES.end)
@@ -306,6 +316,7 @@ def _show_candidates(model: "CharRNN", options: ScoreOptions, reading: CorpusCon
             item_end=item_end_of(reading),
             unknown_bits=options.unknown_bits,
         )
+    _say_counts(model)
     printed = _printer("pick", ["--pick"], options, model.vocabulary.level)
     for candidate in sorted(found, key=options.measure):
         printed("--pick", candidate)
