@@ -385,8 +385,8 @@ class TrainingConfig(Config):
     )
     shuffle_length: int | None = setting(
         5000,
-        "From the second epoch on, shuffle a running text in pieces of at least this many characters, which end at "
-        "blank lines where there are any.",
+        "Shuffle a running text anew for each epoch, in pieces of at least this many characters, which end at blank "
+        "lines where there are any.",
         low=1,
         high=LARGE_COUNT,
         excludes=ITEMS,
@@ -469,7 +469,7 @@ class TrainingConfig(Config):
     )
     seed: int = setting(
         1,
-        "Random seed for the initial weights, dropout and the order of lines.",
+        "Random seed for the initial weights, dropout and the order of the text.",
         high=MAX_SEED,
         panel=LEARNING,
     )

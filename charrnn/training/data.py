@@ -9,7 +9,7 @@
 
 A stream continues where it stopped, so its state is carried from step to step; when all have reached their ends an epoch
 is over and the states are reset. Each epoch cuts the text elsewhere: all streams begin some characters later, up to a
-hundredth of a long text, which is skipped in turn; and from the second epoch on the pieces of the text are shuffled
+hundredth of a long text, which is skipped in turn; and the pieces of the text are shuffled anew
 (`charrnn.training.shuffling`). Where a step reads is a function of its number alone: resuming needs no more.
 
 A text of lines is read line by line instead, lines of about the same length together (`ItemBatches`).

@@ -1,11 +1,12 @@
 """A running text whose pieces are read in another order in each epoch.
 
     the text         |   A   | B |    C     |  D  |
-    epoch 0          |   A   | B |    C     |  D  |
-    epoch 1          | B |  D  |   A   |    C     |
+    epoch 0          | B |  D  |   A   |    C     |
+    epoch 1          |    C     |   A   | B |  D  |
 
 A piece is a stretch of at least so many symbols that ends with a blank line, where the text has any: scenes of a play,
-functions of a program. Streams that always read the same neighbors let a network learn by heart what stands beside what.
+functions of a program. A batch then has text from everywhere, and the network cannot learn by heart what stands beside
+what.
 """
 
 from functools import cache, lru_cache, partial
@@ -54,7 +55,7 @@ class PieceOrder:
     """Where the symbols of each epoch's text stand in the text itself.
 
     Args:
-        ids: the text; its pieces are looked for when the second epoch begins. For the others see `piece_ends`.
+        ids: the text; its pieces are looked for when the first of them is read. For the others see `piece_ends`.
         newline: the id of a newline.
         length: the shortest piece.
         seed: the seed of the order, which depends on it and on the epoch's number.
@@ -74,9 +75,7 @@ class PieceOrder:
         return np.cumsum(length) - length, begins[order]
 
     def places(self, at: Positions, epoch: int) -> Positions:
-        """The places in the text of the symbols at some places of an epoch's text; the first epoch reads it in order."""
-        if not epoch:
-            return at
+        """The places in the text of the symbols at some places of an epoch's text."""
         starts, begins = self._epoch(epoch)
         piece = starts.searchsorted(at, "right") - 1
         moved: Positions = begins[piece] + at - starts[piece]

@@ -20,12 +20,11 @@ def ids_of(text):
 
 
 @given(st.lists(st.sampled_from(["\n", "a", "bc"]), min_size=1, max_size=300), st.integers(1, 40))
-def test_every_epoch_reads_each_place_once_and_the_first_in_order(parts, length):
+def test_every_epoch_reads_each_place_once(parts, length):
     ids = ids_of("".join(parts))
     order = PieceOrder(ids, NEWLINE, length, seed=3)
     everywhere = np.arange(len(ids))
-    assert (order.places(everywhere, 0) == everywhere).all()
-    for epoch in (1, 2):
+    for epoch in (0, 1):
         assert sorted(order.places(everywhere, epoch)) == everywhere.tolist()
 
 
@@ -78,8 +77,6 @@ def test_batches_read_pieces_in_their_order_with_their_successors():
     assert inputs[:, 0].tolist() == expected[:-1].tolist()
     assert targets[:, 0].tolist() == expected[1:].tolist()
     assert (targets != inputs + 1).any()  # where one piece meets another
-    plain = StreamBatches(ids, BatchShape(2, 8))
-    assert (made.batch(0)[0] == plain.batch(0)[0]).all()
 
 
 def test_without_a_length_nothing_is_shuffled(tmp_path):
