@@ -1,8 +1,10 @@
 """Checkpoints: a .safetensors file with a model and, for resuming a run, its training state.
 
 The file's metadata has the keys `format` ("charrnn"), `format_version`, `header` (JSON: config, vocabulary, figures,
-run) and `sha256` (over the header and all tensors). Loading runs no code, and checks everything against the header
-before a network is built: a file that is damaged or inconsistent is refused.
+run) and `sha256` (over the header and all tensors but those of counts). Loading runs no code, and checks everything
+against the header before a network is built: a file that is damaged or inconsistent is refused.
+
+Counts are read when they are first used, and then checked: a model alone is opened as fast as without them.
 """
 
 import contextlib
@@ -14,7 +16,7 @@ import json
 import math
 import shlex
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -120,19 +122,24 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
     checkpoint.model.require_unedited("a checkpoint")
     tensors = dict(checkpoint.model.weights)
     tensors |= {TRAINING_PREFIX + name: array for name, array in checkpoint.training.items()}
-    if checkpoint.counts:
-        tensors |= {COUNTS_PREFIX + n: array for n, array in checkpoint.counts.arrays.items()}
     tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    header = json.dumps(_header(checkpoint), ensure_ascii=True, allow_nan=False)
+    counts = _named_counts(checkpoint.counts)
+    header = json.dumps(_header(checkpoint, counts), ensure_ascii=True, allow_nan=False)
     metadata = {
         "format": FORMAT,
         "format_version": _format_version(checkpoint),
         "header": header,
         "sha256": _checksum(header, tensors),
     }
-    content = _in_one_order(save_tensors(tensors, metadata))
+    content = _in_one_order(save_tensors(tensors | counts, metadata))
     write_atomically(path, content)
     return len(content)
+
+
+def _named_counts(counts: "Counts | None") -> dict[str, npt.NDArray[Any]]:
+    """The arrays of counts, by the names that they have in a file."""
+    arrays = counts.arrays if counts else {}
+    return {COUNTS_PREFIX + name: np.asarray(array, order="C") for name, array in arrays.items()}
 
 
 def _format_version(checkpoint: Checkpoint) -> str:
@@ -151,11 +158,14 @@ def _in_one_order(content: bytes) -> bytes:
     return b"".join((struct.pack("<Q", len(text)), text, memoryview(content)[8 + length :]))
 
 
-def _header(checkpoint: Checkpoint) -> dict[str, Any]:
+def _header(checkpoint: Checkpoint, arrays: Arrays) -> dict[str, Any]:
+    """The header of a file; the arrays are those of the counts."""
     model = checkpoint.model
     config = dataclasses.asdict(model.config)
     pairs = {"source": _recorded(model.source_symbols)} if model.config.align else {}
-    counts = {"counts": checkpoint.counts.record} if checkpoint.counts else {}
+    counts = {}
+    if checkpoint.counts:
+        counts = {"counts": checkpoint.counts.record | {"sha256": _checksum("", arrays)}}
     return {
         "config": {name: value for name, value in config.items() if value is not None},
         "vocabulary": _recorded(model.vocabulary),
@@ -211,13 +221,8 @@ def load_summary(path: Path) -> Summary:
     Raises:
         CheckpointError: the file is missing, truncated, not a charrnn checkpoint, or from a later version.
     """
-    content, num_bytes = _read_head(path)
-    with _as_one_error(path):
-        metadata, entries = _outer_header(path, content)
-        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-        if len(content) + end != num_bytes:
-            raise CheckpointError(f"{path} is truncated or damaged", _DAMAGED)
-        header = _inner_header(path, metadata)
+    with _opened(path) as file, _as_one_error(path):
+        header = _inner_header(path, _outer_header(path, file).metadata)
         config, level = _model_config(path, header["config"]), header["vocabulary"]["level"]
         level = "char" if level == LABELS else level
         return Summary(config, level, *_metrics_and_run(path, header))
@@ -233,9 +238,8 @@ def load_checkpoint(path: Path, head: Head | None = None) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, damaged, inconsistent, not a charrnn checkpoint, or from a later version.
     """
-    content = _read(path)
-    with _as_one_error(path):
-        return _parse(path, content, head)
+    with _opened(path) as file, _as_one_error(path):
+        return _parse(path, file, head)
 
 
 def require_language_model(loaded: Checkpoint) -> Checkpoint:
@@ -282,19 +286,6 @@ def _one_line(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
-def _read(path: Path) -> bytes:
-    with _opened(path) as file:
-        return file.read()
-
-
-def _read_head(path: Path) -> tuple[bytes, int]:
-    """The header of a file, before its tensors, and the file's size in bytes."""
-    with _opened(path) as file:
-        start = file.read(8)
-        head = start + file.read(min(int.from_bytes(start, "little"), LARGEST_HEADER))
-        return head, file.seek(0, io.SEEK_END)
-
-
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
@@ -314,8 +305,9 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         ) from error
 
 
-def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
-    metadata, entries = _outer_header(path, content)
+def _parse(path: Path, file: IO[bytes], head: Head | None) -> Checkpoint:
+    content = _outer_header(path, file)
+    metadata, entries = content.metadata, content.entries
     header = _inner_header(path, metadata)
     config = _model_config(path, header["config"])
     vocabulary, source = _symbols(header["vocabulary"]), None
@@ -330,17 +322,12 @@ def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
         raise CheckpointError(f"{path}: a language model has no labels")
     shapes = weight_shapes(config, head)
     _require_shapes(path, entries, shapes)
-    tensors = load_tensors(content)
+    tensors = content.tensors(file, entries.keys() - _read_later(header, entries))
     if _checksum(metadata["header"], tensors) != metadata.get("sha256"):
         raise CheckpointError(f"{path}: checksum mismatch, the file is damaged", _DAMAGED)
     weights = {name: tensors[name] for name in shapes}
-    counts = _counts(path, header, tensors, config)
     _require_finite(path, weights)
-    training = {
-        n.removeprefix(TRAINING_PREFIX): a
-        for n, a in tensors.items()
-        if n.startswith(TRAINING_PREFIX)
-    }
+    counts = _counts(path, header, config, content, tensors)
     metrics, run = _metrics_and_run(path, header)
     model: Any
     if source is not None:
@@ -350,25 +337,61 @@ def _parse(path: Path, content: bytes, head: Head | None) -> Checkpoint:
     else:
         assert isinstance(vocabulary, Vocabulary)
         model = CharRNN(config, vocabulary, weights, head or LINEAR)
+    training = _after(TRAINING_PREFIX, tensors)
     sha256 = metadata["sha256"]
-    return Checkpoint(model, metrics, run, training, path, len(content), sha256, counts)
+    return Checkpoint(model, metrics, run, training, path, content.num_bytes, sha256, counts)
+
+
+def _read_later(header: Mapping[str, Any], entries: Mapping[str, Any]) -> set[str]:
+    """The tensors that are read when they are used: those of counts, if they have a checksum of their own."""
+    if "sha256" not in header.get("counts", ()):
+        return set()
+    return {name for name in entries if name.startswith(COUNTS_PREFIX)}
+
+
+def _after(prefix: str, tensors: Arrays) -> dict[str, npt.NDArray[Any]]:
+    """The tensors whose names begin with a prefix, without it."""
+    return {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
 
 
 def _counts(
-    path: Path, header: Mapping[str, Any], tensors: Arrays, config: ModelConfig
+    path: Path, header: Mapping[str, Any], config: ModelConfig, content: "_Content", read: Arrays
 ) -> "Counts | None":
-    """The counts of a file, checked; None if it has none."""
+    """The counts of a file, of which the record is checked; None if it has none.
+
+    Args:
+        path: the file.
+        header: its header.
+        config: the network.
+        content: what the file holds.
+        read: the tensors that have been read.
+    """
     if "counts" not in header:
         return None
     from charrnn.counts.mixture import Counts
+    from charrnn.counts.table import CountTable
 
-    arrays = {
-        name.removeprefix(COUNTS_PREFIX): array
-        for name, array in tensors.items()
-        if name.startswith(COUNTS_PREFIX)
-    }
+    def table(order: int) -> CountTable:
+        arrays = read
+        if names := _read_later(header, content.entries):
+            with _opened(path) as file, _as_one_error(path):
+                arrays = content.tensors(file, names)
+            if _checksum("", arrays) != header["counts"]["sha256"]:
+                raise CheckpointError(
+                    f"{path}: checksum mismatch, its counts are damaged", _DAMAGED
+                )
+        with _naming(path):
+            return CountTable.restored(config.vocab_size, order, _after(COUNTS_PREFIX, arrays))
+
+    with _naming(path):
+        return Counts.restored(header["counts"], table)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the name of the file before the messages of what is in it."""
     try:
-        return Counts.restored(header["counts"], arrays, config.vocab_size)
+        yield
     except (CheckpointError, SchemaError) as error:
         raise CheckpointError(f"{path}: {_one_line(error)}", _DAMAGED) from error
 
@@ -377,17 +400,52 @@ def _metrics_and_run(
     path: Path, header: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     metrics, run = header["figures"], header["run"]
-    try:
+    with _naming(path):
         check_run(metrics, run)
-    except SchemaError as error:
-        raise CheckpointError(f"{path}: {_one_line(error)}", _DAMAGED) from error
     return metrics, run
 
 
-def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, Any]]:
-    """The metadata of the file and its table of tensors."""
+@dataclass(frozen=True)
+class _Content:
+    """What the table at the beginning of a file says."""
+
+    metadata: dict[str, str]
+    entries: dict[str, Any]
+    """Type, shape and place of each tensor."""
+    start: int
+    """Where the tensors begin."""
+    num_bytes: int
+    """The size of the file."""
+
+    def require_complete(self, path: Path) -> None:
+        """Raise CheckpointError unless the tensors lie one after another and fill the file."""
+        end = 0
+        for begin, after in sorted(entry["data_offsets"] for entry in self.entries.values()):
+            end = after if (type(begin), type(after)) == (int, int) and begin == end else -1
+        if self.start + end != self.num_bytes:
+            raise CheckpointError(f"{path} is truncated or damaged", _DAMAGED)
+
+    def tensors(self, file: IO[bytes], names: Collection[str]) -> Arrays:
+        """Some tensors of the file, read as those of a file that has no others."""
+        table, parts, end = {}, [], 0
+        for name in sorted(names, key=lambda name: self.entries[name]["data_offsets"]):
+            begin, after = self.entries[name]["data_offsets"]
+            file.seek(self.start + begin)
+            parts.append(file.read(after - begin))
+            table[name] = self.entries[name] | {"data_offsets": [end, end + after - begin]}
+            end += after - begin
+        text = json.dumps(table).encode()
+        return load_tensors(b"".join((struct.pack("<Q", len(text)), text, *parts)))
+
+
+def _outer_header(path: Path, file: IO[bytes]) -> _Content:
+    """The metadata of a file and its table of tensors."""
+    num_bytes = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    content = file.read(8)
+    length = int.from_bytes(content, "little")
+    content += file.read(min(length, LARGEST_HEADER, num_bytes))
     _refuse_other_formats(path, content)
-    (length,) = struct.unpack("<Q", content[:8])
     if content[8:9] not in (b"{", b""):
         train = Typed(f"charrnn train {shlex.quote(str(path))}", f"charrnn.train({str(path)!r})")
         hint = "if it is a text, train on it first: {train}"
@@ -413,7 +471,9 @@ def _outer_header(path: Path, content: bytes) -> tuple[dict[str, str], dict[str,
         raise CheckpointError(
             f"{path} is not a charrnn checkpoint: it lists {len(entries):,} tensors, more than {MOST_TENSORS:,}"
         )
-    return metadata, entries
+    found = _Content(metadata, entries, 8 + length, num_bytes)
+    found.require_complete(path)
+    return found
 
 
 def _refuse_other_formats(path: Path, content: bytes) -> None:

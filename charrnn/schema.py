@@ -134,6 +134,7 @@ class CountsRecord(Config):
     characters: int = setting(
         0, "Characters of held-out text that these figures are of.", high=LARGEST_SIZE
     )
+    sha256: str | None = setting(None, "The checksum of their arrays.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A checkpoint comes back bit for bit, or is refused; opening one runs nothing and trusts nothing."""
 
+import contextlib
 import io
 import json
 import os
@@ -49,7 +50,8 @@ def bytes_of(checkpoint: Checkpoint) -> bytes:
 def parse(data: bytes) -> Checkpoint:
     """What load_checkpoint makes of a file that holds these bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint_module, "_read", lambda _: data)
+        file = contextlib.nullcontext(io.BytesIO(data))
+        patch.setattr(checkpoint_module, "_opened", lambda _: file)
         return load_checkpoint(Path("some.safetensors"))
 
 

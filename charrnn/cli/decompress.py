@@ -111,10 +111,8 @@ def _checkpoint_with(fingerprint: str, file: str) -> "Checkpoint":
     Raises:
         CheckpointError: there is none.
     """
-    from charrnn.compression.compress import fingerprint_of
-
     for path, loaded in _checkpoints():
-        if fingerprint in map(fingerprint_of, (loaded.model, loaded.mixed)):
+        if _has(loaded, fingerprint):
             say(f"charrnn: using the model of {escape(str(path))}")
             return loaded
     raise CheckpointError.naming(
@@ -124,6 +122,18 @@ def _checkpoint_with(fingerprint: str, file: str) -> "Checkpoint":
         file=called(file),
         fingerprint=fingerprint,
     )
+
+
+def _has(loaded: "Checkpoint", fingerprint: str) -> bool:
+    """Whether the model of a checkpoint has a fingerprint, with counts or without."""
+    from charrnn.compression.compress import fingerprint_of
+
+    if fingerprint_of(loaded.model) == fingerprint:
+        return True
+    try:
+        return fingerprint_of(loaded.mixed) == fingerprint
+    except CheckpointError:  # another run's fault
+        return False
 
 
 def _checkpoints() -> "Iterator[tuple[Path, Checkpoint]]":

@@ -83,6 +83,7 @@ def _counts(loaded: "Checkpoint") -> dict[str, Any] | None:
     if loaded.counts is None:
         return None
     table = loaded.counts.table
+    table.require_order()
     return loaded.counts.record | {"sequences": len(table), "bytes": table.num_bytes}
 
 

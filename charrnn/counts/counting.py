@@ -65,13 +65,12 @@ def count(
         sizes.append(np.bincount(number[level.context[chosen]], minlength=int(number.max()) + 1))
         number = np.full(len(keep), -1)
         number[chosen] = np.arange(len(chosen))
-    small = np.min_scalar_type(num_symbols)
     return CountTable(
         num_symbols,
         order,
-        np.concatenate(symbols).astype(small),
+        np.concatenate(symbols).astype(np.min_scalar_type(num_symbols - 1)),
         as_codes(np.concatenate(values)),
-        np.concatenate(sizes).astype(small),
+        np.concatenate(sizes).astype(np.min_scalar_type(num_symbols)),
     )
 
 

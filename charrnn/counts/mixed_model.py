@@ -38,20 +38,23 @@ class MixedModel(CharRNN):
     Args:
         network: the network; the weights are shared.
         counts: the counts, with their weight.
+
+    Raises:
+        CheckpointError: the counts are read now, and damaged.
     """
 
     def __init__(self, network: CharRNN, counts: Counts) -> None:
         vars(self).update(vars(network))
-        self.network, self.counts = network, counts
+        self.network, self.counts, self._table = network, counts, counts.table
 
     def initial_state(self, num_streams: int | None = None) -> States:
         """The state before any character, with the contexts of the counts."""
-        return (*self.network.initial_state(num_streams), (self.counts.table.start(num_streams),))
+        return (*self.network.initial_state(num_streams), (self._table.start(num_streams),))
 
     def advance(self, ids: Any, state: States) -> tuple[States, Gates]:
         """Read one symbol a stream, without computing what comes next."""
         after, gates = self.network.advance(ids, state[:-1])
-        return (*after, (self.counts.table.advance(ids, state[-1][0]),)), gates
+        return (*after, (self._table.advance(ids, state[-1][0]),)), gates
 
     def outputs(self, state: States) -> MixedOutputs:
         """What `head` needs of a state."""
@@ -64,21 +67,21 @@ class MixedModel(CharRNN):
 
     def predict(self, outputs: MixedOutputs) -> tuple[Float64, Float64]:
         """The log-probabilities after outputs, and the part of each probability that comes from the counts."""
-        p, parts = self.counts.mix(self.network.head(outputs.outputs), outputs.nodes)
-        return np.log(p), parts
+        p, counted = self._mixed(outputs)
+        return np.log(p), counted / p
 
     def head(self, outputs: Any) -> Any:
         """The logarithms of the probabilities after MixedOutputs, (..., V)."""
-        return self.predict(outputs)[0]
+        return np.log(self._mixed(outputs)[0])
+
+    def _mixed(self, outputs: MixedOutputs) -> tuple[Float64, Float64]:
+        return self.counts.mix(self.network.head(outputs.outputs), outputs.nodes)
 
     def run(self, ids: Any, state: States) -> tuple[Any, States]:
         """Read several symbols a stream: MixedOutputs after each, and the state after the last."""
         outputs, after = self.network.run(ids, state[:-1])
-        nodes = np.empty((*np.shape(ids), self.counts.table.order), np.int64)
-        now = state[-1][0]
-        for t, symbols in enumerate(ids):
-            nodes[t] = now = self.counts.table.advance(symbols, now)
-        return MixedOutputs(outputs, nodes), (*after, (now,))
+        nodes = self._table.read(np.asarray(ids), state[-1][0])
+        return MixedOutputs(outputs, nodes), (*after, (nodes[-1],))
 
     def with_ops(
         self, ops: Sequence[Ops | None], start: Mapping[str, Float], edits: Sequence[Any]

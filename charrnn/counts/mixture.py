@@ -12,8 +12,9 @@ Legend: V symbols, P predictions, K contexts at a place, F features.
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -44,7 +45,8 @@ RIDGE = 1e-4
 class Counts:
     """The counts of a training text, and how much they weigh beside a network."""
 
-    table: CountTable
+    source: CountTable | Callable[[], CountTable]
+    """The table, or what reads it when it is first used."""
     w: tuple[float, ...]
     """The numbers of the weight, (F,)."""
     network_nats: float | None = None
@@ -53,6 +55,15 @@ class Counts:
     """Nats per character of both there, each half with the weight of the other."""
     characters: int = 0
     """Characters of that text that were predicted."""
+
+    @cached_property
+    def table(self) -> CountTable:
+        """How likely each symbol is after the last few.
+
+        Raises:
+            CheckpointError: it is read now, and damaged.
+        """
+        return self.source if isinstance(self.source, CountTable) else self.source()
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -73,37 +84,33 @@ class Counts:
         return {name: value for name, value in asdict(record).items() if value is not None}
 
     @classmethod
-    def restored(
-        cls, record: Any, arrays: Mapping[str, npt.NDArray[Any]], num_symbols: int
-    ) -> Self:
-        """The counts of a checkpoint with V symbols.
+    def restored(cls, record: Any, read: Callable[[int], CountTable]) -> Self:
+        """The counts of a checkpoint.
+
+        Args:
+            record: what its header has of them.
+            read: makes the table of an order; called when it is first used.
 
         Raises:
             SchemaError: the record is not one of counts.
-            CheckpointError: the arrays are not those of counts.
+            CheckpointError: the weight is not one of counts.
         """
         check_record(CountsRecord, record, required=("order", "w"))
         found = CountsRecord(**{**record, "w": tuple(record["w"])})
-        kinds = {name: (array.dtype.kind, array.ndim) for name, array in arrays.items()}
-        if (
-            kinds != {"symbols": ("u", 1), "codes": ("u", 1), "sizes": ("u", 1)}
-            or len(found.w) != F
-        ):
-            raise CheckpointError("the counts have other arrays than they should")
-        if arrays["codes"].dtype != np.uint16 or not np.isfinite(found.w).all():
+        if len(found.w) != F or not np.isfinite(found.w).all():
             raise CheckpointError("the counts have numbers of another kind than they should")
-        table = CountTable(num_symbols, found.order, **arrays)
+        table = partial(read, found.order)
         return cls(table, found.w, found.network_nats, found.nats, found.characters)
 
     def mix(self, logits: Float, nodes: Nodes) -> tuple[Float64, Float64]:
-        """The distribution of the next symbol, and the part of each probability that comes from the counts.
+        """The distribution of the next symbol, and what comes from the counts in each probability.
 
         Args:
             logits: the network's, (V,) or (P, V).
             nodes: the contexts of the counts there, (K,) or (P, K).
 
         Returns:
-            The probabilities of all symbols, which sum to 1, and their parts, both (V,) or (P, V).
+            The probabilities of all symbols, which sum to 1, and what the counts add to each, both (V,) or (P, V).
         """
         network, counted = softmax(logits.astype(np.float64)), self.table.predict(nodes)
         if logits.ndim == 1:
@@ -111,17 +118,21 @@ class Counts:
         else:
             weight = weights(np.array(self.w), features(network, counted, nodes))[:, None]
         counted = counted * weight
-        p = (1 - weight) * network + counted
-        return p, counted / p
+        network *= 1 - weight
+        network += counted
+        return network, counted
 
 
 def features(network: Float64, counted: Float64, nodes: Nodes) -> Float64:
-    """What the weight depends on, (F,) or (P, F), from the probabilities of both, (V,) or (P, V)."""
-    depth = np.where(nodes >= 0, np.arange(nodes.shape[-1]), 0).max(axis=-1)
-    depth = depth / max(1, nodes.shape[-1] - 1)
-    largest = np.stack([network.max(axis=-1), counted.max(axis=-1)], axis=-1)
-    sure = np.log(np.maximum(np.concatenate([largest, 1 - largest], axis=-1), LEAST))
-    return np.concatenate([np.ones_like(depth)[..., None], depth[..., None], sure], axis=-1)
+    """What the weight depends on, (P, F), from the probabilities of both, (P, V)."""
+    num_contexts = nodes.shape[-1]
+    not_there = (nodes[:, ::-1] >= 0).argmax(axis=-1)
+    known = np.ones((len(nodes), F))
+    known[:, 1] = (num_contexts - 1 - not_there) / max(1, num_contexts - 1)
+    known[:, 2], known[:, 3] = network.max(axis=-1), counted.max(axis=-1)
+    known[:, 4:] = 1 - known[:, 2:4]
+    known[:, 2:] = np.log(np.maximum(known[:, 2:], LEAST))
+    return known
 
 
 def weights(w: Float64, known: Float64) -> Float64:

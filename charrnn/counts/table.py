@@ -21,8 +21,11 @@ end. So a node's number is all that a reader has to remember.
 Legend: V symbols, N streams, D the length of the longest n-gram, K contexts at a place: of 0, 1, ..., D - 1 symbols.
 """
 
+import operator
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from itertools import accumulate
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +41,8 @@ SHORT = 3
 """Contexts after which predictions are kept in memory: the empty one, and those of one and two symbols."""
 MOST_IN_MEMORY = 1 << 20
 """Numbers in the predictions that are kept."""
+ROUNDING = 1e-9
+"""How much values may sum to more than 1."""
 
 Nodes = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint16]
@@ -62,8 +67,8 @@ class CountTable:
         sizes: (contexts,)
 
     Raises:
-        CheckpointError: the arrays are not those of a tree. That the values after a context sum to more than 1 is found
-            when it is first met.
+        CheckpointError: the arrays do not fit together. That the values after a context sum to more than 1 is found when
+            it is first met; for the order of the symbols see `require_order`.
     """
 
     def __init__(
@@ -71,10 +76,24 @@ class CountTable:
     ) -> None:
         self.num_symbols, self.order = num_symbols, order
         self.symbols, self.codes, self.sizes = symbols, codes, sizes
-        self._begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
-        """Where the children of each context begin, and where those of the last end."""
-        self._require_tree()
-        self._after_short: dict[tuple[int, ...], Float64] = {}
+        self._require_sizes()
+        self._after_one: dict[tuple[int, ...], Float64] = {}
+        """Predictions after short contexts, for one stream."""
+
+    @classmethod
+    def restored(cls, num_symbols: int, order: int, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """The table of a checkpoint.
+
+        Raises:
+            CheckpointError: the arrays are not those of a table.
+        """
+        kinds = {name: (array.dtype.kind, array.ndim) for name, array in arrays.items()}
+        if kinds != dict.fromkeys(("symbols", "codes", "sizes"), ("u", 1)):
+            raise CheckpointError("the counts have other arrays than they should")
+        largest = max(array.dtype.itemsize for array in arrays.values())
+        if arrays["codes"].dtype != np.uint16 or largest > 4:
+            raise CheckpointError("the counts have numbers of another kind than they should")
+        return cls(num_symbols, order, **arrays)
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -84,17 +103,19 @@ class CountTable:
         """The size of its arrays."""
         return self.symbols.nbytes + self.codes.nbytes + self.sizes.nbytes
 
-    def _require_tree(self) -> None:
+    def _require_sizes(self) -> None:
         total = len(self.symbols)
         if self.order < 1 or not 0 < len(self.sizes) <= total + 1 or not total:
             raise CheckpointError("the counts are of no size")
-        if len(self.codes) != total or int(self._begin[-1]) != total:
+        if int(self.symbols.max()) >= self.num_symbols:
+            raise CheckpointError("the counts have symbols that the network does not know")
+        too_many = int(self.sizes.max()) > self.num_symbols
+        if too_many or len(self.codes) != total or int(self._begin[-1]) != total:
             raise CheckpointError("the counts have arrays of different lengths")
-        parents = self._begin[:-1][self.sizes > 0]
-        is_first = np.zeros(total, np.bool_)
-        is_first[parents] = True
-        ascends = (self.symbols[1:] > self.symbols[:-1]) | is_first[1:]
-        if int(self.symbols.max()) >= self.num_symbols or not ascends.all():
+
+    def require_order(self) -> None:
+        """Raise CheckpointError unless the symbols after each context ascend."""
+        if not (self._keys[1:] > self._keys[:-1]).all():
             raise CheckpointError("the counts have symbols out of order")
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -120,6 +141,29 @@ class CountTable:
         after = np.zeros_like(nodes)
         after[:, 1:] = self._children(nodes[:, :-1], np.asarray(ids)[:, None])
         return after
+
+    def read(self, ids: Ids, nodes: Nodes) -> Nodes:
+        """The contexts after each of several symbols a stream, one length after another.
+
+        Args:
+            ids: (T,), or (T, N).
+            nodes: those before them, (K,) or (N, K).
+
+        Returns:
+            (T, K), or (T, N, K)
+        """
+        after = np.zeros((*np.shape(ids), self.order), np.int64)
+        for k in range(self.order - 1):
+            before = np.concatenate([nodes[None, ..., k], after[:-1, ..., k]])
+            after[..., k + 1] = self._children(before, ids)
+        return after
+
+    @cached_property
+    def _begin(self) -> Nodes:
+        """Where the children of each context begin, and where those of the last end."""
+        begin = np.zeros(len(self.sizes) + 1, np.int64)
+        np.cumsum(self.sizes, dtype=np.int64, out=begin[1:])
+        return begin
 
     def _child(self, node: int, symbol: int) -> int:
         """The node of a context with one more symbol, if that is a context; else NONE."""
@@ -150,8 +194,9 @@ class CountTable:
     @cached_property
     def _keys(self) -> Nodes:
         """A number for each parent and symbol, ascending: where many children are found at once."""
-        parents = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        return parents * self.num_symbols + self.symbols
+        keys = np.repeat(np.arange(len(self.sizes)) * self.num_symbols, self.sizes)
+        keys += self.symbols
+        return keys
 
     def _children(self, nodes: Nodes, symbols: Ids) -> Nodes:
         """`_child` for many."""
@@ -166,55 +211,81 @@ class CountTable:
         """The probability of each symbol after contexts: (V,) for one stream, or (N, V). Each sums to 1."""
         if nodes.ndim == 1:
             return self._predict_one(nodes.tolist())
-        p = np.full((len(nodes), self.num_symbols), 1 / self.num_symbols)
-        for own in nodes.T:
-            self._interpolate(p, own)
+        length, after_short = self._after_short
+        longest = nodes[:, :length].max(axis=1)  # nodes of longer contexts have larger numbers
+        p: Float64 = after_short[longest]
+        self._interpolate(p, nodes[:, length:])
         return p
 
+    @cached_property
+    def _after_short(self) -> tuple[int, Float64]:
+        """How many lengths of contexts are short, and the predictions after each such context, for many streams."""
+        nodes = [self.start(1)]
+        first, end = 0, 1
+        while len(nodes) < min(SHORT, self.order):
+            longer = min(int(self._begin[end]) + 1, len(self.sizes))
+            if longer * self.num_symbols > MOST_IN_MEMORY:
+                break
+            before = np.repeat(nodes[-1], self.sizes[first:end], axis=0)[: longer - end]
+            nodes.append(self.advance(self.symbols[end - 1 : longer - 1], before))
+            first, end = end, longer
+        p = np.full((end, self.num_symbols), 1 / self.num_symbols)
+        self._interpolate(p, np.concatenate(nodes)[:, : len(nodes)])
+        return len(nodes), p
+
     def _interpolate(self, p: Float64, nodes: Nodes) -> None:
-        """Mix predictions after shorter contexts, (N, V), with those after the contexts of one length, (N,)."""
-        rows = np.flatnonzero(nodes >= 0)
-        begin = self._begin[nodes[rows]]
-        sizes = self._begin[nodes[rows] + 1] - begin
-        children = np.arange(int(sizes.sum())) + np.repeat(
-            begin - (np.cumsum(sizes) - sizes), sizes
-        )
+        """Mix predictions after shorter contexts, (N, V), with those after longer ones, (N, lengths), in place."""
+        places = np.flatnonzero(nodes >= 0)
+        contexts = nodes.reshape(-1)[places]
+        begin = self._begin[contexts]
+        sizes = self._begin[contexts + 1] - begin
+        if not sizes.all():
+            places, begin, sizes = (x[sizes > 0] for x in (places, begin, sizes))
+        if not len(places):
+            return
+        ends = np.cumsum(sizes)
+        children = np.arange(ends[-1]) + np.repeat(begin + sizes - ends, sizes)
         values = _VALUES[self.codes[children]]
-        of_row = np.repeat(np.arange(len(rows)), sizes)
-        p[rows] *= _rest(np.bincount(of_row, values, len(rows)).astype(np.float64))[:, None]
-        p[rows[of_row], self.symbols[children]] += values
+        rest = np.ones(nodes.shape)
+        rest.reshape(-1)[places] = _rest(np.add.reduceat(values, ends - sizes))
+        left = np.cumprod(rest[:, ::-1], axis=1)[:, ::-1]
+        """What each context and all longer ones leave to shorter ones, (N, lengths)."""
+        above = np.ones(nodes.shape)
+        above[:, :-1] = left[:, 1:]
+        values *= np.repeat(above.reshape(-1)[places], sizes)
+        rows = places // nodes.shape[1]
+        cells = np.repeat(rows * self.num_symbols, sizes) + self.symbols[children]
+        p *= left[:, :1]
+        p += np.bincount(cells, values, p.size).reshape(p.shape)
 
     def _predict_one(self, nodes: list[int]) -> Float64:
         short = tuple(nodes[:SHORT])
-        p = self._after_short.get(short)
+        p = self._after_one.get(short)
         if p is None:
             p = self._mixed(np.full(self.num_symbols, 1 / self.num_symbols), list(short))
-            if len(self._after_short) * self.num_symbols >= MOST_IN_MEMORY:
-                self._after_short.clear()
-            self._after_short[short] = p
+            if len(self._after_one) * self.num_symbols >= MOST_IN_MEMORY:
+                self._after_one.clear()
+            self._after_one[short] = p
         return self._mixed(p, nodes[SHORT:])
 
     def _mixed(self, p: Float64, nodes: list[int]) -> Float64:
-        """Predictions after shorter contexts, (V,), with those after longer ones, the shortest of them first."""
+        """What `_interpolate` makes of one prediction, (V,), which it does not change."""
         bounds = [(self._bounds[node], self._bounds[node + 1]) for node in nodes if node >= 0]
         bounds = [(begin, end) for begin, end in bounds if begin < end]
         if not bounds:
             return p
         values = _VALUES[np.concatenate([self.codes[begin:end] for begin, end in bounds])]
         symbols = np.concatenate([self.symbols[begin:end] for begin, end in bounds])
-        first, scale = len(values), 1.0
-        for begin, end in reversed(bounds):
-            last, first = first, first - (end - begin)
-            own = values[first:last]
-            rest = float(_rest(own.sum(keepdims=True))[0])
-            own *= scale
-            scale *= rest
-        return p * scale + np.bincount(symbols, values, self.num_symbols)
+        sizes = [end - begin for begin, end in bounds]
+        rest = _rest(np.add.reduceat(values, [0, *accumulate(sizes[:-1])]))
+        *above, left = accumulate(reversed(rest.tolist()), operator.mul, initial=1.0)
+        values *= np.repeat(above[::-1], sizes)
+        return p * left + np.bincount(symbols, values, self.num_symbols)
 
 
 def _rest(sums: Float64) -> Float64:
-    """What values that sum to this leave to shorter contexts."""
+    """What values that sum to these leave to shorter contexts."""
     rest = 1 - sums
-    if (rest < -1e-9).any():
+    if rest.min() < -ROUNDING:
         raise CheckpointError("the counts after a context sum to more than 1")
     return rest

@@ -45,7 +45,7 @@ def test_a_bad_checkpoint_is_refused_and_none_of_its_code_runs(
 ):
     good = (workplace / BEST).read_bytes()
     damaged = bytearray(good)
-    damaged[-100] ^= 1
+    damaged[8 + int.from_bytes(good[:8], "little")] ^= 1  # of the first weight
     ran = tmp_path / "ran"
     bad = {
         "damaged.safetensors": bytes(damaged),
@@ -62,3 +62,19 @@ def test_a_bad_checkpoint_is_refused_and_none_of_its_code_runs(
         assert result.err.startswith(f"charrnn: {path}")
         wording(result)
     assert not ran.exists()
+
+
+def test_damaged_counts_are_refused_where_they_are_used(
+    refused, workplace, tmp_path, capsys, wording
+):
+    damaged = bytearray((workplace / BEST).read_bytes())
+    damaged[-1] ^= 1
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(damaged)
+    for command in (("sample", "--counts"), ("evaluate", "corpus.txt"), ("inspect",)):
+        wording(refused(4, command[0], path, *command[1:]))
+    alone = [
+        call_charrnn(capsys, "sample", name, "-q", "-n", 60, "--seed", 1).out
+        for name in (path, BEST)
+    ]
+    assert alone[0] == alone[1]

@@ -2,14 +2,19 @@
 
 import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pytest
 from helpers import make_text, random_model
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 from variants import every_cell
 
+from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.counts.counting import count
 from charrnn.counts.mixed_model import MixedModel
@@ -150,7 +155,7 @@ def test_codes_never_add_up_to_more_than_their_values():
 def test_arrays_that_are_no_tree_are_refused(change, wording):
     table = tables(most=50)
     with pytest.raises(CheckpointError) as caught:
-        CountTable(V, 5, *change(table))
+        CountTable(V, 5, *change(table)).require_order()
     wording(caught.value)
 
 
@@ -171,13 +176,13 @@ def test_weights_are_between_none_and_all_and_alike_for_one_and_many():
     counts = Counts(table, W)
     nodes = read(table, HELD_OUT[:50])
     logits = random.normal(0, 3, (50, V)).astype(np.float32)
-    p, parts = counts.mix(logits, nodes)
+    p, added = counts.mix(logits, nodes)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-12)
-    assert ((parts > 0) & (parts < 1)).all()
+    assert ((added > 0) & (added < p)).all()
     for k in range(50):
-        one, part = counts.mix(logits[k], nodes[k])
+        one, own = counts.mix(logits[k], nodes[k])
         np.testing.assert_allclose(one, p[k], rtol=1e-12)
-        np.testing.assert_allclose(part, parts[k], rtol=1e-12)
+        np.testing.assert_allclose(own, added[k], rtol=1e-12)
     network, counted = softmax(logits.astype(np.float64)), table.predict(nodes)
     weight = weights(np.array(W), features(network, counted, nodes))[:, None]
     np.testing.assert_allclose(p, (1 - weight) * network + weight * counted, rtol=1e-12)
@@ -265,6 +270,38 @@ def test_a_checkpoint_gives_counts_back(tmp_path):
     assert load_checkpoint(path).counts is None
 
 
+def test_counts_are_read_when_they_are_used(tmp_path, monkeypatch):
+    counts = Counts(tables(most=300), W)
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(path, Checkpoint(model_of(), counts=counts))
+    read = []
+    monkeypatch.setattr(CountTable, "restored", lambda *given: read.append(given) or counts.table)
+    found = load_checkpoint(path)
+    assert found.counts.w == W
+    assert not read
+    assert found.mixed.counts.table is found.mixed.counts.table
+    assert len(read) == 1
+
+
+def test_counts_under_the_checksum_of_the_whole_file_are_read(tmp_path):
+    counts = Counts(tables(most=300), W)
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(path, Checkpoint(model_of(), counts=counts))
+    tensors = load_tensors(path.read_bytes())
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    header = json.loads(metadata["header"])
+    del header["counts"]["sha256"]
+    metadata["header"] = json.dumps(header)
+    metadata["sha256"] = checkpoint._checksum(metadata["header"], tensors)
+    content = save_tensors(tensors, metadata)
+    path.write_bytes(content)
+    assert load_checkpoint(path).counts.table.codes.tolist() == counts.table.codes.tolist()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(CheckpointError):
+        load_checkpoint(path)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -278,5 +315,5 @@ def test_a_checkpoint_gives_counts_back(tmp_path):
 def test_a_damaged_record_of_counts_is_refused(change, wording):
     counts = Counts(tables(most=50), W)
     with pytest.raises((CheckpointError, SchemaError)) as caught:
-        Counts.restored(counts.record | change, counts.arrays, V)
+        Counts.restored(counts.record | change, lambda _: counts.table)
     wording(caught.value)
