@@ -73,8 +73,9 @@ def decompress(
         if options.model is None
         else open_checkpoint(options.model)
     )
-    mixed = fingerprint_of(loaded.mixed) == packed.fingerprint
-    model = loaded.mixed if mixed else loaded.model
+    model, fingerprint = loaded.model, packed.fingerprint
+    if fingerprint_of(model) != fingerprint and fingerprint_of(loaded.mixed) == fingerprint:
+        model = loaded.mixed
     require_model(model, packed, called(file))
     with working(packed.length, "byte") as work:
         made = decompressed(
