@@ -102,6 +102,32 @@ class NumpyOps:
     softmax = staticmethod(softmax)
 
 
+class NumpyGradientOps(NumpyOps):
+    """The additional functions for a backward step; see `charrnn.network.cells.base.GradientOps`."""
+
+    @staticmethod
+    def dsigmoid(d: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """D · y · (1 - y)."""
+        made: npt.NDArray[Any] = 1 - y
+        made *= y
+        made *= d
+        return made
+
+    @staticmethod
+    def dtanh(d: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """D · (1 - y²)."""
+        made: npt.NDArray[Any] = y * y
+        np.subtract(1, made, out=made)
+        made *= d
+        return made
+
+    @staticmethod
+    def drelu(d: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """D where y is above 0."""
+        made: npt.NDArray[Any] = d * (y > 0)
+        return made
+
+
 @cache
 def _ones(size: int) -> Float:
     return np.ones(size, np.float32)

@@ -9,7 +9,8 @@ State: h, of which y is a function; nothing else comes back. (`visualize --predi
 (H, V). H(E + V) + 2H weights a layer.
 
 All that such a network remembers must pass through its output: V probabilities that are trained to say what comes next.
-The gradient goes back through the softmax and W_y to the h before, which torch works out: there is no `backward`.
+Backwards: da = dh' ⊙ (1 - h'²), and dy = W_hhᵀ da, which goes on through the softmax and W_y to the h before: torch works
+that out in training, `charrnn.network.backward` in NumPy.
 
 With several layers y enters every one of them; each has a W_hh of its own. Before the first character h is zero (or
 learned), so y is what the network expects without having read anything: softmax(b_y).
@@ -19,7 +20,17 @@ San Diego, 1986. His state units also kept a fading trace of earlier outputs; he
 network, they hold the last output.
 """
 
-from charrnn.network.cells.base import Array, Blocks, Cell, Ops, State, Weights
+from charrnn.network.cells.base import (
+    Array,
+    Blocks,
+    Cell,
+    Gradient,
+    GradientOps,
+    Ops,
+    State,
+    StepTrace,
+    Weights,
+)
 
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
@@ -39,11 +50,18 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     return (h,), ()
 
 
+def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:  # noqa: ARG001 (as all)
+    """The step backwards; see `Cell.backward`."""
+    (dh,), (_, (h,), _) = d_after, trace
+    return Gradient(x=(ops.dtanh(dh, h),), state=())
+
+
 CELL = Cell(
     name="jordan",
     states=("h",),
     gates=(),
     num_blocks=1,
     step=step,
+    backward=backward,
     feeds_back="output",
 )
