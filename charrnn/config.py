@@ -18,6 +18,7 @@ from charrnn.errors import SettingError
 from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.cells import ACTIVATIONS, CELLS, OTHER_NAMES
 from charrnn.settings import Config, check_value, setting, settings_of
+from charrnn.wording import counted
 
 Level = Literal["char", "byte"]
 Normalization = Literal["nfc", "nfd"]
@@ -43,15 +44,16 @@ PROMPT, RULES, ENDS, INFILLING, SEVERAL, OUTPUT, EDITS = (
     "Output",
     "Edited units",
 )
-SHOWN, READING, COLORS, GENERATED, FILES = (
+SHOWN, READING, ADAPTING, COLORS, GENERATED, FILES = (
     "What is shown",
     "What is read",
+    "Learning while reading",
     "Colors and layout",
     "Generated text",
     "Output files",
 )
 PANELS = (
-    *("", SHOWN, READING, COLORS, GENERATED, FILES),
+    *("", SHOWN, READING, ADAPTING, COLORS, GENERATED, FILES),
     *(BUDGET, TEXT, NETWORK, LEARNING, SAVING, MACHINE),
     *(PROMPT, RULES, ENDS, INFILLING, SEVERAL, OUTPUT, EDITS),
 )
@@ -821,9 +823,73 @@ class SamplingConfig(BasicSamplingConfig):
         _check_bias(self.ban, self.bias)
 
 
+AdaptingRule = Literal["rms", "sgd"]
+ADAPTING_RATES = {"rms": 0.0003, "sgd": 0.05}
+"""The usual rates of each rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptingConfig(Config):
+    """How a network goes on learning from the text that it reads; see `charrnn.adapting.learner`."""
+
+    adapt_rule: AdaptingRule = setting(
+        "rms",
+        "How a step is made of the gradient: scaled for each weight by the root mean square of its gradients (rms), or "
+        "as it is (sgd).",
+        choices=get_args(AdaptingRule),
+        needs=("adapt",),
+        panel=ADAPTING,
+    )
+    adapt_rate: float | None = setting(
+        None,
+        "Learning rate.",
+        low=0,
+        above=True,
+        high=100,
+        default_text="0.0003 for rms, 0.05 for sgd",
+        needs=("adapt",),
+        panel=ADAPTING,
+    )
+    adapt_decay: float = setting(
+        0.001,
+        "The part of the way back to its trained value that each weight goes at each step.",
+        high=1,
+        needs=("adapt",),
+        panel=ADAPTING,
+    )
+    adapt_chunk: int = setting(
+        32,
+        "Characters that are read before each step; the gradient goes back as far.",
+        low=1,
+        high=100_000,
+        needs=("adapt",),
+        panel=ADAPTING,
+    )
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, or the usual one of the rule."""
+        return ADAPTING_RATES[self.adapt_rule] if self.adapt_rate is None else self.adapt_rate
+
+    @property
+    def words(self) -> str:
+        """What is done, in words, for a protocol."""
+        how = f"{self.adapt_rule}, rate {self.rate:g}, decay {self.adapt_decay:g}"
+        return f"each {counted(self.adapt_chunk, 'symbol')} scored, then learned from ({how})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings under the names that `evaluate --json` prints."""
+        return {
+            "rule": self.adapt_rule,
+            "rate": self.rate,
+            "decay": self.adapt_decay,
+            "chunk": self.adapt_chunk,
+        }
+
+
 CONFIGS = (
     *(CorpusConfig, ModelConfig, TrainingConfig),
-    *(TrainingRequest, SavingConfig, SamplingConfig),
+    *(TrainingRequest, SavingConfig, SamplingConfig, AdaptingConfig),
 )
 """The configs of this module."""
 

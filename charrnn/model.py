@@ -59,16 +59,21 @@ class CharRNN:
     def __init__(
         self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights, head: Head = LINEAR
     ) -> None:
-        require_shapes(weights, weight_shapes(config, head))
         self.config = config
         self.vocabulary = vocabulary
-        self.weights = dict(weights)
         self.cell = get_cell(config.cell, config.activation)
         self.head_kind = head
         self.edits: tuple[Any, ...] = ()
         """The edits that `with_ops` was given; empty for a model as trained."""
         self.reading = CorpusConfig(level=vocabulary.level)
         """How a text becomes symbols: as the corpus did; of a network alone as running text."""
+        self._lay_out(weights)
+
+    def _lay_out(self, weights: Weights) -> None:
+        """Take these weights, and lay them out for a step."""
+        config = self.config
+        require_shapes(weights, weight_shapes(config, self.head_kind))
+        self.weights = dict(weights)
         self._layers = [
             make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T))
             for k in range(config.num_layers)
@@ -216,6 +221,18 @@ class CharRNN:
             dataclasses.replace(layer, ops=own)
             for layer, own in zip(self._layers, ops, strict=True)
         ]
+        return other
+
+    def with_weights(self, weights: Weights) -> Self:
+        """A copy of this network, without edits, that has other weights.
+
+        Raises:
+            CheckpointError: a weight is missing, superfluous or of the wrong shape.
+        """
+        other = copy.copy(self)
+        vars(other).pop("fingerprint", None)
+        other.edits = ()
+        other._lay_out(weights)  # noqa: SLF001 (a copy of ours)
         return other
 
     def require_unedited(self, what: str) -> None:

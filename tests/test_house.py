@@ -26,7 +26,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"network"},
     {"model", "schema"},
     {"pairs", "counts"},
-    {"checkpoint"},
+    {"adapting", "checkpoint"},
     {"runs"},
     {"evaluation", "sampling"},
     {"compression", "interpret"},

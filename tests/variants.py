@@ -27,7 +27,8 @@ VARIANTS = [(name, how) for name, cell in CELLS.items() for how in cell.activati
 def ways_of(cell):
     """How a cell can go through time: torch's kernel, its own step and step backwards, the step alone."""
     fused = ["fused"] if cell.torch_class else []
-    return [*fused, *(["unrolled"] if cell.backward else []), "step by step"]
+    unrolls = cell.backward and cell.feeds_back == "hidden"
+    return [*fused, *(["unrolled"] if unrolls else []), "step by step"]
 
 
 WAYS = [(name, how, way) for name, how in VARIANTS for way in ways_of(get_cell(name, how))]

@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from charrnn.cli.adapting import ScoringAdaptOptions
 from charrnn.cli.counts import ON, CountsOptions, has_counts
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.evaluate_pairs import evaluate_pairs, refuse_drawing
@@ -15,11 +16,11 @@ from charrnn.cli.options import Changes
 from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.own_corpus import read_own_corpus
 from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
-from charrnn.cli.run_names import CheckpointArgument, open_any
+from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import print_json, print_wrapped
 from charrnn.cli.train.baselines import LABEL, measured, print_table
 from charrnn.cli.work import Work, working
-from charrnn.config import LARGE_COUNT, MOST_STREAMS, READING, CorpusConfig
+from charrnn.config import LARGE_COUNT, MOST_STREAMS, READING, AdaptingConfig, CorpusConfig
 from charrnn.errors import DataError, SettingError
 from charrnn.runs import reading_of, with_lines
 from charrnn.settings import Config, setting
@@ -133,6 +134,7 @@ def evaluate(
     edits: EditOptions,
     layout: LayoutOptions,
     pictures: PictureOptions,
+    adapting: ScoringAdaptOptions,
 ) -> None:
     """Score a text: nats and bits per character, perplexity, accuracy; of pairs, exact matches.
 
@@ -155,6 +157,7 @@ def evaluate(
     loaded = open_any(checkpoint, hint_in_quotes(names), reads_vectors=True)
     if loaded.model.config.align:
         own_corpus = partial(_own_corpus, loaded, options)
+        refuse_for_pairs(adapting)
         evaluate_pairs(loaded, names, options, edits, layout, pictures, own_corpus)
         return
     refuse_drawing(layout, pictures)
@@ -167,11 +170,17 @@ def evaluate(
             f"{{window}} and {{streams}} do not apply where {item_noun(end)}s are scored one by one",
             "add --no-lines",
         )
+    if adapting.adapt_search and split in (Split.train, Split.val):
+        raise SettingError.naming(
+            "{adapt_search} chooses on the validation text, so that another must be scored",
+            "name a file, or add {split:test}",
+        )
     model = counts.mixed(edits.edited(loaded), loaded, usually=True)
     with working(None, noun_of(model.vocabulary.level)) as work:
-        corpus = _own_corpus(loaded, options) if split else None
+        corpus = _own_corpus(loaded, options) if split or adapting.adapt_search else None
         text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)
-        result = _score(model, text, options, end, work)
+        how = adapting.chosen(model, corpus.val if corpus else None, end, work)
+        result = _score(model, text, options, end, how, work)
     if options.json:
         _print_json(result, model, options, corpus)
         return
@@ -186,6 +195,7 @@ def _score(
     text: "tuple[Ids, int]",
     options: EvaluateOptions,
     item_end: str | None,
+    adapt: AdaptingConfig | None,
     work: Work,
 ) -> "Evaluation":
     """The score of a text: its symbols, and the number of characters that were left out of it."""
@@ -201,6 +211,7 @@ def _score(
         item_end=item_end,
         carried=item_end is None,
         unknown=left_out,
+        adapt=adapt,
         progress=work.advance,
     )
 

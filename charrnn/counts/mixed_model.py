@@ -14,7 +14,7 @@ import numpy as np
 from charrnn.counts.mixture import Counts
 from charrnn.counts.table import Nodes
 from charrnn.model import CharRNN, Gates, States
-from charrnn.network.cells.base import Ops
+from charrnn.network.cells.base import Ops, Weights
 from charrnn.numerics import Float, Float64
 
 
@@ -88,3 +88,7 @@ class MixedModel(CharRNN):
     ) -> Self:
         """A copy of this model whose network has other functions in its steps."""
         return type(self)(self.network.with_ops(ops, start, edits), self.counts)
+
+    def with_weights(self, weights: Weights) -> Self:
+        """A copy of this model whose network has other weights."""
+        return type(self)(self.network.with_weights(weights), self.counts)

@@ -1,11 +1,12 @@
 """Cross-entropy, bits per character, perplexity and accuracy of a model on a text.
 
-Three protocols:
+Protocols:
 
     carried   one pass over the whole text, with the state carried along
     windows   the state is reset every W characters, and all positions count: how models with a fixed window are scored
     items     the state is reset at each line (or record, or document) that is not empty; the model reads a newline
               (or another symbol that ends an item) and the line, and predicts the line and the newline after it
+    adapting  carried or items, in one stream, by a copy of the model that learns from each chunk after it was scored
 
 Sums first, one division at the end: every character has the same weight.
 """
@@ -15,7 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.config import LARGE_COUNT, MOST_STREAMS
+import numpy as np
+
+from charrnn.adapting.learner import Learner
+from charrnn.config import LARGE_COUNT, MOST_STREAMS, AdaptingConfig
 from charrnn.errors import DataError, SettingError
 from charrnn.evaluation.line_scores import end_symbol
 from charrnn.evaluation.predictions import Predictor
@@ -57,21 +61,24 @@ class Evaluation:
     item_end: str | None = None
     """The end of the items (lines, records or documents) that were each scored from the initial state; None if the text
     was read as one."""
+    items: int | None = None
+    """Items scored, each from the initial state; None if the text was read as one."""
+    adapting: AdaptingConfig | None = None
+    """How the model went on learning from the text; None: it did not."""
 
     @property
     def protocol(self) -> str:
         """The protocol in words, for a report."""
+        return self._reading + (f"; {self.adapting.words}" if self.adapting else "")
+
+    @property
+    def _reading(self) -> str:
         if self.item_end is not None:
-            items = counted(self.streams, item_noun(self.item_end))
+            items = counted(self.items or 0, item_noun(self.item_end))
             return f"{items}, state reset at each, {end_name(self.item_end)} counted"
         return (
             f"windows of {self.window:,}, state reset at each" if self.window else "state carried"
         )
-
-    @property
-    def items(self) -> int | None:
-        """Items scored, each from the initial state; None if the text was read as one."""
-        return None if self.item_end is None else self.streams
 
     @property
     def nats_per_char(self) -> float:
@@ -107,6 +114,7 @@ class Evaluation:
             "lines": self.items if self.item_end == LINES.end else None,
             "items": self.items,
             "protocol": self.protocol,
+            "adapting": self.adapting.as_dict() if self.adapting else None,
         }
 
 
@@ -119,6 +127,7 @@ def evaluate(
     item_end: str | None = None,
     carried: bool = False,
     unknown: int = 0,
+    adapt: AdaptingConfig | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
     """Score a text, as the model was trained to read it.
@@ -137,11 +146,14 @@ def evaluate(
             model was trained.
         carried: read the text as running text, even with a model of lines.
         unknown: how many unknown characters were left out of the text; only added to those in the result.
+        adapt: score each chunk and then learn from it, in a copy of the model: such a figure is that of this way of
+            reading, not of the model. None: the model stays as it is.
         progress: called with the number of characters that were just predicted.
 
     Raises:
         DataError: the text has fewer than two characters, only blanks, no item that is not empty, or unknown characters.
-        UsageError: `window` or `streams` are below 1, or combined with items, or the vocabulary lacks `item_end`.
+        UsageError: `window` or `streams` are below 1, or combined with items or `adapt`, or the vocabulary lacks
+            `item_end`; or the model is none that can learn while it reads.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
     Example:
@@ -153,6 +165,11 @@ def evaluate(
             name,
             f"a whole number from 1 to {most:,}",
             value,
+        )
+    if adapt is not None and (window is not None or (streams or 1) > 1):
+        raise SettingError.naming(
+            "{adapt} reads a text in one stream, with the state carried",
+            "leave out {streams} and {window}",
         )
     if not (carried or item_end):
         item_end = item_end_of(model.reading)
@@ -170,15 +187,27 @@ def evaluate(
     if len(text) < 2:
         raise too_short(len(text))
     layout = streams_of(text, window, streams, by_items=item_end is not None)
-    nats, correct = 0.0, 0
-    for group in layout.groups(MAX_ITEMS if item_end else MAX_STREAMS):
-        group_nats, group_correct = _score(model, text, group, progress)
-        nats += group_nats
-        correct += group_correct
+    if adapt is None:
+        nats, correct = _score_all(
+            model, text, layout, MAX_ITEMS if item_end else MAX_STREAMS, progress
+        )
+    else:
+        learner = Learner(model, adapt, int(text[0]) if item_end is not None else None)
+        nats, correct = _score_learning(learner, text, progress)
     require_finite_predictions(nats)
     if model.vocabulary.unknown_id is not None:
         unknown += int((text == model.vocabulary.unknown_id).sum())
-    return Evaluation(len(text) - 1, nats, correct, unknown, window, len(layout), item_end)
+    return Evaluation(
+        characters=len(text) - 1,
+        total_nats=nats,
+        correct=correct,
+        unknown=unknown,
+        window=window,
+        streams=1 if adapt else len(layout),
+        item_end=item_end,
+        items=len(layout) if item_end is not None else None,
+        adapting=adapt,
+    )
 
 
 def too_short(length: int) -> DataError:
@@ -211,14 +240,32 @@ def streams_of(
     return stretches(len(ids), min(num_streams, len(ids) - 1), WARM_UP)
 
 
-def _score(
-    model: CharRNN, ids: Ids, streams: Streams, progress: Callable[[int], object] | None
+def _score_all(
+    model: CharRNN,
+    ids: Ids,
+    streams: Streams,
+    most: int,
+    progress: Callable[[int], object] | None,
 ) -> tuple[float, int]:
-    """The total cross-entropy in nats of some streams, and their correct predictions."""
+    """The total cross-entropy in nats of streams, at most `most` in parallel, and their correct predictions."""
     nats, correct = 0.0, 0
-    for made in Predictor(model, model.initial_state(len(streams))).predict(ids, streams):
-        nats += float(made.nats.sum())
-        correct += int((made.likeliest == ids[made.places]).sum())
+    for group in streams.groups(most):
+        for made in Predictor(model, model.initial_state(len(group))).predict(ids, group):
+            nats += float(made.nats.sum())
+            correct += int((made.likeliest == ids[made.places]).sum())
+            if progress:
+                progress(len(made.nats))
+    return nats, correct
+
+
+def _score_learning(
+    learner: Learner, ids: Ids, progress: Callable[[int], object] | None
+) -> tuple[float, int]:
+    """The same, by a model that learns from each chunk after it was scored."""
+    nats, correct = 0.0, 0
+    for targets, log_p in learner.read(ids):
+        nats -= float(np.take_along_axis(log_p, targets[:, None], axis=1).sum())
+        correct += int((log_p.argmax(axis=1) == targets).sum())
         if progress:
-            progress(len(made.nats))
+            progress(len(targets))
     return nats, correct

@@ -4,8 +4,8 @@ The state that the chunk begins with is carried from before, and is a constant. 
 are made for the whole chunk at once, and so are the gradients of the matrices, which are sums over time: only the
 recurrence is a loop.
 
-Two orders of the loops compute the same. Where a layer's own h comes back, each layer goes through the whole chunk before
-the next one; where the output comes back (the Jordan network), all layers take each time step together.
+There are two orders of the loops. Where a layer's own h comes back, each layer goes through the whole chunk before the
+next one; where the output comes back (the Jordan network), all layers take each time step together.
 
 Legend: T time steps, V symbols, E embedding size, H hidden units, B blocks, L layers, P weights.
 """
@@ -87,7 +87,7 @@ class Parameters:
 
 
 def _is_transposed(name: str) -> bool:
-    return name.startswith("rnn.weight_ih") or name.startswith("rnn.weight_hh")
+    return name.startswith(("rnn.weight_ih", "rnn.weight_hh"))
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class Reading:
     fed_back: list[Real]
     """For each layer what came back before each symbol: h, (T, H), or the output, (T, V)."""
     inputs: list[Real]
-    """For each layer what it was given from below, (T, E or H), and last what the head was: after the T outputs those from
-    before the chunk and at resets, if what came back was made of them (see `first`)."""
+    """For each layer what it was given from below, (T, E or H), and last what the head was: the T outputs, then those
+    from before the steps in `first`."""
     normal: list[tuple[Real, Real] | None]
     """For each layer its normalized outputs (T, H) and what they were divided by (T, 1); None without normalization."""
     traces: list[list[StepTrace]]
@@ -163,9 +163,7 @@ def _by_layers(weights: Parameters, ids: Ids, begins: _Begins) -> Reading:
         traces.append(own)
         after.append(now)
     logits = _logits(weights, inputs[-1])
-    return Reading(
-        ids, logits, tuple(after), begins.resets, fed_back, inputs, normal, traces
-    )
+    return Reading(ids, logits, tuple(after), begins.resets, fed_back, inputs, normal, traces)
 
 
 def _by_steps(weights: Parameters, ids: Ids, begins: _Begins) -> Reading:
@@ -173,13 +171,15 @@ def _by_steps(weights: Parameters, ids: Ids, begins: _Begins) -> Reading:
     cell, layers, state = weights.cell, weights.layers, begins.state
     x = weights.parts[EMBEDDING][ids] @ layers[0].weight_ih + layers[0].bias
     first, y = (softmax(_of_state(weights, s)) for s in (begins.start, state))
-    outputs, traces = [], [[] for _ in layers]
+    outputs: list[Real] = []
+    traces: list[list[StepTrace]] = [[] for _ in layers]
     resets = begins.resets.tolist()
     for x_t, anew in zip(x, resets, strict=True):
         if anew:
             y = first
         outputs.append(y)
-        below, states = x_t, []
+        below = x_t
+        states: list[State] = []
         for layer, own in zip(layers, traces, strict=True):
             if states:
                 below = _upwards(layers[len(states) - 1], states[-1][0])[0] @ layer.weight_ih
@@ -259,9 +259,7 @@ def backward(weights: Parameters, reading: Reading, d_logits: Real, into: Parame
     np.add.at(embedding, reading.ids, d_up)
 
 
-def _back_down(
-    layer: Layer, own: Layer, d_up: Real, normal: tuple[Real, Real] | None
-) -> Real:
+def _back_down(layer: Layer, own: Layer, d_up: Real, normal: tuple[Real, Real] | None) -> Real:
     """The gradient of a layer's h, (T, H), from that of its normalized outputs; and those of gain and shift."""
     if layer.norm is None or own.norm is None or normal is None:
         return d_up
@@ -277,7 +275,7 @@ def _through_norm(layer: Layer, d_up: Real, normal: tuple[Real, Real] | None) ->
         return d_up
     y, deviation = normal
     dy = d_up * layer.norm[0]
-    dh = dy - dy.mean(axis=-1, keepdims=True)
+    dh: Real = dy - dy.mean(axis=-1, keepdims=True)
     dh -= y * (dy * y).mean(axis=-1, keepdims=True)
     dh /= deviation
     return dh
@@ -305,9 +303,8 @@ def _through_time(
     products = dx if cell.folds_bias else np.empty_like(dx)
     for name in cell.vectors:
         own.recurrent[name][...] = 0
-    none = (None,) * (len(cell.states) - 1)
-    zero = np.zeros_like(outputs[0])
-    dh, others = zero, (zero,) * len(none)
+    nothing: State = (np.zeros_like(outputs[0]),) * len(cell.states)
+    dh, *others = nothing
     traces, resets = reading.traces[number], reading.resets.tolist()
     for t in reversed(range(len(outputs))):
         step = cell.backward((dh + outputs[t], *others), traces[t], layer.recurrent, Ops)
@@ -317,7 +314,7 @@ def _through_time(
         for name, (one, other) in step.vectors.items():
             own.recurrent[name][...] += one * other
         if resets[t]:
-            dh, others = zero, (zero,) * len(none)
+            dh, *others = nothing
             continue
         before, *others = step.state
         dh = weight.dot(products[t])

@@ -37,9 +37,7 @@ def parameters_of(config, network):
 
 def carried_state(network, seed=5):
     draw = np.random.default_rng(seed)
-    return tuple(
-        torch.from_numpy(draw.normal(0, 0.5, s.shape)) for s in network.first_state(1)
-    )
+    return tuple(torch.from_numpy(draw.normal(0, 0.5, s.shape)) for s in network.first_state(1))
 
 
 def by_layer(state):

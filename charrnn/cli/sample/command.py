@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
+from charrnn.cli.adapting import SamplingAdaptOptions
 from charrnn.cli.counts import CountsOptions
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.options import Changes, Given
@@ -56,6 +57,7 @@ def sample(
     output: OutputOptions,
     counts: CountsOptions,
     edits: EditOptions,
+    adapting: SamplingAdaptOptions,
     given: Given,
 ) -> None:
     """Generate text with a trained model.
@@ -69,7 +71,8 @@ def sample(
     if prompt.source is not None or loaded.model.config.align:
         model, reading = _after_source(loaded, prompt.source, edits)
     else:
-        model, reading = counts.mixed(edits.edited(loaded), loaded), reading_of(loaded)
+        reading = reading_of(loaded)
+        model = adapting.adapted(counts.mixed(edits.edited(loaded), loaded), reading)
     config = dataclasses.replace(
         config.seeded(),
         item_end=selection.item_end(reading),

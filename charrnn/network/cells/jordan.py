@@ -9,8 +9,8 @@ State: h, of which y is a function; nothing else comes back. (`visualize --predi
 (H, V). H(E + V) + 2H weights a layer.
 
 All that such a network remembers must pass through its output: V probabilities that are trained to say what comes next.
-Backwards: da = dh' ⊙ (1 - h'²), and dy = W_hhᵀ da, which goes on through the softmax and W_y to the h before: torch works
-that out in training, `charrnn.network.backward` in NumPy.
+Backwards: da = dh' ⊙ (1 - h'²), and dy = W_hhᵀ da, which goes on through the softmax and W_y to the h before. In
+training torch works that out; in NumPy `charrnn.network.backward` does.
 
 With several layers y enters every one of them; each has a W_hh of its own. Before the first character h is zero (or
 learned), so y is what the network expects without having read anything: softmax(b_y).
@@ -50,10 +50,10 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
     return (h,), ()
 
 
-def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:  # noqa: ARG001 (as all)
+def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:
     """The step backwards; see `Cell.backward`."""
     (dh,), (_, (h,), _) = d_after, trace
-    return Gradient(x=(ops.dtanh(dh, h),), state=())
+    return Gradient(x=(ops.dtanh(dh, h),), state=(None,))
 
 
 CELL = Cell(

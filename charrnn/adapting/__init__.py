@@ -1,0 +1,1 @@
+"""Networks that go on learning from what they read."""

@@ -1,0 +1,177 @@
+"""A network that learns from the text it reads: dynamic evaluation.
+
+    read a chunk       predictions with the weights from before it
+    then learn from it
+        g      =  the gradient of the chunk's mean cross-entropy
+        w     <-  w  +  decay (w_trained - w)  -  rate g                            rule sgd
+        w     <-  w  +  decay (w_trained - w)  -  rate g / (sqrt(mean g²) + LEAST)  rule rms
+
+So nothing is ever predicted by weights that have seen it. The mean of g² is over the chunks read so far, the last few
+hundred above all (MEMORY). What is learned is in a copy; the network that was given keeps its weights.
+
+Sources: T. Mikolov, M. Karafiát, L. Burget, J. Černocký and S. Khudanpur, "Recurrent neural network based language
+model", Interspeech 2010; B. Krause, E. Kahembwe, I. Murray and S. Renals, "Dynamic Evaluation of Neural Sequence
+Models", ICML 2018, who take the mean of g² over the training text, and pull back harder where it is large.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import AdaptingConfig
+from charrnn.counts.mixed_model import MixedModel
+from charrnn.errors import SettingError, UsageError
+from charrnn.model import CharRNN, States
+from charrnn.network.backward import Parameters, Reading, backward, read
+from charrnn.network.heads import LINEAR
+from charrnn.numerics import (
+    Float,
+    Float64,
+    Ids,
+    Mask,
+    log_softmax,
+    require_finite_predictions,
+    softmax,
+)
+
+MEMORY = 0.99
+"""What the mean of squared gradients keeps at each chunk."""
+LEAST = 1e-5
+"""Added to the root of the mean of squared gradients."""
+QUIETLY = np.errstate(over="ignore", invalid="ignore")
+"""Weights that grow without bound are found by what they predict."""
+BLOCK = 1 << 14
+"""Weights that are changed at once, so that they stay in the processor's cache."""
+
+
+class Learner:
+    """A copy of a model that learns from the text it reads, in one stream.
+
+    Args:
+        model: a network, or a network with counts, which are left as they are.
+        config: how it learns.
+        end: the symbol that ends an item, before which the state is reset; None: the state is carried.
+
+    Raises:
+        UsageError: the model is none that can learn this way: one of pairs, or with edited units or another head.
+    """
+
+    def __init__(self, model: CharRNN, config: AdaptingConfig, end: int | None = None) -> None:
+        require_able(model)
+        self._model, self._config, self._end = model, config, end
+        shape = model.config
+        self._weights, self._gradient = Parameters(shape), Parameters(shape)
+        self._weights.copy_from(model.weights)
+        self._trained = self._weights.vector.copy()
+        self._squares = np.zeros_like(self._trained)
+        self._start = model.initial_state()
+        self._state = self._start
+        self.num_steps = 0
+        """Chunks that it has learned from."""
+
+    def read(self, ids: Ids) -> Iterator[tuple[Ids, Float64]]:
+        """Read a text, and learn from it; what follows it may be read in another call.
+
+        Args:
+            ids: the text, (T,).
+
+        Yields:
+            For each chunk the symbols that come, (C,), and the log-probabilities of all symbols there, (C, V), in nats.
+            They are those of the weights from before the chunk: it is learned from when the next one is asked for.
+
+        Raises:
+            SettingError: the rate is too high: the weights grow without bound.
+            CheckpointError: the model's own predictions overflow.
+        """
+        for begin in range(0, len(ids) - 1, self._config.adapt_chunk):
+            chunk = ids[begin : begin + self._config.adapt_chunk + 1].astype(np.int64)
+            reading, log_p = self._predict(chunk[:-1])
+            yield chunk[1:], log_p
+            self._learn(reading, chunk[1:])
+
+    def learn(self, ids: Ids, progress: Callable[[int], object] = lambda _: None) -> float:
+        """Read a text, (T,), to learn from it; the arguments are those of `read` and `evaluate`.
+
+        Returns:
+            What the symbols after the first cost on the way, in nats.
+        """
+        nats = 0.0
+        for targets, log_p in self.read(ids):
+            nats -= float(np.take_along_axis(log_p, targets[:, None], axis=1).sum())
+            progress(len(targets))
+        return nats
+
+    def adapted(self) -> CharRNN:
+        """A copy of the model with the weights as they are now."""
+        return self._model.with_weights(self._weights.to_weights(self._model.weights))
+
+    def _require_finite(self, total: float) -> None:
+        """Check a sum over predictions."""
+        if self.num_steps and not math.isfinite(total):
+            raise SettingError.naming(
+                "{adapt_rate} {rate:g} is too high: the weights grow without bound",
+                f"try {{adapt_rate:{self._config.rate / 10:g}}}",
+                rate=self._config.rate,
+            )
+        require_finite_predictions(total)
+
+    @QUIETLY
+    def _predict(self, ids: Ids) -> tuple[Reading, Float64]:
+        """Read a chunk, (C,): what its gradient needs, and the log-probabilities after each symbol, (C, V)."""
+        layers = self._model.config.num_layers
+        resets = np.zeros(len(ids), np.bool_) if self._end is None else ids == self._end
+        reading = read(self._weights, ids, self._state[:layers], self._start[:layers], resets)
+        self._require_finite(float(reading.logits.sum()))
+        after: States = reading.state
+        log_p = log_softmax(reading.logits)
+        if isinstance(self._model, MixedModel):
+            nodes, last = self._contexts(self._model, ids, resets)
+            log_p = np.log(self._model.counts.mix(reading.logits, nodes)[0])
+            after = (*after, (last,))
+        self._state = after
+        return reading, log_p
+
+    def _contexts(
+        self, model: MixedModel, ids: Ids, resets: Mask
+    ) -> tuple[npt.NDArray[np.int64], Any]:
+        """The contexts of the counts after each symbol, (C, K), and after the last."""
+        table, now = model.counts.table, self._state[-1][0]
+        nodes = np.empty((len(ids), table.order), np.int64)
+        for t, symbol in enumerate(ids):
+            nodes[t] = now = table.advance(symbol, self._start[-1][0] if resets[t] else now)
+        return nodes, now
+
+    @QUIETLY
+    def _learn(self, reading: Reading, targets: Ids) -> None:
+        """One step on a chunk, with the network's own predictions, not those of the mixture."""
+        d_logits = softmax(reading.logits)
+        d_logits[np.arange(len(targets)), targets] -= 1
+        d_logits /= len(targets)
+        backward(self._weights, reading, d_logits, self._gradient)
+        self.num_steps += 1
+        vectors = self._weights.vector, self._trained, self._gradient.vector, self._squares
+        for begin in range(0, len(self._trained), BLOCK):
+            self._change(*(vector[begin : begin + BLOCK] for vector in vectors))
+
+    def _change(self, weights: Float, trained: Float, gradient: Float, squares: Float) -> None:
+        """The step of some weights; the gradient is overwritten."""
+        config = self._config
+        weights += config.adapt_decay * (trained - weights)
+        if config.adapt_rule == "rms":
+            squares += (1 - MEMORY) * (gradient * gradient - squares)
+            seen = 1 - MEMORY**self.num_steps
+            gradient /= np.sqrt(squares / seen) + LEAST
+        gradient *= config.rate
+        weights -= gradient
+
+
+def require_able(model: CharRNN) -> None:
+    """Raise UsageError unless a model can go on learning in NumPy."""
+    if model.config.align is not None:
+        raise UsageError("a model of pairs cannot go on learning from a text")
+    if model.head_kind is not LINEAR:
+        raise UsageError("a network with a head of its own cannot go on learning from a text")
+    model.require_unedited("learning from a text")

@@ -1,0 +1,206 @@
+"""A model that learns while it reads: each prediction comes before what is learned from it, and a copy learns."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from helpers import make_text, random_model
+from torch.nn.functional import cross_entropy
+from variants import VARIANTS, every_cell
+
+from charrnn.adapting.learner import LEAST, Learner
+from charrnn.adapting.rates import choose_rate
+from charrnn.config import ADAPTING_RATES, AdaptingConfig
+from charrnn.counts.counting import count
+from charrnn.counts.mixed_model import MixedModel
+from charrnn.counts.mixture import Counts
+from charrnn.errors import CharrnnError
+from charrnn.evaluation.evaluate import evaluate
+from charrnn.evaluation.learning import learn
+from charrnn.interpret.edits import Edit, edited
+from charrnn.model import CharRNN
+from charrnn.network.backward import Parameters, backward, read
+from charrnn.network.heads import Head, linear_logits, linear_shapes
+from charrnn.numerics import softmax
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.network import Network
+
+TEXT = make_text(1500)
+VOCABULARY = Vocabulary("char", sorted(set(map(ord, TEXT))))
+IDS = VOCABULARY.encode(TEXT)
+V = len(VOCABULARY)
+NOTHING = AdaptingConfig(adapt_rate=1e-30, adapt_decay=0.0, adapt_chunk=7)
+"""Settings with which nothing is learned."""
+
+
+def model_of(cell="lstm", **more):
+    shape = {"num_layers": 2, "hidden_size": 8, "embedding_size": 4, "scale": 0.3} | more
+    return random_model(VOCABULARY, kind=CharRNN, seed=3, cell=cell, **shape)
+
+
+def mixed(model):
+    counts = count(IDS[:800], V, order=4, most=300, end=None)
+    return MixedModel(model, Counts(counts, (-0.5, 1.0, 0.5, 0.1, 0.5, -0.5)))
+
+
+def predictions(model, ids, config=None, end=None):
+    """The log-probabilities after each symbol but the last."""
+    learner = Learner(model, config or AdaptingConfig(), end)
+    return np.concatenate([log_p for _, log_p in learner.read(ids)])
+
+
+@pytest.mark.parametrize("item_end", [None, "\n"])
+@pytest.mark.parametrize(("name", "activation"), VARIANTS)
+def test_a_learner_that_learns_nothing_reads_as_the_model_does(name, activation, item_end):
+    model = model_of(name, activation=activation, layer_norm=True, learn_start=True)
+    for one in (model, mixed(model)):
+        how = {"item_end": item_end} if item_end else {"streams": 1}
+        expected = evaluate(one, IDS[:300], **how)
+        how.pop("streams", None)
+        found = evaluate(one, IDS[:300], adapt=NOTHING, **how)
+        assert found.total_nats == pytest.approx(expected.total_nats, rel=1e-5)
+        assert (found.correct, found.characters) == (expected.correct, expected.characters)
+        assert (found.items, found.streams) == (expected.items, 1)
+
+
+@pytest.mark.parametrize("rule", ["rms", "sgd"])
+@pytest.mark.parametrize("has_counts", [False, True])
+def test_a_prediction_depends_on_nothing_after_it(rule, has_counts):
+    model = mixed(model_of()) if has_counts else model_of()
+    config = AdaptingConfig(adapt_rule=rule, adapt_chunk=8)
+    before = predictions(model, IDS[:65], config)
+    np.testing.assert_allclose(np.exp(before).sum(axis=1), 1, atol=1e-9)
+    for place in (5, 24, 40):
+        changed = IDS[:65].copy()
+        changed[place:] = (changed[place:] + 1) % V
+        after = predictions(model, changed, config)
+        np.testing.assert_array_equal(after[:place], before[:place])
+        assert (after[place:] != before[place:]).any()
+
+
+@every_cell
+@pytest.mark.parametrize(("rule", "rate"), [("rms", 0.01), ("sgd", 0.5)])
+def test_what_is_read_again_is_expected_more(name, rule, rate):
+    model = model_of(name)
+    config = AdaptingConfig(adapt_rule=rule, adapt_rate=rate, adapt_chunk=16)
+    text = np.tile(IDS[:160], 3)
+    learned = evaluate(model, text, adapt=config)
+    assert learned.nats_per_char < evaluate(model, text, streams=1).nats_per_char - 0.05
+
+
+@every_cell
+def test_a_step_of_sgd_is_that_of_torch(name):
+    """From the trained weights, to which decay has nothing to add."""
+    model = model_of(name, layer_norm=True)
+    network = Network(model.config)
+    network.load_numpy(model.weights)
+    ids = IDS[:21].astype(np.int64)
+    logits, _ = network(torch.from_numpy(ids[:-1, None]), None)
+    cross_entropy(logits[:, 0], torch.from_numpy(ids[1:])).backward()
+    config = AdaptingConfig(adapt_rule="sgd", adapt_rate=0.5, adapt_chunk=20, adapt_decay=0.25)
+    learner = Learner(model, config)
+    nats = learner.learn(ids)
+    expected = cross_entropy(logits[:, 0], torch.from_numpy(ids[1:])).item() * 20
+    assert nats == pytest.approx(expected, rel=1e-5)
+    folded = model.cell.folds_bias
+    for weight, gradient in ((n, w.grad) for n, w in network.named_parameters()):
+        if folded and "bias_hh" in weight:  # what both biases learn is in the first
+            continue
+        wanted = model.weights[weight] - 0.5 * gradient.numpy()
+        np.testing.assert_allclose(learner.adapted().weights[weight], wanted, atol=2e-6)
+
+
+def test_the_rules_are_their_equations():
+    """Three steps in float64, with the learner's own gradients."""
+    model, chunk = model_of(num_layers=1), 10
+    for rule, rate in (("sgd", 0.2), ("rms", 0.002)):
+        weights, gradient = Parameters(model.config), Parameters(model.config)
+        weights.copy_from(model.weights)
+        trained = weights.vector.astype(np.float64)
+        squares, state = np.zeros_like(trained), model.initial_state()
+        for k in range(3):
+            ids = IDS[k * chunk : (k + 1) * chunk + 1].astype(int)
+            passed = read(weights, ids[:-1], state, state, np.zeros(chunk, np.bool_))
+            d_logits = (softmax(passed.logits) - np.eye(V)[ids[1:]]) / chunk
+            backward(weights, passed, d_logits, gradient)
+            state, g = passed.state, gradient.vector.astype(np.float64)
+            squares = 0.99 * squares + 0.01 * g**2
+            scaled = g / (np.sqrt(squares / (1 - 0.99 ** (k + 1))) + LEAST) if rule == "rms" else g
+            w = weights.vector.astype(np.float64)
+            weights.vector[:] = w + 0.1 * (trained - w) - rate * scaled
+        config = AdaptingConfig(
+            adapt_rule=rule, adapt_rate=rate, adapt_decay=0.1, adapt_chunk=chunk
+        )
+        found = learn(model, IDS[: 3 * chunk + 1], config).model.weights
+        expected = weights.to_weights(model.weights)
+        for weight, array in expected.items():
+            np.testing.assert_allclose(found[weight], array, atol=2e-5)
+
+
+@pytest.mark.parametrize("has_counts", [False, True])
+def test_the_model_keeps_its_weights_and_the_copy_predicts_with_its_own(has_counts):
+    model = mixed(model_of()) if has_counts else model_of()
+    kept = {name: array.copy() for name, array in model.weights.items()}
+    fingerprint = model.fingerprint
+    learned = learn(model, IDS[:200], AdaptingConfig(adapt_rate=0.01))
+    assert all((model.weights[name] == array).all() for name, array in kept.items())
+    assert model.fingerprint == fingerprint != learned.model.fingerprint
+    assert type(learned.model) is type(model)
+    after = evaluate(learned.model, IDS[:200], streams=1).nats_per_char
+    assert after < learned.nats / learned.characters < math.log(V) + 1
+    again = predictions(learned.model, IDS[:50], NOTHING)
+    np.testing.assert_allclose(again, predictions(learned.model, IDS[:50], NOTHING))
+
+
+def test_weights_that_were_laid_out_come_back():
+    model = model_of("gru", layer_norm=True, learn_start=True)
+    for one in (model, model_of("lstm"), model_of("jordan"), model_of("peephole")):
+        weights = Parameters(one.config)
+        weights.copy_from(one.weights)
+        for name, array in weights.to_weights(one.weights).items():
+            np.testing.assert_allclose(array, one.weights[name], atol=1e-6)
+
+
+def test_the_best_rate_of_several_is_taken():
+    model = model_of(num_layers=1)
+    usual = ADAPTING_RATES["sgd"]
+    config, tried = choose_rate(model, IDS[:300], None, AdaptingConfig(adapt_rule="sgd"))
+    assert usual in tried
+    assert config.rate == min(tried, key=tried.__getitem__)
+    assert tried[config.rate] == evaluate(model, IDS[:300], adapt=config).nats_per_char
+    ordered = sorted(tried)
+    assert config.rate not in (ordered[0], ordered[-1]) or len(tried) >= 8
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: edited(m, [Edit("clamp", "L0.c.1", 1.0)]),
+        lambda m: CharRNN(
+            m.config, m.vocabulary, m.weights, Head(shapes=linear_shapes, logits=linear_logits)
+        ),
+    ],
+    ids=["edited", "another head"],
+)
+def test_a_model_that_cannot_learn_is_refused(change, wording):
+    with pytest.raises(CharrnnError) as caught:
+        Learner(change(model_of()), AdaptingConfig())
+    wording(caught.value)
+
+
+def test_a_rate_at_which_the_weights_grow_without_bound_is_refused(wording):
+    with pytest.raises(CharrnnError) as caught:
+        learn(
+            model_of("elman", activation="relu"),
+            IDS,
+            AdaptingConfig(adapt_rule="sgd", adapt_rate=99.0),
+        )
+    wording(caught.value)
+
+
+@pytest.mark.parametrize("how", [{"window": 9}, {"streams": 2}])
+def test_a_text_that_is_learned_from_is_read_in_one_stream(how, wording):
+    with pytest.raises(CharrnnError) as caught:
+        evaluate(model_of(), IDS, adapt=AdaptingConfig(), **how)
+    wording(caught.value)
