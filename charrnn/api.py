@@ -8,14 +8,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.config import AdaptingConfig, ModelConfig, SamplingConfig
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.counts.mixture import Counts
 from charrnn.errors import UsageError
 from charrnn.evaluation.evaluate import Evaluation, evaluate
+from charrnn.evaluation.learning import learn
 from charrnn.interpret.edits import AnyEdit, edited
 from charrnn.interpret.recording import Recording, record
 from charrnn.model import CharRNN
@@ -247,6 +248,7 @@ class LanguageModel(CharRNN):
         window: int | None = None,
         item_end: str | None = None,
         carried: bool = False,
+        adapt: AdaptingConfig | None = None,
     ) -> Evaluation:
         """Score a text: cross-entropy, perplexity, accuracy of the model's predictions. See `charrnn.evaluate`.
 
@@ -256,12 +258,32 @@ class LanguageModel(CharRNN):
             item_end: what ends an item, to score each item by itself: a newline for lines; None: as the model was
                 trained.
             carried: read the text as running text, even with a model of lines.
+            adapt: learn from each chunk after it was scored, in a copy of the model; None: the model stays as it is.
 
         Raises:
             DataError: the text is too short, or has characters that the model does not know.
-            UsageError: a window for items, or a vocabulary without `item_end`.
+            UsageError: a window for items or with `adapt`, or a vocabulary without `item_end`.
         """
-        return evaluate(self, text, window=window, item_end=item_end, carried=carried)
+        return evaluate(self, text, window=window, item_end=item_end, carried=carried, adapt=adapt)
+
+    def adapted(self, text: str, **settings: Any) -> Self:
+        """A copy of this model that has learned from a text while it read it; this model is unchanged.
+
+        Args:
+            text: its characters must be known to the model.
+            settings: adapt_rule, adapt_rate and so on: the fields of AdaptingConfig.
+
+        Raises:
+            DataError: the text is too short, or has characters that the model does not know.
+            UsageError: units are edited, or a setting is unknown, out of its range, or too high a rate.
+
+        Example:
+            model.adapted(notes).sample("Dear ")
+        """
+        _require_text("text", text)
+        ids = self.vocabulary.encode(as_read(text, self.reading))
+        config = config_of(AdaptingConfig, settings)
+        return cast("Self", learn(self, ids, config, item_end=item_end_of(self.reading)).model)
 
     def save(self, path: str | Path) -> None:
         """Write the model, with its counts, to a .safetensors file, which `charrnn.load` and the command line read.

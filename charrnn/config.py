@@ -824,7 +824,7 @@ class SamplingConfig(BasicSamplingConfig):
 
 
 AdaptingRule = Literal["rms", "sgd"]
-ADAPTING_RATES = {"rms": 0.0003, "sgd": 0.05}
+ADAPTING_RATES = {"rms": 0.001, "sgd": 0.1}
 """The usual rates of each rule."""
 
 
@@ -846,7 +846,7 @@ class AdaptingConfig(Config):
         low=0,
         above=True,
         high=100,
-        default_text="0.0003 for rms, 0.05 for sgd",
+        default_text="0.001 for rms, 0.1 for sgd",
         needs=("adapt",),
         panel=ADAPTING,
     )

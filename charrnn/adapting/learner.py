@@ -16,13 +16,14 @@ Models", ICML 2018, who take the mean of g² over the training text, and pull ba
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.config import AdaptingConfig
 from charrnn.counts.mixed_model import MixedModel
+from charrnn.counts.mixture import Counts, features, slope, weights
+from charrnn.counts.table import Nodes
 from charrnn.errors import SettingError, UsageError
 from charrnn.model import CharRNN, States
 from charrnn.network.backward import Parameters, Reading, backward, read
@@ -37,9 +38,11 @@ from charrnn.numerics import (
     softmax,
 )
 
+WEIGHT_RATE = 1.0
+"""The rate at which the weight of the counts learns."""
 MEMORY = 0.99
 """What the mean of squared gradients keeps at each chunk."""
-LEAST = 1e-5
+LEAST = 1e-3
 """Added to the root of the mean of squared gradients."""
 QUIETLY = np.errstate(over="ignore", invalid="ignore")
 """Weights that grow without bound are found by what they predict."""
@@ -61,6 +64,7 @@ class Learner:
 
     def __init__(self, model: CharRNN, config: AdaptingConfig, end: int | None = None) -> None:
         require_able(model)
+        self._mixture = _Mixture(model.counts) if isinstance(model, MixedModel) else None
         self._model, self._config, self._end = model, config, end
         shape = model.config
         self._weights, self._gradient = Parameters(shape), Parameters(shape)
@@ -106,7 +110,10 @@ class Learner:
 
     def adapted(self) -> CharRNN:
         """A copy of the model with the weights as they are now."""
-        return self._model.with_weights(self._weights.to_weights(self._model.weights))
+        model = self._model.with_weights(self._weights.to_weights(self._model.weights))
+        if self._mixture and isinstance(model, MixedModel):
+            return type(model)(model.network, self._mixture.counts)
+        return model
 
     def _require_finite(self, total: float) -> None:
         """Check a sum over predictions."""
@@ -127,26 +134,19 @@ class Learner:
         self._require_finite(float(reading.logits.sum()))
         after: States = reading.state
         log_p = log_softmax(reading.logits)
-        if isinstance(self._model, MixedModel):
-            nodes, last = self._contexts(self._model, ids, resets)
-            log_p = np.log(self._model.counts.mix(reading.logits, nodes)[0])
-            after = (*after, (last,))
+        if self._mixture:
+            before, first = self._state[-1][0], self._start[-1][0]
+            nodes = self._mixture.read(ids, before, first, resets)
+            log_p = self._mixture.predict(reading.logits, nodes)
+            after = (*after, (nodes[-1],))
         self._state = after
         return reading, log_p
 
-    def _contexts(
-        self, model: MixedModel, ids: Ids, resets: Mask
-    ) -> tuple[npt.NDArray[np.int64], Any]:
-        """The contexts of the counts after each symbol, (C, K), and after the last."""
-        table, now = model.counts.table, self._state[-1][0]
-        nodes = np.empty((len(ids), table.order), np.int64)
-        for t, symbol in enumerate(ids):
-            nodes[t] = now = table.advance(symbol, self._start[-1][0] if resets[t] else now)
-        return nodes, now
-
     @QUIETLY
     def _learn(self, reading: Reading, targets: Ids) -> None:
-        """One step on a chunk, with the network's own predictions, not those of the mixture."""
+        """One step on a chunk: the network learns by its own predictions, not by those of the mixture."""
+        if self._mixture:
+            self._mixture.learn(targets, self._config.adapt_decay)
         d_logits = softmax(reading.logits)
         d_logits[np.arange(len(targets)), targets] -= 1
         d_logits /= len(targets)
@@ -166,6 +166,46 @@ class Learner:
             gradient /= np.sqrt(squares / seen) + LEAST
         gradient *= config.rate
         weights -= gradient
+
+
+class _Mixture:
+    """Counts whose weight beside the network learns too, since the better that one becomes, the less they should weigh.
+
+    Args:
+        counts: as they were fitted.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts, self._w = counts, np.array(counts.w)
+
+    @property
+    def counts(self) -> Counts:
+        """The counts with their weight as it is now."""
+        return replace(self._counts, w=tuple(self._w.tolist()))
+
+    def read(self, ids: Ids, now: Nodes, start: Nodes, resets: Mask) -> Nodes:
+        """The contexts of the counts after each symbol of a chunk, (C, K); see `charrnn.network.backward.read`."""
+        table = self._counts.table
+        nodes = np.empty((len(ids), table.order), np.int64)
+        for t, symbol in enumerate(ids):
+            nodes[t] = now = table.advance(symbol, start if resets[t] else now)
+        return nodes
+
+    def predict(self, logits: Float, nodes: Nodes) -> Float64:
+        """The log-probabilities of all symbols after each of a chunk, (C, V)."""
+        network, counted = softmax(logits.astype(np.float64)), self._counts.table.predict(nodes)
+        known = features(network, counted, nodes)
+        weight = weights(self._w, known)[:, None]
+        self._made = network, counted, known
+        log_p: Float64 = np.log((1 - weight) * network + weight * counted)
+        return log_p
+
+    def learn(self, targets: Ids, decay: float) -> None:
+        """One step on the chunk that was predicted last, whose symbols are these, (C,)."""
+        network, counted, known = self._made
+        came = np.arange(len(targets)), targets
+        self._w += decay * (self._counts.w - self._w)
+        self._w += WEIGHT_RATE * slope(self._w, network[came], counted[came], known)
 
 
 def require_able(model: CharRNN) -> None:

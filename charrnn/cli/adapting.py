@@ -1,7 +1,7 @@
 """The options of commands whose model goes on learning from a text: a copy of it, which is not kept."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.inputs import NAMED
@@ -44,8 +44,8 @@ class ScoringAdaptOptions(AdaptingConfig, _WhileScoring):
 
     def chosen(
         self, model: "CharRNN", validation: "Ids | None", item_end: str | None, work: "Work"
-    ) -> AdaptingConfig | None:
-        """How the text is learned from; None: it is not.
+    ) -> tuple[AdaptingConfig | None, dict[float, float]]:
+        """How the text is learned from (None: it is not), and the bits per character at each rate that was tried.
 
         Args:
             model: the model.
@@ -57,8 +57,10 @@ class ScoringAdaptOptions(AdaptingConfig, _WhileScoring):
             DataError: there is no validation text.
             UsageError: the model cannot go on learning.
         """
+        names = [field.name for field in fields(AdaptingConfig)]
+        config = AdaptingConfig(**{name: getattr(self, name) for name in names})
         if not self.adapt_search or validation is None:
-            return self if self.adapt else None
+            return (config if self.adapt else None), {}
         from charrnn.adapting.rates import choose_rate
         from charrnn.evaluation.learning import as_learned
 
@@ -67,14 +69,12 @@ class ScoringAdaptOptions(AdaptingConfig, _WhileScoring):
                 "{adapt_search} needs validation text, and the model's corpus has none",
                 "give {adapt_rate:RATE} instead",
             )
-        config, tried = choose_rate(
-            model, *as_learned(model, validation, item_end), config=self, progress=work.advance
-        )
-        costs = ", ".join(
-            f"{rate:g} {nats / math.log(2):.3f}" for rate, nats in sorted(tried.items())
-        )
-        say(f"charrnn: bits per character of validation text by rate: {costs}")
-        return config
+        ids, end = as_learned(model, validation, item_end)
+        config, tried = choose_rate(model, ids, end, config, progress=work.advance)
+        bits = {rate: nats / math.log(2) for rate, nats in sorted(tried.items())}
+        costs = ", ".join(f"{rate:g}: {cost:.3f}" for rate, cost in bits.items())
+        say(f"charrnn: rates tried on validation text, with bits per character: {costs}")
+        return config, bits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,10 +179,10 @@ def evaluate(
     with working(None, noun_of(model.vocabulary.level)) as work:
         corpus = _own_corpus(loaded, options) if split or adapting.adapt_search else None
         text = (_part_of(corpus, split), 0) if corpus and split else _read(names, model, reading)
-        how = adapting.chosen(model, corpus.val if corpus else None, end, work)
+        how, tried = adapting.chosen(model, corpus.val if corpus else None, end, work)
         result = _score(model, text, options, end, how, work)
     if options.json:
-        _print_json(result, model, options, corpus)
+        _print_json(result, model, options, corpus, tried)
         return
     unit = short_noun_of(model.vocabulary.level)
     _print_table(result, unit, model, split)
@@ -250,9 +250,15 @@ def _own_corpus(loaded: "Checkpoint", options: EvaluateOptions) -> "Corpus":
 
 
 def _print_json(
-    result: "Evaluation", model: "CharRNN", options: EvaluateOptions, corpus: "Corpus | None"
+    result: "Evaluation",
+    model: "CharRNN",
+    options: EvaluateOptions,
+    corpus: "Corpus | None",
+    tried: dict[float, float],
 ) -> None:
     metrics: dict[str, Any] = result.as_dict() | {"counts": has_counts(model)}
+    if tried:
+        metrics["adapting"]["bits_by_rate"] = {f"{rate:g}": bits for rate, bits in tried.items()}
     if model.edits:
         metrics["edits"] = list(map(str, model.edits))
     if options.baselines and corpus:

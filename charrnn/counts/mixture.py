@@ -172,10 +172,25 @@ def fit(network: Float64, counted: Float64, known: Float64) -> tuple[float, ...]
         if before - cost < SETTLED:
             break
         before = cost
-        gradient = known.T @ (weight * counted / p - weight) / len(p) - RIDGE * w
+        gradient = _slope(weight, counted / p, known) - RIDGE * w
         curvature = (known.T * (weight * (1 - weight))) @ known / len(p) + RIDGE * np.eye(F)
         w = w + np.linalg.solve(curvature, gradient)
     return tuple(w.tolist())
+
+
+def slope(w: Float64, network: Float64, counted: Float64, known: Float64) -> Float64:
+    """How the mean log-probability of the symbols that came rises with each number of the weight, (F,).
+
+    The arguments are those of `fit`.
+    """
+    weight = weights(w, known)
+    return _slope(weight, counted / ((1 - weight) * network + weight * counted), known)
+
+
+def _slope(weight: Float64, gain: Float64, known: Float64) -> Float64:
+    """`slope` from the weights and how much likelier each symbol is by the counts than by the mixture, (P,)."""
+    made: Float64 = known.T @ (weight * gain - weight) / len(weight)
+    return made
 
 
 def cross_entropy(

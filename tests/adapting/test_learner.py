@@ -11,6 +11,7 @@ from variants import VARIANTS, every_cell
 
 from charrnn.adapting.learner import LEAST, Learner
 from charrnn.adapting.rates import choose_rate
+from charrnn.api import LanguageModel
 from charrnn.config import ADAPTING_RATES, AdaptingConfig
 from charrnn.counts.counting import count
 from charrnn.counts.mixed_model import MixedModel
@@ -30,6 +31,7 @@ TEXT = make_text(1500)
 VOCABULARY = Vocabulary("char", sorted(set(map(ord, TEXT))))
 IDS = VOCABULARY.encode(TEXT)
 V = len(VOCABULARY)
+W = (-0.5, 1.0, 0.5, 0.1, 0.5, -0.5)
 NOTHING = AdaptingConfig(adapt_rate=1e-30, adapt_decay=0.0, adapt_chunk=7)
 """Settings with which nothing is learned."""
 
@@ -41,7 +43,7 @@ def model_of(cell="lstm", **more):
 
 def mixed(model):
     counts = count(IDS[:800], V, order=4, most=300, end=None)
-    return MixedModel(model, Counts(counts, (-0.5, 1.0, 0.5, 0.1, 0.5, -0.5)))
+    return MixedModel(model, Counts(counts, W))
 
 
 def predictions(model, ids, config=None, end=None):
@@ -52,7 +54,10 @@ def predictions(model, ids, config=None, end=None):
 
 @pytest.mark.parametrize("item_end", [None, "\n"])
 @pytest.mark.parametrize(("name", "activation"), VARIANTS)
-def test_a_learner_that_learns_nothing_reads_as_the_model_does(name, activation, item_end):
+def test_a_learner_that_learns_nothing_reads_as_the_model_does(
+    name, activation, item_end, monkeypatch
+):
+    monkeypatch.setattr("charrnn.adapting.learner.WEIGHT_RATE", 0.0)
     model = model_of(name, activation=activation, layer_norm=True, learn_start=True)
     for one in (model, mixed(model)):
         how = {"item_end": item_end} if item_end else {"streams": 1}
@@ -153,6 +158,18 @@ def test_the_model_keeps_its_weights_and_the_copy_predicts_with_its_own(has_coun
     np.testing.assert_allclose(again, predictions(learned.model, IDS[:50], NOTHING))
 
 
+def test_the_weight_of_the_counts_learns_too():
+    """The first chunk's step is towards what the mixture would have expected more there."""
+    model = mixed(model_of())
+    ids = IDS[900:1000]
+    config = AdaptingConfig(adapt_rate=1e-30, adapt_chunk=99)
+    learned = learn(model, ids, config)
+    assert learned.model.counts.w != model.counts.w
+    again = learn(learned.model, ids, config)
+    assert again.nats < learned.nats - 0.01
+    assert model.counts.w == W
+
+
 def test_weights_that_were_laid_out_come_back():
     model = model_of("gru", layer_norm=True, learn_start=True)
     for one in (model, model_of("lstm"), model_of("jordan"), model_of("peephole")):
@@ -204,3 +221,14 @@ def test_a_text_that_is_learned_from_is_read_in_one_stream(how, wording):
     with pytest.raises(CharrnnError) as caught:
         evaluate(model_of(), IDS, adapt=AdaptingConfig(), **how)
     wording(caught.value)
+
+
+def test_a_language_model_gives_a_copy_that_has_learned():
+    model = random_model(VOCABULARY, seed=3)
+    settings = {"adapt_rule": "sgd", "adapt_rate": 0.5}
+    learned = model.adapted(TEXT[:300], **settings)
+    assert isinstance(learned, LanguageModel)
+    expected = learn(model, IDS[:300], AdaptingConfig(**settings)).model
+    assert learned.fingerprint == expected.fingerprint != model.fingerprint
+    found = model.evaluate(TEXT[:300], adapt=AdaptingConfig(**settings))
+    assert found == evaluate(model, TEXT[:300], adapt=AdaptingConfig(**settings))

@@ -72,7 +72,8 @@ RELEASED = {
         --repetition-window --no-repeat-ngram --ban --bias --match --stop
         --until-sentence --max-chars --lines --infill --beam --infill-newlines
         --separator --unique --novel --novel-length --best-of --json --log-probabilities
-        --show-probabilities --color --palette --clamp --steer --steer-file --counts""",
+        --show-probabilities --color --palette --clamp --steer --steer-file --counts
+        --adapt --adapt-chunk --adapt-decay --adapt-rate --adapt-rule""",
     "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram
         --max-chars --from --color --width --palette --digits --pager --follow --length
         --temp --seed --svg --png --html --dump --lstmvis --clamp --steer --steer-file
@@ -85,7 +86,8 @@ RELEASED = {
     "score": """--lines --unknown-bits --by --top --sort --threshold --prompt --pick --json --clamp
         --steer --steer-file --counts""",
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer
-        --steer-file --json --color --png --svg --width --vectors --counts""",
+        --steer-file --json --color --png --svg --width --vectors --counts --adapt
+        --adapt-chunk --adapt-decay --adapt-rate --adapt-rule --adapt-search""",
     "gradients": "--distance --fresh --seed --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",

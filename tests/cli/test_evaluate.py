@@ -25,6 +25,7 @@ KEYS = [
     "lines",
     "items",
     "protocol",
+    "adapting",
     "counts",
 ]
 

@@ -157,6 +157,7 @@ WORDS = {
         "lstmvis",
         "target",
     ),
+    *("adapt", "adapt_rule"),
     *("fresh", "split", "corpus", "pick", "by", "cells", "align", "attention", "of", "nearest"),
 }
 """Options that are words, texts and paths: a number in them is not read as one."""

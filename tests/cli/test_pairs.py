@@ -223,6 +223,8 @@ def test_what_a_model_of_pairs_cannot_do_is_refused(see, wording):
         wording(see(command, "reverse", *texts, status=4))
     wording(see("evaluate", "reverse", "reverse.tsv", "--window", 8, status=2))
     wording(see("evaluate", "reverse", "reverse.tsv", "--clamp", "L0>.f.1=1", status=2))
+    wording(see("evaluate", "reverse", "reverse.tsv", "--adapt", status=2))
+    wording(see("sample", "cases", "--given", "up", "--adapt", "reverse.tsv", status=2))
 
 
 def test_a_language_model_is_not_converted(workplace, monkeypatch, capsys, wording):

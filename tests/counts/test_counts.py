@@ -18,7 +18,7 @@ from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.counts.counting import count
 from charrnn.counts.mixed_model import MixedModel
-from charrnn.counts.mixture import Counts, F, cross_entropy, features, fit, weights
+from charrnn.counts.mixture import Counts, F, cross_entropy, features, fit, slope, weights
 from charrnn.counts.table import SCALE, CountTable, as_codes
 from charrnn.errors import CheckpointError
 from charrnn.evaluation.count_weights import count_and_fit
@@ -202,6 +202,16 @@ def test_a_fit_finds_the_weights_that_made_the_symbols():
     np.testing.assert_allclose(found, wanted, atol=0.15)
     best = cross_entropy(found, own, others, known)
     assert best <= cross_entropy(tuple(wanted), own, others, known)
+
+
+def test_the_slope_of_a_fit_is_the_derivative_of_its_cost():
+    random = np.random.default_rng(4)
+    own, others = random.uniform(0.01, 1, (2, 50))
+    known, w, small = random.normal(0, 1, (50, F)), np.array(W), 1e-6
+    for k, expected in enumerate(slope(w, own, others, known)):
+        step = small * np.eye(F)[k]
+        below, above = (cross_entropy(tuple(w + s), own, others, known) for s in (-step, step))
+        assert expected == pytest.approx((below - above) / (2 * small * 50), rel=1e-5, abs=1e-8)
 
 
 @every_cell
