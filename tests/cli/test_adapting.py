@@ -47,7 +47,7 @@ def test_the_figure_is_the_library_s_with_its_settings(ran, workplace, text):
     assert expected.protocol in shown
 
 
-def test_a_rate_is_chosen_on_validation_text_for_another_text(ran, workplace, wording):
+def test_a_rate_is_chosen_on_validation_text_for_another_text(ran, workplace):
     """Of the corpus, 6,000 characters, the 10th part before the test text validates."""
     model = load_checkpoint(workplace / BEST).model
     usual = ("evaluate", "--split", "test", "--adapt", "--adapt-rule", "sgd", "--no-counts")
