@@ -20,7 +20,6 @@ does not make alike, of Welch's. Nothing else should be running, unless the step
 reached the transformer's loss: the time of the one divided by that of the other.
 """
 
-import contextlib
 import itertools
 import json
 import math
@@ -268,8 +267,7 @@ def numbers(seeds: str) -> Sequence[int]:
 def main(given: Sequence[str]) -> None:
     """Do what a command line asks for."""
     cut = given.index("--") if "--" in given else len(given)
-    with contextlib.suppress(KeyboardInterrupt):
-        app(list(given[:cut]), obj=list(given[cut + 1 :]))
+    app(list(given[:cut]), obj=list(given[cut + 1 :]))
 
 
 if __name__ == "__main__":
