@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import make_text
 
 from charrnn.interpret.concepts import CONCEPTS
 from charrnn.interpret.finding import find
@@ -82,9 +83,28 @@ def test_a_benchmark_prints_figures_beside_its_goals(benchmark, name, tmp_path, 
 def test_the_benchmark_of_compression_prints_a_row_for_each_program(workplace, monkeypatch, capsys):
     pytest.importorskip("constriction")
     monkeypatch.chdir(workplace)
-    loaded("compression", monkeypatch).measure("tiny", None, 200)
-    rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows[2:5]] == ["gzip", "bzip2", "xz"]
-    assert any(row.startswith("  charrnn, network alone ") for row in rows)
-    assert re.match(r"  charrnn compress +\d+ +[\d.]+ % +[\d.]+ +[\d,]+ +[\d,]+$", rows[-2])
-    assert re.match(r"  header \d+ bytes, then [\d,]+ bits; claimed [\d,]+: ", rows[-1])
+    module = loaded("compression", monkeypatch)
+    table = module.Table()
+    module.measure("tiny", None, 300, table)
+    module.print_table(table)
+    cells = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    rows = {row[0]: row[1:] for row in reversed(cells) if len(row) > 1}  # of the first table
+    of_text = 8 * len(table.texts[0].content) / table.texts[0].length
+    for program in ("gzip -9", "bzip2 -9", "xz -9e", "charrnn, network alone"):
+        bits, ratio = (float(word.strip("()")) for word in rows[program][0].split())
+        assert bits * ratio == pytest.approx(of_text, rel=0.02)
+    proofs = {name: row for name, row in rows.items() if name.startswith("tiny: ")}
+    assert len(proofs) == 2
+    for _, *numbers, more, _, _, _ in proofs.values():
+        written, claimed = (int(number.replace(",", "")) for number in numbers)
+        assert claimed < written < claimed + 64
+        assert float(more.rstrip(" %")) == pytest.approx(100 * (written / claimed - 1), abs=0.1)
+
+
+def test_a_program_that_reads_the_training_text_first_needs_less(monkeypatch):
+    module = loaded("compression", monkeypatch)
+    text = make_text(6000).encode()
+    sizes = dict(module.sizes_by_programs(module.Text("a", None, text, "", before=text)))
+    alone, after = sizes["xz -9e"], sizes["xz -9e" + module.AFTER]
+    assert after.alone < alone.alone / 4
+    assert after.with_model > alone.alone

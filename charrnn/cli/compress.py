@@ -1,7 +1,7 @@
 """`charrnn compress`: a file made small by what a model expects of it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,10 @@ from charrnn.cli.packed import (
 from charrnn.cli.run_names import complete_checkpoint, open_checkpoint
 from charrnn.cli.terminal import say
 from charrnn.cli.work import working
-from charrnn.wording import escape, size
+from charrnn.wording import escape, short_noun_of, size
+
+if TYPE_CHECKING:
+    from charrnn.text.vocabulary import Vocabulary
 
 EXAMPLES = (
     "charrnn compress book.txt --model plays",
@@ -55,21 +58,34 @@ def compress(
     numbers; any other is refused. The file itself is kept.
     """
     require_coder("compress")
-    path = options.require_target(None if file == STREAM else Path(file + SUFFIX))
+    path = options.require_target(None if file == STREAM else Path(file + SUFFIX), file)
     loaded = open_checkpoint(options.model)
     content = read_bytes(file)
     from charrnn.compression.compress import compress as compressed
-    from charrnn.compression.container import unpack
 
     model = counts.mixed(loaded.model, loaded, usually=True)
     with working(len(content), "byte") as work:
         end = item_end(loaded)
         made = compressed(model, content, item_end=end, progress=work.advance)
     write_bytes(made, path)
-    header = unpack(made).header_bytes
-    share = f", {100 * len(made) / len(content):.2f} %" if content else ""
     where = escape(str(path)) if path else "standard output"
     say(
-        f"charrnn: {escape(called(file))}, {size(len(content))}, compressed to {where}, "
-        f"{size(len(made))} ({len(made):,} with a header of {header}{share})"
+        f"charrnn: {escape(called(file))}, {size(len(content))}, compressed to {where}: "
+        f"{len(made):,} bytes{_shares(content, made, model.vocabulary)}"
+    )
+
+
+def _shares(content: bytes, made: bytes, vocabulary: "Vocabulary") -> str:
+    """How small a file became, and the bits of each of its symbols beside the header, for the report."""
+    from charrnn.compression.container import unpack
+    from charrnn.compression.points import points_of
+
+    packed = unpack(made)
+    header = f"{packed.header_bytes} of them the header"
+    if not content:
+        return f", {header}"
+    bits = 8 * len(packed.words) / len(points_of(content, vocabulary))
+    unit = short_noun_of(vocabulary.level)
+    return (
+        f" ({100 * len(made) / len(content):.2f} %), {header}; beside it {bits:.3f} bits per {unit}"
     )

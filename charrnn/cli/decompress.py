@@ -61,7 +61,7 @@ def decompress(
     one that compressed it.
     """
     require_coder("decompress")
-    path = options.require_target(None if file == STREAM else _original(file, options.out))
+    path = options.require_target(None if file == STREAM else _original(file, options.out), file)
     content = read_bytes(file)
     from charrnn.compression.compress import decompress as decompressed
     from charrnn.compression.compress import fingerprint_of, require_model

@@ -28,11 +28,12 @@ class PackedOptions(Config):
     out: Path | None = setting(None, "", metavar="FILE|-", panel=FILES)
     overwrite: bool = setting(False, "Replace the file if it is there already.", panel=FILES)
 
-    def require_target(self, usual: Path | None) -> Path | None:
+    def require_target(self, usual: Path | None, source: str) -> Path | None:
         """The file to write; None: standard output.
 
         Args:
             usual: the file if none is given; None: standard output.
+            source: what is read.
 
         Raises:
             SettingError: it is there already, or cannot be made, or standard output is a terminal.
@@ -46,13 +47,30 @@ class PackedOptions(Config):
                 )
             return None
         require_place(path)
-        if path.exists() and not self.overwrite:
+        if path.exists():
+            self._require_replaceable(path, source)
+        return path
+
+    def _require_replaceable(self, path: Path, source: str) -> None:
+        """Raise SettingError unless what is at a path may be replaced."""
+        if not path.is_file():
+            raise SettingError.naming(
+                "{path!r} is not a regular file",
+                "write to standard output with {out:-}, or choose another file",
+                path=str(path),
+            )
+        if Path(source).exists() and path.samefile(source):
+            raise SettingError.naming(
+                "{path!r} is the file that is read, which is kept",
+                "choose another with {out}",
+                path=str(path),
+            )
+        if not self.overwrite:
             raise SettingError.naming(
                 "there is a file {path!r} already",
                 "replace it with {overwrite:True}, or choose another with {out}",
                 path=str(path),
             )
-        return path
 
 
 def require_coder(verb: str) -> None:

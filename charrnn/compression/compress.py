@@ -34,7 +34,7 @@ PROBED = 64
 """Symbols of the opening that the probe reads."""
 REPORTED = 256
 """Symbols after which progress is reported."""
-MACHINE = ("NumPy", "processor", "matrix products for", "constriction")
+MACHINE = ("charrnn", "NumPy", "processor", "matrix products for", "constriction")
 """What matters to the numbers: versions, and what the processor can do."""
 Progress = Callable[[int], object]
 """Called with the number of bytes of the original that were just coded."""
@@ -173,7 +173,8 @@ def machine() -> str:
     instructions = [*simd.get("baseline", ()), *simd.get("found", ())] or [platform.machine()]
     blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
     kernels = [info.get("architecture", info["internal_api"]) for info in blas] or ["none"]
-    words = (version("numpy"), instructions[-1], kernels[0], version("constriction"))
+    packages = map(version, ("charrnn", "numpy"))
+    words = (*packages, instructions[-1], kernels[0], version("constriction"))
     return " ".join("".join(word.split()) for word in words)[:255]
 
 

@@ -109,6 +109,18 @@ def test_a_file_that_is_there_is_kept_unless_it_is_to_be_replaced(see, file, pac
     assert file.read_bytes() == TEXT
 
 
+def test_the_file_that_is_read_is_kept(see, file, packed, wording):
+    link, content = file.with_name("link"), packed.read_bytes()
+    link.symlink_to(file)
+    wording(see("compress", file, "--out", link, "--overwrite", status=2))
+    see("decompress", packed, "--out", packed, "--overwrite", status=2)
+    assert (file.read_bytes(), packed.read_bytes()) == (TEXT, content)
+
+
+def test_only_regular_files_are_replaced(see, file, wording):
+    wording(see("compress", file, "--out", os.devnull, "--overwrite", status=2))
+
+
 def test_nothing_is_written_where_something_is_wrong(see, file, packed, wording):
     content, out = packed.read_bytes(), file.with_name("out")
     before = listing(file.parent)
