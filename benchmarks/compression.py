@@ -8,8 +8,8 @@ The text of a model is what was held out of its corpus for testing, of which it 
 --test-fraction 0.1`), or else its validation text, on which the weight of its counts was fitted; or a file. Every
 program is run at its strongest usual setting, and every result is decompressed again and compared.
 
-A model has seen its training text. For a fair comparison every program is also given that text first, training and
-validation text before the other: what counts is how much longer its output is than that of the training text alone.
+A model has seen its training text. For a fair comparison every program is also given that text first: what counts is how
+much longer its output is than that of the training text alone.
 
 With the model: the size of the model's file, without training state, or of what the program makes of both texts, is
 added. The last table holds each model to what `charrnn evaluate --streams 1` claims for the text, for all of its known
@@ -196,10 +196,8 @@ def text_of(name: str, file: Path | None, most: int | None) -> Text:
     corpus = read_own_corpus(loaded, hint="name a text with --file")
     part = "test" if len(corpus.test) > 1 else "val"
     decode = corpus.vocabulary.decode
-    before = [decode(ids).encode() for ids in (corpus.train, corpus.val)]
     content = decode(getattr(corpus, part)[:most]).encode()
-    known = b"".join(before if part == "test" else before[:1])
-    return Text(name, loaded, content, f"its {part} text", known)
+    return Text(name, loaded, content, f"its {part} text", decode(corpus.train).encode())
 
 
 def models_of(text: Text) -> Iterator[tuple[str, Any, Checkpoint]]:
