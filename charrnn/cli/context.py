@@ -57,7 +57,8 @@ def context(
 ) -> None:
     """Show how much a longer context helps.
 
-    The same characters are predicted after only the 0, 1, 2, 4 ... characters before them, from the initial state.
+    The network alone predicts the same characters after only the 0, 1, 2, 4 ... characters before them, from the initial
+    state.
     The context length is where more characters no longer help. For a model that was trained on lines, no context
     reaches past the beginning of the line.
     """

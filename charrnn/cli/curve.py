@@ -94,9 +94,9 @@ def curve(
 ) -> None:
     """Draw the learning curves of runs.
 
-    They show bits per character against training time, and are read from metrics.jsonl beside the checkpoint, while
-    the run is trained or later. For one run, the curves of training and validation text are drawn; for several, those
-    of validation text.
+    They show the network's bits per character against training time, and are read from metrics.jsonl beside the
+    checkpoint, while the run is trained or later. For one run, the curves of training and validation text are drawn; for
+    several, those of validation text.
     """
     pictures.require(plot="curve")
     runs = _read(checkpoints or [])

@@ -106,7 +106,7 @@ def direction(
     the direction added at every character, and a classifier that has learned both texts by their character n-grams
     counts how many of them look like B: beside samples without the direction, and with random directions of the same
     length. The cost is shown in bits per character: of the samples for the model without the direction, and of both
-    texts for the model with it.
+    texts for the model with it; counts of the training text play no part.
     """
     path, names = checkpoint_and_texts(checkpoint, texts)
     if len(names) != 2:

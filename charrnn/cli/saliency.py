@@ -73,8 +73,8 @@ def saliency(
 ) -> None:
     """Color a text by how much each character matters for a prediction.
 
-    The saliency of a character is the norm of the gradient of the predicted character's log-probability with respect
-    to its one-hot vector.
+    The saliency of a character is the norm of the gradient of the predicted character's log-probability, under the
+    network alone, with respect to its one-hot vector.
     """
     pictures.require(layout)
     table.require()

@@ -122,7 +122,7 @@ def compare(
     """Train a network of each cell for the same time, and compare them.
 
     All read the same text and are validated on the same text.
-    A longer bar means more bits per character: shorter is better.
+    A longer bar means more bits per character: shorter is better. Networks are compared without counts.
     Each network is saved as a run, checkpoints/NAME-CELL/.
     """
     if not corpus:

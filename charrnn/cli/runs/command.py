@@ -63,8 +63,8 @@ def runs(context: typer.Context, *, where: FolderOptions, options: ListOptions) 
     """List, rename and remove runs.
 
     Without a command, the runs are listed, the newest last: name, cell, layers x units, characters of the corpus, bits
-    per character (byte) of the validation text, time since the last checkpoint, size on disk. A run that cannot be read
-    is listed with the reason.
+    per character (byte) of the validation text under the network alone, time since the last checkpoint, size on disk. A
+    run that cannot be read is listed with the reason.
     """
     if context.invoked_subcommand:
         return

@@ -128,8 +128,9 @@ def score(
     The columns: the line's number; its characters, with the newline; their surprisal in bits, in total and on average;
     how many of them the model does not know; then the most surprising character: its surprisal (worst), its position
     from 0 (at), the character (read), and what the model expected instead. The state is carried from line to line; a
-    model that was trained on lines, records or documents starts each of these from its initial state. Lines from
-    standard input and pipes are scored as they arrive.
+    model that was trained on lines, records or documents starts each of these from its initial state. If the model has
+    counts of its training text, they are mixed in, as in evaluate. Lines from standard input and pipes are scored as
+    they arrive.
     """
     checkpoint, names = _checkpoint_and_texts(checkpoint, texts, options)
     loaded = open_checkpoint(checkpoint, hint_in_quotes(names))

@@ -65,7 +65,7 @@ def units(
     every unit of networks with shuffled weights (echo). The concept becomes its name, which other commands show and
     take.
     Units that stand out without a concept follow: those with the longest memory, with nearly two values (bimodality),
-    and nearly always off (sparsity).
+    and nearly always off (sparsity). What predictions lose is of the network alone.
     """
     if concepts.list:
         print_concepts()
