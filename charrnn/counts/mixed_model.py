@@ -80,8 +80,9 @@ class MixedModel(CharRNN):
     def run(self, ids: Any, state: States) -> tuple[Any, States]:
         """Read several symbols a stream: MixedOutputs after each, and the state after the last."""
         outputs, after = self.network.run(ids, state[:-1])
-        nodes = self._table.read(np.asarray(ids), state[-1][0])
-        return MixedOutputs(outputs, nodes), (*after, (nodes[-1],))
+        before = state[-1][0]
+        nodes = self._table.read(np.asarray(ids), before)
+        return MixedOutputs(outputs, nodes), (*after, (nodes[-1] if len(nodes) else before,))
 
     def with_ops(
         self, ops: Sequence[Ops | None], start: Mapping[str, Float], edits: Sequence[Any]

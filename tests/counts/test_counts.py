@@ -227,6 +227,8 @@ def test_a_mixed_model_is_one_distribution_by_every_way_of_reading(name):
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-9)
     outputs, _ = model.run(ids, model.initial_state())
     np.testing.assert_allclose(np.exp(model.head(outputs)), p, rtol=1e-4)
+    _, unmoved = model.run(ids[:0], state)
+    np.testing.assert_array_equal(unmoved[-1][0], state[-1][0])
     several = model.initial_state(2)
     for symbol in ids.tolist():
         logits, several, _ = model.step(np.array([symbol, symbol]), several)
