@@ -75,7 +75,12 @@ class MixedModel(CharRNN):
         return np.log(self._mixed(outputs)[0])
 
     def _mixed(self, outputs: MixedOutputs) -> tuple[Float64, Float64]:
-        return self.counts.mix(self.network.head(outputs.outputs), outputs.nodes)
+        logits, nodes = self.network.head(outputs.outputs), outputs.nodes
+        if logits.ndim <= 2:
+            return self.counts.mix(logits, nodes)
+        rows = logits.reshape(-1, logits.shape[-1]), nodes.reshape(-1, nodes.shape[-1])
+        p, added = self.counts.mix(*rows)
+        return p.reshape(logits.shape), added.reshape(logits.shape)
 
     def run(self, ids: Any, state: States) -> tuple[Any, States]:
         """Read several symbols a stream: MixedOutputs after each, and the state after the last."""

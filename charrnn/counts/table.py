@@ -22,7 +22,7 @@ Legend: V symbols, N streams, D the length of the longest n-gram, K contexts at 
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Self
@@ -110,7 +110,8 @@ class CountTable:
         if int(self.symbols.max()) >= self.num_symbols:
             raise CheckpointError("the counts have symbols that the network does not know")
         too_many = int(self.sizes.max()) > self.num_symbols
-        if too_many or len(self.codes) != total or int(self._begin[-1]) != total:
+        children = int(self.sizes.sum(dtype=np.int64))
+        if too_many or len(self.codes) != total or children != total:
             raise CheckpointError("the counts have arrays of different lengths")
 
     def require_order(self) -> None:
@@ -159,24 +160,28 @@ class CountTable:
         return after
 
     @cached_property
-    def _begin(self) -> Nodes:
-        """Where the children of each context begin, and where those of the last end."""
-        begin = np.zeros(len(self.sizes) + 1, np.int64)
-        np.cumsum(self.sizes, dtype=np.int64, out=begin[1:])
-        return begin
+    def _ends(self) -> npt.NDArray[np.signedinteger]:
+        """Where the children of each context end."""
+        small = len(self) <= np.iinfo(np.int32).max
+        return np.cumsum(self.sizes, dtype=np.int32 if small else np.int64)
 
     def _child(self, node: int, symbol: int) -> int:
         """The node of a context with one more symbol, if that is a context; else NONE."""
         if node < 0:
             return NONE
-        begin, end = self._bounds[node], self._bounds[node + 1]
-        place = self._find(symbol, begin, end)
+        place = self._find(symbol, *self._bounds(node))
         return place + 1 if 0 <= place < len(self.sizes) - 1 else NONE
 
     @cached_property
-    def _bounds(self) -> memoryview:
-        """`_begin`, where one number is read much faster than from an array."""
-        return self._begin.data
+    def _bounds(self) -> Callable[[int], tuple[int, int]]:
+        """Where the children of a context begin and end; one number is read faster from memory than from an array."""
+        ends, sizes = self._ends.data, self.sizes.data
+
+        def bounds(node: int) -> tuple[int, int]:
+            end = ends[node]
+            return end - sizes[node], end
+
+        return bounds
 
     @cached_property
     def _find(self) -> Any:
@@ -223,7 +228,7 @@ class CountTable:
         nodes = [self.start(1)]
         first, end = 0, 1
         while len(nodes) < min(SHORT, self.order):
-            longer = min(int(self._begin[end]) + 1, len(self.sizes))
+            longer = min(int(self._ends[end - 1]) + 1, len(self.sizes))
             if longer * self.num_symbols > MOST_IN_MEMORY:
                 break
             before = np.repeat(nodes[-1], self.sizes[first:end], axis=0)[: longer - end]
@@ -237,14 +242,13 @@ class CountTable:
         """Mix predictions after shorter contexts, (N, V), with those after longer ones, (N, lengths), in place."""
         places = np.flatnonzero(nodes >= 0)
         contexts = nodes.reshape(-1)[places]
-        begin = self._begin[contexts]
-        sizes = self._begin[contexts + 1] - begin
+        sizes = self.sizes[contexts].astype(np.int64)
         if not sizes.all():
-            places, begin, sizes = (x[sizes > 0] for x in (places, begin, sizes))
+            places, contexts, sizes = (x[sizes > 0] for x in (places, contexts, sizes))
         if not len(places):
             return
         ends = np.cumsum(sizes)
-        children = np.arange(ends[-1]) + np.repeat(begin + sizes - ends, sizes)
+        children = np.arange(ends[-1]) + np.repeat(self._ends[contexts] - ends, sizes)
         values = _VALUES[self.codes[children]]
         rest = np.ones(nodes.shape)
         rest.reshape(-1)[places] = _rest(np.add.reduceat(values, ends - sizes))
@@ -270,7 +274,7 @@ class CountTable:
 
     def _mixed(self, p: Float64, nodes: list[int]) -> Float64:
         """What `_interpolate` makes of one prediction, (V,), which it does not change."""
-        bounds = [(self._bounds[node], self._bounds[node + 1]) for node in nodes if node >= 0]
+        bounds = [self._bounds(node) for node in nodes if node >= 0]
         bounds = [(begin, end) for begin, end in bounds if begin < end]
         if not bounds:
             return p
