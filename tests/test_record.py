@@ -19,6 +19,21 @@ from charrnn.training.own_corpus import read_own_corpus
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 NATS = {"carried": {"network": 1.5, "counts": 1.25}, "cold 64": {"network": 1.75, "counts": 1.5}}
+RECORD = {
+    "sha256": "ab12",
+    "characters": 5000,
+    "validation": "characters 4,500 to 5,000",
+    "network": {"cell": "lstm", "num_layers": 2, "hidden_size": 8},
+    "parameters": 1234,
+    "training": {"precision": "float32"},
+    "hardware": {"instructions": "AVX2", "threads": 2},
+    "version": "c0ffee",
+    "steps": 10,
+    "epochs": 1.5,
+    "seconds": 2.0,
+    "command_seconds": 3.0,
+}
+"""What a run that is not made here would have, but for its figures."""
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +67,7 @@ def made(benchmark, monkeypatch):
         nats = {
             way: {name: value - gain for name, value in both.items()} for way, both in NATS.items()
         }
-        return {
-            "sha256": "ab12",
-            "characters": 5000,
-            "validation": "characters 4,500 to 5,000",
-            "seconds": 2.0,
-            "command_seconds": 3.0,
-            "steps": 10,
-            "epochs": 1.5,
-            "nats": nats,
-            "parameters": 1234,
-            "version": "c0ffee",
-            "training": {"precision": "float32"},
-            "network": {"cell": "lstm", "num_layers": 2, "hidden_size": 8},
-            "hardware": {"instructions": "AVX2", "threads": 2},
-        }
+        return RECORD | {"nats": nats}
 
     monkeypatch.setattr(benchmark.runs.Runs, "_made", make)
     return jobs
@@ -338,16 +339,15 @@ def test_the_shortest_time_that_reaches_its_loss_is_set_beside_its_own(
             "cold 64": {"network": nats},
             "cold 256": {"network": nats - 0.05 * (limit == "steps")},
         }
-        return {
-            "nats": ways,
-            "seconds": 60.0 if limit == "steps" else 60 * value,
-            "command_seconds": 90.0,
-            "steps": 1,
-            "text": job.text,
-        }
+        seconds = 60.0 if limit == "steps" else 60 * value
+        return RECORD | {"nats": ways, "seconds": seconds, "command_seconds": seconds + 30}
 
     monkeypatch.setattr(benchmark.runs.Runs, "_made", make)
     found = json.loads(typed("beside", "--seeds", "1", "--json").stdout)
     times = {one["read"]: one["own"]["limit"][1] for one in found}
     assert times == {"cold 64": 0.113, "cold 256": 0.169}
     assert all(one["other"]["seconds"] == 60 for one in found)
+    rows = [line.split() for line in typed("beside", "--seeds", "1").stdout.splitlines()]
+    own = 60 * 0.113
+    ratios = [f"{60 / own:.1f}", f"{90 / (own + 30):.1f}"]
+    assert rows[1] == ["cold", "64", "1", "1.9000", "1.8740", "60.0", f"{own:.1f}", *ratios]
