@@ -1,5 +1,6 @@
 """The page of `charrnn visualize --html`: its data, and the page itself in a real browser."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -15,6 +16,8 @@ from hypothesis.extra.numpy import arrays
 from paints import codes_of
 from unpacking import unpack, values_of
 
+from charrnn.counts.mixed_model import MixedModel
+from charrnn.counts.mixture import USUAL
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.names import NamedUnit
@@ -552,8 +555,9 @@ def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
 
 
 def test_the_text_is_coloured_by_what_came_from_counts(look, tiny_mixed):
-    page, data = look(tiny_mixed, TEXT)
-    shares = record(tiny_mixed, TEXT).from_counts
+    both = MixedModel(tiny_mixed.network, dataclasses.replace(tiny_mixed.counts, w=USUAL))
+    page, data = look(both, TEXT)
+    shares = record(both, TEXT).from_counts
     name = data["units"][0]["name"]
     page.keyboard.press("c")
     assert texts(page, "#unit-name") == ["counts"]
