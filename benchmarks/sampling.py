@@ -7,6 +7,8 @@ Every figure is a ratio to something measured in the same run, in turns:
   matrices, and a row of input weights, all from the cache;
 - 64 samples side by side against one stream, within the process and as whole commands;
 - the first character of `charrnn sample` against `python -c "import torch"`;
+- one stream, 64 samples and the first character with the counts of the training text, if the checkpoint has them,
+  against the network alone;
 - one stream with a neighbor on every core that does nothing but count, against one without.
 
 The commands run the checkpoint, such as one of `charrnn train plays --minutes 2`; without one, a random network.
@@ -26,8 +28,9 @@ from speed import CPU, VOCABULARY, config_of, median_ratios, seconds_of  # prepa
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn.api import LanguageModel
-from charrnn.checkpoint import Checkpoint, save_checkpoint
+from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.runs import find_checkpoint
 from charrnn.sampling.sampler import generate, sample
 from charrnn.training.network import Network, make_network
 
@@ -135,10 +138,10 @@ def sample_command(checkpoint: Path, *options: object) -> list[str]:
     return ["-m", "charrnn", "sample", str(checkpoint), "-q", "--seed", "1", *map(str, options)]
 
 
-def first_character(checkpoint: Path) -> float:
+def first_character(checkpoint: Path, *options: object) -> float:
     """Seconds from the start of the process to the first byte on a terminal's way, a pipe that is read."""
     began = time.perf_counter()
-    command = [sys.executable, *sample_command(checkpoint, "--length", 1)]
+    command = [sys.executable, *sample_command(checkpoint, "--length", 1, *options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.read(1)
@@ -171,6 +174,31 @@ def commands_table(checkpoint: Path) -> None:
         speeds = median_ratios({"1": rate_of(1, length), "64": rate_of(64, length)}, "1")
         print(
             f"{length:>8,}{speeds['1'][0]:>12,.0f}{speeds['64'][0]:>12,.0f}{speeds['64'][1]:>7.1f}"
+        )
+
+
+def counts_table(checkpoint: Path) -> None:
+    """Print what counts cost."""
+    loaded = load_checkpoint(find_checkpoint(str(checkpoint)))
+    if loaded.counts is None:
+        return
+    alone, mixed = loaded.model, loaded.mixed
+    measures: dict[str, tuple[Callable[[], float], Callable[[], float]]] = {
+        "one stream, characters a second": (lambda: one_stream(alone), lambda: one_stream(mixed)),
+        "64 samples, characters a second": (
+            lambda: side_by_side(alone),
+            lambda: side_by_side(mixed),
+        ),
+        "first character, milliseconds": (
+            lambda: 1000 * first_character(checkpoint),
+            lambda: 1000 * first_character(checkpoint, "--counts"),
+        ),
+    }
+    print(f"\n{'':<34}{'alone':>10}{'with counts':>13}{'ratio':>7}")
+    for name, (by_itself, with_counts) in measures.items():
+        speeds = median_ratios({"alone": by_itself, "mixed": with_counts}, "alone")
+        print(
+            f"{name:<34}{speeds['alone'][0]:>10,.0f}{speeds['mixed'][0]:>13,.0f}{speeds['mixed'][1]:>7.2f}"
         )
 
 
@@ -212,6 +240,7 @@ def main(names: list[str]) -> None:
         save_checkpoint(checkpoint, Checkpoint(random_model(config_of(256))[0]))
         if names:
             checkpoint = Path(names[0])
+        counts_table(checkpoint)
         commands_table(checkpoint)
         neighbor_table(checkpoint)
 
