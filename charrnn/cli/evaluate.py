@@ -157,7 +157,7 @@ def evaluate(
     loaded = open_any(checkpoint, hint_in_quotes(names), reads_vectors=True)
     if loaded.model.config.align:
         own_corpus = partial(_own_corpus, loaded, options)
-        refuse_for_pairs(adapting)
+        refuse_for_pairs(adapting, counts)
         evaluate_pairs(loaded, names, options, edits, layout, pictures, own_corpus)
         return
     refuse_drawing(layout, pictures)

@@ -15,6 +15,7 @@ from paints import code_of
 from charrnn.cli import reading
 from charrnn.cli.sample import command as sample_command
 from charrnn.config import CorpusConfig
+from charrnn.interpret.recording import record
 from charrnn.render.ansi import RESET
 from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
 from charrnn.render.views.scale import FULL_SURPRISAL
@@ -118,6 +119,18 @@ def test_bits_stand_under_a_text_that_is_coloured_by_surprisal(call, tiny_model)
     expected = "".join("+" if b >= 9.5 else str(round(float(b))) for b in bits)
     assert "".join(lines[2::4]) == expected
     assert set(lines[3::4]) == {""}
+
+
+def test_with_counts_it_is_what_they_let_sample_write_and_their_part_stands_under_it(
+    call, tiny_mixed
+):
+    how = ("--counts", "--seed", 2, "-n", 70, "-q")
+    out = call("visualize", "tiny", "def f", "--follow", "--unit", "L1.h.7", *how).out
+    lines = out[out.index("\ndef f") + 1 :].split("\n")
+    text = "".join(lines[0::5]).replace("↵", "\n")
+    assert text == call("sample", "tiny", "--prompt", "def f", *how).out
+    parts = record(tiny_mixed, text).from_counts
+    assert "".join(lines[3::5]) == "".join(str(round(9 * float(part))) for part in parts)
 
 
 def test_without_a_unit_the_most_interesting_of_its_own_text_is_taken(call, tiny_model):

@@ -8,7 +8,7 @@ from charrnn.cli.adapting import SamplingAdaptOptions
 from charrnn.cli.counts import CountsOptions
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.options import Changes, Given
-from charrnn.cli.run_names import CheckpointArgument, open_any
+from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.sample.infill import InfillOptions, write_infillings
 from charrnn.cli.sample.interactive import InteractiveOptions, write_together
 from charrnn.cli.sample.output import JsonOutput, Output, OutputOptions, TextOutput, make_output
@@ -69,6 +69,8 @@ def sample(
     prompt = prompt.with_argument(text)
     interactive.require_input(prompt)
     if prompt.source is not None or loaded.model.config.align:
+        if loaded.model.config.align:
+            refuse_for_pairs(counts)
         model, reading = _after_source(loaded, prompt.source, edits)
     else:
         reading = reading_of(loaded)

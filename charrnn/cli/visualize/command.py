@@ -176,7 +176,7 @@ def visualize(
     path, names = checkpoint_and_texts(checkpoint, texts)
     loaded = open_any(path, hint_in_quotes(names))
     if loaded.model.config.align:
-        refuse_for_pairs(following, sampling)
+        refuse_for_pairs(following, sampling, counts)
         lines = PairLines(edits.edited(loaded), loaded, names, reading.max_chars)
         _of_pairs(lines, view, layout, pictures, output)
         return

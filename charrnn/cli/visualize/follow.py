@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charrnn.cli.counts import has_counts
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.own_text import GENERATED_TEXT, generated_text
@@ -35,7 +36,7 @@ class FollowOptions(Config):
         False,
         "Color the text that the model generates after TEXT while it is generated, as 'charrnn sample' would.",
         allows=(
-            *("unit", "what", "surprisal", *settings_of(ColoringOptions)),
+            *("unit", "what", "surprisal", "counts", *settings_of(ColoringOptions)),
             *(*settings_of(BasicSamplingConfig), *settings_of(EditOptions)),
         ),
         panel=GENERATED,
@@ -68,8 +69,9 @@ def follow(
     with one_thread():
         generated = sample(model, prompt, config)  # reports at once what is wrong with the prompt
         scale, values, names = _coloring(model, chosen)
-        print_rows(legend_rows(scale, look, has_surprisal=has_bits))
-        live = LiveText(scale, look, layout.columns, surprisal=has_bits)
+        mixed = has_counts(model)
+        print_rows(legend_rows(scale, look, has_surprisal=has_bits, has_counts=mixed))
+        live = LiveText(scale, look, layout.columns, surprisal=has_bits, counts=mixed)
         hidden = full_prompt(model, prompt, item_end=config.item_end).removesuffix(prompt)
         recordings = record_live(model, _texts(prompt, generated), before=hidden, keep=names)
         _draw(live, recordings, lambda recording: values(recording).tolist(), bits=has_bits)
@@ -153,7 +155,8 @@ def _draw(
         for recording in recordings:
             ctrl_c.check()
             costs = recording.surprisal.tolist() if bits else ()
-            rows = live.shown(columns_of(recording), values(recording), costs)
+            parts = () if recording.from_counts is None else recording.from_counts.tolist()
+            rows = live.shown(columns_of(recording), values(recording), costs, parts)
             sys.stdout.write(piece_of(rows))
             sys.stdout.flush()
         interrupted = False

@@ -12,7 +12,9 @@ from charrnn.render.palette import HUES, PLAIN, Paint
 from charrnn.render.views.scale import (
     FULL_SURPRISAL,
     Scale,
+    counts_paints,
     digit_rows,
+    digits_of,
     legend_rows,
     surprisal_digits,
     surprisal_paints,
@@ -31,10 +33,20 @@ class LiveText:
         look: how it is drawn.
         width: columns in a line.
         surprisal: whether the surprisal of each symbol is shown below it.
+        counts: whether the part of its probability that came from counts is shown there.
     """
 
-    def __init__(self, scale: Scale, look: Look, width: int, *, surprisal: bool = False) -> None:
-        self._scale, self._look, self._has_surprisal = scale, look, surprisal
+    def __init__(
+        self,
+        scale: Scale,
+        look: Look,
+        width: int,
+        *,
+        surprisal: bool = False,
+        counts: bool = False,
+    ) -> None:
+        self._scale, self._look = scale, look
+        self._has_surprisal, self._has_counts = surprisal, counts
         self._width = max(1, width)
         self._used = 0
         self._under: list[list[Placed]] = []
@@ -55,11 +67,15 @@ class LiveText:
         return self._taken()
 
     def shown(
-        self, columns: Sequence[Column], values: Sequence[float], surprisal: Sequence[float] = ()
+        self,
+        columns: Sequence[Column],
+        values: Sequence[float],
+        surprisal: Sequence[float] = (),
+        from_counts: Sequence[float] = (),
     ) -> list[GridRow]:
-        """Symbols with their values and surprisal; a newline is shown, because it has its value too."""
+        """Symbols with what is shown of them; a newline is shown, because it has its value too."""
         paints = self._scale.ramp(self._look).of(values, self._scale.full)
-        under = self._under_each(values, surprisal)
+        under = self._under_each(values, surprisal, from_counts)
         for column, paint, cells in zip(columns, paints, under, strict=True):
             self._add(column, paint, cells)
             if column.ends_line:
@@ -75,10 +91,11 @@ class LiveText:
     @property
     def _depth(self) -> int:
         """The number of rows under each line."""
-        return self._look.has_digits * (1 + self._scale.is_signed) + self._has_surprisal
+        digits = self._look.has_digits * (1 + self._scale.is_signed)
+        return digits + self._has_surprisal + self._has_counts
 
     def _under_each(
-        self, values: Sequence[float], surprisal: Sequence[float]
+        self, values: Sequence[float], surprisal: Sequence[float], from_counts: Sequence[float]
     ) -> list[tuple[tuple[str, Paint], ...]]:
         """The texts and paints that stand under each symbol, from the top."""
         plain = [PLAIN] * len(values)
@@ -87,6 +104,8 @@ class LiveText:
             rows += [(texts, plain) for texts in digit_rows(values, self._scale)]
         if self._has_surprisal:
             rows.append((surprisal_digits(surprisal), surprisal_paints(surprisal, self._look)))
+        if self._has_counts:
+            rows.append((digits_of(from_counts, 1.0), counts_paints(from_counts, self._look)))
         pairs = [list(zip(*row, strict=True)) for row in rows]
         return list(zip(*pairs, strict=True)) if pairs else [()] * len(values)
 
