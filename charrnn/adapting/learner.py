@@ -14,9 +14,11 @@ model", Interspeech 2010; B. Krause, E. Kahembwe, I. Murray and S. Renals, "Dyna
 Models", ICML 2018, who take the mean of g² over the training text, and pull back harder where it is large.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
 
@@ -107,6 +109,17 @@ class Learner:
             nats -= float(np.take_along_axis(log_p, targets[:, None], axis=1).sum())
             progress(len(targets))
         return nats
+
+    def begin(self) -> None:
+        """Begin another text: the state is reset, and what has been learned stays."""
+        self._state = self._start
+
+    def __copy__(self) -> Self:
+        """A learner that has learned the same, and goes on by itself."""
+        other = object.__new__(type(self))
+        own = {"_weights": self._weights.copy(), "_squares": self._squares.copy()}
+        vars(other).update(vars(self) | own | {"_mixture": copy.copy(self._mixture)})
+        return other
 
     def adapted(self) -> CharRNN:
         """A copy of the model with the weights as they are now."""
@@ -204,8 +217,8 @@ class _Mixture:
         """One step on the chunk that was predicted last, whose symbols are these, (C,)."""
         network, counted, known = self._made
         came = np.arange(len(targets)), targets
-        self._w += decay * (self._counts.w - self._w)
-        self._w += WEIGHT_RATE * slope(self._w, network[came], counted[came], known)
+        w = self._w + decay * (self._counts.w - self._w)
+        self._w = w + WEIGHT_RATE * slope(w, network[came], counted[came], known)
 
 
 def require_able(model: CharRNN) -> None:

@@ -12,7 +12,7 @@ Legend: T time steps, V symbols, E embedding size, H hidden units, B blocks, L l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +68,12 @@ class Parameters:
         gain, shift = (parts.get(name) for name in norm_names(number))
         norm = None if gain is None else (gain, shift)
         return Layer(parts[own["weight_ih"]], parts[own["bias_ih"]], recurrent, norm)
+
+    def copy(self) -> Self:
+        """The same, to be changed by itself."""
+        other = type(self)(self._config, self.vector.dtype)
+        other.vector[:] = self.vector
+        return other
 
     def copy_from(self, weights: Weights) -> None:
         """Take the weights of a network, by their names in a checkpoint."""

@@ -1,8 +1,8 @@
 """The page of a live model and its actions: reading a text, continuing one, a unit's card. It knows no HTTP.
 
-A request is a value and no state is kept between requests, so that the same request always has the same reply and
-several can be answered at once. To change the temperature in the middle of a text, request the remainder: with the text
-`written` so far, and the next of the seed's streams of random numbers (`index`).
+A request is a value, and what is kept between requests only saves time, so that the same request always has the same
+reply and several can be answered at once. To change the temperature in the middle of a text, request the remainder: with
+the text `written` so far, and the next of the seed's streams of random numbers (`index`).
 """
 
 import dataclasses
@@ -24,6 +24,7 @@ from charrnn.text.vocabulary import name_characters
 from charrnn.web.cards import page_cards
 from charrnn.web.data import GUESSES, page_data
 from charrnn.web.html import page_html
+from charrnn.web.learning import Learning
 
 if TYPE_CHECKING:
     from charrnn.counts.mixture import Counts
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 2000
 """Maximum characters of a text that is read or continued, and of one that is generated."""
+MAX_LEARNED = 10_000
+"""Maximum characters that are learned from."""
 MAX_INDEX = 10**6
 """Maximum number of a stream of random numbers."""
 BEGINNING = SamplingConfig(length=400, seed=1)
 """The settings with which the page opens, and with which its first text is generated."""
-TEXTS = ("prompt", "written", "edits")
+TEXTS = ("prompt", "written")
 """The fields of a request for more text that are texts."""
+PREDICTOR = ("edits", "counts", "learn")
+"""The fields of a request that say what makes the predictions."""
 SETTINGS = ("length", "temperature", "top_p", "seed")
 """The fields of SamplingConfig that a request for more text may have."""
 
@@ -74,6 +79,8 @@ class Live:
         self._counts, self._mixes = counts, mixes
         self._model, self._title, self._item_end = model, title, item_end
         self._normalize = normalize
+        self._learning: dict[bool, Learning] = {}
+        """What learns from the texts of requests, with counts and without, once there are such."""
         self._units = [
             unit for state in model.cell.states for unit in parse_units(f"L*.{state}.*", model)
         ]
@@ -87,32 +94,34 @@ class Live:
             "text": text,
             "settings": settings,
             "mostChars": MAX_CHARS,
+            "mostLearned": MAX_LEARNED,
             "states": list(self._model.cell.states),
             "counts": None if self._counts is None else self._mixes,
         }
-        return page_html({**self._read(self._predictor(mixed), text), "live": live}, live=True)
+        return page_html({**self._read(self._predictor(mixed)[0], text), "live": live}, live=True)
 
     def read(self, request: Any) -> Generator[Line, None, None]:
         """Read a text.
 
         Args:
-            request: an object with `text`; `edits`, lines such as "clamp L0.c.37=+1"; and `counts`, whether they are
-                mixed in.
+            request: an object with `text`; `edits`, lines such as "clamp L0.c.37=+1"; `counts`, whether they are mixed
+                in; and `learn`, texts that a copy of the model learns from before, of which the last is still typed.
 
         Yields:
             One line. Its `data` is described at `charrnn.web.data.page_data`; it is None if the model knows none of the
             characters. Characters that the model does not know are skipped: they are listed in `unknown`, and described
-            in `names`.
+            in `names`. `learned` is the number of symbols that the model has learned from.
 
         Raises:
             UsageError, DataError: the request is invalid.
         """
-        fields = _fields(request, ("text", "edits", "counts"))
+        fields = _fields(request, ("text", *PREDICTOR))
         text = _text(fields, "text")
         _require_short(text)
         kept, unknown = self._known(text)
-        model = self._predictor(fields)
+        model, learned = self._predictor(fields)
         line: Line = {"data": None if unknown and not kept else self._read(model, kept)}
+        line |= {"learned": learned} if learned else {}
         yield line | ({"unknown": unknown, "names": name_characters(unknown)} if unknown else {})
 
     def _known(self, text: str) -> tuple[str, list[str]]:
@@ -150,7 +159,7 @@ class Live:
         if unit.what not in self._model.cell.states:
             raise UsageError(f"{unit} is a gate, not a state", "pick a unit of a state")
         kept, _ = self._known(text)
-        model = self._edited(fields)
+        model = self._edited(fields, self._model)
         cards = page_cards(model, kept, [unit], self._names, item_end=self._item_end)
         yield {"card": cards[str(unit)]}
 
@@ -159,8 +168,9 @@ class Live:
 
         Args:
             request: an object with any of `prompt` and the text `written` after it (characters that the model does not
-                know are skipped); `edits` and `counts`, as for `read`; `length`, `temperature`, `top_p` and `seed`, as
-                in SamplingConfig; `index`, the stream of random numbers; `speed`, the maximum characters per second.
+                know are skipped); `edits`, `counts` and `learn`, as for `read`; `length`, `temperature`, `top_p` and
+                `seed`, as in SamplingConfig; `index`, the stream of random numbers; `speed`, the maximum characters per
+                second.
 
         Yields:
             Lines with new `text`, and `index`, the stream of random numbers from which it was drawn. In the last line
@@ -169,7 +179,7 @@ class Live:
         Raises:
             UsageError, DataError: the request is invalid.
         """
-        fields = _fields(request, (*TEXTS, *SETTINGS, "counts", "index", "speed"))
+        fields = _fields(request, (*TEXTS, *SETTINGS, *PREDICTOR, "index", "speed"))
         pause = _pause(fields.get("speed"))
         for piece in self._pieces(fields):
             parts = (list(piece.text) or [""]) if pause else [piece.text]
@@ -189,7 +199,7 @@ class Live:
         prompt, written = _text(fields, "prompt"), _text(fields, "written")
         _require_short(prompt + written)
         prompt, written = self._known(prompt)[0], self._known(written)[0]
-        model = self._predictor(fields)
+        model, _ = self._predictor(fields)
         if self._item_end is not None:
             config = dataclasses.replace(config, item_end=self._item_end)
             begun = (prompt + written).rpartition(self._item_end)[2]
@@ -197,21 +207,45 @@ class Live:
         read = full_prompt(model, prompt, item_end=None) + written
         return generate(model, read, config, indices=(index,))
 
-    def _predictor(self, fields: Mapping[str, Any]) -> "CharRNN":
-        """The model with the edits of a request, and with counts if it wants them."""
-        model, mixes = self._edited(fields), fields.get("counts", False)
+    def _predictor(self, fields: Mapping[str, Any]) -> tuple["CharRNN", int]:
+        """The model of a request, with its edits, and the number of symbols that it has learned from."""
+        model, learned = self._with_counts(fields.get("counts", False)), 0
+        if texts := self._learnt(fields):
+            mixes = isinstance(model, MixedModel)
+            if mixes not in self._learning:
+                self._learning[mixes] = Learning(model, self._item_end)
+            model, learned = self._learning[mixes].learned(texts)
+        if isinstance(model, MixedModel):
+            return MixedModel(self._edited(fields, model.network), model.counts), learned
+        return self._edited(fields, model), learned
+
+    def _with_counts(self, mixes: Any) -> "CharRNN":
+        """The model, with the counts if a request wants them."""
         require(isinstance(mixes, bool), "counts", "true or false", mixes)
         if not mixes:
-            return model
+            return self._model
         if self._counts is None:
             raise UsageError("the model has no counts of its training text", "leave them out")
-        return MixedModel(model, self._counts)
+        return MixedModel(self._model, self._counts)
 
-    def _edited(self, fields: Mapping[str, Any]) -> "CharRNN":
-        """The model with the edits of a request."""
+    def _learnt(self, fields: Mapping[str, Any]) -> list[str]:
+        """The texts of a request that are learned from, without characters that the model does not know."""
+        texts = fields.get("learn", [])
+        whole = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+        require(whole, "learn", "a list of strings", texts)
+        require(
+            sum(map(len, texts)) <= MAX_LEARNED,
+            "learn",
+            f"at most {MAX_LEARNED:,} characters",
+            sum(map(len, texts)),
+        )
+        return [self._known(text)[0] for text in texts]
+
+    def _edited(self, fields: Mapping[str, Any], model: "CharRNN") -> "CharRNN":
+        """A model with the edits of a request."""
         lines = _text(fields, "edits")
         edits = tuple(parse_edits(lines, "edits", lambda edit: with_address(edit, self._names)))
-        return edited(self._model, edits) if edits else self._model
+        return edited(model, edits) if edits else model
 
 
 # --- requests ----------------------------------------------------------------------------------------------------------

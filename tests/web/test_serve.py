@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, own_signals, program, random_model, run_charrnn
+from helpers import CLEAN, call_charrnn, make_text, own_signals, program, random_model, run_charrnn
 
+from charrnn.adapting.learner import Learner
 from charrnn.checkpoint import Checkpoint, save_checkpoint
-from charrnn.config import SamplingConfig
+from charrnn.config import AdaptingConfig, SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.names import NamedUnit
@@ -367,6 +368,38 @@ def test_counts_are_mixed_into_what_is_read_and_written_if_a_request_wants_them(
     assert written(model, prompt="def ", counts=True) == both != written(model, prompt="def ")
 
 
+def learned_from(model, texts):
+    """A copy that has learned from texts, of the last from its whole chunks."""
+    learner = Learner(model, AdaptingConfig())
+    for k, text in enumerate(texts):
+        ids = model.vocabulary.encode(text)
+        learner.begin()
+        learner.learn(ids if k < len(texts) - 1 else ids[: (len(ids) - 1) // 32 * 32 + 1])
+    return learner.adapted()
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_copy_learns_from_the_texts_of_a_request_in_whatever_order_requests_come(
+    tiny_mixed, counts
+):
+    network = tiny_mixed.network
+    model = live(network, counts=tiny_mixed.counts)
+    first, second = make_text(70), make_text(400)[200:]
+    requests = [[second[:80]], [first, second[:40]], [first, second], [second[:90]], [first], [""]]
+    units = [unit for what in "hc" for unit in parse_units(f"L*.{what}.*", network)]
+    for texts in [*requests, *requests[::-1]]:
+        learned = learned_from(tiny_mixed if counts else network, texts)
+        expected = page_data([record(learned, "def a", top=GUESSES)], units, title="a title")
+        (line,) = model.read({"text": "def a", "learn": texts, "counts": counts})
+        assert line["data"] == expected
+        whole = sum(len(text) - 1 for text in texts[:-1])
+        assert line.get("learned", 0) == whole + max(0, len(texts[-1]) - 1) // 32 * 32
+    (line,) = model.read({"text": "def a", "learn": [], "counts": counts})
+    assert "learned" not in line
+    (plain,) = live(network, counts=tiny_mixed.counts).read({"text": "def a", "counts": counts})
+    assert line == plain
+
+
 def page_of(model):
     """The data of a live page."""
     return json.loads(model.page().partition('id="data">')[2].partition("</script>")[0])
@@ -559,6 +592,8 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model, wording):
         ("read", {"text": "a", "counts": True}),
         ("read", {"text": "a", "counts": "no"}),
         ("write", {"counts": True}),
+        ("read", {"text": "a", "learn": "a"}),
+        ("read", {"text": "a", "learn": ["a" * 10_000, "b"]}),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused_before_the_first_line(
@@ -835,6 +870,30 @@ def test_a_switch_mixes_the_counts_into_what_is_read_and_written(page, tiny_mixe
     page.get_by_label("Mix in the counts").uncheck()
     until(page, "() => !page.data.fromCounts")
     assert page.locator("#unit-name").text_content() == page.evaluate("page.data.first")
+
+
+def test_a_copy_learns_from_what_is_typed_until_it_is_forgotten(page, tiny_mixed):
+    text = make_text(75)
+    page.fill("#live-text", text)
+    read(page, text)
+    before = page.evaluate("Array.from(page.data.surprisal)")
+    page.get_by_label("Go on learning").check()
+    page.locator("#live-learned", has_text="from 64 characters").wait_for()
+    learned = record(learned_from(tiny_mixed.network, [text]), text)
+    until(page, "() => !page.live.reading.isRunning")
+    found = page.evaluate("Array.from(page.data.surprisal)")
+    np.testing.assert_allclose(found[1:], 1000 * learned.surprisal[1:], atol=2)
+    assert found != before
+    page.locator("#live-clear").click()
+    page.fill("#live-text", "def a")
+    page.locator("#live-learned", has_text="from 74 characters").wait_for()
+    page.locator("#live-forget").click()
+    until(page, "() => !page.live.reading.isRunning")
+    assert page.evaluate("page.live.predictor.learn") == []
+    assert page.locator("#live-learned").text_content() == ""
+    page.fill("#live-text", text)
+    read(page, text)
+    assert page.evaluate("Array.from(page.data.surprisal)") == before
 
 
 def test_a_model_without_counts_has_no_switch(window, tiny_model):

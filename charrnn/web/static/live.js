@@ -68,6 +68,8 @@ class Repeated {
 class Live {
   constructor(settings, ramps) {
     Object.assign(this, { start: settings, ramps, prompt: "", written: "", index: 0, writing: null, plain: new Map() });
+    this.lastTyped = "";
+    this.learned = []; // the texts that were learned from and cleared
     this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
     this.reading = new Repeated(() => this.read(), this.fail);
@@ -109,6 +111,8 @@ class Live {
     $("live-clear").addEventListener("click", () => this.clear());
     $("live-settings").addEventListener("input", () => this.set());
     $("live-predictions").addEventListener("input", () => this.change());
+    $("live-learn").addEventListener("input", () => this.learn());
+    $("live-forget").addEventListener("click", () => this.forget());
     $("live").addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       this.write();
@@ -166,7 +170,42 @@ class Live {
 
   // What makes the predictions, of what is read and of what is written.
   get predictor() {
-    return { edits: this.edits.text, counts: $("live-counts").checked };
+    const learn = $("live-learn").checked ? [...this.learned, this.typed] : [];
+    return { edits: this.edits.text, counts: $("live-counts").checked, learn };
+  }
+
+  // What the user has typed: not what the model is writing, or has just written.
+  get typed() {
+    return this.writing || this.isAsWritten ? this.prompt : this.box.value;
+  }
+
+  // --- learning ---
+
+  // Off, nothing is learned any more, and what has been learned does not count until it is on again.
+  learn() {
+    this.sayLearned(0);
+    this.change();
+  }
+
+  // A text that is cleared stays learned from, as long as there is room.
+  keep(text) {
+    const kept = [...this.learned, text];
+    const total = kept.reduce((sum, one) => sum + count(one), 0);
+    if ($("live-learn").checked && text && total + this.start.mostChars <= this.start.mostLearned) this.learned = kept;
+  }
+
+  forget() {
+    this.learned = [];
+    $("live-learn").checked = false;
+    this.learn();
+    $("live-learn").focus();
+  }
+
+  sayLearned(number) {
+    const isOn = $("live-learn").checked;
+    const learned = number ? `Learned from ${numbered(number, page.data.noun)}, in a copy of the model.` : "";
+    $("live-learned").textContent = isOn ? learned || "A copy of the model learns from each 32 characters." : "";
+    $("live-forget").disabled = !isOn;
   }
 
   sayValues() {
@@ -206,6 +245,7 @@ class Live {
   // --- reading ---
 
   type() {
+    if (!this.box.value) this.keep(this.lastTyped);
     this.end();
     this.reading.ask();
     this.compareAnew();
@@ -220,12 +260,14 @@ class Live {
 
   async read() {
     const text = this.box.value;
+    this.lastTyped = this.typed;
     if (!text) {
       this.leaveOut();
       return this.showNothing("nothing to read");
     }
-    for await (const [{ data, unknown, names }] of ask("read", { text, ...this.predictor })) {
+    for await (const [{ data, unknown, names, learned = 0 }] of ask("read", { text, ...this.predictor })) {
       this.leaveOut(unknown, names);
+      this.sayLearned(learned);
       if (!data) return this.showNothing("the model knows none of these characters");
       const decoded = await decode(data);
       $("main").classList.remove("empty");
