@@ -230,6 +230,9 @@ def shortened(line):
         r"(charrnn units)(?=[^|]*python)(?![^|]*--(?:card|ablate|patch))", r"\1 --networks 2", line
     )
     line = line.replace("charrnn probe python --concept", "charrnn probe python code.py --concept")
+    line = line.replace(
+        "python code.py --adapt --adapt-search", "names code.py --adapt --adapt-search"
+    )
     line = line.replace("units python --ablate top", "units python code.py --ablate top")
     line = re.sub(
         r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000 --windows 50", line
