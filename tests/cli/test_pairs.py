@@ -553,6 +553,9 @@ def test_units_of_pairs_are_edited_in_every_command(see):
         ("gates", ("reverse", "--seed", "1"), 2),
         ("embed", ("reverse", "abc", "--of", "last", "--nearest", "a"), 2),
         ("evaluate", ("reverse", "reverse.tsv", "--no-lines"), 2),
+        ("visualize", ("reverse", "abc", "--counts"), 2),
+        ("evaluate", ("reverse", "reverse.tsv", "--no-counts"), 2),
+        ("sample", ("cases", "--given", "up", "--counts"), 2),
     ],
     ids=str,
 )
