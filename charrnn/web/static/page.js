@@ -140,7 +140,7 @@ const LEGENDS = {
     about: `${percent(meanFromCounts, 0)} of the probability of a ${noun} came from the counts, on average`,
     low: "all network",
     high: "all counts",
-    words: `${above} where the counts spoke, without color where the network did`,
+    words: `${above} where the probability came from the counts, without color where it came from the network`,
   }),
 };
 

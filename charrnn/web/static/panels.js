@@ -50,7 +50,7 @@ class UnitList {
     );
     const measures = [
       this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`),
-      this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `how much of each ${data.noun}'s probability they gave`),
+      this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `share of each ${data.noun}'s probability that came from them`),
     ];
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
     this.box.replaceChildren(...this.rows);
