@@ -324,6 +324,25 @@ def test_it_learns(benchmark):
     assert benchmark.transformer.nats_per_char(model, text.numpy(), 64) < 1.4 < math.log(5)
 
 
+def test_its_whole_command_is_timed_without_judging(benchmark, monkeypatch, capsys, workplace):
+    made = benchmark.transformer
+    monkeypatch.setattr("sys.argv", ["transformer.py", str(workplace / "corpus.txt"), "1", "2"])
+    monkeypatch.setattr(made, "BEGAN", began := made.time.perf_counter())
+
+    def slow(*_):
+        made.time.sleep(0.2)
+        return 2.0
+
+    monkeypatch.setattr(made, "nats_per_char", slow)
+    monkeypatch.setattr(made, "train", lambda *_: 0.5)
+    made.main()
+    took = made.time.perf_counter() - began
+    record = json.loads(capsys.readouterr().out)
+    assert record["command_seconds"] < took - 0.4
+    assert record["seconds"] == 0.5
+    assert record["nats"] == {"cold 64": {"network": 2.0}, "cold 256": {"network": 2.0}}
+
+
 def test_its_rate_rises_and_then_falls_along_a_cosine(benchmark):
     rates = [benchmark.transformer.rate(step, 2000) for step in (0, 100, 1050, 1999)]
     assert rates == pytest.approx([1e-3 / 101, 1e-3, 5.5e-4, 1e-4], rel=1e-3)
