@@ -7,6 +7,7 @@ import threading
 import pytest
 from helpers import call_charrnn, listing, make_text, run_charrnn, run_shell
 
+import charrnn
 from charrnn.checkpoint import load_checkpoint
 from charrnn.compression.compress import fingerprint_of
 from charrnn.compression.container import unpack
@@ -61,6 +62,8 @@ def test_a_network_with_counts_and_the_network_alone_are_two_models(see, file, w
         see("decompress", f"{file}.crnn", "--overwrite")
         see("decompress", f"{file}.crnn", "--overwrite", "--model", "tiny")
         assert file.read_bytes() == TEXT
+        in_python = charrnn.load("tiny", counts=option == "--counts")
+        assert charrnn.decompress(in_python, packed) == TEXT
     assert fingerprint_of(loaded.mixed) != fingerprint_of(loaded.model)
 
 
