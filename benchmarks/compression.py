@@ -276,7 +276,7 @@ def print_table(table: Table) -> None:
     print_rows(["", *heads])
     for program in programs:
         print_row([program, *_cells(table, program, with_model=False)])
-    print("\nThe same with the model, or with the training text:\n")
+    print("\nThe same, and the model or the training text itself:\n")
     print_rows(["", *heads])
     for program in programs:
         if any(sizes[program].with_model for sizes in table.sizes if program in sizes):
@@ -307,8 +307,8 @@ def _cells(table: Table, program: str, *, with_model: bool) -> Iterator[str]:
         if not number:
             yield ""
             continue
-        ratio = f"{len(text.content) / number:.2f}"
-        yield f"{8 * number / text.length:.3f} ({ratio})"
+        bits = 8 * number / text.length
+        yield f"{bits:.{3 if bits < 10 else 1}f} ({len(text.content) / number:#.3g})"
 
 
 def _proven(proof: Proof) -> Iterator[str]:
