@@ -171,14 +171,14 @@ def sizes_by_programs(text: Text) -> Iterator[tuple[str, Size]]:
 def _by_dictionary(text: Text) -> Iterator[tuple[str, Size]]:
     """What zstd makes of a text with a dictionary that it made of the training text."""
     try:
-        import zstandard
+        package: Any = importlib.import_module("zstandard")
     except ModuleNotFoundError:
         return
     pieces = [text.before[k : k + SAMPLE] for k in range(0, len(text.before), SAMPLE)]
-    dictionary = zstandard.train_dictionary(min(DICTIONARY, len(text.before) // 8), pieces)
+    dictionary = package.train_dictionary(min(DICTIONARY, len(text.before) // 8), pieces)
     both = (
-        zstandard.ZstdCompressor(level=22, dict_data=dictionary).compress,
-        zstandard.ZstdDecompressor(dict_data=dictionary).decompress,
+        package.ZstdCompressor(level=22, dict_data=dictionary).compress,
+        package.ZstdDecompressor(dict_data=dictionary).decompress,
     )
     name = "zstd --ultra -22, dictionary of the training text"
     size = size_by(both, text.content, name)
@@ -250,16 +250,18 @@ def require_same(unpacked: bytes, text: bytes, program: str) -> None:
 
 def measure(name: str, file: Path | None, most: int | None, table: Table) -> None:
     """Add the results of a model and its text to a table, and report each."""
-    text, sizes, proofs = text_of(name, file, most), {}, []
+    text = text_of(name, file, most)
+    sizes: dict[str, Size] = {}
+    proofs: list[Proof] = []
     print(f"{name}: {text.part}, {len(text.content):,} bytes", file=sys.stderr)
     for program, size in sizes_by_programs(text):
         sizes[program] = size
         print(f"  {program:<56}{size.alone:>11,}", file=sys.stderr)
     for title, model, stored in models_of(text):
-        size, proof = prove(title, model, text)
-        sizes[title] = Size(size, size + size_of_model(stored))
+        alone, proof = prove(title, model, text)
+        sizes[title] = Size(alone, alone + size_of_model(stored))
         proofs.append(proof)
-        print(f"  {title:<56}{size:>11,}", file=sys.stderr, flush=True)
+        print(f"  {title:<56}{alone:>11,}", file=sys.stderr, flush=True)
     table.texts.append(text)
     table.sizes.append(sizes)
     table.proofs.append(proofs)
