@@ -90,7 +90,7 @@ BESIDE = 40
 @pytest.mark.parametrize("kind", ["characters", "bytes", "counts", "lines with counts"])
 def test_a_file_has_the_bits_that_evaluate_claims_within_a_thousandth(kind):
     known = Vocabulary.of_bytes() if kind == "bytes" else PROSE
-    scale = 1 if kind == "bytes" else 2  # it expects what does not come
+    scale = 1 if kind == "bytes" else 1.5  # it expects what does not come, but not without doubt
     model = random_model(known, kind=CharRNN, seed=3, scale=scale)
     item_end = "\n" if kind == "lines with counts" else None
     if kind.endswith("counts"):
@@ -100,7 +100,7 @@ def test_a_file_has_the_bits_that_evaluate_claims_within_a_thousandth(kind):
     claim = evaluate(model, PROSE, streams=None if item_end else 1, item_end=item_end)
     claimed = claim.total_nats / math.log(2)
     assert claimed > 1000 * BESIDE
-    assert claimed < 8 * len(packed.words) < 1.001 * claimed
+    assert 8 * len(packed.words) == pytest.approx(claimed, rel=0.001)
     assert packed.header_bytes == FIXED_BYTES + len(machine())
 
 
