@@ -38,7 +38,7 @@ SCALE = 2978.0
 NONE = -1
 """The node of a context that was not seen, or is not kept."""
 SHORT = 3
-"""Contexts after which predictions are kept in memory: the empty one, and those of one and two symbols."""
+"""Lengths of contexts after which predictions are always kept in memory: no symbol, one and two."""
 MOST_IN_MEMORY = 1 << 20
 """Numbers in the predictions that are kept."""
 ROUNDING = 1e-9
@@ -77,8 +77,8 @@ class CountTable:
         self.num_symbols, self.order = num_symbols, order
         self.symbols, self.codes, self.sizes = symbols, codes, sizes
         self._require_sizes()
-        self._after_one: dict[tuple[int, ...], Float64] = {}
-        """Predictions after short contexts, for one stream."""
+        self._kept: dict[int, Float64] = {}
+        """Predictions for one stream, by the longest context."""
 
     @classmethod
     def restored(cls, num_symbols: int, order: int, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
@@ -263,14 +263,23 @@ class CountTable:
         p += np.bincount(cells, values, p.size).reshape(p.shape)
 
     def _predict_one(self, nodes: list[int]) -> Float64:
-        short = tuple(nodes[:SHORT])
-        p = self._after_one.get(short)
+        """A prediction, which is kept with that after the short contexts: the longest context tells all shorter ones."""
+        longest = max(nodes)
+        p = self._kept.get(longest)
         if p is None:
-            p = self._mixed(np.full(self.num_symbols, 1 / self.num_symbols), list(short))
-            if len(self._after_one) * self.num_symbols >= MOST_IN_MEMORY:
-                self._after_one.clear()
-            self._after_one[short] = p
-        return self._mixed(p, nodes[SHORT:])
+            p = self._kept.get(max(nodes[:SHORT]))
+            if p is None:
+                p = np.full(self.num_symbols, 1 / self.num_symbols)
+                p = self._keep(max(nodes[:SHORT]), self._mixed(p, nodes[:SHORT]))
+            p = self._keep(longest, self._mixed(p, nodes[SHORT:]))
+        return p
+
+    def _keep(self, context: int, p: Float64) -> Float64:
+        if len(self._kept) * self.num_symbols >= MOST_IN_MEMORY:
+            self._kept.clear()
+        p.flags.writeable = False
+        self._kept[context] = p
+        return p
 
     def _mixed(self, p: Float64, nodes: list[int]) -> Float64:
         """What `_interpolate` makes of one prediction, (V,), which it does not change."""
