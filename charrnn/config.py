@@ -387,8 +387,8 @@ class TrainingConfig(Config):
     )
     shuffle_length: int | None = setting(
         5000,
-        "Shuffle a running text anew for each epoch, in pieces of at least this many characters, which end at blank "
-        "lines where there are any.",
+        "Shuffle a running text anew for each epoch, in pieces of at least this many characters that end at blank "
+        "lines where possible.",
         low=1,
         high=LARGE_COUNT,
         excludes=ITEMS,
@@ -580,14 +580,14 @@ class SavingConfig(Config):
     )
     counts: bool = setting(
         True,
-        "When training ends, count what follows what in the training text; the model predicts better with these "
-        "counts beside the network.",
+        "At the end of training, count the n-grams of the training text and save the counts with the network, which "
+        "predicts better with them.",
         free=True,
         panel=SAVING,
     )
     count_order: int = setting(
         9,
-        "The length of the longest character sequences that are counted.",
+        "Length of the longest n-grams that are counted, in characters.",
         low=1,
         high=LONGEST_NGRAM,
         free=True,
@@ -596,7 +596,7 @@ class SavingConfig(Config):
     )
     count_size: int = setting(
         1_000_000,
-        "Sequences of which the counts are kept, those that help most; a million takes about 4 MB.",
+        "Maximum number of n-grams that are kept, those that help most; a million take about 4 MB.",
         high=10**8,
         free=True,
         needs=("counts",),
@@ -825,17 +825,17 @@ class SamplingConfig(BasicSamplingConfig):
 
 AdaptingRule = Literal["rms", "sgd"]
 ADAPTING_RATES = {"rms": 0.001, "sgd": 0.1}
-"""The usual rates of each rule."""
+"""The default learning rate of each rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptingConfig(Config):
-    """How a network goes on learning from the text that it reads; see `charrnn.adapting.learner`."""
+    """How a network learns while it reads (dynamic evaluation); see `charrnn.adapting.learner`."""
 
     adapt_rule: AdaptingRule = setting(
         "rms",
-        "How a step is made of the gradient: scaled for each weight by the root mean square of its gradients (rms), or "
-        "as it is (sgd).",
+        "Update rule: the gradient of each weight is divided by the root mean square of its gradients so far (rms), or "
+        "used as it is (sgd).",
         choices=get_args(AdaptingRule),
         needs=("adapt",),
         panel=ADAPTING,
@@ -852,14 +852,14 @@ class AdaptingConfig(Config):
     )
     adapt_decay: float = setting(
         0.001,
-        "The part of the way back to its trained value that each weight goes at each step.",
+        "Fraction of the way back to its trained value that each weight moves at each step.",
         high=1,
         needs=("adapt",),
         panel=ADAPTING,
     )
     adapt_chunk: int = setting(
         32,
-        "Characters that are read before each step; the gradient goes back as far.",
+        "Characters read before each step; the gradient flows back through these.",
         low=1,
         high=100_000,
         needs=("adapt",),
@@ -868,14 +868,14 @@ class AdaptingConfig(Config):
 
     @property
     def rate(self) -> float:
-        """The learning rate, or the usual one of the rule."""
+        """The learning rate: the one given, or the default of the rule."""
         return ADAPTING_RATES[self.adapt_rule] if self.adapt_rate is None else self.adapt_rate
 
     @property
     def words(self) -> str:
-        """What is done, in words, for a protocol."""
+        """How the network learns, in words, for a report of the protocol."""
         how = f"{self.adapt_rule}, rate {self.rate:g}, decay {self.adapt_decay:g}"
-        return f"each {counted(self.adapt_chunk, 'symbol')} scored, then learned from ({how})"
+        return f"every {counted(self.adapt_chunk, 'symbol')} scored, then learned from ({how})"
 
     def as_dict(self) -> dict[str, Any]:
         """The settings under the names that `evaluate --json` prints."""

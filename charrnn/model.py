@@ -158,7 +158,7 @@ class CharRNN:
         return np.stack(outputs)
 
     def predict(self, outputs: Any) -> tuple[Float64, Float64 | None]:
-        """The log-probabilities after outputs, (..., V), and the part of each probability that comes from counts.
+        """The log-probabilities after outputs, (..., V), and the share of each probability that comes from counts.
 
         The second is None for a network alone.
         """

@@ -1,1 +1,1 @@
-"""Networks that go on learning from what they read."""
+"""Networks that learn while they read (dynamic evaluation)."""

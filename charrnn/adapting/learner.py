@@ -1,13 +1,13 @@
 """A network that learns from the text it reads: dynamic evaluation.
 
-    read a chunk       predictions with the weights from before it
+    read a chunk, with the weights from before it
     then learn from it
         g      =  the gradient of the chunk's mean cross-entropy
         w     <-  w  +  decay (w_trained - w)  -  rate g                            rule sgd
         w     <-  w  +  decay (w_trained - w)  -  rate g / (sqrt(mean g²) + LEAST)  rule rms
 
-So nothing is ever predicted by weights that have seen it. The mean of g² is over the chunks read so far, the last few
-hundred above all (MEMORY). What is learned is in a copy; the network that was given keeps its weights.
+So nothing is ever predicted by weights that have seen it. The mean of g² is an exponential moving average over the
+chunks read so far (MEMORY). A copy of the network learns; the network itself keeps its weights.
 
 Sources: T. Mikolov, M. Karafiát, L. Burget, J. Černocký and S. Khudanpur, "Recurrent neural network based language
 model", Interspeech 2010; B. Krause, E. Kahembwe, I. Murray and S. Renals, "Dynamic Evaluation of Neural Sequence
@@ -41,27 +41,27 @@ from charrnn.numerics import (
 )
 
 WEIGHT_RATE = 1.0
-"""The rate at which the weight of the counts learns."""
+"""Learning rate of the coefficients of the weight of the counts."""
 MEMORY = 0.99
-"""What the mean of squared gradients keeps at each chunk."""
+"""Decay of the moving average of squared gradients, per chunk."""
 LEAST = 1e-3
 """Added to the root of the mean of squared gradients."""
 QUIETLY = np.errstate(over="ignore", invalid="ignore")
-"""Weights that grow without bound are found by what they predict."""
+"""No warnings of overflow: weights that grow without bound are noticed by their predictions."""
 BLOCK = 1 << 14
-"""Weights that are changed at once, so that they stay in the processor's cache."""
+"""Number of weights updated together, so that they stay in the processor's cache."""
 
 
 class Learner:
     """A copy of a model that learns from the text it reads, in one stream.
 
     Args:
-        model: a network, or a network with counts, which are left as they are.
+        model: a network, or a network with counts; it is not changed.
         config: how it learns.
         end: the symbol that ends an item, before which the state is reset; None: the state is carried.
 
     Raises:
-        UsageError: the model is none that can learn this way: one of pairs, or with edited units or another head.
+        UsageError: the model cannot learn this way: it is one of pairs, has edited units, or has a custom head.
     """
 
     def __init__(self, model: CharRNN, config: AdaptingConfig, end: int | None = None) -> None:
@@ -76,17 +76,17 @@ class Learner:
         self._start = model.initial_state()
         self._state = self._start
         self.num_steps = 0
-        """Chunks that it has learned from."""
+        """Number of chunks learned from so far."""
 
     def read(self, ids: Ids) -> Iterator[tuple[Ids, Float64]]:
-        """Read a text, and learn from it; what follows it may be read in another call.
+        """Read a text and learn from it; another call goes on where this one ended.
 
         Args:
             ids: the text, (T,).
 
         Yields:
-            For each chunk the symbols that come, (C,), and the log-probabilities of all symbols there, (C, V), in nats.
-            They are those of the weights from before the chunk: it is learned from when the next one is asked for.
+            For each chunk the symbols to predict, (C,), and the log-probabilities of all symbols there, (C, V), in nats.
+            They come from the weights before the chunk, which is learned from when the next one is requested.
 
         Raises:
             SettingError: the rate is too high: the weights grow without bound.
@@ -102,7 +102,7 @@ class Learner:
         """Read a text, (T,), to learn from it; the arguments are those of `read` and `evaluate`.
 
         Returns:
-            What the symbols after the first cost on the way, in nats.
+            The cost of the symbols after the first, in nats, each scored before it was learned from.
         """
         nats = 0.0
         for targets, log_p in self.read(ids):
@@ -182,7 +182,7 @@ class Learner:
 
 
 class _Mixture:
-    """Counts whose weight beside the network learns too, since the better that one becomes, the less they should weigh.
+    """Counts whose weight learns too: the better the network becomes, the less they should weigh.
 
     Args:
         counts: as they were fitted.
@@ -222,9 +222,9 @@ class _Mixture:
 
 
 def require_able(model: CharRNN) -> None:
-    """Raise UsageError unless a model can go on learning in NumPy."""
+    """Raise UsageError unless a model can learn while it reads."""
     if model.config.align is not None:
-        raise UsageError("a model of pairs cannot go on learning from a text")
+        raise UsageError("a model of pairs cannot learn while it reads")
     if model.head_kind is not LINEAR:
-        raise UsageError("a network with a head of its own cannot go on learning from a text")
-    model.require_unedited("learning from a text")
+        raise UsageError("a network with a custom head cannot learn while it reads")
+    model.require_unedited("learning while reading")

@@ -1,4 +1,4 @@
-"""The rate at which a network goes on learning: of several, the best on a text that it is chosen on."""
+"""The learning rate of a network that learns while it reads: the best of several on a given text."""
 
 import dataclasses
 import math
@@ -11,11 +11,11 @@ from charrnn.model import CharRNN
 from charrnn.numerics import Ids
 
 FACTOR = 10**0.5
-"""Between two rates that are tried."""
+"""Ratio of two neighboring rates that are tried."""
 MOST_TRIED = 8
-"""Rates that are tried, at most."""
+"""Maximum number of rates tried."""
 MOST_CHOSEN_ON = 20_000
-"""Symbols of a text that a rate is chosen on: its first ones."""
+"""Maximum symbols, from the beginning of the text, on which the rate is chosen."""
 
 
 def choose_rate(
@@ -26,11 +26,11 @@ def choose_rate(
     *,
     progress: Callable[[int], object] = lambda _: None,
 ) -> tuple[AdaptingConfig, dict[float, float]]:
-    """The settings with the best rate: from the usual one on, upwards or downwards as long as that helps.
+    """The settings with the best rate: a search from the default rate, upwards or downwards as long as that helps.
 
     Args:
         model: the model.
-        ids: the text that it is chosen on, of which MOST_CHOSEN_ON symbols are read.
+        ids: the text on which the rate is chosen, (T,); at most MOST_CHOSEN_ON symbols of it are read.
         end: see `Learner`.
         config: the other settings.
         progress: called with the number of symbols that were just read.

@@ -1,4 +1,4 @@
-"""The options of commands whose model goes on learning from a text: a copy of it, which is not kept."""
+"""The options of commands that read with a copy of the model which learns from the text; the copy is not saved."""
 
 import math
 from dataclasses import dataclass, fields
@@ -24,14 +24,14 @@ class _WhileScoring(Config):
 
     adapt: bool = setting(
         False,
-        "Learn from the text while it is scored: each part is scored first, and then learned from, in a copy of the "
-        "model. The figure is that of this way of reading, not of the model.",
+        "Learn from the text while it is scored (dynamic evaluation): each chunk is scored first and then learned from, "
+        "in a copy of the model. The result describes this way of reading, not the model alone.",
         excludes=("window", "streams"),
         panel=ADAPTING,
     )
     adapt_search: bool = setting(
         False,
-        "Choose the rate: of several, the one with the best figure on the beginning of the model's own validation text.",
+        "Try several learning rates on the beginning of the model's own validation text, and use the best.",
         needs=("adapt",),
         excludes=("adapt_rate",),
         panel=ADAPTING,
@@ -73,7 +73,7 @@ class ScoringAdaptOptions(AdaptingConfig, _WhileScoring):
         config, tried = choose_rate(model, ids, end, config, progress=work.advance)
         bits = {rate: nats / math.log(2) for rate, nats in sorted(tried.items())}
         costs = ", ".join(f"{rate:g}: {cost:.3f}" for rate, cost in bits.items())
-        say(f"charrnn: rates tried on validation text, with bits per character: {costs}")
+        say(f"charrnn: bits per character on validation text at each learning rate: {costs}")
         return config, bits
 
 
@@ -83,7 +83,7 @@ class _BeforeSampling(Config):
 
     adapt: tuple[str, ...] = setting(
         (),
-        f"Read this text first, and learn from it, in a copy of the model: {NAMED}. May be repeated.",
+        f"First learn from this text, in a copy of the model: {NAMED}. May be repeated.",
         metavar="FILE|-",
         excludes=("source",),
         panel=ADAPTING,
@@ -118,7 +118,7 @@ class SamplingAdaptOptions(AdaptingConfig, _BeforeSampling):
         noun = noun_of(model.vocabulary.level)
         with working(len(ids), noun) as work:
             learned = learn(model, ids, self, item_end=end, progress=work.advance)
-        cost = f"{learned.bits_per_char:.3f} bits per {noun[:4]} on the way"
+        cost = f"{learned.bits_per_char:.3f} bits per {noun[:4]} while learning"
         say(
             f"charrnn: learned from {counted(learned.characters, noun)} ({cost}); the checkpoint is unchanged"
         )

@@ -1,4 +1,4 @@
-"""`charrnn compress`: a file made small by what a model expects of it."""
+"""`charrnn compress`: a file compressed with the predictions of a model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +37,7 @@ CHANGES = Changes(
         "model": {"default_text": "the newest run under checkpoints/"},
         "out": {
             "help": "Write to this file; - is standard output.",
-            "default_text": f"FILE{SUFFIX}; of standard input, standard output",
+            "default_text": f"FILE{SUFFIX}; standard output if FILE is -",
         },
     },
 )
@@ -46,7 +46,7 @@ CHANGES = Changes(
 def compress(
     file: Annotated[
         str,
-        typer.Argument(metavar="FILE|-", help="What is compressed, whatever its bytes."),
+        typer.Argument(metavar="FILE|-", help="The file to compress; it may contain any bytes."),
     ],
     *,
     options: PackedOptions,
@@ -54,8 +54,8 @@ def compress(
 ) -> None:
     """Compress a file with a model: the better the model predicts it, the smaller it gets.
 
-    Any bytes come back with charrnn decompress, with the same model and on a machine that computes exactly the same
-    numbers; any other is refused. The file itself is kept.
+    charrnn decompress restores every byte, with the same model and on a machine that computes exactly the same numbers;
+    with any other it refuses. The file itself is kept.
     """
     require_coder("compress")
     path = options.require_target(None if file == STREAM else Path(file + SUFFIX), file)
@@ -76,16 +76,14 @@ def compress(
 
 
 def _shares(content: bytes, made: bytes, vocabulary: "Vocabulary") -> str:
-    """How small a file became, and the bits of each of its symbols beside the header, for the report."""
+    """The compressed size in percent, and the bits per symbol without the header, for the report."""
     from charrnn.compression.container import unpack
     from charrnn.compression.points import points_of
 
     packed = unpack(made)
-    header = f"{packed.header_bytes} of them the header"
+    header = f"{packed.header_bytes} of them header"
     if not content:
         return f", {header}"
     bits = 8 * len(packed.words) / len(points_of(content, vocabulary))
     unit = short_noun_of(vocabulary.level)
-    return (
-        f" ({100 * len(made) / len(content):.2f} %), {header}; beside it {bits:.3f} bits per {unit}"
-    )
+    return f" ({100 * len(made) / len(content):.2f} %), {header}; without the header {bits:.3f} bits per {unit}"

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CountsOptions(Config):
-    """Whether predictions are those of the network alone."""
+    """Whether predictions are mixed with those of counts, or come from the network alone."""
 
     counts: bool | None = setting(
         None,
-        "Mix the network's predictions with the counts of its training text.",
+        "Mix the network's predictions with those of n-gram counts of its training text.",
         default_text="off",
         panel=READING,
     )
@@ -28,7 +28,7 @@ class CountsOptions(Config):
         Args:
             model: the model.
             loaded: its checkpoint.
-            usually: whether they are wanted where nothing was said, if there are any.
+            usually: the default of the command: whether they are mixed in if the checkpoint has any.
 
         Raises:
             SettingError: they are wanted, and the checkpoint has none.
@@ -58,4 +58,4 @@ def has_counts(model: Any) -> bool:
 
 
 ON = {"default_text": "on, if the model has them"}
-"""How the default is described where the counts are usually wanted."""
+"""How the default is described for commands that mix the counts in by default."""

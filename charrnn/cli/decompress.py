@@ -1,4 +1,4 @@
-"""`charrnn decompress`: the file that `charrnn compress` was given."""
+"""`charrnn decompress`: the original of a file that `charrnn compress` made."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,7 +39,7 @@ CHANGES = Changes(
         "model": {"default_text": "found under checkpoints/ by its fingerprint"},
         "out": {
             "help": "Write to this file; - is standard output.",
-            "default_text": f"FILE without {SUFFIX}; of standard input, standard output",
+            "default_text": f"FILE without {SUFFIX}; standard output if FILE is -",
         },
     },
 )
@@ -49,16 +49,18 @@ def decompress(
     file: Annotated[
         str,
         typer.Argument(
-            metavar=f"FILE{SUFFIX}|-", help="What charrnn compress wrote.", show_default=False
+            metavar=f"FILE{SUFFIX}|-",
+            help="A file that charrnn compress wrote.",
+            show_default=False,
         ),
     ],
     *,
     options: PackedOptions,
 ) -> None:
-    """Give back the file that charrnn compress was given, or nothing.
+    """Restore a file that charrnn compress made.
 
-    It is refused if it is cut or damaged, if its model is not there, or if this machine computes other numbers than the
-    one that compressed it.
+    The result is exactly the original, or nothing is written: a file is refused if it is truncated or damaged, if its
+    model is missing, or if this machine does not compute exactly the numbers of the one that compressed it.
     """
     require_coder("decompress")
     path = options.require_target(None if file == STREAM else _original(file, options.out), file)
@@ -99,7 +101,7 @@ def _original(file: str, out: Path | None) -> Path:
     name = file.removesuffix(SUFFIX)
     if out is None and (name == file or not Path(name).name):
         raise SettingError.naming(
-            f"the name {{file!r}} does not end in {SUFFIX}, so what it was is unknown",
+            f"the name {{file!r}} does not end in {SUFFIX}, so the original's name is unknown",
             "name the file to write with {out}",
             file=file,
         )

@@ -172,7 +172,7 @@ def evaluate(
         )
     if adapting.adapt_search and split in (Split.train, Split.val):
         raise SettingError.naming(
-            "{adapt_search} chooses on the validation text, so that another must be scored",
+            "{adapt_search} chooses the rate on the validation text, so another text must be scored",
             "name a file, or add {split:test}",
         )
     model = counts.mixed(edits.edited(loaded), loaded, usually=True)

@@ -26,7 +26,7 @@ class PackedOptions(Config):
 
     model: str | None = setting(None, "A run, its folder or a .safetensors file.", metavar="MODEL")
     out: Path | None = setting(None, "", metavar="FILE|-", panel=FILES)
-    overwrite: bool = setting(False, "Replace the file if it is there already.", panel=FILES)
+    overwrite: bool = setting(False, "Replace the output file if it exists.", panel=FILES)
 
     def require_target(self, usual: Path | None, source: str) -> Path | None:
         """The file to write; None: standard output.
@@ -42,8 +42,8 @@ class PackedOptions(Config):
         if path is None or str(path) == STREAM:
             if sys.stdout.isatty():  # on which bytes of any kind would act
                 raise SettingError.naming(
-                    "standard output is a terminal, which cannot show bytes of any kind",
-                    "write them to a file, or into a pipe: {out:FILE}",
+                    "standard output is a terminal, which cannot show arbitrary bytes",
+                    "write to a file with {out:FILE}, or into a pipe",
                 )
             return None
         require_place(path)
@@ -61,13 +61,13 @@ class PackedOptions(Config):
             )
         if Path(source).exists() and path.samefile(source):
             raise SettingError.naming(
-                "{path!r} is the file that is read, which is kept",
-                "choose another with {out}",
+                "{path!r} is the input file, which is never replaced",
+                "choose another output with {out}",
                 path=str(path),
             )
         if not self.overwrite:
             raise SettingError.naming(
-                "there is a file {path!r} already",
+                "{path!r} already exists",
                 "replace it with {overwrite:True}, or choose another with {out}",
                 path=str(path),
             )

@@ -26,7 +26,7 @@ _START = struct.Struct(">4sBI")
 _FIELDS = struct.Struct(">8sIQ8sB")
 FIXED_BYTES = _START.size + _FIELDS.size
 """Bytes of a header without the text of its machine."""
-DAMAGED = "take another copy of the file"
+DAMAGED = "copy the file again"
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ def unpack(content: bytes, name: str = "the data") -> Packed:
     """
     if not content.startswith(MAGIC):
         if content and MAGIC.startswith(content):
-            raise DataError(f"{name} is cut: it has {len(content)} bytes", DAMAGED)
+            raise DataError(f"{name} is truncated: it has only {len(content)} bytes", DAMAGED)
         raise DataError(f"{name} was not written by charrnn compress")
     if len(content) < FIXED_BYTES:
-        raise DataError(f"{name} is cut: it has {len(content)} bytes", DAMAGED)
+        raise DataError(f"{name} is truncated: it has only {len(content)} bytes", DAMAGED)
     _, version, check = _START.unpack_from(content)
     if version > VERSION:
         raise DataError(
@@ -90,9 +90,9 @@ def unpack(content: bytes, name: str = "the data") -> Packed:
         )
     rest = content[_START.size :]
     if version != VERSION or zlib.crc32(rest) != check:
-        raise DataError(f"{name} is cut or damaged: its checksum does not match", DAMAGED)
+        raise DataError(f"{name} is truncated or damaged: its checksum does not match", DAMAGED)
     fingerprint, probe, length, checksum, size = _FIELDS.unpack_from(rest)
     machine, words = rest[_FIELDS.size :][:size], rest[_FIELDS.size + size :]
     if not machine.isascii() or len(machine) < size or len(words) % 4:
-        raise DataError(f"{name} is damaged: its parts do not fit together", DAMAGED)
+        raise DataError(f"{name} is damaged: its fields contradict each other", DAMAGED)
     return Packed(fingerprint.hex(), probe, length, checksum, machine.decode(), words)

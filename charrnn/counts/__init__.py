@@ -1,1 +1,1 @@
-"""A model of counts beside the network: how often each symbol followed the last few in the training text."""
+"""N-gram counts of the training text, a second model whose predictions are mixed with the network's."""

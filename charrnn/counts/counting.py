@@ -1,11 +1,11 @@
-"""The counts of a training text: a Kneser-Ney model, without the n-grams that it can do best without.
+"""The counts of a training text: a Kneser-Ney model, pruned of the n-grams that help least.
 
 The model is that of `charrnn.evaluation.ngram`. An n-gram is kept for what it gains on the training text,
 
     c(hw) ln(p(w | h) / rest(h) p(w | h'))
 
 the nats that would be lost there if w after h were predicted by the shorter context alone (K. Seymore and R. Rosenfeld,
-"Scalable backoff language models", 1996). What is taken off by leaving it out goes to the shorter context.
+"Scalable backoff language models", 1996). The probability of the n-grams that are left out goes to the shorter context.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from charrnn.counts.table import CountTable, as_codes
 from charrnn.numerics import Float64, Ids, Mask
 
 MOST_COUNTED = 4_000_000
-"""Symbols of a training text that are counted, from its end: the memory of a gigabyte."""
+"""Maximum symbols counted, from the end of the training text: they take about a gigabyte of memory."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +33,26 @@ class _Level:
     last: Ids
     """The last symbol of each, (G,)."""
     context: Numbers
-    """The number of its context among the n-grams one shorter, ascending, (G,)."""
+    """Index of the context of each among the n-grams one symbol shorter, ascending, (G,)."""
     values: Float64
-    """What its own counts give it, (G,)."""
+    """The discounted relative frequency of each: its probability without shorter contexts, (G,)."""
     p: Float64
-    """Its probability with what shorter contexts give it, (G,)."""
+    """The probability of each, interpolated with shorter contexts, (G,)."""
     gain: Float64
-    """The nats that it gains on the training text, (G,)."""
+    """The nats that each gains on the training text, (G,)."""
 
 
 def count(
     train: Ids, num_symbols: int, *, order: int, most: int, end: int | None = None
 ) -> CountTable:
-    """Count a training text.
+    """Count the n-grams of a training text, and keep those that help most.
 
     Args:
         train: the text, (n,), n at least 1. Its last MOST_COUNTED symbols are counted.
         num_symbols: V; all symbols are below it.
         order: the length of the longest n-grams.
-        most: n-grams that are kept, not counting those that longer ones need.
-        end: the symbol that ends an item, after which nothing is remembered; None: running text.
+        most: maximum n-grams that are kept, beside single symbols and the contexts of those kept.
+        end: the symbol that ends an item, across which no n-gram reaches; None: running text.
     """
     levels = _levels(np.asarray(train[-MOST_COUNTED:]), num_symbols, order, end)
     kept = _kept(levels, most)

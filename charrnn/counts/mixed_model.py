@@ -1,8 +1,8 @@
 """A network and the counts of its training text as one model.
 
-It is used as a network is: `step`, `advance`, `logits`, `run` and `head` take and give a state that also has the
-contexts of the counts, as one more entry after those of the layers. Its logits are the logarithms of the mixed
-probabilities, in float64.
+It has the interface of a network: `step`, `advance`, `logits`, `run` and `head` take and return states with one more
+entry after those of the layers, the contexts of the counts. Its logits are the logarithms of the mixed probabilities, in
+float64.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ from charrnn.numerics import Float, Float64
 
 @dataclass(frozen=True)
 class MixedOutputs:
-    """What the network's top layer and the counts have after some symbols, from which `MixedModel.head` makes logits."""
+    """The outputs of the top layer and the contexts of the counts, from which `MixedModel.head` computes logits."""
 
     outputs: Float
-    """(..., H)"""
+    """Outputs of the network's top layer, (..., H)."""
     nodes: Nodes
-    """(..., K)"""
+    """Contexts of the counts, (..., K); see `charrnn.counts.table`."""
 
     def __getitem__(self, where: Any) -> "MixedOutputs":
         """Those at some places."""
@@ -40,7 +40,7 @@ class MixedModel(CharRNN):
         counts: the counts, with their weight.
 
     Raises:
-        CheckpointError: the counts are read now, and damaged.
+        CheckpointError: the counts are read from the checkpoint now, and are damaged.
     """
 
     def __init__(self, network: CharRNN, counts: Counts) -> None:
@@ -66,7 +66,7 @@ class MixedModel(CharRNN):
         return MixedOutputs(np.stack([one.outputs for one in outputs]), nodes)
 
     def predict(self, outputs: MixedOutputs) -> tuple[Float64, Float64]:
-        """The log-probabilities after outputs, and the part of each probability that comes from the counts."""
+        """The log-probabilities after outputs, and the share of each probability due to the counts, both (..., V)."""
         p, counted = self._mixed(outputs)
         return np.log(p), counted / p
 

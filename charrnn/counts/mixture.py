@@ -3,9 +3,9 @@
     p       =  (1 - weight) network  +  weight counts
     weight  =  1 / (1 + exp(-w · features))
 
-The features are known before the symbol is: how sure each of the two is, by the logarithms of its largest probability
-and of what that leaves to the others, and how many symbols the longest context of the counts has. The numbers w are
-those of the least cross-entropy on held-out text.
+The features are known before the symbol is: a constant; the length of the longest context that the counts have; and how
+confident each of the two is, by the logarithms of its largest probability and of 1 minus that. The coefficients w are
+those with the least cross-entropy on held-out text.
 
 Legend: V symbols, P predictions, K contexts at a place, F features.
 """
@@ -26,19 +26,19 @@ from charrnn.numerics import Float, Float64, softmax
 from charrnn.schema import CountsRecord, check_record
 
 F = 6
-"""The number of features."""
+"""Number of features."""
 LEAST = 1e-6
-"""The smallest probability whose logarithm is a feature."""
+"""Lower bound of the probabilities whose logarithms are features."""
 FEWEST = 200
-"""Predictions that a fit needs; with fewer the weight is USUAL everywhere."""
+"""Minimum predictions for a fit; with fewer, the coefficients are USUAL."""
 USUAL = (-1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-"""Numbers of a weight of 0.27."""
+"""Coefficients of a constant weight of 0.27."""
 ROUNDS = 100
-"""Rounds of a fit, at most."""
+"""Maximum rounds of a fit."""
 SETTLED = 1e-7
 """The gain in nats per prediction below which a fit ends."""
 RIDGE = 1e-4
-"""What draws the numbers to zero, so that features which are always the same do no harm."""
+"""L2 penalty (ridge) on the coefficients, so that features which never vary do no harm."""
 
 
 @dataclass(frozen=True)
@@ -46,34 +46,34 @@ class Counts:
     """The counts of a training text, and how much they weigh beside a network."""
 
     source: CountTable | Callable[[], CountTable]
-    """The table, or what reads it when it is first used."""
+    """The table, or a function that reads it when it is first used."""
     w: tuple[float, ...]
-    """The numbers of the weight, (F,)."""
+    """The coefficients of the weight, (F,)."""
     network_nats: float | None = None
-    """Nats per character of the network alone, on held-out text; None: there was none."""
+    """Nats per character of the network alone on held-out text; None: there was no such text."""
     nats: float | None = None
-    """Nats per character of both there, each half with the weight of the other."""
+    """Nats per character of the mixture there, each half with coefficients fitted on the other."""
     characters: int = 0
-    """Characters of that text that were predicted."""
+    """Number of characters predicted there."""
 
     @cached_property
     def table(self) -> CountTable:
-        """How likely each symbol is after the last few.
+        """The counts: how likely each symbol is after the last few.
 
         Raises:
-            CheckpointError: it is read now, and damaged.
+            CheckpointError: the table is read from the checkpoint now, and is damaged.
         """
         return self.source if isinstance(self.source, CountTable) else self.source()
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays that a checkpoint has of counts."""
+        """The arrays of the counts in a checkpoint, by name."""
         table = self.table
         return {"symbols": table.symbols, "codes": table.codes, "sizes": table.sizes}
 
     @property
     def record(self) -> dict[str, Any]:
-        """What its header has of them."""
+        """The record of the counts in the header of a checkpoint."""
         record = CountsRecord(
             order=self.table.order,
             w=self.w,
@@ -88,8 +88,8 @@ class Counts:
         """The counts of a checkpoint.
 
         Args:
-            record: what its header has of them.
-            read: makes the table of an order; called when it is first used.
+            record: their record in the header.
+            read: returns the table, given its order; called when it is first used.
 
         Raises:
             SchemaError: the record is not one of counts.
@@ -98,12 +98,12 @@ class Counts:
         check_record(CountsRecord, record, required=("order", "w"))
         found = CountsRecord(**{**record, "w": tuple(record["w"])})
         if len(found.w) != F or not np.isfinite(found.w).all():
-            raise CheckpointError("the counts have numbers of another kind than they should")
+            raise CheckpointError("the coefficients of the weight of the counts are damaged")
         table = partial(read, found.order)
         return cls(table, found.w, found.network_nats, found.nats, found.characters)
 
     def mix(self, logits: Float, nodes: Nodes) -> tuple[Float64, Float64]:
-        """The distribution of the next symbol, and what comes from the counts in each probability.
+        """The distribution of the next symbol, and how much of each probability comes from the counts.
 
         Args:
             logits: the network's, (V,) or (P, V).
@@ -124,7 +124,7 @@ class Counts:
 
 
 def features(network: Float64, counted: Float64, nodes: Nodes) -> Float64:
-    """What the weight depends on, (P, F), from the probabilities of both, (P, V)."""
+    """The features of the weight, (P, F), from the probabilities of the network and of the counts, (P, V) each."""
     num_contexts = nodes.shape[-1]
     not_there = (nodes[:, ::-1] >= 0).argmax(axis=-1)
     known = np.ones((len(nodes), F))
@@ -142,7 +142,7 @@ def weights(w: Float64, known: Float64) -> Float64:
 
 
 def _weight(w: tuple[float, ...], network: Float64, counted: Float64, nodes: Nodes) -> float:
-    """`weights` of one prediction, in a third of the time."""
+    """`weights` for one prediction, in a third of the time."""
     numbers = nodes.tolist()
     depth = max(k for k, node in enumerate(numbers) if node >= 0) / max(1, len(numbers) - 1)
     a, b = float(network.max()), float(counted.max())
@@ -152,13 +152,13 @@ def _weight(w: tuple[float, ...], network: Float64, counted: Float64, nodes: Nod
 
 
 def fit(network: Float64, counted: Float64, known: Float64) -> tuple[float, ...]:
-    """The numbers of the weight with the least cross-entropy.
+    """The coefficients of the weight with the least cross-entropy.
 
-    Each round, an EM step with one Newton step inside, asks how likely it is that each symbol came from the counts, and
-    moves the weights towards that.
+    Each round is an EM step with one Newton step inside: it computes how likely it is that each symbol came from the
+    counts, and moves the weights towards that.
 
     Args:
-        network: the network's probability of each symbol that came, (P,).
+        network: the network's probability of each true symbol, (P,).
         counted: that of the counts, (P,).
         known: the features, (P, F).
     """
@@ -179,7 +179,7 @@ def fit(network: Float64, counted: Float64, known: Float64) -> tuple[float, ...]
 
 
 def slope(w: Float64, network: Float64, counted: Float64, known: Float64) -> Float64:
-    """How the mean log-probability of the symbols that came rises with each number of the weight, (F,).
+    """The gradient of the mean log-probability of the true symbols by the coefficients of the weight, (F,).
 
     The arguments are those of `fit`.
     """
@@ -196,6 +196,6 @@ def _slope(weight: Float64, gain: Float64, known: Float64) -> Float64:
 def cross_entropy(
     w: tuple[float, ...], network: Float64, counted: Float64, known: Float64
 ) -> float:
-    """The cost of the symbols that came under the mixture, in nats, summed. The arguments are those of `fit`."""
+    """The total cost of the true symbols under the mixture, in nats. The arguments are those of `fit`."""
     weight = weights(np.array(w), known)
     return -float(np.log((1 - weight) * network + weight * counted).sum())

@@ -7,7 +7,7 @@ first symbol, and a symbol w,
     rest(h)   =  1 - sum over the children w of value(hw)
 
 and p(w | h) = p(w | h') if h has no node. Below the empty context p is 1 / V. The values are those of a Kneser-Ney model
-(`charrnn.counts.counting`); whatever they are, and however many of them are left out, the distribution sums to 1.
+(`charrnn.counts.counting`); whatever they are, and however many are left out, the distribution sums to 1.
 
 The tree lies in three arrays, in the order of a breadth-first walk:
 
@@ -16,7 +16,7 @@ The tree lies in three arrays, in the order of a breadth-first walk:
     sizes     how many children the root has, and each node that is short enough to be a context
 
 The children of a node are next to each other, in the order of their symbols, and begin where those of the node before it
-end. So a node's number is all that a reader has to remember.
+end. So a context is remembered by the number of its node alone.
 
 Legend: V symbols, N streams, D the length of the longest n-gram, K contexts at a place: of 0, 1, ..., D - 1 symbols.
 """
@@ -34,15 +34,15 @@ from charrnn.errors import CheckpointError
 from charrnn.numerics import Float64, Ids
 
 SCALE = 2978.0
-"""Codes for a factor of e: the smallest value is exp(-65535 / SCALE), 2.8e-10."""
+"""Codes per factor of e: the smallest value is exp(-65535 / SCALE), 2.8e-10."""
 NONE = -1
-"""The node of a context that was not seen, or is not kept."""
+"""The node of a context that did not occur, or was not kept."""
 SHORT = 3
-"""Lengths of contexts after which predictions are always kept in memory: no symbol, one and two."""
+"""Number of context lengths (0, 1 and 2 symbols) whose predictions are always cached in memory."""
 MOST_IN_MEMORY = 1 << 20
-"""Numbers in the predictions that are kept."""
+"""Maximum numbers in cached predictions."""
 ROUNDING = 1e-9
-"""How much values may sum to more than 1."""
+"""How far above 1 the sum of values may be."""
 
 Nodes = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint16]
@@ -50,7 +50,7 @@ _VALUES = np.exp(-np.arange(1 << 16) / SCALE)
 
 
 def as_codes(values: Float64) -> Codes:
-    """The codes of values from 0 to 1: of the largest values that are not above them, but for the very smallest."""
+    """The codes of values from 0 to 1, each rounded down to a value that has a code; the tiniest are rounded up."""
     codes = np.ceil(-np.log(np.maximum(values, _VALUES[-1])) * SCALE)
     made: Codes = np.clip(codes, 1, len(_VALUES) - 1).astype(np.uint16)
     return made
@@ -89,10 +89,10 @@ class CountTable:
         """
         kinds = {name: (array.dtype.kind, array.ndim) for name, array in arrays.items()}
         if kinds != dict.fromkeys(("symbols", "codes", "sizes"), ("u", 1)):
-            raise CheckpointError("the counts have other arrays than they should")
+            raise CheckpointError("the counts do not have the expected arrays")
         largest = max(array.dtype.itemsize for array in arrays.values())
         if arrays["codes"].dtype != np.uint16 or largest > 4:
-            raise CheckpointError("the counts have numbers of another kind than they should")
+            raise CheckpointError("the counts have arrays of an unexpected type")
         return cls(num_symbols, order, **arrays)
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class CountTable:
     def _require_sizes(self) -> None:
         total = len(self.symbols)
         if self.order < 1 or not 0 < len(self.sizes) <= total + 1 or not total:
-            raise CheckpointError("the counts are of no size")
+            raise CheckpointError("the counts have an impossible size")
         if int(self.symbols.max()) >= self.num_symbols:
             raise CheckpointError("the counts have symbols that the network does not know")
         too_many = int(self.sizes.max()) > self.num_symbols

@@ -19,7 +19,7 @@ class Learned:
     characters: int
     """Symbols of the text that were predicted, and learned from."""
     nats: float
-    """What they cost on the way, each before it was learned from, in nats."""
+    """Their total cost in nats, each scored before it was learned from."""
 
     @property
     def bits_per_char(self) -> float:
