@@ -204,7 +204,7 @@ class Live {
   sayLearned(number) {
     const isOn = $("live-learn").checked;
     const learned = number ? `Learned from ${numbered(number, page.data.noun)}, in a copy of the model.` : "";
-    $("live-learned").textContent = isOn ? learned || "A copy of the model learns from each 32 characters." : "";
+    $("live-learned").textContent = isOn ? learned || "A copy of the model learns from every 32 characters." : "";
     $("live-forget").disabled = !isOn;
   }
 
