@@ -7,7 +7,8 @@
         w     <-  w  +  decay (w_trained - w)  -  rate g / (sqrt(mean g²) + LEAST)  rule rms
 
 So nothing is ever predicted by weights that have seen it. The mean of g² is an exponential moving average over the
-chunks read so far (MEMORY). A copy of the network learns; the network itself keeps its weights.
+chunks read so far (MEMORY). Where counts stand beside the network, their weight learns too: the better the network
+becomes, the less they should weigh. A copy of the network learns; the network itself keeps its weights.
 
 Sources: T. Mikolov, M. Karafiát, L. Burget, J. Černocký and S. Khudanpur, "Recurrent neural network based language
 model", Interspeech 2010; B. Krause, E. Kahembwe, I. Murray and S. Renals, "Dynamic Evaluation of Neural Sequence
