@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import math
 import zlib
 from itertools import pairwise
@@ -232,6 +233,14 @@ def test_other_numbers_that_no_check_meets_are_noticed_at_the_end():
         decompress(with_jitter(MODELS["characters"], 3.0, after=200), packed)
 
 
+LONGER = b"abcde \nbad " * 15
+
+
+@functools.cache
+def packed_text(kind):
+    return compress(MODELS[kind], LONGER)
+
+
 @settings(deadline=None, max_examples=20)
 @given(
     at=st.integers(0, 250),
@@ -239,11 +248,8 @@ def test_other_numbers_that_no_check_meets_are_noticed_at_the_end():
     kind=st.sampled_from(["characters", "with counts"]),
 )
 def test_other_numbers_at_any_step_give_the_text_or_a_refusal(at, size, kind):
-    text = b"abcde \nbad " * 15
-    model = MODELS[kind]
-    packed = compress(model, text)
     with contextlib.suppress(OtherNumbersError):
-        assert decompress(with_jitter(model, size, after=at), packed) == text
+        assert decompress(with_jitter(MODELS[kind], size, after=at), packed_text(kind)) == LONGER
 
 
 @pytest.mark.parametrize("words", [b"", b"\xff" * 64, b"\0" * 64])
@@ -269,14 +275,18 @@ def test_predictions_that_are_not_finite_are_refused():
 @settings(deadline=None)
 @given(
     st.lists(
-        st.lists(st.floats(0, 1, width=32), min_size=2, max_size=9).filter(lambda p: sum(p) > 1e-3),
-        max_size=40,
-    ),
-    st.data(),
+        st.tuples(
+            st.lists(st.floats(0, 1, width=32), min_size=2, max_size=9).filter(
+                lambda p: sum(p) > 1e-3
+            ),
+            st.integers(0, 8),
+        ),
+        max_size=20,
+    )
 )
-def test_every_symbol_can_be_coded_whatever_its_probability(lists, data):
-    rows = [np.array(row, np.float32) for row in lists]
-    symbols = [data.draw(st.integers(0, len(row) - 1)) for row in rows]
+def test_every_symbol_can_be_coded_whatever_its_probability(chosen):
+    rows = [np.array(row, np.float32) for row, _ in chosen]
+    symbols = [number % len(row) for row, number in chosen]
     encoder = Encoder()
     assert [encoder.code(row, k) for row, k in zip(rows, symbols, strict=True)] == symbols
     decoder = Decoder(encoder.words())
