@@ -146,8 +146,8 @@ class LanguageModel(CharRNN):
             "vocabulary": self._alphabet,
         }
         if self.training_counts:
-            sequences = counted(len(self.training_counts.table), "sequence")
-            facts["counts"] = f"{sequences}, {self._counts_are}"
+            ngrams = counted(len(self.training_counts.table), "n-gram")
+            facts["counts"] = f"{ngrams}, {self._counts_are}"
         if end := item_end_of(self.reading):
             facts["reads"] = f"{item_noun(end)}s, each by itself"
         if (step := metrics.get("best_step", metrics.get("step"))) is not None:
@@ -206,7 +206,7 @@ class LanguageModel(CharRNN):
 
         A model of lines reads a newline and then each line that is not empty with the newline that ends it, from its
         initial state: what it predicts is what `evaluate` scores. The same holds for records and documents. With counts
-        the recording's `from_counts` has the part of each probability that they gave.
+        the recording's `from_counts` has the share of each probability that comes from them.
 
         Args:
             text: its characters must be known to the model.
@@ -258,7 +258,7 @@ class LanguageModel(CharRNN):
             item_end: what ends an item, to score each item by itself: a newline for lines; None: as the model was
                 trained.
             carried: read the text as running text, even with a model of lines.
-            adapt: learn from each chunk after it was scored, in a copy of the model; None: the model stays as it is.
+            adapt: learn from each chunk after it was scored, in a copy of the model (dynamic evaluation); None: do not.
 
         Raises:
             DataError: the text is too short, or has characters that the model does not know.
@@ -267,7 +267,7 @@ class LanguageModel(CharRNN):
         return evaluate(self, text, window=window, item_end=item_end, carried=carried, adapt=adapt)
 
     def adapted(self, text: str, **settings: Any) -> Self:
-        """A copy of this model that has learned from a text while it read it; this model is unchanged.
+        """A copy of this model that has read a text and learned from it; this model is unchanged.
 
         Args:
             text: its characters must be known to the model.
@@ -275,7 +275,7 @@ class LanguageModel(CharRNN):
 
         Raises:
             DataError: the text is too short, or has characters that the model does not know.
-            UsageError: units are edited, or a setting is unknown, out of its range, or too high a rate.
+            UsageError: units are edited, or a setting is unknown or out of its range, or the rate is too high.
 
         Example:
             model.adapted(notes).sample("Dear ")
@@ -299,7 +299,7 @@ class LanguageModel(CharRNN):
 class MixedLanguageModel(MixedModel, LanguageModel):
     """A language model whose predictions are mixed with the counts of its training text; see `charrnn.counts.mixture`.
 
-    It does all that a LanguageModel does, from the mixed distribution: `sample`, `read`, `evaluate`, `step`, and the
+    Everything that a LanguageModel does uses the mixed distribution here: `sample`, `read`, `evaluate`, `step`, and the
     functions that take a model, such as `charrnn.score`.
 
     Args:
@@ -320,7 +320,7 @@ class MixedLanguageModel(MixedModel, LanguageModel):
         return cls(LanguageModel.from_checkpoint(checkpoint), checkpoint.require_counts())
 
     def with_counts(self) -> Self:
-        """This model: it has them already."""
+        """This model itself, which has the counts mixed in already."""
         return self
 
     @property

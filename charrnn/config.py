@@ -596,7 +596,7 @@ class SavingConfig(Config):
     )
     count_size: int = setting(
         1_000_000,
-        "Maximum number of n-grams that are kept, those that help most; a million take about 4 MB.",
+        "Maximum number of n-grams that are kept, those that help most; a million and their contexts take 5 MB.",
         high=10**8,
         free=True,
         needs=("counts",),

@@ -233,9 +233,9 @@ def test_a_model_with_counts_says_what_it_and_the_network_cost(tiny_model):
     said = repr(tiny_model.with_counts())
     assert f"parameters, with counts, {len(tiny_model.vocabulary)} characters, " in said
     assert f", {both:.3f} (network alone {alone:.3f}) bits per character on validation text" in said
-    sequences = f"{len(counts.table):,} sequences"
-    assert f"{sequences}, not mixed in" in tiny_model._repr_html_()
-    assert f"{sequences}, mixed in" in tiny_model.with_counts()._repr_html_()
+    ngrams = f"{len(counts.table):,} n-grams"
+    assert f"{ngrams}, not mixed in" in tiny_model._repr_html_()
+    assert f"{ngrams}, mixed in" in tiny_model.with_counts()._repr_html_()
 
 
 def test_a_notebook_shows_a_model_as_an_escaped_table():

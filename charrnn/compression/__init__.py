@@ -1,1 +1,1 @@
-"""Lossless compression of texts by what a model expects of them."""
+"""Lossless compression with the predictions of a model."""

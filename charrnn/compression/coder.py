@@ -1,4 +1,4 @@
-"""A range coder for symbols of given probabilities, with checks that both sides compute the same.
+"""A range coder for symbols with given probabilities, with checks that both sides compute the same ones.
 
 The coder is constriction's, which gives every symbol a probability of at least 2^-24, so that any can be coded. It is
 given float64: in float32 its sums may be rounded up, and then nothing is left for the last symbol.
@@ -7,7 +7,7 @@ An encoder and a decoder are used in the same way: `code` takes the symbol to en
 returns the symbol that was coded.
 
 Each side keeps a CRC-32 of the probabilities that it was given. Every CHECK_EVERY symbols 16 bits of it are coded too,
-so that a decoder that computes other probabilities notices before it has read far.
+so that a decoder notices soon when it computes other probabilities.
 """
 
 import zlib
@@ -21,7 +21,7 @@ from charrnn.numerics import Float
 CHECK_EVERY = 1 << 15
 """Symbols between two checks."""
 _CHECK_SIZE = 1 << 16
-"""Values of a check."""
+"""Number of values that a check can have."""
 
 
 class OtherNumbersError(EnvironmentFault):
@@ -29,7 +29,7 @@ class OtherNumbersError(EnvironmentFault):
 
 
 def other_numbers() -> OtherNumbersError:
-    """The error without the name of the file, which only the caller knows."""
+    """The error, without the name of the file, which only the caller knows."""
     return OtherNumbersError("the model's predictions are not the numbers of the encoder")
 
 
@@ -63,7 +63,7 @@ class _Checked:
         self._check = constriction.stream.model.Uniform(_CHECK_SIZE)
 
     def _distribution(self, p: Float) -> Any:
-        """The coder's distribution; the probabilities count in the check."""
+        """The coder's distribution; the running check includes the probabilities."""
         self.crc = zlib.crc32(p.data, self.crc)
         self._count += 1
         try:

@@ -1,9 +1,9 @@
-"""Bytes compressed with a model, and the bytes again.
+"""Compressing bytes with the predictions of a model, and restoring them.
 
-What a model expects of each symbol is computed in floating point, and a decoder needs exactly the numbers of the
-encoder: sums differ in their last bits between processors, thread counts and versions of NumPy. Both sides use one
-thread and one stream. A probe in the file, the checks of `charrnn.compression.coder` and the checksum of the original
-turn other numbers into an error, never into another text.
+Predictions are computed in floating point, and a decoder needs exactly the numbers of the encoder: sums differ in their
+last bits between processors, thread counts and versions of NumPy. Both sides use one thread and one stream. A probe in
+the file, the checks of `charrnn.compression.coder` and the checksum of the original turn other numbers into an error,
+never into another text.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ from charrnn.errors import CheckpointError, UsageError
 from charrnn.text.kinds import item_end_of
 
 PROBED = 64
-"""Symbols of the opening that the probe reads."""
+"""Number of symbols in the fixed opening that the probe reads."""
 REPORTED = 256
 """Symbols after which progress is reported."""
 MACHINE = ("charrnn", "NumPy", "processor", "matrix products for", "constriction")
-"""What matters to the numbers: versions, and what the processor can do."""
+"""What the last bits of predictions depend on: versions, the processor and its matrix products."""
 Progress = Callable[[int], object]
 """Called with the number of bytes of the original that were just coded."""
 
@@ -47,17 +47,17 @@ def compress(
     item_end: str | None = None,
     progress: Progress | None = None,
 ) -> bytes:
-    """Compress bytes of any kind; few are left of a text like those that the model was trained on.
+    """Compress any bytes; a text like those that the model was trained on becomes small.
 
     Args:
-        model: a LanguageModel, or another that has `vocabulary`, `fingerprint`, `initial_state` and `step`.
+        model: a LanguageModel, or any object with `vocabulary`, `fingerprint`, `initial_state` and `step`.
         content: the bytes.
-        item_end: the character after which the state is reset; None: as the model was trained, which its `reading`
-            says; without that it is carried.
+        item_end: the character after which the state is reset; None: as the model was trained, according to its
+            `reading`; carried if it has none.
         progress: called with the number of bytes that were just coded.
 
     Returns:
-        The content of a file that `decompress` reads.
+        The content of a compressed file, for `decompress`.
 
     Raises:
         UsageError: the model's units are edited.
@@ -96,17 +96,17 @@ def decompress(
     name: str = "the data",
     progress: Progress | None = None,
 ) -> bytes:
-    """The bytes that `compress` was given.
+    """Restore the bytes that `compress` was given.
 
     Args:
         model: the model that they were compressed with.
         content: what `compress` returned.
-        item_end: what it was given.
-        name: what a message calls the file of the content.
+        item_end: as for `compress`.
+        name: the name of the content in messages.
         progress: called with the number of bytes that were just decoded.
 
     Raises:
-        DataError: the content is cut, damaged or of another kind.
+        DataError: the content is truncated, damaged or was not written by `compress`.
         CheckpointError: they were compressed with another model.
         EnvironmentFault: this machine computes other numbers than the one that compressed them.
     """
@@ -130,7 +130,7 @@ def _decoded(
 
     Raises:
         OtherNumbersError: it cannot be decoded with the numbers of this machine.
-        ValueError: the same.
+        ValueError: the decoded code points do not come from any bytes, for the same reason.
     """
     if _probe(model, item_end) != packed.probe:
         raise other_numbers()
@@ -153,7 +153,7 @@ def require_model(model: Stepping, packed: Packed, name: str) -> None:
 
 
 def fingerprint_of(model: Any) -> str:
-    """16 hexadecimal digits of a model; of a network with counts they are others than of the network alone."""
+    """The fingerprint of a model, 16 hexadecimal digits; with counts it differs from that of the network alone."""
     counts = getattr(model, "counts", None)
     if counts is None:
         alone: str = model.fingerprint
@@ -165,7 +165,7 @@ def fingerprint_of(model: Any) -> str:
 
 
 def machine() -> str:
-    """What computes here: a word for each of MACHINE."""
+    """This machine: a word for each of MACHINE."""
     from threadpoolctl import threadpool_info
 
     shown: Any = np.show_config(mode="dicts")
@@ -179,7 +179,7 @@ def machine() -> str:
 
 
 def _refusal(packed: Packed, name: str) -> OtherNumbersError:
-    """The error of a file that was compressed with other numbers."""
+    """The error for a file that was compressed with other numbers."""
     there, here = packed.machine, machine()
     other = "" if here == there else f"; this one has {_in_words(here)}"
     return OtherNumbersError(
@@ -189,7 +189,7 @@ def _refusal(packed: Packed, name: str) -> OtherNumbersError:
 
 
 def _in_words(computed: str) -> str:
-    """What `machine` returned, for a message."""
+    """A result of `machine`, for a message."""
     words = computed.split()
     if len(words) != len(MACHINE):
         return computed
@@ -216,7 +216,7 @@ def _end_symbol(model: Any, item_end: str | None) -> int | None:
 
 
 def _probe(model: Stepping, item_end: int | None) -> int:
-    """What this machine computes for a fixed opening: 32 bits of its probabilities and of what the coder writes."""
+    """A checksum, 32 bits, of the probabilities and the coder's words for a fixed opening on this machine."""
     encoder = Encoder()
     coder = PointCoder(encoder, model, item_end)
     for k in range(PROBED):

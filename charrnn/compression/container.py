@@ -4,13 +4,13 @@
     version      1
     CRC-32       4         of everything after it
     fingerprint  8         the model's
-    probe        4         what the machine computed for a fixed opening
+    probe        4         a checksum of the predictions for a fixed opening
     length       8         bytes of the original
     checksum     8         the first bytes of the original's SHA-256
-    machine      1 + n     the length of an ASCII text, and the text: what computed
+    machine      1 + n     the length of an ASCII text, and the text: versions and processor
     words                  32 bits each
 
-All numbers are big-endian, the coder's words little-endian. It knows no model.
+All numbers are big-endian, the coder's words little-endian. Nothing here needs a model.
 """
 
 import hashlib
@@ -36,19 +36,19 @@ class Packed:
     fingerprint: str
     """That of the model, 16 hexadecimal digits."""
     probe: int
-    """What the machine computed for a fixed opening, in 32 bits."""
+    """A checksum of the predictions for a fixed opening, 32 bits."""
     length: int
     """Bytes of the original."""
     checksum: bytes
     """The original's; see `checksum_of`."""
     machine: str
-    """What computed, in ASCII, at most 255 characters."""
+    """Versions and processor, in ASCII, at most 255 characters."""
     words: bytes
     """The range coder's."""
 
     @property
     def header_bytes(self) -> int:
-        """Bytes of the file that are not the coder's."""
+        """Size of the header: all bytes of the file but the coder's words."""
         return FIXED_BYTES + len(self.machine)
 
 
@@ -71,10 +71,10 @@ def unpack(content: bytes, name: str = "the data") -> Packed:
 
     Args:
         content: all of the file.
-        name: what a message calls the file.
+        name: the name of the file in messages.
 
     Raises:
-        DataError: the file is of another kind, of a later version, cut or damaged.
+        DataError: the file was not written by `compress`, is of a later version, truncated or damaged.
     """
     if not content.startswith(MAGIC):
         if content and MAGIC.startswith(content):

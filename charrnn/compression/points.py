@@ -1,11 +1,11 @@
-"""The code points or bytes of a text, coded one after another with what a model expects.
+"""Coding the code points or bytes of a text, one after another, with the predictions of a model.
 
-Encoding and decoding are the same steps in the same order: which of them it is, only the coder knows.
+Encoding and decoding take the same steps in the same order; only the coder knows which of them it is.
 
 At level byte every byte is a symbol. At level char the text is decoded as UTF-8, with a lone surrogate for each byte
-that is none, so that any bytes come back. A character that the model does not know is announced by the model's unknown
-symbol or, without one, by an escape, and its code point follows. How likely an escape is, and the bytes of such code
-points, is counted as the text goes on.
+that is not valid, so that any bytes can be restored. A character that the model does not know is announced by the
+model's unknown symbol or, without one, by an escape, and its code point follows. The probabilities of an escape and of
+the bytes of such code points are estimated from those coded so far.
 
 The first symbol of a running text is coded as if all were equally likely: no model has predicted it.
 """
@@ -20,9 +20,9 @@ from charrnn.numerics import Float, softmax
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
 
 ESCAPES, OTHERS = 0.5, 64.0
-"""Escaped and other characters that count as seen before the text begins."""
+"""Pseudocounts of escaped and of other characters, before the text begins."""
 PLANES, BYTES = 17, 256
-"""Values of the parts of a code point: its plane, and two bytes."""
+"""Number of values of the parts of a code point: its plane, and two bytes."""
 LAST_POINT = 0x10FFFF
 
 
@@ -65,7 +65,7 @@ def content_of(points: list[int], level: str) -> bytes:
 
 
 class Expectation:
-    """What a model expects next, while it reads symbols.
+    """The predictions of a model while it reads symbols.
 
     Args:
         model: the model.
@@ -94,7 +94,7 @@ class Expectation:
 
 
 class PointCoder:
-    """Codes code points, or bytes, with what a model expects.
+    """Codes code points, or bytes, with the predictions of a model.
 
     Args:
         coder: encodes or decodes.
@@ -148,7 +148,7 @@ class PointCoder:
         return self._p
 
     def _code_unknown(self, point: int) -> int:
-        """Code a code point by its parts, each with the counts of those before."""
+        """Code a code point by its parts, each with the frequencies so far."""
         parts = (point >> 16, point >> 8 & 0xFF, point & 0xFF)
         coded = 0
         for counts, part in zip(self._parts, parts, strict=True):

@@ -1,7 +1,7 @@
 """Counting a training text for a network, and fitting the mixture of both on held-out text.
 
-No figure is taken from text that its weights were fitted on: each half of the held-out text is scored with the weights
-that the other half gave. The weights that are kept are fitted on all of it.
+No figure comes from text that its weight was fitted on: each half of the held-out text is scored with the coefficients
+fitted on the other half. The coefficients that are kept are fitted on all of it.
 """
 
 from collections.abc import Callable
@@ -32,16 +32,16 @@ def count_and_fit(
     end: int | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Counts:
-    """The counts of a training text, with the weight that is best beside a network.
+    """Count a training text, and fit the weight of the counts in a mixture with the network.
 
     Args:
         network: the trained network.
         train: the symbols that it was trained on, (n,).
         held_out: other symbols, (m,).
-        layout: the streams in which they are read.
+        layout: the streams in which the held-out symbols are read.
         order: the length of the longest n-grams.
-        most: n-grams that are kept.
-        end: the symbol that ends an item, if the network reads items.
+        most: maximum n-grams that are kept; see `charrnn.counts.counting.count`.
+        end: the symbol that ends an item, if the network reads items; None: running text.
         progress: called with the number of held-out symbols that were just predicted.
     """
     table = count(train, len(network.vocabulary), order=order, most=most, end=end)
@@ -57,13 +57,13 @@ def fitted(
     by_items: bool,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Counts:
-    """A table of counts with the weight that is best beside a network.
+    """Fit the weight of a table of counts in a mixture with a network.
 
     Args:
         network: the trained network.
         table: the counts of the text that it was trained on.
         held_out: other symbols, (m,).
-        layout: the streams in which they are read.
+        layout: the streams in which the held-out symbols are read.
         by_items: whether each stream is an item.
         progress: called with the number of held-out symbols that were just predicted.
     """
@@ -85,7 +85,7 @@ def fitted(
 
 
 def _weighted(counts: Counts, network: Float64, counted: Float64, known: Float64) -> Counts:
-    """Counts with the best weight; the arguments are those of `fit`, in the order of the text."""
+    """The counts with the fitted weight; the arguments are those of `fit`, in the order of the text."""
     middle = len(network) // 2
     halves = slice(0, middle), slice(middle, None)
     nats = 0.0
@@ -102,7 +102,7 @@ def _weighted(counts: Counts, network: Float64, counted: Float64, known: Float64
 
 
 class _Collector(Predictor):
-    """Reads streams, and keeps what a fit needs of each prediction."""
+    """Reads streams, and collects what a fit needs of each prediction."""
 
     def __init__(self, model: MixedModel, state: States) -> None:
         super().__init__(model, state)

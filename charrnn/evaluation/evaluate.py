@@ -64,7 +64,7 @@ class Evaluation:
     items: int | None = None
     """Items scored, each from the initial state; None if the text was read as one."""
     adapting: AdaptingConfig | None = None
-    """How the model went on learning from the text; None: it did not."""
+    """How the model learned while it read the text; None: it did not."""
 
     @property
     def protocol(self) -> str:
@@ -146,14 +146,14 @@ def evaluate(
             model was trained.
         carried: read the text as running text, even with a model of lines.
         unknown: how many unknown characters were left out of the text; only added to those in the result.
-        adapt: score each chunk and then learn from it, in a copy of the model: such a figure is that of this way of
-            reading, not of the model. None: the model stays as it is.
+        adapt: score each chunk and then learn from it, in a copy of the model (dynamic evaluation); such a figure
+            describes this way of reading, not the model alone. None: no learning.
         progress: called with the number of characters that were just predicted.
 
     Raises:
         DataError: the text has fewer than two characters, only blanks, no item that is not empty, or unknown characters.
         UsageError: `window` or `streams` are below 1, or combined with items or `adapt`, or the vocabulary lacks
-            `item_end`; or the model is none that can learn while it reads.
+            `item_end`; or the model cannot learn while it reads.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
     Example:
@@ -261,7 +261,7 @@ def _score_all(
 def _score_learning(
     learner: Learner, ids: Ids, progress: Callable[[int], object] | None
 ) -> tuple[float, int]:
-    """The same, by a model that learns from each chunk after it was scored."""
+    """As `_score_all`, with a model that learns from each chunk after it was scored."""
     nats, correct = 0.0, 0
     for targets, log_p in learner.read(ids):
         nats -= float(np.take_along_axis(log_p, targets[:, None], axis=1).sum())
