@@ -157,6 +157,7 @@ def test_the_dictionary_has_the_metrics_under_their_names(model):
         "lines": None,
         "items": None,
         "protocol": "state carried",
+        "adapting": None,
     }
 
 
