@@ -163,7 +163,7 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _counts_line(counts: dict[str, Any], unit: str) -> str:
-    kept = f"{counts['sequences']:,} n-grams of up to {counts['order']} {unit}s, {size(counts['bytes'])}"
+    kept = f"{counts['sequences']:,} n-grams of up to {counted(counts['order'], unit)}, {size(counts['bytes'])}"
     if "nats" not in counts:
         return kept
     alone, both = counts["network_nats"] / math.log(2), counts["nats"] / math.log(2)

@@ -331,6 +331,8 @@ def test_two_settings_that_exclude_each_other_are_refused(capsys, first, second,
         ("--infill", "a_", "--seed", 1),
         ("--infill", "a_", "--seed", 1, "--temp", 0),
         ("--interactive", "--prompt-file", "-"),
+        ("--interactive", "--adapt", "-"),
+        ("--prompt-file", "-", "--adapt", "-"),
     ],
     ids=str,
 )

@@ -67,7 +67,13 @@ def sample(
     """
     loaded = open_any(checkpoint, lambda name: hint_without_run(name, prompt.prompt, text))
     prompt = prompt.with_argument(text)
-    interactive.require_input(prompt)
+    interactive.require_input(
+        {
+            "prompt_file": prompt.prompt_file,
+            "adapt": adapting.adapt,
+            "novel": selection.novel,
+        }
+    )
     if prompt.source is not None or loaded.model.config.align:
         if loaded.model.config.align:
             refuse_for_pairs(counts)

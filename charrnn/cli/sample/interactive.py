@@ -8,12 +8,11 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.sample.prompt import PromptOptions
 from charrnn.cli.terminal import CtrlC, ctrl_c_raises, is_quiet, report
 from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError, DataError, SettingError, UsageError
@@ -60,11 +59,21 @@ class InteractiveOptions(Config):
         ),
     )
 
-    def require_input(self, prompt: PromptOptions) -> None:
-        """Raise SettingError if standard input is needed for typing and is closed, or is needed for the prompt too."""
-        if self.interactive and "-" in prompt.prompt_file:
+    def require_input(self, read: Mapping[str, Sequence[str]]) -> None:
+        """Raise SettingError if standard input is needed for two things, or for typing and is closed.
+
+        Args:
+            read: the files that each setting names.
+        """
+        users = [name for name, files in read.items() if "-" in files]
+        if self.interactive and users:
             raise SettingError.naming(
-                "{interactive} reads standard input itself", "give {prompt_file} a file"
+                "{interactive} reads standard input itself", f"give {{{users[0]}}} a file"
+            )
+        if len(users) > 1:
+            raise SettingError.naming(
+                f"{{{users[0]}}} and {{{users[1]}}} cannot both read standard input",
+                f"give {{{users[1]}}} a file",
             )
         if self.interactive and sys.stdin is None:
             raise SettingError.naming("{interactive} reads standard input, which is closed")
