@@ -95,8 +95,8 @@ class Recording:
     following: int | None = None
     """The symbol that follows this part in the text; None at its end, or if it is not known yet."""
     from_counts: Float | None = None
-    """(T,) the part of the probability of each symbol that came from the counts of the training text, not from the
-    network; 0 for a symbol before which none was read; None if the model has no counts."""
+    """The share of each symbol's probability that came from the counts of the training text, (T,); 0 for a first symbol,
+    which is not predicted; None if the model has no counts."""
     attention: Float | None = None
     """(T, S) how much of the attention lay at each place of the source when each symbol of a target was written."""
 
@@ -244,7 +244,7 @@ class _Reader:
         self._kept = [name for name in self._names if keep is None or name in keep]
         self._state = model.initial_state()
         self._last: tuple[Float64, Float64 | None] | None = None
-        """The log-probabilities (V,) of the next symbol, and their parts from counts; None before the first one."""
+        """The log-probabilities (V,) of the next symbol, and the shares of counts in them; None before the first one."""
         self._has_counts = getattr(model, "counts", None) is not None
         self._decode = model.vocabulary.decoder()
         self._shown = tuple(map(model.vocabulary.shown, range(len(model.vocabulary))))

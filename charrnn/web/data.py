@@ -179,7 +179,7 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
 
 
 def _from_counts(collected: _Collected) -> dict[str, Any]:
-    """The part of each symbol's probability that came from the counts; nothing for a network alone."""
+    """The share of each symbol's probability that came from the counts; nothing for a network alone."""
     if not collected.from_counts:
         return {}
     parts = np.concatenate(collected.from_counts)

@@ -1,7 +1,7 @@
-"""Learning from the texts of a live page: copies of the model, which are not kept. A copy depends on the texts alone.
+"""Learning from the texts of a live page, in copies of the model that are never saved and depend on the texts alone.
 
 Of the last text, which is still being typed, only whole chunks are learned from, so that more of it can be added later.
-The newest copy is remembered, and one without the last text: what they have learned is not learned again.
+The newest copy is kept in memory, and one without the last text, so that nothing is learned twice.
 """
 
 import copy
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrnn.model import CharRNN
 
 CONFIG = AdaptingConfig()
-"""How a page learns."""
+"""The settings of learning on a page."""
 
 
 class Learning:
@@ -41,7 +41,7 @@ class Learning:
         self._begin()
 
     def _begin(self) -> None:
-        """Take up another last text, from what the finished ones gave."""
+        """Start another last text, with what was learned from the finished ones."""
         self._learner = copy.copy(self._base)
         self._learner.begin()
         self._read = self._ids("")[:0]

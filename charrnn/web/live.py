@@ -105,7 +105,7 @@ class Live:
 
         Args:
             request: an object with `text`; `edits`, lines such as "clamp L0.c.37=+1"; `counts`, whether they are mixed
-                in; and `learn`, texts that a copy of the model learns from before, of which the last is still typed.
+                in; and `learn`, texts from which a copy of the model learns first; the last is still being typed.
 
         Yields:
             One line. Its `data` is described at `charrnn.web.data.page_data`; it is None if the model knows none of the

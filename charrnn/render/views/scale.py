@@ -81,7 +81,7 @@ def surprisal_paints(bits: Sequence[float], look: Look) -> list[Paint]:
 
 
 def counts_paints(parts: Sequence[float], look: Look) -> list[Paint]:
-    """The colors of a row of what came from counts."""
+    """The colors of the row of shares that came from counts."""
     return one_sided(look.mode, look.palette).of(parts, 1.0)
 
 
@@ -104,7 +104,7 @@ def legend_rows(
         look: how they are drawn.
         has_guesses: whether guesses are shown below the text.
         has_surprisal: whether the surprisal of each symbol is shown there.
-        has_counts: whether it is shown there what came from counts.
+        has_counts: whether the shares that came from counts are shown there.
         has_percent: whether guesses are shown with their probabilities.
     """
     yield from title_rows(scale.title, look)

@@ -50,7 +50,7 @@ class TextPart:
     surprisal: Sequence[float] = ()
     """The bits of each column's symbol; empty if they are not shown."""
     from_counts: Sequence[float] = ()
-    """The part of each symbol's probability that came from counts; empty if the model has none."""
+    """The share of each symbol's probability that came from counts; empty if the model has none."""
     gap: int = 0
     """Blank cells after the widest guess of a column."""
 
