@@ -78,6 +78,7 @@ NOT_OF_PAIRS = (
     *ITEMS,
     *("level", "keep_newlines"),
     *("reset_every", "shuffle_length", "learn_start", "init_from", "extend_vocabulary"),
+    *("count_order", "count_size"),
 )
 """Settings of running text, which have no meaning for pairs."""
 DEFAULT_MINUTES = 5.0
