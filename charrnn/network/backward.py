@@ -85,11 +85,12 @@ class Parameters:
 
     def to_weights(self, before: Weights) -> dict[str, Real]:
         """Copies of them as the weights of a network, whose other weights are those from before."""
-        made = dict(before)
+        made = {name: array.copy() for name, array in before.items() if name not in self.parts}
         for name, part in self.parts.items():
-            array = np.ascontiguousarray(part.T if _is_transposed(name) else part)
-            made[name] = array - before[self._folded[name]] if name in self._folded else array
-        return {n: a.copy() if a is before[n] else a for n, a in made.items()}
+            made[name] = np.array(part.T if _is_transposed(name) else part, order="C")
+            if name in self._folded:
+                made[name] -= before[self._folded[name]]
+        return {name: made[name] for name in before}
 
 
 def _is_transposed(name: str) -> bool:

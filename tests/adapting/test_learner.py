@@ -158,6 +158,20 @@ def test_the_model_keeps_its_weights_and_the_copy_predicts_with_its_own(has_coun
     np.testing.assert_allclose(again, predictions(learned.model, IDS[:50], NOTHING))
 
 
+@every_cell
+def test_a_copy_stays_as_it_was_when_the_learner_goes_on(name):
+    learner = Learner(mixed(model_of(name, layer_norm=True)), AdaptingConfig(adapt_rate=0.01))
+    learner.learn(IDS[:100])
+    copied = learner.adapted()
+    kept = {name: array.copy() for name, array in copied.weights.items()}
+    before, w = predictions(copied, IDS[:50], NOTHING), copied.counts.w
+    learner.learn(IDS[100:200])
+    for name, array in copied.weights.items():
+        np.testing.assert_array_equal(array, kept[name])
+    np.testing.assert_array_equal(predictions(copied, IDS[:50], NOTHING), before)
+    assert copied.counts.w == w != learner.adapted().counts.w
+
+
 def test_the_weight_of_the_counts_learns_too():
     """The first chunk's step is towards what the mixture would have expected more there."""
     model = mixed(model_of())
