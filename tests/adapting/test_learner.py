@@ -163,11 +163,11 @@ def test_a_copy_stays_as_it_was_when_the_learner_goes_on(name):
     learner = Learner(mixed(model_of(name, layer_norm=True)), AdaptingConfig(adapt_rate=0.01))
     learner.learn(IDS[:100])
     copied = learner.adapted()
-    kept = {name: array.copy() for name, array in copied.weights.items()}
+    kept = {n: array.copy() for n, array in copied.weights.items()}
     before, w = predictions(copied, IDS[:50], NOTHING), copied.counts.w
     learner.learn(IDS[100:200])
-    for name, array in copied.weights.items():
-        np.testing.assert_array_equal(array, kept[name])
+    for n, array in copied.weights.items():
+        np.testing.assert_array_equal(array, kept[n])
     np.testing.assert_array_equal(predictions(copied, IDS[:50], NOTHING), before)
     assert copied.counts.w == w != learner.adapted().counts.w
 
