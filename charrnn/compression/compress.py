@@ -28,6 +28,7 @@ from charrnn.compression.points import (
     points_of,
 )
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.settings import require
 from charrnn.text.kinds import item_end_of
 
 PROBED = 64
@@ -60,7 +61,7 @@ def compress(
         The content of a compressed file, for `decompress`.
 
     Raises:
-        UsageError: the model's units are edited.
+        UsageError: the model's units are edited, or it is a model of pairs.
         CheckpointError: the predictions overflow, as they do when a model's weights are enormous.
 
     Example:
@@ -68,6 +69,9 @@ def compress(
     """
     from threadpoolctl import threadpool_limits
 
+    _require_bytes(content)
+    if not hasattr(model, "initial_state"):
+        raise UsageError("compression needs a language model")
     if getattr(model, "edits", ()):
         raise UsageError("compression does not support edited units")
     end = _end_symbol(model, item_end)
@@ -112,6 +116,7 @@ def decompress(
     """
     from threadpoolctl import threadpool_limits
 
+    _require_bytes(content)
     packed = unpack(content, name)
     require_model(model, packed, name)
     end = _end_symbol(model, item_end)
@@ -121,6 +126,10 @@ def decompress(
     except (OtherNumbersError, ValueError) as error:  # a ValueError: of points that no bytes have
         raise _refusal(packed, name) from error
     return made
+
+
+def _require_bytes(content: object) -> None:
+    require(isinstance(content, bytes | bytearray), "content", "bytes", type(content).__name__)
 
 
 def _decoded(

@@ -166,6 +166,8 @@ def evaluate(
             f"a whole number from 1 to {most:,}",
             value,
         )
+    able = adapt is None or isinstance(adapt, AdaptingConfig)
+    require(able, "adapt", "an AdaptingConfig", adapt)
     if adapt is not None and (window is not None or (streams or 1) > 1):
         raise SettingError.naming(
             "{adapt} reads a text in one stream, with the state carried",

@@ -230,10 +230,10 @@ def test_a_rate_at_which_the_weights_grow_without_bound_is_refused(wording):
     wording(caught.value)
 
 
-@pytest.mark.parametrize("how", [{"window": 9}, {"streams": 2}])
+@pytest.mark.parametrize("how", [{"window": 9}, {"streams": 2}, {"adapt": 0.1}])
 def test_a_text_that_is_learned_from_is_read_in_one_stream(how, wording):
     with pytest.raises(CharrnnError) as caught:
-        evaluate(model_of(), IDS, adapt=AdaptingConfig(), **how)
+        evaluate(model_of(), IDS, **{"adapt": AdaptingConfig()} | how)
     wording(caught.value)
 
 

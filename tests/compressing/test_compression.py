@@ -22,7 +22,14 @@ from charrnn.config import CorpusConfig
 from charrnn.counts.counting import count
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.counts.mixture import Counts
-from charrnn.errors import CharrnnError, CheckpointError, DataError, EnvironmentFault, UsageError
+from charrnn.errors import (
+    CharrnnError,
+    CheckpointError,
+    DataError,
+    EnvironmentFault,
+    SettingError,
+    UsageError,
+)
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.interpret.edits import Edit
 from charrnn.model import CharRNN
@@ -257,6 +264,17 @@ def test_words_of_no_encoder_are_refused(words):
     parts = vars(unpack(PACKED)) | {"words": words, "length": 40}
     with pytest.raises(EnvironmentFault):
         decompress(MODELS["characters"], pack(Packed(**parts)))
+
+
+@pytest.mark.parametrize("code", [compress, decompress])
+def test_only_bytes_are_taken(code, wording):
+    with wording.raises(SettingError):
+        code(MODELS["characters"], "a text")
+
+
+def test_a_model_that_does_not_step_is_refused(wording):
+    with wording.raises(UsageError):
+        compress(object(), TEXT)
 
 
 def test_units_that_are_edited_are_refused():
