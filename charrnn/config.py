@@ -862,7 +862,7 @@ class AdaptingConfig(Config):
         32,
         "Characters read before each step; the gradient flows back through these.",
         low=1,
-        high=100_000,
+        high=10_000,
         needs=("adapt",),
         panel=ADAPTING,
     )

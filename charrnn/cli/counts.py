@@ -28,7 +28,7 @@ class CountsOptions(Config):
         Args:
             model: the model.
             loaded: its checkpoint.
-            usually: the default of the command: whether they are mixed in if the checkpoint has any.
+            usually: the default of the command: whether they are mixed in if the checkpoint has any that help.
 
         Raises:
             SettingError: they are wanted, and the checkpoint has none.
@@ -44,7 +44,8 @@ class CountsOptions(Config):
         """The counts of a checkpoint, if they are to be mixed in; arguments and errors as for `mixed`."""
         if self.counts:
             return loaded.require_counts()
-        return loaded.counts if usually and self.counts is None else None
+        usual = loaded.counts if usually and self.counts is None else None
+        return usual if usual and usual.helps else None
 
 
 def network_of(model: Any) -> Any:
@@ -57,5 +58,5 @@ def has_counts(model: Any) -> bool:
     return getattr(model, "counts", None) is not None
 
 
-ON = {"default_text": "on, if the model has them"}
+ON = {"default_text": "on, if the model has any that help"}
 """How the default is described for commands that mix the counts in by default."""

@@ -66,6 +66,11 @@ class Counts:
         return self.source if isinstance(self.source, CountTable) else self.source()
 
     @property
+    def helps(self) -> bool:
+        """Whether the mixture predicted the held-out text better than the network alone, as far as that is known."""
+        return self.nats is None or self.network_nats is None or self.nats < self.network_nats
+
+    @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the counts in a checkpoint, by name."""
         table = self.table

@@ -239,7 +239,8 @@ class Live:
             f"at most {MAX_LEARNED:,} characters",
             sum(map(len, texts)),
         )
-        return [self._known(text)[0] for text in texts]
+        written = [text for text in texts[:-1] if text] + texts[-1:]
+        return [self._known(text)[0] for text in written]
 
     def _edited(self, fields: Mapping[str, Any], model: "CharRNN") -> "CharRNN":
         """A model with the edits of a request."""

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from variants import every_cell
 
 from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from charrnn.cli.counts import CountsOptions
 from charrnn.counts.counting import count
 from charrnn.counts.mixed_model import MixedModel
-from charrnn.counts.mixture import Counts, F, cross_entropy, features, fit, slope, weights
+from charrnn.counts.mixture import USUAL, Counts, F, cross_entropy, features, fit, slope, weights
 from charrnn.counts.table import SCALE, CountTable, as_codes
 from charrnn.errors import CheckpointError
 from charrnn.evaluation.count_weights import count_and_fit
@@ -330,3 +332,15 @@ def test_a_damaged_record_of_counts_is_refused(change, wording):
     with pytest.raises((CheckpointError, SchemaError)) as caught:
         Counts.restored(counts.record | change, lambda _: counts.table)
     wording(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("network_nats", "nats", "usual"), [(2.0, 1.9, True), (2.0, 2.1, False), (None, None, True)]
+)
+def test_counts_that_do_not_help_are_only_mixed_in_when_wanted(network_nats, nats, usual):
+    table = count(np.array([0, 1, 0, 1, 1]), 2, order=2, most=10)
+    counts = Counts(table, USUAL, network_nats, nats)
+    loaded = SimpleNamespace(counts=counts, require_counts=lambda: counts)
+    assert CountsOptions().wanted(loaded, usually=True) is (counts if usual else None)
+    assert CountsOptions(counts=True).wanted(loaded, usually=True) is counts
+    assert CountsOptions(counts=False).wanted(loaded, usually=True) is None

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trainers import make_corpus
 
 from charrnn.config import TrainingConfig
 from charrnn.training.data import BatchShape, StreamBatches, make_batches
 from charrnn.training.shuffling import MOST_PIECES, PieceOrder, piece_ends
-from tests.trainers import make_corpus
 
 NEWLINE = 10
 
