@@ -214,6 +214,7 @@ def shortened(line):
     """
     line = re.sub(r"(charrnn sample )(?=[^|]*--infill)", r"\1--beam 16 ", line)
     line = line.replace(" --length 5000", " --length 1500")
+    line = line.replace(" --max-chars 100000", " --max-chars 10000")
     if "--resume" in line:
         return re.sub(r" --minutes [\d.]+", " --steps 5", line)
     pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"
