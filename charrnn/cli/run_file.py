@@ -84,12 +84,12 @@ def run_file_of(loaded: "Checkpoint") -> str:
     import tomli_w
 
     from charrnn.schema import current
-    from charrnn.training.record import corpus_config_of
+    from charrnn.training.record import corpus_config_of, training_settings
 
     try:
         run = _whole(loaded).run
         network = {**loaded.model.config.__dict__}
-        training = current(run["training"])
+        training = training_settings(run)
         saving = current(run.get("saving", {}))
         corpus = corpus_config_of(run["corpus"]).__dict__
         names = [str(name) for name in run["corpus"]["sources"]]

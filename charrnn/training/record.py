@@ -17,6 +17,7 @@ from charrnn.schema import (
     current,
 )
 from charrnn.settings import plain_value, settings_of
+from charrnn.text.kinds import asking_setting
 from charrnn.text.places import SPLIT_FILES, recorded_places
 
 if TYPE_CHECKING:
@@ -110,6 +111,17 @@ def corpus_config_of(about: Mapping[str, Any]) -> CorpusConfig:
         raise CheckpointError("the checkpoint does not record how its corpus was read") from error
 
 
+def training_settings(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The training settings that a run recorded, by their present names; one that is older had others off.
+
+    Raises:
+        CheckpointError: it does not record how its corpus was read.
+    """
+    corpus = corpus_config_of(run["corpus"])
+    is_shuffled = corpus.pairs or asking_setting(corpus) is not None  # such texts always were
+    return ({} if is_shuffled else {"shuffle_length": None}) | current(run["training"])
+
+
 def requested(request: TrainingRequest) -> dict[str, Any]:
     """A request as a checkpoint records it: its limits and what was given, by the names of the settings."""
     limits = {name: getattr(request, name) for name in settings_of(request)}
@@ -127,8 +139,7 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
     try:
         check_record(Figures, figures, "figures", required=FOR_RESUMING)
         check_record(CorpusRecord, last.run.get("corpus"), "run.corpus", required=FOR_READING_AGAIN)
-        recorded = {"shuffle_length": None} | current(last.run["training"])  # older ones did not
-        config, step = TrainingConfig(**recorded), figures["step"]
+        config, step = TrainingConfig(**training_settings(last.run)), figures["step"]
     except (KeyError, TypeError, UsageError, SchemaError) as error:
         raise CheckpointError(f"{last.path} does not record how to resume its run") from error
     if step and not last.training:  # before the first step there is none

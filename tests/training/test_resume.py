@@ -25,6 +25,7 @@ from charrnn.training import run_folder
 from charrnn.training import trainer as trainer_module
 from charrnn.training.events import Evaluated, RolledBack, Saved, SaveFailed, Step, Stopped
 from charrnn.training.metrics import load_rows
+from charrnn.training.record import training_settings
 from charrnn.training.resume import differences
 from charrnn.training.rollback import MAX_HALVINGS
 from charrnn.training.run_folder import older_name
@@ -713,10 +714,17 @@ def as_recorded_before(run):
     """What a checkpoint recorded of its run before settings got the names of today, and None for off."""
     old_names = {"weight_drop": "recurrent_dropout", "reset_every": "cold_every"}
     training = {old_names.get(name, name): value for name, value in run["training"].items()}
+    del training["shuffle_length"]  # texts were read in order
     training |= {name: 0 for name in ("clip", "patience", "cold_every") if training[name] is None}
     asked = {"lr": 0.01, "layers": None, "recurrent_dropout": None, "steps": 9, "minutes": None}
     saving = {"minutes": run["saving"]["save_every"], "keep": run["saving"]["keep"]}
     return {**run, "training": training, "saving": saving, "asked": asked}
+
+
+@pytest.mark.parametrize("config", [CorpusConfig(lines=True), CorpusConfig(pairs=True)])
+def test_only_running_text_was_read_in_order_before(config):
+    run = {"training": {"steps": 3}, "corpus": {"config": dataclasses.asdict(config)}}
+    assert training_settings(run) == {"steps": 3}
 
 
 def test_a_run_that_was_recorded_by_the_names_of_before_is_resumed(tmp_path, monkeypatch, capsys):
@@ -737,6 +745,9 @@ def test_a_run_that_was_recorded_by_the_names_of_before_is_resumed(tmp_path, mon
     assert resumed.metrics["step"] == 12
     assert resumed.run["training"]["weight_drop"] == 0.1
     assert resumed.run["training"]["clip"] is resumed.run["training"]["reset_every"] is None
+    assert resumed.run["training"]["shuffle_length"] is None
+    save_checkpoint(path, dataclasses.replace(last, run=run))
     written = call_charrnn(capsys, "inspect", "a", "--toml").out
     assert "weight-drop = 0.1" in written
+    assert 'shuffle-length = "off"' in written
     assert 'reset-every = "off"' in written
