@@ -199,11 +199,9 @@ class _Mixture:
 
     def read(self, ids: Ids, now: Nodes, start: Nodes, resets: Mask) -> Nodes:
         """The contexts of the counts after each symbol of a chunk, (C, K); see `charrnn.network.backward.read`."""
-        table = self._counts.table
-        nodes = np.empty((len(ids), table.order), np.int64)
-        for t, symbol in enumerate(ids):
-            nodes[t] = now = table.advance(symbol, start if resets[t] else now)
-        return nodes
+        parts = np.split(ids, np.flatnonzero(resets))
+        read = self._counts.table.read
+        return np.concatenate([read(parts[0], now), *(read(part, start) for part in parts[1:])])
 
     def predict(self, logits: Float, nodes: Nodes) -> Float64:
         """The log-probabilities of all symbols after each of a chunk, (C, V)."""
