@@ -488,7 +488,7 @@ class TrainingConfig(Config):
     exact_steps: bool = setting(
         False,
         "Run all planned steps, even if that takes longer than {minutes}; otherwise a run that is going to take a "
-        "fifth longer than planned gets fewer steps.",
+        "fifth longer than planned gets fewer steps, and those back when it has time for them.",
         free=True,
         panel=BUDGET,
     )

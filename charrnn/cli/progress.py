@@ -173,12 +173,15 @@ class _Display:
         self.smooth = self.weight = 0.0  # of a future that did not happen
 
     def replanned(self, event: "Replanned") -> None:
-        """Report that the run has fewer steps, so that it keeps its time."""
+        """Report that the run has fewer or more steps, so that it keeps its time."""
         self.total = event.steps
         late, planned = duration(event.seconds_expected), duration(event.seconds_planned)
+        fewer = event.steps < event.steps_before
+        change = "reduced" if fewer else "increased again"
+        hint = " (--exact-steps keeps them all)" if fewer else ""
         self.say(
-            f"step {event.step:,}: the run would take {late} instead of {planned}; reduced from "
-            f"{event.steps_before:,} to {event.steps:,} steps (--exact-steps keeps them all)"
+            f"step {event.step:,}: the run would take {late} instead of {planned}; {change} from "
+            f"{event.steps_before:,} to {event.steps:,} steps{hint}"
         )
 
 
@@ -217,7 +220,7 @@ class Bar(_Display):
         super().rolled_back(event)
 
     def replanned(self, event: "Replanned") -> None:
-        """Shorten the bar."""
+        """Shorten or lengthen the bar."""
         self.bar.total = self.trainer.batches.characters_in(event.steps)
         super().replanned(event)
 

@@ -66,7 +66,7 @@ class RolledBack:
 
 @dataclass(frozen=True)
 class Replanned:
-    """The run fell behind its time, and has fewer steps from now on."""
+    """The run fell behind its time, or has caught up, and has fewer or more steps from now on."""
 
     step: int
     steps_before: int
@@ -74,7 +74,7 @@ class Replanned:
     steps: int
     """Steps of the whole run from now on."""
     seconds_expected: float
-    """Seconds that all the steps would have taken."""
+    """Seconds that the steps planned until now would have taken."""
     seconds_planned: float
 
 

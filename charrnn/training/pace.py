@@ -7,14 +7,14 @@ from charrnn.config import TrainingConfig
 from charrnn.training.schedule import phases_of
 
 BEHIND = 1.2
-"""How many times its planned time a run must be going to take to be re-planned."""
+"""How many times its planned time a run must be going to take to be re-planned, or its time how many times the run's."""
 FEWEST_LOOKS = 4
 """Minimum number of times that a run compares its speed with its time."""
 
 
 @dataclass(frozen=True)
-class Delay:
-    """What a run that has fallen behind would take, and the total of steps that ends on time."""
+class Forecast:
+    """The seconds that a run would take at its present speed, and the total of steps that ends on time."""
 
     seconds: float
     steps: int
@@ -25,6 +25,9 @@ class Timekeeper:
 
     It looks from one evaluation to the next, so that each look counts one evaluation and whatever else takes time there.
     The first step does not count: a process needs more time for it.
+
+    A run that was given fewer steps when the machine was busy gets them back when it is free again, but never more than
+    were once planned: what limits those may be the text, not the time.
 
     Args:
         seconds: the planned time of the whole run.
@@ -41,8 +44,8 @@ class Timekeeper:
         """Begin: what comes next is the first step of this process."""
         self._step = None
 
-    def delay(self, step: int, config: TrainingConfig) -> Delay | None:
-        """How late the run would end, looked at after a step; None if that is not due, or not late."""
+    def forecast(self, step: int, config: TrainingConfig) -> Forecast | None:
+        """When the run would end, looked at after a step; None if that is not due, or its plan holds."""
         every = max(1, min(config.eval_every, config.steps // FEWEST_LOOKS))
         if self._step is None or step < self._step:  # the first one, or the run went back
             self._looked, self._step = self._clock(), step
@@ -53,11 +56,11 @@ class Timekeeper:
         whole_look = step - self._step >= every / 2
         self._looked, self._step = now, step
         expected = now + pace * (config.steps - step)
-        if (
-            not whole_look
-            or expected <= BEHIND * self.seconds
-            or step <= phases_of(config)[-1].begin
-        ):
+        phases = phases_of(config)
+        most = max(phase.steps for phase in phases)
+        late = expected > BEHIND * self.seconds
+        early = BEHIND * expected < self.seconds and config.steps < most
+        if not (late or early) or not whole_look or step <= phases[-1].begin:
             return None
-        left = (self.seconds - now) / pace
-        return Delay(expected, min(config.steps, step + max(1, int(left))))
+        in_time = step + max(1, int((self.seconds - now) / pace)) if pace else most
+        return Forecast(expected, min(in_time, config.steps if late else most))

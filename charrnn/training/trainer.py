@@ -7,8 +7,8 @@ the optimizer's state, carried state, sums), so that a resumed run gives the sam
 A run that diverges goes back to its latest good evaluation, or its start, with half the learning rate. That point is
 kept in memory and in `last.safetensors`, so that a resumed run goes back to the same one.
 
-The clock decides when to save, and whether a run with a planned time has fallen behind and gets fewer steps. Such a
-change of plan is part of the config from then on, and is saved at once.
+The clock decides when to save, and whether a run with a planned time has fallen behind and gets fewer steps, or more
+of them again. Such a change of plan is part of the config from then on, and is saved at once.
 """
 
 import dataclasses
@@ -221,15 +221,15 @@ class Trainer:
             yield from self._save_last()
 
     def _keep_time(self, step: int) -> Iterator[Event]:
-        """Plan fewer steps if the run has fallen behind its time."""
+        """Plan fewer steps if the run has fallen behind its time, and more again when it has time for them."""
         if self._timekeeper is None or self.config.exact_steps:
             return
         before = self.config.steps
-        delay = self._timekeeper.delay(step, self.config)
-        if delay and delay.steps < before:
-            self.replan(delay.steps)
+        forecast = self._timekeeper.forecast(step, self.config)
+        if forecast and forecast.steps != before:
+            self.replan(forecast.steps)
             planned = self._timekeeper.seconds
-            yield Replanned(step, before, delay.steps, delay.seconds, planned)
+            yield Replanned(step, before, forecast.steps, forecast.seconds, planned)
 
     def replan(self, steps: int) -> None:
         """Plan another number of steps for the whole run, from the present step on; it is saved before the next one.

@@ -89,15 +89,15 @@ def test_changes_that_cannot_have_been_are_refused(changes, wording):
 
 
 def looks(paces, *, seconds, steps=100, every=10):
-    """The delays of a run whose steps take these seconds, one a step."""
+    """The forecasts for a run whose steps take these seconds, one a step, and which keeps its plan."""
     clock = Clock()
     keeper = Timekeeper(seconds, clock)
     config, found = TrainingConfig(steps=steps, eval_every=every), []
     keeper.start()
     for step, pace in enumerate(paces, 1):
         clock.now += pace
-        if delay := keeper.delay(step, config):
-            found.append((step, delay))
+        if forecast := keeper.forecast(step, config):
+            found.append((step, forecast))
     return found
 
 
@@ -111,11 +111,11 @@ def test_a_run_that_falls_behind_gets_the_steps_that_its_time_allows(pace, tenth
     since = 10 * tenths
     late = looks([1.0] * since + [pace] * (100 - since), seconds=100)
     took = since
-    for step, delay in late[:1]:
+    for step, forecast in late[:1]:
         took += pace * (step - since)
-        assert delay.seconds > BEHIND * 100
-        assert step < delay.steps < 100
-        assert took + pace * (delay.steps - step) <= max(100, took) + pace
+        assert forecast.seconds > BEHIND * 100
+        assert step < forecast.steps < 100
+        assert took + pace * (forecast.steps - step) <= max(100, took) + pace
 
 
 def test_the_first_step_of_a_process_does_not_count():
@@ -142,6 +142,24 @@ def test_a_late_run_ends_on_time_and_exact_steps_makes_them_all(corpus, tmp_path
         assert trainer.progress.step == expected
         assert len(changes) == (not exact)
         assert trainer.progress.seconds == 2 * expected
+
+
+def test_a_run_that_was_late_gets_its_steps_back_when_the_machine_is_free_again(corpus, tmp_path):
+    config, clock = dataclasses.replace(CONFIG, steps=48, eval_every=4), Clock()
+    trainer = make_trainer(corpus, tmp_path / "run", config, minutes=0.8, clock=clock, saving=NEVER)
+    events = run_at(trainer, lambda step: 3.0 if step <= 8 else 0.5)
+    changes = [event for event in events if isinstance(event, Replanned)]
+    assert [(change.step, change.steps_before) for change in changes] == [(4, 48), (12, 16)]
+    assert [change.steps for change in changes] == [16, 48]
+    assert trainer.progress.step == 48
+    again = make_trainer(corpus, tmp_path / "again", trainer.config, saving=NEVER)
+    run_to_end(again)
+    assert everything(tmp_path / "again") == everything(tmp_path / "run")
+
+
+@given(st.floats(0.01, 0.5))
+def test_a_run_that_is_early_gets_no_more_steps_than_were_planned(pace):
+    assert looks([pace] * 100, seconds=100) == []
 
 
 def everything(folder):
