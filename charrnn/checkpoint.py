@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from charrnn.config import ModelConfig
 from charrnn.errors import (
@@ -131,9 +130,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
         "header": header,
         "sha256": _checksum(header, tensors),
     }
-    content = _in_one_order(save_tensors(tensors | counts, metadata))
-    write_atomically(path, content)
-    return len(content)
+    parts = _parts(tensors | counts, metadata)
+    write_atomically(path, *parts)
+    return sum(map(len, parts))
 
 
 def _named_counts(counts: "Counts | None") -> dict[str, npt.NDArray[Any]]:
@@ -148,14 +147,31 @@ def _format_version(checkpoint: Checkpoint) -> str:
     return "2" if checkpoint.model.config.align else "1"
 
 
-def _in_one_order(content: bytes) -> bytes:
-    """A file's content with sorted metadata, which safetensors writes in an order that changes from call to call."""
-    (length,) = struct.unpack("<Q", content[:8])
-    table = json.loads(content[8 : 8 + length])
-    table["__metadata__"] = dict(sorted(table["__metadata__"].items()))
+def _parts(tensors: Arrays, metadata: Mapping[str, str]) -> list[bytes | memoryview]:
+    """The content of a file: its table, and the bytes of each tensor where they are, so that none is copied.
+
+    The largest types come first, so that each number lies at a multiple of its size; otherwise names decide.
+    """
+    table: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    parts, end = list[memoryview](), 0
+    for name in sorted(tensors, key=lambda name: (-tensors[name].itemsize, name)):
+        array = tensors[name]
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        begin, end = end, end + array.nbytes
+        table[name] = {
+            "dtype": _type_name(array.dtype),
+            "shape": array.shape,
+            "data_offsets": [begin, end],
+        }
+        parts.append(array.reshape(-1).view(np.uint8).data)
     text = json.dumps(table, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    return b"".join((struct.pack("<Q", len(text)), text, memoryview(content)[8 + length :]))
+    return [struct.pack("<Q", len(text)), text, *parts]
+
+
+def _type_name(dtype: np.dtype[Any]) -> str:
+    """What safetensors calls a type: float32 -> "F32"."""
+    return "BOOL" if dtype.kind == "b" else f"{dtype.kind.upper()}{8 * dtype.itemsize}"
 
 
 def _header(checkpoint: Checkpoint, arrays: Arrays) -> dict[str, Any]:

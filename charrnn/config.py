@@ -565,10 +565,19 @@ def _check_replanned(changes: tuple[tuple[int, int], ...]) -> None:
 class SavingConfig(Config):
     """How often a run is saved, and what with. None of it changes the trained weights."""
 
-    save_every: float = setting(
+    save_every: float | None = setting(
         2.0,
-        "Minutes between two checkpoints (a run resumes from the last one); 0 saves after every step.",
+        "Minutes between two checkpoints (a run resumes from the last one), written while training goes on; 0 saves "
+        "after every step and waits for it.",
         metavar="MINUTES",
+        free=True,
+        panel=SAVING,
+    )
+    save_every_steps: int | None = setting(
+        None,
+        "Also save after each multiple of this many optimizer steps.",
+        low=1,
+        high=LARGE_COUNT,
         free=True,
         panel=SAVING,
     )

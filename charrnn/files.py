@@ -32,10 +32,11 @@ def environment_fault(action: str, path: Path, error: OSError) -> EnvironmentFau
     return EnvironmentFault(f"cannot {action} {path}: {reason}", hints.get(error.errno or 0, ""))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file at `path` by `content`, or leave it as it was; see `replacing`."""
+def write_atomically(path: Path, *content: bytes | memoryview) -> None:
+    """Replace the file at `path` by the parts of a content, or leave it as it was; see `replacing`."""
     with replacing(path) as file:
-        file.write(content)
+        for part in content:
+            file.write(part)
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def bytes_of(checkpoint: Checkpoint) -> bytes:
     """What save_checkpoint writes."""
     with mock.patch.object(checkpoint_module, "write_atomically") as write:
         save_checkpoint(Path("nowhere"), checkpoint)
-    return write.call_args.args[1]
+    return b"".join(write.call_args.args[1:])
 
 
 def parse(data: bytes) -> Checkpoint:

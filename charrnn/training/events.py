@@ -35,15 +35,20 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint was written."""
+    """A checkpoint was written; this is known at the end of a later step, as training goes on meanwhile."""
 
     path: Path
     num_bytes: int
+    step: int
+    """The step that it was saved after."""
 
 
 @dataclass(frozen=True)
 class SaveFailed:
-    """A checkpoint could not be written; training continues, and the next save is tried as usual."""
+    """A checkpoint could not be written; training continues, and the next save is tried as usual.
+
+    The one that was there before is still there.
+    """
 
     fault: EnvironmentFault
 

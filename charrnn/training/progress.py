@@ -4,6 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+BEST_FIGURES = ("best_val_nats_per_char", "best_val_exact_match", "best_step")
+"""The figures of a checkpoint that are about the best network."""
+NO_BEST = {"best_val_nats_per_char": None, "best_step": 0}
+"""They are these before there is one."""
+
+
+def best_figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a checkpoint that are about the best network."""
+    return {name: metrics[name] for name in BEST_FIGURES if name in metrics}
+
 
 @dataclass
 class RunProgress:
@@ -36,6 +46,12 @@ class RunProgress:
         if nats is None or self.best_nats is None:
             return True
         return (-(exact or 0), nats) < (-(self.best_exact or 0), self.best_nats)
+
+    def set_best(self, figures: Mapping[str, Any]) -> None:
+        """Take these for the figures of the best network; see BEST_FIGURES."""
+        self.best_nats = figures.get("best_val_nats_per_char")
+        self.best_exact = figures.get("best_val_exact_match")
+        self.best_step = figures.get("best_step", 0)
 
     def add(self, loss: float, characters: int) -> None:
         """Count one step's loss, the mean over its characters."""

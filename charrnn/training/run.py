@@ -83,6 +83,7 @@ class Run(Iterator[Event]):
         self._trainer, self._held, self._is_kept, self._messages = trainer, held, is_kept, messages
         self._model: Any = None
         self._events = iter(()) if is_done else self._train()
+        held.callback(trainer.files.wait)  # nothing is written when the folder is no longer held
         weakref.finalize(self, held.close)
         self.plan = plan
         """The network, the training settings, and why they were chosen; None: the run was resumed."""
@@ -153,6 +154,7 @@ class Run(Iterator[Event]):
                 self._model = self._best()
 
     def _best(self) -> Any:
+        self._trainer.files.wait()
         path = self._trainer.folder / BEST
         if not path.exists():
             return None

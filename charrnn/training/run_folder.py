@@ -1,16 +1,23 @@
-"""The folder of a run: best.safetensors, last.safetensors, step-00001200.safetensors (older ones), metrics.jsonl."""
+"""The folder of a run: best.safetensors, last.safetensors, step-00001200.safetensors (older ones), metrics.jsonl.
+
+A thread of its own writes it, so that training goes on beside a slow disk. At any moment what is on disk fits together:
+metrics.jsonl has every evaluation before last.safetensors, and best.safetensors is at least as good as that says.
+"""
 
 import contextlib
 import dataclasses
 import filecmp
 from pathlib import Path
+from typing import Any
 
 from charrnn.checkpoint import Checkpoint, load_summary, save_checkpoint
 from charrnn.errors import CheckpointError, EnvironmentFault
 from charrnn.files import give_second_name, keep_lock
-from charrnn.runs import LAST, METRICS
+from charrnn.runs import BEST, LAST, METRICS
 from charrnn.training.events import Saved, SaveFailed
 from charrnn.training.metrics import Metrics
+from charrnn.training.progress import BEST_FIGURES, NO_BEST, best_figures
+from charrnn.training.writing import Writer
 
 
 def older_name(step: int) -> str:
@@ -27,7 +34,10 @@ def kept_files(folder: Path) -> list[Path]:
 
 
 class RunFolder:
-    """Writes the files of a run.
+    """Writes the files of a run, in the order in which they are put.
+
+    What is put is a copy that does not change later. It is in memory until it is written: at most one of LAST, if the
+    next is not put while `is_open(LAST)`, and two of BEST, the one that is being written and the newest.
 
     Args:
         path: the folder.
@@ -39,23 +49,48 @@ class RunFolder:
         self.metrics = Metrics(path / METRICS)
         self.last_step: int | None = None
         """The step of last.safetensors; None: there is none yet."""
+        self.best: dict[str, Any] = {}
+        """The figures of best.safetensors, of those in BEST_FIGURES; empty: there is none yet."""
         self.unsaved: dict[str, EnvironmentFault] = {}
         """The files whose latest save failed, and why."""
         self.older = OlderCheckpoints(path, keep, [])
+        self._writer = Writer(self._save)
 
     def resume(self, last: Checkpoint) -> None:
         """Continue the files of a run from its last checkpoint."""
         self.last_step = last.metrics["step"]
         self.older.steps = list(last.metrics.get("kept", ()))
         self.metrics.read(up_to_step=self.last_step)
+        if (self.path / BEST).exists():
+            self.best = best_figures(last.metrics)
 
-    def save(self, name: str, checkpoint: Checkpoint) -> Saved | SaveFailed:
-        """Write BEST or LAST, and the metrics. The LAST before becomes an older checkpoint, if those are kept."""
+    def put(self, name: str, checkpoint: Checkpoint) -> None:
+        """Write BEST or LAST, and the metrics, when what was put before is written; see `saved`."""
+        self._writer.put(name, checkpoint)
+
+    def is_open(self, name: str) -> bool:
+        """Whether one that was put has not been written yet."""
+        return self._writer.is_open(name)
+
+    def wait(self) -> None:
+        """Return when all that was put is written, or could not be."""
+        self._writer.wait()
+
+    def saved(self) -> list[Saved | SaveFailed]:
+        """What became of all that has been written since the last call.
+
+        Raises:
+            BusyError: another process has taken the folder.
+        """
+        return self._writer.results()
+
+    def _save(self, name: str, checkpoint: Checkpoint) -> Saved | SaveFailed:
+        """Write one file. The LAST before becomes an older checkpoint, if those are kept."""
         path, step = self.path / name, checkpoint.metrics["step"]
         try:
             keep_lock(self.path)
             if name == LAST:
-                checkpoint = self._with_older(checkpoint)
+                checkpoint = self._with_older(self._with_best(checkpoint))
             self.metrics.write()  # first: a run that is resumed leaves out rows that are too new, but can make up none
             num_bytes = save_checkpoint(path, checkpoint)
         except EnvironmentFault as fault:
@@ -65,7 +100,16 @@ class RunFolder:
         if name == LAST:
             self.last_step = step
             self.older.remove_oldest()
-        return Saved(path, num_bytes)
+        else:
+            self.best = best_figures(checkpoint.metrics)
+        return Saved(path, num_bytes, step)
+
+    def _with_best(self, checkpoint: Checkpoint) -> Checkpoint:
+        """A last checkpoint that names the best one on disk, if a better one of before it could not be written."""
+        if self.best and self.best["best_step"] >= checkpoint.metrics["best_step"]:
+            return checkpoint
+        others = {n: v for n, v in checkpoint.metrics.items() if n not in BEST_FIGURES}
+        return dataclasses.replace(checkpoint, metrics=others | (self.best or NO_BEST))
 
     def _with_older(self, checkpoint: Checkpoint) -> Checkpoint:
         """A last checkpoint that names the older ones, to which the one before it comes."""

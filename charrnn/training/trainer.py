@@ -7,10 +7,13 @@ the optimizer's state, carried state, sums), so that a resumed run gives the sam
 A run that diverges goes back to its latest good evaluation, or its start, with half the learning rate. That point is
 kept in memory and in `last.safetensors`, so that a resumed run goes back to the same one.
 
+Checkpoints are copies of the run, which a thread writes while training goes on (see `RunFolder`).
+
 The clock decides when to save, and whether a run with a planned time has fallen behind and gets fewer steps, or more
 of them again. Such a change of plan is part of the config from then on, and is saved at once.
 """
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -141,7 +144,7 @@ class Trainer:
         self._timekeeper = (
             None if minutes is None else Timekeeper(60 * minutes, lambda: self.progress.seconds)
         )
-        self._saved_at = clock()
+        self._saved_at, self._is_due = clock(), False
         self._rollback_point = RollbackPoint(0, {}) if resume else self._this_point()
         if resume:
             self._resume(resume)
@@ -186,11 +189,15 @@ class Trainer:
                 the checkpoints on disk are from before.
             EnvironmentFault: the memory is full, or the last checkpoint could not be written.
         """
-        with thread_count(self.config.threads), memory_faults(self.config.batch_size):
-            if self._evaluates_start:
-                yield from self._evaluate_start()
+        with (
+            thread_count(self.config.threads),
+            memory_faults(self.config.batch_size),
+            self._all_written(),
+        ):
             if self.files.last_step is None or self._has_new_plan:  # it can be resumed from here on
                 yield from self._save_last()
+            if self._evaluates_start:
+                yield from self._evaluate_start()
             if self._timekeeper:
                 self._timekeeper.start()
             done = False
@@ -198,7 +205,7 @@ class Trainer:
                 try:
                     while not (self.finished or self.stop_requested):
                         yield from self._advance()
-                    yield from self._save_last()
+                    yield from self._save_end()
                     done = True
                 except Diverged as error:
                     yield self._roll_back(str(error))
@@ -216,9 +223,16 @@ class Trainer:
         if step % self.config.eval_every == 0 or step in ends_of(self.config):
             yield from self._evaluate()
         self._renew_patience(step)
-        is_due = self.clock() - self._saved_at >= 60 * self.saving.save_every
-        if (is_due or self._has_new_plan) and not self.finished:
+        yield from self._saved()
+        if self._must_save(step) and not self.finished:
             yield from self._save_last()
+
+    def _must_save(self, step: int) -> bool:
+        """Whether a save is due. One that cannot begin, because the last one is still being written, stays due."""
+        minutes, steps = self.saving.save_every, self.saving.save_every_steps
+        has_come = minutes is not None and self.clock() - self._saved_at >= 60 * minutes
+        self._is_due |= has_come or (steps is not None and step % steps == 0) or self._has_new_plan
+        return self._is_due and not self.files.is_open(LAST)
 
     def _keep_time(self, step: int) -> Iterator[Event]:
         """Plan fewer steps if the run has fallen behind its time, and more again when it has time for them."""
@@ -300,8 +314,9 @@ class Trainer:
         """
         progress, point, step = self.progress, self._rollback_point, self.progress.step
         if progress.halvings >= MAX_HALVINGS:
-            if not point.step:  # an untrained network is worth nothing
-                (self.folder / LAST).unlink(missing_ok=True)
+            if not point.step:
+                self._remove_untrained()
+            self.files.wait()
             raise final_error(reason, progress, self.config, self.folder / BEST)
         self.state = load_run(self.network, self.optimizer, point.arrays)
         progress.step, progress.halvings = point.step, progress.halvings + 1
@@ -309,12 +324,18 @@ class Trainer:
         rate = halved(self.config.learning_rate, progress.halvings)
         return RolledBack(step, progress.step, reason, progress.halvings, rate)
 
+    def _remove_untrained(self) -> None:
+        """Remove the last checkpoint of a run that has come to nothing."""
+        self.files.wait()
+        (self.folder / LAST).unlink(missing_ok=True)
+
     # --- judging -------------------------------------------------------------------------------------------------------
 
     def _evaluate_start(self) -> Iterator[Event]:
         try:
             yield from self._evaluate()
         except Diverged as error:
+            self._remove_untrained()
             raise DivergedError.naming(
                 "the initial model fails on this text: {reason}",
                 "leave out {init_from}",
@@ -337,7 +358,7 @@ class Trainer:
         self._rollback_point = self._this_point()
         yield event
         if is_best:
-            yield self._save_best(val_nats, exact)
+            yield from self._save_best(val_nats, exact)
 
     def _record(self, event: Evaluated) -> None:
         """Add an evaluation to the metrics."""
@@ -363,7 +384,9 @@ class Trainer:
         best = self.task.counted(self.folder / BEST, self.corpus, self.saving, self.head)
         if best is None or best.counts is None:
             return
-        yield self.files.save(BEST, best)
+        self.files.put(BEST, best)
+        self.files.wait()
+        yield from self._saved()
         counts, table = best.counts, best.counts.table
         if counts.nats is not None and counts.network_nats is not None:
             yield Counted(
@@ -376,14 +399,10 @@ class Trainer:
         """The current network, in NumPy: a CharRNN, or a PairNetwork."""
         return self.task.snapshot(self.network, self.model_config, self.corpus, self.head)
 
-    def _save_best(self, val_nats: float | None, exact: float | None) -> Event:
+    def _save_best(self, val_nats: float | None, exact: float | None) -> Iterator[Event]:
         progress = self.progress
-        before = progress.best_nats, progress.best_exact, progress.best_step
         progress.best_nats, progress.best_exact, progress.best_step = val_nats, exact, progress.step
-        event = self.files.save(BEST, self._checkpoint({}))
-        if isinstance(event, SaveFailed):  # what is on disk is still the best
-            progress.best_nats, progress.best_exact, progress.best_step = before
-        return event
+        yield from self._put(BEST, self._checkpoint({}))
 
     def _save_last(self) -> Iterator[Event]:
         require_finite(self.network)
@@ -391,9 +410,38 @@ class Trainer:
         training = {n: a for n, a in self._arrays().items() if not n.startswith(WEIGHTS)}
         if point.step != self.progress.step:  # else both are the same
             training |= {ROLLBACK + name: array for name, array in point.arrays.items()}
-        yield self.files.save(LAST, self._checkpoint(training, rollback_step=point.step))
-        self._has_new_plan = False
+        self._has_new_plan = self._is_due = False
         self._saved_at = self.clock()
+        yield from self._put(LAST, self._checkpoint(training, rollback_step=point.step))
+
+    def _save_end(self) -> Iterator[Event]:
+        """Save the run when it stops, and wait until that and all before is written."""
+        self.files.wait()  # for the memory of a copy
+        yield from self._save_last()
+        self.files.wait()
+        yield from self._saved()
+
+    def _put(self, name: str, checkpoint: Checkpoint) -> Iterator[Event]:
+        """Let a checkpoint be written; a run that is saved after every step waits for it."""
+        self.files.put(name, checkpoint)
+        if self.saving.save_every == 0:
+            self.files.wait()
+            yield from self._saved()
+
+    def _saved(self) -> Iterator[Event]:
+        """What has become of the checkpoints that were put."""
+        for event in self.files.saved():
+            if isinstance(event, SaveFailed) and not self.files.is_open(BEST):
+                self.progress.set_best(self.files.best)  # what is on disk is still the best
+            yield event
+
+    @contextlib.contextmanager
+    def _all_written(self) -> Iterator[None]:
+        """A context that ends when everything is written, also after an error: the folder is not held for longer."""
+        try:
+            yield
+        finally:
+            self.files.wait()
 
     def _checkpoint(self, training: Arrays, **more: Any) -> Checkpoint:
         metrics = self.progress.as_metrics(self.epoch) | more
@@ -417,6 +465,10 @@ class Trainer:
         before = one_set("rollback", last.training)
         self._rollback_point = RollbackPoint(last.metrics["rollback_step"], before or now)
         self.files.resume(last)
+        progress, has_initial = self.progress, "init_from" in self.metadata
+        if has_initial and progress.step == 0 and progress.best_nats is None:
+            self._evaluates_start = len(self.corpus.val) > 1  # it was ended before, or in between
+            self.files.metrics.rows.clear()
 
     def _require_resumable(self, last: Checkpoint) -> None:
         """Raise CheckpointError unless the checkpoint has the figures and tensors of this run."""

@@ -129,7 +129,7 @@ def test_speed_counts_training_alone_and_a_run_without_validation_has_no_such_cu
             assert log.show(Step(step, 1.0, 50)) is None
         progress.seconds += 100  # the evaluation
         assert log.show(Evaluated(step, 0.1, math.log(2), None, True)) is None
-        assert log.show(Saved(Path("x"), 1)) is None
+        assert log.show(Saved(Path("x"), 1, 1)) is None
     (writer,) = fake.opened
     assert writer.purge_step == 6
     assert writer.texts == {6: "    a\n    # b", 7: "    a\n    # b"}

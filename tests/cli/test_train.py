@@ -111,6 +111,8 @@ OPTIONS = [
     (("--clip", 0.5), ("run", "training", "clip"), 0.5),
     (("--patience", 3), ("run", "training", "patience"), 3),
     (("--save-every", 0.5), ("run", "saving", "save_every"), 0.5),
+    (("--save-every", "off"), ("run", "saving", "save_every"), None),
+    (("--save-every-steps", 7), ("run", "saving", "save_every_steps"), 7),
     (("--keep", 2), ("run", "saving", "keep"), 2),
     (("--seed", 77), ("run", "training", "seed"), 77),
     (("--device", "cpu"), ("run", "training", "device"), "cpu"),

@@ -306,7 +306,7 @@ def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
 def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(
     corpus, tmp_path, monkeypatch, wording
 ):
-    def full(path, _content):
+    def full(path, *_content):
         raise EnvironmentFault(f"cannot write {path}: No space left on device")
 
     monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
@@ -323,14 +323,14 @@ def test_a_best_checkpoint_that_was_not_written_is_not_believed_in(corpus, tmp_p
 
     real, losses = checkpoint.write_atomically, iter([3.0, 1.0, 2.0, 2.5])
 
-    def full(path, content):
+    def full(path, *content):
         if path.name == "best.safetensors" and trainer.progress.step == 14:
             raise EnvironmentFault("cannot write: No space left on device")
-        real(path, content)
+        real(path, *content)
 
     monkeypatch.setattr("charrnn.checkpoint.write_atomically", full)
     monkeypatch.setattr(Trainer, "validate", lambda _self: next(losses))
-    trainer = make_trainer(corpus, tmp_path / "run")
+    trainer = make_trainer(corpus, tmp_path / "run", saving=SavingConfig(save_every=0))
     events = run_to_end(trainer)
     assert events[-1].finished
     best = load_checkpoint(tmp_path / "run" / "best.safetensors").metrics
@@ -342,11 +342,11 @@ def test_a_disk_that_is_full_once_is_forgiven(corpus, tmp_path, monkeypatch):
 
     real, calls = checkpoint.write_atomically, []
 
-    def full_once(path, content):
+    def full_once(path, *content):
         calls.append(path)
         if len(calls) == 2:
             raise EnvironmentFault("cannot write: No space left on device")
-        real(path, content)
+        real(path, *content)
 
     monkeypatch.setattr("charrnn.checkpoint.write_atomically", full_once)
     events = run_to_end(make_trainer(corpus, tmp_path / "run"))
