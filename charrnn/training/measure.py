@@ -5,23 +5,22 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import Any
 
+import numpy as np
 import torch
 
 from charrnn.config import ModelConfig, Precision, TrainingConfig, TrainingRequest
 from charrnn.network.cells import get_cell
-from charrnn.network.heads import LINEAR
 from charrnn.training.allowed import CorpusSize
 from charrnn.training.machine import (
     may_choose_bfloat16,
     memory_faults,
-    on_device,
     require_precision,
     synchronized_clock,
     thread_count,
 )
-from charrnn.training.optimizer import Optimizer
 from charrnn.training.plan import (
     PROBES,
     Plan,
@@ -31,12 +30,8 @@ from charrnn.training.plan import (
     reading,
     with_limit,
 )
+from charrnn.training.replica import Replica
 from charrnn.training.speed import Machine, Trial
-from charrnn.training.step import train_step
-from charrnn.training.task import task_of
-
-if TYPE_CHECKING:
-    from charrnn.training.network import TorchState
 
 TRIAL_SECONDS = 0.4
 TRIAL_DROPOUT = 0.1
@@ -64,21 +59,18 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: A
     """
     device = torch.device(config.device)
     times: list[float] = []
-    with thread_count(config.threads), memory_faults(config.batch_size):
-        task = task_of(model_config, config)
-        network = task.network(model_config, dataclasses.replace(config, seed=0), device, LINEAR)
-        optimizer = Optimizer(network, config)
-        if batch is None:
-            shape = (config.sequence_length, config.batch_size)
-            generator = torch.Generator().manual_seed(0)
-            ids = torch.randint(model_config.vocab_size, shape, generator=generator).to(device)
-            inputs = targets = ids
-        else:
-            inputs, targets = on_device(batch, device)
-        state: TorchState = None
+    if batch is None:
+        shape = (config.sequence_length, config.batch_size)
+        ids = np.random.default_rng(0).integers(model_config.vocab_size, size=shape)
+        batch = ids, ids
+    with (
+        thread_count(config.threads),
+        memory_faults(config.batch_size),
+        closing(Replica(model_config, dataclasses.replace(config, seed=0))) as replica,
+    ):
         while len(times) < 3 or sum(times[2:]) < TRIAL_SECONDS:
             began = synchronized_clock(device)
-            _, state = train_step(network, optimizer, inputs, targets, state, config, task=task)
+            replica.step(len(times), batch, 1.0)
             times.append(synchronized_clock(device) - began)
     return statistics.median(times[2:])
 

@@ -117,10 +117,13 @@ class LockedDropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
+        self.rows: tuple[int, slice] | None = None
+        """The rows of the batches of all ranks, and which of them x has; None: all."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero units of x (T, N, H) in training, and scale the others up so that the mean stays."""
         if not self.training or self.p == 0:
             return x
-        mask = torch.empty((1, *x.shape[1:]), dtype=x.dtype, device=x.device)  # (1, N, H)
-        return x * mask.bernoulli_(1 - self.p).div_(1 - self.p)
+        num_rows, own = self.rows or (x.shape[1], slice(None))  # every rank draws for all rows
+        mask = torch.empty((1, num_rows, *x.shape[2:]), dtype=x.dtype, device=x.device)  # (1, N, H)
+        return x * mask.bernoulli_(1 - self.p).div_(1 - self.p)[:, own]

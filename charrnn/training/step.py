@@ -3,16 +3,17 @@
 from typing import Any
 
 import torch
+from torch import nn
 
 from charrnn.config import TrainingConfig
 from charrnn.training.machine import autocast
-from charrnn.training.network import NumpyModule, TorchState
+from charrnn.training.network import TorchState
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.task import NEXT_CHARACTER, Task
 
 
 def train_step(
-    network: NumpyModule,
+    network: nn.Module,
     optimizer: Optimizer,
     inputs: Any,
     targets: Any,
@@ -20,6 +21,7 @@ def train_step(
     config: TrainingConfig,
     rate: float = 1.0,
     task: Task = NEXT_CHARACTER,
+    part: float = 1.0,
 ) -> tuple[float, TorchState]:
     """One update: forward, backward through T steps, clip the gradient, update the weights.
 
@@ -32,6 +34,7 @@ def train_step(
         config: precision and clip count.
         rate: the part of the largest learning rates.
         task: the task, which defines the loss.
+        part: what the loss is multiplied by before its gradient is taken; see `charrnn.training.replica`.
 
     Returns:
         The loss, and the state to carry on, cut off from this step's gradient.
@@ -41,7 +44,7 @@ def train_step(
         logits, after = network(inputs, state)
     loss = task.loss(logits, targets)
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    (loss if part == 1 else loss * part).backward()  # type: ignore[no-untyped-call]
     if config.clip:
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
     optimizer.step(rate)

@@ -18,7 +18,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -49,16 +49,10 @@ from charrnn.training.events import (
     Step,
     Stopped,
 )
-from charrnn.training.machine import (
-    memory_faults,
-    on_device,
-    repeatable_draws,
-    require_precision,
-    thread_count,
-)
-from charrnn.training.optimizer import Optimizer
+from charrnn.training.machine import memory_faults, require_precision, thread_count
 from charrnn.training.pace import Timekeeper
 from charrnn.training.progress import RunProgress
+from charrnn.training.replica import Replica
 from charrnn.training.rollback import (
     MAX_HALVINGS,
     Diverged,
@@ -70,12 +64,8 @@ from charrnn.training.rollback import (
 )
 from charrnn.training.run_folder import RunFolder
 from charrnn.training.schedule import ends_of, extensions_of, learning_rate, replanned
-from charrnn.training.state import NumpyArrays, load_run, one_set, run_arrays
-from charrnn.training.step import train_step
+from charrnn.training.state import NumpyArrays, one_set
 from charrnn.training.task import Task, task_of
-
-if TYPE_CHECKING:
-    from charrnn.training.network import NumpyModule, TorchState
 
 WEIGHTS = "weights."
 """Prefix of the names of the network's arrays."""
@@ -132,12 +122,13 @@ class Trainer:
         self.device = torch.device(config.device)
         require_precision(config.precision, self.device)
         self.batches = self.task.batches(corpus, config)
-        self.network = self._make_network(initial)
+        if initial:
+            initial.require_unedited("training")
+        weights = initial.weights if initial else None
+        self.replica = Replica(model_config, config, head=head, task=self.task, initial=weights)
+        self.network: Any = self.replica.network
         self._evaluates_start = initial is not None and len(corpus.val) > 1
-        self.optimizer = Optimizer(self.network, config)
         self.progress = RunProgress()
-        self.state: TorchState = None
-        """The state carried from step to step."""
         self.files = RunFolder(folder, self.saving.keep)
         places = self.task.places_per_target(corpus)
         self._loss_limit = places * loss_limit(model_config.vocab_size)
@@ -148,17 +139,6 @@ class Trainer:
         self._rollback_point = RollbackPoint(0, {}) if resume else self._this_point()
         if resume:
             self._resume(resume)
-
-    def _make_network(self, initial: CharRNN | None) -> Any:
-        config = self.config
-        with memory_faults(config.batch_size):
-            network: NumpyModule = self.task.network(
-                self.model_config, config, self.device, self.head
-            )
-        if initial:
-            initial.require_unedited("training")
-            network.load_numpy(initial.weights)
-        return network
 
     # --- the loop ------------------------------------------------------------------------------------------------------
 
@@ -263,22 +243,20 @@ class Trainer:
             self.progress.evaluations_since_best = 0
 
     def _step(self) -> Step:
-        progress, config, began = self.progress, self.config, self.clock()
-        self._reset_states(progress.step)
-        batch = self.batches.batch(progress.step)
-        inputs, targets = on_device(batch, self.device)
-        draws = config.dropout > 0 or config.weight_drop > 0
-        with repeatable_draws(config.seed, progress.step, self.device, needed=draws):
-            loss, self.state = train_step(
-                self.network,
-                self.optimizer,
-                inputs,
-                targets,
-                self.state,
-                config,
-                self._rate(progress.step),
-                self.task,
-            )
+        """One step. Every state is reset at an epoch's or a line's start, and those of some streams at other steps.
+
+        A network that always continues from a carried state never learns to start from the initial state, as every
+        sample does.
+        """
+        progress, began, number = self.progress, self.clock(), self.progress.step
+        batch = self.batches.batch(number)
+        loss = self.replica.step(
+            number,
+            batch,
+            self._rate(number),
+            starts=self.batches.resets_state(number),
+            every=None if self.corpus.item_end else self.config.reset_every,
+        )
         progress.step += 1
         if not loss < self._loss_limit:  # also if it is NaN
             raise Diverged(f"the loss became {loss:g}")
@@ -289,18 +267,6 @@ class Trainer:
     def _rate(self, step: int) -> float:
         """The part of the largest learning rates at a step."""
         return halved(learning_rate(step, self.config), self.progress.halvings)
-
-    def _reset_states(self, step: int) -> None:
-        """Reset every state at an epoch's or a line's start, and those of some streams at other steps.
-
-        A network that always continues from a carried state never learns to start from the initial state, as every
-        sample does.
-        """
-        every = None if self.corpus.item_end else self.config.reset_every
-        if self.batches.resets_state(step):
-            self.state = None
-        elif every and self.state:
-            self.state = self.network.reset(self.state, slice(-step % every, None, every))
 
     def _roll_back(self, reason: str) -> RolledBack:
         """Go back to the rollback point, with half the learning rate.
@@ -318,7 +284,7 @@ class Trainer:
                 self._remove_untrained()
             self.files.wait()
             raise final_error(reason, progress, self.config, self.folder / BEST)
-        self.state = load_run(self.network, self.optimizer, point.arrays)
+        self.replica.load(point.arrays)
         progress.step, progress.halvings = point.step, progress.halvings + 1
         progress.reset_sums()
         rate = halved(self.config.learning_rate, progress.halvings)
@@ -448,7 +414,7 @@ class Trainer:
         return Checkpoint(self.snapshot(), metrics, self.metadata, training)
 
     def _arrays(self) -> NumpyArrays:
-        return run_arrays(self.network, self.optimizer, self.state)
+        return self.replica.arrays()
 
     def _this_point(self) -> RollbackPoint:
         return RollbackPoint(self.progress.step, self._arrays())
@@ -461,7 +427,7 @@ class Trainer:
             self.progress.best_nats = self.progress.best_exact = None
         now = {WEIGHTS + name: array for name, array in last.model.weights.items()}
         now |= {n: a for n, a in last.training.items() if not n.startswith(ROLLBACK)}
-        self.state = load_run(self.network, self.optimizer, now)
+        self.replica.load(now)
         before = one_set("rollback", last.training)
         self._rollback_point = RollbackPoint(last.metrics["rollback_step"], before or now)
         self.files.resume(last)

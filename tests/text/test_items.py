@@ -42,7 +42,7 @@ from charrnn.text.items import (
     whole_items,
 )
 from charrnn.text.sources import TextSource
-from charrnn.training import trainer as trainer_module
+from charrnn.training import replica as replica_module
 from charrnn.training import validation
 from charrnn.training.allowed import CorpusSize
 from charrnn.training.data import IGNORED, BatchShape, ItemBatches, make_batches
@@ -418,7 +418,7 @@ def test_every_line_starts_afresh_and_a_long_one_goes_on(corpus, tmp_path, monke
         seen.append((state is None, inputs[0].tolist(), inputs.shape[1]))
         return train_step(network, optimizer, inputs, targets, state, *settings)
 
-    monkeypatch.setattr(trainer_module, "train_step", spy)
+    monkeypatch.setattr(replica_module, "train_step", spy)
     run_to_end(trainer)
     for step, (fresh, first, _) in enumerate(seen):
         assert fresh == trainer.batches.resets_state(step)

@@ -18,7 +18,7 @@ from charrnn.errors import DivergedError, EnvironmentFault, UsageError
 from charrnn.evaluation.evaluate import evaluate
 from charrnn.numerics import log_softmax
 from charrnn.sampling.sampler import sample
-from charrnn.training import trainer as trainer_module
+from charrnn.training import replica as replica_module
 from charrnn.training import validation
 from charrnn.training.data import BatchShape, StreamBatches
 from charrnn.training.events import Evaluated, Saved, SaveFailed, Stopped
@@ -281,7 +281,7 @@ def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
     corpus, tmp_path, monkeypatch
 ):
     seen = []
-    real = trainer_module.train_step
+    real = replica_module.train_step
 
     def watched(network, optimizer, inputs, targets, state, *settings):
         seen.append(None if state is None else [s.clone() for s in state])
@@ -290,7 +290,7 @@ def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
         return result
 
     after = []
-    monkeypatch.setattr(trainer_module, "train_step", watched)
+    monkeypatch.setattr(replica_module, "train_step", watched)
     trainer = make_trainer(corpus, tmp_path / "run", dataclasses.replace(CONFIG, reset_every=4))
     run_to_end(trainer)
     for step, state in enumerate(seen):
@@ -366,7 +366,7 @@ def test_a_full_memory_says_what_to_try(corpus, tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(trainer_module, "train_step", fail)
+    monkeypatch.setattr(replica_module, "train_step", fail)
     with pytest.raises(EnvironmentFault) as caught:
         run_to_end(make_trainer(corpus, tmp_path / "run"))
     assert "batch_size=2" in caught.value.hint

@@ -19,3 +19,13 @@ class PairInputs(NamedTuple):
     """(T, N); see `charrnn.network.encoder.reversal`."""
     previous: Array
     """(U, N) the symbols before each of the target, for a decoder; else (0, N)."""
+
+    @property
+    def num_rows(self) -> int:
+        """The pairs, N."""
+        return len(self.lengths)
+
+    def cut(self, rows: slice) -> "PairInputs":
+        """Some of the pairs."""
+        source, lengths, reversal, previous = self
+        return PairInputs(source[:, rows], lengths[rows], reversal[:, rows], previous[:, rows])

@@ -24,6 +24,10 @@ class CtcTargets(NamedTuple):
     places: Array
     """(N,) the places of each source."""
 
+    def cut(self, rows: slice) -> "CtcTargets":
+        """The targets of some of the pairs."""
+        return CtcTargets(self.targets[rows], self.lengths[rows], self.places[rows])
+
 
 class Ctc(Training):
     """The sum over all paths."""

@@ -1,0 +1,80 @@
+"""A rank that follows: it does what rank 0 announces, until rank 0 ends."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import torch
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import CharrnnError
+from charrnn.training.machine import memory_faults
+from charrnn.training.place import LAUNCHED, Place
+from charrnn.training.ranks import GRACE, Dismissed, RankError, Ranks, first_line, joined
+from charrnn.training.replica import Replica
+
+IGNORED_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+"""Signals that are for rank 0, which decides what they mean; a launcher may send them to all."""
+
+
+def follow(place: Place, report: Callable[[CharrnnError], object]) -> NoReturn:
+    """Follow rank 0, and end the process with it.
+
+    Args:
+        place: the place of this process.
+        report: reports that rank 0 was lost, which rank 1 does for all.
+    """
+
+    def lost(fault: CharrnnError) -> NoReturn:
+        is_end = isinstance(fault, Dismissed)
+        if not is_end and place.rank == 1 and LAUNCHED not in os.environ:
+            report(fault)
+        _exit(0 if is_end else fault.exit_status)
+
+    with joined(place, lost) as ranks:
+        assert isinstance(ranks, Ranks)
+        for name in IGNORED_SIGNALS:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+        try:
+            _obey(ranks)
+        except RankError as fault:
+            lost(fault)
+        except CharrnnError as fault:
+            ranks.tell(fault)
+            _exit(fault.exit_status)
+        except Exception as error:  # noqa: BLE001 (a bug, of which rank 0 learns as well)
+            time.sleep(GRACE)  # unless rank 0 has ended, which ends this process
+            traceback.print_exc()
+            ranks.tell(CharrnnError(f"internal error: {first_line(error)}", "please report it"))
+            _exit(CharrnnError.exit_status)
+
+
+def _obey(ranks: Ranks) -> NoReturn:
+    """Make the calls of rank 0, for ever."""
+    replicas: dict[int, Replica] = {}
+    while True:
+        with ranks.guarded():
+            call, arguments = ranks.receive()
+        if call == "open":
+            config = TrainingConfig(**arguments["training"])
+            torch.set_num_threads(config.threads)
+            made = Replica(ModelConfig(**arguments["model"]), config)
+            replicas[made.number] = made
+            continue
+        number = arguments.pop("replica")
+        if call == "close":
+            del replicas[number]
+            continue
+        with memory_faults(replicas[number].config.batch_size):
+            getattr(replicas[number], call)(**arguments)
+
+
+def _exit(status: int) -> NoReturn:
+    """End the process from any thread, without the ends of the others."""
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,81 @@
+"""The place of a process among those that train together, as torchrun describes it in the environment.
+
+Nothing here needs torch.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from charrnn.errors import UsageError
+
+LAUNCHED = "CHARRNN_LAUNCHED"
+"""The variable that `charrnn train --processes` sets in the processes that it starts: it reports how they end."""
+VARIABLES = {
+    "rank": "RANK",
+    "size": "WORLD_SIZE",
+    "local_rank": "LOCAL_RANK",
+    "local_size": "LOCAL_WORLD_SIZE",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a process among those that train together."""
+
+    rank: int
+    """Its number; rank 0 reads the text, decides, prints and writes the files."""
+    size: int
+    """How many processes there are."""
+    local_rank: int
+    """Its number on its machine."""
+    local_size: int
+    """How many there are on its machine."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether it does what rank 0 asks."""
+        return self.rank > 0
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The place as torchrun describes it."""
+        return {VARIABLES[name]: str(value) for name, value in dataclasses.asdict(self).items()}
+
+
+def own_place(environment: Mapping[str, str] = os.environ) -> Place | None:
+    """The place that the environment describes; None: this process trains alone.
+
+    Raises:
+        UsageError: a variable is not a number, or they do not fit together.
+    """
+    if "RANK" not in environment or environment.get("WORLD_SIZE", "1") == "1":
+        return None
+    if "WORLD_SIZE" not in environment:
+        return None
+    rank, size = (_number(environment, VARIABLES[name]) for name in ("rank", "size"))
+    with_rest = {"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size), **environment}
+    local_rank, local_size = (
+        _number(with_rest, VARIABLES[name]) for name in ("local_rank", "local_size")
+    )
+    if not (rank < size and local_rank < local_size <= size):
+        found = ", ".join(f"{name}={with_rest[name]}" for name in VARIABLES.values())
+        raise UsageError(f"the environment describes no rank: {found}", "start it with torchrun")
+    return Place(rank, size, local_rank, local_size)
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    text = environment[name]
+    if not (text.isascii() and text.isdecimal() and len(text) < 9):
+        raise UsageError(
+            f"the environment variable {name} must be a whole number, not {text!r}",
+            "start it with torchrun",
+        )
+    return int(text)
+
+
+def share(rank: int, size: int, num_rows: int) -> slice:
+    """The batch rows of a rank: the rows of a step are one list, dealt in order; rank 0 has one at least."""
+    begin, end = (-(-num_rows * k // size) for k in (rank, rank + 1))
+    return slice(begin, end)

@@ -1,0 +1,291 @@
+"""Several processes that train one network: rank 0 leads, the others follow.
+
+Rank 0 runs the command as if it were alone: it reads the text, plans, decides, prints and writes. Before each thing that
+all have to do (make a network, take a step, gather the carried state), it announces the call with its arguments, and the
+others make the same call (`charrnn.training.follower`). So nothing needs to be decided twice, and no other rank needs
+the text. Gradients are averaged by torch's DistributedDataParallel.
+
+Beside this there is a second group in which each pair of rank 0 and another rank waits for a word that only the end
+brings: an error, a goodbye, or a closed connection when a process was killed.
+"""
+
+import contextlib
+import datetime as dt
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from charrnn.errors import CharrnnError, EnvironmentFault
+from charrnn.training.messages import packed, unpacked
+from charrnn.training.place import Place, share
+
+PATIENCE = dt.timedelta(days=1)
+"""How long a rank waits for the others: rank 0 may have much to do in between."""
+NEVER = dt.timedelta(days=3650)
+GRACE = 3.0
+"""Seconds in which a rank that is in the middle of something may end by itself when another one has ended."""
+WORD = 4096
+"""Bytes of the only message that two ranks exchange at the end."""
+GOODBYE = ""
+
+Lost = Callable[[CharrnnError], object]
+"""Called when another rank has ended and this one cannot: it reports the error and ends the process."""
+
+
+class Alone:
+    """The only process of a run: every call is as if there were no others."""
+
+    rank, size = 0, 1
+
+    def __init__(self) -> None:
+        self._count = itertools.count()
+
+    def numbered(self) -> int:
+        """The next number for a network; it is the same on all ranks."""
+        return next(self._count)
+
+    def share(self, num_rows: int) -> slice:
+        """All batch rows."""
+        return slice(0, num_rows)
+
+    def announce(self, call: str, **arguments: Any) -> None:
+        """No-op: no one follows."""
+
+    def wrapped(self, network: nn.Module, *, all_used: bool = True) -> nn.Module:  # noqa: ARG002 (as several ranks)
+        """The network itself."""
+        return network
+
+    def total(self, value: float, part: float) -> float:  # noqa: ARG002
+        """The mean of every rank's value, of which each has a part."""
+        return value
+
+    def joined(self, tensors: tuple[Tensor, ...], num_rows: int) -> tuple[Tensor, ...]:  # noqa: ARG002
+        """The rows of all ranks, side by side."""
+        return tensors
+
+    def guarded(self) -> contextlib.AbstractContextManager[None]:
+        """A context in which an error that follows from the end of another rank becomes that of its end."""
+        return contextlib.nullcontext()
+
+
+class Ranks(Alone):
+    """The processes of a run, seen from one of them, which joins the others.
+
+    Args:
+        place: the place of this process.
+        lost: see `Lost`.
+    """
+
+    def __init__(self, place: Place, lost: Lost) -> None:
+        super().__init__()
+        self.place, self.rank, self.size = place, place.rank, place.size
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._lost = lost
+        self._fault: CharrnnError | None = None
+        self._noticed = threading.Event()
+        self._is_closing = False
+        torch.set_num_threads(max(1, num_cores() // place.local_size))
+        if self.device.type == "cuda":
+            torch.cuda.set_device(place.local_rank)
+        backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
+        try:
+            dist.init_process_group(
+                backend, timeout=PATIENCE, rank=place.rank, world_size=place.size
+            )
+            self._words: Any = dist.new_group(backend="gloo", timeout=NEVER)
+        except (RuntimeError, ValueError) as error:  # torch's own errors of a connection are such
+            raise EnvironmentFault(
+                f"rank {place.rank} cannot connect to the others: {first_line(error)}",
+                "MASTER_ADDR and MASTER_PORT must be an address of rank 0 that all can reach",
+            ) from error
+        peers = range(1, place.size) if place.rank == 0 else (0,)
+        self._watches = [
+            threading.Thread(target=self._watch, args=(peer,), daemon=True) for peer in peers
+        ]
+        for watch in self._watches:
+            watch.start()
+
+    def share(self, num_rows: int) -> slice:
+        """The batch rows of this rank."""
+        return share(self.rank, self.size, num_rows)
+
+    # --- calls ---------------------------------------------------------------------------------------
+
+    def announce(self, call: str, **arguments: Any) -> None:
+        """Let the other ranks make a call that this one, if it is rank 0, is about to make."""
+        if self.rank == 0:
+            message = torch.frombuffer(bytearray(packed(call, arguments)), dtype=torch.uint8)
+            with self.guarded():
+                dist.broadcast(torch.tensor([len(message)]), 0)
+                dist.broadcast(message, 0)
+
+    def receive(self) -> tuple[str, dict[str, Any]]:
+        """The next call of rank 0."""
+        length = torch.zeros(1, dtype=torch.int64)
+        dist.broadcast(length, 0)
+        message = torch.empty(int(length), dtype=torch.uint8)
+        dist.broadcast(message, 0)
+        return unpacked(message.numpy().tobytes())
+
+    # --- what all ranks do together ------------------------------------------------------------------
+
+    def wrapped(self, network: nn.Module, *, all_used: bool = True) -> nn.Module:
+        """The network as it is called in training, where its gradients become the mean over all ranks.
+
+        Args:
+            network: its weights become those of rank 0.
+            all_used: whether every weight has a gradient in every step.
+        """
+        with self.guarded():
+            return nn.parallel.DistributedDataParallel(network, find_unused_parameters=not all_used)
+
+    def total(self, value: float, part: float) -> float:
+        """The mean of every rank's value, of which each has a part."""
+        values = torch.tensor([value * part], dtype=torch.float64)
+        dist.all_reduce(values)
+        return values.item()
+
+    def joined(self, tensors: tuple[Tensor, ...], num_rows: int) -> tuple[Tensor, ...]:
+        """On rank 0 the rows (axis 1) of all ranks, side by side, in float32; elsewhere the rank's own.
+
+        Args:
+            tensors: the rows of this rank, (L, n, H) each.
+            num_rows: the rows of all, N.
+        """
+        own = tuple(t.float().cpu().contiguous() for t in tensors)
+        if self.rank:
+            for tensor in own:
+                if tensor.numel():
+                    dist.send(tensor, 0)
+            return own
+        parts = [own]
+        for rank in range(1, self.size):
+            rows = share(rank, self.size, num_rows)
+            part = tuple(t.new_empty(len(t), rows.stop - rows.start, t.shape[2]) for t in own)
+            for tensor in part:
+                if tensor.numel():
+                    dist.recv(tensor, rank)
+            parts.append(part)
+        return tuple(torch.cat(tensor, 1) for tensor in zip(*parts, strict=True))
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """A context in which an error that follows from the end of another rank becomes that of its end."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not self._noticed.wait(GRACE / 2):
+                raise
+            assert self._fault
+            self._is_closing = True
+            raise self._fault from error
+
+    def tell(self, fault: CharrnnError) -> None:
+        """Send rank 0 the error that ends this one."""
+        word = {"status": fault.exit_status, "message": fault.message, "hint": fault.hint}
+        self._send(json.dumps(word), 0)
+
+    def close(self) -> None:
+        """Let the other ranks end."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        for peer in range(1, self.size):
+            with contextlib.suppress(RuntimeError):
+                self._send(GOODBYE, peer)
+        for watch in self._watches:
+            watch.join(GRACE)
+
+    def _send(self, text: str, peer: int) -> None:
+        content = text.encode()[:WORD].ljust(WORD)
+        dist.send(torch.frombuffer(bytearray(content), dtype=torch.uint8), peer, self._words)
+
+    def _watch(self, peer: int) -> None:
+        """Wait until another rank has a last word, or its connection is closed."""
+        word = torch.zeros(WORD, dtype=torch.uint8)
+        try:
+            dist.recv(word, peer, self._words)
+            text: str | None = word.numpy().tobytes().decode(errors="replace").strip()
+        except RuntimeError:
+            text = None
+        if self._is_closing:
+            return
+        self._fault = self._fault or _end_of(peer, text)
+        self._noticed.set()
+        if text != GOODBYE:
+            time.sleep(GRACE)
+        if not self._is_closing:
+            self._lost(self._fault)
+
+
+class RankError(EnvironmentFault):
+    """Another rank has ended, and this one cannot go on alone."""
+
+
+class Dismissed(RankError):  # noqa: N818 (no error: the good end)
+    """Rank 0 needs the others no longer."""
+
+
+def _end_of(peer: int, text: str | None) -> CharrnnError:
+    """The error of another rank's end: its own, or that it was lost."""
+    if text == GOODBYE:
+        return Dismissed("rank 0 has ended the run")
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        word: Mapping[str, Any] = json.loads(text or "")
+        error = RankError(f"rank {peer}: {word['message']}", str(word["hint"]))
+        error.exit_status = int(word["status"])
+        return error
+    return RankError.naming(
+        "rank {peer} was killed or lost, so the run has ended",
+        "the same command with {resume} continues from the last checkpoint",
+        peer=peer,
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error of torch, without its place in torch's source."""
+    line = str(error).strip().partition("\n")[0]
+    return line.rpartition("] ")[2] if line.startswith("[") else line
+
+
+def num_cores() -> int:
+    """The processor's cores that this process may use, as torch counts them for itself."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_here: list[Alone] = [Alone()]
+
+
+def here() -> Alone:
+    """The ranks that this process belongs to: `Ranks`, or `Alone`. torch has one group for a process too."""
+    return _here[0]
+
+
+@contextlib.contextmanager
+def joined(place: Place | None, lost: Lost) -> Iterator[Alone]:
+    """Train together with the other ranks in this block; None: alone.
+
+    Raises:
+        EnvironmentFault: the others cannot be reached.
+    """
+    if place is None:
+        yield _here[0]
+        return
+    ranks = Ranks(place, lost)
+    before, _here[0] = _here[0], ranks
+    try:
+        yield ranks
+    finally:
+        _here[0] = before
+        ranks.close()
