@@ -503,11 +503,11 @@ class TrainingConfig(Config):
     )
     device: str = setting(
         "cpu",
-        "Where to compute: cpu, cuda or cuda:N.",
+        "Where to compute: cpu, cuda, cuda:N or mps.",
         synonyms={"gpu": "cuda"},
         planned=True,
         free=True,
-        default_text="a GPU if there is one",
+        default_text="a CUDA GPU if there is one",
         panel=MACHINE,
     )
     precision: Precision = setting(
@@ -540,9 +540,9 @@ class TrainingConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         # torch itself takes cuda:256 for cuda:0
-        if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", self.device):
+        if not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,2})?", self.device):
             raise SettingError.naming(
-                "{device} must be cpu, cuda or cuda:N, not {found!r}", found=self.device
+                "{device} must be cpu, cuda, cuda:N or mps, not {found!r}", found=self.device
             )
         _check_replanned(self.replanned)
 

@@ -13,7 +13,7 @@ class Step:
     step: int
     """Optimizer steps so far."""
     loss: float
-    """Nats per character of this step's text, before the update."""
+    """Nats per character of this step's text, before the update; on a GPU of the last step that was read from it."""
     characters: int
     """Characters read in this step; of pairs, sources and targets together."""
 

@@ -11,6 +11,7 @@ from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Weights
 from charrnn.network.heads import LINEAR, Head
 from charrnn.training.inputs import Inputs
+from charrnn.training.machine import seeded
 from charrnn.training.parameters import (
     HeadModule,
     LockedDropout,
@@ -138,7 +139,6 @@ def make_network(
     head: Head = LINEAR,
 ) -> Network:
     """A network whose initial weights depend on the seed alone, on the CPU or a device; for the others see `Network`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = Network(config, dropout, kernel, weight_drop=weight_drop, head=head)
         return network.to(device) if device else network

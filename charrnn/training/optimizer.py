@@ -17,6 +17,8 @@ from torch import Tensor
 from charrnn.config import TrainingConfig
 from charrnn.network.shapes import is_recurrent_matrix
 
+FUSED = ("cpu", "cuda")
+"""Types of devices on which AdamW updates all weights in one kernel; on others torch may have none."""
 MOMENTUM = 0.95
 ITERATIONS = 3
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -97,9 +99,14 @@ class Optimizer:
             {"params": matrices},
             {"params": others, "weight_decay": 0.0},  # biases, peepholes, norms, initial states
         ]
+        self._fused = (matrices or others)[0].device.type in FUSED
         self.parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(
-                groups, config.learning_rate, betas=(0.9, 0.99), weight_decay=decay, fused=True
+                groups,
+                config.learning_rate,
+                betas=(0.9, 0.99),
+                weight_decay=decay,
+                fused=self._fused,
             )
         ]
         if recurrent:
@@ -126,5 +133,9 @@ class Optimizer:
         return dict(self._part_of[parameter].state.get(parameter, {}))
 
     def restore(self, parameter: Tensor, state: dict[str, Tensor]) -> None:
-        """Take over the moments that `state_of` gave."""
-        self._part_of[parameter].state[parameter] = state
+        """Take over the moments that `state_of` gave, on whichever device."""
+        self._part_of[parameter].state[parameter] = {
+            # only the fused kernel counts its steps on the device
+            key: value if key == "step" and not self._fused else value.to(parameter.device)
+            for key, value in state.items()
+        }

@@ -62,7 +62,7 @@ class Alone:
         """The network itself."""
         return network
 
-    def total(self, value: float, part: float) -> float:  # noqa: ARG002
+    def total(self, value: Tensor, part: float) -> Tensor:  # noqa: ARG002
         """The mean of every rank's value, of which each has a part."""
         return value
 
@@ -146,11 +146,11 @@ class Ranks(Alone):
         with self.guarded():
             return nn.parallel.DistributedDataParallel(network, find_unused_parameters=not all_used)
 
-    def total(self, value: float, part: float) -> float:
+    def total(self, value: Tensor, part: float) -> Tensor:
         """The mean of every rank's value, of which each has a part."""
-        values = torch.tensor([value * part], dtype=torch.float64)
-        dist.all_reduce(values)
-        return values.item()
+        whole = value.double() * part
+        dist.all_reduce(whole)
+        return whole
 
     def joined(self, tensors: tuple[Tensor, ...], num_rows: int) -> tuple[Tensor, ...]:
         """On rank 0 the rows (axis 1) of all ranks, side by side, in float32; elsewhere the rank's own.

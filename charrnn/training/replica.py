@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.network.heads import LINEAR, Head
@@ -78,8 +79,10 @@ class Replica:
         *,
         starts: bool = False,
         every: int | None = None,
-    ) -> float:
-        """One update from a batch, of which each rank reads its share of the rows; returns the mean loss of all.
+    ) -> Tensor:
+        """One update from a batch, of which each rank reads its share of the rows.
+
+        Returns the mean loss of all, a tensor of one number that a GPU may still be computing.
 
         Args:
             number: the steps made before, which decide what is drawn.

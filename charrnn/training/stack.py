@@ -6,6 +6,7 @@ differentiates, for a cell that has no `backward`.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,9 @@ from charrnn.config import Kernel
 from charrnn.network.cells.base import Cell
 from charrnn.network.stack import Layer, advance, layer_names, make_layer, norm_names, upwards
 from charrnn.training.inputs import Inputs
+from charrnn.training.machine import product_dtype, without_autocast
 from charrnn.training.ops import TorchOps
+from charrnn.training.packing import packed
 from charrnn.training.unroll import unroll
 
 States = tuple[Tensor, ...]
@@ -50,6 +53,8 @@ class Stack:
         self.cell, self.rnn, self.norms, self.num_layers = cell, rnn, norms, num_layers
         self.kernel = kernel if cell.torch_class else "loop"
         self.weight_drop = weight_drop
+        self.packs = False
+        """Whether the processor too computes as a GPU does, with weights in one buffer; tests compare both."""
 
     def through(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
         """All time steps of a chunk.
@@ -91,29 +96,45 @@ class Stack:
 
     def _kernel(self, x: Tensor, state: States, layers: range) -> tuple[Tensor, States]:
         """Some of the layers, by the function behind torch's module, which takes the weights as arguments."""
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        weights = [self._weight(f"{n}_l{k}") for k in layers for n in names]
-        state = tuple(s.contiguous() for s in state)
+        dtype = product_dtype(x)
         function = getattr(torch, str(self.rnn.mode).lower())  # torch.lstm, gru, rnn_tanh, rnn_relu
-        outputs, *after = function(
-            x,
-            state if len(state) > 1 else state[0],
-            weights,
-            True,  # with biases
-            len(layers),
-            0.0,  # dropout between layers
-            self.rnn.training,
-            False,  # one direction
-            False,  # time first
-        )
+        if self.packs or x.device.type != "cpu":
+            # under CUDA's autocast cuDNN would compute in float16, whatever dtype was asked for
+            x, state = x.to(dtype), tuple(s.to(dtype) for s in state)
+            weights, context = self._packed_weights(layers, dtype), without_autocast(x.device)
+        else:
+            weights, context = [self._weight(name) for name in _names(layers)], nullcontext()
+        state = tuple(s.contiguous() for s in state)
+        with context:
+            outputs, *after = function(
+                x,
+                state if len(state) > 1 else state[0],
+                weights,
+                True,  # with biases
+                len(layers),
+                0.0,  # dropout between layers
+                self.rnn.training,
+                False,  # one direction
+                False,  # time first
+            )
         return outputs, tuple(after)
+
+    def _packed_weights(self, layers: range, dtype: torch.dtype) -> list[Tensor]:
+        """The weights of some layers in one buffer, as cuDNN wants them."""
+        names = _names(layers)
+        weights: list[Tensor] = [self.rnn.get_parameter(name) for name in names]
+        masks = [self._mask(name, weight) for name, weight in zip(names, weights, strict=True)]
+        is_module = isinstance(self.rnn, nn.RNNBase) and len(layers) == self.num_layers
+        if is_module and dtype == weights[0].dtype and not any(m is not None for m in masks):
+            return weights  # in one buffer already
+        return packed(weights, masks, dtype)
 
     # --- by a loop ---------------------------------------------------------------------------------------------------
 
     def _unrolled(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
         layers, after = self._layers(), []
         x, rows = inputs.projected(layers[0].weight_ih, layers[0].bias)
-        dtype = _product_dtype(x)
+        dtype = product_dtype(x)
         for k, layer in enumerate(layers):
             if k:
                 x, rows = linear(self._upwards(x, k - 1), layer.weight_ih.t(), layer.bias), None
@@ -147,10 +168,15 @@ class Stack:
     def _weight(self, name: str) -> Tensor:
         """A weight of the layers, with holes in training if it is a recurrent matrix."""
         weight = self.rnn.get_parameter(name)
+        mask = self._mask(name, weight)
+        return weight if mask is None else weight * mask
+
+    def _mask(self, name: str, weight: Tensor) -> Tensor | None:
+        """The mask of a recurrent matrix in training: holes, and the other weights scaled up; of others None."""
         if not (self.rnn.training and self.weight_drop and name.startswith("weight_hh")):
-            return weight
+            return None
         keep = 1 - self.weight_drop
-        return weight * torch.empty_like(weight).bernoulli_(keep).div_(keep)
+        return torch.empty_like(weight).bernoulli_(keep).div_(keep)
 
     def _layers(self) -> list[Layer]:
         names = [n for k in range(self.num_layers) for n in layer_names(self.cell, k).values()]
@@ -159,7 +185,8 @@ class Stack:
         return [make_layer(self.cell, weights, k, Tensor.t) for k in range(self.num_layers)]
 
 
-def _product_dtype(x: Tensor) -> torch.dtype:
-    """The dtype of autocast's matrix products, or that of x."""
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+def _names(layers: range) -> list[str]:
+    """The names of the weights of some layers, in the order of torch's kernels."""
+    return [
+        f"{name}_l{k}" for k in layers for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]

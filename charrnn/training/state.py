@@ -52,8 +52,7 @@ def load_optimizer_tensors(
         key, _, of = name.partition(".")
         kept[of][key] = torch.from_numpy(np.array(array))
     for name, parameter in network.named_parameters():
-        state = {key: value.to(parameter.device) for key, value in kept[name].items()}
-        optimizer.restore(parameter, state)
+        optimizer.restore(parameter, kept[name])
 
 
 def run_arrays(network: Any, optimizer: Optimizer, state: TorchState) -> NumpyArrays:

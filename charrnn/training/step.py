@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from charrnn.config import TrainingConfig
 from charrnn.training.machine import autocast
@@ -22,7 +22,7 @@ def train_step(
     rate: float = 1.0,
     task: Task = NEXT_CHARACTER,
     part: float = 1.0,
-) -> tuple[float, TorchState]:
+) -> tuple[Tensor, TorchState]:
     """One update: forward, backward through T steps, clip the gradient, update the weights.
 
     Args:
@@ -37,7 +37,8 @@ def train_step(
         part: what the loss is multiplied by before its gradient is taken; see `charrnn.training.replica`.
 
     Returns:
-        The loss, and the state to carry on, cut off from this step's gradient.
+        The loss, a tensor of one number that a GPU may still be computing, and the state to carry on; both cut off from
+        this step's gradient.
     """
     device = next(network.parameters()).device
     with autocast(device, config.precision):
@@ -48,4 +49,4 @@ def train_step(
     if config.clip:
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
     optimizer.step(rate)
-    return loss.item(), tuple(s.detach() for s in after)
+    return loss.detach(), tuple(s.detach() for s in after)

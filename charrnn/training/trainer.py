@@ -49,6 +49,7 @@ from charrnn.training.events import (
     Step,
     Stopped,
 )
+from charrnn.training.feed import Feed, Losses
 from charrnn.training.machine import memory_faults, require_precision, thread_count
 from charrnn.training.pace import Timekeeper
 from charrnn.training.progress import RunProgress
@@ -122,6 +123,7 @@ class Trainer:
         self.device = torch.device(config.device)
         require_precision(config.precision, self.device)
         self.batches = self.task.batches(corpus, config)
+        self._feed, self._losses = Feed(self.batches, self.device), Losses(self.device)
         if initial:
             initial.require_unedited("training")
         weights = initial.weights if initial else None
@@ -249,7 +251,7 @@ class Trainer:
         sample does.
         """
         progress, began, number = self.progress, self.clock(), self.progress.step
-        batch = self.batches.batch(number)
+        batch = self._feed.take(number)
         loss = self.replica.step(
             number,
             batch,
@@ -258,11 +260,24 @@ class Trainer:
             every=None if self.corpus.item_end else self.config.reset_every,
         )
         progress.step += 1
-        if not loss < self._loss_limit:  # also if it is NaN
-            raise Diverged(f"the loss became {loss:g}")
-        progress.add(loss, num_targets(batch[1]))
+        self._losses.add(loss, num_targets(batch[1]))
+        if progress.step < self.config.steps:
+            self._feed.prepare(progress.step)
+        if self._losses.is_due(progress.step):
+            self._read_losses()
         progress.seconds += self.clock() - began
-        return Step(progress.step, loss, self.batches.characters(batch))
+        return Step(progress.step, self._losses.last, self.batches.characters(batch))
+
+    def _read_losses(self) -> None:
+        """Add the losses that have not been read yet to the sums.
+
+        Raises:
+            Diverged: one of them is NaN, infinite or far too large.
+        """
+        for loss, characters in self._losses.read():
+            if not loss < self._loss_limit:  # also if it is NaN
+                raise Diverged(f"the loss became {loss:g}")
+            self.progress.add(loss, characters)
 
     def _rate(self, step: int) -> float:
         """The part of the largest learning rates at a step."""
@@ -287,6 +302,7 @@ class Trainer:
         self.replica.load(point.arrays)
         progress.step, progress.halvings = point.step, progress.halvings + 1
         progress.reset_sums()
+        self._losses.read()  # of steps that are taken back
         rate = halved(self.config.learning_rate, progress.halvings)
         return RolledBack(step, progress.step, reason, progress.halvings, rate)
 
@@ -310,6 +326,7 @@ class Trainer:
 
     def _evaluate(self) -> Iterator[Event]:
         progress, began = self.progress, self.clock()
+        self._read_losses()
         require_finite(self.network)
         val_nats = self.validate()
         if val_nats is not None and not val_nats < self._loss_limit:
@@ -371,6 +388,7 @@ class Trainer:
         yield from self._put(BEST, self._checkpoint({}))
 
     def _save_last(self) -> Iterator[Event]:
+        self._read_losses()
         require_finite(self.network)
         point = self._rollback_point
         training = {n: a for n, a in self._arrays().items() if not n.startswith(WEIGHTS)}

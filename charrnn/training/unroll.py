@@ -14,7 +14,7 @@ from torch import Tensor
 
 from charrnn.network.cells.base import Cell, StepTrace, Weights
 from charrnn.training import inputs
-from charrnn.training.machine import product_over_time
+from charrnn.training.machine import autocast, product_over_time, without_autocast
 from charrnn.training.ops import TorchGradientOps
 
 
@@ -78,7 +78,8 @@ class _Unrolled(torch.autograd.Function):
         traces = []
         weights["weight_hh"] = weight
         low = dtype == torch.bfloat16
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.inference_mode():
+        precision = autocast(x.device, "bfloat16") if low else without_autocast(x.device)
+        with precision, torch.inference_mode():
             for x_t, slot in zip(inputs.steps(x, rows, full), kept.unbind(), strict=False):
                 slot.copy_(state[0])
                 after, gates = cell.step(x_t, state, weights, TorchGradientOps)
@@ -102,7 +103,7 @@ class _Unrolled(torch.autograd.Function):
         outputs, (dh, *others) = gradients[0].unbind(), gradients[1:]
         totals = {name: torch.zeros_like(dh) for name in cell.vectors}
         weight = ctx.weight.t().contiguous()  # (B·H, H)
-        with torch.autocast(kept.device.type, enabled=False), torch.inference_mode():
+        with without_autocast(kept.device), torch.inference_mode():
             slots, product_slots = dx.unbind(), products.unbind()
             for t in reversed(range(T)):
                 d_after = (dh + outputs[t], *others)

@@ -13,7 +13,7 @@ from charrnn.numerics import Ids
 from charrnn.text.corpus import Corpus
 from charrnn.text.items import first_items, item_bounds
 from charrnn.training.allowed import EVALUATED_CHARS
-from charrnn.training.machine import autocast
+from charrnn.training.machine import autocast, exact_sum, on_device
 from charrnn.training.network import Network, TorchState
 
 VALIDATION_STREAMS = 64
@@ -71,11 +71,9 @@ def _total(network: Network, ids: Ids, laid: Streams, precision: Precision, cost
     total = 0.0
     state: TorchState = None
     for chunk in laid.chunks(ids, max(1, min(256, chunk_length))):
-        inputs, targets, scored = (
-            torch.from_numpy(a).to(device)
-            for a in (chunk.inputs.astype(np.int64), chunk.targets.astype(np.int64), chunk.scored)
-        )
+        read = chunk.inputs.astype(np.int64), chunk.targets.astype(np.int64), chunk.scored
+        inputs, targets, scored = on_device(read, device)
         with autocast(device, precision):
             logits, state = network(inputs, state)
-        total += costs(logits, targets)[scored].sum(dtype=torch.float64).item()
+        total += exact_sum(costs(logits, targets)[scored]).item()
     return total

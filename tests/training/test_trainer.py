@@ -94,7 +94,7 @@ def test_the_learning_rate_warms_up_then_falls_to_its_end():
 
 
 @pytest.mark.parametrize(
-    "name", ["tpu", "mps", "cuda:", "cuda:256", "cuda:-1", "CUDA", "", "cpu:0"]
+    "name", ["tpu", "mps:0", "cuda:", "cuda:256", "cuda:-1", "CUDA", "", "cpu:0"]
 )
 def test_a_device_that_is_none_is_refused(name, wording):
     with wording.raises(UsageError):

@@ -1,6 +1,6 @@
 """The networks of pairs in torch, for training; see `charrnn.network.pairs` for what each alignment has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -62,6 +62,30 @@ class _Direction:
         return self._encoder[0].rnn.get_parameter(self._names[name])
 
 
+class _Norms(Mapping[str, Tensor]):
+    """The gains and shifts of one direction of a layer; looked up at each use, as they may move to another device.
+
+    Args:
+        encoder: has them.
+        names: see `_Direction`.
+    """
+
+    def __init__(self, encoder: "Encoder", names: Mapping[str, str]) -> None:
+        self._encoder = encoder
+        own = {n.removeprefix("norm."): full for n, full in names.items() if n.startswith("norm.")}
+        self._names = {n: full.removeprefix(f"{PREFIX}norm.") for n, full in own.items()}
+
+    def __getitem__(self, name: str) -> Tensor:
+        vector: Tensor = self._encoder.norm[self._names[name]]
+        return vector
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 class Encoder(nn.Module):
     """Sources in, outputs at each place and a vector for each source out; see `charrnn.network.encoder`."""
 
@@ -107,14 +131,9 @@ class Encoder(nn.Module):
         def made(layer: int, direction: str) -> Stack:
             """The stack of one layer and direction."""
             names = direction_names(self.config, layer, direction)
-            norms = {
-                n.removeprefix("norm."): self.norm[full.removeprefix(f"{PREFIX}norm.")]
-                for n, full in names.items()
-                if n.startswith("norm.")
-            }
             rnn: Any = _Direction(self, names)
-            held: Any = norms
-            return Stack(self.cell, rnn, held, 1, kernel, weight_drop)
+            norms: Any = _Norms(self, names)
+            return Stack(self.cell, rnn, norms, 1, kernel, weight_drop)
 
         layers = range(self.config.num_layers)
         return {(k, way): made(k, way) for k in layers for way in directions(self.config)}

@@ -14,7 +14,7 @@ from charrnn.pairs.model import PairNetwork
 from charrnn.text.items import Positions
 from charrnn.text.pairs import PairCorpus
 from charrnn.training.data import num_targets
-from charrnn.training.machine import autocast, on_device
+from charrnn.training.machine import autocast, on_device, seeded
 from charrnn.training.network import NumpyModule
 from charrnn.training.pairs.alignments import TRAININGS
 from charrnn.training.pairs.batches import (
@@ -139,8 +139,7 @@ def make_pair_network(
 ) -> NumpyModule:
     """A network whose initial weights depend on the seed alone."""
     kind: Any = TRAININGS[config.align or ""].network
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network: NumpyModule = kind(config, dropout, kernel, weight_drop=weight_drop)
         return network.to(device)
 
