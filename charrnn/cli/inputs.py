@@ -95,6 +95,7 @@ def open_corpus(
             vocabulary=vocabulary,
             extend=extend,
             hint=hint,
+            say=lambda sentence: say(f"corpus      {sentence}"),
         )
 
 

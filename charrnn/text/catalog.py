@@ -213,6 +213,7 @@ def find_sources(
     notes: Notes,
     stdin: Callable[[], TextSource],
     progress: Callable[[str], Any] | None = None,
+    defer: bool = False,
 ) -> list[TextSource]:
     """The sources that a user names: files, folders, `-`, or corpora of the catalog; an existing path has precedence.
 
@@ -223,6 +224,7 @@ def find_sources(
         notes: filled in with what a user should know.
         stdin: gives the source for `-`.
         progress: see `fetch`.
+        defer: see `charrnn.text.folders.folder_sources`.
 
     Raises:
         DataError: a name is none of these, or cannot be read.
@@ -234,7 +236,7 @@ def find_sources(
         if name == "-":
             sources.append(stdin())
         elif os.path.isdir(name):  # noqa: PTH112 (Path's raises for a name that is too long)
-            sources += folder_sources(path, config, notes)
+            sources += folder_sources(path, config, notes, defer=defer)
         elif os.path.exists(name) or name not in CATALOG:  # noqa: PTH110 (the same)
             sources.append(_named_file(name))
         elif CATALOG[name] is PYTHON:

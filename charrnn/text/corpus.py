@@ -16,6 +16,8 @@ import numpy.typing as npt
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.numerics import Ids
+from charrnn.text.encoding.opening import large_text, small_sources
+from charrnn.text.encoding.text import SILENT, Watch
 from charrnn.text.items import (
     Positions,
     copied_items,
@@ -33,6 +35,7 @@ from charrnn.text.sources import Notes, TextSource
 from charrnn.text.tables import table_kind
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, name_characters
 
+DAMAGED = "the encoded corpus in the cache was damaged, and has been made again"
 PARTS = {"train": "train on", "val": "validate on", "test": "test on"}
 
 
@@ -65,6 +68,8 @@ class Corpus:
     """Whether the text is UTF-8, as everything but some corpora of bytes is."""
     num_unknown: int = 0
     """Distinct characters in the text that are read as the unknown symbol."""
+    known_bounds: Positions | None = None
+    """The place of the end symbol before each item, and of the one after the last, where a file has them."""
 
     def __len__(self) -> int:
         """The number of characters, without the end symbol before the first item."""
@@ -102,8 +107,25 @@ class Corpus:
 
     @cached_property
     def _bounds(self) -> npt.NDArray[np.int64]:
+        if self.known_bounds is not None:
+            return self.known_bounds
         assert self.end_id is not None
         return item_bounds(self.ids, self.end_id)
+
+    @property
+    def train_bounds(self) -> Positions | None:
+        """The place of the end symbol before each training item, and of the one after the last; None: a running text."""
+        if self.item_end is None:
+            return None
+        return self._bounds[: int(np.searchsorted(self._bounds, self.split_points[0])) + 1]
+
+    @property
+    def part_sizes(self) -> tuple[int, int, int]:
+        """The sizes of training, validation and test text: their characters, or their items in a text of items."""
+        if self.item_end is None:
+            return len(self.train), len(self.val), len(self.test)
+        val, test = np.searchsorted(self._bounds, self.split_points).tolist()
+        return val, test - val, self.num_items - test
 
     def item_lengths(self, part: Ids) -> npt.NDArray[np.int64] | None:
         """Lengths of the items of `train`, `val` or `test`, with their ends; None if it is a running text."""
@@ -142,6 +164,7 @@ def read_corpus(
     vocabulary: Vocabulary | None = None,
     extend: bool = False,
     hint: str = "",
+    watch: Watch = SILENT,
 ) -> Corpus:
     """Read sources, one after another, into a corpus.
 
@@ -154,6 +177,7 @@ def read_corpus(
         extend: add to `vocabulary` the characters that it lacks; those that occur fewer than `min_count` times in the
             text become its unknown symbol.
         hint: what a user can do if `vocabulary` lacks characters.
+        watch: how the encoding of a large text is shown.
 
     Raises:
         DataError: the text is empty, too short, not in its encoding, or has characters that `vocabulary` lacks; or it
@@ -167,21 +191,39 @@ def read_corpus(
             "a table is a .csv, .tsv, .jsonl or .json file",
             name=sources[0].name,
         )
-    counts, fingerprint = count(sources, config, notes)
+    large = large_text(sources, config, cache, notes, watch)
+    if large:
+        counts, fingerprint, sources = large.counts, large.fingerprint, large.sources
+    else:
+        sources = small_sources(sources, config, notes)
+        counts, fingerprint = count(sources, config, notes)
     total = int(counts.sum())
     _require_text(counts, sources)
     vocabulary = _vocabulary_for(counts, config, vocabulary, extend=extend)
     _require_known(counts, vocabulary, hint)
-    ids = number(sources, config, vocabulary, total, fingerprint, cache, notes)
-    sentences = source_remarks(sources, config, notes, total)
+    sentences = large.remarks if large else source_remarks(sources, config, notes, total)
     own_parts: tuple[int, ...] = notes.lengths["val"], notes.lengths["test"]
     _require_parts(sources, notes)
-    if kind := items_of(config):
-        ends = np.cumsum([total - sum(own_parts), *own_parts])
-        ids, sizes, more = _by_items(ids, vocabulary, config, kind, ends, fingerprint, cache, notes)
-        own_parts, sentences = sizes[1:], [*sentences, *more]
+    ends, bounds = np.cumsum([total - sum(own_parts), *own_parts]), None
+    kind = items_of(config)
+    if large and kind:
+        found = large.items(
+            vocabulary, _end_of(kind, vocabulary, config), ends, config.split_seed, kind.noun
+        )
+        ids, bounds, own_parts = found.ids, found.bounds, found.sizes[1:]
+        _require_items(sum(found.sizes), kind, config)
+        sentences = [*sentences, *_on_left_out(kind, found.num_empty, is_cut=found.is_cut)]
+    elif large:
+        ids = large.ids(vocabulary)
+    else:
+        ids = number(sources, config, vocabulary, total, fingerprint, cache, notes)
+        if kind:
+            ids, sizes, more = _by_items(
+                ids, vocabulary, config, kind, ends, fingerprint, cache, notes
+            )
+            own_parts, sentences = sizes[1:], [*sentences, *more]
     if notes.cache_damaged:
-        sentences.append("the encoded corpus in the cache was damaged, and has been made again")
+        sentences = [*sentences, DAMAGED]
     return Corpus(
         ids,
         vocabulary,
@@ -195,6 +237,7 @@ def read_corpus(
         own_parts=own_parts,
         is_utf8=notes.is_utf8,
         num_unknown=len(_missing(counts, vocabulary)),
+        known_bounds=bounds,
     )
 
 
@@ -279,27 +322,12 @@ def _by_items(
 
     `ends` has the end of each part in `ids`, (3,).
     """
-    end = int(vocabulary.lookup(np.array([ord(kind.end)]))[0])
-    setting = f"{{{asking_setting(config)}}}"
-    if end in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
-        raise DataError.naming(
-            f"{setting} needs the {kind.end_name} in the vocabulary", "lower {min_count}"
-        )
+    end = _end_of(kind, vocabulary, config)
     spans = part_spans(ids, end, ends)
     starts, lengths = map(np.concatenate, zip(*spans, strict=True))
-    if len(starts) < 2:
-        raise DataError.naming(
-            f"{setting} needs at least 2 {kind.noun}s that are not empty, but the text has {len(starts)}",
-            f"leave out {setting} to read it as one text",
-        )
+    _require_items(len(starts), kind, config)
     empty = len(item_bounds(ids, end)) - len(starts)
-    sentences = (
-        [f"{empty:,} empty {kind.noun}{'s were' if empty > 1 else ' was'} left out"]
-        if empty
-        else []
-    )
-    if ids[ends[0] - 1] != end:
-        sentences.append(f"the last {kind.noun} was cut off and left out")
+    sentences = _on_left_out(kind, empty, is_cut=ids[ends[0] - 1] != end)
     sizes = [len(own) for own, _ in spans]
     bounds = [0, *itertools.accumulate(sizes)]
     order = np.concatenate(
@@ -315,3 +343,35 @@ def _by_items(
         tuple(sizes),
         sentences,
     )
+
+
+def _end_of(kind: Items, vocabulary: Vocabulary, config: CorpusConfig) -> int:
+    """The id of the symbol that ends an item."""
+    end = int(vocabulary.lookup(np.array([ord(kind.end)]))[0])
+    if end in (NOT_IN_VOCABULARY, vocabulary.unknown_id):
+        raise DataError.naming(
+            f"{{{asking_setting(config)}}} needs the {kind.end_name} in the vocabulary",
+            "lower {min_count}",
+        )
+    return end
+
+
+def _require_items(number: int, kind: Items, config: CorpusConfig) -> None:
+    if number < 2:
+        setting = f"{{{asking_setting(config)}}}"
+        raise DataError.naming(
+            f"{setting} needs at least 2 {kind.noun}s that are not empty, but the text has {number}",
+            f"leave out {setting} to read it as one text",
+        )
+
+
+def _on_left_out(kind: Items, num_empty: int, *, is_cut: bool) -> list[str]:
+    """Notes about items that are left out."""
+    sentences = []
+    if num_empty:
+        sentences.append(
+            f"{num_empty:,} empty {kind.noun}{'s were' if num_empty > 1 else ' was'} left out"
+        )
+    if is_cut:
+        sentences.append(f"the last {kind.noun} was cut off and left out")
+    return sentences

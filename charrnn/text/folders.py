@@ -1,23 +1,38 @@
 """The text files of a folder."""
 
 import fnmatch
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.text.decoding import NotTextError, text_pieces
-from charrnn.text.sources import Notes, TextSource, file_source, unreadable
+from charrnn.text.sources import Notes, TextSource, byte_pieces, file_source, unreadable
 
 UNREADABLE = "unreadable"
+LARGE = 1 << 26
+"""Bytes from which on the files of a text are read once, and are then encoded in the cache."""
+MANY = 5000
+"""Files from which on they are too."""
 
 
-def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[TextSource]:
+def folder_sources(
+    folder: Path, config: CorpusConfig, notes: Notes, *, defer: bool = False
+) -> list[TextSource]:
     """The text files of a folder, in the order of their paths.
 
     Links to folders are not followed; .git, binary files and files that are not in the encoding are left out and
     named in `notes`.
+
+    Args:
+        folder: the folder.
+        config: how they are to be read.
+        notes: gets notes of files that are left out.
+        defer: whether the files of a large folder may be left unread: each source that is still to be checked has the
+            folder.
 
     Raises:
         DataError: it cannot be read, or no file is left.
@@ -29,7 +44,9 @@ def folder_sources(folder: Path, config: CorpusConfig, notes: Notes) -> list[Tex
     walked = _walk(folder, config.globs, notes)
     paths = [path for path in walked if _matches(path.relative_to(folder), config.globs)]
     in_order = sorted(paths, key=lambda p: p.relative_to(folder).parts)
-    sources = [source for path in in_order if (source := _text_file(path, folder, config, notes))]
+    if defer and _is_large(in_order):
+        return [_unread(path, folder) for path in in_order if _is_file(path, folder, notes)]
+    sources = [source for path in in_order if (source := text_file(path, folder, config, notes))]
     if paths and not sources:
         why = notes.sentences(keep_newlines=config.keep_newlines)
         raise DataError.naming("no file in {folder} is a text", why[0], folder=folder)
@@ -76,14 +93,42 @@ def _inside(path: Path, folder: Path) -> Path:
     return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
-def _text_file(path: Path, folder: Path, config: CorpusConfig, notes: Notes) -> TextSource | None:
-    """The source of a file in a folder, or None if it is not readable text, which is noted with its reason."""
-    name = _inside(path, folder)
-    if not path.is_file():
-        notes.skip(name, "neither a file nor a folder")
+def _is_large(paths: Sequence[Path]) -> bool:
+    if len(paths) >= MANY:
+        return True
+    return sum(path.stat().st_size for path in paths if path.is_file()) >= LARGE
+
+
+def _unread(path: Path, folder: Path) -> TextSource:
+    return TextSource(str(path), lambda: file_source(path).open(), path=path, folder=folder)
+
+
+def checked(source: TextSource, config: CorpusConfig, notes: Notes) -> TextSource | None:
+    """A source that was left unread, checked as the files of a small folder are; None: the folder leaves it out."""
+    if source.folder is None:
+        return source
+    assert source.path
+    found = text_file(source.path, source.folder, config, notes)
+    return found and replace(found, part=source.part)
+
+
+def text_file(
+    path: Path, folder: Path, config: CorpusConfig, notes: Notes, *, held: int = 0
+) -> TextSource | None:
+    """The source of a file in a folder, or None if it is not readable text, which is noted with its reason.
+
+    Args:
+        path: the file.
+        folder: the folder.
+        config: how it is to be read.
+        notes: gets the note.
+        held: bytes of the longest text that is read once, and then held in memory.
+    """
+    if not _is_file(path, folder, notes):
         return None
+    name = _inside(path, folder)
     try:
-        source = file_source(path)
+        source = _held(file_source(path), held)
         for _ in text_pieces(source, config, Notes()) if config.level == "char" else ():
             pass
     except NotTextError as error:
@@ -93,3 +138,25 @@ def _text_file(path: Path, folder: Path, config: CorpusConfig, notes: Notes) -> 
     else:
         return source
     return None
+
+
+def _is_file(path: Path, folder: Path, notes: Notes) -> bool:
+    """Whether a path is a file; another one is noted."""
+    if not path.is_file():
+        notes.skip(_inside(path, folder), "neither a file nor a folder")
+        return False
+    return True
+
+
+def _held(source: TextSource, most: int) -> TextSource:
+    """A source whose bytes are in memory, if they are at most so many."""
+    if not most:
+        return source
+    pieces, size = [], 0
+    for piece in byte_pieces(source):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            return source
+    content = b"".join(pieces)
+    return replace(source, open=lambda: io.BytesIO(content))

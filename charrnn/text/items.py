@@ -70,18 +70,36 @@ def part_spans(ids: Ids, end: int, ends: Positions) -> list[tuple[Positions, Pos
 def copied_items(ids: Ids, end: int, starts: Positions, lengths: Positions) -> Iterator[Ids]:
     """An end symbol and then these items, one after another, a piece at a time."""
     yield np.array([end], ids.dtype)
-    step = max(1, PIECE * len(lengths) // max(1, int(lengths.sum())))
-    for k in range(0, len(lengths), step):
-        some = lengths[k : k + step]
+    yield from copied(ids, starts, lengths)
+
+
+def copied(ids: Ids, starts: Positions, lengths: Positions) -> Iterator[Ids]:
+    """These stretches of a text, one after another, in pieces of at most PIECE symbols."""
+    ends, k = np.cumsum(lengths), 0
+    while k < len(lengths):
+        last = int(np.searchsorted(ends, ends[k] - lengths[k] + PIECE, "right"))
+        if last == k:  # longer than a piece
+            start, length = int(starts[k]), int(lengths[k])
+            for at in range(0, length, PIECE):
+                yield ids[start + at : start + min(at + PIECE, length)]
+            k += 1
+            continue
+        some = lengths[k:last]
         before = np.cumsum(some) - some
-        yield ids[np.repeat(starts[k : k + step] - before, some) + np.arange(int(some.sum()))]
+        yield ids[np.repeat(starts[k:last] - before, some) + np.arange(int(some.sum()))]
+        k = last
 
 
 def first_items(ids: Ids, end: int, most: int) -> Ids:
     """The first items that have at most `most` symbols together; at least one item."""
     if len(ids) <= most + 1:
         return ids
-    bounds = item_bounds(ids, end)
+    bounds, looked_at = np.zeros(0, np.int64), most + 1
+    while len(bounds) < 2 and looked_at < 2 * len(
+        ids
+    ):  # of a long text no more is read than these items
+        looked_at *= 2
+        bounds = item_bounds(ids[:looked_at], end)
     last = max(1, int(np.searchsorted(bounds, most, side="right")) - 1)
     return ids[: bounds[last] + 1]
 

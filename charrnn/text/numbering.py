@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -37,10 +37,10 @@ CODE_POINTS = 0x110000
 """The number of Unicode code points."""
 
 
-def _pieces(
-    sources: Sequence[TextSource], config: CorpusConfig, notes: Notes
-) -> Iterator[tuple[Part, Ids]]:
-    """All sources as arrays of code points or bytes, each with its part; of the training part `max_chars` at most."""
+def texts_of(
+    sources: Iterable[TextSource], config: CorpusConfig, notes: Notes
+) -> Iterator[tuple[Part, str]]:
+    """All sources in pieces, each with its part; of the training part `max_chars` at most."""
     for part, some in groupby(sources, lambda source: source.part):
         notes.is_open, left = False, config.max_chars if part == "train" else None
         for source in some:
@@ -48,11 +48,11 @@ def _pieces(
                 notes.truncated = True
                 break
             for text in _bounded(source, config, notes):
-                piece = _points(text, config)[:left]
+                piece = text[:left]
                 notes.truncated |= len(piece) < len(text)
                 left = None if left is None else left - len(piece)
                 notes.lengths[part] += len(piece)
-                if len(piece):
+                if piece:
                     yield part, piece
                 if notes.truncated and left == 0:
                     break
@@ -102,7 +102,8 @@ def _hashed(
 ) -> Iterator[tuple[Ids, bytes]]:
     """The pieces of all sources with their bytes, of which the digest is made; the name of a part of its own too."""
     current: Part = "train"
-    for part, piece in _pieces(sources, config, notes):
+    for part, text in texts_of(sources, config, notes):
+        piece = _points(text, config)
         if part != current:
             digest.update(part.encode())
             current = part

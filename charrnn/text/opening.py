@@ -9,6 +9,7 @@ from charrnn.config import CorpusConfig
 from charrnn.temporaries import remove_stale_temporaries
 from charrnn.text.catalog import DOWNLOADED, PYTHON, PYTHON_CHARS, find_sources
 from charrnn.text.corpus import read_corpus
+from charrnn.text.encoding.text import Watch
 from charrnn.text.numbering import ENCODED
 from charrnn.text.pairs import read_pairs
 from charrnn.text.sources import Notes, Part, TextSource, in_memory
@@ -33,6 +34,7 @@ def open_corpus(
     vocabulary: Vocabulary | None = None,
     extend: bool = False,
     hint: str = "",
+    say: Callable[[str], object] = lambda _: None,
 ) -> Any:
     """Read texts, one after another, into a Corpus, or a PairCorpus that is still to be aligned; see `read_corpus`.
 
@@ -42,10 +44,11 @@ def open_corpus(
         stdin: gives the source for the name `-`.
         expand: puts the files that match a pattern in its place.
         cache: the folder for downloads and large corpora; None: that of the user.
-        progress: makes a bar for a download; see `charrnn.text.catalog.fetch`.
+        progress: makes a bar for a download (see `charrnn.text.catalog.fetch`), or for the encoding of a large text.
         vocabulary: numbers the characters; None: one is made from the texts.
         extend: whether the characters that it lacks are added to it.
         hint: what a user can do if it lacks some.
+        say: receives a sentence when a large text is encoded.
     """
     cache, notes = cache or user_cache(), Notes()
     for part in (DOWNLOADED, ENCODED):
@@ -53,7 +56,13 @@ def open_corpus(
 
     def found(name: str, part: Part = "train") -> list[TextSource]:
         sources = find_sources(
-            expand([name]), config, cache=cache, notes=notes, stdin=stdin, progress=progress
+            expand([name]),
+            config,
+            cache=cache,
+            notes=notes,
+            stdin=stdin,
+            progress=progress,
+            defer=not config.pairs,
         )
         return [dataclasses.replace(source, part=part) for source in sources]
 
@@ -77,6 +86,7 @@ def open_corpus(
         vocabulary=vocabulary,
         extend=extend,
         hint=hint,
+        watch=Watch(say, progress),
     )
 
 

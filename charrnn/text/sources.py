@@ -46,6 +46,10 @@ class TextSource:
     """The part of the corpus that it belongs to: `train` is split further, unless other sources are its other parts."""
     is_stream: bool = False
     """Whether it can be read only once, and may never end."""
+    path: Path | None = None
+    """Its file; None: it is no file, or not the whole of one."""
+    folder: Path | None = None
+    """The folder that it is to be left out of if it is no text; None: it was named, or is known to be one."""
 
 
 @dataclass
@@ -119,7 +123,7 @@ def file_source(path: Path) -> TextSource:
             pass
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
-    return unpacked(TextSource(str(path), lambda: path.open("rb")))
+    return unpacked(TextSource(str(path), lambda: path.open("rb"), path=path))
 
 
 ADDRESS = re.compile(r"(?i)([a-z][a-z0-9+.-]+)://\S+")

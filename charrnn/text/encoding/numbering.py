@@ -1,0 +1,101 @@
+"""The second pass over a large text: a shard's characters become ids, at their place in the file of all ids."""
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.text.encoding.shards import Shard
+from charrnn.text.vocabulary import Vocabulary, code_points
+
+BLOCK = 1 << 20
+"""Ids whose checksum is kept, so that a damaged file is noticed without reading all of it."""
+CHANGED = "changed"
+"""Said of a file that is no longer what was counted."""
+
+
+class ChangedError(Exception):
+    """A file is no longer what was counted."""
+
+
+def table_of(vocabulary: Vocabulary) -> npt.NDArray[np.unsignedinteger]:
+    """Ids by code point, or by byte; the last entry is for all code points beyond the largest known."""
+    table = vocabulary.lookup(np.arange(int(vocabulary.symbols[-1]) + 2, dtype=np.uint32))
+    return np.maximum(table, 0).astype(vocabulary.dtype)
+
+
+def write_shard(
+    shard: Shard, table: npt.NDArray[np.unsignedinteger], path: Path, begin: int, *, as_bytes: bool
+) -> list[int]:
+    """Write the ids of a shard.
+
+    Args:
+        shard: the shard.
+        table: see `table_of`.
+        path: the file of all ids, which is there.
+        begin: the place of its first id.
+        as_bytes: whether its bytes are the symbols.
+
+    Returns:
+        The checksum (CRC-32) of each BLOCK of its ids.
+
+    Raises:
+        ChangedError: it has other characters than when it was counted.
+        OSError: it cannot be read, or there is no room.
+    """
+    checksums, size = Checksums(BLOCK * table.itemsize), 0
+    wide = table if len(table) >= 256 else np.append(table, np.zeros(256, table.dtype))
+    short = wide[:256].tobytes() if table.itemsize == 1 else None
+    with path.open("r+b") as file:
+        file.seek(begin * table.itemsize)
+        for piece in shard.pieces():
+            if as_bytes or (short and piece.isascii()):
+                content = piece if as_bytes or short is None else piece.translate(short)
+            else:
+                content = _numbered(piece, table)
+            file.write(content)
+            checksums.add(content)
+            size += len(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if size != shard.characters * table.itemsize:
+        raise ChangedError
+    return checksums.close()
+
+
+def _numbered(piece: bytes, table: npt.NDArray[np.unsignedinteger]) -> bytes:
+    try:
+        points = code_points(piece.decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError as error:
+        raise ChangedError from error
+    return table.take(points, mode="clip").tobytes()
+
+
+class Checksums:
+    """The checksums of blocks of some bytes."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._left, self._now = size, size, 0
+        self._done: list[int] = []
+
+    def add(self, content: bytes) -> None:
+        """Go on with some bytes."""
+        at = 0
+        while at < len(content):
+            some = content[at : at + self._left]
+            self._now = zlib.crc32(some, self._now)
+            at, self._left = at + len(some), self._left - len(some)
+            if not self._left:
+                self._end()
+
+    def _end(self) -> None:
+        self._done.append(self._now)
+        self._left, self._now = self._size, 0
+
+    def close(self) -> list[int]:
+        """All of them; the last block may be shorter."""
+        if self._left < self._size:
+            self._end()
+        return self._done

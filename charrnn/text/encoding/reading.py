@@ -1,0 +1,259 @@
+"""The first pass over a large text: a task becomes shards, whose characters are counted."""
+
+import codecs
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import CorpusConfig
+from charrnn.text.decoding import MARK, refuse_format, refuse_utf16, text_pieces
+from charrnn.text.encoding.shards import (
+    PIECE,
+    SHARD,
+    Segment,
+    Shard,
+    add_characters,
+    byte_counts,
+    whole_pieces,
+)
+from charrnn.text.encoding.tasks import Task
+from charrnn.text.folders import text_file
+from charrnn.text.numbering import CODE_POINTS, texts_of
+from charrnn.text.sources import Notes, TextSource, file_source
+
+HELD = 1 << 24
+"""Bytes of the largest file that is held in memory while it is checked."""
+MARK_BYTES = MARK.encode()
+
+
+@dataclass
+class Reading:
+    """What was read by a task."""
+
+    shards: list[Shard] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+    last: str = ""
+    """The last character; empty if there is none."""
+    is_broken_off: bool = False
+    """Whether bytes that began like UTF-8 end inside a character."""
+    is_whole: bool = True
+    """Whether the files are read as a whole, so that what stands between them is there."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The record of it."""
+        shards = [vars(shard) for shard in self.shards]
+        return {**vars(self), "shards": shards, "notes": notes_record(self.notes)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Reading":
+        """What was read, from its record."""
+        shards = [Shard.from_json(shard) for shard in record["shards"]]
+        return cls(**(record | {"shards": shards, "notes": notes_from(record["notes"])}))
+
+
+def notes_record(notes: Notes) -> dict[str, Any]:
+    """The record of notes."""
+    values = vars(notes)
+    return values | {name: sorted(v) for name, v in values.items() if isinstance(v, set)}
+
+
+def notes_from(record: dict[str, Any]) -> Notes:
+    """Notes from their record."""
+    notes = Notes(**record)
+    notes.newlines, notes.marks = set(notes.newlines), set(notes.marks)
+    notes.lengths = Counter(notes.lengths)
+    return notes
+
+
+def read_task(task: Task, config: CorpusConfig, spool: Path) -> Reading:
+    """Read a task.
+
+    Args:
+        task: what to read.
+        config: how.
+        spool: the beginning of the names of the files for text that lies nowhere as it is.
+
+    Raises:
+        DataError: a file is no text, or cannot be read; unless a folder leaves it out.
+        OSError: there is no room.
+    """
+    if task.end is None:
+        return _read_whole(task, config, spool)
+    assert len(task.paths) == 1
+    plain = _read_bytes(task) if config.level == "byte" else _read_plain(task, config)
+    return plain or _read_changed(task, config, spool)
+
+
+# --- a range of a file ------------------------------------------------------------------------------------------------
+
+
+def _read_bytes(task: Task) -> Reading:
+    """A range of bytes."""
+    (path,), end = task.paths, cast("int", task.end)
+    counts, reading = np.zeros(256, np.int64), Reading(is_whole=False)
+    decoder, last = codecs.getincrementaldecoder("utf-8")(), b""
+    for piece in whole_pieces(path, task.begin, end):
+        counts += byte_counts(piece)
+        last = piece[-1:]
+        if reading.notes.is_utf8:
+            reading.notes.is_utf8 = _decodes(decoder, piece)
+    reading.last, reading.is_broken_off = last.decode("latin-1"), bool(decoder.getstate()[0])
+    reading.shards = [_shard([(path, task.begin, end)], end - task.begin, counts)]
+    return reading
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes) -> bool:
+    try:
+        decoder.decode(piece)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _read_plain(task: Task, config: CorpusConfig) -> Reading | None:
+    """A range of UTF-8 that is the text as it stands; None: something in it is left out or converted, or is no UTF-8."""
+    (path,), end = task.paths, cast("int", task.end)
+    counts, characters, last = np.zeros(CODE_POINTS, np.int64), 0, ""
+    for number, piece in enumerate(whole_pieces(path, task.begin, end)):
+        if not number and not task.begin:
+            refuse_format(piece, path)
+            refuse_utf16(piece, path)
+        is_ascii = piece.isascii()
+        if b"\0" in piece or (b"\r" in piece and not config.keep_newlines):
+            return None
+        if not is_ascii and MARK_BYTES in piece and (config.tidied or not task.begin):
+            return None
+        try:
+            text = piece.decode()
+        except UnicodeDecodeError:
+            return None
+        characters += len(text)
+        last = text[-1:]
+        add_characters(counts, piece)
+    reading = Reading(last=last, is_whole=False)
+    reading.shards = [_shard([(path, task.begin, end)], characters, counts)]
+    return reading
+
+
+def _read_changed(task: Task, config: CorpusConfig, spool: Path) -> Reading:
+    """A range of UTF-8 whose text is written down, because it is not what stands in the file."""
+    (path,), end = task.paths, cast("int", task.end)
+    source = TextSource(path, lambda: cast("IO[bytes]", _Range(path, task.begin, end)))
+    reading = Reading(is_whole=False)
+    writer = _Writer(spool, config)
+    for text in text_pieces(source, config, reading.notes, is_start=not task.begin):
+        writer.add(text)
+        reading.last = text[-1:] or reading.last
+    reading.shards = writer.close()
+    return reading
+
+
+class _Range(io.RawIOBase):
+    """A range of a file, as a file."""
+
+    def __init__(self, path: str, begin: int, end: int) -> None:
+        self._file, self._left = Path(path).open("rb"), end - begin  # noqa: SIM115 (close closes it)
+        self._file.seek(begin)
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._file.read(min(size, self._left) if size >= 0 else self._left)
+        self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _shard(segments: list[Segment], characters: int, counts: npt.NDArray[np.int64]) -> Shard:
+    points = np.flatnonzero(counts)
+    return Shard(segments, characters, points.tolist(), counts[points].tolist())
+
+
+# --- whole files ------------------------------------------------------------------------------------------------------
+
+
+def _read_whole(task: Task, config: CorpusConfig, spool: Path) -> Reading:
+    """Whole files, joined as those of a small text are."""
+    reading = Reading()
+    sources = _sources(task, config, reading.notes)
+    writer, decoder = _Writer(spool, config), codecs.getincrementaldecoder("utf-8")()
+    for _, text in texts_of(sources, config, reading.notes):
+        writer.add(text)
+        if config.level == "byte" and reading.notes.is_utf8:
+            reading.notes.is_utf8 = _decodes(decoder, text.encode("latin-1"))
+        reading.last = text[-1]
+    reading.is_broken_off = bool(decoder.getstate()[0])
+    reading.shards = writer.close()
+    return reading
+
+
+def _sources(task: Task, config: CorpusConfig, notes: Notes) -> Iterator[TextSource]:
+    """The sources of a task, without those that a folder leaves out."""
+    for path in map(Path, task.paths):
+        if task.folder is None:
+            yield replace(file_source(path), part=task.part)
+        elif source := text_file(path, Path(task.folder), config, notes, held=HELD):
+            yield replace(source, part=task.part)
+
+
+class _Writer:
+    """Writes text down in shards, and counts it.
+
+    Args:
+        spool: the beginning of the names of the files.
+        config: how the text is read.
+    """
+
+    def __init__(self, spool: Path, config: CorpusConfig) -> None:
+        self._spool, self._is_byte = spool, config.level == "byte"
+        self._shards: list[Shard] = []
+        self._file: IO[bytes] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._counts = np.zeros(256 if self._is_byte else CODE_POINTS, np.int64)
+        self._size = self._characters = 0
+
+    def add(self, text: str) -> None:
+        """Write some text."""
+        for k in range(0, len(text), PIECE):
+            self._add(text[k : k + PIECE])
+
+    def _add(self, text: str) -> None:
+        if self._file is None:
+            self._file = self._path.open("wb")
+        if self._is_byte:
+            content = text.encode("latin-1")
+            self._counts += byte_counts(content)
+        else:
+            content = text.encode("utf-8", "surrogatepass")
+            add_characters(self._counts, content)
+        self._file.write(content)
+        self._size += len(content)
+        self._characters += len(text)
+        if self._size >= SHARD:
+            self._end()
+
+    @property
+    def _path(self) -> Path:
+        return self._spool.with_name(f"{self._spool.name}-{len(self._shards)}.text")
+
+    def _end(self) -> None:
+        if self._file:
+            path, self._file = self._path, self._file.close()
+            self._shards.append(
+                _shard([(str(path), 0, self._size)], self._characters, self._counts)
+            )
+        self._begin()
+
+    def close(self) -> list[Shard]:
+        """The shards."""
+        self._end()
+        return self._shards
