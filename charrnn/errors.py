@@ -78,7 +78,11 @@ class CharrnnError(Exception):
 
     def typed(self, spell: "Spell") -> "CharrnnError":
         """The error with its settings spelled by a function of a setting's name and its value, or ""."""
-        return type(self)(*self._spelled(spell)) if self._spelled else self
+        if self._spelled is None:
+            return self
+        error = type(self)(*self._spelled(spell))
+        error.setting = self.setting
+        return error
 
 
 class UsageError(CharrnnError):

@@ -30,7 +30,7 @@ VERBS = {
         "embed",
         "serve",
     ),
-    "Measure": ("evaluate", "score", "compare"),
+    "Measure": ("evaluate", "score", "compare", "sweep"),
     "Compress": ("compress", "decompress"),
     "Manage": ("inspect", "runs", "corpora"),
 }

@@ -11,9 +11,18 @@ from charrnn.errors import CharrnnError
 
 def complete_text(incomplete: str) -> list[str]:
     """Known corpora, and the files and folders, with a given beginning."""
+    return complete_corpus(incomplete) + complete_paths(incomplete)
+
+
+def complete_paths(incomplete: str) -> list[str]:
+    """The files and folders with a given beginning; the latter end with a slash."""
     paths = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207 (what is typed stays as it is)
-    shown = [path + "/" if os.path.isdir(path) else path for path in paths]  # noqa: PTH112 (the same)
-    return complete_corpus(incomplete) + sorted(shown)
+    return sorted(path + "/" if os.path.isdir(path) else path for path in paths)  # noqa: PTH112 (the same)
+
+
+def complete_spec(incomplete: str) -> list[str]:
+    """The TOML files, and the folders, with a given beginning."""
+    return [path for path in complete_paths(incomplete) if path.endswith((".toml", "/"))]
 
 
 def complete_corpus(incomplete: str) -> list[str]:

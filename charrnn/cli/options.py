@@ -83,6 +83,7 @@ def as_command(function: Callable[..., object], changes: Changes | None = None) 
     call.__annotations__ = {p.name: p.annotation for p in signature}
     call.spelling = parts.spelling  # type: ignore[attr-defined]
     call.expected = parts.expected  # type: ignore[attr-defined]
+    call.options = parts.in_order  # type: ignore[attr-defined]
     return call
 
 

@@ -24,6 +24,7 @@ OTHER_WORDS = {
     "inspect": ("info", "describe", "summary"),
     "runs": ("list", "ls", "models", "checkpoints"),
     "serve": ("web", "server", "live", "gui"),
+    "sweep": ("grid", "search", "tune", "sweeps"),
     "train": ("fit", "resume", "continue", "finetune", "fine-tune"),
     "corpora": ("corpus", "datasets", "data"),
     "--version": ("version",),
@@ -62,7 +63,7 @@ OTHER_OPTIONS = {
 """What other programs, and older versions, call an option, its value included, or what is a command of its own now."""
 WITHOUT_MODEL = (
     "charrnn",
-    *(f"charrnn {verb}" for verb in ("train", "compare", "runs", "corpora")),
+    *(f"charrnn {verb}" for verb in ("train", "compare", "sweep", "runs", "corpora")),
 )
 """The commands that take no model as their first argument."""
 

@@ -48,7 +48,7 @@ def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) ->
             names = [n.lstrip("-") for n in (*parameter.opts, *parameter.secondary_opts)]
             parameters |= dict.fromkeys([parameter.name, *names], parameter)
     values = {}
-    for key, value in _read(path).items():
+    for key, value in read_toml(path).items():
         if key not in parameters:
             raise UsageError(
                 f"{path}: {key!r} is not an option of '{context.command_path}'",
@@ -60,7 +60,12 @@ def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) ->
     context.default_map = values
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        DataError: it cannot be read, or is not TOML.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)

@@ -92,7 +92,9 @@ def train(
     command_line = CommandLine(corpus or [], config, request, run, saving, start)
     if run.resume and (path := run_to_resume(command_line.names, run)):
         with resumed_trainer(path, command_line, given) as trainer:
-            if trainer:
+            if trainer and trainer.finished:
+                report_result(trainer, "", baselines=False, as_json=run.json)
+            elif trainer:
                 _run(trainer, command_line)
         return
     if not corpus:

@@ -53,6 +53,8 @@ def resumed_trainer(
 ) -> "Iterator[Trainer | None]":
     """The run to continue, or None if there is nothing left to do; a context that locks its folder.
 
+    With --json, a finished run has a trainer too, which can report its result.
+
     Args:
         path: the run's last checkpoint.
         command_line: the command line.
@@ -70,13 +72,17 @@ def resumed_trainer(
     def report(label: str, sentence: str) -> None:
         say(f"{label:<12}{sentence}")
 
-    with continued(path, wanted, read=read, device_for=start_torch, report=report) as found:
+    as_json = command_line.run.json
+    with continued(
+        path, wanted, read=read, device_for=start_torch, report=report, finished_too=as_json
+    ) as found:
         if found.end:
             report("resuming", f"{found.end}; nothing left to do")
             own = names or sources_of(found.last)
             longer = longer_command(path.parent, own, found.last.run, found.config)
             say(f"to train longer: {longer}")
-        yield None if found.end else found.trainer
+        is_done = found.end and not (as_json and found.trainer and found.trainer.finished)
+        yield None if is_done else found.trainer
 
 
 def _same_corpus(

@@ -1,0 +1,1 @@
+"""`charrnn sweep`: the command, and what only it needs."""
