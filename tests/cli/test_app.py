@@ -103,6 +103,7 @@ RELEASED = {
         --strength""",
     "compress": "--counts --model --out --overwrite",
     "decompress": "--model --out --overwrite",
+    "sweep": "--cache --csv --jobs --json --name --out --overwrite --print --test",
 }
 
 

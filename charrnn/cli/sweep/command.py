@@ -128,7 +128,7 @@ def _show(results: Results, table: TableOptions, *, as_json: bool) -> None:
     """Print the results, and write the table."""
     if as_json:
         print_json(results.as_dict())
-    else:
+    elif not results.is_empty:
         for line in results.lines(terminal_width() if sys.stdout.isatty() else UNBROKEN):
             print(escape(line))
         print_wrapped(results.protocol)

@@ -139,6 +139,11 @@ class Results:
         )
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no run has finished or failed yet."""
+        return all(run.state == "unfinished" for run in self.runs)
+
+    @property
     def failed(self) -> list[RunResult]:
         """The runs that failed."""
         return [run for run in self.runs if run.state == "failed"]

@@ -134,7 +134,8 @@ class _Sweep:
     def _say_start(self) -> None:
         spec, total, left = self.results.spec, len(self.results.runs), len(self.left)
         seeds = f" x {counted(len(spec.seeds), 'seed')}" if spec.seeds else ""
-        done = f", {total - left:,} finished before" if left < total else ""
+        done = f", {total - left:,} finished before" if 0 < left < total else ""
+        done = done if left else ", all finished before"
         points = counted(len(spec.points), "point")
         say(f"sweep       {points}{seeds}: {counted(total, 'run')} in {self.folder}/{done}")
         at_a_time = min(self.way.jobs, left)

@@ -25,6 +25,7 @@ from charrnn.cli.train.command import CHANGES, train
 from charrnn.cli.train.command_line import CommandLine
 from charrnn.config import MAX_SEED
 from charrnn.errors import CharrnnError, UsageError
+from charrnn.settings import expected_value
 from charrnn.wording import did_you_mean
 
 TABLES = ("settings", "grid", "points")
@@ -83,6 +84,11 @@ class Spec:
 def in_words(values: Values) -> str:
     """Settings in a line: {"hidden-size": 64, "lr": 0.01} -> "hidden-size=64 lr=0.01"."""
     return " ".join(f"{key}={_word(value)}" for key, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    """A value as TOML has it: true, not True."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _word(value: Any) -> str:
@@ -252,23 +258,11 @@ class _Reader:
         is_flag, several = option.kind is bool, option.kind is tuple
         parts = value if several and isinstance(value, list) else [value]
         plain = bool if is_flag else (str, int, float)
-        if any(
-            not isinstance(part, plain) or isinstance(part, bool) is not is_flag for part in parts
-        ):
-            expected = (
-                "true or false"
-                if is_flag
-                else "a list of texts"
-                if several
-                else "one number or text"
-            )
+        if not all(isinstance(p, plain) and isinstance(p, bool) is is_flag for p in parts):
+            expected = "a list of texts" if several else expected_value(option.config, option.name)
+            to_try = "values to try stand in a list below [grid]" if type(value) is list else ""
             where = self._where(option.name, point)
-            hint = (
-                "a list of values to try stands below [grid]"
-                if isinstance(value, list) and not several
-                else ""
-            )
-            raise self._error(f"{where}{key} must be {expected}, not {value!r}", hint)
+            raise self._error(f"{where}{key} must be {expected}, not {_shown(value)}", to_try)
         for part in parts:
             if is_flag:
                 yield from [f"--{key}"] if part else _turned_off(option)
