@@ -33,6 +33,8 @@ LIST_PART = 0.1
 """Maximum fraction of a list's lines that are empty, indented, or end with a mark of punctuation, as sentences, verse,
 dialogue and source code do."""
 PUNCTUATION = ".,;:!?)]}>{(\\"
+COMPARED = 1 << 27
+"""Symbols of a text whose parts are compared with each other, at most: it takes a second for each 50 MB."""
 LOOKED_AT = 1 << 20
 """Symbols at the start of a text that show whether it is a list."""
 
@@ -74,8 +76,12 @@ def _on_its_length(corpus: Corpus, unit: str) -> Iterator[str]:
 def _on_the_split(corpus: Corpus) -> Iterator[str]:
     own_val, own_test = corpus.own_parts
     for name, part, is_own in (
-        ("validation", corpus.val, own_val),
-        ("test", corpus.test, own_test),
+        ()
+        if len(corpus) > COMPARED
+        else (
+            ("validation", corpus.val, own_val),
+            ("test", corpus.test, own_test),
+        )
     ):
         if len(part) > 1 and (name == "validation" or is_own):
             yield from _on_the_overlap(corpus, name, part, is_own=bool(is_own))
@@ -132,7 +138,9 @@ def _on_the_characters(corpus: Corpus, unit: str) -> Iterator[str]:
 
 
 def _only_held_out(corpus: Corpus) -> list[int]:
-    """The symbols that validation or test text have and the training text has not."""
+    """The symbols that validation or test text have and the training text has not; of a long text none."""
+    if len(corpus) > COMPARED:
+        return []
     seen = _symbols(corpus.train, len(corpus.vocabulary))
     held_out = _symbols(corpus.val, len(seen)) | _symbols(corpus.test, len(seen))
     unknown = corpus.vocabulary.unknown_id

@@ -43,7 +43,9 @@ class CorpusSize:
     train_chars: int
     val_chars: int
     item_lengths: Positions | None = None
-    """The lengths of the training items, such as lines, with their ends; None for a running text."""
+    """The lengths of the training items, such as lines, with their ends, or of some; None for a running text."""
+    times: float = 1.0
+    """How many times as long the text is as these items are."""
     item_noun: str = "line"
     """The noun for such an item."""
     whole_items: bool = False

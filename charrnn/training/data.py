@@ -20,7 +20,6 @@ The module knows no torch: a plan counts steps before anything is trained.
 import dataclasses
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,45 +29,22 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import SettingError
 from charrnn.numerics import Ids
 from charrnn.text.corpus import Corpus
-from charrnn.text.items import Positions, item_bounds, random_numbers, shuffled
+from charrnn.text.items import Positions, item_bounds
+from charrnn.training.blocks import BlockOrder
+from charrnn.training.item_order import BatchShape, ItemOrder
 from charrnn.training.shuffling import PieceOrder
 
-FALLOW = 100
-"""The streams of an epoch leave out one part in this many of a text, to begin at different places in each epoch."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 """Multiples of it, less their whole parts, spread over 0 to 1 as evenly as can be, however many there are."""
 IGNORED = -100
 """The target of a position that is padding; torch's losses leave it out."""
 MEASURED_STEPS = 256
 """Maximum steps sampled to estimate an epoch's average batch shape."""
-BLUR = 0.5
-"""Lines are sorted by their lengths times random numbers from 1 to 1 + BLUR. With 0 a step would read lines of one
-length only, and its gradient say little of where lines end; the larger, the more padding."""
+MOST_SORTED = 1 << 22
+"""Lines of a text that are sorted at once, at most; of more, blocks are."""
 
 Batch = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Inputs and targets, (T, N) each."""
-
-
-@dataclass(frozen=True)
-class BatchShape:
-    """The rows of a batch, N, and the symbols of each that a step reads, T."""
-
-    batch_size: int
-    sequence_length: int
-
-    @classmethod
-    def fitting(cls, num_symbols: int, batch_size: int, sequence_length: int) -> "BatchShape":
-        """The wanted shape, or the largest below it that a short text fills: first fewer rows, then shorter ones."""
-        targets = num_symbols - 1
-        length = min(sequence_length, targets)
-        return cls(min(batch_size, targets // length), length)
-
-    def stream_length(self, num_symbols: int) -> int:
-        """The characters of a text that each of N streams reads in an epoch."""
-        targets = num_symbols - 1
-        most = targets - self.batch_size * self.sequence_length
-        assert most >= 0
-        return (targets - min(targets // FALLOW, most)) // self.batch_size
 
 
 class StreamBatches:
@@ -138,12 +114,20 @@ class ItemBatches:
         newline: its id.
         shape: N and T.
         seed: the seed of the shuffling, which depends on it and on the epoch's number.
+        bounds: the place of the newline before each line, and of the one after the last; None: they are looked for.
     """
 
-    def __init__(self, ids: Ids, newline: int, shape: BatchShape, seed: int) -> None:
-        bounds = item_bounds(ids, newline)
+    def __init__(
+        self,
+        ids: Ids,
+        newline: int,
+        shape: BatchShape,
+        seed: int,
+        bounds: Positions | None = None,
+    ) -> None:
+        bounds = item_bounds(ids, newline) if bounds is None else bounds
         self._ids, self._first = ids, bounds[:-1]
-        self.order = ItemOrder(np.diff(bounds), shape, seed)
+        self.order = _item_order(bounds, shape, seed)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -166,7 +150,7 @@ class ItemBatches:
         """Inputs and targets of a step, each (T, N), of which T and N differ from step to step."""
         lines, offset = self.order.part(step)
         begin = self._first[lines] + offset
-        end = self._first[lines] + self.order.lengths[lines]
+        end = self._first[lines] + self.order.lengths_of(lines)
         at = begin + np.arange(self.order.num_times(lines, offset))[:, None]  # (T, N)
         real = at < end
         at = np.minimum(at, end - 1)
@@ -193,6 +177,7 @@ def one_epoch(
     lengths: Positions | None = None,
     *,
     whole: bool = False,
+    times: float = 1.0,
 ) -> Epoch:
     """The steps that read a text once in batches of a shape.
 
@@ -201,6 +186,7 @@ def one_epoch(
         shape: N and T, which fit the text.
         lengths: in a text of lines the length of each, its newline included.
         whole: whether lines longer than T are read at once too.
+        times: how many times as long the text is as those lines, which are then a sample.
     """
     N, T = shape.batch_size, shape.sequence_length
     if lengths is None:
@@ -211,7 +197,8 @@ def one_epoch(
     num_items = np.mean([len(lines) for lines, _ in parts])
     num_cells = np.mean([len(lines) * order.num_times(lines, offset) for lines, offset in parts])
     mean = BatchShape(round(num_items), max(1, round(num_cells / num_items)))
-    return Epoch(steps, int(lengths.sum()) / steps, mean, mean.batch_size)
+    size = int(lengths.sum()) / steps
+    return Epoch(max(1, round(steps * times)), size, mean, mean.batch_size)
 
 
 def num_targets(targets: Any) -> int:
@@ -230,7 +217,7 @@ def make_batches(corpus: Corpus, config: TrainingConfig) -> StreamBatches | Item
                 found=len(corpus.train),
             )
         return StreamBatches(corpus.train, shape, _piece_order(corpus, config))
-    return ItemBatches(corpus.train, corpus.end_id, shape, config.seed)
+    return ItemBatches(corpus.train, corpus.end_id, shape, config.seed, corpus.train_bounds)
 
 
 def _piece_order(corpus: Corpus, config: TrainingConfig) -> PieceOrder | None:
@@ -240,68 +227,8 @@ def _piece_order(corpus: Corpus, config: TrainingConfig) -> PieceOrder | None:
     return PieceOrder(corpus.train, newline, config.shuffle_length, config.seed)
 
 
-class ItemOrder:
-    """The lines that each step reads.
-
-    Args:
-        lengths: (lines,) the targets of each: its characters and its newline.
-        shape: N·T symbols are read by a step, or a little fewer, and T of a line.
-        seed: the seed of the shuffling.
-        whole: whether lines longer than T are read at once too.
-    """
-
-    def __init__(
-        self, lengths: Positions, shape: BatchShape, seed: int, *, whole: bool = False
-    ) -> None:
-        at_once = shape.batch_size * shape.sequence_length
-        self.lengths, self._seed = lengths, seed
-        self._T = int(lengths.max()) if whole else shape.sequence_length
-        by_length = np.sort(lengths)
-        read = np.minimum(by_length, self._T)  # by the first step
-        num_groups = -(-int(read.sum()) // at_once)
-        wanted = np.arange(num_groups + 1) / num_groups * read.sum()
-        self._bounds = np.unique(np.searchsorted(np.cumsum(read) - read, wanted))
-        self._steps = self._num_parts(by_length[self._bounds[1:] - 1])  # (groups,)
-        self.steps_per_epoch = int(self._steps.sum())
-        self._epoch = lru_cache(1)(self._shuffle)
-
-    def _num_parts(self, lengths: Positions) -> Positions:
-        return -(-lengths // self._T)
-
-    def _shuffle(self, epoch: int) -> tuple[Positions, Positions, Positions]:
-        """The lines in the order of an epoch's groups, these groups shuffled, and the step after each of them."""
-        noise = random_numbers(len(self.lengths), self._seed, epoch) / 2.0**64
-        blurred = self.lengths * (1 + BLUR * noise)
-        lines = np.lexsort((blurred, self._num_parts(self.lengths)))
-        groups = shuffled(len(self._steps), self._seed, epoch, 1)
-        return lines, groups, np.cumsum(self._steps[groups])
-
-    def _place(self, step: int) -> tuple[int, int]:
-        """The groups of its epoch read before the step's own, and the steps that have read in that one."""
-        at = step % self.steps_per_epoch
-        _, groups, ends = self._epoch(step // self.steps_per_epoch)
-        place = int(np.searchsorted(ends, at, side="right"))
-        return place, at - int(ends[place] - self._steps[groups[place]])
-
-    def _group(self, epoch: int, place: int) -> Positions:
-        lines, groups, _ = self._epoch(epoch)
-        return lines[self._bounds[groups[place]] : self._bounds[groups[place] + 1]]
-
-    def part(self, step: int) -> tuple[Positions, int]:
-        """The lines that a step reads, and the symbol of each at which it begins."""
-        place, steps = self._place(step)
-        return self._group(step // self.steps_per_epoch, place), steps * self._T
-
-    def num_times(self, lines: Positions, offset: int) -> int:
-        """The time steps in which all these lines are read on from there, at most T."""
-        return min(self._T, int(self.lengths[lines].max()) - offset)
-
-    def characters_in(self, steps: int) -> int:
-        """The targets of the first steps of a run."""
-        epochs, rest = divmod(steps, self.steps_per_epoch)
-        seen = epochs * int(self.lengths.sum())
-        if rest:
-            place, done = self._place(steps)
-            seen += sum(int(self.lengths[self._group(epochs, k)].sum()) for k in range(place))
-            seen += int(np.minimum(self.lengths[self._group(epochs, place)], done * self._T).sum())
-        return seen
+def _item_order(bounds: Positions, shape: BatchShape, seed: int) -> ItemOrder | BlockOrder:
+    """The order of lines, given their bounds."""
+    if len(bounds) <= MOST_SORTED:
+        return ItemOrder(np.diff(bounds), shape, seed)
+    return BlockOrder(bounds, shape, seed)

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import EnvironmentFault, SettingError
 from charrnn.runs import BEST, LAST, METRICS, require_unused
@@ -19,6 +21,9 @@ from charrnn.text.pairs import PairCorpus
 from charrnn.training.pairs.settings import pair_network_of
 from charrnn.training.record import about_run
 from charrnn.wording import noun_of, size
+
+MOST_PLANNED = 1 << 22
+"""Items whose lengths decide how many steps an epoch has in a plan, at most."""
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -79,15 +84,13 @@ def plan_run(
     measured: Callable[[], object] = lambda: None,
 ) -> "Plan":
     """Plan what a request leaves open, after measuring this machine; `measured` is called after each measurement."""
-    from charrnn.training.allowed import CorpusSize
     from charrnn.training.measure import plan_here, seconds_per_step
 
     batch = None
     if isinstance(text, PairCorpus):
         size, batch = _size_of_pairs(text), partial(_typical_batch, text)
     else:
-        lengths, noun = text.item_lengths(text.train), noun_of(text.config.level)
-        size = CorpusSize(len(text.train), len(text.val), lengths, noun=noun)
+        size = _size_of_text(text)
     if text.item_end is not None:
         size = dataclasses.replace(size, item_noun=item_noun(text.item_end))
 
@@ -109,6 +112,20 @@ def network_of(text: "Corpus | PairCorpus", request: "TrainingRequest | Start") 
     if not isinstance(text, PairCorpus):
         return network
     return pair_network_of(text, network)
+
+
+def _size_of_text(text: "Corpus") -> "CorpusSize":
+    """The size of a running text, or of one of items: of very many the first, which are in random order."""
+    from charrnn.training.allowed import CorpusSize
+
+    train, val, noun = len(text.train), len(text.val), noun_of(text.config.level)
+    bounds = text.train_bounds
+    if bounds is None:
+        return CorpusSize(train, val, noun=noun)
+    lengths = np.diff(bounds[: MOST_PLANNED + 1])
+    is_all = len(bounds) <= MOST_PLANNED + 1
+    times = 1.0 if is_all else (train - 1) / int(lengths.sum())
+    return CorpusSize(train, val, lengths, times, noun=noun)
 
 
 def _size_of_pairs(pairs: "PairCorpus") -> "CorpusSize":

@@ -25,7 +25,8 @@ from charrnn.config import (
     TrainingRequest,
 )
 from charrnn.training.allowed import SECONDS_BETWEEN, AllowedRun, CorpusSize, allowed_run
-from charrnn.training.data import BatchShape, Epoch, one_epoch
+from charrnn.training.data import Epoch, one_epoch
+from charrnn.training.item_order import BatchShape
 from charrnn.training.reasons import plan_sentences
 from charrnn.training.speed import Machine
 
@@ -177,7 +178,9 @@ def reading(size: CorpusSize, config: TrainingConfig) -> tuple[TrainingConfig, E
     config = dataclasses.replace(
         config, batch_size=shape.batch_size, sequence_length=shape.sequence_length
     )
-    epoch = one_epoch(size.train_chars, shape, size.item_lengths, whole=size.whole_items)
+    epoch = one_epoch(
+        size.train_chars, shape, size.item_lengths, whole=size.whole_items, times=size.times
+    )
     return config, epoch
 
 

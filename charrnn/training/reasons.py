@@ -2,7 +2,7 @@
 
 from charrnn.config import TrainingConfig, TrainingRequest
 from charrnn.training.allowed import AllowedRun
-from charrnn.training.data import BatchShape
+from charrnn.training.item_order import BatchShape
 from charrnn.wording import counted, duration, plain, rounded_count
 
 

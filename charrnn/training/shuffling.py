@@ -18,23 +18,26 @@ from charrnn.text.items import Positions, shuffled
 
 MOST_PIECES = 10_000
 """Pieces of a text, at most: a long text has longer ones."""
+MOST_SEARCHED = 1 << 14
+"""Symbols behind each piece of a long text in which its end is looked for, at most."""
 
 
 def piece_ends(ids: Ids, newline: int | None, length: int) -> Positions:
     """Where the pieces of a text end, ascending, the last one with the text, (pieces,).
 
     A piece ends with the first blank line after `length` symbols, else with the first line's end, else there; the
-    search goes on for half a piece.
+    search goes on for half a piece, but in a long text no further than MOST_SEARCHED.
 
     Args:
         ids: (n,) the text; a mapped file will do, of which not all is read.
         newline: the id of a newline; None: the text has none.
         length: the shortest piece, in symbols.
     """
+    reach = max(length // 2, MOST_SEARCHED)
     length = max(length, len(ids) // MOST_PIECES)
     ends, begin = [], 0
     while begin + 2 * length <= len(ids):
-        begin = _end_after(ids, newline, begin + length, length // 2)
+        begin = _end_after(ids, newline, begin + length, min(reach, length // 2))
         ends.append(begin)
     if not ends or ends[-1] < len(ids):
         ends.append(len(ids))

@@ -271,7 +271,8 @@ def test_networks_of_the_same_number_of_parameters_have_hidden_sizes_of_their_ow
 
 
 def test_the_characters_seen_are_those_of_the_batches():
-    from charrnn.training.data import BatchShape, StreamBatches
+    from charrnn.training.data import StreamBatches
+    from charrnn.training.item_order import BatchShape
 
     batches = StreamBatches(np.arange(58), BatchShape(3, 4))
     seen = 0

@@ -45,8 +45,9 @@ from charrnn.text.sources import TextSource
 from charrnn.training import replica as replica_module
 from charrnn.training import validation
 from charrnn.training.allowed import CorpusSize
-from charrnn.training.data import IGNORED, BatchShape, ItemBatches, make_batches
+from charrnn.training.data import IGNORED, ItemBatches, make_batches
 from charrnn.training.events import Evaluated, Step
+from charrnn.training.item_order import BatchShape
 from charrnn.training.measure import plan_here
 from charrnn.training.network import make_network
 from charrnn.training.optimizer import Optimizer

@@ -20,9 +20,10 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import EnvironmentFault
 from charrnn.network.cells import CELLS
 from charrnn.training import machine
-from charrnn.training.data import BatchShape, StreamBatches
+from charrnn.training.data import StreamBatches
 from charrnn.training.events import RolledBack, Step
 from charrnn.training.feed import Feed, Losses
+from charrnn.training.item_order import BatchShape
 from charrnn.training.machine import autocast, choose_device, memory_faults, on_device, seeded
 from charrnn.training.network import make_network
 from charrnn.training.optimizer import Optimizer

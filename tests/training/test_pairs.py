@@ -13,8 +13,8 @@ from charrnn.errors import CheckpointError
 from charrnn.network.shapes import count_parameters
 from charrnn.pairs.converting import convert
 from charrnn.pairs.scoring import costs, num_symbols
-from charrnn.training.data import BatchShape
 from charrnn.training.events import Evaluated
+from charrnn.training.item_order import BatchShape
 from charrnn.training.pairs import baseline
 from charrnn.training.pairs.baseline import line_trainer, measure_lines
 from charrnn.training.pairs.batches import PairBatches, pair_lengths

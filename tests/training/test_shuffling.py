@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from trainers import make_corpus
 
 from charrnn.config import TrainingConfig
-from charrnn.training.data import BatchShape, StreamBatches, make_batches
+from charrnn.training.data import StreamBatches, make_batches
+from charrnn.training.item_order import BatchShape
 from charrnn.training.shuffling import MOST_PIECES, PieceOrder, piece_ends
 
 NEWLINE = 10

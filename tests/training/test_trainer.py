@@ -20,8 +20,9 @@ from charrnn.numerics import log_softmax
 from charrnn.sampling.sampler import sample
 from charrnn.training import replica as replica_module
 from charrnn.training import validation
-from charrnn.training.data import BatchShape, StreamBatches
+from charrnn.training.data import StreamBatches
 from charrnn.training.events import Evaluated, Saved, SaveFailed, Stopped
+from charrnn.training.item_order import BatchShape
 from charrnn.training.machine import choose_device
 from charrnn.training.metrics import load_rows
 from charrnn.training.network import make_network

@@ -14,7 +14,6 @@ from charrnn.training.advice import TRAIN_LONGER, run_advice
 from charrnn.wording import counted, escape, noun_of
 
 if TYPE_CHECKING:
-    from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
     from charrnn.text.pairs import PairCorpus
     from charrnn.training.plan import Plan
@@ -54,7 +53,7 @@ def _say_notes(notes: Sequence[str]) -> None:
 
 def _split(text: "Corpus") -> str:
     """The sizes of the parts: "3,600,000 for training, then 400,000 for validation"."""
-    train, val, test = (_amount(text, part) for part in (text.train, text.val, text.test))
+    train, val, test = text.part_sizes
     noun = item_noun(text.item_end) if text.item_end else ""
     trained_on = counted(train, noun) if noun else f"{train:,}"
     parts = f"{trained_on} for training, then {val:,} for validation"
@@ -62,12 +61,6 @@ def _split(text: "Corpus") -> str:
     own_val, own_test = text.own_parts
     is_drawn = noun and ((val and not own_val) or (test and not own_test))
     return parts + (f", drawn with --split-seed {text.config.split_seed}" if is_drawn else "")
-
-
-def _amount(text: "Corpus", part: "Ids") -> int:
-    """The size of a part: its characters, or its items in a corpus of lines, records or documents."""
-    lengths = text.item_lengths(part)
-    return len(part) if lengths is None else len(lengths)
 
 
 def say_start(start: "Start", text: "Corpus") -> None:

@@ -15,7 +15,8 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.network.encoder import reversal
 from charrnn.text.items import Positions, random_numbers
 from charrnn.text.pairs import PairCorpus
-from charrnn.training.data import BatchShape, ItemOrder, num_targets
+from charrnn.training.data import num_targets
+from charrnn.training.item_order import BatchShape, ItemOrder
 from charrnn.training.pairs.alignments import TRAININGS
 from charrnn.training.pairs.inputs import PairInputs
 
