@@ -12,6 +12,8 @@ OFF = "off"
 """The name in templates, and the word on the command line, for a setting that is turned off; in Python it is None."""
 ON = "True"
 """The value in templates of a setting that is turned on; on the command line its option alone."""
+REQUEUE = 75
+"""Exit status of a run that SIGUSR1 stopped: the same command line goes on with it. It is EX_TEMPFAIL of sysexits.h."""
 Spell = Callable[[str, str], str]
 """Spells a setting, given its name and a value, or ""."""
 Spelled = Callable[[Spell], tuple[str, str]]

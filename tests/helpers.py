@@ -79,7 +79,7 @@ def program(*arguments: object) -> list[str]:
 
 def own_signals() -> None:
     """Give a child its signals back, whatever the test runner inherited."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(
             number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         )

@@ -199,7 +199,7 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     sys.stderr = sys.__stderr__ = _reopened(sys.stderr, "wb", unbuffered=unbuffered)
 
 
-HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 """The signals that a program hands on to its command."""
 
 

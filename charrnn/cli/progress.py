@@ -9,7 +9,7 @@ import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from charrnn.cli.terminal import die_by_signal, fitted, is_quiet, report, say
+from charrnn.cli.terminal import SIGUSR1, die_by_signal, fitted, is_quiet, report, say
 from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError
 from charrnn.wording import duration
@@ -271,12 +271,15 @@ class PlainLines(_Display):
 class Stopper:
     """While open, SIGINT, SIGTERM or SIGHUP asks the run to stop after its step; a second SIGINT ends it at once.
 
+    So does SIGUSR1 if the run can be resumed, and then asks for that by the exit status. An error has its own status.
+
     The handler only sets a flag, and the loop prints: printing from a handler may interrupt other
     printing, and a closed terminal cannot be printed to. Several runs may be watched, one after the other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, requeues: bool = False) -> None:
         self.trainer: Trainer | None = None
+        self._names = ("SIGINT", "SIGTERM", "SIGHUP", *(["SIGUSR1"] if requeues else []))
         self.signal_number: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -287,11 +290,16 @@ class Stopper:
             trainer.stop_requested = True
 
     def __enter__(self) -> Self:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        for name in self._names:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._stop)
         return self
+
+    @property
+    def asks_for_end(self) -> bool:
+        """Whether the signal asks the process to end even where nothing is left to do."""
+        return self.signal_number not in (None, SIGUSR1)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self.signal_number = self.signal_number or number
@@ -306,7 +314,7 @@ class Stopper:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.signal_number and isinstance(error, CharrnnError):
+        if self.signal_number and self.asks_for_end and isinstance(error, CharrnnError):
             report(error)
             die_by_signal(self.signal_number)
         for number, handler in self._before.items():

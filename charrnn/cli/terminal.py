@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
+from charrnn.errors import REQUEUE, CharrnnError, EnvironmentFault, UsageError
 from charrnn.render.palette import ColorMode
 from charrnn.wording import escape
 
@@ -139,8 +139,14 @@ def report(error: CharrnnError) -> None:
         warn(f"         {escape(error.hint)}")
 
 
+SIGUSR1: int | None = getattr(signal, "SIGUSR1", None)
+"""A cluster's warning before it ends a job; None where the system has no such signal."""
+
+
 def die_by_signal(number: int) -> NoReturn:
-    """Exit as if killed by the signal, so that a shell's loop stops too."""
+    """Exit as if killed by the signal, so that a shell's loop stops too; after SIGUSR1 with the status REQUEUE."""
+    if number == SIGUSR1:
+        raise SystemExit(REQUEUE)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     raise SystemExit(128 + number)  # where signals do not kill
@@ -195,6 +201,20 @@ class Ended(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+@contextlib.contextmanager
+def requeued_by_signal() -> Iterator[None]:
+    """Let SIGUSR1 end the process at once with the status REQUEUE, unless it is ignored: nothing is lost yet."""
+    if SIGUSR1 is None or signal.getsignal(SIGUSR1) == signal.SIG_IGN:
+        yield
+        return
+    # whatever runs meanwhile: the import of a compiled module would swallow an exception
+    before = signal.signal(SIGUSR1, lambda *_: os._exit(REQUEUE))
+    try:
+        yield
+    finally:
+        signal.signal(SIGUSR1, before)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from helpers import (
 
 import charrnn
 from charrnn.checkpoint import load_checkpoint
+from charrnn.errors import REQUEUE, EnvironmentFault
 
 SMALL = (
     "--hidden-size",
@@ -388,16 +389,22 @@ def metrics(folder):
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        *((number, -number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
+        (signal.SIGUSR1, REQUEUE),
+    ],
+)
 def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
-    charrnn_in, corpus, tmp_path, number, whole
+    charrnn_in, corpus, tmp_path, number, status, whole
 ):
     folder = tmp_path / "checkpoints" / "stopped"
     process = start((*LONG, "--name", "stopped"), tmp_path)
     wait_for_step(process, folder)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == -number
+    assert process.returncode == status
     said = err.decode()
     resume = shlex.split(next(s for s in said.splitlines() if "to resume: " in s).split(": ", 1)[1])
     at = load_checkpoint(folder / "last.safetensors").metrics["step"]
@@ -407,6 +414,53 @@ def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
     for file in ("last.safetensors", "best.safetensors"):
         assert tensors(folder / file) == tensors(whole / file)
     assert metrics(folder) == metrics(whole)
+
+
+def test_a_cluster_s_warning_before_there_is_anything_to_save_asks_for_another_turn(
+    corpus, tmp_path
+):
+    """While it reads a text that never ends."""
+    process = subprocess.Popen(
+        program("train", "-", "--resume", "--name", "run", "--save-every", 0),
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=CLEAN,
+        preexec_fn=own_signals,
+    )
+    assert b"no run" in process.stderr.readline()
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(timeout=60) == REQUEUE
+    process.communicate()
+    assert not (tmp_path / "checkpoints" / "run" / "last.safetensors").exists()
+
+
+def test_an_error_after_a_cluster_s_warning_keeps_its_own_status(here, corpus, monkeypatch):
+    """A run that could not be saved is not put in the queue again, where the same disk is full."""
+    from charrnn.training import run_folder
+
+    def full(path, checkpoint):
+        if checkpoint.metrics["step"]:
+            signal.raise_signal(signal.SIGUSR1)
+            raise EnvironmentFault("No space left on device")
+
+    monkeypatch.setattr(run_folder, "save_checkpoint", full)
+    here("train", "corpus.txt", *SMALL, "--steps", 4, "--save-every", 0, "-q", status=6)
+
+
+def test_a_cluster_s_warning_to_a_run_that_is_finished_is_success(here, corpus, monkeypatch):
+    from charrnn.training.trainer import Trainer
+
+    real = Trainer._step
+
+    def step(self):
+        event = real(self)
+        if event.step == 4:
+            signal.raise_signal(signal.SIGUSR1)
+        return event
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    here("train", "corpus.txt", *SMALL, "--steps", 4, "-q")
 
 
 def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.options import Changes, Given
 from charrnn.cli.run_names import complete_checkpoint
-from charrnn.cli.terminal import die_by_signal, is_quiet, print_json, say
+from charrnn.cli.terminal import die_by_signal, is_quiet, print_json, requeued_by_signal, say
 from charrnn.cli.train.command_line import (
     CommandLine,
     CorpusNames,
@@ -83,13 +83,21 @@ def train(
     """Train a network on a text and save it under checkpoints/NAME/.
 
     Settings that you leave out are planned: the size of the network, for example, from the time budget and the speed of
-    this machine. Ctrl-C stops cleanly; --resume continues exactly where the run stopped.
+    this machine. Ctrl-C stops cleanly; --resume continues exactly where the run stopped. SIGUSR1, a cluster's warning
+    before its time limit, stops it with exit status 75: run the same line again.
     """
-    from charrnn.cli.train.resume import resumed_trainer, run_to_resume
-
     if run.tensorboard:
         check_tensorboard(run.tensorboard)
     command_line = CommandLine(corpus or [], config, request, run, saving, start)
+    with requeued_by_signal():
+        _resume_or_start(command_line, given)
+
+
+def _resume_or_start(command_line: CommandLine, given: Given) -> None:
+    """Continue the run of a command line, or begin it."""
+    from charrnn.cli.train.resume import resumed_trainer, run_to_resume
+
+    run, request, config = command_line.run, command_line.request, command_line.config
     if run.resume and (path := run_to_resume(command_line.names, run)):
         with resumed_trainer(path, command_line, given) as trainer:
             if trainer and trainer.finished:
@@ -97,11 +105,11 @@ def train(
             elif trainer:
                 _run(trainer, command_line)
         return
-    if not corpus:
+    if not command_line.names:
         raise UsageError(
             "no corpus was given", "for example: charrnn train corpus.txt, or charrnn train python"
         )
-    model = open_start(start, request, config, given)
+    model = open_start(command_line.start, request, config, given)
     if model:
         config = model.corpus_config(config, given)
         command_line = dataclasses.replace(command_line, config=config)
@@ -207,7 +215,7 @@ def _run(
     if trainer.model_config.align and wanted:
         say_line_baseline(trainer)
     log = TensorBoardLog(run.tensorboard, trainer) if run.tensorboard else None
-    with Stopper() as stopper:
+    with Stopper(requeues=True) as stopper:
         drive(trainer, stopper, log=log, as_json=run.json)
     if not trainer.finished:
         say_stopped(trainer, names, run.tensorboard)
@@ -221,7 +229,7 @@ def _run(
     longer = longer_command(trainer.folder, names, trainer.metadata, trainer.config)
     longer = report_advice(trainer, longer)
     result = report_result(trainer, longer, baselines=wanted, as_json=run.json)
-    if stopper.signal_number:  # it came too late to stop anything but the shell's loop
+    if stopper.signal_number and stopper.asks_for_end:  # it stops nothing but the shell's loop
         if run.seeds:
             show_seeds([*before, result], as_json=run.json)
         sys.stdout.flush()
