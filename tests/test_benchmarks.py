@@ -1,6 +1,7 @@
 """The benchmarks of units and of compression: what they plant is what they say, and all of them run."""
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from charrnn.interpret.concepts import CONCEPTS
 from charrnn.interpret.finding import find
 from charrnn.interpret.labels import of_concept
 from charrnn.interpret.recording import record
+from charrnn.network.cells import CELLS
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 
@@ -108,3 +110,22 @@ def test_a_program_that_reads_the_training_text_first_needs_less(monkeypatch):
     alone, after = sizes["xz -9e"], sizes["xz -9e" + module.AFTER]
     assert after.alone < alone.alone / 4
     assert after.with_model > alone.alone
+
+
+def test_the_benchmark_of_gpus_runs_on_a_processor_too(tmp_path, monkeypatch, capsys):
+    module = loaded("gpu", monkeypatch)
+    parts = ("correctness", "resume", "rates", "generate", "read")
+    module.main([*parts, "--device", "cpu", "--tiny", "--out", str(tmp_path / "gpu.json")])
+    figures = json.loads((tmp_path / "gpu.json").read_text())
+    assert {*figures} == {"versions", "machine", *parts}
+    assert {row["cell"] for row in figures["correctness"]} == set(CELLS)
+    assert all(row["is_near"] for row in figures["correctness"])
+    same = [r for r in figures["correctness"] if r["precision"] == "float32"]
+    assert {(r["logits"], r["gradients"]) for r in same} == {(0, 0)}
+    assert all(row["repeats"] and row["resumes"] for row in figures["resume"])
+    assert {row["step"] for row in figures["rates"]} > {"nn.LSTM", "muon, weight drop"}
+    assert not any(row["packed_anew"] for row in figures["rates"])
+    for row in (*figures["generate"], *figures["read"]):
+        assert row["characters_per_second"] * row["seconds_for_all"] == pytest.approx(2000)
+    printed = capsys.readouterr().out
+    assert all(f"\n{part} (" in printed for part in parts)
