@@ -164,10 +164,19 @@ def test_what_a_page_shows_works(page, place, monkeypatch, subtests):
             for sign, module in NEEDS.items():
                 if sign in text and not find_spec(module):
                     pytest.skip(f"{module} is not installed")
+            if "--device cuda" in text and not has_gpu():
+                pytest.skip("there is no CUDA GPU")
             if kind == "python":
                 run_python(text)
             else:
                 run_shell(text, place)
+
+
+def has_gpu():
+    """Whether torch finds a CUDA GPU."""
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def run_python(code):

@@ -19,9 +19,12 @@ SPIN_COUNT = "5000"
 """How long a thread of torch's waits busily for the others (GOMP_SPINCOUNT). The usual count is sixty times larger,
 and training beside another busy program can then become ten times slower."""
 
+WORKSPACE = ":4096:8"
+"""Memory of cuBLAS, one of the two values with which NVIDIA promises the same bits in each run."""
+
 
 def prepare_process() -> None:
-    """Set what belongs to the whole process, not to a library: how threads wait, and how freed memory is kept.
+    """Set what belongs to the whole process, not to a library: threads, memory, and the order in which cuBLAS adds up.
 
     It has to come before the first import of torch.
     """
@@ -29,6 +32,7 @@ def prepare_process() -> None:
 
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
     from charrnn.training.machine import keep_freed_memory
 
     keep_freed_memory()
