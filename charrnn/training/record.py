@@ -16,7 +16,7 @@ from charrnn.schema import (
     check_record,
     current,
 )
-from charrnn.settings import plain_value, settings_of
+from charrnn.settings import Config, plain_value, settings_of
 from charrnn.text.kinds import asking_setting
 from charrnn.text.places import SPLIT_FILES, recorded_places
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.text.corpus import Corpus
     from charrnn.text.pairs import PairCorpus
+
+OF_ONE_RUN = ("seed", "device", "threads", "exact_steps", "replanned")
+"""Settings of training in which runs with one plan may differ."""
 
 
 def about_run(
@@ -127,6 +130,25 @@ def requested(request: TrainingRequest) -> dict[str, Any]:
     limits = {name: getattr(request, name) for name in settings_of(request)}
     given = {name: plain_value(value) for name, value in request.given.items()}
     return {name: value for name, value in limits.items() if value is not None} | given
+
+
+def request_like(last: "Checkpoint") -> TrainingRequest:
+    """A request that leaves nothing open, whose plan is the one that a run began with, on this machine.
+
+    Raises:
+        CheckpointError: the checkpoint does not record it.
+    """
+    from charrnn.training.schedule import phases_of
+
+    config, _ = resume_point(last)
+    homes: tuple[Config, ...] = (last.model.config, config)
+    given = {
+        name: getattr(home, name)
+        for home in homes
+        for name, rule in settings_of(home).items()
+        if rule.option and name not in OF_ONE_RUN
+    }
+    return TrainingRequest(steps=phases_of(config)[0].steps, given=given)
 
 
 def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:

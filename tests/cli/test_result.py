@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import signal
 import statistics
 
 import pytest
@@ -10,6 +11,7 @@ from helpers import call_charrnn, make_text
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.train.result import Spread, verdict
+from charrnn.errors import REQUEUE
 
 SHAPE = ("--hidden-size", 12, "--embedding-size", 4, "--batch-size", 6, "--sequence-length", 10)
 SMALL = (*SHAPE, "--precision", "float32", "--threads", 1)
@@ -98,10 +100,71 @@ def test_seeds_that_are_none_are_refused(here, seeds, wording):
     wording(here("train", "corpus.txt", "--steps", 1, f"--seeds={seeds}", status=2))
 
 
-def test_seeds_exclude_a_seed_and_a_run_to_resume(here, wording):
-    line = ("train", "corpus.txt", "--steps", 1, "--seeds", "1,2")
-    wording(here(*line, "--seed", 3, status=2))
-    wording(here(*line, "--resume", status=2))
+def test_seeds_exclude_a_seed(here, wording):
+    wording(here("train", "corpus.txt", "--steps", 1, "--seeds", "1,2", "--seed", 3, status=2))
+
+
+def test_seeds_are_resumed_by_name(here, wording):
+    wording(here("train", "corpus.txt", "--steps", 1, "--seeds", "1,2", "--resume", status=2))
+
+
+def test_seeds_that_a_cluster_interrupts_are_run_again_to_their_end(here, tmp_path, monkeypatch):
+    """The first ends as usual, the second is stopped by a warning, the third comes with the next piece."""
+    from charrnn.training.trainer import Trainer
+
+    line = ("train", "corpus.txt", *SMALL, "--steps", 6, "--resume", "-q", "--no-counts")
+    with monkeypatch.context() as patch:
+        real = Trainer._step
+
+        def step(self):
+            if (self.config.seed, self.progress.step) == (2, 3):
+                signal.raise_signal(signal.SIGUSR1)
+            return real(self)
+
+        patch.setattr(Trainer, "_step", step)
+        here(*line, "--seeds", "1,2", "--name", "a", status=REQUEUE)
+    assert last_of(tmp_path, "a-seed2").metrics["step"] == 4
+    again = here(*line, "--seeds", "1,2,3", "--name", "a").out.splitlines()
+    assert again[-1].startswith("3 seeds: ")
+    assert here(*line, "--seeds", "1,2,3", "--name", "a").out.splitlines()[-1] == again[-1]
+    here(*line, "--seeds", "2", "--name", "b")
+    alone, resumed = (last_of(tmp_path, name) for name in ("b-seed2", "a-seed2"))
+    for name, array in alone.model.weights.items():
+        assert (array == resumed.model.weights[name]).all()
+
+
+def test_a_warning_after_the_first_seed_leaves_the_others_for_the_next_piece(
+    here, tmp_path, monkeypatch
+):
+    from charrnn.training.trainer import Trainer
+
+    line = ("train", "corpus.txt", *SMALL, "--steps", 2, "--resume", "-q", "--no-counts")
+    real = Trainer._step
+
+    def step(self):
+        if self.progress.step == 1:  # it is the last
+            signal.raise_signal(signal.SIGUSR1)
+        return real(self)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    here(*line, "--seeds", "1,2", "--name", "a", status=REQUEUE)
+    assert not (tmp_path / "checkpoints" / "a-seed2" / "last.safetensors").exists()
+    here(*line, "--seeds", "1,2", "--name", "a")  # the last one is finished
+
+
+def test_a_seed_that_comes_later_has_the_plan_of_the_first(here, tmp_path):
+    line = ("train", "corpus.txt", *SMALL[2:], "--name", "a", "-q", "--no-counts")
+    planned = ("--hidden-size", 13, "--weight-drop", 0.2, "--patience", 3)
+    here(*line, *planned, "--steps", 4, "--seeds", "1")
+    here(*line, "--seeds", "1,2", "--resume")
+    first, second = (last_of(tmp_path, f"a-seed{seed}") for seed in (1, 2))
+    assert first.model.config == second.model.config
+    assert {**first.run["training"], "seed": 2} == second.run["training"]
+
+
+def last_of(folder, name):
+    """The last checkpoint of a run."""
+    return load_checkpoint(folder / "checkpoints" / name / "last.safetensors")
 
 
 def test_one_value_has_no_error():

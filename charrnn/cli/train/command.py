@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.options import Changes, Given
@@ -34,9 +35,9 @@ from charrnn.config import (
     SavingConfig,
     TrainingRequest,
 )
-from charrnn.errors import CharrnnError, UsageError
+from charrnn.errors import CharrnnError, SettingError, UsageError
 from charrnn.network.cells import get_cell
-from charrnn.runs import checked_name, new_folders
+from charrnn.runs import LAST, checked_name, new_folders
 from charrnn.training.new_run import (
     held_folder,
     network_of,
@@ -95,15 +96,11 @@ def train(
 
 def _resume_or_start(command_line: CommandLine, given: Given) -> None:
     """Continue the run of a command line, or begin it."""
-    from charrnn.cli.train.resume import resumed_trainer, run_to_resume
+    from charrnn.cli.train.resume import run_to_resume
 
     run, request, config = command_line.run, command_line.request, command_line.config
-    if run.resume and (path := run_to_resume(command_line.names, run)):
-        with resumed_trainer(path, command_line, given) as trainer:
-            if trainer and trainer.finished:
-                report_result(trainer, "", baselines=False, as_json=run.json)
-            elif trainer:
-                _run(trainer, command_line)
+    if run.resume and not run.seeds and (path := run_to_resume(command_line.names, run)):
+        _go_on(path, command_line, given)
         return
     if not command_line.names:
         raise UsageError(
@@ -116,21 +113,28 @@ def _resume_or_start(command_line: CommandLine, given: Given) -> None:
     else:
         network = request.network(vocab_size=1)
         get_cell(network.cell, network.activation)  # refused before the text is read
-    _start(command_line, model)
+    _start(command_line, model, given)
 
 
-def _start(command_line: CommandLine, start: Start | None) -> None:
+def _go_on(
+    path: Path, command_line: CommandLine, given: Given, before: Sequence[Result] = ()
+) -> Result | None:
+    """Continue the run of a last checkpoint; its result, or None if it was stopped or has none to report."""
+    from charrnn.cli.train.resume import resumed_trainer
+
+    with resumed_trainer(path, command_line, given) as trainer:
+        if trainer and trainer.finished:
+            return report_result(trainer, "", baselines=False, as_json=command_line.run.json)
+        return _run(trainer, command_line, before) if trainer else None
+
+
+def _start(command_line: CommandLine, start: Start | None, given: Given) -> None:
     """Read the text, plan the run and train. Torch is imported only when the text has been read and reported."""
     run, names, request = command_line.run, command_line.names, command_line.request
     seeds = seeds_of(run.seeds)
     if run.name is not None:
         checked_name(run.name)  # also of a run that is only planned
-    endings = [f"-seed{seed}" for seed in seeds] or [""]
-    folders = (
-        []
-        if run.plan_only
-        else new_folders(run.out, run.name, names, endings, overwrite=run.overwrite)
-    )
+    folders = [] if run.plan_only else _folders(run, names, seeds)
     text = _text(command_line, start)
     network = network_of(text, start or request)
     shaped = start.keeping_shape(request) if start else request
@@ -143,22 +147,21 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
         return
     plan: Plan | None = None
     results: list[Result] = []
-    for folder, seed in zip(folders, seeds or (None,), strict=True):
-        with held_folder(folder, network, overwrite=run.overwrite, keep=command_line.saving.keep):
-            plan = plan or plan_run(text, network, shaped, device)
-            own, asked = _seeded(plan, request, seed)
-            say_plan(own, folder)
-            require_room(folder, plan.model_config, keep=command_line.saving.keep)
-            trainer = new_trainer(
-                names, text, own, folder, request=asked, saving=command_line.saving, start=start
-            )
-            if run.json:
-                print_json(plan_record(own, folder))
-            try:
-                result = _run(trainer, command_line, results)
-            except CharrnnError:
-                show_seeds(results, as_json=run.json)
-                raise
+    for number, (folder, seed) in enumerate(zip(folders, seeds or (None,), strict=True), 1):
+        asked, last = _seeded(request, seed), folder / LAST
+        own = dataclasses.replace(command_line, request=asked, is_last=number == len(folders))
+        try:
+            if seeds and run.resume and last.exists():
+                result = _go_on(last, own, given, results)
+            else:
+                with held_folder(folder, network, overwrite=run.overwrite, keep=own.saving.keep):
+                    if plan is None:
+                        like = _planned(folders) if run.resume else None
+                        plan = plan_run(text, network, like or shaped, device)
+                    result = _run(_new_trainer(own, text, plan, folder, start), own, results)
+        except CharrnnError:
+            show_seeds(results, as_json=run.json)
+            raise
         if result is None:
             return
         results.append(result)
@@ -166,15 +169,53 @@ def _start(command_line: CommandLine, start: Start | None) -> None:
         show_seeds(results, as_json=run.json)
 
 
-def _seeded(
-    plan: "Plan", request: TrainingRequest, seed: int | None
-) -> tuple["Plan", TrainingRequest]:
-    """A plan and a request with another seed; None: as they are."""
+def _folders(run: RunOptions, names: list[str], seeds: Sequence[int]) -> list[Path]:
+    """The folders of the runs of a command line.
+
+    Raises:
+        UsageError: one holds a run already, and is not to be resumed or overwritten; or has no name to resume it by.
+    """
+    endings = [f"-seed{seed}" for seed in seeds] or [""]
+    if not (seeds and run.resume):
+        return new_folders(run.out, run.name, names, endings, overwrite=run.overwrite)
+    if run.name is None:
+        raise SettingError.naming(
+            "{seeds} and {resume} need the name of the runs", "for example {name:plays}"
+        )
+    return [run.out / checked_name(run.name + ending) for ending in endings]
+
+
+def _planned(folders: Sequence[Path]) -> TrainingRequest | None:
+    """The request with the plan of the first of these runs that there is; None: there is none."""
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.training.record import request_like
+
+    path = next((folder / LAST for folder in folders if (folder / LAST).exists()), None)
+    return request_like(load_checkpoint(path)) if path else None
+
+
+def _new_trainer(
+    command_line: CommandLine, text: Any, plan: "Plan", folder: Path, start: Start | None
+) -> "Trainer":
+    """The trainer of a new run in a locked folder, whose plan is reported."""
+    run, request, saving = command_line.run, command_line.request, command_line.saving
+    seed = request.given.get("seed", plan.config.seed)
+    plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, seed=seed))
+    say_plan(plan, folder)
+    require_room(folder, plan.model_config, keep=saving.keep)
+    trainer = new_trainer(
+        command_line.names, text, plan, folder, request=request, saving=saving, start=start
+    )
+    if run.json:
+        print_json(plan_record(plan, folder))
+    return trainer
+
+
+def _seeded(request: TrainingRequest, seed: int | None) -> TrainingRequest:
+    """A request with another seed; None: as it is."""
     if seed is None:
-        return plan, request
-    config = dataclasses.replace(plan.config, seed=seed)
-    given = {**request.given, "seed": seed}
-    return dataclasses.replace(plan, config=config), dataclasses.replace(request, given=given)
+        return request
+    return dataclasses.replace(request, given={**request.given, "seed": seed})
 
 
 def _text(command_line: CommandLine, start: Start | None) -> Any:
@@ -229,7 +270,8 @@ def _run(
     longer = longer_command(trainer.folder, names, trainer.metadata, trainer.config)
     longer = report_advice(trainer, longer)
     result = report_result(trainer, longer, baselines=wanted, as_json=run.json)
-    if stopper.signal_number and stopper.asks_for_end:  # it stops nothing but the shell's loop
+    ends = stopper.asks_for_end or not command_line.is_last
+    if stopper.signal_number and ends:  # what it stops now is the shell's loop, or the next seed
         if run.seeds:
             show_seeds([*before, result], as_json=run.json)
         sys.stdout.flush()

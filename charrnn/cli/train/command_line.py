@@ -78,7 +78,8 @@ class RunOptions(PlaceOptions):
         None,
         "Train one run for each of these seeds, such as 1,2,3, and report the mean and its standard error.",
         metavar="SEEDS",
-        excludes=("resume", "seed"),
+        free=True,
+        excludes=("seed",),
         panel=LEARNING,
     )
     tensorboard: Path | None = setting(
@@ -144,6 +145,8 @@ class CommandLine:
     run: RunOptions
     saving: SavingConfig
     start: StartOptions
+    is_last: bool = True
+    """Whether no run with another seed follows."""
 
     @property
     def configs(self) -> tuple[object, ...]:

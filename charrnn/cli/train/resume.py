@@ -53,7 +53,7 @@ def resumed_trainer(
 ) -> "Iterator[Trainer | None]":
     """The run to continue, or None if there is nothing left to do; a context that locks its folder.
 
-    With --json, a finished run has a trainer too, which can report its result.
+    With --json or --seeds, a finished run has a trainer too, which can report its result.
 
     Args:
         path: the run's last checkpoint.
@@ -72,16 +72,16 @@ def resumed_trainer(
     def report(label: str, sentence: str) -> None:
         say(f"{label:<12}{sentence}")
 
-    as_json = command_line.run.json
+    reports = command_line.run.json or command_line.run.seeds is not None
     with continued(
-        path, wanted, read=read, device_for=start_torch, report=report, finished_too=as_json
+        path, wanted, read=read, device_for=start_torch, report=report, finished_too=reports
     ) as found:
         if found.end:
             report("resuming", f"{found.end}; nothing left to do")
             own = names or sources_of(found.last)
             longer = longer_command(path.parent, own, found.last.run, found.config)
             say(f"to train longer: {longer}")
-        is_done = found.end and not (as_json and found.trainer and found.trainer.finished)
+        is_done = found.end and not (reports and found.trainer and found.trainer.finished)
         yield None if is_done else found.trainer
 
 
