@@ -38,6 +38,7 @@ from charrnn.text.encoding.text import Watch
 from charrnn.text.folders import folder_sources
 from charrnn.text.numbering import CODE_POINTS
 from charrnn.text.sources import Notes, TextSource, file_source
+from charrnn.text.vocabulary import Vocabulary
 
 PROSE = (
     "Ein Gruß,\n三字經 人之初 \U0001f469\u200d\U0001f467\ncafe\u0301 and tea.\n\nThe end of the lane\n"
@@ -207,6 +208,14 @@ def test_characters_are_counted_as_they_are(content):
     assert {chr(k): int(counts[k]) for k in np.flatnonzero(counts)} == {
         c: content.count(c) for c in set(content)
     }
+
+
+@pytest.mark.parametrize("known", ["ab", "ab\xe9z", "ab\u4e09", "".join(map(chr, range(97, 500)))])
+@pytest.mark.parametrize("text", ["ab" * 9, "a\xe9b", "a\u4e09", "\U0001f467a", "~z{a"])
+def test_characters_are_numbered_as_the_vocabulary_does(known, text):
+    vocabulary = Vocabulary("char", sorted(map(ord, known)), has_unknown=True)
+    made = numbering._Numbers(numbering.table_of(vocabulary))(text.encode())
+    assert np.frombuffer(made, vocabulary.dtype).tolist() == vocabulary.encode(text).tolist()
 
 
 def test_bytes_are_counted_as_they_are():

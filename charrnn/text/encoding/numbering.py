@@ -1,5 +1,6 @@
 """The second pass over a large text: a shard's characters become ids, at their place in the file of all ids."""
 
+import contextlib
 import os
 import zlib
 from pathlib import Path
@@ -12,6 +13,8 @@ from charrnn.text.vocabulary import Vocabulary, code_points
 
 BLOCK = 1 << 20
 """Ids whose checksum is kept, so that a damaged file is noticed without reading all of it."""
+LATIN_TRIES = 4
+"""Pieces with other characters than those of Latin-1, after which a shard is no longer taken for a text of these."""
 CHANGED = "changed"
 """Said of a file that is no longer what was counted."""
 
@@ -46,15 +49,11 @@ def write_shard(
         OSError: it cannot be read, or there is no room.
     """
     checksums, size = Checksums(BLOCK * table.itemsize), 0
-    wide = table if len(table) >= 256 else np.append(table, np.zeros(256, table.dtype))
-    short = wide[:256].tobytes() if table.itemsize == 1 else None
+    number = _Numbers(table)
     with path.open("r+b") as file:
         file.seek(begin * table.itemsize)
         for piece in shard.pieces():
-            if as_bytes or (short and piece.isascii()):
-                content = piece if as_bytes or short is None else piece.translate(short)
-            else:
-                content = _numbered(piece, table)
+            content = piece if as_bytes else number(piece)
             file.write(content)
             checksums.add(content)
             size += len(content)
@@ -65,12 +64,37 @@ def write_shard(
     return checksums.close()
 
 
-def _numbered(piece: bytes, table: npt.NDArray[np.unsignedinteger]) -> bytes:
-    try:
-        points = code_points(piece.decode("utf-8", "surrogatepass"))
-    except UnicodeDecodeError as error:
-        raise ChangedError from error
-    return table.take(points, mode="clip").tobytes()
+class _Numbers:
+    """Numbers UTF-8; text of ASCII, or of western languages, quicker than other text.
+
+    Args:
+        table: see `table_of`.
+    """
+
+    def __init__(self, table: npt.NDArray[np.unsignedinteger]) -> None:
+        self._table, self._tries = table, LATIN_TRIES
+        self._of_latin = np.full(256, table[-1], table.dtype)
+        self._of_latin[: len(table)] = table[:256]
+        self._small = self._of_latin.tobytes() if table.itemsize == 1 else None
+
+    def __call__(self, piece: bytes) -> bytes:
+        """The bytes of the ids of a piece, which has whole characters."""
+        if piece.isascii():
+            return self._by_latin(piece)
+        try:
+            text = piece.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise ChangedError from error
+        if self._tries:
+            with contextlib.suppress(UnicodeEncodeError):
+                return self._by_latin(text.encode("latin-1"))
+            self._tries -= 1
+        return self._table.take(code_points(text), mode="clip").tobytes()
+
+    def _by_latin(self, content: bytes) -> bytes:
+        if self._small:
+            return content.translate(self._small)
+        return self._of_latin.take(np.frombuffer(content, np.uint8)).tobytes()
 
 
 class Checksums:

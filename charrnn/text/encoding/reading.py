@@ -29,7 +29,6 @@ from charrnn.text.sources import Notes, TextSource, file_source
 
 HELD = 1 << 24
 """Bytes of the largest file that is held in memory while it is checked."""
-MARK_BYTES = MARK.encode()
 
 
 @dataclass
@@ -119,26 +118,28 @@ def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes) -> bool:
 def _read_plain(task: Task, config: CorpusConfig) -> Reading | None:
     """A range of UTF-8 that is the text as it stands; None: something in it is left out or converted, or is no UTF-8."""
     (path,), end = task.paths, cast("int", task.end)
-    counts, characters, last = np.zeros(CODE_POINTS, np.int64), 0, ""
+    counts, last = np.zeros(CODE_POINTS, np.int64), ""
+    altered = [0] if config.keep_newlines else [0, ord("\r")]
+    altered += [ord(MARK)] if config.tidied or not task.begin else []
     for number, piece in enumerate(whole_pieces(path, task.begin, end)):
         if not number and not task.begin:
             refuse_format(piece, path)
             refuse_utf16(piece, path)
-        is_ascii = piece.isascii()
-        if b"\0" in piece or (b"\r" in piece and not config.keep_newlines):
-            return None
-        if not is_ascii and MARK_BYTES in piece and (config.tidied or not task.begin):
-            return None
         try:
-            text = piece.decode()
+            last = _last_of(piece)
         except UnicodeDecodeError:
             return None
-        characters += len(text)
-        last = text[-1:]
         add_characters(counts, piece)
+        if any(counts[point] for point in altered):
+            return None
     reading = Reading(last=last, is_whole=False)
-    reading.shards = [_shard([(path, task.begin, end)], characters, counts)]
+    reading.shards = [_shard([(path, task.begin, end)], int(counts.sum()), counts)]
     return reading
+
+
+def _last_of(piece: bytes) -> str:
+    """The last character of some UTF-8, all of which must be valid."""
+    return (piece[-1:] if piece.isascii() else piece).decode()[-1:]
 
 
 def _read_changed(task: Task, config: CorpusConfig, spool: Path) -> Reading:
