@@ -80,6 +80,7 @@ def fill(folder):
     request = '192.0.2.7 - - [12/Mar/2024:00:00:{:02}] "GET /items/{} HTTP/1.1" 200 77\n'
     requests = "".join(request.format(k % 60, k) for k in range(99))
     (folder / "access.log").write_text(requests, encoding="utf-8")
+    (folder / "sizes.toml").write_text(SIZES)
     (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(2500))
     for run, *shape in (
         ("plays", "--hidden-size", 256, "--layers", 2),
@@ -99,6 +100,19 @@ def fill(folder):
     name_units(folder / "checkpoints" / "python" / "best.safetensors")
     (folder / "code.txt").write_text("return A[0]\n" * 300)
     (folder / "prose.txt").write_text("Return the first of them.\n" * 150)
+
+
+SIZES = """corpus = "plays.txt"
+seeds = [1, 2]
+[settings]
+steps = 2
+hidden-size = 8
+batch-size = 4
+sequence-length = 16
+precision = "float32"
+test-fraction = 0.1
+"""
+"""A sweep that takes moments; that of the page takes minutes."""
 
 
 def name_units(path):
@@ -142,6 +156,7 @@ NEEDS = {
     "context.svg": "matplotlib",
     "curve.svg": "matplotlib",
     "--tensorboard": "tensorboard",
+    "--mlflow": "mlflow",
     ".parquet": "pyarrow",
     "--lstmvis": "h5py",
     "charrnn probe": "sklearn",
@@ -263,6 +278,17 @@ def require_served(line, place):
         finally:
             process.send_signal(signal.SIGINT)
     assert process.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize(
+    "spec", [b for language, b in blocks("docs/how-to/sweeping.md") if language == "toml"]
+)
+def test_a_sweep_that_is_shown_can_be_read(spec, tmp_path):
+    from charrnn.cli.sweep.spec import read_spec
+
+    path = tmp_path / "sizes.toml"
+    path.write_text(spec, encoding="utf-8")
+    assert len(read_spec(path).runs) > 1
 
 
 # --- the README -----------------------------------------------------------------------------------

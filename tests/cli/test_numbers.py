@@ -135,6 +135,8 @@ WORDS = {
     ),
     *(
         "tensorboard",
+        "mlflow",
+        "mlflow_experiment",
         "prompt",
         "prompt_file",
         "unknown",

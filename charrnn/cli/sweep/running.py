@@ -50,6 +50,8 @@ def train_line(
     """
     place = [] if folder == RUNS else ["--out", str(folder)]
     own_cache = ["--cache", str(cache)] if cache and "cache" not in run.given else []
+    if "mlflow" in run.given and "mlflow_experiment" not in run.given:
+        place += ["--mlflow-experiment", folder.name]
     return ["train", *run.line.names, begin, "--name", run.name, *place, *own_cache, *run.options]
 
 

@@ -17,6 +17,7 @@ from charrnn.cli.train.command_line import (
     seeds_of,
 )
 from charrnn.cli.train.json_lines import plan_record
+from charrnn.cli.train.logs import check_logs
 from charrnn.cli.train.longer import longer_command
 from charrnn.cli.train.pairs import say_line_baseline
 from charrnn.cli.train.report import (
@@ -29,7 +30,6 @@ from charrnn.cli.train.report import (
 )
 from charrnn.cli.train.result import Result, report_result, show_seeds
 from charrnn.cli.train.run import drive, plan_run, start_torch
-from charrnn.cli.train.tensorboard import check_tensorboard
 from charrnn.config import (
     CorpusConfig,
     SavingConfig,
@@ -87,8 +87,7 @@ def train(
     this machine. Ctrl-C stops cleanly; --resume continues exactly where the run stopped. SIGUSR1, a cluster's warning
     before its time limit, stops it with exit status 75: run the same line again.
     """
-    if run.tensorboard:
-        check_tensorboard(run.tensorboard)
+    check_logs(run)
     command_line = CommandLine(corpus or [], config, request, run, saving, start)
     with requeued_by_signal():
         _resume_or_start(command_line, given)
@@ -249,17 +248,16 @@ def _run(
         before: the results of the runs with other seeds.
     """
     from charrnn.cli.progress import Stopper
-    from charrnn.cli.train.tensorboard import TensorBoardLog
+    from charrnn.cli.train.logs import logging_options, open_logs
 
     run, names = command_line.run, command_line.names
     wanted = run.baselines and not is_quiet()
     if trainer.model_config.align and wanted:
         say_line_baseline(trainer)
-    log = TensorBoardLog(run.tensorboard, trainer) if run.tensorboard else None
     with Stopper(requeues=True) as stopper:
-        drive(trainer, stopper, log=log, as_json=run.json)
+        drive(trainer, stopper, logs=open_logs(run, trainer), as_json=run.json)
     if not trainer.finished:
-        say_stopped(trainer, names, run.tensorboard)
+        say_stopped(trainer, names, *logging_options(run))
         show_seeds(before, as_json=run.json)
         sys.stdout.flush()
         if stopper.signal_number:

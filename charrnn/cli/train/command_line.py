@@ -89,6 +89,22 @@ class RunOptions(PlaceOptions):
         free=True,
         panel=SAVING,
     )
+    mlflow: str | None = setting(
+        None,
+        "Log the run to MLflow too, in the database mlflow.db of a folder or at a tracking URI (needs mlflow-skinny).",
+        metavar="DIR|URI",
+        free=True,
+        panel=SAVING,
+    )
+    mlflow_experiment: str | None = setting(
+        None,
+        "MLflow's experiment for the run.",
+        metavar="NAME",
+        default_text="as MLFLOW_EXPERIMENT_NAME says, or charrnn",
+        needs=("mlflow",),
+        free=True,
+        panel=SAVING,
+    )
     baselines: bool = setting(
         True,
         "At the end, report how simpler models do on the validation text.",

@@ -130,9 +130,8 @@ def plan_lines(plan: "Plan", label: str = "network") -> list[str]:
     ]
 
 
-def say_stopped(trainer: "Trainer", names: list[str], tensorboard: Path | None = None) -> None:
-    """Report where a run stopped, and the command that resumes it."""
+def say_stopped(trainer: "Trainer", names: list[str], *options: object) -> None:
+    """Report where a run stopped, and the command that resumes it, with these options again."""
     step, folder = trainer.progress.step, trainer.folder
-    log = ["--tensorboard", tensorboard] if tensorboard else []
     say(f"stopped at step {step:,} of {trainer.config.steps:,}; saved to {folder / LAST}")
-    say(f"to resume: {resume_command(folder, names, *log)}")
+    say(f"to resume: {resume_command(folder, names, *options)}")

@@ -9,8 +9,10 @@ from charrnn.cli.work import working
 from charrnn.config import ModelConfig, TrainingRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charrnn.cli.progress import Stopper
-    from charrnn.cli.train.tensorboard import TensorBoardLog
+    from charrnn.cli.train.run_log import RunLog
     from charrnn.text.corpus import Corpus
     from charrnn.training.plan import Plan
     from charrnn.training.trainer import Trainer
@@ -62,7 +64,7 @@ def drive(
     trainer: "Trainer",
     stopper: "Stopper",
     *,
-    log: "TensorBoardLog | None" = None,
+    logs: "Sequence[RunLog]" = (),
     as_json: bool = False,
 ) -> None:
     """Run the trainer to its end, or until a signal stops it; show its progress, and log it.
@@ -70,7 +72,7 @@ def drive(
     Args:
         trainer: the run.
         stopper: asks it to stop.
-        log: writes it for TensorBoard.
+        logs: other programs' logs, to which it is written too.
         as_json: whether each event is printed on stdout.
     """
     from charrnn.cli.progress import make_progress
@@ -87,10 +89,10 @@ def drive(
                 if stopper.signal_number and not told:
                     told = True
                     progress.say("stopping after this step ... (Ctrl-C again to quit at once)")
-            if log and (fault := log.show(event)):
+            for fault in filter(None, [log.show(event) for log in logs]):
                 (warn if is_quiet() else progress.say)(f"charrnn: {fault}")
     finally:
-        if log and (fault := log.close()):
+        for fault in filter(None, [log.close() for log in logs]):
             (warn if is_quiet() else progress.say)(f"charrnn: {fault}")
         with contextlib.suppress(OSError):
             progress.close()
