@@ -13,7 +13,7 @@ from charrnn.cli.sweep.jobs import Ended, Jobs
 from charrnn.cli.sweep.record import Record
 from charrnn.cli.sweep.results import Results, RunResult, nats_of
 from charrnn.cli.sweep.spec import SweepRun
-from charrnn.cli.terminal import die_by_signal, fitted, is_quiet, say
+from charrnn.cli.terminal import die_by_signal, fitted, is_quiet, requeued_by_signal, say
 from charrnn.errors import CharrnnError
 from charrnn.runs import RUNS
 from charrnn.wording import counted, duration, escape
@@ -64,6 +64,8 @@ def carry_out(results: Results, way: Way, *, show: Callable[[Results], object], 
         show: prints the results.
         again: the command line that goes on with the sweep.
 
+    SIGUSR1 stops the runs too, and then asks for another turn, as of `train`.
+
     Raises:
         CharrnnError: the text cannot be read, or the folder cannot be written.
         SystemExit: a run failed; its exit status is that of the first.
@@ -71,16 +73,18 @@ def carry_out(results: Results, way: Way, *, show: Callable[[Results], object], 
     from charrnn.files import locked, make_writable_folder
 
     sweep = _Sweep(results, way)
-    sweep.prepare()
+    with requeued_by_signal():
+        sweep.prepare()
     make_writable_folder(results.folder)
-    with locked(results.folder), Stopper() as stopper:
+    with locked(results.folder), Stopper(requeues=True) as stopper:
         sweep.carry_out(stopper)
         number = stopper.signal_number
         with suppress(*([OSError] if number else [])):  # the terminal has gone, with the signal
             show(results)
-    if number:
-        if sweep.jobs.stopped:
-            say(f"to resume: {again}")
+    is_unfinished = any(run.state == "unfinished" for run in results.runs)
+    if is_unfinished:
+        say(f"to resume: {again}")
+    if number and (is_unfinished or stopper.asks_for_end):
         die_by_signal(number)
     if failed := results.failed:
         raise SystemExit(failed[0].status)
