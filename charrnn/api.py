@@ -17,6 +17,7 @@ from charrnn.counts.mixture import Counts
 from charrnn.errors import UsageError
 from charrnn.evaluation.evaluate import Evaluation, evaluate
 from charrnn.evaluation.learning import learn
+from charrnn.exact.model import ExactModel, exact
 from charrnn.interpret.edits import AnyEdit, edited
 from charrnn.interpret.recording import Recording, record
 from charrnn.model import CharRNN
@@ -78,6 +79,16 @@ class LanguageModel(CharRNN):
         training_counts: Counts | None = None,
     ) -> None:
         super().__init__(config, vocabulary, weights, head)
+        self._describe(metrics, metadata, name, training_counts)
+
+    def _describe(
+        self,
+        metrics: Mapping[str, Any] | None,
+        metadata: Mapping[str, Any] | None,
+        name: str,
+        training_counts: Counts | None,
+    ) -> None:
+        """Take over what is recorded of the model."""
         self.metrics, self.metadata, self.name = dict(metrics or {}), dict(metadata or {}), name
         self.training_counts = training_counts
         record = Checkpoint(self, self.metrics, self.metadata)
@@ -114,6 +125,20 @@ class LanguageModel(CharRNN):
                 "the model has no counts of its training text", "train again, with counts"
             )
         return MixedLanguageModel(self, self.training_counts)
+
+    def exact(self) -> "ExactLanguageModel":
+        """The model with weights of 8 bits whose numbers are the same on every machine; see `charrnn.exact`.
+
+        Counts are left out: it is the network alone.
+
+        Raises:
+            UsageError: its units are edited.
+
+        Example:
+            model.exact().save("model.q8.safetensors")  # as `charrnn export` does
+        """
+        own = {"metrics": self.metrics, "metadata": self.metadata}
+        return ExactLanguageModel(exact(self), **own, name=self.name)
 
     def __repr__(self) -> str:
         """The model in one line."""
@@ -337,8 +362,46 @@ class MixedLanguageModel(MixedModel, LanguageModel):
         return f"{figures} bits per {self._noun}"
 
 
+class ExactLanguageModel(ExactModel, LanguageModel):
+    """A language model whose numbers are the same on every machine; see `charrnn.exact`.
+
+    Args:
+        model: the exact model.
+        metrics: the metrics of its training; see `LanguageModel`.
+        metadata: the record of its training.
+        name: the name of its run or file.
+    """
+
+    def __init__(
+        self,
+        model: ExactModel,
+        *,
+        metrics: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        name: str = "",
+    ) -> None:
+        vars(self).update(vars(model))
+        self._describe(metrics, metadata, name, None)
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """The model in a checkpoint."""
+        own = {"metrics": checkpoint.metrics, "metadata": checkpoint.run}
+        return cls(checkpoint.model, **own, name=title_of(checkpoint))
+
+    def exact(self) -> "ExactLanguageModel":
+        """This model itself, which is exact already."""
+        return self
+
+    @property
+    def _predictor(self) -> str:
+        return f"{super()._predictor}, exact"
+
+
 def model_of(checkpoint: Checkpoint) -> Any:
     """The model in a checkpoint: a LanguageModel, or of pairs a PairModel."""
+    if checkpoint.model.is_exact:
+        return ExactLanguageModel.from_checkpoint(checkpoint)
     if checkpoint.model.config.align is None:
         return LanguageModel.from_checkpoint(checkpoint)
     return PairModel.from_checkpoint(checkpoint)

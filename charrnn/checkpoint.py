@@ -51,8 +51,8 @@ if TYPE_CHECKING:  # these rooms are imported with the first model that needs th
     from charrnn.text.vectors import Features
 
 FORMAT = "charrnn"
-FORMAT_VERSION = 3
-"""The version of files with counts. Those of pairs are of version 2, other language models still of version 1."""
+FORMAT_VERSION = 4
+"""The version of exact models. Those with counts are of version 3, of pairs 2, other language models still of version 1."""
 LABELS = "labels"
 """What a header calls the level of symbols that are whole texts."""
 LARGEST_HEADER = 1 << 24
@@ -62,6 +62,9 @@ COUNTS_PREFIX = "counts."
 """Prefix of the names of the arrays of counts."""
 TRAINING_PREFIX = "training."
 """Prefix of the names of tensors that only a resumed run needs."""
+
+_VERSION_OF = ((3, "counts"), (FORMAT_VERSION, "exact"))
+"""The version of files that have a part, and what the header calls it."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -119,7 +122,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
         UsageError: the model's units are edited.
     """
     checkpoint.model.require_unedited("a checkpoint")
-    tensors = dict(checkpoint.model.weights)
+    tensors = _stored(checkpoint.model)
     tensors |= {TRAINING_PREFIX + name: array for name, array in checkpoint.training.items()}
     tensors = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     counts = _named_counts(checkpoint.counts)
@@ -141,9 +144,20 @@ def _named_counts(counts: "Counts | None") -> dict[str, npt.NDArray[Any]]:
     return {COUNTS_PREFIX + name: np.asarray(array, order="C") for name, array in arrays.items()}
 
 
+def _stored(model: Any) -> dict[str, npt.NDArray[Any]]:
+    """The tensors of a model, by the names that they have in a file."""
+    if not model.is_exact:
+        return dict(model.weights)
+    from charrnn.exact.file import tensors_of
+
+    return tensors_of(model)
+
+
 def _format_version(checkpoint: Checkpoint) -> str:
-    if checkpoint.counts:
+    if checkpoint.model.is_exact:
         return str(FORMAT_VERSION)
+    if checkpoint.counts:
+        return "3"
     return "2" if checkpoint.model.config.align else "1"
 
 
@@ -179,13 +193,18 @@ def _header(checkpoint: Checkpoint, arrays: Arrays) -> dict[str, Any]:
     model = checkpoint.model
     config = dataclasses.asdict(model.config)
     pairs = {"source": _recorded(model.source_symbols)} if model.config.align else {}
-    counts = {}
+    exact, counts = {}, {}
+    if model.is_exact:
+        from charrnn.exact.file import record_of
+
+        exact = {"exact": record_of(model)}
     if checkpoint.counts:
         counts = {"counts": checkpoint.counts.record | {"sha256": _checksum("", arrays)}}
     return {
         "config": {name: value for name, value in config.items() if value is not None},
         "vocabulary": _recorded(model.vocabulary),
         **pairs,
+        **exact,
         **counts,
         "figures": dict(checkpoint.metrics),
         "run": dict(checkpoint.run),
@@ -336,12 +355,12 @@ def _parse(path: Path, file: IO[bytes], head: Head | None) -> Checkpoint:
         _require_alike(path, config, source, vocabulary)
     elif not isinstance(vocabulary, Vocabulary):
         raise CheckpointError(f"{path}: a language model has no labels")
-    shapes = weight_shapes(config, head)
-    _require_shapes(path, entries, shapes)
+    expected = _expected_tensors(header, config, head)
+    _require_tensors(path, entries, expected)
     tensors = content.tensors(file, entries.keys() - _read_later(header, entries))
     if _checksum(metadata["header"], tensors) != metadata.get("sha256"):
         raise CheckpointError(f"{path}: checksum mismatch, the file is damaged", _DAMAGED)
-    weights = {name: tensors[name] for name in shapes}
+    weights = {name: tensors[name] for name in expected}
     _require_finite(path, weights)
     counts = _counts(path, header, config, content, tensors)
     metrics, run = _metrics_and_run(path, header)
@@ -350,6 +369,11 @@ def _parse(path: Path, file: IO[bytes], head: Head | None) -> Checkpoint:
         from charrnn.pairs.model import PairNetwork
 
         model = PairNetwork(config, source, vocabulary, weights)
+    elif "exact" in header:
+        from charrnn.exact.file import restored
+
+        with _naming(path):
+            model = restored(config, vocabulary, header["exact"], weights)
     else:
         assert isinstance(vocabulary, Vocabulary)
         model = CharRNN(config, vocabulary, weights, head or LINEAR)
@@ -519,7 +543,7 @@ def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     missing = {"config", "vocabulary", "figures", "run"} - set(header)
     if missing:
         raise CheckpointError(f"{path}: the header lacks {', '.join(sorted(missing))}")
-    if (int(version) == FORMAT_VERSION) != ("counts" in header):
+    if any((int(version) == own) != (part in header) for own, part in _VERSION_OF):
         raise CheckpointError(
             f"{path} is damaged: its version is not that of its content", _DAMAGED
         )
@@ -609,19 +633,32 @@ def _vocabulary(fields: Mapping[str, Any]) -> Vocabulary:
     return Vocabulary("char", symbols, has_unknown=fields["has_unknown"] is True)
 
 
-def _require_shapes(
-    path: Path, entries: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+def _expected_tensors(
+    header: Mapping[str, Any], config: ModelConfig, head: Head | None
+) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The type and the shape of each tensor of the network that a header describes."""
+    if "exact" not in header:
+        return {name: ("F32", shape) for name, shape in weight_shapes(config, head).items()}
+    from charrnn.exact.file import expected_tensors
+
+    if config.align:
+        raise CheckpointError("a model of pairs has no exact form")
+    return expected_tensors(config)
+
+
+def _require_tensors(
+    path: Path, entries: Mapping[str, Any], expected: Mapping[str, tuple[str, tuple[int, ...]]]
 ) -> None:
-    """Check that the network's tensors are all there, float32, with the shapes that its config asks for."""
-    for name, shape in shapes.items():
+    """Check that the network's tensors are all there, with the types and shapes that its header asks for."""
+    for name, (kind, shape) in expected.items():
         entry = entries.get(name)
         if entry is None:
             raise CheckpointError(f"{path} lacks the tensor {name}")
-        if (entry["dtype"], tuple(entry["shape"])) != ("F32", shape):
+        if (entry["dtype"], tuple(entry["shape"])) != (kind, shape):
             found = f"{entry['dtype']} {entry['shape']}"[:60]
-            raise CheckpointError(f"{path}: {name} is {found}, expected F32 {list(shape)}")
+            raise CheckpointError(f"{path}: {name} is {found}, expected {kind} {list(shape)}")
     known = (TRAINING_PREFIX, COUNTS_PREFIX)
-    other = [n for n in entries if n not in shapes and not n.startswith(known)]
+    other = [n for n in entries if n not in expected and not n.startswith(known)]
     if other:
         raise CheckpointError(
             f"{path} has a tensor that no part of the network uses: {other[0][:60]!r}"

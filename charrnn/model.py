@@ -56,6 +56,11 @@ class CharRNN:
         CheckpointError: a weight is missing, superfluous or of the wrong shape.
     """
 
+    ops: Any = NumpyOps
+    """The functions of a step; a layer may have its own."""
+    is_exact = False
+    """Whether the arithmetic is exact (`charrnn.exact`), so that the same seed gives the same text on every machine."""
+
     def __init__(
         self, config: ModelConfig, vocabulary: Vocabulary, weights: Weights, head: Head = LINEAR
     ) -> None:
@@ -133,8 +138,8 @@ class CharRNN:
         """
         output = None
         if self.cell.feeds_back == "output":
-            output = NumpyOps.softmax(self.logits(state))
-        return advance(self.cell, self._layers, self.inputs(ids), state, NumpyOps, output=output)
+            output = self.ops.softmax(self.logits(state))
+        return advance(self.cell, self._layers, self.inputs(ids), state, self.ops, output=output)
 
     def head(self, outputs: Float) -> Float:
         """The logits after outputs of the top layer: unnormalized log-probabilities of the next symbol.
@@ -145,8 +150,8 @@ class CharRNN:
         Returns:
             (..., V)
         """
-        outputs = upwards(self._layers[-1], outputs, NumpyOps)
-        logits: Float = self.head_kind.logits(outputs, self._head_weights, NumpyOps)
+        outputs = upwards(self._layers[-1], outputs, self.ops)
+        logits: Float = self.head_kind.logits(outputs, self._head_weights, self.ops)
         return logits
 
     def outputs(self, state: States) -> Any:

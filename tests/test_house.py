@@ -25,7 +25,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"constraint"},
     {"network"},
     {"model", "schema"},
-    {"pairs", "counts"},
+    {"pairs", "counts", "exact"},
     {"adapting", "checkpoint"},
     {"runs"},
     {"evaluation", "sampling"},

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from charrnn.compression.coder import Coder
+from charrnn.exact.arithmetic import integer_odds
 from charrnn.numerics import Float, softmax
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary, code_points
 
@@ -74,6 +75,7 @@ class Expectation:
 
     def __init__(self, model: Stepping, item_end: int | None) -> None:
         self._model, self._item_end = model, item_end
+        self._is_exact = getattr(model, "is_exact", False)
         self._state = model.initial_state()
         self._logits: Any = np.zeros(len(model.vocabulary), np.float32)
         if item_end is not None:
@@ -83,6 +85,9 @@ class Expectation:
     @property
     def p(self) -> Any:
         """The probability of each symbol, (V,)."""
+        if self._is_exact:
+            whole = integer_odds(self._logits)
+            return whole / whole.sum()
         return softmax(np.asarray(self._logits, np.float64))
 
     def read(self, symbol: int) -> None:

@@ -55,6 +55,8 @@ class PairNetwork:
         CheckpointError: a weight is missing, superfluous or of the wrong shape.
     """
 
+    is_exact = False
+
     def __init__(
         self,
         config: ModelConfig,

@@ -10,7 +10,7 @@ and is equally likely in any case.
 import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,7 +22,14 @@ from charrnn.numerics import Float, log_softmax
 from charrnn.sampling.batch import MAX_BATCH, STRIDE, Batch
 from charrnn.sampling.logits import LogitsProcessor
 from charrnn.sampling.stopping import StopReason, limiting_setting, max_characters
-from charrnn.sampling.stream import Piece, SampleStream, histories_of, mean
+from charrnn.sampling.stream import (
+    Piece,
+    RandomNumbers,
+    SampleStream,
+    UniformNumbers,
+    histories_of,
+    mean,
+)
 from charrnn.text.kinds import LINES, end_name, item_noun
 
 if TYPE_CHECKING:
@@ -179,6 +186,18 @@ def read_prompt(model: "CharRNN", ids: Iterable[int]) -> "tuple[Float, States]":
     return model.logits(state), state
 
 
+def _drawing(
+    model: "CharRNN", config: SamplingConfig
+) -> tuple[LogitsProcessor, Callable[[int | None, int], RandomNumbers]]:
+    """How symbols of a model are drawn: its processor, and the random numbers of a seed and an index."""
+    if not model.is_exact:
+        return LogitsProcessor(config, model.vocabulary), UniformNumbers
+    from charrnn.exact.numbers import ExactNumbers
+    from charrnn.sampling.exact import ExactProcessor
+
+    return ExactProcessor(config, model.vocabulary), ExactNumbers
+
+
 class _Run:
     """What the samples of one prompt and one config share."""
 
@@ -195,7 +214,7 @@ class _Run:
         self.model, self.config, self.prompt = model, config, prompt
         read = full_prompt(model, prompt, item_end=config.item_end)
         self.prompt_ids: list[int] = model.vocabulary.encode(read).tolist()
-        self.processor = LogitsProcessor(config, model.vocabulary)
+        self.processor, self._numbers = _drawing(model, config)
         self.constraint: Constraint | None = None
         if config.match is not None:
             from charrnn.sampling.constraint.automaton import compile_constraint
@@ -222,6 +241,7 @@ class _Run:
             index,
             self.constraint,
             self.processor.new_history(self.prompt_ids),
+            self._numbers(self.config.seed, index),
         )
 
     @cached_property

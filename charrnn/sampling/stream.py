@@ -4,9 +4,9 @@ It knows no network.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from numpy.random import SeedSequence, default_rng
 
@@ -32,6 +32,17 @@ class Piece:
     """Log-probability of each character in nats, under the model alone; empty unless asked for."""
     stop: StopReason | None = None
     """Why the sample ended; set only on its last piece."""
+
+
+class RandomNumbers(Protocol):
+    """The random numbers of one sample, uniform in [0, 1)."""
+
+    @property
+    def next(self) -> Callable[[], float]:
+        """Gives the next number."""
+
+    def take(self, count: int) -> Float64:
+        """The next `count` numbers, the same as one by one."""
 
 
 @dataclass
@@ -86,6 +97,7 @@ class SampleStream:
         index: the sample's number among those of its seed.
         constraint: what the sample has to match, if anything.
         history: the symbols generated so far, if a rule looks back.
+        numbers: its random numbers; None: those of the config's seed and the index.
     """
 
     def __init__(
@@ -96,12 +108,13 @@ class SampleStream:
         index: int = 0,
         constraint: "Constraint | None" = None,
         history: "History | None" = None,
+        numbers: RandomNumbers | None = None,
     ) -> None:
         text, ids = prompt
         self.index = index
         self.history = history
         self.stopping = StoppingCriteria(config, text)
-        self.uniform = UniformNumbers(config.seed, index)
+        self.uniform = numbers or UniformNumbers(config.seed, index)
         self._match = None if constraint is None else _Match(constraint, constraint.start)
         self._decode = vocabulary.decoder("surrogateescape" if config.any_bytes else "replace")
         is_byte = vocabulary.level == "byte"

@@ -1,0 +1,71 @@
+"""An exact model as tensors of a checkpoint: `NAME` (8 bits) and `NAME.scale` of each matrix, `NAME` (32 bits) of the rest."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError
+from charrnn.exact.model import MOST, SCALE_BITS, ExactModel, Matrix, is_folded, is_matrix
+from charrnn.network.shapes import weight_shapes
+from charrnn.text.vocabulary import Vocabulary
+
+SCALE = ".scale"
+MOST_BITS = 48
+"""The largest `bits` of a matrix, and minus it the smallest."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def tensors_of(model: ExactModel) -> dict[str, npt.NDArray[Any]]:
+    """The tensors of a model, by name."""
+    made: dict[str, npt.NDArray[Any]] = dict(model.vectors)
+    for name, matrix in model.matrices.items():
+        made |= {name: matrix.integers, name + SCALE: matrix.scales}
+    return made
+
+
+def record_of(model: ExactModel) -> dict[str, Any]:
+    """The record of a model in the header of a checkpoint: the bits of each matrix."""
+    return {"bits": {name: matrix.bits for name, matrix in model.matrices.items()}}
+
+
+def expected_tensors(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The type and the shape of every tensor of an exact model, by name."""
+    made: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for name, shape in weight_shapes(config).items():
+        if is_matrix(name):
+            made |= {name: ("I8", shape), name + SCALE: ("U16", shape[:1])}
+        elif not is_folded(config, name):
+            made[name] = ("I32", shape)
+    return made
+
+
+def restored(
+    config: ModelConfig, vocabulary: Vocabulary, record: Any, tensors: Arrays
+) -> ExactModel:
+    """The exact model of a checkpoint.
+
+    Raises:
+        CheckpointError: the record does not fit, or a number is beyond what exact arithmetic allows.
+    """
+    bits = record["bits"] if isinstance(record, dict) else None
+    names = {name for name in weight_shapes(config) if is_matrix(name)}
+    if not isinstance(bits, dict) or bits.keys() != names:
+        raise CheckpointError("the record of the exact model does not name its matrices")
+    if not all(type(b) is int and abs(b) <= MOST_BITS for b in bits.values()):
+        raise CheckpointError(f"the bits of an exact model are not from -{MOST_BITS} to {MOST_BITS}")
+    matrices = {}
+    for name in names:
+        integers, scales = tensors[name], tensors[name + SCALE]
+        if integers.min() < -MOST or not 1 <= scales.min() <= scales.max() < 1 << SCALE_BITS:
+            raise CheckpointError(f"{name} of the exact model is out of range")
+        matrices[name] = Matrix(integers, scales, bits[name])
+    vectors = {
+        name: tensors[name] for name, (kind, _) in expected_tensors(config).items() if kind == "I32"
+    }
+    if any(np.abs(v.astype(np.int64)).max(initial=0) > 1 << 30 for v in vectors.values()):
+        raise CheckpointError("a number of the exact model is out of range")
+    return ExactModel(config, vocabulary, matrices, vectors)
