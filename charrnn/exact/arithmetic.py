@@ -161,7 +161,7 @@ class ExactOps:
         whole = x * float(1 << self.hidden_bits)
         mean = np.floor((2 * whole.sum(-1, keepdims=True) + size) / (2 * size))
         apart = whole - mean
-        epsilon = math.floor(EPSILON * (1 << 2 * self.hidden_bits))
+        epsilon = integer_epsilon(self.hidden_bits)
         variance = np.floor((apart * apart).sum(-1, keepdims=True) / size) + epsilon
         normalized = rounded(apart * inverse_root(variance) / float(1 << 36), FACTOR)
         return _within(rounded(normalized * gain + shift, PASSED), LARGEST, PASSED)
@@ -184,6 +184,11 @@ class ExactOps:
     def additive_scores(self, queries: Any, keys: Any, weight: Any) -> Any:
         """Attention is for models of pairs, which have no exact form."""
         raise NotImplementedError
+
+
+def integer_epsilon(hidden_bits: int) -> int:
+    """What layer normalization adds to the variance, in the square of h's unit."""
+    return math.floor(EPSILON * (1 << 2 * hidden_bits))
 
 
 def inverse_root(x: Float64) -> Float64:

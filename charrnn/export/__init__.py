@@ -1,0 +1,1 @@
+"""Trained models in other forms: as an exact file, as a program in C."""
