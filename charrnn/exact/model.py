@@ -65,7 +65,7 @@ class Matrix:
         best = unit[np.arange(len(unit)), errors.argmin(axis=0)]
         bits = SCALE_BITS - 1 - int(np.floor(np.log2(best[largest > 0].max(initial=2.0**-40))))
         bits = min(bits, 48)
-        scales = np.clip(np.rint(best * 2.0**bits), 1, (1 << SCALE_BITS) - 1)
+        scales = np.clip(np.ceil(best * 2.0**bits), 1, (1 << SCALE_BITS) - 1)
         return cls(
             _integers(exact, scales[:, None] * 2.0**-bits).astype(np.int8),
             scales.astype(np.uint16),

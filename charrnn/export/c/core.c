@@ -2,19 +2,18 @@
 
 static int16_t h[LAYERS][HIDDEN];
 static int32_t x[BLOCKS * HIDDEN], a[BLOCKS * HIDDEN], logits[SYMBOLS];
-static int16_t up[HIDDEN];
 static uint32_t odds[SYMBOLS], random_state[4];
 #ifdef HAS_MEMORY
 static int32_t c[LAYERS][HIDDEN];
 #endif
 
 /* v / 2^n, rounded to the nearest integer, halves up */
-static int64_t shifted(int64_t v, int n) {
+static inline int64_t shifted(int64_t v, int n) {
     if (n <= 0) return v * ((int64_t)1 << -n);
     return (v + ((int64_t)1 << (n - 1))) >> n;
 }
 
-static int64_t within(int64_t v, int64_t most) {
+static inline int64_t within(int64_t v, int64_t most) {
     return v > most ? most : v < -most ? -most : v;
 }
 
@@ -30,8 +29,8 @@ static int32_t tanh_at(int64_t k) {
 }
 
 /* tanh, in units of 2^-14, and the logistic function, in units of 2^-15, of v / 2^bits */
-static int32_t tanh_of(int64_t v, int bits) { return tanh_at(shifted(v, bits - 13)); }
-static int32_t sigma_of(int64_t v, int bits) { return 16384 + tanh_at(shifted(v, bits - 12)); }
+static inline int32_t tanh_of(int64_t v, int bits) { return tanh_at(shifted(v, bits - 13)); }
+static inline int32_t sigma_of(int64_t v, int bits) { return 16384 + tanh_at(shifted(v, bits - 12)); }
 
 /* the product of matrix m with a vector in units of 2^-bits; the result is in units of 2^-16 */
 static void product(int m, const int16_t *in, int bits, int32_t *out) {
@@ -77,6 +76,7 @@ static uint64_t root_of(uint64_t v) {
 /* what a layer hands on: its h, or layer normalization of it */
 static const int16_t *passed(int layer) {
 #ifdef HAS_NORM
+    static int16_t up[HIDDEN];
     int64_t sum = 0, squares = 0, mean, inverse, n = HIDDEN, k;
     for (k = 0; k < n; k++) sum += h[layer][k];
     sum = 2 * sum + n;
@@ -95,11 +95,8 @@ static const int16_t *passed(int layer) {
 }
 
 /* ---- the cell ---- */
-
 //CELL//
-
 /* ---- the model ---- */
-
 static void predict(void) {
     int k;
     product(1, passed(LAYERS - 1), PASSED_BITS, logits);

@@ -1,5 +1,4 @@
 /* ---- the program ---- */
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +51,6 @@ static int spelled(int state, int byte) {
 }
 
 static int next_symbol(const char **text) { return **text ? (uint8_t)*(*text)++ : -1; }
-
 static int put(int symbol) { /* the characters that it completes */
     putchar(symbol);
     spelling = spelled(spelling, symbol);

@@ -1,0 +1,334 @@
+"""Exact models: the same numbers in any order and any shape, and the same text in C."""
+
+import itertools
+import shutil
+import subprocess
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import charrnn
+from charrnn.api import ExactLanguageModel, LanguageModel
+from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.exact.arithmetic import (
+    ACTIVATION,
+    SUM,
+    ExactOps,
+    exp_tables,
+    integer_odds,
+    inverse_root,
+    tanh_knots,
+)
+from charrnn.exact.model import Matrix, exact
+from charrnn.exact.numbers import ExactNumbers, draw
+from charrnn.export.c_program import write_c
+from charrnn.model import CharRNN
+from charrnn.network.untrained import untrained_weights
+from charrnn.numerics import softmax
+from charrnn.sampling.sampler import generate
+from charrnn.text.vocabulary import Vocabulary
+
+VARIANTS = {
+    "lstm": {"layer_norm": True, "num_layers": 2},
+    "peephole": {"num_layers": 2, "learn_start": True},
+    "gru": {"layer_norm": True, "learn_start": True},
+    "elman": {"num_layers": 2},
+    "relu": {"cell": "elman", "activation": "relu", "layer_norm": True, "num_layers": 2},
+    "jordan": {"num_layers": 2},
+}
+LETTERS = Vocabulary("char", [10, *range(32, 127), 0xE9, 0x20AC, 0x1F600], has_unknown=True)
+
+
+def network(kind, vocabulary=LETTERS, *, seed=1, hidden=24):
+    """An untrained network with large weights, so that its units move."""
+    settings = {"cell": kind, "hidden_size": hidden, "embedding_size": 8, **VARIANTS[kind]}
+    config = ModelConfig(vocab_size=len(vocabulary), **settings)
+    scale = 0.7 if config.activation == "relu" else 2
+    random = np.random.default_rng(seed)
+    weights = {
+        name: (w * scale + 0.1 * random.standard_normal(w.shape)).astype(np.float32)
+        for name, w in untrained_weights(config, None, seed).items()
+    }
+    return CharRNN(config, vocabulary, weights)
+
+
+def text_of(model, prompt="a", *, seed=7, length=200, **settings):
+    config = SamplingConfig(seed=seed, length=length, **settings)
+    return "".join(piece.text for piece in generate(model, prompt, config))
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def test_the_tables_have_the_rounded_values():
+    assert tanh_knots()[0] == 0
+    assert tanh_knots()[64] == round(Decimal(np.tanh(1.0)) * 2**22)
+    coarse, fine = exp_tables()
+    assert coarse[:2] == (2**26, round(np.exp(-1 / 16) * 2**26))
+    assert fine[255] == round(np.exp(-255 / 4096) * 2**26)
+
+
+@given(st.floats(-20, 20))
+def test_the_functions_of_a_step_are_near_to_the_real_ones(x):
+    x = np.array([np.floor(x * 2**SUM) / 2**SUM])
+    ops = ExactOps(ACTIVATION)
+    assert abs(ops.tanh(x) - np.tanh(x)) < 2.0**-12
+    assert abs(ops.sigmoid(x) - 1 / (1 + np.exp(-x))) < 2.0**-12
+    assert ops.tanh(-x - 2.0**-30) == -ops.tanh(x + 2.0**-30)
+    assert (ops.tanh(x) * 2**ACTIVATION % 1 == 0).all()
+
+
+@given(st.integers(1, 2**31))
+def test_an_inverse_root_is_what_integers_give(x):
+    import math
+
+    assert inverse_root(np.array([float(x)])) == 2**46 // math.isqrt(x << 20)
+
+
+@given(st.lists(st.floats(-30, 30), min_size=2, max_size=50), st.floats(0.01, 10))
+def test_the_odds_are_near_to_a_softmax(logits, temperature):
+    logits = np.floor(np.array(logits) * 2**12) / 2**12
+    odds = integer_odds(logits, temperature)
+    assert odds.max() == 2**26
+    assert (odds == np.floor(odds)).all()
+    expected = softmax(logits / temperature)
+    assert np.abs(odds / odds.sum() - expected).max() < 3e-4
+
+
+def test_what_may_not_come_has_no_odds():
+    assert integer_odds(np.array([0.0, -np.inf, 1.0]))[1] == 0
+
+
+def test_layer_norm_is_near_to_the_real_one():
+    random = np.random.default_rng(0)
+    h = np.floor(np.tanh(random.standard_normal((5, 64))) * 2**14) / 2**14
+    gain, shift = np.floor(random.standard_normal((2, 64)) * 2**12) / 2**12
+    expected = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-5)
+    found = ExactOps(ACTIVATION).layer_norm(h, gain, shift)
+    assert np.abs(found - (expected * gain + shift)).max() < 2e-3
+
+
+def test_a_matrix_keeps_each_row_within_a_part_of_its_largest_weight():
+    weight = np.random.default_rng(0).standard_normal((7, 50)).astype(np.float32)
+    weight[3] = 0
+    weight[4] *= 1e-3
+    matrix = Matrix.of(weight)
+    assert (matrix.weight[3] == 0).all()
+    error = np.abs(matrix.weight - weight).max(axis=1)
+    assert (error <= 0.26 * np.abs(weight).max(axis=1)).all()
+    squares = np.sqrt(((matrix.weight - weight) ** 2).mean(axis=1))
+    assert (squares <= np.abs(weight).max(axis=1) / 200).all()
+
+
+# --- random numbers ---------------------------------------------------------------------------------------------------
+
+
+def test_the_random_numbers_are_those_of_every_language():
+    """Computed once by the program in C."""
+    numbers = ExactNumbers(1, 0)
+    assert [int(numbers.next() * 2**32) for _ in range(3)] == KNOWN
+    again = ExactNumbers(1, 0).take(3)
+    assert [int(u * 2**32) for u in again] == KNOWN
+
+
+KNOWN = [4076163975, 2686060161, 3035786774]
+
+
+def test_seeds_and_samples_have_their_own_numbers():
+    seeds = [0, 1, 2**32, 2**64 + 1]
+    firsts = {ExactNumbers(seed, index).next() for seed in seeds for index in range(3)}
+    assert len(firsts) == 12
+
+
+@given(
+    st.lists(st.integers(0, 2**26), min_size=1, max_size=300).filter(any),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_draw_is_what_integers_give(odds, word):
+    target = word * sum(odds) >> 32
+    expected = next(k for k, total in enumerate(itertools.accumulate(odds)) if total > target)
+    u = word / 2**32
+    assert draw(np.array(odds, float), u) == expected
+    assert draw(np.array([odds, odds], float), np.array([u, 0.0]))[0] == expected
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_an_exact_model_predicts_nearly_the_same(kind):
+    model = network(kind)
+    other = exact(model)
+    ids = np.random.default_rng(3).integers(0, 90, (40, 5))
+    outputs, _ = model.run(ids, model.initial_state(5))
+    exact_outputs, _ = other.run(ids, other.initial_state(5))
+    p, q = softmax(model.head(outputs)), softmax(other.head(exact_outputs))
+    assert np.abs(p - q).sum(-1).mean() / 2 < 0.03
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_rows_and_the_order_of_units_change_no_bit(kind):
+    """A vector, a matrix, and the same network with its units in another order give the same logits."""
+    model = exact(network(kind))
+    ids = np.random.default_rng(3).integers(0, 90, (12, 3))
+    outputs, _ = model.run(ids, model.initial_state(3))
+    for row in range(3):
+        alone, _ = model.run(ids[:, row], model.initial_state())
+        assert (model.head(alone) == model.head(outputs)[:, row]).all()
+    many = model.head(np.repeat(outputs, 40, axis=1))
+    assert (many[:, ::40] == model.head(outputs)).all()
+
+
+def test_sums_are_exact_whatever_their_order():
+    matrix = Matrix.of(np.random.default_rng(0).standard_normal((9, 600)).astype(np.float32))
+    x = np.floor(np.random.default_rng(1).uniform(-1, 1, 600) * 2**14) / 2**14
+    order = np.random.default_rng(2).permutation(600)
+    assert (matrix.weight @ x == matrix.weight[:, order] @ x[order]).all()
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_a_file_gives_the_same_model(kind, tmp_path):
+    network_ = network(kind)
+    model = LanguageModel(network_.config, network_.vocabulary, network_.weights)
+    path = tmp_path / "model.q8.safetensors"
+    model.exact().save(path)
+    loaded = charrnn.load(path)
+    assert isinstance(loaded, ExactLanguageModel)
+    assert loaded.fingerprint == model.exact().fingerprint != model.fingerprint
+    assert text_of(loaded) == text_of(model.exact())
+    assert path.stat().st_size < 60_000
+
+
+def test_samples_are_the_same_alone_and_side_by_side():
+    model = exact(network("lstm"))
+    config = SamplingConfig(seed=1, length=40)
+    pieces = generate(model, "a", config, indices=range(5), batch_size=5)
+    texts = dict.fromkeys(range(5), "")
+    for piece in pieces:
+        texts[piece.index] += piece.text
+    for index, text in texts.items():
+        alone = generate(model, "a", config, indices=(index,))
+        assert "".join(piece.text for piece in alone) == text
+
+
+def test_weights_of_an_exact_model_cannot_be_changed():
+    model = exact(network("lstm"))
+    with pytest.raises(UsageError):
+        model.with_weights(model.weights)
+
+
+# --- C ----------------------------------------------------------------------------------------------------------------
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which("cc") is None, reason="there is no C compiler on this machine"
+)
+
+
+def compiled(folder, model, *, compiler="cc", **options):
+    """A program of a model, compiled with warnings as errors."""
+    write_c(model, folder / "model.c", **options)
+    flags = ("-O2", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
+    subprocess.run(
+        [compiler, *flags, str(folder / "model.c"), "-o", str(folder / "writer")], check=True
+    )
+    return folder / "writer"
+
+
+def written(program, *arguments):
+    """What it writes, as text."""
+    done = subprocess.run(
+        [str(program), *map(str, arguments)], capture_output=True, check=False, cwd=program.parent
+    )
+    return done.stdout.decode(), done.stderr.decode(), done.returncode
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_a_program_in_c_writes_the_same_text(kind, tmp_path):
+    model = exact(network(kind))
+    program = compiled(tmp_path, model)
+    for temperature, seed, prompt in ((0.8, 7, "abc"), (0, 1, "é€"), (2, 2**40 + 3, "")):
+        arguments = ("--temp", temperature, "--seed", seed, "--length", 150, "--prompt", prompt)
+        text, error, status = written(program, *arguments)
+        assert (error, status) == ("", 0)
+        expected = text_of(model, prompt, seed=seed, length=150, temperature=temperature)
+        assert text == prompt + expected
+
+
+@needs_compiler
+def test_a_program_of_bytes_writes_whole_characters(tmp_path):
+    model = exact(network("gru", Vocabulary.of_bytes()))
+    program = compiled(tmp_path, model)
+    text, _, _ = written(program, "--seed", 3, "--length", 100, "--temp", 1.5, "--prompt", "é")
+    assert text == "é" + text_of(model, "é", seed=3, length=100, temperature=1.5)
+    assert len(text) == 101
+
+
+@needs_compiler
+def test_a_program_of_lines_writes_one_line(tmp_path):
+    model = exact(network("lstm"))
+    program = compiled(tmp_path, model, item_end="\n")
+    text, _, _ = written(program, "--seed", 3, "--length", 1000)
+    assert text == text_of(model, "", seed=3, length=1000, item_end="\n")
+    assert text.endswith("\n")
+
+
+@needs_compiler
+def test_weights_may_stand_beside_the_program(tmp_path):
+    model = exact(network("lstm"))
+    program = compiled(tmp_path, model, weights=tmp_path / "model.bin")
+    arguments = ("--seed", 7, "--length", 50, "--prompt", "a")
+    assert written(program, *arguments)[0] == "a" + text_of(model, length=50)
+    (tmp_path / "short.bin").write_bytes((tmp_path / "model.bin").read_bytes()[:-1])
+    for name in ("short.bin", "none.bin"):
+        text, error, status = written(program, *arguments, "--weights", name)
+        assert (text, status) == ("", 2)
+        assert name in error
+
+
+@needs_compiler
+def test_a_program_refuses_what_it_does_not_know(tmp_path):
+    program = compiled(tmp_path, exact(network("elman")))
+    for arguments in (("--temp", "warm"), ("--seed",), ("--top-k", 3), ("--length", -1)):
+        text, error, status = written(program, *arguments)
+        assert (text, status) == ("", 2)
+        assert error.count("\n") == 1
+
+
+@needs_compiler
+def test_a_header_compiles_without_any_library(tmp_path):
+    write_c(exact(network("gru")), tmp_path / "model.h")
+    code = (tmp_path / "model.h").read_text()
+    for absent in ("stdio", "stdlib", "malloc", "main("):
+        assert absent not in code
+    (tmp_path / "board.c").write_text(
+        '#include "model.h"\n'
+        "int symbols[20];\n"
+        "void run(void) {\n"
+        "    int k;\n"
+        "    charrnn_seed(1, 0);\n"
+        "    charrnn_reset();\n"
+        "    for (k = 0; k < 20; k++) charrnn_read(symbols[k] = charrnn_draw(0.8, NULL));\n"
+        "}\n"
+    )
+    subprocess.run(
+        ["cc", "-std=c99", "-ffreestanding", "-Wall", "-Werror", "-c", "board.c"],
+        check=True,
+        cwd=tmp_path,
+    )
+
+
+def test_the_code_beside_the_weights_is_short(tmp_path):
+    write_c(exact(network("peephole")), tmp_path / "model.c")
+    lines = (tmp_path / "model.c").read_text().splitlines()
+    assert len([line for line in lines if not line.startswith(("-", *"0123456789"))]) <= 400
+
+
+def test_a_header_has_its_weights_inside(tmp_path):
+    with pytest.raises(UsageError):
+        write_c(exact(network("gru")), tmp_path / "model.h", weights=tmp_path / "model.bin")
