@@ -52,7 +52,7 @@ if TYPE_CHECKING:  # these rooms are imported with the first model that needs th
 
 FORMAT = "charrnn"
 FORMAT_VERSION = 4
-"""The version of exact models. Those with counts are of version 3, of pairs 2, other language models still of version 1."""
+"""The version of exact models. Those with counts are of version 3, of pairs 2, other language models of version 1."""
 LABELS = "labels"
 """What a header calls the level of symbols that are whole texts."""
 LARGEST_HEADER = 1 << 24

@@ -29,7 +29,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"adapting", "checkpoint"},
     {"runs"},
     {"evaluation", "sampling"},
-    {"compression", "interpret"},
+    {"compression", "interpret", "export"},
     {"render"},
     {"pair_model"},
     {"api"},

@@ -31,7 +31,7 @@ VERBS = {
         "serve",
     ),
     "Measure": ("evaluate", "score", "compare", "sweep"),
-    "Compress": ("compress", "decompress"),
+    "Compress and export": ("compress", "decompress", "export"),
     "Manage": ("inspect", "runs", "corpora"),
 }
 """The verbs in the panels of the help. Each is a module of this package, or a package with a module `command`."""

@@ -82,7 +82,7 @@ def _nearest(x: Decimal, bits: int) -> int:
 
 @cache
 def _squashed() -> tuple[Float64, Float64]:
-    """tanh and σ at every argument from -8 to 8: what the straight lines between the knots give."""
+    """Tanh and σ at every argument from -8 to 8: what the straight lines between the knots give."""
     knots = np.array(tanh_knots(), np.int64)
     at = np.arange(KNOTS << BETWEEN)
     k, part = at >> BETWEEN, at & ((1 << BETWEEN) - 1)
@@ -170,8 +170,9 @@ class ExactOps:
     def softmax(x: npt.NDArray[Any]) -> Float64:
         """Exp(x) / Σ exp(x) over the last axis, rounded down to ACTIVATION."""
         whole = integer_odds(x)
-        part = np.floor(whole * float(1 << ACTIVATION) / whole.sum(-1, keepdims=True))
-        return part / float(1 << ACTIVATION)
+        part: Float64 = np.floor(whole * float(1 << ACTIVATION) / whole.sum(-1, keepdims=True))
+        part /= float(1 << ACTIVATION)
+        return part
 
     def state(self, name: str, x: npt.NDArray[Any]) -> Float64:
         """A state on its grid."""
@@ -208,7 +209,7 @@ def inverse_root(x: Float64) -> Float64:
 
 
 def integer_odds(logits: Any, temperature: float = 1.0) -> Float64:
-    """How likely each symbol is, as an integer from 0 to 2^ODDS_BITS, (..., V), in float64; the likeliest have the largest.
+    """How likely each symbol is, as an integer in float64, (..., V): from 0 to 2^ODDS_BITS, that of the likeliest.
 
     exp((logit - largest) / temperature) by a product of two table entries, rounded down. -inf gives 0.
 
@@ -220,9 +221,7 @@ def integer_odds(logits: Any, temperature: float = 1.0) -> Float64:
     steps = np.floor(np.minimum(below, COARSE) * 4096.0 + 0.5).astype(np.int64)
     high, low = steps >> 8, steps & (FINE - 1)
     coarse, fine = _odds_tables()
-    made: Float64 = np.floor(
-        coarse[np.minimum(high, COARSE)] * fine[low] / float(1 << ODDS_BITS)
-    )
+    made: Float64 = np.floor(coarse[np.minimum(high, COARSE)] * fine[low] / float(1 << ODDS_BITS))
     return made
 
 

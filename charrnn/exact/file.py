@@ -1,4 +1,4 @@
-"""An exact model as tensors of a checkpoint: `NAME` (8 bits) and `NAME.scale` of each matrix, `NAME` (32 bits) of the rest."""
+"""An exact model as the tensors of a checkpoint: `NAME` and `NAME.scale` of each matrix, `NAME` of all else."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,7 +56,9 @@ def restored(
     if not isinstance(bits, dict) or bits.keys() != names:
         raise CheckpointError("the record of the exact model does not name its matrices")
     if not all(type(b) is int and abs(b) <= MOST_BITS for b in bits.values()):
-        raise CheckpointError(f"the bits of an exact model are not from -{MOST_BITS} to {MOST_BITS}")
+        raise CheckpointError(
+            f"the bits of an exact model are not from -{MOST_BITS} to {MOST_BITS}"
+        )
     matrices = {}
     for name in names:
         integers, scales = tensors[name], tensors[name + SCALE]

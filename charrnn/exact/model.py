@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import ModelConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import UsageError
 from charrnn.exact.arithmetic import (
     ACTIVATION,
     FACTOR,
@@ -109,9 +109,11 @@ class ExactModel(CharRNN):
         self.matrices, self.vectors = dict(matrices), dict(vectors)
         hidden_bits = hidden_bits_of(config)
         self.ops = ExactOps(hidden_bits)
-        weights = {name: matrix.weight for name, matrix in matrices.items()}
+        weights: dict[str, Any] = {name: matrix.weight for name, matrix in matrices.items()}
         weights |= {n: v * 2.0 ** -grid_of(n, hidden_bits) for n, v in vectors.items()}
-        weights |= {n: np.zeros(s) for n, s in weight_shapes(config).items() if is_folded(config, n)}
+        weights |= {
+            n: np.zeros(s) for n, s in weight_shapes(config).items() if is_folded(config, n)
+        }
         super().__init__(config, vocabulary, weights)
 
     def _lay_out(self, weights: Mapping[str, Any]) -> None:
@@ -129,16 +131,18 @@ class ExactModel(CharRNN):
     ) -> Self:
         """A copy of this network whose states are edited; see `CharRNN.with_ops`."""
         own = [of and _EditedOps(self.ops.hidden_bits, of) for of in ops]
-        start = {name: rounded(value, ACTIVATION) for name, value in start.items()}
-        return super().with_ops(own, start, edits)
+        begin: Any = {name: rounded(value, ACTIVATION) for name, value in start.items()}
+        return super().with_ops(own, begin, edits)
 
-    def with_weights(self, weights: Mapping[str, Any]) -> Self:
+    def with_weights(self, weights: Mapping[str, Any]) -> Self:  # noqa: ARG002 (see CharRNN)
         """An exact model has the weights that it was exported with.
 
         Raises:
             UsageError: always.
         """
-        raise UsageError("the weights of an exact model cannot be changed", "use the model that it was made of")
+        raise UsageError(
+            "the weights of an exact model cannot be changed", "use the model that it was made of"
+        )
 
 
 class _EditedOps(ExactOps):
@@ -163,8 +167,8 @@ def exact(model: CharRNN) -> ExactModel:
     weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
     if cell.folds_bias:  # both are only ever added
         for layer in range(model.config.num_layers):
-            weights[f"rnn.bias_ih_l{layer}"] = (
-                weights[f"rnn.bias_ih_l{layer}"] + weights.pop(f"rnn.bias_hh_l{layer}")
+            weights[f"rnn.bias_ih_l{layer}"] = weights[f"rnn.bias_ih_l{layer}"] + weights.pop(
+                f"rnn.bias_hh_l{layer}"
             )
     matrices = {name: Matrix.of(w) for name, w in weights.items() if is_matrix(name)}
     vectors = {
@@ -184,7 +188,7 @@ def grid_of(name: str, hidden_bits: int) -> int:
     """The bits behind the point of a weight that is in no matrix."""
     if name.startswith("start."):
         return ACTIVATION if name == "start.c" else hidden_bits
-    return SUM if ".bias_" in name and name.startswith("rnn.") or name == "head.bias" else FACTOR
+    return SUM if (".bias_" in name and name.startswith("rnn.")) or name == "head.bias" else FACTOR
 
 
 def is_matrix(name: str) -> bool:

@@ -1,7 +1,7 @@
 """An exact model as a program in C: one file, without libraries, that writes the same text as `charrnn sample`.
 
-The code lies in charrnn/export/c/: `core.c`, one file for each cell, and `main.c`. What depends on the model stands before
-it: sizes as macros, weights as arrays.
+The code lies in charrnn/export/c/: `core.c`, one file for each cell, and `main.c`. What depends on the model stands
+before it: sizes as macros, weights as arrays.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
@@ -20,6 +19,8 @@ from charrnn.files import write_atomically
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import layer_names, norm_names
 
+MATRIX = "int32_t first, first_scale, rows, columns, bits;"
+"""The fields of a matrix."""
 PER_LINE = 24
 """Numbers in a line of an array."""
 
@@ -62,7 +63,9 @@ class _Program:
         assert {*order} == {*names}
         self._matrices = [model.matrices[name] for name in order]
         self._layers = layers
-        vectors = [n for n in weight_shapes(config) if not is_matrix(n) and not is_folded(config, n)]
+        vectors = [
+            n for n in weight_shapes(config) if not is_matrix(n) and not is_folded(config, n)
+        ]
         sizes = [model.vectors[name].size for name in vectors]
         self._offset = dict(zip(vectors, np.cumsum([0, *sizes]).tolist(), strict=False))
         self._integers = np.concatenate([m.integers.ravel() for m in self._matrices])
@@ -145,8 +148,7 @@ class _Program:
             rows.append(f"{{{first}, {first_scale}, {height}, {width}, {matrix.bits}}}")
             first, first_scale = first + height * width, first_scale + height
         parts = [
-            "static const struct { int32_t first, first_scale, rows, columns, bits; } MATRICES[] = "
-            f"{{\n    {', '.join(rows)}}};\n",
+            f"static const struct {{ {MATRIX} }} MATRICES[] = {{\n    {', '.join(rows)}}};\n",
             self._offsets("BIAS", "bias_ih"),
         ]
         if not model.cell.folds_bias:
@@ -177,7 +179,9 @@ class _Program:
         return "".join(parts)
 
     def _offsets(self, name: str, short: str) -> str:
-        return _array("static const int32_t", name, [self._offset[la[short]] for la in self._layers])
+        return _array(
+            "static const int32_t", name, [self._offset[la[short]] for la in self._layers]
+        )
 
 
 def _array(kind: str, name: str, values: Iterable[int]) -> str:

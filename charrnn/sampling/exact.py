@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from charrnn.config import SamplingConfig
 from charrnn.exact.arithmetic import integer_odds
@@ -29,7 +30,7 @@ class ExactProcessor(LogitsProcessor):
 
     def draw(
         self,
-        logits: Float64,
+        logits: npt.NDArray[np.floating],
         u: float | Float64,
         *,
         position: int | Ids = 0,
@@ -39,6 +40,7 @@ class ExactProcessor(LogitsProcessor):
         """Draw the next symbol of one sample, or of N; see `LogitsProcessor.draw`."""
         if self._has_others:
             return draw(integer_odds(self._process(logits, position, histories, allowed)), u)
+        logits = rules.finite(logits)
         if allowed is not None or self.banned is not None:
             logits = rules.ban(logits, self._forbidden(allowed))
         temperature = self.config.temperature

@@ -110,6 +110,7 @@ def test_a_number_is_within_its_bounds_or_refused_in_one_line(function, changes,
 WORDS = {
     *(
         "level",
+        "weights",
         "separator",
         "field",
         "globs",

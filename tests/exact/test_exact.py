@@ -4,7 +4,6 @@ import itertools
 import shutil
 import subprocess
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 
 import charrnn
 from charrnn.api import ExactLanguageModel, LanguageModel
-from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.errors import UsageError
 from charrnn.exact.arithmetic import (
     ACTIVATION,
     SUM,
