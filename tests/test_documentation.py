@@ -31,6 +31,9 @@ PAGES = {str(path.relative_to(ROOT)): path for path in (README, *sorted(DOCS.rgl
 LIKE_PLAYS = ("plays-lstm", "plays-gru", "excerpt", "python")
 """The runs that the pages name, beside plays, hello and names."""
 
+UNITS = 96
+"""Units of these runs' layers; of larger numbers on the pages the last two digits count."""
+
 
 def blocks(page):
     """The language and text of each fenced block of a page."""
@@ -83,7 +86,7 @@ def fill(folder):
     (folder / "sizes.toml").write_text(SIZES)
     (folder / "plays.txt").write_text("".join(map(chr, range(32, 127))) + "\n" + make_text(2500))
     for run, *shape in (
-        ("plays", "--hidden-size", 256, "--layers", 2),
+        ("plays", "--hidden-size", UNITS, "--layers", 2),
         ("hello", "--hidden-size", 3, "--val-fraction", 0),
         ("names", "--hidden-size", 16, "--lines"),
     ):
@@ -236,6 +239,7 @@ def shortened(line):
 
     Where the line has such an option of its own, that one counts: what comes last wins.
     """
+    line = re.sub(r"(?<=\bL[01]\.[ch]\.)\d(?=\d\d\b)", "", line)
     line = re.sub(r"(charrnn sample )(?=[^|]*--infill)", r"\1--beam 16 ", line)
     line = line.replace(" --length 5000", " --length 1500")
     line = line.replace(" --max-chars 100000", " --max-chars 10000")
