@@ -836,6 +836,8 @@ class SamplingConfig(BasicSamplingConfig):
 AdaptingRule = Literal["rms", "sgd"]
 ADAPTING_RATES = {"rms": 0.001, "sgd": 0.1}
 """The default learning rate of each rule."""
+HIGHEST_ADAPTING_RATES = {"rms": 1.0, "sgd": 10.0}
+"""The highest learning rate of each rule; at rms 1, each weight moves by about 1 at each step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -855,7 +857,7 @@ class AdaptingConfig(Config):
         "Learning rate.",
         low=0,
         above=True,
-        high=100,
+        high=max(HIGHEST_ADAPTING_RATES.values()),
         default_text="0.001 for rms, 0.1 for sgd",
         needs=("adapt",),
         panel=ADAPTING,
@@ -875,6 +877,16 @@ class AdaptingConfig(Config):
         needs=("adapt",),
         panel=ADAPTING,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        highest = HIGHEST_ADAPTING_RATES[self.adapt_rule]
+        if self.rate > highest:
+            raise SettingError.naming(
+                f"{{adapt_rate}} must be at most {highest:g} with {{adapt_rule:{self.adapt_rule}}}, not {{found:g}}",
+                f"try {{adapt_rate:{ADAPTING_RATES[self.adapt_rule]:g}}}, its default",
+                found=self.rate,
+            )
 
     @property
     def rate(self) -> float:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 
 from charrnn.adapting.learner import Learner
-from charrnn.config import ADAPTING_RATES, AdaptingConfig
+from charrnn.config import ADAPTING_RATES, HIGHEST_ADAPTING_RATES, AdaptingConfig
 from charrnn.errors import SettingError
 from charrnn.model import CharRNN
 from charrnn.numerics import Ids
@@ -44,6 +44,8 @@ def choose_rate(
     def cost(exponent: int) -> float:
         """Nats per symbol at the usual rate, changed by some factors."""
         rate = float(f"{ADAPTING_RATES[config.adapt_rule] * FACTOR**exponent:.2g}")
+        if rate > HIGHEST_ADAPTING_RATES[config.adapt_rule]:
+            return math.inf
         if rate not in tried:
             own = dataclasses.replace(config, adapt_rate=rate)
             tried[rate] = _nats(Learner(model, own, end), ids, progress)

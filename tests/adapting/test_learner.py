@@ -12,7 +12,7 @@ from variants import VARIANTS, every_cell
 from charrnn.adapting.learner import LEAST, Learner
 from charrnn.adapting.rates import choose_rate
 from charrnn.api import LanguageModel
-from charrnn.config import ADAPTING_RATES, AdaptingConfig
+from charrnn.config import ADAPTING_RATES, HIGHEST_ADAPTING_RATES, AdaptingConfig
 from charrnn.counts.counting import count
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.counts.mixture import Counts
@@ -225,9 +225,17 @@ def test_a_rate_at_which_the_weights_grow_without_bound_is_refused(wording):
         learn(
             model_of("elman", activation="relu"),
             IDS,
-            AdaptingConfig(adapt_rule="sgd", adapt_rate=99.0),
+            AdaptingConfig(adapt_rule="sgd", adapt_rate=10.0, adapt_chunk=1),
         )
     wording(caught.value)
+
+
+@pytest.mark.parametrize(("rule", "highest"), HIGHEST_ADAPTING_RATES.items())
+def test_a_rate_beyond_sense_is_refused(rule, highest, wording):
+    assert AdaptingConfig(adapt_rule=rule, adapt_rate=highest).rate == highest
+    for rate in (1.01 * highest, 99.0):
+        with wording.raises(CharrnnError):
+            AdaptingConfig(adapt_rule=rule, adapt_rate=rate)
 
 
 @pytest.mark.parametrize("how", [{"window": 9}, {"streams": 2}, {"adapt": 0.1}])

@@ -120,6 +120,7 @@ def test_settings_of_pairs_need_pairs(options, see, wording):
         ("reverse.tsv", "--learn-start"),
         ("reverse.tsv", "--reset-every", 3),
         ("reverse.tsv", "--count-size", 3),
+        ("reverse.tsv", "--counts"),
         ("reverse.tsv", "--init-from", "reverse"),
         ("cases.tsv", "--bidirectional"),
         ("kinds.tsv", "--val-fraction", 0, "--patience", 3),

@@ -197,3 +197,10 @@ def test_ctrl_c_while_the_machine_is_measured_ends_with_a_line(here, monkeypatch
     monkeypatch.setattr("charrnn.cli.work.die_by_signal", die)
     verb, *options = line
     wording(here(verb, "corpus.txt", *SMALL, "--minutes", 1, *options, status=130))
+
+
+def test_a_run_without_counts_says_why(here, tmp_path, wording):
+    (tmp_path / "short.txt").write_text(make_text(1500), encoding="utf-8")
+    quickly = (*SMALL, "--steps", 2, "--overwrite", "--no-baselines")
+    wording(here("train", "short.txt", *quickly), only="no counts")
+    wording(here("train", "short.txt", *quickly, "--no-counts"), only="no counts")

@@ -87,6 +87,10 @@ def train(
     this machine. Ctrl-C stops cleanly; --resume continues exactly where the run stopped. SIGUSR1, a cluster's warning
     before its time limit, stops it with exit status 75: run the same line again.
     """
+    if config.pairs and saving.counts and "counts" in given:
+        raise SettingError.naming(
+            "{pairs} and {counts} cannot be used together", "leave one of them out"
+        )
     check_logs(run)
     command_line = CommandLine(corpus or [], config, request, run, saving, start)
     with requeued_by_signal():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.terminal import print_json
+from charrnn.cli.terminal import print_json, say
 from charrnn.cli.train import pairs
 from charrnn.cli.train.baselines import measured, print_line
 from charrnn.runs import BEST, RUNS, checkpoint_of_run
@@ -72,6 +72,8 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
         return _report_pairs(trainer, baselines=baselines, as_json=as_json)
     best = best_checkpoint(trainer)
     evaluation = evaluate_best(trainer, best)
+    if best.counts is None and trainer.saving.counts:
+        say_why_no_counts(trainer)
     if not as_json:
         print_metrics(trainer, evaluation, best.counts)
     wanted = baselines and evaluation is not None
@@ -161,6 +163,18 @@ def print_metrics(
         print(f"{'':<12}network {alone:.4f}, with counts {both:.4f} bits per {unit} ({read})")
     if trainer.progress.best_step == 0:
         print("training did not improve on the initial model, which was saved unchanged")
+
+
+def say_why_no_counts(trainer: "Trainer") -> None:
+    """Report that the training text was not counted, because their weight cannot be fitted."""
+    from charrnn.counts.mixture import FEWEST
+
+    held_out, unit = len(trainer.corpus.val), noun_of(trainer.corpus.config.level)
+    if held_out <= FEWEST:
+        say(
+            f"note        no counts: more than {counted(FEWEST, unit)} of validation text would show how much they "
+            f"help, and there are {held_out:,}"
+        )
 
 
 def print_comparison(result: Result, longer: str) -> None:
