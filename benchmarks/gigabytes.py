@@ -28,8 +28,20 @@ GB, MB = 10**9, 10**6
 LINES, WORDS = 100_000, 20_000
 """Different lines, and different words of which they are made."""
 GROUPS = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))
+STEPS = 20
+"""Steps that are made at each start, while memory is watched."""
 TRAIN = (
-    *("--steps", "1", "--hidden-size", "64", "--layers", "1", "--batch-size", "64"),
+    *(
+        "--steps",
+        "1000000",
+        "--exact-steps",
+        "--hidden-size",
+        "64",
+        "--layers",
+        "1",
+        "--batch-size",
+        "64",
+    ),
     *("--sequence-length", "64", "--no-counts", "--no-baselines", "--overwrite"),
 )
 
@@ -170,14 +182,18 @@ def start(
         watcher = threading.Thread(target=watch)
         watcher.start()
         assert process.stdout
-        seconds = next(
-            (time.perf_counter() - began for event in process.stdout if '"step"' in event), 0.0
-        )
+        seconds, steps = 0.0, 0
+        for event in process.stdout:
+            steps += '"event": "step"' in event
+            if steps == 1 and not seconds:
+                seconds = time.perf_counter() - began
+            if steps == STEPS:
+                break
+        process.kill()  # what follows is no longer about the text
         process.stdout.read()
-        status = process.wait()
         watcher.join()
-    if status:
-        sys.exit(f"charrnn train ended with status {status}")
+    if steps < STEPS:
+        sys.exit(f"charrnn train ended after {steps} steps")
     return seconds, most
 
 

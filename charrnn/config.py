@@ -146,7 +146,8 @@ class CorpusConfig(Config):
     )
     field: str | None = setting(
         None,
-        "Read this column or key of .csv, .tsv, .jsonl and .json files; each value is a separate text.",
+        "Read this column or key of .csv, .tsv, .jsonl, .json and .parquet files, or of a saved dataset; each value is "
+        "a separate text.",
         metavar="NAME",
         panel=TEXT,
     )

@@ -14,6 +14,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
 from charrnn.files import write_atomically
 from charrnn.temporaries import temporary_folder
+from charrnn.text.columns import dataset_sources
 from charrnn.text.folders import folder_sources
 from charrnn.text.generated import GENERATORS
 from charrnn.text.library import python_sources
@@ -236,7 +237,8 @@ def find_sources(
         if name == "-":
             sources.append(stdin())
         elif os.path.isdir(name):  # noqa: PTH112 (Path's raises for a name that is too long)
-            sources += folder_sources(path, config, notes, defer=defer)
+            dataset = dataset_sources(path, config.field, notes)
+            sources += dataset or folder_sources(path, config, notes, defer=defer)
         elif os.path.exists(name) or name not in CATALOG:  # noqa: PTH110 (the same)
             sources.append(_named_file(name))
         elif CATALOG[name] is PYTHON:

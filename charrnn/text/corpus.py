@@ -188,7 +188,7 @@ def read_corpus(
     if config.field is not None and not any(map(table_kind, sources)):
         raise DataError.naming(
             "{name} is not a table, so {field} does not apply",
-            "a table is a .csv, .tsv, .jsonl or .json file",
+            "a table is a .csv, .tsv, .jsonl, .json, .parquet or .arrow file",
             name=sources[0].name,
         )
     large = large_text(sources, config, cache, notes, watch)

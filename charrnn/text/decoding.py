@@ -137,8 +137,9 @@ def text_pieces(
 def refuse_format(first: bytes, name: str) -> None:
     """Raise NotTextError if a file that begins with these bytes has a format that is no text."""
     if kind := format_of(first[:START], name):
-        hint = kind.hint(name)
-        raise NotTextError(f"{name} is {kind.noun}, not a text", hint, kind.noun, literal(hint))
+        hint = kind.reads or literal(kind.hint(name))
+        message = literal(f"{name} is {kind.noun}, not a text")
+        raise NotTextError.naming(message, hint).because(kind.noun, hint)
 
 
 def _and_then(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:

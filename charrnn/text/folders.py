@@ -11,6 +11,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import DataError
 from charrnn.text.decoding import NotTextError, text_pieces
 from charrnn.text.sources import Notes, TextSource, byte_pieces, file_source, unreadable
+from charrnn.text.tables import is_binary
 
 UNREADABLE = "unreadable"
 LARGE = 1 << 26
@@ -129,7 +130,8 @@ def text_file(
     name = _inside(path, folder)
     try:
         source = _held(file_source(path), held)
-        for _ in text_pieces(source, config, Notes()) if config.level == "char" else ():
+        is_text = config.level == "char" and not (config.field and is_binary(source))
+        for _ in text_pieces(source, config, Notes()) if is_text else ():
             pass
     except NotTextError as error:
         notes.skip(name, error.reason, error.remedy)

@@ -19,6 +19,8 @@ class Format:
     does."""
     packs: bool = False
     """Whether it holds packed text, whose bytes have no form that a network could learn."""
+    reads: str = ""
+    """The setting that reads it, in a sentence with its name in braces."""
 
     def hint(self, name: str) -> str:
         """What to type for a file of this name: "to get its text: pandoc a.docx -t plain -o a.txt"."""
@@ -33,6 +35,7 @@ class Format:
 
 
 STDIN = "standard input"
+FIELD = "{field:NAME} reads one of its columns, each value as a separate text"
 UNZIP = "unzip {file} -d {stem}"
 UNTAR = "mkdir {stem} && tar -xf {file} -C {stem}"
 PANDOC = "pandoc {file} -t plain -o {stem}.txt"
@@ -77,7 +80,7 @@ AT_THE_START = (
     (b"\x04\x22\x4d\x18", Format("an lz4 file", "lz4 -d {file} {stem}.txt")),
     (b"\x1f\x9d", Format("a .Z file", "uncompress -c {file} > {stem}.txt")),
     (b"SQLite format 3\0", Format("an SQLite database", SQLITE)),
-    (b"PAR1", Format("a Parquet table", "duckdb -c \"copy '{file}' to '{stem}.csv'\"")),
+    (b"PAR1", Format("a Parquet table", reads=FIELD)),
     (b"\x89PNG\r\n\x1a\n", IMAGE),
     (b"\xff\xd8\xff", IMAGE),
     (b"GIF87a", IMAGE),
@@ -114,7 +117,8 @@ AT_THE_START = (
     (b"wOF2OTTO", FONT),
     (b"\x80\x04\x95", Format("a Python pickle")),
     (b"\x80\x05\x95", Format("a Python pickle")),
-    (b"ARROW1\0\0", Format("an Arrow table", "duckdb -c \"copy '{file}' to '{stem}.csv'\"")),
+    (b"ARROW1\0\0", Format("an Arrow table", reads=FIELD)),
+    (b"\xff\xff\xff\xff", Format("an Arrow table", reads=FIELD)),  # a stream of one
     (b"\x93NUMPY", Format("a NumPy array")),
     (b"\x89HDF\r\n\x1a\n", Format("an HDF5 file")),
 )

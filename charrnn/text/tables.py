@@ -1,5 +1,7 @@
 """Tables of texts: one column of a .csv or .tsv file, one key of a .jsonl or .json file, each value a text of its own.
 
+Columns of .parquet and .arrow files are read by `charrnn.text.columns`.
+
 A key of a nested object is written with a dot: message.text. Lists on the way are read through, so that messages.text
 reads each of {"messages": [{"text": ...}, ...]}. A dot alone means the strings of a list that has no keys: ["...", ...].
 """
@@ -12,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError
+from charrnn.errors import DataError, EnvironmentFault
+from charrnn.text.columns import BINARY, column_names, rows
 from charrnn.text.decoding import text_pieces
 from charrnn.text.sources import Notes, TextSource, byte_pieces
 from charrnn.wording import did_you_mean, listed
@@ -36,6 +39,7 @@ KINDS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
+    **BINARY,
 }
 
 
@@ -47,7 +51,7 @@ def _suffix(source: TextSource) -> str:
 
 
 def table_kind(source: TextSource) -> str | None:
-    """What kind of table a source is by its name's ending: csv, jsonl, json, or None; of a pipe, by how it begins."""
+    """What kind of table a source is by its name's ending: csv, parquet, ... or None; of a pipe, by how it begins."""
     if source.name != "standard input":
         return KINDS.get(_suffix(source))
     start = next(byte_pieces(source), b"")[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -64,12 +68,28 @@ def values(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[s
     """
     assert config.field is not None
     kind, pieces = table_kind(source), _text_pieces(source, config, notes)
-    if kind == "csv":
+    if is_binary(source):
+        found = _values_of(source, _rows(source, str(kind), config.field), config.field)
+    elif kind == "csv":
         found = _column(source, pieces, config.field)
     else:
         objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
         found = _values_of(source, objects, config.field)
     return (value for value in found if value)
+
+
+def is_binary(source: TextSource) -> bool:
+    """Whether a source is a table that is no text."""
+    return table_kind(source) in BINARY.values()
+
+
+def _rows(source: TextSource, kind: str, field: str) -> Iterator[Any]:
+    """The rows of a table, with the column that has a field: a column of its own, or a key inside one."""
+    names = column_names(source, kind)
+    own = [name for name in names if field == name or field.startswith(f"{name}.")]
+    if not own:
+        raise _lacks(source, field, names, "column")
+    return rows(source, kind, max(own, key=len))
 
 
 def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
@@ -79,11 +99,13 @@ def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
         return []
     pieces = itertools.islice(_text_pieces(source, config, Notes()), SEEN_PIECES)
     try:
+        if is_binary(source):
+            return column_names(source, kind)
         if kind == "csv":
             return _header(source, _lines(source, pieces))[0]
         objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
         return _fields(objects)
-    except DataError:
+    except (DataError, EnvironmentFault):
         return []
 
 
@@ -257,7 +279,9 @@ def _as_text(source: TextSource, field: str, value: Any) -> str:
         inner = [f"{field}.{name}" for name in _keys([value])]
         hint = f"give a key inside it: {listed(inner)}" if inner else ""
         raise DataError(f"{source.name}: {field} is {what}, not a text", hint)
-    return json.dumps(value)
+    if isinstance(value, bytes):
+        raise DataError(f"{source.name}: {field} is of bytes, not of text")
+    return json.dumps(value, default=str)
 
 
 def _fields(objects: Iterable[Any]) -> list[str]:

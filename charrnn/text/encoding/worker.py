@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import DataError
+from charrnn.errors import CharrnnError
 from charrnn.text.encoding.numbering import CHANGED, ChangedError, write_shard
 from charrnn.text.encoding.reading import read_task
 from charrnn.text.encoding.shards import Shard
@@ -23,7 +23,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The answer to a request: its `result`, or why there is none."""
     try:
         return {"result": DOES[request["do"]](**request["with"])}
-    except DataError as error:
+    except CharrnnError as error:
         return {REFUSED: error.message}
     except ChangedError:
         return {REFUSED: CHANGED}
