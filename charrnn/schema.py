@@ -166,6 +166,7 @@ class MachineRecord(Config):
     bfloat16: bool | None = setting(None, "Whether the processor has bfloat16.")
     device: str = setting("", "The device.")
     threads: int = setting(1, "CPU threads.")
+    processes: int = setting(1, "Processes that trained together.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,12 +30,18 @@ MOST_COLUMNS = 1000
 """The widest terminal that output is made for."""
 _quiet = False
 _arguments: tuple[str, ...] = ()
+_farewells: list[Callable[[], object]] = []
 
 
 def set_arguments(arguments: Iterable[str]) -> None:
     """Keep the command line, for hints that repeat it."""
     global _arguments  # noqa: PLW0603 (one process obeys one command line)
     _arguments = tuple(arguments)
+
+
+def own_arguments() -> tuple[str, ...]:
+    """The command line, without the name of the program."""
+    return _arguments
 
 
 def with_stdin(name: str) -> str:
@@ -143,8 +149,15 @@ SIGUSR1: int | None = getattr(signal, "SIGUSR1", None)
 """A cluster's warning before it ends a job; None where the system has no such signal."""
 
 
+def at_death(farewell: Callable[[], object]) -> None:
+    """Call this before the process ends itself by a signal."""
+    _farewells.append(farewell)
+
+
 def die_by_signal(number: int) -> NoReturn:
     """Exit as if killed by the signal, so that a shell's loop stops too; after SIGUSR1 with the status REQUEUE."""
+    while _farewells:
+        _farewells.pop()()
     if number == SIGUSR1:
         raise SystemExit(REQUEUE)
     signal.signal(number, signal.SIG_DFL)
@@ -264,9 +277,23 @@ def run(command: Callable[[], object]) -> NoReturn:
         fault = EnvironmentFault(f"cannot {what}: {error.strerror or error}")
     fault = _flush() or fault
     if fault:
-        report(fault)
+        if not _follows():
+            report(fault)
         status = fault.exit_status
     raise SystemExit(status)
+
+
+def _follows() -> bool:
+    """Whether this is a process of `train` whose errors rank 0 has too."""
+    if "RANK" not in os.environ or _arguments[:1] != ("train",):
+        return False
+    from charrnn.training.place import place_in
+
+    try:
+        place = place_in(os.environ)
+    except UsageError:
+        return os.environ["RANK"] != "0"
+    return place is not None and place.follows
 
 
 def without_torch() -> EnvironmentFault:

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
@@ -13,45 +12,54 @@ import torch
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import CharrnnError
 from charrnn.training.machine import memory_faults
-from charrnn.training.place import LAUNCHED, Place
-from charrnn.training.ranks import GRACE, Dismissed, RankError, Ranks, first_line, joined
+from charrnn.training.place import Place
+from charrnn.training.ranks import Dismissed, RankError, Ranks, first_line, join
 from charrnn.training.replica import Replica
 
-IGNORED_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-"""Signals that are for rank 0, which decides what they mean; a launcher may send them to all."""
+WARNINGS = ("SIGUSR1", "SIGUSR2")
+ENDS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals for rank 0, which decides what they mean; a launcher may send them to all."""
 
 
-def follow(place: Place, report: Callable[[CharrnnError], object]) -> NoReturn:
+def follow(
+    place: Place,
+    report: Callable[[CharrnnError], object],
+    spelled: Callable[[CharrnnError], CharrnnError],
+) -> NoReturn:
     """Follow rank 0, and end the process with it.
 
     Args:
         place: the place of this process.
-        report: reports that rank 0 was lost, which rank 1 does for all.
+        report: reports that rank 0 was lost.
+        spelled: an error with its settings spelled for the user.
     """
 
     def lost(fault: CharrnnError) -> NoReturn:
         is_end = isinstance(fault, Dismissed)
-        if not is_end and place.rank == 1 and LAUNCHED not in os.environ:
-            report(fault)
+        if not is_end:
+            report(spelled(fault))
         _exit(0 if is_end else fault.exit_status)
 
-    with joined(place, lost) as ranks:
-        assert isinstance(ranks, Ranks)
-        for name in IGNORED_SIGNALS:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_IGN)
-        try:
-            _obey(ranks)
-        except RankError as fault:
-            lost(fault)
-        except CharrnnError as fault:
-            ranks.tell(fault)
-            _exit(fault.exit_status)
-        except Exception as error:  # noqa: BLE001 (a bug, of which rank 0 learns as well)
-            time.sleep(GRACE)  # unless rank 0 has ended, which ends this process
-            traceback.print_exc()
-            ranks.tell(CharrnnError(f"internal error: {first_line(error)}", "please report it"))
-            _exit(CharrnnError.exit_status)
+    _ignore(*WARNINGS)
+    ranks = join(place, lost)
+    _ignore(*ENDS)
+    try:
+        _obey(ranks)
+    except RankError as fault:
+        lost(fault)
+    except CharrnnError as fault:
+        ranks.tell(spelled(fault))
+        _exit(fault.exit_status)
+    except Exception as error:  # noqa: BLE001 (a bug, of which rank 0 learns as well)
+        traceback.print_exc()
+        ranks.tell(CharrnnError(f"internal error: {first_line(error)}", "please report it"))
+        _exit(CharrnnError.exit_status)
+
+
+def _ignore(*names: str) -> None:
+    for name in names:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _obey(ranks: Ranks) -> NoReturn:

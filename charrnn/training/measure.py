@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ from charrnn.training.plan import (
     reading,
     with_limit,
 )
+from charrnn.training.ranks import apart, here, num_cores
 from charrnn.training.replica import Replica
-from charrnn.training.speed import Machine, Trial
+from charrnn.training.speed import Machine, Together, Trial
 
 TRIAL_SECONDS = 0.4
 TRIAL_DROPOUT = 0.1
@@ -112,7 +114,25 @@ def plan_here(
         exact = Trial.of(plan.model_config, planned, seconds)
         machine = dataclasses.replace(machine, trials=(*machine.trials, exact))
         plan = make_plan(size, machine, network, request)
+    if here().size > 1:
+        planned = _as_read(size, plan.config)
+        plan = dataclasses.replace(plan, together=_together(plan.model_config, planned, measure))
     return plan
+
+
+def _together(network: ModelConfig, config: TrainingConfig, measure: Measure) -> Together:
+    """What the processes that train together are worth: they, and one of them alone, are measured in turn, twice."""
+    threads = [num_cores(), 1] if config.device == "cpu" else [config.threads]
+    ways = [dataclasses.replace(config, threads=count) for count in dict.fromkeys(threads)]
+    together, alone = [], []
+    for _ in range(2):
+        together.append(measure(network, config))
+        with apart():
+            times = [(measure(network, way), way) for way in ways]
+        ways = [min(times, key=itemgetter(0))[1]]
+        alone += [seconds for seconds, _ in times]
+    of_one = ways[0].threads if config.device == "cpu" else 0
+    return Together(here().size, min(together), min(alone), of_one)
 
 
 def _as_read(size: CorpusSize, config: TrainingConfig) -> TrainingConfig:

@@ -9,6 +9,7 @@ itself, or AdamW's, is ruled by a few (K. Jordan and others, "Muon: An optimizer
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from charrnn.config import TrainingConfig
 from charrnn.network.shapes import is_recurrent_matrix
+from charrnn.training.ranks import Alone
 
 FUSED = ("cpu", "cuda")
 """Types of devices on which AdamW updates all weights in one kernel; on others torch may have none."""
@@ -51,30 +53,41 @@ class Muon(torch.optim.Optimizer):
         lr: how far an update turns them.
         weight_decay: decoupled, as AdamW's.
         dtype: the dtype of the iteration's products.
+        ranks: the processes that train together: each computes its share of the matrices for all.
     """
 
     def __init__(
-        self, params: Sequence[Tensor], lr: float, weight_decay: float, dtype: torch.dtype
+        self,
+        params: Sequence[Tensor],
+        lr: float,
+        weight_decay: float,
+        dtype: torch.dtype,
+        ranks: Alone | None = None,
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
-        self.dtype = dtype
+        self.dtype, self.ranks = dtype, ranks or Alone()
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One update from the gradients."""
         assert closure is None
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if not state:
-                    state["momentum"] = torch.zeros_like(weight)
-                momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
-                update = orthogonalized(weight.grad.lerp(momentum, MOMENTUM), self.dtype)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            directions = [self._direction(weight) for weight in weights]
+            updates = self.ranks.divided(partial(orthogonalized, dtype=self.dtype), directions)
+            for weight, update in zip(weights, updates, strict=True):
                 scale = math.sqrt(max(1, weight.shape[0] / weight.shape[1]))
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(update, alpha=-group["lr"] * scale)
+
+    def _direction(self, weight: Tensor) -> Tensor:
+        """The gradient with its momentum, which is updated."""
+        assert weight.grad is not None
+        state = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
+        return weight.grad.lerp(momentum, MOMENTUM)
 
 
 class Optimizer:
@@ -83,9 +96,12 @@ class Optimizer:
     Args:
         network: its recurrent layers' weights are named rnn.*, its learned initial states start.*.
         config: the learning rates, at their largest, the decay, and the precision of Muon's products.
+        ranks: the processes that train together.
     """
 
-    def __init__(self, network: torch.nn.Module, config: TrainingConfig) -> None:
+    def __init__(
+        self, network: torch.nn.Module, config: TrainingConfig, ranks: Alone | None = None
+    ) -> None:
         matrices, others, recurrent = [], [], []
         for name, parameter in network.named_parameters():
             if parameter.dim() < 2 or name.startswith("start."):
@@ -111,7 +127,7 @@ class Optimizer:
         ]
         if recurrent:
             dtype = getattr(torch, config.precision)
-            self.parts.append(Muon(recurrent, config.muon_learning_rate, decay, dtype))
+            self.parts.append(Muon(recurrent, config.muon_learning_rate, decay, dtype, ranks))
         self._groups = [(part, group) for part in self.parts for group in part.param_groups]
         self._peaks = [group["lr"] for _, group in self._groups]
         self._part_of = {p: part for part, group in self._groups for p in group["params"]}

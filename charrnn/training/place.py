@@ -4,14 +4,11 @@ Nothing here needs torch.
 """
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from charrnn.errors import UsageError
 
-LAUNCHED = "CHARRNN_LAUNCHED"
-"""The variable that `charrnn train --processes` sets in the processes that it starts: it reports how they end."""
 VARIABLES = {
     "rank": "RANK",
     "size": "WORLD_SIZE",
@@ -44,7 +41,7 @@ class Place:
         return {VARIABLES[name]: str(value) for name, value in dataclasses.asdict(self).items()}
 
 
-def own_place(environment: Mapping[str, str] = os.environ) -> Place | None:
+def place_in(environment: Mapping[str, str]) -> Place | None:
     """The place that the environment describes; None: this process trains alone.
 
     Raises:

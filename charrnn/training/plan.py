@@ -28,7 +28,7 @@ from charrnn.training.allowed import SECONDS_BETWEEN, AllowedRun, CorpusSize, al
 from charrnn.training.data import Epoch, one_epoch
 from charrnn.training.item_order import BatchShape
 from charrnn.training.reasons import plan_sentences
-from charrnn.training.speed import Machine
+from charrnn.training.speed import Machine, Together
 
 SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Hidden sizes that a plan chooses from."""
@@ -62,6 +62,8 @@ class Plan:
     wanted: BatchShape
     """The shape of its batches, but for a text that is too short for it."""
     request: TrainingRequest
+    together: Together | None = None
+    """What several processes are worth; None: there is one."""
 
     @property
     def model_config(self) -> ModelConfig:
@@ -82,8 +84,9 @@ class Plan:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The run and its reasons in three sentences."""
-        return plan_sentences(self.run, self.config, self.wanted, self.request, self.seconds)
+        """The run and its reasons in three sentences, and what several processes are worth in a fourth."""
+        sentences = plan_sentences(self.run, self.config, self.wanted, self.request, self.seconds)
+        return (*sentences, self.together.sentence) if self.together else sentences
 
 
 def make_plan(

@@ -13,16 +13,17 @@ import contextlib
 import datetime as dt
 import itertools
 import json
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from charrnn.errors import CharrnnError, EnvironmentFault
+from charrnn.errors import CharrnnError, EnvironmentFault, SettingError
 from charrnn.training.messages import packed, unpacked
 from charrnn.training.place import Place, share
 
@@ -70,9 +71,18 @@ class Alone:
         """The rows of all ranks, side by side."""
         return tensors
 
+    def divided(
+        self, computed: Callable[[Tensor], Tensor], matrices: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """A function of each matrix, with a result of the same shape."""
+        return [computed(matrix) for matrix in matrices]
+
     def guarded(self) -> contextlib.AbstractContextManager[None]:
         """A context in which an error that follows from the end of another rank becomes that of its end."""
         return contextlib.nullcontext()
+
+    def close(self) -> None:
+        """No-op: no one follows."""
 
 
 class Ranks(Alone):
@@ -86,15 +96,15 @@ class Ranks(Alone):
     def __init__(self, place: Place, lost: Lost) -> None:
         super().__init__()
         self.place, self.rank, self.size = place, place.rank, place.size
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._lost = lost
         self._fault: CharrnnError | None = None
         self._noticed = threading.Event()
         self._is_closing = False
         torch.set_num_threads(max(1, num_cores() // place.local_size))
-        if self.device.type == "cuda":
+        has_gpu = place.local_rank < torch.cuda.device_count()
+        if has_gpu:
             torch.cuda.set_device(place.local_rank)
-        backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
         try:
             dist.init_process_group(
                 backend, timeout=PATIENCE, rank=place.rank, world_size=place.size
@@ -174,6 +184,34 @@ class Ranks(Alone):
                     dist.recv(tensor, rank)
             parts.append(part)
         return tuple(torch.cat(tensor, 1) for tensor in zip(*parts, strict=True))
+
+    def divided(
+        self, computed: Callable[[Tensor], Tensor], matrices: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """A function of each matrix, the same on all ranks, of which each rank computes its share for all."""
+        owners = self._owners(matrices)
+        results = [
+            computed(matrix).float().contiguous()
+            if owner == self.rank
+            else torch.empty_like(matrix)
+            for matrix, owner in zip(matrices, owners, strict=True)
+        ]
+        works = [
+            dist.broadcast(result, owner, async_op=True)
+            for result, owner in zip(results, owners, strict=True)
+        ]
+        for work in works:
+            work.wait()
+        return results
+
+    def _owners(self, matrices: Sequence[Tensor]) -> list[int]:
+        """The rank of each matrix: the largest first, each to the one with the least to do."""
+        loads = [0] * self.size
+        owners = [0] * len(matrices)
+        for k in sorted(range(len(matrices)), key=lambda k: -matrices[k].numel()):
+            owners[k] = loads.index(min(loads))
+            loads[owners[k]] += matrices[k].numel() * min(matrices[k].shape)
+        return owners
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -259,8 +297,6 @@ def first_line(error: BaseException) -> str:
 
 def num_cores() -> int:
     """The processor's cores that this process may use, as torch counts them for itself."""
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -272,20 +308,53 @@ def here() -> Alone:
     return _here[0]
 
 
-@contextlib.contextmanager
-def joined(place: Place | None, lost: Lost) -> Iterator[Alone]:
-    """Train together with the other ranks in this block; None: alone.
+def join(place: Place, lost: Lost) -> Ranks:
+    """Join the other ranks, until `leave`: every network that this process then trains is trained by all.
 
     Raises:
         EnvironmentFault: the others cannot be reached.
     """
-    if place is None:
-        yield _here[0]
-        return
     ranks = Ranks(place, lost)
-    before, _here[0] = _here[0], ranks
+    _here[0] = ranks
+    return ranks
+
+
+def leave() -> None:
+    """Let the other ranks end, and go on alone."""
+    before, _here[0] = _here[0], Alone()
+    before.close()
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """A block in which this process works alone, while the others wait."""
+    before, _here[0] = _here[0], Alone()
     try:
-        yield ranks
+        yield
     finally:
         _here[0] = before
-        ranks.close()
+
+
+def require_devices(device: str, place: Place) -> None:
+    """Check that each process of a machine can have a device of its own.
+
+    Raises:
+        SettingError: one GPU is to be used by all.
+        EnvironmentFault: there are too few GPUs.
+    """
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        return
+    if number:
+        raise SettingError.naming(
+            "{device} cannot be {found} for several processes: each takes the GPU of its own number",
+            "use {device:cuda}",
+            found=device,
+        )
+    if place.local_size > (count := torch.cuda.device_count()):
+        raise EnvironmentFault.naming(
+            "{processes} on this machine need a GPU each, and it has {count}",
+            "start fewer, or use {device:cpu}",
+            processes=f"{place.local_size} processes",
+            count=count,
+        )

@@ -89,6 +89,7 @@ def about_machine(config: TrainingConfig) -> dict[str, Any]:
     import platform
 
     from charrnn.training.machine import processor
+    from charrnn.training.ranks import here
 
     return {
         "system": platform.system(),
@@ -96,6 +97,7 @@ def about_machine(config: TrainingConfig) -> dict[str, Any]:
         **processor(),
         "device": config.device,
         "threads": config.threads,
+        "processes": here().size,
     }
 
 

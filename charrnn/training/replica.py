@@ -65,7 +65,7 @@ class Replica:
                 self.network.load_numpy(initial)
             all_used = not model_config.learn_start and model_config.align is None
             self._called: Any = self.ranks.wrapped(self.network, all_used=all_used)
-        self.optimizer = Optimizer(self.network, config)
+        self.optimizer = Optimizer(self.network, config, self.ranks)
         self.state: TorchState = None
         """The state carried from step to step: the rows of this rank."""
         self._num_rows = 0

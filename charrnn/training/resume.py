@@ -230,7 +230,11 @@ def _on_this_machine(
     )
     import torch
 
+    from charrnn.training.ranks import here
+
     recorded = last.run["training"].get("threads")  # older checkpoints may leave it to torch
+    if last.run.get("machine", {}).get("processes", 1) != here().size:  # each has another share
+        recorded = None
     threads = request.given.get("threads") or recorded or torch.get_num_threads()
     exact = request.given.get("exact_steps", config.exact_steps)
     return dataclasses.replace(config, device=device, threads=threads, exact_steps=exact)
@@ -287,6 +291,7 @@ WORDS = {
     "bfloat16": "bfloat16 on the processor",
     "device": "the device",
     "threads": "threads",
+    "processes": "processes",
 }
 
 
@@ -297,8 +302,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         then = before.get(part)
         then = then if isinstance(then, dict) else {}
         for name, value in now[part].items():
-            if (old := then.get(name, "not recorded")) != value:
-                were, are = ("were", "are") if name == "threads" else ("was", "is")
+            unknown = 1 if name == "processes" else "not recorded"  # older runs had one
+            if (old := then.get(name, unknown)) != value:
+                many = name in ("threads", "processes")
+                were, are = ("were", "are") if many else ("was", "is")
                 found.append(
                     f"{WORDS.get(name, name)} {were} {value_in_words(old)} and {are} {value_in_words(value)}"
                 )

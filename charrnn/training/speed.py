@@ -6,9 +6,14 @@ import numpy as np
 
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig
 from charrnn.network.shapes import count_parameters
+from charrnn.wording import counted
 
 SMALL_STEPS = 0.4
 """Time per character grows with this power of the factor by which a batch is smaller."""
+
+
+WORTH = 1.05
+"""How much faster several processes must be than one to be worth their while."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,25 @@ def _per_char(trial: Trial, chars: int) -> float:
     """The seconds per character, in steps of `chars` characters."""
     slower: float = max(1.0, trial.chars / chars) ** SMALL_STEPS
     return trial.seconds / trial.chars * slower
+
+
+@dataclass(frozen=True)
+class Together:
+    """What several processes are worth: the time of a step, measured with all of them and with one."""
+
+    processes: int
+    seconds: float
+    alone: float
+    """Seconds of a step of one process, which has all threads of its machine, or one if that is faster."""
+    threads: int
+    """The threads of that one process; 0: it computes on a GPU."""
+
+    @property
+    def sentence(self) -> str:
+        """The steps per second relative to those of one process."""
+        gain = self.alone / self.seconds
+        one = f"one with {counted(self.threads, 'thread')}" if self.threads else "one"
+        times = (
+            f"{self.processes} processes: {gain:.2g} times the steps per second of {one} (measured)"
+        )
+        return times if gain > WORTH else f"{times}: one is as fast here"

@@ -20,6 +20,7 @@ from charrnn.cli.train.json_lines import plan_record
 from charrnn.cli.train.logs import check_logs
 from charrnn.cli.train.longer import longer_command
 from charrnn.cli.train.pairs import say_line_baseline
+from charrnn.cli.train.processes import end_together, several, start_together
 from charrnn.cli.train.report import (
     print_plan,
     report_advice,
@@ -29,7 +30,7 @@ from charrnn.cli.train.report import (
     say_stopped,
 )
 from charrnn.cli.train.result import Result, report_result, show_seeds
-from charrnn.cli.train.run import drive, plan_run, start_torch
+from charrnn.cli.train.run import drive, plan_run
 from charrnn.config import (
     CorpusConfig,
     SavingConfig,
@@ -91,10 +92,14 @@ def train(
         raise SettingError.naming(
             "{pairs} and {counts} cannot be used together", "leave one of them out"
         )
+    several(run.processes)
     check_logs(run)
     command_line = CommandLine(corpus or [], config, request, run, saving, start)
-    with requeued_by_signal():
-        _resume_or_start(command_line, given)
+    try:
+        with requeued_by_signal():
+            _resume_or_start(command_line, given)
+    finally:
+        end_together()
 
 
 def _resume_or_start(command_line: CommandLine, given: Given) -> None:
@@ -143,7 +148,7 @@ def _start(command_line: CommandLine, start: Start | None, given: Given) -> None
     shaped = start.keeping_shape(request) if start else request
     for folder in folders[:1]:
         require_place(folder, network, keep=command_line.saving.keep)
-    device = start_torch(shaped)
+    device = start_together(shaped)
     if run.plan_only:
         shown = plan_run(text, network, shaped, device)
         (print_json(plan_record(shown)) if run.json else print_plan(shown))
@@ -261,7 +266,7 @@ def _run(
     with Stopper(requeues=True) as stopper:
         drive(trainer, stopper, logs=open_logs(run, trainer), as_json=run.json)
     if not trainer.finished:
-        say_stopped(trainer, names, *logging_options(run))
+        say_stopped(trainer, names, *logging_options(run), *run.together)
         show_seeds(before, as_json=run.json)
         sys.stdout.flush()
         if stopper.signal_number:
@@ -269,7 +274,7 @@ def _run(
         return None
     if trainer.stopped_early:
         say(why_early(trainer.progress.step, trainer.config))
-    longer = longer_command(trainer.folder, names, trainer.metadata, trainer.config)
+    longer = longer_command(trainer.folder, names, trainer.metadata, trainer.config, *run.together)
     longer = report_advice(trainer, longer)
     result = report_result(trainer, longer, baselines=wanted, as_json=run.json)
     ends = stopper.asks_for_end or not command_line.is_last

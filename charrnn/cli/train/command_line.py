@@ -105,12 +105,25 @@ class RunOptions(PlaceOptions):
         free=True,
         panel=SAVING,
     )
+    processes: int = setting(
+        1,
+        "Train in this many processes on this machine, each with a GPU or its share of the CPU cores.",
+        low=1,
+        high=4096,
+        free=True,
+        panel=MACHINE,
+    )
     baselines: bool = setting(
         True,
         "At the end, report how simpler models do on the validation text.",
         free=True,
         panel=SAVING,
     )
+
+    @property
+    def together(self) -> tuple[object, ...]:
+        """The options of several processes, as a command is typed."""
+        return ("--processes", self.processes) if self.processes > 1 else ()
 
 
 def change_of_plan(text: str) -> tuple[int, int]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from charrnn.cli.own_corpus import read_own_corpus
 from charrnn.cli.terminal import say
 from charrnn.cli.train.longer import longer_command
+from charrnn.cli.train.processes import start_together
 from charrnn.cli.train.report import say_corpus
-from charrnn.cli.train.run import start_torch
 from charrnn.errors import CheckpointError
 from charrnn.runs import resume_command
 from charrnn.settings import settings_of
@@ -74,12 +74,14 @@ def resumed_trainer(
 
     reports = command_line.run.json or command_line.run.seeds is not None
     with continued(
-        path, wanted, read=read, device_for=start_torch, report=report, finished_too=reports
+        path, wanted, read=read, device_for=start_together, report=report, finished_too=reports
     ) as found:
         if found.end:
             report("resuming", f"{found.end}; nothing left to do")
             own = names or sources_of(found.last)
-            longer = longer_command(path.parent, own, found.last.run, found.config)
+            longer = longer_command(
+                path.parent, own, found.last.run, found.config, *command_line.run.together
+            )
             say(f"to train longer: {longer}")
         is_done = found.end and not (reports and found.trainer and found.trainer.finished)
         yield None if is_done else found.trainer

@@ -1,0 +1,250 @@
+"""Several processes: `train --processes` starts them, as torchrun does, and each finds its place in the environment.
+
+The process that starts them waits, hands signals on to rank 0, and ends as rank 0 does.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from charrnn.cli.options import spell_as_options
+from charrnn.cli.terminal import at_death, die_by_signal, own_arguments, report
+from charrnn.cli.train.run import prepare_process, start_torch
+from charrnn.errors import CharrnnError, EnvironmentFault, SettingError
+from charrnn.training.place import Place, place_in
+
+if TYPE_CHECKING:
+    from charrnn.config import TrainingRequest
+
+LAUNCHED = "CHARRNN_LAUNCHED"
+"""The variable in the processes that `--processes` starts: a descriptor that closes when the launcher ends."""
+ADDRESS = "127.0.0.1"
+SECONDS_TO_END = 6.0
+"""How long the others may take to end when one has ended."""
+HANDED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+ENDS_A_RUN = ("SIGINT", *HANDED_ON)
+"""Signals by which rank 0 may end itself."""
+
+
+def several(processes: int) -> Place | None:
+    """The place of this process among several, or None if it trains alone.
+
+    Does not return where it is to start the others, or follow rank 0: the process then ends with them.
+
+    Raises:
+        SettingError: torchrun has started another number of processes.
+        UsageError: the environment describes no place.
+    """
+    place = place_in(os.environ)
+    if place is None:
+        if processes > 1:
+            _launch(processes)
+        return None
+    if processes not in (1, place.size):
+        raise SettingError.naming(
+            "{processes:{wanted}} does not go with the {found} processes that were started",
+            "leave it out: the launcher decides",
+            wanted=processes,
+            found=place.size,
+        )
+    if place.follows:
+        prepare_process()
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        from charrnn.training.follower import follow
+
+        follow(place, _report_for_all if place.rank == 1 else _spelled, _spelled)
+    return place
+
+
+def start_together(request: "TrainingRequest") -> str:
+    """The device to train on, by its definite name, once the other ranks, if there are any, have been joined.
+
+    Raises:
+        EnvironmentFault: there is no such device, or there are too few of them, or the others cannot be reached.
+        SettingError: the ranks cannot share the device that was asked for.
+    """
+    place = place_in(os.environ)
+    if place is None:
+        return start_torch(request)
+    prepare_process()
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch's own words about connections
+    device = start_torch(request)
+    from charrnn.training import ranks
+
+    ranks.require_devices(device, place)
+    if ranks.here().size > 1:  # one run of several was finished
+        return device
+
+    def lost(fault: CharrnnError) -> NoReturn:
+        report(_spelled(fault))
+        os._exit(fault.exit_status)
+
+    ranks.join(place, lost)
+    at_death(ranks.leave)
+    if LAUNCHED in os.environ:
+        threading.Thread(target=_end_with_launcher, daemon=True).start()
+    return device
+
+
+def _end_with_launcher() -> None:
+    """Ask this process to stop when the one that has started it is gone."""
+    with contextlib.suppress(OSError):
+        os.read(int(os.environ[LAUNCHED]), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _report_for_all(fault: CharrnnError) -> None:
+    """Report that rank 0 was lost, unless the launcher does."""
+    if LAUNCHED not in os.environ:
+        report(fault)
+
+
+def end_together() -> None:
+    """Let the other ranks end, if there are any."""
+    if ranks := sys.modules.get("charrnn.training.ranks"):
+        ranks.leave()
+
+
+def _spelled(fault: CharrnnError) -> CharrnnError:
+    return fault.typed(spell_as_options({}))
+
+
+# --- the launcher ---------------------------------------------------------------------------------
+
+
+def _launch(processes: int) -> NoReturn:
+    """Run this command line in several processes on this machine, and end as rank 0 ends."""
+    with contextlib.ExitStack() as stack:
+        started = stack.enter_context(_started(processes))
+        stack.enter_context(_handing_on(started[0]))
+        status = _end_of(started)
+    if status < 0:
+        die_by_signal(-status)
+    raise SystemExit(status)
+
+
+@contextlib.contextmanager
+def _started(processes: int) -> "Iterator[list[subprocess.Popen[bytes]]]":
+    """The processes, rank 0 first; those that are left are killed at the end of the block."""
+    reading, writing = os.pipe()  # it closes when this process ends, however it does
+    common = {"MASTER_ADDR": ADDRESS, "MASTER_PORT": str(_free_port()), LAUNCHED: str(reading)}
+    main = "from charrnn.cli.app import main; main()"
+    code = f"import sys; sys.path[:] = {sys.path!r}; {main}"
+    started = []
+    try:
+        for rank in range(processes):
+            place = Place(rank, processes, rank, processes)
+            environment: Mapping[str, str] = {**os.environ, **common, **place.variables}
+            started.append(
+                subprocess.Popen(  # noqa: S603 (it is this program)
+                    [sys.executable, "-c", code, *own_arguments()],
+                    env=environment,
+                    stdin=subprocess.DEVNULL if rank else None,
+                    pass_fds=[reading],
+                )
+            )
+        os.close(reading)
+        yield started
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        os.close(writing)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def _handing_on(leader: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Hand signals on to rank 0. A terminal sends Ctrl-C to all its processes by itself."""
+
+    def hand_on(number: int, _: FrameType | None) -> None:
+        if number != signal.SIGINT or not _is_at_terminal():
+            with contextlib.suppress(OSError):
+                leader.send_signal(number)
+
+    before = {
+        getattr(signal, name): signal.signal(getattr(signal, name), hand_on)
+        for name in ENDS_A_RUN
+        if hasattr(signal, name)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_at_terminal() -> bool:
+    """Whether this process is in the foreground of a terminal."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def _end_of(started: "list[subprocess.Popen[bytes]]") -> int:
+    """Wait for the end; the status of rank 0, or minus the signal that ended it.
+
+    Raises:
+        EnvironmentFault: it was killed, or did not end although another one had.
+    """
+    leader = started[0]
+    while leader.poll() is None:
+        failed = [k for k, process in enumerate(started) if k and process.poll()]
+        if failed and not _ends(leader):
+            raise _lost(failed[0], started[failed[0]].returncode)
+        time.sleep(0.05)
+    names = [getattr(signal, name, None) for name in ENDS_A_RUN]
+    if leader.returncode < 0 and -leader.returncode not in names:
+        raise _lost(0, leader.returncode)
+    _ends(*started)
+    return leader.returncode
+
+
+def _ends(*processes: "subprocess.Popen[bytes]") -> bool:
+    """Whether processes end in time."""
+    until = time.monotonic() + SECONDS_TO_END
+    while time.monotonic() < until:
+        if all(process.poll() is not None for process in processes):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _lost(rank: int, status: int) -> EnvironmentFault:
+    """The error of a process that has ended without a word."""
+    how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
+    return EnvironmentFault.naming(
+        "rank {rank} {how}, so the run has ended",
+        "the same command with {resume} continues from the last checkpoint",
+        rank=rank,
+        how=how,
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
