@@ -30,8 +30,8 @@ ADDRESS = "127.0.0.1"
 SECONDS_TO_END = 6.0
 """How long the others may take to end when one has ended."""
 HANDED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-ENDS_A_RUN = ("SIGINT", *HANDED_ON)
-"""Signals by which rank 0 may end itself."""
+QUIET_ENDS = ("SIGINT", "SIGPIPE", *HANDED_ON)
+"""Signals by which rank 0 may end itself without an error."""
 
 
 def several(processes: int) -> Place | None:
@@ -179,7 +179,7 @@ def _handing_on(leader: "subprocess.Popen[bytes]") -> Iterator[None]:
 
     before = {
         getattr(signal, name): signal.signal(getattr(signal, name), hand_on)
-        for name in ENDS_A_RUN
+        for name in ("SIGINT", *HANDED_ON)
         if hasattr(signal, name)
     }
     try:
@@ -215,7 +215,7 @@ def _end_of(started: "list[subprocess.Popen[bytes]]") -> int:
         if failed and not _ends(leader):
             raise _lost(failed[0], started[failed[0]].returncode)
         time.sleep(0.05)
-    names = [getattr(signal, name, None) for name in ENDS_A_RUN]
+    names = [getattr(signal, name, None) for name in QUIET_ENDS]
     if leader.returncode < 0 and -leader.returncode not in names:
         raise _lost(0, leader.returncode)
     _ends(*started)
