@@ -111,6 +111,9 @@ def _flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # it has no such call
+            raise
     finally:
         os.close(descriptor)
 
@@ -193,7 +196,7 @@ class _Lock:
             raise environment_fault("lock", self.folder, error) from error
         self._place = self._present()
         with contextlib.suppress(OSError):  # it only tells other processes who holds the lock
-            self.owner.write_text(str(os.getpid()))
+            self.owner.write_text(f"{os.getpid()} {_machine()}", encoding="utf-8")
 
     def is_in_place(self) -> bool:
         """Whether the file that was locked is still the one in the folder."""
@@ -218,12 +221,30 @@ _locks: dict[Path, _Lock] = {}
 """The folders that this process has locked."""
 
 
+def _machine() -> str:
+    """The name of this machine in its network."""
+    import platform
+
+    return platform.node()
+
+
 def _raise_busy(folder: Path, owner: Path) -> NoReturn:
     try:
-        number = owner.read_text()
+        number, _, machine = owner.read_text(encoding="utf-8", errors="replace").partition(" ")
     except OSError:
-        number = ""
+        number = machine = ""
     holder = f"process {number}" if number else "another process"
+    hint = "choose another {name}"
+    if (
+        machine and machine != _machine()
+    ):  # its lock outlives it if its disk does not notice its end
+        holder += f" on {machine}"
+        hint += "; or, if {machine} no longer runs it, remove {lock}"
     raise BusyError.naming(
-        "{folder} is in use by {holder}", "choose another {name}", folder=folder, holder=holder
+        "{folder} is in use by {holder}",
+        hint,
+        folder=folder,
+        holder=holder,
+        machine=machine,
+        lock=folder / ".lock",
     )

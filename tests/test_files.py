@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import resource
 import shutil
 import signal
@@ -186,14 +187,14 @@ def holder(tmp_path):
 def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path, holder, wording):
     with wording.raises(BusyError), locked(tmp_path):
         pytest.fail("two processes hold the same run")
-    assert (tmp_path / ".lock-owner").read_text() == str(holder.pid)
+    assert (tmp_path / ".lock-owner").read_text() == f"{holder.pid} {platform.node()}"
 
 
 def test_the_lock_dies_with_a_killed_process(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     with locked(tmp_path):
-        assert (tmp_path / ".lock-owner").read_text() == str(os.getpid())
+        assert (tmp_path / ".lock-owner").read_text() == f"{os.getpid()} {platform.node()}"
 
 
 def test_the_lock_is_given_back_at_the_end(tmp_path, holder):
@@ -223,6 +224,32 @@ def test_a_holder_that_left_no_number_is_another_process(owner, tmp_path, holder
         (tmp_path / ".lock-owner").write_text(owner)
     with wording.raises(BusyError), locked(tmp_path):
         pass
+
+
+def test_a_lock_of_another_machine_names_it_and_what_to_do_if_that_is_gone(
+    tmp_path, holder, wording
+):
+    """Its lock may outlive it, until the server of the disk notices; a removed file is no longer locked."""
+    (tmp_path / ".lock-owner").write_text("12 node7")
+    with wording.raises(BusyError), locked(tmp_path):
+        pass
+    (tmp_path / ".lock").unlink()
+    with locked(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_flushed_by_itself_takes_files(path, monkeypatch):
+    """As on some file systems of a network, or of a bucket."""
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomically(path, NEW)
+    assert path.read_bytes() == NEW
 
 
 def test_a_full_disk_does_not_keep_the_lock_from_being_held(tmp_path, monkeypatch):
@@ -340,7 +367,7 @@ def test_a_folder_that_another_process_has_made_anew_is_left_to_it(tmp_path):
             assert other.stdout.readline() == b"held\n"
             with pytest.raises(BusyError):
                 keep_lock(folder)
-            assert (folder / ".lock-owner").read_text() == str(other.pid)
+            assert (folder / ".lock-owner").read_text() == f"{other.pid} {platform.node()}"
             other.communicate(b"")
 
 
