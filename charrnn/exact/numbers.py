@@ -1,7 +1,8 @@
 """Random numbers that are the same in every language: xoshiro128++, seeded from the seed and the number of a sample.
 
 Source: D. Blackman and S. Vigna, "Scrambled Linear Pseudorandom Number Generators", ACM TOMS 47(4), 2021. All in
-integers of 32 bits. The state is made from the words of the seed, lowest first and at least two, and the number of the sample:
+integers of 32 bits. The state is made from the words of the seed, lowest first and at least two, and the number of the
+sample:
 
     s_j = mix(j),  then for each word w:  s_j = mix(s_j XOR w),    j = 1 ... 4
     mix(x):  x = x + 0x9E3779B9;  x = (x XOR x >> 16) 0x21F0AAAD;  x = (x XOR x >> 15) 0x735A2D97;  x XOR x >> 15

@@ -9,15 +9,12 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.exact.arithmetic import PASSED, exp_tables, integer_epsilon, tanh_knots
-from charrnn.exact.model import ExactModel, is_folded, is_matrix
+from charrnn.exact.model import ExactModel
+from charrnn.export.layout import Layout
 from charrnn.files import write_atomically
-from charrnn.network.shapes import weight_shapes
-from charrnn.network.stack import layer_names, norm_names
 
 MATRIX = "int32_t first, first_scale, rows, columns, bits;"
 """The fields of a matrix."""
@@ -45,7 +42,7 @@ def write_c(
         raise UsageError("a header has its weights inside", "leave out --weights")
     program = _Program(model, item_end)
     if weights:
-        write_atomically(weights, program.binary())
+        write_atomically(weights, Layout(model).binary())
     text = program.text(is_header=is_header, beside=weights)
     write_atomically(path, text.encode())
 
@@ -55,27 +52,7 @@ class _Program:
 
     def __init__(self, model: ExactModel, item_end: str | None) -> None:
         self._model, self._item_end = model, item_end
-        config = model.config
-        names = [name for name in weight_shapes(config) if is_matrix(name)]
-        layers = [layer_names(model.cell, k) for k in range(config.num_layers)]
-        order = ["embedding.weight", "head.weight"]
-        order += [layer[kind] for layer in layers for kind in ("weight_ih", "weight_hh")]
-        assert {*order} == {*names}
-        self._matrices = [model.matrices[name] for name in order]
-        self._layers = layers
-        vectors = [
-            n for n in weight_shapes(config) if not is_matrix(n) and not is_folded(config, n)
-        ]
-        sizes = [model.vectors[name].size for name in vectors]
-        self._offset = dict(zip(vectors, np.cumsum([0, *sizes]).tolist(), strict=False))
-        self._integers = np.concatenate([m.integers.ravel() for m in self._matrices])
-        self._scales = np.concatenate([m.scales for m in self._matrices])
-        self._vectors = np.concatenate([model.vectors[name].ravel() for name in vectors])
-
-    def binary(self) -> bytes:
-        """The weights as a file: the integers, the scales, and the vectors, little-endian."""
-        parts = (self._integers, self._scales.astype("<u2"), self._vectors.astype("<i4"))
-        return b"".join(part.tobytes() for part in parts)
+        self._layout = Layout(model)
 
     def text(self, *, is_header: bool, beside: Path | None) -> str:
         """The program."""
@@ -106,9 +83,8 @@ class _Program:
 
     def _macros(self, beside: Path | None) -> str:
         model, config, sampling = self._model, self._model.config, SamplingConfig()
-        vocabulary = model.vocabulary
-        newline = -1 if vocabulary.missing("\n") else int(vocabulary.encode("\n")[0])
-        end = -1 if self._item_end is None else int(vocabulary.encode(self._item_end)[0])
+        layout, vocabulary = self._layout, model.vocabulary
+        end = -1 if self._item_end is None else layout.symbol(self._item_end)
         unknown = -1 if vocabulary.unknown_id is None else vocabulary.unknown_id
         values: dict[str, object] = {
             "SYMBOLS": config.vocab_size,
@@ -120,11 +96,11 @@ class _Program:
             "PASSED_BITS": PASSED if config.layer_norm else model.ops.hidden_bits,
             "BYTES": int(vocabulary.level == "byte"),
             "UNKNOWN": unknown,
-            "NEWLINE": newline,
+            "NEWLINE": layout.symbol("\n"),
             "ITEM_END": end,
-            "HEAD_BIAS": self._offset["head.bias"],
-            "START_H": self._offset.get("start.h", -1),
-            "START_C": self._offset.get("start.c", -1),
+            "HEAD_BIAS": layout.offset["head.bias"],
+            "START_H": layout.offset.get("start.h", -1),
+            "START_C": layout.offset.get("start.c", -1),
             "INPUT(layer)": "(2 + 2 * (layer))",
             "RECURRENT(layer)": "(3 + 2 * (layer))",
             "DEFAULT_TEMPERATURE": sampling.temperature,
@@ -141,11 +117,10 @@ class _Program:
         return "".join(f"#define {name} {value}\n" for name, value in values.items())
 
     def _arrays(self, beside: Path | None) -> str:
-        model, config = self._model, self._model.config
+        model, layout = self._model, self._layout
         first, first_scale, rows = 0, 0, []
-        for matrix in self._matrices:
-            height, width = matrix.integers.shape
-            rows.append(f"{{{first}, {first_scale}, {height}, {width}, {matrix.bits}}}")
+        for height, width, bits in layout.shapes:
+            rows.append(f"{{{first}, {first_scale}, {height}, {width}, {bits}}}")
             first, first_scale = first + height * width, first_scale + height
         parts = [
             f"static const struct {{ {MATRIX} }} MATRICES[] = {{\n    {', '.join(rows)}}};\n",
@@ -155,8 +130,7 @@ class _Program:
             parts.append(self._offsets("RECURRENT_BIAS", "bias_hh"))
         if model.cell.vectors:
             parts.append(self._offsets("PEEPHOLES", model.cell.vectors[0]))
-        if config.layer_norm:
-            norms = [self._offset[norm_names(k)[0]] for k in range(config.num_layers)]
+        if norms := layout.norms():
             parts.append(_array("static const int32_t", "NORM", norms))
         coarse, fine = exp_tables()
         parts += [
@@ -168,9 +142,9 @@ class _Program:
             points = model.vocabulary.symbols.tolist()
             parts.append(_array("static const uint32_t", "POINTS", points))
         for kind, name, values in (
-            ("int8_t", "WEIGHTS", self._integers),
-            ("uint16_t", "SCALES", self._scales),
-            ("int32_t", "VECTORS", self._vectors),
+            ("int8_t", "WEIGHTS", layout.integers),
+            ("uint16_t", "SCALES", layout.scales),
+            ("int32_t", "VECTORS", layout.vectors),
         ):
             if beside:
                 parts.append(f"static {kind} {name}[{len(values)}];\n")
@@ -179,9 +153,7 @@ class _Program:
         return "".join(parts)
 
     def _offsets(self, name: str, short: str) -> str:
-        return _array(
-            "static const int32_t", name, [self._offset[la[short]] for la in self._layers]
-        )
+        return _array("static const int32_t", name, self._layout.offsets(short))
 
 
 def _array(kind: str, name: str, values: Iterable[int]) -> str:

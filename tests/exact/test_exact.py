@@ -26,11 +26,13 @@ from charrnn.exact.arithmetic import (
 from charrnn.exact.model import Matrix, exact
 from charrnn.exact.numbers import ExactNumbers, draw
 from charrnn.export.c_program import write_c
+from charrnn.export.page_model import page_model
 from charrnn.model import CharRNN
 from charrnn.network.untrained import untrained_weights
 from charrnn.numerics import softmax
 from charrnn.sampling.sampler import generate
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.web.html import STATIC
 
 VARIANTS = {
     "lstm": {"layer_norm": True, "num_layers": 2},
@@ -331,3 +333,60 @@ def test_the_code_beside_the_weights_is_short(tmp_path):
 def test_a_header_has_its_weights_inside(tmp_path):
     with pytest.raises(UsageError):
         write_c(exact(network("gru")), tmp_path / "model.h", weights=tmp_path / "model.bin")
+
+
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+WRITE = """([data, options, isPlain]) => {
+    const bytes = Uint8Array.from(atob(data.weights), (letter) => letter.charCodeAt(0));
+    const own = globalThis.WebAssembly;
+    if (isPlain) globalThis.WebAssembly = undefined;
+    const model = new ExactModel(data.about, bytes);
+    globalThis.WebAssembly = own;
+    if (isPlain === Boolean(model.products.run)) throw new Error("the other products");
+    return [...model.sample(options)].join("");
+}"""
+
+
+@pytest.fixture(scope="module")
+def engine(browser):
+    """A function that writes with the page's engine, by WebAssembly or by plain JavaScript."""
+    page = browser.new_page()
+    page.add_script_tag(content=(STATIC / "engine.js").read_text())
+
+    def write(model, *, plain=False, item_end=None, **options):
+        return page.evaluate(WRITE, [page_model(model, item_end=item_end), options, plain])
+
+    yield write
+    page.close()
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_a_page_writes_the_same_text(kind, engine):
+    model = exact(network(kind))
+    expected = text_of(model, "é€b", length=100)
+    for plain in (False, True):
+        assert engine(model, plain=plain, prompt="é€b", length=100, seed=7) == expected
+
+
+def test_a_page_writes_whole_characters_of_bytes(engine):
+    model = exact(network("gru", Vocabulary.of_bytes()))
+    settings = {"length": 60, "temperature": 1.5, "seed": 3}
+    assert engine(model, prompt="é", **settings) == text_of(model, "é", **settings)
+
+
+def test_a_page_writes_one_line_of_a_model_of_lines(engine):
+    model = exact(network("lstm"))
+    settings = {"length": 300, "temperature": 0.8, "seed": 2**33}
+    text = text_of(model, "", item_end="\n", **settings)
+    assert engine(model, item_end="\n", **settings) == text.removesuffix("\n")
+
+
+@needs_compiler
+def test_python_c_and_a_browser_write_the_same_10000_characters(engine, tmp_path):
+    model = exact(network("lstm"))
+    expected = text_of(model, "", seed=1, length=10_000)
+    assert len(expected) == 10_000
+    arguments = ("--seed", 1, "--length", 10_000, "--temp", 0.8)
+    assert written(compiled(tmp_path, model), *arguments)[0] == expected
+    assert engine(model, seed=1, length=10_000) == expected
