@@ -25,6 +25,7 @@ embedding-size = 3
 batch-size = 4
 sequence-length = 8
 precision = "float32"
+kernel = "fused"
 counts = false
 test-fraction = 0.1
 """

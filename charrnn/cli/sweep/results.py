@@ -174,8 +174,9 @@ class Results:
 
     def lines(self, width: int) -> list[str]:
         """The table for a terminal, and the runs that failed."""
-        points, keys = self.points, self.spec.keys
-        columns = [(key, *(_cell(point.settings.get(key, "")) for point in points)) for key in keys]
+        points = self.points
+        columns = self._settings(points)
+        least = len(columns) + 2
         columns += [
             ("runs", *(_runs(point) for point in points)),
             (f"nats/{self.unit}", *(_shown(point.validation) for point in points)),
@@ -186,8 +187,15 @@ class Results:
         columns.append(
             ("time", *("-" if p.seconds is None else duration(p.seconds) for p in points))
         )
-        shown = [*tight_lines(columns, width, least=len(keys) + 2)]
+        shown = [*tight_lines(columns, width, least=least)]
         return shown + [f"failed: {run.run.label}: {run.reason}" for run in self.failed]
+
+    def _settings(self, points: Sequence[PointResult]) -> list[tuple[str, ...]]:
+        """The columns that say what each point sets: one for all of it, unless all points set the same keys."""
+        keys = self.spec.keys
+        if any(list(point.settings) != keys for point in points):
+            return [("point", *(in_words(point.settings) for point in points))]
+        return [(key, *(_cell(point.settings[key]) for point in points)) for key in keys]
 
     @property
     def unit(self) -> str:

@@ -1,5 +1,6 @@
 """A sweep that is carried out on this machine: what is left of it is trained, and each run reported as it ends."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -98,9 +99,11 @@ class _Sweep:
 
         self.results, self.way, self.folder = results, way, results.folder
         self.record = Record(self.folder)
-        self.threads = max(1, num_processors() // way.jobs) if way.jobs > 1 else None
-        self.jobs = Jobs(self.threads)
         self.left = [run for run in results.runs if not self._is_known(run)]
+        self.at_a_time = max(1, min(way.jobs, len(self.left)))
+        several = self.at_a_time > 1
+        self.threads = max(1, num_processors() // self.at_a_time) if several else None
+        self.jobs = Jobs(self.threads)
 
     def _is_known(self, run: RunResult) -> bool:
         """Whether the figures of a run are known from before."""
@@ -119,21 +122,30 @@ class _Sweep:
     def carry_out(self, stopper: Stopper) -> None:
         """Train the runs that are left, several at a time."""
         stopper.watch(cast("Any", _Stoppable(self.jobs, stopper)))
-        progress, ended = _Progress(len(self.left)), 0
-        with ThreadPoolExecutor(self.way.jobs) as workers:
-            waiting: dict[Future[None], RunResult] = {
-                workers.submit(self._carry_out, run): run for run in self.left
-            }
-            while waiting:
-                done, _ = wait(waiting, BETWEEN_LOOKS, FIRST_COMPLETED)
-                for future in done:
-                    run = waiting.pop(future)
-                    future.result()
-                    if run.state != "unfinished":
-                        ended += 1
-                        progress.ended(run, ended)
-                progress.show(self.jobs)
-        progress.close()
+        progress = _Progress(len(self.left))
+        with ThreadPoolExecutor(self.at_a_time) as workers:
+            try:
+                self._follow(
+                    {workers.submit(self._carry_out, run): run for run in self.left}, progress
+                )
+            except BaseException:  # such as a full disk: the other runs can be resumed
+                self.jobs.stop(signal.SIGTERM)
+                raise
+            finally:
+                progress.close()
+
+    def _follow(self, waiting: "dict[Future[None], RunResult]", progress: "_Progress") -> None:
+        """Wait for runs, and report each that ends."""
+        ended = 0
+        while waiting:
+            done, _ = wait(waiting, BETWEEN_LOOKS, FIRST_COMPLETED)
+            for future in done:
+                run = waiting.pop(future)
+                future.result()
+                if run.state != "unfinished":
+                    ended += 1
+                    progress.ended(run, ended)
+            progress.show(self.jobs)
 
     # --- before -------------------------------------------------------------------------------------------------------
 
@@ -144,16 +156,15 @@ class _Sweep:
         done = done if left else ", all finished before"
         points = counted(len(spec.points), "point")
         say(f"sweep       {points}{seeds}: {counted(total, 'run')} in {self.folder}/{done}")
-        at_a_time = min(self.way.jobs, left)
         seconds = self._seconds()
-        if self.threads and left:
-            say(f"jobs        {at_a_time} at a time, {counted(self.threads, 'thread')} each")
-        if at_a_time > 1 and any(seconds):
+        if self.threads:
+            say(f"jobs        {self.at_a_time} at a time, {counted(self.threads, 'thread')} each")
+        if self.threads and any(seconds):
             say(
-                "note        the runs have a time and share this machine: each makes fewer steps than it would alone"
+                "note        runs with a time share this machine: each makes fewer steps than it would alone"
             )
         if left and all(seconds):
-            say(f"total       about {duration(sum(seconds) / at_a_time)} of training")
+            say(f"total       about {duration(sum(seconds) / self.at_a_time)} of training")
 
     def _seconds(self) -> list[float]:
         """The time that each run is given; 0 for one without."""
