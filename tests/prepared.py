@@ -142,6 +142,10 @@ def _import_everything() -> None:
         if module.name != "charrnn.__main__":
             with contextlib.suppress(ImportError):  # an extra that is not installed
                 importlib.import_module(module.name)
+    with contextlib.suppress(ImportError):
+        import matplotlib.backends.backend_agg  # (the first picture)
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
     import charrnn.training.measure
 
     charrnn.training.measure.TRIAL_SECONDS = BRIEF
