@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RUNS = Path("checkpoints")
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
+MODEL = "model.safetensors"
+"""The model in a folder that was exported for a hub."""
 TRAIN_ONE = HOW_TO_TRAIN.line
 MOST_NAMES = 8
 """Maximum runs that a hint lists."""
@@ -82,8 +84,12 @@ def newest_checkpoint() -> Path | None:
 
 
 def checkpoint_of_run(folder: Path) -> Path | None:
-    """The checkpoint of a run: its best, or its last if it was stopped before its first evaluation."""
-    return next((folder / file for file in (BEST, LAST) if (folder / file).is_file()), None)
+    """The checkpoint of a run: its best, or its last if it was stopped before its first evaluation.
+
+    Of a folder that was exported for a hub, its model.
+    """
+    files = (folder / file for file in (BEST, LAST, MODEL))
+    return next((file for file in files if file.is_file()), None)
 
 
 def title_of(loaded: "Checkpoint") -> str:
@@ -94,7 +100,7 @@ def title_of(loaded: "Checkpoint") -> str:
     if not loaded.path:
         return str(loaded.run.get("name", ""))
     path = loaded.path.absolute()
-    return path.parent.name if path.name in (BEST, LAST) else path.stem
+    return path.parent.name if path.name in (BEST, LAST, MODEL) else path.stem
 
 
 READ_ALIKE = ("lines", "separator", "documents", "field", "normalize")

@@ -2,36 +2,36 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from charrnn.cli.extras import require_extra
 from charrnn.cli.run_names import complete_checkpoint, open_checkpoint
 from charrnn.cli.terminal import require_place, say
 from charrnn.config import FILES
 from charrnn.errors import SettingError, UsageError
+from charrnn.runs import reading_of, title_of
 from charrnn.settings import Config, setting
-from charrnn.wording import escape, size
+from charrnn.text.kinds import item_end_of
+from charrnn.wording import escape, listed, size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from charrnn.checkpoint import Checkpoint
+    from charrnn.exact.model import ExactModel
 
 EXAMPLES = (
     "charrnn export plays plays.q8.safetensors",
     "charrnn export plays plays.c",
-    "charrnn export plays plays.c --weights plays.bin",
+    "charrnn export plays plays-model/ --license cc0-1.0",
 )
-FORMS = {
-    ".safetensors": "an exact model",
-    ".c": "a program in C",
-    ".h": "a header in C",
-}
-"""What is written, by the ending of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(Config):
-    """What is written beside the file."""
+    """How a model is written."""
 
     weights: Path | None = setting(
         None,
@@ -40,32 +40,69 @@ class ExportOptions(Config):
         metavar="FILE",
         panel=FILES,
     )
+    float16: bool = setting(
+        False, "With an .onnx file: weights and states of 16 bits instead of 32.", panel=FILES
+    )
+    license: str | None = setting(
+        None,
+        "With a folder: the license under which you publish the model, as the hub names it (mit, cc0-1.0).",
+        metavar="NAME",
+        panel=FILES,
+    )
     overwrite: bool = setting(False, "Replace files that exist.", panel=FILES)
 
-    def require_targets(self, path: Path) -> None:
-        """Check what is to be written.
 
-        Raises:
-            UsageError: the file's ending names no form.
-            SettingError: a file exists, or cannot be made, or the weights have no place beside this form.
-        """
-        if path.suffix not in FORMS:
-            forms = ", ".join(f"{ending} for {form}" for ending, form in FORMS.items())
-            raise UsageError(
-                f"the name of the file decides what is written, and {path.name!r} ends in none of these: {forms}"
-            )
-        if self.weights and path.suffix != ".c":
-            raise SettingError.naming(
-                "{weights} only applies to a .c file", "leave it out, or name a .c file"
-            )
-        for file in filter(None, (path, self.weights)):
-            require_place(file)
-            if file.exists() and not self.overwrite:
-                raise SettingError.naming(
-                    "{path!r} already exists",
-                    "replace it with {overwrite:True}, or choose another",
-                    path=str(file),
-                )
+class Form(NamedTuple):
+    """A form of a model."""
+
+    name: str
+    write: "Callable[[Checkpoint, Path, ExportOptions], None]"
+    option: str | None = None
+    """The option that only applies to it."""
+    keeps_counts: bool = False
+
+
+def _write_exact(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:  # noqa: ARG001 (see Form)
+    from charrnn.checkpoint import Checkpoint, save_checkpoint
+
+    save_checkpoint(file, Checkpoint(_exact(loaded), loaded.metrics, loaded.run))
+
+
+def _write_c(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
+    from charrnn.export.c_program import write_c
+
+    end = item_end_of(reading_of(loaded))
+    write_c(_exact(loaded), file, item_end=end, weights=options.weights)
+
+
+def _write_onnx(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
+    require_extra("onnx", "onnx", "an .onnx file")
+    from charrnn.export.onnx_graph import write_onnx
+
+    _require_floats(loaded)
+    write_onnx(loaded.model, file, half=options.float16)
+
+
+def _write_folder(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
+    from charrnn.export.hub import write_folder
+
+    _require_floats(loaded)
+    if not options.license:
+        raise SettingError.naming(
+            "a folder for a hub needs {license}: who may use the model, and how",
+            "for example {license:mit} or {license:cc0-1.0}; mind the license of the training text",
+        )
+    write_folder(loaded, file, title=title_of(loaded), license_name=options.license)
+
+
+FORMS = {
+    ".safetensors": Form("an exact model", _write_exact),
+    ".c": Form("a program in C", _write_c, "weights"),
+    ".h": Form("a header in C", _write_c),
+    ".onnx": Form("a step in ONNX", _write_onnx, "float16"),
+    "": Form("a folder for a hub", _write_folder, "license", keeps_counts=True),
+}
+"""The forms, by the ending of the file; a folder has none."""
 
 
 def export(
@@ -81,38 +118,74 @@ def export(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Its ending decides what is written: .safetensors (an exact model), .c (a program in C) or .h (a "
-            "header in C).",
+            help="Its ending decides what is written: .safetensors (an exact model), .c (a program in C), .h (a header "
+            "in C), .onnx (a step in ONNX), none (a folder for a hub).",
         ),
     ],
     *,
     options: ExportOptions,
 ) -> None:
-    """Write a model in another form: with weights of 8 bits and exact arithmetic.
+    """Write a model in another form.
 
-    The same seed then gives the same text on every machine, in Python and in C. Counts are left out.
+    An exact model has weights of 8 bits and computes with integers: the same seed gives the same text on every machine,
+    in Python and in C. ONNX and the folder have the weights as they are.
     """
-    options.require_targets(file)
+    form = _form_of(file, options)
     loaded = open_checkpoint(checkpoint)
-    _write(loaded, file, options.weights)
-    counts = "; its counts are left out" if loaded.counts else ""
+    form.write(loaded, file, options)
+    counts = "" if form.keeps_counts or not loaded.counts else "; its counts are left out"
     beside = f", weights in {escape(str(options.weights))}" if options.weights else ""
-    say(
-        f"charrnn: {escape(str(file))}, {FORMS[file.suffix]}: {size(file.stat().st_size)}{beside}{counts}"
-    )
+    say(f"charrnn: {escape(str(file))}, {form.name}: {size(_size(file))}{beside}{counts}")
 
 
-def _write(loaded: "Checkpoint", file: Path, weights: Path | None) -> None:
-    from charrnn.exact.model import exact
+def _form_of(file: Path, options: ExportOptions) -> Form:
+    """The form that a file has, after a look at what is to be written.
 
-    model = loaded.model if loaded.model.is_exact else exact(loaded.model)
-    if file.suffix == ".safetensors":
-        from charrnn.checkpoint import Checkpoint, save_checkpoint
+    Raises:
+        UsageError: the file's ending names no form.
+        SettingError: a file exists, or cannot be made, or an option does not apply to this form.
+    """
+    form = FORMS.get(file.suffix)
+    if form is None:
+        known = listed([f"{ending} ({form.name})" for ending, form in FORMS.items() if ending])
+        raise UsageError(
+            f"the ending of the file decides what is written, and {file.suffix!r} is not one of {known}; "
+            "a folder has none"
+        )
+    for ending, other in FORMS.items():
+        option = other.option
+        if option and option != form.option and getattr(options, option):
+            where = f"to an {ending} file" if ending else "to a folder"
+            raise SettingError.naming(f"{{{option}}} only applies {where}", "leave it out")
+    for path in filter(None, (file, options.weights)):
+        if path.is_dir() and path == file and not file.suffix and not any(path.iterdir()):
+            continue
+        require_place(path)
+        if path.exists() and not options.overwrite:
+            raise SettingError.naming(
+                "{path!r} already exists",
+                "replace it with {overwrite:True}, or choose another",
+                path=str(path),
+            )
+    return form
 
-        save_checkpoint(file, Checkpoint(model, loaded.metrics, loaded.run))
-        return
-    from charrnn.export.c_program import write_c
-    from charrnn.runs import reading_of
-    from charrnn.text.kinds import item_end_of
 
-    write_c(model, file, item_end=item_end_of(reading_of(loaded)), weights=weights)
+def _exact(loaded: "Checkpoint") -> "ExactModel":
+    from charrnn.exact.model import ExactModel, exact
+
+    model = loaded.model
+    return model if isinstance(model, ExactModel) else exact(model)
+
+
+def _require_floats(loaded: "Checkpoint") -> None:
+    """Raise UsageError for an exact model, whose arithmetic other forms do not have."""
+    if loaded.model.is_exact:
+        raise UsageError(
+            f"{loaded.path} is an exact model already, and this form has weights in floating point",
+            "export the model that it was made of",
+        )
+
+
+def _size(file: Path) -> int:
+    files = file.iterdir() if file.is_dir() else [file]
+    return sum(one.stat().st_size for one in files)

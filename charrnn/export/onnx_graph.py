@@ -1,7 +1,7 @@
 """One step of a network as an ONNX graph: symbols and states in, logits and states out.
 
-The graph is made by the step itself (`charrnn.network.stack.advance`), which is given names of values in place of arrays,
-and functions that note an operator in place of computing it.
+The graph is made by the step itself (`charrnn.network.stack.advance`), which is given names of values in place of
+arrays, and functions that note an operator in place of computing it.
 """
 
 import json
@@ -28,9 +28,9 @@ IR_VERSION = 8
 def write_onnx(model: CharRNN, path: Path, *, half: bool = False) -> None:
     """Write one step of a network as an ONNX file.
 
-    Inputs: `symbols` (N,), int64; and each state of the cell, `h` and perhaps `c`, (L, N, H). Outputs: `logits` (N, V), and
-    the states after the step, `h_after` and perhaps `c_after`. The file's metadata have the vocabulary, and the state before
-    any symbol if it was learned.
+    Inputs: `symbols` (N,), int64; and each state of the cell, `h` and perhaps `c`, (L, N, H). Outputs: `logits` (N, V),
+    and the states after the step, `h_after` and perhaps `c_after`. The file's metadata have the vocabulary and, if it
+    was learned, the state before any symbol.
 
     Args:
         model: the network.
@@ -52,7 +52,7 @@ def _onnx(model: CharRNN, *, half: bool) -> Any:
     config, cell = model.config, model.cell
     graph = _Graph(np.dtype(np.float16 if half else np.float32))
     kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
-    shape = [config.num_layers, "N", config.hidden_size]
+    shape: list[str | int | None] = [config.num_layers, "N", config.hidden_size]
     inputs = [helper.make_tensor_value_info("symbols", TensorProto.INT64, ["N"])]
     inputs += [helper.make_tensor_value_info(name, kind, shape) for name in cell.states]
     outputs = [helper.make_tensor_value_info("logits", kind, ["N", config.vocab_size])]

@@ -104,7 +104,7 @@ RELEASED = {
     "compress": "--counts --model --out --overwrite",
     "decompress": "--model --out --overwrite",
     "sweep": "--cache --csv --jobs --json --name --out --overwrite --print --test",
-    "export": "--overwrite --weights",
+    "export": "--overwrite --weights --float16 --license",
 }
 
 

@@ -61,6 +61,8 @@ def test_python_exports_the_same(see, exact_file, workplace):
     [
         ("tiny", "tiny.exe", (), 2),
         ("tiny", "tiny.h", ("--weights", "w.bin"), 2),
+        ("tiny", "tiny.c", ("--float16",), 2),
+        ("tiny", "tiny", (), 2),
         ("tiny", "checkpoints/tiny/best.safetensors", (), 2),
         ("tiny", "no/tiny.c", (), 2),
         ("nothing", "tiny.c", (), 4),
@@ -68,3 +70,16 @@ def test_python_exports_the_same(see, exact_file, workplace):
 )
 def test_what_cannot_be_exported_is_refused(see, model, file, more, status, wording):
     wording(see("export", model, file, *more, status=status))
+
+
+def test_a_folder_for_a_hub_is_a_model(see, tmp_path):
+    see("export", "tiny", f"{tmp_path}/plays/", "--license", "mit")
+    ask = ("--seed", 1, "--length", 30)
+    assert see("sample", tmp_path / "plays", *ask).out == see("sample", "tiny", *ask).out
+    assert "license" in (tmp_path / "plays" / "README.md").read_text()
+
+
+def test_an_onnx_file_is_written(see, tmp_path):
+    pytest.importorskip("onnx")
+    see("export", "tiny", tmp_path / "tiny.onnx", "--float16")
+    assert (tmp_path / "tiny.onnx").stat().st_size > 10_000

@@ -111,6 +111,7 @@ WORDS = {
     *(
         "level",
         "weights",
+        "license",
         "separator",
         "field",
         "globs",
