@@ -64,7 +64,7 @@ def open_corpus(
             progress=progress,
             defer=not config.pairs,
         )
-        return [dataclasses.replace(source, part=part) for source in sources]
+        return [s if s.part == part else dataclasses.replace(s, part=part) for s in sources]
 
     sources: list[TextSource] = []
     for text in texts:

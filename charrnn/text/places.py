@@ -33,8 +33,10 @@ def recorded_places(sources: Sequence[str]) -> list[list[Any]] | None:
     Returns:
         None if one of them is no regular file, or if there are too many.
     """
+    if len(sources) > MOST_PLACES:
+        return None
     paths = [Path(name) for name in sources]
-    if len(paths) > MOST_PLACES or not all(map(_is_file, paths)):
+    if not all(map(_is_file, paths)):
         return None
     return [[os.path.abspath(path), path.stat().st_size] for path in paths]  # noqa: PTH100 (links stay)
 

@@ -46,9 +46,9 @@ class TextSource:
     """The part of the corpus that it belongs to: `train` is split further, unless other sources are its other parts."""
     is_stream: bool = False
     """Whether it can be read only once, and may never end."""
-    path: Path | None = None
+    path: str | None = None
     """Its file; None: it is no file, or not the whole of one."""
-    folder: Path | None = None
+    folder: str | None = None
     """The folder that it is to be left out of if it is no text; None: it was named, or is known to be one."""
 
 
@@ -123,7 +123,7 @@ def file_source(path: Path) -> TextSource:
             pass
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
-    return unpacked(TextSource(str(path), lambda: path.open("rb"), path=path))
+    return unpacked(TextSource(str(path), lambda: path.open("rb"), path=str(path)))
 
 
 ADDRESS = re.compile(r"(?i)([a-z][a-z0-9+.-]+)://\S+")

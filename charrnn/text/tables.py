@@ -9,8 +9,8 @@ reads each of {"messages": [{"text": ...}, ...]}. A dot alone means the strings 
 import csv
 import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from charrnn.config import CorpusConfig
@@ -45,8 +45,9 @@ KINDS = {
 
 def _suffix(source: TextSource) -> str:
     """The ending of a source's name, below that of its compression."""
-    path = Path(source.name)
-    suffix = Path(path.stem).suffix if path.suffix.lower() in COMPRESSED else path.suffix
+    stem, suffix = os.path.splitext(source.name)  # noqa: PTH122 (quicker, for many files)
+    if suffix.lower() in COMPRESSED:
+        suffix = os.path.splitext(stem)[1]  # noqa: PTH122
     return suffix.lower()
 
 

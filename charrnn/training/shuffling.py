@@ -20,6 +20,8 @@ MOST_PIECES = 10_000
 """Pieces of a text, at most: a long text has longer ones."""
 MOST_SEARCHED = 1 << 14
 """Symbols behind each piece of a long text in which its end is looked for, at most."""
+PAGE = 1 << 12
+"""Symbols in which the end of a piece is looked for first: most are there, and no more of a file need be read."""
 
 
 def piece_ends(ids: Ids, newline: int | None, length: int) -> Positions:
@@ -48,10 +50,12 @@ def _end_after(ids: Ids, newline: int | None, begin: int, reach: int) -> int:
     """Where the piece ends that has all symbols before `begin`."""
     if newline is None:
         return begin
-    lines = np.flatnonzero(ids[begin - 1 : begin + reach] == newline)
-    blank = np.flatnonzero(np.diff(lines) == 1)
-    at = lines[blank[0] + 1] if len(blank) else lines[0] if len(lines) else 0
-    return begin + int(at)
+    for looked_at in (PAGE, reach) if reach > PAGE else (reach,):
+        lines = np.flatnonzero(ids[begin - 1 : begin + looked_at] == newline)
+        blank = np.flatnonzero(np.diff(lines) == 1)
+        if len(blank):
+            return begin + int(lines[blank[0] + 1])
+    return begin + (int(lines[0]) if len(lines) else 0)
 
 
 class PieceOrder:

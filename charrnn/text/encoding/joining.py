@@ -71,7 +71,7 @@ class Joined:
             if all(reading for _, reading in held):
                 for pair in held:
                     self._add(*pair)
-            elif text_file(Path(task.paths[0]), Path(task.folder), self._config, self.notes):
+            elif text_file(task.paths[0], task.folder, self._config, self.notes):
                 raise changed()
 
     def _add(self, task: Task, reading: Reading | None) -> None:

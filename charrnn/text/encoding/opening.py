@@ -45,7 +45,7 @@ def is_large(sources: Sequence[TextSource], config: CorpusConfig) -> bool:
     if len(paths) >= MANY:
         return True
     try:
-        return sum(path.stat().st_size for path in paths) >= LARGE
+        return sum(Path(path).stat().st_size for path in paths) >= LARGE
     except OSError:
         return False
 

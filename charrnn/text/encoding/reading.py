@@ -197,10 +197,10 @@ def _read_whole(task: Task, config: CorpusConfig, spool: Path) -> Reading:
 
 def _sources(task: Task, config: CorpusConfig, notes: Notes) -> Iterator[TextSource]:
     """The sources of a task, without those that a folder leaves out."""
-    for path in map(Path, task.paths):
+    for path in task.paths:
         if task.folder is None:
-            yield replace(file_source(path), part=task.part)
-        elif source := text_file(path, Path(task.folder), config, notes, held=HELD):
+            yield replace(file_source(Path(path)), part=task.part)
+        elif source := text_file(path, task.folder, config, notes, held=HELD):
             yield replace(source, part=task.part)
 
 

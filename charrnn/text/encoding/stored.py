@@ -7,6 +7,7 @@ bytes. Another version of the same files has another folder, and replaces it.
 
 import hashlib
 import json
+import mmap
 import os
 import random
 import shutil
@@ -198,12 +199,21 @@ class StoredIds:
 
     def opened(self) -> Ids:
         """The ids, mapped into memory."""
-        return np.memmap(self.path, self.dtype, "r", shape=(self.total,))
+        ids = np.memmap(self.path, self.dtype, "r", shape=(self.total,))
+        read_here_and_there(ids)
+        return ids
 
     def remove(self) -> None:
         """Remove them."""
         for path in (self.record, self.path):
             path.unlink(missing_ok=True)
+
+
+def read_here_and_there(mapped: np.memmap[Any, Any]) -> None:
+    """Let the system read no more of a mapped file than is asked for: what stands around it is seldom needed soon."""
+    advise = getattr(mmap, "MADV_RANDOM", None)
+    if advise is not None and isinstance(mapped.base, mmap.mmap):
+        mapped.base.madvise(advise)
 
 
 def _blocks(stretches: Sequence[Sequence[Any]]) -> Iterator[tuple[int, int, int]]:

@@ -59,20 +59,19 @@ def tasks_of(
         zip(sources, sizes, strict=True), lambda pair: (pair[0].part, pair[0].folder)
     ):
         held: list[tuple[str, int]] = []
-        place = None if folder is None else str(folder)
         is_bounded = part == "train" and config.max_chars is not None  # counted file after file
         for source, size in some:
             held.append((str(source.path), size))
             if is_bounded:
                 continue
             if size > SHARD:
-                tasks += _several(held[:-1], part, place)
-                tasks += _of_large(source, size, config, place)
+                tasks += _several(held[:-1], part, folder)
+                tasks += _of_large(source, size, config, folder)
                 held = []
             elif _is_full(held):
-                tasks += _several(held, part, place)
+                tasks += _several(held, part, folder)
                 held = []
-        tasks += _several(held, part, place)
+        tasks += _several(held, part, folder)
     return tasks
 
 
@@ -110,7 +109,7 @@ def _is_divisible(source: TextSource, config: CorpusConfig) -> bool:
     if config.field is not None and table_kind(source):
         return False
     assert source.path
-    with source.path.open("rb") as file:
+    with Path(source.path).open("rb") as file:
         start = file.read(SEARCHED)
     if any(start.startswith(sign) for sign, _, _ in COMPRESSED):
         return False

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -275,6 +276,8 @@ class LargeText:
     def _kept(self, notes: Notes) -> list[TextSource]:
         """The sources that no folder has left out."""
         skipped = {name for names in notes.skipped.values() for name in names}
+        if not skipped:
+            return [*self._sources]
         return [s for s in self._sources if not (s.folder and _inside(s) in skipped)]
 
     @property
@@ -394,8 +397,7 @@ class LargeText:
 
 def _inside(source: TextSource) -> str:
     """The name of a file as a folder that leaves it out gives it."""
-    path, folder = Path(str(source.path)), Path(str(source.folder))
-    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+    return os.path.relpath(str(source.path), str(source.folder))
 
 
 def _result(answer: dict[str, Any], place: Path) -> Any:
