@@ -130,8 +130,10 @@ class Replica:
             if isinstance(module, LockedDropout):
                 module.rows = num_rows, read
         own = rows_of(batch, read)
-        counts = [max(1, num_targets(targets)) for _, targets in (own, batch)]
-        return own, counts[0] / counts[1] if is_any(rows) else 0.0
+        counts = [num_targets(targets) for _, targets in (own, batch)]
+        is_scored = counts[0] > 0 or isinstance(own[1], tuple)  # CTC has a loss without targets too
+        part = max(1, counts[0]) / max(1, counts[1])
+        return own, part if is_any(rows) and is_scored else 0.0
 
     def arrays(self) -> NumpyArrays:
         """Copies of all arrays that resuming needs, with the state of all ranks; on rank 0 alone."""

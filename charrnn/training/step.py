@@ -34,7 +34,8 @@ def train_step(
         config: precision and clip count.
         rate: the part of the largest learning rates.
         task: the task, which defines the loss.
-        part: what the loss is multiplied by before its gradient is taken; see `charrnn.training.replica`.
+        part: what the loss is multiplied by before its gradient is taken, see `charrnn.training.replica`; 0: there are
+            no targets.
 
     Returns:
         The loss, a tensor of one number that a GPU may still be computing, and the state to carry on; both cut off from
@@ -43,9 +44,9 @@ def train_step(
     device = next(network.parameters()).device
     with autocast(device, config.precision):
         logits, after = network(inputs, state)
-    loss = task.loss(logits, targets)
+    loss = task.loss(logits, targets) if part else 0 * logits.float().sum()
     optimizer.zero_grad()
-    (loss if part == 1 else loss * part).backward()  # type: ignore[no-untyped-call]
+    (loss if part == 1 else loss * part).backward()
     if config.clip:
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
     optimizer.step(rate)
