@@ -4,11 +4,13 @@ import bz2
 import codecs
 import dataclasses
 import gzip
+import io
 import json
 import lzma
 import os
 import re
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from charrnn.text.encoding import (
     stored,
     tasks,
     text,
+    worker,
 )
 from charrnn.text.encoding.shards import add_characters, byte_counts, whole_pieces
 from charrnn.text.encoding.text import Watch
@@ -520,3 +523,18 @@ def test_a_process_that_ends_is_a_fault(monkeypatch):
 def test_requests_that_cannot_be_met_are_answered():
     with pytest.raises(CharrnnError):
         list(processes.answers([{"do": "number", "with": {}}] * 2, 2))
+
+
+def test_a_process_whose_asker_has_ended_ends_without_a_word(monkeypatch):
+    class Gone(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError
+
+    def leave(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr(worker, "answer", lambda _: {})
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit):
+        worker.serve(io.StringIO("{}\n"), Gone())

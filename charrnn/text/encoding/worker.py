@@ -1,6 +1,7 @@
 """A process that encodes: it reads requests from standard input, a line of JSON each, and answers each with a line."""
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -45,8 +46,15 @@ DOES: dict[str, Callable[..., Any]] = {"read": _read, "number": _number}
 
 
 def serve(requests: IO[str], answers: IO[str]) -> None:
-    """Answer requests until there is no other; Ctrl-C is for the process that asks."""
+    """Answer requests until there is no other; Ctrl-C is for the process that asks.
+
+    If that has ended meanwhile, this one ends too, at once and without a word.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in requests:
-        answers.write(json.dumps(answer(json.loads(line))) + "\n")
-        answers.flush()
+        answered = json.dumps(answer(json.loads(line))) + "\n"
+        try:
+            answers.write(answered)
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(1)
