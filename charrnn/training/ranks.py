@@ -14,8 +14,10 @@ import datetime as dt
 import itertools
 import json
 import os
+import platform
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -100,7 +102,6 @@ class Ranks(Alone):
         self._fault: CharrnnError | None = None
         self._noticed = threading.Event()
         self._is_closing = False
-        torch.set_num_threads(max(1, num_cores() // place.local_size))
         has_gpu = place.local_rank < torch.cuda.device_count()
         if has_gpu:
             torch.cuda.set_device(place.local_rank)
@@ -115,12 +116,20 @@ class Ranks(Alone):
                 f"rank {place.rank} cannot connect to the others: {first_line(error)}",
                 "MASTER_ADDR and MASTER_PORT must be an address of rank 0 that all can reach",
             ) from error
+        torch.set_num_threads(max(1, num_cores() // self._sharers()))
         peers = range(1, place.size) if place.rank == 0 else (0,)
         self._watches = [
             threading.Thread(target=self._watch, args=(peer,), daemon=True) for peer in peers
         ]
         for watch in self._watches:
             watch.start()
+
+    def _sharers(self) -> int:
+        """How many ranks compute on the cores of this one; a scheduler may give each its own."""
+        own = torch.tensor([zlib.crc32(f"{platform.node()} {_cores()}".encode())])
+        all_of_them = [torch.zeros_like(own) for _ in range(self.size)]
+        dist.all_gather(all_of_them, own)
+        return sum(bool(other == own) for other in all_of_them)
 
     def share(self, num_rows: int) -> slice:
         """The batch rows of this rank."""
@@ -296,8 +305,14 @@ def first_line(error: BaseException) -> str:
 
 
 def num_cores() -> int:
-    """The processor's cores that this process may use, as torch counts them for itself."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The processor's cores that this process may use."""
+    return len(_cores())
+
+
+def _cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return [*range(os.cpu_count() or 1)]
 
 
 _here: list[Alone] = [Alone()]
