@@ -29,6 +29,8 @@ RUNS = Path("checkpoints")
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 MODEL = "model.safetensors"
 """The model in a folder that was exported for a hub."""
+DEMO = Path(__file__).parent / "demo" / "demo.safetensors"
+"""The model that comes with charrnn, which the name of this file means where there is no run of that name."""
 TRAIN_ONE = HOW_TO_TRAIN.line
 MOST_NAMES = 8
 """Maximum runs that a hint lists."""
@@ -67,12 +69,13 @@ def find_checkpoint(name: str | Path, otherwise: Callable[[str], str] | None = N
 
 
 def named_checkpoint(name: str | Path) -> Path | None:
-    """The file that a name stands for, or None; a path that exists wins over a run's name."""
+    """The file that a name stands for, or None; a path that exists wins over a run's name, and both over the demo."""
     try:
         path = Path(name)
         if path.exists() and not path.is_dir():
             return path
-        return checkpoint_of_run(path) or checkpoint_of_run(RUNS / name)
+        found = checkpoint_of_run(path) or checkpoint_of_run(RUNS / name)
+        return DEMO if found is None and str(name) == DEMO.stem else found
     except (OSError, ValueError):  # a name too long, or with a NUL
         return None
 

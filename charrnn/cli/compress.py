@@ -55,7 +55,7 @@ def compress(
     """Compress a file with a model: the better the model predicts it, the smaller it gets.
 
     charrnn decompress restores every byte, with the same model and on a machine that computes exactly the same numbers;
-    with any other it refuses. The file itself is kept.
+    with any other it refuses. With an exact model (charrnn export) every machine does. The file itself is kept.
     """
     require_coder("compress")
     path = options.require_target(None if file == STREAM else Path(file + SUFFIX), file)
