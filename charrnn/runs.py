@@ -75,7 +75,8 @@ def named_checkpoint(name: str | Path) -> Path | None:
         if path.exists() and not path.is_dir():
             return path
         found = checkpoint_of_run(path) or checkpoint_of_run(RUNS / name)
-        return DEMO if found is None and str(name) == DEMO.stem else found
+        is_demo = found is None and str(name) == DEMO.stem
+        return DEMO if is_demo and DEMO.is_file() else found
     except (OSError, ValueError):  # a name too long, or with a NUL
         return None
 
