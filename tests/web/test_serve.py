@@ -998,9 +998,10 @@ def test_escape_stops_the_writing_wherever_the_keyboard_is(page, place):
 def test_another_temperature_while_it_writes_counts_from_the_next_character(page, tiny_model):
     page.fill("#live-text", "def ")
     page.fill("#live-length", "150")
-    page.locator("#live-speed").fill("4")
+    page.locator("#live-speed").fill("1")  # a busy machine has 11 seconds for the change
     page.click("#live-write")
     until(page, "() => page.live.written.length > 10")
+    page.evaluate("() => { $('live-speed').value = 5; }")  # for what follows it
     page.locator("#live-temperature").fill("0")
     until(page, "() => !page.live.writing")
     text = page.input_value("#live-text").removeprefix("def ")
@@ -1016,6 +1017,7 @@ def test_another_temperature_while_it_writes_counts_from_the_next_character(page
 
 
 def test_each_change_while_it_writes_has_random_numbers_of_its_own(page):
+    page.fill("#live-length", "1000")  # at 30 characters per second, all changes come before its end
     page.locator("#live-speed").fill("2")
     page.click("#live-write")
     for index, temperature in enumerate(("1.5", "0.5", "1"), 1):
