@@ -45,6 +45,8 @@ MAX_SCORED = 64
 """Units whose interest is computed together, to bound memory."""
 LONGEST_TIME_SCALE = 1e9
 """The number that replaces longer time scales and infinity."""
+ROUNDED = 1e-6
+"""What a scale may lose where it is described."""
 MAX_MILLIBITS = 65535
 """Maximum surprisal in thousandths of a bit: what two bytes hold."""
 CERTAIN = 4000
@@ -98,6 +100,7 @@ def page_data(
     title: str,
     first: str | None = None,
     names: Sequence[NamedUnit] = (),
+    least_scales: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """The data of a page.
 
@@ -109,6 +112,7 @@ def page_data(
         first: what the text is colored by at first: the address of a unit, or "surprisal"; by default the unit with
             the highest interest, among those of the cell's memory if there are any.
         names: the names of the model's units.
+        least_scales: the smallest scale of each unit, by its address; by default scales come from the text alone.
 
     Raises:
         CheckpointError: a prediction is not finite, as happens when a model's weights are enormous.
@@ -118,7 +122,7 @@ def page_data(
     source = collected.source
     assert source, "a text has at least one symbol"
     ids = np.concatenate(collected.ids)
-    described, values = _values(collected, ids, names)
+    described, values = _values(collected, ids, names, least_scales or {})
     return {
         "title": "".join(map(glyph, title)),
         "source": {
@@ -191,11 +195,14 @@ def _from_counts(collected: _Collected) -> dict[str, Any]:
 
 
 def _values(
-    collected: _Collected, ids: npt.NDArray[np.int32], names: Sequence[NamedUnit]
+    collected: _Collected,
+    ids: npt.NDArray[np.int32],
+    names: Sequence[NamedUnit],
+    least_scales: Mapping[str, float],
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The units by interest, and their values, packed."""
     values = np.nan_to_num(np.concatenate(collected.values), copy=False)  # (T, U)
-    described, scales = _units(values, collected.units, names)
+    described, scales = _units(values, collected.units, names, least_scales)
     order = sorted(range(len(described)), key=lambda u: -described[u]["interest"])
     fractions = values[:, order] / scales[order]
     levels, packed = _in_levels(fractions, ids)
@@ -227,14 +234,19 @@ def _labels(
 
 
 def _units(
-    values: Float, units: Sequence[Unit], names: Sequence[NamedUnit]
+    values: Float,
+    units: Sequence[Unit],
+    names: Sequence[NamedUnit],
+    least_scales: Mapping[str, float],
 ) -> tuple[list[dict[str, Any]], Float]:
     """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.text.unit_scale`."""
     some = [values[:, None, k : k + MAX_SCORED] for k in range(0, len(units), MAX_SCORED)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
     reach = np.abs(values).max(axis=0)
     is_cell = np.array([u.letter == "c" for u in units], bool)
-    scales = np.where(is_cell | (reach > 1), np.maximum(reach, 1e-6), 1.0).astype(np.float32)
+    scales = np.where(is_cell | (reach > 1), np.maximum(reach, 1e-6), 1.0)
+    least = np.array([least_scales.get(str(unit), 0.0) for unit in units])
+    scales = np.where(least > scales + ROUNDED, least, scales).astype(np.float32)
     lows, highs = values.min(axis=0), values.max(axis=0)
     described = [
         {

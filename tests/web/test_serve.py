@@ -327,11 +327,12 @@ def live(model, **options):
     return Live(model, "a title", **options)
 
 
-def data_of(model, text):
+def data_of(model, text, scales=None):
     """What the page shows of a text that a model has read; the title is the one of `live`."""
     states = model.cell.states
     units = [unit for what in states for unit in parse_units(f"L*.{what}.*", model)]
-    return page_data([model.read(text, top=GUESSES)], units, title="a title")
+    parts = [model.read(text, top=GUESSES)]
+    return page_data(parts, units, title="a title", least_scales=scales)
 
 
 def written(live, **request):
@@ -342,12 +343,13 @@ def written(live, **request):
 
 
 def test_reading_is_what_the_model_reads(any_model):
-    (line,) = live(any_model).read({"text": "def a(b):"})
-    assert line == {"data": data_of(any_model, "def a(b):")}
+    served = live(any_model)
+    (line,) = served.read({"text": "def a(b):"})
+    assert line == {"data": data_of(any_model, "def a(b):", served.scales)}
     edits = "clamp L0.c.3=+2  # held\n\nsteer L1.h.0-3=-0.5"
-    (line,) = live(any_model).read({"text": "def a(b):", "edits": edits})
+    (line,) = served.read({"text": "def a(b):", "edits": edits})
     edited = any_model.edited([Edit("clamp", "L0.c.3", 2.0), Edit("steer", "L1.h.0-3", -0.5)])
-    assert line == {"data": data_of(edited, "def a(b):")}
+    assert line == {"data": data_of(edited, "def a(b):", served.scales)}
     assert line["data"]["source"]["edits"] == ["clamp L0.c.3=+2.0", "steer L1.h.0-3=-0.5"]
     assert line["data"]["surprisal"] != data_of(any_model, "def a(b):")["surprisal"]
 
@@ -358,7 +360,8 @@ def test_counts_are_mixed_into_what_is_read_and_written_if_a_request_wants_them(
     units = [unit for what in "hc" for unit in parse_units(f"L*.{what}.*", network)]
     request = {"text": "def a(b):", "edits": "clamp L0.c.3=+2"}
     mixed = edited(tiny_mixed, [Edit("clamp", "L0.c.3", 2.0)])
-    expected = page_data([record(mixed, "def a(b):", top=GUESSES)], units, title="a title")
+    parts = [record(mixed, "def a(b):", top=GUESSES)]
+    expected = page_data(parts, units, title="a title", least_scales=model.scales)
     assert list(model.read(request | {"counts": True})) == [{"data": expected}]
     assert "fromCounts" in expected
     (alone,) = model.read(request)
@@ -389,7 +392,8 @@ def test_a_copy_learns_from_the_texts_of_a_request_in_whatever_order_requests_co
     units = [unit for what in "hc" for unit in parse_units(f"L*.{what}.*", network)]
     for texts in [*requests, *requests[::-1]]:
         learned = learned_from(tiny_mixed if counts else network, texts)
-        expected = page_data([record(learned, "def a", top=GUESSES)], units, title="a title")
+        parts = [record(learned, "def a", top=GUESSES)]
+        expected = page_data(parts, units, title="a title", least_scales=model.scales)
         (line,) = model.read({"text": "def a", "learn": texts, "counts": counts})
         assert line["data"] == expected
         whole = sum(len(text) - 1 for text in texts[:-1])
@@ -558,7 +562,8 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model, wording):
     units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
     parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, item_end="\n")
     (line,) = model.read({"text": "ab\ncd"})
-    assert line == {"data": page_data(parts, units, title="a title")}
+    expected = page_data(parts, units, title="a title", least_scales=model.scales)
+    assert line == {"data": expected}
     assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
     with wording.raises(CharrnnError):
         next(model.read({"text": ""}))
@@ -1179,6 +1184,29 @@ def test_the_list_of_keys_has_those_of_the_live_part(page):
     told = dict(zip(keys, page.locator("#help dd").all_text_contents(), strict=True))
     assert told["Ctrl Enter "] == "continue the text"
     assert told["Esc "] == "stop generating"
+
+
+def test_colours_keep_their_scale_while_one_types_and_holds(page, tiny_model):
+    scales = {unit["name"]: unit["scale"] for unit in page.evaluate("page.data.units")}
+    page.fill("#live-text", "de")
+    read(page, "de")
+    page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L1.c.3'))")
+    before, legend = colours(page), page.locator("#legend").text_content()
+    assert legend == f"−{scales['L1.c.3']:.2f}+{scales['L1.c.3']:.2f}"
+    text = make_text(300)
+    page.fill("#live-text", "de" + text)
+    read(page, "de" + text)
+    assert colours(page)[:2] == before
+    values = tiny_model.read("de" + text).arrays["c"][:, 1, 3]
+    expected = np.clip(np.ceil(16 * np.abs(values) / scales["L1.c.3"]), 0, 16) * np.sign(values)
+    assert np.abs(expected - colours(page)).max() <= 1  # the page has values in levels
+    assert page.locator("#legend").text_content() == legend
+
+    page.click("#live-hold")
+    page.get_by_label("Value for L1.c.3", exact=True).fill("0.05")
+    until(page, "() => $('summary').textContent.includes('clamp L1.c.3=+0.05')")
+    assert set(colours(page)) == {np.ceil(16 * 0.05 / scales["L1.c.3"])} != {16}
+    assert page.locator("#strongest .name").first.text_content() != "L1.c.3"
 
 
 def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):

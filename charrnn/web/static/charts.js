@@ -99,7 +99,7 @@ class HeatMap {
         const start = Math.floor((x * size) / columns);
         const stop = Math.max(start + 1, Math.floor(((x + 1) * size) / columns));
         let sum = 0;
-        for (let t = start; t < stop; t++) sum += partAt(data, unit, this.from + t);
+        for (let t = start; t < stop; t++) sum += brightnessAt(data, unit, this.from + t);
         pixels[y * columns + x] = colors[stepOf(sum / (stop - start)) + STEPS];
       }
     }

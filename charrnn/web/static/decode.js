@@ -91,6 +91,12 @@ function partAt(data, unit, t) {
   return (level - Math.sign(level) / 2) / data.levels;
 }
 
+// The same as a fraction of its full color, which lies beyond 1 where a value exceeds the scale of the first text.
+function brightnessAt(data, unit, t) {
+  const { scale, full = scale } = data.units[unit];
+  return (partAt(data, unit, t) * scale) / full;
+}
+
 // A unit's value at a place, in words.
 function about(data, unit, t) {
   const { scale } = data.units[unit];

@@ -79,6 +79,7 @@ class Live {
     );
     this.turning = new Repeated(async () => this.turn(), this.fail);
     this.edits = new Edits(settings, () => this.edit());
+    page.scales = new Map(page.data.units.map(({ name, scale }) => [name, scale])); // colors keep their meaning
     page.card.ask = (unit) => this.card(unit);
     page.card.draw();
     this.fill();

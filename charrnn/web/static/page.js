@@ -11,6 +11,7 @@ const page = {
   found: [], // the signals of the span, the clearest first
   places: [], // where they are on together
   ramps: null, // the colors of the theme
+  scales: null, // the values with full color by the names of units; null: the scales of the data
   pick, // color by a unit
   go, // move the cursor
   select, // select a span, or none
@@ -20,6 +21,7 @@ const page = {
 function show(data) {
   const name = page.data ? nameOf(page.data, page.unit) : data.first;
   Object.assign(page, { data, hovered: null, span: null, anchor: null });
+  for (const unit of data.units) unit.full = page.scales?.get(unit.name) ?? unit.scale;
   $("trouble").hidden = true;
   $("main").hidden = false;
   describe(data);
@@ -100,7 +102,7 @@ function recolor() {
 }
 
 function levelsOf(data, unit) {
-  if (unit >= 0) return Int8Array.from({ length: data.length }, (_, t) => stepOf(partAt(data, unit, t)));
+  if (unit >= 0) return Int8Array.from({ length: data.length }, (_, t) => stepOf(brightnessAt(data, unit, t)));
   const [numbers, full] =
     unit === COUNTS ? [data.fromCounts, data.certain] : [data.surprisal, 1000 * data.mostSurprisal];
   return Int8Array.from(numbers, (number) => Math.round(STEPS * Math.min(1, number / full)));
@@ -120,12 +122,12 @@ function entitle() {
 }
 
 function legendOfUnit({ units }, below, above) {
-  const { scale, low, high, interest, reasons } = units[page.unit];
+  const { full, low, high, interest, reasons } = units[page.unit];
   return {
     about: [`${signed(low)} to ${signed(high)} here`, `interest ${interest.toFixed(2)}`, ...reasons].join(" · "),
-    low: `−${scale.toFixed(2)}`,
-    high: `+${scale.toFixed(2)}`,
-    words: `${below} below zero, ${above} above, up to ${scale.toFixed(2)}`,
+    low: `−${full.toFixed(2)}`,
+    high: `+${full.toFixed(2)}`,
+    words: `${below} below zero, ${above} above, up to ${full.toFixed(2)}`,
   };
 }
 

@@ -135,12 +135,13 @@ function showCharacter(page, t) {
 function unitBar(page, place) {
   const { data } = page;
   const unit = data.strongest[place];
+  const { name, scale, full, reasons } = data.units[unit];
   const part = data.strengths[place] / data.fine;
   return bar({
-    label: data.units[unit].name,
-    title: data.units[unit].reasons.join(" · "),
-    part,
-    figure: signed(part * data.units[unit].scale),
+    label: name,
+    title: reasons.join(" · "),
+    part: (part * scale) / full,
+    figure: signed(part * scale),
     colors: page.ramps.value[part < 0 ? 4 : 2 * STEPS - 4],
     twoSided: true,
     onClick: () => page.pick(unit),
