@@ -1022,7 +1022,9 @@ def test_another_temperature_while_it_writes_counts_from_the_next_character(page
 
 
 def test_each_change_while_it_writes_has_random_numbers_of_its_own(page):
-    page.fill("#live-length", "1000")  # at 30 characters per second, all changes come before its end
+    page.fill(
+        "#live-length", "1000"
+    )  # at 30 characters per second, all changes come before its end
     page.locator("#live-speed").fill("2")
     page.click("#live-write")
     for index, temperature in enumerate(("1.5", "0.5", "1"), 1):
@@ -1207,6 +1209,38 @@ def test_colours_keep_their_scale_while_one_types_and_holds(page, tiny_model):
     until(page, "() => $('summary').textContent.includes('clamp L1.c.3=+0.05')")
     assert set(colours(page)) == {np.ceil(16 * 0.05 / scales["L1.c.3"])} != {16}
     assert page.locator("#strongest .name").first.text_content() != "L1.c.3"
+
+
+def test_the_order_of_units_stays_until_it_is_asked_for_and_held_units_are_on_top(page):
+    def order():
+        return page.locator("#list .name").all_text_contents()
+
+    def rows():
+        return page.evaluate("page.map.draw(), page.map.units.map(u => page.data.units[u].name)")
+
+    first = order()
+    page.fill("#live-text", "def a(b):")
+    read(page, "def a(b):")
+    page.locator("#list").evaluate("list => (list.scrollTop = 300)")
+    page.locator("#live-text").press_sequentially("\n    return")
+    read(page, "def a(b):\n    return")
+    assert order() == first
+    assert page.locator("#list").evaluate("list => list.scrollTop") == 300
+    page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L0.h.7'))")
+    page.click("#live-hold")
+    page.locator("#live-list .name").fill("L0.h.7-8")
+    until(page, "() => page.data.source.edits.some((edit) => edit.includes('7-8'))")
+    held = sorted(["L0.h.7", "L0.h.8"], key=first.index)
+    units = first[1:]  # after surprisal
+    assert order()[1:] == held + [name for name in units if name not in held]
+    assert rows() == order()[1:]
+    assert "clamp L0.h.7-8" in page.locator("#list .reasons").nth(1).text_content()
+    page.get_by_label("Apply the edit of L0.h.7").uncheck()
+    until(page, "() => !page.data.source.edits.length")
+    assert order() == first
+    page.click("#sort")
+    by_interest = page.evaluate("page.data.units.map(({ name }) => name)")
+    assert order()[1:] == rows() == by_interest != units
 
 
 def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):

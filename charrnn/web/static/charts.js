@@ -124,7 +124,7 @@ class HeatMap {
             `after “${textOf(data, place.t - 15, place.t + 1)}”`,
           ...data.units[place.unit].reasons,
         ].join(" · ")
-      : `${counted(this.units.length)} units by interest, ${data.noun}s ${from} to ${to}`;
+      : `${counted(this.units.length)} units in the order of the list, ${data.noun}s ${from} to ${to}`;
   }
 }
 

@@ -79,6 +79,8 @@ class Live {
     );
     this.turning = new Repeated(async () => this.turn(), this.fail);
     this.edits = new Edits(settings, () => this.edit());
+    page.list.keep(page.data); // the order stays as well, until another is wanted
+    $("sort").hidden = false;
     page.scales = new Map(page.data.units.map(({ name, scale }) => [name, scale])); // colors keep their meaning
     page.card.ask = (unit) => this.card(unit);
     page.card.draw();
@@ -111,6 +113,7 @@ class Live {
     $("live-again").addEventListener("click", () => this.writeAgain());
     $("live-clear").addEventListener("click", () => this.clear());
     $("live-settings").addEventListener("input", () => this.set());
+    $("sort").addEventListener("click", () => this.sort());
     $("live-predictions").addEventListener("input", () => this.change());
     $("live-learn").addEventListener("input", () => this.learn());
     $("live-forget").addEventListener("click", () => this.forget());
@@ -285,6 +288,13 @@ class Live {
   async card(unit) {
     for await (const [{ card }] of ask("card", { text: this.shown, unit, edits: this.edits.text })) return card;
     throw new Error(GONE);
+  }
+
+  // Sort the units by their interest in the text that is shown.
+  sort() {
+    page.list.keep(page.data);
+    page.list.set(page.data);
+    pick(page.unit);
   }
 
   // With nothing to read, nothing of an earlier text is shown.

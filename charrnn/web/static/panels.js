@@ -30,10 +30,13 @@ function bar({ label, part, figure, colors, title = "", twoSided = false, onClic
 
 class UnitList {
   constructor(box, field, pick) {
-    Object.assign(this, { box, field, pick, shown: [] });
-    field.addEventListener("input", () => this.filter());
+    Object.assign(this, { box, field, pick, shown: [], order: null, marked: null });
+    field.addEventListener("input", () => {
+      this.filter();
+      box.scrollTop = 0;
+    });
     field.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") [field.value] = [""], this.filter(), $("text").focus();
+      if (event.key === "Escape") [field.value] = [""], this.filter(), (box.scrollTop = 0), $("text").focus();
       if (event.key === "Enter" && this.shown.length) pick(this.shown[0]), $("text").focus();
       if (event.key === "ArrowDown") event.preventDefault(), box.focus();
     });
@@ -45,9 +48,11 @@ class UnitList {
 
   set(data) {
     const best = Math.max(1e-9, ...data.units.map((unit) => unit.interest));
-    const rows = data.units.map((unit, u) =>
-      this.row(u, unit.name, unit.interest.toFixed(2), unit.interest / best, unit.reasons.join(", ")),
-    );
+    const rows = this.inOrder(data).map((u) => {
+      const { name, interest, reasons } = data.units[u];
+      const edits = data.source.edits.filter((edit) => isOf(edit, name));
+      return this.row(u, name, interest.toFixed(2), interest / best, [...edits, ...reasons].join(", "));
+    });
     const measures = [
       this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`),
       this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `share of each ${data.noun}'s probability that came from them`),
@@ -55,6 +60,19 @@ class UnitList {
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
     this.box.replaceChildren(...this.rows);
     this.filter();
+  }
+
+  // From now on the rows stay in the order in which the data has its units: by interest in this text.
+  keep(data) {
+    this.order = new Map(data.units.map(({ name }, place) => [name, place]));
+    this.marked = null;
+  }
+
+  // The units in the order of their rows: those that are edited, and then the others.
+  inOrder({ units, source }) {
+    const place = (u) => this.order?.get(units[u].name) ?? u;
+    const isEdited = units.map(({ name }) => source.edits.some((edit) => isOf(edit, name)));
+    return [...units.keys()].sort((a, b) => isEdited[b] - isEdited[a] || place(a) - place(b));
   }
 
   row(unit, name, figure, part, reasons) {
@@ -83,7 +101,6 @@ class UnitList {
       if (!row.hidden) this.shown.push(Number(row.dataset.unit));
     }
     this.box.classList.toggle("empty", !this.shown.length);
-    this.box.scrollTop = 0;
     this.changed?.();
   }
 
@@ -97,10 +114,25 @@ class UnitList {
     for (const row of this.rows) row.ariaSelected = String(Number(row.dataset.unit) === unit);
     const row = $(`unit-${unit}`);
     this.box.setAttribute("aria-activedescendant", row.id);
+    const name = row.querySelector(".name").textContent;
+    if (name === this.marked) return; // the list stays where it was scrolled to
+    this.marked = name;
     const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
     if (top < this.box.scrollTop || bottom > this.box.scrollTop + this.box.clientHeight)
       this.box.scrollTop = top - this.box.clientHeight / 3;
   }
+}
+
+// Whether an edit such as "clamp L0.c.0-15=+1.0" is one of a unit.
+function isOf(edit, name) {
+  const parts = edit.slice(edit.indexOf(" ") + 1, edit.indexOf("=")).split(".");
+  return name.split(".").every((own, k) => {
+    if (parts[k] === own) return true;
+    if (/\*$/.test(parts[k])) return true;
+    const [low, high] = parts[k].replace("L", "").split("-").map(Number);
+    const number = Number(own.replace("L", ""));
+    return low <= number && number <= high;
+  });
 }
 
 // --- the character ------------------------------------------------------------------------------------------------------
