@@ -9,6 +9,7 @@ import typer
 from charrnn.cli.extras import require_extra
 from charrnn.cli.run_names import complete_checkpoint, open_checkpoint
 from charrnn.cli.terminal import require_place, say
+from charrnn.cli.unit_names import unit_names
 from charrnn.config import FILES
 from charrnn.errors import SettingError, UsageError
 from charrnn.runs import reading_of, title_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "charrnn export plays plays.q8.safetensors",
-    "charrnn export plays plays.c",
+    "charrnn export plays plays.html",
     "charrnn export plays plays-model/ --license cc0-1.0",
 )
 
@@ -75,6 +76,21 @@ def _write_c(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
     write_c(_exact(loaded), file, item_end=end, weights=options.weights)
 
 
+def _write_page(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:  # noqa: ARG001 (see Form)
+    from charrnn.files import write_atomically
+    from charrnn.web.offline import offline_page
+
+    reading = reading_of(loaded)
+    page = offline_page(
+        _exact(loaded),
+        title_of(loaded),
+        item_end=item_end_of(reading),
+        normalize=reading.normalize,
+        names=unit_names(loaded),
+    )
+    write_atomically(file, page.encode())
+
+
 def _write_onnx(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
     require_extra("onnx", "onnx", "an .onnx file")
     from charrnn.export.onnx_graph import write_onnx
@@ -99,6 +115,7 @@ FORMS = {
     ".safetensors": Form("an exact model", _write_exact),
     ".c": Form("a program in C", _write_c, "weights"),
     ".h": Form("a header in C", _write_c),
+    ".html": Form("a page with the model inside", _write_page),
     ".onnx": Form("a step in ONNX", _write_onnx, "float16"),
     "": Form("a folder for a hub", _write_folder, "license", keeps_counts=True),
 }
@@ -119,7 +136,7 @@ def export(
         typer.Argument(
             metavar="FILE",
             help="Its ending decides what is written: .safetensors (an exact model), .c (a program in C), .h (a header "
-            "in C), .onnx (a step in ONNX), none (a folder for a hub).",
+            "in C), .html (a page with the model inside), .onnx (a step in ONNX), none (a folder for a hub).",
         ),
     ],
     *,
@@ -128,7 +145,7 @@ def export(
     """Write a model in another form.
 
     An exact model has weights of 8 bits and computes with integers: the same seed gives the same text on every machine,
-    in Python and in C. ONNX and the folder have the weights as they are.
+    in Python, in C and in a page. ONNX and the folder have the weights as they are.
     """
     form = _form_of(file, options)
     loaded = open_checkpoint(checkpoint)

@@ -23,7 +23,6 @@ from charrnn.exact.arithmetic import (
     SUM,
     UNBOUNDED,
     ExactOps,
-    rounded,
 )
 from charrnn.model import LARGEST_TABLE, CharRNN
 from charrnn.network.cells import get_cell
@@ -131,7 +130,7 @@ class ExactModel(CharRNN):
     ) -> Self:
         """A copy of this network whose states are edited; see `CharRNN.with_ops`."""
         own = [of and _EditedOps(self.ops.hidden_bits, of) for of in ops]
-        begin: Any = {name: rounded(value, ACTIVATION) for name, value in start.items()}
+        begin: Any = {name: self.ops.state(name, value) for name, value in start.items()}
         return super().with_ops(own, begin, edits)
 
     def with_weights(self, weights: Mapping[str, Any]) -> Self:  # noqa: ARG002 (see CharRNN)

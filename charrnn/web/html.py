@@ -8,7 +8,7 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -16,17 +16,10 @@ from typing import Any
 from charrnn.render.palette import Palette
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = (
-    "decode.js",
-    "spans.js",
-    "text.js",
-    "panels.js",
-    "cards.js",
-    "charts.js",
-    "pairs.js",
-    "page.js",
-)
-"""The files that make up the script, in this order; live.js follows on a page that is served."""
+SCRIPTS = ("decode.js", "spans.js", "text.js", "panels.js", "cards.js", "charts.js", "pairs.js")
+"""The files that every page's script begins with, in this order."""
+MODEL = ("engine.js", "reader.js", "offline.js")
+"""Those of a page with a model inside."""
 
 
 def page_html(
@@ -35,29 +28,36 @@ def page_html(
     """The whole page as HTML.
 
     Args:
-        data: see `charrnn.web.data.page_data`; for a live page with the key `live`.
+        data: see `charrnn.web.data.page_data`; for a live page with the key `live`, and of a page with a model inside
+            see `charrnn.web.offline`.
         palette: the colors of values below and above zero.
-        live: whether a server answers the page; see `charrnn.web.live`.
+        live: whether a model answers the page, on a server (see `charrnn.web.live`) or inside it.
     """
     from charrnn.web.colors import ramps
 
+    names = _scripts(live=live, model="model" in data)
     return Template(_read("template.html")).substitute(
-        policy=html.escape(page_policy(live=live)),
+        policy=html.escape(page_policy(live=live, model="model" in data)),
         title=html.escape(str(data["title"])),
         style=_style(live=live),
-        script=_script(live=live),
+        script=_script(names),
         live=_read("live.html") if live else "",
         data=as_json({**data, "ramps": ramps(palette)}),
     )
 
 
-def page_policy(*, live: bool = False) -> str:
-    """The Content-Security-Policy of the page: it may run its own script and, if it is live, ask its own server."""
-    connect = "'self'" if live else "'none'"
+def page_policy(*, live: bool = False, model: bool = False) -> str:
+    """The Content-Security-Policy of the page.
+
+    It may run its own script, and ask its own server if it is live without a model inside. Such a model is WebAssembly
+    that the script makes.
+    """
+    wasm = " 'wasm-unsafe-eval'" if model else ""
+    connect = "'self'" if live and not model else "'none'"
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_hash(_script(live=live))}",
+            f"script-src {_hash(_script(_scripts(live=live, model=model)))}{wasm}",
             f"style-src {_hash(_style(live=live))}",
             "img-src data:",
             f"connect-src {connect}",
@@ -68,9 +68,14 @@ def page_policy(*, live: bool = False) -> str:
     )
 
 
-def _script(*, live: bool) -> str:
+def _scripts(*, live: bool, model: bool) -> tuple[str, ...]:
+    """The files that make up the script of a page."""
+    return (*SCRIPTS, *(MODEL if model else ()), "page.js", *(("live.js",) if live else ()))
+
+
+def _script(names: Iterable[str]) -> str:
     """The script of the page."""
-    return "\n".join(_read(name) for name in (*SCRIPTS, *(["live.js"] if live else [])))
+    return "\n".join(map(_read, names))
 
 
 def _style(*, live: bool) -> str:

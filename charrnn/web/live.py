@@ -88,17 +88,21 @@ class Live:
 
     def page(self) -> str:
         """The page as HTML, with a text that the model has generated and read."""
+        live = self.opening()
+        model, _ = self._predictor({"counts": self._mixes})
+        return page_html({**self._read(model, str(live["text"])), "live": live}, live=True)
+
+    def opening(self) -> Line:
+        """What the page opens with: a text that the model has generated, and the settings of its controls."""
         settings = {name: getattr(BEGINNING, name) for name in SETTINGS}
-        text, model = self._first_text, self._predictor({"counts": self._mixes})[0]
-        live = {
-            "text": text,
+        return {
+            "text": self._first_text,
             "settings": settings,
             "mostChars": MAX_CHARS,
             "mostLearned": MAX_LEARNED,
             "states": list(self._model.cell.states),
             "counts": None if self._counts is None else self._mixes,
         }
-        return page_html({**self._read(model, text), "live": live}, live=True)
 
     @functools.cached_property
     def _first_text(self) -> str:

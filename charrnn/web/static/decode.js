@@ -63,7 +63,7 @@ async function decode(raw) {
     value && value.type in TYPES ? await unpack(value) : value,
   ]);
   const data = Object.fromEntries(await Promise.all(entries));
-  data.values = valuesOf(data);
+  data.values ??= valuesOf(data); // a model in the page packs nothing
   data.choices = data.length ? data.guesses.length / data.length : 0;
   data.endsLine = new Set(data.breaks);
   return data;

@@ -347,6 +347,22 @@ class ExactModel {
     });
   }
 
+  // The odds with top-p sampling: of the likeliest symbols alone, as few as have the probability `mass` together.
+  nucleus(logits, temperature, mass, allowed) {
+    if (mass === null || mass >= 1 || temperature === 0) return this.odds(logits, temperature, allowed);
+    const divided = Float64Array.from(logits, (logit, k) => (allowed(k) ? logit / 4096 / temperature : -Infinity));
+    const largest = divided.reduce((most, one) => Math.max(most, one), -Infinity);
+    const parts = divided.map((one) => Math.exp(one - largest));
+    const total = parts.reduce((sum, one) => sum + one, 0);
+    const order = [...parts.keys()].sort((a, b) => parts[b] - parts[a]);
+    const kept = new Set();
+    for (let sum = 0; sum < mass && kept.size < order.length; ) {
+      sum += parts[order[kept.size]] / total;
+      kept.add(order[kept.size]);
+    }
+    return this.odds(divided.map((one) => one * 4096), 1, (symbol) => kept.has(symbol));
+  }
+
   // What comes back at the next step of a Jordan network: probabilities in units of 2^-14.
   outputs(state) {
     const odds = this.odds(this.logits(state));
@@ -373,25 +389,27 @@ class ExactModel {
     return String.fromCodePoint(this.points[symbol]);
   }
 
-  // A text as `charrnn sample` writes it with this model, piece by piece; at most `length` characters.
-  *sample({ prompt = "", length = 500, temperature = 0.8, seed = 1, index = 0, edit = null, start = null }) {
-    const words = new RandomWords(seed, index);
-    const state = start ?? this.start();
-    const text = this.itemEnd >= 0 ? [this.itemEnd, ...this.encode(prompt)] : this.encode(prompt || (this.newline < 0 ? "" : "\n"));
-    for (const symbol of text) this.read(symbol, state, edit);
-    const spelling = this.points ? null : new Spelling();
-    if (spelling) this.encode(prompt).forEach((byte) => spelling.read(byte));
+  // The symbols that follow a state, each with the text that it completes; the state becomes that after them.
+  *following({ state, words, temperature, top_p = null, spelling = null, edit = null }) {
     const allowed = spelling ? (byte) => spelling.allows(byte) : (symbol) => symbol !== this.unknown;
-    let written = 0;
-    while (written < length) {
-      const symbol = this.draw(this.odds(this.logits(state), temperature, allowed), words.next());
-      if (symbol === this.itemEnd) return;
-      const piece = spelling ? spelling.read(symbol) : this.decode(symbol);
-      if (piece) {
-        yield piece;
-        written += 1;
-      }
+    for (;;) {
+      const symbol = this.draw(this.nucleus(this.logits(state), temperature, top_p, allowed), words.next());
+      yield [symbol, spelling ? spelling.read(symbol) : this.decode(symbol)];
       this.read(symbol, state, edit);
+    }
+  }
+
+  // A text as `charrnn sample` writes it with this model, piece by piece; at most `length` characters.
+  *sample({ prompt = "", length = 500, temperature = 0.8, seed = 1, index = 0 }) {
+    const state = this.start();
+    const text = this.itemEnd >= 0 ? [this.itemEnd, ...this.encode(prompt)] : this.encode(prompt || (this.newline < 0 ? "" : "\n"));
+    for (const symbol of text) this.read(symbol, state);
+    const spelling = this.points ? null : new Spelling();
+    let left = length;
+    for (const [symbol, piece] of this.following({ state, words: new RandomWords(seed, index), temperature, spelling })) {
+      if (symbol === this.itemEnd || left <= 0) return;
+      if (piece) yield piece;
+      if (piece) left -= 1;
     }
   }
 }
@@ -433,7 +451,7 @@ class Spelling {
     this.bytes = state < 0 ? [byte] : [...this.bytes, byte];
     this.state = state < 0 ? Math.max(this.next(0, byte), 0) : state;
     if (this.state) return "";
-    const made = new TextDecoder().decode(new Uint8Array(this.bytes));
+    const made = new TextDecoder("utf-8", { ignoreBOM: true }).decode(new Uint8Array(this.bytes));
     this.bytes = [];
     return made;
   }

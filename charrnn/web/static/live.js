@@ -16,8 +16,9 @@ const LIVE_KEYS = [
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const count = (text) => [...text].length; // as Python counts characters
 
-// The lines of a reply, in groups as they arrive.
+// The lines of a reply, in groups as they arrive: of the model in the page, or of the server.
 async function* ask(name, request, signal) {
+  if (page.model) return yield* page.model[name](request, signal);
   const headers = { "Content-Type": "application/json" };
   const gone = () => {
     throw new Error(GONE);
@@ -48,8 +49,8 @@ async function written(request) {
 
 // Work that is repeated but never runs twice at once: requests that arrive meanwhile are served by one more run.
 class Repeated {
-  constructor(work, failed) {
-    Object.assign(this, { work, failed, isWanted: false, isRunning: false });
+  constructor(work, failed, pause = PAUSE) {
+    Object.assign(this, { work, failed, pause, isWanted: false, isRunning: false });
   }
 
   async ask() {
@@ -57,7 +58,7 @@ class Repeated {
     if (this.isRunning) return;
     this.isRunning = true;
     while (this.isWanted) {
-      await wait(PAUSE);
+      await wait(this.pause);
       this.isWanted = false;
       await this.work().catch((error) => this.failed(error));
     }
@@ -72,7 +73,7 @@ class Live {
     this.learned = []; // the texts that were learned from and cleared
     this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
-    this.reading = new Repeated(() => this.read(), this.fail);
+    this.reading = new Repeated(() => this.read(), this.fail, page.model ? 0 : PAUSE);
     this.comparing = new Repeated(
       () => this.compare(),
       (error) => this.failToCompare(error),
@@ -82,7 +83,7 @@ class Live {
     page.list.keep(page.data); // the order stays as well, until another is wanted
     $("sort").hidden = false;
     page.scales = new Map(page.data.units.map(({ name, scale }) => [name, scale])); // colors keep their meaning
-    page.card.ask = (unit) => this.card(unit);
+    if (!page.model) page.card.ask = (unit) => this.card(unit);
     page.card.draw();
     this.fill();
     this.listen();
@@ -97,6 +98,7 @@ class Live {
     $("live-length").max = mostChars;
     $("live-counts").checked = Boolean(counts);
     $("live-predictions").hidden = counts === null; // the model has none
+    $("live-learning").hidden = Boolean(page.model);
     this.sayValues();
     $("live").hidden = false;
     for (const [keys, what] of LIVE_KEYS) {
@@ -555,7 +557,6 @@ class Edits {
   }
 }
 
-opened.then(() => {
-  const { live, ramps } = JSON.parse($("data").textContent);
+opened.then(({ live, ramps }) => {
   page.live = new Live(live, ramps);
 });

@@ -12,6 +12,7 @@ const page = {
   places: [], // where they are on together
   ramps: null, // the colors of the theme
   scales: null, // the values with full color by the names of units; null: the scales of the data
+  model: null, // a model in the page
   pick, // color by a unit
   go, // move the cursor
   select, // select a span, or none
@@ -49,7 +50,7 @@ function describe(data) {
     `Units: ${held || "none"}. Values are rounded to ${data.levels} steps of a unit's scale on each side of zero, ` +
     `except for the strongest of each ${data.noun}. ` +
     `Model ${data.source.fingerprint}. ` +
-    ($("live").hidden ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
+    ($("live").hidden || page.model ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
 }
 
 // --- what changes ------------------------------------------------------------------------------------------------------
@@ -314,7 +315,14 @@ async function open() {
   start();
   const raw = JSON.parse($("data").textContent);
   if (raw.sides) await showPairs(raw);
-  else show(await decode(raw));
+  else show(await decode(raw.model ? await openModel(raw) : raw));
+  return raw;
+}
+
+// With a model in the page instead of a server: the text with which it opens.
+async function openModel(raw) {
+  page.model = new ModelInPage(raw);
+  return { ...(await page.model.first(raw.live.text)), ramps: raw.ramps };
 }
 
 // Resolved when the page is shown.
