@@ -293,9 +293,14 @@ def test_what_cannot_be_read_or_scored_is_refused_before_anything_runs(here, wor
     untouchable(monkeypatch)
     Path("a.toml").write_text('corpus = "corpse.txt"\n')
     wording(here("sweep", "a.toml", status=3))
+    assert not Path("checkpoints").exists()
     wording(here("sweep", "a.toml", "--test", status=2))
     wording(here("sweep", "b.toml", status=3))
-    assert not Path("checkpoints").exists()
+    for option in (("--jobs", 2), ("--csv", "a.csv"), ("--json",), ("--overwrite",)):
+        wording(here("sweep", "a.toml", "--print", *option, status=2))
+    Path("checkpoints/a").mkdir(parents=True)
+    Path("checkpoints/a/best.safetensors").touch()
+    wording(here("sweep", "a.toml", status=2))
 
 
 # --- the spec ---------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class SweepOptions(PlaceOptions):
         False,
         "Train nothing: print the command line of each run, for a scheduler.",
         flags=("--print",),
-        excludes=("overwrite", "json", "test"),
+        excludes=("overwrite", "jobs", "json", "test", "csv"),
         panel=MACHINE,
     )
     test: bool = setting(

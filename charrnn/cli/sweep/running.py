@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -15,7 +16,7 @@ from charrnn.cli.sweep.record import Record
 from charrnn.cli.sweep.results import Results, RunResult, nats_of
 from charrnn.cli.sweep.spec import SweepRun
 from charrnn.cli.terminal import die_by_signal, fitted, is_quiet, requeued_by_signal, say
-from charrnn.errors import CharrnnError
+from charrnn.errors import BusyError, CharrnnError
 from charrnn.runs import RUNS
 from charrnn.wording import counted, duration, escape
 
@@ -23,6 +24,8 @@ LOG = ".log"
 """The ending of the file, beside a run's folder, that has its reports."""
 BETWEEN_LOOKS = 0.5
 """Seconds between two looks at the runs."""
+LONGEST_WAIT = 30.0
+"""Seconds to wait for a run's folder: a process whose parent was killed holds it until its next step."""
 
 
 @dataclass(frozen=True)
@@ -209,13 +212,22 @@ class _Sweep:
         if self.jobs.stopped:
             return None
         log = self.folder / f"{run.run.name}{LOG}"
-        ended: Ended = self.jobs.run(run.run.name, words, log)
+        until = time.monotonic() + LONGEST_WAIT
+        ended = self.jobs.run(run.run.name, words, log)
+        while _is_busy(ended) and time.monotonic() < until and not self.jobs.stopped:
+            time.sleep(BETWEEN_LOOKS)
+            ended = self.jobs.run(run.run.name, words, log)
         if ended.status == 0 and ended.result:
             return ended.result
         if not self.jobs.stopped:
             run.status = ended.exit_status or CharrnnError.exit_status
             run.reason = f"{ended.reason or f'{what} printed no result'} ({log})"
         return None
+
+
+def _is_busy(ended: Ended) -> bool:
+    """Whether another process holds the run."""
+    return ended.status == BusyError.exit_status
 
 
 def _test_words(run: RunResult) -> list[str]:
