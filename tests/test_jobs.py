@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,8 @@ def test_slurm_has_the_options_of_the_script():
 
 
 def test_shellcheck_has_nothing_to_say():
-    checker = shutil.which("shellcheck")
+    beside = Path(sys.executable).parent
+    checker = shutil.which("shellcheck", path=f"{beside}{os.pathsep}{os.environ['PATH']}")
     if not checker:
         pytest.skip("shellcheck is not installed")
     subprocess.run([checker, str(SLURM)], check=True)
