@@ -17,7 +17,9 @@ from helpers import CLEAN, call_charrnn, make_text, own_signals, program
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.completion import complete_spec
+from charrnn.cli.sweep import running
 from charrnn.cli.sweep.spec import read_spec
+from charrnn.files import locked
 
 SMALL = """
 hidden-size = 5
@@ -249,6 +251,27 @@ def test_a_run_that_fails_is_shown_and_stops_no_other(here, wording):
     wording(result, r"(?<=; )\d+:\d\d")
     found = json.loads(here("sweep", "rates.toml", "--json", "--overwrite", status=2).out)
     assert [run["state"] for run in found["runs"]] == ["failed", "finished"]
+
+
+@pytest.mark.parametrize("freed_after", [1, None])
+def test_a_run_that_another_process_holds_is_waited_for(here, monkeypatch, freed_after, wording):
+    Path("one.toml").write_text(f'corpus = "corpus.txt"\n[settings]\nsteps = 1\n{SMALL}')
+    Path("checkpoints/one/run").mkdir(parents=True)
+    monkeypatch.setattr(running, "LONGEST_WAIT", 60 if freed_after else 0)
+    started = []
+    with contextlib.ExitStack() as held:
+        held.enter_context(locked(Path("checkpoints/one/run")))
+
+        def free_and_start():
+            if len(started) == freed_after:
+                held.close()
+            started.append(1)
+            return program()
+
+        monkeypatch.setattr("charrnn.cli.sweep.jobs.program", free_and_start)
+        result = here("sweep", "one.toml", status=0 if freed_after else 7)
+    assert len(started) == 1 + (freed_after or 0)
+    wording(result, r"(?<=; )\d+:\d\d")
 
 
 @pytest.mark.parametrize(
