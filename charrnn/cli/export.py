@@ -65,8 +65,9 @@ class Form(NamedTuple):
 
 def _write_exact(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:  # noqa: ARG001 (see Form)
     from charrnn.checkpoint import Checkpoint, save_checkpoint
+    from charrnn.export.published import published
 
-    save_checkpoint(file, Checkpoint(_exact(loaded), loaded.metrics, loaded.run))
+    save_checkpoint(file, Checkpoint(_exact(loaded), loaded.metrics, published(loaded.run)))
 
 
 def _write_c(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.errors import UsageError
+from charrnn.export.published import published
 from charrnn.files import environment_fault, write_atomically
 from charrnn.network.shapes import count_parameters, describe
 from charrnn.runs import MODEL, reading_of
@@ -43,9 +44,8 @@ def write_folder(checkpoint: Checkpoint, folder: Path, *, title: str, license_na
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise environment_fault("make", folder, error) from error
-    without = Checkpoint(
-        checkpoint.model, checkpoint.metrics, checkpoint.run, counts=checkpoint.counts
-    )
+    run = published(checkpoint.run)
+    without = Checkpoint(checkpoint.model, checkpoint.metrics, run, counts=checkpoint.counts)
     save_checkpoint(folder / MODEL, without)
     config = json.dumps(_config(checkpoint), indent=2, ensure_ascii=True) + "\n"
     write_atomically(folder / CONFIG, config.encode())

@@ -83,3 +83,12 @@ def test_an_onnx_file_is_written(see, tmp_path):
     pytest.importorskip("onnx")
     see("export", "tiny", tmp_path / "tiny.onnx", "--float16")
     assert (tmp_path / "tiny.onnx").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("target", ["tiny.q8.safetensors", "tiny-model"])
+def test_no_path_of_this_machine_is_published(see, workplace, tmp_path, target):
+    see("export", "tiny", tmp_path / target, *(() if "." in target else ("--license", "mit")))
+    files = [tmp_path / target, *(tmp_path / target).glob("*")]
+    content = b"".join(file.read_bytes() for file in files if file.is_file())
+    assert b"tiny" in content or b"char" in content
+    assert str(workplace).encode() not in content
