@@ -142,14 +142,15 @@ def page_data(
 
 
 def _text(collected: _Collected, ids: npt.NDArray[np.int32]) -> dict[str, Any]:
-    """The symbols of the text, and how they are shown."""
+    """The symbols of the text, how they are shown, and what each adds to a copy of it."""
     table, columns = _labels(collected.pieces, ids)
     return {
         "noun": "character" if all(collected.pieces) else "byte",
         "length": len(ids),
         "start": collected.start,
         "labels": [label for label, _ in table],
-        "breaks": [k for k, (_, ends) in enumerate(table) if ends],
+        "pieces": [piece for _, piece in table],
+        "breaks": [k for k, (_, piece) in enumerate(table) if piece.endswith("\n")],
         "columns": pack(columns),
         "ids": pack(ids),
         "names": ["".join(map(glyph, name)) for name in collected.names],
@@ -223,11 +224,11 @@ def _most_interesting(units: Sequence[Mapping[str, Any]], memory: str) -> Mappin
 
 def _labels(
     pieces: Sequence[str], ids: npt.NDArray[np.int32]
-) -> tuple[list[tuple[str, bool]], npt.NDArray[np.int64]]:
-    """A table of how symbols are shown and whether they end a line, and the row of each position (T,)."""
-    rows: dict[tuple[str, bool], int] = {}
+) -> tuple[list[tuple[str, str]], npt.NDArray[np.int64]]:
+    """A table of how symbols are shown and of their characters, and the row of each position (T,)."""
+    rows: dict[tuple[str, str], int] = {}
     columns = [
-        rows.setdefault(("".join(map(glyph, p)) or f"{s:02x}", p.endswith("\n")), len(rows))
+        rows.setdefault(("".join(map(glyph, p)) or f"{s:02x}", p), len(rows))
         for p, s in zip(pieces, ids.tolist(), strict=True)
     ]
     return list(rows), np.array(columns, np.int64)

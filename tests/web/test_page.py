@@ -493,7 +493,8 @@ def test_hovering_a_character_shows_what_the_model_was_doing(look, tiny_model):
         hover(page, t)
         assert page.locator("#glyph").text_content() == visible(TEXT[t])
         assert texts(page, "#where") == [f"{t + 1} of {len(TEXT)}"]
-        guesses = [visible(recording.next_text[k]) for k in recording.next_ids[t]]
+        symbols = [glyph(recording.next_text[k]) for k in recording.next_ids[t]]
+        guesses = ["space" if symbol == " " else symbol for symbol in symbols]
         assert page.locator("#guesses .name").all_text_contents() == guesses
         percents = [float(f.split()[0]) for f in texts(page, "#guesses .figure")]
         assert percents == pytest.approx(100 * recording.next_probabilities[t], abs=0.51)
@@ -800,6 +801,30 @@ def test_selected_text_becomes_a_span_and_its_places_can_be_visited(look, tiny_m
     assert place["stop"] <= 40 or place["start"] >= 45
     page.get_by_role("button", name="Clear the span").click()
     assert page.locator("#span-body").is_hidden()
+
+
+def test_a_copy_has_the_characters_of_the_text_and_arrows_are_announced(look):
+    text = "a\tb\n\nc\x00d\u200b \u00a0e\n" * 3
+    model = make_model(text=text)
+    page, _ = look(model, text)
+    copied = """([start, stop]) => {
+      const [from, to] = [start, stop - 1].map((t) => page.view.inNode(page.view.segmentOf(t), t, t + 1));
+      getSelection().setBaseAndExtent(from.startContainer, from.startOffset, to.endContainer, to.endOffset);
+      const data = new DataTransfer();
+      $("lines").dispatchEvent(new ClipboardEvent("copy", { clipboardData: data, bubbles: true, cancelable: true }));
+      return data.getData("text/plain");
+    }"""
+    for start, stop in ((0, len(text)), (2, 9), (4, 5)):
+        assert page.evaluate(copied, [start, stop]) == text[start:stop]
+    # A selection that ends below the text has the rest of it.
+    page.evaluate("getSelection().setBaseAndExtent(page.view.nodes[1], 0, $('map-note'), 0)")
+    data = """(data => ($("lines").dispatchEvent(new ClipboardEvent("copy", { clipboardData: data, bubbles: true })),
+      data.getData("text/plain")))(new DataTransfer())"""
+    assert page.evaluate(data) == text[4:]
+    page.evaluate("getSelection().removeAllRanges(); go(2)")
+    assert page.locator("#spoken[aria-live]").text_content() == ""
+    page.locator("#text").press("ArrowLeft")
+    assert page.locator("#spoken").text_content().startswith(f"→, 2 of {len(text)}, L")
 
 
 def test_everything_can_be_done_with_the_keyboard(look, tiny_model):

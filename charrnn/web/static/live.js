@@ -15,6 +15,7 @@ const LIVE_KEYS = [
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const count = (text) => [...text].length; // as Python counts characters
+const last = (text, most) => (text.length > most ? [...text].slice(-most).join("") : text);
 
 // The lines of a reply, in groups as they arrive: of the model in the page, or of the server.
 async function* ask(name, request, signal) {
@@ -71,6 +72,7 @@ class Live {
     Object.assign(this, { start: settings, ramps, prompt: "", written: "", index: 0, writing: null, plain: new Map() });
     this.lastTyped = "";
     this.learned = []; // the texts that were learned from and cleared
+    this.skipped = 0; // the part of a long text that is not read
     this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
     this.reading = new Repeated(() => this.read(), this.fail, page.model ? 0 : PAUSE);
@@ -159,13 +161,13 @@ class Live {
     return !this.wrong;
   }
 
-  // Show the range of each number, and whether the number is in it.
+  // Show the range of each number that is not in it.
   sayRanges() {
     for (const input of $("live-settings").querySelectorAll("[type=number]")) {
       const isWrong = !input.checkValidity();
       const range = `${counted(Number(input.min))} to ${counted(Number(input.max))}`;
       input.ariaInvalid = String(isWrong);
-      $(`${input.id}-range`).textContent = isWrong ? `Enter a whole number from ${range}.` : range;
+      $(`${input.id}-range`).textContent = isWrong ? `Enter a whole number from ${range}.` : "";
     }
   }
 
@@ -176,7 +178,7 @@ class Live {
 
   // What makes the predictions, of what is read and of what is written.
   get predictor() {
-    const learn = $("live-learn").checked ? [...this.learned, this.typed] : [];
+    const learn = $("live-learn").checked ? [...this.learned, last(this.typed, this.start.mostChars)] : [];
     return { edits: this.edits.text, counts: $("live-counts").checked, learn };
   }
 
@@ -265,8 +267,10 @@ class Live {
   }
 
   async read() {
-    const text = this.box.value;
+    const whole = this.box.value;
+    const text = last(whole, this.start.mostChars);
     this.lastTyped = this.typed;
+    this.sayRead(text, whole);
     if (!text) {
       this.leaveOut();
       return this.showNothing("nothing to read");
@@ -278,17 +282,23 @@ class Live {
       const decoded = await decode(data);
       $("main").classList.remove("empty");
       show({ ...decoded, ramps: this.ramps });
-      const isNew = text !== this.shown;
-      this.shown = text;
+      const isNew = whole !== this.shown;
+      this.shown = whole;
+      this.skipped = whole.length - text.length;
       if (isNew) this.follow();
       if (!this.writing)
         this.say(`${numbered(data.length, data.noun)} read, ${meanBits(data, 2)}`);
     }
   }
 
+  sayRead(text, whole) {
+    const [read, all] = [counted(count(text)), numbered(count(whole), "character")];
+    $("live-cut").textContent = text === whole ? "" : `The model reads the last ${read} of ${all}.`;
+  }
+
   // The card of a unit in the text that is shown.
   async card(unit) {
-    for await (const [{ card }] of ask("card", { text: this.shown, unit, edits: this.edits.text })) return card;
+    for await (const [{ card }] of ask("card", { text: this.shown.slice(this.skipped), unit, edits: this.edits.text })) return card;
     throw new Error(GONE);
   }
 
@@ -319,7 +329,8 @@ class Live {
   // Move the page's cursor to the character before the caret, or to the last one during generation.
   follow() {
     if (!this.shown || (!this.writing && this.box.value !== this.shown)) return;
-    const before = this.known(this.writing ? this.shown : this.shown.slice(0, this.box.selectionEnd));
+    const end = this.writing ? this.shown.length : this.box.selectionEnd;
+    const before = this.known(this.shown.slice(this.skipped, Math.max(this.skipped, end)));
     go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
   }
 
@@ -340,9 +351,8 @@ class Live {
     this.written = "";
     this.box.scrollTop = this.box.scrollHeight;
     this.compareAnew();
-    this.wanted = Math.min(this.number("length"), this.start.mostChars - count(this.prompt));
-    if (this.wanted > 0) this.goOn(0);
-    else this.fail(new Error(`the text is full: ${numbered(count(this.prompt), "character")}`));
+    this.wanted = this.number("length");
+    this.goOn(0);
   }
 
   // The settings changed: generation goes on with the new ones.
@@ -376,9 +386,10 @@ class Live {
   }
 
   async append(index, signal) {
-    const { box, prompt } = this;
+    const { box } = this;
     const speed = SPEEDS[this.number("speed")];
     const length = this.wanted - count(this.written);
+    const prompt = last(this.prompt, Math.max(0, this.start.mostChars - count(this.written)));
     const request = { ...this.settings(), prompt, written: this.written, index, length, ...(speed && { speed }) };
     let stop = null;
     for await (const lines of ask("write", request, signal)) {
@@ -386,7 +397,7 @@ class Live {
       ({ index: this.index, stop } = lines.at(-1));
       const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 8;
       this.written += lines.map(({ text }) => text).join("");
-      box.value = prompt + this.written;
+      box.value = this.prompt + this.written;
       if (isAtEnd) box.scrollTop = box.scrollHeight;
       this.say(`${counted(count(this.written))} of ${numbered(this.wanted, "character")} generated`);
       this.reading.ask();
@@ -444,7 +455,7 @@ class Live {
   // With edited units: the continuation without and with the edits, from the same random numbers.
   async compare() {
     if (this.edits.text === "" || !this.isSet) return;
-    const prompt = this.writing || this.isAsWritten ? this.prompt : this.box.value;
+    const prompt = last(this.writing || this.isAsWritten ? this.prompt : this.box.value, this.start.mostChars);
     const request = { ...this.settings(), prompt, length: Math.min(this.number("length"), COMPARED) };
     const plain = await this.unedited({ ...request, edits: "" });
     const held = await written(request);

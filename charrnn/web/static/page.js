@@ -190,26 +190,50 @@ function listenToText() {
     clearTimeout(timer);
     timer = setTimeout(takeSelection, 120);
   });
+  document.addEventListener("copy", copy);
+}
+
+// The symbols of the text that are in the document's selection, which may begin before the text or end after it.
+function selected() {
+  const selection = getSelection();
+  if (selection.isCollapsed || !selection.rangeCount) return null;
+  const { startContainer, startOffset, endContainer, endOffset } = selection.getRangeAt(0);
+  const start = page.view.symbolOf(startContainer, startOffset);
+  const stop = page.view.symbolOf(endContainer, endOffset);
+  if (start === null && stop === null) return null;
+  return { start: start ?? 0, stop: stop ?? page.data.length };
 }
 
 // The document's selection, if it lies in the text, becomes the span.
 function takeSelection() {
-  const selection = getSelection();
-  if (selection.isCollapsed || !selection.rangeCount) return;
-  const { startContainer, startOffset, endContainer, endOffset } = selection.getRangeAt(0);
-  const start = page.view.symbolOf(startContainer, startOffset);
-  const stop = page.view.symbolOf(endContainer, endOffset);
-  if (start === null || stop === null || stop <= start) return;
+  const { start, stop } = selected() ?? {};
+  if (!(start < stop)) return;
   page.anchor = null;
   select(start, stop);
 }
 
+// Copy the characters of the text instead of the signs that stand for them.
+function copy(event) {
+  const { pieces, columns } = page.data ?? {};
+  const span = event.target.closest?.("input, textarea") ? null : selected();
+  if (!span || !pieces) return;
+  const characters = Array.from(columns.subarray(span.start, span.stop), (column) => pieces[column]);
+  event.clipboardData.setData("text/plain", characters.join(""));
+  event.preventDefault();
+}
+
 // Move the cursor; `extend` selects the symbols in between.
 function move(t, extend) {
-  if (!extend) return go(t, true);
+  if (!extend) return go(t, true), speak();
   page.anchor ??= page.at;
   go(t, true);
+  speak();
   select(Math.min(page.anchor, page.at), Math.max(page.anchor, page.at) + 1);
+}
+
+// For screen readers, which do not see where the keyboard has moved the cursor.
+function speak() {
+  $("spoken").textContent = inWords(page.at);
 }
 
 // Move the cursor by rows of text.

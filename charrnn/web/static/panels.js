@@ -154,7 +154,7 @@ function showCharacter(page, t) {
     const part = data.chances[t * data.choices + k] / data.certain;
     const percent = 100 * part;
     const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
-    return bar({ label: visible(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });
+    return bar({ label: data.names[id] === " " ? "space" : data.names[id], part, figure, colors: chance[STEPS - 2], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
   $("guesses").previousElementSibling.hidden = !data.choices; // a dump may have no guesses

@@ -1,5 +1,5 @@
-// The text: plain lines, colored from outside by the CSS Custom Highlight API, so that it stays text for screen readers,
-// search and copying. Only the part on the screen, and a little around it, is colored.
+// The text: plain lines, colored from outside by the CSS Custom Highlight API, so that it stays text for screen readers
+// and search. Only the part on the screen, and a little around it, is colored.
 
 const STEPS = 16; // levels of color on each side of zero
 const stepOf = (part) => Math.sign(part) * Math.ceil(Math.min(1, Math.abs(part)) * STEPS - 1e-9); // only zero is neutral
