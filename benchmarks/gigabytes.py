@@ -2,7 +2,8 @@
 
 It makes so many gigabytes of text in the folder, always the same; reads them once as `cat` does; and starts
 `charrnn train` on them twice under a limit of memory, first without an encoded text and then with it. Of each start it
-prints the seconds to the end of the first step and the most anonymous memory that all its processes held together.
+prints the seconds to the end of the first step, the processor time to the end of the last one, and the most anonymous
+memory that all its processes held together.
 What it has made is removed, unless `--keep` is given.
 
 The limit is that of a control group (version 1 or 2), which counts the page cache too and ends a process that goes
@@ -164,13 +165,19 @@ def anonymous(number: int) -> int:
 # --- a start ----------------------------------------------------------------------------------------------------------
 
 
+def processor_time() -> float:
+    """The processor seconds of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def start(
     text: Path, place: Path, options: list[str], limit: Callable[[], None]
-) -> tuple[float, int]:
-    """The seconds to the end of the first step of a run, and the most anonymous memory that its processes held."""
+) -> tuple[float, float, int]:
+    """The seconds to the first step of a run, its processor seconds, and the most anonymous memory that it held."""
     line = [sys.executable, "-m", "charrnn", "train", str(text), "--json", *TRAIN, *options]
     line += ["--out", str(place / "runs"), "--cache", str(place / "cache")]
-    began, most = time.perf_counter(), 0
+    began, most, before = time.perf_counter(), 0, processor_time()
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, preexec_fn=limit) as process:  # noqa: PLW1509
 
         def watch() -> None:
@@ -194,7 +201,7 @@ def start(
         watcher.join()
     if steps < STEPS:
         sys.exit(f"charrnn train ended after {steps} steps")
-    return seconds, most
+    return seconds, processor_time() - before, most
 
 
 def main() -> None:
@@ -222,10 +229,10 @@ def main() -> None:
         with limited(int(known.limit * (1 << 30))) as (what, limit):
             print(f"limit     {known.limit:g} GiB: {what}", flush=True)
             for name in ("first", "again"):
-                seconds, most = start(text, place, options, limit)
-                rate = f", {size / MB / seconds:,.0f} MB/s" if name == "first" else ""
+                seconds, used, most = start(text, place, options, limit)
                 print(
-                    f"{name:<10}{seconds:.1f} s to the first step{rate}; {most / MB:,.0f} MB anonymous"
+                    f"{name:<10}{seconds:.1f} s to the first step, {used:.1f} s of processor time, "
+                    f"{most / MB:,.0f} MB anonymous"
                 )
         encoded = sum(
             path.stat().st_size for path in (place / "cache").rglob("*") if path.is_file()

@@ -79,6 +79,7 @@ def fill(folder):
     (folder / "jokes.csv").write_text("id,joke\n" + rows, encoding="utf-8")
     lines = "".join(json.dumps({"message": {"text": joke}}) + "\n" for joke in jokes)
     (folder / "chat.jsonl").write_text(lines, encoding="utf-8")
+    make_tables(folder, jokes)
     (folder / "names.txt").write_text("ada\nmarie\ngrace\n" * 9, encoding="utf-8")
     request = '192.0.2.7 - - [12/Mar/2024:00:00:{:02}] "GET /items/{} HTTP/1.1" 200 77\n'
     requests = "".join(request.format(k % 60, k) for k in range(99))
@@ -103,6 +104,22 @@ def fill(folder):
     name_units(folder / "checkpoints" / "python" / "best.safetensors")
     (folder / "code.txt").write_text("return A[0]\n" * 300)
     (folder / "prose.txt").write_text("Return the first of them.\n" * 150)
+
+
+def make_tables(folder, jokes):
+    """Make a Parquet table, and a dataset as `datasets` saves it, where pyarrow is installed."""
+    if not find_spec("pyarrow"):
+        return
+    import pyarrow as pa
+    from pyarrow import ipc, parquet
+
+    table = pa.table({"id": range(len(jokes)), "text": jokes})
+    parquet.write_table(table, folder / "stories.parquet")
+    (folder / "dataset").mkdir()
+    with ipc.new_stream(folder / "dataset" / "data.arrow", table.schema) as writer:
+        writer.write_table(table)
+    (folder / "dataset" / "dataset_info.json").write_text("{}")
+    (folder / "dataset" / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}]}')
 
 
 SIZES = """corpus = "plays.txt"
@@ -161,6 +178,7 @@ NEEDS = {
     "--tensorboard": "tensorboard",
     "--mlflow": "mlflow",
     ".parquet": "pyarrow",
+    "train dataset": "pyarrow",
     "--lstmvis": "h5py",
     "charrnn probe": "sklearn",
     "interpret.probing": "sklearn",

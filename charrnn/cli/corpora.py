@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,17 @@ class CorporaOptions(Config):
         "With NAME: make the corpus from another seed, so that most of its lines are others.",
         default_text="that of training",
     )
+    check: bool = setting(
+        False,
+        "Read the large texts that are encoded in the cache, and compare them with their checksums; "
+        "damaged ones are removed.",
+    )
+    cache: Path | None = setting(
+        None,
+        "With {check}: the folder for downloads and encoded corpora.",
+        metavar="DIR",
+        needs=("check",),
+    )
     labels: bool = setting(
         False,
         "With the NAME of a text whose lines have hidden labels: print a tab and its label after each line.",
@@ -55,12 +67,22 @@ NameArgument = Annotated[
 
 def corpora(name: NameArgument = None, *, options: CorporaOptions) -> None:
     """List the corpora known by name, with size, license and origin; or print one."""
+    from charrnn.text.opening import user_cache
+
+    if options.check:
+        if name is not None:
+            raise SettingError.naming("{check} is for all encoded texts", f"leave out {name}")
+        _check(options.cache or user_cache(), as_json=options.json)
+    elif name is not None:
+        _print_text(name, options)
+    else:
+        _list(options)
+
+
+def _list(options: CorporaOptions) -> None:
     from charrnn.text.catalog import CATALOG, MADE, MADE_TEXTS, is_cached
     from charrnn.text.opening import user_cache
 
-    if name is not None:
-        _print_text(name, options)
-        return
     if options.seed is not None:
         raise SettingError.naming("{seed} needs the NAME of a corpus", "charrnn corpora numbers")
     if options.labels:
@@ -78,6 +100,30 @@ def corpora(name: NameArgument = None, *, options: CorporaOptions) -> None:
     if not options.json:
         print("Train on one with: charrnn train NAME; on pairs with: charrnn train NAME --pairs.")
         print(f"Downloads are saved in {cache}.")
+
+
+def _check(cache: Path, *, as_json: bool) -> None:
+    """Compare all encoded texts with their checksums; remove those that are damaged."""
+    from charrnn.cli.work import working
+    from charrnn.text.encoding.stored import stored_in
+    from charrnn.text.encoding.text import names_of
+    from charrnn.text.numbering import ENCODED
+    from charrnn.wording import escape, size
+
+    found = [*stored_in(cache / ENCODED)]
+    with working(sum(ids.path.stat().st_size for ids in found), "byte") as work:
+        for ids in found:
+            is_whole = ids.are_whole(None, work.advance)
+            names, num_bytes = names_of(ids), ids.path.stat().st_size
+            if as_json:
+                print_json({"path": str(ids.path), "names": names, "undamaged": is_whole})
+            else:
+                state = "undamaged" if is_whole else "damaged, removed"
+                print(f"{escape(' '.join(names))}: {size(num_bytes)}, {state} ({ids.path})")
+            if not is_whole:
+                ids.remove()
+    if not found and not as_json:
+        print(f"No text is encoded in {cache}.")
 
 
 def _print_text(name: str, options: CorporaOptions) -> None:

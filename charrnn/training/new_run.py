@@ -22,8 +22,10 @@ from charrnn.training.pairs.settings import pair_network_of
 from charrnn.training.record import about_run
 from charrnn.wording import noun_of, size
 
-MOST_PLANNED = 1 << 22
+MOST_ITEMS = 1 << 22
 """Items whose lengths decide how many steps an epoch has in a plan, at most."""
+SAMPLED_ITEMS = 1 << 18
+"""Items that stand for all of a text with more."""
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -122,9 +124,10 @@ def _size_of_text(text: "Corpus") -> "CorpusSize":
     bounds = text.train_bounds
     if bounds is None:
         return CorpusSize(train, val, noun=noun)
-    lengths = np.diff(bounds[: MOST_PLANNED + 1])
-    is_all = len(bounds) <= MOST_PLANNED + 1
-    times = 1.0 if is_all else (train - 1) / int(lengths.sum())
+    if len(bounds) <= MOST_ITEMS + 1:
+        return CorpusSize(train, val, np.diff(bounds), noun=noun)
+    lengths = np.diff(bounds[: SAMPLED_ITEMS + 1])
+    times = (train - 1) / int(lengths.sum())
     return CorpusSize(train, val, lengths, times, noun=noun)
 
 

@@ -18,6 +18,8 @@ from charrnn.text.items import Positions, shuffled
 
 MOST_PIECES = 10_000
 """Pieces of a text, at most: a long text has longer ones."""
+VERY_LONG, FEWER_PIECES = 1 << 30, 2000
+"""Symbols from which on a text has fewer pieces: the end of each is looked for in another place of the disk."""
 MOST_SEARCHED = 1 << 14
 """Symbols behind each piece of a long text in which its end is looked for, at most."""
 PAGE = 1 << 12
@@ -36,7 +38,7 @@ def piece_ends(ids: Ids, newline: int | None, length: int) -> Positions:
         length: the shortest piece, in symbols.
     """
     reach = max(length // 2, MOST_SEARCHED)
-    length = max(length, len(ids) // MOST_PIECES)
+    length = max(length, len(ids) // (FEWER_PIECES if len(ids) >= VERY_LONG else MOST_PIECES))
     ends, begin = [], 0
     while begin + 2 * length <= len(ids):
         begin = _end_after(ids, newline, begin + length, min(reach, length // 2))

@@ -92,7 +92,7 @@ RELEASED = {
     "gradients": "--distance --fresh --seed --json",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",
-    "corpora": "--json --seed --labels",
+    "corpora": "--json --seed --labels --check --cache",
     "runs": "--out --json",
     "embed": "--json --nearest --of --out --top",
     "units": """--ablate --all --card --concept --json --labels --list --max-chars --names --networks

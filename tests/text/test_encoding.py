@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import call_charrnn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -376,6 +377,22 @@ def test_damaged_ids_are_made_again(damage, how, large):
     third = large(**how)
     np.testing.assert_array_equal(third.ids, again.ids)
     assert third.notes == first.notes
+
+
+def test_all_that_is_encoded_can_be_checked(large, capsys, wording):
+    large()
+    large(lines=True)
+    (path,) = [path for path in ids_files(large.cache) if "lines" in path.name]
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+    place = ("corpora", "--check", "--cache", large.cache.parent)
+    said = call_charrnn(capsys, *place).out
+    wording(re.sub(r"\S*a.txt", "a.txt", re.sub(r"\(.*\)", "(FILE)", said)))
+    assert not path.exists()
+    rows = [json.loads(row) for row in call_charrnn(capsys, *place, "--json").out.splitlines()]
+    assert [row["undamaged"] for row in rows] == [True]
+    call_charrnn(capsys, "corpora", "numbers", "--check", status=2)
 
 
 def test_items_that_are_not_where_they_were_are_shuffled_again(large):

@@ -5,6 +5,7 @@ nanoseconds; the second changes with every change of content, and no program can
 bytes. Another version of the same files has another folder, and replaces it.
 """
 
+import glob
 import hashlib
 import json
 import mmap
@@ -14,7 +15,7 @@ import shutil
 import time
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,8 +182,15 @@ class StoredIds:
         except OSError:
             return None
 
-    def are_whole(self, most: int | None = CHECKED) -> bool:
-        """Whether blocks of them have their checksums: so many, chosen at random each time, or all of them."""
+    def are_whole(
+        self, most: int | None = CHECKED, read: Callable[[int], object] = lambda _: None
+    ) -> bool:
+        """Whether blocks of them have their checksums.
+
+        Args:
+            most: how many blocks, chosen at random each time; None: all.
+            read: called with the bytes of each.
+        """
         about = self.about()
         if about is None:
             return False
@@ -195,6 +203,7 @@ class StoredIds:
                 file.seek(begin * width)
                 if zlib.crc32(file.read(length * width)) != checksum:
                     return False
+                read(length * width)
         return True
 
     def opened(self) -> Ids:
@@ -214,6 +223,15 @@ def read_here_and_there(mapped: np.memmap[Any, Any]) -> None:
     advise = getattr(mmap, "MADV_RANDOM", None)
     if advise is not None and isinstance(mapped.base, mmap.mmap):
         mapped.base.madvise(advise)
+
+
+def stored_in(cache: Path) -> Iterator[StoredIds]:
+    """All ids that are complete in a folder of encoded texts."""
+    for record in sorted(cache.glob("*/ids-*.json")):
+        about = read_record(record)
+        for path in record.parent.glob(f"{glob.escape(record.stem)}.uint*"):
+            dtype = np.dtype(path.suffix[1:])
+            yield StoredIds(path, dtype, about["total"] if about else -1)
 
 
 def _blocks(stretches: Sequence[Sequence[Any]]) -> Iterator[tuple[int, int, int]]:

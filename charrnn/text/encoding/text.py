@@ -42,6 +42,8 @@ from charrnn.text.sources import Notes, TextSource
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted, size
 
+MOST_NAMED = 3
+"""Sources of a text that are named beside it."""
 INDEX, READ, LOCK = "index.json", "read", ".lock"
 
 
@@ -263,6 +265,7 @@ class LargeText:
         points = np.flatnonzero(counts)
         kept = self._kept(joined.notes)
         index = {
+            "names": [source.name for source in kept[:MOST_NAMED]],
             "fingerprint": joined.fingerprint,
             "points": points.tolist(),
             "counts": counts[points].tolist(),
@@ -393,6 +396,12 @@ class LargeText:
                     raise changed()
                 yield k, checksums
                 move(width * lengths[k])
+
+
+def names_of(stored: StoredIds) -> list[str]:
+    """The first sources of a text, given its ids."""
+    index = read_record(stored.path.parent / INDEX) or {}
+    return list(index.get("names", ()))
 
 
 def _inside(source: TextSource) -> str:
