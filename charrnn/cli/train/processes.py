@@ -191,6 +191,8 @@ def _handing_on(leader: "subprocess.Popen[bytes]") -> Iterator[None]:
 
 def _is_at_terminal() -> bool:
     """Whether this process is in the foreground of a terminal."""
+    if sys.platform == "win32":  # its consoles have no groups of processes
+        return True
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY)
     except OSError:
