@@ -35,7 +35,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from charrnn.checkpoint import load_checkpoint
-from charrnn.config import CorpusConfig, Kernel, ModelConfig, Precision, TrainingConfig
+from charrnn.config import (
+    CorpusConfig,
+    Kernel,
+    ModelConfig,
+    Precision,
+    SavingConfig,
+    TrainingConfig,
+)
 from charrnn.errors import CharrnnError
 from charrnn.network.cells import CELLS
 from charrnn.text.corpus import read_corpus
@@ -205,18 +212,18 @@ def _resumed(
         precision=precision,
         device=str(device),
     )
-    kept = []
+    kept, saving = [], SavingConfig(counts=False)
     for run in ("whole", "again", "resumed"):
         place = folder / f"{cell}-{precision}-{run}"
         place.mkdir()
-        trainer = Trainer(corpus, shape, config, place)
+        trainer = Trainer(corpus, shape, config, place, saving=saving)
         for event in trainer.run():
             at_half = isinstance(event, Step) and event.step == sizes.steps // 2
             if run == "resumed" and at_half:
                 trainer.stop_requested = True
         if run == "resumed":
             last = load_checkpoint(place / "last.safetensors")
-            for _ in Trainer(corpus, shape, config, place, resume=last).run():
+            for _ in Trainer(corpus, shape, config, place, resume=last, saving=saving).run():
                 pass
         found = load_checkpoint(place / "last.safetensors")
         tensors = {**found.model.weights, **found.training}
