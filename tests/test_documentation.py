@@ -99,6 +99,7 @@ def fill(folder):
     (folder / "code.py").write_text(
         'def f(A):\n    """One."""\n    return A[0]  # or (b)\n\n\n' * 40
     )
+    (folder / "short.py").write_text((folder / "code.py").read_text()[:300])
     kinds = [f"{kind} {k}\t{kind}\n" for k in range(40) for kind in ("code", "prose")]
     (folder / "kinds.tsv").write_text("".join(kinds))
     name_units(folder / "checkpoints" / "python" / "best.safetensors")
@@ -260,6 +261,7 @@ def shortened(line):
     line = re.sub(r"(?<=\bL[01]\.[ch]\.)\d(?=\d\d\b)", "", line)
     line = re.sub(r"(charrnn sample )(?=[^|]*--infill)", r"\1--beam 16 ", line)
     line = line.replace(" --length 5000", " --length 1500")
+    line = re.sub(r" --length \d+(?= .*--best-of)", " --length 40", line)
     line = line.replace(" --max-chars 100000", " --max-chars 10000")
     if "--resume" in line:
         return re.sub(r" --minutes [\d.]+", " --steps 5", line)
@@ -280,6 +282,8 @@ def shortened(line):
     line = line.replace(
         "python code.py --adapt --adapt-search", "names code.py --adapt --adapt-search"
     )
+    line = re.sub(r"python code.py (?=--adapt)", "python short.py ", line)
+    line = line.replace("--adapt code.py", "--adapt short.py")
     line = line.replace("units python --ablate top", "units python code.py --ablate top")
     line = re.sub(
         r"(charrnn context(?! [^|]*--max-chars)[^|;&>]*)", r"\1 --max-chars 3000 --windows 50", line
