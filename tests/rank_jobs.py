@@ -141,7 +141,7 @@ def follow_forked(place):
         return real(self, number, *arguments, **settings)
 
     Replica.step = step
-    follow(place, print, lambda error: error)
+    follow(place, print, lambda error: error, os._exit)
 
 
 def forked(size, jobs, folder):

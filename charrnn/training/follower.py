@@ -1,9 +1,6 @@
 """A rank that follows: it does what rank 0 announces, until rank 0 ends."""
 
-import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -25,6 +22,7 @@ def follow(
     place: Place,
     report: Callable[[CharrnnError], object],
     spelled: Callable[[CharrnnError], CharrnnError],
+    end: Callable[[int], NoReturn],
 ) -> NoReturn:
     """Follow rank 0, and end the process with it.
 
@@ -32,13 +30,14 @@ def follow(
         place: the place of this process.
         report: reports that rank 0 was lost.
         spelled: an error with its settings spelled for the user.
+        end: ends the process with a status, from any thread.
     """
 
     def lost(fault: CharrnnError) -> NoReturn:
         is_end = isinstance(fault, Dismissed)
         if not is_end:
             report(spelled(fault))
-        _exit(0 if is_end else fault.exit_status)
+        end(0 if is_end else fault.exit_status)
 
     _ignore(*WARNINGS)
     ranks = join(place, lost)
@@ -49,11 +48,10 @@ def follow(
         lost(fault)
     except CharrnnError as fault:
         ranks.tell(spelled(fault))
-        _exit(fault.exit_status)
-    except Exception as error:  # noqa: BLE001 (a bug, of which rank 0 learns as well)
-        traceback.print_exc()
+        end(fault.exit_status)
+    except Exception as error:  # a bug, of which rank 0 learns as well
         ranks.tell(CharrnnError(f"internal error: {first_line(error)}", "please report it"))
-        _exit(CharrnnError.exit_status)
+        raise
 
 
 def _ignore(*names: str) -> None:
@@ -80,9 +78,3 @@ def _obey(ranks: Ranks) -> NoReturn:
             continue
         with memory_faults(replicas[number].config.batch_size):
             getattr(replicas[number], call)(**arguments)
-
-
-def _exit(status: int) -> NoReturn:
-    """End the process from any thread, without the ends of the others."""
-    sys.stderr.flush()
-    os._exit(status)

@@ -230,7 +230,7 @@ class Ranks(Alone):
         try:
             yield
         except RuntimeError as error:
-            if not self._noticed.wait(GRACE / 2):
+            if not self._noticed.wait(GRACE):
                 raise
             assert self._fault
             self._is_closing = True

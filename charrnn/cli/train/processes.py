@@ -60,7 +60,7 @@ def several(processes: int) -> Place | None:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from charrnn.training.follower import follow
 
-        follow(place, _report_for_all if place.rank == 1 else _spelled, _spelled)
+        follow(place, _report_for_all if place.rank == 1 else _spelled, _spelled, os._exit)
     return place
 
 
