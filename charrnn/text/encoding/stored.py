@@ -206,10 +206,11 @@ class StoredIds:
                 read(length * width)
         return True
 
-    def opened(self) -> Ids:
-        """The ids, mapped into memory."""
+    def opened(self, *, in_order: bool = False) -> Ids:
+        """The ids, mapped into memory; `in_order` if they are read from the first to the last."""
         ids = np.memmap(self.path, self.dtype, "r", shape=(self.total,))
-        read_here_and_there(ids)
+        if not in_order:
+            read_here_and_there(ids)
         return ids
 
     def remove(self) -> None:

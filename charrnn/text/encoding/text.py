@@ -201,7 +201,7 @@ class LargeText:
         if not running.are_whole():
             self._note_damage(running)
             self._number(vocabulary, running)
-        ids = running.opened()
+        ids = running.opened(in_order=True)
         free = require_room(self.folder, 2 * running.size)
         self._watch.say(
             f"shuffling the {noun}s: {size(2 * running.size)} in {self.folder} for a while, "
