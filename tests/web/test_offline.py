@@ -151,7 +151,7 @@ def require_same(found, expected):
 
 
 @pytest.mark.parametrize("kind", VARIANTS)
-def test_a_page_reads_what_the_model_reads(kind, opened):
+def test_a_page_reads_and_writes_what_the_model_does(kind, opened):
     model = exact(network(kind))
     live = Live(model, "a title")
     page = opened(model)
@@ -172,12 +172,6 @@ def test_a_page_reads_what_the_model_reads(kind, opened):
     np.testing.assert_allclose(surprisal, expected.surprisal, atol=1e-6)
     arrays = [expected.arrays[what].reshape(len(values), -1) for what in model.cell.states]
     assert (np.array(values) == np.concatenate(arrays, axis=1)).all()
-
-
-@pytest.mark.parametrize("kind", VARIANTS)
-def test_a_page_writes_what_the_model_writes(kind, opened):
-    model = exact(network(kind))
-    live, page = Live(model, "a title"), opened(model)
     for request in (
         {},
         {"prompt": "é€b", "seed": 2**40 + 1},

@@ -285,53 +285,54 @@ class ReadText {
     const { rows, model } = this;
     const predicted = rows.slice(model.itemEnd >= 0 ? 0 : 1);
     const mean = predicted.reduce((sum, { surprisal }) => sum + surprisal, 0) / predicted.length;
-    const joined = (name, Type) => Type.from(rows.flatMap((row) => [...row[name]]));
     return {
       predicts: true,
       surprisal: Uint16Array.from(rows, ({ surprisal }) => Math.min(nearest(Math.fround(surprisal * 1000)), 65535)),
       meanSurprisal: predicted.length ? toDigits(mean, 4) : null,
       mostSurprisal: MOST_SURPRISAL,
-      guesses: joined("guesses", Uint32Array),
-      chances: joined("chances", Uint16Array),
+      guesses: this.joined("guesses", Uint32Array),
+      chances: this.joined("chances", Uint16Array),
       certain: CERTAIN,
     };
   }
 
-  // The levels and the strongest units of the rows that have none, or of all where a scale has changed.
+  // The levels and the strongest units: of new rows, and of those where a scale that has changed makes a difference.
   level() {
-    const { rows, units, scales, levels } = this;
-    let strengths = this.done;
+    const { rows, units, scales } = this;
+    const changed = new Uint8Array(units.length);
+    let isSmaller = false; // whether a unit may have become one of the strongest
     for (let u = 0; u < units.length; u++) {
       const scale = this.scaleOf(u);
-      const from = scale === scales[u] ? this.done : 0;
-      if (from < this.done) strengths = 0;
+      if (scale !== scales[u]) changed[u] = 1;
+      isSmaller ||= scale < scales[u];
       scales[u] = scale;
-      if (levels[u].length < rows.length) {
-        const longer = new Int8Array(2 * rows.length);
-        longer.set(levels[u]);
-        levels[u] = longer;
-      }
-      const own = levels[u];
-      const { one } = units[u];
-      for (let t = from; t < rows.length; t++) {
-        const value = rows[t].values[u];
-        if (value === 0) own[t] = 0;
-        else {
-          const level = Math.min(Math.floor(Math.abs(Math.fround(Math.fround(value * one) / scale)) * LEVELS) + 1, LEVELS);
-          own[t] = value < 0 ? -level : level;
-        }
-      }
+      this.levelUnit(u, changed[u] ? 0 : this.done);
     }
     const parts = new Float32Array(units.length);
     const factors = Float64Array.from(units, ({ one }) => one);
-    for (let t = strengths; t < rows.length; t++) {
-      const { values } = rows[t];
+    rows.forEach((row, t) => {
+      if (t < this.done && !isSmaller && !row.best.some((u) => changed[u])) return;
+      const { values } = row;
       for (let u = 0; u < parts.length; u++) parts[u] = Math.abs(Math.fround(values[u] * factors[u]) / scales[u]);
-      const best = largestOf(parts, Math.min(STRONGEST, parts.length));
-      rows[t].best = best;
-      rows[t].strengths = Int16Array.from(best, (u) => nearest(Math.fround(Math.sign(values[u]) * parts[u] * FINE)));
-    }
+      row.best = largestOf(parts, Math.min(STRONGEST, parts.length));
+      row.strengths = Int16Array.from(row.best, (u) => nearest(Math.fround(Math.sign(values[u]) * parts[u] * FINE)));
+    });
     this.done = rows.length;
+  }
+
+  levelUnit(u, from) {
+    const { rows, levels } = this;
+    if (levels[u].length < rows.length) {
+      const longer = new Int8Array(2 * rows.length);
+      longer.set(levels[u]);
+      levels[u] = longer;
+    }
+    const [own, scale, { one }] = [levels[u], this.scales[u], this.units[u]];
+    for (let t = from; t < rows.length; t++) {
+      const value = rows[t].values[u];
+      const part = Math.abs(Math.fround(Math.fround(value * one) / scale));
+      own[t] = Math.sign(value) * Math.min(Math.floor(part * LEVELS) + 1, LEVELS);
+    }
   }
 
   values(order) {
@@ -345,9 +346,17 @@ class ReadText {
     const ranks = new Uint32Array(order.length);
     order.forEach((u, rank) => (ranks[u] = rank));
     return {
-      strongest: Uint32Array.from(this.rows.flatMap(({ best }) => Array.from(best, (u) => ranks[u]))),
-      strengths: Int16Array.from(this.rows.flatMap(({ strengths }) => [...strengths])),
+      strongest: this.joined("best", Uint32Array).map((u) => ranks[u]),
+      strengths: this.joined("strengths", Int16Array),
     };
+  }
+
+  // An array that all rows have, one after the other.
+  joined(name, Type) {
+    const size = this.rows[0]?.[name].length ?? 0;
+    const all = new Type(this.rows.length * size);
+    this.rows.forEach((row, t) => all.set(row[name], t * size));
+    return all;
   }
 
   gates() {
