@@ -256,26 +256,25 @@ class ReadText {
 
   text() {
     const { rows, about, model } = this;
-    const pieces = piecesOf(rows, model);
+    const read = piecesOf(rows, model);
     const table = new Map();
-    const labels = [];
-    const breaks = [];
+    const [labels, pieces] = [[], []];
     const columns = Uint32Array.from(rows, ({ symbol }, t) => {
-      const label = glyphs(pieces[t]) || hexadecimal(symbol);
-      const ends = pieces[t].endsWith("\n");
-      const key = `${ends}${label}`;
+      const label = glyphs(read[t]) || hexadecimal(symbol);
+      const key = `${label}\0${read[t]}`;
       if (!table.has(key)) {
         table.set(key, labels.length);
-        if (ends) breaks.push(labels.length);
         labels.push(label);
+        pieces.push(read[t]);
       }
       return table.get(key);
     });
     return {
-      noun: pieces.every(Boolean) ? "character" : "byte",
+      noun: read.every(Boolean) ? "character" : "byte",
       length: rows.length,
       start: model.itemEnd >= 0 ? 1 : 0,
-      ...{ labels, breaks, columns },
+      ...{ labels, pieces, columns },
+      breaks: [...pieces.keys()].filter((k) => pieces[k].endsWith("\n")),
       ids: Uint32Array.from(rows, ({ symbol }) => symbol),
       names: about.shown,
     };
