@@ -387,7 +387,7 @@ def look(window, tmp_path):
     window.on("pageerror", fail)
     window.on("request", note)
     window.set_viewport_size({"width": 1600, "height": 1000})
-    window.emulate_media(color_scheme="light")
+    window.emulate_media(color_scheme="light", media="screen", forced_colors="none")
     window.mouse.move(0, 0)
 
     def open_page(model, text, *addresses, change=None, **settings):
@@ -1225,6 +1225,52 @@ def test_the_ring_stays_around_its_character_when_the_window_changes(look, tiny_
     wide, narrow, again = places
     assert wide[0] > 390 > narrow[0]  # it stands in another row then
     assert again.tolist() == wide.tolist()
+
+
+def test_a_printed_page_has_the_whole_text_on_light_paper(look, tiny_model):
+    page, data = look(tiny_model, TEXT * 4)
+    page.emulate_media(color_scheme="dark")
+    page.locator("#theme[aria-pressed=true]").wait_for()
+    assert page.evaluate("page.view.painted[1] < page.data.length")
+    page.emulate_media(color_scheme="dark", media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("page.view.painted") == [0, len(TEXT * 4)]
+    sizes = """(id) => { const box = $(id), style = getComputedStyle(box);
+      return [box.scrollHeight - box.clientHeight, style.printColorAdjust]; }"""
+    assert page.evaluate(sizes, "text") == [0, "exact"]
+    ground = page.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert luminance(ground) > 0.8
+    boxes = page.locator("#plots canvas").evaluate_all(
+        "cs => cs.map((c) => c.getBoundingClientRect()).map(({ width, height }) => width / height)"
+    )
+    assert boxes == pytest.approx([1] * len(data["gates"]), abs=0.02)
+    rows = page.evaluate(
+        "[page.map.units.length, $('map-canvas').height / devicePixelRatio / page.map.row]"
+    )
+    assert rows == [48, 48]
+    for hidden in ("#search", "#place", "#theme", "#previous"):
+        assert not page.locator(hidden).is_visible()
+    page.emulate_media(color_scheme="dark", media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") is None
+    assert page.evaluate("page.view.painted[1] < page.data.length")
+
+
+def test_forced_colours_keep_the_colours_that_are_values(look, tiny_model):
+    page, _ = look(tiny_model, TEXT)
+    seen = {}
+    for forced in ("none", "active"):
+        page.emulate_media(color_scheme="light", forced_colors=forced)
+        seen[forced] = page.evaluate(
+            """() => ["#text", "#legend i", "#guesses .track i", "#strongest .track i"].map((selector) => {
+              const { backgroundColor, backgroundImage } = getComputedStyle(document.querySelector(selector));
+              return [backgroundColor, backgroundImage];
+            }).concat([getComputedStyle($("lines")).forcedColorAdjust])"""
+        )
+    page.emulate_media(color_scheme="light", forced_colors="none")
+    assert seen["active"][:-1] == seen["none"][:-1]
+    assert [one[-1] for one in seen.values()] == ["auto", "none"]
 
 
 @pytest.mark.parametrize("large", [False, True])

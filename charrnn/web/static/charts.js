@@ -1,6 +1,7 @@
 // The heat map of all units and the scatter plots of their gates, drawn on canvases; the notes say the same in words.
 
 const ZOOMS = [100, 300, 1000, 3000];
+const PRINTED = { width: 720, rows: 100 }; // the heat map on paper
 
 // Set the size of a canvas in CSS pixels, sharp on every screen; the context returned counts in CSS pixels.
 function prepare(canvas, width, height) {
@@ -19,7 +20,7 @@ const cssColor = (name) => getComputedStyle(document.documentElement).getPropert
 
 class HeatMap {
   constructor(box, canvas, note, zoom, page) {
-    Object.assign(this, { box, canvas, note, zoom, page, from: 0 });
+    Object.assign(this, { box, canvas, note, zoom, page, from: 0, isPrinted: false });
     box.addEventListener("scroll", () => this.later(), { passive: true });
     new ResizeObserver(() => this.later()).observe(box);
     zoom.addEventListener("change", () => this.draw());
@@ -62,25 +63,28 @@ class HeatMap {
     const { data } = page;
     if (!data) return;
     const size = this.window();
-    const units = page.list.shown.filter((unit) => unit >= 0);
-    const [width, height] = [box.clientWidth, box.clientHeight];
+    const all = page.list.shown.filter((unit) => unit >= 0);
+    const units = this.isPrinted ? all.slice(0, PRINTED.rows) : all;
     const row = (this.row = document.documentElement.dataset.type === "large" ? 12 : 7);
+    const [width, height] = this.isPrinted ? [PRINTED.width, units.length * row] : [box.clientWidth, box.clientHeight];
+    const scrolled = this.isPrinted ? 0 : box.scrollTop;
     this.canvas.parentNode.style.setProperty("--rows", `${units.length * row}px`);
     const context = prepare(this.canvas, width, height);
-    const first = Math.floor(box.scrollTop / row);
+    const first = Math.floor(scrolled / row);
     const shown = units.slice(first, first + Math.ceil(height / row) + 1);
     this.units = units;
+    this.total = all.length;
     if (!shown.length) return;
     context.imageSmoothingEnabled = false;
     const columns = Math.min(size, Math.floor(width));
-    const shift = box.scrollTop - first * row;
+    const shift = scrolled - first * row;
     context.drawImage(this.image(shown, size, columns), 0, -shift, width, shown.length * row);
     context.strokeStyle = context.fillStyle = cssColor("--ring");
     context.lineWidth = 1.5;
     const x = ((page.at - this.from) / size) * width;
     context.strokeRect(x, -2, Math.max(2, width / size), height + 4);
     const own = units.indexOf(page.unit);
-    if (own >= 0) context.strokeRect(-2, own * row - box.scrollTop - 0.5, width + 4, row + 1);
+    if (own >= 0) context.strokeRect(-2, own * row - scrolled - 0.5, width + 4, row + 1);
     this.size = size;
     this.tell(null);
   }
@@ -124,7 +128,7 @@ class HeatMap {
             `after “${textOf(data, place.t - 15, place.t + 1)}”`,
           ...data.units[place.unit].reasons,
         ].join(" · ")
-      : `${counted(this.units.length)} units in the order of the list, ${data.noun}s ${from} to ${to}`;
+      : `${this.units.length < this.total ? `${counted(this.units.length)} of ` : ""}${counted(this.total)} units in the order of the list, ${data.noun}s ${from} to ${to}`;
   }
 }
 

@@ -320,6 +320,26 @@ function listenToControls() {
   for (const id of ["threshold", "left", "right"]) $(id).addEventListener("input", () => showSpan(page));
 }
 
+// Paper is light, and nothing on it can be scrolled to.
+function listenToPrinting() {
+  const { dataset } = document.documentElement;
+  let theme;
+  const print = (isPrinted) => {
+    page.view.isWhole = page.map.isPrinted = isPrinted;
+    dress();
+  };
+  addEventListener("beforeprint", () => {
+    theme = dataset.theme;
+    dataset.theme = "light";
+    print(true);
+  });
+  addEventListener("afterprint", () => {
+    if (theme) dataset.theme = theme;
+    else delete dataset.theme;
+    print(false);
+  });
+}
+
 function start() {
   const ring = element("div", { id: "ring", ariaHidden: "true" });
   page.view = new TextView($("text"), $("lines"), ring);
@@ -331,6 +351,7 @@ function start() {
   listenToText();
   listenToKeys();
   listenToControls();
+  listenToPrinting();
   dress();
 }
 

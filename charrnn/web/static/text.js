@@ -8,7 +8,8 @@ const AROUND = 600; // symbols colored beyond the screen
 
 class TextView {
   constructor(box, lines, ring) {
-    Object.assign(this, { box, lines, ring, levels: null, painted: [0, 0], marks: new Map() });
+    // isWhole: on paper all of the text is seen.
+    Object.assign(this, { box, lines, ring, isWhole: false, levels: null, painted: [0, 0], marks: new Map() });
     this.highlights = Array.from({ length: 2 * STEPS + 1 }, (_, k) => {
       const highlight = new Highlight();
       CSS.highlights.set(`v${k}`, highlight);
@@ -121,6 +122,7 @@ class TextView {
 
   // The symbols on the screen: the first, and the one after the last.
   visible() {
+    if (this.isWhole) return [0, this.length];
     const { top, bottom } = this.box.getBoundingClientRect();
     const rect = (k) => this.nodes[k].parentNode.getBoundingClientRect();
     const first = search(this.nodes.length, (k) => rect(k).bottom > top);
