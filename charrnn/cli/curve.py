@@ -183,14 +183,15 @@ def _plot(runs: Sequence[Curve]) -> "Plot":
     if len(runs) > 1:
         letters = zip(string.ascii_lowercase, runs, strict=False)
         lines = [
-            Line(letter, run.name, _points(run.validated, VALIDATION), _best(run))
+            Line(letter, run.name, _points(run.validated, VALIDATION), _best(run), _best_point(run))
             for letter, run in letters
         ]
         return Plot(f"{title} of validation text", lines)
     last = run.rows[-1]
     lines = []
     if run.validated:
-        lines.append(Line("v", "validation", _points(run.validated, VALIDATION), _best(run)))
+        points = _points(run.validated, VALIDATION)
+        lines.append(Line("v", "validation", points, _best(run), _best_point(run)))
     trained = [row for row in run.rows if row[TRAIN] is not None]
     if trained:
         note = (
@@ -212,10 +213,17 @@ def _bits(row: Evaluated, what: str) -> str:
     return f"{row[what] / math.log(2):.3f}"
 
 
+def _best_point(run: Curve) -> "Point":
+    """The best point, where the curve is marked."""
+    return _points([run.best], VALIDATION)[0]
+
+
 def _best(run: Curve) -> str:
     """The best point in words, and the end of the curve if it is another point."""
     best, last = run.best, run.validated[-1]
-    text = f"best {_bits(best, VALIDATION)} at step {best['step']:,} ({duration(best['seconds'])})"
+    text = (
+        f"best (*) {_bits(best, VALIDATION)} at step {best['step']:,} ({duration(best['seconds'])})"
+    )
     if best is last:
         return f"{text}, the last"
     return f"{text}, at the end {_bits(last, VALIDATION)}"

@@ -120,6 +120,17 @@ def test_a_plot_is_drawn_with_dots():
     ]
 
 
+def test_the_best_point_is_marked_where_it_is():
+    line = Line("v", "val", FALLING, best=FALLING[3])
+    for options in ({}, {"braille": False}):
+        rows = body(drawn(Plot("", [line], [(800, 80.0)]), 40, **options))
+        (row,) = (k for k, cells in enumerate(rows) if "*" in cells)
+        without = body(drawn(Plot("", [Line("v", "val", FALLING)], [(800, 80.0)]), 40, **options))
+        column = rows[row].index("*")
+        assert without[row][column] != " "
+        assert column == round((FALLING[3][0] / 80) * (40 - 4 - 2 - 1))
+
+
 def test_a_plot_is_drawn_in_ascii_where_there_are_no_dots():
     lines = drawn(TWO, 40, braille=False)
     assert lines == [
@@ -277,7 +288,7 @@ def ask(workplace, tmp_path, monkeypatch, capsys):
 def test_a_run_shows_training_and_validation_with_the_best_point_in_words(ask):
     result = ask("one")
     assert result.out.splitlines()[0] == "one: bits per character (step 30 of 60)"
-    best = f"best {1.75 / LOG2:.3f} at step 20 (0:02), at the end {1.8 / LOG2:.3f}"
+    best = f"best (*) {1.75 / LOG2:.3f} at step 20 (0:02), at the end {1.8 / LOG2:.3f}"
     assert f"v validation: {best}" in result.out
     assert f"t train: {1.5 / LOG2:.3f} at the end" in result.out
     assert "\n   s  0 " in result.out
@@ -309,8 +320,8 @@ def test_several_runs_are_named_with_their_best(ask):
     out = ask("one", "two", "one").out
     assert out.splitlines()[0] == "bits per character of validation text"
     assert out.splitlines()[-2:] == [
-        f"a one: best {1.75 / LOG2:.3f} at step 20 (0:02), at the end {1.8 / LOG2:.3f}",
-        f"b two: best {1.5 / LOG2:.3f} at step 50 (0:05), the last",
+        f"a one: best (*) {1.75 / LOG2:.3f} at step 20 (0:02), at the end {1.8 / LOG2:.3f}",
+        f"b two: best (*) {1.5 / LOG2:.3f} at step 50 (0:05), the last",
     ]
     assert {"a", "b"} <= set("".join(body(out.splitlines())))
 
@@ -438,8 +449,8 @@ def test_pictures_are_written_and_say_what_the_drawing_says(ask, tmp_path, wordi
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     svg = (tmp_path / "a.svg").read_text()
     assert "bits per character of validation text" in svg
-    assert f"_o$n$e: best {1.75 / LOG2:.3f} at step 20" in svg
-    assert f"two: best {1.5 / LOG2:.3f} at step 50" in svg
+    assert f"_o$n$e: best (*) {1.75 / LOG2:.3f} at step 20" in svg
+    assert f"two: best (*) {1.5 / LOG2:.3f} at step 50" in svg
     assert "training time (s)" in svg
     ask("two", "--svg", "b.svg", "-q")
     assert ">step<" in (tmp_path / "b.svg").read_text().replace("\n", "")

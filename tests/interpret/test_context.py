@@ -246,7 +246,7 @@ def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
     np.testing.assert_allclose(bars[:, 0, 0], curve[:, 0], atol=1e-3)
     np.testing.assert_allclose(bars.mean(axis=1)[:, 1], curve[:, 1], atol=1e-3)
     heights = abs(np.diff(bars[:, :, 1], axis=1))[:, 0]
-    np.testing.assert_allclose(heights, -2 * slope * found.error, atol=1e-3)
+    np.testing.assert_allclose(heights, -2 * slope * found.excess_error, atol=1e-3)
     dashed = [p for p, style in strokes_in(svg) if "dasharray: 3.7" in style]
     assert dashed[0][0, 0] == pytest.approx(
         curve[found.lengths.index(found.effective_length), 0], abs=1e-3

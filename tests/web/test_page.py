@@ -13,7 +13,7 @@ from helpers import call_charrnn, make_text, random_model, typed
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from paints import codes_of
+from paints import diverging_colors
 from unpacking import unpack, values_of
 
 from charrnn.counts.mixed_model import MixedModel
@@ -26,7 +26,7 @@ from charrnn.interpret.spans import Span, both_signs, fits, margins, similar
 from charrnn.interpret.units import Unit, most_interesting, parse_units
 from charrnn.network.cells import CELLS
 from charrnn.render.glyphs import glyph
-from charrnn.render.palette import ColorMode, Palette, diverging
+from charrnn.render.palette import BLACK, WHITE, ColorMode, Palette, diverging, ink_on
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.web.cards import page_cards
 from charrnn.web.colors import ramps
@@ -242,15 +242,17 @@ def test_the_page_is_one_file_with_a_strict_policy():
 
 
 @pytest.mark.parametrize("palette", Palette)
-def test_ramps_are_the_terminals_with_their_zero_on_the_ground(palette):
-    codes = codes_of(diverging(ColorMode.truecolor, palette))
+def test_ramps_are_the_terminals_up_to_the_first_color_for_white_text(palette):
+    colors = diverging_colors(palette)
     light, dark = ramps(palette)["light"], ramps(palette)["dark"]
-    assert [color.replace(" ", ";") for color in light["value"]] == [
-        code.rsplit("48;2;", 1)[1][:-1] for code in codes
-    ]
+    found = [tuple(map(int, color.split())) for color in light["value"]]
+    assert found[16] == colors[16]
+    for side, own in ((found[16:], colors[16:]), (found[16::-1], colors[16::-1])):
+        assert side[-1] == next((c for c in own if ink_on(c) == WHITE), own[-1])
+        assert [ink_on(color) for color in side[:-2]] == [BLACK] * 15
     assert dark["value"][16] == dark["chance"][0]
     for ramp in (light, dark):
-        assert len(set(ramp["value"])) == len(codes) == 33
+        assert len(set(ramp["value"])) == len(colors) == 33
         ends = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
         for (red, _, blue), hue in zip(ends, ramp["hues"], strict=True):
             assert (blue > red) == (hue == "blue")

@@ -20,6 +20,8 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a character's dots, from the top row to the bottom row."""
 DRAWN_WITH = "\N{BRAILLE PATTERN DOTS-25}\N{BOX DRAWINGS LIGHT VERTICAL AND LEFT}│└─┬"
 """The characters that must be printable for a drawing with dots."""
+BEST = "*"
+"""The mark of the best point of a curve."""
 FEWEST_ROWS, MOST_ROWS = 10, 18
 CELLS_A_TICK = 10
 CELLS_A_LETTER = 8
@@ -38,6 +40,8 @@ class Line:
     points: Sequence[Point]
     """One or more, by time."""
     note: str = ""
+    best: Point | None = None
+    """A point that is marked: the best of the curve."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,11 @@ def _body(
         cell: (letters.get(cell) or chr(BRAILLE + pattern), 1, paints[owners[cell]])
         for cell, pattern in patterns.items()
     }
+    for line, paint in zip(plot.lines, paints, strict=True):
+        if line.best:
+            x, y = line.best
+            place = cell_at(1 - bits.part(y), rows), cell_at(time.part(x), columns)
+            shown[place] = (BEST, 1, paint)
     for row in range(rows):
         yield row_of(shown.get((row, column), BLANK) for column in range(columns))
 

@@ -64,7 +64,10 @@ def draw_scatter(scatter: Scatter, kind: PlotFormat, *, colored: bool = True) ->
 def draw_context(
     curve: "ContextCurve", noun: str, kind: PlotFormat, *, colored: bool = True
 ) -> bytes:
-    """The bytes of a picture of the loss by context length, with standard errors.
+    """The bytes of a picture of the loss by context length, with the standard errors of what is lost.
+
+    All lengths are scored on the same places. So an error bar is that of the difference from the longest context, which
+    is much shorter than that of the mean.
 
     Args:
         curve: what to draw.
@@ -108,10 +111,14 @@ def _colors() -> list[tuple[float, ...]]:
 def _draw(axes: "Axes", plot: Plot) -> None:
     colors = _colors()
     strokes = ["-", "--", ":", "-."]
+    curves = []
     for number, line in enumerate(plot.lines):
         x, y = zip(*line.points, strict=True)
         stroke = strokes[number // len(colors) % len(strokes)]
-        axes.plot(x, y, color=colors[number % len(colors)], linestyle=stroke, marker=".")
+        color = colors[number % len(colors)]
+        curves += axes.plot(x, y, color=color, linestyle=stroke, marker=".")
+        if line.best:
+            axes.plot(*line.best, color=color, marker="*", markersize=13, zorder=3)
     time, bits = time_axis(plot.seconds, MOST_TICKS), bits_axis(plot.bits, MOST_TICKS)
     margin = AXIS_MARGIN * (bits.high - bits.low)
     axes.set_xlim(time.low, time.high * (1 + AXIS_MARGIN / 2))
@@ -125,7 +132,7 @@ def _draw(axes: "Axes", plot: Plot) -> None:
     if plot.steps:
         _add_steps(axes, plot)
     names = [one_line(f"{n.name}: {n.note}" if n.note else n.name) for n in plot.lines]
-    legend = axes.legend(axes.lines, ["curve"] * len(names))
+    legend = axes.legend(curves, ["curve"] * len(names))
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)  # not as a label: those that begin with _ would be left out
@@ -177,7 +184,8 @@ def _draw_contexts(axes: "Axes", curve: "ContextCurve", noun: str, color: object
     places, bits = range(len(curve.lengths)), curve.mean.tolist()
     axis = bits_axis(bits, MOST_TICKS)
     look: Any = {"color": color, "marker": ".", "capsize": 3, "elinewidth": 1}
-    bars = axes.errorbar(places, bits, curve.error, label="mean ± standard error", **look)
+    label = f"mean ± standard error of its difference from {curve.lengths[-1]:,}"
+    bars = axes.errorbar(places, bits, curve.excess_error, label=label, **look)
     reach = curve.lengths.index(curve.effective_length)
     line = axes.axvline(reach, color="0.5", linestyle="--", linewidth=1)
     line.set_label(reach_words(curve, noun))
