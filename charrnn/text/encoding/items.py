@@ -156,8 +156,15 @@ class _Dealt:
                 numbers, lengths = known[:, 0].view(np.uint64), known[:, 1]
                 order = np.argsort(numbers, kind="stable")
                 starts = np.cumsum(lengths) - lengths
-                ids: Ids = np.memmap(symbols, self._dtype, "r")
+                ids = _symbols_in(symbols, self._dtype)
                 yield lengths[order], copied(ids, starts[order], lengths[order])
                 del ids
             symbols.unlink()
             spans.unlink()
+
+
+def _symbols_in(path: Path, dtype: np.dtype[np.integer]) -> Ids:
+    """The symbols of a bucket: in memory, where they are read in any order; mapped if long items made it too large."""
+    if path.stat().st_size <= 4 * BUCKET:
+        return np.fromfile(path, dtype)
+    return np.memmap(path, dtype, "r")
