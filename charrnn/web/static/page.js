@@ -157,11 +157,17 @@ function dress() {
   $("theme").ariaPressed = String(theme === "dark");
   $("large").ariaPressed = String(root.dataset.type === "large");
   if (!page.data) return;
-  page.ramps = page.data.ramps?.[theme] ?? page.ramps;
-  root.style.setProperty("--neutral", `rgb(${page.ramps.value[STEPS]})`);
-  page.view.colors(page.ramps.value);
+  color(page.data.ramps?.[theme] ?? page.ramps);
   for (const table of pairs.tables) table.dress();
   pick(page.unit);
+}
+
+// Take the colors of a theme, if they are others: all of the page is then styled anew.
+function color(ramps) {
+  if (ramps === page.ramps) return;
+  page.ramps = ramps;
+  document.documentElement.style.setProperty("--neutral", `rgb(${ramps.value[STEPS]})`);
+  page.view.colors(ramps.value);
 }
 
 // --- wiring ------------------------------------------------------------------------------------------------------------

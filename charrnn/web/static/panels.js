@@ -30,7 +30,7 @@ function bar({ label, part, figure, colors, title = "", twoSided = false, onClic
 
 class UnitList {
   constructor(box, field, pick) {
-    Object.assign(this, { box, field, pick, shown: [], order: null, marked: null });
+    Object.assign(this, { box, field, pick, shown: [], made: new Map(), order: null, marked: null });
     field.addEventListener("input", () => {
       this.filter();
       box.scrollTop = 0;
@@ -58,7 +58,8 @@ class UnitList {
       this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `share of each ${data.noun}'s probability that came from them`),
     ];
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
-    this.box.replaceChildren(...this.rows);
+    const { children } = this.box;
+    if (children.length !== this.rows.length || this.rows.some((row, k) => row !== children[k])) this.box.replaceChildren(...this.rows);
     this.filter();
   }
 
@@ -75,29 +76,43 @@ class UnitList {
     return [...units.keys()].sort((a, b) => isEdited[b] - isEdited[a] || place(a) - place(b));
   }
 
+  // The row of a unit. It is made once, and of the next text it shows what is different: most of a key's time went here.
   row(unit, name, figure, part, reasons) {
-    const fill = element("i");
-    fill.style.width = `${100 * part}%`;
+    const row = this.made.get(name) ?? this.make(name);
+    const [, track, number, hint] = row.children;
+    const width = `${(100 * part).toFixed(1)}%`;
+    if (track.firstChild.style.width !== width) track.firstChild.style.width = width;
+    if (number.textContent !== figure) number.textContent = figure;
+    if (hint.textContent !== reasons) hint.textContent = reasons;
+    row.id = `unit-${unit}`;
+    row.dataset.unit = unit;
+    return row;
+  }
+
+  make(name) {
     const row = element(
       "div",
-      { id: `unit-${unit}`, role: "option" },
+      { role: "option" },
       element("span", { className: "name", textContent: name }),
-      element("span", { className: "track", ariaHidden: "true" }, fill),
-      element("span", { className: "figure", textContent: figure }),
-      element("span", { className: "reasons", textContent: reasons }),
+      element("span", { className: "track", ariaHidden: "true" }, element("i")),
+      element("span", { className: "figure" }),
+      element("span", { className: "reasons" }),
     );
-    row.dataset.unit = unit;
+    this.made.set(name, row);
     return row;
   }
 
   // Show the units whose names or reasons contain all words of the search.
   filter() {
     const words = this.field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const shows = (row) => {
+      const [name, , , reasons] = Array.from(row.children, ({ textContent }) => textContent);
+      const text = `${name} ${reasons}`.toLowerCase();
+      return words.every((word) => text.includes(word));
+    };
     this.shown = [];
     for (const row of this.rows) {
-      const [name, reasons] = [".name", ".reasons"].map((part) => row.querySelector(part).textContent);
-      const text = `${name} ${reasons}`.toLowerCase();
-      row.hidden = !words.every((word) => text.includes(word));
+      row.hidden = words.length > 0 && !shows(row);
       if (!row.hidden) this.shown.push(Number(row.dataset.unit));
     }
     this.box.classList.toggle("empty", !this.shown.length);
