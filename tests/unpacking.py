@@ -1,5 +1,6 @@
 """A page's packed arrays, undone as slowly as the format is defined."""
 
+import base64
 import zlib
 
 import numpy as np
@@ -8,7 +9,9 @@ DIGITS = [chr(c) for c in range(33, 127) if chr(c) not in '"<\\']
 
 
 def unpack(packed):
-    """The array: of each two characters thirteen bits, of these so many bytes, zlib."""
+    """The array: of each two characters thirteen bits, of these so many bytes, zlib; or base64."""
+    if "base64" in packed:
+        return np.frombuffer(base64.b64decode(packed["base64"]), "<" + packed["type"])
     numbers = [DIGITS.index(letter) for letter in packed["data"]]
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
     bits = "".join(f"{91 * high + low:013b}" for high, low in pairs)
@@ -24,6 +27,8 @@ def sorted_places(ids):
 
 def values_of(data):
     """The values (U, T) of a page's units."""
+    if "values" in data:
+        return unpack(data["values"]).reshape(-1, data["length"])
     ids, differences, counts = (
         unpack(data[key]).tolist() for key in ("ids", "differences", "counts")
     )

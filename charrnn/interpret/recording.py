@@ -9,6 +9,7 @@ for its first character, while its surprisal is the cost of ending the line befo
 the first character of the text then has a surprisal, and `start` is 1.
 """
 
+import copy
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -132,8 +133,8 @@ def record(
     Raises:
         DataError: the text is empty or has characters that the model does not know.
     """
-    reader = _Reader(model, top, keep, item_end=item_end)
-    return reader.read(_ids(model, text).astype(np.int32), None)
+    reader = Reader(model, top, keep, item_end=item_end)
+    return reader.read(ids_of(model, text).astype(np.int32), None)
 
 
 def joined(recordings: Sequence[Recording]) -> Recording:
@@ -179,8 +180,8 @@ def record_parts(
     Raises:
         DataError: the text is empty or has unknown characters; raised before the first part is asked for.
     """
-    ids = _ids(model, text)
-    return _parts(_Reader(model, top, keep, item_end=item_end), ids, length)
+    ids = ids_of(model, text)
+    return _parts(Reader(model, top, keep, item_end=item_end), ids, length)
 
 
 def record_live(
@@ -201,7 +202,7 @@ def record_live(
     Raises:
         DataError: a part has characters that the model does not know.
     """
-    reader = _Reader(model, 0, keep)
+    reader = Reader(model, 0, keep)
     if before:
         reader.read(model.vocabulary.encode(before), None)
     for text in texts:
@@ -209,7 +210,7 @@ def record_live(
             yield reader.read(model.vocabulary.encode(text), None)
 
 
-def _ids(model: "CharRNN", text: str) -> Ids:
+def ids_of(model: "CharRNN", text: str) -> Ids:
     """The symbols of a text, (T,), in the smallest type that holds them, because a text may be long."""
     if not text:
         raise DataError("there is no text to read")
@@ -217,7 +218,7 @@ def _ids(model: "CharRNN", text: str) -> Ids:
     return np.concatenate([vocabulary.encode(b).astype(vocabulary.dtype) for b in blocks(text)])
 
 
-def _parts(reader: "_Reader", ids: Ids, length: int) -> Iterator[Recording]:
+def _parts(reader: "Reader", ids: Ids, length: int) -> Iterator[Recording]:
     """The recordings of symbols (T,), read `length` at a time."""
     for start in range(0, len(ids), length):
         end = start + length
@@ -225,7 +226,7 @@ def _parts(reader: "_Reader", ids: Ids, length: int) -> Iterator[Recording]:
         yield reader.read(part, int(ids[end]) if end < len(ids) else None)
 
 
-class _Reader:
+class Reader:
     """Reads a text part by part: the model, its state, and the place in the text."""
 
     def __init__(
@@ -246,7 +247,7 @@ class _Reader:
         self._last: tuple[Float64, Float64 | None] | None = None
         """The log-probabilities (V,) of the next symbol, and the shares of counts in them; None before the first one."""
         self._has_counts = getattr(model, "counts", None) is not None
-        self._decode = model.vocabulary.decoder()
+        self.decode = model.vocabulary.decoder()
         self._shown = tuple(map(model.vocabulary.shown, range(len(model.vocabulary))))
         self._source = recorded_model(model)
         self._end: int | None = None
@@ -257,10 +258,16 @@ class _Reader:
             self.read(end, None)
             self._num_chars = 0  # it is not of the text
 
+    def copy(self) -> "Reader":
+        """Another reader at the same place, which must be between two characters."""
+        other = copy.copy(self)
+        other.decode = self._model.vocabulary.decoder()
+        return other
+
     def read(self, ids: npt.NDArray[np.int32], following: int | None) -> Recording:
         """Read the next symbols (T,), after which `following` comes."""
         T, config = len(ids), self._model.config
-        pieces = tuple(self._decode(symbol) for symbol in ids.tolist())
+        pieces = tuple(self.decode(symbol) for symbol in ids.tolist())
         shape = (T, config.num_layers, config.hidden_size)
         recording = Recording(
             text="".join(pieces),

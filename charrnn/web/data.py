@@ -26,7 +26,7 @@ from charrnn.network.cells import get_cell
 from charrnn.numerics import Float, Float64
 from charrnn.render.glyphs import glyph
 from charrnn.render.views.scale import FULL_SURPRISAL
-from charrnn.web.packing import pack, pack_values
+from charrnn.web.packing import pack, pack_values, unpacked
 
 if TYPE_CHECKING:
     from charrnn.interpret.recording import RecordedModel, Recording
@@ -89,8 +89,14 @@ class _Collected:
             self.from_counts.append(part.from_counts)
         self.next_ids.append(part.next_ids)
         self.next_probabilities.append(part.next_probabilities)
-        columns = [part.arrays[u.what][:, u.layer, u.index] for u in self.units]
-        self.values.append(np.stack(columns, axis=1))
+        values = np.empty((len(part.ids), len(self.units)), np.float32)
+        for what in {unit.what for unit in self.units}:
+            places = [k for k, unit in enumerate(self.units) if unit.what == what]
+            layers, indices = zip(
+                *((u.layer, u.index) for u in map(self.units.__getitem__, places)), strict=True
+            )
+            values[:, places] = part.arrays[what][:, layers, indices]
+        self.values.append(values)
 
 
 def page_data(
@@ -101,6 +107,7 @@ def page_data(
     first: str | None = None,
     names: Sequence[NamedUnit] = (),
     least_scales: Mapping[str, float] | None = None,
+    is_raw: bool = False,
 ) -> dict[str, Any]:
     """The data of a page.
 
@@ -112,6 +119,7 @@ def page_data(
         first: what the text is colored by at first: the address of a unit, or "surprisal"; by default the unit with
             the highest interest, among those of the cell's memory if there are any.
         names: the names of the model's units.
+        is_raw: leave the values of units unpacked: more characters in less time, for a page on the same machine.
         least_scales: the smallest scale of each unit, by its address; by default scales come from the text alone.
 
     Raises:
@@ -122,7 +130,7 @@ def page_data(
     source = collected.source
     assert source, "a text has at least one symbol"
     ids = np.concatenate(collected.ids)
-    described, values = _values(collected, ids, names, least_scales or {})
+    described, values = _values(collected, ids, names, least_scales or {}, is_raw=is_raw)
     return {
         "title": "".join(map(glyph, title)),
         "source": {
@@ -200,13 +208,19 @@ def _values(
     ids: npt.NDArray[np.int32],
     names: Sequence[NamedUnit],
     least_scales: Mapping[str, float],
+    *,
+    is_raw: bool,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The units by interest, and their values, packed."""
     values = np.nan_to_num(np.concatenate(collected.values), copy=False)  # (T, U)
     described, scales = _units(values, collected.units, names, least_scales)
     order = sorted(range(len(described)), key=lambda u: -described[u]["interest"])
     fractions = values[:, order] / scales[order]
-    levels, packed = _in_levels(fractions, ids)
+    if is_raw:
+        levels = LEVELS[0]
+        packed = {"values": unpacked(quantized(fractions.T, levels))}
+    else:
+        levels, packed = _in_levels(fractions, ids)
     strongest, strengths = _strongest(fractions)
     return [described[u] for u in order], {
         "levels": levels,
@@ -322,7 +336,16 @@ def _strongest(
         fractions: (T, U) the values as fractions of the scales.
     """
     some = np.array_split(fractions, -(-len(fractions) // PART))
-    units = [np.argsort(-np.abs(rows), axis=1, kind="stable")[:, :NUM_FINE] for rows in some]
-    chosen = np.concatenate(units)
+    chosen = np.concatenate([_largest(np.abs(rows), NUM_FINE) for rows in some])
     values = np.take_along_axis(fractions, chosen, axis=1)
     return chosen, np.rint(values * FULL_SCALE).astype("<i2")
+
+
+def _largest(sizes: npt.NDArray[np.floating[Any]], count: int) -> npt.NDArray[np.intp]:
+    """The columns of the largest numbers in each row, (T, K), the first of equal ones; the numbers are changed."""
+    rows = np.arange(len(sizes))
+    chosen = np.empty((len(sizes), min(count, sizes.shape[1])), np.intp)
+    for k in range(chosen.shape[1]):
+        chosen[:, k] = sizes.argmax(axis=1)
+        sizes[rows, chosen[:, k]] = -1
+    return chosen

@@ -8,7 +8,7 @@ the text `written` so far, and the next of the seed's streams of random numbers 
 import dataclasses
 import functools
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import SamplingConfig
@@ -17,6 +17,7 @@ from charrnn.errors import UsageError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.names import NamedUnit, with_address
 from charrnn.interpret.recording import record_parts
+from charrnn.interpret.rereading import Rereader
 from charrnn.interpret.units import parse_unit, parse_units
 from charrnn.sampling.sampler import full_prompt, generate, generate_items
 from charrnn.settings import require
@@ -29,11 +30,14 @@ from charrnn.web.learning import Learning
 
 if TYPE_CHECKING:
     from charrnn.counts.mixture import Counts
+    from charrnn.interpret.recording import Recording
     from charrnn.model import CharRNN
     from charrnn.sampling.stream import Piece
 
 MAX_CHARS = 2000
 """Maximum characters of a text that is read or continued, and of one that is generated."""
+MAX_REREAD = 3
+"""Number of edits for which the last text stays read."""
 MAX_LEARNED = 10_000
 """Maximum characters that are learned from."""
 MAX_INDEX = 10**6
@@ -80,6 +84,8 @@ class Live:
         self._counts, self._mixes = counts, mixes
         self._model, self._title, self._item_end = model, title, item_end
         self._normalize = normalize
+        self._rereaders: dict[tuple[Any, Any], Rereader] = {}
+        """What has read the last texts, by edits and counts, the latest last."""
         self._learning: dict[bool, Learning] = {}
         """What learns from the texts of requests, with counts and without, once there are such."""
         self._units = [
@@ -90,7 +96,8 @@ class Live:
         """The page as HTML, with a text that the model has generated and read."""
         live = self.opening()
         model, _ = self._predictor({"counts": self._mixes})
-        return page_html({**self._read(model, str(live["text"])), "live": live}, live=True)
+        recording = self._rereader(model).read(self._first_text)
+        return page_html({**self._data([recording], is_raw=False), "live": live}, live=True)
 
     def opening(self) -> Line:
         """What the page opens with: a text that the model has generated, and the settings of its controls."""
@@ -140,9 +147,13 @@ class Live:
         _require_short(text)
         kept, unknown = self._known(text)
         model, learned = self._predictor(fields)
-        line: Line = {"data": None if unknown and not kept else self._read(model, kept)}
+        line: Line = {"data": None if unknown and not kept else self._answer(fields, model, kept)}
         line |= {"learned": learned} if learned else {}
         yield line | ({"unknown": unknown, "names": name_characters(unknown)} if unknown else {})
+
+    def _answer(self, fields: Mapping[str, Any], model: "CharRNN", text: str) -> Line:
+        """The data of a page for the text of a request."""
+        return self._data([self._recorded(fields, model, text)], is_raw=True)
 
     def _known(self, text: str) -> tuple[str, list[str]]:
         """A text in the model's normal form without the characters that it does not know, and these, each once."""
@@ -152,10 +163,22 @@ class Live:
         unknown = vocabulary.missing(text)
         return text.translate(dict.fromkeys(map(ord, unknown))), unknown
 
-    def _read(self, model: "CharRNN", text: str) -> Line:
-        """The data of a page for a text that a model reads."""
+    def _recorded(self, fields: Mapping[str, Any], model: "CharRNN", text: str) -> "Recording":
+        """A text that a model of a request reads, from where it differs from the last one with the same predictor."""
+        if fields.get("learn"):
+            return self._rereader(model).read(text)
+        key = fields.get("edits", ""), fields.get("counts", False)
+        rereader = self._rereaders.pop(key, None) or self._rereader(model)
+        self._rereaders = {**dict([*self._rereaders.items()][1 - MAX_REREAD :]), key: rereader}
+        return rereader.read(text)
+
+    def _rereader(self, model: "CharRNN") -> Rereader:
+        """What records a text and its next versions."""
         letters = {*model.cell.states, *model.cell.sigmoids}
-        parts = record_parts(model, text, top=GUESSES, keep=letters, item_end=self._item_end)
+        return Rereader(model, top=GUESSES, keep=letters, item_end=self._item_end)
+
+    def _data(self, parts: Iterable["Recording"], *, is_raw: bool) -> Line:
+        """The data of a page for a text that a model has read."""
         shown = set(map(str, self._units))
         first = next((one.unit for one in self._names if one.unit in shown), None)
         return page_data(
@@ -165,6 +188,7 @@ class Live:
             first=first,
             names=self._names,
             least_scales=self.scales,
+            is_raw=is_raw,
         )
 
     def card(self, request: Any) -> Generator[Line, None, None]:

@@ -11,6 +11,7 @@ The distribution of a difference depends on the two values before it: difference
 so that zlib finds a code for each kind of pair.
 """
 
+import base64
 import zlib
 from typing import Any
 
@@ -41,6 +42,12 @@ def pack(numbers: npt.NDArray[Any], strategy: int = zlib.Z_DEFAULT_STRATEGY) -> 
     packer = zlib.compressobj(6, strategy=strategy)
     data = packer.compress(np.ascontiguousarray(numbers).tobytes()) + packer.flush()
     return {"type": numbers.dtype.str.lstrip("<|"), "size": len(data), "data": _written(data)}
+
+
+def unpacked(numbers: npt.NDArray[np.int8]) -> Packed:
+    """An array of int8 in base64: larger, and ready at once."""
+    data = np.ascontiguousarray(numbers).tobytes()
+    return {"type": "i1", "base64": base64.b64encode(data).decode("ascii")}
 
 
 def _written(data: bytes) -> str:

@@ -93,10 +93,11 @@ def in_python(live, **request):
 def unpacked(data):
     """The data of Python with its arrays as lists, and the values of units as the page has them."""
     plain = {
-        key: unpack(value).tolist() if isinstance(value, dict) and "size" in value else value
+        key: unpack(value).tolist() if isinstance(value, dict) and "type" in value else value
         for key, value in data.items()
     }
-    del plain["differences"], plain["counts"]
+    for key in ("differences", "counts"):
+        plain.pop(key, None)
     return plain | {"values": values_of(data)}
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import CLEAN, call_charrnn, make_text, own_signals, program, random_model, run_charrnn
+from unpacking import unpack
 
 from charrnn.adapting.learner import Learner
 from charrnn.checkpoint import Checkpoint, save_checkpoint
@@ -327,12 +328,12 @@ def live(model, **options):
     return Live(model, "a title", **options)
 
 
-def data_of(model, text, scales=None):
+def data_of(model, text, scales=None, *, is_raw=False):
     """What the page shows of a text that a model has read; the title is the one of `live`."""
     states = model.cell.states
     units = [unit for what in states for unit in parse_units(f"L*.{what}.*", model)]
     parts = [model.read(text, top=GUESSES)]
-    return page_data(parts, units, title="a title", least_scales=scales)
+    return page_data(parts, units, title="a title", least_scales=scales, is_raw=is_raw)
 
 
 def written(live, **request):
@@ -345,13 +346,46 @@ def written(live, **request):
 def test_reading_is_what_the_model_reads(any_model):
     served = live(any_model)
     (line,) = served.read({"text": "def a(b):"})
-    assert line == {"data": data_of(any_model, "def a(b):", served.scales)}
+    assert line == {"data": data_of(any_model, "def a(b):", served.scales, is_raw=True)}
     edits = "clamp L0.c.3=+2  # held\n\nsteer L1.h.0-3=-0.5"
     (line,) = served.read({"text": "def a(b):", "edits": edits})
     edited = any_model.edited([Edit("clamp", "L0.c.3", 2.0), Edit("steer", "L1.h.0-3", -0.5)])
-    assert line == {"data": data_of(edited, "def a(b):", served.scales)}
+    assert line == {"data": data_of(edited, "def a(b):", served.scales, is_raw=True)}
     assert line["data"]["source"]["edits"] == ["clamp L0.c.3=+2.0", "steer L1.h.0-3=-0.5"]
     assert line["data"]["surprisal"] != data_of(any_model, "def a(b):")["surprisal"]
+
+
+@pytest.mark.parametrize("item_end", [None, "\n"])
+def test_a_text_is_read_from_where_it_differs_and_shows_the_same(
+    any_model, tiny_mixed, item_end, monkeypatch
+):
+    models = (any_model, tiny_mixed) if any_model is not tiny_mixed.network else (any_model,)
+    start = make_text(1100) + "x"
+    texts = [start, start + "d", start + "de", start + "d", start[:1050], "ab", "ab\ncd"]
+    for model in models:
+        network = getattr(model, "network", model)
+        served = live(network, counts=getattr(model, "counts", None), item_end=item_end)
+        request = {"counts": model is tiny_mixed}
+        for text in texts:
+            (line,) = served.read({"text": text} | request)
+            (fresh,) = live(network, counts=getattr(model, "counts", None), item_end=item_end).read(
+                {"text": text} | request
+            )
+            found, expected = line["data"], fresh["data"]
+            assert found["ids"] == expected["ids"]
+            assert found["length"] == expected["length"]
+            assert found["pieces"] == expected["pieces"]
+            for name in ("surprisal", "chances"):
+                one, other = (unpack(data[name]).astype(int) for data in (found, expected))
+                assert abs(one - other).max() <= 1, name
+    steps = []
+    advance = type(any_model).advance
+    monkeypatch.setattr(type(any_model), "advance", lambda *a: steps.append(a[1]) or advance(*a))
+    served = live(any_model)
+    list(served.read({"text": start}))
+    steps.clear()
+    list(served.read({"text": start + "d"}))
+    assert len(steps) == 1  # a key costs one new column
 
 
 def test_counts_are_mixed_into_what_is_read_and_written_if_a_request_wants_them(tiny_mixed):
@@ -361,7 +395,7 @@ def test_counts_are_mixed_into_what_is_read_and_written_if_a_request_wants_them(
     request = {"text": "def a(b):", "edits": "clamp L0.c.3=+2"}
     mixed = edited(tiny_mixed, [Edit("clamp", "L0.c.3", 2.0)])
     parts = [record(mixed, "def a(b):", top=GUESSES)]
-    expected = page_data(parts, units, title="a title", least_scales=model.scales)
+    expected = page_data(parts, units, title="a title", least_scales=model.scales, is_raw=True)
     assert list(model.read(request | {"counts": True})) == [{"data": expected}]
     assert "fromCounts" in expected
     (alone,) = model.read(request)
@@ -393,7 +427,7 @@ def test_a_copy_learns_from_the_texts_of_a_request_in_whatever_order_requests_co
     for texts in [*requests, *requests[::-1]]:
         learned = learned_from(tiny_mixed if counts else network, texts)
         parts = [record(learned, "def a", top=GUESSES)]
-        expected = page_data(parts, units, title="a title", least_scales=model.scales)
+        expected = page_data(parts, units, title="a title", least_scales=model.scales, is_raw=True)
         (line,) = model.read({"text": "def a", "learn": texts, "counts": counts})
         assert line["data"] == expected
         whole = sum(len(text) - 1 for text in texts[:-1])
@@ -562,7 +596,7 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model, wording):
     units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
     parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, item_end="\n")
     (line,) = model.read({"text": "ab\ncd"})
-    expected = page_data(parts, units, title="a title", least_scales=model.scales)
+    expected = page_data(parts, units, title="a title", least_scales=model.scales, is_raw=True)
     assert line == {"data": expected}
     assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
     with wording.raises(CharrnnError):

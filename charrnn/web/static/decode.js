@@ -7,7 +7,8 @@ const MEASURES = { surprisal: SURPRISAL, counts: COUNTS };
 const TYPES = { i1: Int8Array, i2: Int16Array, u2: Uint16Array, u4: Uint32Array };
 
 // An array: little-endian numbers, zlib, thirteen bits in two of 91 characters. See charrnn/web/packing.py.
-async function unpack({ type, size, data }) {
+async function unpack({ type, size, data, base64 }) {
+  if (base64) return Int8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const bytes = new Uint8Array(size);
   const digit = (k) => {
     const code = data.charCodeAt(k);

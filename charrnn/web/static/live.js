@@ -75,7 +75,7 @@ class Live {
     this.skipped = 0; // the part of a long text that is not read
     this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
-    this.reading = new Repeated(() => this.read(), this.fail, page.model ? 0 : PAUSE);
+    this.reading = new Repeated(() => this.read(), this.fail, 0);
     this.comparing = new Repeated(
       () => this.compare(),
       (error) => this.failToCompare(error),
