@@ -829,6 +829,25 @@ def test_a_copy_has_the_characters_of_the_text_and_arrows_are_announced(look):
     assert page.locator("#spoken").text_content().startswith(f"→, 2 of {len(text)}, L")
 
 
+def test_two_sentences_say_what_the_colours_are_until_they_are_closed(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    words = page.locator("#intro-words")
+    assert f"one of {len(data['units'])} numbers" in words.text_content()
+    assert "Red: the number is positive there; blue: negative" in words.text_content()
+    page.evaluate("go(5)")
+    unit = data["units"][0]
+    value = tiny_model.read(TEXT).arrays["h"][5, unit["layer"], unit["index"]]
+    shown_value = page.locator("#value").text_content().replace("−", "-").replace("≈", "")
+    name, found = re.fullmatch(r"(\S+) is (\S+) here", shown_value).groups()
+    assert name == unit["name"]
+    assert float(found) == pytest.approx(value, abs=0.011)
+    page.keyboard.press("s")
+    assert "red where surprising" in words.text_content()
+    assert page.locator("#value").text_content() == ""
+    page.get_by_role("button", name="Got it").click()
+    assert not page.locator("#intro").is_visible()
+
+
 def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     page, data = look(tiny_model, TEXT)
     names = [unit["name"] for unit in data["units"]]

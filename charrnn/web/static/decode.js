@@ -8,7 +8,7 @@ const TYPES = { i1: Int8Array, i2: Int16Array, u2: Uint16Array, u4: Uint32Array 
 
 // An array: little-endian numbers, zlib, thirteen bits in two of 91 characters. See charrnn/web/packing.py.
 async function unpack({ type, size, data, base64 }) {
-  if (base64) return Int8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  if (base64) return fromBase64(base64);
   const bytes = new Uint8Array(size);
   const digit = (k) => {
     const code = data.charCodeAt(k);
@@ -21,6 +21,14 @@ async function unpack({ type, size, data, base64 }) {
   }
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new TYPES[type](await new Response(stream).arrayBuffer());
+}
+
+// A loop, which takes a tenth of the time of Int8Array.from.
+function fromBase64(base64) {
+  const letters = atob(base64);
+  const numbers = new Int8Array(letters.length);
+  for (let k = 0; k < numbers.length; k++) numbers[k] = letters.charCodeAt(k);
+  return numbers;
 }
 
 const CONTEXT = 8; // number of symbols by which places are sorted

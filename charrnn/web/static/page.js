@@ -115,12 +115,20 @@ function entitle() {
   const { about, low, high, words } = (unit < 0 ? LEGENDS[unit] : legendOfUnit)(data, below, above);
   $("unit-name").textContent = nameOf(data, unit);
   $("unit-about").textContent = about;
+  $("intro-words").textContent = unit < 0 ? `Each ${data.noun} has a color: ${words}.` : introduction(data, below, above);
   const colors = unit < 0 ? ramps.value.slice(STEPS) : ramps.value;
   const bar = element("i");
   bar.style.background = `linear-gradient(to right, ${colors.map((color) => `rgb(${color})`).join(",")})`;
   $("legend").replaceChildren(low, bar, high);
   $("legend").ariaLabel = words;
 }
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+// What the colors are, for a reader who sees such a page for the first time.
+const introduction = ({ noun, units }, below, above) =>
+  `Each ${noun} is colored by one of ${counted(units.length)} numbers (units) with which the network remembers what it has read. ` +
+  `${capital(above)}: the number is positive there; ${below}: negative; the stronger the color, the farther from zero.`;
 
 function legendOfUnit({ units }, below, above) {
   const { full, low, high, interest, reasons } = units[page.unit];
@@ -323,6 +331,10 @@ function listenToControls() {
   $("next").addEventListener("click", () => turn(1));
   $("place").addEventListener("input", (event) => go(Number(event.target.value), true));
   $("clear").addEventListener("click", KEYS.Escape);
+  $("intro-close").addEventListener("click", () => {
+    $("intro").hidden = true;
+    $("text").focus();
+  });
   for (const id of ["threshold", "left", "right"]) $(id).addEventListener("input", () => showSpan(page));
 }
 

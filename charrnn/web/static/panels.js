@@ -156,6 +156,7 @@ function showCharacter(page, t) {
   const { data } = page;
   $("glyph").textContent = visible(data.labels[data.columns[t]]);
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
+  $("value").textContent = page.unit < 0 ? "" : `${data.units[page.unit].name} is ${about(data, page.unit, t)} here`;
   const cost = data.surprisal[t] / 1000;
   $("cost").textContent = t + data.start ? `surprisal ${cost.toFixed(2)} bits` : `the first ${data.noun} is not predicted`;
   $("cost").hidden = !data.predicts;
