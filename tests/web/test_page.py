@@ -881,6 +881,9 @@ def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     assert page.evaluate("document.activeElement.id") == "text"
     press("?")
     assert page.get_by_role("dialog", name="Keys").is_visible()
+    glossary = page.locator("#words dt").all_text_contents()
+    assert glossary == ["layer", "unit", "h", "c", "gate", "surprisal", "interest"]
+    assert page.locator("#words dd").last.is_visible()
     press("Escape")
     assert page.get_by_role("dialog").count() == 0
 
