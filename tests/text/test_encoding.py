@@ -447,6 +447,25 @@ def test_an_interrupted_encoding_goes_on_from_its_finished_shards(
     assert again == asked.count(does) - after
 
 
+@pytest.mark.parametrize("does", ["read", "number"])
+def test_an_interrupted_encoding_says_what_is_left(does, large, monkeypatch, wording):
+    done, answer = [], processes.answer
+
+    def broken(request):
+        if request["do"] == does and done:
+            raise BrokenOff
+        done.extend([1] * (request["do"] == does))
+        return answer(request)
+
+    monkeypatch.setattr(processes, "answer", broken)
+    with pytest.raises(BrokenOff):
+        large()
+    monkeypatch.setattr(processes, "answer", answer)
+    large()
+    said = "\n".join(large.said).replace(str(next(large.cache.iterdir())), "FOLDER")
+    wording(re.sub(r"where \S+ GB", "where 9 GB", said))
+
+
 def test_a_text_that_changes_while_it_is_encoded_is_refused(large, monkeypatch):
     answer = processes.answer
 

@@ -311,7 +311,12 @@ class LargeText:
         joined = Joined(config, notes_from(self._found))
         number = num_processes(requests)
         several = f", in {number} processes" if number > 1 else ""
-        self._watch.say(f"counting {size(self._size)}{several}")
+        left = sum(t.size for t, known in zip(tasks, readings, strict=True) if known is None)
+        some = size(left)
+        if left < self._size:
+            some = f"the remaining {some} of {size(self._size)}"
+        if requests:
+            self._watch.say(f"counting {some}{several}")
         with (
             self._watch.bar("reading", self._size) as move,
             contextlib.closing(answers(requests, number)) as found,
