@@ -45,6 +45,8 @@ nitpick_ignore = [  # type variables
     ("py:class", "charrnn.interpret.edits.Model"),
     ("py:class", "charrnn.settings.Kind"),
     ("py:class", "charrnn.text.generated.draws.Item"),
+    ("py:class", "charrnn.training.writing.Job"),
+    ("py:class", "charrnn.training.writing.Result"),
 ]
 suppress_warnings = ["ref.python"]  # a type that has one name in two modules
 
