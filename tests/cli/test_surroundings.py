@@ -83,7 +83,9 @@ def test_a_disk_that_stays_full_is_said_once(here, monkeypatch, quiet):
 
 
 def test_the_disk_is_asked_before_torch_is_imported(here, monkeypatch):
-    monkeypatch.setattr("charrnn.cli.train.command.start_torch", lambda _: pytest.fail("too late"))
+    monkeypatch.setattr(
+        "charrnn.cli.train.command.start_together", lambda _: pytest.fail("too late")
+    )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage())
     assert "free" in here("train", "corpus.txt", *SMALL, *ALSO, status=6).err
 
@@ -98,7 +100,9 @@ def test_a_full_disk_is_found_before_a_run_is_resumed(here, tmp_path, monkeypatc
     here("train", "corpus.txt", *SMALL, *ALSO, "--keep", 2, "-q")
     run = tmp_path / "checkpoints" / "corpus"
     shutil.copy(run / "step-00000004.safetensors", run / "last.safetensors")
-    monkeypatch.setattr("charrnn.cli.train.resume.start_torch", lambda _: pytest.fail("too late"))
+    monkeypatch.setattr(
+        "charrnn.cli.train.resume.start_together", lambda _: pytest.fail("too late")
+    )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage())
     assert "free" in here("train", "--resume", status=6).err
 
