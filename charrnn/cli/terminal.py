@@ -150,14 +150,26 @@ SIGUSR1: int | None = getattr(signal, "SIGUSR1", None)
 
 
 def at_death(farewell: Callable[[], object]) -> None:
-    """Call this before the process ends itself by a signal."""
+    """Call this before the process ends by a signal that can be caught."""
     _farewells.append(farewell)
+    for number in _ending_signals():
+        if number != signal.SIGINT:  # Ctrl-C, which `ctrl_c_raises` handles
+            signal.signal(number, _die_of)
+
+
+def _bid_farewell() -> None:
+    while _farewells:
+        _farewells.pop()()
+
+
+def _die_of(number: int, _: object) -> NoReturn:
+    """A handler of signals: end at once, but with the farewells."""
+    die_by_signal(number)
 
 
 def die_by_signal(number: int) -> NoReturn:
     """Exit as if killed by the signal, so that a shell's loop stops too; after SIGUSR1 with the status REQUEUE."""
-    while _farewells:
-        _farewells.pop()()
+    _bid_farewell()
     if number == SIGUSR1:
         raise SystemExit(REQUEUE)
     signal.signal(number, signal.SIG_DFL)
@@ -216,6 +228,11 @@ class Ended(BaseException):
         self.number = number
 
 
+def _requeue(*_: object) -> NoReturn:
+    _bid_farewell()
+    os._exit(REQUEUE)
+
+
 @contextlib.contextmanager
 def requeued_by_signal() -> Iterator[None]:
     """Let SIGUSR1 end the process at once with the status REQUEUE, unless it is ignored: nothing is lost yet."""
@@ -223,7 +240,7 @@ def requeued_by_signal() -> Iterator[None]:
         yield
         return
     # whatever runs meanwhile: the import of a compiled module would swallow an exception
-    before = signal.signal(SIGUSR1, lambda *_: os._exit(REQUEUE))
+    before = signal.signal(SIGUSR1, _requeue)
     try:
         yield
     finally:
@@ -237,21 +254,20 @@ def undone_by_signals() -> Iterator[None]:
     def end(number: int, _: object) -> NoReturn:
         raise Ended(number)
 
-    names = (name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-    numbers = [
-        number
-        for name in names
-        if signal.getsignal(number := getattr(signal, name)) == signal.SIG_DFL
-    ]
-    for number in numbers:
-        signal.signal(number, end)
+    before = {number: signal.signal(number, end) for number in _ending_signals()}
     try:
         yield
     except Ended as ended:
         die_by_signal(ended.number)
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ending_signals() -> list[int]:
+    """The signals that would end this process at once."""
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    return [n for n in numbers if n and signal.getsignal(n) in (signal.SIG_DFL, _die_of)]
 
 
 def run(command: Callable[[], object]) -> NoReturn:

@@ -31,6 +31,9 @@ def follow(
         report: reports that rank 0 was lost.
         spelled: an error with its settings spelled for the user.
         end: ends the process with a status, from any thread.
+
+    Raises:
+        EnvironmentFault: the others cannot be reached.
     """
 
     def lost(fault: CharrnnError) -> NoReturn:
@@ -40,7 +43,10 @@ def follow(
         end(0 if is_end else fault.exit_status)
 
     _ignore(*WARNINGS)
-    ranks = join(place, lost)
+    try:
+        ranks = join(place, lost)
+    except RankError as fault:
+        lost(fault)
     _ignore(*ENDS)
     try:
         _obey(ranks)

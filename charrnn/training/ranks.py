@@ -29,14 +29,20 @@ from charrnn.errors import CharrnnError, EnvironmentFault, SettingError
 from charrnn.training.messages import packed, unpacked
 from charrnn.training.place import Place, share
 
+CONNECT = dt.timedelta(minutes=2)
+"""How long a rank waits for the others to start."""
 PATIENCE = dt.timedelta(days=1)
-"""How long a rank waits for the others: rank 0 may have much to do in between."""
+"""How long a rank waits for the others later: rank 0 may have much to do in between."""
 NEVER = dt.timedelta(days=3650)
 GRACE = 3.0
 """Seconds in which a rank that is in the middle of something may end by itself when another one has ended."""
 WORD = 4096
 """Bytes of the only message that two ranks exchange at the end."""
 GOODBYE = ""
+MOST_NAMED = 8
+"""How many missing ranks a message names."""
+START_ALL = "every rank must be started"
+REACHABLE = "MASTER_ADDR and MASTER_PORT must be an address of rank 0 that all can reach"
 
 Lost = Callable[[CharrnnError], object]
 """Called when another rank has ended and this one cannot: it reports the error and ends the process."""
@@ -106,15 +112,16 @@ class Ranks(Alone):
         if has_gpu:
             torch.cuda.set_device(place.local_rank)
         backend = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
+        store = met(place)
         try:
             dist.init_process_group(
-                backend, timeout=PATIENCE, rank=place.rank, world_size=place.size
+                backend, store=store, timeout=CONNECT, rank=place.rank, world_size=place.size
             )
+            self._calls: Any = dist.new_group(timeout=PATIENCE)
             self._words: Any = dist.new_group(backend="gloo", timeout=NEVER)
         except (RuntimeError, ValueError) as error:  # torch's own errors of a connection are such
             raise EnvironmentFault(
-                f"rank {place.rank} cannot connect to the others: {first_line(error)}",
-                "MASTER_ADDR and MASTER_PORT must be an address of rank 0 that all can reach",
+                f"rank {place.rank} cannot connect to the others: {first_line(error)}", REACHABLE
             ) from error
         torch.set_num_threads(max(1, num_cores() // self._sharers()))
         peers = range(1, place.size) if place.rank == 0 else (0,)
@@ -142,15 +149,15 @@ class Ranks(Alone):
         if self.rank == 0:
             message = torch.frombuffer(bytearray(packed(call, arguments)), dtype=torch.uint8)
             with self.guarded():
-                dist.broadcast(torch.tensor([len(message)]), 0)
-                dist.broadcast(message, 0)
+                dist.broadcast(torch.tensor([len(message)]), 0, self._calls)
+                dist.broadcast(message, 0, self._calls)
 
     def receive(self) -> tuple[str, dict[str, Any]]:
         """The next call of rank 0."""
         length = torch.zeros(1, dtype=torch.int64)
-        dist.broadcast(length, 0)
+        dist.broadcast(length, 0, self._calls)
         message = torch.empty(int(length), dtype=torch.uint8)
-        dist.broadcast(message, 0)
+        dist.broadcast(message, 0, self._calls)
         return unpacked(message.numpy().tobytes())
 
     # --- what all ranks do together ------------------------------------------------------------------
@@ -163,12 +170,14 @@ class Ranks(Alone):
             all_used: whether every weight has a gradient in every step.
         """
         with self.guarded():
-            return nn.parallel.DistributedDataParallel(network, find_unused_parameters=not all_used)
+            return nn.parallel.DistributedDataParallel(
+                network, process_group=self._calls, find_unused_parameters=not all_used
+            )
 
     def total(self, value: Tensor, part: float) -> Tensor:
         """The mean of every rank's value, of which each has a part."""
         whole = value.double() * part
-        dist.all_reduce(whole)
+        dist.all_reduce(whole, group=self._calls)
         return whole
 
     def joined(self, tensors: tuple[Tensor, ...], num_rows: int) -> tuple[Tensor, ...]:
@@ -182,7 +191,7 @@ class Ranks(Alone):
         if self.rank:
             for tensor in own:
                 if tensor.numel():
-                    dist.send(tensor, 0)
+                    dist.send(tensor, 0, self._calls)
             return own
         parts = [own]
         for rank in range(1, self.size):
@@ -190,7 +199,7 @@ class Ranks(Alone):
             part = tuple(t.new_empty(len(t), rows.stop - rows.start, t.shape[2]) for t in own)
             for tensor in part:
                 if tensor.numel():
-                    dist.recv(tensor, rank)
+                    dist.recv(tensor, rank, self._calls)
             parts.append(part)
         return tuple(torch.cat(tensor, 1) for tensor in zip(*parts, strict=True))
 
@@ -206,7 +215,7 @@ class Ranks(Alone):
             for matrix, owner in zip(matrices, owners, strict=True)
         ]
         works = [
-            dist.broadcast(result, owner, async_op=True)
+            dist.broadcast(result, owner, self._calls, async_op=True)
             for result, owner in zip(results, owners, strict=True)
         ]
         for work in works:
@@ -280,6 +289,71 @@ class RankError(EnvironmentFault):
 
 class Dismissed(RankError):  # noqa: N818 (no error: the good end)
     """Rank 0 needs the others no longer."""
+
+
+class UnreachableError(EnvironmentFault):
+    """Rank 0 is not where this rank looks for it."""
+
+
+def met(place: Place) -> Any:
+    """The store through which the ranks connect, once all of them have started.
+
+    Raises:
+        UnreachableError: there is no rank 0.
+        RankError: rank 0 has ended.
+        EnvironmentFault: another rank is missing, or the environment names no address.
+    """
+    until = time.monotonic() + CONNECT.total_seconds()
+    store = _store(place)
+    seconds = f"{CONNECT.total_seconds():.0f} seconds"
+    missing = [*range(place.size)]
+    try:
+        store.set(f"rank {place.rank}", "started")
+        while missing := [rank for rank in missing if not store.check([f"rank {rank}"])]:
+            if time.monotonic() > until:
+                break
+            time.sleep(0.05)  # not in the store's own wait, which delays signals
+    except RuntimeError as error:
+        raise _end_of(0, None) from error
+    if 0 in missing:
+        raise UnreachableError(f"rank 0 did not start within {seconds}", START_ALL)
+    if missing:
+        numbers = ", ".join(map(str, missing[:MOST_NAMED])) + ", ..." * (len(missing) > MOST_NAMED)
+        ranks = "rank" if len(missing) == 1 else "ranks"
+        raise EnvironmentFault(
+            f"{ranks} {numbers} of {place.size} did not connect within {seconds}",
+            f"{START_ALL}; {REACHABLE}",
+        )
+    return store
+
+
+def _store(place: Place) -> Any:
+    """The store at MASTER_ADDR and MASTER_PORT: that of rank 0, or of torchrun."""
+    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    if not address or not port.isdecimal():
+        raise UnreachableError(
+            f"rank {place.rank} of {place.size} has no address of rank 0: "
+            f"MASTER_ADDR={address} MASTER_PORT={port}",
+            "start it with torchrun, or set both; without RANK and WORLD_SIZE it trains alone",
+        )
+    is_open = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    opens = place.rank == 0 and not is_open
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    try:
+        store = dist.TCPStore(  # type: ignore[attr-defined]
+            address, int(port), None, opens, timeout=CONNECT, wait_for_workers=False
+        )
+    except (RuntimeError, ValueError) as error:
+        if opens:
+            raise EnvironmentFault(
+                f"rank 0 cannot listen at {address}:{port}: {first_line(error)}",
+                "MASTER_ADDR must be its own address, and MASTER_PORT a free port",
+            ) from error
+        raise UnreachableError(
+            f"rank {place.rank} of {place.size} cannot reach rank 0 at {address}:{port}",
+            f"{START_ALL}; {REACHABLE}",
+        ) from error
+    return dist.PrefixStore(f"charrnn {attempt}", store)  # type: ignore[attr-defined]
 
 
 def _end_of(peer: int, text: str | None) -> CharrnnError:

@@ -1,5 +1,6 @@
 """Several processes that train one network: they do what one does, and end together."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 
 from charrnn.checkpoint import load_summary
 from charrnn.cli.train import processes
-from charrnn.errors import EnvironmentFault, SettingError, UsageError
+from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
 from charrnn.runs import LAST
+from charrnn.training import ranks
 from charrnn.training.messages import packed, unpacked
 from charrnn.training.pairs.alignments.ctc import CtcTargets
 from charrnn.training.pairs.inputs import PairInputs
@@ -235,6 +237,33 @@ def test_a_rank_0_that_was_killed_is_reported_by_the_launcher(monkeypatch, wordi
             process.wait()
     good = [subprocess.Popen(line) for line in (failed, ["true"])]
     assert processes._end_of(good) == 3
+
+
+def test_a_rank_that_srun_has_started_ends_when_rank_0_ends_early(tmp_path):
+    env = {"MASTER_ADDR": processes.ADDRESS, "MASTER_PORT": str(processes._free_port())}
+    started = [
+        subprocess.Popen(
+            command("train", "missing.txt"),
+            cwd=tmp_path,
+            env=os.environ | env | Place(rank, 2, rank, 2).variables,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [process.communicate(timeout=60)[1] for process in started]
+    assert [process.returncode for process in started] == [DataError.exit_status, 0]
+    assert errors[0].startswith("charrnn: cannot read 'missing.txt'")
+    assert errors[1] == ""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_does_not_wait_long_for_another_that_does_not_start(rank, monkeypatch, wording):
+    monkeypatch.setattr(ranks, "CONNECT", dt.timedelta(seconds=1))
+    monkeypatch.setenv("MASTER_ADDR", processes.ADDRESS)
+    monkeypatch.setenv("MASTER_PORT", str(rank))  # 0: any free port; 1: one that no process has
+    with wording.raises(EnvironmentFault):
+        ranks.met(Place(rank, 2, rank, 2))
 
 
 def test_a_number_of_processes_that_torchrun_did_not_start_is_refused(monkeypatch, wording):

@@ -92,11 +92,11 @@ def train(
         raise SettingError.naming(
             "{pairs} and {counts} cannot be used together", "leave one of them out"
         )
-    several(run.processes)
-    check_logs(run)
-    command_line = CommandLine(corpus or [], config, request, run, saving, start)
     try:
         with requeued_by_signal():
+            several(run.processes)
+            check_logs(run)
+            command_line = CommandLine(corpus or [], config, request, run, saving, start)
             _resume_or_start(command_line, given)
     finally:
         end_together()

@@ -37,9 +37,11 @@ QUIET_ENDS = ("SIGINT", "SIGPIPE", *HANDED_ON)
 def several(processes: int) -> Place | None:
     """The place of this process among several, or None if it trains alone.
 
-    Does not return where it is to start the others, or follow rank 0: the process then ends with them.
+    Does not return where it is to start the others, or follow rank 0: the process then ends with them. Rank 0 has
+    joined the others.
 
     Raises:
+        EnvironmentFault: the others cannot be reached.
         SettingError: torchrun has started another number of processes.
         UsageError: the environment describes no place.
     """
@@ -55,33 +57,31 @@ def several(processes: int) -> Place | None:
             wanted=processes,
             found=place.size,
         )
+    prepare_process()
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # torch's own words about connections
     if place.follows:
-        prepare_process()
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        from charrnn.training.follower import follow
-
-        follow(place, _report_for_all if place.rank == 1 else _spelled, _spelled, os._exit)
+        _follow(place)
+    _lead(place)
     return place
 
 
-def start_together(request: "TrainingRequest") -> str:
-    """The device to train on, by its definite name, once the other ranks, if there are any, have been joined.
+def _follow(place: Place) -> NoReturn:
+    """Follow rank 0; report here only what rank 0 cannot."""
+    from charrnn.training.follower import follow
+    from charrnn.training.ranks import UnreachableError
 
-    Raises:
-        EnvironmentFault: there is no such device, or there are too few of them, or the others cannot be reached.
-        SettingError: the ranks cannot share the device that was asked for.
-    """
-    place = place_in(os.environ)
-    if place is None:
-        return start_torch(request)
-    prepare_process()
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch's own words about connections
-    device = start_torch(request)
+    try:
+        follow(place, _report_for_all if place.rank == 1 else _spelled, _spelled, os._exit)
+    except UnreachableError as fault:
+        _report_for_all(fault)
+        raise
+
+
+def _lead(place: Place) -> None:
+    """Join the other ranks, before anything else, so that each end of this process is theirs too."""
+    if LAUNCHED in os.environ:
+        threading.Thread(target=_end_with_launcher, daemon=True).start()
     from charrnn.training import ranks
-
-    ranks.require_devices(device, place)
-    if ranks.here().size > 1:  # one run of several was finished
-        return device
 
     def lost(fault: CharrnnError) -> NoReturn:
         report(_spelled(fault))
@@ -89,8 +89,20 @@ def start_together(request: "TrainingRequest") -> str:
 
     ranks.join(place, lost)
     at_death(ranks.leave)
-    if LAUNCHED in os.environ:
-        threading.Thread(target=_end_with_launcher, daemon=True).start()
+
+
+def start_together(request: "TrainingRequest") -> str:
+    """The device to train on, by its definite name, alone or with the other ranks.
+
+    Raises:
+        EnvironmentFault: there is no such device, or there are too few of them.
+        SettingError: the ranks cannot share the device that was asked for.
+    """
+    device = start_torch(request)
+    if place := place_in(os.environ):
+        from charrnn.training.ranks import require_devices
+
+        require_devices(device, place)
     return device
 
 
