@@ -239,6 +239,14 @@ def test_a_rank_0_that_was_killed_is_reported_by_the_launcher(monkeypatch, wordi
     assert processes._end_of(good) == 3
 
 
+def test_a_signal_that_ends_the_run_wakes_the_processes_that_were_stopped():
+    started = [subprocess.Popen(line) for line in (["sleep", "60"], ["sh", "-c", "kill -STOP $$"])]
+    os.waitid(os.P_PID, started[1].pid, os.WSTOPPED)
+    with processes._handing_on(started):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert [process.wait(timeout=10) for process in started] == [-signal.SIGTERM, 0]
+
+
 def test_a_rank_that_srun_has_started_ends_when_rank_0_ends_early(tmp_path):
     env = {"MASTER_ADDR": processes.ADDRESS, "MASTER_PORT": str(processes._free_port())}
     started = [

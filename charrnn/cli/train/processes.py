@@ -30,6 +30,7 @@ ADDRESS = "127.0.0.1"
 SECONDS_TO_END = 6.0
 """How long the others may take to end when one has ended."""
 HANDED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+ENDS = ("SIGTERM", "SIGHUP")
 QUIET_ENDS = ("SIGINT", "SIGPIPE", *HANDED_ON)
 """Signals by which rank 0 may end itself without an error."""
 
@@ -136,7 +137,7 @@ def _launch(processes: int) -> NoReturn:
     """Run this command line in several processes on this machine, and end as rank 0 ends."""
     with contextlib.ExitStack() as stack:
         started = stack.enter_context(_started(processes))
-        stack.enter_context(_handing_on(started[0]))
+        stack.enter_context(_handing_on(started))
         status = _end_of(started)
     if status < 0:
         die_by_signal(-status)
@@ -181,13 +182,22 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def _handing_on(leader: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Hand signals on to rank 0. A terminal sends Ctrl-C to all its processes by itself."""
+def _handing_on(started: "list[subprocess.Popen[bytes]]") -> Iterator[None]:
+    """Hand signals on to rank 0. A terminal sends Ctrl-C to all its processes by itself.
+
+    A signal that ends the run also wakes the processes that were stopped: rank 0 would wait for them.
+    """
 
     def hand_on(number: int, _: FrameType | None) -> None:
         if number != signal.SIGINT or not _is_at_terminal():
             with contextlib.suppress(OSError):
-                leader.send_signal(number)
+                started[0].send_signal(number)
+        if number in ends:
+            for process in started:
+                with contextlib.suppress(OSError):
+                    process.send_signal(signal.SIGCONT)
+
+    ends = [getattr(signal, name) for name in ENDS if hasattr(signal, "SIGCONT")]
 
     before = {
         getattr(signal, name): signal.signal(getattr(signal, name), hand_on)
