@@ -37,6 +37,8 @@ from charrnn.training.replica import Replica
 from charrnn.training.speed import Machine, Together, Trial
 
 TRIAL_SECONDS = 0.4
+ROUNDS = 3
+"""Trials of several processes, and of one of them alone."""
 TRIAL_DROPOUT = 0.1
 """Dropout while measuring, before it is planned; any rate above 0 takes the same time."""
 SLOW_KERNELS = ("GRU", "RNN")
@@ -121,18 +123,19 @@ def plan_here(
 
 
 def _together(network: ModelConfig, config: TrainingConfig, measure: Measure) -> Together:
-    """What the processes that train together are worth: they, and one of them alone, are measured in turn, twice."""
+    """What the processes that train together are worth: they, and one of them alone, are measured in turn."""
     threads = [num_cores(), 1] if config.device == "cpu" else [config.threads]
     ways = [dataclasses.replace(config, threads=count) for count in dict.fromkeys(threads)]
     together, alone = [], []
-    for _ in range(2):
+    for _ in range(ROUNDS):
         together.append(measure(network, config))
         with apart():
             times = [(measure(network, way), way) for way in ways]
-        ways = [min(times, key=itemgetter(0))[1]]
-        alone += [seconds for seconds, _ in times]
-    of_one = ways[0].threads if config.device == "cpu" else 0
-    return Together(here().size, min(together), min(alone), of_one)
+        fastest, way = min(times, key=itemgetter(0))
+        alone.append(fastest)
+        ways = [way]
+    of_one = way.threads if config.device == "cpu" else 0
+    return Together(here().size, together, alone, of_one)
 
 
 def _as_read(size: CorpusSize, config: TrainingConfig) -> TrainingConfig:

@@ -1,5 +1,7 @@
 """The speed of a machine: steps that were timed, and what they say of other networks. Nothing here needs torch."""
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,8 @@ SMALL_STEPS = 0.4
 
 WORTH = 1.05
 """How much faster several processes must be than one to be worth their while."""
+ALIKE = 4 / 3
+"""The largest ratio of the times of trials of the same that are compared with others."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,29 @@ def _per_char(trial: Trial, chars: int) -> float:
 
 @dataclass(frozen=True)
 class Together:
-    """What several processes are worth: the time of a step, measured with all of them and with one."""
+    """What several processes are worth: the time of a step, measured with all of them and with one, in turn."""
 
     processes: int
-    seconds: float
-    alone: float
-    """Seconds of a step of one process, which has all threads of its machine, or one if that is faster."""
+    seconds: Sequence[float]
+    alone: Sequence[float]
+    """Seconds of a step of one process, with all threads of its machine or with one, whichever is faster."""
     threads: int
     """The threads of that one process; 0: it computes on a GPU."""
 
     @property
     def sentence(self) -> str:
-        """The steps per second relative to those of one process."""
-        gain = self.alone / self.seconds
+        """The steps per second relative to those of one process; no figure where other programs distort it."""
+        gain = statistics.median(self.alone) / statistics.median(self.seconds)
+        differ = any(max(times) > ALIKE * min(times) for times in (self.seconds, self.alone))
+        if differ or gain > self.processes * WORTH:
+            return (
+                f"{self.processes} processes: whether they are faster than one is not measurable now, "
+                "as the trials differ"
+            )
         one = f"one with {counted(self.threads, 'thread')}" if self.threads else "one"
         times = (
             f"{self.processes} processes: {gain:.2g} times the steps per second of {one} (measured)"
         )
-        return times if gain > WORTH else f"{times}: one is as fast here"
+        if gain > WORTH:
+            return times
+        return f"{times}: one is {'as fast' if gain > 1 / WORTH else 'faster'} here"

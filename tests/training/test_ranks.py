@@ -95,11 +95,20 @@ def test_a_rank_draws_its_part_of_the_mask_of_all_rows():
 
 
 def test_the_plan_says_what_processes_are_worth(wording):
-    faster, slower = Together(2, 0.1, 0.15, 2), Together(2, 0.1, 0.08, 2)
-    for worth in (faster, slower, Together(4, 0.1, 0.3, 0)):
+    together = [0.1, 0.12, 0.1]
+    faster, slower = Together(2, together, [0.15] * 3, 2), Together(2, together, [0.08] * 3, 2)
+    for worth in (faster, slower, Together(4, together, [0.3] * 3, 0)):
         wording(worth.sentence)
     assert "1.5 times" in faster.sentence
     assert "0.8 times" in slower.sentence
+    assert slower.sentence.endswith(": one is faster here")
+    assert Together(2, together, [0.1] * 3, 2).sentence.endswith(": one is as fast here")
+
+
+def test_the_plan_gives_no_figure_where_the_trials_differ(wording):
+    noisy, impossible = Together(2, [0.1, 0.14, 0.1], [0.15] * 3, 2), Together(2, [0.1], [0.25], 2)
+    wording(noisy.sentence)
+    assert impossible.sentence == noisy.sentence
 
 
 def test_processes_that_cannot_have_a_gpu_each_are_refused(monkeypatch, wording):
