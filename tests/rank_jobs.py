@@ -22,7 +22,7 @@ from charrnn.errors import CharrnnError, EnvironmentFault
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
 from charrnn.training.follower import follow
-from charrnn.training.place import Place
+from charrnn.training.place import Meeting, Place
 from charrnn.training.ranks import join, leave
 from charrnn.training.replica import Replica
 from charrnn.training.trainer import Trainer
@@ -149,14 +149,14 @@ def forked(size, jobs, folder):
     folder.mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+        meeting = Meeting("127.0.0.1", str(probe.getsockname()[1]))
     children = []
     for rank in range(size):
         child = os.fork()
         if child:
             children.append(child)
             continue
-        place = Place(rank, size, rank, size)
+        place = Place(rank, size, rank, size, meeting)
         if rank:
             follow_forked(place)
         join(place, lambda error: os._exit(error.exit_status))

@@ -3,9 +3,8 @@
 Nothing here needs torch.
 """
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from charrnn.errors import UsageError
 
@@ -15,6 +14,18 @@ VARIABLES = {
     "local_rank": "LOCAL_RANK",
     "local_size": "LOCAL_WORLD_SIZE",
 }
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Where the processes meet, as torchrun describes it in the environment."""
+
+    address: str = ""
+    port: str = ""
+    is_open: bool = False
+    """Whether torchrun has opened the store there already."""
+    attempt: str = "0"
+    """How often torchrun has started all of them anew."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class Place:
     """Its number on its machine."""
     local_size: int
     """How many there are on its machine."""
+    meeting: Meeting = field(default=Meeting(), compare=False)
 
     @property
     def follows(self) -> bool:
@@ -38,7 +50,7 @@ class Place:
     @property
     def variables(self) -> dict[str, str]:
         """The place as torchrun describes it."""
-        return {VARIABLES[name]: str(value) for name, value in dataclasses.asdict(self).items()}
+        return {variable: str(getattr(self, name)) for name, variable in VARIABLES.items()}
 
 
 def place_in(environment: Mapping[str, str]) -> Place | None:
@@ -59,7 +71,13 @@ def place_in(environment: Mapping[str, str]) -> Place | None:
     if not (rank < size and local_rank < local_size <= size):
         found = ", ".join(f"{name}={with_rest[name]}" for name in VARIABLES.values())
         raise UsageError(f"the environment describes no rank: {found}", "start it with torchrun")
-    return Place(rank, size, local_rank, local_size)
+    meeting = Meeting(
+        environment.get("MASTER_ADDR", ""),
+        environment.get("MASTER_PORT", ""),
+        environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
+        environment.get("TORCHELASTIC_RESTART_COUNT", "0"),
+    )
+    return Place(rank, size, local_rank, local_size, meeting)
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:

@@ -329,16 +329,15 @@ def met(place: Place) -> Any:
 
 def _store(place: Place) -> Any:
     """The store at MASTER_ADDR and MASTER_PORT: that of rank 0, or of torchrun."""
-    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    meeting = place.meeting
+    address, port = meeting.address, meeting.port
     if not address or not port.isdecimal():
         raise UnreachableError(
             f"rank {place.rank} of {place.size} has no address of rank 0: "
             f"MASTER_ADDR={address} MASTER_PORT={port}",
             "start it with torchrun, or set both; without RANK and WORLD_SIZE it trains alone",
         )
-    is_open = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    opens = place.rank == 0 and not is_open
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    opens = place.rank == 0 and not meeting.is_open
     try:
         store = dist.TCPStore(  # type: ignore[attr-defined]
             address, int(port), None, opens, timeout=CONNECT, wait_for_workers=False
@@ -353,7 +352,7 @@ def _store(place: Place) -> Any:
             f"rank {place.rank} of {place.size} cannot reach rank 0 at {address}:{port}",
             f"{START_ALL}; {REACHABLE}",
         ) from error
-    return dist.PrefixStore(f"charrnn {attempt}", store)  # type: ignore[attr-defined]
+    return dist.PrefixStore(f"charrnn {meeting.attempt}", store)  # type: ignore[attr-defined]
 
 
 def _end_of(peer: int, text: str | None) -> CharrnnError:

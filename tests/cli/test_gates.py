@@ -71,7 +71,7 @@ def test_the_tables_and_the_file_say_what_was_measured(see, tmp_path, tiny_model
 
 def test_the_whole_text_is_read_in_parts(see, workplace, monkeypatch):
     longest = 0
-    read = recording_module._Reader.read
+    read = recording_module.Reader.read
 
     def watched(self, ids, following):
         nonlocal longest
@@ -80,7 +80,7 @@ def test_the_whole_text_is_read_in_parts(see, workplace, monkeypatch):
         assert set(part.arrays) == set("ifo")
         return part
 
-    monkeypatch.setattr(recording_module._Reader, "read", watched)
+    monkeypatch.setattr(recording_module.Reader, "read", watched)
     assert "gates in 6,000 characters" in see("tiny", "corpus.txt").out
     assert longest == recording_module.PART
 

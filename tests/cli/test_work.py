@@ -84,10 +84,10 @@ def test_ctrl_c_ends_a_score_of_a_stream_with_a_line(workplace):
             ("evaluate", "tiny", "--split", "val", "--baselines"),
         ),
         (
-            "charrnn.interpret.recording._Reader.read",
+            "charrnn.interpret.recording.Reader.read",
             ("visualize", "tiny", "def", "--dump", "x.npz"),
         ),
-        ("charrnn.interpret.recording._Reader.read", ("gates", "tiny", "def")),
+        ("charrnn.interpret.recording.Reader.read", ("gates", "tiny", "def")),
     ],
     ids=lambda value: value[0],
 )

@@ -26,7 +26,7 @@ from charrnn.training.messages import packed, unpacked
 from charrnn.training.pairs.alignments.ctc import CtcTargets
 from charrnn.training.pairs.inputs import PairInputs
 from charrnn.training.parameters import LockedDropout
-from charrnn.training.place import Place, place_in, share
+from charrnn.training.place import Meeting, Place, place_in, share
 from charrnn.training.ranks import require_devices
 from charrnn.training.replica import rows_in, rows_of
 from charrnn.training.speed import Together
@@ -277,10 +277,9 @@ def test_a_rank_that_srun_has_started_ends_when_rank_0_ends_early(tmp_path):
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_does_not_wait_long_for_another_that_does_not_start(rank, monkeypatch, wording):
     monkeypatch.setattr(ranks, "CONNECT", dt.timedelta(seconds=1))
-    monkeypatch.setenv("MASTER_ADDR", processes.ADDRESS)
-    monkeypatch.setenv("MASTER_PORT", str(rank))  # 0: any free port; 1: one that no process has
+    meeting = Meeting(processes.ADDRESS, str(rank))  # 0: any free port; 1: one that no process has
     with wording.raises(EnvironmentFault):
-        ranks.met(Place(rank, 2, rank, 2))
+        ranks.met(Place(rank, 2, rank, 2, meeting))
 
 
 def test_a_number_of_processes_that_torchrun_did_not_start_is_refused(monkeypatch, wording):
