@@ -192,12 +192,13 @@ def _handing_on(started: "list[subprocess.Popen[bytes]]") -> Iterator[None]:
         if number != signal.SIGINT or not _is_at_terminal():
             with contextlib.suppress(OSError):
                 started[0].send_signal(number)
-        if number in ends:
+        if number in ends and wake is not None:
             for process in started:
                 with contextlib.suppress(OSError):
-                    process.send_signal(signal.SIGCONT)
+                    process.send_signal(wake)
 
-    ends = [getattr(signal, name) for name in ENDS if hasattr(signal, "SIGCONT")]
+    wake: int | None = getattr(signal, "SIGCONT", None)  # Windows has none
+    ends = [getattr(signal, name) for name in ENDS if hasattr(signal, name)]
 
     before = {
         getattr(signal, name): signal.signal(getattr(signal, name), hand_on)
