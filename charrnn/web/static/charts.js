@@ -69,11 +69,16 @@ class HeatMap {
     const [width, height] = this.isPrinted ? [PRINTED.width, units.length * row] : [box.clientWidth, box.clientHeight];
     const scrolled = this.isPrinted ? 0 : box.scrollTop;
     this.canvas.parentNode.style.setProperty("--rows", `${units.length * row}px`);
-    const context = prepare(this.canvas, width, height);
+    Object.assign(this, { units, size, total: all.length });
+    this.paint(prepare(this.canvas, width, height), width, height, scrolled);
+    if (units.length) this.tell(null);
+  }
+
+  // Draw what is in the window into a context, which counts in CSS pixels.
+  paint(context, width, height, scrolled) {
+    const { page, units, size, row } = this;
     const first = Math.floor(scrolled / row);
     const shown = units.slice(first, first + Math.ceil(height / row) + 1);
-    this.units = units;
-    this.total = all.length;
     if (!shown.length) return;
     context.imageSmoothingEnabled = false;
     const columns = Math.min(size, Math.floor(width));
@@ -85,8 +90,6 @@ class HeatMap {
     context.strokeRect(x, -2, Math.max(2, width / size), height + 4);
     const own = units.indexOf(page.unit);
     if (own >= 0) context.strokeRect(-2, own * row - scrolled - 0.5, width + 4, row + 1);
-    this.size = size;
-    this.tell(null);
   }
 
   // An image with a pixel for each unit and column; a column of several symbols has their mean.
@@ -183,49 +186,53 @@ class GatePlots {
     if (this.section.hidden || !this.page.data) return;
     const { data, unit } = this.page;
     const own = data.units[unit];
-    const [ink, soft, line] = ["--ring", "--soft", "--line"].map(cssColor);
     for (const plot of this.plots) {
       const size = Math.max(120, Math.min(plot.figure.clientWidth || 260, 480));
-      const context = prepare(plot.canvas, size, size);
-      const [edge, full] = [34, size - 48];
-      plot.x = (part) => edge + part * full;
-      plot.y = (part) => size - edge - part * full;
-      plot.points ??= this.points(plot.gate);
-      context.strokeStyle = line;
-      context.strokeRect(plot.x(0), plot.y(1), full, full);
-      context.beginPath();
-      context.moveTo(plot.x(1), plot.y(0));
-      context.lineTo(plot.x(0), plot.y(1));
-      context.stroke();
-      context.fillStyle = soft;
-      context.font = getComputedStyle(document.body).font.replace(/^[\d.]+px/, "12px");
-      context.textAlign = "center";
-      context.fillText("open →", plot.x(0.5), size - 10);
-      for (const part of [0, 1]) context.fillText(String(part), plot.x(part), size - 12);
-      context.save();
-      context.translate(14, plot.y(0.5));
-      context.rotate(-Math.PI / 2);
-      context.fillText("shut →", 0, 4);
-      context.restore();
-      context.globalAlpha = 0.65;
-      const colors = LAYERS.map(cssColor);
-      for (const { layer, left, right } of plot.points)
-        dot(context, plot.x(right), plot.y(left), 2.5, colors[layer % colors.length]);
-      context.globalAlpha = 1;
-      context.strokeStyle = cssColor("--mark");
-      context.lineWidth = 1.5;
-      for (const { left, right, reasons } of plot.points) if (reasons.length) circle(context, plot.x(right), plot.y(left), 4);
       const isOwn = ({ layer, index }) => layer === own?.layer && index === own.index && markOf(plot.gate.name) === markOf(own.what);
-      const picked = plot.points.find(isOwn);
-      if (picked) {
-        context.strokeStyle = ink;
-        context.lineWidth = 2;
-        circle(context, plot.x(picked.right), plot.y(picked.left), 6);
-      }
+      plot.points ??= this.points(plot.gate);
+      plot.picked = plot.points.find(isOwn);
+      this.paint(prepare(plot.canvas, size, size), size, plot);
       const title = `gate ${plot.gate.name}`;
-      plot.caption.textContent = picked ? `${title} · ${describeGate(data.noun, plot.gate, picked)}` : title;
+      plot.caption.textContent = plot.picked ? `${title} · ${describeGate(data.noun, plot.gate, plot.picked)}` : title;
     }
     this.tell();
+  }
+
+  // Draw a plot into a context, which counts in CSS pixels.
+  paint(context, size, plot) {
+    const [ink, soft, line, mark] = ["--ring", "--soft", "--line", "--mark"].map(cssColor);
+    const [edge, full] = [34, size - 48];
+    plot.x = (part) => edge + part * full;
+    plot.y = (part) => size - edge - part * full;
+    context.lineWidth = 1;
+    context.strokeStyle = line;
+    context.strokeRect(plot.x(0), plot.y(1), full, full);
+    context.beginPath();
+    context.moveTo(plot.x(1), plot.y(0));
+    context.lineTo(plot.x(0), plot.y(1));
+    context.stroke();
+    context.fillStyle = soft;
+    context.font = getComputedStyle(document.body).font.replace(/^[\d.]+px/, "12px");
+    context.textAlign = "center";
+    context.fillText("open →", plot.x(0.5), size - 10);
+    for (const part of [0, 1]) context.fillText(String(part), plot.x(part), size - 12);
+    context.save();
+    context.translate(14, plot.y(0.5));
+    context.rotate(-Math.PI / 2);
+    context.fillText("shut →", 0, 4);
+    context.restore();
+    context.globalAlpha = 0.65;
+    const colors = LAYERS.map(cssColor);
+    for (const { layer, left, right } of plot.points)
+      dot(context, plot.x(right), plot.y(left), 2.5, colors[layer % colors.length]);
+    context.globalAlpha = 1;
+    context.strokeStyle = mark;
+    context.lineWidth = 1.5;
+    for (const { left, right, reasons } of plot.points) if (reasons.length) circle(context, plot.x(right), plot.y(left), 4);
+    if (!plot.picked) return;
+    context.strokeStyle = ink;
+    context.lineWidth = 2;
+    circle(context, plot.x(plot.picked.right), plot.y(plot.picked.left), 6);
   }
 
   near(gate, canvas, event) {
