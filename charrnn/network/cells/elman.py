@@ -63,6 +63,9 @@ CELL = Cell(
     name="elman",
     states=("h",),
     gates=(),
+    meanings={
+        "h": "the state of a layer, computed from what it reads and from its own last state, and passed on",
+    },
     num_blocks=1,
     step=step,
     backward=backward,

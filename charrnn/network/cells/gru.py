@@ -68,6 +68,12 @@ CELL = Cell(
     states=("h",),
     gates=("r", "z", "n"),
     sigmoids=("r", "z"),
+    meanings={
+        "h": "the memory of a layer, which it also passes on: to the layer above it and to the prediction",
+        "r": "reset gate: how much of the last h the proposal n may see (0: nothing, 1: all)",
+        "z": "update gate: how much of the last h stays (0: it is replaced by n, 1: it is kept)",
+        "n": "proposal: the new value, from −1 to 1, for what z does not keep",
+    },
     memory_gate="z",
     num_blocks=3,
     step=step,

@@ -60,6 +60,9 @@ CELL = Cell(
     name="jordan",
     states=("h",),
     gates=(),
+    meanings={
+        "h": "the state of a layer, computed from what it reads and from the last prediction, and passed on",
+    },
     num_blocks=1,
     step=step,
     backward=backward,

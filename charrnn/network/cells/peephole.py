@@ -33,6 +33,7 @@ from charrnn.network.cells.base import (
     StepTrace,
     Weights,
 )
+from charrnn.network.cells.lstm import CELL as LSTM
 
 PEEPHOLES = ("weight_ci", "weight_cf", "weight_co")
 
@@ -80,6 +81,7 @@ CELL = Cell(
     states=("h", "c"),
     gates=("i", "f", "g", "o"),
     sigmoids=("i", "f", "o"),
+    meanings=LSTM.meanings,
     memory_gate="f",
     num_blocks=4,
     forget_block=1,
