@@ -35,8 +35,9 @@ SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 MOST_NORMALIZED = 15.0
 """Overfitting risk up to which a planned LSTM has layer normalization. It then learns faster; but where a text is read
 more often it memorizes more of it."""
-PROBES = (512, 256)
-"""Hidden sizes measured when the size is planned from a time; the speed of the others follows from their parameters."""
+PROBES = (256, 512)
+"""Hidden sizes measured when the size is planned from a time; the speed of the others follows from their parameters. The
+first one decides about precision, kernel and threads."""
 WEIGHTS_PER_CHAR = 2.5
 """Maximum parameters per training character: larger networks only memorize the text."""
 SMALL = 128

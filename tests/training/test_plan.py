@@ -443,6 +443,20 @@ def test_what_else_runs_for_a_moment_does_not_count(busy):
         assert trial.seconds == pytest.approx(1e-11 * trial.parameters * 64 * 64)
 
 
+@pytest.mark.parametrize("busy", range(4))
+def test_what_else_runs_for_a_moment_does_not_decide_the_arithmetic(busy, monkeypatch):
+    monkeypatch.setattr("charrnn.training.measure.may_choose_bfloat16", lambda _: True)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    calls = itertools.count()
+
+    def measure(_, config):
+        slower = 2.5 if next(calls) == busy else 1
+        return 0.01 * slower * (2 if config.precision == "float32" else 1) / config.threads
+
+    chosen = measured({}, measure).config
+    assert (chosen.precision, chosen.threads) == ("bfloat16", 2)
+
+
 def test_measuring_a_real_step_takes_some_time(monkeypatch):
     monkeypatch.setattr("charrnn.training.measure.TRIAL_SECONDS", 0.01)
     config = TrainingConfig(batch_size=2, sequence_length=3)
