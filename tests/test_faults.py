@@ -1,0 +1,339 @@
+"""What goes wrong around charrnn: a disk that fails at any call, power that goes, folders and clocks that change."""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exact_models import network
+from failing_disk import Calls, LosingDisk, PowerCut, failing
+from helpers import CLEAN, NEW, OLD, listing, make_text, own_signals, random_model, run_shell
+from trainers import CONFIG, make_corpus, make_trainer, run_to_end, tensors_in
+
+from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from charrnn.config import CorpusConfig, SamplingConfig, SavingConfig
+from charrnn.errors import EnvironmentFault
+from charrnn.exact.model import exact
+from charrnn.export.c_program import write_c
+from charrnn.files import write_atomically
+from charrnn.interpret.dumps.writing import dump
+from charrnn.model import CharRNN
+from charrnn.sampling.sampler import sample
+from charrnn.text.corpus import read_corpus
+from charrnn.text.sources import file_source
+from charrnn.training.events import Step
+from charrnn.web.offline import offline_page
+
+ALWAYS = SavingConfig(save_every=0)
+
+
+@pytest.fixture(scope="module")
+def model() -> CharRNN:
+    return network("lstm", hidden=8)
+
+
+# --- the disk ---------------------------------------------------------------------------------------------------------
+
+
+def checkpoint(path: Path, model: CharRNN) -> None:
+    save_checkpoint(path, Checkpoint(model))
+
+
+def dumped(path: Path, model: CharRNN) -> None:
+    dump(model, "one two three", path)
+
+
+def exact_checkpoint(path: Path, model: CharRNN) -> None:
+    save_checkpoint(path, Checkpoint(exact(model)))
+
+
+def program_in_c(path: Path, model: CharRNN) -> None:
+    write_c(exact(model), path)
+
+
+def page(path: Path, model: CharRNN) -> None:
+    write_atomically(path, offline_page(exact(model), "a model").encode())
+
+
+WRITERS: dict[str, Callable[[Path, CharRNN], None]] = {
+    "model.safetensors": checkpoint,
+    "model.q8.safetensors": exact_checkpoint,
+    **{f"dump{ending}": dumped for ending in (".npz", ".safetensors", ".csv", ".jsonl")},
+    "model.c": program_in_c,
+    "page.html": page,
+}
+"""Everything of which an old file must survive, by an example of its name."""
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
+@pytest.mark.parametrize("name", WRITERS)
+def test_fault_03_whichever_call_to_the_disk_fails_a_file_is_the_old_or_the_new_one(
+    name, lasting, model, tmp_path
+):
+    path, write = tmp_path / name, WRITERS[name]
+    write(path, model)
+    whole = path.read_bytes()
+    turn, failures = 0, []
+    while True:
+        turn += 1
+        path.write_bytes(OLD)
+        with pytest.MonkeyPatch.context() as patch:
+            calls = Calls(patch, tmp_path, failing(turn, errno.EIO, lasting=lasting))
+            try:
+                write(path, model)
+            except EnvironmentFault as fault:
+                failures.append(fault.message)
+        assert path.read_bytes() in (OLD, whole)
+        assert listing(tmp_path) == [name]
+        if calls.number < turn:
+            break
+        assert path.read_bytes() == OLD or turn >= calls.number - 1
+    assert path.read_bytes() == whole
+    assert set(failures) == {f"cannot write {path}: {os.strerror(errno.EIO)}"}
+    assert len(failures) >= 5  # open, write, flush, rename, flush the folder
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
+def test_fault_03_whichever_call_to_the_disk_fails_a_text_is_encoded_right_or_not_at_all(
+    lasting, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("charrnn.text.numbering.MAX_IN_MEMORY", 5)
+    path, cache = tmp_path / "corpus.txt", tmp_path / "cache"
+    path.write_text(make_text(500), encoding="utf-8")
+
+    def read() -> bytes:
+        corpus = read_corpus([file_source(path)], CorpusConfig(), cache=cache)
+        assert isinstance(corpus.ids, np.memmap)
+        return corpus.ids.tobytes()
+
+    whole, turn = read(), 0
+    while True:
+        turn += 1
+        shutil.rmtree(cache)
+        with pytest.MonkeyPatch.context() as patch:
+            calls = Calls(patch, cache, failing(turn, errno.ENOSPC, lasting=lasting))
+            with contextlib.suppress(EnvironmentFault):
+                assert read() == whole
+        assert read() == whole
+        assert not [name for name in listing(cache) if ".tmp-" in name]
+        if calls.number < turn:
+            break
+    assert turn > 4
+
+
+def test_fault_02_a_power_cut_leaves_the_old_file_or_the_new_one_and_after_the_return_the_new_one(
+    tmp_path,
+):
+    turn, seen = 0, []
+    while True:
+        turn += 1
+        path = tmp_path / f"{turn}" / "model.safetensors"
+        path.parent.mkdir()
+        path.write_bytes(OLD)
+        disk = LosingDisk(path.parent, turn)
+        with pytest.MonkeyPatch.context() as patch:
+            Calls(patch, tmp_path, disk.before)
+            with contextlib.suppress(PowerCut):
+                write_atomically(path, NEW[:2], NEW[2:])
+        seen.append(disk.content(path.name))
+        if not disk.cut:
+            break
+    assert seen == [OLD] * (len(seen) - 1) + [NEW]
+    assert len(seen) > 5
+
+
+def test_fault_02_a_disk_that_loses_what_is_not_flushed_would_be_noticed(tmp_path, monkeypatch):
+    """The test above fails, if nothing is flushed."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(OLD)
+    disk = LosingDisk(tmp_path, None)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    Calls(monkeypatch, tmp_path, disk.before)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    write_atomically(path, NEW)
+    assert disk.content(path.name) == OLD
+
+
+def kill_a_saving_process(path: Path, kills: int) -> int:
+    """How often a process that saves step after step was killed, each time with a whole file left behind."""
+    model, random = network("lstm", hidden=8), np.random.default_rng(1)
+    done = newest = 0
+    for _ in range(kills):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                for step in range(newest + 1, newest + 10**6):
+                    save_checkpoint(path, Checkpoint(model, {"step": step}))
+                    os.write(writing, step.to_bytes(8, "big"))
+            finally:
+                os._exit(1)
+        os.close(writing)
+        os.read(reading, 8)  # it saves
+        time.sleep(random.uniform(0, 0.01))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(reading, "rb") as said:
+            acknowledged = said.read()
+        step = load_checkpoint(path).metrics["step"]
+        assert step >= newest + 1 + len(acknowledged) // 8
+        newest, done = step, done + 1
+    return done
+
+
+@pytest.mark.parametrize(
+    "kills", [10, pytest.param(200, marks=pytest.mark.long)], ids=["few", "many"]
+)
+def test_fault_01_a_process_that_is_killed_while_it_saves_leaves_a_whole_file_no_older_than_it_said(
+    kills, tmp_path
+):
+    path = tmp_path / "last.safetensors"
+    assert kill_a_saving_process(path, kills) == kills
+    save_checkpoint(path, Checkpoint(network("lstm", hidden=8), {"step": 0}))
+    assert listing(tmp_path) == [path.name]  # what the dead have left is removed by the next
+
+
+def test_fault_13_a_folder_that_is_removed_while_a_run_trains_is_made_again(tmp_path):
+    corpus, folder = make_corpus(tmp_path), tmp_path / "run"
+    trainer = make_trainer(corpus, folder, saving=ALWAYS)
+    for event in trainer.run():
+        if isinstance(event, Step) and event.step == 9:
+            shutil.rmtree(folder)
+    assert load_checkpoint(folder / "last.safetensors").metrics["step"] == CONFIG.steps
+
+
+def test_fault_17_a_checkpoint_that_is_read_while_it_is_saved_a_thousand_times_is_always_whole(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # the disk need not be quick
+    path, ended = tmp_path / "last.safetensors", threading.Event()
+    models = [random_model("abc", kind=CharRNN, seed=k, hidden_size=4) for k in range(2)]
+
+    def save() -> None:
+        for step in range(1, 1001):
+            save_checkpoint(path, Checkpoint(models[step % 2], {"step": step}))
+        ended.set()
+
+    save_checkpoint(path, Checkpoint(models[0], {"step": 0}))
+    saving = threading.Thread(target=save)
+    saving.start()
+    steps = [0]
+    while not ended.is_set():
+        read = load_checkpoint(path)
+        steps.append(read.metrics["step"])
+        kept = models[steps[-1] % 2].weights
+        assert all(np.array_equal(read.model.weights[name], w) for name, w in kept.items())
+    saving.join()
+    assert steps == sorted(steps)
+    assert len(set(steps)) > 2
+
+
+def test_fault_18_a_clock_that_jumps_changes_neither_the_saves_nor_the_steps(tmp_path, monkeypatch):
+    corpus, real = make_corpus(tmp_path), time.time
+    run_to_end(make_trainer(corpus, tmp_path / "steady"))
+    jumps = iter([31_000_000 * (-1) ** k for k in range(10**6)])
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    run_to_end(make_trainer(corpus, tmp_path / "jumping", saving=SavingConfig(save_every=1e9)))
+    assert tensors_in(tmp_path / "jumping") == tensors_in(tmp_path / "steady")
+    assert load_checkpoint(tmp_path / "jumping" / "last.safetensors").metrics["seconds"] >= 0
+
+
+def test_fault_20_a_disk_that_is_full_when_ctrl_c_comes_keeps_the_old_file_and_ends_by_the_signal(
+    tmp_path,
+):
+    """The save that the signal asks for fails; the line says so, and the shell sees an interrupt."""
+    (tmp_path / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
+    script = """
+import errno, os, signal
+import charrnn.training.trainer as t
+real, full = os.fsync, []
+def fsync(descriptor):
+    if full:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    real(descriptor)
+step = t.Trainer._step
+def spied(self):
+    made = step(self)
+    if made.step == 5:
+        self.files.wait()
+        full.append(1)
+        os.kill(os.getpid(), signal.SIGINT)
+    return made
+os.fsync, t.Trainer._step = fsync, spied
+from charrnn.cli.app import main
+main()
+"""
+    small = "--hidden-size 8 --batch-size 4 --sequence-length 9 --precision float32 --threads 1"
+    line = f"train corpus.txt {small} --steps 50 --save-every-steps 1 --save-every off --no-counts"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *line.split()],
+        cwd=tmp_path,
+        env=CLEAN,
+        preexec_fn=own_signals,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGINT, ended
+    assert "Traceback" not in ended.stderr
+    assert "No space left on device" in ended.stderr
+    folder = tmp_path / "checkpoints" / "corpus"
+    assert load_checkpoint(folder / "last.safetensors").metrics["step"] in (4, 5)
+    assert not [name for name in listing(folder) if ".tmp-" in name]
+
+
+# --- the text ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["in memory", "mapped"])
+def test_fault_58_a_text_that_is_cut_off_while_a_run_trains_is_still_the_text(
+    mapped, tmp_path, monkeypatch
+):
+    if mapped:
+        monkeypatch.setattr("charrnn.text.numbering.MAX_IN_MEMORY", 5)
+    corpus = make_corpus(tmp_path)
+    run_to_end(make_trainer(corpus, tmp_path / "steady"))
+    for event in make_trainer(corpus, tmp_path / "cut").run():
+        if isinstance(event, Step) and event.step == 3:
+            os.truncate(tmp_path / "corpus.txt", 10)
+    assert tensors_in(tmp_path / "cut") == tensors_in(tmp_path / "steady")
+
+
+@pytest.mark.parametrize(
+    "length", [2_000_000, pytest.param(50_000_000, marks=pytest.mark.long)], ids=["2 MB", "50 MB"]
+)
+def test_fault_60_a_text_may_be_a_single_line(length, tmp_path):
+    path = tmp_path / "line.txt"
+    path.write_text("one line without an end " * (length // 24), encoding="utf-8")
+    corpus = read_corpus([file_source(path)], CorpusConfig(), cache=tmp_path)
+    assert len(corpus) == length // 24 * 24
+
+
+# --- sampling ---------------------------------------------------------------------------------------------------------
+
+
+def test_fault_76_a_sample_of_any_length_is_written_while_it_is_made(workplace):
+    line = "charrnn sample tiny --length 1000000000000 --seed 1 | head -c 3000"
+    ended = run_shell(line, workplace)
+    assert len(ended.stdout) == 3000
+    assert ended.stderr.count(b"\n") == 1  # its temperature and seed
+
+
+@pytest.mark.long
+def test_fault_87_a_million_characters_have_no_value_that_is_not_finite(tiny_model):
+    text = "".join(sample(tiny_model, "", SamplingConfig(length=10**6, seed=1)))
+    assert len(text) == 10**6
+    state = tiny_model.initial_state(1)
+    for ids in np.array_split(tiny_model.vocabulary.encode(text), 100):
+        logits, state = tiny_model.run(ids[:, None], state)
+        assert np.isfinite(logits).all()
+        assert all(np.isfinite(values).all() for layer in state for values in layer)
