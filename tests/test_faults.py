@@ -16,7 +16,18 @@ import numpy as np
 import pytest
 from exact_models import network
 from failing_disk import Calls, LosingDisk, PowerCut, failing
-from helpers import CLEAN, NEW, OLD, listing, make_text, own_signals, random_model, run_shell
+from helpers import (
+    CLEAN,
+    NEW,
+    OLD,
+    call_charrnn,
+    command,
+    listing,
+    make_text,
+    own_signals,
+    random_model,
+    run_shell,
+)
 from trainers import CONFIG, make_corpus, make_trainer, run_to_end, tensors_in
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -190,6 +201,47 @@ def kill_a_saving_process(path: Path, kills: int) -> int:
     return done
 
 
+def test_fault_14_a_rename_that_fails_between_two_disks_keeps_the_old_file(path, monkeypatch):
+    """It cannot happen: the temporary file is in the folder of the file that it replaces."""
+    seen = []
+
+    def elsewhere(old: Path, new: Path) -> None:
+        seen.append((Path(old).parent, Path(new).parent))
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "replace", elsewhere)
+    with pytest.raises(EnvironmentFault):
+        write_atomically(path, NEW)
+    assert seen == [(path.parent, path.parent)]
+    assert path.read_bytes() == OLD
+
+
+FOLDER_IN_THE_WAY = (
+    ("train", "corpus.txt", "--steps", 1, "--out", "corpus.txt"),
+    ("visualize", "demo", "a text", "--dump", "folder"),
+    ("visualize", "demo", "a text", "--html", "folder"),
+    ("visualize", "demo", "a text", "--svg", "folder"),
+    ("visualize", "demo", "a text", "--png", "folder"),
+    ("compress", "corpus.txt", "--model", "demo", "--out", "folder"),
+    ("embed", "demo", "corpus.txt", "--out", "folder"),
+    ("context", "demo", "corpus.txt", "--png", "folder"),
+    ("gates", "demo", "corpus.txt", "--png", "folder"),
+    ("curve", "--png", "folder"),
+)
+"""Commands that are to write where a folder is, or below a file."""
+
+
+@pytest.mark.parametrize("arguments", FOLDER_IN_THE_WAY, ids=lambda a: f"{a[0]} {a[-2]}")
+def test_fault_09_a_folder_is_no_file_to_write(arguments, tmp_path, monkeypatch, capsys):
+    (tmp_path / "corpus.txt").write_text(make_text(900), encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    result = call_charrnn(capsys, *arguments, status=2)
+    assert "folder" in result.err
+    assert listing(tmp_path) == ["corpus.txt", "folder"]
+    assert listing(tmp_path / "folder") == []
+
+
 @pytest.mark.parametrize(
     "kills", [10, pytest.param(200, marks=pytest.mark.long)], ids=["few", "many"]
 )
@@ -291,6 +343,38 @@ main()
     assert not [name for name in listing(folder) if ".tmp-" in name]
 
 
+@pytest.mark.long
+def test_fault_66_a_run_that_is_stopped_and_continued_ends_as_if_it_had_not_been(tmp_path):
+    """SIGSTOP, as a terminal's Ctrl-Z and a laptop that sleeps; the clock of the run does not count backwards."""
+    (tmp_path / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
+    small = "--hidden-size 8 --batch-size 4 --sequence-length 9 --precision float32 --threads 1"
+    line = f"train corpus.txt {small} --steps 400 --seed 1 --no-counts --no-baselines --name"
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command(*line.split(), name),
+            cwd=tmp_path,
+            env=CLEAN,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            preexec_fn=own_signals,
+        )
+
+    whole, parts = start("whole"), start("parts")
+    for _ in range(8):
+        os.kill(parts.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        os.kill(parts.pid, signal.SIGCONT)
+        time.sleep(0.3)
+    for process in (whole, parts):
+        assert process.communicate()[0] is None
+        assert process.returncode == 0
+    folders = (tmp_path / "checkpoints" / name for name in ("whole", "parts"))
+    one, other = (load_checkpoint(folder / "last.safetensors") for folder in folders)
+    assert all(np.array_equal(w, other.model.weights[n]) for n, w in one.model.weights.items())
+    assert other.metrics["seconds"] >= 0
+
+
 # --- the text ---------------------------------------------------------------------------------------------------------
 
 
@@ -316,6 +400,15 @@ def test_fault_60_a_text_may_be_a_single_line(length, tmp_path):
     path.write_text("one line without an end " * (length // 24), encoding="utf-8")
     corpus = read_corpus([file_source(path)], CorpusConfig(), cache=tmp_path)
     assert len(corpus) == length // 24 * 24
+
+
+def test_fault_51_a_text_of_very_many_characters_is_read(tmp_path):
+    path = tmp_path / "many.txt"
+    points = [*range(0x20, 0xD800), *range(0xE000, 0x1A000)]
+    path.write_text("".join(map(chr, points)), encoding="utf-8")
+    corpus = read_corpus([file_source(path)], CorpusConfig(), cache=tmp_path)
+    assert len(corpus.vocabulary) > 100_000
+    assert corpus.vocabulary.decode(corpus.ids[:9]) == path.read_text(encoding="utf-8")[:9]
 
 
 # --- sampling ---------------------------------------------------------------------------------------------------------
