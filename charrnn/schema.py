@@ -174,6 +174,7 @@ class RunRecord(Config):
     """What a checkpoint records of its run."""
 
     name: str = setting("", "The run's name.")
+    by_hand: str = setting("", "The language of a network whose weights were set by hand.")
     corpus: CorpusRecord = setting(None, "Its text.")
     training: TrainingConfig = setting(None, "The settings as they were planned.")
     saving: SavingConfig = setting(None, "How often it is saved.")

@@ -28,7 +28,7 @@ FLOORS = [  # from the ground up; a module may import from its own part and from
     {"pairs", "counts", "exact"},
     {"adapting", "checkpoint"},
     {"runs"},
-    {"evaluation", "sampling"},
+    {"evaluation", "sampling", "constructions"},
     {"compression", "interpret", "export"},
     {"render"},
     {"pair_model"},

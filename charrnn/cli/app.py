@@ -28,6 +28,7 @@ VERBS = {
         "gradients",
         "curve",
         "embed",
+        "network",
         "serve",
     ),
     "Measure": ("evaluate", "score", "compare", "sweep"),

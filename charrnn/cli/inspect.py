@@ -147,7 +147,9 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
             )
         )
     corpus = loaded.run.get("corpus", {})
-    if corpus:
+    if "by_hand" in loaded.run:
+        rows.append(("by hand", str(loaded.run["by_hand"])))
+    elif corpus:
         sources = " ".join(corpus.get("sources", []))
         end = item_end_of(reading_of(loaded))
         lines = f", each {item_noun(end)} a separate text" if end else ""

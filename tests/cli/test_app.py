@@ -105,6 +105,7 @@ RELEASED = {
     "decompress": "--model --out --overwrite",
     "sweep": "--cache --csv --jobs --json --name --out --overwrite --print --test",
     "export": "--overwrite --weights --float16 --license",
+    "network": "--from-regex --json --out --overwrite",
 }
 
 

@@ -16,6 +16,7 @@ from charrnn.cli.refused import Refused, in_one_line
 from charrnn.cli.train.command_line import seeds_of
 from charrnn.cli.units.single import count_of_top
 from charrnn.config import TrainingConfig
+from charrnn.constructions.regular import from_regex
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.interpret.edits import parse_edit, parse_edits
 from charrnn.interpret.labels import of_spans
@@ -189,6 +190,7 @@ READ = {
     "strength": (("{}",), strength_of),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
     "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
+    "from_regex": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), from_regex),
     "match": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), lambda text: compile_expression(text, "ab0123456789,{}")),
 }  # fmt: skip
 """Options with numbers inside a text, the places of the numbers, and what reads them."""
@@ -226,7 +228,11 @@ def test_a_number_inside_a_text_has_bounds_too(name):
     templates, read = READ[name]
     for template in templates:
         refused = [ends_in_one_line(read, template.format(value)) for value in VALUES]
-        braced = name in ("match", "infill")  # braces around what is no number are text
+        braced = name in (
+            "match",
+            "infill",
+            "from_regex",
+        )  # braces around what is no number are text
         assert braced or sum(refused) >= 10
 
 

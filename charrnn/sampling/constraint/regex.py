@@ -83,8 +83,13 @@ class _Edge(NamedTuple):
     last: bool
 
 
-def compile_expression(pattern: str, alphabet: str) -> Automaton:
-    """The automaton of an expression over an alphabet: different characters, in any order.
+def compile_expression(pattern: str, alphabet: str, *, setting: str = "match") -> Automaton:
+    """The automaton of an expression over an alphabet.
+
+    Args:
+        pattern: the expression.
+        alphabet: different characters, in any order.
+        setting: the setting that gave the expression, for messages.
 
     Raises:
         UsageError: the expression is not valid, is not a regular language, or is too large.
@@ -94,7 +99,7 @@ def compile_expression(pattern: str, alphabet: str) -> Automaton:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # "possible nested set": its meaning is about to change
             tree = _parser.parse(pattern)
-        builder = _Builder(name, alphabet)
+        builder = _Builder(name, alphabet, setting)
         start = builder.sequence(tree, tree.state.flags, ACCEPT, _Edge(first=True, last=True))
     except re.error as error:
         where = "" if error.pos is None else f" at position {error.pos}"
@@ -112,8 +117,8 @@ def compile_expression(pattern: str, alphabet: str) -> Automaton:
 class _Builder:
     """Makes nodes from the end of the expression to its start: each part is given the node that follows it."""
 
-    def __init__(self, name: str, alphabet: str) -> None:
-        self.name, self.alphabet = name, alphabet
+    def __init__(self, name: str, alphabet: str, setting: str) -> None:
+        self.name, self.alphabet, self.setting = name, alphabet, setting
         self.reads, self.targets = [BRANCHES], [()]  # type: tuple[list[int], list[tuple[int, ...]]]
         self.sets: list[Runs] = []
         self.parts: list[tuple[Any, int]] = []
@@ -164,7 +169,7 @@ class _Builder:
         refused = value.name if op is _constants.AT else op.name
         is_anchor = refused.startswith(("AT_BEGINNING", "AT_END"))
         raise SettingError.naming(
-            "{match} cannot have {part}, as in {expression}",
+            f"{{{self.setting}}} cannot have {{part}}, as in {{expression}}",
             "leave it out: an expression always matches the whole text" if is_anchor else DIALECT,
             part=REFUSED.get(refused, refused),
             expression=self.name,
