@@ -89,7 +89,8 @@ RELEASED = {
     "evaluate": """--window --split --corpus --val --test --streams --lines --baselines --clamp --steer
         --steer-file --json --color --png --svg --width --vectors --counts --adapt
         --adapt-chunk --adapt-decay --adapt-rate --adapt-rule --adapt-search""",
-    "gradients": "--distance --fresh --seed --json",
+    "gradients": """--distance --fresh --seed --json --clip --color --digits --experiment --palette --png
+        --svg --weights --width""",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",
     "corpora": "--json --seed --labels --check --cache",

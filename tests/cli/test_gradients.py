@@ -147,7 +147,7 @@ def test_a_text_that_predicts_itself_has_no_gradient(ask, tmp_path, monkeypatch)
 
 
 def test_a_choice_of_activation_is_kept_where_the_cell_has_it():
-    from charrnn.cli.gradients import _fresh
+    from charrnn.cli.gradients.command import _fresh
 
     vocabulary = Vocabulary("char", [97, 98])
     relu = ModelConfig(cell="elman", activation="relu", vocab_size=2, hidden_size=5)

@@ -11,7 +11,7 @@ from helpers import call_charrnn
 from charrnn.cli.app import app
 from charrnn.cli.context import context
 from charrnn.cli.gates import gates
-from charrnn.cli.gradients import gradients
+from charrnn.cli.gradients.command import gradients
 from charrnn.cli.saliency import saliency
 from charrnn.cli.visualize.command import CHANGES as VISUALIZE
 from charrnn.cli.visualize.command import visualize
@@ -33,6 +33,8 @@ VALUES = {
     "dump": "a.npz",
     "from_dump": "b.npz",
     "fresh": "gru",
+    "experiment": "linear",
+    "weights": "0.5",
     "clamp": "L0.c.1=1",
     "steer": "L0.c.1=1",
     "steer_file": "edits.txt",
@@ -127,6 +129,11 @@ WITH = {
     ("saliency", "palette"): ("--color", "256"),
     ("saliency", "digits"): ("--color", "256"),
     ("context", "color"): ("--svg", "a.svg"),
+    ("gradients", "weights"): ("--experiment", "linear"),
+    ("gradients", "clip"): ("--experiment", "cliff"),
+    ("gradients", "color"): ("--experiment", "cliff"),
+    ("gradients", "palette"): ("--experiment", "cliff", "--color", "256"),
+    ("gradients", "digits"): ("--experiment", "cliff", "--color", "256"),
     **dict.fromkeys((("visualize", name) for name in ("length", "temperature")), ("--follow",)),
 }
 """What an option needs beside it to have an effect."""
@@ -157,6 +164,8 @@ def test_no_option_is_without_effect(call, verb, name, option):
         pytest.importorskip("matplotlib")
     option = (option[0], OTHERS[verb, name]) if (verb, name) in OTHERS else option
     read = ("tiny", TEXT) if name != "seed" or beside else ("tiny",)
+    if name == "experiment" or "--experiment" in beside:
+        read = ()
     if name == "from_dump":
         call("visualize", "tiny", TEXT, "--dump", "b.npz", "-q")
         read = ()

@@ -36,16 +36,19 @@ def shown_distances(last: int) -> list[int]:
     return [step for step in small if step < last] + [*more, last]
 
 
-def fading_rows(curves: Sequence[Curve], width: int, *, blocks: bool = True) -> Iterator[GridRow]:
+def fading_rows(
+    curves: Sequence[Curve], width: int, *, blocks: bool = True, name: str = "distance"
+) -> Iterator[GridRow]:
     """A table with a row for each distance, as many curves side by side as fit, the others below.
 
     Args:
         curves: one or more curves over the same distances.
         width: columns in a line.
         blocks: draw the bars with block characters; if not, with ASCII.
+        name: what the distances are.
     """
     rows = shown_distances(len(curves[0].values) - 1)
-    names = ["distance", *curves[0].metrics]
+    names = [name, *curves[0].metrics]
     name_width = max(map(len, names))
     number_width = max(len(_number(c.values[k])) for c in curves for k in rows)
     frame = number_width + 1 + len(BETWEEN)

@@ -4,56 +4,51 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charrnn.cli.completion import complete_cells
+from charrnn.cli.gradients.shown import (
+    Measured,
+    columns_of,
+    measured_as_dict,
+    measured_rows,
+    show,
+)
 from charrnn.cli.inputs import TextArgument
+from charrnn.cli.layout import ColoringOptions
 from charrnn.cli.options import Changes
+from charrnn.cli.outputs import PictureOptions
 from charrnn.cli.own_text import GENERATED_TEXT, VALIDATION_TEXT, OwnTextOptions, own_text
 from charrnn.cli.reading import checkpoint_and_texts, known_text, require_no_text
 from charrnn.cli.run_names import CheckpointArgument, find_checkpoint
-from charrnn.cli.terminal import can_print, print_json, print_rows, print_wrapped, terminal_width
+from charrnn.cli.terminal import can_print, print_json
 from charrnn.config import OUTPUT, SHOWN, CorpusConfig, ModelConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import CheckpointError, SettingError, UsageError
 from charrnn.network.cells import CELLS, get_cell
+from charrnn.render.tables import EIGHTHS
 from charrnn.runs import reading_of
 from charrnn.settings import Config, setting
-from charrnn.wording import counted, noun_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.model import CharRNN
-    from charrnn.render.views.fading import Curve
     from charrnn.text.vocabulary import Vocabulary
-    from charrnn.training.gradients import GradientReach
 
 EXAMPLES = (
     "charrnn gradients plays book.txt",
     "charrnn gradients plays book.txt --fresh lstm,elman --distance 100",
-    "charrnn gradients book.txt --fresh lstm,gru --json",
+    "charrnn gradients --experiment cliff --png cliff.png",
 )
 CHANGES = Changes(complete={"fresh": complete_cells})
+EXPERIMENTS = ("linear", "cliff", "activation", "forget-bias")
 DISTANCE = 50
 """Default distance; a short text has a shorter one, so that there is more than one window."""
 OWN_TEXT = 600
 """Characters of the model's own text beyond the usual number, besides those that the distance needs."""
+EXPERIMENT = "Experiments"
+"""The panel of their options."""
 SEED = 1
 """Seed of the untrained networks' weights."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A network and the reach of its gradient."""
-
-    model: "CharRNN"
-    seed: int | None
-    """Seed of an untrained network's weights; None if the network is trained."""
-    reach: "GradientReach"
-
-    @property
-    def title(self) -> str:
-        """The network in words: "lstm, fresh"."""
-        return f"{self.model.config.cell}, {'trained' if self.seed is None else 'fresh'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +61,7 @@ class GradientOptions(Config):
         low=1,
         high=1000,
         metavar="K",
-        default_text=f"{DISTANCE}, or half of a shorter text",
+        default_text=f"{DISTANCE}, or half of a shorter text; in an experiment 100, linear 1000",
         panel=SHOWN,
     )
     fresh: str | None = setting(
@@ -75,6 +70,32 @@ class GradientOptions(Config):
         metavar="CELLS",
         default_text="the checkpoint's own",
         panel=SHOWN,
+    )
+    experiment: str | None = setting(
+        None,
+        "Instead of a text, an experiment of the textbooks. linear: a unit h(t) = w h(t-1), which vanishes or explodes. "
+        "cliff: gradient descent on a loss with a cliff, as it is, with clipping and with weight decay. activation: "
+        "ReLU beside tanh. forget-bias: LSTMs whose forget gates have a bias of 0, 1 and 3.",
+        choices=EXPERIMENTS,
+        metavar="NAME",
+        excludes=("fresh", "seed"),
+        panel=EXPERIMENT,
+    )
+    weights: str | None = setting(
+        None,
+        "With {experiment:linear}: the weights w, from 0 to 2, separated by commas.",
+        metavar="W,W",
+        default_text="0.01,0.99,1,1.01",
+        needs=("experiment", "linear"),
+        panel=EXPERIMENT,
+    )
+    clip: float = setting(
+        15.0,
+        "With {experiment:cliff}: the norm at which gradients are clipped.",
+        above=True,
+        high=1e6,
+        needs=("experiment", "cliff"),
+        panel=EXPERIMENT,
     )
     json: bool = setting(False, "Print one JSON object instead of the tables.", panel=OUTPUT)
 
@@ -85,6 +106,8 @@ def gradients(
     *,
     options: GradientOptions,
     own: OwnTextOptions,
+    layout: ColoringOptions,
+    pictures: PictureOptions,
 ) -> None:
     """Show how far back the gradient reaches.
 
@@ -94,7 +117,22 @@ def gradients(
     which each step back multiplies it (geometric mean).
 
     The untrained networks have the checkpoint's sizes. If there is no checkpoint, --fresh measures them alone.
+
+    --experiment needs neither checkpoint nor text: it computes one of the textbooks' experiments with gradients that
+    vanish and explode.
     """
+    pictures.require(layout)
+    if options.experiment is not None:
+        if checkpoint is not None:
+            raise SettingError.naming(
+                "{experiment} reads no checkpoint and no text", "leave them out"
+            )
+        _show_experiment(options, layout, pictures)
+        return
+    if layout != ColoringOptions(width=layout.width) and not pictures:
+        raise SettingError.naming(
+            "{color}, {palette} and {digits} only apply with {experiment:cliff}: the tables have no colors"
+        )
     checkpoint, names = checkpoint_and_texts(checkpoint, texts)
     require_no_text(names, own.seed)
     from charrnn.checkpoint import load_checkpoint, require_language_model
@@ -114,12 +152,33 @@ def gradients(
     models += [(_fresh(name, config, vocabulary), SEED) for name in cells or [config.cell]]
     measured = [Measured(m, seed, gradient_reach(m, ids, distance)) for m, seed in models]
     if options.json:
-        print_json(_as_dict(path, len(ids), measured))
+        print_json(measured_as_dict(path, len(ids), measured))
     else:
-        _print(measured, len(ids), vocabulary)
+        rows = measured_rows(measured, len(ids), vocabulary, columns_of(layout, pictures))
+        show(rows, "how far the gradient reaches", pictures)
 
 
 # --- what is measured -----------------------------------------------------------------------------
+
+
+def _show_experiment(
+    options: GradientOptions, layout: ColoringOptions, pictures: PictureOptions
+) -> None:
+    """Compute an experiment, and show it."""
+    from charrnn.cli.gradients.experiments import computed, weights_of
+
+    name = options.experiment
+    assert name is not None
+    if name == "cliff" and options.distance is not None:
+        raise SettingError.naming("{distance} does not apply with {experiment:cliff}")
+    weights = weights_of(options.weights)
+    experiment = computed(name, distance=options.distance, weights=weights, clip=options.clip)
+    if options.json:
+        print_json({"experiment": name} | experiment.as_dict())
+        return
+    look = layout.picture_look if pictures else layout.look
+    rows = experiment.rows(look, columns_of(layout, pictures), blocks=can_print(EIGHTHS))
+    show(rows, experiment.title, pictures)
 
 
 def _cell_names(names: str) -> list[str]:
@@ -179,69 +238,3 @@ def _fresh(name: str, config: ModelConfig, vocabulary: "Vocabulary") -> "CharRNN
     config = dataclasses.replace(config, cell=name, activation=activation)
     network = make_network(config, 0.0, SEED)
     return CharRNN(config, vocabulary, network.to_numpy())
-
-
-# --- what is shown --------------------------------------------------------------------------------
-
-
-def _as_dict(path: Path | None, num_symbols: int, measured: list[Measured]) -> dict[str, Any]:
-    reach = measured[0].reach
-    return {
-        "path": None if path is None else str(path),
-        "characters": num_symbols,
-        "distance": reach.distance,
-        "windows": reach.windows,
-        "warm_up": reach.warm_up,
-        "networks": [
-            {
-                "cell": network.model.config.cell,
-                "trained": network.seed is None,
-                "seed": network.seed,
-                "config": dataclasses.asdict(network.model.config),
-                "layers": _layers(network.reach),
-            }
-            for network in measured
-        ],
-    }
-
-
-def _layers(reach: "GradientReach") -> list[dict[str, Any]]:
-    rows = zip(reach.norms.tolist(), reach.reach, reach.per_step, strict=True)
-    return [
-        {"layer": layer, "norms": norms, "reach": farthest, "per_step": per_step}
-        for layer, (norms, farthest, per_step) in enumerate(rows)
-    ]
-
-
-def _print(measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary") -> None:
-    from charrnn.render.tables import EIGHTHS
-    from charrnn.render.views.fading import fading_rows
-
-    reach, config = measured[0].reach, measured[0].model.config
-    symbols = counted(num_symbols, noun_of(vocabulary.level))
-    windows = counted(reach.windows, "window")
-    print_wrapped("The norm of d loss(t) / d h(t-k) at distance k, relative to that at k = 0:")
-    print_wrapped(f"the mean over {windows} in {symbols}.")
-    blocks = can_print(EIGHTHS)
-    for layer in range(config.num_layers):
-        print()
-        if config.num_layers > 1:
-            top = ", the top" if layer + 1 == config.num_layers else ""
-            print(f"layer {layer}{top}")
-        curves = [_curve(network, layer) for network in measured]
-        print_rows(fading_rows(curves, terminal_width(), blocks=blocks))
-    print()
-    print_wrapped("reach: the farthest distance at which 1 % of the gradient is left")
-    print_wrapped("per step: the factor by which each step back multiplies it, on average")
-
-
-def _curve(network: Measured, layer: int) -> "Curve":
-    from charrnn.render.views.fading import Curve
-
-    measured = network.reach
-    farthest = measured.reach[layer]
-    figures = {
-        "reach": f"{farthest}{' or more' if farthest == measured.distance else ''}",
-        "per step": f"{measured.per_step[layer]:.3g}",
-    }
-    return Curve(network.title, measured.relative[layer].tolist(), figures)

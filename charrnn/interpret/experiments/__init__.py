@@ -1,0 +1,1 @@
+"""The textbook's experiments with gradients that vanish and explode, computed anew each time."""
