@@ -90,7 +90,7 @@ RELEASED = {
         --steer-file --json --color --png --svg --width --vectors --counts --adapt
         --adapt-chunk --adapt-decay --adapt-rate --adapt-rule --adapt-search""",
     "gradients": """--distance --fresh --seed --json --clip --color --digits --experiment --palette --png
-        --svg --weights --width""",
+        --svg --width --w""",
     "curve": "--png --svg --json",
     "inspect": "--json --toml",
     "corpora": "--json --seed --labels --check --cache",

@@ -25,7 +25,7 @@ def test_the_outputs_of_linear_units_are_those_of_the_textbook(ask):
 
 
 def test_weights_and_steps_of_linear_units_can_be_given(ask):
-    made = json.loads(ask("linear", "--weights", "0.5,2", "--distance", 3, "--json").out)
+    made = json.loads(ask("linear", "--w", "0.5,2", "--distance", 3, "--json").out)
     assert made["units"] == [
         {"weight": 0.5, "outputs": [1, 0.5, 0.25, 0.125]},
         {"weight": 2, "outputs": [1, 2, 4, 8]},
@@ -58,8 +58,8 @@ def test_networks_are_compared_on_the_same_symbols(ask, monkeypatch, name):
     "arguments",
     [
         ("line",),
-        ("linear", "--weights", "0.5,x"),
-        ("linear", "--weights", "3"),
+        ("linear", "--w", "0.5,x"),
+        ("linear", "--w", "3"),
         ("linear", "--clip", "3"),
         ("cliff", "--distance", "3"),
         ("cliff", "--seed", "3"),

@@ -191,7 +191,7 @@ READ = {
     "strength": (("{}",), strength_of),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
     "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
-    "weights": (("{}", "0.5,{}"), weights_of),
+    "w": (("{}", "0.5,{}"), weights_of),
     "from_regex": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), from_regex),
     "match": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), lambda text: compile_expression(text, "ab0123456789,{}")),
 }  # fmt: skip

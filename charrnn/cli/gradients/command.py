@@ -81,7 +81,7 @@ class GradientOptions(Config):
         excludes=("fresh", "seed"),
         panel=EXPERIMENT,
     )
-    weights: str | None = setting(
+    w: str | None = setting(
         None,
         "With {experiment:linear}: the weights w, from 0 to 2, separated by commas.",
         metavar="W,W",
@@ -171,7 +171,7 @@ def _show_experiment(
     assert name is not None
     if name == "cliff" and options.distance is not None:
         raise SettingError.naming("{distance} does not apply with {experiment:cliff}")
-    weights = weights_of(options.weights)
+    weights = weights_of(options.w)
     experiment = computed(name, distance=options.distance, weights=weights, clip=options.clip)
     if options.json:
         print_json({"experiment": name} | experiment.as_dict())

@@ -50,7 +50,7 @@ def weights_of(text: str | None) -> Sequence[float]:
             weight = -1.0
         if not 0 <= weight <= linear.LARGEST_WEIGHT:
             raise SettingError.naming(
-                "{weights} must be numbers from 0 to {most:g}, not {found!r:.40}",
+                "{w} must be numbers from 0 to {most:g}, not {found!r:.40}",
                 most=linear.LARGEST_WEIGHT,
                 found=part,
             )
