@@ -119,7 +119,7 @@ def test_the_automaton_itself_matches_like_re():
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"(a)\1", "a(?=b)", "(", "a\n", r"[^\s\S]", "(a|b)*a(a|b){12}", "[a-z]{50}|(.[0-9]){90}"],
+    [r"(a)\1", "a(?=b)", "(", "a\n", r"[^\s\S]", "(a|b)*a(a|b){12}", "(a|b)*a(a|b){9}"],
 )
 def test_what_no_network_is_made_of_is_refused(pattern, wording):
     with pytest.raises(UsageError) as refused:
