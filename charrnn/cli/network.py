@@ -118,7 +118,16 @@ def _made(name: str | None, options: NetworkOptions) -> "Construction":
 
 def _path(out: str) -> Path:
     """The file of a run's name, or the file itself."""
-    return Path(out) if out.endswith(".safetensors") else RUNS / checked_name(out) / BEST
+    if out.endswith(".safetensors"):
+        return Path(out)
+    try:
+        return RUNS / checked_name(out) / BEST
+    except UsageError as error:
+        raise SettingError.naming(
+            "{out} must be a run's name or a .safetensors file, not {given!r}",
+            "for example {out:words}",
+            given=out,
+        ) from error
 
 
 def _require_free(path: Path, *, overwrite: bool) -> None:

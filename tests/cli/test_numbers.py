@@ -11,7 +11,7 @@ from helpers import random_model
 from charrnn.cli.app import VERBS, _module
 from charrnn.cli.direction import strength_of
 from charrnn.cli.edits import file_and_strength
-from charrnn.cli.gradients.experiments import weights_of
+from charrnn.cli.gradients.experiments import linear_weights
 from charrnn.cli.options import Changes, _Parts, as_command
 from charrnn.cli.refused import Refused, in_one_line
 from charrnn.cli.train.command_line import seeds_of
@@ -164,7 +164,19 @@ WORDS = {
         "target",
     ),
     *("adapt", "adapt_rule"),
-    *("fresh", "experiment", "split", "corpus", "pick", "by", "cells", "align", "attention", "of", "nearest"),
+    *(
+        "fresh",
+        "experiment",
+        "split",
+        "corpus",
+        "pick",
+        "by",
+        "cells",
+        "align",
+        "attention",
+        "of",
+        "nearest",
+    ),
 }
 """Options that are words, texts and paths: a number in them is not read as one."""
 
@@ -191,7 +203,7 @@ READ = {
     "strength": (("{}",), strength_of),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
     "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
-    "w": (("{}", "0.5,{}"), weights_of),
+    "w": (("{}", "0.5,{}"), linear_weights),
     "from_regex": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), from_regex),
     "match": (("a{{{}}}", "(){{{}}}", "(a?){{3,{}}}b"), lambda text: compile_expression(text, "ab0123456789,{}")),
 }  # fmt: skip

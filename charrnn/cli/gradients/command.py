@@ -165,13 +165,13 @@ def _show_experiment(
     options: GradientOptions, layout: ColoringOptions, pictures: PictureOptions
 ) -> None:
     """Compute an experiment, and show it."""
-    from charrnn.cli.gradients.experiments import computed, weights_of
+    from charrnn.cli.gradients.experiments import computed, linear_weights
 
     name = options.experiment
     assert name is not None
     if name == "cliff" and options.distance is not None:
         raise SettingError.naming("{distance} does not apply with {experiment:cliff}")
-    weights = weights_of(options.w)
+    weights = linear_weights(options.w)
     experiment = computed(name, distance=options.distance, weights=weights, clip=options.clip)
     if options.json:
         print_json({"experiment": name} | experiment.as_dict())

@@ -36,7 +36,7 @@ class Experiment(Protocol):
         """What is printed as JSON."""
 
 
-def weights_of(text: str | None) -> Sequence[float]:
+def linear_weights(text: str | None) -> Sequence[float]:
     """The weights of a list such as "0.9,1,1.1".
 
     Raises:
