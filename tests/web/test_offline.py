@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from exact_models import VARIANTS, network
 from helpers import call_charrnn
+from pages import read
 from unpacking import unpack, values_of
 
 from charrnn.errors import CharrnnError
@@ -40,39 +41,19 @@ RECORDED = """edits => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def window(browser):
-    """A window for one page after the other."""
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
-
-
 @pytest.fixture
-def opened(window, tmp_path):
-    """A function that opens the page of a model; at the end, nothing has gone wrong in it or been asked elsewhere."""
-    wrong, asked, numbers = [], [], count()
-    heard = {
-        "console": lambda message: wrong.append(message.text),
-        "pageerror": lambda error: wrong.append(str(error)),
-        "request": lambda request: asked.append(request.url),
-    }
-    for event, hear in heard.items():
-        window.on(event, hear)
+def opened(visit, tmp_path):
+    """A function that opens the page of a model."""
+    numbers = count()
 
     def open_page(model, **options):
         path = tmp_path / f"page{next(numbers)}.html"
         path.write_text(offline_page(model, "a title", **options), encoding="utf-8")
-        window.goto(path.as_uri())
-        window.locator("#live-text").wait_for()
-        return window
+        page = visit(path.as_uri())
+        page.locator("#live-text").wait_for()
+        return page
 
-    yield open_page
-    window.goto("about:blank")
-    for event, hear in heard.items():
-        window.remove_listener(event, hear)
-    assert not wrong
-    assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
+    return open_page
 
 
 def ask(page, name, **request):
@@ -293,13 +274,6 @@ def test_only_a_page_with_a_model_may_run_webassembly_and_it_asks_nobody(tmp_pat
 
 
 # --- by hand --------------------------------------------------------------------------------------
-
-
-def read(page, text):
-    """Wait until a text is what the page has read."""
-    page.wait_for_function(
-        "text => page.live.shown === text && !page.live.reading.isRunning", arg=text, timeout=10_000
-    )
 
 
 @pytest.fixture(scope="module")

@@ -361,51 +361,19 @@ def test_where_no_page_can_be_written_is_said_first(write, name):
 # --- in a browser ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def window(browser):
-    """A window 1600 wide that may fetch nothing unseen."""
-    context = browser.new_context(
-        viewport={"width": 1600, "height": 1000}, color_scheme="light", has_touch=False
-    )
-    yield context.new_page()
-    context.close()
-
-
 @pytest.fixture
-def look(window, tmp_path):
-    """Open a page of a model and a text; in the end nothing was complained of and nothing else fetched."""
-    faults, requests = [], []
-
-    def complain(message):
-        faults.append(message.text) if message.type in ("error", "warning") else None
-
-    def fail(error):
-        faults.append(str(error))
-
-    def note(request):
-        requests.append(request.url)
-
-    window.on("console", complain)
-    window.on("pageerror", fail)
-    window.on("request", note)
-    window.set_viewport_size({"width": 1600, "height": 1000})
-    window.emulate_media(color_scheme="light", media="screen", forced_colors="none")
-    window.mouse.move(0, 0)
+def look(visit, tmp_path):
+    """A function that opens the page of a model and a text."""
 
     def open_page(model, text, *addresses, change=None, **settings):
         path = tmp_path / "page.html"
         data = data_of(model, text, *addresses, **settings) | (change or {})
         path.write_text(page_html(data), encoding="utf-8")
-        window.goto(path.as_uri())
-        window.evaluate("opened")
-        return window, data
+        page = visit(path.as_uri())
+        page.evaluate("opened")
+        return page, data
 
-    yield open_page
-    window.remove_listener("console", complain)
-    window.remove_listener("pageerror", fail)
-    window.remove_listener("request", note)
-    assert faults == []
-    assert set(requests) <= {(tmp_path / "page.html").as_uri(), "data:,"}
+    return open_page
 
 
 def texts(page, selector):
@@ -467,7 +435,7 @@ def test_the_page_has_the_values_that_were_packed(look, tiny_model, levels):
     assert page.evaluate("[...page.data.values]") == values.ravel().tolist()
 
 
-def test_the_legend_calls_the_colours_by_their_names(window, tmp_path, tiny_model):
+def test_the_legend_calls_the_colours_by_their_names(visit, tmp_path, tiny_model):
     named = {
         Palette.rdbu: ("blue below zero, red above", "red where surprising"),
         Palette.vik: ("blue below zero, brown above", "brown where surprising"),
@@ -476,12 +444,12 @@ def test_the_legend_calls_the_colours_by_their_names(window, tmp_path, tiny_mode
     for palette, (one, bits) in named.items():
         path = tmp_path / f"{palette}.html"
         path.write_text(page_html(data_of(tiny_model, TEXT), palette), encoding="utf-8")
-        window.goto(path.as_uri())
-        window.evaluate("opened")
-        assert window.locator("#legend").get_attribute("aria-label").startswith(one)
-        window.keyboard.press("s")
-        assert window.locator("#legend").get_attribute("aria-label") == bits
-        ground = window.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
+        page = visit(path.as_uri())
+        page.evaluate("opened")
+        assert page.locator("#legend").get_attribute("aria-label").startswith(one)
+        page.keyboard.press("s")
+        assert page.locator("#legend").get_attribute("aria-label") == bits
+        ground = page.locator("#text").evaluate("e => getComputedStyle(e).backgroundColor")
         assert ground == f"rgb({ramps(palette)['light']['value'][16].replace(' ', ', ')})"
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import CLEAN, call_charrnn, make_text, own_signals, program, random_model, run_charrnn
+from pages import read, until
 from unpacking import unpack
 
 from charrnn.adapting.learner import Learner
@@ -791,34 +792,12 @@ def served(tiny_mixed):
         yield found
 
 
-@pytest.fixture(scope="module")
-def window(browser):
-    """A window for one page after the other."""
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
-
-
 @pytest.fixture
-def page(window, served):
-    """The page as a person has it open; at the end, nothing has gone wrong in it or been asked elsewhere."""
-    wrong, asked = [], []
-    heard = {
-        "console": lambda message: wrong.append(message.text),
-        "pageerror": lambda error: wrong.append(str(error)),
-        "request": lambda request: asked.append(request.url),
-    }
-    for event, hear in heard.items():
-        window.on(event, hear)
-    window.mouse.move(0, 0)
-    window.goto(served.address)
-    window.locator("#live-text").wait_for()
-    yield window
-    window.goto("about:blank")
-    for event, hear in heard.items():
-        window.remove_listener(event, hear)
-    assert not wrong
-    assert [url for url in asked if not url.startswith((served.address, "data:"))] == []
+def page(visit, served):
+    """The page as a person has it open."""
+    page = visit(served.address)
+    page.locator("#live-text").wait_for()
+    return page
 
 
 def colours(page):
@@ -829,16 +808,6 @@ def colours(page):
 def shown(page):
     """The text that is shown."""
     return "".join(page.locator("#lines p").all_text_contents()).replace("↵", "\n")
-
-
-def until(page, condition, argument=None):
-    """Wait until a function holds in the page; its policy forbids to evaluate anything else again and again."""
-    page.wait_for_function(condition, arg=argument, timeout=10_000)
-
-
-def read(page, text):
-    """Wait until a text is what the page has read."""
-    until(page, "text => page.live.shown === text && !page.live.reading.isRunning", text)
 
 
 def test_what_is_typed_is_read_at_once(page, tiny_model):
@@ -935,16 +904,16 @@ def test_a_copy_learns_from_what_is_typed_until_it_is_forgotten(page, tiny_mixed
     assert page.evaluate("Array.from(page.data.surprisal)") == before
 
 
-def test_a_model_without_counts_has_no_switch(window, tiny_model):
+def test_a_model_without_counts_has_no_switch(visit, tiny_model):
     model = live(tiny_model)
-    page = model.page().encode()
-    with serving({"read": model.read}, page, policy=page_policy(live=True)) as server:
-        window.goto(server.address)
-        window.locator("#live-text").wait_for()
-        assert window.get_by_label("Mix in the counts").is_hidden()
-        window.fill("#live-text", "def")
-        read(window, "def")
-        window.goto("about:blank")
+    content = model.page().encode()
+    with serving({"read": model.read}, content, policy=page_policy(live=True)) as server:
+        page = visit(server.address)
+        page.locator("#live-text").wait_for()
+        assert page.get_by_label("Mix in the counts").is_hidden()
+        page.fill("#live-text", "def")
+        read(page, "def")
+        page.goto("about:blank")
 
 
 def test_the_cursor_of_the_page_follows_the_caret(page):
@@ -1277,7 +1246,6 @@ def test_on_a_phone_the_coloured_text_is_next_to_the_box(page):
         "Array.from(document.querySelectorAll('label'), (l) => [...l.querySelectorAll('input, output')].length)"
     )
     assert max(labels) <= 1  # a label is of one field
-    page.set_viewport_size({"width": 1280, "height": 720})
 
 
 def test_the_order_of_units_stays_until_it_is_asked_for_and_held_units_are_on_top(page):
