@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.inputs import TextArgument
-from charrnn.cli.reading import Reader, checkpoint_and_texts, given_and_known_text, make_reader
+from charrnn.cli.reading import Reader, checkpoint_and_texts, given_text, make_reader
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.terminal import print_json, require_place, say, terminal_width, warn
 from charrnn.cli.threads import one_thread
@@ -196,7 +196,7 @@ def _letters(reader: Reader, states: "Sequence[str]") -> tuple[str, ...]:
 
 
 def _text(reader: Reader, name: str, most: int) -> str:
-    return given_and_known_text((name,), reader.model, reader.config, most)[1]
+    return given_text((name,), reader.model, reader.config, most).known
 
 
 def _save(made: "Direction", path: Path) -> None:

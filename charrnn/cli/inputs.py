@@ -326,6 +326,15 @@ def read_texts(
     return whole[: bounded(names, config).max_chars]
 
 
+def name_texts(names: Sequence[str]) -> str:
+    """What arguments name, in a few words: files by their names without folders."""
+    files = [name for name in names if is_named(name) or is_address(name)]
+    if not files:
+        return "a typed text"
+    first = "standard input" if files[0] == "-" else Path(files[0]).name or files[0]
+    return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
+
+
 def as_typed_for(text: str, model: "CharRNN", reading: CorpusConfig) -> str:
     """A text that was typed, in the normal form of the model's corpus."""
     from charrnn.text.normal import normalized

@@ -43,6 +43,14 @@ class OwnTextOptions(Config):
     )
 
 
+@dataclass(frozen=True)
+class OwnText:
+    """A text that is read because none was given, and what it is."""
+
+    text: str
+    name: str
+
+
 def own_text(
     loaded: "Checkpoint | None",
     model: "CharRNN",
@@ -51,7 +59,7 @@ def own_text(
     most: int | None = None,
     held_out: int = VALIDATION_TEXT,
     generated: int = GENERATED_TEXT,
-) -> str:
+) -> OwnText:
     """A text to read because none was given; which one is reported on stderr.
 
     Args:
@@ -67,10 +75,11 @@ def own_text(
         say(
             f"charrnn: no text given; reading {counted(len(text), 'character')} of the model's validation text"
         )
-        return text
+        return OwnText(text, "validation text of the model's own corpus")
     length = _least(generated, most)
     say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
-    return generated_text(model, length, item_end_of(model.reading), seed)
+    text = generated_text(model, length, item_end_of(model.reading), seed)
+    return OwnText(text, "a text that the model generated")
 
 
 def _least(usual: int, most: int | None) -> int:

@@ -66,6 +66,20 @@ class DumpOptions(Config):
         )
 
 
+@dataclass(frozen=True)
+class GivenText:
+    """A text that a command reads, and what it is a part of."""
+
+    given: str
+    """What is read, as it was given."""
+    known: str
+    """The same without the characters that the model does not know."""
+    name: str
+    """What the text is: the name of its file, for example."""
+    whole: int | None = None
+    """Characters of the whole text, of which this is the beginning; None: it was not read to its end."""
+
+
 # --- a model and its text -------------------------------------------------------------------------
 
 
@@ -108,16 +122,16 @@ class Reader:
         Raises:
             DataError: the model knows none of its characters.
         """
-        return self.texts(most, exact=exact, held_out=held_out)[1]
+        return self.given(most, exact=exact, held_out=held_out).known
 
-    def texts(
+    def given(
         self, most: int | None, *, exact: bool = True, held_out: int = VALIDATION_TEXT
-    ) -> tuple[str, str]:
-        """The text as it was given, and what the model knows of it; arguments and errors as for `text`."""
+    ) -> GivenText:
+        """The text and what it is a part of; arguments and errors as for `text`."""
         if not self.names:
-            made = own_text(self.loaded, self.model, seed=self.seed, most=most, held_out=held_out)
-            return made, made
-        return given_and_known_text(self.names, self.model, self.config, most, exact=exact)
+            own = own_text(self.loaded, self.model, seed=self.seed, most=most, held_out=held_out)
+            return GivenText(own.text, own.text, own.name)
+        return given_text(self.names, self.model, self.config, most, exact=exact)
 
     def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":
         """The recording of a text; see `charrnn.interpret.recording.record`.
@@ -226,19 +240,19 @@ def checkpoint_and_texts(
 def known_text(
     names: "Sequence[str]", model: "CharRNN | None", config: CorpusConfig, most: int | None = None
 ) -> str:
-    """What TEXT arguments mean, as the model reads it; see `given_and_known_text`."""
-    return given_and_known_text(names, model, config, most)[1]
+    """What TEXT arguments mean, as the model reads it; see `given_text`."""
+    return given_text(names, model, config, most).known
 
 
-def given_and_known_text(
+def given_text(
     names: "Sequence[str]",
     model: "CharRNN | None",
     config: CorpusConfig,
     most: int | None = None,
     *,
     exact: bool = False,
-) -> tuple[str, str]:
-    """What TEXT arguments mean, and the same without the characters that the model does not know.
+) -> GivenText:
+    """What TEXT arguments mean, with and without the characters that the model does not know.
 
     Of lines, records and documents the empty ones are left out, and the last ends like the others, as for `evaluate`.
 
@@ -252,7 +266,7 @@ def given_and_known_text(
     Raises:
         DataError: no known characters are left.
     """
-    from charrnn.cli.inputs import leave_out_unknown, read_texts, streams_in
+    from charrnn.cli.inputs import leave_out_unknown, name_texts, read_texts, streams_in
     from charrnn.text.pieces import ONLY_BLANKS, as_read, without_empty
 
     read = read_texts(names, config, most=most)
@@ -260,8 +274,9 @@ def given_and_known_text(
         say(f"charrnn: the text has {ONLY_BLANKS}")
     if not exact:
         read = as_read(read, config)
+    whole = None if streams_in(names) else len(read)
     if most is not None and len(read) > most:
-        of_all = "" if streams_in(names) else f" of {len(read):,}"
+        of_all = f" of {whole:,}" if whole else ""
         say(f"charrnn: the first {most:,}{of_all} characters; --max-chars reads more")
         read = read[:most]
     known = leave_out_unknown(read, model)[0] if model else read
@@ -272,7 +287,7 @@ def given_and_known_text(
         raise DataError(
             "the model knows none of the text's characters" if read else "the text is empty"
         )
-    return read, known
+    return GivenText(read, known, name_texts(names), whole)
 
 
 # --- a dump ---------------------------------------------------------------------------------------

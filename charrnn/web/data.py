@@ -11,7 +11,7 @@ so are the strongest units of each symbol, which are stored separately.
 import collections
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from charrnn.errors import CheckpointError
 from charrnn.interpret.gates import saturation
-from charrnn.interpret.names import NamedUnit, names_of
+from charrnn.interpret.names import NamedUnit, best_units, names_of
 from charrnn.interpret.recording import PART
 from charrnn.interpret.units import Unit, interest, letter_of
 from charrnn.network.cells import get_cell
@@ -51,6 +51,18 @@ MAX_MILLIBITS = 65535
 """Maximum surprisal in thousandths of a bit: what two bytes hold."""
 CERTAIN = 4000
 """The number that stands for a probability of 1, and for all of a probability."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which text a page shows, and how much of it."""
+
+    name: str
+    """What the text is: the name of its file, for example."""
+    read: int
+    """Characters that the model was given."""
+    whole: int | None = None
+    """Characters of the whole text, of which these are the first; None: it is not known."""
 
 
 @dataclass
@@ -106,6 +118,7 @@ def page_data(
     title: str,
     first: str | None = None,
     names: Sequence[NamedUnit] = (),
+    origin: Origin | None = None,
     least_scales: Mapping[str, float] | None = None,
     is_raw: bool = False,
 ) -> dict[str, Any]:
@@ -119,6 +132,7 @@ def page_data(
         first: what the text is colored by at first: the address of a unit, or "surprisal"; by default the unit with
             the highest interest, among those of the cell's memory if there are any.
         names: the names of the model's units.
+        origin: which text it is; None: the page does not say.
         is_raw: leave the values of units unpacked: more characters in less time, for a page on the same machine.
         least_scales: the smallest scale of each unit, by its address; by default scales come from the text alone.
 
@@ -138,7 +152,10 @@ def page_data(
             "fingerprint": source.fingerprint,
             "edits": list(source.edits),
             "states": list(source.states),
+            "sigmoids": list(get_cell(source.cell).sigmoids),
+            "meanings": dict(get_cell(source.cell).meanings),
         },
+        "origin": origin and {**asdict(origin), "name": "".join(map(glyph, origin.name))},
         **_text(collected, ids),
         **_predictions(collected),
         **_from_counts(collected),
@@ -263,6 +280,7 @@ def _units(
     least = np.array([least_scales.get(str(unit), 0.0) for unit in units])
     scales = np.where(least > scales + ROUNDED, least, scales).astype(np.float32)
     lows, highs = values.min(axis=0), values.max(axis=0)
+    ranks = {address: rank for rank, address in enumerate(best_units(names, len(names)))}
     described = [
         {
             "name": str(unit),
@@ -274,6 +292,7 @@ def _units(
             "low": round(float(lows[k]), 4),
             "high": round(float(highs[k]), 4),
             "reasons": ["".join(map(glyph, name)) for name in names_of(str(unit), names)],
+            "rank": ranks.get(str(unit)),
         }
         for k, unit in enumerate(units)
     ]

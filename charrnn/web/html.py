@@ -16,7 +16,10 @@ from typing import Any
 from charrnn.render.palette import Palette
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("decode.js", "spans.js", "text.js", "panels.js", "cards.js", "charts.js", "pairs.js")
+SCRIPTS = (
+    *("decode.js", "spans.js", "text.js", "words.js", "tips.js", "legend.js", "guesses.js"),
+    *("panels.js", "cards.js", "charts.js", "pairs.js"),
+)
 """The files that every page's script begins with, in this order."""
 MODEL = ("engine.js", "reader.js", "offline.js")
 """Those of a page with a model inside."""

@@ -28,6 +28,7 @@ def offline_page(
     about = {
         "fingerprint": model.fingerprint,
         "states": cell.states,
+        "meanings": dict(cell.meanings),
         "sigmoids": cell.sigmoids,
         "memoryGate": cell.memory_gate,
         "normalize": normalize,

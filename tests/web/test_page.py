@@ -19,6 +19,7 @@ from unpacking import unpack, values_of
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.counts.mixture import USUAL
 from charrnn.errors import CheckpointError
+from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record, record_parts
@@ -30,7 +31,7 @@ from charrnn.render.palette import BLACK, WHITE, ColorMode, Palette, diverging, 
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.web.cards import page_cards
 from charrnn.web.colors import ramps
-from charrnn.web.data import LEVELS, page_data, quantized
+from charrnn.web.data import LEVELS, Origin, page_data, quantized
 from charrnn.web.html import as_json, page_html
 from charrnn.web.packing import pack_values
 
@@ -310,6 +311,19 @@ def test_options_choose_what_goes_in(write):
     ]
 
 
+def test_the_page_says_which_text_it_shows_and_how_much_of_it(write, workplace):
+    whole = len((workplace / "corpus.txt").read_text(encoding="utf-8"))
+    origin = write("tiny", "corpus.txt", "--max-chars", 50)["origin"]
+    assert origin == {"name": "corpus.txt", "read": 50, "whole": whole}
+    assert write("tiny", typed(TEXT[:70]))["origin"] == {
+        "name": "a typed text",
+        "read": 70,
+        "whole": 70,
+    }
+    origin = write("tiny", "--seed", 3, "--max-chars", 60)["origin"]
+    assert origin == {"name": "a text that the model generated", "read": 60, "whole": None}
+
+
 def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch):
     folder = tmp_path / "renamed"
     shutil.copytree("checkpoints/tiny", folder)
@@ -544,7 +558,7 @@ def test_the_text_is_coloured_by_what_came_from_counts(look, tiny_mixed):
     spoken = page.get_by_role("slider", name="Place in the text").get_attribute("aria-valuetext")
     assert spoken.endswith(f", {share} from counts")
     assert f"{100 * shares[1:].mean():.0f} %" in texts(page, "#unit-about")[0]
-    assert texts(page, "#legend") == ["all network\nall counts"]
+    assert texts(page, "#legend .ends > span") == ["network 100 %", "", "counts 100 %"]
     for key, expected in (("s", "surprisal"), ("c", "counts"), ("c", name)):
         page.keyboard.press(key)
         assert texts(page, "#unit-name") == [expected]
@@ -794,14 +808,60 @@ def test_a_copy_has_the_characters_of_the_text_and_arrows_are_announced(look):
     page.evaluate("getSelection().removeAllRanges(); go(2)")
     assert page.locator("#spoken[aria-live]").text_content() == ""
     page.locator("#text").press("ArrowLeft")
-    assert page.locator("#spoken").text_content().startswith(f"→, 2 of {len(text)}, L")
+    assert page.locator("#spoken").text_content().startswith(f"tab, 2 of {len(text)}, L")
 
 
-def test_two_sentences_say_what_the_colours_are_until_they_are_closed(look, tiny_model):
-    page, data = look(tiny_model, TEXT)
-    words = page.locator("#intro-words")
-    assert f"one of {len(data['units'])} numbers" in words.text_content()
-    assert "Red: the number is positive there; blue: negative" in words.text_content()
+def test_sentences_say_what_the_colours_are_until_they_are_closed(look, tiny_mixed):
+    addresses = ("L*.c.*", "L1.h.2", "L1.f.3", "L0.g.1")
+    page, _ = look(tiny_mixed, TEXT, *addresses)
+    words, told = page.locator("#intro-words"), {}
+    for name in ("L0.c.3", "L1.h.2", "L1.f.3", "L0.g.1", "surprisal", "counts"):
+        page.evaluate("name => pick(placeOf(page.data, name))", name)
+        told[name] = words.text_content()
+        assert told[name].startswith("Two" if name == "counts" else "Each character has the color")
+        assert name in told[name]
+    assert "the 48 numbers" in told["L0.c.3"]
+    assert "Red is positive, blue negative" in told["L0.c.3"]
+    assert "forget gate" in told["L1.f.3"]
+    assert "positive" not in told["L1.f.3"]
+    assert "proposal" in told["L0.g.1"]
+    assert "256" in told["surprisal"]
+    page.get_by_role("button", name="Got it").click()
+    assert not page.locator("#intro").is_visible()
+    assert page.evaluate("document.activeElement.id") == "explain"
+    page, _ = look(tiny_mixed, TEXT)  # the next page that is opened
+    assert not page.locator("#intro").is_visible()
+    page.get_by_role("button", name="Explain").click()
+    assert page.locator("#intro").is_visible()
+    page, _ = look(tiny_mixed, TEXT)
+    assert page.locator("#intro").is_visible()
+
+
+def test_an_edited_unit_and_one_with_a_name_are_introduced_as_such(look):
+    model = edited(make_model(), tuple(parse_edits("clamp L0.c.1=-0.5\nsteer L1.c.2=+1", "edits")))
+    names = [NamedUnit(unit="L1.c.4", name="inside quotes", score=0.9, sign=-1)]
+    page, _ = look(model, "abcagf" * 9, "L*.c.*", names=names)
+    told = {}
+    for name in ("L1.c.4", "L0.c.1", "L1.c.2", "L1.c.3"):
+        page.evaluate("name => pick(placeOf(page.data, name))", name)
+        told[name] = page.locator("#intro-words").text_content()
+    assert (
+        "named “inside quotes”, because it was found to be lower there (AUC 0.90" in told["L1.c.4"]
+    )
+    assert "held at −0.5" in told["L0.c.1"]
+    assert "+1.0 is added to it" in told["L1.c.2"]
+    assert "has noticed something" in told["L1.c.3"]
+    rows = page.locator("[role=option]:not([hidden])")
+    named = rows.filter(has_text="inside quotes")
+    order = rows.locator(".name").all_text_contents()
+    assert sorted(order[1:3]) == ["L0.c.1", "L1.c.2"]  # those that are edited
+    assert order[3] == "L1.c.4"
+    reasons, address = (named.locator(part).bounding_box() for part in (".reasons", ".name"))
+    assert reasons["y"] < address["y"]
+
+
+def test_the_value_at_the_cursor_stands_in_words_and_in_the_legend(look, tiny_model):
+    page, data = look(tiny_model, TEXT, "L*.h.*", "L1.f.3")
     page.evaluate("go(5)")
     unit = data["units"][0]
     value = tiny_model.read(TEXT).arrays["h"][5, unit["layer"], unit["index"]]
@@ -809,11 +869,94 @@ def test_two_sentences_say_what_the_colours_are_until_they_are_closed(look, tiny
     name, found = re.fullmatch(r"(\S+) is (\S+) here", shown_value).groups()
     assert name == unit["name"]
     assert float(found) == pytest.approx(value, abs=0.011)
+    place = "parseFloat($('legend').querySelector('b').style.left) / 100"
+    assert 2 * page.evaluate(place) - 1 == pytest.approx(value / unit["scale"], abs=0.011)
+    ends = [f"negative −{unit['scale']:.2f}", "zero", f"positive +{unit['scale']:.2f}"]
+    assert texts(page, "#legend .ends > span") == ends
+    page.evaluate("pick(placeOf(page.data, 'L1.f.3'))")
+    assert texts(page, "#legend .ends > span") == ["shut 0", "", "open 1"]
+    gate = record(tiny_model, TEXT).arrays["f"][5, 1, 3]
+    assert page.evaluate(place) == pytest.approx(gate, abs=0.011)
     page.keyboard.press("s")
-    assert "red where surprising" in words.text_content()
+    assert texts(page, "#legend .ends > span") == [
+        "expected 0 bits",
+        "",
+        "surprising 8 bits or more",
+    ]
+    bits = tiny_model.read(TEXT).surprisal[5]
+    assert page.evaluate(place) == pytest.approx(min(1, bits / 8), abs=1e-3)
     assert page.locator("#value").text_content() == ""
-    page.get_by_role("button", name="Got it").click()
-    assert not page.locator("#intro").is_visible()
+
+
+def test_what_was_expected_stands_under_the_text(look, tiny_model):
+    page, data = look(tiny_model, TEXT)
+    ids, chances = (unpack(data[key]).reshape(len(TEXT), -1) for key in ("guesses", "chances"))
+    ramp = ramps()["light"]["chance"]
+    columns = page.locator("#strip tr").first.locator("td").count()
+    assert 20 < columns < 100
+    for at in (0, 400, len(TEXT) - 1):
+        page.evaluate("t => go(t)", at)
+        first = max(0, min(at - int(0.6 * columns), len(TEXT) - columns))
+        rows = page.locator("#strip tr").evaluate_all(
+            """rows => rows.map((row) => Array.from(row.cells, (cell) => [
+                 cell.textContent, cell.className, getComputedStyle(cell).backgroundColor]))"""
+        )
+        head, *guesses = rows
+        assert [label for label, _, _ in head] == [
+            visible(c) for c in TEXT[first : first + columns]
+        ]
+        assert [k for k, (_, name, _) in enumerate(head) if name] == [at - first]
+        assert len(guesses) == 3
+        for rank, row in enumerate(guesses):
+            for k, (label, name, ground) in enumerate(row):
+                t = first + k
+                assert label == visible(data["names"][ids[t, rank]])
+                came = t + 1 < len(TEXT) and data["names"][ids[t, rank]] == glyph(TEXT[t + 1])
+                assert bool(name) == came
+                color = ramp[int(chances[t, rank] / data["certain"] * (len(ramp) - 1) + 0.5)]
+                assert ground == f"rgb({color.replace(' ', ', ')})"
+    page.evaluate("go(400)")
+    page.locator("#strip td.at + td").first.click()
+    assert texts(page, "#where") == ["402 of 900"]
+
+
+def test_words_are_explained_by_pointer_keyboard_and_tap(look, tiny_model):
+    page, _ = look(tiny_model, TEXT)
+    tip, interest = page.locator("#tip"), page.locator("#unit-about .term")
+    interest.hover()
+    sentence = tip.text_content()
+    assert sentence.startswith("interest – ")
+    described = page.locator(f"#{interest.get_attribute('aria-describedby')}")
+    assert sentence.endswith(described.text_content())
+    tip.hover()  # the pointer may go there
+    page.wait_for_timeout(250)
+    assert tip.is_visible()
+    page.mouse.move(700, 500)
+    tip.wait_for(state="hidden")
+    page.locator("#search").focus()
+    page.keyboard.press("Shift+Tab")
+    assert tip.text_content() == sentence  # of the word above the list
+    page.evaluate("select(3, 9)")
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    assert page.evaluate("page.span") == {"start": 3, "stop": 9}  # Escape did nothing else
+    page.keyboard.press("Enter")
+    assert tip.is_visible()
+    page.keyboard.press("Tab")
+    assert not tip.is_visible()
+    page.locator("label[data-term=threshold]").dispatch_event("click")
+    assert tip.text_content().startswith("threshold – ")
+    box = tip.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 1600
+    page.locator("#title").click()
+    assert not tip.is_visible()
+    assert (
+        page.locator("[data-term]").evaluate_all(
+            "words => words.filter((w) => !sentenceOf(w.dataset.term)).length"
+        )
+        == 0
+    )
 
 
 def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
@@ -848,12 +991,17 @@ def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     press("Escape")
     assert page.evaluate("document.activeElement.id") == "text"
     press("?")
-    assert page.get_by_role("dialog", name="Keys").is_visible()
+    assert page.get_by_role("dialog", name="Words and keys").is_visible()
+    assert page.evaluate("document.activeElement.id") == "help-title"
     glossary = page.locator("#words dt").all_text_contents()
-    assert glossary == ["layer", "unit", "h", "c", "gate", "surprisal", "interest"]
+    assert {*glossary} >= {"unit", "layer", *"hcifgo", "gate", "surprisal", "interest", "span"}
+    assert not {"counts", "hold", "temperature", "attention", "name"} & {*glossary}
     assert page.locator("#words dd").last.is_visible()
     press("Escape")
     assert page.get_by_role("dialog").count() == 0
+    page.locator("#ask").press("Enter")
+    press("Escape")
+    assert page.evaluate("document.activeElement.id") == "ask"
 
 
 def test_the_cursor_goes_by_rows_and_by_pages_and_keeps_its_column(look, tiny_model):
@@ -1083,10 +1231,24 @@ def luminance(color):
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        (Origin("a.py", 900, 99_661), "a.py, the first 900 of 99,661 characters"),
+        (Origin("a.py", 900, 900), "a.py, 900 characters"),
+        (Origin("standard input", 900), "standard input, 900 characters"),
+        (None, "900 characters"),
+    ],
+)
+def test_the_summary_says_which_text_it_is(look, tiny_model, origin, expected):
+    page, _ = look(tiny_model, TEXT, origin=origin)
+    assert page.locator("#summary").text_content().startswith(f"{expected} · lstm · ")
+
+
 def test_a_text_of_one_character_has_no_mean(look, tiny_model):
     page, _ = look(tiny_model, "d")
     assert page.locator("#summary").text_content() == (
-        "lstm · 1 character · the first character is not predicted"
+        "1 character · lstm · the first character is not predicted"
     )
 
 

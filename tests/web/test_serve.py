@@ -1044,7 +1044,7 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     page.locator("#search").fill("L1.h.5")
     page.locator("#list [role=option]:visible", has_text="L1.h.5").first.click()
     unit = page.locator("#unit-name").text_content()
-    page.get_by_role("button", name=f"Edit {unit}").click()
+    page.get_by_role("button", name=f"Hold {unit}").click()
     page.get_by_label(f"Value for {unit}", exact=True).fill("5")
     held = tiny_model.edited([Edit("clamp", unit, 5.0)])
     expected = "def " + "".join(held.sample("def ", seed=1, length=80))
@@ -1197,7 +1197,7 @@ def test_colours_keep_their_scale_while_one_types_and_holds(page, tiny_model):
     read(page, "de")
     page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L1.c.3'))")
     before, legend = colours(page), page.locator("#legend").text_content()
-    assert legend == f"−{scales['L1.c.3']:.2f}+{scales['L1.c.3']:.2f}"
+    assert legend == f"negative −{scales['L1.c.3']:.2f}zero positive +{scales['L1.c.3']:.2f}"
     text = make_text(300)
     page.fill("#live-text", "de" + text)
     read(page, "de" + text)

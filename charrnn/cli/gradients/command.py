@@ -217,7 +217,7 @@ def _read(
         )
     more = OWN_TEXT + distance
     lengths = {"held_out": VALIDATION_TEXT + more, "generated": GENERATED_TEXT + more}
-    return own_text(loaded, loaded.model, seed=seed, **lengths)
+    return own_text(loaded, loaded.model, seed=seed, **lengths).text
 
 
 def _vocabulary_of(text: str) -> "Vocabulary":

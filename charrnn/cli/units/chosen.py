@@ -24,7 +24,7 @@ def text_of(reader: Reader, most: int | None) -> str:
     if reader.names:
         return reader.text(most)
     lengths = {"held_out": most or MOST_READ, "generated": GENERATED}
-    return own_text(reader.loaded, reader.model, most=most, **lengths)
+    return own_text(reader.loaded, reader.model, most=most, **lengths).text
 
 
 def item_end_of(reader: Reader) -> int | None:

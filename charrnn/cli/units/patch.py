@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.reading import Reader, given_and_known_text
+from charrnn.cli.reading import Reader, given_text
 from charrnn.cli.terminal import print_json, print_wrapped, terminal_width
 from charrnn.cli.unit_names import names_by_unit, unit_names, with_name
 from charrnn.cli.units.chosen import item_end_of, units_at
@@ -59,7 +59,7 @@ def show_patch(reader: Reader, most: int | None, single: UnitOptions, *, as_json
 
 def _ids(reader: Reader, names: "Sequence[str]", most: int | None) -> "Ids":
     """The symbols of a text; its end is what counts."""
-    text = given_and_known_text(names, reader.model, reader.config, most, exact=True)[1]
+    text = given_text(names, reader.model, reader.config, most, exact=True).known
     ids: Ids = reader.model.vocabulary.encode(text)[-MOST_READ:]
     return ids
 

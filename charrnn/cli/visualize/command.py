@@ -239,11 +239,11 @@ def _write_numbers(
 ) -> None:
     """Read a text and write what the model did to a file or a folder."""
     chosen = select(reader.model, ViewOptions(unit=view.unit, what=view.what))
-    texts = reader.texts(reading.max_chars, held_out=reading.max_chars or VALIDATION_TEXT)
+    text = reader.given(reading.max_chars, held_out=reading.max_chars or VALIDATION_TEXT)
     if output.dump:
-        write_dump(reader, texts, output.dump, chosen, view.predictions or 0)
+        write_dump(reader, text, output.dump, chosen, view.predictions or 0)
     elif output.lstmvis:
-        write_lstmvis(reader, texts[1], output.lstmvis, view.what)
+        write_lstmvis(reader, text.known, output.lstmvis, view.what)
 
 
 def _show_dump(

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.reading import Reader
+from charrnn.cli.reading import GivenText, Reader
 from charrnn.cli.terminal import require_place, say, undone_by_signals
 from charrnn.cli.threads import one_thread
 from charrnn.cli.visualize.selection import View, ViewOptions
@@ -64,13 +64,13 @@ def _require_no_other(path: Path) -> None:
 
 
 def write_dump(
-    reader: Reader, texts: tuple[str, str], path: Path, chosen: View, predictions: int = 0
+    reader: Reader, text: GivenText, path: Path, chosen: View, predictions: int = 0
 ) -> None:
     """Read a text and write the dump.
 
     Args:
         reader: the model.
-        texts: the text as it was given, and what the model knows of it.
+        text: what is read.
         path: the file; its ending names the format.
         chosen: the state or gate, or the units, to write; by default all.
         predictions: guesses to write at each position.
@@ -88,7 +88,7 @@ def write_dump(
     columns = len(units) or arrays * config.num_layers * config.hidden_size
     guesses = min(predictions, len(model.vocabulary))
     beside = BESIDE + A_GUESS * guesses if path.suffix in READABLE else 0
-    given, known = texts
+    given, known = text.given, text.known
     of_items = len(OF_ITEM) * given.count(reader.item_end or LINES.end)
     of_items = of_items if path.suffix in READABLE else 0
     _announce(path, 4 * columns * (len(known) + of_items) + beside * len(known))

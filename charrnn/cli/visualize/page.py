@@ -64,7 +64,7 @@ def write_page(
     """
     from charrnn.interpret.recording import record_parts
     from charrnn.interpret.units import parse_units
-    from charrnn.web.data import GUESSES, page_data
+    from charrnn.web.data import GUESSES, Origin, page_data
 
     model = reader.model
     units = _units(view, model)
@@ -73,13 +73,15 @@ def write_page(
     letters = {unit.what for unit in shown}
     with one_thread():
         most = max_chars or PAGE_CHARS
-        text = reader.text(most, held_out=most)
+        given = reader.given(most, exact=False, held_out=most)
+        text = given.known
         reader.require_memory(text, letters)
         keep = letters | set(model.cell.sigmoids)
         top = view.predictions or GUESSES
         parts = record_parts(model, text, top=top, keep=keep, item_end=reader.item_end)
         first = _first(view, units or named[:1])
-        data = page_data(parts, shown, title=reader.title, first=first, names=names)
+        origin = Origin(given.name, len(given.given), given.whole)
+        data = page_data(parts, shown, title=reader.title, first=first, names=names, origin=origin)
         cards = _cards(reader, text, [*units, *named], names)
     if cards:
         data["cards"] = cards
@@ -116,7 +118,7 @@ def write_dump_page(
 ) -> None:
     """Write the page of a dump, of what it has; see `write_page`."""
     from charrnn.interpret.units import parse_units
-    from charrnn.web.data import GUESSES, page_data
+    from charrnn.web.data import GUESSES, Origin, page_data
 
     header, cell = dump.header, dump.network.cell
     units = _units(view, dump.network)
@@ -131,8 +133,14 @@ def write_dump_page(
     top = view.predictions or min(GUESSES, header.predictions)
     shown = (*shown, *units)
     recording = read_dump(dump, arrays, units=shown, predictions=top, most=max_chars or PAGE_CHARS)
+    origin = Origin(f"the text of {dump.path.name}", len(recording.text), header.characters)
     data = page_data(
-        [recording], shown, title=dump.path.stem, first=_first(view, units), names=names
+        [recording],
+        shown,
+        title=dump.path.stem,
+        first=_first(view, units),
+        names=names,
+        origin=origin,
     )
     _write(path, data, palette)
 

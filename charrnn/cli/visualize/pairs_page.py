@@ -106,7 +106,7 @@ def _sides(
 ) -> dict[str, Any]:
     """The data of the page of each text: all units of its memory, or of `what`, and those that were named."""
     from charrnn.interpret.units import parse_units, require_array
-    from charrnn.web.data import page_data
+    from charrnn.web.data import Origin, page_data
 
     if view.what is not None:
         require_array(view.what, network)
@@ -120,7 +120,8 @@ def _sides(
         if view.surprisal and side == "target":
             first = "surprisal"
         shown = [*_whole(parts[0], network, view.what), *own]
-        sides[side] = page_data(parts, shown, title="", first=first)
+        origin = Origin(counted(len(parts), side), sum(len(part.text) for part in parts))
+        sides[side] = page_data(parts, shown, title="", first=first, origin=origin)
     return sides
 
 

@@ -105,7 +105,7 @@ class Live {
     $("live").hidden = false;
     for (const [keys, what] of LIVE_KEYS) {
       const key = element("dt", {}, ...keys.flatMap((key) => [element("kbd", { textContent: key }), " "]));
-      $("help").querySelector("dl").append(key, element("dd", { textContent: what }));
+      $("keys").append(key, element("dd", { textContent: what }));
     }
   }
 
@@ -513,7 +513,7 @@ class Edits {
   }
 
   name() {
-    $("live-hold").textContent = `Edit ${this.unit.name}`;
+    $("live-hold").textContent = `Hold ${this.unit.name}`;
   }
 
   // The edits as lines of text.
@@ -540,7 +540,7 @@ class Edits {
     const row = {
       on: field("checkbox", `Apply the edit of ${name}`, { checked: true }),
       unit: field("text", "Unit, or a range such as L0.h.0-15", { value: name, className: "name", spellcheck: false }),
-      kind: element("select", { ariaLabel: "Kind of edit" }, choice("clamp", "clamp to"), choice("steer", "add")),
+      kind: element("select", { ariaLabel: "Kind of edit" }, choice("clamp", "hold at"), choice("steer", "add")),
       value: field("number", `Value for ${name}`, { step: "any", value: start }),
       slider: field("range", `Value for ${name} (slider)`, { min: -most, max: most, step: STEP, value: start }),
     };

@@ -30,6 +30,7 @@ function show(data) {
   page.list.set(data);
   page.map.set(data);
   page.gates.set(data);
+  page.guesses.set(data);
   setThresholds(data);
   $("place").max = data.length - 1;
   page.unit = placeOf(data, name) ?? placeOf(data, data.first) ?? 0;
@@ -42,8 +43,10 @@ function describe(data) {
   document.title = `${data.title} – charrnn`;
   $("title").textContent = data.title;
   const edits = data.source.edits.length ? ` · ${data.source.edits.join(", ")}` : "";
-  const bits = data.predicts ? ` · ${meanBits(data, 3)}${data.fromCounts ? ", with counts" : ""}` : "";
-  $("summary").textContent = `${data.source.cell} · ${numbered(data.length, data.noun)}${bits}${edits}`;
+  fill($("summary"), `${ofText(data)} · `, ["cell", data.source.cell], ...bitsOf(data), edits);
+  const hasNames = data.units.some(({ reasons }) => reasons.length);
+  fill($("units-order"), "Sorted by ", ["interest", "interest"], hasNames ? ", those with names first." : ".");
+  listWords(data);
   const kinds = Map.groupBy(data.units, ({ name }) => name.slice(0, name.lastIndexOf(".")));
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
@@ -51,6 +54,15 @@ function describe(data) {
     `except for the strongest of each ${data.noun}. ` +
     `Model ${data.source.fingerprint}. ` +
     ($("live").hidden || page.model ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
+}
+
+// The mean surprisal, for the summary.
+function bitsOf(data) {
+  if (!data.predicts) return [];
+  const [number, unit] = meanBits(data, 3).split(" bits");
+  if (!unit) return [` · ${number}`];
+  const counts = data.fromCounts ? [", with ", ["counts", "counts"]] : [];
+  return [` · ${number} `, ["bits per character", `bits${unit}`], ...counts];
 }
 
 // --- what changes ------------------------------------------------------------------------------------------------------
@@ -79,16 +91,19 @@ function go(t, reveal = false) {
 }
 
 function look() {
-  showCharacter(page, page.hovered ?? page.at);
+  const t = page.hovered ?? page.at;
+  showCharacter(page, t);
+  page.legend.point(t);
+  page.guesses.draw(page.at);
 }
 
 function inWords(t) {
   const { data, unit } = page;
   const value = unit < 0 ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
   const bits = data.predicts ? `, ${(data.surprisal[t] / 1000).toFixed(1)} bits` : "";
-  const label = data.labels[data.columns[t]];
+  const label = spokenAt(data, t);
   const counts = data.fromCounts ? `, ${percent(data.fromCounts[t] / data.certain, 0)} from counts` : "";
-  return `${label === " " ? "space" : label}, ${counted(t + 1)} of ${counted(data.length)}${value}${bits}${counts}`;
+  return `${label}, ${counted(t + 1)} of ${counted(data.length)}${value}${bits}${counts}`;
 }
 
 function select(start, stop) {
@@ -111,49 +126,24 @@ function levelsOf(data, unit) {
 
 function entitle() {
   const { data, unit, ramps } = page;
-  const [below, above] = ramps.hues;
-  const { about, low, high, words } = (unit < 0 ? LEGENDS[unit] : legendOfUnit)(data, below, above);
   $("unit-name").textContent = nameOf(data, unit);
-  $("unit-about").textContent = about;
-  $("intro-words").textContent = unit < 0 ? `Each ${data.noun} has a color: ${words}.` : introduction(data, below, above);
-  const colors = unit < 0 ? ramps.value.slice(STEPS) : ramps.value;
-  const bar = element("i");
-  bar.style.background = `linear-gradient(to right, ${colors.map((color) => `rgb(${color})`).join(",")})`;
-  $("legend").replaceChildren(low, bar, high);
-  $("legend").ariaLabel = words;
+  fill($("unit-about"), ...aboutUnit(data, unit));
+  $("intro-words").textContent = introduction(data, unit, ramps.hues);
+  page.legend.draw(data, unit, ramps);
 }
 
-const capital = (word) => word[0].toUpperCase() + word.slice(1);
-
-// What the colors are, for a reader who sees such a page for the first time.
-const introduction = ({ noun, units }, below, above) =>
-  `Each ${noun} is colored by one of ${counted(units.length)} numbers (units) with which the network remembers what it has read. ` +
-  `${capital(above)}: the number is positive there; ${below}: negative; the stronger the color, the farther from zero.`;
-
-function legendOfUnit({ units }, below, above) {
-  const { full, low, high, interest, reasons } = units[page.unit];
-  return {
-    about: [`${signed(low)} to ${signed(high)} here`, `interest ${interest.toFixed(2)}`, ...reasons].join(" · "),
-    low: `−${full.toFixed(2)}`,
-    high: `+${full.toFixed(2)}`,
-    words: `${below} below zero, ${above} above, up to ${full.toFixed(2)}`,
-  };
-}
-
-const LEGENDS = {
-  [SURPRISAL]: (data, below, above) => ({
-    about: meanBits(data, 2),
-    low: "0",
-    high: `${data.mostSurprisal} bits`,
-    words: `${above} where surprising`,
-  }),
-  [COUNTS]: ({ meanFromCounts, noun }, below, above) => ({
-    about: `${percent(meanFromCounts, 0)} of the probability of a ${noun} came from the counts, on average`,
-    low: "all network",
-    high: "all counts",
-    words: `${above} where the probability came from the counts, without color where it came from the network`,
-  }),
+// What stands beside the name of a measure.
+const ABOUT = {
+  [SURPRISAL]: (data) => [meanBits(data, 2)],
+  [COUNTS]: ({ meanFromCounts, noun }) => [`${percent(meanFromCounts, 0)} of the probability of a ${noun} came from the counts, on average`],
 };
+
+function aboutUnit(data, unit) {
+  if (ABOUT[unit]) return ABOUT[unit](data);
+  const { low, high, interest, reasons } = data.units[unit];
+  const names = reasons.map((reason) => `${reason} · `).join("");
+  return [`${names}${signed(low)} to ${signed(high)} in this text · `, ["interest", "interest"], ` ${interest.toFixed(2)}`];
+}
 
 // --- theme and type ----------------------------------------------------------------------------------------------------
 
@@ -315,6 +305,8 @@ function listenToKeys() {
   });
 }
 
+const EXPLAINED = "charrnn.explained"; // what a browser keeps
+
 function listenToControls() {
   const root = document.documentElement;
   $("theme").addEventListener("click", () => {
@@ -331,11 +323,33 @@ function listenToControls() {
   $("next").addEventListener("click", () => turn(1));
   $("place").addEventListener("input", (event) => go(Number(event.target.value), true));
   $("clear").addEventListener("click", KEYS.Escape);
-  $("intro-close").addEventListener("click", () => {
-    $("intro").hidden = true;
-    $("text").focus();
-  });
+  $("explain").addEventListener("click", () => explain(true));
+  $("intro-close").addEventListener("click", () => explain(false));
   for (const id of ["threshold", "left", "right"]) $(id).addEventListener("input", () => showSpan(page));
+}
+
+function showIntroduction(isShown) {
+  $("intro").hidden = !isShown;
+  $("explain").hidden = isShown;
+}
+
+// Show the sentences above the text, or not, and the same on other pages, where the browser lets a page keep something.
+function explain(isShown) {
+  showIntroduction(isShown);
+  $(isShown ? "intro-close" : "explain").focus();
+  try {
+    localStorage.setItem(EXPLAINED, isShown ? "" : "yes");
+  } catch {
+    // It stays so on this page.
+  }
+}
+
+function isExplained() {
+  try {
+    return localStorage.getItem(EXPLAINED) === "yes";
+  } catch {
+    return false;
+  }
 }
 
 // Paper is light, and nothing on it can be scrolled to.
@@ -365,6 +379,10 @@ function start() {
   page.map = new HeatMap($("map-box"), $("map-canvas"), $("map-note"), $("zoom"), page);
   page.gates = new GatePlots($("gates"), $("plots"), $("gates-note"), page);
   page.card = new UnitCard($("card"), page);
+  page.legend = new Legend($("legend"));
+  page.guesses = new GuessStrip($("guessed"), $("strip"), page);
+  new Tips($("tip"));
+  showIntroduction(!isExplained());
   page.list.changed = () => page.data && page.map.later();
   listenToText();
   listenToKeys();

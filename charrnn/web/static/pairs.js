@@ -21,7 +21,7 @@ async function showPairs(raw) {
   $("sides").hidden = buttons.length < 2;
   $("between").hidden = !raw.pairs.length;
   $("between-title").textContent = raw.heading;
-  $("between-hint").textContent = `${raw.meaning}. Point at a character, or go there with the arrow keys: it lights up its others.`;
+  $("between-hint").textContent = ofTable(raw);
   pairs.tables = raw.pairs.map((pair) => new PairTable(pair, raw.full));
   $("pairs").replaceChildren(...pairs.tables.map(({ table }) => table));
   turnTo(Object.keys(pairs.sides).at(-1));

@@ -51,10 +51,12 @@ class UnitList {
     const rows = this.inOrder(data).map((u) => {
       const { name, interest, reasons } = data.units[u];
       const edits = data.source.edits.filter((edit) => isOf(edit, name));
-      return this.row(u, name, interest.toFixed(2), interest / best, [...edits, ...reasons].join(", "));
+      const row = this.row(u, name, interest.toFixed(2), interest / best, [...reasons, ...edits].join(", "));
+      row.classList.toggle("named", reasons.length > 0);
+      return row;
     });
     const measures = [
-      this.row(SURPRISAL, "surprisal", "bits", 0, `cost of each ${data.noun}`),
+      this.row(SURPRISAL, "surprisal", "bits", 0, `how unexpected each ${data.noun} was`),
       this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `share of each ${data.noun}'s probability that came from them`),
     ];
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
@@ -69,11 +71,12 @@ class UnitList {
     this.marked = null;
   }
 
-  // The units in the order of their rows: those that are edited, and then the others.
+  // The units in the order of their rows: those that are edited, those with names, and then the others.
   inOrder({ units, source }) {
     const place = (u) => this.order?.get(units[u].name) ?? u;
     const isEdited = units.map(({ name }) => source.edits.some((edit) => isOf(edit, name)));
-    return [...units.keys()].sort((a, b) => isEdited[b] - isEdited[a] || place(a) - place(b));
+    const rank = (u) => units[u].rank ?? units.length;
+    return [...units.keys()].sort((a, b) => isEdited[b] - isEdited[a] || rank(a) - rank(b) || place(a) - place(b));
   }
 
   // The row of a unit. It is made once, and of the next text it shows what is different: most of a key's time went here.
@@ -158,25 +161,31 @@ function showCharacter(page, t) {
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
   $("value").textContent = page.unit < 0 ? "" : `${data.units[page.unit].name} is ${about(data, page.unit, t)} here`;
   const cost = data.surprisal[t] / 1000;
-  $("cost").textContent = t + data.start ? `surprisal ${cost.toFixed(2)} bits` : `the first ${data.noun} is not predicted`;
+  const isPredicted = t + data.start > 0;
+  fill($("cost"), ...(isPredicted ? [["surprisal", "surprisal"], ` ${cost.toFixed(2)} bits`] : [`the first ${data.noun} is not predicted`]));
   $("cost").hidden = !data.predicts;
-  $("spoke").hidden = !data.fromCounts || !(t + data.start);
+  $("spoke").hidden = !data.fromCounts || !isPredicted;
   if (data.fromCounts) $("spoke").textContent = `${percent(data.fromCounts[t] / data.certain, 0)} of its probability from the counts`;
   const { chance } = page.ramps;
-  const isStart = data.restarts && data.endsLine.has(data.columns[t]); // predicts the beginning of its own line
-  const next = t + 1 < data.length && !isStart ? data.ids[t + 1] : null;
+  const next = nextOf(data, t);
   const guesses = Array.from({ length: data.choices }, (_, k) => {
     const id = data.guesses[t * data.choices + k];
     const part = data.chances[t * data.choices + k] / data.certain;
     const percent = 100 * part;
     const figure = `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
-    return bar({ label: data.names[id] === " " ? "space" : data.names[id], part, figure, colors: chance[STEPS - 2], marked: id === next });
+    return bar({ label: nameOfSpace(data.names[id]), part, figure, colors: chance[STEPS - 2], marked: id === next });
   });
   $("guesses").replaceChildren(...guesses);
   $("guesses").previousElementSibling.hidden = !data.choices; // a dump may have no guesses
   const count = data.strongest.length / data.length;
   const strongest = Array.from({ length: count }, (_, k) => unitBar(page, t * count + k));
   $("strongest").replaceChildren(...strongest);
+}
+
+// The symbol that came after one; null if none did.
+function nextOf(data, t) {
+  const isStart = data.restarts && data.endsLine.has(data.columns[t]); // predicts the beginning of its own line
+  return t + 1 < data.length && !isStart ? data.ids[t + 1] : null;
 }
 
 // The bar of one of the strongest units of a symbol.

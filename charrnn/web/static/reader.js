@@ -227,6 +227,7 @@ class ReadText {
   data() {
     const { about, rows, units } = this;
     this.level();
+    const ranks = new Map([...new Set(about.names.map(({ unit }) => unit))].map((unit, rank) => [unit, rank]));
     const described = units.map(({ one, ...unit }, u) => ({
       ...unit,
       scale: toDigits(this.scales[u], 6),
@@ -234,6 +235,7 @@ class ReadText {
       low: toDigits(this.low[u] * one, 4),
       high: toDigits(this.high[u] * one, 4),
       reasons: about.names.filter(({ unit: address }) => address === unit.name).map(({ label }) => label),
+      rank: ranks.has(unit.name) ? ranks.get(unit.name) : null,
     }));
     const order = [...units.keys()].sort((a, b) => described[b].interest - described[a].interest);
     const sorted = order.map((u) => described[u]);
@@ -241,7 +243,15 @@ class ReadText {
     const memory = about.states.at(-1);
     return {
       title: about.title,
-      source: { cell: about.cell, fingerprint: about.fingerprint, edits: this.edits?.named ?? [], states: about.states },
+      source: {
+        cell: about.cell,
+        fingerprint: about.fingerprint,
+        edits: this.edits?.named ?? [],
+        states: about.states,
+        sigmoids: about.sigmoids,
+        meanings: about.meanings,
+      },
+      origin: null,
       ...this.text(),
       ...this.predictions(),
       levels: LEVELS,
