@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
-from charrnn.exact.model import MOST, SCALE_BITS, ExactModel, Matrix, is_folded, is_matrix
+from charrnn.exact.matrix import LEAST_BITS, MOST, MOST_BITS, SCALE_BITS, Matrix
+from charrnn.exact.model import ExactModel, is_folded, is_matrix
 from charrnn.network.shapes import weight_shapes
 from charrnn.text.vocabulary import Vocabulary
 
 SCALE = ".scale"
-MOST_BITS = 48
-"""The largest `bits` of a matrix, and minus it the smallest."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -55,9 +53,9 @@ def restored(
     names = {name for name in weight_shapes(config) if is_matrix(name)}
     if not isinstance(bits, dict) or bits.keys() != names:
         raise CheckpointError("the record of the exact model does not name its matrices")
-    if not all(type(b) is int and abs(b) <= MOST_BITS for b in bits.values()):
+    if not all(type(b) is int and LEAST_BITS <= b <= MOST_BITS for b in bits.values()):
         raise CheckpointError(
-            f"the bits of an exact model are not from -{MOST_BITS} to {MOST_BITS}"
+            f"the bits of an exact model are not from {LEAST_BITS} to {MOST_BITS}"
         )
     matrices = {}
     for name in names:
@@ -68,6 +66,4 @@ def restored(
     vectors = {
         name: tensors[name] for name, (kind, _) in expected_tensors(config).items() if kind == "I32"
     }
-    if any(np.abs(v.astype(np.int64)).max(initial=0) > 1 << 30 for v in vectors.values()):
-        raise CheckpointError("a number of the exact model is out of range")
     return ExactModel(config, vocabulary, matrices, vectors)

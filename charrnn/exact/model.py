@@ -1,22 +1,18 @@
 """A network with weights of 8 bits and exact arithmetic.
 
-A matrix has an integer from -127 to 127 for each weight, and a scale for each row:
-
-    weight = integer · scale · 2^-bits        scale: an integer of 12 bits, one a row; bits: one number a matrix
-
-All other weights are integers on the grid of their kind (`charrnn.exact.arithmetic`). A cell's step is that of any
-network (`charrnn.network.cells`); only the functions that it calls are others.
+Its matrices are those of `charrnn.exact.matrix`; all other weights are integers on the grid of their kind
+(`charrnn.exact.arithmetic`). A cell's step is that of any network (`charrnn.network.cells`); only the functions that it
+calls are others.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import ModelConfig
-from charrnn.errors import UsageError
+from charrnn.errors import CheckpointError, UsageError
 from charrnn.exact.arithmetic import (
     ACTIVATION,
     FACTOR,
@@ -24,63 +20,15 @@ from charrnn.exact.arithmetic import (
     UNBOUNDED,
     ExactOps,
 )
+from charrnn.exact.bounds import oversized
+from charrnn.exact.matrix import Matrix
 from charrnn.model import LARGEST_TABLE, CharRNN
 from charrnn.network.cells import get_cell
 from charrnn.network.shapes import weight_shapes
 from charrnn.numerics import Float, Float64
 from charrnn.text.vocabulary import Vocabulary
 
-MOST = 127
-"""The largest integer of a weight."""
-SCALE_BITS = 12
-"""Bits of the largest scale of a matrix."""
-CANDIDATES = np.linspace(0.75, 1.0, 26)
-"""The parts of a row's largest weight that are tried as the weight of the integer MOST; larger weights are cut off."""
-
 Integers = npt.NDArray[np.signedinteger]
-Scales = npt.NDArray[np.uint16]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A matrix of 8-bit weights."""
-
-    integers: npt.NDArray[np.int8]
-    """(A, B)"""
-    scales: Scales
-    """(A,)"""
-    bits: int
-
-    @classmethod
-    def of(cls, weight: Float) -> Self:
-        """The matrix nearest to another: for each row the scale with the smallest sum of squared errors."""
-        exact = weight.astype(np.float64)
-        largest = np.abs(exact).max(axis=1)
-        unit = largest[:, None] * CANDIDATES / MOST  # (A, candidates)
-        unit[largest == 0] = 1.0
-        errors = np.stack(
-            [((_integers(exact, u[:, None]) * u[:, None] - exact) ** 2).sum(axis=1) for u in unit.T]
-        )
-        best = unit[np.arange(len(unit)), errors.argmin(axis=0)]
-        bits = SCALE_BITS - 1 - int(np.floor(np.log2(best[largest > 0].max(initial=2.0**-40))))
-        bits = min(bits, 48)
-        scales = np.clip(np.ceil(best * 2.0**bits), 1, (1 << SCALE_BITS) - 1)
-        return cls(
-            _integers(exact, scales[:, None] * 2.0**-bits).astype(np.int8),
-            scales.astype(np.uint16),
-            bits,
-        )
-
-    @property
-    def weight(self) -> Float64:
-        """The weights, exact."""
-        made: Float64 = self.integers * (self.scales[:, None] * 2.0**-self.bits)
-        return made
-
-
-def _integers(weight: Float64, unit: Any) -> Float64:
-    made: Float64 = np.clip(np.rint(weight / unit), -MOST, MOST)
-    return made
 
 
 class ExactModel(CharRNN):
@@ -93,7 +41,7 @@ class ExactModel(CharRNN):
         vectors: its other weights, integers on the grids of `grid_of`.
 
     Raises:
-        CheckpointError: a weight is missing, superfluous or of the wrong shape.
+        CheckpointError: a weight is missing, superfluous or of the wrong shape, or too large for exact arithmetic.
     """
 
     is_exact = True
@@ -114,6 +62,8 @@ class ExactModel(CharRNN):
             n: np.zeros(s) for n, s in weight_shapes(config).items() if is_folded(config, n)
         }
         super().__init__(config, vocabulary, weights)
+        if name := oversized(config, matrices, vectors):
+            raise CheckpointError(_too_large(name))
 
     def _lay_out(self, weights: Mapping[str, Any]) -> None:
         super()._lay_out(weights)
@@ -133,15 +83,14 @@ class ExactModel(CharRNN):
         begin: Any = {name: self.ops.state(name, value) for name, value in start.items()}
         return super().with_ops(own, begin, edits)
 
-    def with_weights(self, weights: Mapping[str, Any]) -> Self:  # noqa: ARG002 (see CharRNN)
-        """An exact model has the weights that it was exported with.
+    def with_weights(self, weights: Mapping[str, Any]) -> Any:
+        """The network with other weights, in floating point: a CharRNN."""
+        return CharRNN(self.config, self.vocabulary, weights)
 
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(
-            "the weights of an exact model cannot be changed", "use the model that it was made of"
-        )
+    def in_floats(self) -> Any:
+        """The same network in floating point, for what needs gradients."""
+        self.require_unedited("a network in floating point")
+        return self.with_weights({n: w.astype(np.float32) for n, w in self.weights.items()})
 
 
 class _EditedOps(ExactOps):
@@ -159,23 +108,30 @@ def exact(model: CharRNN) -> ExactModel:
     """The exact model that comes nearest to a network.
 
     Raises:
-        UsageError: its units are edited, or it is a network of another kind.
+        UsageError: its units are edited, or its weights are too large.
     """
     model.require_unedited("an exact model")
-    cell, bits = model.cell, hidden_bits_of(model.config)
+    cell, config, bits = model.cell, model.config, hidden_bits_of(model.config)
     weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
     if cell.folds_bias:  # both are only ever added
-        for layer in range(model.config.num_layers):
+        for layer in range(config.num_layers):
             weights[f"rnn.bias_ih_l{layer}"] = weights[f"rnn.bias_ih_l{layer}"] + weights.pop(
                 f"rnn.bias_hh_l{layer}"
             )
     matrices = {name: Matrix.of(w) for name, w in weights.items() if is_matrix(name)}
     vectors = {
-        name: np.floor(w * 2.0 ** grid_of(name, bits) + 0.5).astype(np.int32)
+        name: np.floor(w * 2.0 ** grid_of(name, bits) + 0.5)
         for name, w in weights.items()
         if not is_matrix(name)
     }
-    return ExactModel(model.config, model.vocabulary, matrices, vectors)
+    if name := oversized(config, matrices, vectors):
+        raise UsageError(_too_large(name))
+    whole = {name: vector.astype(np.int32) for name, vector in vectors.items()}
+    return ExactModel(config, model.vocabulary, matrices, whole)
+
+
+def _too_large(name: str) -> str:
+    return f"the weights of {name} are too large for exact arithmetic, whose sums have 32 bits"
 
 
 def hidden_bits_of(config: ModelConfig) -> int:
