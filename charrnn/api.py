@@ -129,7 +129,7 @@ class LanguageModel(CharRNN):
     def exact(self) -> "ExactLanguageModel":
         """The model with weights of 8 bits whose numbers are the same on every machine; see `charrnn.exact`.
 
-        Counts are left out: it is the network alone.
+        It keeps the counts for `with_counts`, whose mixture is exact too.
 
         Raises:
             UsageError: its units are edited.
@@ -137,8 +137,13 @@ class LanguageModel(CharRNN):
         Example:
             model.exact().save("model.q8.safetensors")  # as `charrnn export` does
         """
-        own = {"metrics": self.metrics, "metadata": self.metadata}
-        return ExactLanguageModel(exact(self), **own, name=self.name)
+        return ExactLanguageModel(
+            exact(self),
+            metrics=self.metrics,
+            metadata=self.metadata,
+            name=self.name,
+            training_counts=self.training_counts,
+        )
 
     def __repr__(self) -> str:
         """The model in one line."""
@@ -342,7 +347,11 @@ class MixedLanguageModel(MixedModel, LanguageModel):
         Raises:
             SettingError: it has none.
         """
-        return cls(LanguageModel.from_checkpoint(checkpoint), checkpoint.require_counts())
+        return cls(model_of(checkpoint), checkpoint.require_counts())
+
+    def exact(self) -> Any:
+        """The model with weights of 8 bits, and the mixture in integers."""
+        return self.network.exact().with_counts()
 
     def with_counts(self) -> Self:
         """This model itself, which has the counts mixed in already."""
@@ -350,7 +359,8 @@ class MixedLanguageModel(MixedModel, LanguageModel):
 
     @property
     def _predictor(self) -> str:
-        return f"{super()._predictor}, with counts"
+        exact = ", exact" if self.is_exact else ""
+        return f"{super()._predictor}, with counts{exact}"
 
     @property
     def _validation(self) -> str | None:
@@ -370,6 +380,7 @@ class ExactLanguageModel(ExactModel, LanguageModel):
         metrics: the metrics of its training; see `LanguageModel`.
         metadata: the record of its training.
         name: the name of its run or file.
+        training_counts: the counts of its training text, for `with_counts`; None: there are none.
     """
 
     def __init__(
@@ -379,19 +390,37 @@ class ExactLanguageModel(ExactModel, LanguageModel):
         metrics: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         name: str = "",
+        training_counts: Counts | None = None,
     ) -> None:
         vars(self).update(vars(model))
-        self._describe(metrics, metadata, name, None)
+        self._describe(metrics, metadata, name, training_counts)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
         """The model in a checkpoint."""
-        own = {"metrics": checkpoint.metrics, "metadata": checkpoint.run}
-        return cls(checkpoint.model, **own, name=title_of(checkpoint))
+        return cls(
+            checkpoint.model,
+            metrics=checkpoint.metrics,
+            metadata=checkpoint.run,
+            name=title_of(checkpoint),
+            training_counts=checkpoint.counts,
+        )
 
     def exact(self) -> "ExactLanguageModel":
         """This model itself, which is exact already."""
         return self
+
+    def with_weights(self, weights: Weights) -> Any:
+        """The model with other weights, in floating point: a LanguageModel."""
+        return LanguageModel(
+            self.config,
+            self.vocabulary,
+            weights,
+            metrics=self.metrics,
+            metadata=self.metadata,
+            name=self.name,
+            training_counts=self.training_counts,
+        )
 
     @property
     def _predictor(self) -> str:

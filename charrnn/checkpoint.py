@@ -51,8 +51,8 @@ if TYPE_CHECKING:  # these rooms are imported with the first model that needs th
     from charrnn.text.vectors import Features
 
 FORMAT = "charrnn"
-FORMAT_VERSION = 4
-"""The version of exact models. Those with counts are of version 3, of pairs 2, other language models of version 1."""
+FORMAT_VERSION = 5
+"""The last version of the format."""
 LABELS = "labels"
 """What a header calls the level of symbols that are whole texts."""
 LARGEST_HEADER = 1 << 24
@@ -63,8 +63,8 @@ COUNTS_PREFIX = "counts."
 TRAINING_PREFIX = "training."
 """Prefix of the names of tensors that only a resumed run needs."""
 
-_VERSION_OF = ((3, "counts"), (FORMAT_VERSION, "exact"))
-"""The version of files that have a part, and what the header calls it."""
+_VERSIONS_WITH = {"counts": (3, 5), "exact": (4, 5)}
+"""The versions of files that have a part, by what the header calls it. Models of pairs are of version 2, others of 1."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -95,6 +95,13 @@ class Checkpoint:
         from charrnn.counts.mixed_model import MixedModel
 
         return MixedModel(self.model, self.counts)
+
+    @property
+    def in_floats(self) -> "Checkpoint":
+        """The checkpoint with its network in floating point, where that is exact."""
+        if not self.model.is_exact:
+            return self
+        return dataclasses.replace(self, model=self.model.in_floats())
 
     def require_counts(self) -> "Counts":
         """The counts of the training text.
@@ -155,7 +162,7 @@ def _stored(model: Any) -> dict[str, npt.NDArray[Any]]:
 
 def _format_version(checkpoint: Checkpoint) -> str:
     if checkpoint.model.is_exact:
-        return str(FORMAT_VERSION)
+        return "5" if checkpoint.counts else "4"
     if checkpoint.counts:
         return "3"
     return "2" if checkpoint.model.config.align else "1"
@@ -543,7 +550,7 @@ def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     missing = {"config", "vocabulary", "figures", "run"} - set(header)
     if missing:
         raise CheckpointError(f"{path}: the header lacks {', '.join(sorted(missing))}")
-    if any((int(version) == own) != (part in header) for own, part in _VERSION_OF):
+    if any((int(version) in own) != (part in header) for part, own in _VERSIONS_WITH.items()):
         raise CheckpointError(
             f"{path} is damaged: its version is not that of its content", _DAMAGED
         )

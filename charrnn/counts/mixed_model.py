@@ -2,7 +2,7 @@
 
 It has the interface of a network: `step`, `advance`, `logits`, `run` and `head` take and return states with one more
 entry after those of the layers, the contexts of the counts. Its logits are the logarithms of the mixed probabilities, in
-float64.
+float64; with an exact network they are exact too (`charrnn.counts.exact_mixture`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,10 @@ import numpy as np
 
 from charrnn.counts.mixture import Counts
 from charrnn.counts.table import Nodes
+from charrnn.exact.arithmetic import integer_log
 from charrnn.model import CharRNN, Gates, States
 from charrnn.network.cells.base import Ops, Weights
-from charrnn.numerics import Float, Float64
+from charrnn.numerics import Float, Float64, log_softmax
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class MixedModel(CharRNN):
     def __init__(self, network: CharRNN, counts: Counts) -> None:
         vars(self).update(vars(network))
         self.network, self.counts, self._table = network, counts, counts.table
+        self.is_exact = network.is_exact
+        self._mixture = counts.exact if network.is_exact else counts
+        self._log: Any = integer_log if network.is_exact else np.log
 
     def initial_state(self, num_streams: int | None = None) -> States:
         """The state before any character, with the contexts of the counts."""
@@ -68,18 +72,19 @@ class MixedModel(CharRNN):
     def predict(self, outputs: MixedOutputs) -> tuple[Float64, Float64]:
         """The log-probabilities after outputs, and the share of each probability due to the counts, both (..., V)."""
         p, counted = self._mixed(outputs)
-        return np.log(p), counted / p
+        log_p = log_softmax(self._log(p)) if self.is_exact else np.log(p)
+        return log_p, counted / p
 
     def head(self, outputs: Any) -> Any:
         """The logarithms of the probabilities after MixedOutputs, (..., V)."""
-        return np.log(self._mixed(outputs)[0])
+        return self._log(self._mixed(outputs)[0])
 
     def _mixed(self, outputs: MixedOutputs) -> tuple[Float64, Float64]:
         logits, nodes = self.network.head(outputs.outputs), outputs.nodes
         if logits.ndim <= 2:
-            return self.counts.mix(logits, nodes)
+            return self._mixture.mix(logits, nodes)
         rows = logits.reshape(-1, logits.shape[-1]), nodes.reshape(-1, nodes.shape[-1])
-        p, added = self.counts.mix(*rows)
+        p, added = self._mixture.mix(*rows)
         return p.reshape(logits.shape), added.reshape(logits.shape)
 
     def run(self, ids: Any, state: States) -> tuple[Any, States]:

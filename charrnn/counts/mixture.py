@@ -15,7 +15,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from charrnn.counts.table import CountTable, Nodes
 from charrnn.errors import CheckpointError
 from charrnn.numerics import Float, Float64, softmax
 from charrnn.schema import CountsRecord, check_record
+
+if TYPE_CHECKING:
+    from charrnn.counts.exact_mixture import ExactMixture
 
 F = 6
 """Number of features."""
@@ -64,6 +67,13 @@ class Counts:
             CheckpointError: the table is read from the checkpoint now, and is damaged.
         """
         return self.source if isinstance(self.source, CountTable) else self.source()
+
+    @cached_property
+    def exact(self) -> "ExactMixture":
+        """The mixture in integers, for an exact network."""
+        from charrnn.counts.exact_mixture import ExactMixture
+
+        return ExactMixture(self.table, self.w)
 
     @property
     def helps(self) -> bool:

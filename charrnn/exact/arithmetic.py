@@ -40,6 +40,8 @@ ODDS_BITS = 26
 """Bits of the largest of the integers that stand for probabilities."""
 COARSE, FINE = 384, 256
 """Entries of the two tables of exp: of -k/16, and of -k/4096."""
+LOG_KNOTS, LOG_BETWEEN, LOG_BITS = 10, 16, 30
+"""The table of ln from 1 to 2: the bits of its intervals, the bits of a place within one, and those of its entries."""
 
 
 def rounded(x: Any, bits: int) -> Float64:
@@ -74,6 +76,14 @@ def exp_tables() -> tuple[tuple[int, ...], tuple[int, ...]]:
         coarse = tuple(_nearest((Decimal(-k) / 16).exp(), ODDS_BITS) for k in range(COARSE))
         fine = tuple(_nearest((Decimal(-k) / 4096).exp(), ODDS_BITS) for k in range(FINE))
     return coarse, fine
+
+
+@cache
+def log_knots() -> tuple[int, ...]:
+    """ln(1 + j / 1024), j from 0 to 1024, in units of 2^-LOG_BITS."""
+    with localcontext(prec=40):
+        whole = 1 << LOG_KNOTS
+        return tuple(_nearest((1 + Decimal(j) / whole).ln(), LOG_BITS) for j in range(whole + 1))
 
 
 def _nearest(x: Decimal, bits: int) -> int:
@@ -158,7 +168,7 @@ class ExactOps:
     ) -> Float64:
         """Layer normalization in integers: mean, deviations, and the inverse of their root mean square."""
         size = x.shape[-1]
-        whole = x * float(1 << self.hidden_bits)
+        whole = x.astype(np.float64, copy=False) * float(1 << self.hidden_bits)
         mean = np.floor((2 * whole.sum(-1, keepdims=True) + size) / (2 * size))
         apart = whole - mean
         epsilon = integer_epsilon(self.hidden_bits)
@@ -208,16 +218,15 @@ def inverse_root(x: Float64) -> Float64:
     return made
 
 
-def integer_odds(logits: Any, temperature: float = 1.0) -> Float64:
+def integer_odds(logits: Any) -> Float64:
     """How likely each symbol is, as an integer in float64, (..., V): from 0 to 2^ODDS_BITS, that of the likeliest.
 
-    exp((logit - largest) / temperature) by a product of two table entries, rounded down. -inf gives 0.
+    exp(logit - largest) by a product of two table entries, rounded down. -inf gives 0.
 
     Args:
-        logits: (..., V).
-        temperature: above 0.
+        logits: (..., V), divided by the temperature.
     """
-    below = (np.max(logits, axis=-1, keepdims=True) - logits) / temperature
+    below = np.max(logits, axis=-1, keepdims=True) - logits
     steps = np.floor(np.minimum(below, COARSE) * 4096.0 + 0.5).astype(np.int64)
     high, low = steps >> 8, steps & (FINE - 1)
     coarse, fine = _odds_tables()
@@ -229,3 +238,19 @@ def integer_odds(logits: Any, temperature: float = 1.0) -> Float64:
 def _odds_tables() -> tuple[Float64, Float64]:
     coarse, fine = exp_tables()
     return np.array([*coarse, 0], np.float64), np.array(fine, np.float64)
+
+
+def integer_log(x: Any) -> Float64:
+    """The natural logarithm of numbers above 0, rounded to logits: straight lines between the knots of a table."""
+    mantissa, exponent = np.frexp(x)
+    place = np.floor((2 * mantissa - 1) * float(1 << LOG_KNOTS + LOG_BETWEEN)).astype(np.int64)
+    k, part = place >> LOG_BETWEEN, place & ((1 << LOG_BETWEEN) - 1)
+    knots = _log_knots()
+    above = knots[k] + ((knots[k + 1] - knots[k]) * part >> LOG_BETWEEN)
+    whole = (exponent.astype(np.int64) - 1) * knots[-1] + above
+    return rounded(whole / float(1 << LOG_BITS), LOGIT)
+
+
+@cache
+def _log_knots() -> npt.NDArray[np.int64]:
+    return np.array(log_knots(), np.int64)
