@@ -1,5 +1,7 @@
 """`charrnn export`: a model in another form, which the name of the file decides."""
 
+import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -50,6 +52,12 @@ class ExportOptions(Config):
         metavar="NAME",
         panel=FILES,
     )
+    counts: bool | None = setting(
+        None,
+        "With a .safetensors file or a folder: keep the n-gram counts of the training text.",
+        default_text="on, if the model has any",
+        panel=FILES,
+    )
     overwrite: bool = setting(False, "Replace files that exist.", panel=FILES)
 
 
@@ -67,7 +75,8 @@ def _write_exact(loaded: "Checkpoint", file: Path, options: ExportOptions) -> No
     from charrnn.checkpoint import Checkpoint, save_checkpoint
     from charrnn.export.published import published
 
-    save_checkpoint(file, Checkpoint(_exact(loaded), loaded.metrics, published(loaded.run)))
+    model, run = _exact(loaded), published(loaded.run)
+    save_checkpoint(file, Checkpoint(model, loaded.metrics, run, counts=loaded.counts))
 
 
 def _write_c(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
@@ -96,24 +105,22 @@ def _write_onnx(loaded: "Checkpoint", file: Path, options: ExportOptions) -> Non
     require_extra("onnx", "onnx", "an .onnx file")
     from charrnn.export.onnx_graph import write_onnx
 
-    _require_floats(loaded)
-    write_onnx(loaded.model, file, half=options.float16)
+    write_onnx(loaded.in_floats.model, file, half=options.float16)
 
 
 def _write_folder(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
     from charrnn.export.hub import write_folder
 
-    _require_floats(loaded)
     if not options.license:
         raise SettingError.naming(
             "a folder for a hub needs {license}: who may use the model, and how",
             "for example {license:mit} or {license:cc0-1.0}; mind the license of the training text",
         )
-    write_folder(loaded, file, title=title_of(loaded), license_name=options.license)
+    write_folder(loaded.in_floats, file, title=title_of(loaded), license_name=options.license)
 
 
 FORMS = {
-    ".safetensors": Form("an exact model", _write_exact),
+    ".safetensors": Form("an exact model", _write_exact, keeps_counts=True),
     ".c": Form("a program in C", _write_c, "weights"),
     ".h": Form("a header in C", _write_c),
     ".html": Form("a page with the model inside", _write_page),
@@ -133,7 +140,7 @@ def export(
         ),
     ],
     file: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="FILE",
             help="Its ending decides what is written: .safetensors (an exact model), .c (a program in C), .h (a header "
@@ -148,44 +155,72 @@ def export(
     An exact model has weights of 8 bits and computes with integers: the same seed gives the same text on every machine,
     in Python, in C and in a page. ONNX and the folder have the weights as they are.
     """
-    form = _form_of(file, options)
-    loaded = open_checkpoint(checkpoint)
-    form.write(loaded, file, options)
+    path = Path(file)
+    ending = "" if file.endswith(("/", os.sep)) or path.is_dir() else path.suffix
+    form = _form_of(ending, options)
+    _require_places(path, options, is_folder=not ending)
+    loaded = _with_counts(open_checkpoint(checkpoint), options.counts)
+    form.write(loaded, path, options)
     counts = "" if form.keeps_counts or not loaded.counts else "; its counts are left out"
     beside = f", weights in {escape(str(options.weights))}" if options.weights else ""
-    say(f"charrnn: {escape(str(file))}, {form.name}: {size(_size(file))}{beside}{counts}")
+    say(f"charrnn: {escape(str(path))}, {form.name}: {size(_size(path))}{beside}{counts}")
 
 
-def _form_of(file: Path, options: ExportOptions) -> Form:
-    """The form that a file has, after a look at what is to be written.
+def _form_of(ending: str, options: ExportOptions) -> Form:
+    """The form that files with an ending have.
 
     Raises:
-        UsageError: the file's ending names no form.
-        SettingError: a file exists, or cannot be made, or an option does not apply to this form.
+        UsageError: the ending names no form.
+        SettingError: an option does not apply to this form.
     """
-    form = FORMS.get(file.suffix)
+    form = FORMS.get(ending)
     if form is None:
         known = listed([f"{ending} ({form.name})" for ending, form in FORMS.items() if ending])
         raise UsageError(
-            f"the ending of the file decides what is written, and {file.suffix!r} is not one of {known}; "
-            "a folder has none"
+            f"the ending of the file decides what is written, and {ending!r} is not one of {known}; "
+            "a folder has none, or a slash at its end"
         )
-    for ending, other in FORMS.items():
+    for own, other in FORMS.items():
         option = other.option
         if option and option != form.option and getattr(options, option):
-            where = f"to an {ending} file" if ending else "to a folder"
+            where = f"to an {own} file" if own else "to a folder"
             raise SettingError.naming(f"{{{option}}} only applies {where}", "leave it out")
-    for path in filter(None, (file, options.weights)):
-        if path.is_dir() and path == file and not file.suffix and not any(path.iterdir()):
+    if options.counts and not form.keeps_counts:
+        raise SettingError.naming(
+            f"{form.name} is the network alone: {{counts}} only applies to a .safetensors file or a folder",
+            "leave it out",
+        )
+    return form
+
+
+def _with_counts(loaded: "Checkpoint", wanted: bool | None) -> "Checkpoint":
+    """A checkpoint with its counts, or without if they are not wanted.
+
+    Raises:
+        SettingError: they are wanted, and there are none.
+    """
+    if wanted:
+        loaded.require_counts()
+    return dataclasses.replace(loaded, counts=None) if wanted is False else loaded
+
+
+def _require_places(path: Path, options: ExportOptions, *, is_folder: bool) -> None:
+    """Check that what is to be written can be made.
+
+    Raises:
+        UsageError: a file or a folder cannot be made.
+        SettingError: a file exists, or the folder has something in it.
+    """
+    for place in filter(None, (path, options.weights)):
+        require_place(place, folder=is_folder and place == path)
+        if place.is_dir() and not any(place.iterdir()):
             continue
-        require_place(path)
-        if path.exists() and not options.overwrite:
+        if place.exists() and not options.overwrite:
             raise SettingError.naming(
                 "{path!r} already exists",
                 "replace it with {overwrite:True}, or choose another",
-                path=str(path),
+                path=str(place),
             )
-    return form
 
 
 def _exact(loaded: "Checkpoint") -> "ExactModel":
@@ -193,15 +228,6 @@ def _exact(loaded: "Checkpoint") -> "ExactModel":
 
     model = loaded.model
     return model if isinstance(model, ExactModel) else exact(model)
-
-
-def _require_floats(loaded: "Checkpoint") -> None:
-    """Raise UsageError for an exact model, whose arithmetic other forms do not have."""
-    if loaded.model.is_exact:
-        raise UsageError(
-            f"{loaded.path} is an exact model already, and this form has weights in floating point",
-            "export the model that it was made of",
-        )
 
 
 def _size(file: Path) -> int:

@@ -4,6 +4,7 @@ The code lies in charrnn/export/c/: `core.c`, one file for each cell, and `main.
 before it: sizes as macros, weights as arrays.
 """
 
+import string
 from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.resources import files
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
-from charrnn.exact.arithmetic import PASSED, exp_tables, integer_epsilon, tanh_knots
+from charrnn.exact.arithmetic import exp_tables, integer_epsilon, tanh_knots
 from charrnn.exact.model import ExactModel
 from charrnn.export.layout import Layout
 from charrnn.files import write_atomically
+from charrnn.text.utf8 import UTF8
 
 MATRIX = "int32_t first, first_scale, rows, columns, bits;"
 """The fields of a matrix."""
@@ -51,8 +53,7 @@ class _Program:
     """The text of a program."""
 
     def __init__(self, model: ExactModel, item_end: str | None) -> None:
-        self._model, self._item_end = model, item_end
-        self._layout = Layout(model)
+        self._model, self._layout = model, Layout(model, item_end)
 
     def text(self, *, is_header: bool, beside: Path | None) -> str:
         """The program."""
@@ -61,7 +62,7 @@ class _Program:
         if is_header:
             parts = [*parts, "#endif\n"]
         else:
-            parts.append(_code("main"))
+            parts += [_ways(), _code("main")]
         return "\n".join(parts)
 
     def _cell_file(self) -> str:
@@ -83,9 +84,7 @@ class _Program:
 
     def _macros(self, beside: Path | None) -> str:
         model, config, sampling = self._model, self._model.config, SamplingConfig()
-        layout, vocabulary = self._layout, model.vocabulary
-        end = -1 if self._item_end is None else layout.symbol(self._item_end)
-        unknown = -1 if vocabulary.unknown_id is None else vocabulary.unknown_id
+        layout = self._layout
         values: dict[str, object] = {
             "SYMBOLS": config.vocab_size,
             "EMBEDDING": config.embedding_size,
@@ -93,11 +92,11 @@ class _Program:
             "LAYERS": config.num_layers,
             "BLOCKS": model.cell.num_blocks,
             "HIDDEN_BITS": model.ops.hidden_bits,
-            "PASSED_BITS": PASSED if config.layer_norm else model.ops.hidden_bits,
-            "BYTES": int(vocabulary.level == "byte"),
-            "UNKNOWN": unknown,
-            "NEWLINE": layout.symbol("\n"),
-            "ITEM_END": end,
+            "PASSED_BITS": layout.passed_bits,
+            "BYTES": int(model.vocabulary.level == "byte"),
+            "UNKNOWN": layout.unknown,
+            "NEWLINE": layout.newline,
+            "ITEM_END": layout.item_end,
             "HEAD_BIAS": layout.offset["head.bias"],
             "START_H": layout.offset.get("start.h", -1),
             "START_C": layout.offset.get("start.c", -1),
@@ -105,7 +104,7 @@ class _Program:
             "RECURRENT(layer)": "(3 + 2 * (layer))",
             "DEFAULT_TEMPERATURE": sampling.temperature,
             "DEFAULT_LENGTH": sampling.length,
-            "WEIGHTS_FILE": f'"{beside.name}"' if beside else '""',
+            "WEIGHTS_FILE": _string(beside.name if beside else ""),
             "WEIGHTS_USAGE": '" [--weights FILE]"' if beside else '""',
         }
         if beside:
@@ -160,6 +159,20 @@ def _array(kind: str, name: str, values: Iterable[int]) -> str:
     texts = [*map(str, values)]
     lines = [", ".join(texts[k : k + PER_LINE]) for k in range(0, len(texts), PER_LINE)]
     return f"{kind} {name}[] = {{\n" + ",\n".join(lines) + "};\n"
+
+
+def _string(text: str) -> str:
+    """A text in C."""
+    octets = text.encode("utf-8", "surrogateescape")
+    plain = frozenset(b"-_." + string.ascii_letters.encode() + string.digits.encode())
+    written = (chr(octet) if octet in plain else rf"\{octet:03o}" for octet in octets)
+    return f'"{"".join(written)}"'
+
+
+def _ways() -> str:
+    """The automaton of UTF-8."""
+    rows = ", ".join(f"{{{', '.join(map(str, way))}}}" for way in UTF8)
+    return f"static const uint8_t UTF8[][4] = {{{rows}}}; /* a state, first and last byte, next state */\n"
 
 
 def _code(name: str) -> str:

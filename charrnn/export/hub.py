@@ -5,6 +5,8 @@ The card's example needs torch and safetensors alone, where torch has the cell.
 
 import json
 import math
+import re
+import shlex
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -49,7 +51,8 @@ def write_folder(checkpoint: Checkpoint, folder: Path, *, title: str, license_na
     save_checkpoint(folder / MODEL, without)
     config = json.dumps(_config(checkpoint), indent=2, ensure_ascii=True) + "\n"
     write_atomically(folder / CONFIG, config.encode())
-    write_atomically(folder / CARD, _card(checkpoint, title, license_name).encode())
+    card = _card(checkpoint, title, license_name, folder.absolute().name)
+    write_atomically(folder / CARD, card.encode("utf-8", "replace"))
 
 
 def _config(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -71,20 +74,20 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _card(checkpoint: Checkpoint, title: str, license_name: str) -> str:
-    """The model card."""
+def _card(checkpoint: Checkpoint, title: str, license_name: str, folder: str) -> str:
+    """The model card; the folder's name is for the example."""
     model = checkpoint.model
     parts = [
         _front_matter(license_name),
-        f"# {title}",
+        f"# {_plain(title) or 'A model'}",
         _summary(checkpoint),
         "## Text",
         _text(checkpoint),
         "## Figures",
         _figures(checkpoint),
         "## Use",
-        "With charrnn, in the folder above this one (or with the path of this folder):",
-        f"```sh\ncharrnn sample {title}/ --prompt 'The '\n```",
+        "With charrnn, in the folder above this one:",
+        f"```sh\ncharrnn sample {_typed(folder)} {_prompting(model)}\n```",
         _example(model),
     ]
     return "\n\n".join(parts) + "\n"
@@ -105,7 +108,7 @@ def _summary(checkpoint: Checkpoint) -> str:
 
 
 def _version(run: Mapping[str, Any]) -> str:
-    return str(run.get("versions", {}).get("charrnn", version("charrnn")))
+    return _plain(str(run.get("versions", {}).get("charrnn", version("charrnn"))))
 
 
 def _text(checkpoint: Checkpoint) -> str:
@@ -115,7 +118,7 @@ def _text(checkpoint: Checkpoint) -> str:
     names = ", ".join(_inline(name) for name in corpus["sources"])
     noun = noun_of(checkpoint.model.vocabulary.level)
     return (
-        f"{names}: {counted(corpus['characters'], noun)}, SHA-256 of the text {corpus['fingerprint']}. "
+        f"{names}: {counted(corpus['characters'], noun)}, SHA-256 of the text {_plain(corpus['fingerprint'])}. "
         f"The license of the text is not known to charrnn."
     )
 
@@ -124,6 +127,24 @@ def _inline(text: str) -> str:
     """Some text as code in Markdown, on one line."""
     shown = " ".join(text.split()).replace("`", "'")
     return f"`{shown}`"
+
+
+def _plain(text: str) -> str:
+    """Some text in Markdown as it is, on one line: no character of it marks anything up."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"([!-,/:-@\[-`{-~])", r"\\\1", " ".join(shown.split()))
+
+
+def _typed(folder: str) -> str:
+    """A folder as one types it in a shell, in the folder above it."""
+    if not folder.isprintable():
+        return "."
+    return shlex.quote(f"./{folder}/" if folder.startswith("-") else f"{folder}/")
+
+
+def _prompting(model: Any) -> str:
+    prompt = _known_prompt(model)
+    return f"--prompt {shlex.quote(prompt)}" if prompt.isprintable() else "--length 200"
 
 
 def _figures(checkpoint: Checkpoint) -> str:

@@ -6,21 +6,23 @@ little-endian. The matrices: the embedding, the head, and of each layer W_ih and
 
 import numpy as np
 
+from charrnn.exact.arithmetic import PASSED
 from charrnn.exact.model import ExactModel, is_folded, is_matrix
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import layer_names, norm_names
 
 
 class Layout:
-    """Where the numbers of a model are.
+    """Where the numbers of a model are, and which of its symbols are special.
 
     Args:
         model: the model.
+        item_end: the character that ends an item, if the program writes one item.
     """
 
-    def __init__(self, model: ExactModel) -> None:
+    def __init__(self, model: ExactModel, item_end: str | None = None) -> None:
         config = model.config
-        self._model = model
+        self._model, self._item_end = model, item_end
         self._layers = [layer_names(model.cell, k) for k in range(config.num_layers)]
         recurrent = [names[kind] for names in self._layers for kind in ("weight_ih", "weight_hh")]
         self.matrices = [model.matrices[n] for n in ("embedding.weight", "head.weight", *recurrent)]
@@ -58,7 +60,27 @@ class Layout:
         first, size = self.offset.get(f"start.{state}"), self._model.config.hidden_size
         return [] if first is None else [first + size * k for k in range(len(self._layers))]
 
-    def symbol(self, character: str) -> int:
-        """The symbol of a character; -1 if the model has none."""
+    @property
+    def passed_bits(self) -> int:
+        """The bits behind the point of what a layer hands on."""
+        return PASSED if self._model.config.layer_norm else self._model.ops.hidden_bits
+
+    @property
+    def unknown(self) -> int:
+        """The unknown symbol; -1 if the model has none."""
+        unknown = self._model.vocabulary.unknown_id
+        return -1 if unknown is None else unknown
+
+    @property
+    def newline(self) -> int:
+        """The symbol of a newline; -1 if the model has none."""
+        return self._symbol("\n")
+
+    @property
+    def item_end(self) -> int:
+        """The symbol that ends an item; -1 if the program writes running text."""
+        return -1 if self._item_end is None else self._symbol(self._item_end)
+
+    def _symbol(self, character: str) -> int:
         vocabulary = self._model.vocabulary
         return -1 if vocabulary.missing(character) else int(vocabulary.encode(character)[0])

@@ -3,9 +3,10 @@
 import base64
 from typing import Any
 
-from charrnn.exact.arithmetic import PASSED, exp_tables, integer_epsilon, tanh_knots
+from charrnn.exact.arithmetic import exp_tables, integer_epsilon, tanh_knots
 from charrnn.exact.model import ExactModel
 from charrnn.export.layout import Layout
+from charrnn.text.utf8 import UTF8
 
 
 def page_model(model: ExactModel, *, item_end: str | None = None) -> dict[str, Any]:
@@ -15,8 +16,9 @@ def page_model(model: ExactModel, *, item_end: str | None = None) -> dict[str, A
         model: the model.
         item_end: the character that ends an item, if it writes one item.
     """
-    layout, config, cell = Layout(model), model.config, model.cell
-    vocabulary, coarse_and_fine = model.vocabulary, exp_tables()
+    layout, config, cell = Layout(model, item_end), model.config, model.cell
+    vocabulary, (coarse, fine) = model.vocabulary, exp_tables()
+    is_bytes = vocabulary.level == "byte"
     about = {
         "cell": config.cell,
         "relu": config.activation == "relu",
@@ -27,12 +29,13 @@ def page_model(model: ExactModel, *, item_end: str | None = None) -> dict[str, A
         "gates": list(cell.gates),
         "memory": "c" in cell.states,
         "hiddenBits": model.ops.hidden_bits,
-        "passedBits": PASSED if config.layer_norm else model.ops.hidden_bits,
+        "passedBits": layout.passed_bits,
         "epsilon": integer_epsilon(model.ops.hidden_bits),
-        "unknown": -1 if vocabulary.unknown_id is None else vocabulary.unknown_id,
-        "newline": layout.symbol("\n"),
-        "itemEnd": -1 if item_end is None else layout.symbol(item_end),
-        "points": None if vocabulary.level == "byte" else vocabulary.symbols.tolist(),
+        "unknown": layout.unknown,
+        "newline": layout.newline,
+        "itemEnd": layout.item_end,
+        "points": None if is_bytes else vocabulary.symbols.tolist(),
+        "utf8": UTF8 if is_bytes else None,
         "matrices": [
             {"rows": rows, "columns": columns, "bits": bits}
             for rows, columns, bits in layout.shapes
@@ -47,7 +50,7 @@ def page_model(model: ExactModel, *, item_end: str | None = None) -> dict[str, A
             "startC": layout.starts("c"),
         },
         "knots": tanh_knots(),
-        "coarse": coarse_and_fine[0],
-        "fine": coarse_and_fine[1],
+        "coarse": coarse,
+        "fine": fine,
     }
     return {"about": about, "weights": base64.b64encode(layout.binary()).decode("ascii")}

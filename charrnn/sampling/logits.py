@@ -102,7 +102,11 @@ class LogitsProcessor:
         """
         if self._only_temperature is not None and allowed is None:  # the same as below, sooner
             return rules.draw(rules.tempered_odds(logits, self._only_temperature), u)
-        return rules.draw(odds(self._process(logits, position, histories, allowed)), u)
+        return self._drawn(self._process(logits, position, histories, allowed), u)
+
+    def _drawn(self, logits: Float64, u: float | Float64) -> Ids:
+        """The symbols that random numbers pick, by the logits after all rules."""
+        return rules.draw(odds(logits), u)
 
     def probabilities(
         self,

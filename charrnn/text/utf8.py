@@ -23,11 +23,12 @@ AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4 = 4, 5, 6, 7
 UTF8 = (  # state, first and last byte, next state
     (BETWEEN, 0x00, 0x7F, BETWEEN),
     (BETWEEN, 0xC2, 0xDF, 1),
-    (BETWEEN, 0xE0, 0xEF, 2),
     (BETWEEN, 0xE0, 0xE0, AFTER_E0),
+    (BETWEEN, 0xE1, 0xEC, 2),
     (BETWEEN, 0xED, 0xED, AFTER_ED),
-    (BETWEEN, 0xF1, 0xF3, 3),
+    (BETWEEN, 0xEE, 0xEF, 2),
     (BETWEEN, 0xF0, 0xF0, AFTER_F0),
+    (BETWEEN, 0xF1, 0xF3, 3),
     (BETWEEN, 0xF4, 0xF4, AFTER_F4),
     (1, 0x80, 0xBF, BETWEEN),
     (2, 0x80, 0xBF, 1),
@@ -37,7 +38,7 @@ UTF8 = (  # state, first and last byte, next state
     (AFTER_F0, 0x90, 0xBF, 2),
     (AFTER_F4, 0x80, 0x8F, 2),
 )
-
+"""The ways from a state to the next, of which no two overlap; C and a page are given the same."""
 
 LONGEST_BEGINNING = 3
 """Maximum bytes of an incomplete character."""

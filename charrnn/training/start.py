@@ -140,7 +140,7 @@ def open_start(
     from charrnn.checkpoint import load_checkpoint, require_language_model
 
     loaded = require_language_model(load_checkpoint(find_checkpoint(options.init_from)))
-    start = Start(loaded, options.extend_vocabulary)
+    start = Start(loaded.in_floats, options.extend_vocabulary)
     wanted = dict(request.given) | ({"level": config.level} if "level" in given else {})
     _require_agreement(wanted, start)
     if start.extend and start.level == "byte":

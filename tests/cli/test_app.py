@@ -105,7 +105,7 @@ RELEASED = {
     "compress": "--counts --model --out --overwrite",
     "decompress": "--model --out --overwrite",
     "sweep": "--cache --csv --jobs --json --name --out --overwrite --print --test",
-    "export": "--overwrite --weights --float16 --license",
+    "export": "--overwrite --weights --float16 --license --counts",
     "network": "--from-regex --json --out --overwrite",
 }
 

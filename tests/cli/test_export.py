@@ -62,6 +62,7 @@ def test_python_exports_the_same(see, exact_file, workplace):
         ("tiny", "tiny.exe", (), 2),
         ("tiny", "tiny.h", ("--weights", "w.bin"), 2),
         ("tiny", "tiny.c", ("--float16",), 2),
+        ("tiny", "tiny.html", ("--counts",), 2),
         ("tiny", "tiny", (), 2),
         ("tiny", "checkpoints/tiny/best.safetensors", (), 2),
         ("tiny", "no/tiny.c", (), 2),
@@ -72,11 +73,17 @@ def test_what_cannot_be_exported_is_refused(see, model, file, more, status, word
     wording(see("export", model, file, *more, status=status))
 
 
-def test_a_folder_for_a_hub_is_a_model(see, tmp_path):
-    see("export", "tiny", f"{tmp_path}/plays/", "--license", "mit")
+def test_a_folder_for_a_hub_is_a_model(see, tmp_path, wording):
+    """A slash at the end, or a folder that is there, means a folder, whatever its name."""
+    see("export", "tiny", f"{tmp_path}/plays-1.0/", "--license", "mit")
     ask = ("--seed", 1, "--length", 30)
-    assert see("sample", tmp_path / "plays", *ask).out == see("sample", "tiny", *ask).out
-    assert "license" in (tmp_path / "plays" / "README.md").read_text()
+    assert see("sample", tmp_path / "plays-1.0", *ask).out == see("sample", "tiny", *ask).out
+    card = (tmp_path / "plays-1.0" / "README.md").read_text()
+    assert "charrnn sample plays-1.0/ " in card
+    again = ("export", "tiny", tmp_path / "plays-1.0", "--license", "cc0-1.0")
+    wording(see(*again, status=2))
+    see(*again, "--overwrite")
+    assert "cc0" in (tmp_path / "plays-1.0" / "README.md").read_text()
 
 
 def test_an_onnx_file_is_written(see, tmp_path):

@@ -1,6 +1,7 @@
 """Exact models: the same numbers in any order and any shape, and the same text in C."""
 
 import itertools
+import os
 import shutil
 import subprocess
 from decimal import Decimal
@@ -24,7 +25,8 @@ from charrnn.exact.arithmetic import (
     inverse_root,
     tanh_knots,
 )
-from charrnn.exact.model import Matrix, exact
+from charrnn.exact.matrix import Matrix
+from charrnn.exact.model import exact
 from charrnn.exact.numbers import ExactNumbers, draw
 from charrnn.export.c_program import write_c
 from charrnn.export.page_model import page_model
@@ -64,7 +66,7 @@ def test_an_inverse_root_is_what_integers_give(x):
 @given(st.lists(st.floats(-30, 30), min_size=2, max_size=50), st.floats(0.01, 10))
 def test_the_odds_are_near_to_a_softmax(logits, temperature):
     logits = np.floor(np.array(logits) * 2**12) / 2**12
-    odds = integer_odds(logits, temperature)
+    odds = integer_odds(logits / temperature)
     assert odds.max() == 2**26
     assert (odds == np.floor(odds)).all()
     expected = softmax(logits / temperature)
@@ -81,6 +83,7 @@ def test_layer_norm_is_near_to_the_real_one():
     gain, shift = np.floor(random.standard_normal((2, 64)) * 2**12) / 2**12
     expected = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-5)
     found = ExactOps(ACTIVATION).layer_norm(h, gain, shift)
+    assert (ExactOps(ACTIVATION).layer_norm(h.astype(np.float32), gain, shift) == found).all()
     assert np.abs(found - (expected * gain + shift)).max() < 2e-3
 
 
@@ -187,10 +190,13 @@ def test_samples_are_the_same_alone_and_side_by_side():
         assert "".join(piece.text for piece in alone) == text
 
 
-def test_weights_of_an_exact_model_cannot_be_changed():
-    model = exact(network("lstm"))
-    with pytest.raises(UsageError):
-        model.with_weights(model.weights)
+def test_an_exact_model_is_a_network_in_floating_point_too():
+    model = network("gru")
+    other = exact(model).in_floats()
+    assert not other.is_exact
+    ids = np.random.default_rng(3).integers(0, 90, 40)
+    found, expected = (m.head(m.run(ids, m.initial_state())[0]) for m in (other, exact(model)))
+    assert np.abs(found - expected).max() < 0.05
 
 
 # --- C ----------------------------------------------------------------------------------------------------------------
@@ -223,7 +229,7 @@ def written(program, *arguments):
 def test_a_program_in_c_writes_the_same_text(kind, tmp_path):
     model = exact(network(kind))
     program = compiled(tmp_path, model)
-    for temperature, seed, prompt in ((0.8, 7, "abc"), (0, 1, "é€"), (2, 2**40 + 3, "")):
+    for temperature, seed, prompt in ((0.8, 7, "abc"), (0, 1, "é€"), (1e-200, 2**40 + 3, "")):
         arguments = ("--temp", temperature, "--seed", seed, "--length", 150, "--prompt", prompt)
         text, error, status = written(program, *arguments)
         assert (error, status) == ("", 0)
@@ -265,10 +271,23 @@ def test_weights_may_stand_beside_the_program(tmp_path):
 @needs_compiler
 def test_a_program_refuses_what_it_does_not_know(tmp_path):
     program = compiled(tmp_path, exact(network("elman")))
-    for arguments in (("--temp", "warm"), ("--seed",), ("--top-k", 3), ("--length", -1)):
+    numbers = [("--seed", x) for x in ("1e3", "-1", " 1", "", 2**64)]
+    broken = [b"\x80", b"a\xbf", b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80", b"\xed\xa0\x80"]
+    broken += [
+        b"\xf0\x80\x80\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xf5\x80\x80\x80",
+        b"\xff",
+        b"\xe2\x82",
+        b"\xc3",
+    ]
+    prompts = [("--prompt", os.fsdecode(text)) for text in broken]
+    others = (("--temp", "warm"), ("--temp", "nan"), ("--seed",), ("--top-k", 3), ("--length", -1))
+    for arguments in (*numbers, *prompts, *others):
         text, error, status = written(program, *arguments)
         assert (text, status) == ("", 2)
         assert error.count("\n") == 1
+    assert written(program, "--seed", 2**64 - 1, "--length", 1)[2] == 0
 
 
 @needs_compiler

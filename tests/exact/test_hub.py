@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -61,6 +62,22 @@ def test_the_card_says_what_is_known(tmp_path, workplace):
     assert card.startswith('---\nlicense: "cc0-1.0"\n')
     assert f"{tiny_run.metrics['best_val_nats_per_char']:.4f}" in card
     assert tiny_run.run["corpus"]["fingerprint"] in card
+
+
+HOSTILE = "a <b>`c` [d](javascript:e)\n\n# f\r\n```\x1b[31m'; rm -rf g"
+
+
+def test_a_hostile_name_is_one_harmless_line(tmp_path):
+    model, place = network("elman"), tmp_path / "it's; a -folder"
+    write_folder(Checkpoint(model), place, title=HOSTILE, license_name=HOSTILE)
+    card = (place / "README.md").read_text()
+    assert [line for line in card.splitlines() if line.startswith("# ")] == [
+        r"# a \<b\>\`c\` \[d\]\(javascript\:e\) \# f \`\`\` \[31m\'\; rm -rf g"
+    ]
+    assert card.splitlines()[1] == f"license: {json.dumps(HOSTILE)}"
+    assert "\x1b" not in card
+    (line,) = re.findall(r"^charrnn sample (.*)$", card, re.MULTILINE)
+    assert shlex.split(line) == ["it's; a -folder/", "--prompt", "The "]
 
 
 def test_an_exact_model_has_no_such_folder(tmp_path):

@@ -24,7 +24,7 @@ from charrnn.sampling.infill import search as search_module
 from charrnn.sampling.infill.pruning import prune
 from charrnn.sampling.infill.search import BEAM, BEAM_OF_DRAWS, infill
 from charrnn.sampling.infill.template import MAX_CHARACTERS, Gap, Template, parse_template
-from charrnn.text.utf8 import BETWEEN, FORBIDDEN, spelling_table
+from charrnn.text.utf8 import BETWEEN, FORBIDDEN, UTF8, spelling_table
 from charrnn.text.vocabulary import Vocabulary
 
 ABCD = Vocabulary("char", sorted(map(ord, "abcd")))
@@ -241,6 +241,12 @@ def test_the_first_and_last_character_of_each_range_of_utf8_can_be_spelt():
         assert spells(FREE, chr(point).encode())
     for broken in (b"\xed\xa0\x80", b"\xe0\x80\x80", b"\xf4\x90\x80\x80", b"\xc0\x80"):
         assert not spells(FREE, broken)
+
+
+def test_no_two_ways_of_utf8_overlap():
+    """So it does not matter in which order a program looks for the way of a byte."""
+    ways = [(state, byte) for state, low, high, _ in UTF8 for byte in range(low, high + 1)]
+    assert len({*ways}) == len(ways)
 
 
 def test_no_byte_leads_to_characters_of_which_a_part_is_banned():

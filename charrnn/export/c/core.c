@@ -103,17 +103,18 @@ static void predict(void) {
     for (k = 0; k < SYMBOLS; k++) logits[k] = (int32_t)shifted(logits[k] + VECTORS[HEAD_BIAS + k], 4);
 }
 
-/* the odds of each symbol, from 0 to 2^26, by exp((logit - largest) / temperature); 0 of what may not come */
+/* the odds of each symbol, from 0 to 2^26, by exp(logit / temperature - largest); 0 of what may not come */
 static uint64_t weigh(double temperature, const uint8_t *allowed, int banned) {
-    int k, best = -1;
+    int k, best = -1, origin;
     uint64_t total = 0;
     for (k = 0; k < SYMBOLS; k++)
         if (k != banned && (!allowed || allowed[k]) && (best < 0 || logits[k] > logits[best])) best = k;
+    origin = temperature < 1e-100 ? logits[best] : 0; /* so that no quotient overflows */
     for (k = 0; k < SYMBOLS; k++) {
         odds[k] = 0;
         if (k == banned || (allowed && !allowed[k])) continue;
         if (temperature > 0) {
-            double below = (logits[best] - logits[k]) / 4096.0 / temperature;
+            double below = (logits[best] - origin) / 4096.0 / temperature - (logits[k] - origin) / 4096.0 / temperature;
             if (below < 24) {
                 int32_t steps = (int32_t)(below * 4096.0 + 0.5);
                 if (steps < 24 * 4096)

@@ -1,4 +1,5 @@
 /* ---- the program ---- */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,19 @@ static void fail(const char *what, const char *value) {
     exit(2);
 }
 
-static double number(const char *option, const char *text, double least) {
+static double number(const char *option, const char *text) {
     char *end;
     double value = strtod(text ? text : "", &end);
-    if (!text || end == text || *end || !(value >= least)) fail("expected a number after ", option);
+    if (!text || end == text || *end || !(value >= 0)) fail("expected a number, 0 or more, after ", option);
+    return value;
+}
+
+static uint64_t whole(const char *option, const char *text) {
+    unsigned long long value;
+    errno = 0;
+    value = strtoull(text ? text : "", NULL, 10);
+    if (!text || !*text || text[strspn(text, "0123456789")] || errno)
+        fail("expected a whole number below 2^64 after ", option);
     return value;
 }
 
@@ -36,19 +46,22 @@ static void load(const char *path) {
 }
 #endif
 
-#if BYTES
-static int spelling; /* where in a character: 0 between two, 1 to 3 bytes to come, or after E0, ED, F0, F4 */
-
+/* where in a character one more byte of UTF-8 leads: 0 between two, else what must follow; -1: it may not stand there */
 static int spelled(int state, int byte) {
-    static const uint8_t WAYS[][4] = {{0, 0, 0x7F, 0}, {0, 0xC2, 0xDF, 1}, {0, 0xE0, 0xE0, 4}, {0, 0xED, 0xED, 5},
-        {0, 0xE1, 0xEF, 2}, {0, 0xF0, 0xF0, 6}, {0, 0xF4, 0xF4, 7}, {0, 0xF1, 0xF3, 3}, {1, 0x80, 0xBF, 0},
-        {2, 0x80, 0xBF, 1}, {3, 0x80, 0xBF, 2}, {4, 0xA0, 0xBF, 1}, {5, 0x80, 0x9F, 1}, {6, 0x90, 0xBF, 2},
-        {7, 0x80, 0x8F, 2}};
     size_t k;
-    for (k = 0; k < sizeof WAYS / sizeof *WAYS; k++)
-        if (WAYS[k][0] == state && WAYS[k][1] <= byte && byte <= WAYS[k][2]) return WAYS[k][3];
+    for (k = 0; k < sizeof UTF8 / sizeof *UTF8; k++)
+        if (UTF8[k][0] == state && UTF8[k][1] <= byte && byte <= UTF8[k][2]) return UTF8[k][3];
     return -1;
 }
+
+static void require_utf8(const char *text) {
+    int state = 0;
+    for (; *text && state >= 0; text++) state = spelled(state, (uint8_t)*text);
+    if (state) fail("the prompt is not UTF-8", "");
+}
+
+#if BYTES
+static int spelling; /* the state after what was written */
 
 static int next_symbol(const char **text) { return **text ? (uint8_t)*(*text)++ : -1; }
 static int put(int symbol) { /* the characters that it completes */
@@ -67,14 +80,10 @@ static const uint8_t *allowed(void) {
 #else
 static int next_symbol(const char **text) {
     const uint8_t *s = (const uint8_t *)*text;
-    uint32_t point = *s;
     int k, more = *s < 0x80 ? 0 : *s < 0xE0 ? 1 : *s < 0xF0 ? 2 : 3, low = 0, high = SYMBOLS - (UNKNOWN >= 0) - 1;
+    uint32_t point = more ? *s & (0x3F >> more) : *s;
     if (!*s) return -1;
-    if (more) point = *s & (0x3F >> more);
-    for (k = 1; k <= more; k++) {
-        if ((s[k] & 0xC0) != 0x80) fail("the prompt is not UTF-8", "");
-        point = point << 6 | (s[k] & 0x3F);
-    }
+    for (k = 1; k <= more; k++) point = point << 6 | (s[k] & 0x3F);
     *text += more + 1;
     while (low < high) {
         int middle = (low + high) / 2;
@@ -88,19 +97,9 @@ static int next_symbol(const char **text) {
 
 static int put(int symbol) {
     uint32_t p = POINTS[symbol];
-    if (p < 0x80) putchar((int)p);
-    else {
-        if (p < 0x800) putchar((int)(0xC0 | p >> 6));
-        else {
-            if (p < 0x10000) putchar((int)(0xE0 | p >> 12));
-            else {
-                putchar((int)(0xF0 | p >> 18));
-                putchar((int)(0x80 | (p >> 12 & 0x3F)));
-            }
-            putchar((int)(0x80 | (p >> 6 & 0x3F)));
-        }
-        putchar((int)(0x80 | (p & 0x3F)));
-    }
+    int more = p < 0x80 ? 0 : p < 0x800 ? 1 : p < 0x10000 ? 2 : 3, k;
+    putchar((int)(more ? (0xFF00 >> (more + 1) & 0xFF) | p >> 6 * more : p));
+    for (k = more - 1; k >= 0; k--) putchar((int)(0x80 | (p >> 6 * k & 0x3F)));
     return 1;
 }
 
@@ -110,18 +109,15 @@ static const uint8_t *allowed(void) { return NULL; }
 int main(int argc, char **argv) {
     const char *prompt = "", *weights = WEIGHTS_FILE, *rest;
     double temperature = DEFAULT_TEMPERATURE;
-    uint64_t seed = (uint64_t)time(NULL);
-    long length = DEFAULT_LENGTH, k = 0;
+    uint64_t seed = (uint64_t)time(NULL), length = DEFAULT_LENGTH, k = 0;
     int symbol, n;
     for (n = 1; n < argc; n += 2) {
         const char *value = n + 1 < argc ? argv[n + 1] : NULL;
         if (!strcmp(argv[n], "--prompt") && value) prompt = value;
-        else if (!strcmp(argv[n], "--temp")) temperature = number(argv[n], value, 0);
-        else if (!strcmp(argv[n], "--length")) length = (long)number(argv[n], value, 0);
-        else if (!strcmp(argv[n], "--seed")) {
-            number(argv[n], value, 0);
-            seed = strtoull(value, NULL, 10);
-        } else if (!strcmp(argv[n], "--weights") && value) weights = value;
+        else if (!strcmp(argv[n], "--temp")) temperature = number(argv[n], value);
+        else if (!strcmp(argv[n], "--length")) length = whole(argv[n], value);
+        else if (!strcmp(argv[n], "--seed")) seed = whole(argv[n], value);
+        else if (!strcmp(argv[n], "--weights") && value) weights = value;
         else fail("usage: [--prompt TEXT] [--temp T] [--seed N] [--length N]" WEIGHTS_USAGE "; not ", argv[n]);
     }
 #ifdef WEIGHTS_BESIDE
@@ -129,6 +125,7 @@ int main(int argc, char **argv) {
 #else
     (void)weights;
 #endif
+    require_utf8(prompt);
     charrnn_seed(seed, 0);
     charrnn_reset();
     if (ITEM_END >= 0) charrnn_read(ITEM_END);
@@ -140,7 +137,7 @@ int main(int argc, char **argv) {
     while (k < length) {
         symbol = charrnn_draw(temperature, allowed());
         if (symbol == ITEM_END) break;
-        k += put(symbol);
+        k += (uint64_t)put(symbol);
         charrnn_read(symbol);
     }
     if (ITEM_END >= 0) putchar('\n');

@@ -31,8 +31,13 @@ const [SUM_TANH, SUM_SIGMA, MEMORY_TANH, PEEPHOLE_SIGMA, RESET_TANH] = [3, 4, 1,
 
 // --- products ---
 
-// A WebAssembly module, byte by byte, with one function: rows(weights, input, output, rows, columns) stores, for each
-// row, the sum of the products of 16-bit integers, eight at a time. `columns` is a multiple of 8.
+const TOGETHER = 4; // rows whose sums are computed side by side, so that each input is loaded once for all of them
+const AT_ONCE = 8; // columns of a vector instruction
+const WIDEST = 2048; // columns of which no sum of products exceeds 32 bits in a lane
+const padded = (count, to) => to * Math.ceil(count / to);
+
+// A WebAssembly module, byte by byte, with one function: rows(weights, input, output, blocks, columns) stores, for each of
+// TOGETHER rows in a block, the sum of the products of 8-bit weights and 16-bit inputs. `columns` is a multiple of AT_ONCE.
 function productModule() {
   const number = (value) => {
     const bytes = []; // LEB128, signed
@@ -43,55 +48,58 @@ function productModule() {
       bytes.push(byte | 128);
     }
   };
-  const section = (id, ...content) => [id, ...number2(content.flat().length), ...content.flat()];
-  const number2 = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...number2(value >> 7)]); // unsigned
-  const [WEIGHTS, INPUT, OUTPUT, ROWS, COLUMNS, AT, LEFT, SUM] = [0, 1, 2, 3, 4, 5, 6, 7];
+  const length = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...length(value >> 7)]); // LEB128, unsigned
+  const section = (id, ...content) => [id, ...length(content.flat().length), ...content.flat()];
+  const [WEIGHTS, INPUT, OUTPUT, BLOCKS, COLUMNS, AT, LEFT, LOADED, SUMS] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   const get = (local) => [0x20, local];
   const set = (local) => [0x21, local];
   const add = (local, value) => [...get(local), 0x41, ...number(value), 0x6a, ...set(local)];
-  const load = (local) => [...get(local), 0xfd, 0, 4, 0]; // v128.load
   const loop = (body, condition) => [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b];
-  const lane = (k) => [...get(SUM), 0xfd, 0x1b, k, 0xac]; // i32x4.extract_lane, i64.extend_i32_s
+  const rows = (each) => Array.from({ length: TOGETHER }, (_, row) => each(row)).flat();
+  const lane = (row, k) => [...get(SUMS + row), 0xfd, 0x1b, k, 0xac]; // i32x4.extract_lane, i64.extend_i32_s
   const inner = [
-    ...[...get(SUM), ...load(WEIGHTS), ...load(AT), 0xfd, 0xba, 1, 0xfd, 0xae, 1, ...set(SUM)], // dot_i16x8_s, add
-    ...[...add(WEIGHTS, 16), ...add(AT, 16), ...add(LEFT, -8)],
+    ...[...get(AT), 0xfd, 0, 4, 0, ...set(LOADED)], // v128.load
+    ...rows((row) => [
+      ...[...get(WEIGHTS), 0xfd, 1, 3, ...length(AT_ONCE * row)], // v128.load8x8_s
+      ...[...get(LOADED), 0xfd, 0xba, 1, ...get(SUMS + row), 0xfd, 0xae, 1, ...set(SUMS + row)], // dot_i16x8_s, add
+    ]),
+    ...[...add(WEIGHTS, AT_ONCE * TOGETHER), ...add(AT, 2 * AT_ONCE), ...add(LEFT, -AT_ONCE)],
   ];
   const outer = [
     ...[...get(INPUT), ...set(AT), ...get(COLUMNS), ...set(LEFT)],
-    ...[0xfd, 12, ...new Array(16).fill(0), ...set(SUM)], // v128.const
+    ...rows((row) => [0xfd, 12, ...new Array(16).fill(0), ...set(SUMS + row)]), // v128.const
     ...loop(inner, get(LEFT)),
-    ...[...get(OUTPUT), ...lane(0), ...lane(1), 0x7c, ...lane(2), 0x7c, ...lane(3), 0x7c], // i64.add
-    ...[0xb9, 0x39, 3, 0], // f64.convert_i64_s, f64.store
-    ...[...add(OUTPUT, 8), ...add(ROWS, -1)],
+    ...rows((row) => [
+      ...[...get(OUTPUT), ...lane(row, 0), ...lane(row, 1), 0x7c, ...lane(row, 2), 0x7c, ...lane(row, 3), 0x7c], // i64.add
+      ...[0xb9, 0x39, 3, ...length(8 * row)], // f64.convert_i64_s, f64.store
+    ]),
+    ...[...add(OUTPUT, 8 * TOGETHER), ...add(BLOCKS, -1)],
   ];
-  const body = [2, 2, 0x7f, 1, 0x7b, ...loop(outer, get(ROWS)), 0x0b]; // locals: two i32, one v128
+  const body = [2, 2, 0x7f, 1 + TOGETHER, 0x7b, ...loop(outer, get(BLOCKS)), 0x0b]; // locals: i32 and v128
   return new Uint8Array([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [1, 0x60, 5, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0]),
     ...section(2, [1, 1, 0x61, 1, 0x6d, 2, 0, 0]), // the memory, a.m
     ...section(3, [1, 0]),
     ...section(7, [1, 1, 0x66, 0, 0]), // f
-    ...section(10, [1, ...number2(body.length), ...body]),
+    ...section(10, [1, ...length(body.length), ...body]),
   ]);
 }
 
-const WIDEST = 2048; // columns of which no sum of products exceeds 32 bits in a lane
-const padded = (columns) => 8 * Math.ceil(columns / 8);
-
-// The matrices in the memory of a WebAssembly module, or without one in an array.
+// Products of matrices and vectors: the matrices in the memory of a WebAssembly module, or without one where they are.
 class Products {
   constructor(matrices) {
-    const widest = padded(Math.max(...matrices.map((matrix) => matrix.columns)));
-    const tallest = Math.max(...matrices.map((matrix) => matrix.rows));
+    const widest = padded(Math.max(...matrices.map((matrix) => matrix.columns)), AT_ONCE);
+    const tallest = padded(Math.max(...matrices.map((matrix) => matrix.rows)), TOGETHER);
     let end = 0;
     const place = (bytes) => {
       const begin = end;
-      end += 16 * Math.ceil(bytes / 16);
+      end += padded(bytes, 16);
       return begin;
     };
     this.inputAt = place(2 * widest);
     this.outputAt = place(8 * tallest);
-    for (const matrix of matrices) matrix.at = place(2 * matrix.rows * padded(matrix.columns));
+    for (const matrix of matrices) matrix.at = place(padded(matrix.rows, TOGETHER) * padded(matrix.columns, AT_ONCE));
     this.run = null;
     let buffer = null;
     if (widest <= WIDEST) {
@@ -100,46 +108,52 @@ class Products {
         const module = new WebAssembly.Module(productModule());
         this.run = new WebAssembly.Instance(module, { a: { m: memory } }).exports.f;
         buffer = memory.buffer;
+        for (const matrix of matrices) this.lay(matrix, new Int8Array(buffer, matrix.at));
       } catch {
         // no WebAssembly, or none with vectors: plain JavaScript
       }
     }
-    buffer ??= new ArrayBuffer(end);
-    this.numbers = new Int16Array(buffer);
+    buffer ??= new ArrayBuffer(this.outputAt + 8 * tallest);
     this.input = new Int16Array(buffer, this.inputAt, widest);
     this.output = new Float64Array(buffer, this.outputAt, tallest);
-    for (const matrix of matrices) {
-      const width = padded(matrix.columns);
-      for (let row = 0; row < matrix.rows; row++)
-        for (let k = 0; k < matrix.columns; k++)
-          this.numbers[matrix.at / 2 + row * width + k] = matrix.integers[row * matrix.columns + k];
+  }
+
+  // Put a matrix into memory: for each block of rows the first columns of each row, then the next columns of each.
+  lay({ rows, columns, integers }, numbers) {
+    const width = padded(columns, AT_ONCE);
+    for (let row = 0; row < rows; row++) {
+      const block = (row - (row % TOGETHER)) * width + AT_ONCE * (row % TOGETHER);
+      for (let k = 0; k < columns; k += AT_ONCE)
+        numbers.set(integers.subarray(row * columns + k, row * columns + Math.min(k + AT_ONCE, columns)), block + k * TOGETHER);
     }
   }
 
   // The product of a matrix with a vector in units of 2^-bits, in units of 2^-16.
   of(matrix, vector, bits, result) {
     const { rows, columns, scales } = matrix;
-    const width = padded(columns);
-    this.input.fill(0, columns, width);
-    for (let k = 0; k < columns; k++) this.input[k] = vector[k];
-    if (this.run) this.run(matrix.at, this.inputAt, this.outputAt, rows, width);
-    else this.plain(matrix.at / 2, rows, width);
+    const { input, output } = this;
+    const width = padded(columns, AT_ONCE);
+    input.set(vector);
+    input.fill(0, columns, width);
+    if (this.run) this.run(matrix.at, this.inputAt, this.outputAt, Math.ceil(rows / TOGETHER), width);
+    else this.plain(matrix);
     const unit = 2 ** -(matrix.bits + bits - 16);
-    for (let row = 0; row < rows; row++) result[row] = Math.floor(this.output[row] * scales[row] * unit + 0.5);
+    for (let row = 0; row < rows; row++) result[row] = Math.floor(output[row] * scales[row] * unit + 0.5);
     return result;
   }
 
-  plain(at, rows, width) {
-    const { numbers, input, output } = this;
+  plain({ rows, columns, integers }) {
+    const { input, output } = this;
+    let at = 0;
     for (let row = 0; row < rows; row++) {
       let sum = 0;
-      for (let begin = 0; begin < width; begin += 512) {
+      for (let begin = 0; begin < columns; begin += 512) {
         let part = 0;
-        for (let k = begin; k < Math.min(begin + 512, width); k++) part = (part + numbers[at + k] * input[k]) | 0;
+        for (let k = begin; k < Math.min(begin + 512, columns); k++) part = (part + integers[at + k] * input[k]) | 0;
         sum += part;
       }
       output[row] = sum;
-      at += width;
+      at += columns;
     }
   }
 }
@@ -330,27 +344,54 @@ class ExactModel {
   // The logits after a state, in units of 2^-12.
   logits(state) {
     const top = this.numLayers - 1;
-    const sums = this.products.of(this.matrices[1], this.passed(top, state[top].h), this.passedBits, new Float64Array(this.symbols));
-    return sums.map((sum, k) => shifted(sum + this.headBias[k], 4));
+    const made = new Float64Array(this.symbols);
+    this.products.of(this.matrices[1], this.passed(top, state[top].h), this.passedBits, made);
+    for (let k = 0; k < made.length; k++) made[k] = Math.floor((made[k] + this.headBias[k]) / 16 + 0.5);
+    return made;
   }
 
   // The odds of each symbol, integers up to 2^26; 0 for what `allowed` (a function of the symbol) leaves out.
-  odds(logits, temperature = 1, allowed = () => true) {
-    const [coarse, fine] = [this.coarse, this.fine];
+  odds(logits, temperature = 1, allowed = null) {
+    if (temperature === 0) return this.greedyOdds(logits, allowed);
+    return this.oddsOf(this.divided(logits, temperature, allowed));
+  }
+
+  // Logits, from units of 2^-12, divided by a temperature; -Infinity for what may not come.
+  divided(logits, temperature, allowed) {
+    const origin = temperature < 1e-100 ? logits[this.likeliest(logits, allowed)] : 0; // so that no quotient overflows
+    const made = new Float64Array(logits.length);
+    for (let k = 0; k < made.length; k++)
+      made[k] = allowed && !allowed(k) ? -Infinity : (logits[k] - origin) / 4096 / temperature;
+    return made;
+  }
+
+  oddsOf(divided) {
+    const { coarse, fine } = this;
+    let largest = -Infinity;
+    for (let k = 0; k < divided.length; k++) if (divided[k] > largest) largest = divided[k];
+    const made = new Float64Array(divided.length);
+    for (let k = 0; k < made.length; k++) {
+      const steps = Math.floor(Math.min(largest - divided[k], 24) * 4096 + 0.5);
+      if (steps < 24 * 4096) made[k] = Math.floor((coarse[steps >> 8] * fine[steps & 255]) / 2 ** 26);
+    }
+    return made;
+  }
+
+  greedyOdds(logits, allowed) {
+    const best = this.likeliest(logits, allowed);
+    return Float64Array.from(logits, (_, k) => (k === best ? 2 ** 26 : 0));
+  }
+
+  likeliest(logits, allowed) {
     let best = -1;
-    for (let k = 0; k < logits.length; k++) if (allowed(k) && (best < 0 || logits[k] > logits[best])) best = k;
-    return logits.map((logit, k) => {
-      if (!allowed(k)) return 0;
-      if (temperature === 0) return k === best ? 2 ** 26 : 0;
-      const steps = Math.floor(Math.min((logits[best] - logit) / 4096 / temperature, 384) * 4096 + 0.5);
-      return steps >= 24 * 4096 ? 0 : Math.floor((coarse[steps >> 8] * fine[steps & 255]) / 2 ** 26);
-    });
+    for (let k = 0; k < logits.length; k++) if ((!allowed || allowed(k)) && (best < 0 || logits[k] > logits[best])) best = k;
+    return best;
   }
 
   // The odds with top-p sampling: of the likeliest symbols alone, as few as have the probability `mass` together.
   nucleus(logits, temperature, mass, allowed) {
     if (mass === null || mass >= 1 || temperature === 0) return this.odds(logits, temperature, allowed);
-    const divided = Float64Array.from(logits, (logit, k) => (allowed(k) ? logit / 4096 / temperature : -Infinity));
+    const divided = this.divided(logits, temperature, allowed);
     const largest = divided.reduce((most, one) => Math.max(most, one), -Infinity);
     const parts = divided.map((one) => Math.exp(one - largest));
     const total = parts.reduce((sum, one) => sum + one, 0);
@@ -360,7 +401,7 @@ class ExactModel {
       sum += parts[order[kept.size]] / total;
       kept.add(order[kept.size]);
     }
-    return this.odds(divided.map((one) => one * 4096), 1, (symbol) => kept.has(symbol));
+    return this.oddsOf(divided.map((one, symbol) => (kept.has(symbol) ? one : -Infinity)));
   }
 
   // What comes back at the next step of a Jordan network: probabilities in units of 2^-14.
@@ -372,7 +413,8 @@ class ExactModel {
 
   // The symbol that a random word picks.
   draw(odds, word) {
-    const total = odds.reduce((sum, one) => sum + one, 0);
+    let total = 0;
+    for (let k = 0; k < odds.length; k++) total += odds[k];
     const target = Number((BigInt(word) * BigInt(total)) >> 32n);
     let sum = 0;
     for (let k = 0; k < odds.length; k++) if ((sum += odds[k]) > target) return k;
@@ -404,7 +446,7 @@ class ExactModel {
     const state = this.start();
     const text = this.itemEnd >= 0 ? [this.itemEnd, ...this.encode(prompt)] : this.encode(prompt || (this.newline < 0 ? "" : "\n"));
     for (const symbol of text) this.read(symbol, state);
-    const spelling = this.points ? null : new Spelling();
+    const spelling = this.utf8 && new Spelling(this.utf8);
     let left = length;
     for (const [symbol, piece] of this.following({ state, words: new RandomWords(seed, index), temperature, spelling })) {
       if (symbol === this.itemEnd || left <= 0) return;
@@ -426,19 +468,14 @@ function inverseRoot(x) {
   return made;
 }
 
-// Which bytes may come next in UTF-8, and the characters that they spell (Unicode Standard, table 3-7).
+// Which bytes may come next in UTF-8, and the characters that they spell; ways: see charrnn/text/utf8.py.
 class Spelling {
-  static WAYS = [
-    ...[[0, 0x00, 0x7f, 0], [0, 0xc2, 0xdf, 1], [0, 0xe0, 0xe0, 4], [0, 0xed, 0xed, 5], [0, 0xe1, 0xef, 2]],
-    ...[[0, 0xf0, 0xf0, 6], [0, 0xf4, 0xf4, 7], [0, 0xf1, 0xf3, 3], [1, 0x80, 0xbf, 0], [2, 0x80, 0xbf, 1]],
-    ...[[3, 0x80, 0xbf, 2], [4, 0xa0, 0xbf, 1], [5, 0x80, 0x9f, 1], [6, 0x90, 0xbf, 2], [7, 0x80, 0x8f, 2]],
-  ];
-
-  state = 0;
-  bytes = [];
+  constructor(ways) {
+    Object.assign(this, { ways, state: 0, bytes: [] });
+  }
 
   next(state, byte) {
-    return Spelling.WAYS.find(([from, low, high]) => from === state && low <= byte && byte <= high)?.[3] ?? -1;
+    return this.ways.find(([from, low, high]) => from === state && low <= byte && byte <= high)?.[3] ?? -1;
   }
 
   allows(byte) {

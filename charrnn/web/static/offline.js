@@ -47,7 +47,7 @@ class ModelInPage {
     let time = performance.now();
     for (let { state } = text, left = length; ; state = text.fresh(), index++) {
       const words = new RandomWords(seed, index);
-      const spelling = model.points ? null : new Spelling();
+      const spelling = model.utf8 && new Spelling(model.utf8);
       for (const [symbol, piece] of model.following({ state, words, temperature, top_p, spelling, edit: text.edit })) {
         if (signal?.aborted) return;
         gathered += piece;
