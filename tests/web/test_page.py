@@ -995,7 +995,7 @@ def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     assert page.evaluate("document.activeElement.id") == "help-title"
     glossary = page.locator("#words dt").all_text_contents()
     assert {*glossary} >= {"unit", "layer", *"hcifgo", "gate", "surprisal", "interest", "span"}
-    assert not {"counts", "hold", "temperature", "attention", "name"} & {*glossary}
+    assert not {"counts", "hold", "temperature", "attention", "name", "AUC"} & {*glossary}
     assert page.locator("#words dd").last.is_visible()
     press("Escape")
     assert page.get_by_role("dialog").count() == 0
@@ -1175,7 +1175,7 @@ def test_the_card_of_the_picked_unit_is_shown_and_leads_to_its_places(look, card
     assert page.locator("#card-body > div").count() == 0
     assert "charrnn units --card L0.c.2" in texts(page, "#card-hint")[0]
     page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L0.f.2'))")
-    assert texts(page, "#card-hint") == ["A gate has none; the unit of the state does."]
+    assert texts(page, "#card-hint") == ["Gates have no cards; the unit whose gate it is has one."]
     page.keyboard.press("s")
     assert page.locator("#card").is_hidden()
 
@@ -1198,7 +1198,9 @@ def test_names_stand_where_units_do(look, carded):
     assert texts(page, "#map-note")[0].endswith(" · inside brackets, AUC 0.97")
     titles = page.locator("#strongest .name", has_text="L0.c.5")
     page.evaluate("t => go(t)", text.index("(") + 1)
-    assert titles.get_attribute("title") == "inside brackets, AUC 0.97"
+    assert titles.get_attribute("aria-description") == "inside brackets, AUC 0.97"
+    titles.hover()
+    assert texts(page, "#tip") == ["L0.c.5 – inside brackets, AUC 0.97"]
 
 
 def test_a_page_has_the_cards_of_units_of_states_that_were_chosen(write):

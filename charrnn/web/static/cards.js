@@ -17,7 +17,7 @@ class UnitCard {
     const card = unit && data.cards?.[unit.name];
     this.section.hidden = !unit || !$("between").hidden; // models of pairs have no cards
     if (!unit) return;
-    $("card-title").textContent = `Card of ${unit.name}`;
+    fill($("card-title"), ["card", "Card"], ` of ${unit.name}`);
     const isState = data.source.states.includes(unit.what);
     $("card-ask").hidden = Boolean(card) || !this.ask || !isState;
     $("card-hint").textContent = card
@@ -25,8 +25,8 @@ class UnitCard {
       : isState
         ? this.ask
           ? ""
-          : `Not on this page: charrnn units --card ${unit.name} prints it, and visualize --html --unit ${unit.name} has it.`
-        : "A gate has none; the unit of the state does.";
+          : `Not on this page. To get it, type charrnn units --card ${unit.name}, or make a page with charrnn visualize --unit ${unit.name} --html.`
+        : "Gates have no cards; the unit whose gate it is has one.";
     $("card-body").replaceChildren(...(card ? this.columns(card) : []));
   }
 
@@ -62,17 +62,17 @@ class UnitCard {
     });
     const scale = card.deviation ? (card.timeScale ? numbered(card.timeScale, noun) : "longer than was measured") : "none";
     const lines = [
-      `mean ${signed(card.mean)}, standard deviation ${card.deviation.toFixed(2)}`,
-      `time scale ${scale}`,
-      `bimodality ${card.bimodality.toFixed(2)}, sparsity ${card.sparsity.toFixed(2)}`,
-      `raised by ${pushes(card.raisedBy)}`,
-      `lowered by ${pushes(card.loweredBy)}`,
+      [`mean ${signed(card.mean)}, standard deviation ${card.deviation.toFixed(2)}`],
+      [["time scale", "time scale"], ` ${scale}`],
+      [["bimodality", "bimodality"], ` ${card.bimodality.toFixed(2)}, `, ["sparsity", "sparsity"], ` ${card.sparsity.toFixed(2)}`],
+      [["raised by", "raised by"], ` ${pushes(card.raisedBy)}`],
+      [["raised by", "lowered by"], ` ${pushes(card.loweredBy)}`],
     ];
     return [
       heading("Values"),
       element("div", { className: "histogram", ariaHidden: "true" }, ...bars),
       element("p", { className: "ends" }, element("span", { textContent: signed(card.low) }), element("span", { textContent: signed(card.high) })),
-      ...lines.map((textContent) => element("p", { textContent })),
+      ...lines.map(line),
     ];
   }
 
@@ -98,12 +98,12 @@ class UnitCard {
         marked: proven,
       }),
     );
-    const none = element("p", { className: "hint", textContent: "None that the text has enough of." });
-    return [heading("Concepts"), bars.length ? element("ol", { className: "bars" }, ...bars) : none];
+    const none = element("p", { className: "hint", textContent: "None: the text has too little of each." });
+    return [heading("Concepts", "concepts"), bars.length ? element("ol", { className: "bars" }, ...bars) : none];
   }
 
   cost({ cost }) {
-    if (!cost) return [heading("Without it"), element("p", { className: "hint", textContent: "Not measured: the text is too short, or units are edited." })];
+    if (!cost) return [heading("Without it", "without it"), element("p", { className: "hint", textContent: "Not measured: the text is too short, or units are edited." })];
     const { bits, low, high, count, others, most } = cost;
     const beside = others.length
       ? `; without each of ${others.length} other units ${signed(others[0], 4)} to ${signed(others.at(-1), 4)}`
@@ -113,7 +113,7 @@ class UnitCard {
       bar({ label, part: lost / full, figure: signed(lost, 3), colors: this.page.ramps.value[2 * STEPS - 4] }),
     );
     const total = `${signed(bits, 4)} bits per ${this.page.data.noun} (${signed(low, 3)} to ${signed(high, 3)}) in ${numbered(count, "prediction")}${beside}`;
-    return [heading("Without it"), element("p", { textContent: total }), element("ol", { className: "bars" }, ...bars)];
+    return [heading("Without it", "without it"), element("p", { textContent: total }), element("ol", { className: "bars" }, ...bars)];
   }
 
   contexts(title, places) {
@@ -132,5 +132,12 @@ class UnitCard {
   }
 }
 
-const heading = (textContent) => element("h3", { textContent });
+// A heading, or one with a word of the glossary; and a line with such words.
+const heading = (text, word = null) => filled("h3", [[word, text]]);
+const line = (parts) => filled("p", parts);
+const filled = (tag, parts) => {
+  const made = element(tag);
+  fill(made, ...parts);
+  return made;
+};
 const pushes = (some) => some.map(([character, change]) => `${visible(character)} ${signed(change)}`).join("  ") || "no character";

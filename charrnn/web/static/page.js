@@ -95,6 +95,7 @@ function look() {
   showCharacter(page, t);
   page.legend.point(t);
   page.guesses.draw(page.at);
+  page.tips.settle();
 }
 
 function inWords(t) {
@@ -381,7 +382,7 @@ function start() {
   page.card = new UnitCard($("card"), page);
   page.legend = new Legend($("legend"));
   page.guesses = new GuessStrip($("guessed"), $("strip"), page);
-  new Tips($("tip"));
+  page.tips = new Tips($("tip"));
   showIntroduction(!isExplained());
   page.list.changed = () => page.data && page.map.later();
   listenToText();

@@ -20,7 +20,7 @@ async function showPairs(raw) {
   $("sides").replaceChildren(...buttons);
   $("sides").hidden = buttons.length < 2;
   $("between").hidden = !raw.pairs.length;
-  $("between-title").textContent = raw.heading;
+  fill($("between-title"), raw.heading === "Attention" ? ["attention", raw.heading] : raw.heading);
   $("between-hint").textContent = ofTable(raw);
   pairs.tables = raw.pairs.map((pair) => new PairTable(pair, raw.full));
   $("pairs").replaceChildren(...pairs.tables.map(({ table }) => table));

@@ -11,7 +11,8 @@ function element(tag, properties = {}, ...children) {
 
 // A line in a list of bars: a label, a bar (from the middle if `twoSided`), a number.
 function bar({ label, part, figure, colors, title = "", twoSided = false, onClick = null, marked = false }) {
-  const name = element(onClick ? "button" : "span", { className: "name", textContent: label, title });
+  const name = element(onClick ? "button" : "span", { className: "name", textContent: label });
+  if (title) Object.assign(name, { ariaDescription: title }).dataset.tip = title;
   if (onClick) {
     name.type = "button";
     name.addEventListener("click", onClick);

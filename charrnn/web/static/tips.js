@@ -1,6 +1,6 @@
 // Tooltips: what a word means, while the pointer or the keyboard's focus is on it, or after a tap. A word of the glossary
 // is an element with `data-term`: a button for this alone, or the label of a control. Screen readers are given the same
-// sentence as a description: that in the dialog of keys and words.
+// sentence as a description: that in the dialog of words and keys. What else has more to say has it in `data-tip`.
 
 const LEAVING = 150; // milliseconds in which the pointer may go from a word to its tooltip
 
@@ -36,7 +36,7 @@ function describeTerms() {
 class Tips {
   constructor(box) {
     Object.assign(this, { box, word: null, isPinned: false, leaving: null });
-    const wordAt = ({ target }) => target.closest?.("[data-term]");
+    const wordAt = ({ target }, selector = "[data-term], [data-tip]") => target.closest?.(selector);
     document.addEventListener("pointerover", (event) => {
       if (event.pointerType === "touch") return;
       const word = wordAt(event);
@@ -51,7 +51,7 @@ class Tips {
       else if (!box.contains(event.target)) this.hide();
     });
     document.addEventListener("click", (event) => {
-      const word = wordAt(event);
+      const word = wordAt(event, "[data-term]");
       if (this.word && event.target === this.word.control) return; // a click on a label is one on its control, too
       if (!word) return box.contains(event.target) ? undefined : this.hide();
       if (word === this.word && this.isPinned && word.localName === "button") this.hide();
@@ -70,11 +70,12 @@ class Tips {
   }
 
   show(word, isPinned) {
-    const sentence = sentenceOf(word.dataset.term);
+    const { term: own, tip } = word.dataset;
+    const sentence = tip ?? sentenceOf(own);
     if (!sentence) return this.hide();
     clearTimeout(this.leaving);
     Object.assign(this, { word, isPinned });
-    this.box.replaceChildren(element("b", { textContent: word.dataset.term }), ` – ${sentence}`);
+    this.box.replaceChildren(element("b", { textContent: own ?? word.textContent }), ` – ${sentence}`);
     this.box.hidden = false;
     this.place();
   }
@@ -87,6 +88,11 @@ class Tips {
     const room = document.documentElement.clientWidth - offsetWidth - 8;
     style.left = `${Math.max(8, Math.min(left, room))}px`;
     style.top = `${bottom + offsetHeight + 12 < innerHeight ? bottom + 6 : Math.max(8, top - offsetHeight - 6)}px`;
+  }
+
+  // A word that is shown no more has no tooltip.
+  settle() {
+    if (this.word && !this.word.isConnected) this.hide();
   }
 
   leave() {

@@ -96,19 +96,20 @@ const predicts = (data) => data.predicts;
 const looks = () => $("between-title").textContent === "Attention";
 const isLive = () => !$("live").hidden;
 const hasCards = (data) => Boolean(data.cards) || (isLive() && !page.model);
+const hasScores = (data) => hasCards(data) || data.units.some(({ reasons }) => reasons.length);
 const hasCounts = (data) => data.fromCounts || (isLive() && !$("live-predictions").hidden);
 const WORDS = {
-  unit: "one of the numbers that a layer keeps; its address says which: L1.c.49 is number 49 of the numbers c in layer 1, counted from 0",
-  layer: "one of the networks that stand on one another; layer 0 reads the characters, each other layer what the one below passes on",
-  cell: "the kind of the layers, that is, how a layer computes its new numbers from the last ones and from what it reads",
+  unit: "one of the numbers that the network works with; L1.c.49 is number 49 of those called c in layer 1, all counted from 0",
+  layer: "a part of the network; layer 0 reads the characters, layer 1 reads what layer 0 makes of them, and so on",
+  cell: "the kind of layer: how it computes its numbers at each character from the last ones and from what it reads",
   gate: [
-    "a number from 0 (shut) to 1 (open), computed anew at each character, that decides how much of another number passes",
+    "a number from 0 (shut) to 1 (open), computed anew at each character, that decides how much of another number gets through",
     ({ source }) => source.sigmoids.length,
   ],
   attention: ["before the network writes a character, it weighs all characters of the source; the weights together are 100 %", looks],
   interest:
-    "high for a unit whose value swings far and stays for many characters, as if it kept something in mind (standard deviation × correlation with its next value)",
-  prediction: ["the characters that may come next, the most probable first; the one that did come is marked", predicts],
+    "high for a unit whose value swings far, and changes slowly, as if it kept something in mind (standard deviation × correlation of each value with the next one)",
+  prediction: ["the network gives each character a probability to come next; these are the most probable, and the one that did come is marked", predicts],
   surprisal: [
     "how unexpected a character was, in bits: 0 if it was certain, 1 for one chance in two, 2 for one in four, 8 for one in 256",
     predicts,
@@ -118,20 +119,26 @@ const WORDS = {
     "how often each character followed the last few ones in the training text; what they predict can be mixed with what the network predicts",
     hasCounts,
   ],
-  "strongest units": "the units farthest from zero at this character, each measured by its own largest value",
-  span: "some characters that you select; the page then looks for units that are on (far from zero) there, and off just before and after",
+  "strongest units": "the units farthest from zero at this character, each compared with its own largest value",
+  span: "some characters that you select, to find units that are on (far from zero) exactly there, and off just before and after",
   threshold: "how far from zero a unit must be to be on, as a part of its largest value",
+  card: "what one unit does in the whole text: its values, what it follows, what it is good for, and where it is highest and lowest",
   name: [
     "what a unit was found to follow when “charrnn units” compared all units with many concepts, such as quotations, brackets or line lengths",
     ({ units }) => units.some(({ reasons }) => reasons.length),
   ],
   AUC: [
     "how well a unit tells where something is: the chance that its value is higher there than elsewhere; 0.5 is no better than guessing, 1 perfect",
-    hasCards,
+    hasScores,
   ],
+  "|r|": ["how closely a unit rises and falls with a number, such as the length of the line: 0 not at all, 1 perfectly", hasScores],
+  "raised by": ["the characters that raise the unit most, and by how much on average, or lower it most", hasCards],
+  concepts: ["what may hold at a character, say “inside quotes”, and how well the unit’s value tells it (+: higher there, −: lower)", hasCards],
+  "without it": ["how many bits more a character costs on average when the unit does nothing: it stays at its mean; in brackets, how sure that is", hasCards],
   "time scale": ["how many characters it takes until a unit has mostly forgotten its value", hasCards],
   bimodality: ["near 1 for a unit with two values, like a switch; near 0.33 for one whose values lie around their mean", hasCards],
   sparsity: ["near 1 for a unit that is nearly always close to zero; 0 for one that is always equally far from it", hasCards],
+  sampling: ["how the model writes: it draws each next character at random, by the probabilities that it gives", isLive],
   hold: ["keep a unit at one value, whatever the network computes, to see what the network does with it", isLive],
   steer: ["add a number to a unit after each character", isLive],
   temperature: [
