@@ -896,19 +896,23 @@ def test_what_was_expected_stands_under_the_text(look, tiny_model):
     assert 20 < columns < 100
     for at in (0, 400, len(TEXT) - 1):
         page.evaluate("t => go(t)", at)
-        first = max(0, min(at - int(0.6 * columns), len(TEXT) - columns))
+        first = page.evaluate("page.guesses.first")
+        assert first == max(0, at - int(0.6 * columns))
         rows = page.locator("#strip tr").evaluate_all(
             """rows => rows.map((row) => Array.from(row.cells, (cell) => [
                  cell.textContent, cell.className, getComputedStyle(cell).backgroundColor]))"""
         )
         head, *guesses = rows
+        there = min(columns, len(TEXT) - first)
         assert [label for label, _, _ in head] == [
-            visible(c) for c in TEXT[first : first + columns]
+            *map(visible, TEXT[first : first + there]),
+            *[""] * (columns - there),
         ]
         assert [k for k, (_, name, _) in enumerate(head) if name] == [at - first]
         assert len(guesses) == 3
         for rank, row in enumerate(guesses):
-            for k, (label, name, ground) in enumerate(row):
+            assert [label for label, _, _ in row[there:]] == [""] * (columns - there)
+            for k, (label, name, ground) in enumerate(row[:there]):
                 t = first + k
                 assert label == visible(data["names"][ids[t, rank]])
                 came = t + 1 < len(TEXT) and data["names"][ids[t, rank]] == glyph(TEXT[t + 1])
@@ -918,6 +922,7 @@ def test_what_was_expected_stands_under_the_text(look, tiny_model):
     page.evaluate("go(400)")
     page.locator("#strip td.at + td").first.click()
     assert texts(page, "#where") == ["402 of 900"]
+    assert page.evaluate("page.guesses.first") == 400 - int(0.6 * columns)  # nothing has moved
 
 
 def test_words_are_explained_by_pointer_keyboard_and_tap(look, tiny_model):

@@ -80,10 +80,10 @@ class UnitCard {
     const { noun } = this.page.data;
     if (!card.gates.length) return [];
     const lines = card.gates.map(({ name, mean, open, shut, scale }) => {
-      const lasts = scale === null ? "" : `, 1/(1 − mean) ${scale.toFixed(1)} ${noun}s`;
-      return `${name}: mean ${mean.toFixed(3)}, open ${percent(open)}, shut ${percent(shut)}${lasts}`;
+      const lasts = scale === null ? "" : `, memory lasts ${scale.toFixed(1)} ${noun}s`;
+      return [[name, name], `: mean ${mean.toFixed(3)}, open ${percent(open)}, shut ${percent(shut)}${lasts}`];
     });
-    return [heading("Gates"), ...lines.map((textContent) => element("p", { textContent }))];
+    return [heading("Gates", "gate"), ...lines.map(line)];
   }
 
   concepts(card) {

@@ -2,60 +2,71 @@
 // first, colored by probability. The same as `charrnn visualize --predictions` has in the terminal.
 
 const COLUMN = 1.55; // the width of a column, in parts of the size of the type
-const BEFORE = 0.6; // the part of the columns that stand before the cursor
+const BEFORE = 0.6; // the part of the columns before the cursor, when they move
+const MARGIN = 2; // columns that stay beside the cursor
 
 class GuessStrip {
   constructor(section, table, page) {
-    Object.assign(this, { section, table, page, rows: [], size: 0 });
+    Object.assign(this, { section, table, page, rows: [], first: 0, columns: 0 });
     table.addEventListener("click", ({ target }) => {
-      const t = Number(target.closest("td")?.dataset.t ?? NaN);
-      if (t >= 0) page.go(t, true);
+      const cell = target.closest("td");
+      if (cell && this.first + cell.cellIndex < page.data.length) page.go(this.first + cell.cellIndex, true);
     });
-    new ResizeObserver(() => this.page.data && this.draw(this.at ?? 0)).observe(section);
+    new ResizeObserver(() => this.measure()).observe(section);
   }
 
   set(data) {
     this.section.hidden = !data.choices || !data.predicts;
-    this.made = "";
+    this.make(this.columns, data.choices);
   }
 
-  // Make the cells, if the number of columns or guesses has changed.
-  make(columns, guesses) {
-    const key = `${columns} ${guesses}`;
-    if (key === this.made) return;
-    this.made = key;
-    this.rows = Array.from({ length: 1 + guesses }, () => Array.from({ length: columns }, () => element("td")));
-    this.table.replaceChildren(element("tbody", {}, ...this.rows.map((cells) => element("tr", {}, ...cells))));
-  }
-
-  draw(at) {
-    this.at = at;
-    if (this.section.hidden) return;
-    const { data, ramps } = this.page;
+  // As many columns as there is room for.
+  measure() {
+    const { data, at } = this.page;
+    if (!data || this.section.hidden) return;
     const size = parseFloat(getComputedStyle(this.table).fontSize);
-    const columns = Math.max(1, Math.min(data.length, Math.floor(this.section.clientWidth / (COLUMN * size))));
-    this.make(columns, data.choices);
-    const first = Math.max(0, Math.min(at - Math.floor(BEFORE * columns), data.length - columns));
-    for (let k = 0; k < columns; k++) this.column(k, first + k, data, ramps);
+    this.make(Math.max(1, Math.floor(this.section.clientWidth / (COLUMN * size))), data.choices);
+    this.draw(at);
   }
 
-  column(k, t, data, ramps) {
-    const [head, ...cells] = this.rows.map((row) => row[k]);
-    this.fill(head, t, visible(data.labels[data.columns[t]]), null);
-    head.className = t === this.at ? "at" : "";
-    const next = nextOf(data, t);
-    cells.forEach((cell, rank) => {
+  // Make the cells, if there were others.
+  make(columns, guesses) {
+    if (this.columns === columns && this.rows.length === 1 + guesses) return;
+    this.columns = columns;
+    this.rows = Array.from({ length: 1 + guesses }, () => Array.from({ length: columns }, () => ({ cell: element("td"), key: "" })));
+    const rows = this.rows.map((cells) => element("tr", {}, ...cells.map(({ cell }) => cell)));
+    this.table.replaceChildren(element("tbody", {}, ...rows));
+  }
+
+  // The columns move only when the cursor comes to their end, and of the cells only what is different is written.
+  draw(at) {
+    const { columns, section } = this;
+    if (section.hidden || !columns) return;
+    if (at < this.first + MARGIN || at >= this.first + columns - MARGIN) this.first = Math.max(0, at - Math.floor(BEFORE * columns));
+    for (let k = 0; k < columns; k++) this.column(k, this.first + k, at);
+  }
+
+  column(k, t, at) {
+    const { data, ramps } = this.page;
+    const isThere = t < data.length;
+    this.fill(this.rows[0][k], isThere ? data.labels[data.columns[t]] : "", "", t === at ? "at" : "");
+    const next = isThere ? nextOf(data, t) : null;
+    for (let rank = 0; rank < data.choices; rank++) {
       const place = t * data.choices + rank;
-      const part = data.chances[place] / data.certain;
-      this.fill(cell, t, visible(data.names[data.guesses[place]]), ramps.chance[Math.round(part * (ramps.chance.length - 1))]);
-      cell.className = data.guesses[place] === next ? "came" : "";
-    });
+      const level = isThere ? Math.round((data.chances[place] / data.certain) * (ramps.chance.length - 1)) : 0;
+      const label = isThere ? data.names[data.guesses[place]] : "";
+      this.fill(this.rows[1 + rank][k], label, isThere ? ramps.chance[level] : "", isThere && data.guesses[place] === next ? "came" : "");
+    }
   }
 
-  fill(cell, t, label, color) {
-    cell.dataset.t = t;
-    if (cell.textContent !== label) cell.textContent = label;
-    cell.style.background = color ? `rgb(${color})` : "";
-    cell.style.color = color ? (isLight(color) ? "#000" : "#fff") : "";
+  fill(own, label, color, name) {
+    const key = `${label}\0${color}\0${name}`;
+    if (own.key === key) return;
+    const { cell } = own;
+    own.key = key;
+    cell.textContent = visible(label);
+    cell.className = name;
+    cell.style.background = color && `rgb(${color})`;
+    cell.style.color = color && (isLight(color) ? "#000" : "#fff");
   }
 }
