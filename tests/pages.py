@@ -10,4 +10,5 @@ def until(page: Any, condition: str, argument: object = None) -> None:
 
 def read(page: Any, text: str) -> None:
     """Wait until a text is what a live page has read."""
-    until(page, "text => page.live.shown === text && !page.live.reading.isRunning", text)
+    shown = "text => page.live.shown === text && !page.live.reading.isRunning && !page.isUnsettled"
+    until(page, shown, text)

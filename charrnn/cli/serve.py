@@ -71,8 +71,7 @@ def _server(loaded: "Checkpoint", port: int, *, mixes: bool) -> "Server":
         counts=loaded.counts,
         mixes=mixes,
     )
-    actions = {"read": live.read, "write": live.write, "card": live.card}
-    return Server(live.page().encode(), page_policy(live=True), actions, port)
+    return Server(live.page().encode(), page_policy(live=True), live.actions, port)
 
 
 def _survive_clients() -> None:

@@ -26,7 +26,7 @@ from charrnn.network.cells import get_cell
 from charrnn.numerics import Float, Float64
 from charrnn.render.glyphs import glyph
 from charrnn.render.views.scale import FULL_SURPRISAL
-from charrnn.web.packing import pack, pack_values, unpacked
+from charrnn.web.packing import pack, pack_values
 
 if TYPE_CHECKING:
     from charrnn.interpret.recording import RecordedModel, Recording
@@ -45,8 +45,6 @@ MAX_SCORED = 64
 """Units whose interest is computed together, to bound memory."""
 LONGEST_TIME_SCALE = 1e9
 """The number that replaces longer time scales and infinity."""
-ROUNDED = 1e-6
-"""What a scale may lose where it is described."""
 MAX_MILLIBITS = 65535
 """Maximum surprisal in thousandths of a bit: what two bytes hold."""
 CERTAIN = 4000
@@ -119,8 +117,6 @@ def page_data(
     first: str | None = None,
     names: Sequence[NamedUnit] = (),
     origin: Origin | None = None,
-    least_scales: Mapping[str, float] | None = None,
-    is_raw: bool = False,
 ) -> dict[str, Any]:
     """The data of a page.
 
@@ -133,18 +129,16 @@ def page_data(
             the highest interest, among those of the cell's memory if there are any.
         names: the names of the model's units.
         origin: which text it is; None: the page does not say.
-        is_raw: leave the values of units unpacked: more characters in less time, for a page on the same machine.
-        least_scales: the smallest scale of each unit, by its address; by default scales come from the text alone.
 
     Raises:
         CheckpointError: a prediction is not finite, as happens when a model's weights are enormous.
     """
     collected = _Collected(tuple(dict.fromkeys(units)))
-    gates = _gates(collected.collecting(parts))
+    gates = gates_data(collected.collecting(parts))
     source = collected.source
     assert source, "a text has at least one symbol"
     ids = np.concatenate(collected.ids)
-    described, values = _values(collected, ids, names, least_scales or {}, is_raw=is_raw)
+    described, values = _values(collected, ids, names)
     return {
         "title": "".join(map(glyph, title)),
         "source": {
@@ -193,8 +187,7 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
     predicts = not collected.source.is_encoder
     if not predicts:
         surprisal = np.zeros_like(surprisal)
-    if not np.isfinite(surprisal).all():
-        raise CheckpointError("the model's probabilities are not finite: its weights are too large")
+    require_finite(surprisal)
     costs = surprisal[int(collected.start == 0) :]  # the first symbol of all is not predicted
     probabilities = np.concatenate(collected.next_probabilities)
     return {
@@ -206,6 +199,12 @@ def _predictions(collected: _Collected) -> dict[str, Any]:
         "chances": pack(np.rint(probabilities * CERTAIN).astype("<u2")),
         "certain": CERTAIN,
     }
+
+
+def require_finite(surprisal: Float) -> None:
+    """Raise CheckpointError if a prediction is not finite, as happens when a model's weights are enormous."""
+    if not np.isfinite(surprisal).all():
+        raise CheckpointError("the model's probabilities are not finite: its weights are too large")
 
 
 def _from_counts(collected: _Collected) -> dict[str, Any]:
@@ -224,20 +223,13 @@ def _values(
     collected: _Collected,
     ids: npt.NDArray[np.int32],
     names: Sequence[NamedUnit],
-    least_scales: Mapping[str, float],
-    *,
-    is_raw: bool,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The units by interest, and their values, packed."""
     values = np.nan_to_num(np.concatenate(collected.values), copy=False)  # (T, U)
-    described, scales = _units(values, collected.units, names, least_scales)
+    described, scales = _units(values, collected.units, names)
     order = sorted(range(len(described)), key=lambda u: -described[u]["interest"])
     fractions = values[:, order] / scales[order]
-    if is_raw:
-        levels = LEVELS[0]
-        packed = {"values": unpacked(quantized(fractions.T, levels))}
-    else:
-        levels, packed = _in_levels(fractions, ids)
+    levels, packed = _in_levels(fractions, ids)
     strongest, strengths = _strongest(fractions)
     return [described[u] for u in order], {
         "levels": levels,
@@ -269,16 +261,13 @@ def _units(
     values: Float,
     units: Sequence[Unit],
     names: Sequence[NamedUnit],
-    least_scales: Mapping[str, float],
 ) -> tuple[list[dict[str, Any]], Float]:
     """A description of each unit, and the value (U,) of its full color; see `charrnn.render.views.text.unit_scale`."""
     some = [values[:, None, k : k + MAX_SCORED] for k in range(0, len(units), MAX_SCORED)]
     scores = np.concatenate([interest(columns)[0] for columns in some])
     reach = np.abs(values).max(axis=0)
     is_cell = np.array([u.letter == "c" for u in units], bool)
-    scales = np.where(is_cell | (reach > 1), np.maximum(reach, 1e-6), 1.0)
-    least = np.array([least_scales.get(str(unit), 0.0) for unit in units])
-    scales = np.where(least > scales + ROUNDED, least, scales).astype(np.float32)
+    scales = np.where(is_cell | (reach > 1), np.maximum(reach, 1e-6), 1.0).astype(np.float32)
     lows, highs = values.min(axis=0), values.max(axis=0)
     ranks = {address: rank for rank, address in enumerate(best_units(names, len(names)))}
     described = [
@@ -299,7 +288,7 @@ def _units(
     return described, scales
 
 
-def _gates(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
+def gates_data(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
     """For each sigmoid gate, and each unit (L, H): the fractions of time shut and open, and the time scale."""
     first = next(parts)
     sigmoids = get_cell(first.source.cell).sigmoids

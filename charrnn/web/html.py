@@ -17,10 +17,16 @@ from charrnn.render.palette import Palette
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
-    *("decode.js", "spans.js", "text.js", "words.js", "tips.js", "legend.js", "guesses.js"),
-    *("panels.js", "cards.js", "charts.js", "pairs.js"),
+    *("decode.js", "spans.js", "paint.js", "text.js", "words.js", "tips.js", "legend.js"),
+    *("guesses.js", "panels.js", "cards.js", "charts.js", "pairs.js"),
 )
 """The files that every page's script begins with, in this order."""
+ROWS = "rows.js"
+"""That of every live page, before the next."""
+LIVE = ("box.js", "compare.js", "live.js")
+"""Those of every live page, after that of the page."""
+SERVED = ("served.js",)
+"""Those of a page whose model is on a server."""
 MODEL = ("engine.js", "reader.js", "offline.js")
 """Those of a page with a model inside."""
 
@@ -73,7 +79,9 @@ def page_policy(*, live: bool = False, model: bool = False) -> str:
 
 def _scripts(*, live: bool, model: bool) -> tuple[str, ...]:
     """The files that make up the script of a page."""
-    return (*SCRIPTS, *(MODEL if model else ()), "page.js", *(("live.js",) if live else ()))
+    if not live:
+        return (*SCRIPTS, "page.js")
+    return (*SCRIPTS, ROWS, *(MODEL if model else SERVED), "page.js", *LIVE)
 
 
 def _script(names: Iterable[str]) -> str:

@@ -25,19 +25,11 @@ def offline_page(
     """The page as HTML; the arguments are those of `charrnn.web.live.Live`."""
     live = Live(model, title, item_end=item_end, normalize=normalize, names=names)
     cell = model.cell
-    about = {
-        "fingerprint": model.fingerprint,
-        "states": cell.states,
-        "meanings": dict(cell.meanings),
-        "sigmoids": cell.sigmoids,
+    inside = {
         "memoryGate": cell.memory_gate,
         "normalize": normalize,
-        "names": [
-            {"unit": one.unit, "name": one.name, "label": "".join(map(glyph, str(one)))}
-            for one in names
-        ],
+        **page_model(model, item_end=item_end),
     }
-    inside = page_model(model, item_end=item_end) | about
-    return page_html(
-        {"title": "".join(map(glyph, title)), "live": live.opening(), "model": inside}, live=True
-    )
+    shown = "".join(map(glyph, title))
+    data = {"title": shown, "about": live.about(), "live": live.opening(), "model": inside}
+    return page_html(data, live=True)

@@ -44,10 +44,11 @@ def pack(numbers: npt.NDArray[Any], strategy: int = zlib.Z_DEFAULT_STRATEGY) -> 
     return {"type": numbers.dtype.str.lstrip("<|"), "size": len(data), "data": _written(data)}
 
 
-def unpacked(numbers: npt.NDArray[np.int8]) -> Packed:
-    """An array of int8 in base64: larger, and ready at once."""
-    data = np.ascontiguousarray(numbers).tobytes()
-    return {"type": "i1", "base64": base64.b64encode(data).decode("ascii")}
+def unpacked(numbers: npt.NDArray[Any]) -> Packed:
+    """An array in base64, with its own type: larger, and ready at once."""
+    little = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
+    data = np.ascontiguousarray(little).tobytes()
+    return {"type": little.dtype.str.lstrip("<|"), "base64": base64.b64encode(data).decode("ascii")}
 
 
 def _written(data: bytes) -> str:

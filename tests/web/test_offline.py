@@ -1,5 +1,6 @@
 """A page with a model inside: it reads and generates what the same model does in Python, without a server."""
 
+import functools
 import html
 import json
 import unicodedata
@@ -15,10 +16,12 @@ from unpacking import unpack, values_of
 from charrnn.errors import CharrnnError
 from charrnn.exact.model import exact
 from charrnn.interpret.edits import edited, parse_edits
-from charrnn.interpret.names import NamedUnit
+from charrnn.interpret.names import NamedUnit, with_address
 from charrnn.interpret.recording import record_parts
+from charrnn.interpret.units import parse_units
 from charrnn.render.glyphs import glyph
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.web.data import GUESSES, page_data
 from charrnn.web.html import page_policy
 from charrnn.web.live import Live
 from charrnn.web.offline import offline_page
@@ -31,13 +34,14 @@ ASK = """async ([name, request]) => {
     for (const { data } of lines)
         for (const [key, value] of Object.entries(data ?? {}))
             if (ArrayBuffer.isView(value)) data[key] = Array.from(value);
+    for (const { data } of lines)
+        if (data) data.values = data.unitLevels.flatMap((own) => Array.from(own.subarray(0, data.length)));
     return lines;
 }"""
 
 RECORDED = """edits => {
-    const { rows, units } = page.model.texts.get(edits);
-    const inUnits = ({ values }) => Array.from(values, (value, u) => value * units[u].one);
-    return [rows.map((row) => row.surprisal), rows.map(inUnits)];
+    const { rows } = page.model.texts.get(edits);
+    return [rows.map(({ surprisal }) => surprisal), rows.map(({ values }) => Array.from(values))];
 }"""
 
 
@@ -101,6 +105,25 @@ def require_same_strongest(found, expected):
             assert mine[k] == theirs[k]
 
 
+def data_in_python(model, text, edits="", *, item_end=None, names=()):
+    """What a page would show of a text without a model in it."""
+    by_name = functools.partial(with_address, names=names)
+    own = edited(model, parse_edits(edits, "edits", by_name))
+    units = [unit for what in model.cell.states for unit in parse_units(f"L*.{what}.*", model)]
+    parts = record_parts(own, text, top=GUESSES, item_end=item_end)
+    named = next((one.unit for one in names), None)
+    return page_data(parts, units, title="a title", names=names, first=named)
+
+
+def read_data(page, **request):
+    """What the page shows of a text, as if it were its first."""
+    page.evaluate("Object.assign(page.model.about, { order: null, leastScales: null })")
+    (line,), (more,) = ask(page, "read", **request), ask(page, "gates", **request)
+    data = line["data"] | more
+    del data["unitLevels"]
+    return data
+
+
 def require_same(found, expected):
     """Check the data of a page against that of Python, which is packed."""
     expected = unpacked(expected)
@@ -150,9 +173,8 @@ def test_a_page_reads_and_writes_what_the_model_does(kind, opened):
     page = opened(model)
     assert page.evaluate("Boolean(page.model.model.products.run)")
     for text, edits in ((TEXT, ""), (TEXT[:9] + "!", EDITS), (TEXT + "xy", EDITS), ("a", "")):
-        (found,) = ask(page, "read", text=text, edits=edits)
-        (expected,) = live.read({"text": text, "edits": edits})
-        require_same(found["data"], expected["data"])
+        found = read_data(page, text=text, edits=edits)
+        require_same(found, data_in_python(model, text, edits))
     own = edited(model, parse_edits(EDITS, "edits"))
     (expected,) = record_parts(own, TEXT + "xy")
     surprisal, values = page.evaluate(RECORDED, EDITS)
@@ -179,20 +201,20 @@ def test_a_page_of_lines_writes_line_after_line(opened):
         assert "".join(one["text"] for one in found) == "".join(one["text"] for one in expected)
         assert found[-1]["index"] == expected[-1]["index"] > request.get("index", 0)
     for text in ("ab\ncd\n", "ab\ncd", "ab\n"):
-        (found,) = ask(page, "read", text=text)
-        (expected,) = live.read({"text": text})
-        require_same(found["data"], expected["data"])
-        assert found["data"]["start"] == 1
+        found = read_data(page, text=text)
+        require_same(found, data_in_python(model, text, item_end="\n"))
+        assert found["start"] == 1
 
 
 def test_a_page_of_bytes_reads_and_writes_whole_characters(opened):
     model = exact(network("gru", Vocabulary.of_bytes()))
     live, page = Live(model, "a title"), opened(model)
     text = "é€\n\ufeffa\u0301\U0001f600"
-    (found,) = ask(page, "read", text=text)
-    (expected,) = live.read({"text": text})
-    require_same(found["data"], expected["data"])
-    assert found["data"]["noun"] == "byte"
+    found = read_data(page, text=text)
+    require_same(found, data_in_python(model, text))
+    assert found["noun"] == "byte"
+    found = read_data(page, text="é€x")  # begins as the last one did
+    require_same(found, data_in_python(model, "é€x"))
     request = {"prompt": "é", "temperature": 1.5}
     assert written(page, **request) == in_python(live, **request)
 
@@ -220,12 +242,12 @@ def test_unknown_characters_are_skipped_and_named(opened):
 def test_units_are_held_by_their_names(opened):
     model = exact(network("lstm"))
     names = [NamedUnit(unit="L1.c.4", name="inside a <b>string", score=0.9)]
-    live, page = Live(model, "a title", names=names), opened(model, names=names)
+    page = opened(model, names=names)
     request = {"text": "abc", "edits": "clamp inside a <b>str=+2\nsteer L0.h.2=0.25"}
-    (found,), (expected,) = ask(page, "read", **request), live.read(request)
-    require_same(found["data"], expected["data"])
-    assert found["data"]["first"] == "L1.c.4"
-    assert found["data"]["source"]["edits"] == ["clamp L1.c.4=+2.0", "steer L0.h.2=+0.25"]
+    found = read_data(page, **request)
+    require_same(found, data_in_python(model, **request, names=names))
+    assert found["first"] == "L1.c.4"
+    assert found["source"]["edits"] == ["clamp L1.c.4=+2.0", "steer L0.h.2=+0.25"]
 
 
 REFUSED = (
@@ -311,7 +333,7 @@ def test_what_is_typed_is_read_and_continued_with_units_held(opened, tiny_exact)
     page.locator("#summary", has_text=f"clamp {unit}=+2.0").wait_for()
     held = in_python(live, prompt="def a(", length=50, edits=f"clamp {unit}=2")
     assert held != plain
-    page.locator("#live-compare[aria-busy=false]").wait_for()
+    page.locator("#live-first[aria-busy=false]").wait_for()
     assert page.locator("#live-held").text_content() == "def a(" + held
     assert page.locator("#live-plain").text_content() == "def a(" + plain
 

@@ -446,7 +446,7 @@ def test_the_page_has_the_values_that_were_packed(look, tiny_model, levels):
     values = random.integers(-levels, levels + 1, (48, len(TEXT))).astype("i1")
     ids = np.array(tiny_model.vocabulary.encode(TEXT))
     page, _ = look(tiny_model, TEXT, change=pack_values(values, ids, levels) | {"levels": levels})
-    assert page.evaluate("[...page.data.values]") == values.ravel().tolist()
+    assert page.evaluate("page.data.unitLevels.flatMap((own) => [...own])") == values.ravel().tolist()
 
 
 def test_the_legend_calls_the_colours_by_their_names(visit, tmp_path, tiny_model):
@@ -792,8 +792,8 @@ def test_a_copy_has_the_characters_of_the_text_and_arrows_are_announced(look):
     model = make_model(text=text)
     page, _ = look(model, text)
     copied = """([start, stop]) => {
-      const [from, to] = [start, stop - 1].map((t) => page.view.inNode(page.view.segmentOf(t), t, t + 1));
-      getSelection().setBaseAndExtent(from.startContainer, from.startOffset, to.endContainer, to.endOffset);
+      const [from, to] = [start, stop - 1].map((t) => page.view.placeIn(page.view.segmentOf(t), t, t + 1));
+      getSelection().setBaseAndExtent(from.node, from.start, to.node, to.end);
       const data = new DataTransfer();
       $("lines").dispatchEvent(new ClipboardEvent("copy", { clipboardData: data, bubbles: true, cancelable: true }));
       return data.getData("text/plain");

@@ -29,11 +29,13 @@ from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.units import Unit, parse_units
+from charrnn.render.glyphs import glyph
 from charrnn.sampling.sampler import sample
 from charrnn.web.cards import page_cards
 from charrnn.web.data import page_data
 from charrnn.web.html import page_html, page_policy
 from charrnn.web.live import GUESSES, MAX_CHARS, Live
+from charrnn.web.rows import row_data
 from charrnn.web.server import MAX_BYTES, Server
 
 POLICY = "default-src 'none'"
@@ -329,12 +331,14 @@ def live(model, **options):
     return Live(model, "a title", **options)
 
 
-def data_of(model, text, scales=None, *, is_raw=False):
-    """What the page shows of a text that a model has read; the title is the one of `live`."""
-    states = model.cell.states
-    units = [unit for what in states for unit in parse_units(f"L*.{what}.*", model)]
-    parts = [model.read(text, top=GUESSES)]
-    return page_data(parts, units, title="a title", least_scales=scales, is_raw=is_raw)
+def rows_of(model, text, item_end=None):
+    """The rows of a text that a model has read."""
+    return row_data(record(model, text, top=GUESSES, item_end=item_end))
+
+
+def values_of(rows, name):
+    """The numbers of each symbol, which are packed."""
+    return unpack(rows[name]).reshape(len(rows["pieces"]), -1)
 
 
 def written(live, **request):
@@ -347,61 +351,89 @@ def written(live, **request):
 def test_reading_is_what_the_model_reads(any_model):
     served = live(any_model)
     (line,) = served.read({"text": "def a(b):"})
-    assert line == {"data": data_of(any_model, "def a(b):", served.scales, is_raw=True)}
+    assert line == {"kept": 0, "rows": rows_of(any_model, "def a(b):")}
+    recording = any_model.read("def a(b):", top=GUESSES)
+    arrays = [recording.arrays[what].reshape(9, -1) for what in any_model.cell.states]
+    assert (values_of(line["rows"], "values") == np.concatenate(arrays, axis=1)).all()
+    assert (values_of(line["rows"], "surprisal")[:, 0] == recording.surprisal).all()
+    assert (values_of(line["rows"], "guesses") == recording.next_ids).all()
     edits = "clamp L0.c.3=+2  # held\n\nsteer L1.h.0-3=-0.5"
     (line,) = served.read({"text": "def a(b):", "edits": edits})
     edited = any_model.edited([Edit("clamp", "L0.c.3", 2.0), Edit("steer", "L1.h.0-3", -0.5)])
-    assert line == {"data": data_of(edited, "def a(b):", served.scales, is_raw=True)}
-    assert line["data"]["source"]["edits"] == ["clamp L0.c.3=+2.0", "steer L1.h.0-3=-0.5"]
-    assert line["data"]["surprisal"] != data_of(any_model, "def a(b):")["surprisal"]
+    assert line == {"kept": 0, "rows": rows_of(edited, "def a(b):")}
+    assert line["rows"]["edits"] == ["clamp L0.c.3=+2.0", "steer L1.h.0-3=-0.5"]
+    assert line["rows"]["surprisal"] != rows_of(any_model, "def a(b):")["surprisal"]
 
 
 @pytest.mark.parametrize("item_end", [None, "\n"])
-def test_a_text_is_read_from_where_it_differs_and_shows_the_same(
+def test_only_the_rows_after_what_the_page_has_are_sent_and_they_are_those_of_the_whole(
     any_model, tiny_mixed, item_end, monkeypatch
 ):
     models = (any_model, tiny_mixed) if any_model is not tiny_mixed.network else (any_model,)
     start = make_text(1100) + "x"
-    texts = [start, start + "d", start + "de", start + "d", start[:1050], "ab", "ab\ncd"]
+    texts = [start, start + "d", start + "de", start + "d", start[:1050], "ab", "ab\ncd", "ab\ncd"]
     for model in models:
-        network = getattr(model, "network", model)
-        served = live(network, counts=getattr(model, "counts", None), item_end=item_end)
-        request = {"counts": model is tiny_mixed}
+        served = live(
+            getattr(model, "network", model),
+            counts=getattr(model, "counts", None),
+            item_end=item_end,
+        )
+        had = ""
         for text in texts:
-            (line,) = served.read({"text": text} | request)
-            (fresh,) = live(network, counts=getattr(model, "counts", None), item_end=item_end).read(
-                {"text": text} | request
-            )
-            found, expected = line["data"], fresh["data"]
-            assert found["ids"] == expected["ids"]
-            assert found["length"] == expected["length"]
-            assert found["pieces"] == expected["pieces"]
-            for name in ("surprisal", "chances"):
-                one, other = (unpack(data[name]).astype(int) for data in (found, expected))
-                assert abs(one - other).max() <= 1, name
+            (line,) = served.read({"text": text, "had": had, "counts": model is tiny_mixed})
+            fresh, (kept, rows) = rows_of(model, text, item_end), (line["kept"], line["rows"])
+            assert kept == min(common(text, had), len(text) - 1)
+            assert rows["pieces"] == fresh["pieces"][kept:]
+            assert (values_of(rows, "ids") == values_of(fresh, "ids")[kept:]).all()
+            for name in {"surprisal", "values", "chances", "fromCounts"} & fresh.keys():
+                close = {"rtol": 1e-3, "atol": 1 if name == "chances" else 1e-4}
+                np.testing.assert_allclose(
+                    values_of(rows, name), values_of(fresh, name)[kept:], **close
+                )
+            had = text
     steps = []
     advance = type(any_model).advance
     monkeypatch.setattr(type(any_model), "advance", lambda *a: steps.append(a[1]) or advance(*a))
     served = live(any_model)
     list(served.read({"text": start}))
     steps.clear()
-    list(served.read({"text": start + "d"}))
-    assert len(steps) == 1  # a key costs one new column
+    (line,) = served.read({"text": start + "d", "had": start})
+    assert len(steps) == 1  # a key costs one new row
+    assert len(line["rows"]["pieces"]) == 1
+    assert len(json.dumps(line)) < 4000
+
+
+def common(text, other):
+    return next(
+        (k for k, (a, b) in enumerate(zip(text, other, strict=False)) if a != b),
+        min(len(text), len(other)),
+    )
+
+
+def test_gates_and_the_trace_of_a_unit_are_those_of_the_text(any_model):
+    text = make_text(200)
+    (line,) = live(any_model).gates({"text": text})
+    expected = page_data([any_model.read(text, top=1)], parse_units("L*.c.*", any_model), title="")
+    assert line == {"gates": expected["gates"]}
+    assert [gate["name"] for gate in line["gates"]] == list(any_model.cell.sigmoids)
+    (line,) = live(any_model).trace({"text": text, "unit": "L1.c.3", "edits": "clamp L0.h.1=1"})
+    edited = any_model.edited([Edit("clamp", "L0.h.1", 1.0)]).read(text)
+    assert "".join(line["pieces"]) == text
+    assert (unpack(line["values"]) == edited.arrays["c"][:, 1, 3]).all()
+    assert (unpack(line["surprisal"]) == edited.surprisal).all()
 
 
 def test_counts_are_mixed_into_what_is_read_and_written_if_a_request_wants_them(tiny_mixed):
     network = tiny_mixed.network
     model = live(network, counts=tiny_mixed.counts)
-    units = [unit for what in "hc" for unit in parse_units(f"L*.{what}.*", network)]
     request = {"text": "def a(b):", "edits": "clamp L0.c.3=+2"}
     mixed = edited(tiny_mixed, [Edit("clamp", "L0.c.3", 2.0)])
-    parts = [record(mixed, "def a(b):", top=GUESSES)]
-    expected = page_data(parts, units, title="a title", least_scales=model.scales, is_raw=True)
-    assert list(model.read(request | {"counts": True})) == [{"data": expected}]
-    assert "fromCounts" in expected
+    expected = rows_of(mixed, "def a(b):")
+    assert list(model.read(request | {"counts": True})) == [{"kept": 0, "rows": expected}]
+    assert unpack(expected["fromCounts"]).any()
     (alone,) = model.read(request)
     assert list(model.read(request | {"counts": False})) == [alone]
-    assert "fromCounts" not in alone["data"]
+    assert "fromCounts" not in alone["rows"]
     both = "".join(sample(tiny_mixed, "def ", SamplingConfig(seed=1, length=40)))
     assert written(model, prompt="def ", counts=True) == both != written(model, prompt="def ")
 
@@ -424,13 +456,14 @@ def test_a_copy_learns_from_the_texts_of_a_request_in_whatever_order_requests_co
     model = live(network, counts=tiny_mixed.counts)
     first, second = make_text(70), make_text(400)[200:]
     requests = [[second[:80]], [first, second[:40]], [first, second], [second[:90]], [first], [""]]
-    units = [unit for what in "hc" for unit in parse_units(f"L*.{what}.*", network)]
     for texts in [*requests, *requests[::-1]]:
         learned = learned_from(tiny_mixed if counts else network, texts)
-        parts = [record(learned, "def a", top=GUESSES)]
-        expected = page_data(parts, units, title="a title", least_scales=model.scales, is_raw=True)
-        (line,) = model.read({"text": "def a", "learn": texts, "counts": counts})
-        assert line["data"] == expected
+        request = {"text": "def a", "had": "def", "learn": texts, "counts": counts}
+        (line,) = model.read(request)
+        assert (line["kept"], line["rows"]) == (
+            0,
+            rows_of(learned, "def a"),
+        )  # had with another copy
         whole = sum(len(text) - 1 for text in texts[:-1])
         assert line.get("learned", 0) == whole + max(0, len(texts[-1]) - 1) // 32 * 32
     (line,) = model.read({"text": "def a", "learn": [], "counts": counts})
@@ -454,24 +487,25 @@ def test_the_page_opens_with_counts_or_without(tiny_mixed):
         data = page_of(model)
         text = data["live"]["text"]
         assert data["live"]["counts"] is switch
-        assert ("fromCounts" in data) == bool(switch)
         assert text == written(model, length=400, counts=bool(switch))
 
 
-def test_the_page_begins_with_what_the_model_writes(tiny_model):
-    text = "".join(tiny_model.sample(seed=1, length=400))
-    data = page_of(live(tiny_model))
-    about = data.pop("live")
-    assert about["text"] == text
-    assert about["states"] == ["h", "c"]
-    del data["ramps"]
-    assert data == json.loads(json.dumps(data_of(tiny_model, text)))
-
-
-def test_the_unit_with_the_best_name_colors_the_text_at_first(tiny_model):
-    names = [NamedUnit(unit="L0.c.5", name="inside brackets", score=0.9)]
-    (line,) = live(tiny_model, names=names).read({"text": "to be"})
-    assert line["data"]["first"] == "L0.c.5" != data_of(tiny_model, "to be")["first"]
+def test_the_page_begins_with_what_the_model_writes_and_says_what_it_is(tiny_model):
+    names = [NamedUnit(unit="L0.c.5", name="inside <brackets>", score=0.9)]
+    data = page_of(live(tiny_model, names=names))
+    assert data["live"]["text"] == "".join(tiny_model.sample(seed=1, length=400))
+    assert data["about"] == {
+        "cell": "lstm",
+        "states": ["h", "c"],
+        "numLayers": 2,
+        "hidden": 24,
+        "start": 0,
+        "sigmoids": list(tiny_model.cell.sigmoids),
+        "meanings": dict(tiny_model.cell.meanings),
+        "fingerprint": tiny_model.fingerprint,
+        "shown": [*map(glyph, map(tiny_model.vocabulary.shown, range(len(tiny_model.vocabulary))))],
+        "names": [{"unit": "L0.c.5", "name": "inside <brackets>", "label": str(names[0])}],
+    }
 
 
 def test_a_card_is_measured_when_it_is_asked_for(any_model):
@@ -505,7 +539,7 @@ def test_what_has_no_card_is_refused(tiny_model, request_):
 
 
 def test_only_the_served_page_has_the_live_part_and_may_ask_its_server(tiny_model):
-    data = data_of(tiny_model, "def a")
+    data = page_data([tiny_model.read("def a", top=1)], [Unit(0, "c", 1)], title="")
     plain, served = page_html(data), live(tiny_model).page()
     for part in ("class Live", 'id="live-text"', "#live-text"):
         assert part in served
@@ -594,11 +628,9 @@ def test_a_model_of_lines_reads_each_from_its_first_state_on(any_model, text):
 
 def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model, wording):
     model = live(tiny_model, item_end="\n")
-    units = parse_units("L*.h.*", tiny_model) + parse_units("L*.c.*", tiny_model)
-    parts = record_parts(tiny_model, "ab\ncd", top=GUESSES, item_end="\n")
     (line,) = model.read({"text": "ab\ncd"})
-    expected = page_data(parts, units, title="a title", least_scales=model.scales, is_raw=True)
-    assert line == {"data": expected}
+    assert line == {"kept": 0, "rows": rows_of(tiny_model, "ab\ncd", "\n")}
+    assert model.about()["start"] == 1
     assert line != next(live(tiny_model).read({"text": "ab\ncd"}))
     with wording.raises(CharrnnError):
         next(model.read({"text": ""}))
@@ -612,6 +644,11 @@ def test_the_live_page_of_a_model_of_lines_reads_them_so(tiny_model, wording):
         ("read", {"text": 1}),
         ("read", {"text": "a" * (MAX_CHARS + 1)}),
         ("read", {"text": "a", "what": "h"}),
+        ("read", {"text": "a", "had": 1}),
+        ("gates", {"text": "a", "had": "a"}),
+        ("trace", {"text": "a"}),
+        ("trace", {"text": "a", "unit": "L0.f.1"}),
+        ("trace", {"text": "a" * (2 * MAX_CHARS + 1), "unit": "L0.c.1"}),
         ("read", {"text": "a", "edits": "L0.c.3=1"}),
         ("read", {"text": "a", "edits": "clamp L7.c.3=1"}),
         ("read", {"text": "a", "edits": "clamp L0.f.3=1"}),
@@ -663,7 +700,7 @@ def test_what_the_model_does_not_know_is_left_out_of_what_is_read_and_written_on
     assert written(model, written="é😀f", **first) == written(model, written="f", **first)
     assert written(model, prompt="é") == written(model)
     (line,) = model.read({"text": "éé"})
-    assert (line["data"], line["unknown"]) == (None, ["é"])
+    assert (line["rows"], line["unknown"]) == (None, ["é"])
 
 
 @pytest.mark.parametrize("form", ["nfc", "nfd"])
@@ -784,11 +821,7 @@ def test_counts_that_a_model_does_not_have_cannot_be_served(tmp_path, capsys, wo
 @pytest.fixture(scope="module")
 def served(tiny_mixed):
     model = live(tiny_mixed.network, counts=tiny_mixed.counts)
-    with serving(
-        {"read": model.read, "write": model.write, "card": model.card},
-        model.page().encode(),
-        policy=page_policy(live=True),
-    ) as found:
+    with serving(model.actions, model.page().encode(), policy=page_policy(live=True)) as found:
         yield found
 
 
@@ -907,7 +940,7 @@ def test_a_copy_learns_from_what_is_typed_until_it_is_forgotten(page, tiny_mixed
 def test_a_model_without_counts_has_no_switch(visit, tiny_model):
     model = live(tiny_model)
     content = model.page().encode()
-    with serving({"read": model.read}, content, policy=page_policy(live=True)) as server:
+    with serving(model.actions, content, policy=page_policy(live=True)) as server:
         page = visit(server.address)
         page.locator("#live-text").wait_for()
         assert page.get_by_label("Mix in the counts").is_hidden()
@@ -1137,14 +1170,14 @@ def test_a_comparison_that_holds_no_more_is_marked_until_it_is_made_anew(page, t
     page.fill("#live-length", "1500")
     page.locator("#live-speed").fill("0")
     until(page, "text => $('live-plain').textContent === text", comparison(1))
-    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    until(page, "() => $('live-first').ariaBusy === 'false'")
     assert "random numbers" in page.locator("#live-differ").text_content()
     marked = page.evaluate(
-        "() => ($('live-again').click(), [$('live-compare').ariaBusy, $('live-differ').textContent])"
+        "() => ($('live-again').click(), [$('live-first').ariaBusy, $('live-differ').textContent])"
     )
     assert marked == ["true", "Updating …"]
     until(page, "text => $('live-plain').textContent === text", comparison(2))
-    until(page, "() => $('live-compare').ariaBusy === 'false'")
+    until(page, "() => $('live-first').ariaBusy === 'false'")
     assert page.evaluate("() => Boolean(page.live.writing)")  # it does not wait for the end
     assert "random numbers" in page.locator("#live-differ").text_content()
 
@@ -1153,7 +1186,7 @@ def test_a_comparison_that_holds_no_more_is_marked_until_it_is_made_anew(page, t
     page.fill("#live-seed", "2")
     page.locator("#live-list .name").fill("L9.h.0")
     until(page, "() => $('live-differ').textContent.includes('no comparison for the current')")
-    assert page.locator("#live-compare").get_attribute("aria-busy") == "true"
+    assert page.locator("#live-first").get_attribute("aria-busy") == "true"
 
 
 def test_clear_leaves_nothing_of_the_text_and_undo_brings_it_back(page):
@@ -1235,12 +1268,40 @@ def test_of_a_long_text_the_end_is_read_and_continued(page, tiny_model):
     assert told.text_content() == ""
 
 
-def test_on_a_phone_the_coloured_text_is_next_to_the_box(page):
+def test_the_box_in_which_one_types_is_coloured_itself(page):
     page.set_viewport_size({"width": 390, "height": 844})
-    page.fill("#live-text", "def a(b):")
-    read(page, "def a(b):")
-    below = page.evaluate("$('text').getBoundingClientRect().bottom + scrollY")
-    assert below <= 844
+    typed = "dé😀f a(b):\n  x\n"
+    page.fill("#live-text", typed)
+    read(page, typed)
+    box = "() => [$('live-colors').textContent, Array.from(page.live.colors.text.levels)]"
+    text, levels = page.evaluate(box)
+    assert text == typed + "\n"  # a last line that is empty is there too
+    assert levels == [*colours(page)[:1], 0, 0, 0, *colours(page)[1:]]  # the face is two units
+    assert any(levels)
+    where = "id => Object.values($(id).getBoundingClientRect().toJSON())"
+    assert page.evaluate(where, "live-colors") == page.evaluate(where, "live-text")
+    assert page.evaluate("$('live-text').getBoundingClientRect().bottom + scrollY") <= 844
+    kept = page.evaluate(
+        """() => {
+            $("live-text").setSelectionRange(5, 5);
+            document.execCommand("insertText", false, "zz");
+            return Array.from(page.live.colors.text.levels);
+        }"""
+    )
+    assert kept == [*levels[:5], 0, 0, *levels[5:]]  # at once, before it is read
+    page.evaluate("pick(page.data.units.findIndex(u => u.name === 'L0.h.3'))")
+    until(page, "() => page.live.colors.text.levels.at(-1) === page.view.levels.at(-1)")
+    long = "def a(b):\n" * 60
+    page.fill("#live-text", long)
+    read(page, long)
+    tops = "() => ['live-text', 'live-colors'].map((id) => $(id).scrollTop)"
+    page.evaluate("$('live-text').scrollTop = 333")
+    until(page, "() => $('live-colors').scrollTop === $('live-text').scrollTop")
+    assert page.evaluate(tops)[0] > 300
+    sizes = (
+        "() => ['live-text', 'live-colors'].map((id) => [$(id).scrollHeight, $(id).clientWidth])"
+    )
+    assert page.evaluate(sizes)[0] == page.evaluate(sizes)[1]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     labels = page.evaluate(
         "Array.from(document.querySelectorAll('label'), (l) => [...l.querySelectorAll('input, output')].length)"
@@ -1267,15 +1328,17 @@ def test_the_order_of_units_stays_until_it_is_asked_for_and_held_units_are_on_to
     page.click("#live-hold")
     page.locator("#live-list .name").fill("L0.h.7-8")
     until(page, "() => page.data.source.edits.some((edit) => edit.includes('7-8'))")
+    until(page, "() => !page.isUnsettled")
     held = sorted(["L0.h.7", "L0.h.8"], key=first.index)
     units = first[1:]  # after surprisal
     assert order()[1:] == held + [name for name in units if name not in held]
     assert rows() == order()[1:]
     assert "clamp L0.h.7-8" in page.locator("#list .reasons").nth(1).text_content()
     page.get_by_label("Apply the edit of L0.h.7").uncheck()
-    until(page, "() => !page.data.source.edits.length")
+    until(page, "() => !page.data.source.edits.length && !page.isUnsettled")
     assert order() == first
     page.click("#sort")
+    until(page, "first => page.data.units[0].name !== first && !page.isUnsettled", first[1])
     by_interest = page.evaluate("page.data.units.map(({ name }) => name)")
     assert order()[1:] == rows() == by_interest != units
 
@@ -1315,9 +1378,8 @@ def test_what_cannot_be_obeyed_is_told_until_it_can(page):
 
 def test_a_server_that_has_ended_is_told(browser, tiny_model):
     model = live(tiny_model)
-    actions = {"read": model.read, "write": model.write}
     page = browser.new_page()
-    with serving(actions, model.page().encode(), policy=page_policy(live=True)) as server:
+    with serving(model.actions, model.page().encode(), policy=page_policy(live=True)) as server:
         page.goto(server.address)
         page.locator("#live-text").wait_for()
     page.fill("#live-text", "def a")

@@ -43,6 +43,7 @@ class HeatMap {
   }
 
   later() {
+    if (this.page.isUnsettled) return; // it is drawn when the text stays for a moment
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       this.draw();

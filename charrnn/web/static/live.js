@@ -2,10 +2,9 @@
 
 const SPEEDS = [5, 12, 30, 80, 200, null]; // characters per second; null is as fast as possible
 const PAUSE = 100; // milliseconds for which key presses and slider moves are gathered into one request
-const COMPARED = 400; // maximum characters generated for a comparison
 const STEP = 0.05; // step of the slider of an edited unit
-const SHOWN_BEFORE = 60; // characters of the prompt shown before a compared text
-const GONE = "no answer from the model: is charrnn serve still running?";
+const REST = 200; // milliseconds without another text after which the list and the charts follow
+const LATEST = 1000; // milliseconds after which they follow in any case
 
 const UPDATING = "Updating …";
 const LIVE_KEYS = [
@@ -16,37 +15,6 @@ const LIVE_KEYS = [
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const count = (text) => [...text].length; // as Python counts characters
 const last = (text, most) => (text.length > most ? [...text].slice(-most).join("") : text);
-
-// The lines of a reply, in groups as they arrive: of the model in the page, or of the server.
-async function* ask(name, request, signal) {
-  if (page.model) return yield* page.model[name](request, signal);
-  const headers = { "Content-Type": "application/json" };
-  const gone = () => {
-    throw new Error(GONE);
-  };
-  const body = JSON.stringify(request);
-  const reply = await fetch(name, { method: "POST", headers, body, signal }).catch(gone);
-  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read().catch(gone);
-    if (done) return;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    if (lines.length) yield lines.map((line) => answered(JSON.parse(line)));
-  }
-}
-
-function answered(line) {
-  if (line.error) throw new Error(line.hint ? `${line.error} (${line.hint})` : line.error);
-  return line;
-}
-
-async function written(request) {
-  let text = "";
-  for await (const lines of ask("write", request)) text += lines.map((line) => line.text).join("");
-  return text;
-}
 
 // Work that is repeated but never runs twice at once: requests that arrive meanwhile are served by one more run.
 class Repeated {
@@ -67,30 +35,58 @@ class Repeated {
   }
 }
 
+// Work that waits for a moment of rest, but not forever.
+class Settling {
+  constructor(work) {
+    Object.assign(this, { work, since: null, timer: null });
+  }
+
+  later() {
+    const now = performance.now();
+    this.since ??= now;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.now(), Math.max(0, Math.min(REST, this.since + LATEST - now)));
+  }
+
+  now() {
+    clearTimeout(this.timer);
+    this.since = null;
+    return this.work();
+  }
+}
+
 class Live {
   constructor(settings, ramps) {
-    Object.assign(this, { start: settings, ramps, prompt: "", written: "", index: 0, writing: null, plain: new Map() });
+    Object.assign(this, { start: settings, ramps, prompt: "", written: "", index: 0, writing: null });
     this.lastTyped = "";
     this.learned = []; // the texts that were learned from and cleared
     this.skipped = 0; // the part of a long text that is not read
     this.unknown = new Set(); // the characters of the text that the model does not know
     this.box = $("live-text");
+    this.colors = new TypingBox(this.box, $("live-colors"));
+    page.recolored = () => this.recolor();
     this.reading = new Repeated(() => this.read(), this.fail, 0);
     this.comparing = new Repeated(
       () => this.compare(),
       (error) => this.failToCompare(error),
     );
+    this.coloring = new Repeated(() => this.colorCompared(), this.fail);
+    this.pairs = [
+      new Pair($("live-first"), $("live-plain"), $("live-held"), $("live-differ")),
+      new Pair($("live-second"), $("live-plain-next"), $("live-held-next"), $("live-differ-next")),
+    ];
     this.turning = new Repeated(async () => this.turn(), this.fail);
-    this.edits = new Edits(settings, () => this.edit());
-    page.list.keep(page.data); // the order stays as well, until another is wanted
+    this.settling = new Settling(() => this.settle().catch((error) => this.fail(error)));
+    this.edits = new Edits(page.model.about, () => this.edit());
     $("sort").hidden = false;
     page.scales = new Map(page.data.units.map(({ name, scale }) => [name, scale])); // colors keep their meaning
-    if (!page.model) page.card.ask = (unit) => this.card(unit);
+    if (page.model.isServed) page.card.ask = (unit) => this.card(unit);
     page.card.draw();
     this.fill();
     this.listen();
     this.buttons();
     describe(page.data);
+    this.recolor();
   }
 
   fill() {
@@ -100,7 +96,7 @@ class Live {
     $("live-length").max = mostChars;
     $("live-counts").checked = Boolean(counts);
     $("live-predictions").hidden = counts === null; // the model has none
-    $("live-learning").hidden = Boolean(page.model);
+    $("live-learning").hidden = !page.model.isServed;
     this.sayValues();
     $("live").hidden = false;
     for (const [keys, what] of LIVE_KEYS) {
@@ -252,7 +248,17 @@ class Live {
 
   // --- reading ---
 
+  // Color the box as the text is.
+  recolor() {
+    this.colors.color(this.shown, this.skipped, page.data, page.view.levels, this.unknown);
+    const own = nameOf(page.data, page.unit);
+    if (own === this.coloredBy) return;
+    this.coloredBy = own;
+    if (this.edits.text !== "") this.coloring.ask();
+  }
+
   type() {
+    this.colors.follow();
     if (!this.box.value) this.keep(this.lastTyped);
     this.end();
     this.reading.ask();
@@ -275,20 +281,30 @@ class Live {
       this.leaveOut();
       return this.showNothing("nothing to read");
     }
-    for await (const [{ data, unknown, names, learned = 0 }] of ask("read", { text, ...this.predictor })) {
+    for await (const [{ data, unknown, names, learned = 0 }] of page.model.read({ text, ...this.predictor })) {
       this.leaveOut(unknown, names);
       this.sayLearned(learned);
       if (!data) return this.showNothing("the model knows none of these characters");
-      const decoded = await decode(data);
       $("main").classList.remove("empty");
-      show({ ...decoded, ramps: this.ramps });
+      page.isUnsettled = true;
       const isNew = whole !== this.shown;
       this.shown = whole;
       this.skipped = whole.length - text.length;
-      if (isNew) this.follow();
+      showText({ ...complete(data), gates: page.data.gates, ramps: this.ramps });
+      this.settling.later();
+      if (isNew && (this.writing || this.box.value === whole)) this.follow();
+      else go(page.at);
       if (!this.writing)
         this.say(`${numbered(data.length, data.noun)} read, ${meanBits(data, 2)}`);
     }
+  }
+
+  // The list and the charts of the text that is shown.
+  async settle() {
+    const { data } = page;
+    const text = this.shown.slice(this.skipped);
+    if (text) data.gates = await gatesOf({ text, ...this.predictor });
+    if (data === page.data) showRest();
   }
 
   sayRead(text, whole) {
@@ -298,15 +314,15 @@ class Live {
 
   // The card of a unit in the text that is shown.
   async card(unit) {
-    for await (const [{ card }] of ask("card", { text: this.shown.slice(this.skipped), unit, edits: this.edits.text })) return card;
+    for await (const [{ card }] of page.model.card({ text: this.shown.slice(this.skipped), unit, edits: this.edits.text })) return card;
     throw new Error(GONE);
   }
 
   // Sort the units by their interest in the text that is shown.
   sort() {
-    page.list.keep(page.data);
-    page.list.set(page.data);
-    pick(page.unit);
+    sortUnits(page.model.about, page.data);
+    page.list.marked = null; // its row may be anywhere now
+    this.reading.ask();
   }
 
   // With nothing to read, nothing of an earlier text is shown.
@@ -322,15 +338,11 @@ class Live {
     $("live-left-out").textContent = names && `Skipped, because the model does not know them: ${names}`;
   }
 
-  known(text) {
-    return [...text].filter((character) => !this.unknown.has(character)).join("");
-  }
-
   // Move the page's cursor to the character before the caret, or to the last one during generation.
   follow() {
     if (!this.shown || (!this.writing && this.box.value !== this.shown)) return;
     const end = this.writing ? this.shown.length : this.box.selectionEnd;
-    const before = this.known(this.shown.slice(this.skipped, Math.max(this.skipped, end)));
+    const before = known(this.shown.slice(this.skipped, Math.max(this.skipped, end)), this.unknown);
     go((page.data.noun === "byte" ? new TextEncoder().encode(before).length : count(before)) - 1, true);
   }
 
@@ -367,6 +379,7 @@ class Live {
     this.sayValues();
     if (this.refuses()) return;
     this.box.value = this.prompt;
+    this.colors.follow();
     this.write();
   }
 
@@ -392,13 +405,14 @@ class Live {
     const prompt = last(this.prompt, Math.max(0, this.start.mostChars - count(this.written)));
     const request = { ...this.settings(), prompt, written: this.written, index, length, ...(speed && { speed }) };
     let stop = null;
-    for await (const lines of ask("write", request, signal)) {
+    for await (const lines of page.model.write(request, signal)) {
       if (signal.aborted) return;
       ({ index: this.index, stop } = lines.at(-1));
       const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 8;
       this.written += lines.map(({ text }) => text).join("");
       box.value = this.prompt + this.written;
       if (isAtEnd) box.scrollTop = box.scrollHeight;
+      this.colors.follow();
       this.say(`${counted(count(this.written))} of ${numbered(this.wanted, "character")} generated`);
       this.reading.ask();
     }
@@ -447,52 +461,32 @@ class Live {
   // Until there is a comparison for the current settings, the last one is marked as outdated.
   compareAnew() {
     if (this.edits.text === "") return;
-    $("live-compare").ariaBusy = "true";
-    $("live-differ").textContent = this.isSet ? UPDATING : "Outdated: a setting is out of range.";
+    for (const pair of this.pairs) pair.wait(this.isSet ? UPDATING : "Outdated: a setting is out of range.");
     this.comparing.ask();
   }
 
-  // With edited units: the continuation without and with the edits, from the same random numbers.
+  // With edited units: the continuation without and with the edits, from the same random numbers; then with the next seed.
   async compare() {
     if (this.edits.text === "" || !this.isSet) return;
     const prompt = last(this.writing || this.isAsWritten ? this.prompt : this.box.value, this.start.mostChars);
     const request = { ...this.settings(), prompt, length: Math.min(this.number("length"), COMPARED) };
-    const plain = await this.unedited({ ...request, edits: "" });
-    const held = await written(request);
-    if (this.edits.text === "") return;
-    const isOld = this.comparing.isWanted; // a setting changed meanwhile
-    showDifference(prompt, plain, held);
-    $("live-compare").ariaBusy = String(isOld);
-    if (isOld) $("live-differ").textContent = UPDATING;
+    $("live-next").textContent = `With the next seed, ${counted(request.seed + 1)}`;
+    for (const [k, pair] of this.pairs.entries()) {
+      await pair.make({ ...request, seed: request.seed + k }, this.unknown);
+      if (this.edits.text === "") return;
+      $("live-compare").hidden = false;
+      if (this.comparing.isWanted) return this.pairs.forEach((one) => one.wait(UPDATING)); // a setting changed meanwhile
+    }
+  }
+
+  async colorCompared() {
+    for (const pair of this.pairs) if (!pair.isBusy) await pair.color();
   }
 
   failToCompare(error) {
-    $("live-differ").textContent = "Outdated: there is no comparison for the current settings.";
+    for (const pair of this.pairs) pair.wait("Outdated: there is no comparison for the current settings.");
     this.fail(error);
   }
-
-  async unedited(request) {
-    const key = JSON.stringify(request);
-    if (!this.plain.has(key)) this.plain = new Map([[key, await written(request)]]);
-    return this.plain.get(key);
-  }
-}
-
-function showDifference(prompt, plain, held) {
-  const [a, b] = [[...plain], [...held]];
-  const differs = a.findIndex((character, k) => character !== b[k]);
-  const same = differs < 0 ? a.length : differs;
-  const before = count(prompt) > SHOWN_BEFORE ? `…${[...prompt].slice(-SHOWN_BEFORE).join("")}` : prompt;
-  for (const [id, text] of Object.entries({ "live-plain": a, "live-held": b })) {
-    const known = element("span", { className: "known", textContent: before + text.slice(0, same).join("") });
-    const other = element("span", { className: "other", textContent: text.slice(same).join("") });
-    $(id).replaceChildren(known, ...(same < text.length ? [other] : []));
-  }
-  $("live-compare").hidden = false;
-  $("live-differ").textContent =
-    same === a.length
-      ? `Identical for all ${numbered(same, "character")}, with the same random numbers.`
-      : `Identical for ${numbered(same, "character")}, then different, with the same random numbers.`;
 }
 
 // --- edited units ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// A model in the page that answers what charrnn/web/live.py answers, in the same lines: `read` and `write`.
+// A model in the page that answers what charrnn/web/live.py answers: `read`, `gates`, `trace` and `write`.
 
 const KEPT = 2; // texts that stay read: with the edits, and without
 const LARGEST_EDIT = 1e6;
@@ -10,25 +10,16 @@ const EXPECTED_ADDRESS = "units' addresses look like L0.c.37, L0.c.0-15 or L*.c.
 
 class ModelInPage {
   // raw: what charrnn/web/offline.py puts into the page.
-  constructor({ title, model: { about, weights, ...more } }) {
-    const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
-    this.model = new ExactModel(about, bytes);
-    this.about = { title, cell: about.cell, shown: this.shown(), ...more };
+  constructor({ title, about, model: { about: engine, weights, ...more } }) {
+    this.model = new ExactModel(engine, fromBase64(weights));
+    this.about = { title, ...about, ...more };
     this.texts = new Map(); // by the edits
     this.turn = Promise.resolve();
   }
 
-  shown() {
-    const { points, symbols } = this.model;
-    if (!points) return Array.from({ length: 256 }, (_, byte) => (byte < 128 ? glyph(String.fromCharCode(byte)) : hexadecimal(byte)));
-    return Array.from({ length: symbols }, (_, id) => glyph(id in points ? String.fromCodePoint(points[id]) : "\ufffd"));
-  }
-
-  // The data of the text with which the page opens; no unit's scale is smaller from then on.
+  // The data of the text with which the page opens.
   async first(text) {
-    const data = await this.alone("", text, (read) => read.data());
-    this.about.leastScales = new Map(data.units.map(({ name, scale }) => [name, scale]));
-    return data;
+    return asFirst(this.about, await this.alone("", text, (read) => read.data()));
   }
 
   // --- requests ---
@@ -37,6 +28,22 @@ class ModelInPage {
     const { kept, unknown } = this.known(text);
     const data = unknown.length && !kept ? null : await this.alone(edits, kept, (read) => read.data());
     yield [{ data, ...(unknown.length && { unknown, names: unknown.map(inWordsOf).join(", ") }) }];
+  }
+
+  async *gates({ text, edits = "" }) {
+    yield [{ gates: await this.alone(edits, this.known(text).kept, (read) => read.gates()) }];
+  }
+
+  // The values of a unit in a text, and what each symbol costs.
+  async *trace({ text, unit, edits = "" }) {
+    yield [
+      await this.alone(edits, this.known(text).kept, ({ rows, units }) => {
+        const place = units.findIndex(({ name }) => name === unit);
+        const each = (of) => Float32Array.from(rows, of);
+        const pieces = rows.map(({ piece }) => piece);
+        return { pieces, values: each(({ values }) => values[place]), surprisal: each(({ surprisal }) => surprisal) };
+      }),
+    ];
   }
 
   async *write({ prompt = "", written = "", edits = "", length, temperature, top_p = null, seed, index = 0, speed = null }, signal) {

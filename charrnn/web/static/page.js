@@ -12,7 +12,9 @@ const page = {
   places: [], // where they are on together
   ramps: null, // the colors of the theme
   scales: null, // the values with full color by the names of units; null: the scales of the data
-  model: null, // a model in the page
+  recolored: null, // what a live page does when the text has other colors
+  isUnsettled: false, // whether the text is a later one than that of the list and the charts
+  model: null, // the model of a live page, in it or on a server
   pick, // color by a unit
   go, // move the cursor
   select, // select a span, or none
@@ -20,6 +22,12 @@ const page = {
 
 // Show data, for the first time or again; the unit and the cursor are kept if the data has them.
 function show(data) {
+  showText(data);
+  showRest();
+}
+
+// What follows each key on a live page: the text and its colors.
+function showText(data) {
   const name = page.data ? nameOf(page.data, page.unit) : data.first;
   Object.assign(page, { data, hovered: null, span: null, anchor: null });
   for (const unit of data.units) unit.full = page.scales?.get(unit.name) ?? unit.scale;
@@ -27,16 +35,23 @@ function show(data) {
   $("main").hidden = false;
   describe(data);
   page.view.set(data);
+  $("place").max = data.length - 1;
+  page.unit = placeOf(data, name) ?? placeOf(data, data.first) ?? 0;
+  page.at = Math.min(page.at, data.length - 1);
+  showSpan(page);
+  if (page.ramps) recolor();
+}
+
+// And what may come a little later.
+function showRest() {
+  const { data } = page;
+  page.isUnsettled = false;
   page.list.set(data);
   page.map.set(data);
   page.gates.set(data);
   page.guesses.set(data);
   setThresholds(data);
-  $("place").max = data.length - 1;
-  page.unit = placeOf(data, name) ?? placeOf(data, data.first) ?? 0;
-  page.at = Math.min(page.at, data.length - 1);
   dress();
-  showSpan(page);
 }
 
 function describe(data) {
@@ -53,7 +68,7 @@ function describe(data) {
     `Units: ${held || "none"}. Values are rounded to ${data.levels} steps of a unit's scale on each side of zero, ` +
     `except for the strongest of each ${data.noun}. ` +
     `Model ${data.source.fingerprint}. ` +
-    ($("live").hidden || page.model ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
+    (!page.model?.isServed ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
 }
 
 // The mean surprisal, for the summary.
@@ -68,6 +83,7 @@ function bitsOf(data) {
 // --- what changes ------------------------------------------------------------------------------------------------------
 
 function pick(unit) {
+  if (page.isUnsettled) showRest(); // the row of the unit may be a new one
   page.unit = unit;
   page.list.mark(unit);
   recolor();
@@ -94,7 +110,7 @@ function look() {
   const t = page.hovered ?? page.at;
   showCharacter(page, t);
   page.legend.point(t);
-  page.guesses.draw(page.at);
+  if (!page.isUnsettled) page.guesses.draw(page.at);
   page.tips.settle();
 }
 
@@ -115,6 +131,7 @@ function select(start, stop) {
 
 function recolor() {
   page.view.paint(levelsOf(page.data, page.unit));
+  page.recolored?.();
   entitle();
 }
 
@@ -397,14 +414,21 @@ async function open() {
   start();
   const raw = JSON.parse($("data").textContent);
   if (raw.sides) await showPairs(raw);
-  else show(await decode(raw.model ? await openModel(raw) : raw));
+  else show(raw.live ? complete(await openLive(raw)) : await decode(raw));
   return raw;
 }
 
-// With a model in the page instead of a server: the text with which it opens.
-async function openModel(raw) {
-  page.model = new ModelInPage(raw);
-  return { ...(await page.model.first(raw.live.text)), ramps: raw.ramps };
+// The text with which a live page opens.
+async function openLive(raw) {
+  const { text, counts } = raw.live;
+  page.model = raw.model ? new ModelInPage(raw) : new ServedModel(raw);
+  const data = await page.model.first(text, Boolean(counts));
+  return { ...data, gates: await gatesOf({ text, counts: Boolean(counts) }), ramps: raw.ramps };
+}
+
+async function gatesOf(request) {
+  for await (const [{ gates }] of page.model.gates(request)) return gates;
+  return [];
 }
 
 // Resolved when the page is shown.

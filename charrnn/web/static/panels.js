@@ -31,7 +31,7 @@ function bar({ label, part, figure, colors, title = "", twoSided = false, onClic
 
 class UnitList {
   constructor(box, field, pick) {
-    Object.assign(this, { box, field, pick, shown: [], made: new Map(), order: null, marked: null });
+    Object.assign(this, { box, field, pick, shown: [], made: new Map(), marked: null });
     field.addEventListener("input", () => {
       this.filter();
       box.scrollTop = 0;
@@ -66,18 +66,11 @@ class UnitList {
     this.filter();
   }
 
-  // From now on the rows stay in the order in which the data has its units: by interest in this text.
-  keep(data) {
-    this.order = new Map(data.units.map(({ name }, place) => [name, place]));
-    this.marked = null;
-  }
-
   // The units in the order of their rows: those that are edited, those with names, and then the others.
   inOrder({ units, source }) {
-    const place = (u) => this.order?.get(units[u].name) ?? u;
     const isEdited = units.map(({ name }) => source.edits.some((edit) => isOf(edit, name)));
     const rank = (u) => units[u].rank ?? units.length;
-    return [...units.keys()].sort((a, b) => isEdited[b] - isEdited[a] || rank(a) - rank(b) || place(a) - place(b));
+    return [...units.keys()].sort((a, b) => isEdited[b] - isEdited[a] || rank(a) - rank(b) || a - b);
   }
 
   // The row of a unit. It is made once, and of the next text it shows what is different: most of a key's time went here.

@@ -1,26 +1,16 @@
 // The text: plain lines, colored from outside by the CSS Custom Highlight API, so that it stays text for screen readers
 // and search. Only the part on the screen, and a little around it, is colored.
 
-const STEPS = 16; // levels of color on each side of zero
-const stepOf = (part) => Math.sign(part) * Math.ceil(Math.min(1, Math.abs(part)) * STEPS - 1e-9); // only zero is neutral
 const SEGMENT = 256; // maximum symbols of a text node
 const AROUND = 600; // symbols colored beyond the screen
 
 class TextView {
   constructor(box, lines, ring) {
     // isWhole: on paper all of the text is seen.
-    Object.assign(this, { box, lines, ring, isWhole: false, levels: null, painted: [0, 0], marks: new Map() });
-    this.highlights = Array.from({ length: 2 * STEPS + 1 }, (_, k) => {
-      const highlight = new Highlight();
-      CSS.highlights.set(`v${k}`, highlight);
-      return highlight;
-    });
-    for (const [priority, name] of ["place", "span"].entries()) {
-      const highlight = new Highlight();
-      highlight.priority = priority + 1;
-      CSS.highlights.set(name, highlight);
-      this.marks.set(name, highlight);
-    }
+    Object.assign(this, { box, lines, ring, isWhole: false, levels: null, painted: [0, 0], painter: new Painter() });
+    for (let level = -STEPS; level <= STEPS; level++) highlightOf(`v${level + STEPS}`);
+    this.marks = new Map(["place", "span"].map((name, k) => [name, highlightOf(name, k + 1)]));
+    this.empty();
     this.sheet = new CSSStyleSheet();
     document.adoptedStyleSheets.push(this.sheet);
     box.addEventListener("scroll", () => this.later(), { passive: true });
@@ -31,16 +21,29 @@ class TextView {
     for (const part of [box, lines]) observer.observe(part);
   }
 
-  // Show the symbols of a text; `columns` are rows of the table `labels`.
-  set({ labels, columns, endsLine, length }) {
-    this.length = length;
-    this.offsets = new Uint32Array(length); // offset of each symbol in its text node
+  empty() {
+    this.offsets = []; // offset of each symbol in its text node
     this.firsts = []; // the first symbol of each segment
     this.nodes = []; // the text node of each segment
+    this.starts = []; // the first symbol of each line
+    this.shown = []; // each symbol as it is shown, and whether it ends a line
+    this.lines.replaceChildren(this.ring);
+  }
+
+  // Show the symbols of a text; `columns` are rows of the table `labels`. Lines that are as before stay.
+  set({ labels, columns, endsLine, length }) {
+    const shown = Array.from(columns, (column) => labels[column] + (endsLine.has(column) ? "\n" : ""));
+    let same = 0;
+    while (same < length && shown[same] === this.shown[same]) same++;
+    this.levels = null;
+    this.length = length;
+    if (same === length && same === this.shown.length) return;
+    this.cut(same);
+    this.shown = shown;
     const fragment = new DocumentFragment();
     let line = null;
     let text = "";
-    let first = 0;
+    let first = this.offsets.length;
     const close = (stop) => {
       const span = document.createElement("span");
       const node = document.createTextNode(text);
@@ -50,19 +53,31 @@ class TextView {
       this.nodes.push(node);
       [text, first] = ["", stop];
     };
-    for (let t = 0; t < length; t++) {
+    for (let t = first; t < length; t++) {
       if (!line) {
         line = document.createElement("p");
         fragment.append(line);
+        this.starts.push(t);
       }
-      this.offsets[t] = text.length;
+      this.offsets.push(text.length);
       text += labels[columns[t]];
       const ends = endsLine.has(columns[t]);
       if (ends || t + 1 - first >= SEGMENT || t + 1 === length) close(t + 1);
       if (ends) line = null;
     }
-    this.lines.replaceChildren(this.ring, fragment);
-    this.levels = null;
+    this.lines.append(fragment);
+  }
+
+  // Only the lines before the one of a symbol stay.
+  cut(symbol) {
+    const line = Math.max(0, search(this.starts.length, (k) => this.starts[k] > symbol) - 1);
+    const start = this.starts[line] ?? 0;
+    if (start === 0) return this.empty();
+    const segment = search(this.firsts.length, (k) => this.firsts[k] >= start);
+    for (const lines of [...this.lines.querySelectorAll("p")].slice(line)) lines.remove();
+    this.starts.length = line;
+    this.firsts.length = this.nodes.length = segment;
+    this.offsets.length = start;
   }
 
   colors(ramp) {
@@ -94,15 +109,18 @@ class TextView {
     const from = Math.max(0, first - AROUND);
     const to = Math.min(this.length, stop + AROUND);
     this.painted = [from, to];
-    for (const highlight of this.highlights) highlight.clear();
-    for (let t = from; t < to; ) {
+    this.painter.paint(this.runs(from, to));
+  }
+
+  *runs(from, stop) {
+    for (let t = from; t < stop; ) {
       const level = this.levels[t];
       const segment = this.segmentOf(t);
-      const end = Math.min(to, this.firsts[segment + 1] ?? this.length);
-      let next = t + 1;
-      while (next < end && this.levels[next] === level) next++;
-      if (level) this.highlights[level + STEPS].add(this.inNode(segment, t, next));
-      t = next;
+      const end = Math.min(stop, this.firsts[segment + 1] ?? this.length);
+      let to = t + 1;
+      while (to < end && this.levels[to] === level) to++;
+      if (level) yield { from: t, to, level, ...this.placeIn(segment, t, to) };
+      t = to;
     }
   }
 
@@ -110,11 +128,12 @@ class TextView {
   mark(name, spans) {
     const highlight = this.marks.get(name);
     highlight.clear();
-    for (const { start, stop } of spans) {
-      for (let t = start; t < stop; ) {
+    for (const span of spans) {
+      for (let t = span.start; t < span.stop; ) {
         const segment = this.segmentOf(t);
-        const next = Math.min(stop, this.firsts[segment + 1] ?? this.length);
-        highlight.add(this.inNode(segment, t, next));
+        const next = Math.min(span.stop, this.firsts[segment + 1] ?? this.length);
+        const { node, start, end } = this.placeIn(segment, t, next);
+        highlight.add(rangeIn(node, start, end));
         t = next;
       }
     }
@@ -134,22 +153,18 @@ class TextView {
     return search(this.firsts.length, (k) => this.firsts[k] > t) - 1;
   }
 
-  inNode(segment, start, stop) {
+  // Symbols of a segment as a place in its text node.
+  placeIn(segment, first, stop) {
     const node = this.nodes[segment];
     const last = this.firsts[segment + 1] ?? this.length;
-    return new StaticRange({
-      startContainer: node,
-      startOffset: this.offsets[start],
-      endContainer: node,
-      endOffset: stop < last ? this.offsets[stop] : node.length,
-    });
+    return { node, start: this.offsets[first], end: stop < last ? this.offsets[stop] : node.length };
   }
 
   rect(t) {
-    const { startContainer, startOffset, endOffset } = this.inNode(this.segmentOf(t), t, t + 1);
+    const { node, start, end } = this.placeIn(this.segmentOf(t), t, t + 1);
     const range = document.createRange();
-    range.setStart(startContainer, startOffset);
-    range.setEnd(startContainer, endOffset);
+    range.setStart(node, start);
+    range.setEnd(node, end);
     return range.getBoundingClientRect();
   }
 
