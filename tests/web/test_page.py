@@ -562,7 +562,7 @@ def test_the_text_is_coloured_by_what_came_from_counts(look, tiny_mixed):
     for key, expected in (("s", "surprisal"), ("c", "counts"), ("c", name)):
         page.keyboard.press(key)
         assert texts(page, "#unit-name") == [expected]
-    page.locator("[role=option]", has_text="share of each").click()
+    page.locator("[role=option]", has_text="came from them").click()
     assert texts(page, "#unit-name") == ["counts"]
 
 

@@ -4,6 +4,7 @@
 const COLUMN = 1.55; // the width of a column, in parts of the size of the type
 const BEFORE = 0.6; // the part of the columns before the cursor, when they move
 const MARGIN = 2; // columns that stay beside the cursor
+const MOST_ROWS = 8; // of guesses; the panel beside the text has all
 
 class GuessStrip {
   constructor(section, table, page) {
@@ -31,9 +32,10 @@ class GuessStrip {
 
   // Make the cells, if there were others.
   make(columns, guesses) {
-    if (this.columns === columns && this.rows.length === 1 + guesses) return;
+    const height = 1 + Math.min(guesses, MOST_ROWS);
+    if (this.columns === columns && this.rows.length === height) return;
     this.columns = columns;
-    this.rows = Array.from({ length: 1 + guesses }, () => Array.from({ length: columns }, () => ({ cell: element("td"), key: "" })));
+    this.rows = Array.from({ length: height }, () => Array.from({ length: columns }, () => ({ cell: element("td"), key: "" })));
     const rows = this.rows.map((cells) => element("tr", {}, ...cells.map(({ cell }) => cell)));
     this.table.replaceChildren(element("tbody", {}, ...rows));
   }
@@ -49,13 +51,14 @@ class GuessStrip {
   column(k, t, at) {
     const { data, ramps } = this.page;
     const isThere = t < data.length;
-    this.fill(this.rows[0][k], isThere ? data.labels[data.columns[t]] : "", "", t === at ? "at" : "");
+    const [head, ...cells] = this.rows.map((row) => row[k]);
+    this.fill(head, isThere ? data.labels[data.columns[t]] : "", "", t === at ? "at" : "");
     const next = isThere ? nextOf(data, t) : null;
-    for (let rank = 0; rank < data.choices; rank++) {
+    for (const [rank, cell] of cells.entries()) {
       const place = t * data.choices + rank;
       const level = isThere ? Math.round((data.chances[place] / data.certain) * (ramps.chance.length - 1)) : 0;
       const label = isThere ? data.names[data.guesses[place]] : "";
-      this.fill(this.rows[1 + rank][k], label, isThere ? ramps.chance[level] : "", isThere && data.guesses[place] === next ? "came" : "");
+      this.fill(cell, label, isThere ? ramps.chance[level] : "", isThere && data.guesses[place] === next ? "came" : "");
     }
   }
 

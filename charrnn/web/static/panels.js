@@ -58,7 +58,7 @@ class UnitList {
     });
     const measures = [
       this.row(SURPRISAL, "surprisal", "bits", 0, `how unexpected each ${data.noun} was`),
-      this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `share of each ${data.noun}'s probability that came from them`),
+      this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `how much of each ${data.noun}'s probability came from them`),
     ];
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
     const { children } = this.box;
