@@ -25,6 +25,7 @@ Normalization = Literal["nfc", "nfd"]
 Precision = Literal["float32", "bfloat16"]
 Kernel = Literal["fused", "loop"]
 OptimizerName = Literal["muon", "adamw"]
+GradientName = Literal["bptt", "rtrl"]
 Attention = Literal["additive", "dot", "none"]
 
 BUDGET, TEXT, NETWORK, LEARNING, SAVING, MACHINE = (
@@ -93,6 +94,25 @@ FEWEST_EVALUATIONS = 5
 """Minimum evaluations of a run."""
 PATIENCE = 6
 """Evaluations without improvement after which a run that is limited by time ends early."""
+RTRL_UNITS = 64
+"""Maximum hidden units where the gradient is computed forward in time."""
+RTRL_CELLS = ("lstm", "gru", "elman", "peephole")
+"""Cells in which each unit of a step depends on its own sums alone."""
+RTRL = {
+    "num_layers": 1,
+    "batch_size": 1,
+    "layer_norm": False,
+    "learn_start": False,
+    "dropout": 0.0,
+    "weight_drop": 0.0,
+    "optimizer": "adamw",
+    "precision": "float32",
+    "device": "cpu",
+    "kernel": "loop",
+}
+"""The settings that a gradient forward in time needs; where they are left open, they are so."""
+RTRL_DEFAULTS = {"hidden_size": 32, "learning_rate": 5e-4, "threads": 1}
+"""Other settings where the gradient is computed forward in time, and they are left open."""
 BEAM, BEAM_OF_DRAWS = 512, 128
 """Beam width for the most likely infillings and for draws, which need fewer hypotheses to be as good."""
 
@@ -380,6 +400,15 @@ class TrainingConfig(Config):
     sequence_length: int = setting(
         64, "Length of truncated backpropagation, in characters.", low=1, high=10**6, panel=LEARNING
     )
+    gradient: GradientName = setting(
+        "bptt",
+        "How the gradient is computed. bptt: truncated backpropagation through time. rtrl: real-time recurrent "
+        "learning, forward in time, with AdamW at every character; for running text and one layer of up to "
+        f"{RTRL_UNITS} units (by default {RTRL_DEFAULTS['hidden_size']}, at a learning rate of "
+        f"{RTRL_DEFAULTS['learning_rate']:g}).",
+        choices=get_args(GradientName),
+        panel=LEARNING,
+    )
     reset_every: int | None = setting(
         16,
         "Reset each stream's carried state once every this many steps; the streams take turns.",
@@ -646,8 +675,17 @@ class TrainingRequest(Config):
         super().__post_init__()
         for name, value in self.given.items():
             check_value(_home_of(name), name, value)
+        if self.given.get("gradient") == "rtrl":
+            _check_rtrl(self.given)
         self.network(vocab_size=1)
         self.training()
+
+    @property
+    def settled(self) -> Self:
+        """This request, with what follows from the way in which the gradient is computed."""
+        if self.given.get("gradient") != "rtrl":
+            return self
+        return replace(self, given={**RTRL, **RTRL_DEFAULTS, **self.given})
 
     @property
     def has_limit(self) -> bool:
@@ -669,6 +707,34 @@ class TrainingRequest(Config):
     def _of(self, config: type) -> dict[str, Any]:
         own = settings_of(config)
         return {name: value for name, value in self.given.items() if name in own}
+
+
+def _check_rtrl(given: Mapping[str, Any]) -> None:
+    """Require settings with which a gradient forward in time can be computed."""
+    for name, value in RTRL.items():
+        found = given.get(name, value)
+        if found != value and not value:
+            raise SettingError.naming(
+                f"{{gradient:rtrl}} and {{{name}}} cannot be used together", "leave one of them out"
+            )
+        if found != value:
+            raise SettingError.naming(
+                f"{{gradient:rtrl}} needs {{{name}:{value}}}, not {{found}}",
+                "leave it out",
+                found=found,
+            )
+    if given.get("hidden_size", 1) > RTRL_UNITS:
+        raise SettingError.naming(
+            "{gradient:rtrl} takes {hidden_size} up to {most}, not {found:,}: its time grows with the fourth power",
+            most=RTRL_UNITS,
+            found=given["hidden_size"],
+        )
+    if given.get("cell", "lstm") not in RTRL_CELLS:
+        raise SettingError.naming(
+            "{gradient:rtrl} takes the cells {cells}, not {found}",
+            cells=", ".join(RTRL_CELLS),
+            found=given["cell"],
+        )
 
 
 def _home_of(name: str) -> type:

@@ -28,11 +28,13 @@ from charrnn.config import (
 )
 from charrnn.errors import CharrnnError, SettingError
 from charrnn.network.cells import CELLS, get_cell
-from charrnn.network.shapes import is_recurrent_matrix
+from charrnn.network.shapes import is_recurrent_matrix, num_sensitive
 from charrnn.settings import Config, check_value, is_config, setting, settings_of, value_types
 
 ROLLBACK = "rollback."
 """Prefix of the names of tensors of the point that a diverged run goes back to."""
+SENSITIVITIES = "rtrl.sensitivities"
+"""The name of the tensor with how a state depends on the weights."""
 LARGEST_SUM = 1e18
 """The largest sum that a run keeps, over characters."""
 LARGEST_SIZE = 10**15
@@ -270,12 +272,12 @@ def check_training_tensors(
     weight_shapes = {name: array.shape for name, array in weights.items()}
     step, back = figures["step"], figures["rollback_step"]
     expected = _optimizer_shapes(weight_shapes, training, step)
-    expected |= _state_shapes(tensors, "", network, step)
+    expected |= _state_shapes(tensors, "", network, training, step)
     if back != step:
         before = {f"weights.{name}": shape for name, shape in weight_shapes.items()}
         before |= _optimizer_shapes(weight_shapes, training, back)
         expected |= {f"{ROLLBACK}{name}": shape for name, shape in before.items()}
-        expected |= _state_shapes(tensors, ROLLBACK, network, back)
+        expected |= _state_shapes(tensors, ROLLBACK, network, training, back)
     if wrong := expected.keys() ^ tensors.keys():
         name = min(wrong)
         raise SchemaError(
@@ -306,9 +308,16 @@ def _optimizer_shapes(
 
 
 def _state_shapes(
-    tensors: Mapping[str, Array], prefix: str, network: ModelConfig, step: int
+    tensors: Mapping[str, Array],
+    prefix: str,
+    network: ModelConfig,
+    training: TrainingConfig,
+    step: int,
 ) -> dict[str, Shape]:
-    """The carried states, (L, N, H) each; how many rows N a batch has depends on the text, so it is the first's."""
+    """The carried states, (L, N, H) each; how many rows N a batch has depends on the text, so it is the first's.
+
+    And how they depend on the weights, (S, H, P), where the gradient is computed forward in time.
+    """
     names = [
         f"{prefix}state.{letter}"
         for letter in (
@@ -317,7 +326,11 @@ def _state_shapes(
     ]
     first = next((tensors[name].shape for name in names if name in tensors), ())
     rows = first[1] if len(first) == 3 else 1
-    return dict.fromkeys(names, (network.num_layers, rows, network.hidden_size))
+    shapes: dict[str, Shape] = dict.fromkeys(names, (network.num_layers, rows, network.hidden_size))
+    if names and training.gradient == "rtrl":
+        sensitive = num_sensitive(network)
+        shapes[f"{prefix}{SENSITIVITIES}"] = (len(names), network.hidden_size, sensitive)
+    return shapes
 
 
 # --- dumps ------------------------------------------------------------------------------------------------------------

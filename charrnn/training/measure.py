@@ -32,7 +32,7 @@ from charrnn.training.plan import (
     with_limit,
 )
 from charrnn.training.ranks import apart, here, num_cores
-from charrnn.training.replica import Replica
+from charrnn.training.rtrl import make_replica
 from charrnn.training.speed import Machine, Together, Trial
 
 TRIAL_SECONDS = 0.4
@@ -73,7 +73,7 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: A
     with (
         thread_count(config.threads),
         memory_faults(config.batch_size),
-        closing(Replica(model_config, dataclasses.replace(config, seed=0))) as replica,
+        closing(make_replica(model_config, dataclasses.replace(config, seed=0))) as replica,
     ):
         while len(times) < 3 or at_once * sum(times[2:]) < TRIAL_SECONDS:
             began = synchronized_clock(device)

@@ -16,7 +16,7 @@ import numpy as np
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import EnvironmentFault, SettingError
 from charrnn.runs import BEST, LAST, METRICS, require_unused
-from charrnn.text.kinds import item_noun
+from charrnn.text.kinds import asking_setting, item_noun
 from charrnn.text.pairs import PairCorpus
 from charrnn.training.pairs.settings import pair_network_of
 from charrnn.training.record import about_run
@@ -43,6 +43,7 @@ def device_of(request: TrainingRequest) -> str:
     """
     from charrnn.training.machine import choose_device, require_precision
 
+    request = request.settled
     chosen = choose_device(request.given.get("device"))
     if precision := request.given.get("precision"):
         require_precision(precision, chosen)
@@ -88,6 +89,9 @@ def plan_run(
     """Plan what a request leaves open, after measuring this machine; `measured` is called after each measurement."""
     from charrnn.training.measure import plan_here, seconds_per_step
 
+    request = request.settled
+    if request.given.get("gradient") == "rtrl":
+        _require_rtrl(text)
     batch = None
     if isinstance(text, PairCorpus):
         size, batch = _size_of_pairs(text), partial(_typical_batch, text)
@@ -102,6 +106,23 @@ def plan_run(
         return seconds
 
     return plan_here(size, network, request, device, measure)
+
+
+def _require_rtrl(text: "Corpus | PairCorpus") -> None:
+    """Raise SettingError unless a text can be learned with a gradient forward in time.
+
+    Raises:
+        SettingError: it consists of items or pairs, or several processes are to train.
+    """
+    from charrnn.training.ranks import here
+
+    if isinstance(text, PairCorpus) or text.item_end is not None:
+        name = "pairs" if isinstance(text, PairCorpus) else asking_setting(text.config)
+        raise SettingError.naming(
+            f"{{gradient:rtrl}} and {{{name}}} cannot be used together: it reads one running text"
+        )
+    if here().size > 1:
+        raise SettingError.naming("{gradient:rtrl} and {processes} cannot be used together")
 
 
 def network_of(text: "Corpus | PairCorpus", request: "TrainingRequest | Start") -> ModelConfig:

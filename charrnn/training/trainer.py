@@ -53,7 +53,6 @@ from charrnn.training.feed import Feed, Losses
 from charrnn.training.machine import memory_faults, require_precision, thread_count
 from charrnn.training.pace import Timekeeper
 from charrnn.training.progress import RunProgress
-from charrnn.training.replica import Replica
 from charrnn.training.rollback import (
     MAX_HALVINGS,
     Diverged,
@@ -63,6 +62,7 @@ from charrnn.training.rollback import (
     loss_limit,
     require_finite,
 )
+from charrnn.training.rtrl import make_replica
 from charrnn.training.run_folder import RunFolder
 from charrnn.training.schedule import ends_of, extensions_of, learning_rate, replanned
 from charrnn.training.state import NumpyArrays, one_set
@@ -127,7 +127,9 @@ class Trainer:
         if initial:
             initial.require_unedited("training")
         weights = initial.weights if initial else None
-        self.replica = Replica(model_config, config, head=head, task=self.task, initial=weights)
+        self.replica = make_replica(
+            model_config, config, head=head, task=self.task, initial=weights
+        )
         self.network: Any = self.replica.network
         self._evaluates_start = initial is not None and len(corpus.val) > 1
         self.progress = RunProgress()

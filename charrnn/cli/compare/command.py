@@ -55,7 +55,7 @@ EXAMPLES = (
 MINUTES_EACH = 1.0
 """Training time of each network if no limit is given."""
 WITHOUT = (
-    *("cell", "activation", "patience", "replanned"),
+    *("cell", "activation", "patience", "replanned", "gradient"),
     *("pairs", "vectors", "align", "attention", "bidirectional", "label_smoothing"),
 )
 """Settings of `train` that would make the networks differ in more than their cell, and those of pairs."""
