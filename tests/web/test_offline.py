@@ -330,7 +330,7 @@ def test_what_is_typed_is_read_and_continued_with_units_held(opened, tiny_exact)
     page.click("#live-hold")
     unit = page.locator("#live-list .name").input_value()
     page.get_by_label(f"Value for {unit}", exact=True).fill("2")
-    page.locator("#summary", has_text=f"clamp {unit}=+2.0").wait_for()
+    page.locator("#summary", has_text=f"{unit} held at +2.0").wait_for()
     held = in_python(live, prompt="def a(", length=50, edits=f"clamp {unit}=2")
     assert held != plain
     page.locator("#live-first[aria-busy=false]").wait_for()

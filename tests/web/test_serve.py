@@ -1086,7 +1086,7 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     assert page.locator("#live-plain").text_content() == plain
     same = next(k for k in range(84) if plain[k] != expected[k])
     assert f"Identical for {same - 4} characters" in page.locator("#live-differ").text_content()
-    until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+5.0")
+    until(page, "text => $('summary').textContent.includes(text)", f"{unit} held at +5.0")
     until(page, "() => page.view.levels.every((level) => level === 16)")
 
     page.locator("#live-speed").fill("5")
@@ -1094,7 +1094,7 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     read(page, expected)
     page.get_by_label(f"Apply the edit of {unit}").uncheck()
     assert not page.locator("#live-compare").is_visible()
-    until(page, "text => !$('summary').textContent.includes(text)", "clamp")
+    until(page, "text => !$('summary').textContent.includes(text)", "held")
     page.get_by_label("Kind of edit").select_option("steer")
     page.get_by_label(f"Apply the edit of {unit}").check()
     steered = tiny_model.edited([Edit("steer", unit, 5.0)])
@@ -1242,7 +1242,7 @@ def test_colours_keep_their_scale_while_one_types_and_holds(page, tiny_model):
 
     page.click("#live-hold")
     page.get_by_label("Value for L1.c.3", exact=True).fill("0.05")
-    until(page, "() => $('summary').textContent.includes('clamp L1.c.3=+0.05')")
+    until(page, "() => $('summary').textContent.includes('L1.c.3 held at +0.05')")
     assert set(colours(page)) == {np.ceil(16 * 0.05 / scales["L1.c.3"])} != {16}
     assert page.locator("#strongest .name").first.text_content() != "L1.c.3"
 
@@ -1333,7 +1333,7 @@ def test_the_order_of_units_stays_until_it_is_asked_for_and_held_units_are_on_to
     units = first[1:]  # after surprisal
     assert order()[1:] == held + [name for name in units if name not in held]
     assert rows() == order()[1:]
-    assert "clamp L0.h.7-8" in page.locator("#list .reasons").nth(1).text_content()
+    assert "L0.h.7-8 held at" in page.locator("#list .reasons").nth(1).text_content()
     page.get_by_label("Apply the edit of L0.h.7").uncheck()
     until(page, "() => !page.data.source.edits.length && !page.isUnsettled")
     assert order() == first
@@ -1363,7 +1363,7 @@ def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):
     assert page.locator("#live-list li").count() == 1
     assert page.get_by_label(f"Apply the edit of {unit}").is_checked()
     assert value.input_value() == "0.5"
-    until(page, "text => $('summary').textContent.includes(text)", f"clamp {unit}=+0.5")
+    until(page, "text => $('summary').textContent.includes(text)", f"{unit} held at +0.5")
     assert page.locator("#live-trouble").text_content() == ""
 
 

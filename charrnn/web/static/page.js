@@ -57,7 +57,7 @@ function showRest() {
 function describe(data) {
   document.title = `${data.title} – charrnn`;
   $("title").textContent = data.title;
-  const edits = data.source.edits.length ? ` · ${data.source.edits.join(", ")}` : "";
+  const edits = data.source.edits.length ? ` · ${data.source.edits.map(editInWords).join(", ")}` : "";
   fill($("summary"), `${ofText(data)} · `, ["cell", data.source.cell], ...bitsOf(data), edits);
   const hasNames = data.units.some(({ reasons }) => reasons.length);
   fill($("units-order"), "Sorted by ", ["interest", "interest"], hasNames ? ", those with names first." : ".");

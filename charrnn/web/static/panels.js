@@ -52,7 +52,7 @@ class UnitList {
     const rows = this.inOrder(data).map((u) => {
       const { name, interest, reasons } = data.units[u];
       const edits = data.source.edits.filter((edit) => isOf(edit, name));
-      const row = this.row(u, name, interest.toFixed(2), interest / best, [...reasons, ...edits].join(", "));
+      const row = this.row(u, name, interest.toFixed(2), interest / best, [...reasons, ...edits.map(editInWords)].join(", "));
       row.classList.toggle("named", reasons.length > 0);
       return row;
     });

@@ -66,11 +66,22 @@ function named(reason) {
   return `It is named ${inQuotes(name)}, because it was found to be ${low ? "lower" : "higher"} there${perfect ?? ""}.`;
 }
 
+// An edit such as "clamp L0.c.0-15=+1.0".
+function partsOf(edit) {
+  const [, kind, units, value] = /^(\S+) (.*)=(.*)$/.exec(edit);
+  return { isHeld: kind === "clamp", units, value: value.replace("-", "−") };
+}
+
+function editInWords(edit) {
+  const { isHeld, units, value } = partsOf(edit);
+  return isHeld ? `${units} held at ${value}` : `${value} added to ${units}`;
+}
+
 function ofEdits({ edits }, name) {
   const own = edits.filter((edit) => isOf(edit, name));
   return own.map((edit) => {
-    const value = edit.slice(edit.indexOf("=") + 1).replace("-", "−");
-    return edit.startsWith("clamp")
+    const { isHeld, value } = partsOf(edit);
+    return isHeld
       ? `It is held at ${value}, whatever the network computes, so that its color is the same everywhere.`
       : `${value} is added to it after each character.`;
   });
