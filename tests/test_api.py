@@ -267,6 +267,24 @@ def test_a_notebook_shows_a_recording_in_the_colors_of_its_best_unit():
     assert len(fills) > 5
 
 
+def test_a_picture_in_a_notebook_is_bounded_and_inert():
+    hostile = "</svg><script>alert(1)</script><img src=x onerror='alert(2)'>\u202e\x00\x1b]]>&lt;\n"
+    model = random_model(hostile, seed=3)
+    picture = ET.fromstring(model.read(hostile * 90)._repr_html_())
+    tags = {element.tag.partition("}")[2] for element in picture.iter()}
+    assert tags <= {"svg", "title", "desc", "rect", "g", "text", "tspan"}
+    names = {name for element in picture.iter() for name in element.attrib}
+    assert not [name for name in names if name.startswith("on") or name.endswith(("href", "src"))]
+    assert picture.get("style") == "max-width:100%;height:auto"
+    html = model.read("\n" * 5000)._repr_html_()
+    assert "in the first 100 of 5,000" in html
+    assert int(ET.fromstring(html).get("height")) < 2500
+    assert (
+        max(len(model.read(text)._repr_html_()) for text in (hostile * 90, "\x00<" * 2000))
+        < 400_000
+    )
+
+
 def test_public_functions_are_documented():
     for name in charrnn.__all__:
         assert inspect.getdoc(getattr(charrnn, name)), name

@@ -46,6 +46,11 @@ class ExportOptions(Config):
     float16: bool = setting(
         False, "With an .onnx file: weights and states of 16 bits instead of 32.", panel=FILES
     )
+    embed: bool = setting(
+        False,
+        "With an .html file: make it for a frame in another page: one view, and a line that says what made it.",
+        panel=FILES,
+    )
     license: str | None = setting(
         None,
         "With a folder: the license under which you publish the model, as the hub names it (mit, cc0-1.0).",
@@ -86,7 +91,7 @@ def _write_c(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
     write_c(_exact(loaded), file, item_end=end, weights=options.weights)
 
 
-def _write_page(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:  # noqa: ARG001 (see Form)
+def _write_page(loaded: "Checkpoint", file: Path, options: ExportOptions) -> None:
     from charrnn.files import write_atomically
     from charrnn.web.offline import offline_page
 
@@ -97,6 +102,7 @@ def _write_page(loaded: "Checkpoint", file: Path, options: ExportOptions) -> Non
         item_end=item_end_of(reading),
         normalize=reading.normalize,
         names=unit_names(loaded),
+        embed=options.embed,
     )
     write_atomically(file, page.encode())
 
@@ -123,7 +129,7 @@ FORMS = {
     ".safetensors": Form("an exact model", _write_exact, keeps_counts=True),
     ".c": Form("a program in C", _write_c, "weights"),
     ".h": Form("a header in C", _write_c),
-    ".html": Form("a page with the model inside", _write_page),
+    ".html": Form("a page with the model inside", _write_page, "embed"),
     ".onnx": Form("a step in ONNX", _write_onnx, "float16"),
     "": Form("a folder for a hub", _write_folder, "license", keeps_counts=True),
 }

@@ -9,6 +9,7 @@ import hashlib
 import html
 import json
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -18,7 +19,7 @@ from charrnn.render.palette import Palette
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     *("decode.js", "spans.js", "paint.js", "text.js", "words.js", "tips.js", "legend.js"),
-    *("guesses.js", "panels.js", "cards.js", "charts.js", "pairs.js"),
+    *("guesses.js", "panels.js", "cards.js", "charts.js", "pairs.js", "svg.js", "pictures.js"),
 )
 """The files that every page's script begins with, in this order."""
 ROWS = "rows.js"
@@ -32,7 +33,11 @@ MODEL = ("engine.js", "reader.js", "offline.js")
 
 
 def page_html(
-    data: Mapping[str, Any], palette: Palette = Palette.rdbu, *, live: bool = False
+    data: Mapping[str, Any],
+    palette: Palette = Palette.rdbu,
+    *,
+    live: bool = False,
+    embed: bool = False,
 ) -> str:
     """The whole page as HTML.
 
@@ -41,17 +46,20 @@ def page_html(
             see `charrnn.web.offline`.
         palette: the colors of values below and above zero.
         live: whether a model answers the page, on a server (see `charrnn.web.live`) or inside it.
+        embed: for a frame in another page: only one view, which fills the frame, and a line that says what made it.
     """
     from charrnn.web.colors import ramps
 
+    live = live or "model" in data
     names = _scripts(live=live, model="model" in data)
     return Template(_read("template.html")).substitute(
         policy=html.escape(page_policy(live=live, model="model" in data)),
         title=html.escape(str(data["title"])),
         style=_style(live=live),
         script=_script(names),
+        embed=" data-embed" if embed else "",
         live=_read("live.html") if live else "",
-        data=as_json({**data, "ramps": ramps(palette)}),
+        data=as_json({**data, "ramps": ramps(palette), "version": version("charrnn")}),
     )
 
 
@@ -80,8 +88,9 @@ def page_policy(*, live: bool = False, model: bool = False) -> str:
 def _scripts(*, live: bool, model: bool) -> tuple[str, ...]:
     """The files that make up the script of a page."""
     if not live:
-        return (*SCRIPTS, "page.js")
-    return (*SCRIPTS, ROWS, *(MODEL if model else SERVED), "page.js", *LIVE)
+        return (*SCRIPTS, "page.js", "address.js")
+    inside, typing = (MODEL, ("typing.js",)) if model else (SERVED, ())
+    return (*SCRIPTS, ROWS, *inside, "page.js", *LIVE, *typing, "address.js")
 
 
 def _script(names: Iterable[str]) -> str:
@@ -91,7 +100,7 @@ def _script(names: Iterable[str]) -> str:
 
 def _style(*, live: bool) -> str:
     """The style sheet of the page."""
-    return _read("page.css") + (_read("live.css") if live else "")
+    return _read("page.css") + (_read("live.css") if live else "") + _read("embed.css")
 
 
 def as_json(data: Mapping[str, Any]) -> str:

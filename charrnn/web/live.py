@@ -114,13 +114,8 @@ class Live:
         """What the page opens with: a text that the model has generated, and the settings of its controls."""
         settings = {name: getattr(BEGINNING, name) for name in SETTINGS}
         first = self.write(settings | {"counts": self._mixes})
-        return {
-            "text": "".join(str(line["text"]) for line in first),
-            "settings": settings,
-            "mostChars": MAX_CHARS,
-            "mostLearned": MAX_LEARNED,
-            "counts": None if self._counts is None else self._mixes,
-        }
+        counts = None if self._counts is None else self._mixes
+        return opening("".join(str(line["text"]) for line in first), counts=counts)
 
     def read(self, request: Any) -> Generator[Line, None, None]:
         """Read a text.
@@ -341,6 +336,22 @@ class Live:
         lines = _text(fields, "edits")
         edits = tuple(parse_edits(lines, "edits", lambda edit: with_address(edit, self._names)))
         return edited(model, edits) if edits else model
+
+
+def opening(text: str, *, counts: bool | None = None) -> Line:
+    """What a page on which one types opens with.
+
+    Args:
+        text: the text in its box.
+        counts: whether counts are mixed in; None: there are none.
+    """
+    return {
+        "text": text,
+        "settings": {name: getattr(BEGINNING, name) for name in SETTINGS},
+        "mostChars": MAX_CHARS,
+        "mostLearned": MAX_LEARNED,
+        "counts": counts,
+    }
 
 
 # --- requests ----------------------------------------------------------------------------------------------------------

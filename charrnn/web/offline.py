@@ -5,13 +5,15 @@ learning, nor cards of units.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from charrnn.exact.model import ExactModel
-from charrnn.export.page_model import page_model
 from charrnn.interpret.names import NamedUnit
 from charrnn.render.glyphs import glyph
 from charrnn.web.html import page_html
-from charrnn.web.live import Live
+from charrnn.web.live import Live, opening
+from charrnn.web.page_model import page_model
+from charrnn.web.rows import about_model
 
 
 def offline_page(
@@ -21,15 +23,41 @@ def offline_page(
     item_end: str | None = None,
     normalize: str | None = None,
     names: Sequence[NamedUnit] = (),
+    embed: bool = False,
 ) -> str:
-    """The page as HTML; the arguments are those of `charrnn.web.live.Live`."""
+    """The page as HTML; the arguments are those of `charrnn.web.live.Live` and of `charrnn.web.html.page_html`."""
     live = Live(model, title, item_end=item_end, normalize=normalize, names=names)
-    cell = model.cell
-    inside = {
-        "memoryGate": cell.memory_gate,
-        "normalize": normalize,
-        **page_model(model, item_end=item_end),
+    data = {"title": "".join(map(glyph, title)), "live": live.opening()}
+    inside = _inside(model, item_end, normalize, names)
+    return page_html(data | inside, live=True, embed=embed)
+
+
+def model_inside(
+    model: ExactModel,
+    *,
+    text: str,
+    item_end: str | None = None,
+    normalize: str | None = None,
+    names: Sequence[NamedUnit] = (),
+) -> dict[str, Any]:
+    """What the data of a page of a text (`charrnn.web.data.page_data`) gets besides, so that one can type on it.
+
+    Args:
+        model: the model that reads what is typed.
+        text: the text with which typing begins.
+        item_end: as for `charrnn.web.live.Live`.
+        normalize: the same.
+        names: the same.
+    """
+    return {"live": opening(text)} | _inside(model, item_end, normalize, names)
+
+
+def _inside(
+    model: ExactModel, item_end: str | None, normalize: str | None, names: Sequence[NamedUnit]
+) -> dict[str, Any]:
+    """The model as the script has it, and what the page says of it."""
+    own = {"memoryGate": model.cell.memory_gate, "normalize": normalize}
+    return {
+        "about": about_model(model, names, item_end=item_end),
+        "model": own | page_model(model, item_end=item_end),
     }
-    shown = "".join(map(glyph, title))
-    data = {"title": shown, "about": live.about(), "live": live.opening(), "model": inside}
-    return page_html(data, live=True)

@@ -29,11 +29,11 @@ from charrnn.exact.matrix import Matrix
 from charrnn.exact.model import exact
 from charrnn.exact.numbers import ExactNumbers, draw
 from charrnn.export.c_program import write_c
-from charrnn.export.page_model import page_model
 from charrnn.numerics import softmax
 from charrnn.sampling.sampler import generate
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.web.html import STATIC
+from charrnn.web.page_model import page_model
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
@@ -326,8 +326,8 @@ def test_a_header_has_its_weights_inside(tmp_path):
 
 # --- in a browser -----------------------------------------------------------------------------------------------------
 
-WRITE = """([data, options, isPlain]) => {
-    const bytes = Uint8Array.from(atob(data.weights), (letter) => letter.charCodeAt(0));
+WRITE = """async ([data, options, isPlain]) => {
+    const bytes = await unpack(data.weights);
     const own = globalThis.WebAssembly;
     if (isPlain) globalThis.WebAssembly = undefined;
     const model = new ExactModel(data.about, bytes);
@@ -341,7 +341,8 @@ WRITE = """([data, options, isPlain]) => {
 def engine(browser):
     """A function that writes with the page's engine, by WebAssembly or by plain JavaScript."""
     page = browser.new_page()
-    page.add_script_tag(content=(STATIC / "engine.js").read_text())
+    for name in ("decode.js", "engine.js"):
+        page.add_script_tag(content=(STATIC / name).read_text())
 
     def write(model, *, plain=False, item_end=None, **options):
         return page.evaluate(WRITE, [page_model(model, item_end=item_end), options, plain])

@@ -9,10 +9,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from counting import counting_model, text_of
-from helpers import call_charrnn, make_text, random_model, typed
+from helpers import call_charrnn, make_text, typed
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pages import HOSTILE, color, data_of, luminance, make_model
 from paints import diverging_colors
 from unpacking import unpack, values_of
 
@@ -22,13 +23,12 @@ from charrnn.errors import CheckpointError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.names import NamedUnit
-from charrnn.interpret.recording import record, record_parts
+from charrnn.interpret.recording import record
 from charrnn.interpret.spans import Span, both_signs, fits, margins, similar
 from charrnn.interpret.units import Unit, most_interesting, parse_units
 from charrnn.network.cells import CELLS
 from charrnn.render.glyphs import glyph
 from charrnn.render.palette import BLACK, WHITE, ColorMode, Palette, diverging, ink_on
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.web.cards import page_cards
 from charrnn.web.colors import ramps
 from charrnn.web.data import LEVELS, Origin, page_data, quantized
@@ -36,21 +36,6 @@ from charrnn.web.html import as_json, page_html
 from charrnn.web.packing import pack_values
 
 TEXT = make_text(900)
-HOSTILE = (
-    '</script><script>hacked=1</script><img src=x onerror="hacked=2"><!-- & &lt; \\u003c ${hacked=3}'
-    "\u202edne\u2066\u2069\x00\x1b[31m\x07\r\x7f\x85\u2028\u2029\ufeff\ufffe]]>' e\u0301 👩‍👩 \U000e0001\u200b"
-)
-
-
-def make_model(cell="lstm", text="abcdefg", num_layers=2, *, level="char"):
-    symbols = Vocabulary.of_bytes() if level == "byte" else text
-    return random_model(symbols, seed=2, cell=cell, num_layers=num_layers)
-
-
-def data_of(model, text, *addresses, **settings):
-    units = [unit for address in addresses or ("L*.h.*",) for unit in parse_units(address, model)]
-    parts = record_parts(model, text, top=3, length=100)
-    return page_data(parts, units, **{"title": "a test"} | settings)
 
 
 def parts_of(data):
@@ -446,7 +431,9 @@ def test_the_page_has_the_values_that_were_packed(look, tiny_model, levels):
     values = random.integers(-levels, levels + 1, (48, len(TEXT))).astype("i1")
     ids = np.array(tiny_model.vocabulary.encode(TEXT))
     page, _ = look(tiny_model, TEXT, change=pack_values(values, ids, levels) | {"levels": levels})
-    assert page.evaluate("page.data.unitLevels.flatMap((own) => [...own])") == values.ravel().tolist()
+    assert (
+        page.evaluate("page.data.unitLevels.flatMap((own) => [...own])") == values.ravel().tolist()
+    )
 
 
 def test_the_legend_calls_the_colours_by_their_names(visit, tmp_path, tiny_model):
@@ -588,13 +575,6 @@ def pixels(page, canvas, points):
             [list(map(float, point)) for point in points],
         )
     )
-
-
-def color(name):
-    """Of the page's "red green blue", "#rrggbb" or "#rgb"."""
-    if name[0] == "#":
-        return [*bytes.fromhex(name[1:] if len(name) == 7 else "".join(2 * c for c in name[1:]))]
-    return [*map(int, name.split())]
 
 
 @pytest.mark.parametrize("length", [40, 3500])
@@ -1230,12 +1210,6 @@ def test_controls_have_names_and_the_slider_says_in_words_where_one_is(look, tin
     assert text.endswith(f", {bits:.1f} bits")
     assert page.locator("[role=option][aria-selected=true]").count() == 1
     assert page.get_by_role("region", name="The text").is_visible()
-
-
-def luminance(color):
-    parts = [int(c) / 255 for c in re.findall(r"\d+", color)[:3]]
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pages import data_of_pairs
 from pair_models import both
 from unpacking import unpack
 
@@ -17,26 +18,12 @@ from charrnn.web.pairs import FULL, pairs_data
 PAIR = ("abcde", "ed")
 
 
-def data_of(model, pairs=(PAIR,)):
-    recorded = [record_pair(model, *pair, top=2) for pair in pairs]
-    sources = [one.source for one in recorded if one.source]
-    targets = [one.target for one in recorded if one.target]
-    sides = {}
-    if sources:
-        units = [*parse_units("L*>.c.*", model), *parse_units("L*<.c.*", model)]
-        sides["source"] = page_data(sources, units, title="")
-    if targets:
-        sides["target"] = page_data(targets, parse_units("L*.c.*", model), title="")
-    matrices = [matrix_of(model, *pair) for pair in pairs]
-    return pairs_data(matrices, sides, title="a test", heading="Attention", meaning="how much")
-
-
 # --- the data ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_has_the_attention_and_both_texts():
     _, _, model = both("attention")
-    data = data_of(model)
+    data = data_of_pairs(model)
     read = record_pair(model, *PAIR)
     (pair,) = data["pairs"]
     assert (pair["source"], pair["target"]) == ([*"abcde"], ["e", "d", "↵"])
@@ -109,7 +96,7 @@ SOURCE, TARGET = ".pair thead th", ".pair tbody th"
 
 def test_a_target_character_lights_up_its_source_and_the_reverse(look):
     _, _, model = both("attention")
-    data = data_of(model)
+    data = data_of_pairs(model)
     weights = np.array(data["pairs"][0]["weights"])
     page = look(data)
     assert page.locator(SOURCE).all_inner_texts() == [*"abcde"]
@@ -133,7 +120,7 @@ def test_a_target_character_lights_up_its_source_and_the_reverse(look):
 
 def test_the_keyboard_does_what_the_pointer_does(look):
     _, _, model = both("attention")
-    data = data_of(model)
+    data = data_of_pairs(model)
     weights = np.array(data["pairs"][0]["weights"])
     page = look(data)
     page.locator(TARGET).first.focus()
@@ -152,7 +139,7 @@ def test_the_keyboard_does_what_the_pointer_does(look):
 
 def test_the_states_of_either_text_are_shown(look):
     _, _, model = both("attention")
-    page = look(data_of(model))
+    page = look(data_of_pairs(model))
     assert page.locator("#sides button").all_inner_texts() == ["source", "target"]
     assert page.locator("#lines").inner_text().strip() == "ed↵"
     assert "bits per character" in page.locator("#summary").inner_text()

@@ -36,7 +36,13 @@ from charrnn.cli.visualize.dumps import (
     write_pairs_dump,
 )
 from charrnn.cli.visualize.follow import FollowOptions, follow
-from charrnn.cli.visualize.page import PAGE_CHARS, require_page, write_dump_page, write_page
+from charrnn.cli.visualize.page import (
+    PAGE_CHARS,
+    Page,
+    require_page,
+    write_dump_page,
+    write_page,
+)
 from charrnn.cli.visualize.pairs import show_dumped_pairs, show_pairs
 from charrnn.cli.visualize.pairs_page import write_dumped_pairs_page, write_pairs_page
 from charrnn.cli.visualize.selection import (
@@ -101,9 +107,25 @@ class WritingOptions(Config):
                 "palette",
                 "seed",
                 "counts",
+                "embed",
+                "with_model",
             ),
             *settings_of(EditOptions),
         ),
+        panel=FILES,
+    )
+    embed: bool = setting(
+        False,
+        "Make the page of {html} for a frame in another page: one view, and a line that says what made it.",
+        needs=("html",),
+        panel=FILES,
+    )
+    with_model: bool = setting(
+        False,
+        "Put the model into the page of {html}, with weights of 8 bits and without counts: a check box there lets one "
+        "type, and the model read and write.",
+        needs=("html",),
+        excludes=("counts", "from_dump", *settings_of(EditOptions)),
         panel=FILES,
     )
     dump: Path | None = setting(
@@ -190,7 +212,8 @@ def visualize(
     elif following.follow:
         follow(reader, sampling, select(reader.model, view, called), layout)
     elif output.html:
-        write_page(output.html, reader, view, layout.palette, reading.max_chars, called)
+        page = Page(output.html, layout.palette, embed=output.embed, with_model=output.with_model)
+        write_page(page, reader, view, reading.max_chars, called)
     elif output.dump or output.lstmvis:
         _write_numbers(reader, view, reading, output)
     else:
@@ -212,9 +235,10 @@ def _of_pairs(
 ) -> None:
     """Show what a model of pairs does, or write it."""
     refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
-    refuse_for_pairs(output, but=("pager", "dump", "html"))
+    refuse_for_pairs(output, but=("pager", "dump", "html", "embed"))
     if output.html:
-        write_pairs_page(output.html, lines, view, layout.palette)
+        page = Page(output.html, layout.palette, embed=output.embed)
+        write_pairs_page(page, lines, view)
     elif output.dump:
         write_pairs_dump(lines, output.dump, view)
     else:
@@ -258,10 +282,11 @@ def _show_dump(
     dumps = open_dumps(path)
     if "" not in dumps:
         refuse_for_pairs(view, but=set(settings_of(ViewOptions)) - {"diagram"})
-        refuse_for_pairs(output, but=("pager", "html"))
+        refuse_for_pairs(output, but=("pager", "html", "embed"))
         most = reading.max_chars
         if output.html:
-            write_dumped_pairs_page(output.html, dumps, view, layout.palette, most)
+            page = Page(output.html, layout.palette, embed=output.embed)
+            write_dumped_pairs_page(page, dumps, view, most)
         else:
             show_dumped_pairs(dumps, view, most, layout, pictures, pager=output.pager)
         return
@@ -269,7 +294,8 @@ def _show_dump(
     names = [n for n in names_in_runs(dump.header.source.fingerprint) if has_unit(dump, n.unit)]
     view = by_names(view, names, shows=not output.html)
     if output.html:
-        write_dump_page(output.html, dump, view, layout.palette, reading.max_chars, names)
+        page = Page(output.html, layout.palette, embed=output.embed)
+        write_dump_page(page, dump, view, reading.max_chars, names)
         return
     chosen = select(dump.network, available(view, dump), names)
     letter = chosen.choose_among(dump.network.cell.memory)

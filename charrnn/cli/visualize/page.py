@@ -1,7 +1,9 @@
 """`charrnn visualize --html`: the page, and the file."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.counts import network_of
 from charrnn.cli.reading import Reader, read_dump
@@ -16,7 +18,6 @@ from charrnn.wording import counted, escape, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from charrnn.interpret.dumps.reading import Dump
     from charrnn.interpret.names import NamedUnit
@@ -30,6 +31,33 @@ SHORTEST = 2
 """Characters of the shortest text that has cards."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page that is to be written."""
+
+    path: Path
+    palette: Palette
+    """The colors of values below and above zero."""
+    embed: bool = False
+    """Whether it is for a frame in another page."""
+    with_model: bool = False
+    """Whether the model is put into it."""
+
+    def write(self, data: Mapping[str, Any], lengths: str) -> None:
+        """Write the file, and say so.
+
+        Args:
+            data: the data of the page.
+            lengths: how much text is on it, in words.
+        """
+        from charrnn.web.html import page_html
+
+        write_atomically(self.path, page_html(data, self.palette, embed=self.embed).encode())
+        say(
+            f"charrnn: wrote {escape(str(self.path))} ({size(self.path.stat().st_size)}, {lengths})"
+        )
+
+
 def require_page(path: Path) -> None:
     """Raise UsageError unless a page can be written at this path, as far as one can tell beforehand."""
     require_place(path)
@@ -40,26 +68,24 @@ def require_page(path: Path) -> None:
 
 
 def write_page(
-    path: Path,
+    page: Page,
     reader: Reader,
     view: ViewOptions,
-    palette: Palette,
     max_chars: int | None,
     names: "Sequence[NamedUnit]" = (),
 ) -> None:
     """Read a text and write the page of it.
 
     Args:
-        path: the file.
+        page: the page.
         reader: the model and its text.
         view: `what` is the state or gate whose units are all on the page, by default the cell's memory; `unit` adds
             others, of which the first colors the text at first.
-        palette: colors of values below and above zero.
         max_chars: maximum characters to read; by default PAGE_CHARS.
         names: the names of the model's units, which are on the page too.
 
     Raises:
-        UsageError: the model has no such unit.
+        UsageError: the model has no such unit, or cannot be put into the page.
         EnvironmentFault: the file cannot be written, or the values would not fit into memory.
     """
     from charrnn.interpret.recording import record_parts
@@ -85,7 +111,25 @@ def write_page(
         cards = _cards(reader, text, [*units, *named], names)
     if cards:
         data["cards"] = cards
-    _write(path, data, palette)
+    if page.with_model:
+        data |= _inside(reader, text, names)
+    _write(page, data)
+
+
+def _inside(reader: Reader, text: str, names: "Sequence[NamedUnit]") -> "dict[str, Any]":
+    """The model for the page, which begins with the first characters of the text when one types."""
+    from charrnn.exact.model import ExactModel, exact
+    from charrnn.web.live import BEGINNING
+    from charrnn.web.offline import model_inside
+
+    model = reader.model
+    return model_inside(
+        model if isinstance(model, ExactModel) else exact(model),
+        text=text[: BEGINNING.length],
+        item_end=reader.item_end,
+        normalize=reader.config.normalize,
+        names=names,
+    )
 
 
 def _cards(
@@ -109,10 +153,9 @@ def _cards(
 
 
 def write_dump_page(
-    path: Path,
+    page: Page,
     dump: "Dump",
     view: ViewOptions,
-    palette: Palette,
     max_chars: int | None,
     names: "Sequence[NamedUnit]" = (),
 ) -> None:
@@ -142,7 +185,7 @@ def write_dump_page(
         names=names,
         origin=origin,
     )
-    _write(path, data, palette)
+    _write(page, data)
 
 
 def _units(view: ViewOptions, network: "Architecture") -> "list[Unit]":
@@ -157,9 +200,5 @@ def _first(view: ViewOptions, units: "Sequence[Unit]") -> str | None:
     return "surprisal" if view.surprisal else str(units[0]) if units else None
 
 
-def _write(path: Path, data: "dict[str, Any]", palette: Palette) -> None:
-    from charrnn.web.html import page_html
-
-    write_atomically(path, page_html(data, palette).encode("utf-8"))
-    count = counted(data["length"], data["noun"])
-    say(f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}, {count})")
+def _write(page: Page, data: "dict[str, Any]") -> None:
+    page.write(data, counted(data["length"], data["noun"]))

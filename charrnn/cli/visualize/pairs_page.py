@@ -1,13 +1,11 @@
 """`charrnn visualize --html` for a model of pairs: the matrix of each pair, and the states of both texts."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.pair_lines import PairLines
 from charrnn.cli.reading import read_dump
-from charrnn.cli.terminal import say
 from charrnn.cli.threads import one_thread
-from charrnn.cli.visualize.page import PAGE_CHARS
+from charrnn.cli.visualize.page import PAGE_CHARS, Page
 from charrnn.cli.visualize.pairs import (
     ATTENTION,
     LABELS,
@@ -18,9 +16,7 @@ from charrnn.cli.visualize.pairs import (
 )
 from charrnn.cli.visualize.selection import ViewOptions
 from charrnn.errors import UsageError
-from charrnn.files import write_atomically
-from charrnn.render.palette import Palette
-from charrnn.wording import counted, escape, size
+from charrnn.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 SYMBOLS = "the probability of the symbol that is given at this character"
 
 
-def write_pairs_page(path: Path, lines: PairLines, view: ViewOptions, palette: Palette) -> None:
+def write_pairs_page(page: Page, lines: PairLines, view: ViewOptions) -> None:
     """Read sources and targets, and write the page of them; see `charrnn.cli.visualize.page.write_page`.
 
     Raises:
@@ -58,19 +54,18 @@ def write_pairs_page(path: Path, lines: PairLines, view: ViewOptions, palette: P
     if alignment.looks or alignment.is_label:
         heading, meaning = ("Attention", ATTENTION) if alignment.looks else ("Labels", LABELS)
     data = pairs_data(matrices, sides, title=lines.title, heading=heading, meaning=meaning)
-    _write(path, data, palette)
+    _write(page, data)
 
 
 def write_dumped_pairs_page(
-    path: Path, dumps: "Mapping[str, Dump]", view: ViewOptions, palette: Palette, most: int | None
+    page: Page, dumps: "Mapping[str, Dump]", view: ViewOptions, most: int | None
 ) -> None:
     """Write the page of a dump of pairs, with what it has.
 
     Args:
-        path: the file.
+        page: the page.
         dumps: the texts of the dump, by their sides.
         view: see `charrnn.cli.visualize.page.write_page`.
-        palette: colors of values below and above zero.
         most: maximum characters of each text; by default PAGE_CHARS.
 
     Raises:
@@ -98,7 +93,7 @@ def write_dumped_pairs_page(
     title = next(iter(dumps.values())).path.stem
     sides = _sides(recorded, network, view)
     data = pairs_data(matrices, sides, title=title, heading="Attention", meaning=ATTENTION)
-    _write(path, data, palette)
+    _write(page, data)
 
 
 def _sides(
@@ -139,11 +134,6 @@ def _whole(recording: "Recording", network: "Architecture", what: str | None) ->
     ]
 
 
-def _write(path: Path, data: dict[str, Any], palette: Palette) -> None:
-    from charrnn.web.html import page_html
-
-    write_atomically(path, page_html(data, palette).encode("utf-8"))
+def _write(page: Page, data: dict[str, Any]) -> None:
     lengths = [counted(own["length"], f"{side} symbol") for side, own in data["sides"].items()]
-    say(
-        f"charrnn: wrote {escape(str(path))} ({size(path.stat().st_size)}, {' and '.join(lengths)})"
-    )
+    page.write(data, " and ".join(lengths))

@@ -1,6 +1,7 @@
 """A recording as one small picture, for a notebook: its text, colored by the unit that is most interesting in it."""
 
 import dataclasses
+import itertools
 
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import most_interesting
@@ -12,15 +13,23 @@ from charrnn.render.views.text import HERE, text_parts, text_rows, unit_scale, u
 
 WIDTH = 80
 """Columns in a line."""
+FITTING = 'style="max-width:100%;height:auto"'
+"""The attribute of a picture that is no wider than its place."""
+MAX_LINES = 100
+"""Maximum lines of the text."""
 
 
 def picture_of_best_unit(recording: Recording, most: int) -> str:
     """The text of a recording in the colors of its best unit, as an SVG element that a page can hold.
 
+    It is on white paper, whatever is around it, and becomes narrower where there is less room.
+
     Args:
         recording: a recording with the cell's memory.
-        most: maximum number of symbols, from the beginning.
+        most: maximum number of symbols, from the beginning; of many short lines there are fewer.
     """
+    ends = (t + 1 for t, piece in enumerate(recording.pieces) if piece.endswith("\n"))
+    most = min(most, next(itertools.islice(ends, MAX_LINES - 1, None), most))
     part = _beginning(recording, most)
     letter = part.source.memory
     ((unit, score),) = most_interesting(part.arrays[letter], letter, 1)
@@ -31,7 +40,7 @@ def picture_of_best_unit(recording: Recording, most: int) -> str:
     look = Look(ColorMode.truecolor, is_picture=True)
     parts = text_parts([part], unit_values(unit.layer, unit.what, unit.index))
     rows = [*legend_rows(scale, look), *text_rows(parts, scale, look, WIDTH)]
-    return svg_of(described(rows, [scale])).decode()
+    return svg_of(described(rows, [scale])).decode().replace("<svg ", f"<svg {FITTING} ", 1)
 
 
 def _beginning(recording: Recording, most: int) -> Recording:

@@ -62,7 +62,7 @@ class HeatMap {
   draw() {
     const { page, box } = this;
     const { data } = page;
-    if (!data) return;
+    if (!data || !(box.clientWidth || this.isPrinted)) return; // or nothing of it is seen
     const size = this.window();
     const all = page.list.shown.filter((unit) => unit >= 0);
     const units = this.isPrinted ? all.slice(0, PRINTED.rows) : all;

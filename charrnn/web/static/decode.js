@@ -89,7 +89,8 @@ const byUnit = (values, length) =>
 
 // What colors the text, by its name; null if the data does not have it.
 function placeOf(data, name) {
-  const place = MEASURES[name] ?? data.units.findIndex((unit) => unit.name === name);
+  const unit = data.units.findIndex((unit) => unit.name === name);
+  const place = unit < 0 ? MEASURES[name] : unit;
   return isThere(data, place) ? place : null;
 }
 

@@ -192,7 +192,7 @@ class RandomWords {
 
 // --- the model ---
 
-// about: see charrnn/export/page_model.py; bytes: the integers, the scales and the vectors, as in the file beside a program.
+// about: see charrnn/web/page_model.py; bytes: the integers, the scales and the vectors, as in the file beside a program.
 class ExactModel {
   constructor(about, bytes) {
     Object.assign(this, about);

@@ -42,7 +42,7 @@ class Legend {
   draw(data, unit, { value, hues }) {
     const { low, middle, high, words, part } = (LEGENDS[unit] ?? legendOfUnit)(data, ...hues);
     const colors = middle ? value : value.slice(STEPS);
-    this.part = part;
+    Object.assign(this, { part, words, ramp: { low: low.join(" "), high: high.join(" "), colors } });
     this.bar.style.background = `linear-gradient(to right, ${colors.map((color) => `rgb(${color})`).join(",")})`;
     const ends = [low, middle ?? [], high].map(([word = "", number = ""]) => element("span", {}, word, " ", element("small", { textContent: number })));
     this.ends.replaceChildren(...ends);

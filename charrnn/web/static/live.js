@@ -1,6 +1,7 @@
 // The live part: typed text is read, the model continues it, units are edited. The requests: see charrnn/web/live.py.
 
 const SPEEDS = [5, 12, 30, 80, 200, null]; // characters per second; null is as fast as possible
+const USUAL_SPEED = 2; // its place there
 const PAUSE = 100; // milliseconds for which key presses and slider moves are gathered into one request
 const STEP = 0.05; // step of the slider of an edited unit
 const REST = 200; // milliseconds without another text after which the list and the charts follow
@@ -19,19 +20,26 @@ const last = (text, most) => (text.length > most ? [...text].slice(-most).join("
 // Work that is repeated but never runs twice at once: requests that arrive meanwhile are served by one more run.
 class Repeated {
   constructor(work, failed, pause = PAUSE) {
-    Object.assign(this, { work, failed, pause, isWanted: false, isRunning: false });
+    Object.assign(this, { work, failed, pause, isWanted: false, running: null });
   }
 
-  async ask() {
+  // Resolved when there is no more work.
+  ask() {
     this.isWanted = true;
-    if (this.isRunning) return;
-    this.isRunning = true;
+    return (this.running ??= this.run());
+  }
+
+  get isRunning() {
+    return this.running !== null;
+  }
+
+  async run() {
     while (this.isWanted) {
       await wait(this.pause);
       this.isWanted = false;
       await this.work().catch((error) => this.failed(error));
     }
-    this.isRunning = false;
+    this.running = null;
   }
 }
 
@@ -79,7 +87,8 @@ class Live {
     this.settling = new Settling(() => this.settle().catch((error) => this.fail(error)));
     this.edits = new Edits(page.model.about, () => this.edit());
     $("sort").hidden = false;
-    page.scales = new Map(page.data.units.map(({ name, scale }) => [name, scale])); // colors keep their meaning
+    const scales = page.data.units.map(({ name, scale }) => [name, scale]);
+    page.scales = new Map([...scales, ...(page.scales ?? [])]); // colors keep their meaning
     if (page.model.isServed) page.card.ask = (unit) => this.card(unit);
     page.card.draw();
     this.fill();
@@ -92,7 +101,7 @@ class Live {
   fill() {
     const { text, settings, mostChars, counts } = this.start;
     this.box.value = this.shown = text;
-    for (const [name, value] of Object.entries({ ...settings, speed: 2 })) $(`live-${name}`).value = value ?? 1; // top_p
+    for (const [name, value] of Object.entries({ ...settings, speed: USUAL_SPEED })) $(`live-${name}`).value = value ?? 1; // top_p
     $("live-length").max = mostChars;
     $("live-counts").checked = Boolean(counts);
     $("live-predictions").hidden = counts === null; // the model has none
@@ -527,8 +536,21 @@ class Edits {
   }
 
   add({ name, scale }, present) {
+    const value = String(Number((Math.round(present / STEP) * STEP).toFixed(2)));
+    this.make({ kind: "clamp", name, value, scale }).slider.focus();
+    this.tell();
+  }
+
+  // Have these edits, and no others.
+  show(edits) {
+    $("live-list").replaceChildren();
+    this.rows = [];
+    for (const edit of edits) this.make(edit);
+    this.tell();
+  }
+
+  make({ kind: own, name, value: start, scale }) {
     const most = Math.max(1, Math.ceil(scale));
-    const start = String(Number((Math.round(present / STEP) * STEP).toFixed(2)));
     const field = (type, label, rest) => element("input", { type, ariaLabel: label, ...rest });
     const choice = (value, textContent) => element("option", { value, textContent });
     const row = {
@@ -539,6 +561,7 @@ class Edits {
       slider: field("range", `Value for ${name} (slider)`, { min: -most, max: most, step: STEP, value: start }),
     };
     const { on, unit, kind, value, slider } = row;
+    kind.value = own;
     const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Remove the edit of ${name}` });
     const item = element("li", {}, on, unit, kind, value, remove, slider);
     slider.addEventListener("input", () => (value.value = slider.value));
@@ -552,8 +575,7 @@ class Edits {
     });
     this.rows.push(row);
     $("live-list").append(item);
-    slider.focus();
-    this.tell();
+    return row;
   }
 
   tell() {
@@ -562,6 +584,6 @@ class Edits {
   }
 }
 
-opened.then(({ live, ramps }) => {
-  page.live = new Live(live, ramps);
+opened.then(({ live, ramps, labels }) => {
+  if (!labels) page.live = new Live(live, ramps); // the page of a text begins with that
 });

@@ -10,8 +10,12 @@ const EXPECTED_ADDRESS = "units' addresses look like L0.c.37, L0.c.0-15 or L*.c.
 
 class ModelInPage {
   // raw: what charrnn/web/offline.py puts into the page.
-  constructor({ title, about, model: { about: engine, weights, ...more } }) {
-    this.model = new ExactModel(engine, fromBase64(weights));
+  static async of(raw) {
+    return new ModelInPage(raw, await unpack(raw.model.weights));
+  }
+
+  constructor({ title, about, model: { about: engine, weights, ...more } }, bytes) {
+    this.model = new ExactModel(engine, bytes);
     this.about = { title, ...about, ...more };
     this.texts = new Map(); // by the edits
     this.turn = Promise.resolve();

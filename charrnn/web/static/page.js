@@ -15,6 +15,10 @@ const page = {
   recolored: null, // what a live page does when the text has other colors
   isUnsettled: false, // whether the text is a later one than that of the list and the charts
   model: null, // the model of a live page, in it or on a server
+  maker: "", // what made the page
+  typing: null, // what turns typing on, in a page of a text with a model
+  framed: "", // the view that is wanted in a frame
+  changed() {}, // called whenever something else may be seen: see address.js
   pick, // color by a unit
   go, // move the cursor
   select, // select a span, or none
@@ -55,6 +59,7 @@ function showRest() {
 }
 
 function describe(data) {
+  frame();
   document.title = `${data.title} – charrnn`;
   $("title").textContent = data.title;
   const edits = data.source.edits.length ? ` · ${data.source.edits.map(editInWords).join(", ")}` : "";
@@ -79,6 +84,18 @@ function bitsOf(data) {
   const counts = data.fromCounts ? [", with ", ["counts", "counts"]] : [];
   return [` · ${number} `, ["bits per character", `bits${unit}`], ...counts];
 }
+
+// A page for a frame shows one view: the one that its address wants, or else the matrices of pairs, or the text.
+function frame() {
+  if (!isFramed()) return;
+  const sections = [...document.querySelectorAll("#main > section")];
+  const ids = sections.filter(({ hidden }) => !hidden).map(({ id }) => id);
+  const wanted = new Map([["text", "reading"], ["pairs", "between"]]).get(page.framed) ?? page.framed;
+  const own = [wanted, "between", "reading"].find((id) => ids.includes(id));
+  for (const section of sections) section.classList.toggle("framed", section.id === own || (section.id === "live" && own === "reading"));
+}
+
+const isFramed = () => "embed" in document.documentElement.dataset;
 
 // --- what changes ------------------------------------------------------------------------------------------------------
 
@@ -112,6 +129,8 @@ function look() {
   page.legend.point(t);
   if (!page.isUnsettled) page.guesses.draw(page.at);
   page.tips.settle();
+  $("pointed").textContent = inWords(t);
+  page.changed();
 }
 
 function inWords(t) {
@@ -294,7 +313,7 @@ const KEYS = {
   "[": () => turn(-1),
   "]": () => turn(1),
   "/": () => $("search").select(),
-  "?": () => $("help").showModal(),
+  "?": () => ($("help").showModal(), $("help-title").focus()), // not at its end, where its button is
   s: () => toggle(SURPRISAL),
   c: () => toggle(COUNTS),
   Escape: () => (getSelection().removeAllRanges(), select(0, 0)),
@@ -406,6 +425,7 @@ function start() {
   listenToKeys();
   listenToControls();
   listenToPrinting();
+  offerPictures();
   dress();
 }
 
@@ -413,15 +433,25 @@ async function open() {
   if (!CSS.highlights) throw new Error("this browser is too old: it lacks the CSS Custom Highlight API");
   start();
   const raw = JSON.parse($("data").textContent);
+  page.maker = `Made by charrnn ${raw.version}`;
+  $("maker").textContent = isFramed() ? `${raw.title} · ${page.maker}` : page.maker;
+  $("how").textContent = `charrnn ${howToMake(raw)}`;
   if (raw.sides) await showPairs(raw);
-  else show(raw.live ? complete(await openLive(raw)) : await decode(raw));
+  else show(raw.live && !raw.labels ? complete(await openLive(raw)) : await decode(raw));
   return raw;
+}
+
+// What one types to make such a page.
+function howToMake({ live, model, labels }) {
+  if (!live) return "visualize MODEL TEXT --html page.html";
+  if (labels) return "visualize MODEL TEXT --html page.html --with-model";
+  return model ? "export MODEL page.html" : "serve MODEL";
 }
 
 // The text with which a live page opens.
 async function openLive(raw) {
   const { text, counts } = raw.live;
-  page.model = raw.model ? new ModelInPage(raw) : new ServedModel(raw);
+  page.model = raw.model ? await ModelInPage.of(raw) : new ServedModel(raw);
   const data = await page.model.first(text, Boolean(counts));
   return { ...data, gates: await gatesOf({ text, counts: Boolean(counts) }), ramps: raw.ramps };
 }

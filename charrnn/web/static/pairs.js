@@ -6,6 +6,8 @@ const MOST_NAMED = 3; // characters that the note names
 const pairs = {
   sides: {}, // the data of each text, as `show` takes it
   tables: [],
+  side: null, // the text that is shown below
+  meaning: "", // of the numbers in the tables
 };
 
 async function showPairs(raw) {
@@ -21,6 +23,7 @@ async function showPairs(raw) {
   $("sides").hidden = buttons.length < 2;
   $("between").hidden = !raw.pairs.length;
   fill($("between-title"), raw.heading === "Attention" ? ["attention", raw.heading] : raw.heading);
+  pairs.meaning = raw.meaning;
   $("between-hint").textContent = ofTable(raw);
   pairs.tables = raw.pairs.map((pair) => new PairTable(pair, raw.full));
   $("pairs").replaceChildren(...pairs.tables.map(({ table }) => table));
@@ -31,6 +34,7 @@ async function showPairs(raw) {
 function turnTo(side) {
   for (const button of $("sides").children) button.ariaPressed = String(button.textContent === side);
   page.at = 0;
+  pairs.side = side;
   show(pairs.sides[side]);
 }
 

@@ -10,6 +10,7 @@ class TextView {
     Object.assign(this, { box, lines, ring, isWhole: false, levels: null, painted: [0, 0], painter: new Painter() });
     for (let level = -STEPS; level <= STEPS; level++) highlightOf(`v${level + STEPS}`);
     this.marks = new Map(["place", "span"].map((name, k) => [name, highlightOf(name, k + 1)]));
+    this.marked = {}; // the spans of each
     this.empty();
     this.sheet = new CSSStyleSheet();
     document.adoptedStyleSheets.push(this.sheet);
@@ -128,6 +129,7 @@ class TextView {
   mark(name, spans) {
     const highlight = this.marks.get(name);
     highlight.clear();
+    this.marked[name] = spans;
     for (const span of spans) {
       for (let t = span.start; t < span.stop; ) {
         const segment = this.segmentOf(t);
@@ -143,10 +145,20 @@ class TextView {
   visible() {
     if (this.isWhole) return [0, this.length];
     const { top, bottom } = this.box.getBoundingClientRect();
+    if (top === bottom) return [0, 0]; // nothing of it is seen
     const rect = (k) => this.nodes[k].parentNode.getBoundingClientRect();
     const first = search(this.nodes.length, (k) => rect(k).bottom > top);
     const stop = search(this.nodes.length, (k) => rect(k).top >= bottom);
     return [this.firsts[first] ?? this.length, this.firsts[stop] ?? this.length];
+  }
+
+  // The symbols in the rows that are on the screen: the first, and the one after the last.
+  onScreen() {
+    const [first, stop] = this.visible();
+    const { top, bottom } = this.box.getBoundingClientRect();
+    const middleOf = (k) => (this.rect(first + k).top + this.rect(first + k).bottom) / 2;
+    const before = search(stop - first, (k) => middleOf(k) > top);
+    return [first + before, first + search(stop - first, (k) => middleOf(k) >= bottom)];
   }
 
   segmentOf(t) {
@@ -218,6 +230,57 @@ class TextView {
   // The rows by which a page key moves: those on the screen, less one.
   perPage() {
     return Math.max(1, Math.floor(this.box.clientHeight / this.pitch()) - 1);
+  }
+
+  // The size of the rows of these symbols.
+  extent(first, stop) {
+    return { width: this.lines.clientWidth, height: this.rect(stop - 1).bottom - this.rect(first).top + 4 };
+  }
+
+  // Draw the rows of these symbols into a context, from its origin on.
+  draw(context, first, stop, colors) {
+    const [{ left }, { top }] = [this.lines.getBoundingClientRect(), this.rect(first)];
+    const { width, height } = this.extent(first, stop);
+    const { fontSize, fontFamily, color } = getComputedStyle(this.lines.querySelector("p"));
+    Object.assign(context, { font: `${fontSize} ${fontFamily}`, textAlign: "start", textRendering: "optimizeSpeed" }); // without ligatures
+    const baseline = context.measureText("x").fontBoundingBoxAscent;
+    context.fillStyle = `rgb(${colors[STEPS]})`;
+    context.fillRect(0, 0, width, height);
+    for (const run of this.stretches(first, stop)) {
+      const [x, y] = [run.left - left, run.top - top + 2];
+      const shade = colors[run.level + STEPS];
+      context.fillStyle = `rgb(${shade})`;
+      if (run.level) context.fillRect(x, y, run.right - run.left, run.bottom - run.top);
+      context.fillStyle = run.level ? (isLight(shade) ? "#000" : "#fff") : color;
+      context.fillText(run.text, x, y + baseline);
+      context.fillStyle = cssColor("--mark");
+      if (run.line) context.fillRect(x, y + run.bottom - run.top - run.line, run.right - run.left, run.line);
+    }
+  }
+
+  // Neighbors in a row with one color and the same underline, as one text.
+  *stretches(first, stop) {
+    let run = null;
+    for (let t = first; t < stop; t++) {
+      const { left, right, top, bottom } = this.rect(t);
+      const [level, line] = [this.levels[t], this.underlineOf(t)];
+      const { node, start, end } = this.placeIn(this.segmentOf(t), t, t + 1);
+      const text = node.data.slice(start, end);
+      if (run && run.level === level && run.line === line && Math.abs(run.top - top) < 1 && Math.abs(run.right - left) < 0.5) {
+        run.text += text;
+        run.right = right;
+        continue;
+      }
+      if (run) yield run;
+      run = { text, level, line, left, right, top, bottom };
+    }
+    if (run) yield run;
+  }
+
+  // The thickness of the line below a symbol: in the span, at another place like it, or none.
+  underlineOf(t) {
+    const isIn = (name) => this.marked[name]?.some(({ start, stop }) => start <= t && t < stop);
+    return isIn("span") ? 4 : isIn("place") ? 2 : 0;
   }
 
   // Put the ring around a symbol; `reveal` scrolls to it.

@@ -1,16 +1,18 @@
 """An exact model as data for a page, whose script computes with it (charrnn/web/static/engine.js)."""
 
-import base64
 from typing import Any
+
+import numpy as np
 
 from charrnn.exact.arithmetic import exp_tables, integer_epsilon, tanh_knots
 from charrnn.exact.model import ExactModel
 from charrnn.export.layout import Layout
 from charrnn.text.utf8 import UTF8
+from charrnn.web.packing import pack
 
 
 def page_model(model: ExactModel, *, item_end: str | None = None) -> dict[str, Any]:
-    """What the script needs of a model: sizes, tables, and the weights as base64.
+    """What the script needs of a model: sizes, tables, and the weights, packed.
 
     Args:
         model: the model.
@@ -53,4 +55,4 @@ def page_model(model: ExactModel, *, item_end: str | None = None) -> dict[str, A
         "coarse": coarse,
         "fine": fine,
     }
-    return {"about": about, "weights": base64.b64encode(layout.binary()).decode("ascii")}
+    return {"about": about, "weights": pack(np.frombuffer(layout.binary(), np.int8))}

@@ -1,0 +1,176 @@
+// Pictures of what is seen, as SVG or PNG: the text on the screen, the heat map, the gates, the matrices of pairs. Each is
+// painted once more, into a context of its own, with words that let it be read alone.
+
+const PADDING = 16;
+const LINE = 20; // the height of a line of words
+const SHARPNESS = 2; // pixels of a PNG for each of the page
+const SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif";
+
+// Two buttons at the end of a bar. make: a function that gives { name, about, width, height, paint, ramp, words }, or null.
+function offerPicture(bar, what, make) {
+  const buttons = ["SVG", "PNG"].map((form) => {
+    const button = element("button", { type: "button", textContent: form, ariaLabel: `Save ${what} as ${form}`, title: `Save ${what} as ${form}` });
+    button.addEventListener("click", () => savePicture(form, make()));
+    return button;
+  });
+  bar.append(element("div", { className: "save" }, ...buttons));
+}
+
+async function savePicture(form, picture) {
+  if (!picture) return;
+  const { width, height } = sizeOf(picture);
+  const name = `${[page.data.title, picture.name].join("-").replace(/[^\p{L}\p{N}.]+/gu, "-")}.${form.toLowerCase()}`;
+  if (form === "SVG") {
+    const context = new SvgContext(width, height, titleOf(picture), picture.words.join(". "));
+    paintPicture(context, picture);
+    return download(new Blob([context.text], { type: "image/svg+xml" }), name);
+  }
+  const canvas = new OffscreenCanvas(SHARPNESS * width, SHARPNESS * height);
+  const context = canvas.getContext("2d");
+  context.scale(SHARPNESS, SHARPNESS);
+  paintPicture(context, picture);
+  download(await canvas.convertToBlob({ type: "image/png" }), name);
+}
+
+function download(blob, name) {
+  const href = URL.createObjectURL(blob);
+  element("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
+
+const titleOf = ({ about }) => [page.data.title, about].filter(Boolean).join(" · ");
+const headOf = ({ ramp }) => LINE * (ramp ? 2 : 1) + 8;
+
+function sizeOf(picture) {
+  const [width, height] = [Math.ceil(Math.max(picture.width, 320)), Math.ceil(picture.height)];
+  return { width: width + 2 * PADDING, height: headOf(picture) + height + LINE * (picture.words.length + 1) + 2 * PADDING };
+}
+
+// The title, the legend, the picture itself, and words.
+function paintPicture(context, picture) {
+  const { width, height } = sizeOf(picture);
+  const [ground, ink, soft] = ["--ground", "--ink", "--soft"].map(cssColor);
+  context.fillStyle = ground;
+  context.fillRect(0, 0, width, height);
+  const write = (text, y, color, font) => {
+    Object.assign(context, { fillStyle: color, font: `${font} ${SANS}` });
+    context.fillText(fitting(context, text, width - 2 * PADDING), PADDING, y);
+  };
+  write(titleOf(picture), PADDING + 13, ink, "600 14px");
+  if (picture.ramp) paintRamp(context, picture.ramp, PADDING + LINE);
+  context.save();
+  context.translate(PADDING, PADDING + headOf(picture));
+  context.beginPath();
+  context.rect(0, 0, picture.width, picture.height);
+  context.clip();
+  picture.paint(context);
+  context.restore();
+  const words = [...picture.words, page.maker];
+  words.forEach((text, k) => write(text, height - PADDING - LINE * (words.length - 1 - k) - 2, soft, "12px"));
+}
+
+function fitting(context, text, width) {
+  while (text.length > 1 && context.measureText(text).width > width) text = `${text.replace(/…$/, "").slice(0, -1)}…`;
+  return text;
+}
+
+// The colors between their least and their greatest value.
+function paintRamp(context, { low, high, colors }, y) {
+  Object.assign(context, { font: `12px ${SANS}`, fillStyle: cssColor("--soft") });
+  const left = PADDING + context.measureText(low).width + 8;
+  context.fillText(low, PADDING, y + 12);
+  context.fillText(high, left + 4 * colors.length + 8, y + 12);
+  for (const [k, color] of colors.entries()) {
+    context.fillStyle = `rgb(${color})`;
+    context.fillRect(left + 4 * k, y + 3, 4, 10);
+  }
+}
+
+// --- the pictures ------------------------------------------------------------------------------------------------------
+
+// The part of the text that is on the screen.
+function pictureOfText() {
+  const { view, data, unit } = page;
+  const [first, stop] = view.onScreen();
+  if (first >= stop) return null;
+  const { legend } = page;
+  const range = `${data.noun}s ${counted(first + 1)} to ${counted(stop)} of ${counted(data.length)}`;
+  return {
+    ...{ name: nameOf(data, unit), about: nameOf(data, unit), ramp: legend.ramp, words: [`${range}: ${legend.words}`] },
+    ...view.extent(first, stop),
+    paint: (context) => view.draw(context, first, stop, page.ramps.value),
+  };
+}
+
+// The part of the heat map that is on the screen.
+function pictureOfMap() {
+  const { map } = page;
+  const { clientWidth: width, clientHeight, scrollTop } = map.box;
+  const height = Math.min(clientHeight, map.units.length * map.row - scrollTop);
+  if (!map.units.length) return null;
+  map.tell(null);
+  const ramp = { low: "−", high: "+", colors: page.ramps.value };
+  const words = [$("map-note").textContent];
+  return { name: "units", about: "units", ramp, words, width, height, paint: (context) => map.paint(context, width, height, scrollTop) };
+}
+
+function pictureOfGates() {
+  const { plots } = page.gates;
+  const size = plots[0].canvas.clientWidth;
+  const layers = [...new Set(plots[0].points.map(({ layer }) => layer))];
+  return {
+    ...{ name: "gates", about: "gates", width: plots.length * (size + PADDING) - PADDING, height: size + LINE },
+    words: [$("gates-hint").textContent.replace(/\s+/g, " ").replace(" Click to select.", ""), ...plots.map(({ caption }) => caption.textContent)],
+    paint(context) {
+      for (const plot of plots) {
+        page.gates.paint(context, size, plot);
+        context.translate(size + PADDING, 0);
+      }
+      context.translate(-plots.length * (size + PADDING), size + 12);
+      context.textAlign = "start";
+      for (const layer of layers) {
+        const x = 34 + 80 * layer;
+        dot(context, x, -4, 4, cssColor(LAYERS[layer % LAYERS.length]));
+        context.fillStyle = cssColor("--soft");
+        context.fillText(`layer ${layer}`, x + 10, 0);
+      }
+    },
+  };
+}
+
+// All matrices between sources and targets, as they lie on the page.
+function pictureOfPairs() {
+  const box = $("pairs");
+  const { left, top } = box.getBoundingClientRect();
+  const origin = { left: left - box.scrollLeft, top: top - box.scrollTop };
+  const ramp = { low: "0 %", high: "100 %", colors: page.ramps.chance };
+  const title = $("between-title").textContent;
+  return {
+    ...{ name: title, about: title, ramp, words: [pairs.meaning], width: box.scrollWidth, height: box.scrollHeight },
+    paint: (context) => pairs.tables.forEach(({ table }) => paintTable(context, table, origin)),
+  };
+}
+
+function paintTable(context, table, origin) {
+  const { fontFamily } = getComputedStyle(table);
+  Object.assign(context, { textAlign: "center", font: `13px ${fontFamily}`, lineWidth: 1, strokeStyle: cssColor("--line") });
+  const place = ({ left, top, width, height }) => [left - origin.left, top - origin.top, width, height];
+  for (const cell of table.querySelectorAll("th, td")) {
+    const [x, y, width, height] = place(cell.getBoundingClientRect());
+    const { backgroundColor, color } = getComputedStyle(cell);
+    if (cell.style.background) {
+      context.fillStyle = backgroundColor;
+      context.fillRect(x, y, width, height);
+    }
+    context.fillStyle = color;
+    if (cell.textContent) context.fillText(cell.textContent, x + width / 2, y + height / 2 + 4.5);
+  }
+  context.strokeRect(...place(table.getBoundingClientRect()));
+}
+
+function offerPictures() {
+  offerPicture($("reading").querySelector(".bar"), "the text", pictureOfText);
+  offerPicture($("map").querySelector(".bar"), "the heat map", pictureOfMap);
+  offerPicture($("gates").querySelector(".bar"), "the gates", pictureOfGates);
+  offerPicture($("between").querySelector(".bar"), "the matrices", pictureOfPairs);
+}
