@@ -133,7 +133,7 @@ class Runs:
 
     def _made(self, job: Job, out: Path) -> Record:
         """Train, and judge the best checkpoint."""
-        name = f"{job.text.replace('/', '-')}-{time.time_ns()}"
+        name = f"{job.text.replace('/', '-').lstrip('-.')}-{time.time_ns()}"
         environment, _ = in_parts(job.setting)
         command = job.command(TEXTS.get(job.text, Text(job.text)).place(self._texts), name, out)
         began = time.perf_counter()
