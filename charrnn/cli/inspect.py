@@ -71,6 +71,7 @@ def _as_dict(loaded: "Checkpoint") -> dict[str, Any]:
         "gates": list(model.cell.gates),
         "vocabulary": _symbols(model.vocabulary),
         **({"source": _symbols(model.source_symbols)} if model.config.align else {}),
+        "exact": model.is_exact,
         "resumable": bool(loaded.training),
         "counts": _counts(loaded),
         "metrics": dict(loaded.metrics),
@@ -122,6 +123,7 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
 
     vocabulary, metrics = shown["vocabulary"], loaded.metrics
     kind = "model and training state, can be resumed" if shown["resumable"] else "model"
+    kind = "exact model" if shown["exact"] else kind
     rows = [
         ("file", f"{shown['path']} ({size(shown['bytes'])}, checksum ok, {kind})"),
         ("network", describe(loaded.model.config)),
