@@ -28,7 +28,7 @@ LIVE = ("box.js", "compare.js", "live.js")
 """Those of every live page, after that of the page."""
 SERVED = ("served.js",)
 """Those of a page whose model is on a server."""
-MODEL = ("engine.js", "reader.js", "offline.js")
+MODEL = ("engine.js", "reader.js", "measured.js", "offline.js")
 """Those of a page with a model inside."""
 
 

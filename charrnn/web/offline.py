@@ -1,7 +1,7 @@
 """The page of a model that is inside it: what `charrnn.web.live` answers, the page's own script does, without a server.
 
 The model is exact (`charrnn.exact`), so that the page reads and generates what Python does. It has neither counts nor
-learning, nor cards of units.
+learning, and its cards of units have no concepts.
 """
 
 from collections.abc import Sequence

@@ -15,12 +15,13 @@ from unpacking import unpack, values_of
 
 from charrnn.errors import CharrnnError
 from charrnn.exact.model import exact
-from charrnn.interpret.edits import edited, parse_edits
+from charrnn.interpret.edits import Edit, edited, parse_edits
 from charrnn.interpret.names import NamedUnit, with_address
 from charrnn.interpret.recording import record_parts
 from charrnn.interpret.units import parse_units
 from charrnn.render.glyphs import glyph
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.web.cards import page_cards
 from charrnn.web.data import GUESSES, page_data
 from charrnn.web.html import page_policy
 from charrnn.web.live import Live
@@ -192,6 +193,42 @@ def test_a_page_reads_and_writes_what_the_model_does(kind, opened):
         assert written(page, **request) == in_python(live, **request)
 
 
+@pytest.mark.parametrize("kind", ["lstm", "gru", "elman"])
+def test_the_card_of_a_unit_is_that_of_python(kind, opened):
+    model, text, unit = exact(network(kind)), (TEXT + "x = [1, 'é']\n") * 5, "L0.h.3"
+    card = ask(opened(model), "card", text=text, unit=unit)[0]["card"]
+    expected = page_cards(model, text, parse_units(unit, model))[unit]
+    cost, _ = card.pop("cost"), expected.pop("cost")
+    assert (card.pop("concepts"), bool(expected.pop("concepts"))) == (None, True)
+    assert sum(np.abs(np.subtract(card.pop("histogram"), expected.pop("histogram")))) <= 2
+    assert card.keys() == expected.keys()
+    for key, value in expected.items():
+        if isinstance(value, float):
+            assert card[key] == pytest.approx(value, abs=2e-4), key
+        elif key in ("raisedBy", "loweredBy"):
+            assert [one for _, one in card[key]] == pytest.approx([one for _, one in value])
+        else:
+            assert card[key] == value, key
+    (plain,) = record_parts(model, text)
+    losses = {}
+    for index in range(24):
+        own = parse_units(f"L0.h.{index}", model)[0]
+        mean = float(plain.arrays["h"][:, 0, index].astype(float).mean())
+        (held,) = record_parts(edited(model, [Edit("clamp", str(own), mean)]), text)
+        losses[str(own)] = (held.surprisal - plain.surprisal)[1:]
+    means = {name: lost.mean() for name, lost in losses.items()}
+    assert cost["bits"] == pytest.approx(means[unit], abs=2e-4)
+    assert cost["count"] == len(text) - 1
+    assert cost["low"] < cost["bits"] < cost["high"]
+    assert len(cost["others"]) == 5
+    assert all(min(abs(np.subtract([*means.values()], one))) < 2e-4 for one in cost["others"])
+    digits = [lost for lost, c in zip(losses[unit], text[1:], strict=True) if c.isdigit()]
+    for name, bits in cost["most"]:
+        if name == "digits":
+            assert bits == pytest.approx(np.mean(digits), abs=2e-4)
+    assert [bits for _, bits in cost["most"]] == sorted((b for _, b in cost["most"]), reverse=True)
+
+
 def test_a_page_of_lines_writes_line_after_line(opened):
     model = exact(network("lstm"))
     live, page = Live(model, "a title", item_end="\n"), opened(model, item_end="\n")
@@ -308,8 +345,10 @@ def test_it_opens_with_a_text_that_it_has_written(opened, tiny_exact):
     text = page.input_value("#live-text")
     assert text == in_python(Live(tiny_exact, "a title"), length=400)
     assert len("".join(page.locator("#lines p").all_text_contents())) == 400
-    for absent in ("#live-learning", "#live-predictions", "#card-ask", "#trouble"):
+    for absent in ("#live-learning", "#live-predictions", "#trouble"):
         assert page.locator(absent).is_hidden()
+    page.get_by_role("button", name="Show its card").click()
+    page.locator("#card-body h3", has_text="Without it").wait_for()
     assert "sends nothing" in page.locator("#colophon").text_content()
 
 

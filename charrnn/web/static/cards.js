@@ -87,6 +87,7 @@ class UnitCard {
   }
 
   concepts(card) {
+    if (!card.concepts) return this.names();
     const colors = this.page.ramps.chance[STEPS - 2];
     const bars = card.concepts.map(({ name, measure, score, strength, sign, proven }) =>
       bar({
@@ -100,6 +101,13 @@ class UnitCard {
     );
     const none = element("p", { className: "hint", textContent: "None: the text has too little of each." });
     return [heading("Concepts", "concepts"), bars.length ? element("ol", { className: "bars" }, ...bars) : none];
+  }
+
+  // Without the text of training there are only the concepts that were found before.
+  names() {
+    const { reasons } = this.unit;
+    const lines = reasons.length ? reasons : ["Not measured here; charrnn units measures them."];
+    return [heading("Concepts", "concepts"), ...lines.map((textContent) => element("p", { className: reasons.length ? "" : "hint", textContent }))];
   }
 
   cost({ cost }) {

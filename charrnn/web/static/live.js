@@ -89,7 +89,7 @@ class Live {
     $("sort").hidden = false;
     const scales = page.data.units.map(({ name, scale }) => [name, scale]);
     page.scales = new Map([...scales, ...(page.scales ?? [])]); // colors keep their meaning
-    if (page.model.isServed) page.card.ask = (unit) => this.card(unit);
+    page.card.ask = (unit) => this.card(unit);
     page.card.draw();
     this.fill();
     this.listen();

@@ -1,4 +1,4 @@
-// A model in the page that answers what charrnn/web/live.py answers: `read`, `gates`, `trace` and `write`.
+// A model in the page that answers what charrnn/web/live.py answers: `read`, `gates`, `card`, `trace` and `write`.
 
 const KEPT = 2; // texts that stay read: with the edits, and without
 const LARGEST_EDIT = 1e6;
@@ -36,6 +36,12 @@ class ModelInPage {
 
   async *gates({ text, edits = "" }) {
     yield [{ gates: await this.alone(edits, this.known(text).kept, (read) => read.gates()) }];
+  }
+
+  // The card of a unit: see measured.js.
+  async *card({ text, unit, edits = "" }) {
+    const { card, cost } = await this.alone(edits, this.known(text).kept, (read) => cardOf(read, unit));
+    yield [{ card: { ...card, cost: await cost() } }];
   }
 
   // The values of a unit in a text, and what each symbol costs.

@@ -106,7 +106,7 @@ const spokenAt = ({ pieces, labels, columns }, t) => SPOKEN[pieces[columns[t]]] 
 const predicts = (data) => data.predicts;
 const looks = () => $("between-title").textContent === "Attention";
 const isLive = () => !$("live").hidden;
-const hasCards = (data) => Boolean(data.cards) || (isLive() && Boolean(page.model?.isServed));
+const hasCards = (data) => Boolean(data.cards) || isLive();
 const hasScores = (data) => hasCards(data) || data.units.some(({ reasons }) => reasons.length);
 const hasCounts = (data) => data.fromCounts || (isLive() && !$("live-predictions").hidden);
 const WORDS = {
