@@ -35,6 +35,8 @@ ROLLBACK = "rollback."
 """Prefix of the names of tensors of the point that a diverged run goes back to."""
 SENSITIVITIES = "rtrl.sensitivities"
 """The name of the tensor with how a state depends on the weights."""
+FOREVER = "forever"
+"""The name, in the record of a run without an end, for the last byte that was read; None before the first."""
 LARGEST_SUM = 1e18
 """The largest sum that a run keeps, over characters."""
 LARGEST_SIZE = 10**15
@@ -177,6 +179,9 @@ class RunRecord(Config):
 
     name: str = setting("", "The run's name.")
     by_hand: str = setting("", "The language of a network whose weights were set by hand.")
+    forever: int | None = setting(
+        None, "The last byte of the stream, in a run without an end.", high=255
+    )
     corpus: CorpusRecord = setting(None, "Its text.")
     training: TrainingConfig = setting(None, "The settings as they were planned.")
     saving: SavingConfig = setting(None, "How often it is saved.")

@@ -10,6 +10,7 @@ from charrnn.errors import CheckpointError, UsageError
 from charrnn.schema import (
     FOR_READING_AGAIN,
     FOR_RESUMING,
+    FOREVER,
     CorpusRecord,
     Figures,
     SchemaError,
@@ -160,6 +161,13 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
         CheckpointError: the checkpoint does not hold what resuming needs.
     """
     figures = last.metrics
+    if FOREVER in last.run:
+        raise CheckpointError.naming(
+            "{path} is from a run without an end",
+            "it goes on with a stream: tail -f log | charrnn train - {gradient:rtrl} {forever:True} {resume:True} "
+            "{name:RUN}",
+            path=last.path,
+        )
     try:
         check_record(Figures, figures, "figures", required=FOR_RESUMING)
         check_record(CorpusRecord, last.run.get("corpus"), "run.corpus", required=FOR_READING_AGAIN)

@@ -6,6 +6,7 @@ that of characters that no weight has seen yet. Everything else of a run, its pl
 is as for any other.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -64,22 +65,22 @@ class OnlineReplica(Replica):
         inputs, targets = (np.asarray(part)[:, 0].tolist() for part in batch)
         if starts or (every and number % every == 0):
             self.state = None
-        nats = self.read(zip(inputs, targets, strict=True), rate)
+        nats = self.read(zip(inputs, targets, strict=True), itertools.repeat(rate))
         return torch.tensor(nats / max(1, len(inputs)))
 
-    def read(self, symbols: Iterable[tuple[int, int]], rate: float) -> float:
+    def read(self, symbols: Iterable[tuple[int, int]], rates: Iterable[float]) -> float:
         """Read symbols and learn from them.
 
         Args:
             symbols: each with the one that follows it.
-            rate: the part of the largest learning rate.
+            rates: the part of the largest learning rate at each of them.
 
         Returns:
             The cost of those that follow, in nats, each scored before it was learned from.
         """
         state, nats = self._taken_up(), 0.0
         with threadpool_limits(self.config.threads, "blas"):  # more would wait for each other
-            for symbol, target in symbols:
+            for (symbol, target), rate in zip(symbols, rates, strict=False):
                 state = self._sensitivities.advance(symbol, state)
                 nats += self._sensitivities.learn(state, target, self._gradient)
                 self._update(rate)

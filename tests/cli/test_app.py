@@ -58,7 +58,7 @@ RELEASED = {
         --weight-decay --field --normalize --val --test --json --seeds --exact-steps
         --replanned --pairs --align --attention --bidirectional --label-smoothing
         --vectors --count-order --count-size --counts --shuffle-length
-        --save-every-steps --mlflow --mlflow-experiment --processes --gradient""",
+        --save-every-steps --mlflow --mlflow-experiment --processes --gradient --forever""",
     "convert": "--beam --n-best --json --match --targets --vectors",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip

@@ -40,7 +40,7 @@ def test_the_first_update_is_that_of_torch():
     network = ModelConfig(vocab_size=5, cell="gru", **SHAPE)
     config = replace(CONFIG, clip=0.3)
     replica = make_replica(network, config)
-    replica.read([(1, 2)], 0.5)
+    replica.read([(1, 2)], [0.5])
     torchs = make_network(network, 0.0, config.seed)
     optimizer = torch.optim.AdamW(torchs.parameters(), 0.005, betas=(0.9, 0.99), weight_decay=0)
     logits, _ = torchs(torch.tensor([[1]]), None)
@@ -57,10 +57,10 @@ def test_the_first_update_is_that_of_torch():
 def test_every_character_is_predicted_before_it_is_learned():
     network = ModelConfig(vocab_size=5, cell="elman", **SHAPE)
     replica = make_replica(network, CONFIG)
-    first = replica.read([(1, 2)], 1.0)
+    first = replica.read([(1, 2)], [1.0])
     again = make_replica(network, CONFIG)
     loss = float(again.step(0, (np.array([[1], [3]]), np.array([[2], [1]])), 1.0))
-    rest = replica.read([(3, 1)], 1.0)
+    rest = replica.read([(3, 1)], [1.0])
     assert loss == pytest.approx((first + rest) / 2, rel=1e-6)
 
 

@@ -16,6 +16,7 @@ from charrnn.cli.train.command_line import (
     change_of_plan,
     seeds_of,
 )
+from charrnn.cli.train.forever import learn_forever
 from charrnn.cli.train.json_lines import plan_record
 from charrnn.cli.train.logs import check_logs
 from charrnn.cli.train.longer import longer_command
@@ -97,7 +98,10 @@ def train(
             several(run.processes)
             check_logs(run)
             command_line = CommandLine(corpus or [], config, request, run, saving, start)
-            _resume_or_start(command_line, given)
+            if run.forever:
+                learn_forever(command_line, given)
+            else:
+                _resume_or_start(command_line, given)
     finally:
         end_together()
 

@@ -33,6 +33,15 @@ CorpusNames = Annotated[
 ]
 
 
+WITH_FOREVER = (
+    *("gradient", "cell", "activation", "hidden_size", "embedding_size", "level", "threads"),
+    *("num_layers", "batch_size", "optimizer", "precision", "device", "kernel"),
+    *("learning_rate", "warmup_steps", "weight_decay", "clip", "seed"),
+    *("name", "out", "overwrite", "resume", "json", "save_every", "keep"),
+)
+"""Settings that have an effect on a run without an end, or are as it needs them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlaceOptions(Config):
     """Where runs are saved."""
@@ -73,6 +82,14 @@ class RunOptions(PlaceOptions):
         "Print one JSON object for each event of the run: plan, steps, evaluations, result.",
         free=True,
         panel=SAVING,
+    )
+    forever: bool = setting(
+        False,
+        "With {gradient:rtrl} and standard input: go on learning, byte by byte, for as long as something comes, and "
+        "save now and then.",
+        once=True,
+        allows=WITH_FOREVER,
+        panel=BUDGET,
     )
     seeds: str | None = setting(
         None,
