@@ -167,6 +167,7 @@ WORDS = {
     *(
         "fresh",
         "experiment",
+        "gradient",
         "split",
         "corpus",
         "pick",
