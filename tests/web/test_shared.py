@@ -280,7 +280,7 @@ def test_a_page_for_a_frame_shows_one_view_and_what_made_it(look, visit, tiny_mo
     page = look(around.format(f"{path.as_uri()}#unit=L1.h.4&at=9"), waits=False)
     frame = page.frames[1]
     frame.wait_for_function("() => address.opening")
-    shown = """() => [...document.querySelectorAll("#main > *, header")].filter((e) => e.checkVisibility())
+    shown = """() => [...document.querySelectorAll("#main > *, .tools")].filter((e) => e.checkVisibility())
         .map((e) => e.id)"""
     assert frame.evaluate(shown) == ["reading", ""]
     assert frame.evaluate(

@@ -172,7 +172,7 @@ function glossary(data) {
 
 const sentenceOf = (word) => [WORDS[word] ?? page.data.source.meanings[word]].flat()[0];
 
-const idOf = (word) => `word-${word.replace(/ /g, "-")}`;
+const idOf = (word) => `word-${word.replace(/\W+/g, "-")}`;
 
 // Put the words into the dialog, if they are others than before.
 function listWords(data) {
