@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RUNS = Path("checkpoints")
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
+BASELINES = "baselines.json"
+"""The baselines of the validation text, beside the checkpoints of a run for which they were measured."""
 MODEL = "model.safetensors"
 """The model in a folder that was exported for a hub."""
 DEMO = Path(__file__).parent / "demo" / "demo.safetensors"

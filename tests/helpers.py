@@ -48,10 +48,14 @@ CLEAN = {
     k: v
     for k, v in os.environ.items()
     if not k.startswith(("COLUMNS", "NO_COLOR", "FORCE_", "COLORTERM"))
-} | {"OMP_NUM_THREADS": "1"}  # tests' networks are too small to share among threads
+} | {
+    "OMP_NUM_THREADS": "1",  # tests' networks are too small to share among threads
+    "COLORFGBG": "0;15",  # no terminal is asked for its background
+}
 FLAGS = ("-W", "error::DeprecationWarning:charrnn")
 READ_LATE = {
     "BROWSER",
+    "COLORFGBG",
     "COLORTERM",
     "COLUMNS",
     "COMP_CWORD",

@@ -21,13 +21,13 @@ def code_of(ramp, value, scale):
 
 
 def backgrounds(ramp):
-    """The colors of a ramp as red, green and blue, from its lowest level."""
-    return [rgb(paint.background) for paint in ramp.paints]
+    """The colors of a ramp as red, green and blue, from its lowest level; None for that of zero."""
+    return [None if p.background is None else rgb(p.background) for p in ramp.paints]
 
 
-def diverging_colors(palette=Palette.rdbu):
+def diverging_colors(palette=Palette.rdbu, *, is_dark=False):
     """The true colors of values that may be below zero."""
-    return backgrounds(diverging(ColorMode.truecolor, palette))
+    return backgrounds(diverging(ColorMode.truecolor, palette, is_dark=is_dark))
 
 
 def line_colors():

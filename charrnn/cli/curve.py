@@ -23,13 +23,13 @@ from charrnn.cli.terminal import (
 )
 from charrnn.config import FILES
 from charrnn.errors import UsageError
-from charrnn.runs import METRICS
+from charrnn.runs import BASELINES, METRICS
 from charrnn.settings import Config, setting
 from charrnn.wording import duration, noun_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
-    from charrnn.render.plot.curves import Plot, Point
+    from charrnn.render.plot.curves import Level, Plot, Point
 
 EXAMPLES = (
     "charrnn curve",
@@ -57,6 +57,8 @@ class Curve:
     """The text on which the run is validated, as its fingerprint and fractions."""
     rows: list[Evaluated]
     """One or more, from the first to the last."""
+    baselines: dict[str, float]
+    """Bits per character of baselines on the validation text, by what they are called; empty: not measured."""
 
     @property
     def validated(self) -> list[Evaluated]:
@@ -95,7 +97,8 @@ def curve(
     """Draw the learning curves of runs.
 
     They show the network's bits per character against training time, and are read from metrics.jsonl beside the
-    checkpoint, while the run is trained or later. For one run, the curves of training and validation text are drawn; for
+    checkpoint, while the run is trained or later. Its best point is marked, and so are the baselines that were measured
+    when it ended. For one run, the curves of training and validation text are drawn; for
     several, those of validation text.
     """
     pictures.require(plot="curve")
@@ -144,6 +147,7 @@ def _read(names: Sequence[str]) -> list[Curve]:
 
 def _read_run(path: Path) -> Curve:
     from charrnn.checkpoint import load_checkpoint
+    from charrnn.evaluation.baselines import recorded_baselines
     from charrnn.training.metrics import load_rows
 
     loaded, metrics = load_checkpoint(path), path.parent / METRICS
@@ -155,6 +159,7 @@ def _read_run(path: Path) -> Curve:
         planned_steps=planned_steps,
         held_out=held_out,
         rows=load_rows(metrics),
+        baselines=recorded_baselines(metrics.parent / BASELINES),
     )
 
 
@@ -186,7 +191,7 @@ def _plot(runs: Sequence[Curve]) -> "Plot":
             Line(letter, run.name, _points(run.validated, VALIDATION), _best(run), _best_point(run))
             for letter, run in letters
         ]
-        return Plot(f"{title} of validation text", lines)
+        return Plot(f"{title} of validation text", lines, levels=_levels(runs))
     last = run.rows[-1]
     lines = []
     if run.validated:
@@ -202,7 +207,17 @@ def _plot(runs: Sequence[Curve]) -> "Plot":
     so_far = ""
     if last["step"] < run.planned_steps:
         so_far = f" (step {last['step']:,} of {run.planned_steps:,})"
-    return Plot(f"{run.name}: {title}{so_far}", lines, steps)
+    return Plot(f"{run.name}: {title}{so_far}", lines, steps, _levels(runs))
+
+
+def _levels(runs: Sequence[Curve]) -> "list[Level]":
+    """The baselines of the text on which all runs are validated; none if these are several texts."""
+    from charrnn.render.plot.curves import Level
+
+    if len({run.held_out for run in runs}) > 1:
+        return []
+    measured = next((run.baselines for run in runs if run.baselines), {})
+    return [Level(name, bits) for name, bits in measured.items()]
 
 
 def _points(rows: Sequence[Evaluated], what: str) -> "list[Point]":
@@ -238,6 +253,7 @@ def _as_dict(runs: Sequence[Curve]) -> dict[str, Any]:
             "unit": run.unit,
             "planned_steps": run.planned_steps,
             "best_step": run.best["step"] if run.validated else None,
+            "baselines": run.baselines or None,
             "rows": run.rows,
         }
         for run in runs

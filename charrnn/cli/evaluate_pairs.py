@@ -128,7 +128,8 @@ def _look(layout: LayoutOptions) -> "Look":
     """The look of a matrix in the terminal."""
     from charrnn.render.look import UNBOUNDED, Look
 
-    return Look(layout.mode, line=layout.columns if sys.stdout.isatty() else UNBOUNDED)
+    line = layout.columns if sys.stdout.isatty() else UNBOUNDED
+    return Look(layout.mode, line=line, is_dark=layout.is_dark)
 
 
 def _draw(scores: "PairScores", layout: LayoutOptions, pictures: PictureOptions) -> None:

@@ -53,6 +53,13 @@ class LayoutOptions(Config):
         return self.width or PICTURE_WIDTH
 
     @property
+    def is_dark(self) -> bool:
+        """Whether the colors are for a dark terminal."""
+        from charrnn.cli.background import is_dark
+
+        return self.mode != ColorMode.none and is_dark()
+
+    @property
     def is_picture_colored(self) -> bool:
         """Whether a picture has colors.
 
@@ -96,7 +103,7 @@ class ColoringOptions(LayoutOptions):
         from charrnn.render.look import UNBOUNDED, Look
 
         line = self.columns if sys.stdout.isatty() else UNBOUNDED
-        return Look(self.mode, self.palette, self.digits, line)
+        return Look(self.mode, self.palette, self.digits, line, is_dark=self.is_dark)
 
     @property
     def picture_look(self) -> "Look":

@@ -15,11 +15,13 @@ All of them know what the network knows, the training text of the same split and
 Every symbol of the text but the first is predicted, as in evaluate.py; a compressor pays for the first too.
 """
 
+import json
 import math
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,22 @@ class Baselines:
             "train_characters": self.train_characters,
             "characters": self.characters,
         }
+
+
+def recorded_baselines(path: Path) -> dict[str, float]:
+    """The bits per character of the baselines in a file that holds `Baselines.as_dict`, by what they are called.
+
+    Empty without such a file, or if it is damaged: what is not known is not shown.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        order = int(found["ngram_order"])
+        named = {f"{order}-gram": found["ngram"]}
+        named |= {name: found[name] for name in ("xz", "gzip", "unigram", "uniform")}
+        bits = {name: float(value) for name, value in named.items() if value is not None}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+    return bits if all(0 <= value < math.inf for value in bits.values()) else {}
 
 
 def measure_baselines(

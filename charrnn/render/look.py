@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from charrnn.render.palette import PLAIN, ColorMode, Paint, Palette
+from charrnn.render.palette import (
+    PLAIN,
+    ColorMode,
+    Paint,
+    Palette,
+    Ramp,
+    diverging,
+    one_sided,
+    rising,
+)
 
 MARK = "*"
 """The mark after a correct guess, if it cannot be underlined."""
@@ -25,6 +34,23 @@ class Look:
     """Columns in a line of a legend: its words are wrapped, and its bar has fewer colors."""
     is_picture: bool = False
     """For a picture: bold headings, faint explanations, air below a legend."""
+    is_dark: bool = False
+    """Whether the medium is dark."""
+
+    @property
+    def diverging(self) -> Ramp:
+        """The colors of values below and above zero."""
+        return diverging(self.mode, self.palette, is_dark=self.is_dark)
+
+    @property
+    def one_sided(self) -> Ramp:
+        """The colors of values that are never below zero."""
+        return one_sided(self.mode, self.palette, is_dark=self.is_dark)
+
+    @property
+    def rising(self) -> Ramp:
+        """The colors of probabilities."""
+        return rising(self.mode, is_dark=self.is_dark)
 
     @property
     def has_color(self) -> bool:

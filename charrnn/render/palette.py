@@ -1,7 +1,9 @@
-"""Colors for numbers: by default blue below zero, red above, zero neutral; and green for probabilities.
+"""Colors for numbers: by default blue below zero, red above; and green for probabilities. Zero has no color.
 
-A ramp is a list of levels, the neutral one in the middle or first. Each color mode has ramps of its own, because
-rounding a fine ramp to few colors loses the order and even the sign. Foreground and background are always both set.
+A ramp is a list of levels, the neutral one in the middle or first, which leaves the medium's own colors. Each color mode
+has ramps of its own, because rounding a fine ramp to few colors loses the order and even the sign. All other levels set
+the color of the text and the one behind it. Away from zero colors become darker on light media, where they end before
+text on them would look blacked out, and lighter on dark ones.
 """
 
 from collections.abc import Sequence
@@ -72,12 +74,14 @@ PLAIN = Paint()
 
 @dataclass(frozen=True)
 class _Side:
-    """The colors of one side of zero, from the palest to the darkest."""
+    """The colors of one side of zero, from the weakest to the strongest."""
 
     anchors: tuple[RGB, ...]
-    """True colors at even distances; the first is neutral."""
+    """True colors at even distances; the first is neutral. They are followed to the lightest that bears white text."""
     cube: tuple[int, ...]
     """Colors of the 256, each darker than the one before."""
+    dark: tuple[int, ...]
+    """Colors of the 256 for dark media, each lighter than the one before."""
     few: tuple[Paint, ...]
     """Two of the 16 colors, with their ink."""
 
@@ -87,22 +91,25 @@ def _cube(*cells: str) -> tuple[int, ...]:
     return tuple(16 + int(cell, base=6) for cell in cells)
 
 
-NEUTRAL_256 = 231
 TRUECOLOR_LEVELS = 16
 """The levels on each side of neutral in true color."""
+WAY = 64
+"""Steps in which the true colors of a side are followed."""
+DARK = (25, 25, 27)
+"""The color near zero on dark media."""
 
-# What the 16 colors are depends on the terminal. Ink can be read on these in the classic ones; on bright blue it could
-# not, which is too dark for black in some terminals and too light for white in others.
-NEUTRAL_16 = Paint(0, 15)
-REDS_16, BLUES_16 = (Paint(0, 9), Paint(15, 1)), (Paint(0, 14), Paint(15, 4))
-YELLOW_TO_RED_16, GREENS_16 = (Paint(0, 11), Paint(15, 1)), (Paint(0, 10), Paint(0, 2))
+# What the 16 colors are depends on the terminal. Ink can be read on these in the classic ones and in most themes. On
+# bright red it could not, which is too dark for black in some and too light for white in others; nor on bright blue.
+REDS_16, BLUES_16 = (Paint(0, 11), Paint(15, 1)), (Paint(0, 14), Paint(15, 4))
+GREENS_16 = (Paint(0, 10), Paint(0, 2))
 
 _RDBU_RED = _Side(
     (
         *((247, 247, 247), (253, 219, 199), (244, 165, 130)),
         *((214, 96, 77), (178, 24, 43), (103, 0, 31)),
     ),
-    _cube("544", "533", "522", "511", "411", "500", "400", "300", "200", "100"),
+    _cube("544", "533", "522", "422", "511", "411", "500", "400"),
+    _cube("100", "200", "300", "400", "500", "511"),
     REDS_16,
 )
 _RDBU_BLUE = _Side(
@@ -110,7 +117,8 @@ _RDBU_BLUE = _Side(
         *((247, 247, 247), (209, 229, 240), (146, 197, 222)),
         *((67, 147, 195), (33, 102, 172), (5, 48, 97)),
     ),
-    _cube("455", "345", "245", "234", "134", "124", "024", "014", "013", "002"),
+    _cube("455", "345", "245", "234", "134", "124", "024", "014"),
+    _cube("001", "002", "003", "014", "025", "135"),
     BLUES_16,
 )
 _VIK_BROWN = _Side(
@@ -118,30 +126,35 @@ _VIK_BROWN = _Side(
         *((236, 229, 224), (225, 184, 160), (205, 137, 97)),
         *((183, 90, 38), (133, 34, 6), (89, 0, 8)),
     ),
-    _cube("543", "532", "432", "421", "321", "410", "310", "300", "200", "100"),
-    YELLOW_TO_RED_16,
+    _cube("543", "532", "432", "421", "321", "410", "310", "300"),
+    _cube("100", "200", "210", "310", "410", "421"),
+    REDS_16,
 )
 _VIK_BLUE = _Side(
     (
         *((236, 229, 224), (167, 201, 218), (84, 150, 183)),
         *((17, 100, 150), (2, 58, 123), (0, 18, 97)),
     ),
-    _cube("455", "344", "234", "134", "123", "023", "013", "012", "002", "001"),
+    _cube("455", "344", "334", "234", "134", "123", "023", "013"),
+    _cube("001", "002", "012", "013", "023", "134"),
     BLUES_16,
 )
 _KARPATHY_BLUE = _Side(
     ((255, 255, 255), (92, 173, 214)),
     _cube("455", "345", "344", "245", "145", "234", "134", "034"),
+    _RDBU_BLUE.dark,
     BLUES_16,
 )
 _KARPATHY_RED = _Side(
     ((255, 255, 255), (214, 92, 92)),
     _cube("544", "533", "433", "522", "422", "511", "411", "311"),
+    _RDBU_RED.dark,
     REDS_16,
 )
 _GREEN = _Side(
     ((244, 244, 244), (178, 226, 176), (84, 172, 100), (10, 98, 52)),
     _cube("454", "353", "252", "141", "040", "030", "020", "010"),
+    _cube("010", "020", "030", "040", "252"),
     GREENS_16,
 )
 SIDES = {
@@ -167,7 +180,7 @@ CUBE_STEPS = (0, 95, 135, 175, 215, 255)
 
 @dataclass(frozen=True)
 class Ramp:
-    """Paints from the most negative level over neutral to the most positive."""
+    """Paints from the most negative level over neutral, which is plain, to the most positive."""
 
     paints: tuple[Paint, ...]
     neutral: int
@@ -204,24 +217,22 @@ class Ramp:
 
 
 @cache
-def diverging(mode: ColorMode, palette: Palette = Palette.rdbu) -> Ramp:
+def diverging(mode: ColorMode, palette: Palette = Palette.rdbu, *, is_dark: bool = False) -> Ramp:
     """The ramp from the color of the lowest values over neutral to that of the highest."""
-    below, above = SIDES[palette]
-    negative = _side(mode, below)
-    return Ramp((*reversed(negative), _neutral(mode, below), *_side(mode, above)), len(negative))
+    below, above = (_side(mode, side, is_dark=is_dark) for side in SIDES[palette])
+    return Ramp((*reversed(below), PLAIN, *above), len(below))
 
 
 @cache
-def one_sided(mode: ColorMode, palette: Palette = Palette.rdbu) -> Ramp:
+def one_sided(mode: ColorMode, palette: Palette = Palette.rdbu, *, is_dark: bool = False) -> Ramp:
     """The ramp from neutral to the color of the highest values, for what is never below zero."""
-    above = SIDES[palette][1]
-    return Ramp((_neutral(mode, above), *_side(mode, above)), 0)
+    return Ramp((PLAIN, *_side(mode, SIDES[palette][1], is_dark=is_dark)), 0)
 
 
 @cache
-def rising(mode: ColorMode) -> Ramp:
+def rising(mode: ColorMode, *, is_dark: bool = False) -> Ramp:
     """The ramp from neutral to green, for probabilities."""
-    return Ramp((_neutral(mode, _GREEN), *_side(mode, _GREEN)), 0)
+    return Ramp((PLAIN, *_side(mode, _GREEN, is_dark=is_dark)), 0)
 
 
 def line_paints(mode: ColorMode) -> tuple[Paint, ...]:
@@ -231,28 +242,27 @@ def line_paints(mode: ColorMode) -> tuple[Paint, ...]:
     return tuple(map(Paint, LINE_16 if mode == ColorMode.ansi16 else LINE_256))
 
 
-def _side(mode: ColorMode, side: _Side) -> tuple[Paint, ...]:
+def _side(mode: ColorMode, side: _Side, *, is_dark: bool) -> tuple[Paint, ...]:
     """The levels on one side of neutral, the weakest first."""
     if mode == ColorMode.none:
         return (PLAIN,) * TRUECOLOR_LEVELS
     if mode == ColorMode.ansi16:
         return side.few
-    return tuple(map(_on, side.cube if mode == ColorMode.ansi256 else _shades(side)))
+    if mode == ColorMode.ansi256:
+        return tuple(map(_on, side.dark if is_dark else side.cube))
+    return tuple(map(_on, _shades(side, is_dark=is_dark)))
 
 
-def _shades(side: _Side) -> list[RGB]:
+def _shades(side: _Side, *, is_dark: bool) -> list[RGB]:
     """The true colors on one side of neutral, the weakest first."""
-    parts = (k / TRUECOLOR_LEVELS for k in range(1, TRUECOLOR_LEVELS + 1))
-    return [between(side.anchors, part) for part in parts]
-
-
-def _neutral(mode: ColorMode, side: _Side) -> Paint:
-    return {
-        ColorMode.none: PLAIN,
-        ColorMode.ansi16: NEUTRAL_16,
-        ColorMode.ansi256: _on(NEUTRAL_256),
-        ColorMode.truecolor: _on(side.anchors[0]),
-    }[mode]
+    way = [between(side.anchors, k / WAY) for k in range(WAY + 1)]
+    end = next((k for k, color in enumerate(way) if ink_on(color) == WHITE), WAY)
+    if is_dark:
+        way = [between((DARK, way[end]), k / WAY) for k in range(WAY + 1)]
+        end = WAY
+    first = WAY // TRUECOLOR_LEVELS  # apart from zero
+    parts = (k / (TRUECOLOR_LEVELS - 1) for k in range(TRUECOLOR_LEVELS))
+    return [between(way[first : end + 1], part) for part in parts]
 
 
 def between(anchors: Sequence[RGB], part: float) -> RGB:

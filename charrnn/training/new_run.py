@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import EnvironmentFault, SettingError
-from charrnn.runs import BEST, LAST, METRICS, require_unused
+from charrnn.runs import BASELINES, BEST, LAST, METRICS, require_unused
 from charrnn.text.kinds import asking_setting, item_noun
 from charrnn.text.pairs import PairCorpus
 from charrnn.training.pairs.settings import pair_network_of
@@ -205,7 +205,7 @@ def new_trainer(
         initial=initial,
         minutes=request.minutes,
     )
-    main = (folder / name for name in (LAST, BEST, METRICS))
+    main = (folder / name for name in (LAST, BEST, METRICS, BASELINES))
     for file in (*kept_files(folder), *main):  # --overwrite: the new run can start
         file.unlink(missing_ok=True)
     return trainer

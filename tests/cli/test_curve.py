@@ -16,7 +16,8 @@ from charrnn.errors import CheckpointError
 from charrnn.render.ansi import lines_of
 from charrnn.render.palette import CUBE_STEPS, ColorMode, line_paints
 from charrnn.render.plot.axes import bits_axis, step_axis, time_axis
-from charrnn.render.plot.curves import Line, Plot, plot_rows, seconds_at
+from charrnn.render.plot.curves import Level, Line, Plot, plot_rows, seconds_at
+from charrnn.runs import BASELINES
 from charrnn.training.metrics import load_rows
 
 needs_matplotlib = pytest.mark.skipif(
@@ -129,6 +130,24 @@ def test_the_best_point_is_marked_where_it_is():
         column = rows[row].index("*")
         assert without[row][column] != " "
         assert column == round((FALLING[3][0] / 80) * (40 - 4 - 2 - 1))
+
+
+@pytest.mark.parametrize("braille", [False, True])
+def test_baselines_are_level_lines_the_first_always_the_others_where_the_curves_are(braille):
+    line = Line("v", "val", FALLING)  # from 4 to 2.25
+    levels = [Level("9-gram", 1.5), Level("gzip", 3.0), Level("uniform", 6.5)]
+    plot = Plot("", [line], [(800, 80.0)], levels)
+    lines = drawn(plot, 50, braille=braille)
+    dash, rows = ("╌" if braille else "-"), body(lines)
+    low, high = plot.bits[-1], max(plot.bits)
+    assert (low, high) == (1.5, 4.0)
+    for name, bits in (("9-gram", 1.5), ("gzip", 3.0)):
+        (row,) = (k for k, cells in enumerate(rows) if cells.endswith(f" {name}"))
+        assert row == round((len(rows) - 1) * (high - bits) / (high - low))
+        assert rows[row].count(dash) > 20
+    assert "uniform" not in "".join(rows)
+    legend = " ".join(lines[-2:]).split("baselines: ")[1]
+    assert " ".join(legend.split()) == "9-gram 1.500, gzip 3.000, uniform 6.500"
 
 
 def test_a_plot_is_drawn_in_ascii_where_there_are_no_dots():
@@ -324,6 +343,25 @@ def test_several_runs_are_named_with_their_best(ask):
         f"b two: best (*) {1.5 / LOG2:.3f} at step 50 (0:05), the last",
     ]
     assert {"a", "b"} <= set("".join(body(out.splitlines())))
+
+
+def test_the_baselines_that_a_run_has_measured_are_drawn_and_those_of_no_other_text(ask, tmp_path):
+    runs = tmp_path / "checkpoints"
+    assert "baselines" not in ask("two").out  # measured for none
+    own = {"uniform": 5.0, "unigram": 4.0, "gzip": 3.5, "xz": None, "ngram": 2.25, "ngram_order": 6}
+    (runs / "two" / BASELINES).write_text(json.dumps(own))
+    told = "baselines: 6-gram 2.250, gzip 3.500, unigram 4.000, uniform 5.000"
+    assert told in ask("two").out
+    assert told in ask("one", "two").out  # the same validation text
+    shown = json.loads(ask("two", "--json").out)["runs"][0]["baselines"]
+    assert shown == {"6-gram": 2.25, "gzip": 3.5, "unigram": 4.0, "uniform": 5.0}
+    for damaged in ("{", "[]", "{}", json.dumps(own | {"gzip": "x"}), json.dumps(own | {"xz": -1})):
+        (runs / "two" / BASELINES).write_text(damaged)
+        assert "baselines" not in ask("two").out
+    if find_spec("matplotlib"):
+        (runs / "two" / BASELINES).write_text(json.dumps(own))
+        ask("two", "--svg", "a.svg", "-q")
+        assert told in (tmp_path / "a.svg").read_text()
 
 
 def test_runs_of_the_same_name_are_told_apart_by_their_folders(ask, tmp_path):

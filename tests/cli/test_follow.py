@@ -21,7 +21,7 @@ from charrnn.render.palette import ColorMode, Palette, diverging, one_sided
 from charrnn.render.views.scale import FULL_SURPRISAL
 from charrnn.render.views.symbols import columns_of
 
-SGR = re.compile(r"(\x1b\[[\d;]+m)([^\x1b]*)", re.DOTALL)
+SGR = re.compile(r"(\x1b\[[\d;]+m)|(.)")
 
 
 @pytest.fixture
@@ -42,8 +42,14 @@ def body_of(out, legend=2):
 
 
 def painted(body):
-    """(label, code) for each run of one colour."""
-    return [(label, code) for code, run in SGR.findall(body) for label in run.replace("\n", "")]
+    """(label, code) for each character; the code is empty where there is no colour."""
+    found, color = [], ""
+    for code, label in SGR.findall(body):
+        if label:
+            found.append((label, color))
+        else:
+            color = "" if code == RESET else code
+    return found
 
 
 MODELS = {"tiny": "tiny_model", "bytes": "byte_model"}

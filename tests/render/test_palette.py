@@ -61,49 +61,85 @@ XTERM = (
 )
 
 
+TANGO = (
+    *((46, 52, 54), (204, 0, 0), (78, 154, 6), (196, 160, 0), (52, 101, 164), (117, 80, 123)),
+    *((6, 152, 154), (211, 215, 207), (85, 87, 83), (239, 41, 41), (138, 226, 52), (252, 233, 79)),
+    *((114, 159, 207), (173, 127, 168), (52, 226, 226), (238, 238, 236)),
+)
+WINDOWS = (
+    *((12, 12, 12), (197, 15, 31), (19, 161, 14), (193, 156, 0), (0, 55, 218), (136, 23, 152)),
+    *((58, 150, 221), (204, 204, 204), (118, 118, 118), (231, 72, 86), (22, 198, 12)),
+    *((249, 241, 165), (59, 120, 255), (180, 0, 158), (97, 214, 214), (242, 242, 242)),
+)
+
+
 def contrast(one, other):
     """The contrast of two colours as WCAG 2 defines it, from 1 to 21."""
     low, high = sorted(map(luminance, (one, other)))
     return (high + 0.05) / (low + 0.05)
 
 
+def ramps(mode, palette, *, is_dark):
+    """The ramps of a palette."""
+    yield diverging(mode, palette, is_dark=is_dark)
+    yield one_sided(mode, palette, is_dark=is_dark)
+    yield rising(mode, is_dark=is_dark)
+
+
 @pytest.mark.parametrize("palette", Palette)
-@pytest.mark.parametrize(("mode", "least"), [(FEW, 2), (MANY, 8), (TRUE, 16)])
-def test_colours_are_distinct_and_darken_away_from_zero(mode, least, palette):
+@pytest.mark.parametrize("is_dark", [False, True])
+@pytest.mark.parametrize(("mode", "least"), [(FEW, 2), (MANY, 5), (TRUE, 16)])
+def test_zero_has_no_colour_and_colours_leave_the_background_away_from_it(
+    mode, least, is_dark, palette
+):
     assert len(diverging(mode, palette).paints) == 2 * diverging(mode, palette).highest + 1
-    for ramp in (diverging(mode, palette), one_sided(mode, palette), rising(mode)):
-        assert ramp.highest >= least
+    for ramp in ramps(mode, palette, is_dark=is_dark):
+        assert ramp.paints[ramp.neutral] is PLAIN
+        assert ramp.highest >= (least if is_dark or mode != MANY else 8)
         codes = codes_of(ramp)
         assert len(set(codes)) == len(codes)
-        grounds = [colors(code)[1] for code in codes]
-        light = [luminance(ground) for ground in grounds]
-        assert all(a < b for a, b in pairwise(light[: ramp.neutral + 1]))
-        assert all(a > b for a, b in pairwise(light[ramp.neutral :]))
-        zero = grounds[ramp.neutral]
-        assert max(zero) - min(zero) <= 12  # grey, or as near to it as vik's own middle
-        assert min(zero) > 220
+        for side in (codes[: ramp.neutral][::-1], codes[ramp.neutral + 1 :]):
+            light = [luminance(colors(code)[1]) for code in side]
+            if is_dark and mode != FEW:
+                light = [-one for one in light]
+            assert all(a > b for a, b in pairwise(light))
 
 
+@pytest.mark.parametrize("is_dark", [False, True])
 @pytest.mark.parametrize("mode", COLORED)
 @pytest.mark.parametrize(("palette", "high"), [("rdbu", 1), ("vik", 1), ("karpathy", -1)])
-def test_blue_is_below_zero_and_red_above_but_for_karpathy_and_likely_is_green(mode, palette, high):
-    ramp = diverging(mode, Palette(palette))
+def test_blue_is_below_zero_and_red_above_but_for_karpathy_and_likely_is_green(
+    mode, palette, high, is_dark
+):
+    ramp = diverging(mode, Palette(palette), is_dark=is_dark)
     for index, code in enumerate(codes_of(ramp)):
-        red, _, blue = colors(code)[1]
         if index != ramp.neutral:
+            red, _, blue = colors(code)[1]
             assert np.sign(red - blue) == high * np.sign(index - ramp.neutral)
-    for code in codes_of(rising(mode))[1:]:
+    for code in codes_of(rising(mode, is_dark=is_dark))[1:]:
         red, green, blue = colors(code)[1]
         assert green > max(red, blue)
 
 
 @pytest.mark.parametrize("mode", COLORED)
 @pytest.mark.parametrize("palette", Palette)
-@pytest.mark.parametrize("sixteen", [SIXTEEN, XTERM])
-def test_ink_can_be_read_on_every_colour(mode, palette, sixteen, monkeypatch):
+@pytest.mark.parametrize("is_dark", [False, True])
+@pytest.mark.parametrize("sixteen", [SIXTEEN, XTERM, TANGO, WINDOWS])
+def test_ink_can_be_read_on_every_colour(mode, palette, is_dark, sixteen, monkeypatch):
     monkeypatch.setitem(globals(), "SIXTEEN", sixteen)
-    for code in (*codes_of(diverging(mode, palette)), *codes_of(rising(mode))):
-        assert contrast(*colors(code)) >= 4.5, code
+    for ramp in ramps(mode, palette, is_dark=is_dark):
+        if sixteen is TANGO and ramp == rising(mode):
+            continue  # no ink at all can be read on its green
+        for code in filter(None, codes_of(ramp)):
+            assert contrast(*colors(code)) >= 4.5, code
+
+
+@pytest.mark.parametrize("palette", Palette)
+@pytest.mark.parametrize("mode", [MANY, TRUE])
+def test_no_colour_of_light_media_is_so_dark_that_text_looks_blacked_out(mode, palette):
+    for ramp in ramps(mode, palette, is_dark=False):
+        for code in filter(None, codes_of(ramp)):
+            assert contrast(colors(code)[1], (0, 0, 0)) >= 2.5, code
 
 
 @pytest.mark.parametrize("palette", Palette)
@@ -153,6 +189,7 @@ def test_what_is_no_number_is_neutral(value, scale):
 def test_a_one_sided_ramp_has_nothing_below_zero_and_takes_the_nearest_level():
     assert [rising(MANY).level(v, 1.0) for v in (-1, 0, 0.05, 0.5, 1)] == [0, 0, 0, 4, 8]
     assert one_sided(TRUE).paints == diverging(TRUE).paints[16:]
+    assert one_sided(TRUE, is_dark=True).paints == diverging(TRUE, is_dark=True).paints[16:]
 
 
 def test_equal_paints_are_one_object():

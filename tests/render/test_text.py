@@ -237,7 +237,7 @@ def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_marked(mode, 
             t += 1
         assert place <= width or t == first + 1
         filled = [cell_len(stripped(row)) for row in rows]
-        assert set(filled) == {place} if mode != NONE else max(filled) <= place
+        assert max(filled) <= place  # blanks at the end are left out where they have no color
     assert t == len(recording.text)
 
 
@@ -270,25 +270,22 @@ def test_the_plain_form_stars_the_guess_that_came():
 
 def test_the_coloured_form_has_a_bar_of_its_colours_and_underlines_the_guess_that_came():
     scene = by_unit(make_recording("ab", [0, -1], [[(1, 0.9)], [(0, 0.1)]], "ab"))
-    zero, low = "\x1b[30;107m", "\x1b[97;44m"
+    low, none = "\x1b[97;44m", "\x1b[0m"
     assert shown(scene, FEW, 80) == (
         "L0.h.0   -1.00 to +0.00 here\n"
-        f"-1.00 {low} \x1b[30;106m {zero}0\x1b[30;101m \x1b[97;41m \x1b[0m +1.00\n"
+        f"-1.00 {low} \x1b[30;106m {none}0\x1b[30;103m \x1b[97;41m {none} +1.00\n"
         "under each character: the most likely next characters, green if likely; the actual one underlined\n"
-        f"{zero}a{low}b\x1b[0m\n"
-        f"\x1b[30;42m\x1b[4mb\x1b[22;24m{zero}a\x1b[0m"
+        f"a{low}b{none}\n"
+        f"\x1b[30;42m\x1b[4mb\x1b[22;24m{none}a"
     )
 
 
 def test_true_colour_and_256_colours_set_ink_and_ground():
     scene = by_unit(make_recording("ab", [0, -1]))
     assert list(terminal_lines(scene, TRUE, 9))[2] == (
-        "\x1b[38;2;0;0;0;48;2;247;247;247ma\x1b[38;2;255;255;255;48;2;5;48;97mb\x1b[0m"
+        "a\x1b[38;2;255;255;255;48;2;47;120;181mb\x1b[0m"
     )
-    assert (
-        list(terminal_lines(scene, MANY, 9))[2]
-        == "\x1b[38;5;16;48;5;231ma\x1b[38;5;231;48;5;18mb\x1b[0m"
-    )
+    assert list(terminal_lines(scene, MANY, 9))[2] == "a\x1b[38;5;231;48;5;26mb\x1b[0m"
 
 
 # --- lines ----------------------------------------------------------------------------------------
@@ -373,7 +370,7 @@ def test_surprisal_is_shown_in_bits_beyond_whose_scale_the_colour_stays():
     assert colored.scale.title == title
     lines = list(terminal_lines(colored, FEW, 9))
     assert stripped(lines[1]) == "0   8.00 or more"
-    assert lines[2].startswith("\x1b[30;107ma\x1b[30;101mb\x1b[97;41mc")
+    assert lines[2].startswith("a\x1b[30;103mb\x1b[97;41mc")
     calm = make_recording("ab", [0, FULL_SURPRISAL])
     assert "or more" not in shown(by_surprisal(calm), NONE, 9)
 

@@ -228,17 +228,18 @@ def test_the_page_is_one_file_with_a_strict_policy():
 
 
 @pytest.mark.parametrize("palette", Palette)
-def test_ramps_are_the_terminals_up_to_the_first_color_for_white_text(palette):
-    colors = diverging_colors(palette)
+def test_ramps_are_the_terminals_with_the_page_s_background_at_zero(palette):
     light, dark = ramps(palette)["light"], ramps(palette)["dark"]
-    found = [tuple(map(int, color.split())) for color in light["value"]]
-    assert found[16] == colors[16]
-    for side, own in ((found[16:], colors[16:]), (found[16::-1], colors[16::-1])):
-        assert side[-1] == next((c for c in own if ink_on(c) == WHITE), own[-1])
-        assert [ink_on(color) for color in side[:-2]] == [BLACK] * 15
+    for ramp, is_dark in ((light, False), (dark, True)):
+        colors = diverging_colors(palette, is_dark=is_dark)
+        found = [tuple(map(int, color.split())) for color in ramp["value"]]
+        assert [a == b for a, b in zip(found, colors, strict=True)] == [True] * 16 + [False] + [
+            True
+        ] * 16
+        assert ink_on(found[16]) == (WHITE if is_dark else BLACK)
     assert dark["value"][16] == dark["chance"][0]
     for ramp in (light, dark):
-        assert len(set(ramp["value"])) == len(colors) == 33
+        assert len(set(ramp["value"])) == 33
         ends = (np.array(ramp["value"][k].split(), int) for k in (0, -1))
         for (red, _, blue), hue in zip(ends, ramp["hues"], strict=True):
             assert (blue > red) == (hue == "blue")

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.runs import BEST, LAST, METRICS
+from charrnn.runs import BASELINES, BEST, LAST, METRICS
 
 MAIN_FILES = (BEST, LAST, METRICS)
 """The files by which a folder is recognized as a run's."""
+RUN_FILES = (*MAIN_FILES, BASELINES)
+"""These, and what can be missing."""
 OLDER = "step-*.safetensors"
 """The pattern of older checkpoints."""
 
@@ -17,16 +19,16 @@ def is_run(folder: Path) -> bool:
 
 
 def own_files(folder: Path) -> Iterator[Path]:
-    """The files of a run: checkpoints, metrics, and the older checkpoints that the last one says it has kept."""
+    """The files of a run: checkpoints, metrics, baselines, and the older ones that the last one says it has kept."""
     from charrnn.training.run_folder import kept_files
 
-    everything = (*kept_files(folder), *(folder / name for name in MAIN_FILES))
+    everything = (*kept_files(folder), *(folder / name for name in RUN_FILES))
     yield from (path for path in everything if path.is_file())
 
 
 def size_on_disk(folder: Path) -> int:
     """The bytes of a run's files."""
-    paths = [folder / name for name in MAIN_FILES] + list(folder.glob(OLDER))
+    paths = [folder / name for name in RUN_FILES] + list(folder.glob(OLDER))
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 

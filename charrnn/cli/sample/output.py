@@ -46,7 +46,7 @@ class OutputOptions(Config):
     )
     show_probabilities: bool = setting(
         False,
-        "Color each character by its surprisal in bits: white if the model was sure of it, red if it was not.",
+        "Color each character by its surprisal in bits: none if the model was sure of it, red if it was not.",
         excludes=("json",),
         panel=OUTPUT,
     )
@@ -222,12 +222,14 @@ class SurprisalOutput(TextOutput):
         color: ColorMode | None = None,
         palette: Palette = Palette.rdbu,
     ) -> None:
+        from charrnn.cli.background import is_dark
         from charrnn.render.ansi import piece_of
         from charrnn.render.look import Look
         from charrnn.render.views.live import LiveSurprisal
 
         super().__init__(prompt, separator, item_end=item_end)
-        self._look = Look(color or terminal_color(), palette)
+        mode = color or terminal_color()
+        self._look = Look(mode, palette, is_dark=mode != ColorMode.none and is_dark())
         self._live, self._piece_of = LiveSurprisal(self._look, terminal_width()), piece_of
         self._show = lambda text: piece_of(self._live.plain(text))
         self._count, self._total, self._highest = 0, 0.0, 0.0

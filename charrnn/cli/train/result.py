@@ -1,5 +1,6 @@
 """What `charrnn train` prints at the end of a run: its metrics, what they mean, and what to type next."""
 
+import json
 import math
 import shlex
 import statistics
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.terminal import print_json, say
 from charrnn.cli.train import pairs
 from charrnn.cli.train.baselines import measured, print_line
-from charrnn.runs import BEST, RUNS, checkpoint_of_run
+from charrnn.errors import EnvironmentFault
+from charrnn.files import write_atomically
+from charrnn.runs import BASELINES, BEST, RUNS, checkpoint_of_run
 from charrnn.wording import counted, duration, noun_of, size
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.counts.mixture import Counts
+    from charrnn.evaluation.baselines import Baselines
     from charrnn.evaluation.evaluate import Evaluation
     from charrnn.numerics import Ids
     from charrnn.text.corpus import Corpus
@@ -77,18 +81,24 @@ def report_result(trainer: "Trainer", longer: str, *, baselines: bool, as_json: 
     if not as_json:
         print_metrics(trainer, evaluation, best.counts)
     wanted = baselines and evaluation is not None
-    result = Result(
-        trainer,
-        evaluation,
-        measured(trainer.corpus, "val", is_last=not as_json) if wanted else None,
-        best.counts,
-    )
+    found = measured(trainer.corpus, "val", is_last=not as_json) if wanted else None
+    if found:
+        _keep(found, trainer.folder / BASELINES)
+    result = Result(trainer, evaluation, found, best.counts)
     if as_json:
         print_json(result.as_dict())
     else:
         print_comparison(result, longer)
         print_next(trainer.folder)
     return result
+
+
+def _keep(baselines: "Baselines", path: Path) -> None:
+    """Write the baselines beside the checkpoints, where `charrnn curve` reads them."""
+    try:
+        write_atomically(path, json.dumps(baselines.as_dict(), indent=1).encode() + b"\n")
+    except EnvironmentFault as error:
+        say(f"note        the baselines are not kept: {error.message}")
 
 
 def _report_pairs(trainer: "Trainer", *, baselines: bool, as_json: bool) -> Result:

@@ -18,7 +18,7 @@ BRAILLE = 0x2800
 """The character without dots; each dot adds its bit."""
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a character's dots, from the top row to the bottom row."""
-DRAWN_WITH = "\N{BRAILLE PATTERN DOTS-25}\N{BOX DRAWINGS LIGHT VERTICAL AND LEFT}│└─┬"
+DRAWN_WITH = "\N{BRAILLE PATTERN DOTS-25}\N{BOX DRAWINGS LIGHT VERTICAL AND LEFT}│└─┬╌"
 """The characters that must be printable for a drawing with dots."""
 BEST = "*"
 """The mark of the best point of a curve."""
@@ -45,6 +45,14 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A value that something else than the runs has, drawn as a level line."""
+
+    name: str
+    bits: float
+
+
+@dataclass(frozen=True)
 class Plot:
     """Curves on the same axes."""
 
@@ -52,6 +60,8 @@ class Plot:
     lines: Sequence[Line]
     steps: Sequence[tuple[int, float]] = ()
     """The steps of a single run, and the seconds at which each was done, both rising; they get an axis too."""
+    levels: Sequence[Level] = ()
+    """What the curves are compared with. The first is in any drawing, others only where the curves are."""
 
     @property
     def seconds(self) -> float:
@@ -61,7 +71,19 @@ class Plot:
     @property
     def bits(self) -> list[float]:
         """All values that have to fit on the other axis."""
-        return [y for line in self.lines for _, y in line.points]
+        own = [y for line in self.lines for _, y in line.points]
+        return own + [level.bits for level in self.levels[:1]]
+
+    @property
+    def drawn_levels(self) -> list[Level]:
+        """The levels that lie between the ends of that axis."""
+        low, high = min(self.bits), max(self.bits)
+        return [level for level in self.levels if low <= level.bits <= high]
+
+    @property
+    def levels_in_words(self) -> str:
+        """All levels for a legend."""
+        return "baselines: " + ", ".join(f"{one.name} {one.bits:.3f}" for one in self.levels)
 
 
 def seconds_at(step: float, steps: Sequence[tuple[int, float]]) -> float:
@@ -96,6 +118,7 @@ def plot_rows(
     yield from map(words, textwrap.wrap(one_line(plot.title), width))
     body = _body(plot, (rows, columns), time, bits, paints, braille=braille, lettered=lettered)
     tick, edge, corner, floor, down = "┤│└─┬" if braille else "+|+-+"
+    dash = "╌" if braille else "-"
     labels = {cell_at(1 - bits.part(value), rows): label for value, label in bits.ticks}
     for row, cells in enumerate(body):
         label = labels.get(row, "")
@@ -109,6 +132,8 @@ def plot_rows(
         yield words(f"{'step':>{names}}  {steps}".rstrip())
     for line, paint in zip(plot.lines, paints, strict=True):
         yield from _legend(line, paint, width, lettered=lettered)
+    if plot.levels:
+        yield from _folded(dash * 2, PLAIN, plot.levels_in_words, width)
 
 
 # --- the axes -------------------------------------------------------------------------------------
@@ -176,7 +201,8 @@ def _body(
         if lettered:
             chosen = _lettered(cells, number, len(plot.lines)) if braille else cells
             letters |= dict.fromkeys(chosen, line.letter)
-    shown = {
+    shown = dict(_levels(plot, size, bits, "╌" if braille else "-"))
+    shown |= {
         cell: (letters.get(cell) or chr(BRAILLE + pattern), 1, paints[owners[cell]])
         for cell, pattern in patterns.items()
     }
@@ -187,6 +213,21 @@ def _body(
             shown[place] = (BEST, 1, paint)
     for row in range(rows):
         yield row_of(shown.get((row, column), BLANK) for column in range(columns))
+
+
+def _levels(
+    plot: Plot, size: tuple[int, int], bits: Axis, dash: str
+) -> Iterator[tuple[Dot, tuple[str, int, Paint]]]:
+    """The cells of the level lines, each with its name at its end; of several in a row, those of the first."""
+    rows, columns = size
+    free = set(range(rows))
+    for level in plot.drawn_levels:
+        row = cell_at(1 - bits.part(level.bits), rows)
+        if row not in free:
+            continue
+        free.remove(row)
+        text = f" {level.name}".rjust(columns - 1, dash)[1 - columns :]
+        yield from (((row, column), (cell, 1, PLAIN)) for column, cell in enumerate(text, 1))
 
 
 def _trace(dots: Sequence[Dot]) -> Iterator[Dot]:
@@ -220,6 +261,10 @@ def _lettered(cells: Sequence[Dot], number: int, count: int) -> list[Dot]:
 def _legend(line: Line, paint: Paint, width: int, *, lettered: bool) -> Iterator[GridRow]:
     """The name of a curve and its note, folded."""
     key = line.letter if lettered else DRAWN_WITH[0] * 2
-    text = one_line(f"{line.name}: {line.note}" if line.note else line.name)
-    for number, part in enumerate(textwrap.wrap(text, width - len(key) - 1)):
+    yield from _folded(key, paint, f"{line.name}: {line.note}" if line.note else line.name, width)
+
+
+def _folded(key: str, paint: Paint, text: str, width: int) -> Iterator[GridRow]:
+    """A key and what it means, folded."""
+    for number, part in enumerate(textwrap.wrap(one_line(text), width - len(key) - 1)):
         yield words("" if number else key, PLAIN if number else paint, len(key)) + words(f" {part}")

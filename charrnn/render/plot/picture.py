@@ -119,6 +119,18 @@ def _draw(axes: "Axes", plot: Plot) -> None:
         curves += axes.plot(x, y, color=color, linestyle=stroke, marker=".")
         if line.best:
             axes.plot(*line.best, color=color, marker="*", markersize=13, zorder=3)
+    for level in plot.drawn_levels:
+        axes.axhline(level.bits, color="0.45", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        axes.text(
+            0.995,
+            level.bits,
+            level.name,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+            color="0.3",
+            fontsize="small",
+        )
     time, bits = time_axis(plot.seconds, MOST_TICKS), bits_axis(plot.bits, MOST_TICKS)
     margin = AXIS_MARGIN * (bits.high - bits.low)
     axes.set_xlim(time.low, time.high * (1 + AXIS_MARGIN / 2))
@@ -132,6 +144,9 @@ def _draw(axes: "Axes", plot: Plot) -> None:
     if plot.steps:
         _add_steps(axes, plot)
     names = [one_line(f"{n.name}: {n.note}" if n.note else n.name) for n in plot.lines]
+    if plot.levels:
+        names.append(plot.levels_in_words)
+        curves.append(axes.plot([], [], color="0.45", linewidth=1, linestyle=(0, (4, 3)))[0])
     legend = axes.legend(curves, ["curve"] * len(names))
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)

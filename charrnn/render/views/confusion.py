@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from charrnn.render.grid import GAP, GridRow, row_of, words
 from charrnn.render.look import Look
-from charrnn.render.palette import HUES, PLAIN, Paint, diverging
+from charrnn.render.palette import HUES, PLAIN, Paint
 from charrnn.render.views.matrix import short_label
 from charrnn.render.views.scale import note_rows, title_rows
 from charrnn.wording import counted
@@ -129,4 +129,4 @@ def _paints(counts: Counts, own: int, look: Look) -> list[Paint]:
     """The colors of a row: its own label on one side of neutral, the mistakes on the other."""
     parts = counts / max(1, int(counts.sum()))
     parts[own] *= -1
-    return diverging(look.mode, look.palette).of(parts, 1.0)
+    return look.diverging.of(parts, 1.0)

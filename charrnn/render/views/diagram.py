@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from charrnn.interpret.recording import Recording
 from charrnn.render.grid import GAP, Grid, GridRow, row_of, words
 from charrnn.render.look import Look
-from charrnn.render.palette import PLAIN, Paint, diverging, rising
+from charrnn.render.palette import PLAIN, Paint
 from charrnn.render.views.scale import title_rows
 from charrnn.render.views.symbols import shown
 
@@ -109,9 +109,9 @@ def _cells(entry: DiagramCell, look: Look) -> Iterator[tuple[str, int, Paint]]:
     """The cells of an entry: blanks, its text at the right, and a blank that may have the mark."""
     paint = PLAIN
     if entry.kind == "activation":
-        (paint,) = diverging(look.mode, look.palette).of([entry.value], 1.0)
+        (paint,) = look.diverging.of([entry.value], 1.0)
     elif entry.kind == "chance":
-        (paint,) = rising(look.mode).of([entry.value], 1.0)
+        (paint,) = look.rising.of([entry.value], 1.0)
     width = cell_len(entry.text)
     yield " " if entry.text else "", max(0, ENTRY_WIDTH - 1 - width), paint
     yield entry.text, width, look.marked(paint) if entry.is_true else paint

@@ -169,4 +169,4 @@ def surprisal_legend(look: Look, *, in_color: bool) -> Iterator[GridRow]:
         yield from legend_rows(live_surprisal_scale(title), look)
     else:
         high = HUES[look.palette][1]
-        yield words(f"{title}: from white, 0, to {high}, {FULL_SURPRISAL:g} or more")
+        yield words(f"{title}: no color at 0, {high} at {FULL_SURPRISAL:g} or more")

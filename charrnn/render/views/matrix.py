@@ -14,7 +14,7 @@ from charrnn.numerics import Float
 from charrnn.render.glyphs import one_line
 from charrnn.render.grid import GAP, Band, GridRow, folded, padded, words
 from charrnn.render.look import Look
-from charrnn.render.palette import PLAIN, rising
+from charrnn.render.palette import PLAIN
 from charrnn.render.views.scale import digits_of, note_rows, title_rows
 from charrnn.render.views.symbols import Column, shown, symbol_columns
 
@@ -79,5 +79,5 @@ def _band(matrix: Matrix, look: Look) -> Band:
     rows = [GridRow([column.label for column in columns], widths, plain)]
     for values in matrix.values.tolist():
         texts = digits_of(values, 1.0) if look.has_digits else blank
-        rows.append(GridRow(texts, widths, rising(look.mode).of(values, 1.0)))
+        rows.append(GridRow(texts, widths, look.rising.of(values, 1.0)))
     return Band(rows, [column.begins for column in columns], [False] * len(columns))

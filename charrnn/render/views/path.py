@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from charrnn.numerics import Float
 from charrnn.render.grid import GAP, Band, GridRow, folded
 from charrnn.render.look import Look
-from charrnn.render.palette import PLAIN, rising
+from charrnn.render.palette import PLAIN
 from charrnn.render.views.scale import digits_of, note_rows, title_rows
 from charrnn.render.views.symbols import symbol_columns
 
@@ -51,7 +51,7 @@ def _band(tags: Tags, look: Look) -> Band:
     below = symbol_columns(tags.symbols, [0] * len(tags.symbols))
     widths = [max(a.width, b.width) for a, b in zip(above, below, strict=True)]
     plain = [PLAIN] * len(widths)
-    paints = rising(look.mode).of(tags.probabilities, 1.0)
+    paints = look.rising.of(tags.probabilities, 1.0)
     rows = [
         GridRow([column.label for column in above], widths, plain),
         GridRow([column.label for column in below], widths, paints),

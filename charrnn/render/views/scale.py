@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from charrnn.render.glyphs import one_line
 from charrnn.render.grid import GAP, Grid, GridRow, row_of, words
 from charrnn.render.look import Look
-from charrnn.render.palette import Paint, Ramp, diverging, one_sided
+from charrnn.render.palette import Paint, Ramp
 from charrnn.render.tables import wrapped
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Scale:
 
     def ramp(self, look: Look) -> Ramp:
         """The colors of the values."""
-        return (one_sided if self.is_surprisal else diverging)(look.mode, look.palette)
+        return look.one_sided if self.is_surprisal else look.diverging
 
 
 def digit_rows(values: "Numbers", scale: Scale) -> Iterator[list[str]]:
@@ -77,12 +77,12 @@ def surprisal_digits(bits: Sequence[float]) -> list[str]:
 
 def surprisal_paints(bits: Sequence[float], look: Look) -> list[Paint]:
     """The colors of a row of surprisals under a text."""
-    return one_sided(look.mode, look.palette).of(bits, FULL_SURPRISAL)
+    return look.one_sided.of(bits, FULL_SURPRISAL)
 
 
 def counts_paints(parts: Sequence[float], look: Look) -> list[Paint]:
     """The colors of the row of shares that came from counts."""
-    return one_sided(look.mode, look.palette).of(parts, 1.0)
+    return look.one_sided.of(parts, 1.0)
 
 
 # --- the legend -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from charrnn.numerics import Float
 from charrnn.render.graphemes import Graphemes
 from charrnn.render.grid import GAP, Band, GridRow, folded
 from charrnn.render.look import Look
-from charrnn.render.palette import Paint, rising
+from charrnn.render.palette import Paint
 from charrnn.render.views.scale import (
     FULL_SURPRISAL,
     Scale,
@@ -205,7 +205,7 @@ def _widths(part: TextPart, look: Look) -> list[int]:
 
 def _guess_row(guesses: Sequence[Guess], look: Look) -> tuple[list[str], list[Paint]]:
     """The guesses of one rank, the same for each column."""
-    paints = rising(look.mode).of([g.probability for g in guesses], 1.0)
+    paints = look.rising.of([g.probability for g in guesses], 1.0)
     labels = [g.label + look.mark if g.is_true else g.label for g in guesses]
     marks = [
         look.marked(paint) if g.is_true else paint for g, paint in zip(guesses, paints, strict=True)
