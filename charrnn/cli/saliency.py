@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charrnn.cli.inputs import TextArgument
@@ -18,7 +18,6 @@ from charrnn.settings import Config, setting
 from charrnn.wording import counted, noun_of
 
 if TYPE_CHECKING:
-    from charrnn.model import CharRNN
     from charrnn.numerics import Ids
     from charrnn.render.views.scale import Scale
     from charrnn.render.views.text import TextPart
@@ -79,11 +78,13 @@ def saliency(
     pictures.require(layout)
     table.require()
     reader = open_reader(checkpoint, texts, seed=own.seed)
+    from charrnn.training.saliency import saliency_in_item
+
     model, vocabulary = reader.model, reader.model.vocabulary
     target = None if options.target is None else _symbol(options.target, vocabulary)
     ids = vocabulary.encode(reader.text(reading.max_chars, exact=True))
     at = _place(options.position, len(ids), reader.noun)
-    result = _saliency(model, ids, at, target, item_end=reader.item_end)
+    result = saliency_in_item(model, ids, at, item_end=reader.item_end, target=target)
     part, scale = _text(result, ids, vocabulary)
     if pictures:
         from charrnn.render.views.saliency import saliency_rows
@@ -95,23 +96,6 @@ def saliency(
         for line in _lines(result, part, scale, reader.noun, layout):
             sys.stdout.write(line + "\n")
     table.write(COLUMNS, _rows(result, ids, vocabulary))
-
-
-def _saliency(
-    model: "CharRNN", ids: "Ids", at: int, target: int | None, *, item_end: str | None
-) -> "Saliency":
-    """The saliency; in a text of lines, records or documents, only of the prediction's own one and the end before it."""
-    import numpy as np
-
-    from charrnn.training.saliency import saliency as saliency_of
-
-    if item_end is None:
-        return saliency_of(model, ids, at, target=target)
-    end = model.vocabulary.encode(item_end)
-    begun = np.concatenate([end, ids])  # one before the text too, which is not shown
-    first = int(np.flatnonzero(begun[: at + 1] == end)[-1])
-    result = saliency_of(model, begun[first:], at + 1 - first, target=target)
-    return replace(result, place=at, norms=result.norms[-at:])
 
 
 def _place(position: int, length: int, noun: str) -> int:

@@ -12,7 +12,7 @@ Source: A. Madsen, "Visualizing memorization in RNNs", Distill, 2019, which call
 logit instead of the log-probability, which a softmax ties to all the others; the norm is not squared here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +95,29 @@ def saliency(
     if not np.isfinite(norms).all():
         raise CheckpointError("the model's gradient is not finite: its weights are too large")
     return Saliency(place, target, log_p[target].detach().exp().item(), norms)
+
+
+def saliency_in_item(
+    model: CharRNN, ids: Ids, place: int, *, item_end: str | None, target: int | None = None
+) -> Saliency:
+    """The saliency in a text of lines, records or documents: only of the prediction's own one and the end before it.
+
+    The end before the first one, which the text does not have, is left out.
+
+    Args:
+        model: the model.
+        ids: (N,) the text.
+        place: T, from 0 to N.
+        item_end: the end of an item; None: the text has none, and this is `saliency`.
+        target: see `saliency`.
+    """
+    if item_end is None:
+        return saliency(model, ids, place, target=target)
+    end = model.vocabulary.encode(item_end)
+    begun = np.concatenate([end, ids])  # one before the text too, which is not shown
+    first = int(np.flatnonzero(begun[: place + 1] == end)[-1])
+    found = saliency(model, begun[first:], place + 1 - first, target=target)
+    return replace(found, place=place, norms=found.norms[max(0, len(found.norms) - place) :])
 
 
 def _predicted(

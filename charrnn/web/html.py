@@ -18,8 +18,9 @@ from charrnn.render.palette import Palette
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
-    *("decode.js", "spans.js", "paint.js", "text.js", "words.js", "tips.js", "legend.js"),
-    *("guesses.js", "panels.js", "cards.js", "charts.js", "pairs.js", "svg.js", "pictures.js"),
+    *("decode.js", "spans.js", "reactions.js", "order.js", "paint.js", "text.js", "words.js"),
+    *("tips.js", "legend.js", "guesses.js", "panels.js", "cards.js", "plot.js", "charts.js"),
+    *("lines.js", "search.js", "why.js", "reach.js", "pairs.js", "svg.js", "pictures.js"),
 )
 """The files that every page's script begins with, in this order."""
 ROWS = "rows.js"
@@ -28,7 +29,7 @@ LIVE = ("box.js", "compare.js", "live.js")
 """Those of every live page, after that of the page."""
 SERVED = ("served.js",)
 """Those of a page whose model is on a server."""
-MODEL = ("engine.js", "reader.js", "measured.js", "offline.js")
+MODEL = ("engine.js", "reader.js", "measured.js", "occlusion.js", "offline.js")
 """Those of a page with a model inside."""
 
 
@@ -100,7 +101,8 @@ def _script(names: Iterable[str]) -> str:
 
 def _style(*, live: bool) -> str:
     """The style sheet of the page."""
-    return _read("page.css") + (_read("live.css") if live else "") + _read("embed.css")
+    sheets = ("page.css", "plots.css", *(("live.css",) if live else ()), "embed.css")
+    return "".join(map(_read, sheets))
 
 
 def as_json(data: Mapping[str, Any]) -> str:

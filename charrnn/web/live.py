@@ -23,6 +23,7 @@ from charrnn.sampling.sampler import full_prompt, generate, generate_items
 from charrnn.settings import require
 from charrnn.text.normal import known_form, normalized
 from charrnn.text.vocabulary import name_characters
+from charrnn.web.asked import context_data, saliency_data
 from charrnn.web.cards import page_cards
 from charrnn.web.data import GUESSES, gates_data
 from charrnn.web.html import page_html
@@ -97,7 +98,11 @@ class Live:
     def actions(self) -> Mapping[str, Callable[[Any], Generator[Line, None, None]]]:
         """The actions that a page can ask for."""
         return {
-            one.__name__: one for one in (self.read, self.write, self.gates, self.trace, self.card)
+            one.__name__: one
+            for one in (
+                *(self.read, self.write, self.gates, self.trace, self.card),
+                *(self.saliency, self.context),
+            )
         }
 
     def page(self) -> str:
@@ -251,6 +256,47 @@ class Live:
         if unit.what not in self._model.cell.states:
             raise UsageError(f"{unit} is a gate, not a state", "pick a unit of a state")
         return unit
+
+    def saliency(self, request: Any) -> Generator[Line, None, None]:
+        """Explain the prediction of a character by those before it, in the network alone.
+
+        Args:
+            request: an object with `place`, the position of the symbol in the text; and `text`, `edits` and `learn`, as
+                for `read`.
+
+        Yields:
+            One line. Its `saliency` is described at `charrnn.web.asked.saliency_data`.
+
+        Raises:
+            UsageError, DataError: the request is invalid, or units are edited.
+        """
+        fields, text, model = self._asked(request, "place")
+        place = fields.get("place")
+        whole = isinstance(place, int) and not isinstance(place, bool)
+        require(whole, "place", "a whole number", place)
+        yield {"saliency": saliency_data(model, text, int(str(place)), item_end=self._item_end)}
+
+    def context(self, request: Any) -> Generator[Line, None, None]:
+        """Measure how much longer contexts help in a text, in the network alone.
+
+        Args:
+            request: an object with `text`, `edits` and `learn`, as for `read`.
+
+        Yields:
+            One line. Its `context` is described at `charrnn.web.asked.curve_data`.
+
+        Raises:
+            UsageError, DataError: the request is invalid, or the text is too short.
+        """
+        _, text, model = self._asked(request)
+        yield {"context": context_data(model, text, item_end=self._item_end)}
+
+    def _asked(self, request: Any, *more: str) -> tuple[Mapping[str, Any], str, "CharRNN"]:
+        """The fields of a request about a text, its known characters, and the network that it is about."""
+        fields = _fields(request, ("text", "edits", "learn", *more))
+        text = _text(fields, "text")
+        _require_short(text)
+        return fields, self._known(text)[0], self._predictor(fields)[0]
 
     def write(self, request: Any) -> Generator[Line, None, None]:
         """Continue a text.

@@ -508,8 +508,9 @@ def test_units_are_picked_from_list_search_heat_map_and_gates(look, tiny_model):
     canvas.scroll_into_view_if_needed()
     page.wait_for_function("page.map.units?.length === page.data.units.length")
     box = canvas.bounding_box()
-    row, size = page.evaluate("[page.map.row, page.map.size]")
-    canvas.click(position={"x": box["width"] * 30.5 / size, "y": 5.5 * row})
+    row, size, edge = page.evaluate("[page.map.row, page.map.size, page.map.edge]")
+    across = edge + (box["width"] - edge) * 30.5 / size
+    canvas.click(position={"x": across, "y": 5.5 * row})
     assert texts(page, "#unit-name") == [names[5]]
     assert texts(page, "#where") == [f"31 of {len(TEXT)}"]
     plot = page.locator("#plots canvas").nth(1)
@@ -590,6 +591,7 @@ def test_the_heat_map_has_each_value_in_its_place_and_colour(look, tiny_model, l
     page.emulate_media(color_scheme=theme)
     page.locator(f"#theme[aria-pressed={str(theme == 'dark').lower()}]").wait_for()
     page.get_by_label("Show").select_option(str(length))
+    page.get_by_label("Names").uncheck()
     page.evaluate("go(20), page.map.draw()")
     width = page.locator("#map-canvas").evaluate("canvas => canvas.clientWidth")
     height = page.locator("#map-canvas").evaluate("canvas => canvas.clientHeight")
@@ -1337,7 +1339,7 @@ def test_every_kind_of_model_has_a_page(look, cell, level, text):
 def test_without_guesses_there_is_no_heading_for_them(look, tiny_model):
     none = page_data([record(tiny_model, TEXT)], parse_units("L*.h.*", tiny_model), title="a test")
     page, _ = look(tiny_model, TEXT, change=none)
-    headings = page.locator("#character h3")
+    headings = page.locator("#character > h3")
     assert [headings.nth(k).is_visible() for k in range(2)] == [False, True]
     page, _ = look(tiny_model, TEXT)
     assert headings.first.is_visible()

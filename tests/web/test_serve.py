@@ -25,12 +25,14 @@ from charrnn.adapting.learner import Learner
 from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import AdaptingConfig, SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
+from charrnn.interpret.context import context_curve
 from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.units import Unit, parse_units
 from charrnn.render.glyphs import glyph
 from charrnn.sampling.sampler import sample
+from charrnn.training.saliency import saliency_in_item
 from charrnn.web.cards import page_cards
 from charrnn.web.data import page_data
 from charrnn.web.html import page_html, page_policy
@@ -538,6 +540,39 @@ def test_what_has_no_card_is_refused(tiny_model, request_):
         list(live(tiny_model).card(request_))
 
 
+@pytest.mark.parametrize("item_end", [None, "\n"])
+def test_what_mattered_and_the_context_curve_are_the_commands(tiny_model, item_end):
+    text = "def a(b):\n    return b\n" * 8
+    ids = tiny_model.vocabulary.encode(text)
+    own = live(tiny_model, item_end=item_end)
+    for place in (5, 130, 0 if item_end else 1):
+        ((found,),) = (line.values() for line in own.saliency({"text": text, "place": place}))
+        expected = saliency_in_item(tiny_model, ids, place, item_end=item_end)
+        assert (found["place"], found["start"]) == (place, expected.start)
+        assert found["values"] == pytest.approx(expected.norms.tolist(), rel=1e-5)
+        assert found["probability"] == pytest.approx(expected.probability, abs=1e-6)
+    ((found,),) = (line.values() for line in own.context({"text": text}))
+    curve = context_curve(tiny_model, ids, windows=128, item_end=item_end)
+    assert found["mean"] == pytest.approx(curve.mean.tolist(), abs=5.1e-5)
+    assert found["error"] == pytest.approx(curve.excess_error.tolist(), abs=5.1e-5)
+    assert (found["windows"], found["effective"]) == (curve.num_places, curve.effective_length)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"text": "abc", "place": 3},
+        {"text": "abc", "place": 0},
+        {"text": "abc", "place": "1"},
+        {"text": "abc", "place": True},
+        {"text": "abc", "place": 1, "edits": "clamp L0.c.1=0"},
+    ],
+)
+def test_a_place_that_cannot_be_explained_is_refused(tiny_model, request_):
+    with pytest.raises(CharrnnError):
+        list(live(tiny_model).saliency(request_))
+
+
 def test_only_the_served_page_has_the_live_part_and_may_ask_its_server(tiny_model):
     data = page_data([tiny_model.read("def a", top=1)], [Unit(0, "c", 1)], title="")
     plain, served = page_html(data), live(tiny_model).page()
@@ -888,6 +923,27 @@ def test_the_card_of_a_unit_is_shown_on_demand_until_the_text_changes(page, tiny
     read(page, "d")
     page.locator("#card-ask").click()
     page.locator("#card-hint", has_text="at least 2 characters").wait_for()
+
+
+def test_what_mattered_for_a_character_is_shown_and_follows_the_cursor(page, tiny_model):
+    text = "def a(b):\n    return b\n" * 4
+    page.fill("#live-text", text)
+    read(page, text)
+    unit = page.locator("#unit-name").text_content()
+    page.get_by_role("button", name="What mattered for it?").click()
+    for place in (40, 60):
+        page.evaluate("t => go(t)", place)
+        until(page, "t => page.why.found?.place === t", place)
+        ids = tiny_model.vocabulary.encode(text)
+        norms = saliency_in_item(tiny_model, ids, place, item_end=None).norms
+        expected = np.ceil(norms / norms.max() * 16 - 1e-3)
+        assert colours(page) == [*expected, *[0] * (len(text) - place)]
+    assert "gradient" in page.locator("#why-note").text_content()
+    page.fill("#live-text", text + "x")
+    read(page, text + "x")
+    until(page, "t => page.why.found?.place === t", len(text))
+    page.get_by_role("button", name="Color by the unit again").click()
+    assert page.locator("#unit-name").text_content() == unit
 
 
 def test_a_switch_mixes_the_counts_into_what_is_read_and_written(page, tiny_mixed):
@@ -1330,8 +1386,8 @@ def test_the_order_of_units_stays_until_it_is_asked_for_and_held_units_are_on_to
     until(page, "() => page.data.source.edits.some((edit) => edit.includes('7-8'))")
     until(page, "() => !page.isUnsettled")
     held = sorted(["L0.h.7", "L0.h.8"], key=first.index)
-    units = first[1:]  # after surprisal
-    assert order()[1:] == held + [name for name in units if name not in held]
+    units = first[2:]  # after surprisal and saliency
+    assert order()[2:] == held + [name for name in units if name not in held]
     assert rows() == order()[1:]
     assert "L0.h.7-8 held at" in page.locator("#list .reasons").nth(1).text_content()
     page.get_by_label("Apply the edit of L0.h.7").uncheck()

@@ -109,6 +109,7 @@ class WritingOptions(Config):
                 "counts",
                 "embed",
                 "with_model",
+                "curve",
             ),
             *settings_of(EditOptions),
         ),
@@ -126,6 +127,14 @@ class WritingOptions(Config):
         "type, and the model read and write.",
         needs=("html",),
         excludes=("counts", "from_dump", *settings_of(EditOptions)),
+        panel=FILES,
+    )
+    curve: bool = setting(
+        False,
+        "Put the curve of 'charrnn context' for this text on the page.",
+        flags=("--context",),
+        needs=("html",),
+        excludes=("from_dump",),
         panel=FILES,
     )
     dump: Path | None = setting(
@@ -212,7 +221,13 @@ def visualize(
     elif following.follow:
         follow(reader, sampling, select(reader.model, view, called), layout)
     elif output.html:
-        page = Page(output.html, layout.palette, embed=output.embed, with_model=output.with_model)
+        page = Page(
+            output.html,
+            layout.palette,
+            embed=output.embed,
+            with_model=output.with_model,
+            context=output.curve,
+        )
         write_page(page, reader, view, reading.max_chars, called)
     elif output.dump or output.lstmvis:
         _write_numbers(reader, view, reading, output)

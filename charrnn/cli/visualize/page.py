@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PAGE_CHARS = 20_000
 """Maximum characters on a page, if no other number is given."""
+WINDOWS = 512
+"""Predictions of which a context curve is the mean, as many as `charrnn context` takes."""
 MOST_CARDS = 12
 """Units whose cards are on a page, those chosen before those with the best names."""
 SHORTEST = 2
@@ -42,6 +44,8 @@ class Page:
     """Whether it is for a frame in another page."""
     with_model: bool = False
     """Whether the model is put into it."""
+    context: bool = False
+    """Whether it has the context curve of its text."""
 
     def write(self, data: Mapping[str, Any], lengths: str) -> None:
         """Write the file, and say so.
@@ -86,6 +90,7 @@ def write_page(
 
     Raises:
         UsageError: the model has no such unit, or cannot be put into the page.
+        DataError: the text is too short for a context curve.
         EnvironmentFault: the file cannot be written, or the values would not fit into memory.
     """
     from charrnn.interpret.recording import record_parts
@@ -109,6 +114,8 @@ def write_page(
         origin = Origin(given.name, len(given.given), given.whole)
         data = page_data(parts, shown, title=reader.title, first=first, names=names, origin=origin)
         cards = _cards(reader, text, [*units, *named], names)
+        if page.context:
+            data["context"] = _context(reader, text)
     if cards:
         data["cards"] = cards
     if page.with_model:
@@ -130,6 +137,13 @@ def _inside(reader: Reader, text: str, names: "Sequence[NamedUnit]") -> "dict[st
         normalize=reader.config.normalize,
         names=names,
     )
+
+
+def _context(reader: Reader, text: str) -> "dict[str, Any]":
+    """The context curve of a text."""
+    from charrnn.web.asked import context_data
+
+    return context_data(network_of(reader.model), text, windows=WINDOWS, item_end=reader.item_end)
 
 
 def _cards(

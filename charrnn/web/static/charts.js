@@ -1,7 +1,8 @@
 // The heat map of all units and the scatter plots of their gates, drawn on canvases; the notes say the same in words.
 
 const ZOOMS = [100, 300, 1000, 3000];
-const PRINTED = { width: 720, rows: 100 }; // the heat map on paper
+const PRINTED = { width: 720, rows: 60 }; // the heat map on paper
+const NAMED = { row: 14, font: 11, most: 0.3 }; // pixels of a row with a name and its type, the part of the width for names
 
 // Set the size of a canvas in CSS pixels, sharp on every screen; the context returned counts in CSS pixels.
 function prepare(canvas, width, height) {
@@ -20,10 +21,11 @@ const cssColor = (name) => getComputedStyle(document.documentElement).getPropert
 
 class HeatMap {
   constructor(box, canvas, note, zoom, page) {
-    Object.assign(this, { box, canvas, note, zoom, page, from: 0, isPrinted: false });
+    Object.assign(this, { box, canvas, note, zoom, page, from: 0, isPrinted: false, similar: null });
     box.addEventListener("scroll", () => this.later(), { passive: true });
     new ResizeObserver(() => this.later()).observe(box);
-    zoom.addEventListener("change", () => this.draw());
+    for (const control of [zoom, $("map-own"), $("map-names")]) control.addEventListener("change", () => this.draw());
+    $("map-order").addEventListener("change", () => this.sort());
     canvas.addEventListener("pointermove", (event) => this.tell(this.at(event)));
     canvas.addEventListener("pointerleave", () => this.tell(null));
     canvas.addEventListener("click", (event) => {
@@ -50,6 +52,36 @@ class HeatMap {
     });
   }
 
+  // Order the rows as is wanted now; those that are similar in this text stay neighbors in the next one.
+  async sort() {
+    const { data } = this.page;
+    this.similar = null;
+    if ($("map-order").value === "similar") {
+      this.note.textContent = "Comparing the units …";
+      const { order, count } = await similarityOrder(data, [...data.units.keys()]);
+      this.similar = { places: new Map(order.map((unit, place) => [data.units[unit].name, place])), count };
+    }
+    this.box.scrollTop = 0;
+    this.draw();
+  }
+
+  // The units of the list in the order of the rows.
+  inOrder(units) {
+    const all = this.page.data.units;
+    const addresses = new Intl.Collator("en", { numeric: true });
+    const order = $("map-order").value;
+    if (order === "address") return units.toSorted((a, b) => addresses.compare(all[a].name, all[b].name));
+    const place = (unit) => this.similar?.places.get(all[unit].name) ?? Infinity;
+    return order === "similar" && this.similar ? units.toSorted((a, b) => place(a) - place(b)) : units;
+  }
+
+  // How strong the color of a unit is at a place: in the part of its color scale, or of its own largest value in the text.
+  part(unit, t) {
+    if (!this.isOwn) return brightnessAt(this.page.data, unit, t);
+    const own = this.page.data.units[unit];
+    return (partAt(this.page.data, unit, t) * own.scale) / reachOf(own);
+  }
+
   // The number of symbols shown, from `from` on: a window that moves only when the cursor leaves it.
   window() {
     const { at, data } = this.page;
@@ -64,38 +96,72 @@ class HeatMap {
     const { data } = page;
     if (!data || !(box.clientWidth || this.isPrinted)) return; // or nothing of it is seen
     const size = this.window();
-    const all = page.list.shown.filter((unit) => unit >= 0);
+    const all = this.inOrder(page.list.shown.filter((unit) => unit >= 0));
     const units = this.isPrinted ? all.slice(0, PRINTED.rows) : all;
-    const row = (this.row = document.documentElement.dataset.type === "large" ? 12 : 7);
+    const hasNames = this.isPrinted || $("map-names").checked;
+    const large = document.documentElement.dataset.type === "large" && !this.isPrinted ? 12 / 7 : 1;
+    const row = (this.row = Math.round((hasNames ? NAMED.row : 7) * large));
+    this.isOwn = $("map-own").checked;
     const [width, height] = this.isPrinted ? [PRINTED.width, units.length * row] : [box.clientWidth, box.clientHeight];
     const scrolled = this.isPrinted ? 0 : box.scrollTop;
     this.canvas.parentNode.style.setProperty("--rows", `${units.length * row}px`);
-    Object.assign(this, { units, size, total: all.length });
-    this.paint(prepare(this.canvas, width, height), width, height, scrolled);
+    const context = prepare(this.canvas, width, height);
+    Object.assign(this, { units, size, total: all.length, font: `${NAMED.font * large}px ${cssColor("--mono")}` });
+    this.edge = hasNames ? this.margin(context, width) : 0;
+    this.width = width;
+    this.paint(context, width, height, scrolled);
     if (units.length) this.tell(null);
   }
 
   // Draw what is in the window into a context, which counts in CSS pixels.
   paint(context, width, height, scrolled) {
-    const { page, units, size, row } = this;
+    const { page, units, size, row, edge } = this;
+    const inner = width - edge;
     const first = Math.floor(scrolled / row);
     const shown = units.slice(first, first + Math.ceil(height / row) + 1);
     if (!shown.length) return;
     context.imageSmoothingEnabled = false;
-    const columns = Math.min(size, Math.floor(width));
+    const columns = Math.min(size, Math.floor(inner));
     const shift = scrolled - first * row;
-    context.drawImage(this.image(shown, size, columns), 0, -shift, width, shown.length * row);
+    context.drawImage(this.image(shown, size, columns), edge, -shift, inner, shown.length * row);
+    if (edge) this.names(context, shown, -shift);
     context.strokeStyle = context.fillStyle = cssColor("--ring");
     context.lineWidth = 1.5;
-    const x = ((page.at - this.from) / size) * width;
-    context.strokeRect(x, -2, Math.max(2, width / size), height + 4);
+    const x = edge + ((page.at - this.from) / size) * inner;
+    context.strokeRect(x, -2, Math.max(2, inner / size), height + 4);
     const own = units.indexOf(page.unit);
     if (own >= 0) context.strokeRect(-2, own * row - scrolled - 0.5, width + 4, row + 1);
   }
 
+  // The pixels for the names of the rows.
+  margin(context, width) {
+    context.font = this.font;
+    const widths = this.units.map((unit) => context.measureText(this.label(unit)).width);
+    return Math.ceil(Math.min(Math.max(0, ...widths), NAMED.most * width)) + 12;
+  }
+
+  label(unit) {
+    const { name, reasons } = this.page.data.units[unit];
+    return [name, ...reasons.slice(0, 1)].join(" ");
+  }
+
+  names(context, units, top) {
+    const { row, edge } = this;
+    context.fillStyle = cssColor("--surface");
+    context.fillRect(0, 0, edge, units.length * row);
+    context.fillStyle = cssColor("--ink");
+    context.font = this.font;
+    context.save();
+    context.beginPath();
+    context.rect(0, 0, edge - 6, units.length * row);
+    context.clip();
+    units.forEach((unit, y) => context.fillText(this.label(unit), 6, top + (y + 0.5) * row + 4));
+    context.restore();
+  }
+
   // An image with a pixel for each unit and column; a column of several symbols has their mean.
   image(units, size, columns) {
-    const { data, ramps } = this.page;
+    const { ramps } = this.page;
     const picture = new ImageData(columns, units.length);
     const pixels = new Uint32Array(picture.data.buffer);
     const colors = ramps.value.map((color) => {
@@ -107,7 +173,7 @@ class HeatMap {
         const start = Math.floor((x * size) / columns);
         const stop = Math.max(start + 1, Math.floor(((x + 1) * size) / columns));
         let sum = 0;
-        for (let t = start; t < stop; t++) sum += brightnessAt(data, unit, this.from + t);
+        for (let t = start; t < stop; t++) sum += this.part(unit, this.from + t);
         pixels[y * columns + x] = colors[stepOf(sum / (stop - start)) + STEPS];
       }
     }
@@ -117,9 +183,10 @@ class HeatMap {
   }
 
   at(event) {
-    const { left, top, width } = this.canvas.getBoundingClientRect();
+    const { left, top } = this.canvas.getBoundingClientRect();
     const unit = this.units[Math.floor((event.clientY - top + this.box.scrollTop) / this.row)];
-    const t = this.from + Math.floor(((event.clientX - left) / width) * this.size);
+    const x = event.clientX - left - this.edge;
+    const t = x < 0 ? this.page.at : this.from + Math.floor((x / (this.width - this.edge)) * this.size); // at a name: where the cursor is
     return unit === undefined || t < 0 || t >= this.page.data.length ? null : { unit, t };
   }
 
@@ -132,7 +199,16 @@ class HeatMap {
             `after “${textOf(data, place.t - 15, place.t + 1)}”`,
           ...data.units[place.unit].reasons,
         ].join(" · ")
-      : `${this.units.length < this.total ? `${counted(this.units.length)} of ` : ""}${counted(this.total)} units in the order of the list, ${data.noun}s ${from} to ${to}`;
+      : `${this.units.length < this.total ? `${counted(this.units.length)} of ` : ""}${counted(this.total)} units ${this.inWords()}, ${data.noun}s ${from} to ${to}`;
+  }
+
+  // The order of the rows, and the meaning of the colors.
+  inWords() {
+    const { noun } = this.page.data;
+    const compared = this.similar && numbered(this.similar.count, noun);
+    const orders = { list: "in the order of the list", similar: `by the correlation of their values at ${compared}`, address: "by address" };
+    const scale = this.isOwn ? ", each with its full color at its own largest value" : "";
+    return orders[this.similar || $("map-order").value !== "similar" ? $("map-order").value : "list"] + scale;
   }
 }
 

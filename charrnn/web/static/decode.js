@@ -1,8 +1,9 @@
 "use strict";
 // From the data in the page, or from a server, to the data that the page shows: arrays are unpacked.
 
-const [SURPRISAL, COUNTS] = [-1, -2]; // in the place of a unit's index: color by surprisal, by what came from counts
-const MEASURES = { surprisal: SURPRISAL, counts: COUNTS };
+// In the place of a unit's index: color by surprisal, by what came from counts, by what mattered for a character.
+const [SURPRISAL, COUNTS, SALIENCY] = [-1, -2, -3];
+const MEASURES = { surprisal: SURPRISAL, counts: COUNTS, saliency: SALIENCY };
 
 const TYPES = { i1: Int8Array, i2: Int16Array, i4: Int32Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
 
@@ -97,6 +98,7 @@ function placeOf(data, name) {
 function isThere(data, unit) {
   if (unit === SURPRISAL) return data.predicts;
   if (unit === COUNTS) return Boolean(data.fromCounts);
+  if (unit === SALIENCY) return Boolean(page.why?.ask && data.predicts);
   return unit in data.units;
 }
 

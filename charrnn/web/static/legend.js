@@ -16,6 +16,8 @@ const LEGENDS = {
   }),
 };
 
+LEGENDS[SALIENCY] = (data, below, above) => page.why.legend(below, above);
+
 // The same for a unit: a gate opens, other units are above zero or below.
 function legendOfUnit(data, below, above) {
   const { unit } = page;

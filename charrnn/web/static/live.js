@@ -90,6 +90,11 @@ class Live {
     const scales = page.data.units.map(({ name, scale }) => [name, scale]);
     page.scales = new Map([...scales, ...(page.scales ?? [])]); // colors keep their meaning
     page.card.ask = (unit) => this.card(unit);
+    page.why.method = page.model.isServed ? "gradient" : "occlusion";
+    this.explain(true);
+    page.reach.draw();
+    page.list.set(page.data); // with a row for saliency
+    page.why.look();
     page.card.draw();
     this.fill();
     this.listen();
@@ -324,6 +329,20 @@ class Live {
   // The card of a unit in the text that is shown.
   async card(unit) {
     for await (const [{ card }] of page.model.card({ text: this.shown.slice(this.skipped), unit, edits: this.edits.text })) return card;
+    throw new Error(GONE);
+  }
+
+  // Let the page ask the model about the text in the box, or not.
+  explain(isOn) {
+    page.why.ask = isOn ? (place, signal) => this.asked("saliency", { place }, signal) : null;
+    page.reach.ask = isOn ? () => this.asked("context") : null;
+  }
+
+  // What the model says of the text that is shown.
+  async asked(name, more = {}, signal = undefined) {
+    const { edits, learn } = this.predictor;
+    const request = { text: this.shown.slice(this.skipped), edits, ...(learn.length && { learn }), ...more };
+    for await (const [line] of page.model[name](request, signal)) return line[name];
     throw new Error(GONE);
   }
 

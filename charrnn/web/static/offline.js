@@ -19,6 +19,7 @@ class ModelInPage {
     this.about = { title, ...about, ...more };
     this.texts = new Map(); // by the edits
     this.turn = Promise.resolve();
+    this.waiting = 0; // texts that wait for their turn
   }
 
   // The data of the text with which the page opens.
@@ -82,9 +83,23 @@ class ModelInPage {
     }
   }
 
+  // What the prediction at a place rests on; null if it is not wanted any more, or something else is first.
+  async *saliency({ text, place, edits = "" }, signal) {
+    const isOld = () => signal?.aborted || this.waiting > 0;
+    yield [{ saliency: await this.alone(edits, this.known(text).kept, (read) => occlusion(read, place, isOld)) }];
+  }
+
+  // How much longer contexts help.
+  async *context({ text, edits = "" }, signal) {
+    const isOld = () => signal?.aborted || this.waiting > 0;
+    yield [{ context: await this.alone(edits, this.known(text).kept, (read) => contextCurve(read, isOld)) }];
+  }
+
   // What `use` makes of a text with these edits, once it is read; one text at a time.
   alone(edits, text, use) {
+    this.waiting++;
     const work = this.turn.then(async () => {
+      this.waiting--;
       const read = this.textWith(edits);
       await read.follow(this.model.encode(text));
       return use(read);

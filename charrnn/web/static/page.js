@@ -43,6 +43,7 @@ function showText(data) {
   page.unit = placeOf(data, name) ?? placeOf(data, data.first) ?? 0;
   page.at = Math.min(page.at, data.length - 1);
   showSpan(page);
+  page.search.forget();
   if (page.ramps) recolor();
 }
 
@@ -54,8 +55,12 @@ function showRest() {
   page.map.set(data);
   page.gates.set(data);
   page.guesses.set(data);
+  page.lines.set(data);
+  page.reach.set(data);
+  page.why.set();
   setThresholds(data);
   dress();
+  page.search.set();
 }
 
 function describe(data) {
@@ -109,6 +114,7 @@ function pick(unit) {
   page.card.draw();
   go(page.at);
   if (page.span) showSpan(page);
+  page.search.draw();
 }
 
 // Move the cursor to a symbol; `reveal` scrolls the text to it.
@@ -117,6 +123,8 @@ function go(t, reveal = false) {
   page.column = null;
   page.view.point(page.at, reveal);
   look();
+  page.why.look();
+  page.lines.later();
   const slider = $("place");
   slider.value = page.at;
   slider.setAttribute("aria-valuetext", inWords(page.at));
@@ -146,6 +154,7 @@ function select(start, stop) {
   page.span = stop > start ? { start, stop } : null;
   if (!page.span) page.anchor = null;
   showSpan(page);
+  page.search.select();
 }
 
 function recolor() {
@@ -156,6 +165,7 @@ function recolor() {
 
 function levelsOf(data, unit) {
   if (unit >= 0) return Int8Array.from({ length: data.length }, (_, t) => stepOf(brightnessAt(data, unit, t)));
+  if (unit === SALIENCY) return page.why.levels(data);
   const [numbers, full] =
     unit === COUNTS ? [data.fromCounts, data.certain] : [data.surprisal, 1000 * data.mostSurprisal];
   return Int8Array.from(numbers, (number) => Math.round(STEPS * Math.min(1, number / full)));
@@ -171,6 +181,7 @@ function entitle() {
 
 // What stands beside the name of a measure.
 const ABOUT = {
+  [SALIENCY]: ({ noun }) => [`what mattered for the ${noun} at the cursor`],
   [SURPRISAL]: (data) => [meanBits(data, 2)],
   [COUNTS]: ({ meanFromCounts, noun }) => [`${percent(meanFromCounts, 0)} of the probability of a ${noun} came from the counts, on average`],
 };
@@ -194,6 +205,7 @@ function dress() {
   if (!page.data) return;
   color(page.data.ramps?.[theme] ?? page.ramps);
   for (const table of pairs.tables) table.dress();
+  legendOfPairs(page.ramps);
   pick(page.unit);
 }
 
@@ -224,7 +236,7 @@ function listenToText() {
   });
   box.addEventListener("click", (event) => {
     const t = page.view.symbolAt(event.clientX, event.clientY);
-    if (t !== null && getSelection().isCollapsed) go(t);
+    if (t !== null && getSelection().isCollapsed) go(t), followInPairs(t);
   });
   let timer = null;
   document.addEventListener("selectionchange", () => {
@@ -265,7 +277,7 @@ function copy(event) {
 
 // Move the cursor; `extend` selects the symbols in between.
 function move(t, extend) {
-  if (!extend) return go(t, true), speak();
+  if (!extend) return go(t, true), followInPairs(page.at), speak();
   page.anchor ??= page.at;
   go(t, true);
   speak();
@@ -316,6 +328,8 @@ const KEYS = {
   "?": () => ($("help").showModal(), $("help-title").focus()), // not at its end, where its button is
   s: () => toggle(SURPRISAL),
   c: () => toggle(COUNTS),
+  m: () => toggle(SALIENCY),
+  k: () => page.unit >= 0 && page.lines.keep(nameOf(page.data, page.unit)),
   Escape: () => (getSelection().removeAllRanges(), select(0, 0)),
 };
 
@@ -334,7 +348,7 @@ function listenToKeys() {
   document.addEventListener("keydown", (event) => {
     const { target } = event;
     const typing = target.closest("input, select, textarea, dialog[open], #live, .pair");
-    if (typing && (target.id !== "place" || !"[]/?sc".includes(event.key))) return;
+    if (typing && (target.id !== "place" || !"[]/?scmk".includes(event.key))) return;
     const keys = target.closest("#list") ? LIST_KEYS : KEYS;
     if (!page.data || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
@@ -394,7 +408,7 @@ function listenToPrinting() {
   const { dataset } = document.documentElement;
   let theme;
   const print = (isPrinted) => {
-    page.view.isWhole = page.map.isPrinted = isPrinted;
+    page.view.isWhole = page.map.isPrinted = page.lines.isPrinted = isPrinted;
     dress();
   };
   addEventListener("beforeprint", () => {
@@ -415,6 +429,10 @@ function start() {
   page.list = new UnitList($("list"), $("search"), pick);
   page.map = new HeatMap($("map-box"), $("map-canvas"), $("map-note"), $("zoom"), page);
   page.gates = new GatePlots($("gates"), $("plots"), $("gates-note"), page);
+  page.lines = new LinePlot($("lines-box"), page);
+  page.search = new Search(page);
+  page.why = new Why(page);
+  page.reach = new ContextPlot($("reach"), $("reach-box"), page);
   page.card = new UnitCard($("card"), page);
   page.legend = new Legend($("legend"));
   page.guesses = new GuessStrip($("guessed"), $("strip"), page);

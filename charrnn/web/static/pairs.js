@@ -25,7 +25,14 @@ async function showPairs(raw) {
   fill($("between-title"), raw.heading === "Attention" ? ["attention", raw.heading] : raw.heading);
   pairs.meaning = raw.meaning;
   $("between-hint").textContent = ofTable(raw);
-  pairs.tables = raw.pairs.map((pair) => new PairTable(pair, raw.full));
+  const begun = { source: 0, target: 0 };
+  pairs.tables = raw.pairs.map((pair) => {
+    const table = new PairTable(pair, raw.full, { ...begun });
+    for (const side of ["source", "target"]) begun[side] += pair[side].length;
+    return table;
+  });
+  // Rows that are no text, as labels are, are not in one.
+  for (const side of ["source", "target"]) if (pairs.sides[side]?.length !== begun[side]) for (const table of pairs.tables) delete table.begun[side];
   $("pairs").replaceChildren(...pairs.tables.map(({ table }) => table));
   turnTo(Object.keys(pairs.sides).at(-1));
 }
@@ -38,9 +45,24 @@ function turnTo(side) {
   show(pairs.sides[side]);
 }
 
+// Light up what belongs to the character at the cursor of the text.
+function followInPairs(t) {
+  const own = pairs.tables.find((one) => one.placeIn(pairs.side, t));
+  for (const one of pairs.tables) if (one !== own) one.light(null);
+  own?.light(own.placeIn(pairs.side, t));
+}
+
+function legendOfPairs({ chance }) {
+  const fill = element("i");
+  fill.style.background = `linear-gradient(to right, ${chance.map((color) => `rgb(${color})`).join(",")})`;
+  $("between-legend").replaceChildren("0 %", fill, "100 %");
+  $("between-legend").ariaLabel = "from 0 % without color to 100 % with the strongest";
+}
+
 class PairTable {
-  constructor({ source, target, weights }, full) {
-    Object.assign(this, { source, target, weights, full });
+  // begun: where the source and the target begin in the texts of all.
+  constructor({ source, target, weights }, full, begun) {
+    Object.assign(this, { source, target, weights, full, begun });
     this.across = source.map((label, k) => this.head(label, "col", k));
     this.down = target.map((label, k) => this.head(label, "row", k));
     this.cells = target.map((_, t) =>
@@ -56,12 +78,29 @@ class PairTable {
     this.table.addEventListener("focusin", ({ target: at }) => this.light(this.place(at)));
     this.table.addEventListener("focusout", () => this.light(null));
     this.table.addEventListener("keydown", (event) => this.go(event));
+    this.table.addEventListener("click", ({ target: at }) => this.visit(this.place(at)));
   }
 
   head(label, scope, index) {
     const head = element("th", { scope, textContent: visible(label), tabIndex: -1 });
     head.dataset[scope] = index;
     return head;
+  }
+
+  // The place of a symbol of a side's text, if it is in this pair.
+  placeIn(side, t) {
+    const index = t - this.begun[side];
+    const [scope, { length }] = side === "source" ? ["col", this.source] : ["row", this.target];
+    return index >= 0 && index < length ? { scope, index } : null;
+  }
+
+  // Show a character in its text.
+  visit(place) {
+    const side = place?.scope === "col" ? "source" : "target";
+    const begun = this.begun[side];
+    if (!place || begun === undefined) return;
+    if (pairs.side !== side) turnTo(side);
+    go(begun + place.index, true);
   }
 
   percent(t, s) {
@@ -107,6 +146,7 @@ class PairTable {
   }
 
   go(event) {
+    if (event.key === "Enter") this.visit(this.place(event.target));
     const by = { ArrowLeft: ["col", -1], ArrowRight: ["col", 1], ArrowUp: ["row", -1], ArrowDown: ["row", 1] }[event.key];
     const from = this.place(event.target);
     if (!by || !from) return;

@@ -58,6 +58,7 @@ class UnitList {
     });
     const measures = [
       this.row(SURPRISAL, "surprisal", "bits", 0, `how unexpected each ${data.noun} was`),
+      this.row(SALIENCY, "saliency", "", 0, "what mattered for the character at the cursor"),
       this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `how much of each ${data.noun}'s probability came from them`),
     ];
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];

@@ -122,15 +122,21 @@ class ReadText extends Rows {
     if (kept === this.rows.length) return;
     super.cut(kept);
     this.begin();
-    const last = this.rows.at(-1);
-    if (!last) return;
-    const { numLayers, hidden } = this.model;
-    for (const [s, what] of this.about.states.entries())
-      this.state.forEach((layer, k) => layer[what].set(last.integers.subarray((s * numLayers + k) * hidden, (s * numLayers + k + 1) * hidden)));
-    this.isPredicted = true;
+    this.state = this.stateAfter(kept);
+    this.isPredicted ||= kept > 0;
     let whole = kept;
     while (whole && !this.rows[whole - 1].piece) whole--;
     for (const { symbol } of this.rows.slice(whole)) this.pieceOf(symbol); // the first bytes of a character
+  }
+
+  // The state after the first symbols.
+  stateAfter(count) {
+    const state = this.fresh();
+    const last = this.rows[count - 1];
+    const { numLayers, hidden } = this.model;
+    for (const [s, what] of last ? this.about.states.entries() : [])
+      state.forEach((layer, k) => layer[what].set(last.integers.subarray((s * numLayers + k) * hidden, (s * numLayers + k + 1) * hidden)));
+    return state;
   }
 
   // --- gates ---

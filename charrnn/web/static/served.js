@@ -37,6 +37,14 @@ class ServedModel {
     return send("write", request, signal);
   }
 
+  saliency(request, signal) {
+    return send("saliency", request, signal);
+  }
+
+  context(request, signal) {
+    return send("context", request, signal);
+  }
+
   card(request) {
     return send("card", request);
   }

@@ -9,7 +9,7 @@ class TextView {
     // isWhole: on paper all of the text is seen.
     Object.assign(this, { box, lines, ring, isWhole: false, levels: null, painted: [0, 0], painter: new Painter() });
     for (let level = -STEPS; level <= STEPS; level++) highlightOf(`v${level + STEPS}`);
-    this.marks = new Map(["place", "span"].map((name, k) => [name, highlightOf(name, k + 1)]));
+    this.marks = new Map(["place", "match", "span"].map((name, k) => [name, highlightOf(name, k + 1)]));
     this.marked = {}; // the spans of each
     this.empty();
     this.sheet = new CSSStyleSheet();
@@ -125,7 +125,7 @@ class TextView {
     }
   }
 
-  // Underline spans of symbols, as "span" or "place".
+  // Underline spans of symbols, as "span", "match" or "place".
   mark(name, spans) {
     const highlight = this.marks.get(name);
     highlight.clear();

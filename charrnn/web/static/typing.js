@@ -29,6 +29,7 @@ class Typing {
       return;
     }
     $("live").hidden = $("sort").hidden = false;
+    page.live.explain(true);
     page.recolored = () => page.live.recolor();
     await page.live.reading.ask();
   }
@@ -39,6 +40,7 @@ class Typing {
     live.end();
     await live.reading.running;
     await live.settling.now();
+    live.explain(false);
     $("live").hidden = $("sort").hidden = true;
     $("main").classList.remove("empty");
     Object.assign(page, { recolored: null, at: this.at });

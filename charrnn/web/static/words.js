@@ -18,6 +18,7 @@ const INTRODUCTIONS = {
     `to the network${fromCounts ? " and the counts together" : ""}. ` +
     `No color: it was certain to come (0 bits); full ${above}: it had one chance in ${counted(2 ** mostSurprisal)}, or less ` +
     `(${mostSurprisal} bits or more).`,
+  [SALIENCY]: (data, below, above) => page.why.introduction(data, below, above),
   [COUNTS]: ({ noun }, below, above) =>
     `Two predict the next ${noun} here: the network, and the counts of what followed the last few ${noun}s in its training text. ` +
     `The more ${above} a ${noun}, the more of its probability came from the counts; without color, all of it came from the network.`,
@@ -57,7 +58,7 @@ const memoryOf = ({ states }) => states.find((what) => letterOf(what) === letter
 // What the table between a source and its target is.
 const ofTable = ({ meaning }) =>
   `A column for each character of the source, a row for each of the target; the greener a cell, the larger its number: ${meaning}. ` +
-  "Point at a character, or go there with the arrow keys: those of the other side light up by their numbers.";
+  "Point at a character, or go there with the arrow keys: those of the other side light up by their numbers. A click, or Enter, shows it in its text below.";
 
 // A name such as "inside quotes (low), AUC 0.97".
 function named(reason) {
@@ -126,6 +127,8 @@ const WORDS = {
     predicts,
   ],
   "bits per character": ["the mean surprisal: the lower, the better the network predicts this text", predicts],
+  saliency: ["how much an earlier character mattered for the prediction of this one", () => page.why.ask],
+  context: ["the characters before one, from which the network predicts it", () => page.reach.ask || page.reach.curve],
   counts: [
     "how often each character followed the last few ones in the training text; what they predict can be mixed with what the network predicts",
     hasCounts,
@@ -140,7 +143,6 @@ const WORDS = {
   ],
   AUC: [
     "how well a unit tells where something is: the chance that its value is higher there than elsewhere; 0.5 is no better than guessing, 1 perfect",
-    hasScores,
   ],
   "|r|": ["how closely a unit rises and falls with a number, such as the length of the line: 0 not at all, 1 perfectly", hasScores],
   "raised by": ["the characters that raise the unit most, and by how much on average, or lower it most", hasCards],

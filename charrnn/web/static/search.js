@@ -1,0 +1,142 @@
+// The search: a regular expression, or some spans of the text, and the units that react to them.
+
+const REACTING = 10; // units that are listed
+
+class Search {
+  constructor(page) {
+    Object.assign(this, { page, kept: [], isPattern: false, spans: [] });
+    const field = $("pattern");
+    field.addEventListener("input", () => {
+      this.isPattern = field.value !== "";
+      this.draw();
+    });
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.turn(event.shiftKey ? -1 : 1);
+      if (event.key === "Escape") [field.value, this.isPattern] = ["", false], this.draw(), $("text").focus();
+    });
+    $("span-keep").addEventListener("click", () => this.keep());
+    $("match-previous").addEventListener("click", () => this.turn(-1));
+    $("match-next").addEventListener("click", () => this.turn(1));
+  }
+
+  // Another text: its spans are gone, the pattern stays.
+  forget() {
+    Object.assign(this, { kept: [], spans: [] });
+    this.page.view.mark("match", []);
+  }
+
+  set() {
+    this.draw();
+  }
+
+  // The span that is selected counts from now on, instead of the pattern.
+  select() {
+    this.isPattern &&= !this.page.span;
+    this.draw();
+  }
+
+  // Keep the selected span, so that others can be added.
+  keep() {
+    const { span } = this.page;
+    if (!span) return;
+    this.kept.push(span);
+    KEYS.Escape();
+    $("text").focus();
+  }
+
+  drop(span) {
+    this.kept = this.kept.filter((one) => one !== span);
+    this.draw();
+  }
+
+  // Go to the next match or span, or to the one before.
+  turn(by) {
+    const { at } = this.page;
+    const starts = this.spans.map(({ start }) => start);
+    const next = by > 0 ? starts.find((start) => start > at) : starts.findLast((start) => start < at);
+    if (starts.length) move(next ?? starts.at(by > 0 ? 0 : -1));
+    this.count();
+  }
+
+  draw() {
+    const { page, isPattern } = this;
+    const { data, span } = page;
+    $("span-keep").hidden = !span || isPattern;
+    $("kept").replaceChildren(...(isPattern ? [] : this.kept.map((one) => this.chip(one))));
+    const problem = this.find();
+    page.view.mark("match", isPattern ? this.spans : this.kept);
+    $("match-previous").hidden = $("match-next").hidden = !this.spans.length || (!isPattern && this.spans.length < 2);
+    this.count();
+    const inside = marked(data.length, this.spans);
+    const total = inside.reduce((sum, one) => sum + one, 0);
+    this.reactions = [];
+    if (problem || !total) $("react-note").textContent = problem;
+    else if (total === data.length) $("react-note").textContent = "This is all of the text: there is nothing to compare it with.";
+    else this.score(inside);
+    $("react").replaceChildren(...this.reactions.map((one) => this.bar(one)));
+  }
+
+  // Find the spans that count; the result is what is wrong.
+  find() {
+    const { data, span } = this.page;
+    this.spans = [...this.kept, ...(span ? [span] : [])].sort((a, b) => a.start - b.start);
+    if (!this.isPattern) return "";
+    this.spans = [];
+    try {
+      this.spans = matchesOf(data, new RegExp($("pattern").value, "gmu"));
+    } catch ({ message }) {
+      return message;
+    }
+    return this.spans.length ? "" : "It matches nothing in this text.";
+  }
+
+  score(inside) {
+    const { data } = this.page;
+    const { isPattern, spans } = this;
+    const all = Uint32Array.from(inside.keys());
+    let places = isPattern ? halvesOf(data.length) : surroundingsOf(inside);
+    const isFew = isPattern && !places.every((some) => isCommon(inside, some));
+    if (isFew) places = [all, all];
+    this.reactions = reactionsOf(data, inside, places, REACTING);
+    const rest = isPattern ? "the rest of the text" : "the text around";
+    const evidence = isFew
+      ? "Few matches: units are chosen and scored by the same characters, so that some always fit."
+      : isPattern
+        ? "Chosen by the first half of the text, scored on the second."
+        : places[0].length === places[1].length && [...runs(inside, 1)].length === 1
+          ? "One span is little evidence: some unit always fits. Keep it and select others like it."
+          : "Chosen by every other span, scored on those between.";
+    const where = isPattern ? `${counted(spans.length)} ${spans.length === 1 ? "match" : "matches"}` : numbered(spans.length, "span");
+    $("react-note").textContent = `Inside ${where}, against ${rest}. ${evidence}`;
+  }
+
+  count() {
+    const { at } = this.page;
+    const own = this.spans.findIndex(({ start, stop }) => start <= at && at < stop);
+    $("match-count").textContent = this.spans.length && this.isPattern ? `${own < 0 ? "–" : counted(own + 1)} of ${counted(this.spans.length)}` : "";
+  }
+
+  chip(span) {
+    const { data } = this.page;
+    const text = textOf(data, span.start, Math.min(span.stop, span.start + 24));
+    const remove = element("button", { type: "button", textContent: "×", ariaLabel: `Remove the span at ${counted(span.start + 1)}` });
+    remove.addEventListener("click", () => this.drop(span));
+    return element("li", {}, element("span", { className: "name", textContent: text }), remove);
+  }
+
+  bar({ unit, sign, score, within, without }) {
+    const { page } = this;
+    const { name, scale, reasons } = page.data.units[unit];
+    const item = bar({
+      label: `${sign < 0 ? "−" : "+"}${name}`,
+      title: [`${sign < 0 ? "smaller" : "larger"} inside`, ...reasons].join(" · "),
+      part: 2 * score - 1,
+      figure: score.toFixed(3),
+      colors: page.ramps.value[sign < 0 ? 4 : 2 * STEPS - 4],
+      onClick: () => page.pick(unit),
+      marked: unit === page.unit,
+    });
+    item.append(element("span", { className: "more", textContent: `mean ${signed(within * scale)} inside, ${signed(without * scale)} outside` }));
+    return item;
+  }
+}

@@ -1,0 +1,122 @@
+// Which earlier characters mattered for the prediction of one: a coloring of the text before the character that is picked,
+// where a model is there to be asked. A server answers with the gradient of `charrnn saliency`; a model in the page with what
+// the prediction costs if one of the characters is left out (occlusion.js).
+
+const MATTERED = 8; // characters that are listed
+
+const METHODS = {
+  gradient: {
+    about: "how strongly the prediction answers to a small change of each character (norm of the gradient of its log-probability)",
+    figure: (value) => value.toPrecision(3),
+    isSigned: false,
+  },
+  occlusion: {
+    about: "the bits by which the prediction costs more if this one character is left out",
+    figure: (value) => signed(value),
+    isSigned: true,
+  },
+};
+
+class Why {
+  constructor(page) {
+    // ask: a function from a place to what is known of it, that a page with a model sets; found: the last answer
+    Object.assign(this, { page, ask: null, method: null, found: null, asking: null });
+    $("why-ask").addEventListener("click", () => toggle(SALIENCY));
+  }
+
+  set() {
+    this.found = null;
+    this.asking?.abort();
+  }
+
+  get isOn() {
+    return this.page.unit === SALIENCY;
+  }
+
+  // Ask for the character at the cursor, unless it is explained already; an answer for an earlier place is not shown.
+  async look() {
+    const { page } = this;
+    $("why-ask").hidden = !this.ask;
+    $("why-ask").textContent = this.isOn ? "Color by the unit again" : "What mattered for it?";
+    $("why").hidden = !this.isOn;
+    this.asking?.abort();
+    if (!this.isOn || page.isUnsettled) return;
+    const { data, at } = page;
+    if (this.found?.data === data && this.found.place === at) return this.draw();
+    if (!(at + data.start)) return this.fail(`The first ${data.noun} is not predicted.`);
+    const { signal } = (this.asking = new AbortController());
+    $("why-note").textContent = "Measuring …";
+    try {
+      let found = null;
+      while (!found && !signal.aborted) found = await this.ask(at, signal);
+      if (signal.aborted) return;
+      this.found = { data, ...found };
+      this.draw();
+    } catch ({ message }) {
+      if (!signal.aborted) this.fail(message);
+    }
+  }
+
+  fail(message) {
+    this.found = { data: this.page.data, place: this.page.at, start: 0, values: [], problem: message };
+    this.draw();
+  }
+
+  draw() {
+    const { page, found } = this;
+    const { data } = page;
+    const { problem, values, start, place, probability } = found;
+    const { about, figure, isSigned } = METHODS[this.method];
+    $("why-note").textContent = problem ?? `Colored: ${about}. The network gave “${visible(data.labels[data.columns[place]])}” here a probability of ${percent(probability)}.`;
+    const full = this.full;
+    const order = [...values.keys()].sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b).slice(0, MATTERED);
+    const bars = order.map((k) =>
+      bar({
+        label: `${visible(data.labels[data.columns[start + k]])}  ${counted(place - start - k)} back`,
+        title: textOf(data, start + k - 12, start + k + 1),
+        part: values[k] / full,
+        figure: figure(values[k]),
+        colors: page.ramps.value[values[k] < 0 ? 4 : 2 * STEPS - 4],
+        twoSided: isSigned,
+        onClick: () => page.go(start + k, true),
+      }),
+    );
+    $("why-list").replaceChildren(...bars);
+    recolor();
+    page.legend.point(page.at);
+  }
+
+  // The number with the full color.
+  get full() {
+    return Math.max(1e-12, ...Array.from(this.found?.values ?? [], Math.abs));
+  }
+
+  levels(data) {
+    const levels = new Int8Array(data.length);
+    if (this.found?.data !== data) return levels;
+    const { start, values } = this.found;
+    const { full } = this;
+    values.forEach((value, k) => (levels[start + k] = stepOf(value / full)));
+    return levels;
+  }
+
+  // See legend.js.
+  legend(below, above) {
+    const { isSigned, figure } = METHODS[this.method];
+    const { found, full } = this;
+    const has = found?.values.length;
+    const words = isSigned ? `${above}: without it the prediction costs more; ${below}: it costs less` : `${above} where it mattered`;
+    const part = (t) => (has && t >= found.start && t < found.place ? found.values[t - found.start] / full : 0);
+    if (!isSigned) return { low: ["nothing", "0"], high: ["most", has ? figure(full) : ""], words, part };
+    const most = has ? `${Math.abs(full).toFixed(2)} bits` : "";
+    return { low: ["misled", `−${most}`], middle: ["nothing"], high: ["helped", `+${most}`], words, part: (t) => (1 + part(t)) / 2 };
+  }
+
+  // Two sentences on what the colors are.
+  introduction({ noun }, below, above) {
+    const what = `Each ${noun} before the one at the cursor has the color of what it did for the prediction of that one. `;
+    return METHODS[this.method].isSigned
+      ? `${what}${capital(above)}: without it the prediction would cost more bits, it helped; ${below}: it would cost fewer; no color: nothing changes.`
+      : `${what}The more ${above}, the more the prediction would change if that ${noun} were changed a little (the gradient).`;
+  }
+}
