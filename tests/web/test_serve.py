@@ -1388,15 +1388,15 @@ def test_the_order_of_units_stays_until_it_is_asked_for_and_held_units_are_on_to
     held = sorted(["L0.h.7", "L0.h.8"], key=first.index)
     units = first[2:]  # after surprisal and saliency
     assert order()[2:] == held + [name for name in units if name not in held]
-    assert rows() == order()[1:]
-    assert "L0.h.7-8 held at" in page.locator("#list .reasons").nth(1).text_content()
+    assert rows() == order()[2:]
+    assert "L0.h.7-8 held at" in page.locator("#list .reasons").nth(2).text_content()
     page.get_by_label("Apply the edit of L0.h.7").uncheck()
     until(page, "() => !page.data.source.edits.length && !page.isUnsettled")
     assert order() == first
     page.click("#sort")
-    until(page, "first => page.data.units[0].name !== first && !page.isUnsettled", first[1])
+    until(page, "first => page.data.units[0].name !== first && !page.isUnsettled", first[2])
     by_interest = page.evaluate("page.data.units.map(({ name }) => name)")
-    assert order()[1:] == rows() == by_interest != units
+    assert order()[2:] == rows() == by_interest != units
 
 
 def test_a_unit_is_held_once_and_first_as_it_is_at_the_cursor(page, tiny_model):
