@@ -591,7 +591,7 @@ def test_the_heat_map_has_each_value_in_its_place_and_colour(look, tiny_model, l
     page.emulate_media(color_scheme=theme)
     page.locator(f"#theme[aria-pressed={str(theme == 'dark').lower()}]").wait_for()
     page.get_by_label("Show").select_option(str(length))
-    page.get_by_label("Names").uncheck()
+    page.get_by_role("checkbox", name="Names").uncheck()
     page.evaluate("go(20), page.map.draw()")
     width = page.locator("#map-canvas").evaluate("canvas => canvas.clientWidth")
     height = page.locator("#map-canvas").evaluate("canvas => canvas.clientHeight")
@@ -983,7 +983,7 @@ def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     assert page.evaluate("document.activeElement.id") == "help-title"
     glossary = page.locator("#words dt").all_text_contents()
     assert {*glossary} >= {"unit", "layer", *"hcifgo", "gate", "surprisal", "interest", "span"}
-    assert not {"counts", "hold", "temperature", "attention", "name", "AUC"} & {*glossary}
+    assert not {"counts", "hold", "temperature", "attention", "name"} & {*glossary}
     assert page.locator("#words dd").last.is_visible()
     press("Escape")
     assert page.get_by_role("dialog").count() == 0
