@@ -19,9 +19,9 @@ VARIANTS = {
 LETTERS = Vocabulary("char", [10, *range(32, 127), 0xE9, 0x20AC, 0x1F600], has_unknown=True)
 
 
-def network(kind, vocabulary=LETTERS, *, seed=1, hidden=24):
+def network(kind, vocabulary=LETTERS, *, seed=1, hidden=24, **more):
     """An untrained network with large weights, so that its units move."""
-    settings = {"cell": kind, "hidden_size": hidden, "embedding_size": 8, **VARIANTS[kind]}
+    settings = {"cell": kind, "hidden_size": hidden, "embedding_size": 8, **VARIANTS[kind], **more}
     config = ModelConfig(vocab_size=len(vocabulary), **settings)
     scale = 0.7 if config.activation == "relu" else 2
     random = np.random.default_rng(seed)
