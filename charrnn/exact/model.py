@@ -24,6 +24,7 @@ from charrnn.exact.bounds import oversized
 from charrnn.exact.matrix import Matrix
 from charrnn.model import LARGEST_TABLE, CharRNN
 from charrnn.network.cells import get_cell
+from charrnn.network.heads import LINEAR
 from charrnn.network.shapes import weight_shapes
 from charrnn.numerics import Float, Float64
 from charrnn.text.vocabulary import Vocabulary
@@ -108,9 +109,11 @@ def exact(model: CharRNN) -> ExactModel:
     """The exact model that comes nearest to a network.
 
     Raises:
-        UsageError: its units are edited, or its weights are too large.
+        UsageError: its units are edited, its head is a custom one, or its weights are too large.
     """
     model.require_unedited("an exact model")
+    if model.head_kind is not LINEAR:
+        raise UsageError("a network with a custom head has no exact form")
     cell, config, bits = model.cell, model.config, hidden_bits_of(model.config)
     weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
     if cell.folds_bias:  # both are only ever added

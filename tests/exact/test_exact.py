@@ -29,6 +29,8 @@ from charrnn.exact.matrix import Matrix
 from charrnn.exact.model import exact
 from charrnn.exact.numbers import ExactNumbers, draw
 from charrnn.export.c_program import write_c
+from charrnn.model import CharRNN
+from charrnn.network.heads import Head, linear_logits, linear_shapes
 from charrnn.numerics import softmax
 from charrnn.sampling.sampler import generate
 from charrnn.text.vocabulary import Vocabulary
@@ -188,6 +190,13 @@ def test_samples_are_the_same_alone_and_side_by_side():
     for index, text in texts.items():
         alone = generate(model, "a", config, indices=(index,))
         assert "".join(piece.text for piece in alone) == text
+
+
+def test_a_network_with_a_custom_head_has_no_exact_form():
+    own = network("gru")
+    head = Head(shapes=linear_shapes, logits=linear_logits)
+    with pytest.raises(UsageError):
+        exact(CharRNN(own.config, own.vocabulary, own.weights, head))
 
 
 def test_an_exact_model_is_a_network_in_floating_point_too():
