@@ -13,7 +13,7 @@ function offerPicture(bar, what, make) {
     button.addEventListener("click", () => savePicture(form, make()));
     return button;
   });
-  bar.append(element("div", { className: "save" }, ...buttons));
+  bar.append(element("div", { className: "save" }, "Save ", ...buttons));
 }
 
 async function savePicture(form, picture) {
@@ -110,7 +110,7 @@ function pictureOfMap() {
   if (!map.units.length) return null;
   map.tell(null);
   const ramp = { low: "−", high: "+", colors: page.ramps.value };
-  const words = [$("map-note").textContent];
+  const words = [`${$("map-note").textContent}, each unit on its own scale`];
   return { name: "units", about: "units", ramp, words, width, height, paint: (context) => map.paint(context, width, height, scrollTop) };
 }
 
