@@ -38,6 +38,11 @@ MOST_NAMES = 8
 """Maximum runs that a hint lists."""
 
 
+def is_demo(checkpoint: Path) -> bool:
+    """Whether a checkpoint is the model that comes with charrnn."""
+    return checkpoint.resolve() == DEMO.resolve()
+
+
 def names_of_runs(beginning: str = "") -> list[str]:
     """The names of the runs under RUNS, with a given beginning."""
     return sorted(

@@ -1,9 +1,11 @@
 """The model that comes with charrnn."""
 
 import pytest
-from helpers import call_charrnn
+from helpers import call_charrnn, make_text
 
 import charrnn
+from charrnn.checkpoint import load_checkpoint
+from charrnn.interpret.names import load_names, names_file
 from charrnn.runs import DEMO, named_checkpoint
 
 
@@ -32,6 +34,16 @@ def test_it_predicts_python_source_well(empty):
     model = charrnn.load("demo")
     mixed = "".join(sorted(text))
     assert model.evaluate(text).bits_per_char < 2.5 < model.evaluate(mixed).bits_per_char
+
+
+def test_its_units_have_names_that_no_command_changes(empty, capsys):
+    names = load_names(load_checkpoint(DEMO))
+    assert {"leading blanks", "inside brackets"} <= {named.name for named in names}
+    before = names_file(DEMO).read_bytes()
+    (empty / "text.txt").write_text(make_text(9000), encoding="utf-8")
+    options = ("--concept", "leading blanks", "--networks", 0)
+    assert "L0." in call_charrnn(capsys, "units", "demo", "text.txt", *options).out
+    assert names_file(DEMO).read_bytes() == before
 
 
 def test_a_run_of_that_name_wins(workplace, empty):

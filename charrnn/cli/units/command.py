@@ -170,10 +170,11 @@ def _found(reader: Reader, text: str, options: ConceptOptions) -> "tuple[list[Fi
 
 
 def _keep_names(reader: Reader, proven: "Sequence[Find]") -> None:
-    """Keep names beside the model; where that cannot be written, it is reported."""
+    """Keep names beside the model, but for the demo, which has its own; where that cannot be written, it is reported."""
     from charrnn.interpret.names import save_names
+    from charrnn.runs import is_demo
 
-    if not (reader.loaded and reader.loaded.path):
+    if not (reader.loaded and reader.loaded.path) or is_demo(reader.loaded.path):
         return
     try:
         path = save_names(reader.loaded, proven)
