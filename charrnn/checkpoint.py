@@ -37,7 +37,7 @@ from charrnn.errors import (
 )
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.heads import LINEAR, Head
 from charrnn.network.pairs import alignment_of
 from charrnn.network.shapes import weight_shapes
@@ -560,7 +560,7 @@ def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 def _model_config(path: Path, fields: Any) -> ModelConfig:
     try:
         config = ModelConfig(**fields)
-        get_cell(config.cell, config.activation)
+        cell_of(config)
     except UsageError as error:
         hint = "the file may be damaged, or from a later charrnn: copy it again, or update charrnn"
         raise CheckpointError(f"{path}: {_one_line(error)}", hint) from error

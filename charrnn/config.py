@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, get_args
 
 from charrnn.errors import SettingError
 from charrnn.network.alignments import ALIGNMENTS
-from charrnn.network.cells import ACTIVATIONS, CELLS, OTHER_NAMES
+from charrnn.network.cells import ACTIVATIONS, CELLS, OTHER_NAMES, cell_of
 from charrnn.settings import Config, check_value, setting, settings_of
 from charrnn.wording import counted
 
@@ -65,6 +65,10 @@ MAX_SYMBOLS = 1_114_113
 MAX_UNITS = 65_536
 """Maximum hidden units per layer."""
 MAX_SEED = 2**63 - 1
+MAX_DELAYS = 64
+MAX_ROW = 1000
+AUTO = "auto"
+"""The word for a row length that the text decides."""
 LARGEST_BIAS = 1e12
 LONGEST_NGRAM = 64
 """The longest character sequences that can be counted."""
@@ -272,6 +276,18 @@ class CorpusConfig(Config):
             )
 
 
+ONLY_TEXT = {
+    "narx": "its outputs are those of a language model",
+    "mdlstm": "their lines are no rows of one picture",
+}
+"""Cells that do not go with pairs, and why."""
+
+
+def _is_count(text: str, low: int, high: int) -> bool:
+    """Whether a text is a whole number from `low` to `high`."""
+    return text.isascii() and text.isdecimal() and len(text) < 9 and low <= int(text) <= high
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Config):
     """The shape of a network."""
@@ -311,6 +327,32 @@ class ModelConfig(Config):
     )
     activation: str = setting(
         "tanh", "Activation of an Elman cell's units.", choices=ACTIVATIONS, panel=NETWORK
+    )
+    depth: int | None = setting(
+        None,
+        "Highway layers within each time step of an RHN.",
+        low=1,
+        high=32,
+        default_text="3 for {cell:rhn}",
+        needs=("cell", "rhn"),
+        panel=NETWORK,
+    )
+    delays: str | None = setting(
+        None,
+        "How many of the last inputs a layer sees, K ({cell:tdnn}); or how many of the last outputs and of the last "
+        "inputs, P,Q ({cell:narx}).",
+        metavar="K|P,Q",
+        default_text="8 for {cell:tdnn}, 4,4 for {cell:narx}",
+        needs=("cell", "tdnn", "narx"),
+        panel=NETWORK,
+    )
+    row_length: str | None = setting(
+        None,
+        "Characters in a line of the text with its newline, all lines being equally long ({cell:mdlstm}).",
+        metavar="N|auto",
+        default_text="auto, the most common length of the text's lines, for {cell:mdlstm}",
+        needs=("cell", "mdlstm"),
+        panel=NETWORK,
     )
     learn_start: bool = setting(
         False, "Learn the initial state instead of starting at zero.", panel=NETWORK
@@ -361,6 +403,42 @@ class ModelConfig(Config):
         None, "The characters of the longest target.", high=LARGE_COUNT, option=False
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.align and self.cell in ONLY_TEXT:
+            raise SettingError.naming(
+                f"{{cell:{self.cell}}} does not apply to pairs: {ONLY_TEXT[self.cell]}",
+                "choose another cell",
+            )
+        if self.learn_start and not CELLS[self.cell].reads_state:
+            raise SettingError.naming(
+                f"{{learn_start}} does not apply with {{cell:{self.cell}}}, whose steps see no state",
+                "leave it out",
+            )
+        if self.delays is not None:
+            self._check_delays(self.delays)
+        length = self.row_length
+        if length not in (None, AUTO) and not _is_count(str(length), 2, MAX_ROW):
+            raise SettingError.naming(
+                f"{{row_length}} must be {AUTO}, or a whole number from 2 to {MAX_ROW:,}, not {{found!r}}",
+                found=str(length)[:60],
+            )
+
+    def _check_delays(self, delays: str) -> None:
+        parts = delays.split(",")
+        is_right = len(parts) == (2 if self.cell == "narx" else 1)
+        if is_right and all(_is_count(part, 1, MAX_DELAYS) for part in parts):
+            return
+        expected = f"a whole number from 1 to {MAX_DELAYS}"
+        if self.cell == "narx":
+            expected = (
+                f"two whole numbers from 1 to {MAX_DELAYS} with a comma between them, as in 4,4,"
+            )
+        raise SettingError.naming(
+            f"{{delays}} must be {expected} for {{cell:{self.cell}}}, not {{found!r}}",
+            found=delays[:60],
+        )
+
     @property
     def writes(self) -> bool:
         """Whether the network writes a text, symbol by symbol: a language model, or a decoder of pairs."""
@@ -377,7 +455,7 @@ class ModelConfig(Config):
         if self.source_labels:
             return self.embedding_size
         if self.align and not ALIGNMENTS[self.align].has_encoder:
-            return self.num_layers * self.hidden_size * len(CELLS[self.cell].states)
+            return self.num_layers * self.hidden_size * len(cell_of(self).carried)
         return self.hidden_size * (2 if self.bidirectional else 1)
 
 
@@ -677,8 +755,13 @@ class TrainingRequest(Config):
             check_value(_home_of(name), name, value)
         if self.given.get("gradient") == "rtrl":
             _check_rtrl(self.given)
-        self.network(vocab_size=1)
+        cell = CELLS[self.network(vocab_size=1).cell]
         self.training()
+        if self.given.get("weight_drop") and not cell.has_recurrent_matrix:
+            raise SettingError.naming(
+                f"{{weight_drop}} does not apply with {{cell:{cell.name}}}, which has no recurrent matrix",
+                "leave it out",
+            )
 
     @property
     def settled(self) -> Self:

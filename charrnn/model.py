@@ -20,7 +20,7 @@ import numpy as np
 
 from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Ops, State, Weights
 from charrnn.network.heads import LINEAR, Head, head_weights
 from charrnn.network.numpy_ops import NumpyOps
@@ -66,7 +66,7 @@ class CharRNN:
     ) -> None:
         self.config = config
         self.vocabulary = vocabulary
-        self.cell = get_cell(config.cell, config.activation)
+        self.cell = cell_of(config)
         self.head_kind = head
         self.edits: tuple[Any, ...] = ()
         """The edits that `with_ops` was given; empty for a model as trained."""
@@ -86,12 +86,17 @@ class CharRNN:
         self._head_weights = {n: np.asfortranarray(w) for n, w in head_weights(weights).items()}
         self._project = self._input_projection()
         zeros = np.zeros((config.num_layers, config.hidden_size), np.float32)
-        self._start = {k: weights.get(f"start.{k}", zeros) for k in self.cell.states}  # (L, H) each
+        self._start = {
+            k: weights.get(f"start.{k}", zeros) for k in self.cell.carried
+        }  # (L, H) each
 
     def _input_projection(self) -> Callable[[Any], Float]:
         """The function behind `inputs`: it takes rows of a table, if that is not too large."""
         embedding, first = self.weights["embedding.weight"], self._layers[0]
         weight, bias = first.weight_ih, first.bias
+        if weight is None:
+            rows: Float = embedding
+            return rows.__getitem__
         if len(embedding) * weight.shape[1] > LARGEST_TABLE:
             return lambda ids: embedding[ids] @ weight + bias
         table: Float = embedding @ weight + bias  # (V, B·H)
@@ -120,7 +125,7 @@ class CharRNN:
         )
 
     def inputs(self, ids: Any) -> Float:
-        """The input of layer 0 for symbols (N,): W_ih · embedding + biases, (N, B·H).
+        """The input of layer 0 for symbols (N,): W_ih · embedding + biases, (N, B·H); or the embedding, (N, E).
 
         A network that reads something beside the symbol adds it here; its counterpart in torch is `Network.inputs`.
         """

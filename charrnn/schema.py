@@ -27,7 +27,7 @@ from charrnn.config import (
     TrainingRequest,
 )
 from charrnn.errors import CharrnnError, SettingError
-from charrnn.network.cells import CELLS, get_cell
+from charrnn.network.cells import CELLS, cell_of
 from charrnn.network.shapes import is_recurrent_matrix, num_sensitive
 from charrnn.settings import Config, check_value, is_config, setting, settings_of, value_types
 
@@ -325,9 +325,7 @@ def _state_shapes(
     """
     names = [
         f"{prefix}state.{letter}"
-        for letter in (
-            get_cell(network.cell, network.activation).states if step and not network.align else ()
-        )
+        for letter in (cell_of(network).carried if step and not network.align else ())
     ]
     first = next((tensors[name].shape for name in names if name in tensors), ())
     rows = first[1] if len(first) == 3 else 1

@@ -20,18 +20,30 @@ NAMES = {  # states, gates
     "elman": ("h", ""),
     "jordan": ("h", ""),
     "peephole": ("h c", "i f g o"),
+    "mogrifier": ("h c", "i f g o"),
+    "rhn": ("h", "z z1 n1 z2 n2 z3 n3"),
+    "mingru": ("h", "z n"),
+    "minlstm": ("h", "i f g k"),
+    "tdnn": ("h", ""),
+    "narx": ("h", ""),
+    "mdlstm": ("h c", "i f e g o"),
 }
 VARIANTS = [(name, how) for name, cell in CELLS.items() for how in cell.activations or ("tanh",)]
 
 
 def ways_of(cell):
-    """How a cell can go through time: torch's kernel, its own step and step backwards, the step alone."""
+    """How a cell can go through time: torch's kernel, all steps at once, its step and step backwards, the step alone."""
     fused = ["fused"] if cell.torch_class else []
-    unrolls = cell.backward and cell.feeds_back == "hidden"
-    return [*fused, *(["unrolled"] if unrolls else []), "step by step"]
+    at_once = ["parallel"] if cell.parallel else []
+    unrolls = cell.backward and cell.feeds_back == "hidden" and not cell.parallel
+    return [*fused, *at_once, *(["unrolled"] if unrolls else []), "step by step"]
 
 
 WAYS = [(name, how, way) for name, how in VARIANTS for way in ways_of(get_cell(name, how))]
+TEXTBOOK = [name for name, cell in CELLS.items() if cell.is_exact]
+"""The five cells of the textbook, for tests that take their time; `tests/cli/test_every_network.py` has the others."""
+BACKWARD = [name for name, cell in CELLS.items() if cell.backward]
+"""The cells with a step backwards."""
 every_variant = pytest.mark.parametrize(("name", "activation"), VARIANTS)
 every_way = pytest.mark.parametrize(("name", "activation", "way"), WAYS)
 every_cell = pytest.mark.parametrize("name", CELLS)
@@ -43,6 +55,10 @@ with_more = pytest.mark.parametrize("more", MORE, ids=["plain", "learnt start", 
 
 
 def make_config(name="lstm", activation="tanh", num_layers=1, **more):
+    if name == "mdlstm":
+        more = {"row_length": "4"} | more
+    if name == "tdnn":  # whose steps see no state
+        more = more | {"learn_start": False}
     return ModelConfig(
         cell=name,
         activation=activation,
@@ -60,7 +76,7 @@ def make_network(config, way=None, *, dropout=0.0, seed=1):
     torch.manual_seed(seed)
     network = Network(config, dropout, "fused" if way == "fused" else "loop")
     if way == "step by step":
-        network.stack.cell = dataclasses.replace(network.cell, backward=None)
+        network.stack.cell = dataclasses.replace(network.cell, backward=None, parallel=None)
     with torch.no_grad():
         for vector in (*network.start.values(), *network.norm.values()):
             vector.add_(torch.randn_like(vector), alpha=0.5)

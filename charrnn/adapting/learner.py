@@ -30,6 +30,7 @@ from charrnn.counts.table import Nodes
 from charrnn.errors import SettingError, UsageError
 from charrnn.model import CharRNN, States
 from charrnn.network.backward import Parameters, Reading, backward, read
+from charrnn.network.cells import CELLS
 from charrnn.network.heads import LINEAR
 from charrnn.numerics import (
     Float,
@@ -226,4 +227,10 @@ def require_able(model: CharRNN) -> None:
         raise UsageError("a model of pairs cannot learn while it reads")
     if model.head_kind is not LINEAR:
         raise UsageError("a network with a custom head cannot learn while it reads")
+    if model.cell.backward is None:
+        able = ", ".join(name for name, cell in CELLS.items() if cell.backward)
+        raise UsageError(
+            f"a network of {model.cell.name} cells cannot learn while it reads",
+            f"the cells that can are {able}",
+        )
     model.require_unedited("learning while reading")

@@ -43,7 +43,7 @@ def complete_cells(incomplete: str) -> list[str]:
 def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
     """Addresses of the model's units: the states and gates of each layer, and behind one of these its units."""
     from charrnn.checkpoint import load_summary
-    from charrnn.network.cells import get_cell
+    from charrnn.network.cells import cell_of
     from charrnn.network.encoder import marks_of
     from charrnn.runs import named_checkpoint, newest_checkpoint
 
@@ -53,7 +53,7 @@ def complete_unit(ctx: typer.Context, incomplete: str) -> list[str]:
         return []
     with contextlib.suppress(CharrnnError):
         config = load_summary(path).config
-        cell = get_cell(config.cell, config.activation)
+        cell = cell_of(config)
         layers = [
             f"L{k}{mark}.{letter}."
             for k in range(config.num_layers)

@@ -196,6 +196,14 @@ class ExactOps:
         """Attention is for models of pairs, which have no exact form."""
         raise NotImplementedError
 
+    def softplus(self, x: Any) -> Any:
+        """For a cell that has no exact form."""
+        raise NotImplementedError
+
+    def joined(self, a: Any, b: Any) -> Any:
+        """For a cell that has no exact form."""
+        raise NotImplementedError
+
 
 def integer_epsilon(hidden_bits: int) -> int:
     """What layer normalization adds to the variance, in the square of h's unit."""

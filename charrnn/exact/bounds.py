@@ -20,7 +20,7 @@ from charrnn.exact.arithmetic import (
     UNBOUNDED,
 )
 from charrnn.exact.matrix import LEAST_BITS, MOST_BITS, Matrix
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.stack import layer_names
 
 LARGEST_SUM = (1 << 31) - 8
@@ -64,7 +64,7 @@ def _oversized_sum(
     config: ModelConfig, matrices: Mapping[str, Matrix], vectors: Mapping[str, Any]
 ) -> str | None:
     """The name of a matrix with a row whose sum, with all that is added to it, may exceed LARGEST_SUM."""
-    cell = get_cell(config.cell, config.activation)
+    cell = cell_of(config)
     embedding = np.abs(matrices["embedding.weight"].weight).max(axis=0)  # (E,)
     below: Any = embedding
     for layer in range(config.num_layers):

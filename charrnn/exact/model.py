@@ -23,7 +23,7 @@ from charrnn.exact.arithmetic import (
 from charrnn.exact.bounds import oversized
 from charrnn.exact.matrix import Matrix
 from charrnn.model import LARGEST_TABLE, CharRNN
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import CELLS, cell_of
 from charrnn.network.heads import LINEAR
 from charrnn.network.shapes import weight_shapes
 from charrnn.numerics import Float, Float64
@@ -114,6 +114,12 @@ def exact(model: CharRNN) -> ExactModel:
     model.require_unedited("an exact model")
     if model.head_kind is not LINEAR:
         raise UsageError("a network with a custom head has no exact form")
+    if not model.cell.is_exact:
+        able = ", ".join(name for name, cell in CELLS.items() if cell.is_exact)
+        raise UsageError(
+            f"a network of {model.cell.name} cells has no exact form",
+            f"the cells that have one are {able}",
+        )
     cell, config, bits = model.cell, model.config, hidden_bits_of(model.config)
     weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
     if cell.folds_bias:  # both are only ever added
@@ -156,4 +162,4 @@ def is_matrix(name: str) -> bool:
 
 def is_folded(config: ModelConfig, name: str) -> bool:
     """Whether a bias is part of another one: b_hh of b_ih, where both are only ever added."""
-    return ".bias_hh" in name and get_cell(config.cell, config.activation).folds_bias
+    return ".bias_hh" in name and cell_of(config).folds_bias

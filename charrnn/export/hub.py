@@ -62,6 +62,11 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
         "model_type": "charrnn",
         "cell": config.cell,
         "activation": config.activation,
+        **{
+            name: value
+            for name in ("depth", "delays", "row_length")
+            if (value := getattr(config, name))
+        },
         "num_layers": config.num_layers,
         "hidden_size": config.hidden_size,
         "embedding_size": config.embedding_size,

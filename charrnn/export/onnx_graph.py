@@ -17,7 +17,7 @@ from charrnn.files import write_atomically
 from charrnn.model import CharRNN
 from charrnn.network.cells.base import EPSILON, Blocks
 from charrnn.network.heads import LINEAR, head_weights
-from charrnn.network.stack import advance, make_layer, upwards
+from charrnn.network.stack import advance, entering, make_layer, upwards
 
 OPSET = 17
 """The version of ONNX's operators: the first with layer normalization."""
@@ -54,9 +54,9 @@ def _onnx(model: CharRNN, *, half: bool) -> Any:
     kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
     shape: list[str | int | None] = [config.num_layers, "N", config.hidden_size]
     inputs = [helper.make_tensor_value_info("symbols", TensorProto.INT64, ["N"])]
-    inputs += [helper.make_tensor_value_info(name, kind, shape) for name in cell.states]
+    inputs += [helper.make_tensor_value_info(name, kind, shape) for name in cell.carried]
     outputs = [helper.make_tensor_value_info("logits", kind, ["N", config.vocab_size])]
-    outputs += [helper.make_tensor_value_info(f"{n}_after", kind, shape) for n in cell.states]
+    outputs += [helper.make_tensor_value_info(f"{n}_after", kind, shape) for n in cell.carried]
     _trace(model, graph)
     made = helper.make_model(
         helper.make_graph(graph.nodes, "step", inputs, outputs, graph.constants),
@@ -89,7 +89,7 @@ def _trace(model: CharRNN, graph: "_Graph") -> None:
         for k in range(config.num_layers)
     ]
     before: Any = [
-        tuple(graph.layer_of(name, k, config.hidden_size) for name in cell.states)
+        tuple(graph.layer_of(name, k, config.hidden_size) for name in cell.carried)
         for k in range(config.num_layers)
     ]
     head = head_weights(model.weights)
@@ -102,11 +102,11 @@ def _trace(model: CharRNN, graph: "_Graph") -> None:
     embedded = graph.note(
         "Gather", graph.constant(model.weights["embedding.weight"]), _Value(graph, "symbols", 0)
     )
-    x = ops.product(embedded, layers[0].weight_ih) + layers[0].bias
+    x = entering(layers[0], embedded, ops)
     output = ops.softmax(logits(before[-1][0])) if cell.feeds_back == "output" else None
     after, _ = advance(cell, layers, x, before, ops, output=output)
     logits(after[-1][0], "logits")
-    for place, name in enumerate(cell.states):
+    for place, name in enumerate(cell.carried):
         rows = [graph.note("Unsqueeze", of[place], graph.integers(0)) for of in after]
         graph.named(graph.note("Concat", *rows, axis=0), f"{name}_after")
 
@@ -173,7 +173,7 @@ class _Value:
         return (0, self.size)
 
     def _with(self, operator: str, other: Any) -> "_Value":
-        value = other if isinstance(other, _Value) else self._graph.constant(other)
+        value = other if isinstance(other, _Value) else self._graph.constant(np.atleast_1d(other))
         return self._graph.note(operator, self, value)
 
     def __add__(self, other: Any) -> "_Value":
@@ -181,6 +181,9 @@ class _Value:
 
     def __sub__(self, other: Any) -> "_Value":
         return self._with("Sub", other)
+
+    def __rsub__(self, other: Any) -> "_Value":
+        return self._graph.note("Sub", self._graph.constant(np.atleast_1d(other)), self)
 
     def __mul__(self, other: Any) -> "_Value":
         return self._with("Mul", other)
@@ -217,6 +220,9 @@ class _Ops:
         constants = self._graph.constant(weight), self._graph.constant(bias)
         return self._graph.note("Gemm", x, *constants, size=len(weight), transB=1)
 
+    def joined(self, a: Any, b: Any) -> Any:
+        return self._graph.note("Concat", a, b, axis=-1, size=a.size + b.size)
+
     def addcmul(self, a: Any, b: Any, c: Any) -> Any:
         return a + c * b
 
@@ -230,6 +236,9 @@ class _Ops:
 
     def softmax(self, x: Any) -> Any:
         return self._graph.note("Softmax", x, axis=-1)
+
+    def softplus(self, x: Any) -> Any:
+        return self._graph.note("Softplus", x)
 
     def state(self, name: str, x: Any) -> Any:  # noqa: ARG002 (for editors)
         return x

@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.interpret.units import letter_of
-from charrnn.network.cells import CELLS, get_cell
+from charrnn.network.cells import CELLS
 from charrnn.numerics import Float, Float64
 from charrnn.wording import listed
 
@@ -96,7 +96,7 @@ def saturation(parts: "Iterable[Recording]") -> Saturation:
     lengths: Counter[str] = Counter()
     symbols, memory_gate = 0, None
     for part in parts:
-        cell = get_cell(part.source.cell)
+        cell = part.source.kind
         memory_gate = cell.memory_gate
         sigmoids = sigmoid_gates(cell)
         symbols += len(part.ids)

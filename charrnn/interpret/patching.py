@@ -174,7 +174,7 @@ class _Patching:
         state = _repeated(self._before, len(sets))
         for symbol, values in zip(self._symbols, self._values, strict=True):
             for one, layer in zip(ops, values, strict=True):
-                one.values = dict(zip(self._model.cell.states, layer, strict=True))
+                one.values = dict(zip(self._model.cell.carried, layer, strict=True))
             if symbol == self._end:
                 state = patched.initial_state(len(sets))
             state, _ = patched.advance(np.full(len(sets), symbol), state)

@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 from charrnn.errors import DataError
 from charrnn.interpret.units import letter_of, mark_of
+from charrnn.network.cells import recorded_cell
+from charrnn.network.cells.base import Cell
 from charrnn.numerics import Float, Float64, Ids
 from charrnn.text.vocabulary import blocks
 
@@ -55,10 +57,19 @@ class RecordedModel:
         return self.states[0]
 
     @property
+    def kind(self) -> Cell:
+        """The cell.
+
+        Raises:
+            UsageError: there is none of this name.
+        """
+        return recorded_cell(self.cell, len({*map(letter_of, self.gates)}))
+
+    @property
     def memory(self) -> str:
         """The state in which the cell remembers; see `Cell.memory`. Of an encoder it is the forward direction's."""
-        last = letter_of(self.states[-1])
-        return next(name for name in self.states if letter_of(name) == last)
+        memory = self.kind.memory
+        return next(name for name in self.states if letter_of(name) == memory)
 
     @property
     def is_encoder(self) -> bool:
@@ -318,13 +329,13 @@ class Reader:
         """Read symbols (T,), fill the arrays of states and gates, and return what is predicted after each symbol."""
         outputs = []
         wanted = [(k, arrays[name]) for k, name in enumerate(self._names) if name in arrays]
-        advance, state = self._model.advance, self._state
+        advance, state, num_states = self._model.advance, self._state, len(self._model.cell.states)
         for t, symbol in enumerate(ids.tolist()):
             if symbol == self._end:
                 state = self._model.initial_state()
             state, gates = advance(symbol, state)
             for layer, (own, opened) in enumerate(zip(state, gates, strict=False)):
-                values = (*own, *opened)
+                values = (*own[:num_states], *opened)
                 for k, array in wanted:
                     array[t, layer] = values[k]
             outputs.append(self._model.outputs(state))

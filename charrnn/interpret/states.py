@@ -51,7 +51,7 @@ def states_at(
         own = (time >= streams.begin) & (time < streams.end)
         wanted = np.flatnonzero(own & (row[at] >= 0))
         for layer, values in enumerate(state):
-            for k, value in enumerate(values):
+            for k, value in enumerate(values[: shape[1]]):
                 found[row[at[wanted]], k, layer] = value[wanted]
         progress(int(own.sum()))
     return found

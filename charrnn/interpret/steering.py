@@ -42,7 +42,9 @@ DIGITS = 6
 MOST_STATES = 1000
 LONGEST_NAME = 500
 """The characters of a name, at most: a regular expression is one."""
-STATE = re.compile(r"L(?P<layer>[0-9]{1,3})(?P<mark>[<>]?)\.(?P<letter>[a-z_]{1,20})", re.ASCII)
+STATE = re.compile(
+    r"L(?P<layer>[0-9]{1,3})(?P<mark>[<>]?)\.(?P<letter>[a-z_]{1,20}[0-9]{0,3})", re.ASCII
+)
 
 
 @dataclass(frozen=True)

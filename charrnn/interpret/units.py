@@ -20,9 +20,9 @@ from charrnn.network.encoder import marks_of
 from charrnn.numerics import Float, Float64
 from charrnn.wording import did_you_mean
 
-ADDRESS = re.compile(r"L[0-9]{1,3}[<>]?\.[a-z_]+\.[0-9]{1,6}")
+ADDRESS = re.compile(r"L[0-9]{1,3}[<>]?\.[a-z_]+[0-9]{0,3}\.[0-9]{1,6}")
 ADDRESSES = re.compile(
-    r"L(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)(?P<mark>[<>]?)\.(?P<what>[a-z_]+)"
+    r"L(?P<layers>\*|[0-9]{1,3}(-[0-9]{1,3})?)(?P<mark>[<>]?)\.(?P<what>[a-z_]+[0-9]{0,3})"
     r"\.(?P<units>\*|[0-9]{1,6}(-[0-9]{1,6})?)"
 )
 NEARLY = re.compile(

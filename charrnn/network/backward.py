@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import ModelConfig
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import EPSILON, Cell, State, StepTrace, Weights
 from charrnn.network.numpy_ops import NumpyGradientOps as Ops
 from charrnn.network.shapes import weight_shapes
@@ -42,10 +42,10 @@ class Parameters:
     """
 
     def __init__(self, config: ModelConfig, dtype: npt.DTypeLike = np.float32) -> None:
-        self.cell = get_cell(config.cell, config.activation)
+        self.cell = cell_of(config)
         shapes = {n: s for n, s in weight_shapes(config).items() if not n.startswith("start.")}
         self._folded = {}
-        if self.cell.folds_bias:
+        if self.cell.folds_bias and self.cell.has_recurrent_matrix:
             names = [layer_names(self.cell, k) for k in range(config.num_layers)]
             self._folded = {own["bias_ih"]: own["bias_hh"] for own in names}
         shapes = {n: s for n, s in shapes.items() if n not in self._folded.values()}
@@ -62,9 +62,8 @@ class Parameters:
 
     def _layer(self, number: int) -> Layer:
         own, parts = layer_names(self.cell, number), self.parts
-        recurrent = {n: parts[own[n]] for n in ("weight_hh", *self.cell.vectors)}
-        if not self.cell.folds_bias:
-            recurrent["bias_hh"] = parts[own["bias_hh"]]
+        recurrent = {n: parts[full] for n, full in own.items() if full in parts}
+        del recurrent["weight_ih"], recurrent["bias_ih"]
         gain, shift = (parts.get(name) for name in norm_names(number))
         norm = None if gain is None else (gain, shift)
         return Layer(parts[own["weight_ih"]], parts[own["bias_ih"]], recurrent, norm)
@@ -255,7 +254,8 @@ def backward(weights: Parameters, reading: Reading, d_logits: Real, into: Parame
             dx = products = blocks[k]
         else:
             dx, products = _through_time(weights.cell, layer, own, dh, reading, k)
-        np.matmul(reading.fed_back[k].T, products, out=own.recurrent["weight_hh"])
+        if "weight_hh" in own.recurrent:
+            np.matmul(reading.fed_back[k].T, products, out=own.recurrent["weight_hh"])
         if "bias_hh" in own.recurrent:
             products.sum(axis=0, out=own.recurrent["bias_hh"])
         np.matmul(reading.inputs[k].T, dx, out=own.weight_ih)
@@ -305,8 +305,8 @@ def _through_time(
         The gradients of x and of h · weight_hh, (T, B·H) each: the same array, where these are the same.
     """
     assert cell.backward is not None
-    weight = layer.recurrent["weight_hh"]  # (H, B·H)
-    dx = np.empty((len(outputs), weight.shape[1]), outputs.dtype)
+    weight = layer.recurrent.get("weight_hh")  # (H, B·H)
+    dx = np.empty((len(outputs), layer.bias.size), outputs.dtype)
     products = dx if cell.folds_bias else np.empty_like(dx)
     for name in cell.vectors:
         own.recurrent[name][...] = 0
@@ -324,7 +324,7 @@ def _through_time(
             dh, *others = nothing
             continue
         before, *others = step.state
-        dh = weight.dot(products[t])
+        dh = np.zeros_like(outputs[0]) if weight is None else weight.dot(products[t])
         if before is not None:
             dh += before
     return dx, products

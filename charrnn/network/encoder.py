@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from charrnn.config import ModelConfig
 from charrnn.network.alignments import ALIGNMENTS
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Array
 
 PREFIX = "encoder."
@@ -51,9 +51,8 @@ def marks_of(config: ModelConfig) -> tuple[str, ...]:
 
 def direction_names(config: ModelConfig, layer: int, direction: str) -> dict[str, str]:
     """The names of a direction's weights, by those of the only layer of a stack: `rnn.weight_ih_l0` for all."""
-    cell = get_cell(config.cell, config.activation)
-    short = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *cell.vectors)
-    names = {f"rnn.{name}_l0": f"{PREFIX}rnn.{name}_l{layer}{direction}" for name in short}
+    cell = cell_of(config)
+    names = {f"rnn.{name}_l0": f"{PREFIX}rnn.{name}_l{layer}{direction}" for name in cell.weights}
     if config.layer_norm:
         both = ("weight", "bias")
         names |= {f"norm.{name}_l0": f"{PREFIX}norm.{name}_l{layer}{direction}" for name in both}
@@ -68,16 +67,11 @@ def encoder_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     }
     if config.source_labels:
         return shapes
-    cell, H = get_cell(config.cell, config.activation), config.hidden_size
-    rows = cell.num_blocks * H
+    cell, H = cell_of(config), config.hidden_size
     for layer in range(config.num_layers):
         read = config.source_width if layer else config.embedding_size
-        own: dict[str, tuple[int, ...]] = {
-            "rnn.weight_ih_l0": (rows, read),
-            "rnn.weight_hh_l0": (rows, H),
-            "rnn.bias_ih_l0": (rows,),
-            "rnn.bias_hh_l0": (rows,),
-        }
+        shape_of = cell.shapes(read, H, H)  # the output of a Jordan cell is its h here
+        own = {f"rnn.{name}_l0": shape for name, shape in shape_of.items()}
         for direction in directions(config):
             for name, full in direction_names(config, layer, direction).items():
                 shapes[full] = own.get(name, (H,))

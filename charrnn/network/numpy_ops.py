@@ -50,6 +50,12 @@ class NumpyOps:
         return y
 
     @staticmethod
+    def joined(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Arrays (N, H) side by side."""
+        y: npt.NDArray[Any] = np.concatenate((a, b), -1)
+        return y
+
+    @staticmethod
     def addcmul(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The sum of a and b ⊙ c."""
         y: npt.NDArray[Any] = b * c
@@ -100,6 +106,12 @@ class NumpyOps:
         return scores.reshape(sums.shape[:-1])
 
     softmax = staticmethod(softmax)
+
+    @staticmethod
+    def softplus(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Log(1 + exp(x)), which cannot overflow."""
+        y: npt.NDArray[Any] = np.logaddexp(x, x.dtype.type(0))
+        return y
 
 
 class NumpyGradientOps(NumpyOps):

@@ -19,7 +19,7 @@ from typing import Any
 from charrnn.config import ModelConfig
 from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.alignments.base import Alignment
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.encoder import encoder_shapes
 from charrnn.network.heads import LINEAR, Head, linear_logits
 
@@ -68,7 +68,7 @@ def bridge_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """The weights that lead from a source's vector to the start of a decoder."""
     size, K = config.num_layers * config.hidden_size, config.source_width
     shapes: dict[str, tuple[int, ...]] = {}
-    for letter in get_cell(config.cell, config.activation).states:
+    for letter in cell_of(config).carried:
         shapes |= {f"{BRIDGE}{letter}.weight": (size, K), f"{BRIDGE}{letter}.bias": (size,)}
     return shapes
 

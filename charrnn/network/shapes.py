@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 from charrnn.config import MAX_UNITS, ModelConfig
 from charrnn.errors import SettingError
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.heads import PREFIX, Head
 from charrnn.network.pairs import head_of, in_words, pair_shapes
 from charrnn.network.stack import layer_names, norm_names
@@ -34,17 +34,10 @@ def weight_shapes(config: ModelConfig, head: Head | None = None) -> dict[str, tu
 def _stack_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """The weights of a language model but for its head."""
     V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
-    cell = get_cell(config.cell, config.activation)
-    rows, fed_back = cell.num_blocks * H, V if cell.feeds_back == "output" else H
+    cell = cell_of(config)
     shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
     for layer in range(config.num_layers):
-        own: dict[str, tuple[int, ...]] = {
-            "weight_ih": (rows, H if layer else E),
-            "weight_hh": (rows, fed_back),
-            "bias_ih": (rows,),
-            "bias_hh": (rows,),
-        }
-        own |= dict.fromkeys(cell.vectors, (H,))
+        own = cell.shapes(H if layer else E, H, V)
         shapes |= {full: own[name] for name, full in layer_names(cell, layer).items()}
         if config.layer_norm:
             shapes |= dict.fromkeys(norm_names(layer), (H,))
@@ -112,7 +105,11 @@ def hidden_size_for(config: ModelConfig, parameters: int) -> int:
 
 def describe(config: ModelConfig) -> str:
     """A network in words: "lstm, 1 layer of 256 units, embedding 64: 350,593 parameters"."""
-    cell = config.cell + (f" ({config.activation})" if config.activation != "tanh" else "")
+    own = config.activation if config.activation != "tanh" else ""
+    own = own or (f"depth {config.depth}" if config.depth else "")
+    own = own or (f"delays {config.delays}" if config.delays else "")
+    own = own or (f"rows of {config.row_length}" if config.row_length else "")
+    cell = config.cell + (f" ({own})" if own else "")
     layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
     norm = ", layer norm" if config.layer_norm else ""
     start = ", learned initial state" if config.learn_start else ""

@@ -19,11 +19,11 @@ class Layer:
     """A layer's weights, laid out for a step."""
 
     weight_ih: Array
-    """(E or H, B·H): transposed."""
+    """(E or H, B·H): transposed. None for a cell that reads its input itself."""
     bias: Array
-    """(B·H,) added to W_ih · input."""
+    """(B·H,) added to W_ih · input; None alike."""
     recurrent: Weights
-    """The weights that a step is given: `weight_hh` transposed, the cell's own vectors, and `bias_hh` if not in x."""
+    """The weights that a step is given, matrices transposed: `weight_hh`, the cell's own, and `bias_hh` if not in x."""
     norm: tuple[Array, Array] | None = None
     """The gain and shift of layer normalization, (H,) each; None: no normalization."""
     ops: Ops | None = None
@@ -32,8 +32,7 @@ class Layer:
 
 def layer_names(cell: Cell, layer: int) -> dict[str, str]:
     """The names of a layer's weights in a network, by their short names: `weight_ih` -> `rnn.weight_ih_l0`."""
-    short = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *cell.vectors)
-    return {name: f"rnn.{name}_l{layer}" for name in short}
+    return {name: f"rnn.{name}_l{layer}" for name in cell.weights}
 
 
 def norm_names(layer: int) -> tuple[str, str]:
@@ -53,16 +52,20 @@ def make_layer(
         transpose: swaps the two axes of a matrix.
     """
     own = {name: weights[full] for name, full in layer_names(cell, layer).items()}
-    recurrent = {"weight_hh": transpose(own["weight_hh"])}
-    recurrent |= {name: own[name] for name in cell.vectors}
-    bias = own["bias_ih"]
-    if cell.folds_bias:
-        bias = bias + own["bias_hh"]
-    else:
-        recurrent["bias_hh"] = own["bias_hh"]
+    own |= {name: transpose(array) for name, array in own.items() if array.ndim > 1}
     gain, shift = (weights.get(name) for name in norm_names(layer))
     norm = None if gain is None else (gain, shift)
-    return Layer(transpose(own["weight_ih"]), bias, recurrent, norm)
+    if cell.reads_input:
+        return Layer(None, None, own, norm)
+    weight, bias = own.pop("weight_ih"), own.pop("bias_ih")
+    if cell.folds_bias and "bias_hh" in own:
+        bias = bias + own.pop("bias_hh")
+    return Layer(weight, bias, own, norm)
+
+
+def entering(layer: Layer, x: Array, ops: Ops) -> Array:
+    """What a layer's step is given for its input (..., E): W_ih · input + bias, or the input itself."""
+    return x if layer.weight_ih is None else ops.product(x, layer.weight_ih) + layer.bias
 
 
 def upwards(layer: Layer, h: Array, ops: Ops) -> Array:
@@ -84,7 +87,7 @@ def advance(
     Args:
         cell: the cell that computes each of them.
         layers: the weights.
-        x: layer 0's W_ih · input + bias, (N, B·H).
+        x: layer 0's W_ih · input + bias, (N, B·H), or its input, (N, E); see `entering`.
         state: each layer's state before.
         ops: the functions for these arrays.
         output: the distribution over symbols that comes back, (N, V), for a cell that feeds it back.
@@ -97,8 +100,8 @@ def advance(
     below: Layer | None = None
     for layer, before in zip(layers, state, strict=True):
         if below:
-            x = ops.product(upwards(below, states[-1][0], ops), layer.weight_ih) + layer.bias
-        fed_back = before if output is None else (output,)
+            x = entering(layer, upwards(below, states[-1][0], ops), ops)
+        fed_back = before if output is None else (output, *before[len(cell.states) :])
         after, values = cell.step(x, fed_back, layer.recurrent, layer.ops or ops)
         states.append(after)
         gates.append(values[: len(cell.gates)])

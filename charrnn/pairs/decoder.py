@@ -84,8 +84,8 @@ class Decoder(CharRNN):
             barred = np.where(behind, np.float32(NOWHERE), np.float32(0))[:, None]
             other.memory = self.alignment.remember(encoded.outputs, barred, self._own)
         if self.alignment.adds:
-            added = self.alignment.added(encoded.final, self._own) @ self._layers[0].weight_ih
-            other._added = added  # noqa: SLF001
+            added, first = self.alignment.added(encoded.final, self._own), self._layers[0]
+            other._added = added if self.cell.reads_input else added @ first.weight_ih  # noqa: SLF001
         return other
 
     def rows(self, index: Any) -> Self:
@@ -113,11 +113,11 @@ class Decoder(CharRNN):
             rows: Float = np.broadcast_to(state, (num_streams, H))
             return rows.copy()
 
-        return tuple(tuple(of(k, layer) for k in self.cell.states) for layer in range(L))
+        return tuple(tuple(of(k, layer) for k in self.cell.carried) for layer in range(L))
 
     def _starts(self) -> dict[str, Float]:
         """The start for each letter, (N, L, H); v is the state itself if no encoder has made it."""
-        letters = self.cell.states
+        letters = self.cell.carried
         shape = (len(self._final), self.config.num_layers, self.config.hidden_size)
         if not self.alignment.has_encoder:
             parts = np.split(self._final, len(letters), -1)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from charrnn.config import ModelConfig
 from charrnn.errors import DataError, UsageError
 from charrnn.model import States, fingerprint_of, require_shapes
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Ops, Weights
 from charrnn.network.encoder import (
     MARKS,
@@ -30,7 +30,7 @@ from charrnn.network.heads import head_weights
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.pairs import alignment_of, head_of
 from charrnn.network.shapes import weight_shapes
-from charrnn.network.stack import Layer, advance, make_layer, upwards
+from charrnn.network.stack import Layer, advance, entering, make_layer, upwards
 from charrnn.numerics import Float
 from charrnn.pairs.decoder import Decoder, Encoded
 from charrnn.text.pairs import Column, Labels, Symbols
@@ -68,7 +68,7 @@ class PairNetwork:
         self.config, self.weights = config, dict(weights)
         self.alignment = alignment_of(config)
         self.source_symbols, self.vocabulary = source_symbols, vocabulary
-        self.cell = get_cell(config.cell, config.activation)
+        self.cell = cell_of(config)
         self.head_kind = head_of(config)
         self._head_weights = head_weights(weights)
         self.edits: tuple[Any, ...] = ()
@@ -96,12 +96,14 @@ class PairNetwork:
         """W_ih · embedding + biases of layer 0 for each symbol of the sources, (S, B·H), by the direction."""
         embedding = self.weights[f"{PREFIX}embedding.weight"]
         layers = ((way, self._layers[0, way]) for way in directions(self.config))
-        return {way: embedding @ layer.weight_ih + layer.bias for way, layer in layers}
+        return {way: entering(layer, embedding, NumpyOps) for way, layer in layers}
 
     @cached_property
     def _projections(self) -> dict[str, Float]:
-        """W_ih · projection of layer 0 for sources that are vectors, (D, B·H), by the direction."""
+        """W_ih · projection of layer 0 for sources that are vectors, (D, B·H), by the direction; or the projection."""
         projection = self.weights[f"{PREFIX}embedding.weight"]
+        if self.cell.reads_input:
+            return dict.fromkeys(directions(self.config), projection)
         ways = directions(self.config)
         return {way: projection @ self._layers[0, way].weight_ih for way in ways}
 
@@ -212,20 +214,22 @@ class PairNetwork:
         """The outputs of one direction of a layer, (T, N, H), for symbols or outputs in its own order."""
         own, N = self._layers[layer, direction], read.shape[1]
         if layer:
-            x = read @ own.weight_ih + own.bias
+            x = entering(own, read, NumpyOps)
         elif self.config.source_vectors:
-            x = read @ self._projections[direction] + own.bias
+            x = read @ self._projections[direction]
+            x = x if own.bias is None else x + own.bias
         else:
             x = self._tables[direction][read]
         outputs = np.empty((*read.shape[:2], self.config.hidden_size), np.float32)
         zeros = np.zeros((N, self.config.hidden_size), np.float32)
         ops: Ops = own.ops or NumpyOps
-        states: States = (tuple(ops.start(letter, zeros) for letter in self.cell.states),)
+        states: States = (tuple(ops.start(letter, zeros) for letter in self.cell.carried),)
         for t, x_t in enumerate(x):
             states, gates = advance(self.cell, (own,), x_t, states, NumpyOps)
             outputs[t] = states[0][0]
             if watch:
-                watch(layer, direction, t, (*states[0], *gates[0]))
+                shown = states[0][: len(self.cell.states)]
+                watch(layer, direction, t, (*shown, *gates[0]))
         passed: Float = upwards(own, outputs, NumpyOps)
         return passed
 

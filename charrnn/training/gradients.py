@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
 from charrnn.network.heads import head_weights
-from charrnn.network.stack import advance, make_layer, upwards
+from charrnn.network.stack import advance, entering, make_layer, upwards
 from charrnn.numerics import Ids
 from charrnn.training.ops import TorchOps
 
@@ -146,7 +146,8 @@ def _norms(
     state = tuple(tuple(s.requires_grad_() for s in layer) for layer in state)
     hidden: list[Tensor] = []
     for k in reversed(range(distance + 1)):
-        state = reader.step(ids[ends - k], state)
+        # without recurrence nothing but the inputs would make a state a function of anything
+        state = reader.step_on(reader.embedded(ids[ends - k]).requires_grad_(), state)
         hidden += [layer[0] for layer in state]
     targets = torch.from_numpy(ids[ends + 1].astype(np.int64))
     # windows are independent: the gradient of the sum holds the gradient of each
@@ -201,12 +202,16 @@ class TorchModel:
 
     def step(self, symbols: Ids, state: States) -> States:
         """The state after reading one symbol in each window, (N,)."""
-        return self.step_on(self.embedding[torch.from_numpy(symbols.astype(np.int64))], state)
+        return self.step_on(self.embedded(symbols), state)
+
+    def embedded(self, symbols: Ids) -> Tensor:
+        """The vectors of symbols (N,), (N, E)."""
+        return self.embedding[torch.from_numpy(symbols.astype(np.int64))]
 
     def step_on(self, embedded: Tensor, state: States) -> States:
         """The state after reading one symbol's vector in each window, (N, E)."""
         cell, first = self.model.cell, self.layers[0]
-        x = embedded @ first.weight_ih + first.bias  # (N, B·H)
+        x = entering(first, embedded, TorchOps)
         output = torch.softmax(self.logits(state), -1) if cell.feeds_back == "output" else None
         return advance(cell, self.layers, x, state, TorchOps, output=output)[0]
 

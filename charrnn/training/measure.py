@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from charrnn.config import Kernel, ModelConfig, Precision, TrainingConfig, TrainingRequest
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.training.allowed import CorpusSize
 from charrnn.training.feed import Losses
 from charrnn.training.machine import (
@@ -209,7 +209,7 @@ def _ways(
     step are many times slower than one that waits for none.
     """
     on_cpu = config.device == "cpu"
-    cell = get_cell(network.cell, network.activation)
+    cell = cell_of(network)
     precisions: list[Precision] = [config.precision]
     kernels: list[Kernel] = [config.kernel]
     threads = [config.threads]

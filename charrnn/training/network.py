@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.config import Kernel, ModelConfig
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Weights
 from charrnn.network.heads import LINEAR, Head
 from charrnn.training.inputs import Inputs
@@ -68,7 +68,7 @@ class Network(NumpyModule):
     ) -> None:
         super().__init__()
         self.config = config
-        self.cell = get_cell(config.cell, config.activation)
+        self.cell = cell_of(config)
         # weights are drawn, and their gradients' norms added, in this order
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
         self.rnn = recurrent_layers(self.cell, config)
@@ -84,8 +84,10 @@ class Network(NumpyModule):
         """The state before any character, (L, N, H) for each state of the cell: zeros, or what has been learned."""
         if not len(self.start):
             shape = (self.config.num_layers, num_rows, self.config.hidden_size)
-            return tuple(self.embedding.weight.new_zeros(shape) for _ in self.cell.states)
-        return tuple(self.start[k][:, None].expand(-1, num_rows, -1) for k in self.cell.states)
+            return tuple(self.embedding.weight.new_zeros(shape) for _ in self.cell.carried)
+        none = self.embedding.weight.new_zeros(self.config.num_layers, self.config.hidden_size)
+        starts = (self.start.get(k, none) for k in self.cell.carried)
+        return tuple(start[:, None].expand(-1, num_rows, -1) for start in starts)
 
     def reset(self, state: States, rows: slice) -> States:
         """The state with some batch rows reset to the initial state."""

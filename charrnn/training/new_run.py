@@ -18,6 +18,7 @@ from charrnn.errors import EnvironmentFault, SettingError
 from charrnn.runs import BASELINES, BEST, LAST, METRICS, require_unused
 from charrnn.text.kinds import asking_setting, item_noun
 from charrnn.text.pairs import PairCorpus
+from charrnn.text.rows import with_row_length
 from charrnn.training.pairs.settings import pair_network_of
 from charrnn.training.record import about_run
 from charrnn.wording import noun_of, size
@@ -133,7 +134,7 @@ def network_of(text: "Corpus | PairCorpus", request: "TrainingRequest | Start") 
     """
     network = request.network(vocab_size=len(text.vocabulary))
     if not isinstance(text, PairCorpus):
-        return network
+        return with_row_length(network, text)
     return pair_network_of(text, network)
 
 

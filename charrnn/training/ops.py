@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from charrnn.network.cells.base import EPSILON
+from charrnn.training.scan import scan
 
 
 class TorchOps:
@@ -22,6 +23,11 @@ class TorchOps:
 
     product = staticmethod(torch.matmul)
     linear = staticmethod(functional.linear)
+
+    @staticmethod
+    def joined(a: Tensor, b: Tensor) -> Tensor:
+        """Arrays (N, H) side by side."""
+        return torch.cat((a, b), -1)
 
     @staticmethod
     def addcmul(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -50,6 +56,11 @@ class TorchOps:
         return torch.softmax(x.float(), -1)
 
     @staticmethod
+    def softplus(x: Tensor) -> Tensor:
+        """-log σ(-x); torch's own softplus leaves out the small part of a large x."""
+        return -functional.logsigmoid(-x)
+
+    @staticmethod
     def state(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)
         """Identity."""
         return x
@@ -58,6 +69,22 @@ class TorchOps:
     def start(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)
         """Identity."""
         return x
+
+
+class TorchTimeOps(TorchOps):
+    """The additional functions for all time steps at once; see `charrnn.network.cells.base.TimeOps`."""
+
+    scan = staticmethod(scan)
+
+    @staticmethod
+    def placed(x: Tensor, before: int, behind: int) -> Tensor:
+        """(T, N, H) with a number of time steps of zeros before and behind it."""
+        return functional.pad(x, (0, 0, 0, 0, before, behind))
+
+    @staticmethod
+    def stack(arrays: tuple[Tensor, ...]) -> Tensor:
+        """Arrays (N, H), one for each time step, as one, (T, N, H)."""
+        return torch.stack(arrays)
 
 
 class TorchGradientOps(TorchOps):

@@ -14,7 +14,7 @@ from charrnn.config import (
     TrainingRequest,
 )
 from charrnn.errors import DataError, SettingError
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.settings import (
     Kind,
     Setting,
@@ -97,7 +97,7 @@ def order_of(texts: Texts, settings: Mapping[str, Any]) -> Order:
     if start:
         config = start.corpus_config(config, settings)
     network = (start or request).network(vocab_size=1)
-    get_cell(network.cell, network.activation)
+    cell_of(network)
     return Order(sources, config, request, own_config(SavingConfig, settings), start)
 
 

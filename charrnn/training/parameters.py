@@ -12,7 +12,7 @@ from charrnn.network.cells.base import Cell
 from charrnn.network.heads import Head
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import norm_names
-from charrnn.network.untrained import FORGET_BIAS
+from charrnn.network.untrained import start_forget_gates
 from charrnn.training.ops import TorchOps
 
 
@@ -73,18 +73,9 @@ def recurrent_layers(cell: Cell, config: ModelConfig) -> nn.Module:
         if cell.activations:
             settings["nonlinearity"] = config.activation
         layers = getattr(nn, cell.torch_class)(E, H, L, **settings)
-    if cell.forget_block is not None:
-        _start_forget_gates(layers, config, cell.forget_block)
+    with torch.no_grad():
+        start_forget_gates(cell, H, dict(layers.named_parameters()))
     return layers
-
-
-@torch.no_grad()
-def _start_forget_gates(layers: nn.Module, config: ModelConfig, block: int) -> None:
-    """Start the biases of the forget gates at FORGET_BIAS: the two of each layer add up to it."""
-    H = config.hidden_size
-    for layer in range(config.num_layers):
-        getattr(layers, f"bias_ih_l{layer}")[block * H : (block + 1) * H] = FORGET_BIAS
-        getattr(layers, f"bias_hh_l{layer}")[block * H : (block + 1) * H] = 0.0
 
 
 def layer_norms(config: ModelConfig) -> nn.ParameterDict:

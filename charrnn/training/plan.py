@@ -24,6 +24,7 @@ from charrnn.config import (
     TrainingConfig,
     TrainingRequest,
 )
+from charrnn.network.cells import CELLS
 from charrnn.training.allowed import SECONDS_BETWEEN, AllowedRun, CorpusSize, allowed_run
 from charrnn.training.data import Epoch, one_epoch
 from charrnn.training.item_order import BatchShape
@@ -119,6 +120,8 @@ def make_plan(
 def _planned(run: AllowedRun, request: TrainingRequest) -> dict[str, Any]:
     """The settings that follow from a run."""
     dropout, weight_drop = dropouts(run.overfitting_risk)
+    if not CELLS[run.model_config.cell].has_recurrent_matrix:
+        weight_drop = 0.0
     between = max(1, round(SECONDS_BETWEEN / run.per_step))
     timed = request.epochs is None and request.steps is None  # others make all their steps
     return {

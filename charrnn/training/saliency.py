@@ -90,7 +90,9 @@ def saliency(
     inputs, log_p = _predicted(reader, ids, start, place, min(warm_up, start))
     if target is None:
         target = int(ids[place]) if place < len(ids) else int(log_p.argmax())
-    gradients = torch.cat(torch.autograd.grad(log_p[target], inputs))  # (K, E)
+    # what lies outside a network's window has no part in it
+    found = torch.autograd.grad(log_p[target], inputs, allow_unused=True, materialize_grads=True)
+    gradients = torch.cat(found)  # (K, E)
     norms = torch.linalg.vector_norm(gradients @ reader.embedding.T, dim=-1).numpy()
     if not np.isfinite(norms).all():
         raise CheckpointError("the model's gradient is not finite: its weights are too large")

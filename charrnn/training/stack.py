@@ -1,8 +1,9 @@
 """The recurrent layers of a network through all time steps of a chunk: the twin of `charrnn.network.stack` in torch.
 
-There are three ways through time, which compute the same: torch's fused kernel, for the cells that torch has; our own
-loop over a cell's `step` and `backward` (`charrnn.training.unroll`); and the plain loop over `step`, which torch
-differentiates, for a cell that has no `backward`.
+There are four ways through time, which compute the same: torch's fused kernel, for the cells that torch has; all time
+steps at once, for a cell that has a `parallel`; our own loop over a cell's `step` and `backward`
+(`charrnn.training.unroll`); and the plain loop over `step`, which torch differentiates, for a cell that has none of
+them.
 """
 
 from collections.abc import Callable
@@ -14,10 +15,18 @@ from torch.nn.functional import linear
 
 from charrnn.config import Kernel
 from charrnn.network.cells.base import Cell
-from charrnn.network.stack import Layer, advance, layer_names, make_layer, norm_names, upwards
+from charrnn.network.stack import (
+    Layer,
+    advance,
+    entering,
+    layer_names,
+    make_layer,
+    norm_names,
+    upwards,
+)
 from charrnn.training.inputs import Inputs
 from charrnn.training.machine import product_dtype, without_autocast
-from charrnn.training.ops import TorchOps
+from charrnn.training.ops import TorchOps, TorchTimeOps
 from charrnn.training.packing import packed
 from charrnn.training.unroll import unroll
 
@@ -68,6 +77,8 @@ class Stack:
         """
         if self.kernel != "loop":
             outputs, state = self._fused(inputs, state)
+        elif self.cell.parallel:
+            outputs, state = self._parallel(inputs, state)
         elif self.cell.backward:
             outputs, state = self._unrolled(inputs, state)
         else:
@@ -129,6 +140,20 @@ class Stack:
             return weights  # in one buffer already
         return packed(weights, masks, dtype)
 
+    # --- all time steps at once --------------------------------------------------------------------------------------
+
+    def _parallel(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
+        assert self.cell.parallel is not None
+        layers, after = self._layers(), []
+        x = inputs.vectors()  # (T, N, E)
+        full = torch.promote_types(product_dtype(x), torch.float32)
+        for k, layer in enumerate(layers):
+            x = entering(layer, self._upwards(x, k - 1) if k else x, TorchTimeOps)
+            before = tuple(s[k] for s in state)
+            x, last = self.cell.parallel(x.to(full), before, layer.recurrent, TorchTimeOps)
+            after.append(last)
+        return x, tuple(torch.stack(layers) for layers in zip(*after, strict=True))
+
     # --- by a loop ---------------------------------------------------------------------------------------------------
 
     def _unrolled(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
@@ -155,13 +180,15 @@ class Stack:
         """
         layers, outputs = self._layers(), []
         states = tuple(tuple(s[k] for s in state) for k in range(self.num_layers))
-        x = inputs.vectors() @ layers[0].weight_ih + layers[0].bias  # (T, N, B·H)
+        x = entering(layers[0], inputs.vectors(), TorchOps)  # (T, N, B·H)
         y = feedback(upwards(layers[-1], states[-1][0], TorchOps)) if feedback else None
         for x_t in x.unbind():
             states, _ = advance(self.cell, layers, x_t, states, TorchOps, output=y)
             outputs.append(upwards(layers[-1], states[-1][0], TorchOps))
             y = feedback(outputs[-1]) if feedback else None
-        return torch.stack(outputs), tuple(torch.stack(s) for s in zip(*states, strict=True))
+        full = torch.promote_types(product_dtype(x), torch.float32)  # as a run is saved
+        after = (torch.stack(s).to(full) for s in zip(*states, strict=True))
+        return torch.stack(outputs), tuple(after)
 
     # --- the weights -------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def load_optimizer_tensors(
 
 def run_arrays(network: Any, optimizer: Optimizer, state: TorchState) -> NumpyArrays:
     """Copies of all arrays that resuming a run needs; `load_run` is the inverse."""
-    carried = zip(network.cell.states, state or (), strict=False)
+    carried = zip(network.cell.carried, state or (), strict=False)
     return flattened(
         {
             "weights": network.state_dict(),
@@ -74,5 +74,5 @@ def load_run(
     network.load_numpy(one_set("weights", arrays))
     load_optimizer_tensors(network, optimizer, one_set("optimizer", arrays))
     carried, device = one_set("state", arrays), next(network.parameters()).device
-    letters = [letter for letter in network.cell.states if letter in carried]
+    letters = [letter for letter in network.cell.carried if letter in carried]
     return tuple(torch.from_numpy(carried[k].copy()).to(device) for k in letters) or None

@@ -22,7 +22,6 @@ from charrnn.interpret.gates import saturation
 from charrnn.interpret.names import NamedUnit, best_units, names_of
 from charrnn.interpret.recording import PART
 from charrnn.interpret.units import Unit, interest, letter_of
-from charrnn.network.cells import get_cell
 from charrnn.numerics import Float, Float64
 from charrnn.render.glyphs import glyph
 from charrnn.render.views.scale import FULL_SURPRISAL
@@ -146,8 +145,8 @@ def page_data(
             "fingerprint": source.fingerprint,
             "edits": list(source.edits),
             "states": list(source.states),
-            "sigmoids": list(get_cell(source.cell).sigmoids),
-            "meanings": dict(get_cell(source.cell).meanings),
+            "sigmoids": list(source.kind.sigmoids),
+            "meanings": dict(source.kind.meanings),
         },
         "origin": origin and {**asdict(origin), "name": "".join(map(glyph, origin.name))},
         **_text(collected, ids),
@@ -291,7 +290,7 @@ def _units(
 def gates_data(parts: "Iterator[Recording]") -> list[dict[str, Any]]:
     """For each sigmoid gate, and each unit (L, H): the fractions of time shut and open, and the time scale."""
     first = next(parts)
-    sigmoids = get_cell(first.source.cell).sigmoids
+    sigmoids = first.source.kind.sigmoids
     gates = {name for name in first.source.gates if letter_of(name) in sigmoids}
     if not gates or not first.arrays.keys() >= gates:
         collections.deque(parts, maxlen=0)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import CLEAN, call_charrnn, make_text, own_signals, precisions, program, run_charrnn
+from variants import TEXTBOOK
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.compare import command as compare
@@ -21,7 +22,6 @@ from charrnn.cli.progress import Stopper
 from charrnn.cli.terminal import can_print
 from charrnn.config import MAX_UNITS, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
-from charrnn.network.cells import CELLS
 from charrnn.network.shapes import ROUND, WITHIN, count_parameters, hidden_size_for
 from charrnn.render.tables import bar
 from charrnn.runs import new_folders
@@ -76,7 +76,7 @@ def all_five(tmp_path_factory):
 def test_every_cell_is_compared_unless_some_are_named_and_the_keys_are_stable(all_five):
     printed = json.loads(all_five[1].out)
     assert set(printed) == KEYS
-    assert [network["cell"] for network in printed["networks"]] == list(CELLS)
+    assert [network["cell"] for network in printed["networks"]] == TEXTBOOK
     assert all(set(network) == FIGURES for network in printed["networks"])
     assert (printed["minutes"], printed["steps"], printed["parameters"]) == (None, 3, None)
     assert printed["corpus"]["sources"] == ["corpus.txt"]
@@ -150,7 +150,7 @@ def test_the_metrics_are_those_of_evaluate_and_every_run_can_be_sampled(
 def test_what_is_said_counts_the_networks_and_names_the_best(all_five, wording):
     result = all_five[1]
     wording(result, only="^(corpus|split|total) ")
-    for number, cell in enumerate(CELLS, 1):
+    for number, cell in enumerate(TEXTBOOK, 1):
         assert f"{number} of 5      {cell}, 1 layer of 12 units, embedding 4: " in result.err
     networks = json.loads(result.out)["networks"]
     best = min(networks, key=lambda network: network["nats_per_char"])["cell"]
@@ -231,7 +231,7 @@ def test_a_run_prints_the_table_and_how_it_was_measured(here, corpus, monkeypatc
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_the_hidden_size_for_a_number_of_parameters_is_the_nearest_or_a_round_one(cell, layers):
     config = ModelConfig(cell=cell, vocab_size=31, embedding_size=7, num_layers=layers)
     counts = {
@@ -250,7 +250,7 @@ def test_the_hidden_size_for_a_number_of_parameters_is_the_nearest_or_a_round_on
             assert distance[found] == min(distance.values())
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_a_number_of_parameters_that_no_hidden_size_gives_is_refused(cell, wording):
     config = ModelConfig(cell=cell, vocab_size=31, embedding_size=7)
     least = count_parameters(dataclasses.replace(config, hidden_size=1))

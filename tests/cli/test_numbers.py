@@ -16,7 +16,7 @@ from charrnn.cli.options import Changes, _Parts, as_command
 from charrnn.cli.refused import Refused, in_one_line
 from charrnn.cli.train.command_line import seeds_of
 from charrnn.cli.units.single import count_of_top
-from charrnn.config import TrainingConfig
+from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.constructions.regular import from_regex
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.interpret.edits import parse_edit, parse_edits
@@ -202,6 +202,8 @@ READ = {
     "steer": (("L0.c.3={}", "L0.c.0-{}=1"), lambda t: (e := parse_edit(t, "steer")) and (e.value, e.units(MODEL))),
     "steer_file": (("f.json={}", "L0.c.3={}", "L{}.c.3=1"), edits_of),
     "strength": (("{}",), strength_of),
+    "delays": (("4,{}", "{},4"), lambda t: ModelConfig(vocab_size=1, cell="narx", delays=t).delays),
+    "row_length": (("{}",), lambda t: ModelConfig(vocab_size=1, cell="mdlstm", row_length=t).row_length),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
     "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
     "w": (("{}", "0.5,{}"), linear_weights),

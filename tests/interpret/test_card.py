@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from counting import counting_model, text_of
 from helpers import characters, random_model
+from variants import TEXTBOOK
 
 from charrnn.errors import DataError
 from charrnn.interpret.ablation import ablate, ablate_each
@@ -90,7 +91,7 @@ def parts_of_seven(model, text, **settings):
     return record_parts(model, text, length=7, **settings)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_every_cell_has_cards_with_the_gates_that_it_has(cell):
     model = random_model(characters("ab\n"), cell=cell, num_layers=2)
     text = "abba\nab\nbbb\n" * 30

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from counting import counting_model, text_of
 from helpers import characters, random_model
+from variants import TEXTBOOK
 
 from charrnn.errors import DataError, UsageError
 from charrnn.evaluation.streams import stretches
@@ -21,7 +22,6 @@ from charrnn.interpret.scores import (
     standardized,
 )
 from charrnn.interpret.states import states_at
-from charrnn.network.cells import CELLS
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -152,7 +152,7 @@ def test_shuffled_weights_are_the_same_numbers_in_another_order():
 
 
 @pytest.mark.parametrize("item_end", [None, "\n"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_states_read_in_streams_are_those_of_a_recording(cell, item_end):
     shape = {"embedding_size": 4, "hidden_size": 5, "num_layers": 2}
     model = random_model(characters("ab\n"), cell=cell, **shape)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 from variants import (
+    BACKWARD,
     MORE,
     VARIANTS,
     T,
@@ -46,7 +47,7 @@ def by_layer(state):
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize(("name", "activation"), VARIANTS)
+@pytest.mark.parametrize(("name", "activation"), [v for v in VARIANTS if v[0] in BACKWARD])
 @pytest.mark.parametrize("more", MORE, ids=["plain", "learnt start", "layer norm"])
 @pytest.mark.parametrize("resets", [(), (0, 4)], ids=["carried", "reset"])
 def test_the_gradient_of_a_chunk_is_that_of_torch(name, activation, num_layers, more, resets):

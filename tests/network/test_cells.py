@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from equations import float64, of_layer, softmax
-from variants import NAMES, VARIANTS, N, T, V, every_variant, make_model, random_ids
+from variants import NAMES, TEXTBOOK, VARIANTS, N, T, V, every_variant, make_model, random_ids
 
 from charrnn.api import LanguageModel
 from charrnn.errors import UsageError
@@ -26,10 +26,10 @@ def test_states_and_gates_satisfy_the_equations(name, activation):
         before, below = state, weights["embedding.weight"][symbol]
         _, state, gates = model.step(symbol, before)
         for layer in range(3):
-            s = dict(zip(cell.states, before[layer], strict=True))
+            s = dict(zip(cell.carried, before[layer], strict=True))
             own = of_layer(weights, layer)
             expected = equations.step(name, below, y, s, own, activation=activation)
-            names, found = (*cell.states, *cell.gates), (*state[layer], *gates[layer])
+            names, found = (*cell.carried, *cell.gates), (*state[layer], *gates[layer])
             assert expected.keys() == set(names)
             for letter, values in zip(names, found, strict=True):
                 np.testing.assert_allclose(values, expected[letter], atol=1e-5, rtol=0)
@@ -111,7 +111,7 @@ def test_sigmoid_is_right_and_never_overflows():
     np.testing.assert_allclose(NumpyOps.sigmoid(x), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("function", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("function", ["sigmoid", "tanh", "relu", "softplus"])
 def test_numpy_and_torch_have_the_same_functions(function):
     x = np.linspace(-40, 40, 1001)
     expected = getattr(NumpyOps, function)(x)
@@ -120,7 +120,7 @@ def test_numpy_and_torch_have_the_same_functions(function):
         np.testing.assert_allclose(found, expected, atol=1e-14)
 
 
-def test_the_five_cells_have_their_names():
+def test_the_cells_have_their_names():
     assert list(CELLS) == list(NAMES)
     for name, (states, gates) in NAMES.items():
         cell = CELLS[name]
@@ -147,7 +147,7 @@ def test_an_unknown_cell_is_refused_with_a_list_of_those_there_are(name, wording
     ("name", "activation"),
     [
         (name, how)
-        for name in NAMES
+        for name in (*TEXTBOOK, "mingru")
         for how in ("relu", "sigmoid", "")
         if (name, how) not in VARIANTS
     ],
@@ -155,4 +155,4 @@ def test_an_unknown_cell_is_refused_with_a_list_of_those_there_are(name, wording
 def test_an_activation_that_a_cell_has_not_is_refused_with_those_it_has(name, activation, wording):
     with wording.raises(UsageError) as caught:
         get_cell(name, activation)
-    assert caught.value.message.endswith("tanh, relu" if name == "elman" else "always tanh")
+    assert caught.value.message.endswith("tanh, relu" if name == "elman" else "fixed")

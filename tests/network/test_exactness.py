@@ -23,8 +23,9 @@ every_depth = pytest.mark.parametrize("num_layers", [1, 2, 3])
 
 def make_model(name, activation, num_layers, *, layer_norm=False):
     shape = {"cell": name, "activation": activation, "layer_norm": layer_norm}
+    shape |= {"row_length": "4"} if name == "mdlstm" else {}
     sizes = {"embedding_size": E, "hidden_size": H, "num_layers": num_layers}
-    scale = 0.4 if activation == "relu" else 0.8
+    scale = 0.4 if activation == "relu" or name == "narx" else 0.15 if name == "mdlstm" else 0.8
     return random_model(
         "abcdefghijklmnopqrstuvwxyz"[:V], seed=num_layers, scale=scale, **shape, **sizes
     )
@@ -34,7 +35,7 @@ def by_equations(model, ids):
     """Every state and gate (T, L, H), and the logits (T, V)."""
     weights, config, cell = float64(model.weights), model.config, model.cell
     depth = range(config.num_layers)
-    states = [{letter: np.zeros(H) for letter in cell.states} for _ in depth]
+    states = [{letter: np.zeros(H) for letter in cell.carried} for _ in depth]
     arrays = {letter: [] for letter in (*cell.states, *cell.gates)}
     logits = []
 

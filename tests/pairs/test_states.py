@@ -5,13 +5,13 @@ import pytest
 import torch
 import vector_models
 from pair_models import KINDS, batch_of, both, config_of, in_torch, with_padding
+from variants import TEXTBOOK
 
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.pairs import record_pair, record_source, record_sources, record_targets
 from charrnn.interpret.units import Unit, memory_of, parse_units
-from charrnn.network.cells import CELLS
 from charrnn.network.encoder import MARKS
 from charrnn.network.stack import advance
 from charrnn.numerics import log_softmax
@@ -61,7 +61,7 @@ class Watched:
         return {letter: torch.stack(values).numpy() for letter, values in found.items()}
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_state_and_gate_is_that_of_torch_whatever_the_padding(kind, cell, monkeypatch):
     corpus, network, model = both(kind, cell=cell, **SHAPE)
@@ -228,7 +228,7 @@ def test_the_gates_of_both_parts_by_brute_force():
 # --- edits ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 @pytest.mark.parametrize("unit", ["L0>.h.1", "L0<.h.2", "L0.h.0"])
 def test_a_clamped_unit_holds_and_changes_what_follows(cell, unit):
     _, _, model = both("attention", cell=cell)

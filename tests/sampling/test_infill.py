@@ -11,6 +11,7 @@ import pytest
 from helpers import random_model
 from hypothesis import given
 from hypothesis import strategies as st
+from variants import TEXTBOOK
 
 from charrnn.cli.sample import infill as cli
 from charrnn.cli.sample.infill import InfillOptions
@@ -18,7 +19,6 @@ from charrnn.cli.sample.selection import SelectionOptions
 from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.model import CharRNN
-from charrnn.network.cells import CELLS
 from charrnn.render.palette import ColorMode
 from charrnn.sampling.infill import search as search_module
 from charrnn.sampling.infill.pruning import prune
@@ -89,7 +89,7 @@ TEMPLATES = ["ab___ca", "b_{1,3}dd", "a_{2}b_{1,2}", "_{1,2}a_{1,2}c", "c____"]
 
 
 @pytest.mark.parametrize("text", TEMPLATES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_a_wide_beam_finds_what_trying_everything_finds(cell, text):
     model = make_model(cell=cell)
     expected = by_brute_force(model, text, "abcd")

@@ -9,12 +9,12 @@ import torch
 from helpers import make_text
 from torch.nn.functional import cross_entropy
 from trainers import make_trainer
+from variants import TEXTBOOK
 
 from charrnn.checkpoint import load_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.model import CharRNN
-from charrnn.network.cells import CELLS
 from charrnn.network.heads import Head
 from charrnn.text.corpus import read_corpus
 from charrnn.text.sources import file_source
@@ -161,7 +161,7 @@ class ModelInContext(CharRNN):
         return (self.weights["embedding.weight"][ids] + CONTEXT) @ first.weight_ih + first.bias
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_an_input_beside_the_character_trains_and_runs_in_numpy(corpus, cell):
     V = len(corpus.vocabulary)
     config = ModelConfig(

@@ -11,7 +11,7 @@ from charrnn.interpret.edits import Edit
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
-from charrnn.network.stack import advance, make_layer
+from charrnn.network.stack import advance, entering, make_layer
 from charrnn.numerics import log_softmax
 from charrnn.render.ansi import lines_of
 from charrnn.render.grid import GAP
@@ -74,7 +74,7 @@ def slow_log_p(model, one_hots):
     def log_p():
         return log_softmax(state[-1][0] @ weights["head.weight"].T + weights["head.bias"])
 
-    for x in one_hots @ weights["embedding.weight"] @ layers[0].weight_ih + layers[0].bias:
+    for x in entering(layers[0], one_hots @ weights["embedding.weight"], NumpyOps):
         output = np.exp(log_p()) if model.cell.feeds_back == "output" else None
         state, _ = advance(model.cell, layers, x, state, NumpyOps, output=output)
     return log_p()

@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from pages import HOSTILE, color, data_of, luminance, make_model
 from paints import diverging_colors
 from unpacking import unpack, values_of
+from variants import TEXTBOOK
 
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.counts.mixture import USUAL
@@ -76,7 +77,7 @@ def test_levels_say_exactly_what_is_at_least_so_many_of_them(parts, levels):
         assert (found < -m).tolist() == (parts <= -np.float64(m) / levels).tolist()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_values_are_within_half_a_step_and_all_keep_their_signs(cell, levels):
     model = make_model(cell)
     text = "abcdefgabcagf" * 20
@@ -153,7 +154,7 @@ def test_the_parts_of_a_text_make_the_same_page_as_all_of_it(tiny_model):
     assert bits == pytest.approx(tiny_model.read(TEXT).surprisal, abs=5e-4)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TEXTBOOK)
 def test_gates_are_those_of_the_saturation(cell):
     model = make_model(cell)
     data = data_of(model, "abcdefg" * 30)

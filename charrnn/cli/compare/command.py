@@ -54,8 +54,10 @@ EXAMPLES = (
 )
 MINUTES_EACH = 1.0
 """Training time of each network if no limit is given."""
+COMPARED = ("lstm", "gru", "elman", "jordan", "peephole")
+"""Cells that are compared if none are named."""
 WITHOUT = (
-    *("cell", "activation", "patience", "replanned", "gradient"),
+    *("cell", "activation", "depth", "delays", "row_length", "patience", "replanned", "gradient"),
     *("pairs", "vectors", "align", "attention", "bidirectional", "label_smoothing"),
 )
 """Settings of `train` that would make the networks differ in more than their cell, and those of pairs."""
@@ -84,7 +86,11 @@ CHANGES = Changes(
 class CompareOptions(PlaceOptions):
     """Which cells are compared, and where their runs are saved."""
 
-    cells: str = setting(",".join(CELLS), "Cells to compare, separated by commas.", panel=NETWORK)
+    cells: str = setting(
+        ",".join(COMPARED),
+        f"Cells to compare, separated by commas. The others are {', '.join(c for c in CELLS if c not in COMPARED)}.",
+        panel=NETWORK,
+    )
     parameters: int | None = setting(
         None,
         "Choose each network's hidden size so that it has about this many parameters.",
@@ -189,8 +195,9 @@ def _read(names: list[str], config: CorpusConfig, cache: Path | None) -> "Corpus
 def _sized(network: ModelConfig, text: "Corpus", parameters: int | None) -> ModelConfig:
     """The network for this text's vocabulary, with a given number of parameters if there is one."""
     from charrnn.network.shapes import hidden_size_for
+    from charrnn.text.rows import with_row_length
 
-    network = dataclasses.replace(network, vocab_size=len(text.vocabulary))
+    network = with_row_length(dataclasses.replace(network, vocab_size=len(text.vocabulary)), text)
     if parameters is None:
         return network
     return dataclasses.replace(network, hidden_size=hidden_size_for(network, parameters))
@@ -239,13 +246,22 @@ def _fixed(request: TrainingRequest, network: ModelConfig) -> TrainingRequest:
 
 
 def _alike(plans: "list[Plan]") -> "list[Plan]":
-    """The plans with the same dropout and weight drop, the lowest of each, so that only the cells differ."""
-    same = {
-        name: min(getattr(plan.config, name) for plan in plans)
-        for name in ("dropout", "weight_drop")
-    }
+    """The plans with the same dropout and weight drop, the lowest of each, so that only the cells differ.
+
+    A cell without a recurrent matrix has no weight drop, and does not take it from the others.
+    """
+    dropout = min(plan.config.dropout for plan in plans)
+    has_matrix = [CELLS[plan.model_config.cell].has_recurrent_matrix for plan in plans]
+    drops = [plan.config.weight_drop for plan, has in zip(plans, has_matrix, strict=True) if has]
+    weight_drop = min(drops, default=0.0)
     return [
-        dataclasses.replace(plan, config=dataclasses.replace(plan.config, **same)) for plan in plans
+        dataclasses.replace(
+            plan,
+            config=dataclasses.replace(
+                plan.config, dropout=dropout, weight_drop=weight_drop if has else 0.0
+            ),
+        )
+        for plan, has in zip(plans, has_matrix, strict=True)
     ]
 
 

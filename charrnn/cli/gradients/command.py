@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.completion import complete_cells
 from charrnn.cli.gradients.shown import (
@@ -234,7 +234,10 @@ def _fresh(name: str, config: ModelConfig, vocabulary: "Vocabulary") -> "CharRNN
     from charrnn.model import CharRNN
     from charrnn.training.network import make_network
 
-    activation = config.activation if config.activation in CELLS[name].activations else "tanh"
-    config = dataclasses.replace(config, cell=name, activation=activation)
+    if name != config.cell:
+        activation = config.activation if config.activation in CELLS[name].activations else "tanh"
+        none: dict[str, Any] = dict.fromkeys(("depth", "delays", "row_length"))
+        own = {"cell": name, "activation": activation, **none}
+        config = dataclasses.replace(config, **own)
     network = make_network(config, 0.0, SEED)
     return CharRNN(config, vocabulary, network.to_numpy())

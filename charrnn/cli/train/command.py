@@ -38,7 +38,7 @@ from charrnn.config import (
     TrainingRequest,
 )
 from charrnn.errors import CharrnnError, SettingError, UsageError
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.runs import LAST, checked_name, new_folders
 from charrnn.training.new_run import (
     held_folder,
@@ -124,7 +124,7 @@ def _resume_or_start(command_line: CommandLine, given: Given) -> None:
         command_line = dataclasses.replace(command_line, config=config)
     else:
         network = request.network(vocab_size=1)
-        get_cell(network.cell, network.activation)  # refused before the text is read
+        cell_of(network)  # refused before the text is read
     _start(command_line, model, given)
 
 

@@ -21,7 +21,6 @@ from charrnn.errors import CharrnnError, DataError
 from charrnn.interpret.dumps.places import Part, Size
 from charrnn.interpret.recording import RecordedModel, Recording
 from charrnn.interpret.units import Unit, array_names, mark_of, parse_unit
-from charrnn.network.cells import get_cell
 from charrnn.network.cells.base import Cell
 from charrnn.numerics import Float
 from charrnn.schema import IN_EVERY_DUMP, DumpedModel, DumpRecord, check_record, strict_json, tuples
@@ -146,7 +145,7 @@ class Header:
             align="label" if self.source.is_encoder else None,
             bidirectional=len({*map(mark_of, self.source.states)}) > 1 or None,
         )
-        return DumpedNetwork(config, get_cell(self.source.cell))
+        return DumpedNetwork(config, self.source.kind)
 
     @property
     def addresses(self) -> list[str]:

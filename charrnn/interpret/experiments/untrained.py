@@ -55,7 +55,7 @@ def forget_biases() -> dict[str, CharRNN]:
 
 def _with_forget_bias(bias: float) -> CharRNN:
     network = _network("lstm")
-    block = get_cell("lstm", "tanh").forget_block
+    block = get_cell("lstm").forget_block
     assert block is not None
     row = network.weights["rnn.bias_ih_l0"].copy()
     row[block * UNITS : (block + 1) * UNITS] = bias

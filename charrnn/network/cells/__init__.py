@@ -2,6 +2,8 @@
 
 import dataclasses
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Protocol
 
 from charrnn.errors import UsageError
 from charrnn.network.cells.base import Cell
@@ -13,6 +15,13 @@ FILES = (
     "elman",
     "jordan",
     "peephole",
+    "mogrifier",
+    "rhn",
+    "mingru",
+    "minlstm",
+    "tdnn",
+    "narx",
+    "mdlstm",
 )
 CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in FILES}
 OTHER_NAMES = dict.fromkeys(
@@ -24,6 +33,46 @@ ACTIVATIONS = (
     *{name: None for cell in CELLS.values() for name in cell.activations if name != "tanh"},
 )
 """The activations that some cell can compute with; all can with tanh."""
+
+
+class CellSettings(Protocol):
+    """The settings of a network on which its cell depends."""
+
+    @property
+    def cell(self) -> str:
+        """The name."""
+
+    @property
+    def activation(self) -> str:
+        """The activation."""
+
+    @property
+    def delays(self) -> str | None:
+        """The delays of a tdnn or narx network."""
+
+    @property
+    def row_length(self) -> str | None:
+        """The length of a row of an mdlstm network."""
+
+    @property
+    def depth(self) -> int | None:
+        """The highway layers of an rhn network."""
+
+
+def cell_of(settings: CellSettings) -> Cell:
+    """The cell of a network with these settings; errors as for `get_cell`."""
+    cell = get_cell(settings.cell, settings.activation)
+    return cell.for_settings(settings) if cell.for_settings else cell
+
+
+def recorded_cell(name: str, num_gates: int) -> Cell:
+    """The cell of a recorded network, of which the number of gates is known; errors as for `get_cell`."""
+    cell = get_cell(name)
+    if cell.for_settings is None or cell.settings_from is None:
+        return cell
+    nothing = {"delays": None, "depth": None, "row_length": None}
+    settings = nothing | dict(cell.settings_from(num_gates))
+    return cell.for_settings(SimpleNamespace(**settings))
 
 
 def get_cell(name: str, activation: str = "tanh") -> Cell:
@@ -42,7 +91,7 @@ def get_cell(name: str, activation: str = "tanh") -> Cell:
         return cell
     if activation not in cell.activations:
         free = [other.name for other in CELLS.values() if activation in other.activations]
-        choices = ", ".join(cell.activations) or "it is always tanh"
+        choices = ", ".join(cell.activations) or "its functions are fixed"
         raise UsageError.naming(
             "the {name} cell has no activation {found!r}: {choices}",
             f"leave out {{activation}}, or take {{cell:{' or '.join(free)}}}" if free else "",

@@ -68,6 +68,7 @@ CELL = Cell(
     },
     num_blocks=1,
     step=step,
+    is_exact=True,
     backward=backward,
     torch_class="RNN",
     activations={

@@ -76,6 +76,7 @@ CELL = Cell(
     },
     memory_gate="z",
     num_blocks=3,
+    is_exact=True,
     step=step,
     backward=backward,
     torch_class="GRU",

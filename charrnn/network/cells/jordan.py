@@ -64,6 +64,7 @@ CELL = Cell(
         "h": "the state of a layer, computed from what it reads and from the last prediction, and passed on",
     },
     num_blocks=1,
+    is_exact=True,
     step=step,
     backward=backward,
     feeds_back="output",

@@ -87,6 +87,7 @@ CELL = Cell(
     memory_gate="f",
     num_blocks=4,
     forget_block=1,
+    is_exact=True,
     step=step,
     backward=backward,
     torch_class="LSTM",

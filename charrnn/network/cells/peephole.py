@@ -85,6 +85,7 @@ CELL = Cell(
     memory_gate="f",
     num_blocks=4,
     forget_block=1,
+    is_exact=True,
     step=step,
     backward=backward,
     vectors=PEEPHOLES,

@@ -8,7 +8,6 @@ from rich.cells import cell_len
 
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
-from charrnn.network.cells import get_cell
 from charrnn.numerics import Float
 from charrnn.render.graphemes import Graphemes
 from charrnn.render.grid import GAP, Band, GridRow, folded
@@ -130,8 +129,7 @@ def unit_scale(
     return Scale(
         f"{unit}   {low:+.2f} to {high:+.2f} {where}{note}",
         full,
-        is_signed=low < 0
-        or (is_part and unit.letter not in get_cell(recording.source.cell).sigmoids),
+        is_signed=low < 0 or (is_part and unit.letter not in recording.source.kind.sigmoids),
         is_exceeded=(is_part and own_scale) or high > full,
     )
 

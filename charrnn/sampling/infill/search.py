@@ -180,7 +180,7 @@ class _Search:
 
     def _check_memory(self) -> None:
         config, width = self.model.config, self.template.longest * self.places
-        units = config.num_layers * config.hidden_size * len(self.model.cell.states)
+        units = config.num_layers * config.hidden_size * len(self.model.cell.carried)
         largest = MAX_NUMBERS // (READ_FACTOR * (config.vocab_size + units + width))
         if self.beam > largest:
             raise SettingError.naming(

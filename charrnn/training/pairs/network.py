@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from charrnn.config import Kernel, ModelConfig
 from charrnn.network.alignments.attention import NOWHERE
-from charrnn.network.cells import get_cell
+from charrnn.network.cells import cell_of
 from charrnn.network.encoder import (
     PREFIX,
     direction_names,
@@ -18,7 +18,7 @@ from charrnn.network.encoder import (
     read_both_ways,
 )
 from charrnn.network.pairs import alignment_of, head_of
-from charrnn.network.untrained import FORGET_BIAS
+from charrnn.network.untrained import start_forget_gates
 from charrnn.training.inputs import Inputs
 from charrnn.training.network import Network, NumpyModule
 from charrnn.training.ops import TorchOps
@@ -93,7 +93,7 @@ class Encoder(nn.Module):
         super().__init__()
         assert config.source_size
         self.config = config
-        self.cell = get_cell(config.cell, config.activation)
+        self.cell = cell_of(config)
         self.embedding = nn.Embedding(config.source_size, config.embedding_size)
         if config.source_vectors:  # a projection, whose results vary as much as their numbers
             with torch.no_grad():
@@ -107,7 +107,8 @@ class Encoder(nn.Module):
                 if name.startswith(f"{PREFIX}rnn.")
             }
         )
-        self._start_forget_gates()
+        with torch.no_grad():
+            start_forget_gates(self.cell, config.hidden_size, dict(self.rnn.named_parameters()))
         self.norm = nn.ParameterDict(
             {
                 short: torch.ones(shape) if short.startswith("weight") else torch.zeros(shape)
@@ -116,16 +117,6 @@ class Encoder(nn.Module):
             }
         )
         self._stacks = {} if config.source_labels else self._made_stacks(kernel, weight_drop)
-
-    @torch.no_grad()
-    def _start_forget_gates(self) -> None:
-        block, H = self.cell.forget_block, self.config.hidden_size
-        if block is None:
-            return
-        for name, parameter in self.rnn.named_parameters():
-            if name.startswith("bias"):
-                value = FORGET_BIAS if name.startswith("bias_ih") else 0.0
-                parameter[block * H : (block + 1) * H] = value
 
     def _made_stacks(self, kernel: Kernel, weight_drop: float) -> dict[tuple[int, str], Stack]:
         def made(layer: int, direction: str) -> Stack:
@@ -149,7 +140,7 @@ class Encoder(nn.Module):
 
     def _read(self, layer: int, direction: str, read: Tensor) -> Tensor:
         shape = (1, read.shape[1], self.config.hidden_size)
-        zeros = tuple(self.embedding.weight.new_zeros(shape) for _ in self.cell.states)
+        zeros = tuple(self.embedding.weight.new_zeros(shape) for _ in self.cell.carried)
         if layer:
             inputs = Inputs(read)
         elif self.config.source_vectors:
@@ -177,7 +168,7 @@ class EncodedNetwork(NumpyModule):
     ) -> None:
         super().__init__()
         self.config = config
-        self.cell = get_cell(config.cell, config.activation)
+        self.cell = cell_of(config)
         self.encoder = Encoder(config, kernel, weight_drop)
         self.head = HeadModule(head_of(config), config)
         self.dropout = LockedDropout(dropout)
@@ -204,7 +195,7 @@ class DecoderNetwork(Network):
         super().__init__(config, dropout, kernel, weight_drop=weight_drop, head=head_of(config))
         size, K = config.num_layers * config.hidden_size, config.source_width
         self.encoder = Encoder(config, kernel, weight_drop)
-        self.bridge = nn.ModuleDict({k: nn.Linear(K, size) for k in self.cell.states})
+        self.bridge = nn.ModuleDict({k: nn.Linear(K, size) for k in self.cell.carried})
         self.alignment = alignment_of(config)
         self.add_module(self.alignment.part, Parameters(drawn(self.alignment.shapes(config))))
 
@@ -235,7 +226,7 @@ class DecoderNetwork(Network):
 
     def _start_of(self, final: Tensor) -> States:
         shape = (len(final), self.config.num_layers, self.config.hidden_size)
-        made = (self.bridge[k](final).view(shape) for k in self.cell.states)
+        made = (self.bridge[k](final).view(shape) for k in self.cell.carried)
         return tuple(state.transpose(0, 1).to(final.dtype) for state in made)
 
     def _remembered(self, outputs: Tensor, inputs: PairInputs) -> Any:

@@ -1,0 +1,46 @@
+"""The length of the rows of a text in which all lines are equally long: a board, a level, a table."""
+
+import dataclasses
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+
+from charrnn.config import AUTO, MAX_ROW, ModelConfig
+from charrnn.errors import DataError
+from charrnn.text.corpus import Corpus
+
+LOOKED_AT = 1 << 20
+"""Characters of the training text in which lines are measured."""
+
+
+def with_row_length(network: ModelConfig, corpus: Corpus) -> ModelConfig:
+    """The network with the row length of a text, if it reads rows and leaves their length open.
+
+    Raises:
+        DataError: the text has no lines of two characters or more, or longer ones than MAX_ROW.
+    """
+    if network.cell != "mdlstm" or network.row_length not in (None, AUTO):
+        return network
+    return dataclasses.replace(network, row_length=str(row_length_of(corpus)))
+
+
+def row_length_of(corpus: Corpus) -> int:
+    """The most common length of a line with its newline; empty lines do not count.
+
+    Raises:
+        DataError: see `with_row_length`.
+    """
+    newlines: list[int] = []
+    if not corpus.vocabulary.missing("\n"):
+        newline = corpus.vocabulary.encode("\n")[0]
+        newlines = np.flatnonzero(corpus.train[:LOOKED_AT] == newline).tolist()
+    lengths = Counter(b - a for a, b in pairwise([-1, *newlines]) if b - a > 1)
+    length = lengths.most_common(1)[0][0] if lengths else 0
+    if not 2 <= length <= MAX_ROW:
+        found = f"its usual line has {length:,} characters" if length else "it has no lines"
+        raise DataError.naming(
+            f"the rows of the text must have from 2 to {MAX_ROW:,} characters with their newline, and {found}",
+            "give {row_length}, or choose another cell",
+        )
+    return length
