@@ -60,7 +60,7 @@ def num_sensitive(config: ModelConfig) -> int:
     """The weights below the head as a gradient has them: where a cell adds both biases, these are one."""
     head = head_of(config).shapes(config)
     own = count_parameters(config) - sum(math.prod(shape) for shape in head.values())
-    cell = get_cell(config.cell, config.activation)
+    cell = cell_of(config)
     folded = cell.num_blocks * config.hidden_size * config.num_layers if cell.folds_bias else 0
     return own - folded
 
