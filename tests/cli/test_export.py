@@ -34,6 +34,15 @@ def test_commands_take_an_exact_model(see, exact_file, tmp_path):
     assert held != text
 
 
+def test_counts_come_along_unless_they_are_not_wanted(see, exact_file, tmp_path, wording):
+    ask = ("--seed", 1, "--length", 60, "--counts")
+    assert see("sample", exact_file, *ask).out != see("sample", exact_file, *ask[:-1]).out
+    said = see("export", "tiny", tmp_path / "alone.q8.safetensors", "--no-counts").err
+    assert "left out" not in said
+    wording(see("sample", tmp_path / "alone.q8.safetensors", *ask, status=2))
+    wording(see("export", tmp_path / "alone.q8.safetensors", tmp_path / "m/", "--counts", status=2))
+
+
 def test_what_was_compressed_with_an_exact_model_comes_back(see, exact_file, tmp_path):
     pytest.importorskip("constriction")
     (tmp_path / "a.txt").write_text("import re\nüber\n" * 20)
