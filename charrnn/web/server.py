@@ -31,7 +31,12 @@ MAX_DIGITS = 20
 PATIENCE = 30.0
 """Seconds that a client may take to send its whole request, or to receive a line of the reply."""
 MAX_CLIENTS = 32
-"""Maximum requests that are answered at the same time; a further one is closed without an answer."""
+"""Maximum requests that are answered at the same time. For a further one, the client that has taken longest to send its
+request is let go; if all have sent theirs, it is refused."""
+MAX_REFUSED = 16
+"""Maximum requests that are refused at the same time for that reason; a further one is closed without an answer."""
+LINGER = 2.0
+"""Seconds for which the rest of a refused request is read, so that its sender can read why."""
 
 Action = Callable[[Any], Generator[object, None, None]]
 """A function from a request to the lines of the reply. A CharrnnError that it raises becomes the last line; closing the
@@ -63,6 +68,9 @@ class Server(ThreadingMixIn, TCPServer):
         self.page, self.policy, self.actions = page, policy, actions
         self.token = secrets.token_urlsafe()
         self._free = threading.BoundedSemaphore(MAX_CLIENTS)
+        self._refusing = threading.BoundedSemaphore(MAX_REFUSED)
+        self._sending: dict[socket.socket, None] = {}
+        """The connections of clients that have not sent their whole request, the oldest first."""
         try:
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
@@ -76,22 +84,56 @@ class Server(ThreadingMixIn, TCPServer):
         """Accepted Host headers."""
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer a request in a thread of its own, unless there are too many."""
-        if not self._free.acquire(blocking=False):
+        """Answer a request in a thread of its own, or refuse it there if there are too many."""
+        is_free = self._free.acquire(blocking=False) or (
+            self._let_go_of_the_slowest() and self._free.acquire(timeout=1.0)
+        )
+        place = self._free if is_free else self._refusing
+        if not is_free and not place.acquire(blocking=False):
             self.shutdown_request(request)
             return
+        work = self._answer if is_free else self._refuse
+        thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
         try:
-            super().process_request(request, client_address)
+            thread.start()
         except BaseException:
-            self._free.release()  # there is no thread that would
+            place.release()  # there is no thread that would
             raise
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def _answer(self, request: Any, client_address: Any) -> None:
         """Answer a request, in its thread."""
         try:
-            super().process_request_thread(request, client_address)
+            self.process_request_thread(request, client_address)
         finally:
             self._free.release()
+
+    def _refuse(self, request: Any, client_address: Any) -> None:
+        """Refuse a request because there are too many, in its thread."""
+        try:
+            _TooMany(request, client_address, self)
+        except OSError:
+            pass  # the client went away
+        finally:
+            self.shutdown_request(request)
+            self._refusing.release()
+
+    def _let_go_of_the_slowest(self) -> bool:
+        """Read nothing more from the client that has taken longest to send its request; False if there is none."""
+        for connection in [*self._sending]:
+            if self._sending.pop(connection, self) is None:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
+                return True
+        return False
+
+    @contextlib.contextmanager
+    def sending(self, connection: socket.socket) -> Iterator[None]:
+        """Count a client among those that have not sent their whole request."""
+        self._sending[connection] = None
+        try:
+            yield
+        finally:
+            self._sending.pop(connection, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report an error, unless it is only that the client went away."""
@@ -141,16 +183,26 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
     timeout = PATIENCE
     disable_nagle_algorithm = True
+    requestline, request_version, command = "", "HTTP/1.0", ""
+    """Of a request that has not been read."""
 
     def setup(self) -> None:
         """Read the request from the connection, against the clock."""
         super().setup()
         self.rfile = io.BufferedReader(_Clocked(self.connection, PATIENCE))
+        self._sending = contextlib.ExitStack()
+        self._sending.enter_context(self.server.sending(self.connection))
+
+    def finish(self) -> None:
+        """Count this client no longer among those that are sending."""
+        self._sending.close()
+        super().finish()
 
     def do_GET(self) -> None:
         """Send the page."""
         with self._refusals_sent():
             self._require_allowed("GET", {""})
+            self._sending.close()
             self._begin(HTTPStatus.OK, "text/html; charset=utf-8")
             self.wfile.write(self.server.page)
 
@@ -191,10 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
         if len(length) > 9 or int(length) > MAX_BYTES:
             message = f"a request may have at most {MAX_BYTES:,} bytes"
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+        body = self.rfile.read(int(length))
+        self._sending.close()
         try:
-            return json.loads(
-                self.rfile.read(int(length)), parse_constant=_refuse_constant, parse_int=_whole
-            )
+            return json.loads(body, parse_constant=_refuse_constant, parse_int=_whole)
         except (ValueError, RecursionError) as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "the request is not valid JSON") from error
 
@@ -208,6 +260,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._line(line)
         except CharrnnError as error:
             self._line({"error": error.message, "hint": error.hint})
+        except OSError:
+            raise  # the client went away
+        except Exception:
+            self._line(
+                {"error": "an internal error", "hint": "the terminal of charrnn serve shows it"}
+            )
+            raise
 
     @contextlib.contextmanager
     def _refusals_sent(self) -> Iterator[None]:
@@ -222,10 +281,23 @@ class _Handler(BaseHTTPRequestHandler):
         del message, explain
         self._refuse(code, HTTPStatus(code).phrase)
 
+    def log_error(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+        """Refuse a request that was not sent in time; the base class calls this."""
+        del format, args
+        with contextlib.suppress(OSError):
+            message = f"the request took longer than {PATIENCE:g} seconds"
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, message)
+
     def _refuse(self, status: int, error: str) -> None:
-        """Send an error as the whole reply."""
+        """Send an error as the whole reply, and read what is left of the request: who still sends does not read yet."""
+        self._sending.close()
         self._begin(status, "application/json")
         self._line({"error": error, "hint": ""})
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            rest = _Clocked(self.connection, LINGER)
+            while rest.readinto(bytearray(1 << 16)):
+                pass
 
     def _begin(self, status: int, content_type: str) -> None:
         """Send the headers of a reply: it may not be cached, framed, sniffed, or read by other sites."""
@@ -253,6 +325,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
         """Write no log."""
+
+
+class _TooMany(_Handler):
+    """Refuses one request, whatever it is, because there are too many."""
+
+    def handle(self) -> None:
+        """Send why."""
+        message = f"{MAX_CLIENTS} requests are being answered already: try again"
+        self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, message)
 
 
 def _whole(digits: str) -> int:

@@ -8,6 +8,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import unicodedata
@@ -1465,38 +1466,118 @@ def test_a_client_that_sends_a_byte_now_and_then_is_let_go(monkeypatch):
         assert post(server, "echo", 5)[0] == 200
 
 
+def begin(server, length=9):
+    """A connection on which a request has begun whose body does not come."""
+    client = socket.create_connection(server.server_address, timeout=20)
+    host = next(iter(server.hosts))
+    head = f"POST /{server.token}/echo HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    client.sendall(head.encode())
+    return client
+
+
+def reply_of(client):
+    """The status and the last line of a reply."""
+    head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
 def test_a_body_that_never_comes_is_let_go(monkeypatch):
     monkeypatch.setattr("charrnn.web.server.PATIENCE", 0.6)
-    with (
-        serving({"echo": echo}) as server,
-        socket.create_connection(server.server_address) as client,
-    ):
-        client.settimeout(20)
-        head = f"POST /{server.token}/echo HTTP/1.1\r\nHost: {next(iter(server.hosts))}\r\n"
-        origin = f"Origin: http://{next(iter(server.hosts))}\r\nContent-Type: application/json\r\n"
-        client.sendall((head + origin + "Content-Length: 9\r\n\r\n").encode())
-        assert client.recv(10) == b""
+    with serving({"echo": echo}) as server, begin(server) as client:
+        status, line = reply_of(client)
+        assert (status, set(line)) == (408, {"error", "hint"})
 
 
-def test_no_more_clients_are_served_at_once_than_the_bound(monkeypatch):
+def test_a_request_that_is_far_too_large_is_told_so(server):
+    with begin(server, 5_000_000) as client:
+        client.sendall(b"1" * 5_000_000)
+        assert reply_of(client)[0] == 413
+
+
+def test_clients_that_send_nothing_keep_nobody_waiting(monkeypatch):
     monkeypatch.setattr("charrnn.web.server.MAX_CLIENTS", 3)
     with serving({"echo": echo}) as server:
         threads = threading.active_count()
-        clients = [socket.create_connection(server.server_address) for _ in range(20)]
-        for client in clients[3:]:
-            client.settimeout(20)
-            with contextlib.suppress(ConnectionResetError):
-                assert client.recv(1) == b""
+        clients = [begin(server) for _ in range(12)]
+        assert post(server, "echo", 5)[0] == 200
         assert threading.active_count() <= threads + 3
+        assert reply_of(clients[0])[0] == 400  # the oldest, whose request ended too early
         for client in clients:
             client.close()
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if post(server, "echo", 5)[0] == 200:
-                    return
-            time.sleep(0.1)
-        pytest.fail("the server answers nobody any more")
+
+
+def test_when_all_are_being_answered_a_further_request_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr("charrnn.web.server.MAX_CLIENTS", 2)
+    go_on = threading.Event()
+
+    def slow(request):
+        yield "first"
+        assert go_on.wait(20)
+
+    with serving({"slow": slow, "echo": echo}) as server:
+        with raw_post(server, "slow") as one, raw_post(server, "slow") as other:
+            assert (next(one), next(other)) == (b'"first"\n', b'"first"\n')
+            for _ in range(3):
+                status, body, _ = post(server, "echo", 5)
+                (line,) = lines(body)
+                assert (status, set(line)) == (503, {"error", "hint"})
+            go_on.set()
+            assert (list(one), list(other)) == ([], [])
+        end = time.monotonic() + 20
+        while (status := post(server, "echo", 5)[0]) != 200:
+            assert time.monotonic() < end, status
+
+
+def test_what_goes_wrong_in_an_action_is_one_line_and_ends_nothing_else(monkeypatch):
+    def broken(request):
+        yield "first"
+        raise ZeroDivisionError
+
+    with serving({"broken": broken, "echo": echo}) as server:
+        shown = []
+        monkeypatch.setattr(server, "handle_error", lambda *_: shown.append(sys.exc_info()[0]))
+        status, body, _ = post(server, "broken", 1)
+        assert (status, lines(body)[0]) == (200, "first")
+        assert set(lines(body)[1]) == {"error", "hint"}
+        assert post(server, "echo", 1)[0] == 200
+        assert shown == [ZeroDivisionError]
+
+
+def test_many_requests_at_once_have_the_replies_that_each_has_alone(tiny_mixed):
+    served = live(tiny_mixed.network, counts=tiny_mixed.counts)
+    texts = [make_text(90)[k : k + 60] for k in range(8)]
+    edits = ["", "clamp L0.c.3=2", "steer L1.h.5=0.3"]
+    asked = [
+        ("trace", {"text": t, "unit": "L0.c.1", "edits": e, "counts": bool(k % 2)})
+        for k, t in enumerate(texts)
+        for e in edits
+    ]
+    asked += [("write", {"prompt": t, "seed": k, "length": 50}) for k, t in enumerate(texts)]
+    with serving(served.actions) as server:
+        found = [None] * len(asked)
+
+        def get(k):
+            found[k] = post(server, *asked[k])
+
+        threads = [threading.Thread(target=get, args=(k,)) for k in range(len(asked))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for (name, request), (status, body, _) in zip(asked, found, strict=True):
+        if status == 503:  # more than are answered at once
+            continue
+        fresh = live(tiny_mixed.network, counts=tiny_mixed.counts)
+        expected = list(fresh.actions[name](request))
+        if name == "write":
+            assert "".join(x["text"] for x in lines(body)) == "".join(x["text"] for x in expected)
+            continue
+        (one,), (other,) = lines(body), expected
+        assert one["pieces"] == other["pieces"]
+        for key in ("values", "surprisal"):
+            np.testing.assert_allclose(unpack(one[key]), unpack(other[key]), atol=1e-4)
+    assert sum(status == 200 for status, *_ in found) >= 24
 
 
 def test_a_client_for_whom_there_is_no_thread_takes_no_place(monkeypatch):
