@@ -3,12 +3,13 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import OLD, Result, call_charrnn, made_once, make_text, run_charrnn
+from helpers import OLD, SERVER, Result, call_charrnn, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
 from messages import COLLECTED, Wording
 from prepared import BRIEF
@@ -51,6 +52,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-golden", action="store_true", help="write tests/messages.txt instead of reading it"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make a folder for the server that the commands of all workers share."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="charrnn-", ignore_cleanup_errors=True)
+        os.environ[SERVER] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -53,6 +53,8 @@ CLEAN = {
     "COLORFGBG": "0;15",  # no terminal is asked for its background
 }
 FLAGS = ("-W", "error::DeprecationWarning:charrnn")
+SERVER = "CHARRNN_TEST_SERVER"
+"""The environment variable with the folder of the server of prepared processes."""
 READ_LATE = {
     "BROWSER",
     "COLORFGBG",
@@ -77,8 +79,13 @@ def command(*arguments: object) -> list[str]:
 
 
 def program(*arguments: object) -> list[str]:
-    """The same by the server of this process's commands: for a command that runs beside the test, and gets signals."""
+    """The same by the server of this run's commands: for a command that runs beside the test, and gets signals."""
     return [str(prepared_server().program), *map(str, arguments)]
+
+
+def script(code: str, *arguments: object) -> list[str]:
+    """The command line of `python -c CODE ARGUMENTS` by this server, in which all of charrnn and torch is imported."""
+    return program("-c", code, *arguments)
 
 
 def own_signals() -> None:
@@ -194,8 +201,11 @@ def _read_terminal(descriptor: int, seen: bytearray) -> None:
 
 @functools.cache
 def prepared_server() -> Server:
-    """The server of this process's commands."""
-    server = Server(FLAGS, CLEAN)
+    """The server of this run's commands."""
+    env = CLEAN | {
+        "TORCH_CPP_LOG_LEVEL": "FATAL"
+    }  # as charrnn has it where processes train together
+    server = Server(FLAGS, env, Path(os.environ[SERVER]))
     atexit.register(server.close)
     return server
 

@@ -3,20 +3,20 @@
 Run as a script this is a server: it imports what charrnn imports, and forks a child for each command that is sent to it.
 The child has the streams, folder, environment and arguments that came with the command, and runs and ends as
 `python -m charrnn` does. What is lost is how modules are imported, and what they read of the environment meanwhile;
-and how fast this machine trains is measured less exactly, in a few steps.
+how the command line is built of its options; and how fast this machine trains is measured less exactly, in a few steps.
 """
 
 import atexit
 import contextlib
 import gc
 import io
+import itertools
 import json
 import os
 import runpy
 import select
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -30,32 +30,39 @@ BRIEF = 0.005
 
 
 class Server:
-    """A server that lives until it is closed, or this process ends.
+    """A server that lives until each process that has one of this folder has closed it, or is gone.
 
     Args:
         flags: Python's own, such as `-W error`.
         env: the environment to import modules in.
+        folder: where processes find the server that they share.
     """
 
-    def __init__(self, flags: Sequence[str], env: Mapping[str, str]) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="charrnn-"))
-        self.address = self.folder / "socket"
-        arguments = [sys.executable, *flags, __file__, str(self.address)]
-        self._process = subprocess.Popen(
-            arguments, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert self._process.stdout
-        assert self._process.stdout.read(1) == b"."  # it listens
-        self._process.stdout.close()
-        self.program = self.folder / "charrnn"
-        """Does what `charrnn` does, by this server.
+    def __init__(self, flags: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+        self.address = folder / "socket"
+        self.program = folder / "charrnn"
+        """Does what `charrnn` does, or `python` with `-c CODE ARGUMENTS`, by this server.
 
         It hands on the signals that it gets; if it is killed, so is the command. Resource limits, session and
         controlling terminal of the command are the server's.
         """
+        from filelock import FileLock  # which the program cannot import
+
+        with FileLock(folder / "lock"):
+            self._held = _connected(self.address) or self._started(flags, env)
+
+    def _started(self, flags: Sequence[str], env: Mapping[str, str]) -> socket.socket:
         start = f"{sys.executable} -I -S {__file__} {self.address}"
         self.program.write_text(f'#!/bin/sh\nexec {start} "$@"\n', encoding="utf-8")
         self.program.chmod(0o755)
+        self.address.unlink(missing_ok=True)
+        held, theirs = socket.socketpair()
+        arguments = [sys.executable, *flags, __file__, str(self.address)]
+        with theirs:
+            files = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)]
+            os.posix_spawn(sys.executable, arguments, env, file_actions=files)
+        assert held.recv(1) == b"."  # it listens
+        return held
 
     def run(
         self,
@@ -69,13 +76,19 @@ class Server:
         return _Asked(str(self.address), arguments, str(cwd), env, streams).status()
 
     def close(self) -> None:
-        """End the server. Commands that still run are not touched."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
-        for path in (self.address, self.program):
-            path.unlink()
-        self.folder.rmdir()
+        """End the server, if no other process has it and no command runs."""
+        self._held.close()
+
+
+def _connected(address: str | Path) -> socket.socket | None:
+    """A connection with the server at an address, if there is one."""
+    sent = socket.socket(socket.AF_UNIX)
+    with contextlib.suppress(OSError):
+        sent.connect(str(address))
+        if sent.recv(1) == b".":
+            return sent
+    sent.close()
+    return None
 
 
 class _Asked:
@@ -92,8 +105,9 @@ class _Asked:
     ) -> None:
         request = {"arguments": [*arguments], "cwd": cwd, "env": {**env}, "ignored": [*ignored]}
         body = json.dumps(request).encode()
-        self._sent = socket.socket(socket.AF_UNIX)
-        self._sent.connect(address)
+        sent = _connected(address)
+        assert sent
+        self._sent = sent
         socket.send_fds(self._sent, [len(body).to_bytes(8, "big")], streams)
         self._sent.sendall(body)
         self.pid = self._number()
@@ -111,80 +125,126 @@ class _Asked:
 
 
 def _serve(address: str) -> None:
-    """Wait for commands until standard input ends. This returns in the child that is to run a command."""
-    _import_everything()
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(address)
-        listening.listen()
-        os.write(1, b".")
-        os.dup2(2, 1)  # so that whoever reads the answer sees its end
-        while listening in select.select([listening, 0], [], [])[0]:
-            sent, _ = listening.accept()
-            with sent:
-                if _is_child_of_child(sent):
-                    listening.detach()
-                    return
+    """Run commands until no connection is left. This returns in the child that is to run a command."""
+    _import_everything(str(Path(address).with_name("charrnn")))
+    ended, woken = socket.socketpair()
+    woken.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
+    listening.listen()
+    connected = {socket.socket(fileno=os.dup(0)): 0}
+    """The process that runs the command of each connection, or 0 until there is one."""
+    next(iter(connected)).sendall(b".")
+    while connected:
+        for ready in select.select([listening, ended, *connected], [], [])[0]:
+            if ready is listening:
+                sent, _ = listening.accept()
+                connected[sent] = 0
+                sent.sendall(b".")
+            elif ready is ended:
+                ended.recv(4096)
+                _answer(connected)
+            elif ready in connected and not _is_served(ready, connected):
+                for opened in (ended, woken, listening, *connected):
+                    opened.close()
+                return
     os._exit(0)
 
 
-def _import_everything() -> None:
+def _answer(connected: dict[socket.socket, int]) -> None:
+    """Send the status of each command that has ended, and close its connection."""
+    with contextlib.suppress(ChildProcessError):  # there is none any more
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = found
+            for sent in [sent for sent in connected if connected[sent] == pid]:
+                del connected[sent]
+                with sent, contextlib.suppress(BrokenPipeError):  # the other end was killed
+                    sent.sendall(_packed(os.waitstatus_to_exitcode(status)))
+
+
+def _is_served(ready: socket.socket, connected: dict[socket.socket, int]) -> bool:
+    """Start the command that a connection asks for, or kill it if the other end is gone; False in the new process."""
+    request, streams = _request(ready)
+    if connected[ready] or not request:
+        if connected[ready]:
+            os.kill(connected[ready], signal.SIGKILL)
+        del connected[ready]
+        ready.close()
+        return True
+    connected[ready] = os.fork()
+    if not connected[ready]:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _become(request, streams)
+        return False
+    for stream in streams:
+        os.close(stream)
+    with contextlib.suppress(BrokenPipeError):
+        ready.sendall(_packed(connected[ready]))
+    return True
+
+
+def _request(sent: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """What a connection asks for, or nothing if it is closed."""
+    head, streams, *_ = socket.recv_fds(sent, 8, 3)
+    with sent.makefile("rb") as file:
+        size = int.from_bytes(head, "big")
+        body = file.read(size)
+    return json.loads(body) if head and len(body) == size else {}, streams
+
+
+def _packed(value: int) -> bytes:
+    return value.to_bytes(8, "big", signed=True)
+
+
+IMPORTED_LATE = (
+    "torch._dynamo",  # the first optimizer of a process imports it
+    "typer._adapters",  # the first option that is read
+    "typer._click.decorators",
+    "typer.rich_utils",  # the first help
+    "filelock",
+    "platformdirs",
+    "encodings.utf_32_le",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
+    "PIL.ImageDraw",
+    "sklearn.linear_model",
+    "pyarrow.parquet",
+)
+"""What a command imports only when it needs it."""
+
+
+def _import_everything(program: str) -> None:
+    """Import modules and build the command line; a sweep starts its runs by this server's program."""
     import importlib
     import pkgutil
 
-    import torch
-    import torch._dynamo  # noqa: F401 (the first optimizer of a process imports it)
-    import typer._adapters  # (the first option that is read imports it)
-    import typer.rich_utils  # noqa: F401 (the first help)
-
     import charrnn
 
-    for module in pkgutil.walk_packages(charrnn.__path__, "charrnn."):
-        if module.name != "charrnn.__main__":
+    ours = (module.name for module in pkgutil.walk_packages(charrnn.__path__, "charrnn."))
+    for name in (*IMPORTED_LATE, *ours):
+        if name != "charrnn.__main__":
             with contextlib.suppress(ImportError):  # an extra that is not installed
-                importlib.import_module(module.name)
-    with contextlib.suppress(ImportError):
-        import matplotlib.backends.backend_agg  # (the first picture)
-        import matplotlib.backends.backend_svg
-        import matplotlib.figure  # noqa: F401
+                importlib.import_module(name)
+    import charrnn.cli.sweep.jobs
     import charrnn.training.measure
+    from charrnn.cli import app
 
+    for verb in (None, *itertools.chain(*app.VERBS.values())):
+        for known in app._root(verb).commands.values():
+            for parameter in known.params:
+                getattr(
+                    parameter, "get_runtime_param", bool
+                )()  # newer versions of Typer build it at its first value
+    app._root(overview=True)
+    charrnn.cli.sweep.jobs.program = lambda: [program]
     charrnn.training.measure.TRIAL_SECONDS = BRIEF
     for finalizer in [*weakref.finalize._registry]:  # type: ignore[attr-defined]
         finalizer.atexit = False  # libraries take nothing apart at the end of each child
     gc.freeze()  # so that children share what was imported
-
-
-def _is_child_of_child(sent: socket.socket) -> bool:
-    """Whether this process, after two forks, is to run the command; its parent waits for it and answers."""
-    if os.fork():
-        return False
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    try:
-        head, streams, *_ = socket.recv_fds(sent, 8, 3)
-        body = sent.makefile("rb").read(int.from_bytes(head, "big"))
-        child = os.fork()
-        if not child:
-            _become(json.loads(body), streams)
-            return True
-        for stream in streams:
-            os.close(stream)
-        sent.sendall(child.to_bytes(8, "big"))
-        ended = threading.Event()
-        threading.Thread(target=_kill_if_left, args=(sent, child, ended), daemon=True).start()
-        _, status = os.waitpid(child, 0)
-        ended.set()
-        with contextlib.suppress(BrokenPipeError):  # who asked was killed
-            sent.sendall(os.waitstatus_to_exitcode(status).to_bytes(8, "big", signed=True))
-    except BaseException:  # noqa: BLE001 (whatever it is, this process must not become another server)
-        sys.excepthook(*sys.exc_info())
-        os._exit(1)
-    os._exit(0)
-
-
-def _kill_if_left(sent: socket.socket, child: int, ended: threading.Event) -> None:
-    """Kill a command, if the program that it runs for is killed."""
-    if not sent.recv(1) and not ended.is_set():
-        os.kill(child, signal.SIGKILL)
 
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
@@ -195,6 +255,7 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    tempfile.tempdir = None  # it is read of the environment anew
     sys.argv = ["charrnn", *request["arguments"]]
     _give_back_signals(request["ignored"])
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
@@ -232,7 +293,6 @@ def _main() -> None:
     if Path(address).exists():
         _run_in_place(address, arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
     _serve(address)
 
 
@@ -248,16 +308,22 @@ def _run_in_place(address: str, arguments: Sequence[str]) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
     status = asked.status()
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # of a signal that cannot be caught
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)
 
 
 def _run() -> NoReturn:
-    """Run charrnn and end, but for what Python does last: to take torch apart takes longer than most commands."""
+    """Run charrnn, or the code after -c, and end without what Python does last: taking torch apart takes long."""
     status: object = 0
     try:
-        runpy.run_module("charrnn", run_name="__main__", alter_sys=True)
+        if sys.argv[1:2] == ["-c"]:
+            _, _, code, *arguments = sys.argv
+            sys.argv = ["-c", *arguments]
+            exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+        else:
+            runpy.run_module("charrnn", run_name="__main__", alter_sys=True)
     except SystemExit as leaving:
         status = leaving.code
     except BaseException:  # noqa: BLE001 (the traceback of a defect, as Python would print it)

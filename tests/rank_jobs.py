@@ -1,4 +1,4 @@
-"""Run as a script: tiny trainings in two and in four processes, as one import of torch starts them all.
+"""A script of tiny trainings in two and in four processes, as one import of torch starts them all.
 
 Rank 0 writes what came of each into results.json.
 """
@@ -168,7 +168,8 @@ def forked(size, jobs, folder):
         os.waitpid(child, 0)
 
 
-if __name__ == "__main__":
+def main():
+    """Run the jobs in the folder that is the first argument."""
     place = Path(sys.argv[1])
     if sys.argv[2:] == ["long"]:
         forked(2, long_run, place / "long")

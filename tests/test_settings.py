@@ -150,9 +150,7 @@ def with_a_new_setting(tmp_path_factory):
     """A copy of the package in which TrainingConfig has one field more, and a folder with a text."""
     folder = tmp_path_factory.mktemp("new")
     package = folder / "lib" / "charrnn"
-    shutil.copytree(
-        Path(charrnn.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(Path(charrnn.__file__).parent, package)
     source = (package / "config.py").read_text(encoding="utf-8")
     before, training, after = source.partition("class TrainingConfig(Config):")
     changed = before + training + after.replace("    seed: int = setting(", NEW_FIELD, 1)
@@ -179,7 +177,9 @@ def run_in(folder, *arguments, server, status=0):
 
 def test_a_new_setting_is_an_option_and_is_checked_kept_compared_and_written(with_a_new_setting):
     folder = with_a_new_setting
-    with contextlib.closing(Server((), CLEAN | {"PYTHONPATH": str(folder / "lib")})) as server:
+    with contextlib.closing(
+        Server((), CLEAN | {"PYTHONPATH": str(folder / "lib")}, folder)
+    ) as server:
         run = functools.partial(run_in, folder, server=server)
         said = run("train", "--help")
         assert re.search(r"--gradient-noise .*Standard deviation of noise added to gradients", said)

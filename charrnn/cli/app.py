@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -176,14 +177,11 @@ def _module(verb: str) -> Any:
 
 def _summary(verb: str) -> str:
     """The first line of a verb's help, from the source of its module: importing all modules would take longer."""
-    import ast
-
     package = Path(__file__).parent
     file = package / verb / "command.py"
     source = (file if file.exists() else package / f"{verb}.py").read_text(encoding="utf-8")
-    functions = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
-    command = next(function for function in functions if function.name == verb)
-    return (ast.get_docstring(command) or "").partition("\n")[0]
+    found = re.search(rf'^def {verb}\(.*?^    """(.*?)(?:"""|\n)', source, re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _nothing() -> None:
@@ -202,31 +200,36 @@ def obey(arguments: list[str]) -> None:
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     terminal.set_arguments(arguments)
-    app = _application_for(arguments)
+    root = _root_for(arguments)
     try:
-        status = app(arguments, prog_name="charrnn", standalone_mode=False)
+        status = root(arguments, prog_name="charrnn", standalone_mode=False)
     except Refused as refused:
         if not arguments:  # the help has been printed
             raise SystemExit(UsageError.exit_status) from None
-        command = _command_in(app, arguments)
+        command = _command_in(root, arguments)
         raise in_one_line(refused, command, _options_of_verbs, arguments) from None
     if status:
         raise SystemExit(status)
 
 
-def _application_for(arguments: list[str]) -> typer.Typer:
-    """The application with as much as a command line, or the completion of one, needs of it."""
+@cache
+def _root(verb: str | None = None, *, overview: bool = False) -> Any:
+    """The command of an application that has all others below it."""
+    return typer.main.get_command(application(verb, overview=overview))
+
+
+def _root_for(arguments: list[str]) -> Any:
+    """The root with as much as a command line, or the completion of one, needs of it."""
     first = arguments[0] if arguments else ""
     if any(first in verbs for verbs in VERBS.values()):
-        return application(first)
+        return _root(first)
     only_options = first.startswith("-") or not first
-    return application(overview=only_options and "_CHARRNN_COMPLETE" not in os.environ)
+    return _root(overview=only_options and "_CHARRNN_COMPLETE" not in os.environ)
 
 
-def _command_in(app: typer.Typer, arguments: list[str]) -> str:
-    """The command that a command line begins with: "charrnn runs rename"."""
+def _command_in(known: Any, arguments: list[str]) -> str:
+    """The command that a command line begins with, below a root: "charrnn runs rename"."""
     words = ["charrnn"]
-    known: Any = typer.main.get_command(app)
     for argument in arguments:
         known = getattr(known, "commands", {}).get(argument)
         if known is None:
@@ -237,10 +240,9 @@ def _command_in(app: typer.Typer, arguments: list[str]) -> str:
 
 def _options_of_verbs() -> dict[str, list[str]]:
     """The spellings of each verb's options."""
-    verbs: dict[str, Any] = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
     return {
         verb: [name for p in known.params for name in p.opts if name.startswith("-")]
-        for verb, known in verbs.items()
+        for verb, known in _root().commands.items()
     }
 
 

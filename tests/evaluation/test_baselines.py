@@ -4,7 +4,6 @@ import gzip
 import json
 import lzma
 import math
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,7 +11,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, make_text, own_signals
+from helpers import CLEAN, call_charrnn, make_text, own_signals, script
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -402,7 +401,7 @@ def test_baselines_of_anything_but_a_held_out_part_are_refused(here, what, wordi
 
 def test_ctrl_c_while_they_are_measured_loses_nothing_of_the_result(tmp_path):
     (tmp_path / "corpus.txt").write_text(make_text(3000), encoding="utf-8")
-    script = (
+    code = (
         "import os, signal, sys\n"
         "from charrnn.cli.app import main\n"
         "from charrnn.evaluation import baselines\n"
@@ -410,10 +409,10 @@ def test_ctrl_c_while_they_are_measured_loses_nothing_of_the_result(tmp_path):
         "main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, "train", "corpus.txt", *map(str, SMALL)],
+        script(code, "train", "corpus.txt", *SMALL),
         cwd=tmp_path,
         capture_output=True,
-        env=CLEAN | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUNBUFFERED": ""},
+        env=CLEAN,
         preexec_fn=own_signals,
         check=False,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import CLEAN, call_charrnn, make_text, own_signals, precisions, program
+from helpers import CLEAN, call_charrnn, make_text, own_signals, precisions, program, script
 from trainers import CONFIG, make_corpus, make_trainer
 
 import charrnn
@@ -217,12 +217,12 @@ def die_again_and_again(folder):
 
 def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_path):
     """The k-th attempt dies before its k-th call, be it in the middle of a save; the next goes on with what is there."""
-    script = (
-        "import sys, pathlib; sys.path.append('..'); import test_resume as t;"
+    code = (
+        "import sys, pathlib; sys.path.append('.'); import test_resume as t;"
         "t.die_again_and_again(pathlib.Path(sys.argv[1]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
+        script(code, tmp_path),
         cwd=Path(__file__).parent,
         env=CLEAN,
         capture_output=True,
@@ -242,7 +242,7 @@ def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_pa
 def test_a_second_ctrl_c_quits_at_once_in_the_middle_of_a_save(tmp_path):
     """The save that the first one asked for never ends; what was kept before is whole."""
     (tmp_path / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
-    script = """
+    code = """
 import os, signal, sys, time
 import charrnn.checkpoint, charrnn.training.trainer as t
 real, asked = os.fsync, []
@@ -274,7 +274,7 @@ main()
     )
     options = ("corpus.txt", *small, "--threads", 1, "--steps", 50, "--save-every", 0)
     done = subprocess.run(
-        [sys.executable, "-c", script, "train", *map(str, options)],
+        script(code, "train", *options),
         cwd=tmp_path,
         env=CLEAN,
         capture_output=True,

@@ -6,13 +6,12 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import call_charrnn
+from helpers import call_charrnn, script
 
 import charrnn
 from charrnn.checkpoint import load_checkpoint
@@ -266,9 +265,7 @@ with own_folder() as folder:
 
 
 def test_what_a_killed_run_that_is_not_kept_has_left_is_removed_by_the_next(place, monkeypatch):
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED], env={**os.environ, "TMPDIR": str(place)}, check=False
-    )
+    ended = subprocess.run(script(KILLED), env={**os.environ, "TMPDIR": str(place)}, check=False)
     assert ended.returncode == -signal.SIGKILL
     assert len(list(place.glob(".charrnn-*/best.safetensors"))) == 1
     monkeypatch.setattr(tempfile, "tempdir", str(place))
