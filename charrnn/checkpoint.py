@@ -362,7 +362,8 @@ def _parse(path: Path, file: IO[bytes], head: Head | None) -> Checkpoint:
         _require_alike(path, config, source, vocabulary)
     elif not isinstance(vocabulary, Vocabulary):
         raise CheckpointError(f"{path}: a language model has no labels")
-    expected = _expected_tensors(header, config, head)
+    with _naming(path):
+        expected = _expected_tensors(header, config, head)
     _require_tensors(path, entries, expected)
     tensors = content.tensors(file, entries.keys() - _read_later(header, entries))
     if _checksum(metadata["header"], tensors) != metadata.get("sha256"):
@@ -648,8 +649,8 @@ def _expected_tensors(
         return {name: ("F32", shape) for name, shape in weight_shapes(config, head).items()}
     from charrnn.exact.file import expected_tensors
 
-    if config.align:
-        raise CheckpointError("a model of pairs has no exact form")
+    if config.align or not cell_of(config).is_exact:
+        raise CheckpointError("a network of its kind has no exact form")
     return expected_tensors(config)
 
 

@@ -49,7 +49,7 @@ def restored(
     Raises:
         CheckpointError: the record does not fit, or a number is beyond what exact arithmetic allows.
     """
-    bits = record["bits"] if isinstance(record, dict) else None
+    bits = record.get("bits") if isinstance(record, dict) else None
     names = {name for name in weight_shapes(config) if is_matrix(name)}
     if not isinstance(bits, dict) or bits.keys() != names:
         raise CheckpointError("the record of the exact model does not name its matrices")

@@ -56,6 +56,41 @@ def test_a_file_with_too_large_numbers_is_refused(kind, name, tmp_path):
     assert "\n" not in found.value.message
 
 
+def bits_of(model, value):
+    return {"bits": dict.fromkeys(model.matrices, value)}
+
+
+RECORDS = {
+    "nothing": lambda model: None,
+    "a list": lambda model: [1],
+    "no bits": lambda model: {},
+    "other names": lambda model: {"bits": {"head.weight": 3}},
+    "text": lambda model: bits_of(model, "3"),
+    "a truth": lambda model: bits_of(model, True),
+    "too many": lambda model: bits_of(model, 40),
+    "too few": lambda model: bits_of(model, -24),
+}
+
+
+@pytest.mark.parametrize("damage", RECORDS)
+def test_a_file_with_another_record_is_refused(damage, tmp_path, monkeypatch):
+    model = exact(network("elman"))
+    monkeypatch.setattr("charrnn.exact.file.record_of", RECORDS[damage])
+    save_checkpoint(tmp_path / "damaged.q8.safetensors", Checkpoint(model))
+    with pytest.raises(CheckpointError) as found:
+        load_checkpoint(tmp_path / "damaged.q8.safetensors")
+    assert found.value.message.startswith(str(tmp_path / "damaged.q8.safetensors"))
+
+
+def test_a_file_of_a_cell_without_exact_form_is_refused(tmp_path):
+    model = exact(network("elman"))
+    model.config = dataclasses.replace(model.config, cell="mingru")
+    save_checkpoint(tmp_path / "other.q8.safetensors", Checkpoint(model))
+    with pytest.raises(CheckpointError) as found:
+        load_checkpoint(tmp_path / "other.q8.safetensors")
+    assert "mingru" in found.value.message or "exact" in found.value.message
+
+
 def largest(model):
     """The exact form of a network whose weights are nearly as large as such a form allows."""
     names = [name for name in model.weights if name.startswith(("rnn.", "head.", "embedding."))]
