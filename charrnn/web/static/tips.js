@@ -83,7 +83,7 @@ class Tips {
   // Below the word, or above it where there is no room; always inside the window.
   place() {
     const { left, top, bottom } = this.word.getBoundingClientRect();
-    if (bottom < 0 || top > innerHeight) return this.hide();
+    if (bottom <= 0 || top > innerHeight) return this.hide();
     const { offsetWidth, offsetHeight, style } = this.box;
     const room = document.documentElement.clientWidth - offsetWidth - 8;
     style.left = `${Math.max(8, Math.min(left, room))}px`;
