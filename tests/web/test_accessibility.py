@@ -35,7 +35,7 @@ STATES = {
     "with a span": "select(0, 2)",
     "by surprisal": "isThere(page.data, SURPRISAL) && pick(SURPRISAL)",
     "with an edited unit": "isLive() && $('live-hold').click()",
-    "with a tooltip": "document.querySelector('#unit-about .term').click()",
+    "with a tooltip": "document.querySelector('#units .term').click()",
     "with its help": "$('help').showModal()",
 }
 
